@@ -1,0 +1,33 @@
+"""What can go wrong through a user's input or surroundings; every message ends with the way out.
+
+CircuitsError                 the root of every room's tree; the command line turns it into one line and exit code 2
+├── UnknownUnit               no such layer or channel in this network, or a name in no known notation
+├── NoPath                    a source layer from which no path leads to the target
+├── WeightsError              weights that cannot be had, or are not those of a ModifiedResNet
+├── ProbesError               probe images that cannot be read, or a table or folder that holds none
+└── ExtractionError           a folder that is no extraction, is damaged, or cannot be written
+"""
+
+
+class CircuitsError(Exception):
+    """Something the user can mend; the message says what happened, the usual cause and the way out."""
+
+
+class UnknownUnit(CircuitsError):
+    """A unit or layer that this network does not have, or that is written in no known notation."""
+
+
+class NoPath(CircuitsError):
+    """Two layers given as source and target where the source does not lie below the target."""
+
+
+class WeightsError(CircuitsError):
+    """Weights that cannot be had, are damaged, or belong to another kind of network."""
+
+
+class ProbesError(CircuitsError):
+    """Probe images that cannot be read, or a table or folder that holds none."""
+
+
+class ExtractionError(CircuitsError):
+    """A folder that is no extraction, is damaged, or cannot be written."""

@@ -1,0 +1,203 @@
+"""Units and layers of CLIP's ModifiedResNets, and the names that others give them.
+
+A unit is a channel, written `layer/block/index/channel` as in OpenAI Microscope: `4/2/6/34`. The stage ("layer") counts
+from 1, the block from 0. Index 1 is bn1's output, 3 bn2's, 5 bn3's (the conv branch), 7 the downsample batch norm's,
+and 6 (8 in block 0) the sum whose ReLU is the block's output.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from extract.errors import UnknownUnit
+
+ROLES = {1: "bn1", 3: "bn2", 5: "conv", 6: "sum", 7: "downsample", 8: "sum"}
+_MODULES = {"bn1": "bn1", "bn2": "bn2", "bn3": "conv"}
+_MODULES |= {"act1": "bn1", "act2": "bn2", "act3": "sum"}  # open_clip's activations
+_MODULES |= {"relu1": "bn1", "relu2": "bn2", "relu3": "sum"}  # openai/CLIP's
+_MODULES |= dict.fromkeys(("downsample", "downsample.1", "downsample[2]"), "downsample")
+
+_CANONICAL = re.compile(r"(\d{1,9})/(\d{1,9})/(\d{1,9})")
+_MICROSCOPE = re.compile(
+    r"(?:https?://microscope\.openai\.com/models/\w+/)?image_block_(\d{1,9})[_/](\d{1,9})[_/][Aa]dd_(\d{1,9})(?:[_:]0)?"
+)
+_MODULE = re.compile(r"(?:visual\.)?layer(\d{1,9})(?:\.(\d{1,9})|\[(\d{1,9})\])\.([a-z]+\d?(?:\.1|\[2\])?)")
+
+
+@dataclass(frozen=True, order=True)
+class Layer:
+    """One named tensor of a block; `stage` counts from 1, `block` from 0, `index` is Microscope's."""
+
+    stage: int
+    block: int
+    index: int
+
+    def __post_init__(self) -> None:
+        """Refuse what no ModifiedResNet has, such as index 6 in block 0."""
+        allowed = (1, 3, 5, 6) if self.block else (1, 3, 5, 7, 8)
+        if self.index not in allowed or self.stage < 1:
+            raise UnknownUnit(
+                f"There is no layer {self}. Indexes are 1, 3, 5 and the sum: 6, or 8 in block 0, which also has 7."
+            )
+
+    def __str__(self) -> str:
+        """The article's notation, such as 4/2/6."""
+        return f"{self.stage}/{self.block}/{self.index}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A layer from `4/2/6`, a Microscope op or page, or open_clip's or openai/CLIP's module; else UnknownUnit."""
+        text = text.strip()
+        if found := _CANONICAL.fullmatch(text) or _MICROSCOPE.fullmatch(text):
+            return cls(*map(int, found.groups()))
+        if (found := _MODULE.fullmatch(text)) and (role := _MODULES.get(found[4])):
+            block = int(found[2] or found[3])
+            return cls(int(found[1]), block, _index(role, block))
+        raise UnknownUnit(
+            f"{text!r} names no layer. Write it as 4/2/6, as a module such as layer4.2.act3, "
+            "or as a Microscope op such as image_block_4_2_Add_6_0."
+        )
+
+    @property
+    def role(self) -> str:
+        """What the tensor is: bn1, bn2, conv (bn3's output), downsample or sum."""
+        return ROLES[self.index]
+
+    @property
+    def module(self) -> str:
+        """Where open_clip's `visual` computes it; a sum is the input of the module named."""
+        names = {"bn1": "bn1", "bn2": "bn2", "conv": "bn3", "downsample": "downsample.1", "sum": "act3"}
+        return f"layer{self.stage}.{self.block}.{names[self.role]}"
+
+    @property
+    def output(self) -> "Layer":
+        """The sum of this layer's block."""
+        return Layer(self.stage, self.block, _index("sum", self.block))
+
+
+@dataclass(frozen=True, order=True)
+class Unit:
+    """One channel of one layer."""
+
+    layer: Layer
+    channel: int
+
+    def __str__(self) -> str:
+        """The article's notation, such as 4/2/6/34."""
+        return f"{self.layer}/{self.channel}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A unit from a layer in any notation of `Layer.parse`, a slash or colon, and the channel; else UnknownUnit."""
+        found = re.fullmatch(r"(.+)[/:](\d{1,9})", text.strip())
+        if found is None:
+            raise UnknownUnit(f"{text!r} names no unit. Write layer/block/index/channel, such as 4/2/6/34.")
+        return cls(Layer.parse(found[1]), int(found[2]))
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The shape of a ModifiedResNet: blocks a stage, width of the stem, side of the square image in pixels."""
+
+    blocks: tuple[int, ...]
+    width: int
+    image_size: int
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """Every layer in forward order; a block's 7 stands before its sum."""
+        return tuple(self._layers())
+
+    def _layers(self) -> Iterator[Layer]:
+        for stage, depth in enumerate(self.blocks, start=1):
+            for block in range(depth):
+                for index in (1, 3, 5, 6) if block else (1, 3, 5, 7, 8):
+                    yield Layer(stage, block, index)
+
+    @property
+    def final(self) -> Layer:
+        """The last block's sum, whose units the attention pool reads."""
+        return self.layers[-1]
+
+    def channels(self, layer: Layer) -> int:
+        """How many units a layer has: p for 1 and 3, 4p for the others, p = width * 2^(stage - 1)."""
+        return (self.width << layer.stage - 1) * (1 if layer.index in (1, 3) else 4)
+
+    def grid(self, layer: Layer) -> int:
+        """Side of a layer's map in positions; block 0 of stages 2 to 4 pools between its 3 and its 5."""
+        before_pool = layer.block == 0 and layer.stage > 1 and layer.index in (1, 3)
+        return self.image_size // 4 >> layer.stage - 1 - before_pool
+
+    def shortcut(self, total: Layer) -> Layer:
+        """What is added to the conv branch in a block's sum: index 7, or the previous block's sum."""
+        if total.block == 0:
+            return Layer(total.stage, 0, 7)
+        return Layer(total.stage, total.block - 1, 5).output
+
+    def block_input(self, layer: Layer) -> Layer | None:
+        """The sum whose ReLU a layer's block reads; None for the first block, which reads the stem."""
+        if layer.block:
+            return Layer(layer.stage, layer.block - 1, 5).output
+        if layer.stage == 1:
+            return None
+        return Layer(layer.stage - 1, self.blocks[layer.stage - 2] - 1, 5).output
+
+    def is_direct(self, source: Layer, target: Layer) -> bool:
+        """Whether one convolution and no other layer leads from source to target: 1 to 3, 3 to 5, input to 1 and 7."""
+        if target.role in ("bn1", "downsample"):
+            return source == self.block_input(target)
+        return target.index in (3, 5) and source == Layer(target.stage, target.block, target.index - 2)
+
+    def unit(self, text: str) -> Unit:
+        """Parse a unit and check that this network has it; else UnknownUnit."""
+        unit = Unit.parse(text)
+        self.check(unit.layer)
+        if unit.channel >= self.channels(unit.layer):
+            last = self.channels(unit.layer) - 1
+            raise UnknownUnit(f"There is no unit {unit}: layer {unit.layer} has channels 0 to {last}.")
+        return unit
+
+    def layer(self, text: str) -> Layer:
+        """Parse a layer and check that this network has it; else UnknownUnit."""
+        return self.check(Layer.parse(text))
+
+    def check(self, layer: Layer) -> Layer:
+        """The layer itself if this network has it; else UnknownUnit."""
+        if layer not in self.layers:
+            shape = ", ".join(f"{depth} in stage {stage}" for stage, depth in enumerate(self.blocks, start=1))
+            raise UnknownUnit(f"There is no layer {layer}: this network's blocks, counted from 0, are {shape}.")
+        return layer
+
+
+ARCHITECTURES = {
+    "RN50": Architecture((3, 4, 6, 3), 64, 224),
+    "RN101": Architecture((3, 4, 23, 3), 64, 224),
+    "RN50x4": Architecture((4, 6, 10, 6), 80, 288),
+    "RN50x16": Architecture((6, 8, 18, 8), 96, 384),
+    "RN50x64": Architecture((3, 15, 36, 10), 128, 448),
+}
+_MICROSCOPE_MODELS = {
+    "RN50": "contrastive_rn50",
+    "RN101": "contrastive_v2",
+    "RN50x4": "contrastive_4x",
+    "RN50x16": "contrastive_16x",
+}
+
+
+def microscope_url(model: str, unit: Unit) -> str | None:
+    """The unit's page on OpenAI Microscope, or None for a model that it does not show (`model` as in `RN50:openai`)."""
+    name, _, tag = model.partition(":")
+    if tag != "openai" or name not in _MICROSCOPE_MODELS:
+        return None
+    layer = unit.layer
+    word = "Add" if layer.role == "sum" else "add"  # Microscope's own capitals
+    op = f"image_block_{layer.stage}_{layer.block}_{word}_{layer.index}_0"
+    return f"https://microscope.openai.com/models/{_MICROSCOPE_MODELS[name]}/{op}/{unit.channel}"
+
+
+def _index(role: str, block: int) -> int:
+    if role == "sum":
+        return 6 if block else 8
+    return {"bn1": 1, "bn2": 3, "conv": 5, "downsample": 7}[role]
