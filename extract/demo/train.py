@@ -1,0 +1,156 @@
+"""Trains the demo CLIP from emoji and their names, and writes the bundle: `python -m extract.demo.train --work DIR`.
+
+The network is open_clip's own CLIP with a small ModifiedResNet. Each step shows it distinct concepts, each as a
+drawing or as a rendered word, with the name as caption; the loss is CLIP's, its image side over all captions.
+An interrupted run goes on from its last checkpoint in DIR.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import open_clip
+import torch
+import torch.nn.functional as F
+from torch import nn
+from tqdm import tqdm
+
+from extract.demo import sprites
+from extract.demo.sprites import FONTS, VENDORS, WEIGHTS
+
+CONFIG = {
+    "embed_dim": 128,
+    "vision_cfg": {"image_size": sprites.IMAGE_SIDE, "layers": [2, 2, 2, 3], "width": 16},
+    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
+}
+STEPS, BATCH, PEAK_RATE, WARMUP, DECAY = 3000, 256, 2e-3, 100, 0.05
+WORD_SHARE = 0.6  # of a batch; words are harder to tell apart than drawings
+CHECKPOINT_EVERY = 250
+
+
+class Sprites:
+    """All sprites and captions in memory, and the images drawn from them."""
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / "sprites.pt").exists():
+            sprites.install(folder)
+            names = sprites.concepts(folder)
+            made = {"drawings": sprites.drawings(folder, names), "lettering": sprites.lettering(folder, names)}
+            torch.save({"names": names, **made}, folder / "sprites.pt")
+        stored = torch.load(folder / "sprites.pt", weights_only=True)
+        self.names: list[str] = stored["names"]
+        self.drawings: torch.Tensor = stored["drawings"]  # (V, C, 4, S, S)
+        self.lettering: torch.Tensor = stored["lettering"]  # (W, C, S, S)
+
+    def pictures(self, concepts: torch.Tensor, vendors: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """A random view of each concept as drawn by each vendor: normalised (n, 3, 96, 96)."""
+        return normalised(sprites.picture_views(self.drawings[vendors, concepts], generator))
+
+    def words(self, concepts: torch.Tensor, faces: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """A random view of each concept's name in each face: normalised (n, 3, 96, 96)."""
+        return normalised(sprites.word_views(self.lettering[faces, concepts], generator))
+
+
+def normalised(images: torch.Tensor) -> torch.Tensor:
+    """Images in 0..1 as CLIP takes them, in the memory order that convolutions like."""
+    mean, std = (torch.tensor(c).view(3, 1, 1) for c in (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD))
+    return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def trained(sources: tuple[sprites.Source, ...], per_source: int = 1, wanted: bool = True) -> torch.Tensor:
+    """Indices of the vendors, or of the font faces, that training sees (or does not)."""
+    return torch.tensor([i for i in range(len(sources) * per_source) if sources[i // per_source].trained is wanted])
+
+
+def batch(data: Sprites, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Distinct concepts (n,) and an image of each (n, 3, 96, 96), the first of them drawings, the others words."""
+    concepts = torch.randperm(len(data.names), generator=generator)[:BATCH]
+    drawn, written = concepts.split([BATCH - int(BATCH * WORD_SHARE), int(BATCH * WORD_SHARE)])
+    pictures = data.pictures(drawn, _choice(trained(VENDORS), len(drawn), generator), generator)
+    words = data.words(written, _choice(trained(FONTS, len(WEIGHTS)), len(written), generator), generator)
+    return concepts, torch.cat([pictures, words])
+
+
+def loss(model: nn.Module, images: torch.Tensor, concepts: torch.Tensor, captions: torch.Tensor) -> torch.Tensor:
+    """CLIP's symmetric cross-entropy; an image chooses among all captions, a caption among the batch's images."""
+    image = model.encode_image(images, normalize=True)  # (n, E)
+    text = model.encode_text(captions, normalize=True)  # (C, E)
+    logits = model.logit_scale.exp().clamp(max=100) * image @ text.T  # (n, C)
+    own = torch.arange(len(concepts))
+    return (F.cross_entropy(logits, concepts) + F.cross_entropy(logits[:, concepts].T, own)) / 2
+
+
+def train(data: Sprites, work: Path, steps: int) -> nn.Module:
+    """The trained CLIP; goes on from the checkpoint in `work` when there is one."""
+    torch.manual_seed(0)
+    model = open_clip.CLIP(**CONFIG).to(memory_format=torch.channels_last)
+    captions = open_clip.SimpleTokenizer(context_length=CONFIG["text_cfg"]["context_length"])(data.names)
+    heavy, light = ([p for p in model.parameters() if (p.ndim > 1) is many] for many in (True, False))
+    optimizer = torch.optim.AdamW(
+        [{"params": heavy, "weight_decay": DECAY}, {"params": light, "weight_decay": 0}], betas=(0.9, 0.98)
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=WARMUP / steps)
+    first = _restore(work, model, optimizer, schedule)
+    for step in tqdm(range(first, steps), initial=first, total=steps, mininterval=30):
+        generator = torch.Generator().manual_seed(step)  # so that an interrupted run sees the same batches
+        concepts, images = batch(data, generator)
+        value = loss(model.train(), images, concepts, captions)
+        optimizer.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if (step + 1) % CHECKPOINT_EVERY == 0:
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
+            torch.save({"step": step + 1, **state}, work / "checkpoint.tmp")
+            (work / "checkpoint.tmp").rename(work / "checkpoint.pt")
+            tqdm.write(f"step {step + 1}: loss {value.item():.3f}, {json.dumps(accuracies(model, data, captions, 1))}")
+    return model.eval()
+
+
+def _restore(work: Path, model: nn.Module, optimizer: torch.optim.Optimizer, schedule) -> int:
+    """Load the checkpoint, if any, and tell the step to go on from."""
+    if not (work / "checkpoint.pt").exists():
+        return 0
+    state = torch.load(work / "checkpoint.pt", weights_only=True)
+    for name, part in (("model", model), ("optimizer", optimizer), ("schedule", schedule)):
+        part.load_state_dict(state[name])
+    return state["step"]
+
+
+@torch.no_grad()
+def accuracies(model: nn.Module, data: Sprites, captions: torch.Tensor, repeats: int) -> dict[str, float]:
+    """Top-1 of all captions on views never trained on, for drawings and words seen and held out."""
+    text = model.eval().encode_text(captions, normalize=True)  # (C, E)
+    generator = torch.Generator().manual_seed(2**40)  # far from every training step's seed
+
+    def share(view, chosen: torch.Tensor) -> float:
+        right, everything = 0, torch.arange(len(data.names))
+        for index in chosen.repeat(repeats):
+            images = view(everything, index.expand(len(everything)), generator)
+            right += int((model.encode_image(images) @ text.T).argmax(1).eq(everything).sum())
+        return round(right / (len(everything) * len(chosen) * repeats), 4)
+
+    return {
+        "pictures": share(data.pictures, trained(VENDORS)),
+        "words": share(data.words, trained(FONTS, len(WEIGHTS))),
+        "pictures of the vendor never trained on": share(data.pictures, trained(VENDORS, wanted=False)),
+        "words in the font never trained on": share(data.words, trained(FONTS, len(WEIGHTS), wanted=False)),
+    }
+
+
+def _choice(options: torch.Tensor, n: int, generator: torch.Generator) -> torch.Tensor:
+    return options[torch.randint(len(options), (n,), generator=generator)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, required=True, help="folder for the npm packages, sprites and checkpoints")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    options = parser.parse_args()
+    data = Sprites(options.work)
+    train(data, options.work, options.steps)
+
+
+if __name__ == "__main__":
+    main()
