@@ -1,0 +1,72 @@
+"""What can go wrong between us and a graph database; every message ends with the way out.
+
+CircuitsError
+├── GraphError                the root of this room's tree
+│   ├── ServerUnavailable     no server answers there, it speaks no Bolt, or the embedded one cannot start
+│   ├── AccessRefused         wrong user or password, or too few rights
+│   ├── DatabaseMissing       the server has no database of that name
+│   ├── DatabaseDamaged       files that cannot be opened, of another version, or that hold less than was loaded
+│   ├── DatabaseBusy          another process is loading or stopping this folder's database
+│   ├── LoadFailed            data that does not fit together, or a load that broke off; the database is as before
+│   ├── ConstraintViolated    a write that would make two of what there is one of
+│   ├── ModelMissing          no such model in the database, or several and none named
+│   ├── NotExtracted          what was asked for is not among what was extracted and loaded
+│   └── QueryError            the user's Cypher
+│       ├── WriteRefused      it writes, where only reading is allowed
+│       └── QueryTimeout      it took too long and was stopped
+└── UnknownUnit               from extract.errors
+"""
+
+from extract.errors import CircuitsError
+
+
+class GraphError(CircuitsError):
+    """Something between us and the graph database."""
+
+
+class ServerUnavailable(GraphError):
+    """No server answers, what answers speaks no Bolt, or the embedded server cannot start."""
+
+
+class AccessRefused(GraphError):
+    """A wrong user or password, or too few rights."""
+
+
+class DatabaseMissing(GraphError):
+    """The server has no database of that name."""
+
+
+class DatabaseDamaged(GraphError):
+    """Database files that cannot be opened, are of another version, or hold less than was loaded."""
+
+
+class DatabaseBusy(GraphError):
+    """Another process is loading or stopping this folder's database."""
+
+
+class LoadFailed(GraphError):
+    """Data that does not fit together, or a load that broke off; the database is as it was before."""
+
+
+class ConstraintViolated(GraphError):
+    """A write that would make two of what there is one of."""
+
+
+class ModelMissing(GraphError):
+    """No such model in the database, or several and none named."""
+
+
+class NotExtracted(GraphError):
+    """What was asked for is not among what was extracted and loaded."""
+
+
+class QueryError(GraphError):
+    """Cypher that the server does not accept or cannot carry out."""
+
+
+class WriteRefused(QueryError):
+    """A query that writes where only reading is allowed."""
+
+
+class QueryTimeout(QueryError):
+    """A query that took too long and was stopped."""

@@ -1,0 +1,178 @@
+"""The folder of an embedded database: whose it is, who may touch its files, and where its server listens.
+
+    FOLDER/
+      version              layout of this folder; one with another is refused and left alone
+      server.lock          locked by the one process that may touch the files; holds what that process does
+      endpoint.json        mode 600: where the running server listens, and its passwords, new at every start
+      databases/circuits/  the server's own files
+      config/, log/, server.log
+
+The lock is held for as long as its process lives, so the kernel itself tells a stale endpoint, whatever became of the
+process that wrote it. Linux and macOS only.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from graph.errors import DatabaseBusy, DatabaseDamaged, ServerUnavailable
+
+LAYOUT = "1"
+_MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a running embedded server is, and how to log in."""
+
+    uri: str
+    user: str
+    password: str = field(repr=False)
+    reader_user: str
+    reader_password: str = field(repr=False)
+    database: str
+    pid: int
+    version: str
+
+
+class Folder:
+    """The folder of one embedded database; `prepare` it before anything else."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.log = self.path / "server.log"
+        self._lock, self._endpoint = self.path / "server.lock", self.path / "endpoint.json"
+
+    def prepare(self) -> None:
+        """Make the folder ours; DatabaseDamaged if it is another's, with nothing changed."""
+        version = self.path / "version"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not version.exists() and not any(self.path.iterdir()):
+                version.write_text(LAYOUT)
+            found = version.read_text().strip() if version.exists() else None
+        except OSError as error:
+            raise ServerUnavailable(
+                f"{self.path} cannot be used: {error.strerror}. Name a folder that you may write to."
+            ) from error
+        if found is None:
+            raise DatabaseDamaged(
+                f"{self.path} holds files but none of our databases. Name an empty folder or a new one."
+            )
+        if found not in (LAYOUT, ""):  # empty for a moment, while another process writes it
+            raise DatabaseDamaged(
+                f"{self.path} was made by another version (layout {found}; this one reads {LAYOUT}). "
+                "Use that version, or load anew into another folder; export the labels there first."
+            )
+
+    def endpoint(self) -> Endpoint | None:
+        """Where the running server listens; None if none runs or it is still starting."""
+        try:
+            endpoint = Endpoint(**json.loads(self._endpoint.read_bytes()))
+            os.kill(endpoint.pid, 0)
+        except (OSError, ValueError, TypeError):
+            return None
+        return endpoint if self.held() else None
+
+    def publish(self, endpoint: Endpoint) -> None:
+        """Tell where the server listens, to this user alone."""
+        new = self.path / "endpoint.new"
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(asdict(endpoint), file)
+        new.rename(self._endpoint)
+
+    def withdraw(self) -> None:
+        """Remove the endpoint, our own or a killed server's."""
+        self._endpoint.unlink(missing_ok=True)
+
+    def held(self) -> bool:
+        """Whether a process serves or loads this folder; probes lock it shared, and so never see each other."""
+        if not self._lock.exists():
+            return False
+        descriptor = self._try(fcntl.LOCK_SH)
+        if descriptor is not None:
+            os.close(descriptor)
+        return descriptor is None
+
+    def hold(self, purpose: Literal["serve", "load"]) -> int | None:
+        """Hold the folder alone, through the descriptor returned; None if another process does."""
+        for _ in range(20):  # a probe's lock passes
+            descriptor = self._try(fcntl.LOCK_EX)
+            if descriptor is not None:
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"{purpose} {os.getpid()}".encode(), 0)
+                return descriptor
+            time.sleep(0.02)
+        return None
+
+    def holder(self) -> tuple[str, str]:
+        """What the holding process does, and its id."""
+        purpose, _, pid = self._lock.read_text().partition(" ")
+        return purpose, pid
+
+    def refuse_if_loading(self) -> None:
+        """DatabaseBusy while a load holds the folder."""
+        purpose, pid = self.holder()
+        if purpose == "load":
+            raise DatabaseBusy(f"{self.path} is being loaded by process {pid}. Wait until that is done.")
+
+    def heap(self, least: int) -> int:
+        """MiB of Java heap: three times the files, since the page cache lives in it; at most 60 % of the memory."""
+        size = sum(file.stat().st_size for file in self.path.glob("databases/*/*"))
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return min(max(least, 3 * size // _MEBIBYTE), memory * 6 // 10 // _MEBIBYTE)
+
+    def last_words(self) -> str:
+        """The end of the server's log."""
+        lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
+        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "it ended without a word")
+
+    @contextmanager
+    def working_copy(self) -> Iterator[Path]:
+        """A copy of the databases to change at will; it takes their place if the block succeeds."""
+        self.mend_swap()
+        copy, databases = self.path / "loading", self.path / "databases"
+        if databases.exists():
+            shutil.copytree(databases, copy)
+        copy.mkdir(exist_ok=True)
+        try:
+            yield copy
+            _flush(copy)
+            if databases.exists():
+                databases.rename(self.path / "previous")
+            copy.rename(databases)
+        finally:
+            self.mend_swap()
+
+    def mend_swap(self) -> None:
+        """Finish or undo a swap that broke off, for whoever holds the folder."""
+        databases, previous = self.path / "databases", self.path / "previous"
+        if previous.exists() and not databases.exists():
+            previous.rename(databases)
+        for leftover in (previous, self.path / "loading"):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    def _try(self, mode: int) -> int | None:
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+
+def _flush(folder: Path) -> None:
+    """Let no file's bytes be lost with the power, before the folder takes another's place."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())

@@ -1,0 +1,79 @@
+"""The driver's and the servers' refusals in our own words: what happened, the usual cause, the way out."""
+
+import re
+
+from neo4j.exceptions import IncompleteCommit, Neo4jError
+
+from graph.errors import (
+    AccessRefused,
+    ConstraintViolated,
+    DatabaseMissing,
+    GraphError,
+    QueryError,
+    QueryTimeout,
+    ServerUnavailable,
+    WriteRefused,
+)
+
+_Words = tuple[type[GraphError], str]
+
+_CODES: dict[str, _Words] = {  # by the beginning of the server's code; the first that fits
+    "Neo.ClientError.Security.Forbidden": (
+        WriteRefused,
+        "The server refuses this ({message}): only reading is allowed here.",
+    ),
+    "Neo.ClientError.Statement.AccessMode": (
+        WriteRefused,
+        "The server refuses this ({message}): only reading is allowed here.",
+    ),
+    "Neo.ClientError.Security.CredentialsExpired": (
+        AccessRefused,
+        "{url} wants its first password changed before anything else. Do so with "
+        "ALTER CURRENT USER SET PASSWORD FROM 'old' TO 'new' in the database system.",
+    ),
+    "Neo.ClientError.Security": (
+        AccessRefused,
+        "{url} refuses the user or password ({message}). Set CIRCUITS_USER and CIRCUITS_PASSWORD.",
+    ),
+    "Neo.ClientError.Database.DatabaseNotFound": (
+        DatabaseMissing,
+        "{url} has no such database ({message}). SHOW DATABASES lists those it has.",
+    ),
+    "Neo.ClientError.Transaction.T": (  # Terminated, TransactionTimedOut and the like
+        QueryTimeout,
+        "The query was stopped ({limit}). Give it more time, a LIMIT, a shorter path or a named unit to start from.",
+    ),
+    "Neo.ClientError.Schema.ConstraintValidationFailed": (
+        ConstraintViolated,
+        "The database has this already ({message}). Nothing was changed.",
+    ),
+    "Neo.TransientError": (QueryError, "{url} is busy or short of memory ({message}). Try again, or ask for less."),
+    "Neo.ClientError": (QueryError, "The database does not accept the query: {message}."),
+    "": (QueryError, "The database cannot carry out the query: {message}."),
+}
+_CAUSES = {  # by what the driver says about the connection
+    "refused": "nothing listens there; start the server, or mend the address",
+    "handshake": "what listens there speaks no Bolt, perhaps HTTP; Bolt has a port of its own, mostly 7687",
+    "HTTP": "what listens there speaks HTTP; Bolt has a port of its own, mostly 7687",
+    "resolve": "there is no such host; mend the address",
+    "SSL": "encryption does not match; bolt:// is without, bolt+s:// with it",
+    "routing": "nothing there tells the way to a cluster; start the server, or use bolt:// for a single one",
+    "scheme": "addresses begin with bolt://, bolt+s://, neo4j:// or neo4j+s://",
+}
+
+_MARK = re.compile(r"/\* [0-9a-f]{16} \*/")  # the watchdog's
+
+
+def translated(error: Exception, url: str, timeout: float = 0.0) -> GraphError:
+    """The error of ours that tells what an error of the driver's means for the user."""
+    if isinstance(error, Neo4jError):
+        kind, words = next(words for code, words in _CODES.items() if (error.code or "").startswith(code))
+        message = " ".join(_MARK.sub("", error.message or "it does not say why").split()).rstrip(".")
+        return kind(words.format(url=url, message=message, limit=f"after {timeout:g} s" if timeout else message))
+    if isinstance(error, IncompleteCommit):
+        return ServerUnavailable(
+            f"The connection to {url} broke during a write. Look whether the last change is there."
+        )
+    text = " ".join(f"{error} {error.__cause__ or ''}".split())
+    cause = next((cause for word, cause in _CAUSES.items() if word in text), text)
+    return ServerUnavailable(f"No database answers at {url}: {cause}.")
