@@ -23,9 +23,11 @@ CONFIG = {
     "vision_cfg": {"image_size": sprites.IMAGE_SIDE, "layers": [2, 2, 2, 3], "width": 16},
     "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
 }
-STEPS, BATCH, PEAK_RATE, WARMUP, DECAY = 3000, 256, 2e-3, 100, 0.05
+STEPS, BATCH, PEAK_RATE, WARMUP, DECAY = 1800, 256, 2e-3, 100, 0.05
+HORIZON = 3000  # the rate follows a cosine to this step,
+COOLDOWN = range(1000, 2400)  # times a straight line to zero; the network is good enough before it gets there
 WORD_SHARE = 0.6  # of a batch; words are harder to tell apart than drawings
-CHECKPOINT_EVERY = 250
+CHECKPOINT_EVERY = 200  # divides STEPS, so that the last one is the trained network
 
 
 class Sprites:
@@ -89,7 +91,7 @@ def train(data: Sprites, work: Path, steps: int) -> nn.Module:
     optimizer = torch.optim.AdamW(
         [{"params": heavy, "weight_decay": DECAY}, {"params": light, "weight_decay": 0}], betas=(0.9, 0.98)
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=steps, pct_start=WARMUP / steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=HORIZON, pct_start=WARMUP / HORIZON)
     first = _restore(work, model, optimizer, schedule)
     for step in tqdm(range(first, steps), initial=first, total=steps, mininterval=30):
         generator = torch.Generator().manual_seed(step)  # so that an interrupted run sees the same batches
@@ -100,6 +102,8 @@ def train(data: Sprites, work: Path, steps: int) -> nn.Module:
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
+        for group in optimizer.param_groups:  # the schedule sets the rate afresh at each step
+            group["lr"] *= min(1.0, (COOLDOWN.stop - step - 1) / len(COOLDOWN))
         if (step + 1) % CHECKPOINT_EVERY == 0:
             state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
             torch.save({"step": step + 1, **state}, work / "checkpoint.tmp")
