@@ -90,18 +90,22 @@ SCHEMAS = {
         "layer:text channel:i32 share_published:f32 share_exact:f32 share_corrected:f32 overlap:f32 "
         "concept_difference:f32 modality_difference:f32 words_shortcut:f32 words_conv:f32 "
         "reach_shortcut:f32 reach_conv:f32",
-        share_published="norm share of the shortcut over its sum with raw conv3, mean over the top examples",
+        share_published="norm share of the raw shortcut over its sum with raw conv3's, mean over the top examples",
         share_exact="ratio of sums over positions where the sum is positive, on the sum's top examples",
         share_corrected="the same with each branch's mean over all probes taken off",
-        overlap="probes among both branches' top examples, over the length of a list",
+        overlap="probes among both branches' top examples, over the length of the longer list",
         concept_difference="1 - cosine of the mean embeddings of the branches' top examples",
         modality_difference="absolute difference of the branches' shares of words among their top examples",
-        reach_shortcut="mean percentile, among all held-out probes, of the sum on the shortcut facet's probes",
-        reach_conv="the same for the conv branch's facet",
+        words_shortcut="share of words among the shortcut's top examples",
+        words_conv="the same for the conv branch",
+        reach_shortcut="mean percentile, among all held-out probes, of the sum after its ReLU on those with the "
+        "concepts and modality of the shortcut's top examples",
+        reach_conv="the same for the conv branch",
     ),
     "examples": _schema(
         "layer:text channel:i32 branch:text rank:i32 probe:text value:f32 z:f32",
         branch="sum, shortcut or conv",
+        rank="place among the discovery probes, from 1; only probes above the mean over all are listed",
         value="mean over positions; a sum after its ReLU",
         z="standard deviations above the mean over all probes",
     ),
@@ -154,6 +158,7 @@ class Manifest(_Strict):
         return tuple(t for t in self.settings.targets if part("edges", t) not in self.files)
 
 
+Kind = Literal["magnitude", "mean", "kernel"]
 Content = pa.Table | Mapping[str, np.ndarray]
 
 
@@ -215,12 +220,9 @@ class Extraction:
         """A table part by part, for those that do not fit into memory at once."""
         for file in self.manifest.files:
             if file == f"{name}.parquet" or file.startswith(f"{name}.parquet/"):
-                try:
-                    yield pq.read_table(self.path / file, schema=SCHEMAS[name])
-                except (pa.ArrowException, OSError) as error:
-                    raise _damaged(self.path / file) from error
+                yield _read_table(self.path / file, SCHEMAS[name])
 
-    def matrix(self, source: Layer, target: Layer, kind: Literal["magnitude", "mean", "kernel"]) -> np.ndarray | None:
+    def matrix(self, source: Layer, target: Layer, kind: Kind) -> np.ndarray | None:
         """A dense (target channels, source channels) matrix, a direct edge's kernels with (h, w) behind, or None."""
         name = part("matrices", str(target))
         if not self.has(name):
@@ -274,6 +276,16 @@ def _read_manifest(path: Path) -> Manifest:
             f"{file} is no manifest of format {FORMAT} ({what}). "
             "It was altered, or made by another version: extract again."
         ) from error
+
+
+def _read_table(file: Path, schema: pa.Schema) -> pa.Table:
+    try:
+        table = pq.read_table(file)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(file) from error
+    if not table.schema.equals(schema):
+        raise _damaged(file)
+    return table
 
 
 def _parquet(name: str, table: pa.Table) -> bytes:

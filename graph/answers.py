@@ -1,0 +1,78 @@
+"""Rows of an answer as the records of `graph.schema`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from graph.schema import (
+    EVIDENCE,
+    STATISTICS,
+    Annotation,
+    Contribution,
+    EvidenceTerms,
+    ModelCard,
+    Shown,
+    Sweep,
+    UnitCard,
+    WeightTerms,
+)
+
+Row = Mapping[str, Any]
+
+
+def model(row: Row) -> ModelCard:
+    """A row of MODELS."""
+    return ModelCard(**_named(ModelCard, row) | {"blocks": tuple(row["blocks"])})
+
+
+def unit(row: Row) -> UnitCard:
+    """A row of UNIT or LABELLED; a property that is not there is None."""
+    statistics = {name: row["statistics"].get(name) for name in STATISTICS}
+    return UnitCard(**_named(UnitCard, row) | {"labels": _labels(row["labels"]), "statistics": statistics})
+
+
+def contribution(row: Row) -> Contribution:
+    """A row of INPUTS, OUTPUTS or AMONG."""
+    return Contribution(**{**row, **{name: _labels(row[name]) for name in ("source_labels", "target_labels")}})
+
+
+def sweep(row: Row) -> Sweep:
+    """A row of SWEEPS."""
+    return Sweep(**_named(Sweep, row))
+
+
+def annotation(row: Row) -> Annotation:
+    """A row of ANNOTATIONS."""
+    return Annotation(**{**row, "at": _utc(row["at"])})
+
+
+def weight_terms(row: Row) -> WeightTerms:
+    """A row of ENRICHMENT_BY_WEIGHTS."""
+    return WeightTerms(**_named(WeightTerms, row) | {"labels": _labels(row["labels"])})
+
+
+def evidence_terms(row: Row) -> EvidenceTerms:
+    """A row of ENRICHMENT_BY_EVIDENCE."""
+    shown = {
+        name: tuple(Shown(modality, concept) for modality, concept in row[name])
+        for name in ("shortcut_examples", "conv_examples")
+    }
+    measured = {name: row["evidence"].get(name) for name in EVIDENCE}
+    return EvidenceTerms(**_named(EvidenceTerms, row) | measured | shown | {"labels": _labels(row["labels"])})
+
+
+def _named(record: type, row: Row) -> dict[str, Any]:
+    """Those values of a row that the record has a field for."""
+    return {field.name: row[field.name] for field in fields(record) if field.name in row}
+
+
+def _labels(texts: Iterable[str]) -> tuple[str, ...]:
+    """Each text once, whoever said it."""
+    return tuple(sorted(set(texts)))
+
+
+def _utc(text: str) -> datetime:
+    """A time in UTC; the embedded server forgets the zone, which never was another."""
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -1,0 +1,367 @@
+"""Every Cypher text, with its parameters; Cypher 5 that Neo4j and the embedded server both run.
+
+A value always travels as a parameter. Rows come in the order their text states. A pattern starts at the node that is
+known: the embedded server follows it as written.
+"""
+
+# The models -----------------------------------------------------------------------------------------------------------
+
+# no parameters -> one row a model, wholly loaded or not
+MODELS = """
+MATCH (m:Model)
+RETURN m.id AS id, m.complete AS complete, m.version AS version, m.verified AS verified, m.blocks AS blocks,
+       m.width AS width, m.image_size AS image_size, m.weights_sha256 AS weights_sha256,
+       m.units AS units, m.edges AS edges, m.images AS images,
+       COUNT { MATCH (u:Labelled) WHERE u.model = m.id } AS labelled
+ORDER BY id
+"""
+
+# layer: a layer's key -> one row a source layer swept
+SWEEPS = """
+MATCH (t:Layer {key: $layer})<-[w:SWEPT]-(s:Layer)
+RETURN s.id AS source, t.id AS target, w.n AS n, w.kept AS kept, w.cutoff_magnitude AS cutoff_magnitude,
+       w.cutoff_mean AS cutoff_mean, w.span AS span, w.direct AS direct, w.cut AS cut, s.position AS position
+ORDER BY position DESC
+"""
+
+_UNITS = """
+RETURN u.key AS key, u.id AS id, u.model AS model, u.layer AS layer, u.channel AS channel,
+       [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, properties(u) AS statistics
+ORDER BY key
+"""
+
+_EDGES = """
+RETURN s.id AS source, t.id AS target, e.magnitude AS magnitude, e.mean AS mean, e.sum AS sum, e.span AS span,
+       e.direct AS direct, e.rank_in AS rank_in, e.rank_out AS rank_out,
+       [(s)-[:LABELLED]->(l:Label) | l.text] AS source_labels, [(t)-[:LABELLED]->(l:Label) | l.text] AS target_labels
+ORDER BY magnitude DESC, source, target
+"""
+
+# Units ----------------------------------------------------------------------------------------------------------------
+
+# key -> no row or one
+UNIT = (
+    """
+MATCH (u:Unit {key: $key})
+"""
+    + _UNITS
+)
+
+# model, containing -> units with a current label that contains this, in any case
+LABELLED = (
+    """
+MATCH (found:Labelled {model: $model})-[:LABELLED]->(about:Label)
+WHERE toLower(about.text) CONTAINS toLower($containing)
+WITH DISTINCT found AS u
+"""
+    + _UNITS
+)
+
+# key -> the units added up in a sum, by branch
+ADDS = """
+MATCH (:Unit {key: $key})<-[a:ADDS]-(b:Unit)
+RETURN a.branch AS branch, b.id AS id
+ORDER BY branch DESC
+"""
+
+# Contributions --------------------------------------------------------------------------------------------------------
+
+# key, layer (an id or null: from any), direct (only direct edges), sign (1 or -1), limit
+INPUTS = (
+    """
+MATCH (t:Unit {key: $key})<-[e:CONTRIBUTES]-(s:Unit)
+WHERE e.mean * $sign > 0 AND ($layer IS NULL OR s.layer = $layer) AND (e.direct OR NOT $direct)
+WITH s, e, t ORDER BY e.magnitude DESC, s.id LIMIT $limit
+"""
+    + _EDGES
+)
+
+# key, layer (an id or null: into any), direct (only direct edges), sign (1 or -1), limit
+OUTPUTS = (
+    """
+MATCH (s:Unit {key: $key})-[e:CONTRIBUTES]->(t:Unit)
+WHERE e.mean * $sign > 0 AND ($layer IS NULL OR t.layer = $layer) AND (e.direct OR NOT $direct)
+WITH s, e, t ORDER BY e.magnitude DESC, t.id LIMIT $limit
+"""
+    + _EDGES
+)
+
+# keys -> the edges between these units
+AMONG = (
+    """
+UNWIND $keys AS key
+MATCH (t:Unit {key: key})<-[e:CONTRIBUTES]-(s:Unit)
+WHERE s.key IN $keys
+"""
+    + _EDGES
+)
+
+# Evidence -------------------------------------------------------------------------------------------------------------
+
+# key, limit (examples of each branch)
+EXAMPLES = """
+MATCH (:Unit {key: $key})<-[a:ACTIVATES]-(i:Image)
+WHERE a.rank <= $limit
+RETURN i.id AS image, i.modality AS modality, i.concept AS concept, i.source AS source, i.sensitive AS sensitive,
+       a.branch AS branch, a.rank AS rank, a.value AS value, a.z AS z, i.thumbnail AS thumbnail
+ORDER BY branch DESC, rank
+"""
+
+# model, layer (of sums), source (the layer of the inputs), strongest (inputs of each branch), limit
+ENRICHMENT_BY_WEIGHTS = """
+MATCH (u:Unit {model: $model, layer: $layer})<-[a:ADDS]-(b:Unit)<-[e:CONTRIBUTES]-(i:Unit)
+WHERE e.rank_in <= $strongest AND i.layer = $source
+WITH u, i, count(*) AS branches,
+     sum(CASE a.branch WHEN 'shortcut' THEN e.mean ELSE 0.0 END) AS shortcut,
+     sum(CASE a.branch WHEN 'conv' THEN e.mean ELSE 0.0 END) AS conv,
+     sum(CASE a.branch WHEN 'shortcut' THEN 1 ELSE 0 END) AS from_shortcut,
+     sum(CASE a.branch WHEN 'conv' THEN 1 ELSE 0 END) AS from_conv,
+     sum(CASE a.branch WHEN 'shortcut' THEN e.magnitude ELSE 0.0 END) AS over_shortcut,
+     sum(CASE a.branch WHEN 'conv' THEN e.magnitude ELSE 0.0 END) AS over_conv
+WITH u, sum(branches - 1) AS shared, sum(shortcut * conv) AS product,
+     sqrt(sum(shortcut * shortcut) * sum(conv * conv)) AS norms,
+     sum(from_shortcut) AS shortcut_inputs, sum(from_conv) AS conv_inputs,
+     sum(over_shortcut) AS shortcut_strength, sum(over_conv) AS conv_strength
+WHERE norms > 0
+WITH u, shared, product / norms AS cosine, shortcut_inputs, conv_inputs, shortcut_strength, conv_strength
+ORDER BY cosine, u.channel LIMIT $limit
+MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
+MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
+RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, $source AS source_layer, shared, cosine,
+       1 - cosine AS dissimilarity, shortcut_inputs, conv_inputs, shortcut_strength, conv_strength,
+       [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.channel AS channel
+ORDER BY cosine, channel
+"""
+
+# model, layer (of sums), limit, examples (of each branch), and the least a unit must have: concept_difference or
+# modality_difference (one of them suffices; null: no such demand), reach (of both branches, a percentile from 0 to 1)
+ENRICHMENT_BY_EVIDENCE = """
+MATCH (u:Unit {model: $model, layer: $layer})
+WHERE u.reach_shortcut >= $reach AND u.reach_conv >= $reach
+  AND (($concept_difference IS NULL AND $modality_difference IS NULL)
+    OR u.concept_difference >= $concept_difference OR u.modality_difference >= $modality_difference)
+WITH u, CASE WHEN u.reach_shortcut < u.reach_conv THEN u.reach_shortcut ELSE u.reach_conv END AS reach
+ORDER BY u.modality_difference DESC, u.concept_difference DESC, reach DESC, u.channel LIMIT $limit
+MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
+MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
+RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, properties(u) AS evidence,
+       COLLECT { MATCH (u)<-[a:ACTIVATES {branch: 'shortcut'}]-(i:Image) WHERE a.rank <= $examples
+                 WITH i, a ORDER BY a.rank RETURN [i.modality, i.concept] } AS shortcut_examples,
+       COLLECT { MATCH (u)<-[a:ACTIVATES {branch: 'conv'}]-(i:Image) WHERE a.rank <= $examples
+                 WITH i, a ORDER BY a.rank RETURN [i.modality, i.concept] } AS conv_examples,
+       [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.channel AS channel, reach
+ORDER BY u.modality_difference DESC, u.concept_difference DESC, reach DESC, channel
+"""
+
+# Labels ---------------------------------------------------------------------------------------------------------------
+
+# The view of u's annotations: its Label nodes, :Labelled and its text. Whatever it was, it is made anew.
+_DERIVE = """
+OPTIONAL MATCH (u)-[stale:LABELLED]->(was:Label)
+DELETE stale
+WITH u, collect(DISTINCT was) AS before
+OPTIONAL MATCH (u)-[:HAS_ANNOTATION]->(a:Annotation {action: 'add'})
+WHERE NOT EXISTS { MATCH (a)<-[:SUPERSEDES]-(:Annotation) }
+WITH u, before, a ORDER BY a.at, a.id
+WITH u, before, collect(a) AS current
+WITH u, before, current,
+     reduce(once = [], a IN current | CASE WHEN a.text IN once THEN once ELSE once + [a.text] END) AS texts
+FOREACH (a IN current |
+  MERGE (l:Label {text: a.text}) CREATE (u)-[:LABELLED {annotation: a.id, sensitive: a.sensitive}]->(l))
+FOREACH (x IN CASE texts WHEN [] THEN [] ELSE [u] END |
+  SET x:Labelled, x.label = reduce(all = head(texts), text IN tail(texts) | all + '; ' + text))
+FOREACH (x IN CASE texts WHEN [] THEN [u] ELSE [] END | REMOVE x:Labelled, x.label)
+FOREACH (l IN [x IN before WHERE COUNT { (x)<-[:LABELLED]-() } = 0] | DELETE l)
+RETURN u.key AS key
+"""
+
+# key, id, properties, supersedes (an annotation of the same unit, or null)
+# -> no row and no change where the unit or what it supersedes is not there; an annotation already there stays as it is
+ANNOTATE = (
+    """
+MATCH (u:Unit {key: $key})
+MATCH (m:Model {id: u.model})
+OPTIONAL MATCH (u)-[:HAS_ANNOTATION]->(old:Annotation {id: $supersedes})
+WITH u, m, old WHERE $supersedes IS NULL OR old IS NOT NULL
+MERGE (a:Annotation {id: $id})
+ON CREATE SET a = $properties, m.annotations = m.annotations + 1
+MERGE (u)-[:HAS_ANNOTATION]->(a)
+FOREACH (o IN CASE WHEN old IS NULL THEN [] ELSE [old] END | MERGE (a)-[:SUPERSEDES]->(o))
+WITH u
+"""
+    + _DERIVE
+)
+
+# model, unit (an id or null: of all units) -> the history, oldest first
+ANNOTATIONS = """
+MATCH (a:Annotation {model: $model})
+WHERE $unit IS NULL OR a.unit = $unit
+RETURN a.id AS id, a.model AS model, a.unit AS unit, a.text AS text, a.author AS author, a.at AS at,
+       a.action AS action, a.branch AS branch, a.facet AS facet, a.modality AS modality, a.source AS source,
+       a.confidence AS confidence, a.sensitive AS sensitive, a.supersedes AS supersedes
+ORDER BY at, id
+"""
+
+# model -> texts of current labels of which one at least was marked sensitive
+SENSITIVE = """
+MATCH (:Labelled {model: $model})-[:LABELLED {sensitive: true}]->(l:Label)
+RETURN DISTINCT l.text AS text
+ORDER BY text
+"""
+
+# model, start (of the server that the model was verified on)
+VERIFIED = """
+MATCH (m:Model {id: $model})
+SET m.verified = $start
+"""
+
+# Loading --------------------------------------------------------------------------------------------------------------
+
+# model -> the model, not complete until COMPLETE says so
+BEGIN = """
+MERGE (m:Model {id: $model})
+ON CREATE SET m.annotations = 0
+SET m.complete = false
+"""
+
+# model, limit (units to take away, with all that hangs on them)
+REMOVE_UNITS = """
+MATCH (n:Unit {model: $model})
+WITH n LIMIT $limit
+DETACH DELETE n
+"""
+
+# model, limit, for images
+REMOVE_IMAGES = """
+MATCH (n:Image {model: $model})
+WITH n LIMIT $limit
+DETACH DELETE n
+"""
+
+# model, limit, for layers
+REMOVE_LAYERS = """
+MATCH (n:Layer {model: $model})
+WITH n LIMIT $limit
+DETACH DELETE n
+"""
+
+# model -> annotations tied to the units that they name, and the view of them
+RELINK = (
+    """
+MATCH (a:Annotation {model: $model})
+MATCH (u:Unit {key: a.model + '/' + a.unit})
+MERGE (u)-[:HAS_ANNOTATION]->(a)
+WITH DISTINCT u
+"""
+    + _DERIVE
+)
+
+# model, properties (what it is, and counts and sums of what was loaded)
+RECORD = """
+MATCH (m:Model {id: $model})
+SET m += $properties, m.annotations = COUNT { MATCH (a:Annotation) WHERE a.model = m.id }
+"""
+
+# model
+COMPLETE = """
+MATCH (m:Model {id: $model})
+SET m.complete = true
+"""
+
+# no parameters -> texts that label nothing any more are taken away
+REMOVE_LABELS = """
+MATCH (l:Label)
+WHERE NOT EXISTS { MATCH (l)<-[:LABELLED]-() }
+DELETE l
+"""
+
+# rows (maps of properties), by label
+NODES = {
+    "Layer": "UNWIND $rows AS row MERGE (n:Layer {key: row.key}) SET n += row",
+    "Unit": "UNWIND $rows AS row MERGE (n:Unit {key: row.key}) SET n += row",
+    "Image": "UNWIND $rows AS row MERGE (n:Image {key: row.key}) SET n += row",
+}
+
+# groups (each a target's key and a list of rows, each a source's key and then the properties in the order of the text),
+# by type; grouped by target, since a look-up of both ends for every edge takes most of the time
+EDGES = {
+    "HAS_LAYER": """
+UNWIND $groups AS g MATCH (t:Layer {key: g[0]})
+UNWIND g[1] AS r MATCH (s:Model {id: r[0]})
+CREATE (s)-[:HAS_LAYER]->(t)
+""",
+    "SWEPT": """
+UNWIND $groups AS g MATCH (t:Layer {key: g[0]})
+UNWIND g[1] AS r MATCH (s:Layer {key: r[0]})
+CREATE (s)-[:SWEPT {n: r[1], kept: r[2], cutoff_magnitude: r[3], cutoff_mean: r[4], span: r[5], direct: r[6],
+                    cut: r[7]}]->(t)
+""",
+    "ADDS": """
+UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
+UNWIND g[1] AS r MATCH (s:Unit {key: r[0]})
+CREATE (s)-[:ADDS {branch: r[1]}]->(t)
+""",
+    "CONTRIBUTES": """
+UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
+UNWIND g[1] AS r MATCH (s:Unit {key: r[0]})
+CREATE (s)-[:CONTRIBUTES {magnitude: r[1], mean: r[2], sum: r[3], span: r[4], direct: r[5], rank_in: r[6],
+                          rank_out: r[7]}]->(t)
+""",
+    "ACTIVATES": """
+UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
+UNWIND g[1] AS r MATCH (s:Image {key: r[0]})
+CREATE (s)-[:ACTIVATES {branch: r[1], rank: r[2], value: r[3], z: r[4]}]->(t)
+""",
+}
+
+# model -> how many nodes of each kind it has, whole or not
+HELD = """
+MATCH (n:Unit {model: $model}) RETURN 'units' AS what, count(*) AS found
+UNION ALL
+MATCH (n:Image {model: $model}) RETURN 'images' AS what, count(*) AS found
+UNION ALL
+MATCH (n:Layer {model: $model}) RETURN 'layers' AS what, count(*) AS found
+"""
+
+# model -> of each kind how many were written and are found, without following an edge
+TALLY = """
+MATCH (m:Model {id: $model})
+RETURN 'units' AS what, m.units AS recorded, COUNT { MATCH (u:Unit) WHERE u.model = $model } AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+RETURN 'annotations' AS what, m.annotations AS recorded, COUNT { MATCH (a:Annotation) WHERE a.model = $model } AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+RETURN 'images' AS what, m.images AS recorded, COUNT { MATCH (i:Image) WHERE i.model = $model } AS found
+"""
+
+# model -> the same for units by key and by layer, and for edges from their sources and from their targets
+VERIFY = """
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (u:Unit {model: $model})
+OPTIONAL MATCH (same:Unit {key: u.key})
+RETURN 'units by key' AS what, m.units AS recorded, count(same) AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (m)-[:HAS_LAYER]->(l:Layer)
+OPTIONAL MATCH (u:Unit {model: $model, layer: l.id})
+RETURN 'units by layer' AS what, m.units AS recorded, count(u) AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (u:Unit {model: $model})-[e:CONTRIBUTES]->()
+WITH m, count(e) AS edges, sum(e.magnitude) AS magnitude
+UNWIND [['edges out of units', m.edges, edges], ['magnitudes', m.magnitude, magnitude]] AS row
+RETURN row[0] AS what, row[1] AS recorded, row[2] AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (u:Unit {model: $model})<-[e:CONTRIBUTES]-()
+RETURN 'edges into units' AS what, m.edges AS recorded, count(e) AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (u:Unit {model: $model})<-[a:ADDS]-()
+RETURN 'residual sums' AS what, m.adds AS recorded, count(a) AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (u:Unit {model: $model})<-[a:ACTIVATES]-()
+RETURN 'examples' AS what, m.examples AS recorded, count(a) AS found
+"""

@@ -1,0 +1,194 @@
+"""The graph: its kinds, what holds them apart, and the records in which the store answers.
+
+    (:Model {id})-[:HAS_LAYER]->(:Layer {key})-[:SWEPT]->(:Layer)     SWEPT: what was computed, its cutoffs
+    (:Unit {key})-[:CONTRIBUTES]->(:Unit)                             the expanded weights kept
+    (:Unit)-[:ADDS {branch}]->(:Unit)                                 shortcut and conv unit into their sum
+    (:Image {key})-[:ACTIVATES {branch, rank, value, z}]->(:Unit)     a branch's top examples
+    (:Unit)-[:HAS_ANNOTATION]->(:Annotation {id})-[:SUPERSEDES]->(:Annotation)     the history, never shortened
+    (:Unit:Labelled {label})-[:LABELLED {annotation}]->(:Label {text})      the labels that hold now, derived
+
+A key is the model's id, a slash and an id: `RN50:openai/4/2/6/34`. An edge that is not there is no zero weight: SWEPT
+says above which cutoff every edge was kept.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from extract.extraction import SCHEMAS
+from extract.units import Architecture
+
+VERSION = 1
+
+CONSTRAINTS = (
+    "CREATE CONSTRAINT model_id IF NOT EXISTS FOR (n:Model) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT layer_key IF NOT EXISTS FOR (n:Layer) REQUIRE n.key IS UNIQUE",
+    "CREATE CONSTRAINT unit_key IF NOT EXISTS FOR (n:Unit) REQUIRE n.key IS UNIQUE",
+    "CREATE CONSTRAINT image_key IF NOT EXISTS FOR (n:Image) REQUIRE n.key IS UNIQUE",
+    "CREATE CONSTRAINT annotation_id IF NOT EXISTS FOR (n:Annotation) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT label_text IF NOT EXISTS FOR (n:Label) REQUIRE n.text IS UNIQUE",
+)
+INDEXES = (
+    "CREATE INDEX unit_layer IF NOT EXISTS FOR (n:Unit) ON (n.model, n.layer)",
+    "CREATE INDEX annotation_model IF NOT EXISTS FOR (n:Annotation) ON (n.model)",
+)
+
+EVIDENCE = tuple(SCHEMAS["evidence"].names[2:])
+STATISTICS = ("scale", *EVIDENCE)
+
+Action = Literal["add", "withdraw"]
+Branch = Literal["sum", "shortcut", "conv"]
+Origin = Literal["human", "auto", "import"]
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """A model in the database, with counts of its units, kept edges, labelled units and images."""
+
+    id: str
+    blocks: tuple[int, ...]
+    width: int
+    image_size: int
+    weights_sha256: str
+    units: int
+    edges: int
+    labelled: int
+    images: int
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's shape."""
+        return Architecture(self.blocks, self.width, self.image_size)
+
+
+@dataclass(frozen=True)
+class UnitCard:
+    """A unit, its current labels, and its batch norm's scale and columns of evidence (None where not measured)."""
+
+    key: str
+    id: str
+    model: str
+    layer: str
+    channel: int
+    labels: tuple[str, ...]
+    statistics: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """An expanded weight between two units, given by their ids; a rank is None where there is none."""
+
+    source: str
+    target: str
+    magnitude: float
+    mean: float
+    sum: float
+    span: int
+    direct: bool
+    rank_in: int | None
+    rank_out: int | None
+    source_labels: tuple[str, ...] = ()
+    target_labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What was computed between two layers: n pairs; every edge above a cutoff is kept."""
+
+    source: str
+    target: str
+    n: int
+    kept: int
+    cutoff_magnitude: float
+    cutoff_mean: float
+    span: int
+    direct: bool
+    cut: bool
+
+
+@dataclass(frozen=True)
+class Example:
+    """A probe among those that a branch of a unit answers to most; the thumbnail is WebP or PNG as base64 text."""
+
+    image: str
+    modality: str
+    concept: str
+    source: str
+    sensitive: bool
+    branch: Branch
+    rank: int
+    value: float
+    z: float
+    thumbnail: str
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One entry of the history: a label added to a unit or withdrawn, by whom, when, and what it speaks of."""
+
+    id: str
+    model: str
+    unit: str
+    text: str
+    author: str
+    at: datetime
+    action: Action = "add"
+    branch: Branch = "sum"
+    facet: str | None = None
+    modality: str | None = None
+    source: Origin = "human"
+    confidence: float | None = None
+    sensitive: bool = False
+    supersedes: str | None = None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a top example shows."""
+
+    modality: str
+    concept: str
+
+
+@dataclass(frozen=True)
+class WeightTerms:
+    """A sum unit's branches compared by their strongest kept inputs from one common source layer.
+
+    `shared` counts the inputs that both have; `cosine` compares the means of both over the union of the inputs, an edge
+    that was not kept counting as nought; `dissimilarity` is 1 - cosine; a strength is the sum of a branch's magnitudes.
+    """
+
+    unit: str
+    shortcut: str
+    conv: str
+    source_layer: str
+    shared: int
+    cosine: float
+    dissimilarity: float
+    shortcut_inputs: int
+    conv_inputs: int
+    shortcut_strength: float
+    conv_strength: float
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EvidenceTerms:
+    """A sum unit's measured evidence, the columns as in `extract.extraction`, and what both branches answer to most."""
+
+    unit: str
+    shortcut: str
+    conv: str
+    share_published: float | None
+    share_exact: float | None
+    share_corrected: float | None
+    overlap: float | None
+    concept_difference: float | None
+    modality_difference: float | None
+    words_shortcut: float | None
+    words_conv: float | None
+    reach_shortcut: float | None
+    reach_conv: float | None
+    shortcut_examples: tuple[Shown, ...]
+    conv_examples: tuple[Shown, ...]
+    labels: tuple[str, ...]

@@ -1,0 +1,267 @@
+"""What the catalog asks of the graph, as verbs that answer in records."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC
+from typing import Any
+
+from extract.units import Layer, Unit
+from graph import answers, queries
+from graph.database import Database, Rows
+from graph.errors import DatabaseDamaged, GraphError, ModelMissing, NotExtracted
+from graph.schema import (
+    VERSION,
+    Annotation,
+    Contribution,
+    EvidenceTerms,
+    Example,
+    ModelCard,
+    Sweep,
+    UnitCard,
+    WeightTerms,
+)
+
+
+class CircuitStore:
+    """The circuits in a database.
+
+    A model is counted when it is first asked for, and one that lost data is refused. An embedded server would serve
+    files that were cut short, so there all is counted and summed along the edges, once for every start of the server.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._checked: set[tuple[str, str | None]] = set()
+
+    # ---- models
+
+    def models(self) -> list[ModelCard]:
+        """Every model that is wholly loaded, in the order of their names."""
+        return [answers.model(row) for row in self.database.run(queries.MODELS) if row["complete"]]
+
+    def model(self, name: str | None) -> ModelCard:
+        """A model by its name, or the only one there; else ModelMissing. DatabaseDamaged where it lost data."""
+        rows = {row["id"]: row for row in self.database.run(queries.MODELS)}
+        if not rows:
+            raise ModelMissing("The database holds no model yet. `circuits demo` or `circuits load` puts one in.")
+        if name is None and len(rows) > 1:
+            raise ModelMissing(f"The database holds several models: {', '.join(rows)}. Name one of them with --model.")
+        row = rows.get(name) if name else next(iter(rows.values()))
+        if row is None:
+            raise ModelMissing(
+                f"The database holds no model {name!r}, but {', '.join(rows)}. Name one of them, or load it."
+            )
+        _refuse_unfit(row)
+        self._check_once(row["id"], row["verified"])
+        return answers.model(row)
+
+    def _check_once(self, model: str, verified: str | None) -> None:
+        start = self.database.start
+        if (model, start) not in self._checked:
+            if start == verified:  # so on a server that checks its own files, whose start is None
+                self._check(model, queries.TALLY)
+            else:
+                self.verify(model)
+                self.database.run(queries.VERIFIED, model=model, start=start)
+            self._checked.add((model, start))
+
+    def verify(self, model: str) -> None:
+        """Count and sum all of a model, both ways along its edges; DatabaseDamaged where it is not what was loaded."""
+        self._check(model, queries.TALLY)
+        self._check(model, queries.VERIFY)
+
+    def _check(self, model: str, text: str) -> None:
+        rows = self.database.run(text, model=model)
+        if not rows:
+            self.model(model)  # says that it is not there
+        for row in rows:
+            if not math.isclose(row["found"], row["recorded"], rel_tol=1e-9):
+                raise DatabaseDamaged(_damage(model, row))
+
+    # ---- units
+
+    def unit(self, model: str, unit: Unit) -> UnitCard:
+        """A unit; else UnknownUnit."""
+        rows = self.database.run(queries.UNIT, key=f"{model}/{unit}")
+        if not rows:
+            self.model(model).architecture.unit(str(unit))  # says what is unknown
+            raise DatabaseDamaged(f"{model} has a unit {unit}, but the database lost it. Load the model again.")
+        return answers.unit(rows[0])
+
+    def labelled(self, model: str, text: str = "") -> list[UnitCard]:
+        """The units with a current label that contains this text, in any case; by layer and channel."""
+        cards = [answers.unit(row) for row in self.database.run(queries.LABELLED, model=model, containing=text)]
+        return sorted(cards, key=lambda card: Unit.parse(card.id))
+
+    def adds(self, model: str, unit: Unit) -> dict[str, Unit]:
+        """The units added up in a sum's unit, as `shortcut` and `conv`; empty for what is no sum."""
+        rows = self.database.run(queries.ADDS, key=f"{model}/{unit}")
+        return {row["branch"]: Unit.parse(row["id"]) for row in rows}
+
+    def examples(self, model: str, unit: Unit, limit: int = 8) -> list[Example]:
+        """The probes that each branch of a sum's unit answers to most, `limit` each; empty where not measured."""
+        rows = self.database.run(queries.EXAMPLES, key=f"{model}/{unit}", limit=limit)
+        return [Example(**row) for row in rows]
+
+    # ---- contributions
+
+    def inputs(
+        self, model: str, unit: Unit, limit: int = 10, source: Layer | None = None, direct: bool = False
+    ) -> list[Contribution]:
+        """The strongest edges into a unit by magnitude, `limit` excitatory and `limit` inhibitory; UnknownUnit."""
+        layer = None if source is None else str(_as_source(source))
+        return self._strongest(queries.INPUTS, model, unit, layer=layer, direct=direct, limit=limit)
+
+    def outputs(
+        self, model: str, unit: Unit, limit: int = 10, target: Layer | None = None, direct: bool = False
+    ) -> list[Contribution]:
+        """The strongest edges out of a unit, as `inputs`; out of a branch they are those of its block's output."""
+        layer = None if target is None else str(target)
+        unit = Unit(_as_source(unit.layer), unit.channel)
+        return self._strongest(queries.OUTPUTS, model, unit, layer=layer, direct=direct, limit=limit)
+
+    def _strongest(self, text: str, model: str, unit: Unit, **parameters: object) -> list[Contribution]:
+        key = f"{model}/{unit}"
+        rows = [row for sign in (1, -1) for row in self.database.run(text, key=key, sign=sign, **parameters)]
+        if not rows:
+            self.unit(model, unit)
+        return sorted(map(answers.contribution, rows), key=lambda c: (-c.magnitude, c.source, c.target))
+
+    def contributions_among(self, model: str, units: Iterable[Unit]) -> list[Contribution]:
+        """Every kept edge between two of these units, the strongest first."""
+        keys = [f"{model}/{unit}" for unit in dict.fromkeys(units)]
+        return [answers.contribution(row) for row in self.database.run(queries.AMONG, keys=keys)]
+
+    def sweeps(self, model: str, layer: Layer) -> list[Sweep]:
+        """From which layers the expanded weights into this one were computed, the nearest first."""
+        rows = self.database.run(queries.SWEEPS, layer=f"{model}/{layer}")
+        return [answers.sweep(row) for row in rows]
+
+    # ---- labels
+
+    def annotate(self, annotation: Annotation) -> None:
+        """Append to the history and bring the current labels up to date, all or nothing; the same id twice counts once.
+
+        Raises UnknownUnit, or GraphError for a withdrawal of what the unit does not have.
+        """
+        properties = asdict(annotation) | {"at": annotation.at.astimezone(UTC)}
+        rows = self.database.run(
+            queries.ANNOTATE,
+            key=f"{annotation.model}/{annotation.unit}",
+            id=annotation.id,
+            supersedes=annotation.supersedes,
+            properties=properties,
+        )
+        if not rows:
+            self.unit(annotation.model, Unit.parse(annotation.unit))
+            raise GraphError(
+                f"{annotation.unit} has no annotation {annotation.supersedes} to supersede. Its history has the ids."
+            )
+
+    def annotations(self, model: str, unit: Unit | None = None) -> list[Annotation]:
+        """The history of a model or of one unit, oldest first; also of units that the model no longer has."""
+        name = None if unit is None else str(unit)
+        rows = self.database.run(queries.ANNOTATIONS, model=model, unit=name)
+        return [answers.annotation(row) for row in rows]
+
+    def sensitive(self, model: str) -> frozenset[str]:
+        """The current labels that somebody marked sensitive."""
+        return frozenset(row["text"] for row in self.database.run(queries.SENSITIVE, model=model))
+
+    # ---- enrichment
+
+    def enrichment_by_weights(
+        self, model: str, layer: Layer, source: Layer, strongest: int = 20, limit: int = 20
+    ) -> list[WeightTerms]:
+        """Sum units whose branches take the least alike inputs from one layer, the most dissimilar first.
+
+        A branch is known by its `strongest` kept inputs from `source`; a unit without any in one branch is left out.
+        Raises NotExtracted where the layer's branches have no such inputs in common.
+        """
+        branches = [Unit.parse(f"{name}/0").layer for name in self._branches(model, layer)]
+        swept = [{s.source for s in self.sweeps(model, branch)} for branch in branches]
+        common = set.intersection(*swept) if swept else set()
+        if str(_as_source(source)) not in common:
+            known = ", ".join(sorted(common, key=Layer.parse))
+            raise NotExtracted(
+                f"Weights from {source} into both branches of {layer} were not extracted. "
+                + (f"Those from here were: {known}." if known else "Extract its branches as targets, then load again.")
+            )
+        rows = self.database.run(
+            queries.ENRICHMENT_BY_WEIGHTS,
+            model=model,
+            layer=str(layer),
+            source=str(_as_source(source)),
+            strongest=strongest,
+            limit=limit,
+        )
+        return [answers.weight_terms(row) for row in rows]
+
+    def enrichment_by_evidence(
+        self,
+        model: str,
+        layer: Layer,
+        limit: int = 20,
+        concept_difference: float | None = None,
+        modality_difference: float | None = None,
+        reach: float = 0.5,
+        examples: int = 8,
+    ) -> list[EvidenceTerms]:
+        """Sum units whose branches differ by either of the least differences, and which both facets reach.
+
+        Differences and reach are those of the evidence table (a percentile from 0 to 1). Ordered by difference in
+        modality, then in concept, then by the weaker reach. Raises NotExtracted where no probes were measured.
+        """
+        if not self.model(model).images:
+            raise NotExtracted(f"No probes were measured for {model}. Measure them, then load the extraction again.")
+        self._branches(model, layer)
+        rows = self.database.run(
+            queries.ENRICHMENT_BY_EVIDENCE,
+            model=model,
+            layer=str(layer),
+            limit=limit,
+            concept_difference=concept_difference,
+            modality_difference=modality_difference,
+            reach=reach,
+            examples=examples,
+        )
+        return [answers.evidence_terms(row) for row in rows]
+
+    def _branches(self, model: str, layer: Layer) -> list[str]:
+        architecture = self.model(model).architecture
+        architecture.check(layer)
+        if layer.role != "sum":
+            raise NotExtracted(f"{layer} is no sum, and only a sum has two branches. Try {layer.output}.")
+        return [str(architecture.shortcut(layer)), str(Layer(layer.stage, layer.block, 5))]
+
+    # ---- the console
+
+    def query(
+        self, text: str, parameters: Mapping[str, Any] | None = None, timeout: float = 30.0, limit: int = 1000
+    ) -> Rows:
+        """A user's own Cypher, read-only; see `Database.read`."""
+        return self.database.read(text, parameters, timeout=timeout, limit=limit)
+
+
+def _as_source(layer: Layer) -> Layer:
+    """Both branches pass on to their block's output unchanged, so as a source they have its expanded weights."""
+    return layer.output if layer.role in ("conv", "downsample") else layer
+
+
+def _refuse_unfit(row: Mapping[str, Any]) -> None:
+    if not row["complete"]:
+        raise DatabaseDamaged(f"{row['id']} was not loaded to the end. Load it again: its labels are kept.")
+    if row["version"] != VERSION:
+        raise DatabaseDamaged(
+            f"{row['id']} was loaded by another version (schema {row['version']}, ours is {VERSION}). "
+            "Load it again: its labels are kept."
+        )
+
+
+def _damage(model: str, row: Mapping[str, Any]) -> str:
+    labels = ", then import the labels that you exported" if row["what"] == "annotations" else ""
+    return (
+        f"The database lost data of {model}: {row['what']} come to {row['found']}, and {row['recorded']} were written. "
+        f"Its files were cut short or damaged. Load the extraction again{labels}."
+    )

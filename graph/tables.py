@@ -1,0 +1,144 @@
+"""What of an extraction becomes which nodes and relationships, as the steps of a load."""
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from extract.extraction import Extraction
+from extract.units import Layer
+from graph import queries
+from graph.schema import EVIDENCE, VERSION
+from graph.steps import Edges, Nodes, Statement, Step
+
+CHUNK = 100_000  # edges a step
+
+Column = Any  # an Arrow array; its stubs tell no kinds apart that matter here
+
+_MODEL, _LAYER, _UNIT, _IMAGE = ("Model", "id"), ("Layer", "key"), ("Unit", "key"), ("Image", "key")
+
+
+def steps(extraction: Extraction) -> Iterator[Step]:
+    """A model's whole graph, for a database that holds nothing of it but perhaps its annotations.
+
+    Annotations are tied to the new units while these have no edges yet: a node that gains the label :Labelled is moved
+    with all that hangs on it. The last step records what the database must now hold.
+    """
+    manifest, model = extraction.manifest, extraction.manifest.model
+    units = _units(extraction)
+    yield Statement(queries.BEGIN, {"model": model})
+    yield Nodes("Layer", "key", _layers(extraction))
+    yield Edges("HAS_LAYER", _MODEL, _LAYER, _has_layer(extraction))
+    yield Edges("SWEPT", _LAYER, _LAYER, _sweeps(extraction))
+    yield Nodes("Unit", "key", units)
+    yield Statement(queries.RELINK, {"model": model})
+    adds = _adds(extraction)
+    yield Edges("ADDS", _UNIT, _UNIT, adds)
+    edges, magnitude = 0, 0.0
+    for table in _contributions(extraction):
+        edges, magnitude = edges + table.num_rows, magnitude + pc.sum(table["magnitude"].cast(pa.float64())).as_py()
+        yield Edges("CONTRIBUTES", _UNIT, _UNIT, table)
+    images, examples = _images(extraction), _examples(extraction)
+    yield Nodes("Image", "key", images)
+    yield from (Edges("ACTIVATES", _IMAGE, _UNIT, table) for table in _chunks(examples))
+    counts = {"units": units.num_rows, "adds": adds.num_rows, "edges": edges, "magnitude": magnitude}
+    counts |= {"images": images.num_rows, "examples": examples.num_rows}
+    shape = manifest.model_dump(mode="json", include={"blocks", "width", "image_size", "weights_sha256"})
+    yield Statement(queries.RECORD, {"model": model, "properties": {**shape, **counts, "version": VERSION}})
+
+
+def _layers(extraction: Extraction) -> pa.Table:
+    model, architecture = extraction.manifest.model, extraction.manifest.architecture
+    return pa.Table.from_pylist([
+        {
+            "key": f"{model}/{layer}", "id": str(layer), "model": model, "position": position,
+            "stage": layer.stage, "block": layer.block, "index": layer.index, "role": layer.role,
+            "channels": architecture.channels(layer), "grid": architecture.grid(layer),
+        }
+        for position, layer in enumerate(architecture.layers)
+    ])  # fmt: skip
+
+
+def _has_layer(extraction: Extraction) -> pa.Table:
+    keys = _layers(extraction)["key"]
+    columns: dict[str, Any] = {"source": _repeat(extraction.manifest.model, len(keys)), "target": keys}
+    return pa.table(columns)
+
+
+def _sweeps(extraction: Extraction) -> pa.Table:
+    table, model = extraction.table("sweeps"), extraction.manifest.model
+    rest = table.select([name for name in table.column_names if name not in ("source", "target")])
+    return _with_ends(_key(model, table["source"]), _key(model, table["target"]), rest)
+
+
+def _units(extraction: Extraction) -> pa.Table:
+    """One row a unit with its evidence, where there is some; what is not a number is no property."""
+    model, table = extraction.manifest.model, extraction.table("units")
+    table = table.join(extraction.table("evidence"), ["layer", "channel"], use_threads=False)
+    ids = _key(table["layer"], table["channel"])
+    columns: dict[str, Any] = {"key": _key(model, ids), "id": ids, "model": _repeat(model, len(ids))}
+    columns |= {name: table[name] for name in ("layer", "channel")}
+    columns |= {name: _finite(table[name]) for name in ("scale", *EVIDENCE)}
+    return pa.table(columns)
+
+
+def _finite(column: Column) -> Column:
+    return pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
+
+
+def _adds(extraction: Extraction) -> pa.Table:
+    """The two units added up in every sum's unit."""
+    model, architecture = extraction.manifest.model, extraction.manifest.architecture
+    rows = [
+        {"source": f"{model}/{layer}/{channel}", "target": f"{model}/{total}/{channel}", "branch": branch}
+        for total in architecture.layers if total.role == "sum"
+        for branch, layer in (("shortcut", architecture.shortcut(total)), ("conv", Layer(total.stage, total.block, 5)))
+        for channel in range(architecture.channels(total))
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows)
+
+
+def _contributions(extraction: Extraction) -> Iterator[pa.Table]:
+    model = extraction.manifest.model
+    for part in extraction.parts("edges"):
+        for table in _chunks(part):
+            source, target = (_key(model, table[end], table[f"{end}_channel"]) for end in ("source", "target"))
+            properties = ["magnitude", "mean", "sum", "span", "direct", "rank_in", "rank_out"]
+            yield _with_ends(source, target, table.select(properties))
+
+
+def _chunks(table: pa.Table) -> Iterator[pa.Table]:
+    return (table.slice(start, CHUNK) for start in range(0, table.num_rows, CHUNK))
+
+
+def _images(extraction: Extraction) -> pa.Table:
+    """The probes that are an example of something, their pictures as base64 text."""
+    model, probes = extraction.manifest.model, extraction.table("probes")
+    probes = probes.filter(pc.is_in(probes["id"], pc.unique(extraction.table("examples")["probe"])))
+    columns: dict[str, Any] = {"key": _key(model, probes["id"]), "model": _repeat(model, probes.num_rows)}
+    columns |= {name: probes[name] for name in ("id", "modality", "concept", "source", "sensitive")}
+    pictures: list[Any] = probes["image"].to_pylist()
+    texts = [base64.b64encode(picture).decode() for picture in pictures]
+    return pa.table(columns | {"thumbnail": pa.array(texts, pa.string())})
+
+
+def _examples(extraction: Extraction) -> pa.Table:
+    model, table = extraction.manifest.model, extraction.table("examples")
+    units = _key(model, table["layer"], table["channel"])
+    return _with_ends(_key(model, table["probe"]), units, table.select(["branch", "rank", "value", "z"]))
+
+
+def _with_ends(source: Column, target: Column, properties: pa.Table) -> pa.Table:
+    columns: dict[str, Any] = {name: properties[name] for name in properties.column_names}
+    return pa.table({"source": source, "target": target, **columns})
+
+
+def _key(*parts: str | Column) -> Column:
+    texts: list[Any] = [part if isinstance(part, str) else part.cast(pa.string()) for part in parts]
+    return pc.binary_join_element_wise(*texts, "/")
+
+
+def _repeat(text: str, times: int) -> Column:
+    return pa.array([text] * times, pa.string())

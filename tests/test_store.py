@@ -1,0 +1,416 @@
+"""The store's verbs on a loaded server, against pandas and networkx on the tables of the extraction itself."""
+
+import base64
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import product
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+
+from extract.errors import UnknownUnit
+from extract.extraction import Extraction
+from extract.units import Layer, Unit
+from graph.database import Database, connect
+from graph.errors import GraphError, ModelMissing, NotExtracted, WriteRefused
+from graph.load import load
+from graph.local_server import stop
+from graph.schema import EVIDENCE, Annotation, Contribution
+from graph.store import CircuitStore
+
+MODEL = "random:a"
+SUM = Layer(2, 1, 6)
+SERVERS = ["bulk", "bolt"] + ["neo4j"] * ("CIRCUITS_TEST_NEO4J" in os.environ)  # such as bolt://localhost:7687
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def extractions(
+    random_extraction: Callable[..., Extraction], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Extraction]:
+    """Two models of one shape and different weights."""
+    folder = tmp_path_factory.mktemp("random")
+    models = {"random:a": 1, "random:b": 2}
+    return {model: random_extraction(folder / f"{seed}.extraction", model, seed) for model, seed in models.items()}
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def database(
+    request: pytest.FixtureRequest, extractions: dict[str, Extraction], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """A server that holds both models, the embedded one by either way of loading; what Neo4j holds is wiped."""
+    folder: Path = tmp_path_factory.mktemp(request.param) / "database"
+    url = os.environ["CIRCUITS_TEST_NEO4J"] if request.param == "neo4j" else folder
+    if request.param == "bulk":
+        for extraction in extractions.values():
+            load(extraction, folder, progress=False)
+    with connect(url) as database:
+        if request.param != "bulk":
+            database.run("MATCH (n) DETACH DELETE n")
+            for extraction in extractions.values():
+                load(extraction, database, progress=False)
+        yield database
+    if url == folder:
+        stop(folder)
+
+
+@pytest.fixture(scope="module")
+def store(database: Database) -> CircuitStore:
+    return CircuitStore(database)
+
+
+@pytest.fixture(scope="module")
+def edges(extractions: dict[str, Extraction]) -> pd.DataFrame:
+    """The edges of MODEL, their ends as units' ids."""
+    frame = extractions[MODEL].table("edges").to_pandas()
+    for end in ("source", "target"):
+        frame[f"{end}_layer"] = frame[end]
+        frame[end] = frame[end] + "/" + frame[f"{end}_channel"].astype(str)
+    return frame
+
+
+def rows(contributions: list[Contribution]) -> list[tuple[object, ...]]:
+    return [tuple(asdict(c).values())[:9] for c in contributions]
+
+
+def expected(frame: pd.DataFrame) -> list[tuple[object, ...]]:
+    """The same of a table of edges: the strongest first, null ranks as None."""
+    columns = ["source", "target", "magnitude", "mean", "sum", "span", "direct", "rank_in", "rank_out"]
+    ordered = frame.sort_values("magnitude", ascending=False)[columns].astype(object)
+    return list(ordered.where(ordered.notna(), None).itertuples(index=False, name=None))
+
+
+def number(value: float | None) -> float | None:
+    """What is not a number is not measured."""
+    return None if value is None or np.isnan(value) else value
+
+
+def strongest(frame: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """So many of each sign."""
+    signs = [frame[frame["mean"] > 0], frame[frame["mean"] < 0]]
+    return pd.concat([part.nlargest(limit, "magnitude") for part in signs])
+
+
+# ---- models
+
+
+def test_models_tell_what_was_loaded(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    assert [card.id for card in store.models()] == ["random:a", "random:b"]
+    for model, extraction in extractions.items():
+        card = store.model(model)
+        assert card.architecture == extraction.manifest.architecture
+        assert card.weights_sha256 == extraction.manifest.weights_sha256
+        assert card.units == extraction.table("units").num_rows
+        assert card.edges == extraction.table("edges").num_rows
+        assert card.images == len(set(extraction.table("examples")["probe"].to_pylist()))
+
+
+def test_a_model_must_be_there_and_be_named_among_several(store: CircuitStore) -> None:
+    with pytest.raises(ModelMissing, match="random:a, random:b"):
+        store.model(None)
+    with pytest.raises(ModelMissing, match="random:a, random:b"):
+        store.model("RN50:openai")
+
+
+# ---- units
+
+
+def test_units_carry_their_scale_and_evidence(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    evidence = {(row["layer"], row["channel"]): row for row in extractions[MODEL].table("evidence").to_pylist()}
+    for layer, channel, scale in list(zip(*extractions[MODEL].table("units").to_pydict().values(), strict=True))[::9]:
+        card = store.unit(MODEL, Unit(Layer.parse(layer), channel))
+        assert (card.key, card.id) == (f"{MODEL}/{layer}/{channel}", f"{layer}/{channel}")
+        assert (card.model, card.layer, card.channel, card.labels) == (MODEL, layer, channel, ())
+        measured = evidence.get((layer, channel), {})
+        assert card.statistics == {"scale": scale} | {name: number(measured.get(name)) for name in EVIDENCE}
+
+
+@pytest.mark.parametrize("text", ["2/1/6/32", "4/2/6/34", "1/0/7/16"])
+def test_an_unknown_unit_is_an_error(store: CircuitStore, text: str) -> None:
+    unit = Unit.parse(text)
+    for ask in (store.unit, store.inputs, store.outputs):
+        with pytest.raises(UnknownUnit):
+            ask(MODEL, unit)
+
+
+def test_a_sum_adds_its_shortcut_and_its_conv_branch(store: CircuitStore) -> None:
+    answers = {text: store.adds(MODEL, Unit.parse(text)) for text in ("2/1/6/31", "1/0/8/3", "2/1/5/31", "2/1/1/0")}
+    assert {text: {branch: str(unit) for branch, unit in adds.items()} for text, adds in answers.items()} == {
+        "2/1/6/31": {"shortcut": "2/0/8/31", "conv": "2/1/5/31"},
+        "1/0/8/3": {"shortcut": "1/0/7/3", "conv": "1/0/5/3"},
+        "2/1/5/31": {},
+        "2/1/1/0": {},
+    }
+
+
+def test_examples_come_by_branch_and_rank_with_their_picture(
+    store: CircuitStore, extractions: dict[str, Extraction]
+) -> None:
+    table = extractions[MODEL].table("examples").to_pandas()
+    probes = {row["id"]: row for row in extractions[MODEL].table("probes").to_pylist()}
+    table = table[(table["layer"] == str(SUM)) & (table["channel"] == 7)]
+    got = store.examples(MODEL, Unit(SUM, 7), limit=3)
+    assert [(e.branch, e.rank) for e in got] == list(product(("sum", "shortcut", "conv"), (1, 2, 3)))
+    for example in got:
+        row = table[(table["branch"] == example.branch) & (table["rank"] == example.rank)].iloc[0]
+        probe = probes[row["probe"]]
+        assert (example.image, example.value, example.z) == (row["probe"], row["value"], row["z"])
+        assert base64.b64decode(example.thumbnail) == probe["image"]
+        assert all(getattr(example, name) == probe[name] for name in ("modality", "concept", "source", "sensitive"))
+    assert store.examples(MODEL, Unit(SUM, 6)) == []
+
+
+# ---- contributions
+
+
+@pytest.mark.parametrize("text", ["2/1/6/3", "2/1/5/3", "2/1/3/3", "2/0/7/3", "1/1/1/1"])
+def test_inputs_are_the_strongest_of_each_sign(store: CircuitStore, edges: pd.DataFrame, text: str) -> None:
+    unit = Unit.parse(text)
+    into = edges[edges["target"] == text]
+    assert rows(store.inputs(MODEL, unit, limit=4)) == expected(strongest(into, 4))
+    from_one = into[into["source_layer"] == "1/0/8"]
+    assert rows(store.inputs(MODEL, unit, limit=2, source=Layer(1, 0, 8))) == expected(strongest(from_one, 2))
+    assert rows(store.inputs(MODEL, unit, direct=True)) == expected(strongest(into[into["direct"]], 10))
+
+
+@pytest.mark.parametrize("text", ["1/0/1/3", "1/0/3/3", "1/0/8/3", "1/1/6/3"])
+def test_outputs_are_the_strongest_of_each_sign(store: CircuitStore, edges: pd.DataFrame, text: str) -> None:
+    unit = Unit.parse(text)
+    out = edges[edges["source"] == text]
+    assert rows(store.outputs(MODEL, unit, limit=4)) == expected(strongest(out, 4))
+    into_one = out[out["target_layer"] == "2/1/5"]
+    assert rows(store.outputs(MODEL, unit, limit=2, target=Layer(2, 1, 5))) == expected(strongest(into_one, 2))
+    assert rows(store.outputs(MODEL, unit, direct=True)) == expected(strongest(out[out["direct"]], 10))
+
+
+def test_a_branch_as_a_source_has_its_blocks_output(store: CircuitStore) -> None:
+    for branch, output in (("1/1/5", "1/1/6"), ("2/0/5", "2/0/8"), ("2/0/7", "2/0/8")):
+        answer = store.outputs(MODEL, Unit.parse(f"{branch}/3"))
+        assert answer
+        assert answer == store.outputs(MODEL, Unit.parse(f"{output}/3"))
+    into = Unit.parse("2/1/3/3")
+    answer = store.inputs(MODEL, into, source=Layer(2, 0, 7))
+    assert answer
+    assert answer == store.inputs(MODEL, into, source=Layer(2, 0, 8))
+
+
+def test_edges_among_units_are_the_induced_subgraph(store: CircuitStore, edges: pd.DataFrame) -> None:
+    whole = nx.from_pandas_edgelist(edges, edge_attr=["magnitude"], create_using=nx.DiGraph)
+    units = [*(f"2/1/6/{c}" for c in range(5)), *(f"1/0/8/{c}" for c in range(8)), "1/1/3/2", "2/0/1/1"]
+    inside = whole.subgraph(units)
+    answer = store.contributions_among(MODEL, [Unit.parse(text) for text in (*units, units[0])])
+    assert {(c.source, c.target): c.magnitude for c in answer} == nx.get_edge_attributes(inside, "magnitude")
+    assert len(answer) == inside.number_of_edges() > 10
+    assert [c.magnitude for c in answer] == sorted((c.magnitude for c in answer), reverse=True)
+
+
+def test_traces_in_cypher_are_networkx_paths(store: CircuitStore, edges: pd.DataFrame) -> None:
+    direct = edges[edges["direct"]]
+    graph = nx.from_pandas_edgelist(direct, create_using=nx.DiGraph)
+    paths = {
+        (a, b, "2/1/6/3") for b in graph.predecessors("2/1/6/3") for a in graph.predecessors(b)
+    }  # fmt: skip
+    text = """
+        MATCH (a:Unit)-[e:CONTRIBUTES]->(b:Unit)-[f:CONTRIBUTES]->(c:Unit {key: $key})
+        WHERE e.direct AND f.direct RETURN a.id, b.id, c.id"""
+    answer = store.query(text, {"key": f"{MODEL}/2/1/6/3"})
+    assert {tuple(row) for row in answer.rows} == paths
+    assert len(answer.rows) == len(paths) > 0
+
+
+def test_sweeps_tell_what_was_computed(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    table = extractions[MODEL].table("sweeps").to_pandas()
+    table = table[table["target"] == str(SUM)]
+    assert [asdict(sweep) for sweep in store.sweeps(MODEL, SUM)] == table.iloc[::-1].to_dict("records")
+    assert store.sweeps(MODEL, Layer(1, 0, 1)) == []
+
+
+def test_the_console_only_reads(store: CircuitStore) -> None:
+    assert store.query("MATCH (m:Model) RETURN m.id AS id ORDER BY id").rows == [["random:a"], ["random:b"]]
+    with pytest.raises(WriteRefused):
+        store.query("MATCH (m:Model) DETACH DELETE m")
+    assert len(store.models()) == 2
+
+
+# ---- enrichment
+
+
+def test_enrichment_by_weights_compares_the_branches_inputs(store: CircuitStore, edges: pd.DataFrame) -> None:
+    strong = edges[(edges["source_layer"] == "1/1/6") & (edges["rank_in"] <= 4)]
+    inputs = {
+        (branch, value): strong[strong["target_layer"] == layer]
+        .pivot(index="target_channel", columns="source_channel", values=value)
+        .reindex(index=range(32), columns=range(16))
+        .astype(float)
+        for branch, layer in (("shortcut", "2/0/8"), ("conv", "2/1/5"))
+        for value in ("mean", "magnitude")
+    }
+    a, b = inputs["shortcut", "mean"], inputs["conv", "mean"]
+    cosine: pd.Series[float] = (a.fillna(0) * b.fillna(0)).sum(axis=1) / np.sqrt(
+        (a**2).sum(axis=1) * (b**2).sum(axis=1)
+    )
+    answer = store.enrichment_by_weights(MODEL, SUM, Layer(1, 1, 6), strongest=4, limit=100)
+    assert [Unit.parse(terms.unit).channel for terms in answer] == list(
+        cosine.dropna().sort_values(kind="stable").index
+    )
+    assert len(answer) > 20
+    for terms in answer:
+        c = Unit.parse(terms.unit).channel
+        assert (terms.shortcut, terms.conv, terms.source_layer) == (f"2/0/8/{c}", f"2/1/5/{c}", "1/1/6")
+        assert terms.cosine == pytest.approx(cosine[c])
+        assert terms.dissimilarity == pytest.approx(1 - cosine[c])
+        assert terms.shared == (a.loc[c].notna() & b.loc[c].notna()).sum()
+        assert (terms.shortcut_inputs, terms.conv_inputs) == (a.loc[c].count(), b.loc[c].count())
+        assert terms.shortcut_strength == pytest.approx(inputs["shortcut", "magnitude"].loc[c].sum())
+        assert terms.conv_strength == pytest.approx(inputs["conv", "magnitude"].loc[c].sum())
+    assert store.enrichment_by_weights(MODEL, SUM, Layer(1, 1, 6), strongest=4, limit=3) == answer[:3]
+
+
+@pytest.mark.parametrize(
+    ("concept", "modality", "reach"), [(0.6, 0.7, 0.3), (None, 0.5, 0.0), (0.5, None, 0.2), (None, None, 0.4)]
+)
+def test_enrichment_by_evidence_joins_differences_and_reach(
+    store: CircuitStore,
+    extractions: dict[str, Extraction],
+    concept: float | None,
+    modality: float | None,
+    reach: float,
+) -> None:
+    table = extractions[MODEL].table("evidence").to_pandas()
+    table = table[table["layer"] == str(SUM)]
+    table["reach"] = table[["reach_shortcut", "reach_conv"]].min(axis=1)
+    least = [
+        (table[name] >= low)
+        for name, low in (("concept_difference", concept), ("modality_difference", modality))
+        if low
+    ]
+    table = table[(np.any(least, axis=0) if least else True) & (table["reach"] >= reach)]
+    table = table.sort_values(["modality_difference", "concept_difference", "reach"], ascending=False)
+    answer = store.enrichment_by_evidence(
+        MODEL, SUM, 100, concept_difference=concept, modality_difference=modality, reach=reach, examples=2
+    )
+    assert [terms.unit for terms in answer] == [f"{SUM}/{c}" for c in table["channel"]]
+    assert 0 < len(answer) < 25
+    for terms, row in zip(answer, table.to_dict("records"), strict=True):
+        assert (terms.shortcut, terms.conv) == (f"2/0/8/{row['channel']}", f"2/1/5/{row['channel']}")
+        assert all(getattr(terms, name) == number(row[name]) for name in EVIDENCE)
+        examples = store.examples(MODEL, Unit(SUM, row["channel"]), limit=2)
+        for branch, shown in (("shortcut", terms.shortcut_examples), ("conv", terms.conv_examples)):
+            assert [(s.modality, s.concept) for s in shown] == [
+                (e.modality, e.concept) for e in examples if e.branch == branch
+            ]
+
+
+def test_enrichment_asks_for_a_sum_and_for_what_was_extracted(store: CircuitStore) -> None:
+    with pytest.raises(NotExtracted, match="Try 2/1/6"):
+        store.enrichment_by_weights(MODEL, Layer(2, 1, 5), Layer(1, 1, 6))
+    with pytest.raises(NotExtracted, match="1/0/1, 1/0/3, 1/0/8"):
+        store.enrichment_by_weights(MODEL, SUM, Layer(2, 1, 3))
+    with pytest.raises(UnknownUnit):
+        store.enrichment_by_evidence(MODEL, Layer(3, 0, 8))
+
+
+# ---- labels
+
+
+def note(unit: str, text: str, number: int, **rest: object) -> Annotation:
+    """An annotation of the second model, so that the first stays without labels."""
+    known = {"id": f"note {unit} {number}", "model": "random:b", "unit": unit, "text": text, "author": "ada"}
+    return Annotation(**{**known, "at": NOON + timedelta(minutes=number), **rest})  # type: ignore[arg-type]
+
+
+def state(database: Database, unit: str) -> dict[str, object]:
+    """A unit as a user's own Cypher sees it."""
+    text = """
+        MATCH (u:Unit {key: $key})
+        RETURN u:Labelled AS labelled, u.label AS label, [(u)-[:LABELLED]->(l:Label) | l.text] AS texts,
+               COUNT { (u)<-[:CONTRIBUTES]-() } AS inputs, COUNT { (u)-[:CONTRIBUTES]->() } AS outputs"""
+    return database.run(text, key=f"random:b/{unit}")[0]
+
+
+def test_a_label_comes_and_goes_with_its_unit_untouched(store: CircuitStore, database: Database) -> None:
+    unit = Unit.parse("2/0/8/3")
+    before = state(database, str(unit))
+    edges = store.inputs("random:b", unit, limit=50), store.outputs("random:b", unit, limit=50)
+    added = note("2/0/8/3", "bloody wound", 1)
+    store.annotate(added)
+    after = state(database, str(unit))
+    assert after == before | {"labelled": True, "label": "bloody wound", "texts": ["bloody wound"]}
+    assert store.unit("random:b", unit).labels == ("bloody wound",)
+    assert all(c.target_labels == ("bloody wound",) for c in store.inputs("random:b", unit))
+    assert all(c.source_labels == ("bloody wound",) for c in store.outputs("random:b", unit))
+    withdrawal = note("2/0/8/3", "bloody wound", 2, action="withdraw", supersedes=added.id)
+    store.annotate(withdrawal)
+    assert state(database, str(unit)) == before | {"labelled": False, "label": None, "texts": []}
+    assert (store.inputs("random:b", unit, limit=50), store.outputs("random:b", unit, limit=50)) == edges
+    assert store.annotations("random:b", unit) == [added, withdrawal]
+    assert database.run("MATCH (l:Label {text: 'bloody wound'}) RETURN l") == []
+
+
+def test_labels_of_several_people_stand_side_by_side(store: CircuitStore, database: Database) -> None:
+    first, second = note("2/1/6/1", "you", 1), note("2/1/6/1", "second person", 2, author="bob")
+    for annotation in (first, second, note("2/1/6/1", "you", 3, author="cy"), first):
+        store.annotate(annotation)
+    assert state(database, "2/1/6/1")["label"] == "you; second person"
+    assert store.unit("random:b", Unit.parse("2/1/6/1")).labels == ("second person", "you")
+    store.annotate(note("2/1/6/1", "you", 4, action="withdraw", supersedes=first.id))
+    assert state(database, "2/1/6/1")["label"] == "second person; you"
+    assert len(store.annotations("random:b", Unit.parse("2/1/6/1"))) == 4
+    store.verify("random:b")
+
+
+def test_an_annotation_reads_back_as_it_was_written(store: CircuitStore) -> None:
+    rest = {"branch": "conv", "facet": "blood", "modality": "picture", "source": "import", "confidence": 0.25}
+    east = timezone(timedelta(hours=5))
+    written = note("2/1/6/2", "wound", 1, **rest, sensitive=True, at=datetime(2026, 3, 4, 5, 6, 7, 89012, tzinfo=east))
+    store.annotate(written)
+    read = store.annotations("random:b", Unit.parse("2/1/6/2"))
+    assert read == [written]
+    assert read[0].at.utcoffset() == timedelta(0)
+    assert "wound" in store.sensitive("random:b")
+    assert store.sensitive(MODEL) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("channel", "text"),
+    [
+        (0, 'it\'s "quoted" \\ `here`'),
+        (1, "x'}) DETACH DELETE (n) //"),
+        (2, "<script>alert(1)</script>"),
+        (3, "$key {0} %s"),
+        (4, "血\n\t⚕"),
+    ],
+)
+def test_the_text_of_a_label_stays_data(store: CircuitStore, database: Database, channel: int, text: str) -> None:
+    unit = f"1/1/6/{channel}"
+    store.annotate(note(unit, text, channel))
+    assert store.unit("random:b", Unit.parse(unit)).labels == (text,)
+    assert [card.id for card in store.labelled("random:b", text)] == [unit]
+    assert state(database, unit)["label"] == text
+
+
+def test_labelled_units_are_found_by_a_part_of_a_label(store: CircuitStore) -> None:
+    for number, (unit, text) in enumerate([("2/0/5/10", "Dog fur"), ("2/0/5/9", "hot dog"), ("2/0/5/8", "cat fur")]):
+        store.annotate(note(unit, text, number))
+    assert [card.id for card in store.labelled("random:b", "DOG")] == ["2/0/5/9", "2/0/5/10"]
+    assert {"2/0/5/8", "2/0/5/9", "2/0/5/10"} <= {card.id for card in store.labelled("random:b")}
+    assert store.model("random:b").labelled == len(store.labelled("random:b"))
+    assert store.labelled(MODEL) == []
+
+
+def test_what_cannot_be_annotated_changes_nothing(store: CircuitStore) -> None:
+    before = store.annotations("random:b")
+    other = note("2/1/3/1", "mine", 1)
+    store.annotate(other)
+    with pytest.raises(UnknownUnit):
+        store.annotate(note("2/1/6/99", "nowhere", 1))
+    with pytest.raises(GraphError, match="to supersede"):
+        store.annotate(note("2/1/3/2", "mine", 2, action="withdraw", supersedes=other.id))
+    with pytest.raises(ModelMissing):
+        store.annotate(replace(note("2/1/3/2", "whose", 3), model="RN50:openai"))
+    assert store.annotations("random:b") == sorted([*before, other], key=lambda a: (a.at, a.id))
