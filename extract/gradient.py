@@ -1,0 +1,127 @@
+"""Gradients on a window of a map, and the adjoints of a block's parts on them, each the fastest way that was measured.
+
+A gradient starts at one position and reaches a window of each map below, so that only windows are computed and kept;
+maps and windows are square. n counts target units, p the channels of a 3x3 convolution. Tensors are in channels-last
+order, the one that the convolutions of oneDNN and cuDNN work in, also for 1x1 where a matrix product would do.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The gradients of n units with regard to a map, zero outside a window.
+
+    Where `cell` is 2, each value stands for a cell of 2 x 2 equal positions, as it does below an average pool.
+    """
+
+    values: Tensor  # (n, channels, h, w), h = w = positions / cell
+    start: int  # the window's first row and first column
+    cell: int = 1
+
+    @property
+    def stop(self) -> int:
+        """One past the window's last row and column."""
+        return self.start + self.cell * self.values.shape[-1]
+
+    def dense(self) -> "Gradient":
+        """The same with a value for each position."""
+        if self.cell == 1:
+            return self
+        dense = self.values.repeat_interleave(self.cell, 2).repeat_interleave(self.cell, 3)
+        return Gradient(dense.contiguous(memory_format=torch.channels_last), self.start)
+
+    def cropped(self, grid: int) -> "Gradient":
+        """The part that lies on a map of `grid` x `grid` positions; what falls off it is the convolution's padding."""
+        kept = slice(max(0, -self.start), grid - self.start)
+        values = self.values[:, :, kept, kept].contiguous(memory_format=torch.channels_last)  # (n, channels, h, w)
+        return Gradient(values, max(0, self.start))
+
+
+def spread(gradient: Gradient, flipped: Tensor, grid: int) -> Gradient:
+    """The adjoint of a 3x3 convolution with padding 1, as a convolution with the `flipped`, transposed kernel.
+
+    That is one oneDNN call at the rate of any forward convolution; a window grows by one on each side. A window that is
+    already the whole map is padded by one only, so that nothing is computed to be cropped.
+    """
+    margin = 0 if gradient.start == 0 and gradient.stop == grid else 1
+    values = F.conv2d(gradient.values, flipped, padding=1 + margin)  # (n, p, h + 2 margin, w + 2 margin)
+    return Gradient(values, gradient.start - margin).cropped(grid)
+
+
+@dataclass(frozen=True)
+class CellKernels:
+    """What a 3x3 kernel's adjoint comes to on cells of 2x2 equal positions: 1x1 kernels, see `spread_cells`."""
+
+    whole: Tensor  # (p, p, 1, 1) for a cell's value
+    rows: Tensor  # (2p, p, 1, 1) for the step from row to row, as odd and even rows see it
+    columns: Tensor  # (2p, p, 1, 1) for the step from column to column
+    corners: Tensor  # (4p, p, 1, 1) for the step in both
+
+    @classmethod
+    def of(cls, kernel: Tensor) -> "CellKernels":
+        """From a kernel (p, p, 3, 3)."""
+        taps = kernel.double().transpose(0, 1)  # (p, p, 3, 3)
+        every = taps.new_tensor([[1, 1, 1]])
+        step = taps.new_tensor([[1, 0, 0], [0, 0, -1]])  # odd, even
+        parts = [torch.einsum("ipde,rd,ce->rcip", taps, r, c) for r in (every, step) for c in (every, step)]
+        whole, columns, rows, corners = (part.flatten(0, 2)[:, :, None, None].to(kernel.dtype) for part in parts)
+        return cls(whole, rows, columns, corners)
+
+
+def spread_cells(gradient: Gradient, kernels: CellKernels) -> Gradient:
+    """The same adjoint where the gradient is equal on cells of 2x2: nine products for a cell instead of thirty-six.
+
+    An odd row 2i + 1 sees cell i through taps 1 and 2 and cell i + 1 through tap 0, so it is all taps times x[i] plus
+    tap 0 times x[i + 1] - x[i]; an even row 2i is all taps times x[i] less tap 2 times x[i] - x[i - 1]. A difference
+    serves both. Columns go alike, and all is 1x1 convolutions at low resolution. A window starts with an odd row.
+    """
+    cells = gradient.values  # (n, p, h, w)
+    steps = torch.diff(F.pad(cells, (0, 0, 1, 1)), dim=2)  # from row to row (n, p, h + 1, w)
+    n, p, h, w = cells.shape
+    values = _channels_last(F.conv2d(cells, kernels.whole)).view(n, h, w, 1, 1, p)
+    rows = _channels_last(F.conv2d(steps, kernels.rows)).view(n, h + 1, w, 2, 1, p)
+    columns = F.conv2d(torch.diff(F.pad(cells, (1, 1)), dim=3), kernels.columns)
+    columns = _channels_last(columns).view(n, h, w + 1, 1, 2, p)
+    total = F.conv2d(torch.diff(F.pad(steps, (1, 1)), dim=3), kernels.corners)
+    total = _channels_last(total).view(n, h + 1, w + 1, 2, 2, p)  # odd or even row, odd or even column
+    for parity, own in enumerate((slice(1, None), slice(None, -1))):  # the place of cell i among steps: i + 1 or i
+        total[:, :, own, :, parity] += rows[:, :, :, :, 0]
+        columns[:, :, own, :, parity] += values[:, :, :, :, 0]
+    for parity, own in enumerate((slice(1, None), slice(None, -1))):
+        total[:, own, :, parity] += columns[:, :, :, 0]
+    dense = total.transpose(2, 3).reshape(n, 2 * h + 2, 2 * w + 2, p)
+    return Gradient(dense.permute(0, 3, 1, 2), gradient.start - 1)  # (n, p, 2h + 2, 2w + 2)
+
+
+def add(total: Gradient, shortcut: Gradient) -> None:
+    """Add the shortcut's gradient to the larger window in place; cells stay at low resolution until here."""
+    first, last = shortcut.start - total.start, shortcut.stop - total.start
+    window = total.values[:, :, first:last, first:last]  # (n, channels, h, w)
+    if shortcut.cell == 1:
+        window += shortcut.values
+    else:
+        for row, column in product(range(shortcut.cell), repeat=2):
+            window[:, :, row :: shortcut.cell, column :: shortcut.cell] += shortcut.values
+
+
+def split(gradient: Gradient, memory: int) -> Iterator[Gradient]:
+    """Fewer units at a time where maps are large, so that a tensor takes at most `memory` bytes (or holds one unit).
+
+    What fits the processor's cache is still there for the next step, and the C library reuses freed memory of this
+    size, where it would give larger pieces back and have them zeroed anew.
+    """
+    unit = gradient.values[0].numel() * gradient.values.element_size()
+    for values in torch.split(gradient.values, max(1, memory // unit)):
+        yield Gradient(values, gradient.start, gradient.cell)
+
+
+def _channels_last(values: Tensor) -> Tensor:
+    """(n, channels, h, w) as (n, h, w, channels), without a copy where it is in channels-last order already."""
+    return values.permute(0, 2, 3, 1).contiguous()

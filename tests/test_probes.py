@@ -1,0 +1,129 @@
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from extract.errors import ProbesError
+from extract.extraction import SCHEMAS
+from extract.probes import batches, check, pictures, read
+
+SIDE = 64
+PREPROCESS = open_clip.image_transform(SIDE, is_train=False)
+
+
+def encoded(colour: tuple[int, ...], mode: str = "RGB", form: str = "png") -> bytes:
+    stream = BytesIO()
+    Image.new(mode, (SIDE, SIDE), colour).save(stream, form)
+    return stream.getvalue()
+
+
+def table(**changes: list[object]) -> pa.Table:
+    columns: dict[str, list[object]] = {
+        "id": ["a", "b", "c"],
+        "modality": ["picture", "word", "word"],
+        "concept": ["cat", "cat", "dog"],
+        "source": ["noto", "lora", "lora"],
+        "split": ["discovery", "held-out", "discovery"],
+        "sensitive": [False] * 3,
+        "image": [encoded((shade, 0, 255)) for shade in (0, 100, 200)],
+    }
+    return pa.Table.from_pydict(columns | changes, schema=SCHEMAS["probes"])
+
+
+def test_batches_keep_the_order_and_normalise_as_clip_does() -> None:
+    parts = list(batches(table(), PREPROCESS, size=2))
+    assert [tuple(part.shape) for part in parts] == [(2, 3, SIDE, SIDE), (1, 3, SIDE, SIDE)]
+    red = torch.cat(parts)[:, 0, 0, 0]
+    expected = (np.array([0, 100, 200]) / 255 - 0.48145466) / 0.26862954
+    np.testing.assert_allclose(red.numpy(), expected, atol=1e-6)
+
+
+def test_a_batch_is_decoded_only_when_its_turn_comes() -> None:
+    stream = batches(table(image=[encoded((0, 0, 0)), b"no image", b"no image"]), PREPROCESS, size=1)
+    assert next(stream).shape == (1, 3, SIDE, SIDE)
+    with pytest.raises(ProbesError, match="probe b cannot be read"):
+        next(stream)
+
+
+def test_a_table_read_back_equals_the_one_written(tmp_path: Path) -> None:
+    pq.write_table(table(), tmp_path / "probes.parquet")
+    assert read(tmp_path / "probes.parquet").equals(table())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"modality": ["picture", "sound", "word"]}, "modality is 'sound'"),
+        ({"split": ["discovery", "test", "held-out"]}, "split is 'test'"),
+        ({"concept": ["cat", None, "dog"]}, "concept is missing in 1 rows"),
+        ({"id": ["a", "a", "c"]}, "an id stands twice"),
+    ],
+)
+def test_an_unsound_table_is_refused(changes: dict[str, list[object]], message: str) -> None:
+    with pytest.raises(ProbesError, match=message):
+        check(table(**changes))
+
+
+def test_an_empty_table_is_refused() -> None:
+    with pytest.raises(ProbesError, match="there are none"):
+        check(SCHEMAS["probes"].empty_table())
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 cut short"])
+def test_a_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "probes.parquet").write_bytes(content)
+    with pytest.raises(ProbesError, match="no table of probes"):
+        read(tmp_path / "probes.parquet")
+
+
+def test_a_table_without_a_column_is_refused(tmp_path: Path) -> None:
+    pq.write_table(table().drop(["split"]), tmp_path / "probes.parquet")
+    with pytest.raises(ProbesError, match="with the columns"):
+        read(tmp_path / "probes.parquet")
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProbesError, match="no table of probes"):
+        read(tmp_path / "absent.parquet")
+
+
+def folder(root: Path) -> Path:
+    for name, data in {
+        "cat/1.png": encoded((255, 0, 0)),
+        "cat/2.png": encoded((0, 0, 0))[:60],
+        "cat/3.webp": encoded((0, 255, 0), form="webp"),
+        "cat/4.jpg": encoded((9, 9, 9), form="jpeg"),
+        "cat/notes.txt": b"no picture",
+        "dog/wide.png": encoded((0, 0, 0, 0), "RGBA"),
+        "loose.png": encoded((1, 2, 3)),
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    return root
+
+
+def test_a_folder_of_pictures_becomes_probes_and_damaged_files_are_listed(tmp_path: Path) -> None:
+    found = pictures(folder(tmp_path / "pets"), SIDE, progress=False)
+    assert found.table["id"].to_pylist() == ["cat/1.png", "cat/3.webp", "cat/4.jpg", "dog/wide.png"]
+    assert found.table["concept"].to_pylist() == ["cat", "cat", "cat", "dog"]
+    assert found.table["split"].to_pylist() == ["discovery", "held-out", "discovery", "discovery"]
+    assert [file.name for file in found.skipped] == ["2.png"]
+    assert check(found.table).equals(found.table)
+
+
+def test_a_transparent_picture_stands_on_white(tmp_path: Path) -> None:
+    found = pictures(folder(tmp_path), SIDE, progress=False)
+    with Image.open(BytesIO(found.table["image"][3].as_py())) as image:
+        assert image.size == (SIDE, SIDE)
+        assert image.getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProbesError, match="holds no picture"):
+        pictures(tmp_path, SIDE, progress=False)
