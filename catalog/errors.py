@@ -1,0 +1,30 @@
+"""What can go wrong in the catalog; every message ends with the way out.
+
+CatalogError (a CircuitsError)
+├── LabelError                a label that breaks a rule, or one that is not there to withdraw
+├── CircuitError              a unit that is the end of no such circuit
+├── ExportError               a circuit that cannot be written, or a file that holds none
+└── TorchMissing              what needs the network itself, where torch or open_clip are not installed
+"""
+
+from extract.errors import CircuitsError
+
+
+class CatalogError(CircuitsError):
+    """Something in the catalog that the user can mend."""
+
+
+class LabelError(CatalogError):
+    """A label that breaks a rule, or one that is not there to withdraw."""
+
+
+class CircuitError(CatalogError):
+    """A unit that is the end of no such circuit."""
+
+
+class ExportError(CatalogError):
+    """A circuit that cannot be written, or a file that holds none."""
+
+
+class TorchMissing(CatalogError):
+    """What needs the network itself, where torch or open_clip are not installed."""

@@ -1,0 +1,186 @@
+"""A Circuit: units and the edges between them, traced out of the graph.
+
+Two are traced here: the neighbourhood of any unit, and the enrichment circuit of a sum unit, which joins what its conv
+branch brings with what its residual shortcut brings.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import networkx as nx
+
+from catalog.errors import CircuitError
+from extract.units import Architecture, Unit
+from graph.schema import Branch, Contribution, UnitCard
+from graph.store import CircuitStore
+
+Role = Literal["unit", "input", "output", "sum", "shortcut", "conv"]
+Plain = str | int | float | bool
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]")  # what XML cannot hold, and the \r that it changes
+
+
+@dataclass(frozen=True)
+class Node:
+    """A unit in a circuit: its part there, its current labels, whether one of them is sensitive, what was measured."""
+
+    id: str
+    role: Role
+    labels: tuple[str, ...] = ()
+    sensitive: bool = False
+    statistics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An expanded weight; or the residual sum: a kernel of a single 1, with `branch` saying which branch it adds."""
+
+    source: str
+    target: str
+    kind: Literal["CONTRIBUTES", "ADDS"]
+    magnitude: float
+    mean: float
+    sum: float
+    span: int
+    direct: bool
+    rank_in: int | None = None
+    rank_out: int | None = None
+    branch: Branch | None = None
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """Units and edges under a name; `settings` says how they were found."""
+
+    name: str
+    kind: str
+    model: str
+    units: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    settings: Mapping[str, Plain] = field(default_factory=dict)
+
+    def unit(self, id: str) -> Node:  # noqa: A002, the field's own name
+        """The node of this id; KeyError where the circuit does not include it."""
+        return {node.id: node for node in self.units}[id]
+
+    def graph(self) -> "nx.MultiDiGraph[str]":
+        """A networkx graph with plain attributes: text, numbers and booleans; what is not known is left out.
+
+        A node has layer, channel, role, sensitive, its statistics, and where it is labelled `label` to be read and
+        `labels`, the same as a JSON list. An edge's key is its place in `edges`, unique in the whole graph.
+        """
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        graph.graph.update(self.settings, name=self.name, kind=self.kind, model=self.model)
+        for node in self.units:
+            graph.add_node(node.id, **_attributes(node))
+        for key, edge in enumerate(self.edges):
+            known = {name: value for name, value in asdict(edge).items() if value is not None}
+            graph.add_edge(known.pop("source"), known.pop("target"), key=key, **known)
+        return graph
+
+
+def neighbourhood(store: CircuitStore, model: str, unit: Unit, limit: int = 10) -> Circuit:
+    """A unit, its `limit` strongest inputs and outputs of each sign, and the residual sums it stands in.
+
+    Raises UnknownUnit for a unit that the model does not have.
+    """
+    card = store.unit(model, unit)
+    inputs = store.inputs(model, unit, limit=limit)
+    outputs = store.outputs(model, unit, limit=limit)
+    into = _adds(store, model, unit)
+    onward = [
+        edge for total in _sums_over(store.model(model).architecture, unit) for edge in _adds(store, model, total)
+    ]
+    edges = [*into, *(edge for edge in onward if edge.source == card.id), *map(_edge, inputs), *map(_edge, outputs)]
+    roles: dict[str, Role] = {card.id: "unit"}
+    roles |= {edge.source: edge.branch for edge in into if edge.branch}
+    roles |= {edge.target: "sum" for edge in onward if edge.source == card.id}
+    return _circuit(store, model, f"Neighbourhood of {card.id}", "neighbourhood", roles, edges, {"limit": limit})
+
+
+def enrichment_circuit(store: CircuitStore, model: str, unit: Unit, limit: int = 5) -> Circuit:
+    """A sum unit, its two branches, and the `limit` strongest direct inputs of each sign of either branch.
+
+    A shortcut that is itself a sum is followed over ADDS to its own branches, whose conv unit has the direct inputs.
+    Raises CircuitError for a unit that is no sum, UnknownUnit for one that the model does not have.
+    """
+    card = store.unit(model, unit)
+    if unit.layer.role != "sum":
+        raise CircuitError(
+            f"{unit} is no sum, and only a sum joins a conv branch with a shortcut. "
+            f"Try {Unit(unit.layer.output, unit.channel)}, the sum of its block."
+        )
+    branches = _adds(store, model, unit)
+    roles: dict[str, Role] = {card.id: "sum"}
+    roles |= {edge.source: edge.branch for edge in branches if edge.branch}
+    edges = list(branches)
+    for branch in branches:
+        edges += _direct(store, model, Unit.parse(branch.source), limit)
+    return _circuit(store, model, f"Enrichment circuit of {card.id}", "enrichment", roles, edges, {"limit": limit})
+
+
+def _direct(store: CircuitStore, model: str, unit: Unit, limit: int) -> list[Edge]:
+    """Edges into a unit over one convolution; into a sum, its ADDS and those into its conv branch."""
+    adds = _adds(store, model, unit)
+    end = next((Unit.parse(edge.source) for edge in adds if edge.branch == "conv"), unit)
+    return adds + [_edge(c) for c in store.inputs(model, end, limit=limit, direct=True)]
+
+
+def _adds(store: CircuitStore, model: str, total: Unit) -> list[Edge]:
+    """The residual sum as edges; none where the unit is no sum."""
+    adds = store.adds(model, total)
+    branches: tuple[Branch, ...] = ("shortcut", "conv")
+    return [
+        Edge(str(adds[branch]), str(total), "ADDS", 1.0, 1.0, 1.0, 1, direct=True, branch=branch)
+        for branch in branches if branch in adds
+    ]  # fmt: skip
+
+
+def _sums_over(architecture: Architecture, unit: Unit) -> list[Unit]:
+    """The sums to which this unit is added, as conv branch or as shortcut."""
+    sums = [layer for layer in architecture.layers if layer.role == "sum" and layer.stage == unit.layer.stage]
+    return [
+        Unit(total, unit.channel) for total in sums
+        if unit.layer == architecture.shortcut(total) or (unit.layer.role == "conv" and unit.layer.output == total)
+    ]  # fmt: skip
+
+
+def _circuit(
+    store: CircuitStore,
+    model: str,
+    name: str,
+    kind: str,
+    roles: Mapping[str, Role],
+    edges: Iterable[Edge],
+    settings: Mapping[str, Plain],
+) -> Circuit:
+    """The units named in `roles` and every other end of an edge, in the order of their first mention."""
+    once = tuple(dict.fromkeys(edges))
+    parts = dict(roles)
+    for edge in once:
+        parts.setdefault(edge.source, "input")
+        parts.setdefault(edge.target, "output")
+    sensitive = store.sensitive(model)
+    units = tuple(_node(store.unit(model, Unit.parse(name)), role, sensitive) for name, role in parts.items())
+    return Circuit(name, kind, model, units, once, settings)
+
+
+def _node(card: UnitCard, role: Role, sensitive: Collection[str]) -> Node:
+    known = {name: value for name, value in card.statistics.items() if value is not None}
+    return Node(card.id, role, card.labels, any(text in sensitive for text in card.labels), known)
+
+
+def _edge(c: Contribution) -> Edge:
+    return Edge(c.source, c.target, "CONTRIBUTES", c.magnitude, c.mean, c.sum, c.span, c.direct, c.rank_in, c.rank_out)
+
+
+def _attributes(node: Node) -> dict[str, Any]:
+    unit = Unit.parse(node.id)
+    attributes: dict[str, Any] = {"layer": str(unit.layer), "channel": unit.channel, "role": node.role}
+    if node.labels:
+        attributes["label"] = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", "; ".join(node.labels))
+        attributes["labels"] = json.dumps(node.labels)
+    return attributes | {"sensitive": node.sensitive} | dict(node.statistics)
