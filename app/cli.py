@@ -1,0 +1,306 @@
+"""`circuits`, the command line: every verb a thin call of what the rooms below do.
+
+Whatever the user can mend ends in one line on stderr and exit code 2.
+"""
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from app import tables
+from app.labelling import label
+from app.options import Database, Folder, Json, Limit, Memory, Model, Reveal, UnitName, home, opened, parameter, place
+from app.veil import Veil
+from catalog import enrichment, export
+from catalog.errors import TorchMissing
+from catalog.trace import enrichment_circuit, neighbourhood
+from extract.errors import CircuitsError
+from extract.extraction import Extraction
+from graph.database import connect
+from graph.load import load as load_into
+from graph.store import CircuitStore
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from extract.weights import Network
+
+
+class _Circuits(TyperGroup):
+    """Turns what the user can mend into one line and exit code 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CircuitsError as error:
+            typer.echo(f"circuits: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(2) from error
+
+
+cli = typer.Typer(
+    cls=_Circuits,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="A catalog of the circuits in CLIP's vision ResNets. Begin with `circuits demo`.",
+)
+cli.add_typer(label, name="label")
+
+
+def main() -> None:
+    """The console script `circuits`."""
+    cli()
+
+
+@cli.command()
+def demo(database: Database = None, memory: Memory = 2**31) -> None:
+    """Extract the bundled trained CLIP, load it, and show its best enrichment circuits.
+
+    Example: circuits demo
+    """
+    folder = home() / "demo.extraction"
+    with _torch():
+        from extract import atlas, evidence, weights
+    network = weights.load_network("demo")
+    extraction = atlas.extract(network, folder, strongest=10, memory=memory)  # what the search by weights looks at
+    evidence.measure(network, extraction)
+    _load(folder, database)
+    with opened(database, network.model) as (store, card):
+        veil = Veil(False, store.sensitive(card.id))
+        tables.show(tables.by_evidence(enrichment.by_evidence(store, card.id, limit=10), veil))
+        tables.show(tables.by_weights(enrichment.by_weights(store, card.id, limit=10), veil))
+    typer.echo("\nOpen the app with: uv run circuits app")
+
+
+@cli.command()
+def extract(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Such as RN50, demo, or an open_clip configuration file.")
+    ],
+    output: Annotated[Path | None, typer.Option(help="Where to; NAME-PRETRAINED.extraction if not given.")] = None,
+    pretrained: Annotated[
+        str | None, typer.Option(help="A tag such as openai, or a weights file; else random.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of random weights.")] = 0,
+    targets: Annotated[str | None, typer.Option(help="Target layers or patterns, comma between; else all.")] = None,
+    strongest: Annotated[int, typer.Option(min=1, help="Edges kept a unit, layer, sign and direction.")] = 20,
+    matrices: Annotated[bool, typer.Option(help="Keep the dense matrices too.")] = True,
+    memory: Memory = 2**31,
+    probes: Annotated[str | None, typer.Option(help="Pictures, a folder a concept; a probes table; or demo.")] = None,
+) -> None:
+    """Compute the expanded weights of a network into a folder; an interrupted run goes on where it stopped.
+
+    Example: circuits extract RN50 --pretrained openai --targets "4/*" --output rn50.extraction
+    """
+    with _torch():
+        from extract import atlas, evidence, weights
+    network = weights.load_network(name, pretrained, seed)
+    folder = output or Path(re.sub(r"[^\w.-]+", "-", network.model) + ".extraction")
+    patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
+    shown = _probes(probes, network) if probes else None
+    extraction = atlas.extract(network, folder, patterns, strongest, matrices, memory)
+    if shown is not None:
+        evidence.measure(network, extraction, shown)
+    typer.echo(f"{network.model} is in {folder}. Load it with: circuits load {folder}")
+
+
+@cli.command()
+def load(folder: Folder, database: Database = None) -> None:
+    """Load an extraction folder into the database; people's labels stay as they are.
+
+    Example: circuits load rn50.extraction
+    """
+    _load(folder, database)
+
+
+@cli.command()
+def find(
+    by: Annotated[
+        Literal["evidence", "weights"], typer.Option(help="Measured on probes, or from weights alone.")
+    ] = "evidence",
+    layer: Annotated[str | None, typer.Option(help="Of sums; the last if not given.")] = None,
+    limit: Limit = 20,
+    database: Database = None,
+    model: Model = None,
+    reveal: Reveal = False,
+    as_json: Json = False,
+) -> None:
+    """Find enrichment circuits: units that join one facet over the shortcut with another from the conv branch.
+
+    Example: circuits find --by weights --limit 5
+    """
+    with opened(database, model) as (store, card):
+        chosen = card.architecture.layer(layer) if layer else None
+        veil = Veil(reveal, store.sensitive(card.id))
+        if by == "evidence":
+            measured = enrichment.by_evidence(store, card.id, chosen, limit)
+            tables.show_rows(measured, tables.by_evidence(measured, veil), as_json)
+        else:
+            wired = enrichment.by_weights(store, card.id, chosen, limit=limit)
+            tables.show_rows(wired, tables.by_weights(wired, veil), as_json)
+
+
+@cli.command()
+def unit(
+    name: UnitName,
+    limit: Limit = 5,
+    database: Database = None,
+    model: Model = None,
+    reveal: Reveal = False,
+    as_json: Json = False,
+) -> None:
+    """Show a unit: its labels, what was measured on it, its top examples, strongest inputs and outputs.
+
+    Example: circuits unit 4/2/6/34
+    """
+    with opened(database, model) as (store, card):
+        chosen = card.architecture.unit(name)
+        facts, adds = store.unit(card.id, chosen), store.adds(card.id, chosen)
+        inputs, outputs = store.inputs(card.id, chosen, limit=limit), store.outputs(card.id, chosen, limit=limit)
+        seen = store.examples(card.id, chosen, limit=limit)
+        veil = Veil(reveal, store.sensitive(card.id))
+    if as_json:
+        added = {branch: str(source) for branch, source in adds.items()}
+        tables.show_json(vars(facts) | {"adds": added, "inputs": inputs, "outputs": outputs, "examples": seen})
+        return
+    tables.show(tables.unit(facts, adds, veil), tables.examples(seen, veil))
+    tables.show(
+        tables.contributions("Inputs", inputs, True, veil), tables.contributions("Outputs", outputs, False, veil)
+    )
+
+
+@cli.command()
+def cypher(
+    text: Annotated[str, typer.Argument(metavar="QUERY", help="Cypher that reads.")],
+    given: Annotated[
+        list[str] | None, typer.Option("--parameter", help="name=value, the value JSON or text; repeatable.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 1000,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds at most.")] = 30.0,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the database in Cypher; the server refuses whatever writes.
+
+    Example: circuits cypher "MATCH (u:Unit {layer: $layer}) RETURN u.id, u.label LIMIT 5" --parameter layer=4/2/6
+    """
+    with connect(place(database)) as connected:
+        answer = connected.read(text, dict(map(parameter, given or [])), timeout=timeout, limit=limit)
+    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    tables.show_rows(rows, tables.table("", answer.columns, answer.rows), as_json)
+    if answer.truncated:
+        typer.echo(f"circuits: the first {limit} rows; there are more (--limit).", err=True)
+
+
+@cli.command("export")
+def export_circuit(
+    name: UnitName,
+    output: Annotated[Path, typer.Option(help="The file; .json, .graphml or .zip tells the format.")],
+    form: Annotated[export.Format | None, typer.Option("--format", help="csv is a zip with two tables.")] = None,
+    circuit: Annotated[bool, typer.Option("--circuit", help="The enrichment circuit, not the neighbourhood.")] = False,
+    limit: Limit = 10,
+    database: Database = None,
+    model: Model = None,
+) -> None:
+    """Write a unit's neighbourhood or enrichment circuit as a file for other graph tools.
+
+    Example: circuits export 4/2/6/34 --circuit --output unit-34.graphml
+    """
+    with opened(database, model) as (store, card):
+        trace = enrichment_circuit if circuit else neighbourhood
+        traced = trace(store, card.id, card.architecture.unit(name), limit)
+    export.write(traced, output, form)
+    typer.echo(f"{traced.name}: {len(traced.units)} units and {len(traced.edges)} edges are in {output}.")
+
+
+@cli.command()
+def app(
+    headless: Annotated[bool, typer.Option("--headless", help="Open no browser.")] = False,
+    port: Annotated[int, typer.Option(help="Where the app listens.")] = 8501,
+    address: Annotated[str, typer.Option(help="For whom it listens; 0.0.0.0 for all.")] = "localhost",
+    database: Database = None,
+) -> None:
+    """Open the catalog in the browser; nothing is sent anywhere.
+
+    Example: circuits app --headless --port 8600
+    """
+    options = [f"--server.headless={headless}", f"--server.port={port}", f"--server.address={address}"]
+    options.append("--browser.gatherUsageStats=false")
+    command = [sys.executable, "-m", "streamlit", "run", str(Path(__file__).with_name("main.py")), *options]
+    chosen = {"CIRCUITS_DATABASE": database} if database else {}
+    os.execve(command[0], command, {**os.environ, **chosen})  # noqa: S606, so that Ctrl-C reaches the app itself
+
+
+@cli.command()
+def doctor(database: Database = None) -> None:
+    """Say what is installed, which database answers, and whether it holds all that was loaded.
+
+    Example: circuits doctor
+    """
+    names = ("clip-circuits", "torch", "open_clip_torch", "neo4j", "arcadedb-embedded", "streamlit")
+    facts = [("python", platform.python_version()), *map(_installed, names), ("database", str(place(database)))]
+    tables.show(tables.table("Installed", ("", ""), facts))
+    with connect(place(database)) as connected:
+        store = CircuitStore(connected)
+        held = [(card, _verified(store, card.id)) for card in store.models()]
+        tables.show(tables.models(connected.capabilities.name, held))
+    if any(problem for _, problem in held):
+        raise typer.Exit(2)
+
+
+def _verified(store: CircuitStore, model: str) -> str:
+    """What is wrong with a model, or nothing."""
+    try:
+        store.verify(model)
+    except CircuitsError as error:
+        return str(error)
+    return ""
+
+
+@contextmanager
+def _torch() -> Iterator[None]:
+    """Around the imports that need torch: one line on how to get it where it is missing."""
+    try:
+        yield
+    except ImportError as error:
+        raise TorchMissing(
+            f"Reading a network needs torch and open_clip ({error}). Install them: pip install 'clip-circuits[extract]'"
+        ) from error
+
+
+def _load(folder: Path, database: str | None) -> None:
+    extraction, into = Extraction.open(folder), place(database)
+    if isinstance(into, Path):
+        card = load_into(extraction, into)
+    else:
+        with connect(into) as connected:
+            card = load_into(extraction, connected)
+    typer.echo(f"{card.id} is loaded: {card.units:,} units, {card.edges:,} edges, {card.images:,} images.")
+
+
+def _probes(chosen: str, network: "Network") -> "pa.Table":
+    from extract.probes import pictures, read
+
+    if chosen == "demo":
+        return read()
+    if not Path(chosen).is_dir():
+        return read(Path(chosen))
+    found = pictures(Path(chosen), network.architecture.image_size)
+    for file in found.skipped:
+        typer.echo(f"circuits: {file} is no picture that can be read; left out.", err=True)
+    return found.table
+
+
+def _installed(name: str) -> tuple[str, str]:
+    try:
+        return name, version(name)
+    except PackageNotFoundError:
+        return name, "not installed"

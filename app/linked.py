@@ -1,0 +1,48 @@
+"""HTML and SVG whose links to units open in the same session; a plain link of Streamlit's would start a new one.
+
+The links are real ones, so that a unit can also be opened in another tab or its address copied.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+_SCRIPT = """
+export default function({ parentElement, data, setTriggerValue }) {
+  const root = parentElement.querySelector(".linked");
+  root.innerHTML = data;
+  root.onclick = (event) => {
+    const link = event.target.closest("a[data-unit]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    setTriggerValue("opened", link.dataset.unit);
+  };
+}
+"""
+
+
+def show(markup: str, key: str) -> str | None:
+    """Show trusted markup, all text in it escaped; gives the unit whose link was just clicked, else None."""
+    opened: str | None = _component()(data=markup, key=key, on_opened_change=lambda: None).opened
+    return opened
+
+
+def address(model: str, unit: str) -> str:
+    """A unit's page, relative to any page of the app."""
+    return f"unit?{urlencode({'unit': unit, 'model': model}, safe='/:')}"
+
+
+def link(model: str, unit: str, inner: str, kind: str = "") -> str:
+    """An anchor to a unit's page around markup that is safe already."""
+    return f'<a class="{kind}" href="{escape(address(model, unit))}" data-unit="{escape(unit)}">{inner}</a>'
+
+
+@cache
+def _component() -> Callable[..., Any]:
+    css = Path(__file__).with_name("linked.css").read_text()
+    return st.components.v2.component("circuits_linked", html='<div class="linked"></div>', css=css, js=_SCRIPT)

@@ -1,0 +1,80 @@
+"""What a number on a page is called and what it means; what was measured, in the extraction folder's own words."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import streamlit as st
+
+from extract.extraction import SCHEMAS
+
+_NAMES = {
+    "share_exact": "Over the shortcut",
+    "share_corrected": "Over the shortcut, centred",
+    "share_published": "Over the shortcut, published",
+    "overlap": "Overlap of the branches",
+    "concept_difference": "Difference in concept",
+    "modality_difference": "Difference in modality",
+    "words_shortcut": "Words over the shortcut",
+    "words_conv": "Words over conv",
+    "reach_shortcut": "Reach of the shortcut facet",
+    "reach_conv": "Reach of the conv facet",
+    "scale": "Batch norm scale",
+    "shared": "Shared inputs",
+    "cosine": "Cosine",
+    "dissimilarity": "Dissimilarity",
+    "shortcut_inputs": "Inputs of the shortcut",
+    "conv_inputs": "Inputs of conv",
+    "shortcut_strength": "Strength of the shortcut",
+    "conv_strength": "Strength of conv",
+    "order": "Order",
+    "unit": "Unit",
+    "labels": "Labels",
+}
+_MEANINGS = {
+    "words_shortcut": "share of words, against pictures, among the probes that the shortcut answers to most",
+    "words_conv": "share of words, against pictures, among the probes that the conv branch answers to most",
+    "reach_conv": "the reach of what the conv branch answers to, measured as the shortcut's",
+    "scale": "batch norm's gamma over its standard deviation",
+    "shared": "of the strongest inputs compared, how many both branches have",
+    "cosine": "between the means of both branches over their strongest inputs; 1 is the same inputs, 0 unrelated ones",
+    "dissimilarity": "1 - cosine",
+    "shortcut_inputs": "strongest inputs of the shortcut that were compared",
+    "conv_inputs": "strongest inputs of the conv branch that were compared",
+    "shortcut_strength": "sum of the magnitudes of the shortcut's strongest inputs",
+    "conv_strength": "sum of the magnitudes of the conv branch's strongest inputs",
+    "order": "what the list is ordered by: the lesser of the two branches' percentiles",
+}
+
+
+def name(column: str) -> str:
+    """What a number is called on a page."""
+    return _NAMES.get(column, column)
+
+
+def meaning(column: str) -> str:
+    """A sentence that explains it; empty where the name says it all."""
+    tables = (SCHEMAS[table].metadata or {} for table in ("evidence", "edges", "units"))
+    described = {key.decode(): text.decode() for table in tables for key, text in table.items()}
+    return (described | _MEANINGS).get(column, "")
+
+
+def printed(column: str, value: float) -> str:
+    """The number as text."""
+    return f"{value:.1%}" if _is_share(column) else f"{value:.3f}"
+
+
+def columns(numbers: Iterable[str]) -> dict[str, Any]:
+    """How a table of units, their labels and these numbers heads, explains and prints its columns."""
+    config = st.column_config
+    texts = {column: config.TextColumn(name(column), pinned=column == "unit") for column in ("unit", "labels")}
+    return texts | {n: config.NumberColumn(name(n), help=meaning(n), format=_format(n)) for n in numbers}
+
+
+def _format(column: str) -> str:
+    if column == "shared" or column.endswith("_inputs"):
+        return "%d"
+    return "percent" if _is_share(column) else "%.3f"
+
+
+def _is_share(column: str) -> bool:
+    return column.startswith(("share_", "overlap", "words_", "reach_", "order"))

@@ -1,0 +1,146 @@
+"""Units, labels and probes as HTML: rows of thumbnails, chips, lists of contributions. All text is escaped here."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from app import linked
+from app.meanings import meaning, name, printed
+from app.veil import Veil
+from extract.units import Architecture, Unit
+from graph.schema import Annotation, Contribution, Example, UnitCard
+
+BRANCHES = {
+    "sum": "what the unit does: both branches added, after the ReLU",
+    "shortcut": "what comes over the residual shortcut alone",
+    "conv": "what the block's own convolutions add",
+}
+_NOTHING = (
+    '<p class="quiet">Not measured. Probes are shown to sums and their two branches, when a network is extracted with '
+    "<code>--probes</code>.</p>"
+)
+_NO_EDGES = (
+    '<p class="quiet">None is in the catalog: this is an end of the network, or these layers are not among the '
+    "<code>--targets</code> that were extracted.</p>"
+)
+_NO_PICTURE = '<span class="none"></span>'
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Draws the units of one model behind one veil; every method gives safe HTML."""
+
+    model: str
+    veil: Veil
+
+    def pill(self, unit: str) -> str:
+        """A unit's id, linked to its page."""
+        return linked.link(self.model, unit, escape(unit), "pill")
+
+    def label(self, text: str) -> str:
+        """A label as a chip."""
+        kind = "chip hidden" if self.veil.hides(text) else "chip"
+        shown = escape(self.veil.label(text))
+        return f'<span class="{kind}" title="{shown}">{shown}</span>'
+
+    def labels(self, texts: Iterable[str]) -> str:
+        """Labels as chips side by side."""
+        return "".join(map(self.label, texts))
+
+    def heading(self, card: UnitCard, architecture: Architecture) -> str:
+        """A unit's id and labels, with links to the channels before and after it."""
+        layer, channels = Unit.parse(card.id).layer, architecture.channels(Unit.parse(card.id).layer)
+        near = ((card.channel - 1, "\u2039 {}"), (card.channel + 1, "{} \u203a"))
+        links = [linked.link(self.model, f"{layer}/{c}", text.format(c)) for c, text in near if 0 <= c < channels]
+        return (
+            f'<div class="heading"><h1>{escape(card.id)}</h1><div>{self.labels(card.labels)}</div>'
+            f'<div class="near">{"".join(links)}</div></div>'
+        )
+
+    def annotation(self, label: Annotation) -> str:
+        """A current label with what it speaks of, by whom and since when."""
+        told = f"{label.branch}, by {label.author}, {label.at:%d %b %Y}"
+        return f'{self.label(label.text)}<div class="quiet">{escape(told)}</div>'
+
+    def picture(self, example: Example) -> str:
+        """A probe's thumbnail; the tooltip tells what it is and how strongly it was answered to."""
+        caption, source = escape(self.veil.caption(example)), escape(f"{example.modality}, {example.source}")
+        told = f"{caption} ({source}): {example.z:.1f} standard deviations above the mean over all probes"
+        return f'<img src="{escape(self.veil.picture(example))}" alt="{caption}" title="{told}" loading="lazy">'
+
+    def row(self, examples: Iterable[Example]) -> str:
+        """Probes side by side, each with its name."""
+        figures = (
+            f"<figure>{self.picture(e)}<figcaption>{escape(self.veil.caption(e))}</figcaption></figure>"
+            for e in examples
+        )
+        return f'<div class="row">{"".join(figures)}</div>'
+
+    def branches(self, units: Mapping[str, str], examples: Sequence[Example]) -> str:
+        """A row of probes for each branch, beneath each other; `units` gives the unit of each branch."""
+        if not examples:
+            return _NOTHING
+        rows = (f'<div class="branch">{self._head(b, u)}{self._of(b, examples)}</div>' for b, u in units.items())
+        return f'<div class="branches" {_columns(examples)}>{"".join(rows)}</div>'
+
+    def facets(self, units: Mapping[str, str], labels: Iterable[str], told: str, examples: Sequence[Example]) -> str:
+        """A sum unit's two facets side by side, under what is told of it; `units` as for `branches`."""
+        halves = "".join(
+            f"<div>{self._head(b, u)}{self._of(b, examples)}</div>" for b, u in units.items() if b != "sum"
+        )
+        return (
+            f'<div class="card" {_columns(examples)}><div class="top">{self.pill(units["sum"])}{self.labels(labels)}'
+            f'<span class="quiet">{escape(told)}</span></div><div class="halves">{halves}</div></div>'
+        )
+
+    def contributions(self, edges: Sequence[Contribution], end: str, thumbnails: Mapping[str, Example]) -> str:
+        """The units at one end of edges, `source` or `target`, excitation first, each group strongest first."""
+        if not edges:
+            return _NO_EDGES
+        heads = "".join(f'<span title="{escape(meaning(word))}">{word}</span>' for word in ("magnitude", "mean"))
+        heaviest = max(edge.magnitude for edge in edges) or 1.0
+        ordered = sorted(edges, key=lambda edge: (edge.mean < 0, -edge.magnitude))
+        rows = "".join(self._contribution(edge, end, thumbnails, edge.magnitude / heaviest) for edge in ordered)
+        return f'<div class="edges"><div class="edge heads">{3 * "<span></span>"}{heads}</div>{rows}</div>'
+
+    def units(self, cards: Iterable[UnitCard], thumbnails: Mapping[str, Example]) -> str:
+        """Units in a grid, each with its picture and labels."""
+        named = ((c.id, f'<div class="names">{self.pill(c.id)} {self.labels(c.labels)}</div>') for c in cards)
+        cells = "".join(f"<div>{self._small(unit, thumbnails)}{names}</div>" for unit, names in named)
+        return f'<div class="units">{cells}</div>'
+
+    def _head(self, branch: str, unit: str) -> str:
+        return f'<div class="head" title="{escape(BRANCHES[branch])}"><b>{branch}</b>{self.pill(unit)}</div>'
+
+    def _of(self, branch: str, examples: Iterable[Example]) -> str:
+        return self.row(example for example in examples if example.branch == branch)
+
+    def _small(self, unit: str, thumbnails: Mapping[str, Example]) -> str:
+        return self.picture(thumbnails[unit]) if unit in thumbnails else _NO_PICTURE
+
+    def _contribution(self, edge: Contribution, end: str, thumbnails: Mapping[str, Example], share: float) -> str:
+        unit, labels = (edge.source, edge.source_labels) if end == "source" else (edge.target, edge.target_labels)
+        kind, sign = ("excites", "+") if edge.mean >= 0 else ("inhibits", "\u2212")
+        return (
+            f'<div class="edge {kind}">{self._small(unit, thumbnails)}{self.pill(unit)}'
+            f'<span class="names">{self.labels(labels)}</span>'
+            f'<span class="bar"><i style="width:{share:.1%}"></i><b>{sign}</b>{edge.magnitude:.3g}</span>'
+            f'<span class="number">{edge.mean:+.3g}</span></div>'
+        )
+
+
+def _columns(examples: Iterable[Example]) -> str:
+    """As many columns as the longest row has pictures, so that rows stand in line."""
+    return f'style="--columns:{max(Counter(e.branch for e in examples).values(), default=1)}"'
+
+
+def terms(values: Mapping[str, float]) -> str:
+    """Numbers with their names, a bar from 0 to 1, and what they mean, as safe HTML."""
+    rows = (
+        f'<div class="term"><span>{escape(name(column))}</span><span class="number">{printed(column, value)}</span>'
+        f'<span class="scale"><i style="width:{min(max(value, 0.0), 1.0):.1%}"></i></span>'
+        f'<span class="quiet">{escape(meaning(column))}</span></div>'
+        for column, value in values.items()
+    )
+    return f'<div class="terms">{"".join(rows)}</div>'

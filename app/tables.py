@@ -1,0 +1,155 @@
+"""Records as tables for the terminal, one function a kind, or as JSON; a table hides what is sensitive."""
+
+import json
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.veil import Veil
+from catalog.enrichment import Candidate
+from extract.units import Unit, microscope_url
+from graph.schema import Annotation, Contribution, EvidenceTerms, Example, ModelCard, UnitCard, WeightTerms
+
+
+def show(*parts: Table) -> None:
+    """Print tables one below the other; what is no terminal has room enough."""
+    console = Console()
+    console.print(*parts, sep="\n", width=None if console.is_terminal else 140)
+
+
+def show_json(content: object) -> None:
+    """Print records as JSON, without their pictures, which no terminal shows; dates as text."""
+    typer.echo(json.dumps(content, indent=1, ensure_ascii=False, default=_plain))
+
+
+def show_rows(records: Sequence[Any], table: Table, as_json: bool) -> None:
+    """Print records as JSON, or else the table made of them."""
+    if as_json:
+        show_json(records)
+    else:
+        show(table)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """A table of anything; text is shown as it is and never taken for markup or terminal commands.
+
+    Columns with nothing in them are left out; only texts of several words are wrapped.
+    """
+    made = Table(title=Text(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    cells = [[_cell(value) for value in row] for row in rows]
+    filled = [i for i in range(len(columns)) if not cells or any(row[i].plain for row in cells)]
+    for i in filled:
+        made.add_column(Text(columns[i]), overflow="fold", no_wrap=not any(" " in row[i].plain for row in cells))
+    for row in cells:
+        made.add_row(*(row[i] for i in filled))
+    return made
+
+
+def models(server: str, held: Iterable[tuple[ModelCard, str]]) -> Table:
+    """The models that a database holds, and what is wrong with any."""
+    rows = [(c.id, c.units, c.edges, c.labelled, c.images, problem or "all is there") for c, problem in held]
+    return table(f"Held by {server}", ("model", "units", "edges", "labelled units", "images", "counted again"), rows)
+
+
+def unit(card: UnitCard, adds: dict[str, Unit], veil: Veil) -> Table:
+    """What a unit is and what was measured on it."""
+    facts: list[tuple[str, object]] = [("model", card.model), ("labels", veil.labels(card.labels))]
+    facts += adds.items()
+    facts += [(name, value) for name, value in card.statistics.items() if value is not None]
+    facts.append(("Microscope", microscope_url(card.model, Unit.parse(card.id))))
+    return table(card.id, ("", ""), [fact for fact in facts if fact[1] not in (None, "")])
+
+
+def contributions(title: str, found: Iterable[Contribution], sources: bool, veil: Veil) -> Table:
+    """Contributions from their sources, or else into their targets."""
+    rows = [
+        (
+            c.source if sources else c.target,
+            veil.labels(c.source_labels if sources else c.target_labels),
+            *(c.magnitude, c.mean, c.span, "direct" if c.direct else "", c.rank_in, c.rank_out),
+        )
+        for c in found
+    ]
+    return table(title, ("unit", "labels", "magnitude", "mean", "span", "", "rank in", "rank out"), rows)
+
+
+def examples(found: Sequence[Example], veil: Veil) -> Table:
+    """What every branch answers to most, one branch a row."""
+    branches = dict.fromkeys(example.branch for example in found)
+    rows = [
+        (branch, ", ".join(f"{veil.caption(e)} ({e.modality})" for e in found if e.branch == branch))
+        for branch in branches
+    ]
+    return table("Top examples", ("branch", "probes"), rows)
+
+
+def by_evidence(found: Iterable[Candidate[EvidenceTerms]], veil: Veil) -> Table:
+    """Candidates with what either branch answers to; the share over the shortcut stands last, as no criterion."""
+    rows = [
+        (
+            *(c.unit, veil.labels(c.labels), _shown(c.terms.shortcut_examples), _shown(c.terms.conv_examples)),
+            *(c.terms.concept_difference, c.terms.modality_difference, c.terms.reach_shortcut, c.terms.reach_conv),
+            c.terms.share_exact,
+        )
+        for c in found
+    ]
+    columns = ("unit", "labels", "shortcut answers to", "conv answers to", "concepts apart", "modalities apart")
+    return table("Enrichment by evidence", (*columns, "reach shortcut", "reach conv", "share exact"), rows)
+
+
+def by_weights(found: Iterable[Candidate[WeightTerms]], veil: Veil) -> Table:
+    """Candidates with how either branch is wired from one common layer."""
+    rows = [
+        (
+            *(c.unit, veil.labels(c.labels), c.shortcut, c.conv, c.terms.source_layer, c.terms.shared),
+            *(c.terms.cosine, c.terms.shortcut_strength, c.terms.conv_strength, c.order),
+        )
+        for c in found
+    ]
+    columns = ("unit", "labels", "shortcut", "conv", "inputs from", "shared", "cosine")
+    return table("Enrichment by weights", (*columns, "strength shortcut", "strength conv", "percentile"), rows)
+
+
+def annotations(found: Iterable[Annotation], veil: Veil) -> Table:
+    """Labels, or a history of labels and withdrawals."""
+    rows = [
+        (
+            *(a.unit, a.action, veil.label(a.text), a.branch, a.facet, a.modality, a.author, a.source),
+            *(a.confidence, f"{a.at:%Y-%m-%d %H:%M}", a.id),
+        )
+        for a in found
+    ]
+    columns = ("unit", "", "text", "branch", "facet", "modality", "author", "source", "confidence", "at", "id")
+    return table("Labels", columns, rows)
+
+
+def _shown(examples: Iterable[Any], most: int = 3) -> str:
+    """The first few different things, words in quotation marks."""
+    seen = dict.fromkeys(f"“{e.concept}”" if e.modality == "word" else e.concept for e in examples)
+    return ", ".join(list(seen)[:most])
+
+
+def _cell(value: object) -> Text:
+    if value is None:
+        return Text("")
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, dict | list):
+        text = json.dumps(value, ensure_ascii=False)
+    return Text("".join("\N{REPLACEMENT CHARACTER}" if _commands(letter) else letter for letter in text))
+
+
+def _commands(letter: str) -> bool:
+    """Whether a terminal may take the letter for a command."""
+    return letter != "\n" and unicodedata.category(letter) == "Cc"
+
+
+def _plain(value: Any) -> object:
+    if not is_dataclass(value):
+        return str(value)
+    return {field.name: getattr(value, field.name) for field in fields(value) if field.name != "thumbnail"}

@@ -1,0 +1,68 @@
+"""What is hidden until it is asked for: sensitive labels and pictures.
+
+What is hidden never leaves the server: a label becomes another word, a picture a smear of a few colours.
+"""
+
+import base64
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from PIL import Image
+
+from graph.schema import Example
+
+HIDDEN = "sensitive"
+_GRAIN = 5  # a side of the smear in colours; too few to tell what is shown
+_SIDE = 64  # pixels of the smear
+
+
+@dataclass(frozen=True)
+class Veil:
+    """Hides the sensitive, or with `lifted` nothing; `texts` are the labels somebody called sensitive."""
+
+    lifted: bool = False
+    texts: frozenset[str] = frozenset()
+
+    def label(self, text: str) -> str:
+        """The label, or a word in its place."""
+        return HIDDEN if self.hides(text) else text
+
+    def labels(self, texts: Iterable[str]) -> str:
+        """Labels in one line; hidden ones are told once."""
+        return ", ".join(dict.fromkeys(map(self.label, texts)))
+
+    def hides(self, text: str) -> bool:
+        """Whether this label is to be hidden."""
+        return not self.lifted and text in self.texts
+
+    def picture(self, example: Example) -> str:
+        """An example's thumbnail as the address that an `img` or `image` element takes."""
+        return address(example.thumbnail if self.lifted or not example.sensitive else blurred(example.thumbnail))
+
+    def caption(self, example: Example) -> str:
+        """What an example shows, in a word or two."""
+        return HIDDEN if example.sensitive and not self.lifted else example.concept
+
+
+def address(thumbnail: str) -> str:
+    """A `data:` address of a picture held as base64 text, WebP or PNG."""
+    kind = "png" if thumbnail.startswith("iVBOR") else "webp"  # PNG's signature in base64
+    return f"data:image/{kind};base64,{thumbnail}"
+
+
+@lru_cache(maxsize=4096)
+def blurred(thumbnail: str) -> str:
+    """The picture averaged to a few colours, as base64 text of a large PNG; all grey if it cannot be read."""
+    stream = io.BytesIO()
+    _grains(base64.b64decode(thumbnail)).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def _grains(data: bytes) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return picture.convert("RGB").resize((_GRAIN, _GRAIN), Image.Resampling.BOX)
+    except OSError:  # no picture, or one cut short
+        return Image.new("RGB", (_GRAIN, _GRAIN), "grey")

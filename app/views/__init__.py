@@ -1,0 +1,27 @@
+"""The pages, in the order of the navigation; a page is one file here and one line below.
+
+The folder is not called `pages`, because Streamlit runs the files of such a folder by itself, without `app/main.py`.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A page's file name without its ending, which is also its address, its title and its icon."""
+
+    name: str
+    title: str
+    icon: str
+
+    @property
+    def path(self) -> str:
+        """The file, from the folder of `app/main.py`."""
+        return f"views/{self.name}.py"
+
+
+PAGES = (
+    Entry("home", "Home", ":material/home:"),
+    Entry("unit", "Unit", ":material/blur_on:"),
+    Entry("enrichment", "Enrichment", ":material/call_merge:"),
+)

@@ -1,0 +1,69 @@
+"""One unit: what it answers to, what people call it, what feeds it and what it feeds."""
+
+import streamlit as st
+
+from app import figure, label_form, linked, pictures, session
+from catalog import trace
+from extract.units import microscope_url
+from graph.schema import Contribution
+
+store, model, gallery, unit = session.store(), session.model(), session.gallery(), session.unit()
+card, layer = store.unit(model.id, unit), unit.layer
+
+
+def heading() -> None:
+    """Id, labels, neighbours, and where in the network it stands."""
+    session.show(gallery.heading(card, model.architecture), "heading")
+    side, url = model.architecture.grid(layer), microscope_url(model.id, unit)
+    elsewhere = f" · [OpenAI Microscope]({url})" if url else ""
+    st.caption(
+        f"{layer.role} of block {layer.stage}/{layer.block} · {side} x {side} positions · `{layer.module}`{elsewhere}"
+    )
+
+
+def answers() -> None:
+    """Rows of probes: the sum's, the shortcut's, the conv branch's; of a branch its own."""
+    st.subheader("Answers to", help="The probes with the largest mean over the unit's positions, strongest first.")
+    parts = {session.branch(unit) or "sum": unit} | store.adds(model.id, unit)
+    rows = {branch: str(part) for branch, part in parts.items()}
+    session.show(gallery.branches(rows, session.examples(unit)), "answers")
+
+
+def contributions() -> None:
+    """The strongest edges into and out of it, both signs."""
+    title, setting = st.columns([3, 1], gap="large", vertical_alignment="bottom")
+    title.subheader("Expanded weights", help="The linear map between two units with ReLU taken as identity.")
+    count = setting.slider("Strongest of either sign", 1, 20, 5, key="count", help="By magnitude, over all layers.")
+    sides: dict[str, list[Contribution]] = {
+        "source": store.inputs(model.id, unit, limit=count),
+        "target": store.outputs(model.id, unit, limit=count),
+    }
+    for place, (end, edges) in zip(st.columns(2, gap="large"), sides.items(), strict=True):
+        with place:
+            st.markdown("**Inputs**" if end == "source" else "**Outputs**")
+            session.show(gallery.contributions(edges, end, session.thumbnails(getattr(e, end) for e in edges)), end)
+
+
+def circuit() -> None:
+    """The enrichment circuit of a sum, the neighbourhood of any other unit."""
+    follow = trace.enrichment_circuit if layer.role == "sum" else trace.neighbourhood
+    traced = follow(store, model.id, unit, limit=2)
+    shown = session.pictures(node.id for node in traced.units)
+    st.subheader(traced.name, help="The two strongest edges of either sign at each step.")
+    drawing = figure.draw(traced, shown, lambda other: linked.address(model.id, other), gallery.veil.lifted)
+    session.show(f'<div class="figure">{drawing}</div>', "figure")
+    st.download_button("SVG", drawing, f"{unit}.svg".replace("/", "-"), "image/svg+xml", icon=":material/download:")
+
+
+heading()
+left, right = st.columns([3, 1], gap="large")
+with left:
+    answers()
+with right:
+    st.subheader("Labels", help="Nothing is overwritten: a label that is withdrawn stays in the history.")
+    label_form.show(unit)
+if measured := {name: value for name, value in card.statistics.items() if value is not None}:
+    st.subheader("Measured")
+    session.show(pictures.terms(measured), "measured")
+contributions()
+circuit()

@@ -1,0 +1,235 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from app import linked, session
+from app.veil import HIDDEN
+from app.views import PAGES, Entry
+from catalog.enrichment import by_weights
+from catalog.labels import Labels
+from extract.units import Unit
+from graph.local_server import stop
+from graph.schema import ModelCard
+
+MAIN = Path(linked.__file__).with_name("main.py")
+MODEL = "planted:by-hand"
+HOSTILE = "<img src=x onerror=alert(1)> **bold** \"'&"
+PATIENCE = 180  # seconds for a page, on a machine that does other things too
+
+
+@pytest.fixture(scope="module", autouse=True)
+def released() -> Iterator[None]:
+    """Closes the connections that the app keeps for its sessions."""
+    yield
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def app(planted_folder: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The app on the planted catalog, not run yet."""
+    monkeypatch.setenv("CIRCUITS_DATABASE", str(planted_folder))
+    return AppTest.from_file(MAIN, default_timeout=PATIENCE)
+
+
+def opened(app: AppTest, page: str, **address: str) -> AppTest:
+    """A page after a run in which nothing went wrong."""
+    app.run()
+    app.switch_page(f"views/{page}.py")
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    assert not app.error
+    return app
+
+
+def markup(app: AppTest) -> str:
+    """All the HTML and SVG on a page."""
+    return "\n".join(json.loads(part.proto.json) for part in app.get("bidi_component"))
+
+
+@pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.name)
+def test_every_page_runs(app: AppTest, entry: Entry) -> None:
+    assert markup(opened(app, entry.name))
+
+
+def test_every_page_file_is_registered() -> None:
+    files = {file.stem for file in (MAIN.parent / "views").glob("*.py")}
+    assert files == {"__init__", *(entry.name for entry in PAGES)}
+
+
+def test_home_counts_what_the_catalog_holds(app: AppTest) -> None:
+    card = card_of(opened(app, "home"))
+    counts = {metric.label: metric.value for metric in app.metric}
+    assert counts["Units"] == str(card.units)
+    assert counts["Layers"] == str(len(card.architecture.layers))
+
+
+def test_home_finds_labelled_units_by_a_word(app: AppTest) -> None:
+    labels_of(opened(app, "home")).add(Unit.parse("4/2/6/5"), "marmalade", "ada")
+    app.text_input(key="word").input("MARMA").run()
+    assert "4/2/6/5" in markup(app)
+    app.text_input(key="word").input("no such word").run()
+    assert "No label contains that." in [caption.value for caption in app.caption]
+
+
+def test_the_unit_page_shows_the_unit_of_the_address_with_both_branches(app: AppTest) -> None:
+    shown = markup(opened(app, "unit", unit="4/2/6/0", model=MODEL))
+    assert "<h1>4/2/6/0</h1>" in shown
+    for part in ("4/2/5/0", "4/1/6/0"):
+        assert f'data-unit="{part}"' in shown
+
+
+def test_the_unit_page_shows_every_kept_edge_among_the_strongest(app: AppTest) -> None:
+    shown = markup(opened(app, "unit", unit="4/2/5/0", model=MODEL))
+    edges = session.store().inputs(MODEL, Unit.parse("4/2/5/0"), limit=5)
+    assert edges
+    for edge in edges:
+        assert edge.source in shown
+        assert f"{edge.magnitude:.3g}" in shown
+
+
+def test_every_measured_number_comes_with_its_meaning(app: AppTest) -> None:
+    shown = markup(opened(app, "unit", unit="4/2/6/0", model=MODEL))
+    assert "1 - cosine of the mean embeddings" in shown
+    assert "ratio of sums over positions" in shown
+
+
+def test_another_notation_reaches_the_unit_from_any_page(app: AppTest) -> None:
+    opened(app, "home")
+    app.text_input(key="goto").input("layer4.2.act3:3").run()
+    assert "<h1>4/2/6/3</h1>" in markup(app)
+    assert app.query_params["unit"] == "4/2/6/3"
+
+
+@pytest.mark.parametrize("unit", ["4/2/6/99999", "9/9/9/9", "cap"])
+def test_an_unknown_unit_is_a_message_and_no_traceback(app: AppTest, unit: str) -> None:
+    app.run()
+    app.switch_page("views/unit.py")
+    app.query_params["unit"] = unit
+    app.run()
+    assert not app.exception
+    assert len(app.error) == 1
+
+
+def test_a_label_is_added_shown_and_withdrawn(app: AppTest) -> None:
+    opened(app, "unit", unit="4/2/6/7", model=MODEL)
+    unit = Unit.parse("4/2/6/7")
+    app.text_input(key=f"text {unit} 0").input("marmalade")
+    app.text_input(key="author").input("ada")
+    app.selectbox(key="branch").select("conv")
+    app.button(key="FormSubmitter:label-Add label").click().run()
+    (label,) = labels_of(app).current(unit)
+    assert (label.text, label.author, label.branch, label.sensitive) == ("marmalade", "ada", "conv", False)
+    assert "marmalade" in markup(app)
+    app.button(key=f"withdraw {label.id}").click().run()
+    assert not labels_of(app).current(unit)
+    assert "marmalade" not in markup(app)
+    assert [entry.action for entry in labels_of(app).history(unit)] == ["add", "withdraw"]
+
+
+def test_a_label_that_breaks_a_rule_is_a_message_and_changes_nothing(app: AppTest) -> None:
+    opened(app, "unit", unit="4/2/6/8", model=MODEL)
+    app.text_input(key="text 4/2/6/8 0").input("   ")
+    app.button(key="FormSubmitter:label-Add label").click().run()
+    assert not app.exception
+    assert len(app.error) == 1
+    assert not labels_of(app).history(Unit.parse("4/2/6/8"))
+
+
+def test_label_text_never_becomes_markup(app: AppTest) -> None:
+    opened(app, "unit", unit="4/2/6/9", model=MODEL)
+    labels_of(app).add(Unit.parse("4/2/6/9"), HOSTILE, "<b>ada</b>")
+    opened(app, "unit", unit="4/2/6/9", model=MODEL)
+    shown = markup(app)
+    assert "<img src=x" not in shown
+    assert "<b>ada</b>" not in shown
+    assert "&lt;img src=x onerror=alert(1)&gt;" in shown
+    assert not [text for text in (*app.markdown, *app.caption, *app.subheader) if "onerror" in text.value]
+
+
+def test_a_sensitive_label_stays_on_the_server_until_it_is_revealed(app: AppTest) -> None:
+    opened(app, "unit", unit="4/2/6/10", model=MODEL)
+    labels_of(app).add(Unit.parse("4/2/6/10"), "gruesome", "ada", sensitive=True)
+    for page in ("unit", "home"):
+        shown = markup(opened(app, page, unit="4/2/6/10", model=MODEL))
+        assert "gruesome" not in shown
+        assert HIDDEN in shown
+    app.toggle(key="reveal").set_value(True).run()
+    assert "gruesome" in markup(app)
+
+
+def test_enrichment_lists_what_the_library_finds_with_every_term(app: AppTest) -> None:
+    opened(app, "enrichment", model=MODEL)
+    (table,) = app.dataframe
+    assert list(table.value["unit"]) == ["4/2/6/0", "4/2/6/1", "4/2/6/4"]
+    assert {"share_exact", "concept_difference", "modality_difference", "reach_conv"} <= set(table.value.columns)
+
+
+def test_filters_narrow_the_candidates(app: AppTest) -> None:
+    opened(app, "enrichment", model=MODEL)
+    before = len(app.dataframe[0].value)
+    app.slider[0].set_value(1.0)
+    app.slider[1].set_value(1.0)
+    app.run()
+    assert not app.exception
+    assert not app.dataframe or len(app.dataframe[0].value) < before
+
+
+def test_enrichment_by_weights(app: AppTest) -> None:
+    opened(app, "enrichment", model=MODEL)
+    app.segmented_control(key="screen").select("weights").run()
+    assert not app.exception
+    found = [candidate.unit for candidate in by_weights(session.store(), MODEL, limit=100)]
+    assert "4/2/6/0" in found
+    assert list(app.dataframe[0].value["unit"]) == found
+    assert "cosine" in app.dataframe[0].value.columns
+
+
+def test_an_empty_catalog_says_how_to_fill_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIRCUITS_DATABASE", str(tmp_path / "database"))
+    app = AppTest.from_file(MAIN, default_timeout=PATIENCE).run()
+    assert not app.exception
+    assert "circuits demo" in app.markdown[0].value
+    stop(tmp_path / "database")
+
+
+def test_a_database_that_is_not_there_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIRCUITS_DATABASE", "bolt://127.0.0.1:1")
+    app = AppTest.from_file(MAIN, default_timeout=PATIENCE).run()
+    assert not app.exception
+    assert len(app.error) == 1
+
+
+def test_the_app_runs_without_torch(planted_folder: Path) -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = sys.modules['open_clip'] = None\n"  # importing them raises now
+        "from streamlit.testing.v1 import AppTest\n"
+        f"app = AppTest.from_file({str(MAIN)!r}, default_timeout={PATIENCE}).run()\n"
+        f"for name in {[entry.name for entry in PAGES]}:\n"
+        "    app.switch_page(f'views/{name}.py').run()\n"
+        "    assert not app.exception and not app.error, app\n"
+    )
+    environment = {**os.environ, "CIRCUITS_DATABASE": str(planted_folder)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_a_link_carries_unit_and_model_and_is_escaped() -> None:
+    assert linked.address("RN50:openai", "4/2/6/34") == "unit?unit=4/2/6/34&model=RN50:openai"
+    assert '"><script>' not in linked.link('"><script>', '"><script>', "x")
+
+
+def labels_of(app: AppTest) -> Labels:
+    return Labels(session.store(), app.session_state["model"])
+
+
+def card_of(app: AppTest) -> ModelCard:
+    return session.store().model(app.session_state["model"])

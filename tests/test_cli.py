@@ -1,0 +1,334 @@
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from app.cli import cli
+from catalog.export import FORMATS, Format, read
+from extract.extraction import Extraction
+from graph.store import CircuitStore
+
+MODEL = "planted:by-hand"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def circuits(planted_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command line against the planted catalog, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    environment = {"CIRCUITS_DATABASE": str(planted_folder), "COLUMNS": "250", "CIRCUITS_HOME": str(tmp_path)}
+    return lambda *arguments, **more: CliRunner().invoke(cli, list(map(str, arguments)), env=environment | more)
+
+
+def content(result: Result) -> Any:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    waiting: list[tuple[str, Any]] = [("circuits", get_command(cli))]
+    while waiting:
+        name, command = waiting.pop()
+        yield name, command
+        waiting += [(f"{name} {verb}", below) for verb, below in getattr(command, "commands", {}).items()]
+
+
+VERBS = {name: command for name, command in commands() if not hasattr(command, "commands")}
+
+
+def test_the_verbs_are_these() -> None:
+    wanted = ["demo", "extract", "load", "find", "unit", "cypher", "export", "app", "doctor"]
+    labelling = [f"label {verb}" for verb in ("add", "list", "withdraw", "history")]
+
+    assert set(VERBS) == {f"circuits {verb}" for verb in wanted + labelling}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example_that_parses(verb: str) -> None:
+    command = VERBS[verb]
+
+    says, _, example = command.help.partition("Example: ")
+
+    assert says.strip()
+    assert example.startswith(verb)
+    arguments = shlex.split(example.removeprefix(verb))
+    command.make_context(verb, arguments)  # raises for an option that is not there
+    assert verb.rpartition(" ")[2] in CliRunner().invoke(cli, [*verb.split()[1:], "--help"]).output
+
+
+def test_find_by_evidence_and_by_weights(circuits: Run) -> None:
+    by_evidence = content(circuits("find", "--json"))
+    by_weights = content(circuits("find", "--by", "weights", "--limit", 1, "--json"))
+
+    assert [row["unit"] for row in by_evidence] == ["4/2/6/0", "4/2/6/1", "4/2/6/4"]
+    assert by_evidence[0]["criteria"][1] == "two concepts: 0.90 apart, at least 0.5"
+    assert [row["unit"] for row in by_weights] == ["4/2/6/0"]
+    table = circuits("find").stdout
+    assert table.index("4/2/6/0") < table.index("4/2/6/1") < table.index("4/2/6/4")
+    assert "0.9966" in table
+
+
+def test_unit_shows_statistics_examples_inputs_and_branches(circuits: Run, planted_store: CircuitStore) -> None:
+    facts = content(circuits("unit", "4/2/6/0", "--json"))
+
+    assert facts["id"] == "4/2/6/0"
+    assert facts["adds"] == {"shortcut": "4/1/6/0", "conv": "4/2/5/0"}
+    assert {example["branch"] for example in facts["examples"]} == {"sum", "shortcut", "conv"}
+    table = circuits("unit", "layer4.2.bn3:5", "--limit", 2).stdout
+    assert "4/2/5/5" in table
+    assert "4/2/3/7" in table
+    assert "4/2/3/0" not in table  # the weakest
+
+
+def test_what_is_sensitive_is_hidden_until_it_is_asked_for(circuits: Run) -> None:
+    circuits("label", "add", "4/2/6/1", "gore", "--author", "ada", "--sensitive")
+
+    for verb in (["unit", "4/2/6/1"], ["find"], ["label", "list", "4/2/6/1"], ["label", "history", "4/2/6/1"]):
+        assert "gore" not in circuits(*verb).stdout
+        assert "sensitive" in circuits(*verb).stdout
+        assert "gore" in circuits(*verb, "--reveal").stdout
+    assert "word 1" not in circuits("unit", "4/2/6/1").stdout  # a sensitive probe
+    assert "word 1" in circuits("unit", "4/2/6/1", "--reveal").stdout
+
+
+def test_labels_are_added_listed_withdrawn_and_remembered(circuits: Run) -> None:
+    added = circuits(
+        "label", "add", "4/0/8/1", "straw [b]hat[/b]", "--author", "ada", "--branch", "conv"
+    ).stdout.strip()
+
+    assert [row["id"] for row in content(circuits("label", "list", "--containing", "HAT[/", "--json"))] == [added]
+    assert "straw [b]hat[/b]" in circuits("label", "list", "4/0/8/1").stdout
+    assert circuits("label", "withdraw", "4/0/8/1", added, "--author", "grace").exit_code == 0
+    assert content(circuits("label", "list", "4/0/8/1", "--json")) == []
+    history = content(circuits("label", "history", "4/0/8/1", "--json"))
+    assert [(row["action"], row["author"], row["branch"]) for row in history] == [
+        ("add", "ada", "conv"),
+        ("withdraw", "grace", "conv"),
+    ]
+
+
+def test_cypher_takes_parameters_and_a_limit(circuits: Run) -> None:
+    text = "MATCH (u:Unit {layer: $layer}) WHERE u.channel < $below RETURN u.channel AS c ORDER BY c"
+
+    found = circuits("cypher", text, "--parameter", "layer=4/2/6", "--parameter", "below=5", "--limit", 3, "--json")
+
+    assert content(found) == [{"c": 0}, {"c": 1}, {"c": 2}]
+    assert "the first 3 rows" in found.stderr
+    assert "4/2/6/0" in circuits("cypher", "MATCH (u:Unit {id: '4/2/6/0'}) RETURN u").stdout
+
+
+def test_cypher_prints_text_to_the_letter_but_no_terminal_command(circuits: Run) -> None:
+    shown = circuits("cypher", "RETURN $text AS text", "--parameter", 'text="[red]x[/red] \\u001b[2J"').stdout
+
+    assert "[red]x[/red]" in shown
+    assert "\x1b[2J" not in shown
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_export_writes_what_reads_back(circuits: Run, form: Format) -> None:
+    made = circuits("export", "4/2/6/0", "--circuit", "--format", form, "--output", "made", "--limit", 2)
+
+    circuit = read(Path("made"), form)
+    assert (circuit.kind, circuit.model) == ("enrichment", MODEL)
+    assert f"{len(circuit.units)} units and {len(circuit.edges)} edges" in made.stdout
+    assert circuits("export", "4/2/5/0", "--output", "near.graphml").exit_code == 0
+    assert read(Path("near.graphml")).kind == "neighbourhood"
+
+
+def test_doctor_says_what_is_installed_and_what_the_database_holds(circuits: Run, planted_folder: Path) -> None:
+    said = circuits("doctor").stdout
+
+    for word in ("python", "torch", "neo4j", str(planted_folder), "ArcadeDB", MODEL, "all is there"):
+        assert word in said
+
+
+def test_a_network_is_extracted_probed_loaded_and_searched(circuits: Run, tmp_path: Path) -> None:
+    from PIL import Image
+
+    config = {"embed_dim": 16, "vision_cfg": {"image_size": 64, "layers": [1, 1, 1, 2], "width": 4}}
+    config["text_cfg"] = {"context_length": 8, "vocab_size": 32, "width": 8, "heads": 1, "layers": 1}
+    Path("small.json").write_text(json.dumps(config))
+    for number in range(48):
+        picture = Path(f"pictures/concept {number % 4}/{number}.png")
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((64, 64), number + 1).convert("RGB").save(picture)
+    Path("pictures/concept 0/broken.png").write_bytes(b"no picture")
+    where = {"CIRCUITS_DATABASE": str(tmp_path / "database")}
+
+    extracted = circuits("extract", "small.json", "--targets", "4/*", "--strongest", 3, "--probes", "pictures", **where)
+    assert extracted.exit_code == 0, extracted.output
+    assert "broken.png" in extracted.stderr
+    folder = Path("small-random-0.extraction")
+    assert set(Extraction.open(folder).manifest.settings.targets) >= {"4/0/8", "4/1/6"}
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    assert (
+        circuits("extract", "small.json", "--targets", "4/*", "--strongest", 3, "--probes", "pictures").exit_code == 0
+    )
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+
+    assert circuits("load", folder, **where).exit_code == 0
+    assert content(circuits("unit", "4/1/6/3", "--json", **where))["model"] == "small:random-0"
+    assert circuits("find", **where).exit_code == 0
+    assert circuits("find", "--by", "weights", **where).exit_code == 0
+
+
+BAD = {
+    "unknown unit": (["unit", "4/2/6/32"], "4/2/6/32"),
+    "no unit at all": (["unit", "hat"], "hat"),
+    "unknown layer": (["find", "--layer", "4/9/6"], "4/9/6"),
+    "layer that is no sum": (["find", "--layer", "4/2/5"], "no sum"),
+    "label on an unknown unit": (["label", "add", "9/9/6/1", "x"], "9/9/6"),
+    "empty label": (["label", "add", "4/2/6/1", "  "], "text"),
+    "withdrawal of nothing": (["label", "withdraw", "4/2/6/2", "x"], "4/2/6/2"),
+    "unknown model": (["find", "--model", "RN50:nobody"], "RN50:nobody"),
+    "a query that writes": (["cypher", "MATCH (n:Unit) SET n.channel = 0"], ""),
+    "a query that is none": (["cypher", "MATCHES"], ""),
+    "folder that is no extraction": (["load", "."], "manifest.json"),
+    "folder that is not there": (["load", "nowhere"], "nowhere"),
+    "network that is no ResNet": (["extract", "ViT-B-32"], "ViT-B-32"),
+    "network that is not known": (["extract", "RN5000"], "RN5000"),
+    "unknown tag": (["extract", "RN50", "--pretrained", "nobody"], "nobody"),
+    "unknown target": (["extract", "demo", "--targets", "7/*", "--output", "x"], "7/*"),
+    "output under a file": (["extract", "demo", "--targets", "4/2/5", "--output", "/dev/null/x"], "/dev/null/x"),
+    "probes that are not there": (["extract", "demo", "--probes", "nowhere", "--output", "x"], "nowhere"),
+    "export of an unknown unit": (["export", "4/2/6/32", "--output", "x.json"], "4/2/6/32"),
+    "export of no circuit": (["export", "4/2/5/1", "--circuit", "--output", "x.json"], "4/2/6/1"),
+    "export of no format": (["export", "4/2/6/1", "--output", "x.doc"], "x.doc"),
+    "export to nowhere": (["export", "4/2/6/1", "--output", "nowhere/x.json"], "nowhere/x.json"),
+    "server that is not there": (["find", "--database", "bolt://127.0.0.1:1"], "127.0.0.1:1"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_with_code_2_and_changes_nothing(
+    circuits: Run, planted_store: CircuitStore, case: str
+) -> None:
+    arguments, word = BAD[case]
+    before = planted_store.annotations(MODEL), planted_store.models()
+
+    result = circuits(*arguments)
+
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    last = result.stderr.splitlines()[-1]  # progress bars may stand above
+    assert last.startswith("circuits: ")
+    assert word in last
+    assert "Traceback" not in result.stderr
+    assert (planted_store.annotations(MODEL), planted_store.models()) == before
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["no-such-verb"],
+        ["find", "--by", "luck"],
+        ["unit"],
+        ["unit", "4/2/6/1", "--limit", "0"],
+        ["label", "add", "4/2/6/1", "x", "--branch", "sideways"],
+        ["extract", "demo", "--memory", "lots"],
+        ["cypher", "RETURN 1", "--parameter", "nothing"],
+    ],
+)
+def test_wrong_usage_has_code_2_too(circuits: Run, arguments: list[str]) -> None:
+    result = circuits(*arguments)
+
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def test_what_nobody_expected_has_code_1(circuits: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("unexpected")
+
+    monkeypatch.setattr("app.cli.neighbourhood", broken)
+
+    assert circuits("export", "4/2/6/1", "--output", "x.json").exit_code == 1
+
+
+WITHOUT_TORCH = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "open_clip", "torchvision"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+from app.cli import cli
+
+for line in ("find", "find --by weights", "unit 4/2/6/0", "label add 4/0/8/2 hat", "label list", "label history",
+             "label withdraw 4/0/8/2 hat", "export 4/2/6/0 --output x.graphml", "doctor"):
+    cli(line.split(), standalone_mode=False)
+assert "torch" not in sys.modules
+cli(["extract", "demo"])
+"""
+
+
+def test_all_but_reading_a_network_works_without_torch(planted_folder: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"CIRCUITS_DATABASE": str(planted_folder)}
+
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+
+    assert done.stderr.splitlines() == [
+        "circuits: Reading a network needs torch and open_clip (No module named 'torch'). "
+        "Install them: pip install 'clip-circuits[extract]'"
+    ]
+    assert done.returncode == 2
+    assert read(tmp_path / "x.graphml").kind == "neighbourhood"
+
+
+def test_the_console_script_speaks_in_codes_and_one_line(planted_folder: Path, tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("circuits")
+    environment = os.environ | {"CIRCUITS_DATABASE": str(planted_folder)}
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([script, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    good, bad = call("find", "--json"), call("unit", "4/2/6/99")
+
+    assert (good.returncode, json.loads(good.stdout)[0]["unit"], good.stderr) == (0, "4/2/6/0", "")
+    assert (bad.returncode, bad.stdout, len(bad.stderr.splitlines())) == (2, "", 1)
+
+
+def test_app_serves_the_pages_with_telemetry_off(planted_folder: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [Path(sys.executable).with_name("circuits"), "app", "--headless", "--port", str(port)]
+    environment = os.environ | {"CIRCUITS_DATABASE": str(planted_folder)}
+
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as app:
+        try:
+            assert answer(f"http://127.0.0.1:{port}/_stcore/health") == b"ok"
+        finally:
+            app.terminate()
+            said = app.communicate(timeout=20)[0]
+
+    assert "Collecting usage statistics" not in said
+
+
+def answer(url: str) -> bytes:
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310, our own app
+                data: bytes = response.read()
+                return data
+        except OSError:
+            assert time.monotonic() < deadline, "the app did not start"
+            time.sleep(0.2)

@@ -1,0 +1,51 @@
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.veil import HIDDEN, Veil, blurred
+from graph.schema import Example
+
+
+def thumbnail(kind: str) -> str:
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def example(sensitive: bool, kind: str = "WEBP") -> Example:
+    return Example("wound.png", "picture", "wound", "noto", sensitive, "conv", 1, 0.5, 3.0, thumbnail(kind))
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG"])
+def test_a_sensitive_picture_is_a_smear_until_the_veil_is_lifted(kind: str) -> None:
+    shown = Veil(lifted=True).picture(example(True, kind))
+    assert shown == f"data:image/{kind.lower()};base64,{thumbnail(kind)}"
+    hidden = Veil().picture(example(True, kind))
+    assert thumbnail(kind)[:200] not in hidden
+    assert Veil().picture(example(False, kind)) == shown
+
+
+def test_a_smear_has_lost_all_detail() -> None:
+    with Image.open(io.BytesIO(base64.b64decode(blurred(thumbnail("PNG"))))) as smear:
+        pixels = np.asarray(smear, float)
+    assert np.abs(np.diff(pixels, axis=0)).max() < 16  # noise changes by up to 255 from pixel to pixel
+    assert np.abs(np.diff(pixels, axis=1)).max() < 16
+
+
+def test_what_a_sensitive_picture_shows_is_not_named() -> None:
+    assert Veil().caption(example(True)) == HIDDEN
+    assert Veil(lifted=True).caption(example(True)) == Veil().caption(example(False)) == "wound"
+
+
+def test_a_label_called_sensitive_is_hidden_and_hidden_ones_are_told_once() -> None:
+    texts = frozenset({"wound", "blood"})
+    assert Veil(texts=texts).labels(["cap", "wound", "blood"]) == f"cap, {HIDDEN}"
+    assert Veil(True, texts).labels(["cap", "wound", "blood"]) == "cap, wound, blood"
+
+
+def test_what_is_no_picture_is_hidden_too() -> None:
+    assert blurred(base64.b64encode(b"no picture").decode()) == blurred(base64.b64encode(b"another").decode())
