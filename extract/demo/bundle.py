@@ -86,16 +86,18 @@ def _encoded(sprite: torch.Tensor, *, lossless: bool) -> bytes:
 CARD = """# The demo CLIP
 
 A small CLIP that clip-circuits trains, bundles and takes apart, so that every part of the catalog can be seen working
-without downloading weights. It is a real trained network, and a toy: it knows {concepts} one-word concepts, as emoji and as
-rendered words.
+without downloading weights. It is a real trained network, and a toy: it knows {concepts} one-word concepts, as emoji
+and as rendered words.
 
 - **Network**: open_clip's CLIP with a ModifiedResNet of blocks {layers}, width {width}, images of {side} pixels,
-  {parameters:,} parameters in the visual tower; `demo.json` is its open_clip configuration, `demo.safetensors` its weights in float16.
-- **Data**: single emoji drawn by three vendors and their names in {fonts} fonts, regular and bold, at random size, place,
-  angle and colour; the caption is the name. A fourth vendor and one font are never trained on.
-- **Training**: {steps} steps of {batch}, AdamW, float32; 1.3 s a step on two cores: `python -m extract.demo.train --work DIR`.
-- **Limits**: it knows three vendors' drawings nearly by heart and hardly recognises a fourth's; words it reads in any font.
-- **Not for**: anything but trying out this project. It has seen no photograph.
+  {parameters:,} parameters in the visual tower. `demo.json` is its open_clip configuration, `demo.safetensors` its
+  weights in float16.
+- **Data**: single emoji drawn by three vendors and their names in {fonts} fonts, regular and bold, at random size,
+  place, angle and colour; the caption is the name. A fourth vendor and one font are never trained on.
+- **Training**: {steps} steps of {batch}, AdamW, float32; 1.3 s a step on two cores:
+  `python -m extract.demo.train --work DIR` (needs npm, and `uv sync --group train`).
+- **Limits**: it knows three vendors' drawings nearly by heart and hardly recognises a fourth's; words it reads in any
+  font. It has seen no photograph. It is there to try out this project, and for nothing else.
 
 Top-1 among all {concepts} captions, on random views never trained on, printed by
 `python -m extract.demo.bundle --work DIR`:
@@ -107,8 +109,9 @@ Top-1 among all {concepts} captions, on random views never trained on, printed b
 ## Sources and licences
 
 The drawings are rasterised from npm packages, the words set in fonts from npm packages. `probes.parquet` holds the
-three trained vendors' drawings at {side} pixels on white, and each keeps its source's licence; OpenMoji's drawings serve
-to measure alone and are not part of the bundle. The weights and everything else here are under this project's MIT licence.
+three trained vendors' drawings at {side} pixels on white, and each keeps its source's licence; OpenMoji's drawings
+serve to measure alone and are not part of the bundle. The weights and everything else here are under this project's
+MIT licence.
 
 | source | package | licence | use |
 |---|---|---|---|

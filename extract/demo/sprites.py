@@ -7,7 +7,9 @@ import json
 import re
 import subprocess
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import resvg_py
@@ -135,11 +137,12 @@ def _uniform(generator: torch.Generator, n: int, low: float, high: float) -> tor
     return torch.rand(n, generator=generator) * (high - low) + low
 
 
-def _icons(folder: Path, vendor: Source) -> dict:
-    return json.loads((folder / "node_modules" / vendor.package / "icons.json").read_text())
+def _icons(folder: Path, vendor: Source) -> dict[str, Any]:
+    icons: dict[str, Any] = json.loads((folder / "node_modules" / vendor.package / "icons.json").read_text())
+    return icons
 
 
-def _draw(icons: dict, name: str) -> np.ndarray:
+def _draw(icons: dict[str, Any], name: str) -> np.ndarray:
     """One icon as premultiplied RGBA, uint8 (side, side, 4)."""
     icon = icons["icons"][name]
     width = icon.get("width", icons.get("width", 16))
@@ -154,8 +157,6 @@ def _draw(icons: dict, name: str) -> np.ndarray:
 
 
 def _premultiplied(png: bytes) -> np.ndarray:
-    from io import BytesIO
-
     pixels = np.asarray(Image.open(BytesIO(png)).convert("RGBA"), dtype=np.float32)
     pixels[..., :3] *= pixels[..., 3:] / 255
     return pixels.round().astype(np.uint8)

@@ -7,18 +7,21 @@ An interrupted run goes on from its last checkpoint in DIR.
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import torch
 import torch.nn.functional as F
+from open_clip.model import CLIP
 from torch import nn
 from tqdm import tqdm
 
 from extract.demo import sprites
 from extract.demo.sprites import FONTS, VENDORS, WEIGHTS
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "embed_dim": 128,
     "vision_cfg": {"image_size": sprites.IMAGE_SIDE, "layers": [2, 2, 2, 3], "width": 16},
     "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
@@ -67,13 +70,13 @@ def trained(sources: tuple[sprites.Source, ...], per_source: int = 1, wanted: bo
 def batch(data: Sprites, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Distinct concepts (n,) and an image of each (n, 3, 96, 96), the first of them drawings, the others words."""
     concepts = torch.randperm(len(data.names), generator=generator)[:BATCH]
-    drawn, written = concepts.split([BATCH - int(BATCH * WORD_SHARE), int(BATCH * WORD_SHARE)])
+    written, drawn = concepts[-int(BATCH * WORD_SHARE) :], concepts[: -int(BATCH * WORD_SHARE)]
     pictures = data.pictures(drawn, _choice(trained(VENDORS), len(drawn), generator), generator)
     words = data.words(written, _choice(trained(FONTS, len(WEIGHTS)), len(written), generator), generator)
     return concepts, torch.cat([pictures, words])
 
 
-def loss(model: nn.Module, images: torch.Tensor, concepts: torch.Tensor, captions: torch.Tensor) -> torch.Tensor:
+def loss(model: CLIP, images: torch.Tensor, concepts: torch.Tensor, captions: torch.Tensor) -> torch.Tensor:
     """CLIP's symmetric cross-entropy; an image chooses among all captions, a caption among the batch's images."""
     image = model.encode_image(images, normalize=True)  # (n, E)
     text = model.encode_text(captions, normalize=True)  # (C, E)
@@ -82,7 +85,7 @@ def loss(model: nn.Module, images: torch.Tensor, concepts: torch.Tensor, caption
     return (F.cross_entropy(logits, concepts) + F.cross_entropy(logits[:, concepts].T, own)) / 2
 
 
-def train(data: Sprites, work: Path, steps: int) -> nn.Module:
+def train(data: Sprites, work: Path, steps: int) -> CLIP:
     """The trained CLIP; goes on from the checkpoint in `work` when there is one."""
     torch.manual_seed(0)
     model = open_clip.CLIP(**CONFIG).to(memory_format=torch.channels_last)
@@ -91,44 +94,51 @@ def train(data: Sprites, work: Path, steps: int) -> nn.Module:
     optimizer = torch.optim.AdamW(
         [{"params": heavy, "weight_decay": DECAY}, {"params": light, "weight_decay": 0}], betas=(0.9, 0.98)
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=HORIZON, pct_start=WARMUP / HORIZON)
-    first = _restore(work, model, optimizer, schedule)
+    warm = WARMUP / HORIZON
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, total_steps=HORIZON, pct_start=warm)
+    first = _restore(work, model=model, optimizer=optimizer, schedule=schedule)
     for step in tqdm(range(first, steps), initial=first, total=steps, mininterval=30):
         generator = torch.Generator().manual_seed(step)  # so that an interrupted run sees the same batches
         concepts, images = batch(data, generator)
         value = loss(model.train(), images, concepts, captions)
         optimizer.zero_grad()
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         for group in optimizer.param_groups:  # the schedule sets the rate afresh at each step
             group["lr"] *= min(1.0, (COOLDOWN.stop - step - 1) / len(COOLDOWN))
         if (step + 1) % CHECKPOINT_EVERY == 0:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
-            torch.save({"step": step + 1, **state}, work / "checkpoint.tmp")
-            (work / "checkpoint.tmp").rename(work / "checkpoint.pt")
-            tqdm.write(f"step {step + 1}: loss {value.item():.3f}, {json.dumps(accuracies(model, data, captions, 1))}")
-    return model.eval()
+            _save(work, step + 1, model=model, optimizer=optimizer, schedule=schedule)
+            measured = accuracies(model, data, captions, repeats=1)
+            tqdm.write(f"step {step + 1}: loss {value.item():.3f}, {json.dumps(measured)}")
+    model.eval()
+    return model
 
 
-def _restore(work: Path, model: nn.Module, optimizer: torch.optim.Optimizer, schedule) -> int:
+def _save(work: Path, step: int, **parts: Any) -> None:
+    """Replace the checkpoint, all or nothing."""
+    torch.save({"step": step, **{name: part.state_dict() for name, part in parts.items()}}, work / "checkpoint.tmp")
+    (work / "checkpoint.tmp").rename(work / "checkpoint.pt")
+
+
+def _restore(work: Path, **parts: Any) -> int:
     """Load the checkpoint, if any, and tell the step to go on from."""
     if not (work / "checkpoint.pt").exists():
         return 0
     state = torch.load(work / "checkpoint.pt", weights_only=True)
-    for name, part in (("model", model), ("optimizer", optimizer), ("schedule", schedule)):
+    for name, part in parts.items():
         part.load_state_dict(state[name])
-    return state["step"]
+    return int(state["step"])
 
 
 @torch.no_grad()
-def accuracies(model: nn.Module, data: Sprites, captions: torch.Tensor, repeats: int) -> dict[str, float]:
+def accuracies(model: CLIP, data: Sprites, captions: torch.Tensor, repeats: int) -> dict[str, float]:
     """Top-1 of all captions on views never trained on, for drawings and words seen and held out."""
     text = model.eval().encode_text(captions, normalize=True)  # (C, E)
     generator = torch.Generator().manual_seed(2**40)  # far from every training step's seed
 
-    def share(view, chosen: torch.Tensor) -> float:
+    def share(view: Callable[..., torch.Tensor], chosen: torch.Tensor) -> float:
         right, everything = 0, torch.arange(len(data.names))
         for index in chosen.repeat(repeats):
             images = view(everything, index.expand(len(everything)), generator)
@@ -148,7 +158,8 @@ def _choice(options: torch.Tensor, n: int, generator: torch.Generator) -> torch.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Fetch the sprites if need be, and train."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="folder for the npm packages, sprites and checkpoints")
     parser.add_argument("--steps", type=int, default=STEPS)
     options = parser.parse_args()
