@@ -1,6 +1,7 @@
 """Records as tables for the terminal, one function a kind, or as JSON; a table hides what is sensitive."""
 
 import json
+import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
@@ -19,8 +20,7 @@ from graph.schema import Annotation, Contribution, EvidenceTerms, Example, Model
 
 def show(*parts: Table) -> None:
     """Print tables one below the other; what is no terminal has room enough."""
-    console = Console()
-    console.print(*parts, sep="\n", width=None if console.is_terminal else 140)
+    Console(width=None if sys.stdout.isatty() else 140).print(*parts, sep="\n")
 
 
 def show_json(content: object) -> None:
@@ -39,13 +39,13 @@ def show_rows(records: Sequence[Any], table: Table, as_json: bool) -> None:
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     """A table of anything; text is shown as it is and never taken for markup or terminal commands.
 
-    Columns with nothing in them are left out; only texts of several words are wrapped.
+    Columns with nothing in them are left out; the first, a name, is never broken.
     """
     made = Table(title=Text(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
     cells = [[_cell(value) for value in row] for row in rows]
     filled = [i for i in range(len(columns)) if not cells or any(row[i].plain for row in cells)]
     for i in filled:
-        made.add_column(Text(columns[i]), overflow="fold", no_wrap=not any(" " in row[i].plain for row in cells))
+        made.add_column(Text(columns[i]), overflow="fold", no_wrap=i == 0)
     for row in cells:
         made.add_row(*(row[i] for i in filled))
     return made

@@ -66,7 +66,7 @@ def by_weights(
     model: str,
     layer: Layer | None = None,
     source: Layer | None = None,
-    strongest: int = 10,
+    strongest: int = 8,
     limit: int = 20,
 ) -> list[Candidate[WeightTerms]]:
     """Units of a sum layer (None: the last) whose branches have different strongest inputs from one common layer.
