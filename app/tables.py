@@ -1,10 +1,10 @@
 """Records as tables for the terminal, one function a kind, or as JSON; a table hides what is sensitive."""
 
 import json
-import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
+from shutil import get_terminal_size
 from typing import Any
 
 import typer
@@ -20,7 +20,7 @@ from graph.schema import Annotation, Contribution, EvidenceTerms, Example, Model
 
 def show(*parts: Table) -> None:
     """Print tables one below the other; what is no terminal has room enough."""
-    Console(width=None if sys.stdout.isatty() else 140).print(*parts, sep="\n")
+    Console(width=get_terminal_size((140, 0)).columns).print(*parts, sep="\n")
 
 
 def show_json(content: object) -> None:

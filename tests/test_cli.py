@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from typer.main import get_command
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from app.cli import cli
 from catalog.export import FORMATS, Format, read
@@ -309,7 +308,7 @@ def test_app_serves_the_pages_with_telemetry_off(planted_folder: Path, tmp_path:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [Path(sys.executable).with_name("circuits"), "app", "--headless", "--port", str(port)]
+    command = [str(Path(sys.executable).with_name("circuits")), "app", "--headless", "--port", str(port)]
     environment = os.environ | {"CIRCUITS_DATABASE": str(planted_folder)}
 
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as app:

@@ -5,6 +5,7 @@ import math
 import random
 import zipfile
 from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree
 
 import networkx as nx
@@ -13,7 +14,7 @@ import pytest
 from catalog.errors import ExportError
 from catalog.export import FORMATS, Format, decode, encode, read, write
 from catalog.trace import Circuit, Edge, Node
-from graph.schema import STATISTICS
+from graph.schema import STATISTICS, Branch
 
 AWKWARD = (
     "hat",
@@ -29,6 +30,9 @@ AWKWARD = (
     "[]",
     "MATCH (n) DETACH DELETE n //'\\`$x",
 )
+
+KINDS: tuple[Literal["CONTRIBUTES", "ADDS"], ...] = ("CONTRIBUTES", "ADDS")
+BRANCHES: tuple[Branch | None, ...] = (None, "conv", "shortcut")
 
 
 def random_circuit(seed: int) -> Circuit:
@@ -50,17 +54,22 @@ def random_circuit(seed: int) -> Circuit:
     )
     edges = tuple(
         Edge(
-            *chance.choices(ids, k=2),
-            chance.choice(("CONTRIBUTES", "ADDS")),
-            *(number(), number(), number(), chance.randrange(1, 200)),
+            source=chance.choice(ids),
+            target=chance.choice(ids),
+            kind=chance.choice(KINDS),
+            magnitude=number(),
+            mean=number(),
+            sum=number(),
+            span=chance.randrange(1, 200),
             direct=chance.random() < 0.5,
             rank_in=chance.choice((None, 1, 7)),
             rank_out=chance.choice((None, 2)),
-            branch=chance.choice((None, "conv", "shortcut")),
+            branch=chance.choice(BRANCHES),
         )
         for _ in range(chance.randrange(30))
     )
-    settings = {"limit": chance.randrange(9), "floor": number(), "whole": chance.random() < 0.5, "layer": "4/2/6"}
+    settings: dict[str, str | int | float | bool] = {"layer": "4/2/6"}
+    settings |= {"limit": chance.randrange(9), "floor": number(), "whole": chance.random() < 0.5}
     return Circuit(chance.choice(AWKWARD[:2]), "neighbourhood", "RN50:openai", units, edges, settings)
 
 
