@@ -70,7 +70,7 @@ def demo(database: Database = None, memory: Memory = 2**31) -> None:
     with _torch():
         from extract import atlas, evidence, weights
     network = weights.load_network("demo")
-    extraction = atlas.extract(network, folder, strongest=8, memory=memory)  # what the search by weights looks at
+    extraction = atlas.extract(network, folder, strongest=enrichment.STRONGEST, memory=memory)
     evidence.measure(network, extraction)
     _load(folder, database)
     with opened(database, network.model) as (store, card):

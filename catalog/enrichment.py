@@ -19,6 +19,7 @@ from graph.store import CircuitStore
 CONCEPTS = 0.5  # 1 - cosine of the branches' mean embeddings from which they count as two concepts
 MODALITIES = 0.5  # difference of the branches' shares of words from which they count as two modalities
 REACH = 0.8  # mean percentile of the sum, among held-out probes, that either facet has to reach; without effect: 0.5
+STRONGEST = 8  # inputs of either branch that are compared
 SHARED = 0.2  # share of strongest inputs that the branches may have in common
 COSINE = 0.2  # cosine of the branches' inputs, either sign; far below nought the conv branch takes back what is there
 
@@ -66,7 +67,7 @@ def by_weights(
     model: str,
     layer: Layer | None = None,
     source: Layer | None = None,
-    strongest: int = 8,
+    strongest: int = STRONGEST,
     limit: int = 20,
 ) -> list[Candidate[WeightTerms]]:
     """Units of a sum layer (None: the last) whose branches have different strongest inputs from one common layer.

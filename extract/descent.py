@@ -59,7 +59,7 @@ class Descent:
             yield places[name], reached
             if places[name] == self.lowest:
                 return
-        for part in split(reached, memory):
+        for part in split(reached, max(1, memory // self.blocks[depth + 1][1].largest)):
             yield from self._below(depth + 1, part, memory)
 
 

@@ -111,14 +111,13 @@ def add(total: Gradient, shortcut: Gradient) -> None:
             window[:, :, row :: shortcut.cell, column :: shortcut.cell] += shortcut.values
 
 
-def split(gradient: Gradient, memory: int) -> Iterator[Gradient]:
-    """Fewer units at a time where maps are large, so that a tensor takes at most `memory` bytes (or holds one unit).
+def split(gradient: Gradient, units: int) -> Iterator[Gradient]:
+    """At most so many units at a time, fewer where maps are large.
 
     What fits the processor's cache is still there for the next step, and the C library reuses freed memory of this
     size, where it would give larger pieces back and have them zeroed anew.
     """
-    unit = gradient.values[0].numel() * gradient.values.element_size()
-    for values in torch.split(gradient.values, max(1, memory // unit)):
+    for values in torch.split(gradient.values, units):
         yield Gradient(values, gradient.start, gradient.cell)
 
 

@@ -31,6 +31,11 @@ class LinearBlock:
     conv3: Tensor  # (4p, p, 1, 1)
     downsample: Tensor | None  # (4p, q, 1, 1); None where the shortcut is the identity
 
+    @property
+    def largest(self) -> int:
+        """Bytes of one unit's gradient on the whole input, the largest tensor of the block."""
+        return self.grid**2 * self.conv1.shape[1] * self.conv1.element_size()
+
     def forward(self, image: Tensor) -> Tensor:
         """The sum (n, 4p, h / stride, w / stride) for an input (n, q, h, w): what `adjoint` is the adjoint of."""
         branch = F.conv2d(F.conv2d(image, self.conv1), self.conv2, padding=1)  # (n, p, h, w)

@@ -42,7 +42,9 @@ def by_weights(layer: Layer) -> candidates.Candidates:
         model.id,
         layer,
         None if chosen == "two blocks back" else Layer.parse(chosen),
-        strongest=strongest.slider("Strongest inputs compared", 2, 20, 10, help="Of either branch, by magnitude."),
+        strongest=strongest.slider(
+            "Strongest inputs compared", 2, 20, enrichment.STRONGEST, help="Of either branch, by magnitude."
+        ),
         limit=100,
     )
 
