@@ -1,6 +1,6 @@
 import pytest
 
-from catalog.enrichment import by_evidence, by_weights
+from catalog.enrichment import STRONGEST, by_evidence, by_weights
 from extract.errors import UnknownUnit
 from extract.units import Layer
 from graph.errors import NotExtracted
@@ -62,7 +62,7 @@ def test_weights_find_branches_built_from_different_inputs_the_stronger_first(pl
     assert found[0].criteria[0] == "different inputs: 0 shared, cosine +0.00 from 4/0/8"
     assert found[0].order == 1
     assert found[1].order == pytest.approx(1 / 32)  # its conv branch is the weakest of the layer
-    assert found[0].terms.conv_strength == pytest.approx(5 * sum(1 - rank / 100 for rank in range(1, 11)))
+    assert found[0].terms.conv_strength == pytest.approx(5 * sum(1 - rank / 100 for rank in range(1, STRONGEST + 1)))
 
 
 def test_only_the_strongest_inputs_are_compared(planted_store: CircuitStore) -> None:

@@ -182,7 +182,9 @@ def test_layer_pairs_agree_with_autograd(
     for channel in range(0, len(kernels), 37):
         expected = autograd("demo").kernels(Unit(upper, channel), [lower])[0]
         assert _error(kernels[channel], _cropped(expected, where)) < 1e-9
-        assert torch.equal(expanded_weights(net, lower, Unit(upper, channel)), kernels[channel])
+        assert (
+            _error(expanded_weights(net, lower, Unit(upper, channel)), kernels[channel]) < 1e-12
+        )  # threads may add up otherwise
 
 
 def test_rn50s_final_conv_branch_agrees_with_autograd(
