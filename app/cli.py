@@ -251,6 +251,8 @@ def doctor(database: Database = None) -> None:
     with connect(place(database)) as connected:
         store = CircuitStore(connected)
         held = [(card, _verified(store, card.id)) for card in store.models()]
+        if not held:
+            store.model(None)  # says why: nothing was loaded yet, or not to the end
         tables.show(tables.models(connected.capabilities.name, held))
     if any(problem for _, problem in held):
         raise typer.Exit(2)

@@ -153,6 +153,13 @@ def test_doctor_says_what_is_installed_and_what_the_database_holds(circuits: Run
         assert word in said
 
 
+def test_doctor_says_so_where_nothing_was_loaded(circuits: Run, tmp_path: Path) -> None:
+    said = circuits("doctor", "--database", tmp_path / "new")
+
+    assert said.exit_code == 2
+    assert "no model yet" in said.stderr
+
+
 def test_a_network_is_extracted_probed_loaded_and_searched(circuits: Run, tmp_path: Path) -> None:
     from PIL import Image
 
