@@ -85,7 +85,6 @@ class Labels:
             {"text": text, "author": author or login_name(), "branch": branch, "facet": facet}
             | {"modality": modality, "source": source, "confidence": confidence, "sensitive": sensitive},
         )
-        self.store.unit(self.model, unit)
         for annotation in self.current(unit):
             if all(getattr(annotation, name) == value for name, value in label):
                 return annotation

@@ -169,17 +169,20 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Extraction:
 def _planted_edges(target: str) -> list[dict[str, Any]]:
     """From 4/0/8, units 0 to 9 into every unit; but into conv unit 0, strongly, and 3, weakly, units 10 to 19.
 
-    Conv unit 1 takes back what its shortcut brings. Direct edges come from the block's bn2 units, odd ones negative.
+    Conv unit 1 takes back what its shortcut brings, unit 5 shares one input that outweighs all others, and unit 6 has
+    the same inputs with signs in turn. Direct edges come from the block's bn2 units, odd ones negative.
     """
     sum_, block = "4/0/8", target[:4]
     edges = []
     for channel in range(32):
-        apart = target == "4/2/5" and channel in (0, 3)
-        sign = -1 if target == "4/2/5" and channel == 1 else 1
+        conv = target == "4/2/5"
         strength = {("4/2/5", 3): 0.1, ("4/2/5", 0): 5.0, ("4/1/6", 0): 5.0}.get((target, channel), 1.0)
         for rank in range(1, 11):
-            source, weight = rank - 1 + 10 * apart, strength * (1 - rank / 100)
-            edges.append(_edge(sum_, source, target, channel, weight, sign * weight, False, rank))
+            apart = conv and (channel in (0, 3) or (channel == 5 and rank > 1))
+            negative = conv and (channel == 1 or (channel == 6 and rank % 2))
+            weight = 20.0 if channel == 5 and rank == 1 else strength * (1 - rank / 100)
+            mean = -weight if negative else weight
+            edges.append(_edge(sum_, rank - 1 + 10 * apart, target, channel, weight, mean, False, rank))
         if not target.endswith("6"):
             for source in range(8):
                 weight = (source + 1) * (1 + channel / 100)

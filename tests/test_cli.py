@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from app.cli import cli
 from catalog.export import FORMATS, Format, read
 from extract.extraction import Extraction
+from graph.local_server import stop
 from graph.store import CircuitStore
 
 MODEL = "planted:by-hand"
@@ -24,11 +25,13 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def circuits(planted_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command line against the planted catalog, in an empty folder."""
+def circuits(planted_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Runs the command line against the planted catalog, in an empty folder, and stops the servers started there."""
     monkeypatch.chdir(tmp_path)
     environment = {"CIRCUITS_DATABASE": str(planted_folder), "COLUMNS": "250", "CIRCUITS_HOME": str(tmp_path)}
-    return lambda *arguments, **more: CliRunner().invoke(cli, list(map(str, arguments)), env=environment | more)
+    yield lambda *arguments, **more: CliRunner().invoke(cli, list(map(str, arguments)), env=environment | more)
+    for marker in tmp_path.glob("*/server.lock"):
+        stop(marker.parent)
 
 
 def content(result: Result) -> Any:

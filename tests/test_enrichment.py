@@ -58,7 +58,7 @@ def test_the_limit_comes_after_the_order(planted_store: CircuitStore) -> None:
 def test_weights_find_branches_built_from_different_inputs_the_stronger_first(planted_store: CircuitStore) -> None:
     found = by_weights(planted_store, MODEL)
 
-    assert channels([c.unit for c in found]) == [0, 3]  # not 1, whose conv branch takes back the shortcut's inputs
+    assert channels([c.unit for c in found]) == [0, 3]  # not 1, 5 and 6, which share inputs or a direction
     assert found[0].criteria[0] == "different inputs: 0 shared, cosine +0.00 from 4/0/8"
     assert found[0].order == 1
     assert found[1].order == pytest.approx(1 / 32)  # its conv branch is the weakest of the layer
