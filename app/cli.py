@@ -18,14 +18,28 @@ from typer.core import TyperGroup
 
 from app import tables
 from app.labelling import label
-from app.options import Database, Folder, Json, Limit, Memory, Model, Reveal, UnitName, home, opened, parameter, place
+from app.options import (
+    BEFORE_THE_VERB,
+    Database,
+    Folder,
+    Json,
+    Limit,
+    Memory,
+    Model,
+    Reveal,
+    UnitName,
+    chosen,
+    connected,
+    given,
+    opened,
+    parameter,
+)
 from app.veil import Veil
 from catalog import enrichment, export
 from catalog.errors import TorchMissing
 from catalog.trace import enrichment_circuit, neighbourhood
 from extract.errors import CircuitsError
 from extract.extraction import Extraction
-from graph.database import connect
 from graph.load import load as load_into
 from graph.store import CircuitStore
 
@@ -50,7 +64,6 @@ cli = typer.Typer(
     cls=_Circuits,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    help="A catalog of the circuits in CLIP's vision ResNets. Begin with `circuits demo`.",
 )
 cli.add_typer(label, name="label")
 
@@ -60,13 +73,29 @@ def main() -> None:
     cli()
 
 
+@cli.callback()
+def before_the_verb(
+    user: Annotated[str | None, typer.Option(help="Of a server; CIRCUITS_USER, or neo4j, if not given.")] = None,
+    password: Annotated[
+        str | None, typer.Option(help="Better in CIRCUITS_PASSWORD or .env: options can be seen by others.")
+    ] = None,
+    database_name: Annotated[str | None, typer.Option(help="On a server that has several.")] = None,
+) -> None:
+    """A catalog of the circuits in CLIP's vision ResNets. Begin with `circuits demo`.
+
+    Every option that names a database or a user is also read from CIRCUITS_* variables and from a file .env here.
+    """
+    asked = {"user": user, "password": password, "database_name": database_name}
+    BEFORE_THE_VERB.set({name: value for name, value in asked.items() if value is not None})
+
+
 @cli.command()
 def demo(database: Database = None, memory: Memory = 2**31) -> None:
     """Extract the bundled trained CLIP, load it, and show its best enrichment circuits.
 
     Example: circuits demo
     """
-    folder = home() / "demo.extraction"
+    folder = chosen(database).home / "demo.extraction"
     with _torch():
         from extract import atlas, evidence, weights
     network = weights.load_network("demo")
@@ -180,7 +209,7 @@ def unit(
 @cli.command()
 def cypher(
     text: Annotated[str, typer.Argument(metavar="QUERY", help="Cypher that reads.")],
-    given: Annotated[
+    parameters: Annotated[
         list[str] | None, typer.Option("--parameter", help="name=value, the value JSON or text; repeatable.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 1000,
@@ -192,8 +221,8 @@ def cypher(
 
     Example: circuits cypher "MATCH (u:Unit {layer: $layer}) RETURN u.id, u.label LIMIT 5" --parameter layer=4/2/6
     """
-    with connect(place(database)) as connected:
-        answer = connected.read(text, dict(map(parameter, given or [])), timeout=timeout, limit=limit)
+    with connected(database) as connection:
+        answer = connection.query(text, dict(map(parameter, parameters or [])), timeout=timeout, limit=limit)
     rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
     tables.show_rows(rows, tables.table("", answer.columns, answer.rows), as_json)
     if answer.truncated:
@@ -235,8 +264,8 @@ def app(
     options = [f"--server.headless={headless}", f"--server.port={port}", f"--server.address={address}"]
     options.append("--browser.gatherUsageStats=false")
     command = [sys.executable, "-m", "streamlit", "run", str(Path(__file__).with_name("main.py")), *options]
-    chosen = {"CIRCUITS_DATABASE": database} if database else {}
-    os.execve(command[0], command, {**os.environ, **chosen})  # noqa: S606, so that Ctrl-C reaches the app itself
+    variables = {f"CIRCUITS_{name.upper()}": value for name, value in given(database).items()}
+    os.execve(command[0], command, {**os.environ, **variables})  # noqa: S606, so that Ctrl-C reaches the app itself
 
 
 @cli.command()
@@ -246,14 +275,14 @@ def doctor(database: Database = None) -> None:
     Example: circuits doctor
     """
     names = ("clip-circuits", "torch", "open_clip_torch", "neo4j", "arcadedb-embedded", "streamlit")
-    facts = [("python", platform.python_version()), *map(_installed, names), ("database", str(place(database)))]
+    facts = [("python", platform.python_version()), *map(_installed, names), ("database", str(chosen(database).place))]
     tables.show(tables.table("Installed", ("", ""), facts))
-    with connect(place(database)) as connected:
-        store = CircuitStore(connected)
+    with connected(database) as connection:
+        store = CircuitStore(connection)
         held = [(card, _verified(store, card.id)) for card in store.models()]
         if not held:
             store.model(None)  # says why: nothing was loaded yet, or not to the end
-        tables.show(tables.models(connected.capabilities.name, held))
+        tables.show(tables.models(connection.capabilities.name, held))
     if any(problem for _, problem in held):
         raise typer.Exit(2)
 
@@ -279,12 +308,12 @@ def _torch() -> Iterator[None]:
 
 
 def _load(folder: Path, database: str | None) -> None:
-    extraction, into = Extraction.open(folder), place(database)
-    if isinstance(into, Path):
-        card = load_into(extraction, into)
+    extraction, place = Extraction.open(folder), chosen(database).place
+    if isinstance(place, Path):
+        card = load_into(extraction, place)
     else:
-        with connect(into) as connected:
-            card = load_into(extraction, connected)
+        with connected(database) as connection:
+            card = load_into(extraction, connection)
     typer.echo(f"{card.id} is loaded: {card.units:,} units, {card.edges:,} edges, {card.images:,} images.")
 
 

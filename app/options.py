@@ -1,35 +1,46 @@
 """Options and arguments that several verbs of the command line share, and the catalog they open."""
 
 import json
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
+from graph.database import Database as Connection
 from graph.database import connect
 from graph.schema import ModelCard
+from graph.settings import Settings, settings
 from graph.store import CircuitStore
 
-
-def home() -> Path:
-    """The folder of what this project keeps: CIRCUITS_HOME, else .circuits here."""
-    return Path(os.environ.get("CIRCUITS_HOME", ".circuits"))
+BEFORE_THE_VERB: ContextVar[Mapping[str, str]] = ContextVar("BEFORE_THE_VERB", default=MappingProxyType({}))
 
 
-def place(database: str | None) -> str | Path:
-    """A server's URL, or the folder of an embedded database: the one named, else `database` in `home`."""
-    return database if database and "://" in database else Path(database or home() / "database")
+def given(database: str | None) -> dict[str, str]:
+    """The settings that stand on the command line: before the verb, and this verb's --database."""
+    return dict(BEFORE_THE_VERB.get()) | ({"database": database} if database else {})
+
+
+def chosen(database: str | None) -> Settings:
+    """The settings: those on the command line, then the environment's, then those of .env."""
+    return settings(**given(database))
+
+
+def connected(database: str | None) -> Connection:
+    """The open database."""
+    wanted = chosen(database)
+    return connect(wanted.place, wanted.user, wanted.password.get_secret_value(), wanted.database_name)
 
 
 @contextmanager
 def opened(database: str | None, model: str | None) -> Iterator[tuple[CircuitStore, ModelCard]]:
     """The open store, and the model asked for or the only one."""
-    with connect(place(database)) as connected:
-        store = CircuitStore(connected)
+    with connected(database) as connection:
+        store = CircuitStore(connection)
         yield store, store.model(model)
 
 
@@ -54,7 +65,7 @@ def parameter(text: str) -> tuple[str, Any]:
 
 Database = Annotated[
     str | None,
-    typer.Option("--database", envvar="CIRCUITS_DATABASE", help="A folder, or a bolt://, neo4j:// or neo4j+s:// URL."),
+    typer.Option("--database", help="A folder, or a bolt://, neo4j:// or neo4j+s:// URL."),
 ]
 Model = Annotated[str | None, typer.Option("--model", help="Such as RN50:openai; not needed where there is only one.")]
 Json = Annotated[bool, typer.Option("--json", help="Rows as JSON, for programs.")]

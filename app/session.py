@@ -1,8 +1,8 @@
 """What every page shares: the cached store, the model and unit in the address, the bar at the side, the veil."""
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import streamlit as st
 
@@ -14,6 +14,7 @@ from extract.errors import CircuitsError
 from extract.units import Unit
 from graph.database import connect
 from graph.schema import Example, ModelCard
+from graph.settings import settings
 from graph.store import CircuitStore
 
 _EMPTY = """
@@ -41,13 +42,13 @@ def errors_shown() -> Iterator[None]:
 
 
 def store() -> CircuitStore:
-    """The store of the database that CIRCUITS_DATABASE names, or of the embedded one; one for all sessions."""
-    return _connected(os.environ.get("CIRCUITS_DATABASE") or None)
+    """The store of the database that the settings name; one for all sessions."""
+    return _connected(settings().place)
 
 
 @st.cache_resource(show_spinner="Opening the catalog", on_release=lambda store: store.database.close())
-def _connected(url: str | None) -> CircuitStore:
-    return CircuitStore(connect(url))
+def _connected(place: str | Path) -> CircuitStore:
+    return CircuitStore(connect(place))
 
 
 def bar() -> None:

@@ -2,6 +2,7 @@
 
 CircuitsError
 ├── GraphError                the root of this room's tree
+│   ├── SettingsUnfit         an option, variable or line of .env that does not fit
 │   ├── ServerUnavailable     no server answers there, it speaks no Bolt, or the embedded one cannot start
 │   ├── AccessRefused         wrong user or password, or too few rights
 │   ├── DatabaseMissing       the server has no database of that name
@@ -22,6 +23,10 @@ from extract.errors import CircuitsError
 
 class GraphError(CircuitsError):
     """Something between us and the graph database."""
+
+
+class SettingsUnfit(GraphError):
+    """An option, an environment variable or a line of .env that does not fit."""
 
 
 class ServerUnavailable(GraphError):

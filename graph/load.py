@@ -76,7 +76,7 @@ def _over_bolt(extraction: Extraction, database: Database, progress: bool) -> Mo
 
 def _removal(database: Database, model: str) -> Iterator[Step]:
     """As many statements as it takes to remove what there is of a model, a few nodes each."""
-    for row in database.run(queries.HELD, model=model):
+    for row in database.read(queries.HELD, model=model):
         statement = Statement(_REMOVAL[row["what"]], {"model": model, "limit": REMOVED})
         yield from [statement] * math.ceil(row["found"] / REMOVED)
 
@@ -94,15 +94,15 @@ def _write(step: Step, database: Database) -> None:
     """One step over Bolt."""
     match step:
         case Statement():
-            database.run(step.text, **step.parameters)
+            database.write(step.text, **step.parameters)
         case Nodes():
             for batch in step.table.to_batches(max_chunksize=ROWS):
-                database.run(queries.NODES[step.label], rows=batch.to_pylist())
+                database.write(queries.NODES[step.label], rows=batch.to_pylist())
         case Edges():
             ordered = step.table.sort_by("target")
             for start in range(0, ordered.num_rows, ROWS):
                 groups = _by_target(ordered.slice(start, ROWS))
-                database.run(queries.EDGES[step.type], groups=groups)
+                database.write(queries.EDGES[step.type], groups=groups)
 
 
 def _by_target(table: pa.Table) -> list[list[Any]]:
@@ -122,6 +122,6 @@ def _finished(database: Database, model: str) -> ModelCard:
             f"{model} did not arrive whole and stays refused until it is loaded again. The extraction's tables may not "
             f"fit together: copy it anew or extract again. ({error})"
         ) from error
-    database.run(queries.COMPLETE, model=model)
-    database.run(queries.REMOVE_LABELS)
+    database.write(queries.COMPLETE, model=model)
+    database.write(queries.REMOVE_LABELS)
     return store.model(model)

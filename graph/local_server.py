@@ -23,6 +23,7 @@ from typing import Any, cast
 from graph.bulk import Loader
 from graph.errors import DatabaseBusy, DatabaseDamaged, LoadFailed, ServerUnavailable
 from graph.folder import Endpoint, Folder
+from graph.settings import settings
 from graph.steps import Step, receive, send
 
 DATABASE = "circuits"
@@ -43,7 +44,7 @@ def ensure(path: Path, heap: int | None = None, idle: float = 900.0) -> Endpoint
         if endpoint := folder.endpoint():
             return endpoint
         if not folder.held():
-            _launch(folder, heap or _asked_heap() or folder.heap(512), idle)
+            _launch(folder, heap or settings().heap or folder.heap(512), idle)
         else:  # somebody starts, stops or loads it
             folder.refuse_if_loading()
             time.sleep(0.05)
@@ -51,13 +52,6 @@ def ensure(path: Path, heap: int | None = None, idle: float = 900.0) -> Endpoint
     raise ServerUnavailable(
         f"The server of {path} (process {pid}) neither starts nor stops. End it; {folder.log} tells more."
     )
-
-
-def _asked_heap() -> int:
-    asked = os.environ.get("CIRCUITS_HEAP", "0")
-    if not asked.isdecimal():
-        raise ServerUnavailable(f"CIRCUITS_HEAP is {asked!r}; it is a number of MiB, such as 4096.")
-    return int(asked)
 
 
 def status(path: Path) -> Endpoint | None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from extract.units import Layer, Unit
 from graph import answers, queries
-from graph.database import Database, Rows
+from graph.console import Rows
+from graph.database import Database
 from graph.errors import DatabaseDamaged, GraphError, ModelMissing, NotExtracted
 from graph.schema import (
     VERSION,
@@ -38,11 +39,11 @@ class CircuitStore:
 
     def models(self) -> list[ModelCard]:
         """Every model that is wholly loaded, in the order of their names."""
-        return [answers.model(row) for row in self.database.run(queries.MODELS) if row["complete"]]
+        return [answers.model(row) for row in self.database.read(queries.MODELS) if row["complete"]]
 
     def model(self, name: str | None) -> ModelCard:
         """A model by its name, or the only one there; else ModelMissing. DatabaseDamaged where it lost data."""
-        rows = {row["id"]: row for row in self.database.run(queries.MODELS)}
+        rows = {row["id"]: row for row in self.database.read(queries.MODELS)}
         if not rows:
             raise ModelMissing("The database holds no model yet. `circuits demo` or `circuits load` puts one in.")
         if name is None and len(rows) > 1:
@@ -63,7 +64,7 @@ class CircuitStore:
                 self._check(model, queries.TALLY)
             else:
                 self.verify(model)
-                self.database.run(queries.VERIFIED, model=model, start=start)
+                self.database.write(queries.VERIFIED, model=model, start=start)
             self._checked.add((model, start))
 
     def verify(self, model: str) -> None:
@@ -72,7 +73,7 @@ class CircuitStore:
         self._check(model, queries.VERIFY)
 
     def _check(self, model: str, text: str) -> None:
-        rows = self.database.run(text, model=model)
+        rows = self.database.read(text, model=model)
         if not rows:
             self.model(model)  # says that it is not there
         for row in rows:
@@ -83,7 +84,7 @@ class CircuitStore:
 
     def unit(self, model: str, unit: Unit) -> UnitCard:
         """A unit; else UnknownUnit."""
-        rows = self.database.run(queries.UNIT, key=f"{model}/{unit}")
+        rows = self.database.read(queries.UNIT, key=f"{model}/{unit}")
         if not rows:
             self.model(model).architecture.unit(str(unit))  # says what is unknown
             raise DatabaseDamaged(f"{model} has a unit {unit}, but the database lost it. Load the model again.")
@@ -91,17 +92,17 @@ class CircuitStore:
 
     def labelled(self, model: str, text: str = "") -> list[UnitCard]:
         """The units with a current label that contains this text, in any case; by layer and channel."""
-        cards = [answers.unit(row) for row in self.database.run(queries.LABELLED, model=model, containing=text)]
+        cards = [answers.unit(row) for row in self.database.read(queries.LABELLED, model=model, containing=text)]
         return sorted(cards, key=lambda card: Unit.parse(card.id))
 
     def adds(self, model: str, unit: Unit) -> dict[str, Unit]:
         """The units added up in a sum's unit, as `shortcut` and `conv`; empty for what is no sum."""
-        rows = self.database.run(queries.ADDS, key=f"{model}/{unit}")
+        rows = self.database.read(queries.ADDS, key=f"{model}/{unit}")
         return {row["branch"]: Unit.parse(row["id"]) for row in rows}
 
     def examples(self, model: str, unit: Unit, limit: int = 8) -> list[Example]:
         """The probes that each branch of a sum's unit answers to most, `limit` each; empty where not measured."""
-        rows = self.database.run(queries.EXAMPLES, key=f"{model}/{unit}", limit=limit)
+        rows = self.database.read(queries.EXAMPLES, key=f"{model}/{unit}", limit=limit)
         return [Example(**row) for row in rows]
 
     # ---- contributions
@@ -123,7 +124,7 @@ class CircuitStore:
 
     def _strongest(self, text: str, model: str, unit: Unit, **parameters: object) -> list[Contribution]:
         key = f"{model}/{unit}"
-        rows = [row for sign in (1, -1) for row in self.database.run(text, key=key, sign=sign, **parameters)]
+        rows = [row for sign in (1, -1) for row in self.database.read(text, key=key, sign=sign, **parameters)]
         if not rows:
             self.unit(model, unit)
         return sorted(map(answers.contribution, rows), key=lambda c: (-c.magnitude, c.source, c.target))
@@ -131,11 +132,11 @@ class CircuitStore:
     def contributions_among(self, model: str, units: Iterable[Unit]) -> list[Contribution]:
         """Every kept edge between two of these units, the strongest first."""
         keys = [f"{model}/{unit}" for unit in dict.fromkeys(units)]
-        return [answers.contribution(row) for row in self.database.run(queries.AMONG, keys=keys)]
+        return [answers.contribution(row) for row in self.database.read(queries.AMONG, keys=keys)]
 
     def sweeps(self, model: str, layer: Layer) -> list[Sweep]:
         """From which layers the expanded weights into this one were computed, the nearest first."""
-        rows = self.database.run(queries.SWEEPS, layer=f"{model}/{layer}")
+        rows = self.database.read(queries.SWEEPS, layer=f"{model}/{layer}")
         return [answers.sweep(row) for row in rows]
 
     # ---- labels
@@ -146,7 +147,7 @@ class CircuitStore:
         Raises UnknownUnit, or GraphError for a withdrawal of what the unit does not have.
         """
         properties = asdict(annotation) | {"at": annotation.at.astimezone(UTC)}
-        rows = self.database.run(
+        rows = self.database.write(
             queries.ANNOTATE,
             key=f"{annotation.model}/{annotation.unit}",
             id=annotation.id,
@@ -162,12 +163,12 @@ class CircuitStore:
     def annotations(self, model: str, unit: Unit | None = None) -> list[Annotation]:
         """The history of a model or of one unit, oldest first; also of units that the model no longer has."""
         name = None if unit is None else str(unit)
-        rows = self.database.run(queries.ANNOTATIONS, model=model, unit=name)
+        rows = self.database.read(queries.ANNOTATIONS, model=model, unit=name)
         return [answers.annotation(row) for row in rows]
 
     def sensitive(self, model: str) -> frozenset[str]:
         """The current labels that somebody marked sensitive."""
-        return frozenset(row["text"] for row in self.database.run(queries.SENSITIVE, model=model))
+        return frozenset(row["text"] for row in self.database.read(queries.SENSITIVE, model=model))
 
     # ---- enrichment
 
@@ -188,7 +189,7 @@ class CircuitStore:
                 f"Weights from {source} into both branches of {layer} were not extracted. "
                 + (f"Those from here were: {known}." if known else "Extract its branches as targets, then load again.")
             )
-        rows = self.database.run(
+        rows = self.database.read(
             queries.ENRICHMENT_BY_WEIGHTS,
             model=model,
             layer=str(layer),
@@ -216,7 +217,7 @@ class CircuitStore:
         if not self.model(model).images:
             raise NotExtracted(f"No probes were measured for {model}. Measure them, then load the extraction again.")
         self._branches(model, layer)
-        rows = self.database.run(
+        rows = self.database.read(
             queries.ENRICHMENT_BY_EVIDENCE,
             model=model,
             layer=str(layer),
@@ -240,8 +241,8 @@ class CircuitStore:
     def query(
         self, text: str, parameters: Mapping[str, Any] | None = None, timeout: float = 30.0, limit: int = 1000
     ) -> Rows:
-        """A user's own Cypher, read-only; see `Database.read`."""
-        return self.database.read(text, parameters, timeout=timeout, limit=limit)
+        """A user's own Cypher, read-only; see `Database.query`."""
+        return self.database.query(text, parameters, timeout=timeout, limit=limit)
 
 
 def _as_source(layer: Layer) -> Layer:

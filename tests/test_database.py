@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from graph.database import ARCADEDB, NEO4J, Database, _capabilities, connect
+from graph.database import Database, connect
 from graph.errors import (
     AccessRefused,
     ConstraintViolated,
@@ -23,6 +23,7 @@ from graph.errors import (
     WriteRefused,
 )
 from graph.local_server import ensure
+from graph.server import ARCADEDB, NEO4J, _capabilities
 
 RUNAWAY = "MATCH (a:Many), (b:Many), (c:Many), (d:Many) WHERE a.i + b.i + c.i + d.i < 0 RETURN count(*) AS n"
 NUMBERS = "UNWIND range(1, 99999) AS a UNWIND range(1, 99999) AS b RETURN sum(a * b)"
@@ -61,18 +62,18 @@ def database(request: pytest.FixtureRequest, embedded: Path) -> Iterator[Databas
     """A database with 300 nodes :Many, whose `i` counts from 1: the embedded one, and a real Neo4j if there is one."""
     url = embedded if request.param == "embedded" else os.environ["CIRCUITS_TEST_NEO4J"]
     with connect(url) as database:
-        database.run("CREATE CONSTRAINT many_i IF NOT EXISTS FOR (m:Many) REQUIRE m.i IS UNIQUE")
-        database.run("UNWIND range(1, 300) AS i MERGE (:Many {i: i})")
+        database.write("CREATE CONSTRAINT many_i IF NOT EXISTS FOR (m:Many) REQUIRE m.i IS UNIQUE")
+        database.write("UNWIND range(1, 300) AS i MERGE (:Many {i: i})")
         yield database
-        database.run("MATCH (m:Many) DETACH DELETE m")
+        database.write("MATCH (m:Many) DETACH DELETE m")
 
 
 def everything(database: Database) -> list[object]:
-    sums = database.run("MATCH (n) RETURN count(n) AS n, sum(n.i) AS i, count(n.hit) AS hits")
+    sums = database.write("MATCH (n) RETURN count(n) AS n, sum(n.i) AS i, count(n.hit) AS hits")
     return [
         sums,
-        database.run("MATCH ()-[r]->() RETURN count(r) AS n"),
-        database.run("SHOW INDEXES YIELD name RETURN name"),
+        database.write("MATCH ()-[r]->() RETURN count(r) AS n"),
+        database.write("SHOW INDEXES YIELD name RETURN name"),
     ]
 
 
@@ -80,7 +81,7 @@ def everything(database: Database) -> list[object]:
 def test_the_server_refuses_to_write_when_reading(database: Database, text: str) -> None:
     before = everything(database)
     with pytest.raises(QueryError) as refusal:
-        database.read(text)
+        database.query(text)
     assert isinstance(refusal.value, WriteRefused) or "CALL" in text  # no such procedure
     assert everything(database) == before
 
@@ -88,43 +89,43 @@ def test_the_server_refuses_to_write_when_reading(database: Database, text: str)
 @pytest.mark.parametrize("place", ["file:///etc/passwd", "/etc/passwd", "https://example.org/x.csv"])
 def test_the_embedded_server_loads_no_csv_even_for_those_who_may_write(embedded: Path, place: str) -> None:
     with connect(embedded) as database, pytest.raises(GraphError, match="disabled"):
-        database.run("LOAD CSV FROM $place AS line RETURN line", place=place)
+        database.write("LOAD CSV FROM $place AS line RETURN line", place=place)
 
 
 @pytest.mark.parametrize("text", [RUNAWAY, NUMBERS])
 def test_a_query_that_runs_away_is_stopped_and_the_server_goes_on(database: Database, text: str) -> None:
     start = time.monotonic()
     with pytest.raises(QueryTimeout, match="after 1 s"):
-        database.read(text, timeout=1.0)
+        database.query(text, timeout=1.0)
     assert time.monotonic() - start < 30
-    assert database.read("MATCH (m:Many) RETURN count(m)").rows == [[300]]
-    running = database.run("SHOW TRANSACTIONS YIELD currentQuery")
+    assert database.query("MATCH (m:Many) RETURN count(m)").rows == [[300]]
+    running = database.write("SHOW TRANSACTIONS YIELD currentQuery")
     assert not [row for row in running if text in row["currentQuery"]]
 
 
 def test_a_query_in_time_is_not_stopped_and_leaves_no_watchdog(database: Database) -> None:
     threads = threading.active_count()
-    assert database.read("RETURN 1 AS one // a comment to the end", timeout=30).rows == [[1]]
+    assert database.query("RETURN 1 AS one // a comment to the end", timeout=30).rows == [[1]]
     assert threading.active_count() == threads
 
 
 def test_rows_end_at_the_limit_at_once_and_say_so(database: Database) -> None:
     start = time.monotonic()
-    rows = database.read("MATCH (a:Many), (b:Many), (c:Many), (d:Many) RETURN a.i, b.i", limit=3, timeout=300)
+    rows = database.query("MATCH (a:Many), (b:Many), (c:Many), (d:Many) RETURN a.i, b.i", limit=3, timeout=300)
     assert time.monotonic() - start < 30  # there are 8,100,000,000
     assert (rows.columns, len(rows.rows), rows.truncated) == (("a.i", "b.i"), 3, True)
-    exact = database.read("MATCH (m:Many) WHERE m.i <= $most RETURN m.i ORDER BY m.i", {"most": 3}, limit=3)
+    exact = database.query("MATCH (m:Many) WHERE m.i <= $most RETURN m.i ORDER BY m.i", {"most": 3}, limit=3)
     assert (exact.rows, exact.truncated) == ([[1], [2], [3]], False)
 
 
 def test_values_are_plain_json(database: Database) -> None:
     try:
-        database.run("CREATE (:Left {x: 1, at: datetime('2026-01-02T03:04:05Z')})-[:JOINS {mean: 0.5}]->(:Right)")
-        rows = database.read(
+        database.write("CREATE (:Left {x: 1, at: datetime('2026-01-02T03:04:05Z')})-[:JOINS {mean: 0.5}]->(:Right)")
+        rows = database.query(
             "MATCH p = (l:Left)-[j:JOINS]->(r:Right) RETURN l, j, r, p, [date('2026-01-02'), {k: l.x}] AS v"
         )
     finally:
-        database.run("MATCH (n) WHERE n:Left OR n:Right DETACH DELETE n")
+        database.write("MATCH (n) WHERE n:Left OR n:Right DETACH DELETE n")
     assert json.loads(json.dumps(rows.rows)) == rows.rows
     left, joins, right, path, values = rows.rows[0]
     assert left == {"id": left["id"], "labels": ["Left"], "properties": {"x": 1, "at": "2026-01-02T03:04:05+00:00"}}
@@ -146,28 +147,28 @@ def test_values_are_plain_json(database: Database) -> None:
 )
 def test_a_query_in_error_is_told_what_is_wrong_without_our_mark(database: Database, text: str, words: str) -> None:
     with pytest.raises(QueryError, match=words) as refusal:
-        database.read(text)
+        database.query(text)
     assert "/*" not in str(refusal.value)
 
 
 def test_two_of_what_there_is_one_of_is_refused(database: Database) -> None:
     with pytest.raises(ConstraintViolated, match="has this already"):
-        database.run("CREATE (:Many {i: 1})")
+        database.write("CREATE (:Many {i: 1})")
 
 
 def test_writes_that_collide_are_tried_again(database: Database) -> None:
-    database.run("CREATE (:Tally {n: 0})")
+    database.write("CREATE (:Tally {n: 0})")
 
     def count() -> None:
         for _ in range(10):
-            database.run("MATCH (t:Tally) SET t.n = t.n + 1")
+            database.write("MATCH (t:Tally) SET t.n = t.n + 1")
 
     threads = [threading.Thread(target=count) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert database.run("MATCH (t:Tally) WITH t, t.n AS n DELETE t RETURN n") == [{"n": 30}]
+    assert database.write("MATCH (t:Tally) WITH t, t.n AS n DELETE t RETURN n") == [{"n": 30}]
 
 
 def test_a_wrong_password_or_database_is_told_at_once(embedded: Path) -> None:
@@ -181,9 +182,9 @@ def test_a_wrong_password_or_database_is_told_at_once(embedded: Path) -> None:
 def test_a_server_that_would_let_a_query_write_is_not_asked(embedded: Path) -> None:
     endpoint = ensure(embedded)
     with connect(endpoint.uri, endpoint.user, endpoint.password, endpoint.database) as database:
-        assert database.run("RETURN 1 AS one") == [{"one": 1}]
+        assert database.write("RETURN 1 AS one") == [{"one": 1}]
         with pytest.raises(WriteRefused, match="no user here that may only read"):
-            database.read("RETURN 1")
+            database.query("RETURN 1")
 
 
 @pytest.fixture
@@ -219,7 +220,7 @@ def places() -> Iterator[dict[str, int]]:
 def test_where_no_database_answers_is_told_soon(
     places: dict[str, int], url: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("graph.database.PATIENCE", 2.0)
+    monkeypatch.setattr("graph.server.PATIENCE", 2.0)
     start = time.monotonic()
     with pytest.raises(ServerUnavailable, match=words):
         connect(url.format_map(places), "neo4j", "x")
@@ -227,8 +228,9 @@ def test_where_no_database_answers_is_told_soon(
 
 
 def test_a_server_is_known_by_what_it_calls_itself() -> None:
-    assert _capabilities("Neo4j/5.26.0 compatible (ArcadeDB 26.10.2)", "bolt://x") is ARCADEDB
-    assert _capabilities("Neo4j/2025.06.2", "bolt://x") is _capabilities("Neo4j/5.26.31", "bolt://x") is NEO4J
+    assert _capabilities("Neo4j/5.26.0 compatible (ArcadeDB 26.10.2)", "bolt://x") == (ARCADEDB, "26.10.2")
+    for version in ("2025.06.2", "5.26.31"):
+        assert _capabilities(f"Neo4j/{version}", "bolt://x") == (NEO4J, version)
 
 
 @pytest.mark.parametrize("agent", ["Neo4j/4.4.9", "Neo4j/5.22.0", "Neo4j/v5.11.0 compatible - Memgraph", "x"])

@@ -52,7 +52,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 @pytest.fixture
 def database(served: Database) -> Database:
     """A server with nothing in it."""
-    served.run("MATCH (n) DETACH DELETE n")
+    served.write("MATCH (n) DETACH DELETE n")
     return served
 
 
@@ -72,7 +72,7 @@ def content(database: Database, model: str) -> list[list[dict[str, Any]]]:
         "MATCH (a)-[e:SWEPT|ADDS|CONTRIBUTES|ACTIVATES]->(b {model: $model}) "
         "RETURN a.key AS a, type(e) AS t, properties(e) AS p, b.key AS b ORDER BY a, t, b, e.branch",
     )
-    return [database.run(text, model=model) for text in texts]
+    return [database.write(text, model=model) for text in texts]
 
 
 def whole(extraction: Extraction, database: Database) -> bool:
@@ -115,7 +115,7 @@ def check_reload(database: Database, into: Database | Path, first: Extraction, n
         assert whole(extraction, database)
         assert store.annotations("random:a") == history
         assert {card.id: card.labels for card in store.labelled("random:a")} == {u: (t,) for u, t in labels.items()}
-        texts = database.run("MATCH (l:Label) RETURN l.text AS text ORDER BY text")
+        texts = database.write("MATCH (l:Label) RETURN l.text AS text ORDER BY text")
         assert [row["text"] for row in texts] == sorted(labels.values())
     assert content(database, "random:b") == before
     assert [card.id for card in store.labelled("random:b")] == [theirs.unit]
@@ -181,7 +181,7 @@ def test_an_empty_database_says_how_to_fill_it(database: Database) -> None:
 
 def test_a_model_of_another_version_is_refused(database: Database, first: Extraction) -> None:
     load(first, database, progress=False)
-    database.run(queries.RECORD, model="random:a", properties={"version": 0})
+    database.write(queries.RECORD, model="random:a", properties={"version": 0})
     with pytest.raises(DatabaseDamaged, match="schema 0"):
         CircuitStore(database).model("random:a")
 
@@ -189,7 +189,7 @@ def test_a_model_of_another_version_is_refused(database: Database, first: Extrac
 def test_annotations_that_vanish_are_noticed(database: Database, first: Extraction) -> None:
     load(first, database, progress=False)
     CircuitStore(database).annotate(NOTE)
-    database.run("MATCH (a:Annotation) DETACH DELETE a")
+    database.write("MATCH (a:Annotation) DETACH DELETE a")
     with pytest.raises(DatabaseDamaged, match="import the labels"):
         CircuitStore(database).model("random:a")
     load(first, database, progress=False)

@@ -68,7 +68,7 @@ def alive(pid: int) -> bool:
 
 def ask(folder: Path, text: str) -> Any:
     with connect(folder) as database:
-        return [list(row.values()) for row in database.run(text)]
+        return [list(row.values()) for row in database.write(text)]
 
 
 def test_processes_share_one_server(embedded: Path) -> None:
@@ -86,12 +86,12 @@ def test_a_killed_server_is_replaced_and_what_was_committed_is_there(house: Path
     ensure(house, heap=384)
     with connect(house) as database:
         for number in range(20):
-            database.run("CREATE (:Kept {number: $number})", number=number)
+            database.write("CREATE (:Kept {number: $number})", number=number)
         before = ensure(house)
         os.kill(before.pid, signal.SIGKILL)
         await_(lambda: not alive(before.pid))
         assert status(house) is None
-        assert database.run("MATCH (k:Kept) RETURN count(k) AS n, sum(k.number) AS sum") == [{"n": 20, "sum": 190}]
+        assert database.write("MATCH (k:Kept) RETURN count(k) AS n, sum(k.number) AS sum") == [{"n": 20, "sum": 190}]
     after = ensure(house)
     assert (after.pid, after.password) != (before.pid, before.password)
 
@@ -100,7 +100,7 @@ def test_nothing_is_left_after_a_stop(house: Path) -> None:
     endpoint = ensure(house, heap=384)
     host, port = endpoint.uri.removeprefix("bolt://").split(":")
     with connect(house) as database:  # even with a client connected
-        database.run("RETURN 1 AS x")
+        database.write("RETURN 1 AS x")
         assert stop(house)
     await_(lambda: not alive(endpoint.pid))
     with pytest.raises(ConnectionRefusedError):
@@ -114,7 +114,7 @@ def test_a_server_stops_when_nobody_is_connected_but_not_before(tmp_path: Path) 
     with connect(tmp_path) as database:
         time.sleep(4)
         assert status(tmp_path) == endpoint
-        assert database.run("RETURN 1 AS x") == [{"x": 1}]
+        assert database.write("RETURN 1 AS x") == [{"x": 1}]
     await_(lambda: status(tmp_path) is None)
     await_(lambda: not alive(endpoint.pid))
 
@@ -207,10 +207,10 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_a_bulk_load_gives_every_value_exactly_and_keeps_the_rest(loaded: Path) -> None:
     rows = [{name: value for name, value in row.items() if value is not None} for row in UNITS.to_pylist()]
     with connect(loaded) as database:
-        units = database.run("MATCH (u:Unit) RETURN properties(u) AS p ORDER BY u.key")
-        mean = database.run("MATCH (:Unit {key: 'a'})-[e:CONTRIBUTES]->(:Unit {key: 'b'}) RETURN properties(e) AS p")
-        whole = database.run("MATCH (:Unit {key: 'b'})-[e]->(:Unit {key: 'c'}) RETURN properties(e) AS p")
-        assert database.run("MATCH (n:Annotation) RETURN n.text AS text") == [{"text": "kept"}]
+        units = database.write("MATCH (u:Unit) RETURN properties(u) AS p ORDER BY u.key")
+        mean = database.write("MATCH (:Unit {key: 'a'})-[e:CONTRIBUTES]->(:Unit {key: 'b'}) RETURN properties(e) AS p")
+        whole = database.write("MATCH (:Unit {key: 'b'})-[e]->(:Unit {key: 'c'}) RETURN properties(e) AS p")
+        assert database.write("MATCH (n:Annotation) RETURN n.text AS text") == [{"text": "kept"}]
     assert [row["p"] for row in units] == rows
     assert mean == [{"p": {"mean": float(pa.array([0.1], pa.float32())[0].as_py()), "direct": True, "span": 1}}]
     assert whole == [{"p": {"mean": 1.0, "direct": False}}]

@@ -35,7 +35,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     folder: Path = tmp_path_factory.mktemp("schema") / "database"
     with connect(folder) as database:
         for text in (*CONSTRAINTS, *INDEXES) * 2:  # the second time they are there
-            database.run(text)
+            database.write(text)
         yield database
     stop(folder)
 
@@ -54,5 +54,5 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 )
 def test_the_database_holds_no_two_of_a_kind_with_one_key(empty: Database, text: str) -> None:
     with pytest.raises(ConstraintViolated):
-        empty.run(text)
-    assert empty.run("MATCH (n) RETURN count(n) AS n") == [{"n": 0}]
+        empty.write(text)
+    assert empty.write("MATCH (n) RETURN count(n) AS n") == [{"n": 0}]

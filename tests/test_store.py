@@ -51,7 +51,7 @@ def database(
             load(extraction, folder, progress=False)
     with connect(url) as database:
         if request.param != "bulk":
-            database.run("MATCH (n) DETACH DELETE n")
+            database.write("MATCH (n) DETACH DELETE n")
             for extraction in extractions.values():
                 load(extraction, database, progress=False)
         yield database
@@ -330,7 +330,7 @@ def state(database: Database, unit: str) -> dict[str, object]:
         MATCH (u:Unit {key: $key})
         RETURN u:Labelled AS labelled, u.label AS label, [(u)-[:LABELLED]->(l:Label) | l.text] AS texts,
                COUNT { (u)<-[:CONTRIBUTES]-() } AS inputs, COUNT { (u)-[:CONTRIBUTES]->() } AS outputs"""
-    return database.run(text, key=f"random:b/{unit}")[0]
+    return database.write(text, key=f"random:b/{unit}")[0]
 
 
 def test_a_label_comes_and_goes_with_its_unit_untouched(store: CircuitStore, database: Database) -> None:
@@ -349,7 +349,7 @@ def test_a_label_comes_and_goes_with_its_unit_untouched(store: CircuitStore, dat
     assert state(database, str(unit)) == before | {"labelled": False, "label": None, "texts": []}
     assert (store.inputs("random:b", unit, limit=50), store.outputs("random:b", unit, limit=50)) == edges
     assert store.annotations("random:b", unit) == [added, withdrawal]
-    assert database.run("MATCH (l:Label {text: 'bloody wound'}) RETURN l") == []
+    assert database.write("MATCH (l:Label {text: 'bloody wound'}) RETURN l") == []
 
 
 def test_labels_of_several_people_stand_side_by_side(store: CircuitStore, database: Database) -> None:

@@ -1,0 +1,39 @@
+"""The driver's values as plain JSON."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+
+from neo4j.graph import Node, Path, Relationship
+from neo4j.spatial import Point
+from neo4j.time import Date, DateTime, Duration, Time
+
+
+def plain(value: Any) -> Any:
+    """A value of the driver's as JSON can hold it.
+
+    A node is {id, labels, properties}, a relationship {id, type, start, end, properties}, a path {nodes,
+    relationships}, a date or time its ISO text, bytes base64 text. The ids hold within one answer only.
+    """
+    match value:
+        case Node():
+            return {"id": value.element_id, "labels": sorted(value.labels), "properties": plain(dict(value))}
+        case Relationship():
+            start, end = (None if node is None else node.element_id for node in value.nodes)
+            words = {"id": value.element_id, "type": value.type, "start": start, "end": end}
+            return words | {"properties": plain(dict(value))}
+        case Path():
+            return {"nodes": plain(list(value.nodes)), "relationships": plain(list(value.relationships))}
+        case DateTime() | Date() | Time():
+            return value.to_native().isoformat()
+        case Duration():
+            return value.iso_format()
+        case Point():
+            return list(value)
+        case bytes() | bytearray():
+            return b64encode(value).decode()
+        case Mapping():
+            return {name: plain(item) for name, item in value.items()}
+        case list() | tuple() | set():
+            return [plain(item) for item in value]
+    return value
