@@ -41,6 +41,9 @@ from catalog.trace import enrichment_circuit, neighbourhood
 from extract.errors import CircuitsError
 from extract.extraction import Extraction
 from graph.load import load as load_into
+from graph.migration import migrate
+from graph.offline import write_csv
+from graph.schema import VERSION
 from graph.store import CircuitStore
 
 if TYPE_CHECKING:
@@ -142,12 +145,33 @@ def extract(
 
 
 @cli.command()
-def load(folder: Folder, database: Database = None) -> None:
-    """Load an extraction folder into the database; people's labels stay as they are.
+def load(
+    folder: Folder,
+    offline_csv: Annotated[
+        Path | None, typer.Option("--offline-csv", metavar="DIR", help="Write files for neo4j-admin there instead.")
+    ] = None,
+    database: Database = None,
+) -> None:
+    """Load an extraction folder into the database; people's labels stay, and an interrupted load goes on.
 
     Example: circuits load rn50.extraction
     """
-    _load(folder, database)
+    if offline_csv is None:
+        _load(folder, database)
+        return
+    command = write_csv(Extraction.open(folder), offline_csv)
+    typer.echo(f"Stop the server, import into an empty database, start it, and load again to finish:\n\n{command}")
+
+
+@cli.command("migrate")
+def migrate_schema(database: Database = None) -> None:
+    """Bring a database of an older version up to this one; units, edges and labels stay.
+
+    Example: circuits migrate
+    """
+    with connected(database) as connection:
+        before = migrate(connection)
+    typer.echo(f"The schema is of version {VERSION}" + (f"; it was of {before}." if before < VERSION else "."))
 
 
 @cli.command()
@@ -278,11 +302,12 @@ def doctor(database: Database = None) -> None:
     facts = [("python", platform.python_version()), *map(_installed, names), ("database", str(chosen(database).place))]
     tables.show(tables.table("Installed", ("", ""), facts))
     with connected(database) as connection:
+        tables.show(tables.server(connection.version, connection.capabilities))
         store = CircuitStore(connection)
         held = [(card, _verified(store, card.id)) for card in store.models()]
         if not held:
             store.model(None)  # says why: nothing was loaded yet, or not to the end
-        tables.show(tables.models(connection.capabilities.name, held))
+        tables.show(tables.models(held))
     if any(problem for _, problem in held):
         raise typer.Exit(2)
 

@@ -29,7 +29,7 @@ circuits extract --model RN50:openai         # a real network, then `circuits lo
 
 def _loaded(card: ModelCard) -> tuple[object, ...]:
     """What tells one load of a model from another."""
-    return card.id, card.weights_sha256, card.edges, card.images
+    return card.id, card.content
 
 
 @contextmanager

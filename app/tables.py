@@ -16,6 +16,7 @@ from app.veil import Veil
 from catalog.enrichment import Candidate
 from extract.units import Unit, microscope_url
 from graph.schema import Annotation, Contribution, EvidenceTerms, Example, ModelCard, UnitCard, WeightTerms
+from graph.server import Capabilities
 
 
 def show(*parts: Table) -> None:
@@ -51,10 +52,24 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     return made
 
 
-def models(server: str, held: Iterable[tuple[ModelCard, str]]) -> Table:
+def server(version: str, can: Capabilities) -> Table:
+    """What answers, and what it can."""
+    facts = [
+        ("server", f"{can.name} {version}"),
+        (
+            "keeps a user's Cypher from writing",
+            "by read mode" if can.refuses_writes_in_read_mode else "by a user's rights",
+        ),
+        ("ends a query in time", "by itself" if can.minds_timeouts else "when told to"),
+        ("full-text and relationship indexes", "yes" if can.further_indexes else "no"),
+    ]
+    return table("Server", ("", ""), facts)
+
+
+def models(held: Iterable[tuple[ModelCard, str]]) -> Table:
     """The models that a database holds, and what is wrong with any."""
     rows = [(c.id, c.units, c.edges, c.labelled, c.images, problem or "all is there") for c, problem in held]
-    return table(f"Held by {server}", ("model", "units", "edges", "labelled units", "images", "counted again"), rows)
+    return table("Held", ("model", "units", "edges", "labelled units", "images", "counted again"), rows)
 
 
 def unit(card: UnitCard, adds: dict[str, Unit], veil: Veil) -> Table:

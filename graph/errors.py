@@ -6,8 +6,9 @@ CircuitsError
 │   ├── ServerUnavailable     no server answers there, it speaks no Bolt, or the embedded one cannot start
 │   ├── AccessRefused         wrong user or password, or too few rights
 │   ├── DatabaseMissing       the server has no database of that name
+│   ├── SchemaUnfit           a database of an older or a later version of this project
 │   ├── DatabaseDamaged       files that cannot be opened, of another version, or that hold less than was loaded
-│   ├── DatabaseBusy          another process is loading or stopping this folder's database
+│   ├── DatabaseBusy          somebody else is loading or stopping this database
 │   ├── LoadFailed            data that does not fit together, or a load that broke off; the database is as before
 │   ├── ConstraintViolated    a write that would make two of what there is one of
 │   ├── ModelMissing          no such model in the database, or several and none named
@@ -41,12 +42,16 @@ class DatabaseMissing(GraphError):
     """The server has no database of that name."""
 
 
+class SchemaUnfit(GraphError):
+    """A database of an older or a later version of this project."""
+
+
 class DatabaseDamaged(GraphError):
     """Database files that cannot be opened, are of another version, or hold less than was loaded."""
 
 
 class DatabaseBusy(GraphError):
-    """Another process is loading or stopping this folder's database."""
+    """Somebody else is loading or stopping this database."""
 
 
 class LoadFailed(GraphError):

@@ -1,10 +1,11 @@
 """An extraction folder into the graph, each server its fastest way; a model already there is replaced.
 
-The embedded database is loaded with its server down, all or nothing. Any other server is written to over Bolt, and the
-model refused until it is there to the end. What people said about its units stays, and is tied to the new ones.
+The embedded database is loaded with its server down, all or nothing. Any other server is written to over Bolt, row by
+counted row, so that a load that broke off goes on where it stopped; until it is there to the end the model is refused.
+What people said about its units stays, and is tied to the new ones.
 """
 
-import math
+import secrets
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby
 from pathlib import Path
@@ -18,33 +19,33 @@ from extract.errors import ExtractionError
 from extract.extraction import Extraction
 from graph import queries
 from graph.database import Database, connect
-from graph.errors import DatabaseDamaged, LoadFailed
+from graph.errors import DatabaseBusy, DatabaseDamaged, LoadFailed
 from graph.local_server import bulk_load
-from graph.schema import CONSTRAINTS, INDEXES, ModelCard
+from graph.migration import migrate, statements
+from graph.schema import ModelCard
 from graph.steps import Edges, Nodes, Statement, Step
 from graph.store import CircuitStore
-from graph.tables import steps
+from graph.tables import content, steps
 
 ROWS = 5_000  # in a transaction over Bolt
 REMOVED = 100  # nodes in a transaction, each with up to thousands of edges
-
-_SCHEMA = tuple(map(Statement, (*CONSTRAINTS, *INDEXES)))
-_REMOVAL = {"units": queries.REMOVE_UNITS, "images": queries.REMOVE_IMAGES, "layers": queries.REMOVE_LAYERS}
 
 
 def load(extraction: Extraction, into: Database | Path, progress: bool = True) -> ModelCard:
     """Load an extraction into the embedded database of a folder, or over Bolt into any server, and count it there.
 
-    A model of the same name is replaced; its labels stay. Raises ExtractionError for an extraction that is not
-    finished, LoadFailed for one whose tables do not fit together, and what `connect` raises.
+    A model of the same name is replaced, its labels stay; the very same content is left as it is. Raises
+    ExtractionError for an extraction that is not finished, LoadFailed for one whose tables do not fit together,
+    DatabaseBusy if somebody else loads the same model, and what `connect` raises.
     """
-    _refuse_unfinished(extraction)
+    refuse_unfinished(extraction)
     if isinstance(into, Database):
         return _over_bolt(extraction, into, progress)
     return _in_bulk(extraction, into, progress)
 
 
-def _refuse_unfinished(extraction: Extraction) -> None:
+def refuse_unfinished(extraction: Extraction) -> None:
+    """ExtractionError for an extraction of which a part is missing."""
     manifest = extraction.manifest
     if manifest.missing or not extraction.has("units.parquet"):
         missing, targets = len(manifest.missing), len(manifest.settings.targets)
@@ -54,31 +55,62 @@ def _refuse_unfinished(extraction: Extraction) -> None:
         )
 
 
+def _there(extraction: Extraction, database: Database) -> ModelCard | None:
+    """The model, if it is in the database with this very content and nothing of it was lost."""
+    migrate(database)
+    store, model = CircuitStore(database), extraction.manifest.model
+    card = next((card for card in store.models() if (card.id, card.content) == (model, content(extraction))), None)
+    try:
+        if card:
+            store.verify(model)
+    except DatabaseDamaged:
+        return None
+    return card
+
+
 def _in_bulk(extraction: Extraction, folder: Path, progress: bool) -> ModelCard:
     """The schema comes last: building the indexes at once is faster than keeping them up."""
-    model, removal = extraction.manifest.model, list[Step]()
+    claim, removal = _claim(extraction), list[Step]()
     if folder.exists():
-        with connect(str(folder)) as database:
-            removal += _removal(database, model)
-    bulk_load(folder, chain(removal, _shown(extraction, progress), _SCHEMA))
-    with connect(str(folder)) as database:
-        return _finished(database, model)
+        with connect(folder) as database:
+            if card := _there(extraction, database):
+                return card
+            removal += _removal(database, claim)
+    bulk_load(folder, chain([claim], removal, _shown(extraction, progress), statements()))
+    with connect(folder) as database:
+        return _finished(database, claim)
 
 
 def _over_bolt(extraction: Extraction, database: Database, progress: bool) -> ModelCard:
-    model = extraction.manifest.model
-    for statement in (*_SCHEMA, Statement(queries.BEGIN, {"model": model})):
-        _write(statement, database)
-    for step in chain(_removal(database, model), _shown(extraction, progress)):
-        _write(step, database)
-    return _finished(database, model)
+    if card := _there(extraction, database):
+        return card
+    claim = _claim(extraction)
+    done = database.write(claim.text, **claim.parameters)[0]["loaded"]
+    if not done:
+        for statement in _removal(database, claim):
+            database.write(statement.text, **statement.parameters)
+    loading = _Loading(database, claim, done)
+    for step in _shown(extraction, progress):
+        loading.write(step)
+    return _finished(database, claim)
 
 
-def _removal(database: Database, model: str) -> Iterator[Step]:
+def _claim(extraction: Extraction) -> Statement:
+    """Make the model ours to load."""
+    words = {"model": extraction.manifest.model, "content": content(extraction), "loader": secrets.token_hex(8)}
+    return Statement(queries.CLAIM, words)
+
+
+def _removal(database: Database, claim: Statement) -> Iterator[Statement]:
     """As many statements as it takes to remove what there is of a model, a few nodes each."""
-    for row in database.read(queries.HELD, model=model):
-        statement = Statement(_REMOVAL[row["what"]], {"model": model, "limit": REMOVED})
-        yield from [statement] * math.ceil(row["found"] / REMOVED)
+    owner = _owner(claim)
+    for row in database.read(queries.HELD, model=owner["model"]):
+        statement = Statement(queries.REMOVE[row["what"]], owner | {"limit": REMOVED})
+        yield from [statement] * -(-row["found"] // REMOVED)
+
+
+def _owner(claim: Statement) -> dict[str, Any]:
+    return {name: claim.parameters[name] for name in ("model", "loader")}
 
 
 def _shown(extraction: Extraction, progress: bool) -> Iterator[Step]:
@@ -90,19 +122,38 @@ def _shown(extraction: Extraction, progress: bool) -> Iterator[Step]:
             bar.update(step.table.num_rows if isinstance(step, Edges) and step.type == "CONTRIBUTES" else 0)
 
 
-def _write(step: Step, database: Database) -> None:
-    """One step over Bolt."""
-    match step:
-        case Statement():
-            database.write(step.text, **step.parameters)
-        case Nodes():
-            for batch in step.table.to_batches(max_chunksize=ROWS):
-                database.write(queries.NODES[step.label], rows=batch.to_pylist())
-        case Edges():
-            ordered = step.table.sort_by("target")
-            for start in range(0, ordered.num_rows, ROWS):
-                groups = _by_target(ordered.slice(start, ROWS))
-                database.write(queries.EDGES[step.type], groups=groups)
+class _Loading:
+    """A load over Bolt: which rows were written, those of an earlier attempt included, and that it is still ours."""
+
+    def __init__(self, database: Database, claim: Statement, done: int) -> None:
+        self._database, self._owner, self._done, self._handed = database, _owner(claim), done, 0
+
+    def write(self, step: Step) -> None:
+        """Do a step, or pass over what was done before."""
+        match step:
+            case Statement():
+                self._database.write(step.text, **step.parameters)
+            case Nodes():
+                for table in self._new(step.table):
+                    self._write(queries.NODES[step.label], table, rows=table.to_pylist())
+            case Edges():
+                for table in self._new(step.table.sort_by("target")):
+                    self._write(queries.EDGES[step.type], table, groups=_by_target(table))
+
+    def _new(self, table: pa.Table) -> Iterator[pa.Table]:
+        """What was not written before, a transaction's rows at a time."""
+        start, self._handed = self._handed, self._handed + table.num_rows
+        for row in range(max(0, self._done - start), table.num_rows, ROWS):
+            yield table.slice(row, ROWS)
+
+    def _write(self, text: str, table: pa.Table, **rows: Any) -> None:
+        after = self._done + table.num_rows
+        written = self._database.write(text, **self._owner, loaded=after, **rows)[0]["done"]
+        if not written:
+            raise DatabaseBusy(
+                f"Somebody else began to load {self._owner['model']} and goes on alone. Wait until that is done."
+            )
+        self._done = after
 
 
 def _by_target(table: pa.Table) -> list[list[Any]]:
@@ -112,16 +163,18 @@ def _by_target(table: pa.Table) -> list[list[Any]]:
     return [[key, [list(row[1:]) for row in group]] for key, group in groupby(rows, key=lambda row: row[0])]
 
 
-def _finished(database: Database, model: str) -> ModelCard:
+def _finished(database: Database, claim: Statement) -> ModelCard:
     """Count what arrived, and only then let the model be used."""
-    store = CircuitStore(database)
+    store, owner = CircuitStore(database), _owner(claim)
     try:
-        store.verify(model)
+        store.verify(owner["model"])
     except DatabaseDamaged as error:
+        database.write(queries.FORGET, **owner)
         raise LoadFailed(
-            f"{model} did not arrive whole and stays refused until it is loaded again. The extraction's tables may not "
-            f"fit together: copy it anew or extract again. ({error})"
+            f"{owner['model']} did not arrive whole and stays refused until it is loaded again. The extraction's "
+            f"tables may not fit together: copy it anew or extract again. ({error})"
         ) from error
-    database.write(queries.COMPLETE, model=model)
+    if not database.write(queries.COMPLETE, **owner):
+        raise DatabaseBusy(f"Somebody else loads {owner['model']} now. Wait until that is done.")
     database.write(queries.REMOVE_LABELS)
-    return store.model(model)
+    return store.model(owner["model"])

@@ -6,12 +6,29 @@ known: the embedded server follows it as written.
 
 # The models -----------------------------------------------------------------------------------------------------------
 
+# no parameters -> no row for a database that is not ours yet, else one; version 1 wrote its number on the models
+SCHEMA = """
+OPTIONAL MATCH (s:Schema)
+WITH max(s.version) AS stamped
+OPTIONAL MATCH (m:Model)
+WITH stamped, count(m) AS models
+WHERE stamped IS NOT NULL OR models > 0
+RETURN coalesce(stamped, 1) AS version
+"""
+
+# version
+STAMP = """
+MERGE (s:Schema {id: 'clip-circuits'})
+SET s.version = $version
+"""
+
 # no parameters -> one row a model, wholly loaded or not
 MODELS = """
 MATCH (m:Model)
-RETURN m.id AS id, m.complete AS complete, m.version AS version, m.verified AS verified, m.blocks AS blocks,
-       m.width AS width, m.image_size AS image_size, m.weights_sha256 AS weights_sha256,
-       m.units AS units, m.edges AS edges, m.images AS images,
+OPTIONAL MATCH (s:Schema)
+RETURN m.id AS id, m.complete AS complete, coalesce(s.version, 1) AS version, coalesce(m.content, '') AS content,
+       m.verified AS verified, m.blocks AS blocks, m.width AS width, m.image_size AS image_size,
+       m.weights_sha256 AS weights_sha256, m.units AS units, m.edges AS edges, m.images AS images,
        COUNT { MATCH (u:Labelled) WHERE u.model = m.id } AS labelled
 ORDER BY id
 """
@@ -217,33 +234,33 @@ SET m.verified = $start
 
 # Loading --------------------------------------------------------------------------------------------------------------
 
-# model -> the model, not complete until COMPLETE says so
-BEGIN = """
+# model, content (what is to be loaded), loader (who loads, anew each time) -> how many rows of this very content are
+# there already, of a load that broke off; a model is refused from now on until COMPLETE
+CLAIM = """
 MERGE (m:Model {id: $model})
 ON CREATE SET m.annotations = 0
-SET m.complete = false
+SET m.loaded = CASE WHEN m.content = $content AND NOT m.complete THEN m.loaded ELSE 0 END
+SET m.content = $content, m.complete = false, m.loader = $loader
+RETURN m.loaded AS loaded
 """
 
-# model, limit (units to take away, with all that hangs on them)
-REMOVE_UNITS = """
-MATCH (n:Unit {model: $model})
-WITH n LIMIT $limit
-DETACH DELETE n
+# Whoever claimed the model last goes on alone: to all others these texts answer that nothing was done.
+_CLAIMED = """
+MATCH (m:Model {id: $model, loader: $loader})
 """
 
-# model, limit, for images
-REMOVE_IMAGES = """
-MATCH (n:Image {model: $model})
+_REMOVED = """
 WITH n LIMIT $limit
 DETACH DELETE n
+RETURN count(*) AS done
 """
 
-# model, limit, for layers
-REMOVE_LAYERS = """
-MATCH (n:Layer {model: $model})
-WITH n LIMIT $limit
-DETACH DELETE n
-"""
+# by kind: model, loader, limit (nodes to take away, with all that hangs on them) -> how many were
+REMOVE = {
+    "units": _CLAIMED + "MATCH (n:Unit {model: m.id})" + _REMOVED,
+    "images": _CLAIMED + "MATCH (n:Image {model: m.id})" + _REMOVED,
+    "layers": _CLAIMED + "MATCH (n:Layer {model: m.id})" + _REMOVED,
+}
 
 # model -> annotations tied to the units that they name, and the view of them
 RELINK = (
@@ -262,11 +279,23 @@ MATCH (m:Model {id: $model})
 SET m += $properties, m.annotations = COUNT { MATCH (a:Annotation) WHERE a.model = m.id }
 """
 
-# model
-COMPLETE = """
-MATCH (m:Model {id: $model})
+# model, loader -> the model, if it is still this loader's
+COMPLETE = (
+    _CLAIMED
+    + """
 SET m.complete = true
+REMOVE m.loader
+RETURN m.id AS id
 """
+)
+
+# model, loader: what did not arrive whole is not gone on with
+FORGET = (
+    _CLAIMED
+    + """
+SET m.loaded = 0
+"""
+)
 
 # no parameters -> texts that label nothing any more are taken away
 REMOVE_LABELS = """
@@ -275,42 +304,61 @@ WHERE NOT EXISTS { MATCH (l)<-[:LABELLED]-() }
 DELETE l
 """
 
-# rows (maps of properties), by label
+_LOADED = (
+    _CLAIMED
+    + """
+SET m.loaded = $loaded
+WITH m
+"""
+)
+
+# model, loader, loaded (rows when this is done), rows (maps of properties) -> how many were written; by label
 NODES = {
-    "Layer": "UNWIND $rows AS row MERGE (n:Layer {key: row.key}) SET n += row",
-    "Unit": "UNWIND $rows AS row MERGE (n:Unit {key: row.key}) SET n += row",
-    "Image": "UNWIND $rows AS row MERGE (n:Image {key: row.key}) SET n += row",
+    "Layer": _LOADED + "UNWIND $rows AS row MERGE (n:Layer {key: row.key}) SET n += row RETURN count(n) AS done",
+    "Unit": _LOADED + "UNWIND $rows AS row MERGE (n:Unit {key: row.key}) SET n += row RETURN count(n) AS done",
+    "Image": _LOADED + "UNWIND $rows AS row MERGE (n:Image {key: row.key}) SET n += row RETURN count(n) AS done",
 }
 
-# groups (each a target's key and a list of rows, each a source's key and then the properties in the order of the text),
-# by type; grouped by target, since a look-up of both ends for every edge takes most of the time
+# model, loader, loaded (as above), groups (each a target's key and a list of rows, each a source's key and then the
+# properties in the order of the text) -> how many were written; by type
+# Grouped by target, since a look-up of both ends for every edge takes most of the time.
 EDGES = {
-    "HAS_LAYER": """
+    "HAS_LAYER": _LOADED
+    + """
 UNWIND $groups AS g MATCH (t:Layer {key: g[0]})
 UNWIND g[1] AS r MATCH (s:Model {id: r[0]})
-CREATE (s)-[:HAS_LAYER]->(t)
+CREATE (s)-[e:HAS_LAYER]->(t)
+RETURN count(e) AS done
 """,
-    "SWEPT": """
+    "SWEPT": _LOADED
+    + """
 UNWIND $groups AS g MATCH (t:Layer {key: g[0]})
 UNWIND g[1] AS r MATCH (s:Layer {key: r[0]})
-CREATE (s)-[:SWEPT {n: r[1], kept: r[2], cutoff_magnitude: r[3], cutoff_mean: r[4], span: r[5], direct: r[6],
-                    cut: r[7]}]->(t)
+CREATE (s)-[e:SWEPT {n: r[1], kept: r[2], cutoff_magnitude: r[3], cutoff_mean: r[4], span: r[5], direct: r[6],
+                     cut: r[7]}]->(t)
+RETURN count(e) AS done
 """,
-    "ADDS": """
+    "ADDS": _LOADED
+    + """
 UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
 UNWIND g[1] AS r MATCH (s:Unit {key: r[0]})
-CREATE (s)-[:ADDS {branch: r[1]}]->(t)
+CREATE (s)-[e:ADDS {branch: r[1]}]->(t)
+RETURN count(e) AS done
 """,
-    "CONTRIBUTES": """
+    "CONTRIBUTES": _LOADED
+    + """
 UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
 UNWIND g[1] AS r MATCH (s:Unit {key: r[0]})
-CREATE (s)-[:CONTRIBUTES {magnitude: r[1], mean: r[2], sum: r[3], span: r[4], direct: r[5], rank_in: r[6],
-                          rank_out: r[7]}]->(t)
+CREATE (s)-[e:CONTRIBUTES {magnitude: r[1], mean: r[2], sum: r[3], span: r[4], direct: r[5], rank_in: r[6],
+                           rank_out: r[7]}]->(t)
+RETURN count(e) AS done
 """,
-    "ACTIVATES": """
+    "ACTIVATES": _LOADED
+    + """
 UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
 UNWIND g[1] AS r MATCH (s:Image {key: r[0]})
-CREATE (s)-[:ACTIVATES {branch: r[1], rank: r[2], value: r[3], z: r[4]}]->(t)
+CREATE (s)-[e:ACTIVATES {branch: r[1], rank: r[2], value: r[3], z: r[4]}]->(t)
+RETURN count(e) AS done
 """,
 }
 

@@ -1,5 +1,6 @@
 """The graph: its kinds, what holds them apart, and the records in which the store answers.
 
+    (:Schema {version})                                               one, of the whole database
     (:Model {id})-[:HAS_LAYER]->(:Layer {key})-[:SWEPT]->(:Layer)     SWEPT: what was computed, its cutoffs
     (:Unit {key})-[:CONTRIBUTES]->(:Unit)                             the expanded weights kept
     (:Unit)-[:ADDS {branch}]->(:Unit)                                 shortcut and conv unit into their sum
@@ -18,7 +19,7 @@ from typing import Literal
 from extract.extraction import SCHEMAS
 from extract.units import Architecture
 
-VERSION = 1
+VERSION = 2
 
 CONSTRAINTS = (
     "CREATE CONSTRAINT model_id IF NOT EXISTS FOR (n:Model) REQUIRE n.id IS UNIQUE",
@@ -32,6 +33,13 @@ INDEXES = (
     "CREATE INDEX unit_layer IF NOT EXISTS FOR (n:Unit) ON (n.model, n.layer)",
     "CREATE INDEX annotation_model IF NOT EXISTS FOR (n:Annotation) ON (n.model)",
 )
+FURTHER_INDEXES = (  # for users' own queries, where the server has these kinds and minds them
+    "CREATE INDEX contribution_magnitude IF NOT EXISTS FOR ()-[e:CONTRIBUTES]-() ON (e.magnitude)",
+    "CREATE FULLTEXT INDEX label_words IF NOT EXISTS FOR (n:Label) ON EACH [n.text]",
+)
+MIGRATIONS = {  # from a version to the next
+    1: ("MATCH (m:Model) REMOVE m.version",),
+}
 
 EVIDENCE = tuple(SCHEMAS["evidence"].names[2:])
 STATISTICS = ("scale", *EVIDENCE)
@@ -43,13 +51,17 @@ Origin = Literal["human", "auto", "import"]
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model in the database, with counts of its units, kept edges, labelled units and images."""
+    """A model in the database, with counts of its units, kept edges, labelled units and images.
+
+    `content` tells one load of the model from another.
+    """
 
     id: str
     blocks: tuple[int, ...]
     width: int
     image_size: int
     weights_sha256: str
+    content: str
     units: int
     edges: int
     labelled: int

@@ -36,12 +36,14 @@ class Capabilities:
     refuses_writes_in_read_mode: bool  # else a user with the right to read and no other
     minds_timeouts: bool  # else a watchdog that terminates the query
     explains: bool  # what counts as reading there and yet is more, EXPLAIN shows
-    searches_text: bool  # has full-text indexes that Cypher can make and ask
+    further_indexes: bool  # full-text, and on properties of relationships
 
 
-NEO4J = Capabilities("Neo4j", refuses_writes_in_read_mode=True, minds_timeouts=True, explains=True, searches_text=True)
+NEO4J = Capabilities(
+    "Neo4j", refuses_writes_in_read_mode=True, minds_timeouts=True, explains=True, further_indexes=True
+)
 ARCADEDB = Capabilities(
-    "ArcadeDB", refuses_writes_in_read_mode=False, minds_timeouts=False, explains=False, searches_text=False
+    "ArcadeDB", refuses_writes_in_read_mode=False, minds_timeouts=False, explains=False, further_indexes=False
 )
 
 

@@ -10,7 +10,7 @@ from extract.units import Layer, Unit
 from graph import answers, queries
 from graph.console import Rows
 from graph.database import Database
-from graph.errors import DatabaseDamaged, GraphError, ModelMissing, NotExtracted
+from graph.errors import DatabaseDamaged, GraphError, ModelMissing, NotExtracted, SchemaUnfit
 from graph.schema import (
     VERSION,
     Annotation,
@@ -38,12 +38,12 @@ class CircuitStore:
     # ---- models
 
     def models(self) -> list[ModelCard]:
-        """Every model that is wholly loaded, in the order of their names."""
-        return [answers.model(row) for row in self.database.read(queries.MODELS) if row["complete"]]
+        """Every model that is wholly loaded, in the order of their names; SchemaUnfit."""
+        return [answers.model(row) for row in self._models() if row["complete"]]
 
     def model(self, name: str | None) -> ModelCard:
-        """A model by its name, or the only one there; else ModelMissing. DatabaseDamaged where it lost data."""
-        rows = {row["id"]: row for row in self.database.read(queries.MODELS)}
+        """A model by its name, or the only one there; else ModelMissing. DatabaseDamaged for lost data; SchemaUnfit."""
+        rows = {row["id"]: row for row in self._models()}
         if not rows:
             raise ModelMissing("The database holds no model yet. `circuits demo` or `circuits load` puts one in.")
         if name is None and len(rows) > 1:
@@ -53,9 +53,22 @@ class CircuitStore:
             raise ModelMissing(
                 f"The database holds no model {name!r}, but {', '.join(rows)}. Name one of them, or load it."
             )
-        _refuse_unfit(row)
+        if not row["complete"]:
+            raise DatabaseDamaged(
+                f"{row['id']} was not loaded to the end. Load it again: it goes on where it stopped; labels are kept."
+            )
         self._check_once(row["id"], row["verified"])
         return answers.model(row)
+
+    def _models(self) -> list[dict[str, Any]]:
+        rows = self.database.read(queries.MODELS)
+        for row in rows:
+            if row["version"] != VERSION:
+                way = "`circuits migrate` brings it up" if row["version"] < VERSION else "Update clip-circuits"
+                raise SchemaUnfit(
+                    f"The database has schema {row['version']}, and ours is {VERSION}. {way}; all in it is kept."
+                )
+        return rows
 
     def _check_once(self, model: str, verified: str | None) -> None:
         start = self.database.start
@@ -248,16 +261,6 @@ class CircuitStore:
 def _as_source(layer: Layer) -> Layer:
     """Both branches pass on to their block's output unchanged, so as a source they have its expanded weights."""
     return layer.output if layer.role in ("conv", "downsample") else layer
-
-
-def _refuse_unfit(row: Mapping[str, Any]) -> None:
-    if not row["complete"]:
-        raise DatabaseDamaged(f"{row['id']} was not loaded to the end. Load it again: its labels are kept.")
-    if row["version"] != VERSION:
-        raise DatabaseDamaged(
-            f"{row['id']} was loaded by another version (schema {row['version']}, ours is {VERSION}). "
-            "Load it again: its labels are kept."
-        )
 
 
 def _damage(model: str, row: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """What of an extraction becomes which nodes and relationships, as the steps of a load."""
 
 import base64
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,15 +21,20 @@ Column = Any  # an Arrow array; its stubs tell no kinds apart that matter here
 _MODEL, _LAYER, _UNIT, _IMAGE = ("Model", "id"), ("Layer", "key"), ("Unit", "key"), ("Image", "key")
 
 
+def content(extraction: Extraction) -> str:
+    """What the steps are made of, as a short hash: the same steps have the same, in the same order."""
+    words = f"{VERSION} {CHUNK} {extraction.manifest.model_dump_json()}"  # it has the checksum of every table
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
+
+
 def steps(extraction: Extraction) -> Iterator[Step]:
-    """A model's whole graph, for a database that holds nothing of it but perhaps its annotations.
+    """A model's whole graph, for a database that holds its node and nothing else of it but perhaps its annotations.
 
     Annotations are tied to the new units while these have no edges yet: a node that gains the label :Labelled is moved
     with all that hangs on it. The last step records what the database must now hold.
     """
     manifest, model = extraction.manifest, extraction.manifest.model
     units = _units(extraction)
-    yield Statement(queries.BEGIN, {"model": model})
     yield Nodes("Layer", "key", _layers(extraction))
     yield Edges("HAS_LAYER", _MODEL, _LAYER, _has_layer(extraction))
     yield Edges("SWEPT", _LAYER, _LAYER, _sweeps(extraction))
@@ -46,7 +52,7 @@ def steps(extraction: Extraction) -> Iterator[Step]:
     counts = {"units": units.num_rows, "adds": adds.num_rows, "edges": edges, "magnitude": magnitude}
     counts |= {"images": images.num_rows, "examples": examples.num_rows}
     shape = manifest.model_dump(mode="json", include={"blocks", "width", "image_size", "weights_sha256"})
-    yield Statement(queries.RECORD, {"model": model, "properties": {**shape, **counts, "version": VERSION}})
+    yield Statement(queries.RECORD, {"model": model, "properties": shape | counts})
 
 
 def _layers(extraction: Extraction) -> pa.Table:
