@@ -5,6 +5,7 @@ CircuitsError                 the root of every room's tree; the command line tu
 ├── NoPath                    a source layer from which no path leads to the target
 ├── WeightsError              weights that cannot be had, or are not those of a ModifiedResNet
 ├── ProbesError               probe images that cannot be read, or a table or folder that holds none
+├── WordsError                a word that cannot be set as an image, or a list that holds none
 └── ExtractionError           a folder that is no extraction, is damaged, or cannot be written
 """
 
@@ -27,6 +28,10 @@ class WeightsError(CircuitsError):
 
 class ProbesError(CircuitsError):
     """Probe images that cannot be read, or a table or folder that holds none."""
+
+
+class WordsError(CircuitsError):
+    """A word that cannot be set as an image, a font or a list of words that cannot be read, or an empty list."""
 
 
 class ExtractionError(CircuitsError):
