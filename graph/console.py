@@ -1,12 +1,13 @@
 """A user's own Cypher: the server itself refuses to write, ends what takes too long, and sends only so many rows."""
 
+import re
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from neo4j import Query, Session
@@ -33,13 +34,15 @@ def ask(server: Server, text: str, parameters: Mapping[str, Any], timeout: float
             f"{server.url} would let a query write, and has no user here that may only read. "
             "Open the folder of an embedded database, or a Neo4j server."
         )
+    _refuse_by_text(text)
+    wanted, statement = _parts(text)
     with server.reading(fetch_size=limit + 1) as session:
         if server.capabilities.explains:
-            _refuse_by_plan(session, text, parameters)
+            _refuse_by_plan(session, statement, parameters, timeout)
         if server.capabilities.minds_timeouts:
-            return _fetch(session, _query(text, timeout), parameters, limit)
+            return _fetch(session, _query(wanted + statement, timeout), parameters, limit)
         with _watchdog(server, timeout) as (mark, terminate):
-            return _fetch(session, _query(f"{text}\n{mark}"), parameters, limit, terminate)
+            return _fetch(session, _query(f"{wanted}{statement}\n{mark}"), parameters, limit, terminate)
 
 
 def _fetch(
@@ -60,24 +63,58 @@ def _fetch(
     return Rows(tuple(answer.keys()), rows, truncated=False)
 
 
-def _refuse_by_plan(session: Session, text: str, parameters: Mapping[str, Any]) -> None:
-    """Refuse what reading mode allows and yet is more than reading; the plan shows it in any spelling."""
-    summary = session.run(_query(f"EXPLAIN {text}"), dict(parameters)).consume()
-    plans: list[dict[str, Any]] = [summary.plan or {}]
-    while plans:
-        plan = plans.pop()
-        operator = plan.get("operatorType", "").partition("@")[0]
-        if operator in _MORE_THAN_READING:
-            raise WriteRefused(f"{_MORE_THAN_READING[operator]}: that is refused here.")
-        plans += plan.get("children", [])
-    if summary.query_type == "s":
-        raise WriteRefused("This manages the server or its schema: that is refused here.")
+# Reading mode allows what is more than reading. A plan shows that in any spelling, but not inside an expression such as
+# [x IN xs | COLLECT { ... }]; so the text is looked through as well, less its comments and what is quoted.
 
-
+_COMMENT = r"//[^\r\n]*|/\*.*?\*/"
+_QUOTED = re.compile(rf"""{_COMMENT}|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`[^`]*`""", re.DOTALL)
+_WANTED = re.compile(rf"(?>\s|{_COMMENT})*+(PROFILE|EXPLAIN)\b", re.DOTALL | re.IGNORECASE)
+_CALL = re.compile(r"\bCALL\b([^({]*)", re.IGNORECASE)  # of a subquery: nothing
 _MORE_THAN_READING = {
-    "LoadCSV": "LOAD CSV reads files of the server",
-    "TerminateTransactions": "TERMINATE stops the queries of others",
+    r"\bLOAD\W+CSV\b": "LOAD CSV reads files of the server",
+    r"\bTERMINATE\W+TRANSACTIONS?\b": "TERMINATE stops the queries of others",
+    r"\bSHOW\W+TRANSACTIONS?\b": "SHOW TRANSACTIONS tells the queries of others",
+    r"\bSHOW\W+SETTINGS?\b": "SHOW SETTINGS tells how the server is set up",
 }
+_ONLY_READS = re.compile(
+    r"db\.(info|labels|ping|propertyKeys|relationshipTypes|schema\.\w+|index\.(fulltext|vector)\.query\w+)"
+)
+
+
+def _bare(text: str) -> str:
+    return _QUOTED.sub(lambda found: " " if found[0].startswith("/") else "?", text)
+
+
+def _refuse_by_text(text: str) -> None:
+    for pattern, words in _MORE_THAN_READING.items():
+        if re.search(pattern, _bare(text), re.IGNORECASE):
+            raise WriteRefused(f"{words}: that is refused here.")
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """The plan that is wanted, if any, and the statement: what is explained is then what is run, to the letter."""
+    found = _WANTED.match(text)
+    return (f"{found[1]} ", text[found.end() :]) if found else ("", text)
+
+
+def _refuse_by_plan(session: Session, statement: str, parameters: Mapping[str, Any], timeout: float) -> None:
+    if "\\u" in statement:  # the server takes \u0027 for a quote, wherever it is
+        raise WriteRefused("The text has \\u in it. Write that character as it is, or hand it over as a parameter.")
+    summary = session.run(_query(f"EXPLAIN {statement}", timeout), dict(parameters)).consume()
+    operators = list(_operators(summary.plan or {}))
+    called = {words[0] for rest in _CALL.findall(_bare(statement)) if (words := rest.split())}
+    called |= {details.partition("(")[0] for operator, details in operators if operator == "ProcedureCall"}
+    if others := ", ".join(name for name in called if not _ONLY_READS.fullmatch(name)):
+        raise WriteRefused(f"CALL {others}: only procedures that list or search the graph may be called here.")
+    if summary.query_type == "s" or "LoadCSV" in dict(operators):
+        raise WriteRefused("This manages the server or its schema, or reads its files: that is refused here.")
+
+
+def _operators(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a plan does, and with what."""
+    if plan:
+        yield plan["operatorType"].partition("@")[0], plan["args"].get("Details", "")
+        yield from chain.from_iterable(map(_operators, plan.get("children", ())))
 
 
 @contextmanager

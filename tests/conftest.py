@@ -1,10 +1,13 @@
 """Networks and folders that several tests share."""
 
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +16,7 @@ from PIL import Image
 
 from extract.extraction import SCHEMAS, Extraction, Manifest, Settings, part
 from extract.units import Architecture, Layer
+from tests.neo4j_server import LocalNeo4j, Neo4j, fetched
 
 if TYPE_CHECKING:
     from extract.weights import Network
@@ -263,3 +267,45 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ensure(folder, heap=384)
     yield folder
     stop(folder)
+
+
+@pytest.fixture(scope="session")
+def neo4j_classes(request: pytest.FixtureRequest) -> Path:
+    """Neo4j itself, fetched once into pytest's cache."""
+    if not (shutil.which("java") and shutil.which("mvn")):
+        _without_neo4j("Java 17 and Maven start a Neo4j of the tests' own: install them, or set NEO4J_URI.")
+    try:
+        return fetched(request.config.cache.mkdir("neo4j"))
+    except subprocess.CalledProcessError as error:
+        _without_neo4j(f"Maven cannot fetch Neo4j: {error.stdout[-500:]}")
+
+
+def _without_neo4j(reason: str) -> NoReturn:
+    if os.environ.get("CIRCUITS_TESTS_NEED_NEO4J"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def local_neo4j(neo4j_classes: Path, tmp_path: Path) -> Iterator[LocalNeo4j]:
+    """A Neo4j, not started yet, that a test may start, stop and kill as it likes."""
+    server = LocalNeo4j(neo4j_classes, tmp_path / "neo4j")
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def neo4j(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4j]:
+    """A running Neo4j that the tests share, each starting with `emptied`: NEO4J_URI's, or one of our own."""
+    if url := os.environ.get("NEO4J_URI"):
+        user, password = os.environ.get("NEO4J_USERNAME", "neo4j"), os.environ.get("NEO4J_PASSWORD", "")
+        given = Neo4j(url, user, password, os.environ.get("NEO4J_DATABASE"))
+        with given.connect() as database:
+            if database.read("MATCH (n) RETURN n LIMIT 1"):
+                pytest.fail(f"The tests wipe {url}, and it is not empty. Name another in NEO4J_URI, or none.")
+        yield given
+        given.emptied().close()
+        return
+    own = LocalNeo4j(request.getfixturevalue("neo4j_classes"), tmp_path_factory.mktemp("neo4j") / "home")
+    yield own.start()
+    own.kill()

@@ -1,11 +1,11 @@
 """Both servers through one driver: reading only, time and row limits, plain values, and refusals in our words."""
 
 import json
-import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from graph.errors import (
     ServerUnavailable,
     WriteRefused,
 )
+from graph.folder import Endpoint
 from graph.local_server import ensure
 from graph.server import ARCADEDB, NEO4J, _capabilities
+from tests.neo4j_server import Neo4j
 
 RUNAWAY = "MATCH (a:Many), (b:Many), (c:Many), (d:Many) WHERE a.i + b.i + c.i + d.i < 0 RETURN count(*) AS n"
 NUMBERS = "UNWIND range(1, 99999) AS a UNWIND range(1, 99999) AS b RETURN sum(a * b)"
@@ -49,19 +51,47 @@ LOAD CSV FROM 'file:///etc/passwd' AS line RETURN line
 load/**/csv from '/etc/passwd' as line return line
 LOAD CSV FROM 'https://example.org/x.csv' AS line RETURN line
 CALL { LOAD CSV FROM 'file:///etc/passwd' AS line RETURN line } RETURN line
-CALL db.createLabel('Intruder')
-CALL apoc.cypher.doIt('CREATE (:Intruder)', {})
+RETURN [x IN [1] | COLLECT { LOAD CSV FROM 'file:///etc/passwd' AS line RETURN line }]
+PROFILE LOAD CSV FROM 'file:///etc/passwd' AS line RETURN line
+TERMINATE TRANSACTIONS 'neo4j-transaction-1'
+terminate /* all */ transaction 'neo4j-transaction-1'
+SHOW TRANSACTIONS
+show transactions YIELD currentQuery, transactionId
+SHOW SETTINGS
+SHOW USERS
+ALTER USER neo4j SET PASSWORD 'intruder1'
+DROP USER neo4j
 """.strip().split("\n")
-
-
-SERVERS = ["embedded"] + ["neo4j"] * ("CIRCUITS_TEST_NEO4J" in os.environ)  # such as bolt://localhost:7687
+UNKNOWN = r"""
+RETURN 1; CREATE (:Intruder)
+CREATE (:Intruder); RETURN 1
+CREATE FULLTEXT INDEX intruder FOR (m:Many) ON EACH [m.name]
+ALTER CURRENT USER SET PASSWORD FROM 'x' TO 'intruder1'
+CREATE DATABASE intruder
+DROP DATABASE neo4j
+CALL db.createLabel('Intruder')
+CALL db.index.vector.createNodeIndex('intruder', 'Many', 'i', 2, 'cosine')
+CALL dbms.killConnection('bolt-0')
+cAlL /* no */ dbms . killConnections(['bolt-0'])
+UNWIND [1] AS x CALL dbms.killConnection('bolt-0') YIELD message RETURN message
+RETURN [x IN [1] | COLLECT { CALL dbms.killConnection('bolt-0') YIELD message RETURN message }]
+CALL db.clearQueryCaches()
+CALL db.checkpoint()
+CALL tx.setMetaData({intruder: 1})
+CALL db.resampleOutdatedIndexes()
+RETURN [x IN [1] | COLLECT { CALL `db`.stats.clear('QUERIES') YIELD data RETURN data }]
+CALL apoc.cypher.doIt('CREATE (:Intruder)', {})
+/* \u002a/ CALL db.clearQueryCaches() YIELD value AS /* */ nothing RETURN nothing
+\u0043REATE (:Intruder)
+""".strip().split("\n")
+SERVERS = ["embedded", "neo4j"]
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def database(request: pytest.FixtureRequest, embedded: Path) -> Iterator[Database]:
-    """A database with 300 nodes :Many, whose `i` counts from 1: the embedded one, and a real Neo4j if there is one."""
-    url = embedded if request.param == "embedded" else os.environ["CIRCUITS_TEST_NEO4J"]
-    with connect(url) as database:
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A database with 300 nodes :Many, whose `i` counts from 1: the embedded one, and a real Neo4j."""
+    server: Path | Neo4j = request.getfixturevalue(request.param)
+    with connect(server) if isinstance(server, Path) else server.emptied() as database:
         database.write("CREATE CONSTRAINT many_i IF NOT EXISTS FOR (m:Many) REQUIRE m.i IS UNIQUE")
         database.write("UNWIND range(1, 300) AS i MERGE (:Many {i: i})")
         yield database
@@ -78,12 +108,86 @@ def everything(database: Database) -> list[object]:
 
 
 @pytest.mark.parametrize("text", [*WRITES, "// MATCH\nCREATE (:Intruder)"])
-def test_the_server_refuses_to_write_when_reading(database: Database, text: str) -> None:
+def test_the_console_refuses_more_than_reading(database: Database, text: str) -> None:
     before = everything(database)
-    with pytest.raises(QueryError) as refusal:
+    with pytest.raises(WriteRefused):
         database.query(text)
-    assert isinstance(refusal.value, WriteRefused) or "CALL" in text  # no such procedure
     assert everything(database) == before
+
+
+@pytest.mark.parametrize("text", UNKNOWN)
+def test_what_a_server_does_not_know_or_refuses_changes_nothing(database: Database, text: str) -> None:
+    before = everything(database)
+    with pytest.raises(QueryError):
+        database.query(text)
+    assert everything(database) == before
+
+
+@pytest.mark.parametrize("text", ["PROFILE CREATE (:Intruder)", "EXPLAIN CREATE (:Intruder)"])
+def test_the_plan_of_a_write_changes_nothing(database: Database, text: str) -> None:
+    before = everything(database)
+    with suppress(WriteRefused):
+        assert database.query(text).columns == ("plan",)
+    assert everything(database) == before
+
+
+def refuses(database: Database, text: str) -> bool:
+    try:
+        database.query(text)
+    except QueryError as error:
+        return isinstance(error, WriteRefused)
+    return False
+
+
+def test_only_procedures_that_read_are_called(neo4j: Neo4j) -> None:
+    text = "SHOW PROCEDURES YIELD name, mode, argumentDescription RETURN name, mode, size(argumentDescription) AS n"
+    with neo4j.emptied() as database:
+        procedures = database.read(text)
+        calls = {row["name"]: f"CALL {row['name']}({', '.join(['null'] * row['n'])})" for row in procedures}
+        refused = {name for name, call in calls.items() if refuses(database, call)}
+    act = {"db.stats.clear", "db.resampleIndex", "db.prepareForReplanning"}  # although their mode is to read
+    assert refused >= act | {row["name"] for row in procedures if row["mode"] != "READ"}
+    assert refused.isdisjoint({"db.labels", "db.propertyKeys", "db.schema.visualization", "db.index.vector.queryNodes"})
+
+
+def test_neo4j_searches_texts_in_its_own_way(neo4j: Neo4j) -> None:
+    with neo4j.emptied() as database:
+        database.write("CREATE FULLTEXT INDEX words FOR (l:Label) ON EACH [l.text]")
+        database.write("CALL db.awaitIndexes()")
+        database.write("UNWIND ['dog fur', 'hot dog', 'cat'] AS text CREATE (:Label {text: text})")
+        text = "CALL db.index.fulltext.queryNodes('words', $word) YIELD node RETURN node.text AS text ORDER BY text"
+        assert database.query(text, {"word": "dog"}).rows == [["dog fur"], ["hot dog"]]
+        nested = "RETURN [x IN [1] | COLLECT { CALL db.labels() YIELD label RETURN label }] AS labels"
+        assert database.query(nested).rows == [[[["Label"]]]]
+
+
+@pytest.mark.parametrize("text", ["{} {}", "// why\n{} {}", "/* a */ /* b */\t{}\n{}"])
+@pytest.mark.parametrize("word", ["PROFILE", "explain"])
+def test_a_plan_is_shown_for_a_text_that_reads(database: Database, word: str, text: str) -> None:
+    rows = database.query(text.format(word, "MATCH (m:Many {i: $i}) RETURN m.i AS i // 'end'"), {"i": 7})
+    assert rows.columns == ("plan",)
+    assert len(rows.rows) > 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RETURN 'LOAD CSV, CALL x()' AS `show transactions`",
+        "RETURN 1 // CALL x()",
+        "CALL () { RETURN 1 AS x } RETURN x",
+    ],
+)
+def test_words_in_quotes_comments_and_subqueries_are_no_commands(database: Database, text: str) -> None:
+    assert len(database.query(text).rows) == 1
+
+
+def test_an_address_of_a_cluster_serves_as_well(neo4j: Neo4j) -> None:
+    with neo4j.emptied(), neo4j.routed() as database:
+        database.write("CREATE (:Many {i: 1})")
+        assert database.read("MATCH (m:Many) RETURN m.i AS i") == [{"i": 1}]
+        assert database.query("MATCH (m:Many) RETURN m.i").rows == [[1]]
+        with pytest.raises(WriteRefused):
+            database.query("CREATE (:Intruder)")
 
 
 @pytest.mark.parametrize("place", ["file:///etc/passwd", "/etc/passwd", "https://example.org/x.csv"])
@@ -171,12 +275,15 @@ def test_writes_that_collide_are_tried_again(database: Database) -> None:
     assert database.write("MATCH (t:Tally) WITH t, t.n AS n DELETE t RETURN n") == [{"n": 30}]
 
 
-def test_a_wrong_password_or_database_is_told_at_once(embedded: Path) -> None:
-    endpoint = ensure(embedded)
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_wrong_password_or_database_is_told_at_once(request: pytest.FixtureRequest, server: str) -> None:
+    place: Path | Neo4j = request.getfixturevalue(server)
+    endpoint = ensure(place) if isinstance(place, Path) else place
+    url = endpoint.uri if isinstance(endpoint, Endpoint) else endpoint.url
     with pytest.raises(AccessRefused, match="CIRCUITS_PASSWORD"):
-        connect(endpoint.uri, endpoint.user, "wrong")
+        connect(url, endpoint.user, "wrong")
     with pytest.raises(DatabaseMissing, match="nowhere"):
-        connect(endpoint.uri, endpoint.user, endpoint.password, "nowhere")
+        connect(url, endpoint.user, endpoint.password, "nowhere")
 
 
 def test_a_server_that_would_let_a_query_write_is_not_asked(embedded: Path) -> None:

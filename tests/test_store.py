@@ -1,7 +1,6 @@
 """The store's verbs on a loaded server, against pandas and networkx on the tables of the extraction itself."""
 
 import base64
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -25,7 +24,6 @@ from graph.store import CircuitStore
 
 MODEL = "random:a"
 SUM = Layer(2, 1, 6)
-SERVERS = ["bulk", "bolt"] + ["neo4j"] * ("CIRCUITS_TEST_NEO4J" in os.environ)  # such as bolt://localhost:7687
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
@@ -39,24 +37,19 @@ def extractions(
     return {model: random_extraction(folder / f"{seed}.extraction", model, seed) for model, seed in models.items()}
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=["bulk", "bolt", "neo4j"])
 def database(
     request: pytest.FixtureRequest, extractions: dict[str, Extraction], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Database]:
-    """A server that holds both models, the embedded one by either way of loading; what Neo4j holds is wiped."""
+    """A server that holds both models: the embedded one by either way of loading, and a real Neo4j."""
     folder: Path = tmp_path_factory.mktemp(request.param) / "database"
-    url = os.environ["CIRCUITS_TEST_NEO4J"] if request.param == "neo4j" else folder
-    if request.param == "bulk":
-        for extraction in extractions.values():
-            load(extraction, folder, progress=False)
-    with connect(url) as database:
-        if request.param != "bulk":
-            database.write("MATCH (n) DETACH DELETE n")
-            for extraction in extractions.values():
-                load(extraction, database, progress=False)
+    for extraction in extractions.values() if request.param == "bulk" else ():
+        load(extraction, folder, progress=False)
+    with request.getfixturevalue("neo4j").emptied() if request.param == "neo4j" else connect(folder) as database:
+        for extraction in extractions.values() if request.param != "bulk" else ():
+            load(extraction, database, progress=False)
         yield database
-    if url == folder:
-        stop(folder)
+    stop(folder)
 
 
 @pytest.fixture(scope="module")
