@@ -20,6 +20,7 @@ from graph.load import load
 from graph.local_server import stop
 from graph.schema import Annotation
 from graph.store import CircuitStore
+from tests.neo4j_server import Neo4j
 
 Write = Callable[..., Extraction]
 NOTE = Annotation("note", "random:a", "2/1/6/3", "wound", "ada", datetime(2026, 1, 2, tzinfo=UTC))
@@ -41,19 +42,14 @@ def other(random_extraction: Write, tmp_path_factory: pytest.TempPathFactory) ->
     return random_extraction(tmp_path_factory.mktemp("other") / "b.extraction", "random:b", 3, width=2)
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    folder = tmp_path_factory.mktemp("served") / "database"
-    with connect(folder) as database:
-        yield database
-    stop(folder)
-
-
-@pytest.fixture
-def database(served: Database) -> Database:
+@pytest.fixture(params=["embedded", "neo4j"])
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A server with nothing in it."""
-    served.write("MATCH (n) DETACH DELETE n")
-    return served
+    server: Path | Neo4j = request.getfixturevalue(request.param)
+    with connect(server) if isinstance(server, Path) else server.emptied() as database:
+        database.write("MATCH (n) DETACH DELETE n")
+        yield database
+        database.write("MATCH (n) DETACH DELETE n")
 
 
 @pytest.fixture
