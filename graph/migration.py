@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from graph import queries
 from graph.database import Database
 from graph.errors import SchemaUnfit
-from graph.schema import CONSTRAINTS, FURTHER_INDEXES, INDEXES, MIGRATIONS, VERSION
+from graph.schema import CONSTRAINTS, FURTHER_INDEXES, INDEXES, MIGRATIONS, SCHEMA, VERSION
 from graph.steps import Statement
 
 
 def statements() -> Iterator[Statement]:
     """Our schema for a database that has none, on any server."""
     yield from map(Statement, (*CONSTRAINTS, *INDEXES))
-    yield Statement(queries.STAMP, {"version": VERSION})
+    yield Statement(queries.STAMP, {"id": SCHEMA, "version": VERSION})
 
 
 def migrate(database: Database) -> int:
@@ -26,7 +26,7 @@ def migrate(database: Database) -> int:
     for older in range(version, VERSION):
         for text in MIGRATIONS[older]:
             database.write(text)
-        database.write(queries.STAMP, version=older + 1)
+        database.write(queries.STAMP, id=SCHEMA, version=older + 1)
     for statement in statements():
         database.write(statement.text, **statement.parameters)
     for text in FURTHER_INDEXES if database.capabilities.further_indexes else ():

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from extract.extraction import Extraction
 from graph.errors import LoadFailed
 from graph.load import refuse_unfinished
+from graph.schema import SCHEMA, VERSION
 from graph.steps import Edges, Nodes, Statement
 from graph.tables import content, steps
 
@@ -43,8 +44,8 @@ def write_csv(extraction: Extraction, folder: Path, progress: bool = True) -> st
                     files.write("nodes", step.label, _nodes(step))
                 case Edges():
                     files.write("relationships", step.type, _edges(step))
-        table = pa.Table.from_pylist([model | {"loaded": files.rows}])
-        files.write("nodes", "Model", _nodes(Nodes("Model", "id", table)))
+        for kind, node in (("Model", model | {"loaded": files.rows}), ("Schema", {"id": SCHEMA, "version": VERSION})):
+            files.write("nodes", kind, _nodes(Nodes(kind, "id", pa.Table.from_pylist([node]))))
     return shlex.join(["neo4j-admin", "database", "import", "full", "neo4j", *files.options])
 
 

@@ -16,9 +16,9 @@ WHERE stamped IS NOT NULL OR models > 0
 RETURN coalesce(stamped, 1) AS version
 """
 
-# version
+# id (of the schema), version
 STAMP = """
-MERGE (s:Schema {id: 'clip-circuits'})
+MERGE (s:Schema {id: $id})
 SET s.version = $version
 """
 

@@ -1,6 +1,6 @@
 """The graph: its kinds, what holds them apart, and the records in which the store answers.
 
-    (:Schema {version})                                               one, of the whole database
+    (:Schema {id, version})                                           one, of the whole database
     (:Model {id})-[:HAS_LAYER]->(:Layer {key})-[:SWEPT]->(:Layer)     SWEPT: what was computed, its cutoffs
     (:Unit {key})-[:CONTRIBUTES]->(:Unit)                             the expanded weights kept
     (:Unit)-[:ADDS {branch}]->(:Unit)                                 shortcut and conv unit into their sum
@@ -19,7 +19,7 @@ from typing import Literal
 from extract.extraction import SCHEMAS
 from extract.units import Architecture
 
-VERSION = 2
+SCHEMA, VERSION = "clip-circuits", 2
 
 CONSTRAINTS = (
     "CREATE CONSTRAINT model_id IF NOT EXISTS FOR (n:Model) REQUIRE n.id IS UNIQUE",
