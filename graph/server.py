@@ -85,7 +85,8 @@ class Server:
 
 def open_server(url: str, login: Login, database: str | None, reader: Login | None = None) -> Server:
     """Connect and log in; raises ServerUnavailable, or what the driver raises."""
-    _refuse_unfit(url)
+    if not url.startswith(SCHEMES):
+        raise ServerUnavailable(f"{url} is no address of a database: bolt://, bolt+s://, neo4j:// and neo4j+s:// are.")
     with ExitStack() as opened:
         driver = opened.enter_context(_driver(url, login))
         with driver.session(database=database) as session:
@@ -99,15 +100,6 @@ def open_server(url: str, login: Login, database: str | None, reader: Login | No
             reading = opened.enter_context(_driver(url, reader))
         opened.pop_all()
     return Server(url, driver, reading, database, version, capabilities)
-
-
-def _refuse_unfit(url: str) -> None:
-    if "@" in url:  # not shown: it may hold the password
-        raise ServerUnavailable(
-            "The address holds a user or password. Set CIRCUITS_USER and CIRCUITS_PASSWORD, and leave them out of it."
-        )
-    if not url.startswith(SCHEMES):
-        raise ServerUnavailable(f"{url} is no address of a database: bolt://, bolt+s://, neo4j:// and neo4j+s:// are.")
 
 
 def _driver(url: str, login: Login) -> Driver:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from graph.errors import SettingsUnfit
@@ -20,6 +20,13 @@ class Settings(BaseSettings):
     password: SecretStr = SecretStr("")
     database_name: str | None = None  # on a server that has several; else the user's own
     heap: int | None = Field(default=None, ge=64)  # MiB for the embedded server
+
+    @field_validator("database")
+    @classmethod
+    def _without_secrets(cls, database: str | None) -> str | None:
+        if database and "://" in database and "@" in database:  # an address is shown, in messages and by `doctor`
+            raise ValueError("an address holds no user and no password; CIRCUITS_USER and CIRCUITS_PASSWORD do")
+        return database
 
     @property
     def place(self) -> str | Path:
