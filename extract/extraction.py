@@ -10,13 +10,17 @@
       probes.parquet           the images shown, as WebP or PNG bytes
       evidence.parquet         one row a sum unit: share over the shortcut, difference of the branches, reach
       examples.parquet         per unit and branch the probes it answers to most
+      vocabulary.parquet       the words shown as images, and the letter strings they are compared with
+      words/                   one file a layer: what every unit does on every word, and on letter strings by length
+      words.parquet            the words that a unit answers to most, the units that a word drives most
+      modality.parquet         one row a unit: words against letter strings, pictures against scrambled ones
 
 A file is written under a temporary name and renamed, then recorded in the manifest, so that an interrupted extraction
 goes on where it stopped; the same settings give the same bytes. Nothing is pickled.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -109,6 +113,29 @@ SCHEMAS = {
         value="mean over positions; a sum after its ReLU",
         z="standard deviations above the mean over all probes",
     ),
+    "vocabulary": _schema(
+        "text:text kind:text length:i32 lettering:text",
+        text="each of a kind stands once; the words in the order of the rows in words/",
+        kind="word or letters",
+        length="characters",
+        lettering="how it was set: font, size, colours",
+    ),
+    "words": _schema(
+        "word:text layer:text channel:i32 value:f32 z:f32 word_rank:i32 unit_rank:i32",
+        value="mean over positions; a sum after its ReLU",
+        z="value minus the mean over random letter strings of the word's length, over their standard deviation; null "
+        "where the unit does not tell them apart",
+        word_rank="place of the word among all words by the unit's value, from 1; null beyond the last one kept",
+        unit_rank="place of the unit among its layer's units by the word's z, from 1; null beyond the last one kept",
+    ),
+    "modality": _schema(
+        "layer:text channel:i32 words:f32 pictures:f32 n_words:i32 n_pictures:i32",
+        words="2 AUROC - 1 of words against random letter strings of their lengths: 1 where every word drives the unit "
+        "more than every string, 0 where neither does, -1 for the reverse",
+        pictures="the same for pictures against the same pictures scrambled",
+        n_words="words shown",
+        n_pictures="pictures shown",
+    ),
 }
 
 
@@ -159,13 +186,14 @@ class Manifest(_Strict):
 
 
 Kind = Literal["magnitude", "mean", "kernel"]
+WordKind = Literal["value", "mean", "sd", "length"]
 Content = pa.Table | Mapping[str, np.ndarray]
 
 
 def part(table: str, target: str) -> str:
-    """Where a target layer's part of a table, or its matrices, lie inside the folder."""
+    """Where a target layer's part of a table, or its matrices, or a layer's activations on words lie in the folder."""
     name = target.replace("/", "-")
-    return f"matrices/{name}.safetensors" if table == "matrices" else f"{table}.parquet/{name}.parquet"
+    return f"{table}/{name}.safetensors" if table in ("matrices", "words") else f"{table}.parquet/{name}.parquet"
 
 
 class Extraction:
@@ -212,6 +240,17 @@ class Extraction:
         self.manifest = self.manifest.model_copy(update={"files": dict(sorted(files.items()))})
         self._write_manifest()
 
+    def drop(self, names: Iterable[str]) -> None:
+        """Take files out of the manifest, then off the disk; those it does not have are no matter."""
+        gone = {name: self.path / name for name in names if self.has(name)}
+        if not gone:
+            return
+        files = {name: file for name, file in self.manifest.files.items() if name not in gone}
+        self.manifest = self.manifest.model_copy(update={"files": files})
+        self._write_manifest()
+        for file in gone.values():
+            file.unlink(missing_ok=True)
+
     def table(self, name: str) -> pa.Table:
         """A whole table, its parts one after the other in the order of their names; empty where there is none."""
         return pa.concat_tables([SCHEMAS[name].empty_table(), *self.parts(name)])
@@ -224,7 +263,18 @@ class Extraction:
 
     def matrix(self, source: Layer, target: Layer, kind: Kind) -> np.ndarray | None:
         """A dense (target channels, source channels) matrix, a direct edge's kernels with (h, w) behind, or None."""
-        name = part("matrices", str(target))
+        return self.array(part("matrices", str(target)), f"{source} {kind}")
+
+    def words(self, layer: Layer, kind: WordKind = "value") -> np.ndarray | None:
+        """What a layer's units do on the vocabulary's words, float16 (words, channels); or None.
+
+        Or float32 (lengths, channels) the `mean` and the standard deviation `sd` over letter strings of each of the
+        `length`s, int32 (lengths,).
+        """
+        return self.array(part("words", str(layer)), kind)
+
+    def array(self, name: str, key: str) -> np.ndarray | None:
+        """An array of a file, which is checked when it is first read; None without the file or the key."""
         if not self.has(name):
             return None
         if name not in self._checked:
@@ -232,10 +282,14 @@ class Extraction:
             self._checked.add(name)
         try:
             with safe_open(self.path / name, framework="numpy") as file:
-                key = f"{source} {kind}"
                 return file.get_tensor(key) if key in file.keys() else None  # noqa: SIM118, not a dict
         except SafetensorError as error:
             raise _damaged(self.path / name) from error
+
+    def check(self, model: str, weights_sha256: str) -> None:
+        """ExtractionError unless it is an extraction of these weights."""
+        if weights_sha256 != self.manifest.weights_sha256:
+            raise ExtractionError(f"{self.path} is of other weights than {model}. Open the extraction of this network.")
 
     @cached_property
     def _checked(self) -> set[str]:

@@ -106,9 +106,10 @@ def overlay(
 
 
 def scrambled(picture: Image.Image, seed: int | Sequence[int], blocks: int = BLOCKS) -> Image.Image:
-    """The picture's `blocks` x `blocks` equal blocks in a random order: the same colours, edges and textures, no shape.
+    """The picture's `blocks` x `blocks` equal blocks in a random order: the same colours and textures, no large shape.
 
-    RGB of the same size; the same seed gives the same order. Raises WordsError if a side is no multiple of `blocks`.
+    RGB of the same size, with new edges at the seams; the same seed gives the same order. Raises WordsError if a side
+    is no multiple of `blocks`.
     """
     if picture.width % blocks or picture.height % blocks:
         raise WordsError(
@@ -143,7 +144,7 @@ def _set(text: str, width: int, height: int, lettering: Lettering) -> tuple[Imag
 
 def _extent(text: str, font: ImageFont.FreeTypeFont) -> tuple[int, int]:
     """From the place of writing to the right and lower ends of the ink: what Pillow called `textsize`, long gone."""
-    _, _, right, lower = ImageDraw.Draw(Image.new("L", (1, 1))).textbbox((0, 0), text, font)
+    _, _, right, lower = font.getbbox(text)
     return int(right), int(lower)
 
 
