@@ -35,6 +35,7 @@ from app.options import (
     parameter,
 )
 from app.veil import Veil
+from app.words import words
 from catalog import enrichment, export
 from catalog.errors import TorchMissing
 from catalog.trace import enrichment_circuit, neighbourhood
@@ -69,6 +70,7 @@ cli = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 cli.add_typer(label, name="label")
+cli.command()(words)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from shutil import get_terminal_size
 from typing import Any
@@ -129,6 +129,11 @@ def by_weights(found: Iterable[Candidate[WeightTerms]], veil: Veil) -> Table:
     ]
     columns = ("unit", "labels", "shortcut", "conv", "inputs from", "shared", "cosine")
     return table("Enrichment by weights", (*columns, "strength shortcut", "strength conv", "percentile"), rows)
+
+
+def rises(word: str, baseline: str, found: Iterable[Mapping[str, Any]]) -> Table:
+    """Units with how far a word raises their activation over a baseline."""
+    return table("", ("unit", f"{word} over {baseline}"), [(row["unit"], row["rise"]) for row in found])
 
 
 def annotations(found: Iterable[Annotation], veil: Veil) -> Table:
