@@ -22,14 +22,9 @@ The catalog is empty. Each of these fills it:
 
 ```
 circuits demo                                # the bundled CLIP: extract, probe and load it, no download
-circuits extract --model RN50:openai         # a real network, then `circuits load` with the folder it wrote
+circuits extract RN50 --pretrained openai    # a real network, then `circuits load` with the folder it wrote
 ```
 """
-
-
-def _loaded(card: ModelCard) -> tuple[object, ...]:
-    """What tells one load of a model from another."""
-    return card.id, card.content
 
 
 @contextmanager
@@ -131,22 +126,17 @@ def branch(unit: Unit) -> str | None:
 
 def thumbnails(units: Iterable[str]) -> dict[str, Example]:
     """The probe that each unit answers to most, for those where this was measured."""
-    chosen = model()
-    found = ((name, _strongest(name, chosen)) for name in dict.fromkeys(units))
-    return {name: example for name, example in found if example}
+    shown = {name: Unit.parse(name) for name in units if branch(Unit.parse(name))}
+    totals = {name: Unit(unit.layer.output, unit.channel) for name, unit in shown.items()}
+    found = store().examples_of(model().id, totals.values(), limit=1)
+    own = {name: [e for e in found.get(totals[name], []) if e.branch == branch(unit)] for name, unit in shown.items()}
+    return {name: examples[0] for name, examples in own.items() if examples}
 
 
 def pictures(units: Iterable[str]) -> dict[str, str]:
     """The same as addresses of pictures, behind the veil."""
     veil = gallery().veil
     return {name: veil.picture(example) for name, example in thumbnails(units).items()}
-
-
-@st.cache_data(show_spinner=False, max_entries=20_000, hash_funcs={ModelCard: _loaded})
-def _strongest(name: str, card: ModelCard) -> Example | None:
-    """A unit's first example, read once for every load of the model."""
-    unit = Unit.parse(name)
-    return next((e for e in examples(unit, limit=1) if e.branch == branch(unit)), None)
 
 
 def _leave() -> None:

@@ -164,7 +164,8 @@ def _circuit(
         parts.setdefault(edge.source, "input")
         parts.setdefault(edge.target, "output")
     sensitive = store.sensitive(model)
-    units = tuple(_node(store.unit(model, Unit.parse(name)), role, sensitive) for name, role in parts.items())
+    cards = store.units(model, map(Unit.parse, parts))
+    units = tuple(_node(card, role, sensitive) for card, role in zip(cards, parts.values(), strict=True))
     return Circuit(name, kind, model, units, once, settings)
 
 

@@ -27,7 +27,7 @@ def model(row: Row) -> ModelCard:
 
 
 def unit(row: Row) -> UnitCard:
-    """A row of UNIT or LABELLED; a property that is not there is None."""
+    """A row of UNITS or LABELLED; a property that is not there is None."""
     statistics = {name: row["statistics"].get(name) for name in STATISTICS}
     return UnitCard(**_named(UnitCard, row) | {"labels": _labels(row["labels"]), "statistics": statistics})
 

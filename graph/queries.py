@@ -41,7 +41,7 @@ RETURN s.id AS source, t.id AS target, w.n AS n, w.kept AS kept, w.cutoff_magnit
 ORDER BY position DESC
 """
 
-_UNITS = """
+_UNIT = """
 RETURN u.key AS key, u.id AS id, u.model AS model, u.layer AS layer, u.channel AS channel,
        [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, properties(u) AS statistics
 ORDER BY key
@@ -56,12 +56,13 @@ ORDER BY magnitude DESC, source, target
 
 # Units ----------------------------------------------------------------------------------------------------------------
 
-# key -> no row or one
-UNIT = (
+# keys -> one row a unit that is there
+UNITS = (
     """
-MATCH (u:Unit {key: $key})
+UNWIND $keys AS key
+MATCH (u:Unit {key: key})
 """
-    + _UNITS
+    + _UNIT
 )
 
 # model, containing -> units with a current label that contains this, in any case
@@ -71,7 +72,7 @@ MATCH (found:Labelled {model: $model})-[:LABELLED]->(about:Label)
 WHERE toLower(about.text) CONTAINS toLower($containing)
 WITH DISTINCT found AS u
 """
-    + _UNITS
+    + _UNIT
 )
 
 # key -> the units added up in a sum, by branch
@@ -83,22 +84,30 @@ ORDER BY branch DESC
 
 # Contributions --------------------------------------------------------------------------------------------------------
 
-# key, layer (an id or null: from any), direct (only direct edges), sign (1 or -1), limit
+# key, layer (an id or null: from any), direct (only direct edges), limit (of each sign)
 INPUTS = (
     """
-MATCH (t:Unit {key: $key})<-[e:CONTRIBUTES]-(s:Unit)
-WHERE e.mean * $sign > 0 AND ($layer IS NULL OR s.layer = $layer) AND (e.direct OR NOT $direct)
-WITH s, e, t ORDER BY e.magnitude DESC, s.id LIMIT $limit
+MATCH (t:Unit {key: $key})
+UNWIND [1, -1] AS sign
+CALL (t, sign) {
+  MATCH (t)<-[e:CONTRIBUTES]-(s:Unit)
+  WHERE e.mean * sign > 0 AND ($layer IS NULL OR s.layer = $layer) AND (e.direct OR NOT $direct)
+  RETURN s, e ORDER BY e.magnitude DESC, s.id LIMIT $limit
+}
 """
     + _EDGES
 )
 
-# key, layer (an id or null: into any), direct (only direct edges), sign (1 or -1), limit
+# key, layer (an id or null: into any), direct (only direct edges), limit (of each sign)
 OUTPUTS = (
     """
-MATCH (s:Unit {key: $key})-[e:CONTRIBUTES]->(t:Unit)
-WHERE e.mean * $sign > 0 AND ($layer IS NULL OR t.layer = $layer) AND (e.direct OR NOT $direct)
-WITH s, e, t ORDER BY e.magnitude DESC, t.id LIMIT $limit
+MATCH (s:Unit {key: $key})
+UNWIND [1, -1] AS sign
+CALL (s, sign) {
+  MATCH (s)-[e:CONTRIBUTES]->(t:Unit)
+  WHERE e.mean * sign > 0 AND ($layer IS NULL OR t.layer = $layer) AND (e.direct OR NOT $direct)
+  RETURN t, e ORDER BY e.magnitude DESC, t.id LIMIT $limit
+}
 """
     + _EDGES
 )
@@ -115,13 +124,15 @@ WHERE s.key IN $keys
 
 # Evidence -------------------------------------------------------------------------------------------------------------
 
-# key, limit (examples of each branch)
+# keys, limit (examples of each branch)
 EXAMPLES = """
-MATCH (:Unit {key: $key})<-[a:ACTIVATES]-(i:Image)
+UNWIND $keys AS key
+MATCH (u:Unit {key: key})<-[a:ACTIVATES]-(i:Image)
 WHERE a.rank <= $limit
-RETURN i.id AS image, i.modality AS modality, i.concept AS concept, i.source AS source, i.sensitive AS sensitive,
-       a.branch AS branch, a.rank AS rank, a.value AS value, a.z AS z, i.thumbnail AS thumbnail
-ORDER BY branch DESC, rank
+RETURN u.id AS unit, i.id AS image, i.modality AS modality, i.concept AS concept, i.source AS source,
+       i.sensitive AS sensitive, a.branch AS branch, a.rank AS rank, a.value AS value, a.z AS z,
+       i.thumbnail AS thumbnail
+ORDER BY unit, branch DESC, rank
 """
 
 # model, layer (of sums), source (the layer of the inputs), strongest (inputs of each branch), limit

@@ -43,4 +43,6 @@ def settings(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsUnfit(f"CIRCUITS_{name} does not fit: {first['msg']}. Mend it, or leave it out.") from error
+        raise SettingsUnfit(
+            f"CIRCUITS_{name} does not fit: {first['msg'].removeprefix('Value error, ')}. Mend it, or leave it out."
+        ) from error

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC
+from itertools import groupby
 from typing import Any
 
 from extract.units import Layer, Unit
@@ -97,11 +98,17 @@ class CircuitStore:
 
     def unit(self, model: str, unit: Unit) -> UnitCard:
         """A unit; else UnknownUnit."""
-        rows = self.database.read(queries.UNIT, key=f"{model}/{unit}")
-        if not rows:
-            self.model(model).architecture.unit(str(unit))  # says what is unknown
-            raise DatabaseDamaged(f"{model} has a unit {unit}, but the database lost it. Load the model again.")
-        return answers.unit(rows[0])
+        return self.units(model, [unit])[0]
+
+    def units(self, model: str, units: Iterable[Unit]) -> list[UnitCard]:
+        """Units in the order asked for; UnknownUnit if the model lacks one."""
+        asked = {f"{model}/{unit}": unit for unit in units}
+        found = {row["key"]: answers.unit(row) for row in self.database.read(queries.UNITS, keys=list(asked))}
+        for key, unit in asked.items():
+            if key not in found:
+                self.model(model).architecture.unit(str(unit))  # says what is unknown
+                raise DatabaseDamaged(f"{model} has a unit {unit}, but the database lost it. Load the model again.")
+        return [found[key] for key in asked]
 
     def labelled(self, model: str, text: str = "") -> list[UnitCard]:
         """The units with a current label that contains this text, in any case; by layer and channel."""
@@ -115,8 +122,14 @@ class CircuitStore:
 
     def examples(self, model: str, unit: Unit, limit: int = 8) -> list[Example]:
         """The probes that each branch of a sum's unit answers to most, `limit` each; empty where not measured."""
-        rows = self.database.read(queries.EXAMPLES, key=f"{model}/{unit}", limit=limit)
-        return [Example(**row) for row in rows]
+        return self.examples_of(model, [unit], limit).get(unit, [])
+
+    def examples_of(self, model: str, units: Iterable[Unit], limit: int = 8) -> dict[Unit, list[Example]]:
+        """The same of several units; a unit without any is left out."""
+        keys = [f"{model}/{unit}" for unit in dict.fromkeys(units)]
+        rows = self.database.read(queries.EXAMPLES, keys=keys, limit=limit)
+        groups = groupby(rows, key=lambda row: row.pop("unit"))
+        return {Unit.parse(unit): [Example(**row) for row in group] for unit, group in groups}
 
     # ---- contributions
 
@@ -137,10 +150,10 @@ class CircuitStore:
 
     def _strongest(self, text: str, model: str, unit: Unit, **parameters: object) -> list[Contribution]:
         key = f"{model}/{unit}"
-        rows = [row for sign in (1, -1) for row in self.database.read(text, key=key, sign=sign, **parameters)]
+        rows = self.database.read(text, key=key, **parameters)
         if not rows:
             self.unit(model, unit)
-        return sorted(map(answers.contribution, rows), key=lambda c: (-c.magnitude, c.source, c.target))
+        return list(map(answers.contribution, rows))
 
     def contributions_among(self, model: str, units: Iterable[Unit]) -> list[Contribution]:
         """Every kept edge between two of these units, the strongest first."""

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-ELSEWHERE = ("extract RN50", "load rn50", "app", "--database")  # need the hub, a browser or Neo4j; tested on their own
+ELSEWHERE = ("extract RN50", "load rn50", "app")  # need the hub, a browser or Neo4j; tested on their own
 
 
 def blocks(language: str) -> list[str]:

@@ -1,0 +1,258 @@
+"""Both servers with two million edges: loading, then the questions that the app and the command line ask.
+
+    uv run python tests/benchmarks/servers.py --edges 2000000
+
+The graph is synthetic and has RN50's shape: 41,600 units, edges into the last blocks' layers from every layer below.
+Neo4j is the tests' own (Java and Maven are needed). Times
+of the queries are of one client, the servers warm, one server at a time; memory is the most a process held.
+"""
+
+import argparse
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from catalog.trace import enrichment_circuit
+from extract.extraction import SCHEMAS, Extraction, Manifest, Settings, part
+from extract.units import ARCHITECTURES, Layer, Unit
+from graph.database import Database, connect
+from graph.load import load
+from graph.local_server import stop
+from graph.offline import write_csv
+from graph.schema import Annotation
+from graph.store import CircuitStore
+from tests.neo4j_server import LocalNeo4j, fetched
+
+JVM = ("-Xms1g", "-Xmx2g")
+MODEL = "RN50:synthetic"
+RN50 = ARCHITECTURES["RN50"]
+SUM, SOURCE = Layer(4, 2, 6), Layer(4, 0, 8)
+TARGETS = [Layer(4, 2, 5), Layer(4, 1, 6), Layer(4, 2, 3), Layer(4, 2, 1), Layer(4, 1, 5)]
+TRACE = """
+MATCH p = (:Unit {key: $key})<-[:CONTRIBUTES*3..3]-(s:Unit)
+WHERE all(e IN relationships(p) WHERE e.rank_in <= 3)
+RETURN s.id AS unit, reduce(w = 1.0, e IN relationships(p) | w * e.mean) AS weight
+ORDER BY abs(weight) DESC LIMIT 20
+"""
+
+
+def synthetic(path: Path, edges: int) -> Extraction:
+    """RN50's units, and so many random edges, the same number into every unit of a target from each layer below."""
+    settings = Settings(targets=tuple(map(str, TARGETS)), strongest=20, matrices=False)
+    manifest = Manifest(
+        model=MODEL,
+        weights_sha256="0" * 64,
+        blocks=RN50.blocks,
+        width=RN50.width,
+        image_size=RN50.image_size,
+        settings=settings,
+        tools={},
+    )
+    extraction, rng = Extraction.create(path, manifest), np.random.default_rng(0)
+    rows = [{"layer": str(layer), "channel": c} for layer in RN50.layers for c in range(RN50.channels(layer))]
+    extraction.add({"units.parquet": pa.Table.from_pylist(rows, SCHEMAS["units"])})
+    pairs = [(s, t) for t in TARGETS for s in RN50.layers if s < t and s.role in ("bn1", "bn2", "sum")]
+    each = edges / sum(RN50.channels(t) for _, t in pairs)  # inputs of a unit from a layer
+    for target in TARGETS:
+        extraction.add(_shard(rng, target, [s for s, t in pairs if t == target], each))
+    extraction.add(_evidence(rng))
+    return extraction
+
+
+def _shard(rng: np.random.Generator, target: Layer, sources: list[Layer], each: float) -> dict[str, pa.Table]:
+    edges, sweeps, units = [], [], RN50.channels(target)
+    for source in sources:
+        count = int(each) + (rng.random() < each % 1)
+        t = np.repeat(np.arange(units), count)
+        s = rng.integers(0, RN50.channels(source), len(t))
+        magnitude = np.sort(rng.lognormal(size=(units, count)), axis=1)[:, ::-1].ravel()
+        mean = magnitude * rng.uniform(-1, 1, len(t))
+        ends = {"source": str(source), "target": str(target)}
+        same = {"span": 9, "direct": (source.stage, source.block) == (target.stage, target.block)}
+        columns: dict[str, Any] = {name: np.full(len(t), value) for name, value in (ends | same).items()}
+        columns |= {"source_channel": s, "target_channel": t, "magnitude": magnitude, "mean": mean, "sum": mean * 9}
+        columns |= {"rank_in": np.tile(np.arange(1, count + 1), units), "rank_out": np.full(len(t), 1)}
+        edges.append(pa.table({name: columns[name] for name in SCHEMAS["edges"].names}).cast(SCHEMAS["edges"]))
+        cut = {"n": units * RN50.channels(source), "kept": len(t), "cutoff_magnitude": 0.0, "cutoff_mean": 0.0}
+        sweeps.append(ends | same | cut | {"cut": False})
+    tables = {"edges": pa.concat_tables(edges), "sweeps": pa.Table.from_pylist(sweeps, SCHEMAS["sweeps"])}
+    return {part(name, str(target)): table for name, table in tables.items()}
+
+
+def _evidence(rng: np.random.Generator) -> dict[str, pa.Table]:
+    """Every unit of the last sum measured, eight examples of each branch among a thousand probes."""
+    probes = [
+        {"id": f"{n}", "modality": ("picture", "word")[n % 2], "concept": f"{n // 4}", "source": "random"}
+        | {"split": "discovery", "sensitive": False, "image": rng.bytes(1500)}
+        for n in range(1000)
+    ]
+    names = SCHEMAS["evidence"].names[2:]
+    units = [{"layer": str(SUM), "channel": c} for c in range(RN50.channels(SUM))]
+    evidence = [unit | dict(zip(names, rng.random(len(names)), strict=True)) for unit in units]
+    examples = [
+        unit | {"branch": branch, "rank": rank, "probe": f"{n}", "value": 9.0 - rank, "z": 5.0 - rank}
+        for unit in units
+        for branch in ("sum", "shortcut", "conv")
+        for rank, n in enumerate(rng.choice(1000, 8, replace=False), start=1)
+    ]
+    rows = {"probes": probes, "evidence": evidence, "examples": examples}
+    return {f"{name}.parquet": pa.Table.from_pylist(table, SCHEMAS[name]) for name, table in rows.items()}
+
+
+# ---- loading
+
+
+@dataclass
+class Watched:
+    """Seconds that a block took, and the most memory of this process's children that spoke of `word`."""
+
+    seconds: float = 0.0
+    peaks: dict[int, int] = field(default_factory=dict)  # bytes by process
+
+    @property
+    def gibibytes(self) -> float:
+        return max(self.peaks.values(), default=0) / 2**30
+
+
+@contextmanager
+def watched(word: str) -> Iterator[Watched]:
+    """Watch the processes whose command line contains a word."""
+    watch, over, start = Watched(), threading.Event(), time.perf_counter()
+
+    def look() -> None:
+        while not over.wait(0.2):
+            for process in Path("/proc").glob("[0-9]*"):
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    if word in (process / "cmdline").read_text():
+                        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+                        watch.peaks[int(process.name)] = int(status.get("VmHWM", "0 kB").split()[0]) * 1024
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield watch
+    finally:
+        watch.seconds = time.perf_counter() - start
+        over.set()
+        thread.join()
+
+
+def tell(what: str, edges: int, watch: Watched) -> None:
+    rate = edges / watch.seconds
+    print(f"{what:44} {watch.seconds:7.1f} s  {rate:9,.0f} edges/s  {watch.gibibytes:5.2f} GiB", flush=True)
+
+
+# ---- asking
+
+
+def questions(database: Database) -> dict[str, Callable[[int], object]]:
+    """What is asked of the n-th unit."""
+    store = CircuitStore(database)
+
+    def page(channel: int) -> None:
+        unit = Unit(SUM, channel)
+        store.unit(MODEL, unit), store.adds(MODEL, unit), store.examples(MODEL, unit)
+        store.inputs(MODEL, unit, limit=5), store.outputs(MODEL, unit, limit=5)
+        store.annotations(MODEL, unit), store.sensitive(MODEL)
+
+    def scan(_: int) -> object:
+        return store.enrichment_by_weights(MODEL, SUM, SOURCE, strongest=20, limit=20)
+
+    return {
+        "the unit page's queries": page,
+        "an enrichment circuit": lambda c: enrichment_circuit(store, MODEL, Unit(SUM, c), limit=2),
+        "a trace of 3 steps": lambda c: database.read(TRACE, key=f"{MODEL}/{TARGETS[0]}/{c}"),
+        "enrichment by weights, 2,048 units": scan,
+        "enrichment by evidence, 2,048 units": lambda _: store.enrichment_by_evidence(MODEL, SUM, reach=0.5),
+        "a label written": lambda c: store.annotate(
+            Annotation(f"{c}", MODEL, f"{SUM}/{c}", f"text {c}", "ada", datetime.now(UTC))
+        ),
+    }
+
+
+def ask(database: Database, repeat: int) -> dict[str, tuple[float, float]]:
+    """Median and 95th percentile in ms of each question, after some that do not count."""
+    found = {}
+    for name, question in questions(database).items():
+        times, count = [], repeat if "enrichment by" not in name else max(10, repeat // 10)
+        for number in range(count + count // 2):
+            start = time.perf_counter()
+            question(number * 7 % RN50.channels(SUM))
+            times.append(1000 * (time.perf_counter() - start))
+        median, late = np.percentile(times[count // 2 :], [50, 95])
+        found[name] = (float(median), float(late))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--edges", type=int, default=2_000_000)
+    parser.add_argument("--repeat", type=int, default=100, help="units asked for")
+    parser.add_argument("--jars", type=Path, help="where Neo4j is or is fetched to; else a folder that is deleted")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        extraction = synthetic(work / "rn50.extraction", chosen.edges)
+        edges = extraction.table("edges").num_rows
+        print(f"{extraction.table('units').num_rows:,} units, {edges:,} edges")
+        print(f"{'loading':44} {'time':>9}  {'rate':>17}  {'memory':>9}")
+        embedded = time_embedded(extraction, edges, work / "database", chosen.repeat)
+        jars = fetched((chosen.jars or work).resolve())
+        neo4j = time_neo4j(extraction, edges, jars, work, chosen.repeat)
+    print(f"\n{'ms, median (95th percentile)':44} {'embedded':>20} {'Neo4j':>20}")
+    for question in embedded:
+        cells = [f"{median:.1f} ({late:.1f})" for median, late in (embedded[question], neo4j[question])]
+        print(f"{question:44} {cells[0]:>20} {cells[1]:>20}")
+
+
+def time_embedded(extraction: Extraction, edges: int, folder: Path, repeat: int) -> dict[str, tuple[float, float]]:
+    with watched("graph.local_server") as watch:
+        load(extraction, folder, progress=False)
+    tell("embedded, in bulk, counted again", edges, watch)
+    with watched("graph.local_server") as watch, connect(folder) as database:
+        found = ask(database, repeat)
+    print(f"{'embedded, serving':44} {'':9}  {'':17}  {watch.gibibytes:5.2f} GiB", flush=True)
+    stop(folder)
+    return found
+
+
+def time_neo4j(
+    extraction: Extraction, edges: int, jars: Path, work: Path, repeat: int
+) -> dict[str, tuple[float, float]]:
+    server = LocalNeo4j(jars, work / "offline", JVM, "1g")
+    with watched("Neo4jAdminCommand") as watch:
+        _, *arguments = write_csv(extraction, work / "csv", progress=False).split()
+        server.admin(*arguments)
+    tell("Neo4j, neo4j-admin import", edges, watch)
+    shutil.rmtree(work / "csv")
+    with server.start().connect() as database, watched("--home-dir") as watch:
+        load(extraction, database, progress=False)
+    tell("Neo4j, the load that finishes the import", edges, watch)
+    server.stop()
+    server = LocalNeo4j(jars, work / "bolt", JVM, "1g").start()
+    with watched("--home-dir") as watch, server.connect() as database:
+        load(extraction, database, progress=False)
+    tell("Neo4j, over Bolt, counted again", edges, watch)
+    with watched("--home-dir") as watch, server.connect() as database:
+        found = ask(database, repeat)
+    print(f"{'Neo4j, serving':44} {'':9}  {'':17}  {watch.gibibytes:5.2f} GiB", flush=True)
+    server.stop()
+    return found
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(f"{error}\n{error.stdout}{error.stderr}") from error
