@@ -25,7 +25,7 @@ PATIENCE = 120.0  # seconds after which a start or a stop counts as hung
 SETTINGS = """
 server.bolt.listen_address=127.0.0.1:{port}
 server.http.enabled=false
-server.memory.pagecache.size=64m
+server.memory.pagecache.size={cache}
 dbms.usage_report.enabled=false
 dbms.security.allow_csv_import_from_file_urls=false
 """
@@ -64,26 +64,29 @@ class Neo4j:
 class LocalNeo4j(Neo4j):
     """A server of our own: it can be stopped, killed, and started again in the same folder at the same port."""
 
-    def __init__(self, jars: Path, home: Path) -> None:
+    def __init__(self, jars: Path, home: Path, jvm: tuple[str, ...] = JVM, cache: str = "64m") -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         super().__init__(f"bolt://127.0.0.1:{port}", "neo4j", "circuits-tests")
-        self.home, self._fresh = home, True
+        self.home, self._jvm, self._fresh = home, jvm, True
         self._process: subprocess.Popen[bytes] | None = None
         self._java = ["java", *(f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in OPENED), "-cp", f"{jars}/*"]
         (home / "conf").mkdir(parents=True)
-        (home / "conf" / "neo4j.conf").write_text(SETTINGS.format(port=port))
+        (home / "conf" / "neo4j.conf").write_text(SETTINGS.format(port=port, cache=cache))
 
     def admin(self, *arguments: str) -> str:
         """What neo4j-admin says; most of it needs the server stopped. Raises CalledProcessError."""
         main = [f"-Dbasedir={self.home}", "org.neo4j.server.startup.Neo4jAdminCommand"]
         places = {"NEO4J_HOME": str(self.home), "NEO4J_CONF": str(self.home / "conf"), "HEAP_SIZE": "1g"}
         command = [*self._java, *main, *arguments]
-        return subprocess.run(command, env=os.environ | places, capture_output=True, check=True, text=True).stdout
+        run = subprocess.run(
+            command, cwd=self.home, env=os.environ | places, capture_output=True, check=True, text=True
+        )
+        return run.stdout
 
     def start(self) -> Self:
         """Start it, and wait until it answers."""
-        main = [*JVM, "org.neo4j.server.CommunityEntryPoint"]
+        main = [*self._jvm, "org.neo4j.server.CommunityEntryPoint"]
         command = [*self._java, *main, f"--home-dir={self.home}", f"--config-dir={self.home / 'conf'}"]
         with (self.home / "out.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -25,7 +25,9 @@ console.log(JSON.stringify(bad));
 
 PUBLIC = {name: text for name, text in vars(queries).items() if name.isupper() and not name.startswith("_")}
 TEXTS = {name: text for name, text in PUBLIC.items() if isinstance(text, str)}
-TEXTS |= {f"{name}[{kind}]": text for name in ("NODES", "EDGES", "REMOVE") for kind, text in PUBLIC[name].items()}
+TEXTS |= {
+    f"{name}[{kind}]": text for name, texts in PUBLIC.items() if isinstance(texts, dict) for kind, text in texts.items()
+}
 
 
 @pytest.fixture(scope="session")

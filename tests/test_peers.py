@@ -1,0 +1,278 @@
+"""Neo4j and the embedded server are told the same story, and every text of ours gives the same rows on both."""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import pyarrow.compute as pc
+import pytest
+from neo4j import GraphDatabase, Query
+
+from extract import atlas, evidence
+from extract.extraction import Extraction
+from extract.probes import read
+from extract.units import Layer, Unit
+from extract.weights import load_network
+from graph import queries, schema
+from graph.database import Answer, Database
+from graph.errors import LoadFailed
+from graph.load import load
+from graph.local_server import ensure
+from graph.schema import Annotation
+from graph.server import open_server
+from graph.steps import Statement
+from graph.store import CircuitStore
+from tests.neo4j_server import VERSION, Neo4j
+from tests.test_queries import TEXTS
+
+NAMES = {text: name for name, text in TEXTS.items()}
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+FIRST = "1/0/1/0"
+
+
+@dataclass
+class Told:
+    """What one of our texts was asked and answered."""
+
+    name: str
+    parameters: dict[str, Any]
+    rows: Answer
+
+
+class Listening(Database):
+    """A connection that keeps what our own texts are asked and answer."""
+
+    def __init__(self, server: Neo4j) -> None:
+        self.told: list[Told] = []
+        login = (server.user, server.password)
+        super().__init__(server.url, partial(open_server, server.url, login, server.database))
+
+    def read(self, text: str, **parameters: Any) -> Answer:
+        rows = super().read(text, **parameters)
+        self._keep(Statement(text, parameters), rows)
+        return rows
+
+    def write_all(self, statements: Iterable[Statement]) -> list[Answer]:
+        statements = list(statements)
+        answers = super().write_all(statements)
+        for statement, rows in zip(statements, answers, strict=True):
+            self._keep(statement, rows)
+        return answers
+
+    def _keep(self, statement: Statement, rows: Answer) -> None:
+        if statement.text in NAMES:
+            self.told.append(Told(NAMES[statement.text], dict(statement.parameters), rows))
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+    """The trained CLIP's inputs of both branches of 4/2/6, and its evidence for that layer from a few of its probes."""
+    network = load_network("demo")
+    folder = tmp_path_factory.mktemp("demo") / "demo.extraction"
+    extraction = atlas.extract(network, folder, ["4/1/6", "4/2/5"], strongest=1, progress=False)
+    probes = read()
+    few = probes.filter(pc.starts_with(probes["concept"], "b"))
+    evidence.measure(network, extraction, few, [Layer(4, 2, 6)], progress=False)
+    return extraction
+
+
+@pytest.fixture(scope="module", params=["demo", "random"])
+def extraction(
+    request: pytest.FixtureRequest,
+    random_extraction: Callable[..., Extraction],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Extraction:
+    if request.param == "random":
+        return random_extraction(tmp_path_factory.mktemp("random") / "a.extraction", "random:a", 5)
+    found: Extraction = request.getfixturevalue("demo")
+    return found
+
+
+@pytest.fixture(scope="module")
+def stories(
+    extraction: Extraction, neo4j: Neo4j, embedded: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[Told]]:
+    """The same done to both servers, each empty at first and in the end."""
+    endpoint = ensure(embedded)
+    peers = {"neo4j": neo4j, "embedded": Neo4j(endpoint.uri, endpoint.user, endpoint.password, endpoint.database)}
+    told = {}
+    for name, server in peers.items():
+        with Listening(server) as database:
+            database.write("MATCH (n) DETACH DELETE n")
+            tell(database, extraction, tmp_path_factory.mktemp(name))
+            database.write("MATCH (n) DETACH DELETE n")
+            told[name] = database.told
+    return told
+
+
+def tell(database: Database, extraction: Extraction, folder: Path) -> None:
+    """A load that fails, one that succeeds, labels, every question, and a load of less in its place."""
+    with pytest.raises(LoadFailed):
+        load(without_edges(extraction, folder / "misfit.extraction", lacking=1), database, progress=False)
+    load(extraction, database, progress=False)
+    store, model = CircuitStore(database), extraction.manifest.model
+    label(store, model)
+    question(store, extraction)
+    database.write(queries.VERIFIED, model=model, start="now")
+    load(without_edges(extraction, folder / "less.extraction"), database, progress=False)
+    assert [card.id for card in store.labelled(model)] == [FIRST]
+
+
+def without_edges(extraction: Extraction, folder: Path, lacking: int = 0) -> Extraction:
+    """The same model of units alone; those lacking are missed by the sums."""
+    settings = extraction.manifest.settings.model_copy(update={"targets": ()})
+    less = Extraction.create(folder, extraction.manifest.model_copy(update={"files": {}, "settings": settings}))
+    units = extraction.table("units")
+    less.add({"units.parquet": units.slice(0, units.num_rows - lacking)})
+    return less
+
+
+def label(store: CircuitStore, model: str) -> None:
+    """Two labels on one unit, one of them sensitive, and a third that is withdrawn."""
+    wound = Annotation("a", model, FIRST, "wound", "ada", NOON)
+    sky = replace(wound, id="c", unit="1/0/8/2", text="sky", author="bob")
+    for annotation in (wound, replace(wound, id="b", text="Blood", sensitive=True), sky):
+        store.annotate(annotation)
+    store.annotate(replace(sky, id="d", action="withdraw", supersedes="c"))
+
+
+def question(store: CircuitStore, extraction: Extraction) -> None:
+    """All that the store can be asked, about units here and there."""
+    model, edges = extraction.manifest.model, network(extraction)
+    sources, targets = (list(dict.fromkeys(ends)) for ends in zip(*edges.edges, strict=True))
+    for unit in map(Unit.parse, (FIRST, *sources[:: len(sources) // 6], *targets[:: len(targets) // 6])):
+        store.unit(model, unit)
+        for direct in (False, True):
+            store.inputs(model, unit, limit=9, direct=direct)
+            store.outputs(model, unit, limit=9, direct=direct)
+        store.inputs(model, unit, source=Layer(1, 0, 8))
+        store.outputs(model, unit, target=Unit.parse(targets[-1]).layer)
+    near = [*targets[:20], *edges.predecessors(targets[0]), *edges.predecessors(targets[-1])]
+    assert store.contributions_among(model, map(Unit.parse, near))
+    for text in ("", "WOU", "sky"):
+        store.labelled(model, text)
+    store.annotations(model)
+    store.sensitive(model)
+    enrich(store, model, list(extraction.layers)[-1])
+
+
+def enrich(store: CircuitStore, model: str, total: Layer) -> None:
+    """The last sum's branches, by their weights and by what they answer to."""
+    for channel in range(0, 32, 3):
+        for branch in store.adds(model, Unit(total, channel)).values():
+            store.sweeps(model, branch.layer)
+        store.examples(model, Unit(total, channel))
+    assert store.enrichment_by_weights(model, total, Layer(1, 0, 8), limit=50)
+    for concept, modality, reach in ((None, None, 0.0), (0.5, 0.5, 0.2), (None, 0.7, 0.1)):
+        store.enrichment_by_evidence(model, total, 50, concept, modality, reach)
+
+
+def network(extraction: Extraction) -> "nx.DiGraph[str]":
+    """The kept edges, their ends as units' ids."""
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    for row in extraction.table("edges").to_pylist():
+        graph.add_edge(f"{row['source']}/{row['source_channel']}", f"{row['target']}/{row['target_channel']}", **row)
+    return graph
+
+
+def alike(here: Any, there: Any) -> bool:
+    """Equal, floats to 1e-12."""
+    match here:
+        case float():
+            return isinstance(there, float) and math.isclose(here, there, rel_tol=1e-12)
+        case dict():
+            return here.keys() == there.keys() and all(
+                alike(settled(name, here[name]), settled(name, there[name])) for name in here
+            )
+        case list():
+            return len(here) == len(there) and all(map(alike, here, there))
+    return type(here) is type(there) and bool(here == there)
+
+
+def settled(name: str, value: Any) -> Any:
+    """A column without what no text asks for: an order of labels, and the zone, which ArcadeDB drops, of UTC."""
+    if name.endswith("labels"):
+        return sorted(value)
+    return value.removesuffix("+00:00") if name == "at" else value
+
+
+def test_both_servers_give_the_same_rows(stories: dict[str, list[Told]]) -> None:
+    for here, there in zip(stories["neo4j"], stories["embedded"], strict=True):
+        assert (here.name, len(here.rows)) == (there.name, len(there.rows))
+        apart = [rows for rows in zip(here.rows, there.rows, strict=True) if not alike(*rows)]
+        assert apart[:1] == [], (here.name, here.parameters)
+
+
+def test_every_text_is_told_and_those_that_return_something_answer(stories: dict[str, list[Told]]) -> None:
+    for told in stories.values():
+        assert {each.name for each in told} == set(TEXTS)
+        answering = {each.name for each in told if each.rows}
+        assert answering == {name for name, text in TEXTS.items() if "RETURN" in text}
+
+
+def test_what_follows_edges_is_as_networkx_follows_them(stories: dict[str, list[Told]], extraction: Extraction) -> None:
+    edges, found = network(extraction), 0
+    for told in (each for story in stories.values() for each in story if each.name in ("INPUTS", "OUTPUTS", "AMONG")):
+        rows = [(row["source"], row["target"], row["magnitude"]) for row in told.rows]
+        assert rows == followed(edges, told)
+        found += len(rows)
+    assert found > 1000
+
+
+def followed(graph: "nx.DiGraph[str]", told: Told) -> list[tuple[str, str, float]]:
+    """The edges that a text is asked for, the strongest first."""
+    wanted = told.parameters
+    if told.name == "AMONG":
+        inside = graph.subgraph(map(ident, wanted["keys"]))
+        return in_order(inside.edges(data=True))
+    side, far = (graph.in_edges, "source") if told.name == "INPUTS" else (graph.out_edges, "target")
+    edges = [
+        (source, target, edge)
+        for source, target, edge in side([ident(wanted["key"])], data=True)
+        if wanted["layer"] in (None, edge[far]) and (edge["direct"] or not wanted["direct"])
+    ]
+    signs = [in_order(each for each in edges if each[2]["mean"] * sign > 0) for sign in (1, -1)]
+    return sorted(chain(*(rows[: wanted["limit"]] for rows in signs)), key=lambda row: (-row[2], row[:2]))
+
+
+def in_order(edges: Iterable[Any]) -> list[tuple[str, str, float]]:
+    rows = [(source, target, edge["magnitude"]) for source, target, edge in edges]
+    return sorted(rows, key=lambda row: (-row[2], row[:2]))
+
+
+def ident(key: str) -> str:
+    """The unit's id in a key."""
+    return "/".join(key.split("/")[-4:])
+
+
+def deprecated(server: Neo4j, texts: Iterable[str]) -> list[str]:
+    """What Neo4j itself says of texts that a later version will not run."""
+    with (
+        GraphDatabase.driver(server.url, auth=(server.user, server.password)) as driver,
+        driver.session(database=server.database) as session,
+    ):
+        summaries = [session.run(Query(f"EXPLAIN {text}")).consume() for text in texts]
+    statuses = [status for summary in summaries for status in summary.gql_status_objects]
+    return [each.status_description for each in statuses if each.raw_classification == "DEPRECATION"]
+
+
+def test_neo4j_finds_nothing_deprecated_in_our_texts(neo4j: Neo4j) -> None:
+    schema_texts = [*schema.CONSTRAINTS, *schema.INDEXES, *schema.FURTHER_INDEXES, *chain(*schema.MIGRATIONS.values())]
+    assert deprecated(neo4j, [*TEXTS.values(), *schema_texts]) == []
+
+
+def test_neo4j_tells_what_is_deprecated(neo4j: Neo4j) -> None:
+    (words,) = deprecated(neo4j, ["UNWIND [1] AS x CALL { WITH x RETURN x AS y } RETURN y"])
+    assert "CALL subquery without a variable scope clause" in words
+
+
+def test_docker_compose_runs_the_neo4j_that_is_tested() -> None:
+    compose = Path(__file__).parents[1] / "docker-compose.yml"
+    assert re.findall(r"image: neo4j:(.+)-community", compose.read_text()) == [VERSION]
