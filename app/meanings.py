@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from extract.extraction import SCHEMAS
+from extract.schemas import SCHEMAS
 
 _NAMES = {
     "share_exact": "Over the shortcut",

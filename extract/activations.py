@@ -14,8 +14,8 @@ from torch.utils.hooks import RemovableHandle
 from tqdm import tqdm
 
 from extract.errors import UnknownUnit
-from extract.extraction import SCHEMAS
 from extract.probes import batches
+from extract.schemas import SCHEMAS
 from extract.units import Layer
 
 if TYPE_CHECKING:

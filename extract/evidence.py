@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from extract.activations import Examples, Responses, respond, tops
 from extract.errors import ExtractionError
-from extract.extraction import SCHEMAS, Extraction
+from extract.extraction import Extraction
 from extract.probes import check, read
+from extract.schemas import SCHEMAS
 from extract.shortcut import ratio, shares
 from extract.units import Layer
 
@@ -117,12 +118,9 @@ def measure(
     others, or with an extraction of other weights, it raises ExtractionError. The same machine and threads give the
     same bytes.
     """
+    extraction.check(network.model, network.sha256)
     probes = read() if probes is None else check(probes)
     layers = _sums(extraction) if layers is None else sorted(set(layers))
-    if network.sha256 != extraction.manifest.weights_sha256:
-        raise ExtractionError(
-            f"{extraction.path} is of other weights than {network.model}. Open the extraction of this network."
-        )
     if extraction.has(*TABLES):
         _same(extraction, probes, layers)
         return

@@ -21,8 +21,9 @@ from extract import probes
 from extract.channels import channel_means
 from extract.errors import ProbesError, WordsError
 from extract.evidence import percentiles
-from extract.extraction import SCHEMAS, Extraction
+from extract.extraction import Extraction
 from extract.lettering import Lettering, check, fits, rasterise, scrambled, usual
+from extract.schemas import SCHEMAS
 from extract.units import Layer
 from extract.words import letter_strings, most_common
 

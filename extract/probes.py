@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from extract.errors import ProbesError
-from extract.extraction import SCHEMAS
+from extract.schemas import SCHEMAS
 
 BUNDLED = Path(__file__).parent / "demo" / "probes.parquet"
 VALUES = {"modality": ("picture", "word"), "split": ("discovery", "held-out")}

@@ -11,7 +11,8 @@ from torch import nn
 from extract.contributions import Floats, Strongest, distribution, strongest
 from extract.errors import ExtractionError
 from extract.expansion import Support, expanded_weights, sources, support, sweep
-from extract.extraction import SCHEMAS, Content, Settings, part
+from extract.extraction import Content, Settings, part
+from extract.schemas import SCHEMAS
 from extract.units import Layer
 from extract.weights import Network
 

@@ -18,8 +18,9 @@ from tqdm import tqdm
 from extract.activations import CONSTANT
 from extract.channels import channel_means
 from extract.errors import ExtractionError, WordsError
-from extract.extraction import SCHEMAS, Extraction, part
+from extract.extraction import Extraction, part
 from extract.lettering import Lettering, check, fits, rasterise, usual
+from extract.schemas import SCHEMAS
 from extract.units import Architecture, Layer
 from extract.words import letter_strings, most_common
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from extract.extraction import SCHEMAS
+from extract.schemas import SCHEMAS
 from extract.units import Architecture
 
 SCHEMA, VERSION = "clip-circuits", 2

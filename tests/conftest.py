@@ -14,7 +14,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from extract.extraction import SCHEMAS, Extraction, Manifest, Settings, part
+from extract.extraction import Extraction, Manifest, Settings, part
+from extract.schemas import SCHEMAS
 from extract.units import Architecture, Layer
 from tests.neo4j_server import LocalNeo4j, Neo4j, fetched
 

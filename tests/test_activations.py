@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from extract.activations import BATCH, LENGTH, Branches, examples, respond, taps
 from extract.errors import UnknownUnit
-from extract.extraction import SCHEMAS
 from extract.probes import batches
+from extract.schemas import SCHEMAS
 from extract.units import Layer
 from extract.weights import Network
 

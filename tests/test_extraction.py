@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from extract.errors import ExtractionError
-from extract.extraction import SCHEMAS, Content, Extraction, Kind, Manifest, Settings, part
+from extract.extraction import Content, Extraction, Kind, Manifest, Settings, part
+from extract.schemas import SCHEMAS
 from extract.units import Layer
 
 KINDS: tuple[Kind, ...] = ("magnitude", "mean", "kernel")

@@ -9,10 +9,11 @@ import pytest
 from extract.atlas import extract
 from extract.channels import channel_means
 from extract.errors import ExtractionError, ProbesError, WordsError
-from extract.extraction import SCHEMAS, Extraction
+from extract.extraction import Extraction
 from extract.lettering import LARGE, rasterise, scrambled
 from extract.modality import effect, profile
 from extract.probes import images
+from extract.schemas import SCHEMAS
 from extract.units import Layer
 from extract.weights import Network, load_network
 

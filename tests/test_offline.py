@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from extract.errors import ExtractionError
-from extract.extraction import SCHEMAS, Extraction
+from extract.extraction import Extraction
+from extract.schemas import SCHEMAS
 from graph.database import Database
 from graph.errors import DatabaseDamaged, LoadFailed
 from graph.load import load

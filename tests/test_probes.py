@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from extract.errors import ProbesError
-from extract.extraction import SCHEMAS
 from extract.probes import batches, check, pictures, read
+from extract.schemas import SCHEMAS
 
 SIDE = 64
 PREPROCESS = open_clip.image_transform(SIDE, is_train=False)

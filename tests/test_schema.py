@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from extract.extraction import SCHEMAS
+from extract.schemas import SCHEMAS
 from extract.units import ARCHITECTURES
 from graph.database import Database, connect
 from graph.errors import ConstraintViolated

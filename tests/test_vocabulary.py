@@ -9,8 +9,9 @@ from extract import vocabulary
 from extract.atlas import extract
 from extract.channels import channel_means
 from extract.errors import ExtractionError, UnknownUnit, WordsError
-from extract.extraction import SCHEMAS, Extraction, WordKind
+from extract.extraction import Extraction, WordKind
 from extract.lettering import ARTICLE, LARGE, rasterise
+from extract.schemas import SCHEMAS
 from extract.units import Layer
 from extract.vocabulary import STRINGS, TABLES, TOP, compared, measure, table
 from extract.weights import Network, load_network

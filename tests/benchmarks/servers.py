@@ -24,7 +24,8 @@ import numpy as np
 import pyarrow as pa
 
 from catalog.trace import enrichment_circuit
-from extract.extraction import SCHEMAS, Extraction, Manifest, Settings, part
+from extract.extraction import Extraction, Manifest, Settings, part
+from extract.schemas import SCHEMAS
 from extract.units import ARCHITECTURES, Layer, Unit
 from graph.database import Database, connect
 from graph.load import load
@@ -231,7 +232,7 @@ def time_neo4j(
     extraction: Extraction, edges: int, jars: Path, work: Path, repeat: int
 ) -> dict[str, tuple[float, float]]:
     server = LocalNeo4j(jars, work / "offline", JVM, "1g")
-    with watched("Neo4jAdminCommand") as watch:
+    with watched("Admin") as watch:
         _, *arguments = write_csv(extraction, work / "csv", progress=False).split()
         server.admin(*arguments)
     tell("Neo4j, neo4j-admin import", edges, watch)

@@ -1,0 +1,104 @@
+"""The tables of an extraction folder: their columns, and in their metadata what these mean."""
+
+import pyarrow as pa
+
+
+def _schema(columns: str, **meanings: str) -> pa.Schema:
+    """Columns written as name:type; what needs saying about them goes into the table's metadata."""
+    types: dict[str, pa.DataType] = {
+        "text": pa.string(),
+        "i32": pa.int32(),
+        "i64": pa.int64(),
+        "f32": pa.float32(),
+        "bool": pa.bool_(),
+        "bytes": pa.binary(),
+    }
+    named = (column.split(":") for column in columns.split())
+    return pa.schema([(name, types[kind]) for name, kind in named]).with_metadata(meanings)
+
+
+SCHEMAS = {
+    "units": _schema(
+        "layer:text channel:i32 scale:f32",
+        scale="batch norm's gamma over its standard deviation; null for a sum",
+    ),
+    "edges": _schema(
+        "source:text source_channel:i32 target:text target_channel:i32 "
+        "magnitude:f32 mean:f32 sum:f32 span:i32 direct:bool rank_in:i32 rank_out:i32",
+        magnitude="Frobenius norm of the expanded weight",
+        mean="sum over span",
+        span="positions of the source's map that can be non-zero",
+        direct="one convolution and no other layer between source and target",
+        rank_in="place by magnitude among the target's sources in this layer, from 1",
+        rank_out="place by magnitude among the source's targets in this layer, from 1",
+    ),
+    "sweeps": _schema(
+        "source:text target:text n:i64 kept:i64 cutoff_magnitude:f32 cutoff_mean:f32 span:i32 direct:bool cut:bool",
+        n="unit pairs computed",
+        kept="edges kept, the union of the strongest by magnitude and by absolute mean, both directions",
+        cutoff_magnitude="no weight of a larger magnitude was left out; 0 where none was",
+        cutoff_mean="no weight of a larger absolute mean was left out; 0 where none was",
+        cut="the kernel is wider than the map, so the border cuts it, as in the real network",
+    ),
+    "distributions": _schema(
+        "layer:text channel:i32 other:text direction:text n:i32 "
+        "mean:f32 sd:f32 skewness:f32 kurtosis:f32 bimodality:f32 density_at_zero:f32",
+        direction="backward: over the other layer's units as sources; forward: as targets",
+        sd="of a sample, as are skewness and kurtosis; null, like all that follows from it, where all means are equal",
+        kurtosis="excess",
+        bimodality="Sarle's coefficient for samples",
+        density_at_zero="share of means within a tenth of their standard deviation of zero",
+    ),
+    "probes": _schema(
+        "id:text modality:text concept:text source:text split:text sensitive:bool image:bytes",
+        modality="picture or word",
+        split="discovery or held-out",
+        image="WebP or PNG",
+    ),
+    "evidence": _schema(
+        "layer:text channel:i32 share_published:f32 share_exact:f32 share_corrected:f32 overlap:f32 "
+        "concept_difference:f32 modality_difference:f32 words_shortcut:f32 words_conv:f32 "
+        "reach_shortcut:f32 reach_conv:f32",
+        share_published="norm share of the raw shortcut over its sum with raw conv3's, mean over the top examples",
+        share_exact="ratio of sums over positions where the sum is positive, on the sum's top examples",
+        share_corrected="the same with each branch's mean over all probes taken off",
+        overlap="probes among both branches' top examples, over the length of the longer list",
+        concept_difference="1 - cosine of the mean embeddings of the branches' top examples",
+        modality_difference="absolute difference of the branches' shares of words among their top examples",
+        words_shortcut="share of words among the shortcut's top examples",
+        words_conv="the same for the conv branch",
+        reach_shortcut="mean percentile, among all held-out probes, of the sum after its ReLU on those with the "
+        "concepts and modality of the shortcut's top examples",
+        reach_conv="the same for the conv branch",
+    ),
+    "examples": _schema(
+        "layer:text channel:i32 branch:text rank:i32 probe:text value:f32 z:f32",
+        branch="sum, shortcut or conv",
+        rank="place among the discovery probes, from 1; only probes above the mean over all are listed",
+        value="mean over positions; a sum after its ReLU",
+        z="standard deviations above the mean over all probes",
+    ),
+    "vocabulary": _schema(
+        "text:text kind:text length:i32 lettering:text",
+        text="each of a kind stands once; the words in the order of the rows in words/",
+        kind="word or letters",
+        length="characters",
+        lettering="how it was set: font, size, colours",
+    ),
+    "words": _schema(
+        "word:text layer:text channel:i32 value:f32 z:f32 word_rank:i32 unit_rank:i32",
+        value="mean over positions; a sum after its ReLU",
+        z="value minus the mean over random letter strings of the word's length, over their standard deviation; null "
+        "where the unit does not tell them apart",
+        word_rank="place of the word among all words by the unit's value, from 1; null beyond the last one kept",
+        unit_rank="place of the unit among its layer's units by the word's z, from 1; null beyond the last one kept",
+    ),
+    "modality": _schema(
+        "layer:text channel:i32 words:f32 pictures:f32 n_words:i32 n_pictures:i32",
+        words="2 AUROC - 1 of words against random letter strings of their lengths: 1 where every word drives the unit "
+        "more than every string, 0 where neither does, -1 for the reverse",
+        pictures="the same for pictures against the same pictures scrambled",
+        n_words="words shown",
+        n_pictures="pictures shown",
+    ),
+}
