@@ -135,10 +135,13 @@ RETURN u.id AS unit, i.id AS image, i.modality AS modality, i.concept AS concept
 ORDER BY unit, branch DESC, rank
 """
 
-# model, layer (of sums), source (the layer of the inputs), strongest (inputs of each branch), limit
+# model, layer (of sums), branches (the layers that they add up), source (the layer of the inputs), strongest (inputs of
+# each branch), limit
+# From the source onwards, since fewer layers follow it than lie before the branches.
 ENRICHMENT_BY_WEIGHTS = """
-MATCH (u:Unit {model: $model, layer: $layer})<-[a:ADDS]-(b:Unit)<-[e:CONTRIBUTES]-(i:Unit)
-WHERE e.rank_in <= $strongest AND i.layer = $source
+MATCH (i:Unit {model: $model, layer: $source})-[e:CONTRIBUTES]->(b:Unit)
+WHERE e.rank_in <= $strongest AND b.layer IN $branches
+MATCH (b)-[a:ADDS]->(u:Unit {layer: $layer})
 WITH u, i, count(*) AS branches,
      sum(CASE a.branch WHEN 'shortcut' THEN e.mean ELSE 0.0 END) AS shortcut,
      sum(CASE a.branch WHEN 'conv' THEN e.mean ELSE 0.0 END) AS conv,

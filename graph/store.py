@@ -206,7 +206,7 @@ class CircuitStore:
         A branch is known by its `strongest` kept inputs from `source`; a unit without any in one branch is left out.
         Raises NotExtracted where the layer's branches have no such inputs in common.
         """
-        branches = [Unit.parse(f"{name}/0").layer for name in self._branches(model, layer)]
+        branches = self._branches(model, layer)
         swept = [{s.source for s in self.sweeps(model, branch)} for branch in branches]
         common = set.intersection(*swept) if swept else set()
         if str(_as_source(source)) not in common:
@@ -219,6 +219,7 @@ class CircuitStore:
             queries.ENRICHMENT_BY_WEIGHTS,
             model=model,
             layer=str(layer),
+            branches=list(map(str, branches)),
             source=str(_as_source(source)),
             strongest=strongest,
             limit=limit,
@@ -255,12 +256,12 @@ class CircuitStore:
         )
         return [answers.evidence_terms(row) for row in rows]
 
-    def _branches(self, model: str, layer: Layer) -> list[str]:
+    def _branches(self, model: str, layer: Layer) -> list[Layer]:
         architecture = self.model(model).architecture
         architecture.check(layer)
         if layer.role != "sum":
             raise NotExtracted(f"{layer} is no sum, and only a sum has two branches. Try {layer.output}.")
-        return [str(architecture.shortcut(layer)), str(Layer(layer.stage, layer.block, 5))]
+        return [architecture.shortcut(layer), Layer(layer.stage, layer.block, 5)]
 
     # ---- the console
 
