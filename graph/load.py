@@ -19,7 +19,7 @@ from extract.errors import ExtractionError
 from extract.extraction import Extraction
 from graph import queries
 from graph.database import Database, connect
-from graph.errors import DatabaseBusy, DatabaseDamaged, LoadFailed
+from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError, LoadFailed
 from graph.local_server import bulk_load
 from graph.migration import migrate, statements
 from graph.schema import ModelCard
@@ -149,10 +149,8 @@ class _Loading:
     def _write(self, text: str, table: pa.Table, **rows: Any) -> None:
         after = self._done + table.num_rows
         written = self._database.write(text, **self._owner, loaded=after, **rows)[0]["done"]
-        if not written:
-            raise DatabaseBusy(
-                f"Somebody else began to load {self._owner['model']} and goes on alone. Wait until that is done."
-            )
+        if written != table.num_rows:
+            raise _given_up(self._database, self._owner, f"{written} of {table.num_rows} rows found their ends")
         self._done = after
 
 
@@ -169,12 +167,19 @@ def _finished(database: Database, claim: Statement) -> ModelCard:
     try:
         store.verify(owner["model"])
     except DatabaseDamaged as error:
-        database.write(queries.FORGET, **owner)
-        raise LoadFailed(
-            f"{owner['model']} did not arrive whole and stays refused until it is loaded again. The extraction's "
-            f"tables may not fit together: copy it anew or extract again. ({error})"
-        ) from error
+        raise _given_up(database, owner, str(error)) from error
     if not database.write(queries.COMPLETE, **owner):
-        raise DatabaseBusy(f"Somebody else loads {owner['model']} now. Wait until that is done.")
+        raise _given_up(database, owner, "")
     database.write(queries.REMOVE_LABELS)
     return store.model(owner["model"])
+
+
+def _given_up(database: Database, owner: dict[str, Any], reason: str) -> GraphError:
+    """What to raise: somebody took the load over, or what is there does not fit and is not gone on with."""
+    model = owner["model"]
+    if not database.write(queries.FORGET, **owner):
+        return DatabaseBusy(f"Somebody else began to load {model} and goes on alone. Wait until that is done.")
+    return LoadFailed(
+        f"{model} did not arrive whole and stays refused until it is loaded again. The extraction's tables may not fit "
+        f"together: copy it anew or extract again. ({reason})"
+    )

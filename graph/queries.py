@@ -154,7 +154,7 @@ WITH u, sum(branches - 1) AS shared, sum(shortcut * conv) AS product,
      sum(from_shortcut) AS shortcut_inputs, sum(from_conv) AS conv_inputs,
      sum(over_shortcut) AS shortcut_strength, sum(over_conv) AS conv_strength
 WHERE norms > 0
-WITH u, shared, product / norms AS cosine, shortcut_inputs, conv_inputs, shortcut_strength, conv_strength
+WITH u, shared, product / norms + 0.0 AS cosine, shortcut_inputs, conv_inputs, shortcut_strength, conv_strength
 ORDER BY cosine, u.channel LIMIT $limit
 MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
 MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
@@ -303,11 +303,12 @@ RETURN m.id AS id
 """
 )
 
-# model, loader: what did not arrive whole is not gone on with
+# model, loader -> the model, if it is still this loader's: what is there of it is not gone on with
 FORGET = (
     _CLAIMED
     + """
 SET m.loaded = 0
+RETURN m.id AS id
 """
 )
 

@@ -13,7 +13,6 @@ import pytest
 from extract.errors import ExtractionError
 from extract.extraction import Extraction, part
 from extract.units import Unit
-from graph import queries
 from graph.database import Database, connect
 from graph.errors import DatabaseDamaged, LoadFailed, ModelMissing
 from graph.load import load
@@ -173,13 +172,6 @@ def test_an_extraction_of_nothing_but_units_loads(tmp_path: Path, database: Data
 def test_an_empty_database_says_how_to_fill_it(database: Database) -> None:
     with pytest.raises(ModelMissing, match="circuits load"):
         CircuitStore(database).model(None)
-
-
-def test_a_model_of_another_version_is_refused(database: Database, first: Extraction) -> None:
-    load(first, database, progress=False)
-    database.write(queries.RECORD, model="random:a", properties={"version": 0})
-    with pytest.raises(DatabaseDamaged, match="schema 0"):
-        CircuitStore(database).model("random:a")
 
 
 def test_annotations_that_vanish_are_noticed(database: Database, first: Extraction) -> None:
