@@ -12,6 +12,7 @@ from graph.schema import (
     Contribution,
     EvidenceTerms,
     ModelCard,
+    Reading,
     Shown,
     Sweep,
     UnitCard,
@@ -35,6 +36,11 @@ def unit(row: Row) -> UnitCard:
 def contribution(row: Row) -> Contribution:
     """A row of INPUTS, OUTPUTS or AMONG."""
     return Contribution(**{**row, **{name: _labels(row[name]) for name in ("source_labels", "target_labels")}})
+
+
+def reading(row: Row) -> Reading:
+    """A row of WORDS or READERS."""
+    return Reading(**{**row, "labels": _labels(row.get("labels", ()))})
 
 
 def sweep(row: Row) -> Sweep:

@@ -41,16 +41,16 @@ def write_csv(extraction: Extraction, folder: Path, progress: bool = True) -> st
                 case Statement():  # the last of them records what the database must hold
                     model |= step.parameters.get("properties", {})
                 case Nodes():
-                    files.write("nodes", step.label, _nodes(step))
+                    files.write("nodes", step.label, step.label, _nodes(step))
                 case Edges():
-                    files.write("relationships", step.type, _edges(step))
+                    files.write("relationships", step.type, f"{step.source[0]}-{step.type}", _edges(step))
         for kind, node in (("Model", model | {"loaded": files.rows}), ("Schema", {"id": SCHEMA, "version": VERSION})):
-            files.write("nodes", kind, _nodes(Nodes(kind, "id", pa.Table.from_pylist([node]))))
+            files.write("nodes", kind, kind, _nodes(Nodes(kind, "id", pa.Table.from_pylist([node]))))
     return shlex.join(["neo4j-admin", "database", "import", "full", "neo4j", *files.options])
 
 
 class _Files:
-    """A file a kind of node or relationship; the rows written, and the options that name the files."""
+    """A file a kind of node, or of relationship out of a kind; the rows written; the options that name the files."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._open, self._writers = folder.absolute(), ExitStack(), dict[str, csv.CSVWriter]()
@@ -62,14 +62,14 @@ class _Files:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def write(self, option: str, kind: str, table: pa.Table) -> None:
+    def write(self, option: str, kind: str, name: str, table: pa.Table) -> None:
         if not table.num_rows:
             return
-        if kind not in self._writers:
-            path = self._folder / f"{kind}.csv"
-            self._writers[kind] = self._open.enter_context(csv.CSVWriter(path, table.schema))
+        if name not in self._writers:
+            path = self._folder / f"{name}.csv"
+            self._writers[name] = self._open.enter_context(csv.CSVWriter(path, table.schema))
             self.options.append(f"--{option}={kind}={path}")
-        self._writers[kind].write_table(table)
+        self._writers[name].write_table(table)
         self.rows += table.num_rows
 
 

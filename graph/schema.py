@@ -5,6 +5,7 @@
     (:Unit {key})-[:CONTRIBUTES]->(:Unit)                             the expanded weights kept
     (:Unit)-[:ADDS {branch}]->(:Unit)                                 shortcut and conv unit into their sum
     (:Image {key})-[:ACTIVATES {branch, rank, value, z}]->(:Unit)     a branch's top examples
+    (:Word {key})-[:ACTIVATES {value, z, word_rank, unit_rank}]->(:Unit)  the top words of a unit, and units of a word
     (:Unit)-[:HAS_ANNOTATION]->(:Annotation {id})-[:SUPERSEDES]->(:Annotation)     the history, never shortened
     (:Unit:Labelled {label})-[:LABELLED {annotation}]->(:Label {text})      the labels that hold now, derived
 
@@ -26,6 +27,7 @@ CONSTRAINTS = (
     "CREATE CONSTRAINT layer_key IF NOT EXISTS FOR (n:Layer) REQUIRE n.key IS UNIQUE",
     "CREATE CONSTRAINT unit_key IF NOT EXISTS FOR (n:Unit) REQUIRE n.key IS UNIQUE",
     "CREATE CONSTRAINT image_key IF NOT EXISTS FOR (n:Image) REQUIRE n.key IS UNIQUE",
+    "CREATE CONSTRAINT word_key IF NOT EXISTS FOR (n:Word) REQUIRE n.key IS UNIQUE",
     "CREATE CONSTRAINT annotation_id IF NOT EXISTS FOR (n:Annotation) REQUIRE n.id IS UNIQUE",
     "CREATE CONSTRAINT label_text IF NOT EXISTS FOR (n:Label) REQUIRE n.text IS UNIQUE",
 )
@@ -38,11 +40,12 @@ FURTHER_INDEXES = (  # for users' own queries, where the server has these kinds 
     "CREATE FULLTEXT INDEX label_words IF NOT EXISTS FOR (n:Label) ON EACH [n.text]",
 )
 MIGRATIONS = {  # from a version to the next
-    1: ("MATCH (m:Model) REMOVE m.version",),
+    1: ("MATCH (m:Model) REMOVE m.version SET m.words = 0, m.readings = 0",),
 }
 
 EVIDENCE = tuple(SCHEMAS["evidence"].names[2:])
-STATISTICS = ("scale", *EVIDENCE)
+SELECTIVITY = ("word_selectivity", "picture_selectivity")
+STATISTICS = ("scale", *EVIDENCE, *SELECTIVITY)
 
 Action = Literal["add", "withdraw"]
 Branch = Literal["sum", "shortcut", "conv"]
@@ -51,7 +54,7 @@ Origin = Literal["human", "auto", "import"]
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model in the database, with counts of its units, kept edges, labelled units and images.
+    """A model in the database, with counts of its units, kept edges, labelled units, images and words.
 
     `content` tells one load of the model from another.
     """
@@ -66,6 +69,7 @@ class ModelCard:
     edges: int
     labelled: int
     images: int
+    words: int
 
     @property
     def architecture(self) -> Architecture:
@@ -132,6 +136,21 @@ class Example:
     value: float
     z: float
     thumbnail: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a word, shown as an image, does to a unit: mean activation, and z over letter strings of its length.
+
+    `rank` is the word's among the unit's by value, or the unit's among its layer's by z: as was asked.
+    """
+
+    word: str
+    unit: str
+    value: float
+    z: float | None
+    rank: int
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

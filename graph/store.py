@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from extract.units import Layer, Unit
-from graph import answers, queries
+from graph import answers, load_queries, queries
 from graph.console import Rows
 from graph.database import Database
 from graph.errors import DatabaseDamaged, GraphError, ModelMissing, NotExtracted, SchemaUnfit
@@ -19,6 +19,7 @@ from graph.schema import (
     EvidenceTerms,
     Example,
     ModelCard,
+    Reading,
     Sweep,
     UnitCard,
     WeightTerms,
@@ -75,7 +76,7 @@ class CircuitStore:
         start = self.database.start
         if (model, start) not in self._checked:
             if start == verified:  # so on a server that checks its own files, whose start is None
-                self._check(model, queries.TALLY)
+                self._check(model, load_queries.TALLY)
             else:
                 self.verify(model)
                 self.database.write(queries.VERIFIED, model=model, start=start)
@@ -83,8 +84,8 @@ class CircuitStore:
 
     def verify(self, model: str) -> None:
         """Count and sum all of a model, both ways along its edges; DatabaseDamaged where it is not what was loaded."""
-        self._check(model, queries.TALLY)
-        self._check(model, queries.VERIFY)
+        self._check(model, load_queries.TALLY)
+        self._check(model, load_queries.VERIFY)
 
     def _check(self, model: str, text: str) -> None:
         rows = self.database.read(text, model=model)
@@ -130,6 +131,23 @@ class CircuitStore:
         rows = self.database.read(queries.EXAMPLES, keys=keys, limit=limit)
         groups = groupby(rows, key=lambda row: row.pop("unit"))
         return {Unit.parse(unit): [Example(**row) for row in group] for unit, group in groups}
+
+    def words(self, model: str, unit: Unit, limit: int = 10) -> list[Reading]:
+        """The words that drive a unit most; empty where none were shown or the unit tells none apart."""
+        rows = self.database.read(queries.WORDS, key=f"{model}/{unit}", limit=limit)
+        return [answers.reading(row) for row in rows]
+
+    def readers(self, model: str, word: str, layer: Layer | None = None, limit: int = 10) -> list[Reading]:
+        """The units that a word drives most above letter strings of its length, `limit` a layer; else NotExtracted."""
+        name = None if layer is None else str(layer)
+        rows = self.database.read(queries.READERS, key=f"{model}/{word}", layer=name, limit=limit)
+        if not rows:
+            shown = self.model(model).words
+            raise NotExtracted(
+                f"No unit is known to read {word!r}: {shown:,} words were shown to {model}. "
+                "`circuits difference` shows it any other."
+            )
+        return [answers.reading(row) for row in rows]
 
     # ---- contributions
 

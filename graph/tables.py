@@ -10,15 +10,16 @@ import pyarrow.compute as pc
 
 from extract.extraction import Extraction
 from extract.units import Layer
-from graph import queries
-from graph.schema import EVIDENCE, VERSION
+from graph import load_queries
+from graph.schema import EVIDENCE, SELECTIVITY, VERSION
 from graph.steps import Edges, Nodes, Statement, Step
 
 CHUNK = 100_000  # edges a step
 
 Column = Any  # an Arrow array; its stubs tell no kinds apart that matter here
 
-_MODEL, _LAYER, _UNIT, _IMAGE = ("Model", "id"), ("Layer", "key"), ("Unit", "key"), ("Image", "key")
+_MODEL, _LAYER, _UNIT = ("Model", "id"), ("Layer", "key"), ("Unit", "key")
+_IMAGE, _WORD = ("Image", "key"), ("Word", "key")
 
 
 def content(extraction: Extraction) -> str:
@@ -39,7 +40,7 @@ def steps(extraction: Extraction) -> Iterator[Step]:
     yield Edges("HAS_LAYER", _MODEL, _LAYER, _has_layer(extraction))
     yield Edges("SWEPT", _LAYER, _LAYER, _sweeps(extraction))
     yield Nodes("Unit", "key", units)
-    yield Statement(queries.RELINK, {"model": model})
+    yield Statement(load_queries.RELINK, {"model": model})
     adds = _adds(extraction)
     yield Edges("ADDS", _UNIT, _UNIT, adds)
     edges, magnitude = 0, 0.0
@@ -49,10 +50,14 @@ def steps(extraction: Extraction) -> Iterator[Step]:
     images, examples = _images(extraction), _examples(extraction)
     yield Nodes("Image", "key", images)
     yield from (Edges("ACTIVATES", _IMAGE, _UNIT, table) for table in _chunks(examples))
+    words, readings = _words(extraction), _readings(extraction)
+    yield Nodes("Word", "key", words)
+    yield from (Edges("ACTIVATES", _WORD, _UNIT, table) for table in _chunks(readings))
     counts = {"units": units.num_rows, "adds": adds.num_rows, "edges": edges, "magnitude": magnitude}
     counts |= {"images": images.num_rows, "examples": examples.num_rows}
+    counts |= {"words": words.num_rows, "readings": readings.num_rows}
     shape = manifest.model_dump(mode="json", include={"blocks", "width", "image_size", "weights_sha256"})
-    yield Statement(queries.RECORD, {"model": model, "properties": shape | counts})
+    yield Statement(load_queries.RECORD, {"model": model, "properties": shape | counts})
 
 
 def _layers(extraction: Extraction) -> pa.Table:
@@ -82,12 +87,33 @@ def _sweeps(extraction: Extraction) -> pa.Table:
 def _units(extraction: Extraction) -> pa.Table:
     """One row a unit with its evidence, where there is some; what is not a number is no property."""
     model, table = extraction.manifest.model, extraction.table("units")
-    table = table.join(extraction.table("evidence"), ["layer", "channel"], use_threads=False)
+    for measured in (extraction.table("evidence"), _modality(extraction)):
+        table = table.join(measured, ["layer", "channel"], use_threads=False)
     ids = _key(table["layer"], table["channel"])
     columns: dict[str, Any] = {"key": _key(model, ids), "id": ids, "model": _repeat(model, len(ids))}
     columns |= {name: table[name] for name in ("layer", "channel")}
-    columns |= {name: _finite(table[name]) for name in ("scale", *EVIDENCE)}
+    columns |= {name: _finite(table[name]) for name in ("scale", *EVIDENCE, *SELECTIVITY)}
+    apart = _modality_difference(extraction)  # measured with controls, it goes before what top examples tell
+    known = columns["modality_difference"].to_pylist()
+    columns["modality_difference"] = pa.array(map(apart.get, ids.to_pylist(), known), pa.float32())
     return pa.table(columns)
+
+
+def _modality(extraction: Extraction) -> pa.Table:
+    table = extraction.table("modality").select(["layer", "channel", "words", "pictures"])
+    return table.rename_columns(["layer", "channel", *SELECTIVITY])
+
+
+def _modality_difference(extraction: Extraction) -> dict[str, float]:
+    """By sum unit whose branches were measured: half the difference of their word selectivity minus picture's."""
+    rows = extraction.table("modality").to_pylist()
+    leans = {f"{row['layer']}/{row['channel']}": (row["words"] - row["pictures"]) / 2 for row in rows}
+    found = {}
+    for total, channel, branches in _sums(extraction):
+        one, other = (leans.get(f"{layer}/{channel}") for layer in branches.values())
+        if one is not None and other is not None:
+            found[f"{total}/{channel}"] = abs(one - other)
+    return found
 
 
 def _finite(column: Column) -> Column:
@@ -96,14 +122,22 @@ def _finite(column: Column) -> Column:
 
 def _adds(extraction: Extraction) -> pa.Table:
     """The two units added up in every sum's unit."""
-    model, architecture = extraction.manifest.model, extraction.manifest.architecture
+    model = extraction.manifest.model
     rows = [
         {"source": f"{model}/{layer}/{channel}", "target": f"{model}/{total}/{channel}", "branch": branch}
-        for total in architecture.layers if total.role == "sum"
-        for branch, layer in (("shortcut", architecture.shortcut(total)), ("conv", Layer(total.stage, total.block, 5)))
-        for channel in range(architecture.channels(total))
-    ]  # fmt: skip
+        for total, channel, branches in _sums(extraction)
+        for branch, layer in branches.items()
+    ]
     return pa.Table.from_pylist(rows)
+
+
+def _sums(extraction: Extraction) -> Iterator[tuple[Layer, int, dict[str, Layer]]]:
+    """Every unit of a sum with the layers of its branches."""
+    architecture = extraction.manifest.architecture
+    for total in architecture.layers:
+        if total.role == "sum":
+            branches = {"shortcut": architecture.shortcut(total), "conv": Layer(total.stage, total.block, 5)}
+            yield from ((total, channel, branches) for channel in range(architecture.channels(total)))
 
 
 def _contributions(extraction: Extraction) -> Iterator[pa.Table]:
@@ -122,7 +156,7 @@ def _chunks(table: pa.Table) -> Iterator[pa.Table]:
 def _images(extraction: Extraction) -> pa.Table:
     """The probes that are an example of something, their pictures as base64 text."""
     model, probes = extraction.manifest.model, extraction.table("probes")
-    probes = probes.filter(pc.is_in(probes["id"], pc.unique(extraction.table("examples")["probe"])))
+    probes = probes.filter(pc.is_in(probes["id"], pc.unique(_top(extraction)["probe"])))
     columns: dict[str, Any] = {"key": _key(model, probes["id"]), "model": _repeat(model, probes.num_rows)}
     columns |= {name: probes[name] for name in ("id", "modality", "concept", "source", "sensitive")}
     pictures: list[Any] = probes["image"].to_pylist()
@@ -131,9 +165,29 @@ def _images(extraction: Extraction) -> pa.Table:
 
 
 def _examples(extraction: Extraction) -> pa.Table:
-    model, table = extraction.manifest.model, extraction.table("examples")
+    model, table = extraction.manifest.model, _top(extraction)
     units = _key(model, table["layer"], table["channel"])
     return _with_ends(_key(model, table["probe"]), units, table.select(["branch", "rank", "value", "z"]))
+
+
+def _words(extraction: Extraction) -> pa.Table:
+    """The words that were shown, and no letter strings."""
+    model, table = extraction.manifest.model, extraction.table("vocabulary")
+    table = table.filter(pc.field("kind") == "word")
+    columns: dict[str, Any] = {"key": _key(model, table["text"]), "model": _repeat(model, table.num_rows)}
+    return pa.table(columns | {name: table[name] for name in ("text", "length", "lettering")})
+
+
+def _readings(extraction: Extraction) -> pa.Table:
+    model, table = extraction.manifest.model, extraction.table("words")
+    units = _key(model, table["layer"], table["channel"])
+    return _with_ends(_key(model, table["word"]), units, table.select(["value", "z", "word_rank", "unit_rank"]))
+
+
+def _top(extraction: Extraction) -> pa.Table:
+    """The top examples; an extraction of an older version has no others, and no word for it."""
+    kind = pc.field("kind")
+    return extraction.table("examples").filter(kind.is_null() | (kind == "top"))
 
 
 def _with_ends(source: Column, target: Column, properties: pa.Table) -> pa.Table:

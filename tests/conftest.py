@@ -86,6 +86,7 @@ def random_extraction() -> Callable[..., Extraction]:
         for target in channels:
             extraction.add(_random_shard(rng, target, channels, density))
         extraction.add(_random_evidence(rng, [row for row in units if row["layer"][-1] in "68"]))
+        extraction.add(_random_words(rng, [row for row in units if row["layer"][-1] in "5678"]))
         return extraction
 
     return write
@@ -136,6 +137,24 @@ def _random_evidence(rng: np.random.Generator, sums: list[dict[str, Any]]) -> di
         for rank, n in enumerate(rng.choice(36, 4, replace=False), start=1)
     ]  # fmt: skip
     rows = {"probes": probes, "evidence": evidence, "examples": examples}
+    return {f"{name}.parquet": pa.Table.from_pylist(table, SCHEMAS[name]) for name, table in rows.items()}
+
+
+def _random_words(rng: np.random.Generator, branches: list[dict[str, Any]]) -> dict[str, pa.Table]:
+    """Twelve words and as many letter strings; each unit has its three top words; two thirds of the units a profile."""
+    texts = [(kind, f"{kind} {n}") for kind in ("word", "letters") for n in range(12)]
+    vocabulary = [{"text": text, "kind": kind, "length": len(text), "lettering": "hand"} for kind, text in texts]
+    readings = [
+        unit | {"word": f"word {n}", "value": rng.random(), "z": rng.normal() if n else None, "word_rank": rank}
+        | {"unit_rank": int(rng.integers(1, 9)) if rng.random() < 0.5 else None}
+        for unit in branches
+        for rank, n in enumerate(rng.choice(12, 3, replace=False), start=1)
+    ]  # fmt: skip
+    modality = [
+        unit | {"words": rng.uniform(-1, 1), "pictures": rng.uniform(-1, 1), "n_words": 12, "n_pictures": 20}
+        for unit in branches if unit["channel"] % 3
+    ]  # fmt: skip
+    rows = {"vocabulary": vocabulary, "words": readings, "modality": modality}
     return {f"{name}.parquet": pa.Table.from_pylist(table, SCHEMAS[name]) for name, table in rows.items()}
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from extract.extraction import Extraction
 from extract.units import Unit
-from graph import queries
+from graph import load_queries
 from graph.database import Database, connect
 from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError
 from graph.load import load
@@ -256,7 +256,7 @@ def test_what_was_not_claimed_is_not_written(service: Service, other: Extraction
         load(other, database, progress=False)
         owner = {"model": MODEL, "loader": "nobody"}
         rows = [{"key": f"{MODEL}/9/9/9", "id": "9/9/9"}]
-        assert database.write(queries.NODES["Layer"], **owner, loaded=1, rows=rows) == [{"done": 0}]
-        assert database.write(queries.REMOVE["units"], **owner, limit=9) == [{"done": 0}]
-        assert database.write(queries.COMPLETE, **owner) == []
+        assert database.write(load_queries.NODES["Layer"], **owner, loaded=1, rows=rows) == [{"done": 0}]
+        assert database.write(load_queries.REMOVE["units"], **owner, limit=9) == [{"done": 0}]
+        assert database.write(load_queries.COMPLETE, **owner) == []
         assert whole(other, database)

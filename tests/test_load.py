@@ -63,6 +63,7 @@ def content(database: Database, model: str) -> list[list[dict[str, Any]]]:
         "MATCH (m:Model {id: $model}) RETURN m.units AS u, m.edges AS e, m.magnitude AS s, m.images AS i",
         "MATCH (n:Layer {model: $model}) RETURN properties(n) AS p ORDER BY n.key",
         "MATCH (n:Image {model: $model}) RETURN properties(n) AS p ORDER BY n.key",
+        "MATCH (n:Word {model: $model}) RETURN properties(n) AS p ORDER BY n.key",
         "MATCH (n:Unit {model: $model}) RETURN n.key AS k, n.scale AS s, n.reach_conv AS r ORDER BY k",
         "MATCH (a)-[e:SWEPT|ADDS|CONTRIBUTES|ACTIVATES]->(b {model: $model}) "
         "RETURN a.key AS a, type(e) AS t, properties(e) AS p, b.key AS b ORDER BY a, t, b, e.branch",
@@ -73,9 +74,10 @@ def content(database: Database, model: str) -> list[list[dict[str, Any]]]:
 def whole(extraction: Extraction, database: Database) -> bool:
     """Whether the database holds as much of the model as the extraction does, and no more."""
     held = content(database, extraction.manifest.model)
-    units, *edges = (extraction.table(name).num_rows for name in ("units", "sweeps", "edges", "examples"))
+    units, *edges = (extraction.table(name).num_rows for name in ("units", "sweeps", "edges", "examples", "words"))
     sums = [channels for layer, channels in extraction.layers.items() if layer.role == "sum"]
-    return [len(held[1]), len(held[3]), len(held[4])] == [len(extraction.layers), units, sum(edges) + 2 * sum(sums)]
+    nodes, expected = [len(rows) for rows in held[1:]], [len(extraction.layers), units, sum(edges) + 2 * sum(sums)]
+    return [nodes[0], *nodes[3:]] == expected
 
 
 def test_a_reload_replaces_the_model_and_keeps_what_people_said(

@@ -6,10 +6,11 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from graph import queries, schema
+from graph import load_queries, queries, schema
 
 LINTER = "@neo4j-cypher/language-support@2.0.0-next.38"
 SCRIPT = """
@@ -23,7 +24,8 @@ for (const version of l.allCypherVersions) for (const text of texts) {
 console.log(JSON.stringify(bad));
 """
 
-PUBLIC = {name: text for name, text in vars(queries).items() if name.isupper() and not name.startswith("_")}
+MODULES = (queries, load_queries)
+PUBLIC = {name: text for module in MODULES for name, text in vars(module).items() if name.isupper() and name[0] != "_"}
 TEXTS = {name: text for name, text in PUBLIC.items() if isinstance(text, str)}
 TEXTS |= {
     f"{name}[{kind}]": text for name, texts in PUBLIC.items() if isinstance(texts, dict) for kind, text in texts.items()
@@ -62,7 +64,7 @@ def test_the_parser_finds_a_mistake(linter: Path, text: str) -> None:
 
 
 def test_the_comment_above_a_text_lists_its_parameters() -> None:
-    source = Path(queries.__file__).read_text()
+    source = "".join(Path(module.__file__).read_text() for module in MODULES)
     for name, text in TEXTS.items():
         constant = name.partition("[")[0]
         comment = re.search(rf"((?:^#.*\n)+){constant} = ", source, re.MULTILINE)
@@ -71,6 +73,7 @@ def test_the_comment_above_a_text_lists_its_parameters() -> None:
             assert re.search(rf"\b{parameter}\b", comment[1]), f"{name} does not list {parameter}"
 
 
-def test_no_text_is_formatted() -> None:
-    tree = ast.parse(Path(queries.__file__).read_text())
+@pytest.mark.parametrize("module", MODULES)
+def test_no_text_is_formatted(module: ModuleType) -> None:
+    tree = ast.parse(Path(str(module.__file__)).read_text())
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.Call | ast.Mod)]

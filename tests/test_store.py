@@ -67,6 +67,25 @@ def edges(extractions: dict[str, Extraction]) -> pd.DataFrame:
     return frame
 
 
+@pytest.fixture(scope="module")
+def evidence(extractions: dict[str, Extraction]) -> pd.DataFrame:
+    """The evidence of MODEL by unit, its difference in modality from the profiles of both branches where there are."""
+    extraction = extractions[MODEL]
+    frame, profile = (
+        extraction.table(name).to_pandas().set_index(["layer", "channel"]) for name in ("evidence", "modality")
+    )
+    lean = (profile["words"].astype(float) - profile["pictures"].astype(float)) / 2
+    architecture = extraction.manifest.architecture
+    sums = [(str(layer), c) for layer, n in extraction.layers.items() if layer.role == "sum" for c in range(n)]
+    frame = frame.reindex(pd.MultiIndex.from_tuples(sums, names=frame.index.names))
+    for layer, channel in sums:
+        total = Layer.parse(layer)
+        ends = (str(architecture.shortcut(total)), channel), (f"{layer[:4]}5", channel)
+        if all(end in lean.index for end in ends):
+            frame.loc[(layer, channel), "modality_difference"] = np.float32(abs(lean[ends[0]] - lean[ends[1]]))
+    return frame
+
+
 def rows(contributions: list[Contribution]) -> list[tuple[object, ...]]:
     return [tuple(asdict(c).values())[:9] for c in contributions]
 
@@ -113,14 +132,20 @@ def test_a_model_must_be_there_and_be_named_among_several(store: CircuitStore) -
 # ---- units
 
 
-def test_units_carry_their_scale_and_evidence(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
-    evidence = {(row["layer"], row["channel"]): row for row in extractions[MODEL].table("evidence").to_pylist()}
+def test_units_carry_their_scale_evidence_and_selectivity(
+    store: CircuitStore, extractions: dict[str, Extraction], evidence: pd.DataFrame
+) -> None:
+    profile = extractions[MODEL].table("modality").to_pandas().set_index(["layer", "channel"])
     for layer, channel, scale in list(zip(*extractions[MODEL].table("units").to_pydict().values(), strict=True))[::9]:
         card = store.unit(MODEL, Unit(Layer.parse(layer), channel))
         assert (card.key, card.id) == (f"{MODEL}/{layer}/{channel}", f"{layer}/{channel}")
         assert (card.model, card.layer, card.channel, card.labels) == (MODEL, layer, channel, ())
-        measured = evidence.get((layer, channel), {})
-        assert card.statistics == {"scale": scale} | {name: number(measured.get(name)) for name in EVIDENCE}
+        measured = evidence.loc[(layer, channel)] if (layer, channel) in evidence.index else {}
+        selective = profile.loc[(layer, channel)] if (layer, channel) in profile.index else {}
+        assert card.statistics == {"scale": scale} | {name: number(measured.get(name)) for name in EVIDENCE} | {
+            "word_selectivity": selective.get("words"),
+            "picture_selectivity": selective.get("pictures"),
+        }
 
 
 @pytest.mark.parametrize("text", ["2/1/6/32", "4/2/6/34", "1/0/7/16"])
@@ -269,13 +294,12 @@ def test_enrichment_by_weights_compares_the_branches_inputs(store: CircuitStore,
 )
 def test_enrichment_by_evidence_joins_differences_and_reach(
     store: CircuitStore,
-    extractions: dict[str, Extraction],
+    evidence: pd.DataFrame,
     concept: float | None,
     modality: float | None,
     reach: float,
 ) -> None:
-    table = extractions[MODEL].table("evidence").to_pandas()
-    table = table[table["layer"] == str(SUM)]
+    table = evidence.loc[[str(SUM)]].dropna(subset="reach_conv").reset_index()
     table["reach"] = table[["reach_shortcut", "reach_conv"]].min(axis=1)
     least = [
         (table[name] >= low)
@@ -306,6 +330,44 @@ def test_enrichment_asks_for_a_sum_and_for_what_was_extracted(store: CircuitStor
         store.enrichment_by_weights(MODEL, SUM, Layer(2, 1, 3))
     with pytest.raises(UnknownUnit):
         store.enrichment_by_evidence(MODEL, Layer(3, 0, 8))
+
+
+# ---- words
+
+
+def test_a_unit_knows_the_words_that_drive_it_most(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    table = extractions[MODEL].table("words").to_pandas()
+    for layer, channel in [("2/1/6", 0), ("2/1/5", 7), ("1/0/7", 3)]:
+        own = table[(table["layer"] == layer) & (table["channel"] == channel)].sort_values("word_rank")
+        for limit in (2, 10):
+            found = store.words(MODEL, Unit.parse(f"{layer}/{channel}"), limit)
+            assert [(r.word, r.value, r.rank) for r in found] == list(
+                own[["word", "value", "word_rank"]].head(limit).itertuples(index=False, name=None)
+            )
+            assert [r.z for r in found] == [number(z) for z in own["z"].head(limit)]
+    assert store.words(MODEL, Unit.parse("2/1/3/0")) == []
+
+
+@pytest.mark.parametrize("layer", [None, SUM])
+def test_a_word_knows_the_units_that_read_it(
+    store: CircuitStore, extractions: dict[str, Extraction], layer: Layer | None
+) -> None:
+    table = extractions[MODEL].table("words").to_pandas()
+    own = table[(table["word"] == "word 5") & (table["unit_rank"] <= 8)]
+    own = own[own["layer"] == str(layer)] if layer else own
+    own = own.sort_values("z", ascending=False)
+    found = store.readers(MODEL, "word 5", layer, limit=8)
+    assert len(found) > 1
+    assert [(r.unit, r.z, r.rank) for r in found] == [
+        (f"{row.layer}/{row.channel}", row.z, row.unit_rank) for row in own.itertuples()
+    ]
+
+
+def test_a_word_that_was_not_shown_is_an_error(store: CircuitStore) -> None:
+    for word in ("letters 1", "hat"):
+        with pytest.raises(NotExtracted, match=r"12 words were shown.*circuits difference"):
+            store.readers(MODEL, word)
+    assert store.model(MODEL).words == 12
 
 
 # ---- labels
