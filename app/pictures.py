@@ -9,7 +9,7 @@ from app import linked
 from app.meanings import meaning, name, printed
 from app.veil import Veil
 from extract.units import Architecture, Unit
-from graph.schema import Annotation, Contribution, Example, UnitCard
+from graph.schema import Annotation, Contribution, Example, Reading, UnitCard
 
 BRANCHES = {
     "sum": "what the unit does: both branches added, after the ReLU",
@@ -94,6 +94,14 @@ class Gallery:
             f'<span class="quiet">{escape(told)}</span></div><div class="halves">{halves}</div></div>'
         )
 
+    def words(self, readings: Iterable[Reading]) -> str:
+        """Words in a line, the strongest first; the tooltip tells how strongly each is answered to."""
+        chips = (
+            f'<span class="chip" title="{escape(_told(reading))}">{escape(self.veil.label(reading.word))}</span>'
+            for reading in readings
+        )
+        return f"<div>{''.join(chips)}</div>"
+
     def contributions(self, edges: Sequence[Contribution], end: str, thumbnails: Mapping[str, Example]) -> str:
         """The units at one end of edges, `source` or `target`, excitation first, each group strongest first."""
         if not edges:
@@ -128,6 +136,11 @@ class Gallery:
             f'<span class="bar"><i style="width:{share:.1%}"></i><b>{sign}</b>{edge.magnitude:.3g}</span>'
             f'<span class="number">{edge.mean:+.3g}</span></div>'
         )
+
+
+def _told(reading: Reading) -> str:
+    over = "" if reading.z is None else f", {reading.z:+.1f} standard deviations from letter strings of its length"
+    return f"mean activation {reading.value:.3g}{over}"
 
 
 def _columns(examples: Iterable[Example]) -> str:

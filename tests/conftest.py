@@ -186,8 +186,22 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Extraction:
         rows = {"edges": edges, "sweeps": sweeps}
         extraction.add({part(name, target): pa.Table.from_pylist(rows[name], SCHEMAS[name]) for name in rows})
     rows = _planted_evidence()
+    rows |= _planted_words()
     extraction.add({f"{name}.parquet": pa.Table.from_pylist(rows[name], SCHEMAS[name]) for name in rows})
     return extraction
+
+
+def _planted_words() -> dict[str, list[dict[str, Any]]]:
+    """4/2/6/0 reads two words, unit 1 the first of them."""
+    texts = ("hammer", "anchor")
+    vocabulary = [{"text": text, "kind": "word", "length": len(text), "lettering": "hand"} for text in texts]
+    readings = [
+        {"word": word, "layer": "4/2/6", "channel": channel, "value": 2.0 - channel, "z": 3.0 - rank}
+        | {"word_rank": rank, "unit_rank": channel + 1}
+        for channel, words in enumerate([texts, texts[:1]])
+        for rank, word in enumerate(words, start=1)
+    ]
+    return {"vocabulary": vocabulary, "words": readings}
 
 
 def _planted_edges(target: str) -> list[dict[str, Any]]:

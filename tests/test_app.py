@@ -96,6 +96,13 @@ def test_the_unit_page_shows_every_kept_edge_among_the_strongest(app: AppTest) -
         assert f"{edge.magnitude:.3g}" in shown
 
 
+def test_the_unit_page_shows_the_words_that_the_unit_reads(app: AppTest) -> None:
+    shown = markup(opened(app, "unit", unit="4/2/6/0", model=MODEL))
+    assert shown.index("hammer") < shown.index("anchor")
+    assert "+2.0 standard deviations from letter strings" in shown
+    assert "hammer" not in markup(opened(app, "unit", unit="4/2/6/9", model=MODEL))
+
+
 def test_every_measured_number_comes_with_its_meaning(app: AppTest) -> None:
     shown = markup(opened(app, "unit", unit="4/2/6/0", model=MODEL))
     assert "1 - cosine of the mean embeddings" in shown

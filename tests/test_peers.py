@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pytest
 from neo4j import GraphDatabase, Query
 
-from extract import atlas, evidence
+from extract import atlas, evidence, vocabulary
 from extract.extraction import Extraction
 from extract.probes import read
 from extract.units import Layer, Unit
@@ -80,6 +80,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Extraction:
     probes = read()
     few = probes.filter(pc.starts_with(probes["concept"], "b"))
     evidence.measure(network, extraction, few, [Layer(4, 2, 6)], progress=False)
+    vocabulary.measure(network, extraction, ["anchor", "banana", "hat"], [Layer(4, 2, 6)], progress=False)
     return extraction
 
 
@@ -169,6 +170,9 @@ def enrich(store: CircuitStore, model: str, total: Layer) -> None:
         for branch in store.adds(model, Unit(total, channel)).values():
             store.sweeps(model, branch.layer)
         store.examples(model, Unit(total, channel))
+        store.words(model, Unit(total, channel))
+    word = "anchor" if model.startswith("demo") else "word 5"
+    assert store.readers(model, word, limit=20)
     assert store.enrichment_by_weights(model, total, Layer(1, 0, 8), limit=50)
     for concept, modality, reach in ((None, None, 0.0), (0.5, 0.5, 0.2), (None, 0.7, 0.1)):
         store.enrichment_by_evidence(model, total, 50, concept, modality, reach)

@@ -29,6 +29,13 @@ def answers() -> None:
     session.show(gallery.branches(rows, session.examples(unit)), "answers")
 
 
+def words() -> None:
+    """The words that it answers to most, where words were shown."""
+    if found := store.words(model.id, unit, limit=12):
+        st.subheader("Words", help="Of the words shown as images, those with the largest mean over its positions.")
+        session.show(gallery.words(found), "words")
+
+
 def contributions() -> None:
     """The strongest edges into and out of it, both signs."""
     title, setting = st.columns([3, 1], gap="large", vertical_alignment="bottom")
@@ -65,5 +72,6 @@ with right:
 if measured := {name: value for name, value in card.statistics.items() if value is not None}:
     st.subheader("Measured")
     session.show(pictures.terms(measured), "measured")
+words()
 contributions()
 circuit()
