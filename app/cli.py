@@ -48,9 +48,7 @@ from graph.schema import VERSION
 from graph.store import CircuitStore
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from extract.weights import Network
+    from extract.pictures import Source
 
 
 class _Circuits(TyperGroup):
@@ -139,10 +137,12 @@ def extract(
     network = weights.load_network(name, pretrained, seed)
     folder = output or Path(re.sub(r"[^\w.-]+", "-", network.model) + ".extraction")
     patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
-    shown = _probes(probes, network) if probes else None
+    shown = _probes(probes) if probes else None
     extraction = atlas.extract(network, folder, patterns, strongest, matrices, memory)
     if shown is not None:
         evidence.measure(network, extraction, shown)
+        for row in extraction.table("skipped").to_pylist():
+            typer.echo(f"circuits: {row['id']} is no picture that can be read; left out.", err=True)
     typer.echo(f"{network.model} is in {folder}. Load it with: circuits load {folder}")
 
 
@@ -344,17 +344,11 @@ def _load(folder: Path, database: str | None) -> None:
     typer.echo(f"{card.id} is loaded: {card.units:,} units, {card.edges:,} edges, {card.images:,} images.")
 
 
-def _probes(chosen: str, network: "Network") -> "pa.Table":
-    from extract.probes import pictures, read
+def _probes(chosen: str) -> "Source":
+    from extract.pictures import source
+    from extract.probes import BUNDLED
 
-    if chosen == "demo":
-        return read()
-    if not Path(chosen).is_dir():
-        return read(Path(chosen))
-    found = pictures(Path(chosen), network.architecture.image_size)
-    for file in found.skipped:
-        typer.echo(f"circuits: {file} is no picture that can be read; left out.", err=True)
-    return found.table
+    return source(BUNDLED if chosen == "demo" else chosen)
 
 
 def _installed(name: str) -> tuple[str, str]:

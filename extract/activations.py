@@ -1,221 +1,123 @@
-"""What the units of a residual sum and of its two branches do on every probe, read in one pass over the network."""
+"""What units do on images, read while these pass through the network: means over positions, and where they peak."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
-from tqdm import tqdm
 
 from extract.errors import UnknownUnit
-from extract.probes import batches
-from extract.schemas import SCHEMAS
-from extract.units import Layer
-
-if TYPE_CHECKING:
-    from extract.weights import Network
+from extract.units import Architecture, Layer
 
 BATCH = 32  # images; a batch's maps of one block are all that is held of them, under 1 GB for RN50
-LENGTH = 16  # examples a list: few enough to look at, enough that one odd probe does not rule the means
 CONSTANT = 1e-6  # relative deviation below which float32 rounding is all that a unit does
+_SLAB = 2**20  # numbers of a map reduced at once, so that what lies between two steps stays in the cache
+
+See = Callable[[str, Tensor], None]
 
 
-@dataclass(frozen=True)
-class Branches:
-    """What a block adds up, each (images, channels, rows, columns); total = shortcut + conv to the last bit.
-
-    `shortcut` is the block's input, after its ReLU, or the downsample batch norm's output; `conv` is bn3's output; the
-    raw ones are the outputs of conv3 and of the downsample convolution, which the article compares. A block without
-    downsample has its shortcut as raw shortcut.
-    """
-
-    shortcut: Tensor
-    conv: Tensor
-    total: Tensor
-    raw_shortcut: Tensor
-    raw_conv: Tensor
-
-    @property
-    def output(self) -> Tensor:
-        """The sum after its ReLU: the block's output."""
-        return self.total.relu()
+def branches(architecture: Architecture, total: Layer) -> dict[str, Layer]:
+    """The layers of a sum and of what it adds up; UnknownUnit for a layer that is no sum."""
+    if total.role != "sum":
+        raise UnknownUnit(f"{total} adds nothing up. Choose the block's sum, {total.output}.")
+    conv = Layer(total.stage, total.block, 5)
+    return {"sum": total, "shortcut": architecture.shortcut(total), "conv": conv}
 
 
 @contextmanager
-def taps(visual: nn.Module, layers: Iterable[Layer], see: Callable[[Layer, Branches], None]) -> Iterator[None]:
-    """While open, a forward pass hands every chosen sum's branches to `see`, block by block; leaves no hook behind.
+def watched(visual: nn.Module, layers: Iterable[Layer], see: See) -> Iterator[None]:
+    """While open, a forward pass hands what the layers do to `see`, by name; each (images, channels), float32.
 
-    To keep them all, pass a dict's `__setitem__`. Raises UnknownUnit for a layer that is no sum.
+        4/2/6 value      mean over positions; a sum after its ReLU, other layers as batch norm leaves them
+        4/2/6 at         the position where it is highest, row times columns plus column, the first of equals; int64
+        4/2/6 passed     of a sum: mean of its shortcut over all positions, taken as 0 where the sum is not positive
+        4/2/6 open       of a sum: share of positions where it is positive
+        4/2/6 published  of a sum: norm of the raw shortcut over its sum with raw conv3's, norms over positions
+
+    The raw shortcut of a block without downsample is its input, else the downsample convolution's output. Nothing is
+    cloned: every number is taken before open_clip adds the shortcut or applies the ReLU in place.
     """
     with ExitStack() as stack:
         for layer in layers:
-            if layer.role != "sum":
-                raise UnknownUnit(f"{layer} adds nothing up. Choose the block's sum, {layer.output}.")
-            block = visual.get_submodule(layer.module.rpartition(".")[0])
-            for handle in _hooks(block, partial(see, layer)):
+            hooks = _sum_hooks(visual, layer, see) if layer.role == "sum" else _plain_hooks(visual, layer, see)
+            for handle in hooks:
                 stack.callback(handle.remove)
         yield
 
 
-def _hooks(block: nn.Module, see: Callable[[Branches], None]) -> Iterator[RemovableHandle]:
-    """Hooks that gather a block's branches and pass them on at its end.
+def _plain_hooks(visual: nn.Module, layer: Layer, see: See) -> Iterator[RemovableHandle]:
+    def done(module: nn.Module, inputs: object, maps: Tensor) -> None:
+        see(f"{layer} value", _reduced(_mean, maps))
+        see(f"{layer} at", peak(maps))
 
-    Each tensor is cloned as it goes by: open_clip adds the shortcut into bn3's output and applies the ReLU in place,
-    so that a tensor merely kept would hold the block's output in the end.
-    """
-    read: dict[str, Tensor] = {}
+    yield visual.get_submodule(layer.module).register_forward_hook(done)
 
-    def input_of(module: nn.Module, *names: str) -> RemovableHandle:
-        return module.register_forward_pre_hook(lambda _, inputs: read.update(dict.fromkeys(names, inputs[0].clone())))
 
-    def output_of(module: nn.Module, name: str) -> RemovableHandle:
-        return module.register_forward_hook(lambda _, inputs, output: read.update({name: output.clone()}))
+def _sum_hooks(visual: nn.Module, layer: Layer, see: See) -> Iterator[RemovableHandle]:
+    """Hooks that keep what a block adds up until its sum is there."""
+    block = visual.get_submodule(layer.module.rpartition(".")[0])
+    part, read = block.get_submodule, dict[str, Tensor]()
 
-    def done(*_: object) -> None:
-        see(Branches(**read))
+    def output_of(module: nn.Module, name: str, change: Callable[[Tensor], Tensor]) -> RemovableHandle:
+        return module.register_forward_hook(lambda _, inputs, output: read.update({name: change(output)}))
+
+    def done(module: nn.Module, inputs: tuple[Tensor]) -> None:
+        value, passed, positive = _reduced(_joined, inputs[0], read["shortcut"]).unbind(-1)  # (n, c) each
+        over = read["raw_shortcut"]
+        see(f"{layer} value", value)
+        see(f"{layer} at", peak(inputs[0]))
+        see(f"{layer} passed", passed)
+        see(f"{layer} open", positive)
+        see(f"{layer} published", torch.nan_to_num(over / (over + read["raw_conv"])))
         read.clear()
 
-    part = block.get_submodule
+    norm = partial(_reduced, _norm)
     if block.downsample is None:
-        yield input_of(block, "shortcut", "raw_shortcut")
+        yield block.register_forward_pre_hook(
+            lambda _, inputs: read.update(shortcut=inputs[0], raw_shortcut=norm(inputs[0]))
+        )
     else:
-        yield output_of(part("downsample.1"), "shortcut")
-        yield output_of(part("downsample.0"), "raw_shortcut")
-    yield output_of(part("conv3"), "raw_conv")
-    yield output_of(part("bn3"), "conv")
-    yield input_of(part("act3"), "total")
-    yield block.register_forward_hook(done)
+        yield output_of(part("downsample.0"), "raw_shortcut", norm)
+        yield output_of(part("downsample.1"), "shortcut", lambda maps: maps)
+    yield output_of(part("conv3"), "raw_conv", norm)
+    yield part("act3").register_forward_pre_hook(done)
 
 
-@dataclass(frozen=True)
-class Responses:
-    """What a sum's units do on every probe: float32 (probes, channels), enough for every share and every ranking.
-
-    Means over positions: of the `shortcut`, of the `conv` branch, of the `output` (the sum after its ReLU), and of what
-    `passed`, the shortcut where the sum is positive and nothing elsewhere. `open` is the share of positions where it
-    is. The norms are Frobenius norms over positions, of the raw shortcut and of raw conv3.
-    """
-
-    shortcut: np.ndarray
-    conv: np.ndarray
-    output: np.ndarray
-    passed: np.ndarray
-    open: np.ndarray
-    norm_shortcut: np.ndarray
-    norm_conv: np.ndarray
-
-    @classmethod
-    def empty(cls, probes: int, channels: int) -> Self:
-        """Room for so many probes and channels."""
-        return cls(*(np.empty((probes, channels), np.float32) for _ in fields(cls)))
-
-    def put(self, first: int, branches: Branches) -> None:
-        """Write a batch's responses, that of its first image to row `first`."""
-        for name, values in _summary(branches).items():
-            getattr(self, name)[first : first + len(values)] = values.numpy()
+def _reduced(step: Callable[..., Tensor], *maps: Tensor) -> Tensor:
+    """A step on maps laid out as (images, positions, channels), so few images at a time that the cache holds them."""
+    flat = [each.permute(0, 2, 3, 1).flatten(1, 2) for each in maps]  # (n, h w, c), a view in channels-last
+    images = max(1, _SLAB // flat[0][0].numel())
+    parts = zip(*(torch.split(each, images) for each in flat), strict=True)
+    return torch.cat([step(*some) for some in parts])
 
 
-def _summary(branches: Branches) -> dict[str, Tensor]:
-    positive = (branches.total > 0).float()  # (n, c, h, w)
-
-    def mean(maps: Tensor) -> Tensor:
-        return maps.mean((2, 3))  # (n, c)
-
-    def norm(maps: Tensor) -> Tensor:
-        return (maps * maps).sum((2, 3)).sqrt()  # (n, c); several times faster than torch's own norm
-
-    return {
-        "shortcut": mean(branches.shortcut),
-        "conv": mean(branches.conv),
-        "output": mean(branches.output),
-        "passed": mean(branches.shortcut * positive),
-        "open": mean(positive),
-        "norm_shortcut": norm(branches.raw_shortcut),
-        "norm_conv": norm(branches.raw_conv),
-    }
+def _mean(maps: Tensor) -> Tensor:
+    return maps.mean(1)  # (n, c)
 
 
-@torch.inference_mode()
-def respond(
-    network: "Network", probes: pa.Table, layers: Sequence[Layer], progress: bool = True
-) -> tuple[np.ndarray, dict[Layer, Responses]]:
-    """Show the network all probes once: their embeddings, of length 1 (probes, E), and the responses of each sum.
-
-    Memory: 28 bytes a probe and channel, so 0.3 GB for 4,000 probes and all sums of the demo, 1.7 GB for RN50's.
-    Raises UnknownUnit for a layer that is no sum, ProbesError for an image that cannot be read.
-    """
-    shape = network.architecture
-    answers = {layer: Responses.empty(probes.num_rows, shape.channels(layer)) for layer in layers}
-    embeddings: list[Tensor] = []
-    shown = 0
-
-    def see(layer: Layer, branches: Branches) -> None:
-        answers[layer].put(shown, branches)
-
-    with taps(network.visual, layers, see), tqdm(total=probes.num_rows, desc="probes", disable=not progress) as bar:
-        for images in batches(probes, network.preprocess, BATCH):
-            embeddings.append(network.clip.encode_image(images, normalize=True))  # (n, E)
-            shown += len(images)
-            bar.update(len(images))
-    return torch.cat(embeddings).numpy(), answers
+def _norm(maps: Tensor) -> Tensor:
+    return (maps * maps).sum(1).sqrt()  # (n, c); several times faster than torch's own norm
 
 
-@dataclass(frozen=True)
-class Examples:
-    """The top discovery probes of every channel of a branch, from the strongest: (LENGTH, channels) where `valid`.
-
-    A list ends at the mean over all probes: a unit that answers to three probes has three examples, and a constant one
-    none. Equals keep the order of the table.
-    """
-
-    probes: np.ndarray  # int, rows of the table
-    values: np.ndarray  # mean over positions
-    z: np.ndarray  # standard deviations above the mean over all probes
-    valid: np.ndarray  # bool
-    members: np.ndarray  # bool (all probes, channels)
-
-    def table(self, layer: Layer, branch: str, names: np.ndarray) -> pa.Table:
-        """One row an example, by channel and then rank; `names` are the ids of all probes."""
-        channel, rank = np.nonzero(self.valid.T)
-        columns: dict[str, pa.Array[Any]] = {
-            "layer": pa.array([str(layer)] * len(channel), pa.string()),
-            "channel": pa.array(channel, pa.int32()),
-            "branch": pa.array([branch] * len(channel), pa.string()),
-            "rank": pa.array(rank + 1, pa.int32()),
-            "probe": pa.array(names[self.probes[rank, channel]], pa.string()),
-            "value": pa.array(self.values[rank, channel].astype(np.float32)),
-            "z": pa.array(self.z[rank, channel].astype(np.float32)),
-        }
-        return pa.table(columns, schema=SCHEMAS["examples"])
+def _joined(total: Tensor, shortcut: Tensor) -> Tensor:
+    """Means of the sum after its ReLU, of the shortcut where that is positive, and of being so: (n, c, 3)."""
+    fired = total.relu()  # (n, p, c)
+    value = fired.mean(1)  # (n, c)
+    positive = fired.sign_()  # (n, p, c); many times faster than a comparison made a number
+    share = positive.mean(1)  # (n, c)
+    return torch.stack([value, positive.mul_(shortcut).mean(1), share], dim=-1)
 
 
-def examples(values: np.ndarray, held_out: np.ndarray) -> Examples:
-    """The lists of a branch from its `values` (probes, channels) and which probes are held out (probes,)."""
-    z = _standardised(values)  # (N, C)
-    order = np.argsort(np.where(held_out[:, None], np.inf, -z), axis=0, kind="stable")[:LENGTH]  # (LENGTH, C)
-    highest = np.take_along_axis(z, order, axis=0)
-    valid = (highest > 0) & ~held_out[order]
-    members = np.zeros(values.shape, bool)
-    np.put_along_axis(members, order, valid, axis=0)
-    return Examples(order, np.take_along_axis(values, order, axis=0), highest, valid, members)
+def peak(maps: Tensor) -> Tensor:
+    """Where maps (n, c, h, w) are highest: row times columns plus column, the first of equals; int64 (n, c)."""
+    return _reduced(_first, maps)
 
 
-def _standardised(values: np.ndarray) -> np.ndarray:
-    """Deviations from each channel's mean in units of its standard deviation; NaN for a constant channel."""
-    exact = values.astype(np.float64)
-    deviation = exact.std(axis=0)
-    deviation[deviation <= CONSTANT * np.abs(exact).max(axis=0)] = np.nan
-    z: np.ndarray = (exact - exact.mean(axis=0)) / deviation
-    return z
-
-
-def tops(responses: Responses, held_out: np.ndarray) -> dict[str, Examples]:
-    """The lists of a layer's sum, shortcut and conv branch."""
-    answers = {"sum": responses.output, "shortcut": responses.shortcut, "conv": responses.conv}
-    return {branch: examples(values, held_out) for branch, values in answers.items()}
+def _first(maps: Tensor) -> Tensor:
+    """The first position (n, c) where maps (n, p, c) are highest; several times faster than argmax along p."""
+    size = maps.shape[1]
+    below = maps.sub(maps.amax(1, keepdim=True)).sign_()  # (n, p, c): 0 at the highest, -1 elsewhere
+    places = torch.arange(size, dtype=maps.dtype)[:, None] / size  # (p, 1), under 1, so that any 0 wins over all -1
+    return below.sub_(places).amax(1).mul_(-size).round_().long()

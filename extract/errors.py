@@ -5,6 +5,9 @@ CircuitsError                 the root of every room's tree; the command line tu
 ├── NoPath                    a source layer from which no path leads to the target
 ├── WeightsError              weights that cannot be had, or are not those of a ModifiedResNet
 ├── ProbesError               probe images that cannot be read, or a table or folder that holds none
+│   └── NoShards              a file that is no WebDataset shard, or a folder that holds none
+├── VisualisationsError       a folder of visualisations whose names fit no unit, or that holds none
+├── LevelsError               a level or a sorting of images that says nothing
 ├── WordsError                a word that cannot be set as an image, or a list that holds none
 └── ExtractionError           a folder that is no extraction, is damaged, or cannot be written
 """
@@ -28,6 +31,18 @@ class WeightsError(CircuitsError):
 
 class ProbesError(CircuitsError):
     """Probe images that cannot be read, or a table or folder that holds none."""
+
+
+class NoShards(ProbesError):
+    """A file that is no WebDataset shard, is cut short, or holds no picture."""
+
+
+class VisualisationsError(CircuitsError):
+    """A folder of visualisations whose names fit no unit of the layer, or that holds none that can be read."""
+
+
+class LevelsError(CircuitsError):
+    """A level or a sorting of images that says nothing: none was drawn, or none was put into a category."""
 
 
 class WordsError(CircuitsError):

@@ -7,57 +7,63 @@ list, chosen by concept and never by the branch's own activation, which would be
 sum). Reach is a percentile among all held-out probes, so 0.5 for a facet that the sum does not know.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from extract.activations import Examples, Responses, respond, tops
+from extract.activations import branches
 from extract.errors import ExtractionError
-from extract.extraction import Extraction
-from extract.probes import check, read
+from extract.examples import Listed, blocks, lists, table
+from extract.extraction import Extraction, part
+from extract.pictures import Source, Table
+from extract.probes import BUNDLED, check
 from extract.schemas import SCHEMAS
-from extract.shortcut import ratio, shares
+from extract.shortcut import ratio, shares, terms
+from extract.showing import add_thumbnails, digest, show
 from extract.units import Layer
 
 if TYPE_CHECKING:
     from extract.weights import Network
 
-TABLES = ("probes.parquet", "examples.parquet", "evidence.parquet")
+TABLES = ("evidence.parquet", "shares.parquet")
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What is known of the probes, each in the first dimension: modality, split, facet, embedding."""
+    """What is known of the probes, each (probes,): modality, split, facet."""
 
-    words: np.ndarray  # bool (probes,)
-    held_out: np.ndarray  # bool (probes,)
-    facets: np.ndarray  # int (probes,), one number for a concept in a modality
-    embeddings: np.ndarray  # float32 (probes, E), of length 1
+    words: np.ndarray  # bool
+    held_out: np.ndarray  # bool
+    facets: np.ndarray  # int, one number for a concept in a modality
 
     @classmethod
-    def of(cls, probes: pa.Table, embeddings: np.ndarray) -> Self:
-        """What a table of probes tells, with the network's embeddings of them."""
-        modality, split, concept = (np.array(probes[name].to_pylist()) for name in ("modality", "split", "concept"))
-        _, facets = np.unique(np.stack([modality, concept]), axis=1, return_inverse=True)
-        return cls(modality == "word", split == "held-out", facets, embeddings)
+    def of(cls, probes: pa.Table) -> Self:
+        """What a table of probes tells."""
+        modality, split, concept = (probes[name].to_pylist() for name in ("modality", "split", "concept"))
+        numbers = dict[object, int]()
+        facets = [numbers.setdefault(facet, len(numbers)) for facet in zip(modality, concept, strict=True)]
+        return cls(np.array(modality) == "word", np.array(split) == "held-out", np.array(facets))
 
 
-def evidence(shown: Shown, responses: Responses, lists: dict[str, Examples]) -> dict[str, np.ndarray]:
-    """The columns of the evidence table, float64 (channels,) each; NaN where a branch has no list."""
-    share = shares(responses, lists["sum"].members)
-    shortcut, conv = (lists[branch].members for branch in ("shortcut", "conv"))  # bool (probes, channels)
-    percentile = percentiles(responses.output[shown.held_out])  # (held-out, channels)
-    words = [_words(shown, members) for members in (shortcut, conv)]
+def evidence(
+    shown: Shown, tops: Mapping[str, Listed], output: np.ndarray, embedded: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The columns of units in the evidence table but for the shares, float64 (units,); NaN where a branch has no list.
+
+    From the top lists of the branches, what the sum does after its ReLU, `output` (units, probes), and the branches'
+    summed embeddings of their lists (units, E), as `embeddings` gives them.
+    """
+    shortcut, conv = tops["shortcut"], tops["conv"]
+    percentile = percentiles(output[:, shown.held_out].T).T  # (units, held-out)
+    words = [_words(shown, each) for each in (shortcut, conv)]
     return {
-        "share_published": share.published,
-        "share_exact": share.exact,
-        "share_corrected": share.corrected,
-        "overlap": _overlap(shortcut, conv),
-        "concept_difference": _concept_difference(shown, shortcut, conv),
+        "overlap": overlap(shortcut, conv),
+        "concept_difference": _concept_difference(embedded["shortcut"], embedded["conv"]),
         "modality_difference": np.abs(words[0] - words[1]),
         "words_shortcut": words[0],
         "words_conv": words[1],
@@ -66,29 +72,41 @@ def evidence(shown: Shown, responses: Responses, lists: dict[str, Examples]) -> 
     }
 
 
-def _words(shown: Shown, members: np.ndarray) -> np.ndarray:
-    return ratio((members & shown.words[:, None]).sum(axis=0), members.sum(axis=0))
+def _words(shown: Shown, top: Listed) -> np.ndarray:
+    return ratio((shown.words[top.probes] & top.valid).sum(axis=1), top.valid.sum(axis=1))
 
 
-def _overlap(shortcut: np.ndarray, conv: np.ndarray) -> np.ndarray:
-    lengths = np.stack([shortcut.sum(axis=0), conv.sum(axis=0)])
-    longer = np.where(lengths.min(axis=0) > 0, lengths.max(axis=0), 0)
-    return ratio((shortcut & conv).sum(axis=0), longer)
+def overlap(one: Listed, other: Listed) -> np.ndarray:
+    """Probes in both lists over the length of the longer one, float64 (units,); NaN where a list is empty."""
+    both = (one.probes[:, :, None] == other.probes[:, None, :]) & one.valid[:, :, None] & other.valid[:, None, :]
+    lengths = np.stack([one.valid.sum(axis=1), other.valid.sum(axis=1)])
+    return ratio(both.sum(axis=(1, 2)), np.where(lengths.min(axis=0) > 0, lengths.max(axis=0), 0))
 
 
-def _concept_difference(shown: Shown, shortcut: np.ndarray, conv: np.ndarray) -> np.ndarray:
+def embeddings(top: Listed, chunks: Iterable[np.ndarray]) -> np.ndarray:
+    """The sum of the embeddings of every unit's list, float64 (units, E), from those of all probes, chunk by chunk."""
+    first, sums = 0, np.zeros((len(top.probes), 1))
+    for chunk in chunks:
+        inside = top.valid & (top.probes >= first) & (top.probes < first + len(chunk))
+        unit, rank = np.nonzero(inside)
+        sums = np.zeros((len(sums), chunk.shape[1])) if first == 0 else sums
+        np.add.at(sums, unit, chunk[top.probes[unit, rank] - first])
+        first += len(chunk)
+    return sums
+
+
+def _concept_difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Of the lists' mean embeddings, 1 minus the cosine; their lengths do not matter to it."""
-    one, other = (members.T.astype(np.float64) @ shown.embeddings for members in (shortcut, conv))  # (channels, E)
     return 1 - ratio((one * other).sum(axis=1), np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1))
 
 
-def _reach(shown: Shown, members: np.ndarray, percentile: np.ndarray) -> np.ndarray:
+def _reach(shown: Shown, top: Listed, percentile: np.ndarray) -> np.ndarray:
     """Mean percentile of the sum on the held-out probes of a list's facet: its concepts, each in its modality."""
-    probe, channel = np.nonzero(members)
-    facet = np.zeros((shown.facets.max() + 1, members.shape[1]), bool)
-    facet[shown.facets[probe], channel] = True
-    chosen = facet[shown.facets[shown.held_out]]  # (held-out, channels)
-    return ratio(np.sum(percentile, axis=0, where=chosen), chosen.sum(axis=0))
+    unit, rank = np.nonzero(top.valid)
+    facet = np.zeros((len(percentile), shown.facets.max() + 1), bool)
+    facet[unit, shown.facets[top.probes[unit, rank]]] = True
+    chosen = facet[:, shown.facets[shown.held_out]]  # (units, held-out)
+    return ratio(np.sum(percentile, axis=1, where=chosen), chosen.sum(axis=1))
 
 
 def percentiles(values: np.ndarray) -> np.ndarray:
@@ -101,55 +119,116 @@ def percentiles(values: np.ndarray) -> np.ndarray:
         [np.searchsorted(ranked[:, c], values[:, c], side) for c in range(values.shape[1])]
         for side in ("left", "right")
     ]
-    shares: np.ndarray = np.sum(sides, axis=0).T / (2 * len(values))
+    shares: np.ndarray = np.sum(sides, axis=0).T / (2 * max(1, len(values)))
     return shares
 
 
 def measure(
     network: "Network",
     extraction: Extraction,
-    probes: pa.Table | None = None,
-    layers: Sequence[Layer] | None = None,
+    probes: pa.Table | Source | None = None,
+    layers: Iterable[Layer] | None = None,
     progress: bool = True,
 ) -> None:
-    """Show the network all probes (the demo's by default) and add probes, examples and evidence to the extraction.
+    """Show the network all probes (the demo's by default); add probes, activations, examples, shares and evidence.
 
-    `layers` are sums, all of them by default. Done before with the same probes and layers, it does nothing; with
-    others, or with an extraction of other weights, it raises ExtractionError. The same machine and threads give the
-    same bytes.
+    `probes` are a table or any source, such as `pictures.source` finds. `layers` are all sums by default; units of
+    layers that are no sums have examples alone. Done before with the same probes and layers, it does nothing; with
+    others, or with an extraction of other weights, it raises ExtractionError. Raises ProbesError for probes that cannot
+    be shown, UnknownUnit for a layer that is not there. Interrupted, it goes on where it stopped. The same machine and
+    threads give the same bytes. Memory: under 1 GB with RN50, however many the probes.
     """
     extraction.check(network.model, network.sha256)
-    probes = read() if probes is None else check(probes)
-    layers = _sums(extraction) if layers is None else sorted(set(layers))
+    source = _source(probes)
+    shape = network.architecture
+    chosen = _sums(extraction) if layers is None else [shape.check(layer) for layer in sorted({*layers})]
+    watched = sorted({place for layer in chosen for place in _branches(extraction, layer).values()})
     if extraction.has(*TABLES):
-        _same(extraction, probes, layers)
+        _same(extraction, digest(source, watched), chosen)
         return
-    embeddings, answers = respond(network, probes, layers, progress)
-    shown, names = Shown.of(probes, embeddings), np.array(probes["id"].to_pylist())
-    rows, found = [], []
-    for layer in tqdm(layers, desc="evidence", disable=not progress):
-        lists = tops(answers[layer], shown.held_out)
-        rows.append(_table(layer, evidence(shown, answers[layer], lists)))
-        found += [each.table(layer, branch, names) for branch, each in lists.items()]
-    contents = (probes, pa.concat_tables(found), pa.concat_tables(rows))
-    extraction.add(dict(zip(TABLES, contents, strict=True)))
+    show(network, extraction, source, watched, progress)
+    facts = check(_facts(extraction))
+    shown = Shown.of(facts)
+    rows: dict[str, list[pa.Table]] = {name: [SCHEMAS[name].empty_table()] for name in ("evidence", "shares")}
+    wanted = np.zeros(facts.num_rows, bool)
+    for layer in tqdm(chosen, desc="evidence", disable=not progress):
+        found = {branch: lists(extraction, at, shown.held_out) for branch, at in _branches(extraction, layer).items()}
+        for each in (each for kinds in found.values() for each in kinds.values()):
+            wanted[each.probes[each.valid]] = True
+        extraction.add({part("examples", str(layer)): _examples(extraction, layer, found, facts["id"])})
+        if layer.role == "sum":
+            tops = {branch: kinds["top"] for branch, kinds in found.items()}
+            for name, columns in _measures(extraction, layer, shown, tops).items():
+                rows[name].append(_table(name, layer, columns))
+    add_thumbnails(extraction, source, wanted, progress)
+    extraction.add({f"{name}.parquet": pa.concat_tables(parts) for name, parts in rows.items()})
+
+
+def _source(probes: pa.Table | Source | None) -> Source:
+    if probes is None:
+        return Table.read(Path(BUNDLED))
+    return Table.of(probes) if isinstance(probes, pa.Table) else probes
 
 
 def _sums(extraction: Extraction) -> list[Layer]:
     return [layer for layer in extraction.layers if layer.role == "sum"]
 
 
-def _same(extraction: Extraction, probes: pa.Table, layers: Iterable[Layer]) -> None:
-    done = extraction.table("evidence")["layer"].unique().to_pylist()
-    if done != [str(layer) for layer in layers] or not extraction.table("probes").equals(probes):
+def _branches(extraction: Extraction, layer: Layer) -> dict[str, Layer]:
+    return branches(extraction.manifest.architecture, layer) if layer.role == "sum" else {"unit": layer}
+
+
+def _same(extraction: Extraction, wanted: str, layers: Sequence[Layer]) -> None:
+    """ExtractionError unless these probes and layers were measured."""
+    files, done = extraction.under("activations"), extraction.under("examples.parquet")
+    if wanted not in files[0] or done != sorted(part("examples", str(layer)) for layer in layers):
         raise ExtractionError(
             f"{extraction.path} holds evidence from other probes or layers. Extract into another folder."
         )
 
 
-def _table(layer: Layer, measures: dict[str, np.ndarray]) -> pa.Table:
-    """The evidence table's rows of a layer, null where a measure is NaN."""
-    columns = {name: pa.array(values.astype(np.float32), from_pandas=True) for name, values in measures.items()}
-    channels = pa.array(range(len(measures["overlap"])), pa.int32())
-    layers = pa.array([str(layer)] * len(channels), pa.string())
-    return pa.table({"layer": layers, "channel": channels, **columns}, schema=SCHEMAS["evidence"])
+def _facts(extraction: Extraction) -> pa.Table:
+    """The table of probes without their images, which need not be in memory at once."""
+    return pa.concat_tables([each.drop(["image"]) for each in extraction.parts("probes")]).combine_chunks()
+
+
+def _examples(
+    extraction: Extraction, layer: Layer, found: Mapping[str, dict[str, Listed]], names: "pa.ChunkedArray[Any]"
+) -> pa.Table:
+    places = _branches(extraction, layer)
+    grid, ids = extraction.manifest.architecture.grid, names.combine_chunks()
+    return pa.concat_tables([table(kinds, layer, at, grid(places[at]), ids) for at, kinds in found.items()])
+
+
+def _measures(
+    extraction: Extraction, layer: Layer, shown: Shown, tops: Mapping[str, Listed]
+) -> dict[str, dict[str, np.ndarray]]:
+    """A sum's columns of the evidence and shares tables."""
+    share = shares(terms(extraction, layer, tops["sum"]))
+    embedded = {branch: embeddings(tops[branch], extraction.embeddings()) for branch in ("shortcut", "conv")}
+    found = []
+    for units in blocks(len(share.exact), len(shown.words)):
+        output = extraction.activations(layer, units)  # (probes, units)
+        assert output is not None  # noqa: S101, shown above
+        some = {branch: each.only(units) for branch, each in tops.items()}
+        sums = {branch: each[units] for branch, each in embedded.items()}
+        found.append(evidence(shown, some, output.T.astype(np.float32), sums))
+    columns = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+    columns |= {"share_published": share.published, "share_exact": share.exact, "share_corrected": share.corrected}
+    further = {
+        "examples": tops["sum"].valid.sum(axis=1),
+        "share_corrected_low": share.corrected_low,
+        "share_corrected_high": share.corrected_high,
+        "overlap_shortcut": overlap(tops["sum"], tops["shortcut"]),
+        "overlap_conv": overlap(tops["sum"], tops["conv"]),
+    }
+    return {"evidence": columns, "shares": further}
+
+
+def _table(name: str, layer: Layer, measures: Mapping[str, np.ndarray]) -> pa.Table:
+    """A layer's rows of a table, null where a measure is NaN."""
+    schema = SCHEMAS[name]
+    columns = {field: pa.array(values, from_pandas=True) for field, values in measures.items()}
+    channels = range(len(next(iter(measures.values()))))
+    columns |= {"layer": pa.array([str(layer)] * len(channels), pa.string()), "channel": pa.array(channels, pa.int32())}
+    return pa.table({field: columns[field] for field in schema.names}).cast(schema)

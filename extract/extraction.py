@@ -7,9 +7,14 @@
       sweeps.parquet/          one part a target layer: per source layer what was computed and where kept edges end
       distributions.parquet/   one part a target layer: moments of a unit's weights into or out of another layer
       matrices/                one file a target layer: dense magnitude and mean per source, kernels of direct edges
-      probes.parquet           the images shown, as WebP or PNG bytes
+      probes.parquet/          the probes, a part a chunk of them, with thumbnails of those that are examples
+      skipped.parquet/         probes that could not be read, by chunk
+      activations/             one file a chunk of probes: what every unit measured does on each, and where it peaks
       evidence.parquet         one row a sum unit: share over the shortcut, difference of the branches, reach
-      examples.parquet         per unit and branch the probes it answers to most
+      shares.parquet           one row a sum unit: interval of the share, overlap of sum and branches
+      examples.parquet/        one part a layer: per unit and branch its top, middle, low and random probes
+      visualisations.parquet   pictures of units, imported
+      levels.parquet           how people sorted the probes at levels of a unit's activation
       vocabulary.parquet       the words shown as images, and the letter strings they are compared with
       words/                   one file a layer: what every unit does on every word, and on letter strings by length
       words.parquet            the words that a unit answers to most, the units that a word drives most
@@ -87,6 +92,7 @@ class Manifest(_Strict):
 
 Kind = Literal["magnitude", "mean", "kernel"]
 WordKind = Literal["value", "mean", "sd", "length"]
+ActivationKind = Literal["value", "at"]
 Content = pa.Table | Mapping[str, np.ndarray]
 
 
@@ -159,7 +165,11 @@ class Extraction:
         """A table part by part, for those that do not fit into memory at once."""
         for file in self.manifest.files:
             if file == f"{name}.parquet" or file.startswith(f"{name}.parquet/"):
-                yield _read_table(self.path / file, SCHEMAS[name])
+                yield self.part(file)
+
+    def part(self, name: str) -> pa.Table:
+        """A table's file."""
+        return _read_table(self.path / name, SCHEMAS[name.partition(".parquet")[0]])
 
     def matrix(self, source: Layer, target: Layer, kind: Kind) -> np.ndarray | None:
         """A dense (target channels, source channels) matrix, a direct edge's kernels with (h, w) behind, or None."""
@@ -185,6 +195,36 @@ class Extraction:
                 return file.get_tensor(key) if key in file.keys() else None  # noqa: SIM118, not a dict
         except SafetensorError as error:
             raise _damaged(self.path / name) from error
+
+    def activations(
+        self, layer: Layer, channels: slice = slice(None), kind: ActivationKind = "value"
+    ) -> np.ndarray | None:
+        """What some units of a layer do on every probe, (probes, channels), nothing else being read; or None.
+
+        The `value` is the mean over positions, float16, of a sum after its ReLU; `at` the position where the unit is
+        most active, row times columns plus column.
+        """
+        found = [self.lines(name, f"{layer} {kind}", channels) for name in self.under("activations")]
+        parts = [part for part in found if part is not None]
+        return np.concatenate(parts, axis=1).T if parts else None
+
+    def under(self, folder: str) -> list[str]:
+        """The finished files in a subfolder, in the order of their names."""
+        return [name for name in self.manifest.files if name.startswith(f"{folder}/")]
+
+    def lines(self, name: str, key: str, chosen: slice = slice(None)) -> np.ndarray | None:
+        """Some rows of an array of a file, which is not read beyond them, so checked by size alone; or None."""
+        file = self.path / name
+        if not file.exists() or file.stat().st_size != self.manifest.files[name].size:
+            raise _damaged(file)
+        with safe_open(file, framework="numpy") as arrays:
+            return arrays.get_slice(key)[chosen] if key in arrays.keys() else None  # noqa: SIM118, not a dict
+
+    def embeddings(self) -> Iterator[np.ndarray]:
+        """What the whole network makes of the probes, of length 1: float32 (n, E), chunk by chunk."""
+        for name in self.under("activations"):
+            if (found := self.lines(name, "embedding")) is not None:
+                yield found
 
     def check(self, model: str, weights_sha256: str) -> None:
         """ExtractionError unless it is an extraction of these weights."""
@@ -234,7 +274,8 @@ def _read_manifest(path: Path) -> Manifest:
 
 def _read_table(file: Path, schema: pa.Schema) -> pa.Table:
     try:
-        table = pq.read_table(file)
+        found = pq.read_table(file)
+        table = pa.concat_tables([schema.empty_table(), found], promote_options="default")  # a later column is null
     except (pa.ArrowException, OSError) as error:
         raise _damaged(file) from error
     if not table.schema.equals(schema):

@@ -1,11 +1,10 @@
-"""Probes, the images shown to a network: read from a table or a folder of pictures, decoded in batches.
+"""Probes, the images shown to a network: read from a table, decoded in batches, made small.
 
 Every concept has probes for discovery, on which units show what they answer to, and held-out ones, on which that is
 tested; a table says which is which.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -15,15 +14,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from tqdm import tqdm
 
 from extract.errors import ProbesError
 from extract.schemas import SCHEMAS
 
 BUNDLED = Path(__file__).parent / "demo" / "probes.parquet"
 VALUES = {"modality": ("picture", "word"), "split": ("discovery", "held-out")}
-_SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".gif", ".bmp"}
-_UNREADABLE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's own
+SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".gif", ".bmp"}
+THUMBNAIL = 128  # pixels
+UNREADABLE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's own
 
 
 def read(file: Path = BUNDLED) -> pa.Table:
@@ -31,19 +30,29 @@ def read(file: Path = BUNDLED) -> pa.Table:
 
     Raises ProbesError for a file that is no such table, or where a value is missing, unknown or an id repeated.
     """
+    return read_columns(file, images=True)
+
+
+def read_columns(file: Path, images: bool) -> pa.Table:
+    """A table of probes from Parquet, with or without the images; ProbesError as `read`."""
+    schema = SCHEMAS["probes"]
     try:
-        table = pq.read_table(file)
-        table = table.select(SCHEMAS["probes"].names).cast(SCHEMAS["probes"])
+        found = pq.ParquetFile(file)
+        if missing := set(schema.names) - set(found.schema_arrow.names):
+            raise KeyError(*sorted(missing))
+        table = found.read(schema.names if images else schema.names[:-1])
+        table = table.cast(schema if images else pa.schema(list(schema)[:-1]))
     except (OSError, KeyError, pa.ArrowException) as error:
         raise ProbesError(
-            f"{file} is no table of probes ({error}). It must be Parquet with the columns {_columns()}."
+            f"{file} is no table of probes ({error}). It must be Parquet with the columns {', '.join(schema.names)}."
         ) from error
     return check(table)
 
 
 def check(table: pa.Table) -> pa.Table:
     """The table itself if it holds at least one probe and every value is sound; else ProbesError."""
-    wrong = [f"{name} is missing in {table[name].null_count} rows" for name in _columns() if table[name].null_count]
+    nulls = {name: table[name].null_count for name in table.column_names}
+    wrong = [f"{name} is missing in {count} rows" for name, count in nulls.items() if count]
     for name, allowed in VALUES.items():
         unknown = {value for value in pc.unique(table[name]).to_pylist() if value and value not in allowed}
         wrong += [f"{name} is {value!r}, where only {' and '.join(allowed)} are known" for value in sorted(unknown)]
@@ -52,36 +61,6 @@ def check(table: pa.Table) -> pa.Table:
     if wrong or not table.num_rows:
         raise ProbesError(f"These probes cannot be used: {'; '.join(wrong) or 'there are none'}. Mend the table.")
     return table
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """A folder's pictures as a table of probes, and the files that could not be read."""
-
-    table: pa.Table
-    skipped: tuple[Path, ...]
-
-
-def pictures(folder: Path, side: int, progress: bool = True) -> Pictures:
-    """The pictures of a folder with one subfolder a concept, cut to squares of `side` pixels.
-
-    Damaged files are skipped and listed. A concept's pictures, in the order of their names, go to discovery and the
-    held-out split in turn. Raises ProbesError where there is no picture at all.
-    """
-    files = sorted(file for file in folder.glob("*/**/*") if file.suffix.lower() in _SUFFIXES and file.is_file())
-    rows, skipped, seen = [], [], dict[str, int]()
-    for file in tqdm(files, desc="pictures", disable=not progress):
-        concept = file.relative_to(folder).parts[0]
-        try:
-            image = _square(file, side)
-        except _UNREADABLE:
-            skipped.append(file)
-            continue
-        place = seen[concept] = seen.get(concept, -1) + 1
-        rows.append(_row(str(file.relative_to(folder)), concept, folder.name, VALUES["split"][place % 2], image))
-    if not rows:
-        raise ProbesError(f"{folder} holds no picture that can be read. Put pictures into one subfolder a concept.")
-    return Pictures(pa.Table.from_pylist(rows, schema=SCHEMAS["probes"]), tuple(skipped))
 
 
 def batches(table: pa.Table, preprocess: Callable[[Image.Image], torch.Tensor], size: int) -> Iterator[torch.Tensor]:
@@ -111,29 +90,27 @@ def stack(
 def _decoded(name: str, data: bytes) -> Image.Image:
     try:
         return Image.open(BytesIO(data)).convert("RGB")
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ProbesError(
             f"The image of probe {name} cannot be read ({error}). Remove the probe, or write it anew."
         ) from error
 
 
-def _square(file: Path, side: int) -> bytes:
-    """The middle square of a picture, on white where it is transparent, as PNG."""
-    with Image.open(file) as picture:
-        whole = ImageOps.exif_transpose(picture).convert("RGBA")
-    white = Image.new("RGBA", whole.size, "white")
-    fitted = ImageOps.fit(Image.alpha_composite(white, whole).convert("RGB"), (side, side), Image.Resampling.BICUBIC)
+def opaque(data: bytes) -> Image.Image:
+    """A picture from its bytes: upright, RGB, on white where it is transparent; raises one of `UNREADABLE`."""
+    picture = ImageOps.exif_transpose(Image.open(BytesIO(data)))
+    if "A" not in picture.getbands() and "transparency" not in picture.info:
+        return picture.convert("RGB")
+    clear = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
+
+
+def thumbnail(data: bytes, side: int = THUMBNAIL) -> bytes:
+    """A picture's middle square of at most `side` pixels as WebP; the bytes themselves if they are small already."""
+    with Image.open(BytesIO(data)) as picture:
+        if picture.width == picture.height <= side:
+            return data
+    square = ImageOps.fit(opaque(data), (side, side), Image.Resampling.BICUBIC)
     stream = BytesIO()
-    fitted.save(stream, "png")
+    square.save(stream, "webp", quality=80)
     return stream.getvalue()
-
-
-def _row(name: str, concept: str, source: str, split: str, image: bytes) -> dict[str, str | bool | bytes]:
-    return {
-        "id": name, "modality": "picture", "concept": concept, "source": source, "split": split,
-        "sensitive": False, "image": image,
-    }  # fmt: skip
-
-
-def _columns() -> list[str]:
-    return SCHEMAS["probes"].names

@@ -53,8 +53,9 @@ SCHEMAS = {
         "id:text modality:text concept:text source:text split:text sensitive:bool image:bytes",
         modality="picture or word",
         split="discovery or held-out",
-        image="WebP or PNG",
+        image="WebP, PNG or what the probe came as; null for one that is no example of anything",
     ),
+    "skipped": _schema("id:text reason:text", reason="why the probe could not be read"),
     "evidence": _schema(
         "layer:text channel:i32 share_published:f32 share_exact:f32 share_corrected:f32 overlap:f32 "
         "concept_difference:f32 modality_difference:f32 words_shortcut:f32 words_conv:f32 "
@@ -71,12 +72,44 @@ SCHEMAS = {
         "concepts and modality of the shortcut's top examples",
         reach_conv="the same for the conv branch",
     ),
+    "shares": _schema(
+        "layer:text channel:i32 examples:i32 share_corrected_low:f32 share_corrected_high:f32 "
+        "overlap_shortcut:f32 overlap_conv:f32",
+        examples="top examples of the sum, which all shares are taken on",
+        share_corrected_low="lower end of a 95 % interval, percentile bootstrap over the sum's top examples; null for "
+        "fewer than two",
+        share_corrected_high="its upper end",
+        overlap_shortcut="probes among both the sum's and the shortcut's top examples, over the longer list's length",
+        overlap_conv="the same for the sum and the conv branch",
+    ),
     "examples": _schema(
-        "layer:text channel:i32 branch:text rank:i32 probe:text value:f32 z:f32",
-        branch="sum, shortcut or conv",
-        rank="place among the discovery probes, from 1; only probes above the mean over all are listed",
-        value="mean over positions; a sum after its ReLU",
+        "layer:text channel:i32 branch:text rank:i32 probe:text value:f32 z:f32 kind:text row:i32 column:i32",
+        branch="sum, shortcut or conv, listed under the sum's layer; unit for a layer that is none of a sum's",
+        rank="place in the list, from 1",
+        value="mean over positions, to half precision; a sum after its ReLU",
         z="standard deviations above the mean over all probes",
+        kind="top: the highest discovery probes, above the mean over all; low: the lowest; middle: the nearest to the "
+        "median; random: the same random ones for every unit. Null, of an older version, is top",
+        row="of the map's position where the unit is most active on the probe, before a ReLU; from 0",
+        column="of the same position",
+    ),
+    "visualisations": _schema(
+        "layer:text channel:i32 share_published:f32 image:bytes",
+        share_published="norm share of the raw shortcut over its sum with raw conv3's on the picture; null for a layer "
+        "that is no sum",
+        image="WebP, the middle square",
+    ),
+    "levels": _schema(
+        "layer:text channel:i32 branch:text level:f32 tolerance:f32 category:text n:i32 of:i32 "
+        "probability:f32 low:f32 high:f32",
+        level="activation in standard deviations from the mean over all probes",
+        tolerance="how far from the level an image may lie, in standard deviations",
+        category="as a person sorted the images drawn at the level",
+        n="images in the category",
+        of="images sorted at the level",
+        probability="n / of",
+        low="lower end of Wilson's 95 % interval",
+        high="its upper end",
     ),
     "vocabulary": _schema(
         "text:text kind:text length:i32 lettering:text",

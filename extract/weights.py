@@ -6,13 +6,14 @@ into everything made from it.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
+import numpy as np
 import open_clip
 import torch
 from PIL.Image import Image
@@ -58,6 +59,20 @@ class Network:
         """An image to what the network takes (3, side, side): resized, cropped at the centre, normalised."""
         transform: Callable[[Image], Tensor] = open_clip.image_transform(self.architecture.image_size, is_train=False)
         return transform
+
+    def cut(self, image: Image) -> np.ndarray:
+        """The first half of `preprocess`, which threads can do at once: resized and cropped, uint8 (side, side, 3)."""
+        *steps, _, _ = self.preprocess.transforms  # type: ignore[attr-defined]
+        for step in steps:
+            image = step(image)
+        return np.asarray(image)
+
+    def normalise(self, cuts: Sequence[np.ndarray]) -> Tensor:
+        """The second half, for many images: to the bit what `preprocess` gives, float32 (n, 3, side, side)."""
+        last = self.preprocess.transforms[-1]  # type: ignore[attr-defined]
+        pixels = torch.from_numpy(np.stack(cuts)).float().div_(255)  # (n, side, side, 3)
+        pixels.sub_(torch.tensor(last.mean)).div_(torch.tensor(last.std))
+        return pixels.permute(0, 3, 1, 2)  # (n, 3, side, side), in channels-last
 
 
 def load_network(name: str, pretrained: str | Path | None = None, seed: int = 0) -> Network:

@@ -1,19 +1,34 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+import torch
 from scipy.stats import rankdata
+from torch.nn import functional as F
 
-from extract.activations import LENGTH, Responses, tops
-from extract.errors import ExtractionError, ProbesError
-from extract.evidence import TABLES, Shown, evidence, measure, percentiles
+from extract import examples, showing
+from extract.activations import watched
+from extract.errors import ExtractionError, ProbesError, UnknownUnit
+from extract.evidence import TABLES, Shown, embeddings, evidence, measure, overlap, percentiles
+from extract.examples import FEW, Listed, listed
 from extract.extraction import Extraction, Manifest, Settings
+from extract.probes import batches
 from extract.units import Layer
 from extract.weights import Network
 
 CONCEPTS, FACET = 200, 4  # concepts, each with 4 discovery and 4 held-out probes a modality; concepts of a facet
+
+
+def top(values: np.ndarray, held_out: np.ndarray) -> Listed:
+    """The top list of one unit."""
+    line = values.astype(np.float32)[None]
+    deviation = line.std(axis=1, dtype=np.float64)
+    deviation[deviation < 1e-6] = np.nan
+    return listed(line, np.zeros(line.shape, int), line.mean(axis=1, dtype=np.float64), deviation, held_out)["top"]
 
 
 @dataclass(frozen=True)
@@ -32,12 +47,12 @@ class World:
         return np.random.default_rng(1).normal(0, scale, len(self.concept)).astype(np.float32)
 
     def measures(self, shortcut: np.ndarray, conv: np.ndarray, output: np.ndarray | None = None) -> dict[str, float]:
-        """The evidence of one unit with flat maps."""
-        total = shortcut + conv if output is None else output
-        fired = np.maximum(total, 0)
-        columns = (shortcut, conv, fired, np.where(total > 0, shortcut, 0), total > 0, np.abs(shortcut), np.abs(conv))
-        responses = Responses(*(column.astype(np.float32)[:, None] for column in columns))
-        found = evidence(self.shown, responses, tops(responses, self.shown.held_out))
+        """The evidence of one unit."""
+        fired = np.maximum(shortcut + conv if output is None else output, 0).astype(np.float32)
+        tops = {branch: top(values, self.shown.held_out) for branch, values in (("shortcut", shortcut), ("conv", conv))}
+        space = np.eye(CONCEPTS, dtype=np.float32)[self.concept]
+        embedded = {branch: embeddings(each, np.array_split(space, 7)) for branch, each in tops.items()}
+        found = evidence(self.shown, tops, fired[None], embedded)
         return {name: float(values[0]) for name, values in found.items()}
 
 
@@ -46,8 +61,7 @@ def world() -> World:
     concept, words, held_out, _ = (
         grid.ravel() for grid in np.meshgrid(np.arange(CONCEPTS), [False, True], [False, True], range(4), indexing="ij")
     )
-    embeddings = np.eye(CONCEPTS, dtype=np.float32)[concept]
-    return World(Shown(words, held_out, concept * 2 + words, embeddings), concept)
+    return World(Shown(words, held_out, concept * 2 + words), concept)
 
 
 def test_a_unit_that_joins_two_facets_shows_it_in_every_measure(world: World) -> None:
@@ -57,7 +71,6 @@ def test_a_unit_that_joins_two_facets_shows_it_in_every_measure(world: World) ->
     assert (found["words_shortcut"], found["words_conv"], found["modality_difference"]) == (0, 1, 1)
     assert found["reach_shortcut"] > 0.98
     assert found["reach_conv"] > 0.98
-    assert found["share_exact"] == pytest.approx(0.5, abs=0.6)
 
 
 def test_one_facet_over_both_branches_shows_no_difference(world: World) -> None:
@@ -66,7 +79,6 @@ def test_one_facet_over_both_branches_shows_no_difference(world: World) -> None:
     assert found["overlap"] == 1
     assert found["concept_difference"] == pytest.approx(0, abs=1e-6)
     assert found["modality_difference"] == 0
-    assert found["share_exact"] == pytest.approx(1 / 3, rel=1e-3)
 
 
 def test_two_concepts_in_one_modality_differ_in_concept_alone(world: World) -> None:
@@ -114,7 +126,7 @@ def test_a_dead_branch_gives_no_number(world: World, dead: float) -> None:
 
 
 def test_a_concept_is_another_facet_as_a_word_than_as_a_picture(noise: pa.Table) -> None:
-    shown = Shown.of(noise, np.ones((noise.num_rows, 2), np.float32))
+    shown = Shown.of(noise)
     columns = zip(noise["modality"].to_pylist(), noise["concept"].to_pylist(), strict=True)
     facets = set(zip(columns, shown.facets.tolist(), strict=True))
     assert len(facets) == len(set(shown.facets.tolist())) == 22  # 11 concepts in 2 modalities
@@ -139,11 +151,106 @@ def extraction(path: Path, network: Network) -> Extraction:
     return Extraction.create(path, manifest)
 
 
+def contents(path: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def columns(table: pa.Table, layer: str, *names: str) -> list[np.ndarray]:
+    rows = table.filter(pc.field("layer") == layer)
+    return [rows[name].to_numpy() for name in names]
+
+
 def test_measuring_twice_gives_the_same_bytes(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
     for name in "ab":
         measure(tiny, extraction(tmp_path / name, tiny), noise, LAYERS, progress=False)
-    for table in TABLES:
-        assert (tmp_path / "a" / table).read_bytes() == (tmp_path / "b" / table).read_bytes()
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_tables_equal_a_plain_computation_over_all_probes_at_once(
+    tiny: Network, noise: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several chunks, several blocks of units; and a network's maps as torch alone gives them."""
+    monkeypatch.setattr(showing, "CHUNK", 40)
+    monkeypatch.setattr(examples, "_BLOCK", 88 * 50)
+    folder = extraction(tmp_path / "x", tiny)
+    measure(tiny, folder, noise, LAYERS, progress=False)
+    seen: dict[str, torch.Tensor] = {}
+    with torch.no_grad(), watched(tiny.visual, [*tiny.architecture.layers], seen.__setitem__):
+        pixels = torch.cat(list(batches(noise, tiny.preprocess, size=88)))
+        space = F.normalize(tiny.visual(pixels), dim=1).numpy()
+    held_out = np.array(noise["split"].to_pylist()) == "held-out"
+    sources = {"sum": "4/2/6", "shortcut": "4/1/6", "conv": "4/2/5"}
+    values = {branch: seen[f"{layer} value"].numpy() for branch, layer in sources.items()}
+    ids, discovery = noise["id"].to_pylist(), np.flatnonzero(~held_out)
+    rows = folder.table("examples").filter(pc.field("layer") == "4/2/6").to_pylist()
+    kept: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+    for row in rows:
+        kept.setdefault((row["branch"], row["kind"], row["channel"]), []).append(row)
+    for branch in sources:
+        stored = folder.activations(Layer.parse(sources[branch]))
+        assert stored is not None
+        np.testing.assert_allclose(stored, values[branch], rtol=1e-3, atol=1e-4)
+        coarse, deviation = stored.astype(float), values[branch].std(axis=0)
+        alive = np.flatnonzero(deviation > 1e-6)
+        assert len(alive) > 100
+        assert not any((branch, "top", c) in kept for c in set(range(256)) - set(alive.tolist()))
+        z = (coarse - values[branch].mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+        for c in alive.tolist():
+            column = coarse[discovery, c]
+            orders = {
+                "top": (-column).argsort(kind="stable")[:16],
+                "low": column.argsort(kind="stable")[:8],
+                "middle": np.abs(column - np.median(column)).astype(np.float32).argsort(kind="stable")[:8],
+            }
+            for kind, order in orders.items():
+                expected = [n for n in discovery[order] if kind != "top" or z[n, c] > 0]
+                found = kept[branch, kind, c]
+                assert [row["probe"] for row in found] == [ids[n] for n in expected]
+                np.testing.assert_allclose([row["z"] for row in found], z[expected, c], atol=2e-3)
+                at = [row["row"] * 2 + row["column"] for row in found]
+                assert at == seen[f"{sources[branch]} at"][expected, c].tolist()
+    exact, published, distance, over = columns(
+        folder.table("evidence"), "4/2/6", "share_exact", "share_published", "concept_difference", "overlap"
+    )
+    for c in range(256):
+        of = {branch: [ids.index(row["probe"]) for row in kept.get((branch, "top", c), [])] for branch in sources}
+        if not all(of.values()):
+            assert np.isnan(over[c]) or not of["sum"]
+            continue
+        passed, fired = seen["4/2/6 passed"][of["sum"], c].sum(), values["sum"][of["sum"], c].sum()
+        assert exact[c] == pytest.approx(float(passed / fired), rel=1e-4)
+        assert published[c] == pytest.approx(float(seen["4/2/6 published"][of["sum"], c].mean()), rel=1e-4)
+        one, other = (space[of[branch]].mean(axis=0) for branch in ("shortcut", "conv"))
+        cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+        assert distance[c] == pytest.approx(1 - cosine, abs=1e-5)
+        both = len(set(of["shortcut"]) & set(of["conv"])) / max(len(of["shortcut"]), len(of["conv"]))
+        assert over[c] == pytest.approx(both)
+
+
+def test_activations_of_every_measured_unit_are_read_by_column(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
+    folder = extraction(tmp_path / "x", tiny)
+    measure(tiny, folder, noise, LAYERS, progress=False)
+    seen: dict[str, torch.Tensor] = {}
+    with torch.no_grad(), watched(tiny.visual, [Layer(4, 2, 5)], seen.__setitem__):
+        tiny.visual(torch.cat(list(batches(noise, tiny.preprocess, size=88))))
+    opened = Extraction.open(tmp_path / "x")
+    found, at = (opened.activations(Layer(4, 2, 5), slice(7, 9), kind) for kind in ("value", "at"))
+    assert found is not None
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, seen["4/2/5 value"][:, 7:9], rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(at, seen["4/2/5 at"][:, 7:9])
+    assert opened.activations(Layer(1, 0, 5)) is None
+
+
+def test_a_layer_that_is_no_sum_has_examples_alone(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
+    folder = extraction(tmp_path / "x", tiny)
+    measure(tiny, folder, noise, [Layer(4, 2, 3)], progress=False)
+    rows = folder.table("examples")
+    assert set(rows["branch"].to_pylist()) == {"unit"}
+    assert set(rows["kind"].to_pylist()) == {"top", "middle", "low", "random"}
+    assert folder.table("evidence").num_rows == 0
+    with pytest.raises(UnknownUnit):
+        measure(tiny, folder, noise, [Layer(4, 9, 6)], progress=False)
 
 
 def test_measured_tables_cover_every_unit_and_branch(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
@@ -153,14 +260,64 @@ def test_measured_tables_cover_every_unit_and_branch(tiny: Network, noise: pa.Ta
     units = [
         (str(layer), c) for layer, channels in folder.layers.items() if layer.role == "sum" for c in range(channels)
     ]
-    table = opened.table("evidence")
-    assert list(zip(table["layer"].to_pylist(), table["channel"].to_pylist(), strict=True)) == units
-    assert opened.table("probes").equals(noise)
+    for name in ("evidence", "shares"):
+        table = opened.table(name)
+        assert list(zip(table["layer"].to_pylist(), table["channel"].to_pylist(), strict=True)) == units
     held_out = {row["id"] for row in noise.to_pylist() if row["split"] == "held-out"}
     rows = [row for row in opened.table("examples").to_pylist() if row["layer"] == "4/2/6"]
     assert {row["branch"] for row in rows} == {"sum", "shortcut", "conv"}
-    assert max(row["rank"] for row in rows) == LENGTH
     assert not held_out & {row["probe"] for row in rows}
+    drawn = {(row["rank"], row["probe"]) for row in rows if row["kind"] == "random"}
+    assert len(drawn) == len(dict(drawn)) == FEW  # the same for every unit and branch
+
+
+def test_thumbnails_are_kept_of_examples_alone(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
+    folder = extraction(tmp_path / "x", tiny)
+    measure(tiny, folder, noise, LAYERS, progress=False)
+    probes, shown = folder.table("probes"), set(folder.table("examples")["probe"].to_pylist())
+    assert probes.drop(["image"]).equals(noise.drop(["image"]))
+    for row, original in zip(probes.to_pylist(), noise.to_pylist(), strict=True):
+        assert row["image"] == (original["image"] if row["id"] in shown else None)
+    assert any(row["image"] is None for row in probes.to_pylist())
+
+
+def test_an_interrupted_pass_goes_on_to_the_same_bytes(
+    tiny: Network, noise: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(showing, "CHUNK", 20)
+    measure(tiny, extraction(tmp_path / "whole", tiny), noise, LAYERS, progress=False)
+    write, written = Extraction.add, list[str]()
+
+    def interrupted(self: Extraction, files: Any) -> None:
+        if len(written) in (2, 7, 9):  # after two chunks, after examples of a layer, between thumbnails
+            written.append("")
+            raise KeyboardInterrupt
+        write(self, files)
+        written.extend(list(files)[:1])
+
+    monkeypatch.setattr(Extraction, "add", interrupted)
+    folder, tries = extraction(tmp_path / "x", tiny), 0
+    while not folder.has(*TABLES):
+        tries += 1
+        try:
+            measure(tiny, folder, noise, LAYERS, progress=False)
+        except KeyboardInterrupt:
+            folder = Extraction.open(tmp_path / "x")
+    assert tries == 4
+    assert contents(tmp_path / "x") == contents(tmp_path / "whole")
+
+
+def test_another_sources_unfinished_pass_leaves_nothing_behind(
+    tiny: Network, noise: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = extraction(tmp_path / "x", tiny)
+    with monkeypatch.context() as patch:
+        patch.setattr("extract.evidence.lists", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            measure(tiny, folder, noise.slice(4), LAYERS, progress=False)
+    measure(tiny, folder, noise, LAYERS, progress=False)
+    measure(tiny, extraction(tmp_path / "y", tiny), noise, LAYERS, progress=False)
+    assert contents(tmp_path / "x") == contents(tmp_path / "y")
 
 
 def test_a_dead_branch_is_null_in_the_table(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
@@ -182,19 +339,21 @@ def test_a_dead_branch_is_null_in_the_table(tiny: Network, noise: pa.Table, tmp_
 def test_what_is_measured_is_not_measured_again(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
     folder = extraction(tmp_path / "x", tiny)
     measure(tiny, folder, noise, LAYERS, progress=False)
-    stamps = [(tmp_path / "x" / table).stat().st_mtime_ns for table in TABLES]
+    stamps = {file: file.stat().st_mtime_ns for file in (tmp_path / "x").rglob("*")}
     measure(tiny, Extraction.open(tmp_path / "x"), noise, LAYERS, progress=False)
-    assert [(tmp_path / "x" / table).stat().st_mtime_ns for table in TABLES] == stamps
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "x").rglob("*")} == stamps
 
 
 def test_other_probes_layers_or_weights_are_refused(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
     folder = extraction(tmp_path / "x", tiny)
     measure(tiny, folder, noise, LAYERS, progress=False)
+    before = contents(tmp_path / "x")
     for probes, layers in ((noise.slice(1), LAYERS), (noise, LAYERS[:1])):
         with pytest.raises(ExtractionError, match="other probes or layers"):
             measure(tiny, folder, probes, layers, progress=False)
     with pytest.raises(ExtractionError, match="other weights"):
         measure(replace(tiny, sha256="0" * 64), folder, noise, LAYERS, progress=False)
+    assert contents(tmp_path / "x") == before
 
 
 def test_unsound_probes_change_nothing(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
@@ -202,3 +361,20 @@ def test_unsound_probes_change_nothing(tiny: Network, noise: pa.Table, tmp_path:
     with pytest.raises(ProbesError):
         measure(tiny, folder, noise.slice(0, 0), LAYERS, progress=False)
     assert not folder.manifest.files
+
+
+def test_a_damaged_image_in_a_table_is_an_error(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
+    rows = noise.to_pylist()
+    rows[60]["image"] = rows[60]["image"][:100]
+    damaged = pa.Table.from_pylist(rows, noise.schema)
+    with pytest.raises(ProbesError, match="image of probe 60 cannot be read"):
+        measure(tiny, extraction(tmp_path / "x", tiny), damaged, LAYERS, progress=False)
+
+
+def test_overlap_counts_common_probes_over_the_longer_list() -> None:
+    def of(probes: list[int], valid: int) -> Listed:
+        flags = np.arange(4)[None] < valid
+        return Listed(np.array([probes]), np.zeros((1, 4)), np.zeros((1, 4)), np.zeros((1, 4), int), flags)
+
+    assert overlap(of([1, 2, 3, 4], 4), of([4, 9, 1, 2], 3))[0] == 0.5
+    assert np.isnan(overlap(of([1, 2, 3, 4], 4), of([1, 2, 3, 4], 0))[0])

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from extract.errors import ProbesError
-from extract.probes import batches, check, pictures, read
+from extract.probes import THUMBNAIL, batches, check, opaque, read, thumbnail
 from extract.schemas import SCHEMAS
 
 SIDE = 64
@@ -93,37 +93,27 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "absent.parquet")
 
 
-def folder(root: Path) -> Path:
-    for name, data in {
-        "cat/1.png": encoded((255, 0, 0)),
-        "cat/2.png": encoded((0, 0, 0))[:60],
-        "cat/3.webp": encoded((0, 255, 0), form="webp"),
-        "cat/4.jpg": encoded((9, 9, 9), form="jpeg"),
-        "cat/notes.txt": b"no picture",
-        "dog/wide.png": encoded((0, 0, 0, 0), "RGBA"),
-        "loose.png": encoded((1, 2, 3)),
-    }.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(data)
-    return root
+def test_a_thumbnail_is_the_middle_square_and_small_pictures_stay_as_they_are() -> None:
+    assert thumbnail(table()["image"][0].as_py()) == table()["image"][0].as_py()
+    wide = Image.new("RGB", (600, 300), "red")
+    wide.paste("blue", (150, 0, 450, 300))
+    stream = BytesIO()
+    wide.save(stream, "png")
+    with Image.open(BytesIO(thumbnail(stream.getvalue()))) as small:
+        assert (small.format, small.size) == ("WEBP", (THUMBNAIL, THUMBNAIL))
+        red, _, blue = np.asarray(small.convert("RGB")).mean(axis=(0, 1))
+    assert red < 40
+    assert blue > 200
 
 
-def test_a_folder_of_pictures_becomes_probes_and_damaged_files_are_listed(tmp_path: Path) -> None:
-    found = pictures(folder(tmp_path / "pets"), SIDE, progress=False)
-    assert found.table["id"].to_pylist() == ["cat/1.png", "cat/3.webp", "cat/4.jpg", "dog/wide.png"]
-    assert found.table["concept"].to_pylist() == ["cat", "cat", "cat", "dog"]
-    assert found.table["split"].to_pylist() == ["discovery", "held-out", "discovery", "discovery"]
-    assert [file.name for file in found.skipped] == ["2.png"]
-    assert check(found.table).equals(found.table)
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_a_transparent_picture_stands_on_white(mode: str) -> None:
+    assert opaque(encoded((0,) * len(mode), mode)).getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_a_transparent_picture_stands_on_white(tmp_path: Path) -> None:
-    found = pictures(folder(tmp_path), SIDE, progress=False)
-    with Image.open(BytesIO(found.table["image"][3].as_py())) as image:
-        assert image.size == (SIDE, SIDE)
-        assert image.getpixel((0, 0)) == (255, 255, 255)
-
-
-def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ProbesError, match="holds no picture"):
-        pictures(tmp_path, SIDE, progress=False)
+def test_a_picture_is_turned_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    stream = BytesIO()
+    Image.new("RGB", (40, 20)).save(stream, "jpeg", exif=exif)
+    assert opaque(stream.getvalue()).size == (20, 40)

@@ -1,77 +1,73 @@
-import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
-from extract.activations import Branches, Responses
-from extract.shortcut import ratio, shares
+from extract.shortcut import Terms, interval, ratio, shares
 
-PROBES, CHANNELS, SIDE = 12, 5, 3
+UNITS, PROBES, POSITIONS, LENGTH = 5, 12, 9, 4
 
 
-def maps(seed: int) -> Tensor:
-    return torch.randn(PROBES, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
+def maps(seed: int) -> np.ndarray:
+    """What units do at every position of every probe: (units, probes, positions)."""
+    return np.random.default_rng(seed).normal(size=(UNITS, PROBES, POSITIONS)).astype(np.float32)
 
 
-def responses(branches: Branches) -> Responses:
-    made = Responses.empty(PROBES, CHANNELS)
-    made.put(0, branches)
-    return made
-
-
-def branches(shortcut: Tensor, conv: Tensor) -> Branches:
-    return Branches(shortcut, conv, shortcut + conv, raw_shortcut=maps(10), raw_conv=maps(11))
-
-
-@pytest.fixture
-def sample() -> Branches:
-    return branches(maps(0).relu() + 0.2, maps(1) + 0.3)
+def terms(shortcut: np.ndarray, conv: np.ndarray, top: np.ndarray) -> Terms:
+    """The terms of units with these maps whose top examples are `top` (units, length)."""
+    total = shortcut + conv
+    passed = np.where(total > 0, shortcut, 0)
+    output, passed, positive, published = (
+        np.take_along_axis(each.mean(axis=2), top, axis=1)
+        for each in (np.maximum(total, 0), passed, total > 0, np.abs(maps(9)) / 10)
+    )
+    means = shortcut.mean(axis=(1, 2)), conv.mean(axis=(1, 2))
+    return Terms(output, passed, positive, published, np.ones(top.shape, bool), *means)
 
 
 @pytest.fixture
 def top() -> np.ndarray:
-    return np.random.default_rng(0).random((PROBES, CHANNELS)) < 0.4
+    return np.stack([np.random.default_rng(unit).permutation(PROBES)[:LENGTH] for unit in range(UNITS)])
 
 
-def test_shares_equal_sums_written_out_position_by_position(sample: Branches, top: np.ndarray) -> None:
-    found = shares(responses(sample), top)
-    r, b = sample.shortcut.double().numpy(), sample.conv.double().numpy()
-    raw_r, raw_b = sample.raw_shortcut.double().numpy(), sample.raw_conv.double().numpy()
-    for c in range(CHANNELS):
-        published, over, under, over_corrected, under_corrected = [], 0.0, 0.0, 0.0, 0.0
-        for n in np.flatnonzero(top[:, c]):
-            norm_r, norm_b = (math.sqrt(sum(v * v for v in raw[n, c].ravel())) for raw in (raw_r, raw_b))
-            published.append(norm_r / (norm_r + norm_b))
-            for at_r, at_b in zip(r[n, c].ravel(), b[n, c].ravel(), strict=True):
+def test_shares_equal_sums_written_out_position_by_position(top: np.ndarray) -> None:
+    r, b = np.maximum(maps(0), 0) + 0.2, maps(1) + 0.3
+    given = terms(r, b, top)
+    given.valid[1, 2:] = False
+    found = shares(given)
+    for unit in range(UNITS):
+        over, under, over_corrected, under_corrected = 0.0, 0.0, 0.0, 0.0
+        listed = top[unit][given.valid[unit]]
+        for probe in listed:
+            for at_r, at_b in zip(r[unit, probe].astype(float), b[unit, probe].astype(float), strict=True):
                 if at_r + at_b > 0:
                     over, under = over + at_r, under + at_r + at_b
-                    over_corrected += at_r - r[:, c].mean()
-                    under_corrected += at_r + at_b - r[:, c].mean() - b[:, c].mean()
-        assert found.published[c] == pytest.approx(np.mean(published), rel=1e-5)
-        assert found.exact[c] == pytest.approx(over / under, rel=1e-5)
-        assert found.corrected[c] == pytest.approx(over_corrected / under_corrected, rel=1e-4)
+                    over_corrected += at_r - r[unit].mean()
+                    under_corrected += at_r + at_b - r[unit].mean() - b[unit].mean()
+        assert found.published[unit] == pytest.approx(given.published[unit][given.valid[unit]].mean(), rel=1e-5)
+        assert found.exact[unit] == pytest.approx(over / under, rel=1e-5)
+        assert found.corrected[unit] == pytest.approx(over_corrected / under_corrected, rel=1e-4)
 
 
-def test_the_exact_shares_of_both_branches_add_up_to_one(sample: Branches, top: np.ndarray) -> None:
-    over_shortcut = shares(responses(sample), top).exact
-    over_conv = shares(responses(branches(sample.conv, sample.shortcut)), top).exact
-    np.testing.assert_allclose(over_shortcut + over_conv, 1, atol=1e-5)
+def test_the_exact_shares_of_both_branches_add_up_to_one(top: np.ndarray) -> None:
+    r, b = np.maximum(maps(0), 0) + 0.2, maps(1) + 0.3
+    np.testing.assert_allclose(shares(terms(r, b, top)).exact + shares(terms(b, r, top)).exact, 1, atol=1e-5)
 
 
 def test_a_branch_that_inhibits_drives_the_exact_share_out_of_zero_to_one(top: np.ndarray) -> None:
-    strong, weak = torch.full((PROBES, CHANNELS, SIDE, SIDE), 3.0), torch.full((PROBES, CHANNELS, SIDE, SIDE), -1.0)
-    np.testing.assert_allclose(shares(responses(branches(strong, weak)), top).exact, 1.5)
-    np.testing.assert_allclose(shares(responses(branches(weak, strong)), top).exact, -0.5)
+    strong, weak = np.full_like(maps(0), 3), np.full_like(maps(0), -1)
+    np.testing.assert_allclose(shares(terms(strong, weak, top)).exact, 1.5)
+    np.testing.assert_allclose(shares(terms(weak, strong, top)).exact, -0.5)
 
 
 def test_a_constant_offset_is_no_part_of_the_corrected_share(top: np.ndarray) -> None:
     """A shortcut that is the same everywhere tells no image from another, however large it is."""
-    offset, telling = torch.full((PROBES, CHANNELS, SIDE, SIDE), 50.0), maps(3)
-    telling[torch.from_numpy(top)] += 10
-    found = shares(responses(branches(offset, telling)), top)
+    offset, telling = np.full_like(maps(0), 50), maps(3)
+    for unit in range(UNITS):
+        telling[unit, top[unit]] += 10
+    found = shares(terms(offset, telling, top))
     np.testing.assert_allclose(found.corrected, 0, atol=1e-5)
+    np.testing.assert_allclose([found.corrected_low, found.corrected_high], 0, atol=1e-5)
     assert (found.exact > 0.8).all()
 
 
@@ -79,8 +75,33 @@ def test_a_unit_that_does_not_rise_has_no_share() -> None:
     np.testing.assert_equal(ratio(np.array([1.0, 1.0, 1.0]), np.array([2.0, 0.0, -1.0])), [0.5, np.nan, np.nan])
 
 
-def test_a_unit_without_examples_or_that_never_fires_has_no_share(sample: Branches, top: np.ndarray) -> None:
-    silent = branches(torch.zeros(PROBES, CHANNELS, SIDE, SIDE), -sample.conv.abs())
-    assert np.isnan(shares(responses(silent), top).exact).all()
-    found = shares(responses(sample), np.zeros_like(top))
-    assert np.isnan([found.published, found.exact, found.corrected]).all()
+def test_a_unit_without_examples_or_that_never_fires_has_no_share(top: np.ndarray) -> None:
+    silent = shares(terms(np.zeros_like(maps(0)), -np.abs(maps(1)), top))
+    assert np.isnan(silent.exact).all()
+    given = terms(np.abs(maps(0)), maps(1), top)
+    found = shares(replace(given, valid=np.zeros_like(given.valid)))
+    assert np.isnan([found.published, found.exact, found.corrected, found.corrected_low, found.corrected_high]).all()
+
+
+def test_the_interval_is_that_of_ratios_of_resampled_sums() -> None:
+    rng = np.random.default_rng(3)
+    whole = rng.uniform(1, 2, (1, 16))
+    part = whole * rng.uniform(0.2, 0.8, (1, 16))
+    low, high = interval(part, whole, np.ones((1, 16), bool))
+    draws = rng.integers(16, size=(20_000, 16))
+    expected = np.quantile(part[0][draws].sum(axis=1) / whole[0][draws].sum(axis=1), [0.025, 0.975])
+    np.testing.assert_allclose([low[0], high[0]], expected, atol=0.01)
+
+
+def test_one_example_has_no_interval_and_equal_ones_have_none_to_spare() -> None:
+    whole, part = np.ones((2, 3)), np.full((2, 3), 0.25)
+    low, high = interval(part, whole, np.array([[True, False, False], [True, True, True]]))
+    np.testing.assert_allclose([low, high], [[np.nan, 0.25], [np.nan, 0.25]])
+
+
+def test_intervals_hold_the_true_share_about_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(0)
+    whole = rng.uniform(1, 3, (2000, 16))
+    part = whole * rng.uniform(0, 1, (2000, 16))
+    low, high = interval(part, whole, np.ones(whole.shape, bool))
+    assert 0.88 < np.mean((low <= 0.5) & (high >= 0.5)) < 0.97  # a percentile bootstrap of 16 falls a little short

@@ -1,0 +1,40 @@
+"""Which texts are sensitive: those with a word of a short list in the package, or of the user's own."""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from extract.errors import WordsError
+
+STARTER = Path(__file__).with_name("sensitive.txt")
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def sensitive(text: str, lists: Iterable[Path] = ()) -> bool:
+    """Whether a word of the text, whatever its case or common ending, is on the starter list or one of the `lists`.
+
+    A list has one word a line; what follows # is a comment. Raises WordsError for one that cannot be read.
+    """
+    listed = frozenset[str]().union(*map(_read, (STARTER, *lists)))
+    return any(form in listed for word in _WORD.findall(text.casefold()) for form in _forms(word))
+
+
+def _forms(word: str) -> Iterable[str]:
+    """The word, and what is left of it without an English ending."""
+    yield word
+    for ending in ("s", "es", "ed", "er", "ers", "ing"):
+        if word.endswith(ending):
+            stem = word.removesuffix(ending)
+            yield from (stem, stem + "e")
+            if stem[-2:-1] == stem[-1:]:
+                yield stem[:-1]  # a doubled letter, as in -tting
+
+
+@cache
+def _read(file: Path) -> frozenset[str]:
+    try:
+        lines = file.read_text(encoding="utf-8").casefold().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WordsError(f"{file} is no list of words ({error}). Give a text file with one word a line.") from error
+    return frozenset(word for line in lines if (word := line.partition("#")[0].strip()))
