@@ -7,8 +7,6 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,6 +16,8 @@ from typer.core import TyperGroup
 
 from app import tables
 from app.labelling import label
+from app.live import attack, difference
+from app.network import torch_needed
 from app.options import (
     BEFORE_THE_VERB,
     Database,
@@ -35,9 +35,7 @@ from app.options import (
     parameter,
 )
 from app.veil import Veil
-from app.words import words
 from catalog import enrichment, export
-from catalog.errors import TorchMissing
 from catalog.trace import enrichment_circuit, neighbourhood
 from extract.errors import CircuitsError
 from extract.extraction import Extraction
@@ -68,7 +66,8 @@ cli = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 cli.add_typer(label, name="label")
-cli.command()(words)
+cli.command()(difference)
+cli.command()(attack)
 
 
 def main() -> None:
@@ -99,7 +98,7 @@ def demo(database: Database = None, memory: Memory = 2**31) -> None:
     Example: circuits demo
     """
     folder = chosen(database).home / "demo.extraction"
-    with _torch():
+    with torch_needed():
         from extract import atlas, evidence, weights
     network = weights.load_network("demo")
     extraction = atlas.extract(network, folder, strongest=enrichment.STRONGEST, memory=memory)
@@ -132,7 +131,7 @@ def extract(
 
     Example: circuits extract RN50 --pretrained openai --targets "4/*" --output rn50.extraction
     """
-    with _torch():
+    with torch_needed():
         from extract import atlas, evidence, weights
     network = weights.load_network(name, pretrained, seed)
     folder = output or Path(re.sub(r"[^\w.-]+", "-", network.model) + ".extraction")
@@ -321,17 +320,6 @@ def _verified(store: CircuitStore, model: str) -> str:
     except CircuitsError as error:
         return str(error)
     return ""
-
-
-@contextmanager
-def _torch() -> Iterator[None]:
-    """Around the imports that need torch: one line on how to get it where it is missing."""
-    try:
-        yield
-    except ImportError as error:
-        raise TorchMissing(
-            f"Reading a network needs torch and open_clip ({error}). Install them: pip install 'clip-circuits[extract]'"
-        ) from error
 
 
 def _load(folder: Path, database: str | None) -> None:

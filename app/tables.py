@@ -136,6 +136,14 @@ def rises(word: str, baseline: str, found: Iterable[Mapping[str, Any]]) -> Table
     return table("", ("unit", f"{word} over {baseline}"), [(row["unit"], row["rise"]) for row in found])
 
 
+def attack(text: str, changes: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Table]:
+    """What a text on a picture does to the probabilities of classes, and to units, one table each."""
+    return [
+        table(f"{name} with {text!r}", tuple(rows[0]), [tuple(row.values()) for row in rows])
+        for name, rows in changes.items()
+    ]
+
+
 def annotations(found: Iterable[Annotation], veil: Veil) -> Table:
     """Labels, or a history of labels and withdrawals."""
     rows = [

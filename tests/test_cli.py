@@ -51,7 +51,8 @@ VERBS = {name: command for name, command in commands() if not hasattr(command, "
 
 
 def test_the_verbs_are_these() -> None:
-    wanted = ["demo", "extract", "load", "find", "unit", "cypher", "export", "app", "doctor", "migrate", "words"]
+    wanted = ["demo", "extract", "load", "find", "unit", "cypher", "export", "app", "doctor", "migrate"]
+    wanted += ["difference", "attack"]
     labelling = [f"label {verb}" for verb in ("add", "list", "withdraw", "history")]
 
     assert set(VERBS) == {f"circuits {verb}" for verb in wanted + labelling}
@@ -216,6 +217,7 @@ BAD = {
     "export of no circuit": (["export", "4/2/5/1", "--circuit", "--output", "x.json"], "4/2/6/1"),
     "export of no format": (["export", "4/2/6/1", "--output", "x.doc"], "x.doc"),
     "export to nowhere": (["export", "4/2/6/1", "--output", "nowhere/x.json"], "nowhere/x.json"),
+    "attack on what is no picture": (["attack", "nowhere.png", "dog"], "nowhere.png"),
     "server that is not there": (["find", "--database", "bolt://127.0.0.1:1"], "127.0.0.1:1"),
 }
 

@@ -126,7 +126,7 @@ def test_what_cannot_be_asked_is_refused(tiny: Network) -> None:
 
 
 def asked(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["words", *arguments])
+    return CliRunner().invoke(cli, ["difference", *arguments])
 
 
 @pytest.mark.parametrize("baseline", ["eeeeee", "dog"])

@@ -1,0 +1,121 @@
+"""A typographic attack: what a text written on a picture does to the network's answer, and to its units.
+
+After Goh et al. (2021), who stick a label on a thing, in the article's lettering, which writes on the picture itself.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from extract.activations import BATCH
+from extract.channels import means
+from extract.difference import Ranking
+from extract.errors import ProbesError, WeightsError, WordsError
+from extract.lettering import ATTACK, Lettering, Place, overlay
+from extract.probes import UNREADABLE, opaque, stack
+from extract.units import Layer, Unit
+
+if TYPE_CHECKING:
+    from extract.weights import Network
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A picture as the network sees it, RGB (side, side), and with the text on it; and what that changed.
+
+    `before` and `after` are the probabilities of the classes, float32 (classes,), `change` the mean activation of every
+    channel of a layer on the attacked picture minus that on the picture.
+    """
+
+    picture: Image.Image
+    attacked: Image.Image
+    classes: tuple[str, ...]
+    before: np.ndarray
+    after: np.ndarray
+    change: Ranking
+
+    @property
+    def answers(self) -> tuple[str, str]:
+        """The most probable class before and after."""
+        return self.classes[int(self.before.argmax())], self.classes[int(self.after.argmax())]
+
+    def risen(self, n: int) -> list[tuple[Unit, float]]:
+        """The n units that rise most, with their changes."""
+        return self.change.top(n)
+
+    def fallen(self, n: int) -> list[tuple[Unit, float]]:
+        """The n units that fall most, with their changes."""
+        return [(unit, -fall) for unit, fall in Ranking(self.change.layer, -self.change.values).top(n)]
+
+
+def attack(
+    network: "Network",
+    picture: Image.Image,
+    text: str,
+    classes: Sequence[str],
+    layer: Layer | None = None,
+    lettering: Lettering = ATTACK,
+    places: Iterable[Place] | None = None,
+) -> Attack:
+    """Write a text on a picture and compare the zero-shot answer and the units of a layer, the final one by default.
+
+    The text is written on what the network sees of the picture, four times as in the article, or at `places` in pixels
+    of the network's input. Raises WordsError for a text that cannot be set, and as `zero_shot`; UnknownUnit for a layer
+    that is not there.
+    """
+    layer = network.architecture.check(layer or network.architecture.final)
+    plain = seen(network, picture)
+    attacked = overlay(plain, text, lettering, places)
+    found: list[Tensor] = []
+    with means(network.visual, [layer], lambda _, values: found.append(values)):
+        before, after = zero_shot(network, [plain, attacked], classes)
+    change = found[0][1] - found[0][0]  # (channels,)
+    return Attack(plain, attacked, tuple(classes), before, after, Ranking(layer, change.numpy()))
+
+
+@torch.inference_mode()
+def zero_shot(network: "Network", images: Iterable[Image.Image], classes: Sequence[str]) -> np.ndarray:
+    """The probability of every class for every image, float32 (images, classes): CLIP's cosines, scaled, softmax.
+
+    A class is given as its prompt, such as "a photo of a cat"; the demo's captions are bare words. Raises WordsError
+    unless there are two classes or more, all different; WeightsError for a text tower with another vocabulary.
+    """
+    captions = _embedded(network, classes)  # (classes, E)
+    scale = network.clip.logit_scale.exp()
+    found = [torch.empty(0, len(classes))]
+    for some in stack(images, network.preprocess, BATCH):
+        image = network.clip.encode_image(some, normalize=True)  # (n, E)
+        found.append((scale * image @ captions.T).softmax(dim=-1))  # (n, classes)
+    return torch.cat(found).numpy()
+
+
+def seen(network: "Network", picture: Image.Image) -> Image.Image:
+    """What the network sees of a picture, RGB (side, side): resized and cropped at the centre."""
+    return Image.fromarray(network.cut(picture))
+
+
+def read_picture(file: Path) -> Image.Image:
+    """A picture from a file, upright, RGB, on white where it is transparent; ProbesError if it cannot be read."""
+    try:
+        return opaque(file.read_bytes())
+    except UNREADABLE as error:
+        raise ProbesError(f"{file} is no picture that can be read ({error}). Give a PNG, JPEG or WebP file.") from error
+
+
+def _embedded(network: "Network", classes: Sequence[str]) -> Tensor:
+    if len(classes) < 2 or len(set(classes)) < len(classes):
+        raise WordsError("There is nothing to choose among. Give two classes or more, each of them once.")
+    tokens = network.tokenizer(list(classes))  # (classes, context length)
+    if (known := network.clip.vocab_size) <= int(tokens.max()):
+        raise WeightsError(
+            f"The text tower of {network.model} knows {known} tokens, and CLIP's tokenizer gives more, so it can name "
+            "nothing. Take a network with CLIP's own vocabulary."
+        )
+    embedded: Tensor = network.clip.encode_text(tokens, normalize=True)  # (classes, E)
+    return embedded
