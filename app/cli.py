@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -47,6 +48,8 @@ from graph.store import CircuitStore
 
 if TYPE_CHECKING:
     from extract.pictures import Source
+    from extract.weights import Network
+    from extract.words import Words
 
 
 class _Circuits(TyperGroup):
@@ -103,6 +106,7 @@ def demo(database: Database = None, memory: Memory = 2**31) -> None:
     network = weights.load_network("demo")
     extraction = atlas.extract(network, folder, strongest=enrichment.STRONGEST, memory=memory)
     evidence.measure(network, extraction)
+    _show_words(network, extraction, sorted(set(filter(None, extraction.table("probes")["concept"].to_pylist()))))
     _load(folder, database)
     with opened(database, network.model) as (store, card):
         veil = Veil(False, store.sensitive(card.id))
@@ -125,7 +129,8 @@ def extract(
     strongest: Annotated[int, typer.Option(min=1, help="Edges kept a unit, layer, sign and direction.")] = 20,
     matrices: Annotated[bool, typer.Option(help="Keep the dense matrices too.")] = True,
     memory: Memory = 2**31,
-    probes: Annotated[str | None, typer.Option(help="Pictures, a folder a concept; a probes table; or demo.")] = None,
+    probes: Annotated[str | None, typer.Option(help="Pictures, a folder a concept; shards; a table; or demo.")] = None,
+    words: Annotated[str | None, typer.Option(help="So many of the most common words, or a file, one a line.")] = None,
 ) -> None:
     """Compute the expanded weights of a network into a folder; an interrupted run goes on where it stopped.
 
@@ -136,12 +141,14 @@ def extract(
     network = weights.load_network(name, pretrained, seed)
     folder = output or Path(re.sub(r"[^\w.-]+", "-", network.model) + ".extraction")
     patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
-    shown = _probes(probes) if probes else None
+    shown, listed = _probes(probes) if probes else None, _words(words) if words else None
     extraction = atlas.extract(network, folder, patterns, strongest, matrices, memory)
     if shown is not None:
         evidence.measure(network, extraction, shown)
         for row in extraction.table("skipped").to_pylist():
             typer.echo(f"circuits: {row['id']} is no picture that can be read; left out.", err=True)
+    if listed is not None:
+        _show_words(network, extraction, listed)
     typer.echo(f"{network.model} is in {folder}. Load it with: circuits load {folder}")
 
 
@@ -219,16 +226,38 @@ def unit(
         chosen = card.architecture.unit(name)
         facts, adds = store.unit(card.id, chosen), store.adds(card.id, chosen)
         inputs, outputs = store.inputs(card.id, chosen, limit=limit), store.outputs(card.id, chosen, limit=limit)
-        seen = store.examples(card.id, chosen, limit=limit)
+        seen, read = store.examples(card.id, chosen, limit=limit), store.words(card.id, chosen, limit=limit)
         veil = Veil(reveal, store.sensitive(card.id))
     if as_json:
         added = {branch: str(source) for branch, source in adds.items()}
-        tables.show_json(vars(facts) | {"adds": added, "inputs": inputs, "outputs": outputs, "examples": seen})
+        tables.show_json(
+            vars(facts) | {"adds": added, "inputs": inputs, "outputs": outputs, "examples": seen, "words": read}
+        )
         return
-    tables.show(tables.unit(facts, adds, veil), tables.examples(seen, veil))
+    tables.show(tables.unit(facts, adds, veil), tables.examples(seen, veil), tables.words(read, veil))
     tables.show(
         tables.contributions("Inputs", inputs, True, veil), tables.contributions("Outputs", outputs, False, veil)
     )
+
+
+@cli.command()
+def word(
+    text: Annotated[str, typer.Argument(metavar="WORD", help="One of those shown to the network.")],
+    layer: Annotated[str | None, typer.Option(help="Of the units; all that were measured if not given.")] = None,
+    limit: Limit = 10,
+    database: Database = None,
+    model: Model = None,
+    reveal: Reveal = False,
+    as_json: Json = False,
+) -> None:
+    """Show which units a word drives furthest above random letter strings of its length.
+
+    Example: circuits word anchor --layer 4/2/6
+    """
+    with opened(database, model) as (store, card):
+        found = store.readers(card.id, text, card.architecture.layer(layer) if layer else None, limit)
+        veil = Veil(reveal, store.sensitive(card.id))
+    tables.show_rows(found, tables.readers(found, veil), as_json)
 
 
 @cli.command()
@@ -337,6 +366,20 @@ def _probes(chosen: str) -> "Source":
     from extract.probes import BUNDLED
 
     return source(BUNDLED if chosen == "demo" else chosen)
+
+
+def _words(chosen: str) -> "Words":
+    from extract.words import from_file, most_common
+
+    return most_common(int(chosen)) if chosen.isdecimal() else from_file(Path(chosen))
+
+
+def _show_words(network: "Network", extraction: Extraction, words: Iterable[str]) -> None:
+    from extract import modality, vocabulary
+
+    vocabulary.measure(network, extraction, words)
+    if not extraction.has("modality.parquet"):
+        modality.profile(network, extraction, words)
 
 
 def _installed(name: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from rich.text import Text
 from app.veil import Veil
 from catalog.enrichment import Candidate
 from extract.units import Unit, microscope_url
-from graph.schema import Annotation, Contribution, EvidenceTerms, Example, ModelCard, UnitCard, WeightTerms
+from graph.schema import Annotation, Contribution, EvidenceTerms, Example, ModelCard, Reading, UnitCard, WeightTerms
 from graph.server import Capabilities
 
 
@@ -102,6 +102,17 @@ def examples(found: Sequence[Example], veil: Veil) -> Table:
         for branch in branches
     ]
     return table("Top examples", ("branch", "probes"), rows)
+
+
+def words(found: Iterable[Reading], veil: Veil) -> Table:
+    """The words that a unit answers to most."""
+    return table("Top words", ("word", "value", "z"), [(veil.label(r.word), r.value, r.z) for r in found])
+
+
+def readers(found: Iterable[Reading], veil: Veil) -> Table:
+    """The units that answer to a word most."""
+    rows = [(r.unit, veil.labels(r.labels), r.value, r.z, r.rank) for r in found]
+    return table("Units that read it", ("unit", "labels", "value", "z", "rank in layer"), rows)
 
 
 def by_evidence(found: Iterable[Candidate[EvidenceTerms]], veil: Veil) -> Table:
