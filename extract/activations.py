@@ -8,22 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from extract.errors import UnknownUnit
-from extract.units import Architecture, Layer
+from extract.units import Layer
 
 BATCH = 32  # images; a batch's maps of one block are all that is held of them, under 1 GB for RN50
-CONSTANT = 1e-6  # relative deviation below which float32 rounding is all that a unit does
 _SLAB = 2**20  # numbers of a map reduced at once, so that what lies between two steps stays in the cache
 
 See = Callable[[str, Tensor], None]
-
-
-def branches(architecture: Architecture, total: Layer) -> dict[str, Layer]:
-    """The layers of a sum and of what it adds up; UnknownUnit for a layer that is no sum."""
-    if total.role != "sum":
-        raise UnknownUnit(f"{total} adds nothing up. Choose the block's sum, {total.output}.")
-    conv = Layer(total.stage, total.block, 5)
-    return {"sum": total, "shortcut": architecture.shortcut(total), "conv": conv}
 
 
 @contextmanager

@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from extract.activations import branches
 from extract.errors import ExtractionError
 from extract.examples import Listed, blocks, lists, table
 from extract.extraction import Extraction, part
@@ -175,7 +174,7 @@ def _sums(extraction: Extraction) -> list[Layer]:
 
 
 def _branches(extraction: Extraction, layer: Layer) -> dict[str, Layer]:
-    return branches(extraction.manifest.architecture, layer) if layer.role == "sum" else {"unit": layer}
+    return extraction.manifest.architecture.branches(layer) if layer.role == "sum" else {"unit": layer}
 
 
 def _same(extraction: Extraction, wanted: str, layers: Sequence[Layer]) -> None:

@@ -7,12 +7,12 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 
-from extract.activations import CONSTANT
 from extract.extraction import Extraction
 from extract.schemas import SCHEMAS
-from extract.showing import LENGTH
 from extract.units import Layer
 
+CONSTANT = 1e-6  # relative deviation below which float32 rounding is all that a unit does
+LENGTH = 16  # top examples of a unit: few enough to look at, enough that one odd probe does not rule the means
 FEW = 8  # of the middle, low and random examples
 KINDS = ("top", "middle", "low", "random")
 _BLOCK = 2**21  # activations worked on at once: about 50 MB

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from extract.activations import branches
 from extract.examples import Listed, moments
 from extract.extraction import Extraction
 from extract.units import Layer
@@ -75,7 +74,7 @@ def terms(extraction: Extraction, total: Layer, top: Listed) -> Terms:
         counted = extraction.lines(file, f"{total} moments")
         assert counted is not None  # noqa: S101
         first += int(counted[0, 0])
-    over = branches(extraction.manifest.architecture, total)
+    over = extraction.manifest.architecture.branches(total)
     means = {branch: moments(extraction, over[branch])[0] for branch in ("shortcut", "conv")}
     return Terms(
         found["value"], found["passed"], found["open"], found["published"], top.valid, means["shortcut"], means["conv"]

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from extract.activations import BATCH, watched
 from extract.errors import ExtractionError, ProbesError
+from extract.examples import LENGTH
 from extract.extraction import Content, Extraction
 from extract.pictures import Probe, Source
 from extract.probes import UNREADABLE, opaque, thumbnail
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 _FOLDERS = ("probes.parquet", "skipped.parquet", "activations")
 CHUNK = 256  # probes between two writes: about 30 MB for RN50's sums and branches
-LENGTH = 16  # top examples of a unit: few enough to look at, enough that one odd probe does not rule the means
 THREADS = min(4, os.cpu_count() or 1)
 _SHARES = ("passed", "open", "published")  # of a sum, kept for a chunk's highest probes alone
 

@@ -136,6 +136,12 @@ class Architecture:
             return Layer(total.stage, 0, 7)
         return Layer(total.stage, total.block - 1, 5).output
 
+    def branches(self, total: Layer) -> dict[str, Layer]:
+        """The layers of a sum and of what it adds up, by branch; UnknownUnit for a layer that is no sum."""
+        if total.role != "sum":
+            raise UnknownUnit(f"{total} adds nothing up. Choose the block's sum, {total.output}.")
+        return {"sum": total, "shortcut": self.shortcut(total), "conv": Layer(total.stage, total.block, 5)}
+
     def block_input(self, layer: Layer) -> Layer | None:
         """The sum whose ReLU a layer's block reads; None for the first block, which reads the stem."""
         if layer.block:

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from extract.activations import CONSTANT
 from extract.channels import channel_means
 from extract.errors import ExtractionError, WordsError
+from extract.examples import CONSTANT
 from extract.extraction import Extraction, part
 from extract.lettering import Lettering, check, fits, rasterise, usual
 from extract.schemas import SCHEMAS

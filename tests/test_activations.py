@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import BatchNorm2d
 from torch.nn import functional as F
 
-from extract.activations import branches, peak, watched
+from extract.activations import peak, watched
 from extract.errors import UnknownUnit
 from extract.probes import batches
 from extract.units import Layer
@@ -62,7 +62,7 @@ def norm(maps: Tensor) -> np.ndarray:
 
 def test_what_is_seen_equals_a_recomputation_without_hooks(tiny: Network, noise: pa.Table) -> None:
     total_layer = Layer(4, 2, 6)
-    places = branches(tiny.architecture, total_layer)
+    places = tiny.architecture.branches(total_layer)
     with torch.no_grad():
         pixels = torch.cat(list(batches(noise, tiny.preprocess, size=77)))
         shortcut, conv, total, raw = last_block(tiny, pixels)
@@ -134,9 +134,9 @@ def test_hooks_are_removed_after_an_error(tiny: Network) -> None:
 
 
 def test_only_a_sum_has_branches(tiny: Network) -> None:
-    assert [str(layer) for layer in branches(tiny.architecture, Layer(4, 0, 8)).values()] == ["4/0/8", "4/0/7", "4/0/5"]
+    assert [str(layer) for layer in tiny.architecture.branches(Layer(4, 0, 8)).values()] == ["4/0/8", "4/0/7", "4/0/5"]
     with pytest.raises(UnknownUnit, match=r"the block's sum, 4/1/6"):
-        branches(tiny.architecture, Layer(4, 1, 5))
+        tiny.architecture.branches(Layer(4, 1, 5))
 
 
 def test_cutting_and_normalising_give_what_preprocessing_gives(tiny: Network) -> None:
