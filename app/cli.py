@@ -5,27 +5,23 @@ Whatever the user can mend ends in one line on stderr and exit code 2.
 
 import os
 import platform
-import re
 import sys
-from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
 from app import tables
+from app.filling import demo, extract, load, migrate
 from app.labelling import label
 from app.live import attack, difference
-from app.network import torch_needed
 from app.options import (
     BEFORE_THE_VERB,
     Database,
-    Folder,
     Json,
     Limit,
-    Memory,
     Model,
     Reveal,
     UnitName,
@@ -39,17 +35,7 @@ from app.veil import Veil
 from catalog import enrichment, export
 from catalog.trace import enrichment_circuit, neighbourhood
 from extract.errors import CircuitsError
-from extract.extraction import Extraction
-from graph.load import load as load_into
-from graph.migration import migrate
-from graph.offline import write_csv
-from graph.schema import VERSION
 from graph.store import CircuitStore
-
-if TYPE_CHECKING:
-    from extract.pictures import Source
-    from extract.weights import Network
-    from extract.words import Words
 
 
 class _Circuits(TyperGroup):
@@ -69,8 +55,8 @@ cli = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 cli.add_typer(label, name="label")
-cli.command()(difference)
-cli.command()(attack)
+for verb in (demo, extract, load, migrate, difference, attack):
+    cli.command()(verb)
 
 
 def main() -> None:
@@ -92,94 +78,6 @@ def before_the_verb(
     """
     asked = {"user": user, "password": password, "database_name": database_name}
     BEFORE_THE_VERB.set({name: value for name, value in asked.items() if value is not None})
-
-
-@cli.command()
-def demo(database: Database = None, memory: Memory = 2**31) -> None:
-    """Extract the bundled trained CLIP, load it, and show its best enrichment circuits.
-
-    Example: circuits demo
-    """
-    folder = chosen(database).home / "demo.extraction"
-    with torch_needed():
-        from extract import atlas, evidence, weights
-    network = weights.load_network("demo")
-    extraction = atlas.extract(network, folder, strongest=enrichment.STRONGEST, memory=memory)
-    evidence.measure(network, extraction)
-    _show_words(network, extraction, sorted(set(filter(None, extraction.table("probes")["concept"].to_pylist()))))
-    _load(folder, database)
-    with opened(database, network.model) as (store, card):
-        veil = Veil(False, store.sensitive(card.id))
-        tables.show(tables.by_evidence(enrichment.by_evidence(store, card.id, limit=10), veil))
-        tables.show(tables.by_weights(enrichment.by_weights(store, card.id, limit=10), veil))
-    typer.echo("\nOpen the app with: uv run circuits app")
-
-
-@cli.command()
-def extract(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Such as RN50, demo, or an open_clip configuration file.")
-    ],
-    output: Annotated[Path | None, typer.Option(help="Where to; NAME-PRETRAINED.extraction if not given.")] = None,
-    pretrained: Annotated[
-        str | None, typer.Option(help="A tag such as openai, or a weights file; else random.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of random weights.")] = 0,
-    targets: Annotated[str | None, typer.Option(help="Target layers or patterns, comma between; else all.")] = None,
-    strongest: Annotated[int, typer.Option(min=1, help="Edges kept a unit, layer, sign and direction.")] = 20,
-    matrices: Annotated[bool, typer.Option(help="Keep the dense matrices too.")] = True,
-    memory: Memory = 2**31,
-    probes: Annotated[str | None, typer.Option(help="Pictures, a folder a concept; shards; a table; or demo.")] = None,
-    words: Annotated[str | None, typer.Option(help="So many of the most common words, or a file, one a line.")] = None,
-) -> None:
-    """Compute the expanded weights of a network into a folder; an interrupted run goes on where it stopped.
-
-    Example: circuits extract RN50 --pretrained openai --targets "4/*" --output rn50.extraction
-    """
-    with torch_needed():
-        from extract import atlas, evidence, weights
-    network = weights.load_network(name, pretrained, seed)
-    folder = output or Path(re.sub(r"[^\w.-]+", "-", network.model) + ".extraction")
-    patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
-    shown, listed = _probes(probes) if probes else None, _words(words) if words else None
-    extraction = atlas.extract(network, folder, patterns, strongest, matrices, memory)
-    if shown is not None:
-        evidence.measure(network, extraction, shown)
-        for row in extraction.table("skipped").to_pylist():
-            typer.echo(f"circuits: {row['id']} is no picture that can be read; left out.", err=True)
-    if listed is not None:
-        _show_words(network, extraction, listed)
-    typer.echo(f"{network.model} is in {folder}. Load it with: circuits load {folder}")
-
-
-@cli.command()
-def load(
-    folder: Folder,
-    offline_csv: Annotated[
-        Path | None, typer.Option("--offline-csv", metavar="DIR", help="Write files for neo4j-admin there instead.")
-    ] = None,
-    database: Database = None,
-) -> None:
-    """Load an extraction folder into the database; people's labels stay, and an interrupted load goes on.
-
-    Example: circuits load rn50.extraction
-    """
-    if offline_csv is None:
-        _load(folder, database)
-        return
-    command = write_csv(Extraction.open(folder), offline_csv)
-    typer.echo(f"Stop the server, import into an empty database, start it, and load again to finish:\n\n{command}")
-
-
-@cli.command("migrate")
-def migrate_schema(database: Database = None) -> None:
-    """Bring a database of an older version up to this one; units, edges and labels stay.
-
-    Example: circuits migrate
-    """
-    with connected(database) as connection:
-        before = migrate(connection)
-    typer.echo(f"The schema is of version {VERSION}" + (f"; it was of {before}." if before < VERSION else "."))
 
 
 @cli.command()
@@ -349,37 +247,6 @@ def _verified(store: CircuitStore, model: str) -> str:
     except CircuitsError as error:
         return str(error)
     return ""
-
-
-def _load(folder: Path, database: str | None) -> None:
-    extraction, place = Extraction.open(folder), chosen(database).place
-    if isinstance(place, Path):
-        card = load_into(extraction, place)
-    else:
-        with connected(database) as connection:
-            card = load_into(extraction, connection)
-    typer.echo(f"{card.id} is loaded: {card.units:,} units, {card.edges:,} edges, {card.images:,} images.")
-
-
-def _probes(chosen: str) -> "Source":
-    from extract.pictures import source
-    from extract.probes import BUNDLED
-
-    return source(BUNDLED if chosen == "demo" else chosen)
-
-
-def _words(chosen: str) -> "Words":
-    from extract.words import from_file, most_common
-
-    return most_common(int(chosen)) if chosen.isdecimal() else from_file(Path(chosen))
-
-
-def _show_words(network: "Network", extraction: Extraction, words: Iterable[str]) -> None:
-    from extract import modality, vocabulary
-
-    vocabulary.measure(network, extraction, words)
-    if not extraction.has("modality.parquet"):
-        modality.profile(network, extraction, words)
 
 
 def _installed(name: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from PIL import Image
 
+from extract.sensitive import sensitive
 from graph.schema import Example
 
 HIDDEN = "sensitive"
@@ -20,7 +21,10 @@ _SIDE = 64  # pixels of the smear
 
 @dataclass(frozen=True)
 class Veil:
-    """Hides the sensitive, or with `lifted` nothing; `texts` are the labels somebody called sensitive."""
+    """Hides the sensitive, or with `lifted` nothing; `texts` are the labels somebody called sensitive.
+
+    A text with an explicit word is hidden whoever said it.
+    """
 
     lifted: bool = False
     texts: frozenset[str] = frozenset()
@@ -34,8 +38,8 @@ class Veil:
         return ", ".join(dict.fromkeys(map(self.label, texts)))
 
     def hides(self, text: str) -> bool:
-        """Whether this label is to be hidden."""
-        return not self.lifted and text in self.texts
+        """Whether this label or word is to be hidden."""
+        return not self.lifted and (text in self.texts or sensitive(text))
 
     def picture(self, example: Example) -> str:
         """An example's thumbnail as the address that an `img` or `image` element takes."""
@@ -43,7 +47,7 @@ class Veil:
 
     def caption(self, example: Example) -> str:
         """What an example shows, in a word or two."""
-        return HIDDEN if example.sensitive and not self.lifted else example.concept
+        return HIDDEN if example.sensitive and not self.lifted else self.label(example.concept)
 
 
 def address(thumbnail: str) -> str:

@@ -36,6 +36,12 @@ def test_a_smear_has_lost_all_detail() -> None:
     assert np.abs(np.diff(pixels, axis=1)).max() < 16
 
 
+def test_an_explicit_word_is_hidden_whoever_said_it() -> None:
+    assert Veil().label("dildos on a shelf") == HIDDEN
+    assert Veil().labels(["hat", "dildo", "porn"]) == f"hat, {HIDDEN}"
+    assert Veil(lifted=True).label("dildo") == "dildo"
+
+
 def test_what_a_sensitive_picture_shows_is_not_named() -> None:
     assert Veil().caption(example(True)) == HIDDEN
     assert Veil(lifted=True).caption(example(True)) == Veil().caption(example(False)) == "wound"
