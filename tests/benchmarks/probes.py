@@ -2,10 +2,10 @@
 
 Prints two tables, the first measured in one run:
 
-    python tests/benchmarks/probes.py [--network demo RN50] [--images 256] [--rounds 3]
+    python tests/benchmarks/probes.py [--network demo RN50] [--images 256] [--rounds 3] [--size 400 300]
     python tests/benchmarks/probes.py --memory 1000 10000 100000
 
-Speed: the probe pass (read JPEG files of 400 x 300 pixels, decode, cut, forward pass, statistics of all sums and
+Speed: the probe pass (read JPEG files of this size, decode, cut, forward pass, statistics of all sums and
 branches, files written) against the bare forward pass of the same network on batches made before, by turns, the best
 turn of each. Random weights take as long as trained ones. On a busy machine compare CPU times.
 
@@ -110,12 +110,12 @@ def speed(network: Network, folder: Path, rounds: int) -> dict[str, Timing]:
     return {name: (min(wall for wall, _ in some), min(cpu for _, cpu in some)) for name, some in turns.items()}
 
 
-def compare(names: list[str], images: int, rounds: int) -> None:
-    print(f"{torch.get_num_threads()} threads of torch, {images} images")
+def compare(names: list[str], images: int, rounds: int, size: tuple[int, int]) -> None:
+    print(f"{torch.get_num_threads()} threads of torch, {images} images of {size[0]} x {size[1]}")
     print(f"{'':26} images/s  images/s of CPU")
     with tempfile.TemporaryDirectory() as place:
         for n in range(images):
-            Path(place, f"{n:05}.jpg").write_bytes(picture(n, (400, 300), "jpeg"))
+            Path(place, f"{n:05}.jpg").write_bytes(picture(n, size, "jpeg"))
         for name in names:
             times = speed(load_network(name), Path(place), rounds)
             for what, (wall, cpu) in times.items():
@@ -150,6 +150,7 @@ def main() -> None:
     parser.add_argument("--network", nargs="+", default=["demo", "RN50"])
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--size", type=int, nargs=2, default=(400, 300))
     parser.add_argument("--memory", type=int, nargs="+")
     parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -158,7 +159,7 @@ def main() -> None:
     elif options.memory:
         memory(options.memory)
     else:
-        compare(options.network, options.images, options.rounds)
+        compare(options.network, options.images, options.rounds, tuple(options.size))
 
 
 if __name__ == "__main__":
