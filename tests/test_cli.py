@@ -71,6 +71,18 @@ def test_every_verb_has_help_with_an_example_that_parses(verb: str) -> None:
     assert verb.rpartition(" ")[2] in CliRunner().invoke(cli, [*verb.split()[1:], "--help"]).output
 
 
+def test_a_word_is_looked_up_in_the_catalog_and_stands_with_its_unit(circuits: Run) -> None:
+    found = content(circuits("word", "hammer", "--layer", "4/2/6", "--json"))
+    shown = content(circuits("unit", "4/2/6/0", "--json"))
+
+    assert [(row["unit"], row["rank"]) for row in found] == [("4/2/6/0", 1), ("4/2/6/1", 2)]
+    assert [row["word"] for row in shown["words"]] == ["hammer", "anchor"]
+    assert "hammer" in circuits("unit", "4/2/6/0").stdout
+    unknown = circuits("word", "hat")
+    assert (unknown.exit_code, unknown.stderr.count("\n")) == (2, 1)
+    assert "2 words were shown" in unknown.stderr
+
+
 def test_find_by_evidence_and_by_weights(circuits: Run) -> None:
     by_evidence = content(circuits("find", "--json"))
     by_weights = content(circuits("find", "--by", "weights", "--limit", 1, "--json"))
