@@ -21,14 +21,16 @@ def sensitive(text: str, lists: Iterable[Path] = ()) -> bool:
 
 
 def _forms(word: str) -> Iterable[str]:
-    """The word, and what is left of it without an English ending."""
+    """The word, and what is left of it without an English ending; not without -er, as of butter."""
     yield word
-    for ending in ("s", "es", "ed", "er", "ers", "ing"):
+    for ending in ("s", "es", "ed", "ing"):
         if word.endswith(ending):
             stem = word.removesuffix(ending)
-            yield from (stem, stem + "e")
-            if stem[-2:-1] == stem[-1:]:
-                yield stem[:-1]  # a doubled letter, as in -tting
+            yield stem
+            if ending in ("ed", "ing"):
+                yield stem + "e"
+                if stem[-2:-1] == stem[-1:]:
+                    yield stem[:-1]  # a doubled letter, as in -tting
 
 
 @cache
