@@ -31,6 +31,7 @@ from app.options import (
     opened,
     parameter,
 )
+from app.sorting import levels
 from app.veil import Veil
 from catalog import enrichment, export
 from catalog.trace import enrichment_circuit, neighbourhood
@@ -55,7 +56,7 @@ cli = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 cli.add_typer(label, name="label")
-for verb in (demo, extract, load, migrate, difference, attack):
+for verb in (demo, extract, load, migrate, difference, attack, levels):
     cli.command()(verb)
 
 

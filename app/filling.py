@@ -58,6 +58,9 @@ def extract(
     matrices: Annotated[bool, typer.Option(help="Keep the dense matrices too.")] = True,
     memory: Memory = 2**31,
     probes: Annotated[str | None, typer.Option(help="Pictures, a folder a concept; shards; a table; or demo.")] = None,
+    visualisations: Annotated[
+        Path | None, typer.Option(help="Feature visualisations of the last sum, such as channel34.png.")
+    ] = None,
     words: Annotated[str | None, typer.Option(help="So many of the most common words, or a file, one a line.")] = None,
 ) -> None:
     """Compute the expanded weights of a network into a folder; an interrupted run goes on where it stopped.
@@ -75,6 +78,8 @@ def extract(
         evidence.measure(network, extraction, shown)
         for row in extraction.table("skipped").to_pylist():
             typer.echo(f"circuits: {row['id']} is no picture that can be read; left out.", err=True)
+    if visualisations is not None:
+        _visualise(network, extraction, visualisations)
     if listed is not None:
         _show_words(network, extraction, listed)
     typer.echo(f"{network.model} is in {folder}. Load it with: circuits load {folder}")
@@ -123,6 +128,13 @@ def _probes(chosen: str) -> "Source":
     from extract.probes import BUNDLED
 
     return source(BUNDLED if chosen == "demo" else chosen)
+
+
+def _visualise(network: "Network", extraction: Extraction, folder: Path) -> None:
+    from extract.visualisations import visualise
+
+    for reason in visualise(network, extraction, folder, network.architecture.final):
+        typer.echo(f"circuits: {reason}; left out.", err=True)
 
 
 def _words(chosen: str) -> "Words":

@@ -14,6 +14,12 @@ _NAMES = {
     "overlap": "Overlap of the branches",
     "concept_difference": "Difference in concept",
     "modality_difference": "Difference in modality",
+    "share_corrected_low": "Over the shortcut, centred, at least",
+    "share_corrected_high": "Over the shortcut, centred, at most",
+    "overlap_shortcut": "Overlap of sum and shortcut",
+    "overlap_conv": "Overlap of sum and conv",
+    "word_selectivity": "Selectivity for words",
+    "picture_selectivity": "Selectivity for pictures",
     "words_shortcut": "Words over the shortcut",
     "words_conv": "Words over conv",
     "reach_shortcut": "Reach of the shortcut facet",
@@ -31,6 +37,10 @@ _NAMES = {
     "labels": "Labels",
 }
 _MEANINGS = {
+    "modality_difference": "between the branches: half the difference of word minus picture selectivity; where that "
+    "was not measured, of the shares of words among the top examples",
+    "word_selectivity": "2 AUROC - 1 of words against random letter strings of their lengths",
+    "picture_selectivity": "2 AUROC - 1 of pictures against the same pictures scrambled",
     "words_shortcut": "share of words, against pictures, among the probes that the shortcut answers to most",
     "words_conv": "share of words, against pictures, among the probes that the conv branch answers to most",
     "reach_conv": "the reach of what the conv branch answers to, measured as the shortcut's",
@@ -53,7 +63,7 @@ def name(column: str) -> str:
 
 def meaning(column: str) -> str:
     """A sentence that explains it; empty where the name says it all."""
-    tables = (SCHEMAS[table].metadata or {} for table in ("evidence", "edges", "units"))
+    tables = (SCHEMAS[table].metadata or {} for table in ("evidence", "shares", "edges", "units"))
     described = {key.decode(): text.decode() for table in tables for key, text in table.items()}
     return (described | _MEANINGS).get(column, "")
 

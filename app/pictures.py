@@ -7,9 +7,9 @@ from html import escape
 
 from app import linked
 from app.meanings import meaning, name, printed
-from app.veil import Veil
+from app.veil import Veil, address
 from extract.units import Architecture, Unit
-from graph.schema import Annotation, Contribution, Example, Reading, UnitCard
+from graph.schema import Annotation, Contribution, Depiction, Example, Reading, UnitCard
 
 BRANCHES = {
     "sum": "what the unit does: both branches added, after the ReLU",
@@ -93,6 +93,11 @@ class Gallery:
             f'<div class="card" {_columns(examples)}><div class="top">{self.pill(units["sum"])}{self.labels(labels)}'
             f'<span class="quiet">{escape(told)}</span></div><div class="halves">{halves}</div></div>'
         )
+
+    def depiction(self, unit: str, found: Depiction) -> str:
+        """A unit's feature visualisation."""
+        name = escape(f"feature visualisation of {unit}")
+        return f'<img class="depiction" src="{escape(address(found.thumbnail))}" alt="{name}" title="{name}">'
 
     def words(self, readings: Iterable[Reading]) -> str:
         """Words in a line, the strongest first; the tooltip tells how strongly each is answered to."""

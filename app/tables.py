@@ -14,6 +14,7 @@ from rich.text import Text
 
 from app.veil import Veil
 from catalog.enrichment import Candidate
+from extract.levels import Estimate
 from extract.units import Unit, microscope_url
 from graph.schema import Annotation, Contribution, EvidenceTerms, Example, ModelCard, Reading, UnitCard, WeightTerms
 from graph.server import Capabilities
@@ -113,6 +114,18 @@ def readers(found: Iterable[Reading], veil: Veil) -> Table:
     """The units that answer to a word most."""
     rows = [(r.unit, veil.labels(r.labels), r.value, r.z, r.rank) for r in found]
     return table("Units that read it", ("unit", "labels", "value", "z", "rank in layer"), rows)
+
+
+def histogram(unit: str, mean: float, sd: float, rows: Iterable[dict[str, float]]) -> Table:
+    """How many probes lie where."""
+    title = f"Activation of {unit}: mean {mean:.4g}, standard deviation {sd:.4g}"
+    return table(title, ("from", "to", "probes"), [tuple(row.values()) for row in rows])
+
+
+def estimates(found: Iterable[Estimate]) -> Table:
+    """How probable each category is at each level."""
+    rows = [(e.level, e.category, f"{e.n} of {e.of}", e.probability, e.low, e.high) for e in found]
+    return table("Sorted", ("level", "category", "images", "probability", "at least", "at most"), rows)
 
 
 def by_evidence(found: Iterable[Candidate[EvidenceTerms]], veil: Veil) -> Table:

@@ -132,6 +132,13 @@ UNWIND g[1] AS r MATCH (s:Image {key: r[0]})
 CREATE (s)-[e:ACTIVATES {branch: r[1], rank: r[2], value: r[3], z: r[4]}]->(t)
 RETURN count(e) AS done
 """,
+    ("Image", "DEPICTS"): _LOADED
+    + """
+UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
+UNWIND g[1] AS r MATCH (s:Image {key: r[0]})
+CREATE (s)-[e:DEPICTS {share_published: r[1]}]->(t)
+RETURN count(e) AS done
+""",
     ("Word", "ACTIVATES"): _LOADED
     + """
 UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
@@ -200,4 +207,8 @@ UNION ALL
 MATCH (m:Model {id: $model})
 OPTIONAL MATCH (u:Unit {model: $model})<-[a:ACTIVATES]-(:Word)
 RETURN 'readings' AS what, m.readings AS recorded, count(a) AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (u:Unit {model: $model})<-[d:DEPICTS]-()
+RETURN 'visualisations' AS what, m.depictions AS recorded, count(d) AS found
 """

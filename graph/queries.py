@@ -135,6 +135,12 @@ RETURN u.id AS unit, i.id AS image, i.modality AS modality, i.concept AS concept
 ORDER BY unit, branch DESC, rank
 """
 
+# key -> no row or one: the unit's feature visualisation
+DEPICTION = """
+MATCH (:Unit {key: $key})<-[d:DEPICTS]-(i:Image)
+RETURN i.thumbnail AS thumbnail, d.share_published AS share_published
+"""
+
 # key (a unit's), limit -> the words that drive it most
 WORDS = """
 MATCH (u:Unit {key: $key})<-[a:ACTIVATES]-(w:Word)

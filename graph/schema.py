@@ -5,6 +5,7 @@
     (:Unit {key})-[:CONTRIBUTES]->(:Unit)                             the expanded weights kept
     (:Unit)-[:ADDS {branch}]->(:Unit)                                 shortcut and conv unit into their sum
     (:Image {key})-[:ACTIVATES {branch, rank, value, z}]->(:Unit)     a branch's top examples
+    (:Image {modality: 'visualisation'})-[:DEPICTS {share_published}]->(:Unit)
     (:Word {key})-[:ACTIVATES {value, z, word_rank, unit_rank}]->(:Unit)  the top words of a unit, and units of a word
     (:Unit)-[:HAS_ANNOTATION]->(:Annotation {id})-[:SUPERSEDES]->(:Annotation)     the history, never shortened
     (:Unit:Labelled {label})-[:LABELLED {annotation}]->(:Label {text})      the labels that hold now, derived
@@ -40,12 +41,13 @@ FURTHER_INDEXES = (  # for users' own queries, where the server has these kinds 
     "CREATE FULLTEXT INDEX label_words IF NOT EXISTS FOR (n:Label) ON EACH [n.text]",
 )
 MIGRATIONS = {  # from a version to the next
-    1: ("MATCH (m:Model) REMOVE m.version SET m.words = 0, m.readings = 0",),
+    1: ("MATCH (m:Model) REMOVE m.version SET m.words = 0, m.readings = 0, m.depictions = 0",),
 }
 
 EVIDENCE = tuple(SCHEMAS["evidence"].names[2:])
+SHARES = tuple(SCHEMAS["shares"].names[3:])
 SELECTIVITY = ("word_selectivity", "picture_selectivity")
-STATISTICS = ("scale", *EVIDENCE, *SELECTIVITY)
+STATISTICS = ("scale", *EVIDENCE, *SHARES, *SELECTIVITY)
 
 Action = Literal["add", "withdraw"]
 Branch = Literal["sum", "shortcut", "conv"]
@@ -136,6 +138,14 @@ class Example:
     value: float
     z: float
     thumbnail: str
+
+
+@dataclass(frozen=True)
+class Depiction:
+    """A feature visualisation of a unit as base64 text, and of a sum's unit its published share on it."""
+
+    thumbnail: str
+    share_published: float | None
 
 
 @dataclass(frozen=True)

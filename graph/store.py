@@ -16,6 +16,7 @@ from graph.schema import (
     VERSION,
     Annotation,
     Contribution,
+    Depiction,
     EvidenceTerms,
     Example,
     ModelCard,
@@ -131,6 +132,11 @@ class CircuitStore:
         rows = self.database.read(queries.EXAMPLES, keys=keys, limit=limit)
         groups = groupby(rows, key=lambda row: row.pop("unit"))
         return {Unit.parse(unit): [Example(**row) for row in group] for unit, group in groups}
+
+    def depiction(self, model: str, unit: Unit) -> Depiction | None:
+        """A unit's feature visualisation, if there is one."""
+        rows = self.database.read(queries.DEPICTION, key=f"{model}/{unit}")
+        return Depiction(**rows[0]) if rows else None
 
     def words(self, model: str, unit: Unit, limit: int = 10) -> list[Reading]:
         """The words that drive a unit most; empty where none were shown or the unit tells none apart."""

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from extract.extraction import Extraction
 from extract.units import Layer
 from graph import load_queries
-from graph.schema import EVIDENCE, SELECTIVITY, VERSION
+from graph.schema import EVIDENCE, SELECTIVITY, SHARES, VERSION
 from graph.steps import Edges, Nodes, Statement, Step
 
 CHUNK = 100_000  # edges a step
@@ -50,12 +50,15 @@ def steps(extraction: Extraction) -> Iterator[Step]:
     images, examples = _images(extraction), _examples(extraction)
     yield Nodes("Image", "key", images)
     yield from (Edges("ACTIVATES", _IMAGE, _UNIT, table) for table in _chunks(examples))
+    drawings, depictions = _drawings(extraction), _depictions(extraction)
+    yield Nodes("Image", "key", drawings)
+    yield Edges("DEPICTS", _IMAGE, _UNIT, depictions)
     words, readings = _words(extraction), _readings(extraction)
     yield Nodes("Word", "key", words)
     yield from (Edges("ACTIVATES", _WORD, _UNIT, table) for table in _chunks(readings))
     counts = {"units": units.num_rows, "adds": adds.num_rows, "edges": edges, "magnitude": magnitude}
-    counts |= {"images": images.num_rows, "examples": examples.num_rows}
-    counts |= {"words": words.num_rows, "readings": readings.num_rows}
+    counts |= {"images": images.num_rows + drawings.num_rows, "examples": examples.num_rows}
+    counts |= {"words": words.num_rows, "readings": readings.num_rows, "depictions": depictions.num_rows}
     shape = manifest.model_dump(mode="json", include={"blocks", "width", "image_size", "weights_sha256"})
     yield Statement(load_queries.RECORD, {"model": model, "properties": shape | counts})
 
@@ -87,12 +90,13 @@ def _sweeps(extraction: Extraction) -> pa.Table:
 def _units(extraction: Extraction) -> pa.Table:
     """One row a unit with its evidence, where there is some; what is not a number is no property."""
     model, table = extraction.manifest.model, extraction.table("units")
-    for measured in (extraction.table("evidence"), _modality(extraction)):
+    shares = extraction.table("shares").drop_columns("examples")
+    for measured in (extraction.table("evidence"), shares, _modality(extraction)):
         table = table.join(measured, ["layer", "channel"], use_threads=False)
     ids = _key(table["layer"], table["channel"])
     columns: dict[str, Any] = {"key": _key(model, ids), "id": ids, "model": _repeat(model, len(ids))}
     columns |= {name: table[name] for name in ("layer", "channel")}
-    columns |= {name: _finite(table[name]) for name in ("scale", *EVIDENCE, *SELECTIVITY)}
+    columns |= {name: _finite(table[name]) for name in ("scale", *EVIDENCE, *SHARES, *SELECTIVITY)}
     apart = _modality_difference(extraction)  # measured with controls, it goes before what top examples tell
     known = columns["modality_difference"].to_pylist()
     columns["modality_difference"] = pa.array(map(apart.get, ids.to_pylist(), known), pa.float32())
@@ -159,9 +163,27 @@ def _images(extraction: Extraction) -> pa.Table:
     probes = probes.filter(pc.is_in(probes["id"], pc.unique(_top(extraction)["probe"])))
     columns: dict[str, Any] = {"key": _key(model, probes["id"]), "model": _repeat(model, probes.num_rows)}
     columns |= {name: probes[name] for name in ("id", "modality", "concept", "source", "sensitive")}
-    pictures: list[Any] = probes["image"].to_pylist()
-    texts = [base64.b64encode(picture).decode() for picture in pictures]
-    return pa.table(columns | {"thumbnail": pa.array(texts, pa.string())})
+    return pa.table(columns | {"thumbnail": _texts(probes["image"])})
+
+
+def _texts(images: Column) -> Column:
+    return pa.array([base64.b64encode(image).decode() for image in images.to_pylist()], pa.string())
+
+
+def _drawings(extraction: Extraction) -> pa.Table:
+    """The feature visualisations of units."""
+    model, table = extraction.manifest.model, extraction.table("visualisations")
+    ids = _key("visualisation", table["layer"], table["channel"])
+    columns: dict[str, Any] = {"key": _key(model, ids), "model": _repeat(model, len(ids)), "id": ids}
+    columns |= {name: _repeat("visualisation", len(ids)) for name in ("modality", "source")}
+    return pa.table(columns | {"thumbnail": _texts(table["image"])})
+
+
+def _depictions(extraction: Extraction) -> pa.Table:
+    model, table = extraction.manifest.model, extraction.table("visualisations")
+    units = _key(model, table["layer"], table["channel"])
+    drawings = _key(model, "visualisation", table["layer"], table["channel"])
+    return _with_ends(drawings, units, table.select(["share_published"]))
 
 
 def _examples(extraction: Extraction) -> pa.Table:

@@ -136,7 +136,9 @@ def _random_evidence(rng: np.random.Generator, sums: list[dict[str, Any]]) -> di
         for branch in ("sum", "shortcut", "conv")
         for rank, n in enumerate(rng.choice(36, 4, replace=False), start=1)
     ]  # fmt: skip
-    rows = {"probes": probes, "evidence": evidence, "examples": examples}
+    names = SCHEMAS["shares"].names[3:]
+    shares = [row | {"examples": 4} | dict(zip(names, rng.random(len(names)), strict=True)) for row in measured]
+    rows = {"probes": probes, "evidence": evidence, "shares": shares, "examples": examples}
     return {f"{name}.parquet": pa.Table.from_pylist(table, SCHEMAS[name]) for name, table in rows.items()}
 
 
@@ -154,7 +156,11 @@ def _random_words(rng: np.random.Generator, branches: list[dict[str, Any]]) -> d
         unit | {"words": rng.uniform(-1, 1), "pictures": rng.uniform(-1, 1), "n_words": 12, "n_pictures": 20}
         for unit in branches if unit["channel"] % 3
     ]  # fmt: skip
-    rows = {"vocabulary": vocabulary, "words": readings, "modality": modality}
+    drawn = [
+        unit | {"share_published": rng.random() if unit["layer"][-1] in "68" else None, "image": rng.bytes(30)}
+        for unit in branches if unit["channel"] % 2
+    ]  # fmt: skip
+    rows = {"vocabulary": vocabulary, "words": readings, "modality": modality, "visualisations": drawn}
     return {f"{name}.parquet": pa.Table.from_pylist(table, SCHEMAS[name]) for name, table in rows.items()}
 
 

@@ -19,6 +19,7 @@ from extract import atlas, evidence, vocabulary
 from extract.extraction import Extraction
 from extract.probes import read
 from extract.units import Layer, Unit
+from extract.visualisations import visualise
 from extract.weights import load_network
 from graph import queries, schema
 from graph.database import Answer, Database
@@ -80,6 +81,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Extraction:
     probes = read()
     few = probes.filter(pc.starts_with(probes["concept"], "b"))
     evidence.measure(network, extraction, few, [Layer(4, 2, 6)], progress=False)
+    picture = few["image"][0].as_py()
+    (drawn := tmp_path_factory.mktemp("drawn") / "channel3.webp").write_bytes(picture)
+    visualise(network, extraction, drawn.parent, Layer(4, 2, 6), progress=False)
     vocabulary.measure(network, extraction, ["anchor", "banana", "hat"], [Layer(4, 2, 6)], progress=False)
     return extraction
 
@@ -171,6 +175,7 @@ def enrich(store: CircuitStore, model: str, total: Layer) -> None:
             store.sweeps(model, branch.layer)
         store.examples(model, Unit(total, channel))
         store.words(model, Unit(total, channel))
+        store.depiction(model, Unit(total, channel))
     word = "anchor" if model.startswith("demo") else "word 5"
     assert store.readers(model, word, limit=20)
     assert store.enrichment_by_weights(model, total, Layer(1, 0, 8), limit=50)

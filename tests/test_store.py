@@ -19,7 +19,7 @@ from graph.database import Database, connect
 from graph.errors import GraphError, ModelMissing, NotExtracted, WriteRefused
 from graph.load import load
 from graph.local_server import stop
-from graph.schema import EVIDENCE, Annotation, Contribution
+from graph.schema import EVIDENCE, SHARES, Annotation, Contribution
 from graph.store import CircuitStore
 
 MODEL = "random:a"
@@ -119,7 +119,8 @@ def test_models_tell_what_was_loaded(store: CircuitStore, extractions: dict[str,
         assert card.weights_sha256 == extraction.manifest.weights_sha256
         assert card.units == extraction.table("units").num_rows
         assert card.edges == extraction.table("edges").num_rows
-        assert card.images == len(set(extraction.table("examples")["probe"].to_pylist()))
+        shown = set(extraction.table("examples")["probe"].to_pylist())
+        assert card.images == len(shown) + extraction.table("visualisations").num_rows
 
 
 def test_a_model_must_be_there_and_be_named_among_several(store: CircuitStore) -> None:
@@ -135,14 +136,18 @@ def test_a_model_must_be_there_and_be_named_among_several(store: CircuitStore) -
 def test_units_carry_their_scale_evidence_and_selectivity(
     store: CircuitStore, extractions: dict[str, Extraction], evidence: pd.DataFrame
 ) -> None:
-    profile = extractions[MODEL].table("modality").to_pandas().set_index(["layer", "channel"])
+    profile, shares = (
+        extractions[MODEL].table(name).to_pandas().set_index(["layer", "channel"]) for name in ("modality", "shares")
+    )
     for layer, channel, scale in list(zip(*extractions[MODEL].table("units").to_pydict().values(), strict=True))[::9]:
         card = store.unit(MODEL, Unit(Layer.parse(layer), channel))
         assert (card.key, card.id) == (f"{MODEL}/{layer}/{channel}", f"{layer}/{channel}")
         assert (card.model, card.layer, card.channel, card.labels) == (MODEL, layer, channel, ())
         measured = evidence.loc[(layer, channel)] if (layer, channel) in evidence.index else {}
         selective = profile.loc[(layer, channel)] if (layer, channel) in profile.index else {}
-        assert card.statistics == {"scale": scale} | {name: number(measured.get(name)) for name in EVIDENCE} | {
+        shared = shares.loc[(layer, channel)] if (layer, channel) in shares.index else {}
+        known = {name: number(measured.get(name)) for name in EVIDENCE} | {name: shared.get(name) for name in SHARES}
+        assert card.statistics == {"scale": scale} | known | {
             "word_selectivity": selective.get("words"),
             "picture_selectivity": selective.get("pictures"),
         }
@@ -361,6 +366,16 @@ def test_a_word_knows_the_units_that_read_it(
     assert [(r.unit, r.z, r.rank) for r in found] == [
         (f"{row.layer}/{row.channel}", row.z, row.unit_rank) for row in own.itertuples()
     ]
+
+
+def test_a_unit_has_its_visualisation_where_there_is_one(
+    store: CircuitStore, extractions: dict[str, Extraction]
+) -> None:
+    for row in extractions[MODEL].table("visualisations").to_pylist()[::7]:
+        found = store.depiction(MODEL, Unit.parse(f"{row['layer']}/{row['channel']}"))
+        assert found
+        assert (base64.b64decode(found.thumbnail), found.share_published) == (row["image"], row["share_published"])
+    assert store.depiction(MODEL, Unit.parse("2/1/6/0")) is None
 
 
 def test_a_word_that_was_not_shown_is_an_error(store: CircuitStore) -> None:

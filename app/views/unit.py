@@ -16,6 +16,8 @@ def heading() -> None:
     session.show(gallery.heading(card, model.architecture), "heading")
     side, url = model.architecture.grid(layer), microscope_url(model.id, unit)
     elsewhere = f" · [OpenAI Microscope]({url})" if url else ""
+    if depicted := store.depiction(model.id, unit):
+        session.show(gallery.depiction(str(unit), depicted), "depiction")
     st.caption(
         f"{layer.role} of block {layer.stage}/{layer.block} · {side} x {side} positions · `{layer.module}`{elsewhere}"
     )
