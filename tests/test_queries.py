@@ -64,7 +64,7 @@ def test_the_parser_finds_a_mistake(linter: Path, text: str) -> None:
 
 
 def test_the_comment_above_a_text_lists_its_parameters() -> None:
-    source = "".join(Path(module.__file__).read_text() for module in MODULES)
+    source = "".join(Path(str(module.__file__)).read_text() for module in MODULES)
     for name, text in TEXTS.items():
         constant = name.partition("[")[0]
         comment = re.search(rf"((?:^#.*\n)+){constant} = ", source, re.MULTILINE)
