@@ -93,7 +93,7 @@ class CircuitStore:
         if not rows:
             self.model(model)  # says that it is not there
         for row in rows:
-            if not math.isclose(row["found"], row["recorded"], rel_tol=1e-9):
+            if row["recorded"] is None or not math.isclose(row["found"], row["recorded"], rel_tol=1e-9):
                 raise DatabaseDamaged(_damage(model, row))
 
     # ---- units
