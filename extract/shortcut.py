@@ -65,7 +65,8 @@ def terms(extraction: Extraction, total: Layer, top: Listed) -> Terms:
     for file in extraction.under("activations"):
         best = extraction.lines(file, f"{total} best")  # (length, units), places in the chunk
         if best is not None:
-            same = (best.T[:, None, :] + first == top.probes[:, :, None]) & top.valid[:, :, None]
+            places = best.T.astype(np.int64) + first  # (units, length), among all probes
+            same = (places[:, None, :] == top.probes[:, :, None]) & top.valid[:, :, None]
             unit, rank, place = np.nonzero(same)
             for name in names:
                 numbers = extraction.lines(file, f"{total} best {name}")
