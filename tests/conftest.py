@@ -58,6 +58,21 @@ def noise() -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMAS["probes"])
 
 
+@pytest.fixture(scope="module")
+def measured(tiny: "Network", noise: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+    """An extraction of no edges, the tiny network's last sum measured on the noise."""
+    from extract.evidence import measure
+
+    shape = tiny.architecture
+    manifest = Manifest(
+        model=tiny.model, weights_sha256=tiny.sha256, blocks=shape.blocks, width=shape.width,
+        image_size=shape.image_size, settings=Settings(targets=(), strongest=1, matrices=False), tools={},
+    )  # fmt: skip
+    extraction = Extraction.create(tmp_path_factory.mktemp("measured") / "x", manifest)
+    measure(tiny, extraction, noise, [shape.final], progress=False)
+    return extraction
+
+
 @pytest.fixture(scope="session")
 def random_extraction() -> Callable[..., Extraction]:
     """Writes an extraction of random edges and evidence, no network behind it."""

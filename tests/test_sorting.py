@@ -3,30 +3,15 @@
 import csv
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from extract.errors import LevelsError
-from extract.evidence import measure
-from extract.extraction import Extraction, Manifest, Settings
+from extract.extraction import Extraction
 from extract.levels import at_level, store
 from extract.sorting import draw, read
 from extract.units import Layer, Unit
-from extract.weights import Network
 
 UNIT = Unit(Layer(4, 2, 6), 34)
-
-
-@pytest.fixture(scope="module")
-def measured(tiny: Network, noise: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
-    shape = tiny.architecture
-    manifest = Manifest(
-        model=tiny.model, weights_sha256=tiny.sha256, blocks=shape.blocks, width=shape.width,
-        image_size=shape.image_size, settings=Settings(targets=(), strongest=1, matrices=False), tools={},
-    )  # fmt: skip
-    extraction = Extraction.create(tmp_path_factory.mktemp("sorting") / "x", manifest)
-    measure(tiny, extraction, noise, [UNIT.layer], progress=False)
-    return extraction
 
 
 def rows(sheet: Path) -> list[dict[str, str]]:
