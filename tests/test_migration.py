@@ -43,13 +43,17 @@ def extraction(random_extraction: Callable[..., Extraction], tmp_path_factory: p
 
 @pytest.fixture
 def old(database: Database, extraction: Extraction) -> CircuitStore:
-    """A catalog as version 1 wrote it: its number on each model, no content, no node of the schema's."""
+    """A catalog as version 1 wrote it: its number on each model, no words or pictures of units, no schema node."""
     database.write("MATCH (n) DETACH DELETE n")
     load(extraction, database, progress=False)
     store = CircuitStore(database)
     store.annotate(Annotation("note", MODEL, UNIT, "wound", "ada", datetime(2026, 1, 2, tzinfo=UTC)))
     database.write("MATCH (s:Schema) DELETE s")
-    database.write("MATCH (m:Model) SET m.version = 1 REMOVE m.content, m.loaded")
+    database.write("MATCH (n) WHERE n:Word OR n.modality = 'visualisation' DETACH DELETE n")
+    database.write(
+        "MATCH (m:Model) SET m.version = 1, m.images = COUNT { MATCH (i:Image) } "
+        "REMOVE m.content, m.loaded, m.words, m.readings, m.depictions"
+    )
     return store
 
 
