@@ -171,12 +171,13 @@ def _texts(images: Column) -> Column:
 
 
 def _drawings(extraction: Extraction) -> pa.Table:
-    """The feature visualisations of units."""
+    """The feature visualisations of units, with the columns of `_images`."""
     model, table = extraction.manifest.model, extraction.table("visualisations")
     ids = _key("visualisation", table["layer"], table["channel"])
     columns: dict[str, Any] = {"key": _key(model, ids), "model": _repeat(model, len(ids)), "id": ids}
-    columns |= {name: _repeat("visualisation", len(ids)) for name in ("modality", "source")}
-    return pa.table(columns | {"thumbnail": _texts(table["image"])})
+    columns |= {name: _repeat("visualisation", len(ids)) for name in ("modality", "concept", "source")}
+    sensitive = pa.array([False] * len(ids), pa.bool_())
+    return pa.table(columns | {"sensitive": sensitive, "thumbnail": _texts(table["image"])})
 
 
 def _depictions(extraction: Extraction) -> pa.Table:
