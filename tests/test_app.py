@@ -1,12 +1,16 @@
 import json
 import os
+import re
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app import linked, session
@@ -14,9 +18,13 @@ from app.veil import HIDDEN
 from app.views import PAGES, Entry
 from catalog.enrichment import by_weights
 from catalog.labels import Labels
-from extract.units import Unit
+from extract.difference import difference
+from extract.lettering import LARGE, rasterise
+from extract.units import Layer, Unit
+from extract.weights import load_network
 from graph.local_server import stop
 from graph.schema import ModelCard
+from tests import demo_catalog
 
 MAIN = Path(linked.__file__).with_name("main.py")
 MODEL = "planted:by-hand"
@@ -35,6 +43,20 @@ def released() -> Iterator[None]:
 def app(planted_folder: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The app on the planted catalog, not run yet."""
     monkeypatch.setenv("CIRCUITS_DATABASE", str(planted_folder))
+    return AppTest.from_file(MAIN, default_timeout=PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a database that holds the demo."""
+    with demo_catalog.demo_catalog(tmp_path_factory.mktemp("demo")) as folder:
+        yield folder
+
+
+@pytest.fixture
+def demo(demo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The app on the demo's catalog, not run yet."""
+    monkeypatch.setenv("CIRCUITS_DATABASE", str(demo_folder))
     return AppTest.from_file(MAIN, default_timeout=PATIENCE)
 
 
@@ -198,6 +220,103 @@ def test_enrichment_by_weights(app: AppTest) -> None:
     assert "4/2/6/0" in found
     assert list(app.dataframe[0].value["unit"]) == found
     assert "cosine" in app.dataframe[0].value.columns
+
+
+def units(shown: str) -> list[str]:
+    """The units of a table in markup, in its order."""
+    return re.findall(r'class="pill" href="[^"]*" data-unit="([^"]*)"', shown)
+
+
+@pytest.mark.parametrize("baseline", ["eeeeee", "dog"])
+def test_the_words_page_lists_the_units_of_the_channel_difference(demo: AppTest, baseline: str) -> None:
+    opened(demo, "words", word="anchor", baseline=baseline, layer="4/2/5")
+    found = difference(load_network("demo"), "anchor", baseline, Layer(4, 2, 5)).top(20)
+    assert units(markup(demo)) == [str(unit) for unit, rise in found if rise > 0]
+    assert f"{found[0][1]:+.3f}" in markup(demo)
+    (picture, *_) = re.findall(r'img src="data:image/png;base64,([^"]*)"', markup(demo))
+    with Image.open(BytesIO(b64decode(picture))) as image:
+        assert image.tobytes() == rasterise("anchor", 96, LARGE).tobytes()
+
+
+def test_the_words_page_takes_the_mean_over_common_words_once(demo: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    common = ("the", "to", "and", "of", "a")
+    monkeypatch.setattr("extract.words.most_common", lambda: common)
+    monkeypatch.setattr("app.rises.CHUNK", 2)  # so that the last chunk is a shorter one
+    opened(demo, "words", baseline="mean")
+    for word in ("anchor", "dog"):
+        demo.text_input(key="word").input(word).run()
+        found = difference(load_network("demo"), word, common).top(20)
+        assert units(markup(demo)) == [str(unit) for unit, rise in found if rise > 0]
+
+
+def test_another_word_or_layer_gives_its_own_units(demo: AppTest) -> None:
+    opened(demo, "words")
+    demo.text_input(key="word").input("banana")
+    demo.selectbox(key="layer").select("4/1/6").run()
+    found = difference(load_network("demo"), "banana", layer=Layer(4, 1, 6)).top(20)
+    assert units(markup(demo)) == [str(unit) for unit, rise in found if rise > 0]
+
+
+@pytest.mark.parametrize("address", [{"layer": "9/9/9"}, {"layer": ""}, {"baseline": ""}])
+def test_an_address_of_the_words_page_that_says_nothing_does_no_harm(demo: AppTest, address: dict[str, str]) -> None:
+    demo.run()
+    demo.switch_page("views/words.py")
+    for name, value in address.items():
+        demo.query_params[name] = value
+    demo.run()
+    assert not demo.exception
+    assert 'alt="anchor"' in markup(demo)
+
+
+def test_words_and_layers_of_other_pages_stay_there(app: AppTest) -> None:
+    opened(app, "home")
+    app.text_input(key="word").input("marmalade").run()
+    opened(app, "enrichment")
+    app.selectbox(key="layer").select("4/1/6").run()
+    opened(app, "words")
+    assert app.text_input(key="word").value == "anchor"
+    assert app.selectbox(key="layer").value == "4/2/6"
+
+
+def test_a_word_that_nothing_rises_for_is_said(demo: AppTest) -> None:
+    opened(demo, "words", word="eeeeee")
+    assert "No unit rises over this baseline." in [caption.value for caption in demo.caption]
+
+
+@pytest.mark.parametrize("word", ["", "猫", "<b>bold</b>"])
+def test_a_word_that_cannot_be_set_or_looks_like_markup_does_no_harm(demo: AppTest, word: str) -> None:
+    demo.run()
+    demo.switch_page("views/words.py")
+    demo.query_params["word"] = word
+    demo.run()
+    demo.text_input(key="word").input(word).run()
+    assert not demo.exception
+    assert "<b>" not in markup(demo)
+    assert len(demo.error) == (0 if "bold" in word else 1)
+
+
+def test_the_words_page_says_how_to_get_weights_that_are_not_there(app: AppTest) -> None:
+    opened(app, "words", word="anchor")
+    app.button[-1].click().run()
+    assert not app.exception
+    assert not app.error
+    (told,) = app.info
+    assert "There is no model 'planted'" in told.value
+    assert 'alt="anchor"' in markup(app)
+
+
+def test_the_words_page_says_how_to_get_torch(demo_folder: Path) -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = sys.modules['open_clip'] = None\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        f"app = AppTest.from_file({str(MAIN)!r}, default_timeout={PATIENCE}).run()\n"
+        "app.switch_page('views/words.py').run()\n"
+        "assert not app.exception and not app.error, app\n"
+        "assert \"pip install 'clip-circuits[extract]'\" in app.info[0].value, app\n"
+    )
+    environment = {**os.environ, "CIRCUITS_DATABASE": str(demo_folder)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
 def test_an_empty_catalog_says_how_to_fill_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,4 +24,5 @@ PAGES = (
     Entry("home", "Home", ":material/home:"),
     Entry("unit", "Unit", ":material/blur_on:"),
     Entry("enrichment", "Enrichment", ":material/call_merge:"),
+    Entry("words", "Words", ":material/text_fields:"),
 )

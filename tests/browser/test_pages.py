@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,11 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, 
 from app import linked
 from app.views import PAGES, Entry
 from catalog.labels import Labels
-from extract.units import Unit
+from extract.difference import difference
+from extract.units import Layer, Unit
+from extract.weights import load_network
 from graph.store import CircuitStore
+from tests.demo_catalog import demo_catalog
 
 MAIN = Path(linked.__file__).with_name("main.py")
 MODEL = "planted:by-hand"
@@ -41,14 +45,14 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="module")
-def served(planted_folder: Path) -> Iterator[str]:
-    """The app's address while it is served on the planted catalog."""
+@contextmanager
+def serving(database: Path) -> Iterator[str]:
+    """The app's address while it is served on a catalog."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(MAIN), "--server.headless=true", f"--server.port={port}"]
-    environment = {**os.environ, "CIRCUITS_DATABASE": str(planted_folder)}
+    environment = {**os.environ, "CIRCUITS_DATABASE": str(database)}
     address = f"http://127.0.0.1:{port}"
     with subprocess.Popen([*command, "--server.address=127.0.0.1"], env=environment) as server:
         try:
@@ -58,8 +62,36 @@ def served(planted_folder: Path) -> Iterator[str]:
             server.terminate()
 
 
+@pytest.fixture(scope="module")
+def served(planted_folder: Path) -> Iterator[str]:
+    """The app's address while it is served on the planted catalog."""
+    with serving(planted_folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def demo_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app's address while it is served on the demo's catalog."""
+    with demo_catalog(tmp_path_factory.mktemp("demo")) as folder, serving(folder) as address:
+        yield address
+
+
 @pytest.fixture
 def page(browser: Browser, served: str) -> Iterator[Page]:
+    """A page of the planted catalog."""
+    with watched(browser, served) as opened:
+        yield opened
+
+
+@pytest.fixture
+def demo_page(browser: Browser, demo_served: str) -> Iterator[Page]:
+    """A page of the demo's catalog."""
+    with watched(browser, demo_served) as opened:
+        yield opened
+
+
+@contextmanager
+def watched(browser: Browser, served: str) -> Iterator[Page]:
     """A fresh session that fails the test on any request to elsewhere and on any error in the console."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=served)
     opened, elsewhere, errors = context.new_page(), [], []
@@ -148,6 +180,29 @@ def test_hostile_label_text_does_nothing(page: Page, planted_store: CircuitStore
     expect(page.locator(".heading .chip")).to_have_text(hostile, timeout=PATIENCE)
     expect(page.locator(".figure svg")).to_be_visible(timeout=PATIENCE)
     assert page.title() != "owned"
+
+
+def test_a_word_of_ones_own_over_a_baseline_of_ones_own_and_its_address_show_the_same_units(demo_page: Page) -> None:
+    ready_at(demo_page, "/words")
+    word, over = demo_page.get_by_label("Word", exact=True), demo_page.get_by_role("combobox", name="Over")
+    word.fill("<b>banana")
+    word.press("Enter")
+    over.fill("bananas & more")
+    over.press("Enter")
+    demo_page.get_by_role("combobox", name="Layer").click()
+    demo_page.get_by_role("option", name="4/1/6").click()
+    expect(demo_page.get_by_text("Units of 4/1/6 that rise most")).to_be_visible(timeout=PATIENCE)
+    ready(demo_page)
+    pills = demo_page.locator(".edges a.pill")
+    found = difference(load_network("demo"), "<b>banana", "bananas & more", Layer(4, 1, 6)).top(20)
+    expect(pills).to_have_text([str(unit) for unit, rise in found if rise > 0], timeout=PATIENCE)
+    expect(demo_page.locator("figcaption")).to_have_text(["<b>banana", "bananas & more"])
+    address = demo_page.url
+    demo_page.goto("about:blank")
+    ready_at(demo_page, address)
+    expect(pills).to_have_text([str(unit) for unit, rise in found if rise > 0], timeout=PATIENCE)
+    pills.first.click()
+    expect(demo_page.locator("h1", has_text=str(found[0][0]))).to_be_visible(timeout=PATIENCE)
 
 
 def ready_at(page: Page, address: str) -> None:

@@ -1,0 +1,109 @@
+"""What a word raises, asked of the network itself; one loaded network serves all sessions."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+from io import BytesIO
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from app import session
+from app.network import network_of, torch_needed
+from app.veil import address
+from extract.lettering import rasterise, usual
+from extract.units import Layer, Unit
+from graph.schema import ModelCard
+
+if TYPE_CHECKING:
+    from extract.difference import Ranking
+    from extract.weights import Network
+
+CHUNK = 250  # words shown between two steps of the progress bar
+Rises = Sequence[tuple[Unit, float]]
+
+_WANTED = {"demo:emoji"}  # models whose networks are loaded; this one is never far
+_ALONE = Lock()  # units are read by hooks on the one network, which would see another session's images too
+
+
+def wanted(model: str) -> bool:
+    """Whether to load a model's network, which somebody has to ask for: its weights may come from the hub."""
+    told = "Its weights are taken from this machine, or else fetched from the Hugging Face hub."
+    if model not in _WANTED and st.button(f"Load {model}", icon=":material/download:", help=told):
+        _WANTED.add(model)
+    return model in _WANTED
+
+
+def over(card: ModelCard, word: str, baseline: str | None, layer: Layer, n: int) -> Rises:
+    """The n units of a layer that a word raises most over a baseline text, or over the mean of the common words.
+
+    Raises TorchMissing, WeightsError as `network_of`; WordsError for a text that cannot be set.
+    """
+    network = _network(card.id, card.weights_sha256)
+    with torch_needed():
+        from extract.difference import BASELINE, Ranking
+    with st.spinner("Showing the word to the network"):
+        found = _difference(network, word, baseline or BASELINE, layer)
+    if not baseline:  # by way of the article's, whose distance from the mean is the same for every word
+        found = Ranking(layer, found.values + _over_common(card.id, card.weights_sha256, layer))
+    return [(unit, rise) for unit, rise in found.top(n) if rise > 0]
+
+
+def table(found: Rises) -> str:
+    """Units with their pictures, labels and rises, each linked to its page, as safe HTML."""
+    names = [str(unit) for unit, _ in found]
+    gallery, shown = session.gallery(), session.thumbnails(names)
+    cards = session.store().units(gallery.model, [unit for unit, _ in found])
+    pictures = [gallery.picture(shown[name]) if name in shown else '<span class="none"></span>' for name in names]
+    rows = (
+        f'<div class="edge excites">{picture}{gallery.pill(card.id)}<span class="names">{gallery.labels(card.labels)}'
+        f'</span><span class="bar"><i style="width:{rise / found[0][1]:.1%}"></i>{rise:+.3f}</span></div>'
+        for picture, card, (_, rise) in zip(pictures, cards, found, strict=True)
+    )
+    return f'<div class="edges">{"".join(rows)}</div>'
+
+
+def words(texts: Sequence[str], side: int) -> str:
+    """Texts as the network is shown them, side by side, as safe HTML; WordsError for one that cannot be set."""
+    figures = "".join(
+        f'<figure><img src="{_png(text, side)}" alt="{escape(text)}"><figcaption>{escape(text)}</figcaption></figure>'
+        for text in texts
+    )
+    return f'<div class="row" style="--side:128px;--columns:{len(texts)}">{figures}</div>'
+
+
+def _png(text: str, side: int) -> str:
+    stream = BytesIO()
+    rasterise(text, side, usual(side)).save(stream, "png")
+    return address(b64encode(stream.getvalue()).decode())
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading torch and the network", show_time=True)
+def _network(model: str, weights_sha256: str) -> "Network":
+    return network_of(model, weights_sha256)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _over_common(model: str, weights_sha256: str, layer: Layer) -> np.ndarray:
+    """What the article's baseline raises over the mean of the common words: float32 (channels,)."""
+    from extract.difference import BASELINE
+    from extract.words import most_common
+
+    network, common = _network(model, weights_sha256), most_common()
+    chunks = [common[first : first + CHUNK] for first in range(0, len(common), CHUNK)]
+    told, found = f"Showing {len(common):,} common words to the network, once for this layer", []
+    bar = st.progress(0.0, told)
+    for done, chunk in enumerate(chunks, start=1):
+        found.append(_difference(network, BASELINE, chunk, layer).values)
+        bar.progress(done / len(chunks), told)
+    bar.empty()
+    return np.average(found, axis=0, weights=[len(chunk) for chunk in chunks]).astype(np.float32)
+
+
+def _difference(network: "Network", word: str, baseline: str | Sequence[str], layer: Layer) -> "Ranking":
+    from extract.difference import difference
+
+    with _ALONE:
+        return difference(network, word, baseline, layer)
