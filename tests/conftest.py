@@ -17,6 +17,7 @@ from PIL import Image
 from extract.extraction import Extraction, Manifest, Settings, part
 from extract.schemas import SCHEMAS
 from extract.units import Architecture, Layer
+from tests.extractions import without_edges
 from tests.neo4j_server import LocalNeo4j, Neo4j, fetched
 
 if TYPE_CHECKING:
@@ -63,13 +64,8 @@ def measured(tiny: "Network", noise: pa.Table, tmp_path_factory: pytest.TempPath
     """An extraction of no edges, the tiny network's last sum measured on the noise."""
     from extract.evidence import measure
 
-    shape = tiny.architecture
-    manifest = Manifest(
-        model=tiny.model, weights_sha256=tiny.sha256, blocks=shape.blocks, width=shape.width,
-        image_size=shape.image_size, settings=Settings(targets=(), strongest=1, matrices=False), tools={},
-    )  # fmt: skip
-    extraction = Extraction.create(tmp_path_factory.mktemp("measured") / "x", manifest)
-    measure(tiny, extraction, noise, [shape.final], progress=False)
+    extraction = without_edges(tiny, tmp_path_factory.mktemp("measured") / "x")
+    measure(tiny, extraction, noise, [tiny.architecture.final], progress=False)
     return extraction
 
 

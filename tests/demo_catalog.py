@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from extract.extraction import Extraction, Manifest, Settings
 from extract.schemas import SCHEMAS
 from extract.weights import load_network
 from graph.load import load
 from graph.local_server import stop
+from tests.extractions import without_edges
 
 MODEL = "demo:emoji"
 
@@ -20,16 +20,7 @@ def demo_catalog(folder: Path) -> Iterator[Path]:
     """The folder of an embedded database that holds the demo's units, whose server runs until the end."""
     network = load_network("demo")
     shape = network.architecture
-    manifest = Manifest(
-        model=network.model,
-        weights_sha256=network.sha256,
-        blocks=shape.blocks,
-        width=shape.width,
-        image_size=shape.image_size,
-        settings=Settings(targets=(), strongest=1, matrices=False),
-        tools={},
-    )
-    extraction = Extraction.create(folder / "demo.extraction", manifest)
+    extraction = without_edges(network, folder / "demo.extraction")
     units = [{"layer": str(layer), "channel": c} for layer in shape.layers for c in range(shape.channels(layer))]
     extraction.add({"units.parquet": pa.Table.from_pylist(units, SCHEMAS["units"])})
     load(extraction, folder / "database", progress=False)

@@ -15,10 +15,11 @@ from extract.activations import watched
 from extract.errors import ExtractionError, ProbesError, UnknownUnit
 from extract.evidence import TABLES, Shown, embeddings, evidence, measure, overlap, percentiles
 from extract.examples import FEW, Listed, listed
-from extract.extraction import Extraction, Manifest, Settings
+from extract.extraction import Extraction
 from extract.probes import batches
 from extract.units import Layer
 from extract.weights import Network
+from tests.extractions import without_edges
 
 CONCEPTS, FACET = 200, 4  # concepts, each with 4 discovery and 4 held-out probes a modality; concepts of a facet
 
@@ -142,15 +143,6 @@ def test_percentiles_count_equals_half() -> None:
 LAYERS = [Layer(4, 1, 6), Layer(4, 2, 6)]
 
 
-def extraction(path: Path, network: Network) -> Extraction:
-    shape = network.architecture
-    manifest = Manifest(
-        model=network.model, weights_sha256=network.sha256, blocks=shape.blocks, width=shape.width,
-        image_size=shape.image_size, settings=Settings(targets=(), strongest=1, matrices=False), tools={},
-    )  # fmt: skip
-    return Extraction.create(path, manifest)
-
-
 def contents(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
@@ -162,7 +154,7 @@ def columns(table: pa.Table, layer: str, *names: str) -> list[np.ndarray]:
 
 def test_measuring_twice_gives_the_same_bytes(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
     for name in "ab":
-        measure(tiny, extraction(tmp_path / name, tiny), noise, LAYERS, progress=False)
+        measure(tiny, without_edges(tiny, tmp_path / name), noise, LAYERS, progress=False)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
@@ -172,7 +164,7 @@ def test_tables_equal_a_plain_computation_over_all_probes_at_once(
     """Several chunks, several blocks of units; and a network's maps as torch alone gives them."""
     monkeypatch.setattr(showing, "CHUNK", 40)
     monkeypatch.setattr(examples, "_BLOCK", 88 * 50)
-    folder = extraction(tmp_path / "x", tiny)
+    folder = without_edges(tiny, tmp_path / "x")
     measure(tiny, folder, noise, LAYERS, progress=False)
     seen: dict[str, torch.Tensor] = {}
     with torch.no_grad(), watched(tiny.visual, [*tiny.architecture.layers], seen.__setitem__):
@@ -228,7 +220,7 @@ def test_tables_equal_a_plain_computation_over_all_probes_at_once(
 
 
 def test_activations_of_every_measured_unit_are_read_by_column(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
-    folder = extraction(tmp_path / "x", tiny)
+    folder = without_edges(tiny, tmp_path / "x")
     measure(tiny, folder, noise, LAYERS, progress=False)
     seen: dict[str, torch.Tensor] = {}
     with torch.no_grad(), watched(tiny.visual, [Layer(4, 2, 5)], seen.__setitem__):
@@ -243,7 +235,7 @@ def test_activations_of_every_measured_unit_are_read_by_column(tiny: Network, no
 
 
 def test_a_layer_that_is_no_sum_has_examples_alone(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
-    folder = extraction(tmp_path / "x", tiny)
+    folder = without_edges(tiny, tmp_path / "x")
     measure(tiny, folder, noise, [Layer(4, 2, 3)], progress=False)
     rows = folder.table("examples")
     assert set(rows["branch"].to_pylist()) == {"unit"}
@@ -254,7 +246,7 @@ def test_a_layer_that_is_no_sum_has_examples_alone(tiny: Network, noise: pa.Tabl
 
 
 def test_measured_tables_cover_every_unit_and_branch(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
-    folder = extraction(tmp_path / "x", tiny)
+    folder = without_edges(tiny, tmp_path / "x")
     measure(tiny, folder, noise, progress=False)
     opened = Extraction.open(tmp_path / "x")
     units = [
@@ -272,7 +264,7 @@ def test_measured_tables_cover_every_unit_and_branch(tiny: Network, noise: pa.Ta
 
 
 def test_thumbnails_are_kept_of_examples_alone(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
-    folder = extraction(tmp_path / "x", tiny)
+    folder = without_edges(tiny, tmp_path / "x")
     measure(tiny, folder, noise, LAYERS, progress=False)
     probes, shown = folder.table("probes"), set(folder.table("examples")["probe"].to_pylist())
     assert probes.drop(["image"]).equals(noise.drop(["image"]))
@@ -285,7 +277,7 @@ def test_an_interrupted_pass_goes_on_to_the_same_bytes(
     tiny: Network, noise: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(showing, "CHUNK", 20)
-    measure(tiny, extraction(tmp_path / "whole", tiny), noise, LAYERS, progress=False)
+    measure(tiny, without_edges(tiny, tmp_path / "whole"), noise, LAYERS, progress=False)
     write, written = Extraction.add, list[str]()
 
     def interrupted(self: Extraction, files: Any) -> None:
@@ -296,7 +288,7 @@ def test_an_interrupted_pass_goes_on_to_the_same_bytes(
         written.extend(list(files)[:1])
 
     monkeypatch.setattr(Extraction, "add", interrupted)
-    folder, tries = extraction(tmp_path / "x", tiny), 0
+    folder, tries = without_edges(tiny, tmp_path / "x"), 0
     while not folder.has(*TABLES):
         tries += 1
         try:
@@ -310,13 +302,13 @@ def test_an_interrupted_pass_goes_on_to_the_same_bytes(
 def test_another_sources_unfinished_pass_leaves_nothing_behind(
     tiny: Network, noise: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = extraction(tmp_path / "x", tiny)
+    folder = without_edges(tiny, tmp_path / "x")
     with monkeypatch.context() as patch:
         patch.setattr("extract.evidence.lists", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             measure(tiny, folder, noise.slice(4), LAYERS, progress=False)
     measure(tiny, folder, noise, LAYERS, progress=False)
-    measure(tiny, extraction(tmp_path / "y", tiny), noise, LAYERS, progress=False)
+    measure(tiny, without_edges(tiny, tmp_path / "y"), noise, LAYERS, progress=False)
     assert contents(tmp_path / "x") == contents(tmp_path / "y")
 
 
@@ -326,7 +318,7 @@ def test_a_dead_branch_is_null_in_the_table(tiny: Network, noise: pa.Table, tmp_
     before = weight[1].clone()
     weight[1] = 0
     try:
-        measure(tiny, extraction(tmp_path / "x", tiny), noise, LAYERS, progress=False)
+        measure(tiny, without_edges(tiny, tmp_path / "x"), noise, LAYERS, progress=False)
     finally:
         weight[1] = before
     rows = Extraction.open(tmp_path / "x").table("evidence").to_pylist()
@@ -337,7 +329,7 @@ def test_a_dead_branch_is_null_in_the_table(tiny: Network, noise: pa.Table, tmp_
 
 
 def test_what_is_measured_is_not_measured_again(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
-    folder = extraction(tmp_path / "x", tiny)
+    folder = without_edges(tiny, tmp_path / "x")
     measure(tiny, folder, noise, LAYERS, progress=False)
     stamps = {file: file.stat().st_mtime_ns for file in (tmp_path / "x").rglob("*")}
     measure(tiny, Extraction.open(tmp_path / "x"), noise, LAYERS, progress=False)
@@ -345,7 +337,7 @@ def test_what_is_measured_is_not_measured_again(tiny: Network, noise: pa.Table, 
 
 
 def test_other_probes_layers_or_weights_are_refused(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
-    folder = extraction(tmp_path / "x", tiny)
+    folder = without_edges(tiny, tmp_path / "x")
     measure(tiny, folder, noise, LAYERS, progress=False)
     before = contents(tmp_path / "x")
     for probes, layers in ((noise.slice(1), LAYERS), (noise, LAYERS[:1])):
@@ -357,7 +349,7 @@ def test_other_probes_layers_or_weights_are_refused(tiny: Network, noise: pa.Tab
 
 
 def test_unsound_probes_change_nothing(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
-    folder = extraction(tmp_path / "x", tiny)
+    folder = without_edges(tiny, tmp_path / "x")
     with pytest.raises(ProbesError):
         measure(tiny, folder, noise.slice(0, 0), LAYERS, progress=False)
     assert not folder.manifest.files
@@ -368,7 +360,7 @@ def test_a_damaged_image_in_a_table_is_an_error(tiny: Network, noise: pa.Table, 
     rows[60]["image"] = rows[60]["image"][:100]
     damaged = pa.Table.from_pylist(rows, noise.schema)
     with pytest.raises(ProbesError, match="image of probe 60 cannot be read"):
-        measure(tiny, extraction(tmp_path / "x", tiny), damaged, LAYERS, progress=False)
+        measure(tiny, without_edges(tiny, tmp_path / "x"), damaged, LAYERS, progress=False)
 
 
 def test_overlap_counts_common_probes_over_the_longer_list() -> None:

@@ -10,11 +10,12 @@ from PIL import Image
 
 from extract.errors import NoShards, ProbesError
 from extract.evidence import measure
-from extract.extraction import Extraction, Manifest, Settings
+from extract.extraction import Extraction
 from extract.pictures import Folder, Shards, Table, source
 from extract.showing import beside
 from extract.units import Layer
 from extract.weights import Network
+from tests.extractions import without_edges
 
 
 def picture(shade: int, form: str = "png") -> bytes:
@@ -62,16 +63,7 @@ SAMPLES = {
 
 @pytest.fixture
 def fresh(tiny: Network, tmp_path: Path) -> Callable[[str], Extraction]:
-    shape = tiny.architecture
-
-    def make(name: str) -> Extraction:
-        manifest = Manifest(
-            model=tiny.model, weights_sha256=tiny.sha256, blocks=shape.blocks, width=shape.width,
-            image_size=shape.image_size, settings=Settings(targets=(), strongest=1, matrices=False), tools={},
-        )  # fmt: skip
-        return Extraction.create(tmp_path / name, manifest)
-
-    return make
+    return lambda name: without_edges(tiny, tmp_path / name)
 
 
 def test_a_folder_however_deep_names_its_concepts_by_the_first_level(tmp_path: Path) -> None:

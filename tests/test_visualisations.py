@@ -7,22 +7,18 @@ import torch
 from PIL import Image
 
 from extract.errors import UnknownUnit, VisualisationsError
-from extract.extraction import Extraction, Manifest, Settings
+from extract.extraction import Extraction
 from extract.units import Layer
 from extract.visualisations import SIDE, visualise
 from extract.weights import Network
+from tests.extractions import without_edges
 
 LAYER = Layer(4, 2, 6)
 
 
 @pytest.fixture
 def folder(tiny: Network, tmp_path: Path) -> Extraction:
-    shape = tiny.architecture
-    manifest = Manifest(
-        model=tiny.model, weights_sha256=tiny.sha256, blocks=shape.blocks, width=shape.width,
-        image_size=shape.image_size, settings=Settings(targets=(), strongest=1, matrices=False), tools={},
-    )  # fmt: skip
-    return Extraction.create(tmp_path / "x", manifest)
+    return without_edges(tiny, tmp_path / "x")
 
 
 @pytest.fixture

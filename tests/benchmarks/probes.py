@@ -32,11 +32,11 @@ from PIL import Image
 
 from extract.activations import BATCH
 from extract.evidence import measure
-from extract.extraction import Extraction, Manifest, Settings
 from extract.pictures import Folder, Probe
 from extract.showing import show
 from extract.units import Layer
 from extract.weights import Network, load_network
+from tests.extractions import without_edges
 
 SMALL = {
     "embed_dim": 64,
@@ -72,15 +72,6 @@ def picture(n: int, size: tuple[int, int] = (64, 64), form: str = "bmp") -> byte
     return stream.getvalue()
 
 
-def extraction(network: Network, folder: Path) -> Extraction:
-    shape, settings = network.architecture, Settings(targets=(), strongest=1, matrices=False)
-    manifest = Manifest(
-        model=network.model, weights_sha256=network.sha256, blocks=shape.blocks, width=shape.width,
-        image_size=shape.image_size, settings=settings, tools={},
-    )  # fmt: skip
-    return Extraction.create(folder, manifest)
-
-
 def timed(run: Callable[[], object]) -> Timing:
     wall, cpu = time.perf_counter(), time.process_time()
     run()
@@ -101,7 +92,7 @@ def speed(network: Network, folder: Path, rounds: int) -> dict[str, Timing]:
 
     def probe_pass() -> None:
         with tempfile.TemporaryDirectory() as place:
-            show(network, extraction(network, Path(place) / "x"), source, layers, progress=False)
+            show(network, without_edges(network, Path(place) / "x"), source, layers, progress=False)
 
     turns: dict[str, list[Timing]] = {"bare forward pass": [], "probe pass": []}
     for _ in range(rounds):
@@ -131,7 +122,7 @@ def peak(images: int) -> None:
         file.write_text(json.dumps(SMALL))
         network = load_network(str(file))
         start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        measure(network, extraction(network, Path(place) / "x"), Synthetic(images), progress=False)
+        measure(network, without_edges(network, Path(place) / "x"), Synthetic(images), progress=False)
         print(f"{start:.0f} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}")
 
 
