@@ -8,7 +8,7 @@ import numpy as np
 import typer
 
 from app import tables
-from app.network import torch_needed
+from app.network import DEMO, torch_needed
 from app.options import Json, Limit
 from catalog.errors import ExportError
 from extract.lettering import ATTACK
@@ -82,7 +82,7 @@ def attack(
     loaded = weights.load_network(network, pretrained)
     if classes and Path(classes).is_file():
         among = words.from_file(Path(classes))
-    elif classes is None and loaded.model == "demo:emoji":
+    elif classes is None and loaded.model == DEMO:
         among = tuple(sorted({str(concept) for concept in probes.read()["concept"].to_pylist()}))
     else:
         among = _apart(classes or "")

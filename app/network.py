@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from extract.weights import Network
 
 
+DEMO = "demo:emoji"  # the one model whose weights come along
+
+
 @contextmanager
 def torch_needed() -> Iterator[None]:
     """Around the imports that need torch: one line on how to get it where it is missing."""
@@ -36,7 +39,7 @@ def network_of(model: str, weights_sha256: str) -> "Network":
         if random:
             network = load_network(name, seed=int(random[1]))
         else:
-            network = load_network(name, None if model == "demo:emoji" else tag)
+            network = load_network(name, None if model == DEMO else tag)
     except WeightsError as error:
         raise WeightsError(f"The catalog holds what was extracted from {model}, not its weights. {error}") from error
     if network.sha256 != weights_sha256:

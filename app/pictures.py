@@ -123,6 +123,14 @@ class Gallery:
         cells = "".join(f"<div>{self._small(unit, thumbnails)}{names}</div>" for unit, names in named)
         return f'<div class="units">{cells}</div>'
 
+    def rises(self, cards: Iterable[UnitCard], rises: Sequence[float], thumbnails: Mapping[str, Example]) -> str:
+        """Units with how far something raises them, the one raised most first."""
+        rows = (
+            f'<div class="edge excites">{self._bar(c.id, c.labels, thumbnails, rise / rises[0], f"{rise:+.3f}")}</div>'
+            for c, rise in zip(cards, rises, strict=True)
+        )
+        return f'<div class="edges">{"".join(rows)}</div>'
+
     def _head(self, branch: str, unit: str) -> str:
         return f'<div class="head" title="{escape(BRANCHES[branch])}"><b>{branch}</b>{self.pill(unit)}</div>'
 
@@ -135,11 +143,15 @@ class Gallery:
     def _contribution(self, edge: Contribution, end: str, thumbnails: Mapping[str, Example], share: float) -> str:
         unit, labels = (edge.source, edge.source_labels) if end == "source" else (edge.target, edge.target_labels)
         kind, sign = ("excites", "+") if edge.mean >= 0 else ("inhibits", "\u2212")
+        told = f"<b>{sign}</b>{edge.magnitude:.3g}"
+        number = f'<span class="number">{edge.mean:+.3g}</span>'
+        return f'<div class="edge {kind}">{self._bar(unit, labels, thumbnails, share, told)}{number}</div>'
+
+    def _bar(self, unit: str, labels: Iterable[str], thumbnails: Mapping[str, Example], share: float, told: str) -> str:
+        """A unit, and what is told of it on a bar of some share of the width."""
         return (
-            f'<div class="edge {kind}">{self._small(unit, thumbnails)}{self.pill(unit)}'
-            f'<span class="names">{self.labels(labels)}</span>'
-            f'<span class="bar"><i style="width:{share:.1%}"></i><b>{sign}</b>{edge.magnitude:.3g}</span>'
-            f'<span class="number">{edge.mean:+.3g}</span></div>'
+            f'{self._small(unit, thumbnails)}{self.pill(unit)}<span class="names">{self.labels(labels)}</span>'
+            f'<span class="bar"><i style="width:{share:.1%}"></i>{told}</span>'
         )
 
 

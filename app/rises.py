@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from app import session
-from app.network import network_of, torch_needed
+from app.network import DEMO, network_of, torch_needed
 from app.veil import address
 from extract.lettering import rasterise, usual
 from extract.units import Layer, Unit
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CHUNK = 250  # words shown between two steps of the progress bar
 Rises = Sequence[tuple[Unit, float]]
 
-_WANTED = {"demo:emoji"}  # models whose networks are loaded; this one is never far
+_WANTED = {DEMO}  # models whose networks are loaded; this one is never far
 _ALONE = Lock()  # units are read by hooks on the one network, which would see another session's images too
 
 
@@ -53,16 +53,9 @@ def over(card: ModelCard, word: str, baseline: str | None, layer: Layer, n: int)
 
 def table(found: Rises) -> str:
     """Units with their pictures, labels and rises, each linked to its page, as safe HTML."""
-    names = [str(unit) for unit, _ in found]
-    gallery, shown = session.gallery(), session.thumbnails(names)
-    cards = session.store().units(gallery.model, [unit for unit, _ in found])
-    pictures = [gallery.picture(shown[name]) if name in shown else '<span class="none"></span>' for name in names]
-    rows = (
-        f'<div class="edge excites">{picture}{gallery.pill(card.id)}<span class="names">{gallery.labels(card.labels)}'
-        f'</span><span class="bar"><i style="width:{rise / found[0][1]:.1%}"></i>{rise:+.3f}</span></div>'
-        for picture, card, (_, rise) in zip(pictures, cards, found, strict=True)
-    )
-    return f'<div class="edges">{"".join(rows)}</div>'
+    units, rises = zip(*found, strict=True)
+    gallery = session.gallery()
+    return gallery.rises(session.store().units(gallery.model, units), rises, session.thumbnails(map(str, units)))
 
 
 def words(texts: Sequence[str], side: int) -> str:

@@ -44,8 +44,8 @@ def channel_means(
 def means(visual: nn.Module, layers: Iterable[Layer], see: Callable[[Layer, Tensor], None]) -> Iterator[None]:
     """While open, a forward pass hands the means (n, channels) of every chosen layer to `see`; leaves no hook behind.
 
-    A mean is taken as soon as a map is there, before open_clip adds the shortcut or applies the ReLU in place: unlike
-    the `taps`, which hand over whole maps, nothing is cloned.
+    A mean is taken as soon as a map is there, before open_clip adds the shortcut or applies the ReLU in place, so
+    nothing is cloned. Where more than means is wanted, `activations.watched` has it, at a price.
     """
 
     def hook(layer: Layer, module: nn.Module, inputs: object, output: Tensor) -> None:

@@ -5,7 +5,7 @@ user's own go through `query`.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,6 @@ from graph.console import Rows
 from graph.refusals import translated
 from graph.server import Capabilities, Server, open_server
 from graph.settings import settings
-from graph.steps import Statement
 from graph.values import plain
 
 Answer = list[dict[str, Any]]
@@ -82,22 +81,15 @@ class Database:
         Raises QueryError, or what `connect` raises.
         """
         with self._translating(), self._live().session() as session:
-            return session.execute_read(_answers, [Statement(text, parameters)])[0]
+            return session.execute_read(_answer, text, parameters)
 
     def write(self, text: str, **parameters: Any) -> Answer:
         """Run one of our own texts in a transaction of its own.
 
         Raises ConstraintViolated, QueryError, or what `connect` raises.
         """
-        return self.write_all([Statement(text, parameters)])[0]
-
-    def write_all(self, statements: Iterable[Statement]) -> list[Answer]:
-        """Run texts in one transaction, all or nothing: an answer each.
-
-        Raises as `write` does.
-        """
         with self._translating(), self._live().session() as session:
-            return session.execute_write(_answers, list(statements))
+            return session.execute_write(_answer, text, parameters)
 
     def query(
         self, text: str, parameters: Mapping[str, Any] | None = None, timeout: float = 30.0, limit: int = 1000
@@ -133,11 +125,8 @@ class Database:
             raise translated(error, self.url, timeout) from error
 
 
-def _answers(transaction: ManagedTransaction, statements: list[Statement]) -> list[Answer]:
-    return [
-        [plain(dict(record)) for record in transaction.run(statement.text, dict(statement.parameters))]
-        for statement in statements
-    ]
+def _answer(transaction: ManagedTransaction, text: str, parameters: dict[str, Any]) -> Answer:
+    return [plain(dict(record)) for record in transaction.run(text, parameters)]
 
 
 def _open_folder(folder: Path) -> Server:

@@ -285,7 +285,8 @@ class CircuitStore:
         architecture.check(layer)
         if layer.role != "sum":
             raise NotExtracted(f"{layer} is no sum, and only a sum has two branches. Try {layer.output}.")
-        return [architecture.shortcut(layer), Layer(layer.stage, layer.block, 5)]
+        branches = architecture.branches(layer)
+        return [branches["shortcut"], branches["conv"]]
 
     # ---- the console
 

@@ -140,7 +140,7 @@ def _sums(extraction: Extraction) -> Iterator[tuple[Layer, int, dict[str, Layer]
     architecture = extraction.manifest.architecture
     for total in architecture.layers:
         if total.role == "sum":
-            branches = {"shortcut": architecture.shortcut(total), "conv": Layer(total.stage, total.block, 5)}
+            branches = {name: layer for name, layer in architecture.branches(total).items() if name != "sum"}
             yield from ((total, channel, branches) for channel in range(architecture.channels(total)))
 
 

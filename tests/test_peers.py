@@ -28,7 +28,6 @@ from graph.load import load
 from graph.local_server import ensure
 from graph.schema import Annotation
 from graph.server import open_server
-from graph.steps import Statement
 from graph.store import CircuitStore
 from tests.neo4j_server import VERSION, Neo4j
 from tests.test_queries import TEXTS
@@ -56,20 +55,15 @@ class Listening(Database):
         super().__init__(server.url, partial(open_server, server.url, login, server.database))
 
     def read(self, text: str, **parameters: Any) -> Answer:
-        rows = super().read(text, **parameters)
-        self._keep(Statement(text, parameters), rows)
+        return self._kept(text, parameters, super().read(text, **parameters))
+
+    def write(self, text: str, **parameters: Any) -> Answer:
+        return self._kept(text, parameters, super().write(text, **parameters))
+
+    def _kept(self, text: str, parameters: dict[str, Any], rows: Answer) -> Answer:
+        if text in NAMES:
+            self.told.append(Told(NAMES[text], parameters, rows))
         return rows
-
-    def write_all(self, statements: Iterable[Statement]) -> list[Answer]:
-        statements = list(statements)
-        answers = super().write_all(statements)
-        for statement, rows in zip(statements, answers, strict=True):
-            self._keep(statement, rows)
-        return answers
-
-    def _keep(self, statement: Statement, rows: Answer) -> None:
-        if statement.text in NAMES:
-            self.told.append(Told(NAMES[statement.text], dict(statement.parameters), rows))
 
 
 @pytest.fixture(scope="module")
