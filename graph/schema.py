@@ -41,7 +41,10 @@ FURTHER_INDEXES = (  # for users' own queries, where the server has these kinds 
     "CREATE FULLTEXT INDEX label_words IF NOT EXISTS FOR (n:Label) ON EACH [n.text]",
 )
 MIGRATIONS = {  # from a version to the next
-    1: ("MATCH (m:Model) REMOVE m.version SET m.words = 0, m.readings = 0, m.depictions = 0",),
+    1: (
+        "MATCH (m:Model) REMOVE m.version SET m.words = coalesce(m.words, 0), "
+        "m.readings = coalesce(m.readings, 0), m.depictions = coalesce(m.depictions, 0)",
+    ),
 }
 
 EVIDENCE = tuple(SCHEMAS["evidence"].names[2:])
