@@ -103,6 +103,8 @@ def find(
         if by == "evidence":
             measured = enrichment.by_evidence(store, card.id, chosen, limit)
             tables.show_rows(measured, tables.by_evidence(measured, veil), as_json)
+            if not as_json:
+                tables.show(tables.measured(card))
         else:
             wired = enrichment.by_weights(store, card.id, chosen, limit=limit)
             tables.show_rows(wired, tables.by_weights(wired, veil), as_json)
@@ -130,13 +132,16 @@ def unit(
     if as_json:
         added = {branch: str(source) for branch, source in adds.items()}
         tables.show_json(
-            vars(facts) | {"adds": added, "inputs": inputs, "outputs": outputs, "examples": seen, "words": read}
+            vars(facts)
+            | {"adds": added, "inputs": inputs, "outputs": outputs, "examples": seen, "words": read}
+            | {"measured": card.measured}
         )
         return
     tables.show(tables.unit(facts, adds, veil), tables.examples(seen, veil), tables.words(read, veil))
     tables.show(
         tables.contributions("Inputs", inputs, True, veil), tables.contributions("Outputs", outputs, False, veil)
     )
+    tables.show(tables.measured(card))
 
 
 @cli.command()

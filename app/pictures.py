@@ -165,6 +165,11 @@ def _columns(examples: Iterable[Example]) -> str:
     return f'style="--columns:{max(Counter(e.branch for e in examples).values(), default=1)}"'
 
 
+def notes(told: Iterable[str]) -> str:
+    """What numbers were measured on, a line each, as safe HTML."""
+    return "".join(f'<p class="quiet">{escape(line)}</p>' for line in told)
+
+
 def terms(values: Mapping[str, float]) -> str:
     """Numbers with their names, a bar from 0 to 1, and what they mean, as safe HTML."""
     rows = (

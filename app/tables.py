@@ -73,6 +73,11 @@ def models(held: Iterable[tuple[ModelCard, str]]) -> Table:
     return table("Held", ("model", "units", "edges", "labelled units", "images", "counted again"), rows)
 
 
+def measured(model: ModelCard) -> Table:
+    """What the numbers of a model were measured on."""
+    return table("Measured on", ("",), [(line,) for line in model.measured])
+
+
 def unit(card: UnitCard, adds: dict[str, Unit], veil: Veil) -> Table:
     """What a unit is and what was measured on it."""
     facts: list[tuple[str, object]] = [("model", card.model), ("labels", veil.labels(card.labels))]

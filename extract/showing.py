@@ -22,6 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from extract.activations import BATCH, watched
+from extract.allocation import keep_freed_memory
 from extract.errors import ExtractionError, ProbesError
 from extract.examples import LENGTH
 from extract.extraction import Content, Extraction
@@ -76,6 +77,7 @@ def show(
     Raises ProbesError if no image can be read, or one of a source that forgives none; ExtractionError for numbers that
     overflow or a disk that refuses.
     """
+    keep_freed_memory()
     name = digest(source, layers)
     extraction.drop([file for file in _files(extraction) if name not in file])
     done = _done(extraction, name)

@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 
 def model(row: Row) -> ModelCard:
     """A row of MODELS."""
-    return ModelCard(**_named(ModelCard, row) | {"blocks": tuple(row["blocks"])})
+    return ModelCard(**_named(ModelCard, row) | {name: tuple(row[name]) for name in ("blocks", "measured")})
 
 
 def unit(row: Row) -> UnitCard:

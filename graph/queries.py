@@ -27,8 +27,9 @@ MODELS = """
 MATCH (m:Model)
 OPTIONAL MATCH (s:Schema)
 RETURN m.id AS id, m.complete AS complete, coalesce(s.version, 1) AS version, coalesce(m.content, '') AS content,
-       m.verified AS verified, m.blocks AS blocks, m.width AS width, m.image_size AS image_size,
-       m.weights_sha256 AS weights_sha256, m.units AS units, m.edges AS edges, m.images AS images, m.words AS words,
+       coalesce(m.measured, []) AS measured, m.verified AS verified, m.blocks AS blocks, m.width AS width,
+       m.image_size AS image_size, m.weights_sha256 AS weights_sha256, m.units AS units, m.edges AS edges,
+       m.images AS images, m.words AS words,
        COUNT { MATCH (u:Labelled) WHERE u.model = m.id } AS labelled
 ORDER BY id
 """

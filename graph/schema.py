@@ -61,7 +61,7 @@ Origin = Literal["human", "auto", "import"]
 class ModelCard:
     """A model in the database, with counts of its units, kept edges, labelled units, images and words.
 
-    `content` tells one load of the model from another.
+    `content` tells one load of the model from another; `measured` says on what its numbers were, kind by kind.
     """
 
     id: str
@@ -75,6 +75,7 @@ class ModelCard:
     labelled: int
     images: int
     words: int
+    measured: tuple[str, ...]
 
     @property
     def architecture(self) -> Architecture:

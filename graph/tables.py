@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extract.extraction import Extraction
+from extract.provenance import measured
 from extract.units import Layer
 from graph import load_queries
 from graph.schema import EVIDENCE, SELECTIVITY, SHARES, VERSION
@@ -59,8 +60,9 @@ def steps(extraction: Extraction) -> Iterator[Step]:
     counts = {"units": units.num_rows, "adds": adds.num_rows, "edges": edges, "magnitude": magnitude}
     counts |= {"images": images.num_rows + drawings.num_rows, "examples": examples.num_rows}
     counts |= {"words": words.num_rows, "readings": readings.num_rows, "depictions": depictions.num_rows}
+    told = {"measured": measured(extraction)}
     shape = manifest.model_dump(mode="json", include={"blocks", "width", "image_size", "weights_sha256"})
-    yield Statement(load_queries.RECORD, {"model": model, "properties": shape | counts})
+    yield Statement(load_queries.RECORD, {"model": model, "properties": shape | counts | told})
 
 
 def _layers(extraction: Extraction) -> pa.Table:
@@ -91,8 +93,8 @@ def _units(extraction: Extraction) -> pa.Table:
     """One row a unit with its evidence, where there is some; what is not a number is no property."""
     model, table = extraction.manifest.model, extraction.table("units")
     shares = extraction.table("shares").drop_columns("examples")
-    for measured in (extraction.table("evidence"), shares, _modality(extraction)):
-        table = table.join(measured, ["layer", "channel"], use_threads=False)
+    for further in (extraction.table("evidence"), shares, _modality(extraction)):
+        table = table.join(further, ["layer", "channel"], use_threads=False)
     ids = _key(table["layer"], table["channel"])
     columns: dict[str, Any] = {"key": _key(model, ids), "id": ids, "model": _repeat(model, len(ids))}
     columns |= {name: table[name] for name in ("layer", "channel")}

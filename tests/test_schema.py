@@ -20,7 +20,7 @@ def names(record: type) -> set[str]:
 
 def test_a_model_card_knows_its_architecture() -> None:
     shape = ARCHITECTURES["RN50"]
-    card = ModelCard("RN50:openai", shape.blocks, shape.width, shape.image_size, "0" * 64, "", 41_600, 0, 0, 0, 0)
+    card = ModelCard("RN50:openai", shape.blocks, shape.width, shape.image_size, "0" * 64, "", 41_600, 0, 0, 0, 0, ())
     assert card.architecture == shape
 
 

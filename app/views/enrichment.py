@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import candidates, meanings, session
+from app import candidates, meanings, pictures, session
 from catalog import enrichment
 from extract.units import Layer
 
@@ -83,3 +83,4 @@ if picked.selection.rows:
     session.open_unit(found[picked.selection.rows[0]].unit)
 st.subheader("The first ten", help="What each branch answers to most, side by side.")
 candidates.show(found[:10], pictures=7)
+session.show(pictures.notes(model.measured), "measured")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import candidates, session
+from app import candidates, pictures, session
 from catalog import enrichment
 from catalog.errors import CircuitError
 
@@ -31,6 +31,7 @@ def holdings() -> None:
         place.metric(name, count, help=told, border=True, format="localized")
     side, blocks = card.architecture.image_size, ", ".join(map(str, card.blocks))
     st.caption(f"{card.id}: stages of {blocks} blocks, {side} x {side} pixels, weights {card.weights_sha256[:12]}")
+    session.show(pictures.notes(card.measured), "measured")
 
 
 def starting_points() -> None:
