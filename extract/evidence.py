@@ -19,6 +19,7 @@ from tqdm import tqdm
 from extract.errors import ExtractionError
 from extract.examples import Listed, blocks, lists, table
 from extract.extraction import Extraction, part
+from extract.facets import Embedded, concept_means, reach, two_facets, undecided, verdict
 from extract.pictures import Source, Table
 from extract.probes import BUNDLED, check
 from extract.schemas import SCHEMAS
@@ -29,7 +30,7 @@ from extract.units import Layer
 if TYPE_CHECKING:
     from extract.weights import Network
 
-TABLES = ("evidence.parquet", "shares.parquet")
+TABLES = ("evidence.parquet", "tests.parquet", "shares.parquet")
 
 
 @dataclass(frozen=True)
@@ -49,26 +50,27 @@ class Shown:
         return cls(np.array(modality) == "word", np.array(split) == "held-out", np.array(facets))
 
 
-def evidence(
-    shown: Shown, tops: Mapping[str, Listed], output: np.ndarray, embedded: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+def evidence(shown: Shown, tops: Mapping[str, Listed], output: np.ndarray, embedded: Embedded) -> dict[str, np.ndarray]:
     """The columns of units in the evidence table but for the shares, float64 (units,); NaN where a branch has no list.
 
-    From the top lists of the branches, what the sum does after its ReLU, `output` (units, probes), and the branches'
-    summed embeddings of their lists (units, E), as `embeddings` gives them.
+    And both p of reach. From the top lists of the branches, what the sum does after its ReLU, `output` (units, probes),
+    and the embeddings of the probes in the lists.
     """
     shortcut, conv = tops["shortcut"], tops["conv"]
-    percentile = percentiles(output[:, shown.held_out].T).T  # (units, held-out)
     words = [_words(shown, each) for each in (shortcut, conv)]
-    return {
+    columns = {
         "overlap": overlap(shortcut, conv),
-        "concept_difference": _concept_difference(embedded["shortcut"], embedded["conv"]),
+        "concept_difference": _concept_difference(embedded.sums(shortcut), embedded.sums(conv)),
         "modality_difference": np.abs(words[0] - words[1]),
         "words_shortcut": words[0],
         "words_conv": words[1],
-        "reach_shortcut": _reach(shown, shortcut, percentile),
-        "reach_conv": _reach(shown, conv, percentile),
     }
+    percentile = percentiles(output[:, shown.held_out].T).T  # (units, held-out)
+    means, concepts = concept_means(percentile, shown.facets[shown.held_out])  # (units, concepts)
+    for branch in ("shortcut", "conv"):
+        answered = _answered(shown, tops[branch])[:, concepts]  # (units, concepts)
+        columns[f"reach_{branch}"], columns[f"p_reach_{branch}"] = reach(means, answered)
+    return columns
 
 
 def _words(shown: Shown, top: Listed) -> np.ndarray:
@@ -82,30 +84,17 @@ def overlap(one: Listed, other: Listed) -> np.ndarray:
     return ratio(both.sum(axis=(1, 2)), np.where(lengths.min(axis=0) > 0, lengths.max(axis=0), 0))
 
 
-def embeddings(top: Listed, chunks: Iterable[np.ndarray]) -> np.ndarray:
-    """The sum of the embeddings of every unit's list, float64 (units, E), from those of all probes, chunk by chunk."""
-    first, sums = 0, np.zeros((len(top.probes), 1))
-    for chunk in chunks:
-        inside = top.valid & (top.probes >= first) & (top.probes < first + len(chunk))
-        unit, rank = np.nonzero(inside)
-        sums = np.zeros((len(sums), chunk.shape[1])) if first == 0 else sums
-        np.add.at(sums, unit, chunk[top.probes[unit, rank] - first])
-        first += len(chunk)
-    return sums
-
-
 def _concept_difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Of the lists' mean embeddings, 1 minus the cosine; their lengths do not matter to it."""
     return 1 - ratio((one * other).sum(axis=1), np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1))
 
 
-def _reach(shown: Shown, top: Listed, percentile: np.ndarray) -> np.ndarray:
-    """Mean percentile of the sum on the held-out probes of a list's facet: its concepts, each in its modality."""
+def _answered(shown: Shown, top: Listed) -> np.ndarray:
+    """Which concepts, each in its modality, are in every unit's list: bool (units, all of them)."""
     unit, rank = np.nonzero(top.valid)
-    facet = np.zeros((len(percentile), shown.facets.max() + 1), bool)
-    facet[unit, shown.facets[top.probes[unit, rank]]] = True
-    chosen = facet[:, shown.facets[shown.held_out]]  # (units, held-out)
-    return ratio(np.sum(percentile, axis=1, where=chosen), chosen.sum(axis=1))
+    answered = np.zeros((len(top.probes), shown.facets.max() + 1), bool)
+    answered[unit, shown.facets[top.probes[unit, rank]]] = True
+    return answered
 
 
 def percentiles(values: np.ndarray) -> np.ndarray:
@@ -148,7 +137,7 @@ def measure(
     show(network, extraction, source, watched, progress)
     facts = check(_facts(extraction))
     shown = Shown.of(facts)
-    rows: dict[str, list[pa.Table]] = {name: [SCHEMAS[name].empty_table()] for name in ("evidence", "shares")}
+    rows: dict[str, list[pa.Table]] = {name: [SCHEMAS[name].empty_table()] for name in ("evidence", "tests", "shares")}
     wanted = np.zeros(facts.num_rows, bool)
     for layer in tqdm(chosen, desc="evidence", disable=not progress):
         found = {branch: lists(extraction, at, shown.held_out) for branch, at in _branches(extraction, layer).items()}
@@ -204,15 +193,17 @@ def _measures(
 ) -> dict[str, dict[str, np.ndarray]]:
     """A sum's columns of the evidence and shares tables."""
     share = shares(terms(extraction, layer, tops["sum"]))
-    embedded = {branch: embeddings(tops[branch], extraction.embeddings()) for branch in ("shortcut", "conv")}
+    embedded = Embedded.of([tops["shortcut"], tops["conv"]], extraction.embeddings())
     found = []
     for units in blocks(len(share.exact), len(shown.words)):
         output = extraction.activations(layer, units)  # (probes, units)
         assert output is not None  # noqa: S101, shown above
         some = {branch: each.only(units) for branch, each in tops.items()}
-        sums = {branch: each[units] for branch, each in embedded.items()}
-        found.append(evidence(shown, some, output.T.astype(np.float32), sums))
+        found.append(evidence(shown, some, output.T.astype(np.float32), embedded))
     columns = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+    tests = two_facets(tops, shown.facets, shown.words, embedded)
+    tests |= {name: columns.pop(name) for name in ("p_reach_shortcut", "p_reach_conv")}
+    tests |= verdict(tests) | {"undecided": undecided(tops, columns)}
     columns |= {"share_published": share.published, "share_exact": share.exact, "share_corrected": share.corrected}
     further = {
         "examples": tops["sum"].valid.sum(axis=1),
@@ -221,7 +212,7 @@ def _measures(
         "overlap_shortcut": overlap(tops["sum"], tops["shortcut"]),
         "overlap_conv": overlap(tops["sum"], tops["conv"]),
     }
-    return {"evidence": columns, "shares": further}
+    return {"evidence": columns, "tests": tests, "shares": further}
 
 
 def _table(name: str, layer: Layer, measures: Mapping[str, np.ndarray]) -> pa.Table:

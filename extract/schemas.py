@@ -69,8 +69,20 @@ SCHEMAS = {
         words_shortcut="share of words among the shortcut's top examples",
         words_conv="the same for the conv branch",
         reach_shortcut="mean percentile, among all held-out probes, of the sum after its ReLU on those with the "
-        "concepts and modality of the shortcut's top examples",
+        "concepts and modality of the shortcut's top examples, each concept counting once",
         reach_conv="the same for the conv branch",
+    ),
+    "tests": _schema(
+        "layer:text channel:i32 p_concept:f32 p_modality:f32 p_facets:f32 p_reach_shortcut:f32 p_reach_conv:f32 "
+        "p:f32 q:f32 undecided:text",
+        p_concept="of the difference in concept, against lists whose concepts are exchanged at random",
+        p_modality="of the difference in shares of words, against the same",
+        p_facets="of either difference: twice the lesser",
+        p_reach_shortcut="of the reach of the shortcut's facet, against as many random concepts",
+        p_reach_conv="the same for the conv branch's facet",
+        p="the largest of the three; null where there is no verdict",
+        q="Benjamini and Hochberg's, over the units of the layer that have a p",
+        undecided="why no verdict is possible; null where one is",
     ),
     "shares": _schema(
         "layer:text channel:i32 examples:i32 share_corrected_low:f32 share_corrected_high:f32 "

@@ -13,9 +13,10 @@ from torch.nn import functional as F
 from extract import examples, showing
 from extract.activations import watched
 from extract.errors import ExtractionError, ProbesError, UnknownUnit
-from extract.evidence import TABLES, Shown, embeddings, evidence, measure, overlap, percentiles
+from extract.evidence import TABLES, Shown, evidence, measure, overlap, percentiles
 from extract.examples import FEW, Listed, listed
 from extract.extraction import Extraction
+from extract.facets import Embedded
 from extract.probes import batches
 from extract.units import Layer
 from extract.weights import Network
@@ -52,7 +53,7 @@ class World:
         fired = np.maximum(shortcut + conv if output is None else output, 0).astype(np.float32)
         tops = {branch: top(values, self.shown.held_out) for branch, values in (("shortcut", shortcut), ("conv", conv))}
         space = np.eye(CONCEPTS, dtype=np.float32)[self.concept]
-        embedded = {branch: embeddings(each, np.array_split(space, 7)) for branch, each in tops.items()}
+        embedded = Embedded.of(tops.values(), np.array_split(space, 7))
         found = evidence(self.shown, tops, fired[None], embedded)
         return {name: float(values[0]) for name, values in found.items()}
 
