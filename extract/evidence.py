@@ -8,9 +8,8 @@ sum). Reach is a percentile among all held-out probes, so 0.5 for a facet that t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +18,11 @@ from tqdm import tqdm
 from extract.errors import ExtractionError
 from extract.examples import Listed, blocks, lists, table
 from extract.extraction import Extraction, part
-from extract.facets import Embedded, concept_means, reach, two_facets, undecided, verdict
+from extract.facets import Embedded, Shown, concept_means, reach, two_facets, undecided, verdict
 from extract.pictures import Source, Table
 from extract.probes import BUNDLED, check
-from extract.schemas import SCHEMAS
+from extract.proof import prove
+from extract.schemas import SCHEMAS, per_unit
 from extract.shortcut import ratio, shares, terms
 from extract.showing import add_thumbnails, digest, show
 from extract.units import Layer
@@ -30,24 +30,7 @@ from extract.units import Layer
 if TYPE_CHECKING:
     from extract.weights import Network
 
-TABLES = ("evidence.parquet", "tests.parquet", "shares.parquet")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What is known of the probes, each (probes,): modality, split, facet."""
-
-    words: np.ndarray  # bool
-    held_out: np.ndarray  # bool
-    facets: np.ndarray  # int, one number for a concept in a modality
-
-    @classmethod
-    def of(cls, probes: pa.Table) -> Self:
-        """What a table of probes tells."""
-        modality, split, concept = (probes[name].to_pylist() for name in ("modality", "split", "concept"))
-        numbers = dict[object, int]()
-        facets = [numbers.setdefault(facet, len(numbers)) for facet in zip(modality, concept, strict=True)]
-        return cls(np.array(modality) == "word", np.array(split) == "held-out", np.array(facets))
+TABLES = ("evidence.parquet", "tests.parquet", "shares.parquet", "dissociation.parquet")
 
 
 def evidence(shown: Shown, tops: Mapping[str, Listed], output: np.ndarray, embedded: Embedded) -> dict[str, np.ndarray]:
@@ -147,9 +130,11 @@ def measure(
         if layer.role == "sum":
             tops = {branch: kinds["top"] for branch, kinds in found.items()}
             for name, columns in _measures(extraction, layer, shown, tops).items():
-                rows[name].append(_table(name, layer, columns))
+                rows[name].append(per_unit(name, layer, columns))
     add_thumbnails(extraction, source, wanted, progress)
-    extraction.add({f"{name}.parquet": pa.concat_tables(parts) for name, parts in rows.items()})
+    proof = prove(network, extraction, source, facts, [layer for layer in chosen if layer.role == "sum"], progress)
+    tables = {name: pa.concat_tables(parts) for name, parts in rows.items()} | {"dissociation": proof}
+    extraction.add({f"{name}.parquet": table for name, table in tables.items()})
 
 
 def _source(probes: pa.Table | Source | None) -> Source:
@@ -201,7 +186,7 @@ def _measures(
         some = {branch: each.only(units) for branch, each in tops.items()}
         found.append(evidence(shown, some, output.T.astype(np.float32), embedded))
     columns = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
-    tests = two_facets(tops, shown.facets, shown.words, embedded)
+    tests = two_facets(tops, shown, embedded)
     tests |= {name: columns.pop(name) for name in ("p_reach_shortcut", "p_reach_conv")}
     tests |= verdict(tests) | {"undecided": undecided(tops, columns)}
     columns |= {"share_published": share.published, "share_exact": share.exact, "share_corrected": share.corrected}
@@ -213,12 +198,3 @@ def _measures(
         "overlap_conv": overlap(tops["sum"], tops["conv"]),
     }
     return {"evidence": columns, "tests": tests, "shares": further}
-
-
-def _table(name: str, layer: Layer, measures: Mapping[str, np.ndarray]) -> pa.Table:
-    """A layer's rows of a table, null where a measure is NaN."""
-    schema = SCHEMAS[name]
-    columns = {field: pa.array(values, from_pandas=True) for field, values in measures.items()}
-    channels = range(len(next(iter(measures.values()))))
-    columns |= {"layer": pa.array([str(layer)] * len(channels), pa.string()), "channel": pa.array(channels, pa.int32())}
-    return pa.table({field: columns[field] for field in schema.names}).cast(schema)

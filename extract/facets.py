@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+import pyarrow as pa
 from scipy.stats import false_discovery_control
 
 from extract.examples import LENGTH, Listed
@@ -27,6 +28,25 @@ _EQUAL = 1e-9  # rounding: what lies no further below is as extreme
 _BLOCK = 2**24  # numbers worked on at once
 _SIGNS = np.random.default_rng(0).choice(np.array([-1.0, 1.0]), (1 + DRAWS, 2 * LENGTH))
 _SIGNS[0] = 1  # what was seen is one of the draws
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is known of the probes, each (probes,): modality, split, facet, and the concept in whatever modality."""
+
+    words: np.ndarray  # bool
+    held_out: np.ndarray  # bool
+    facets: np.ndarray  # int, one number for a concept in a modality
+    subjects: np.ndarray  # int, one number for a concept
+
+    @classmethod
+    def of(cls, probes: pa.Table) -> Self:
+        """What a table of probes tells."""
+        modality, split, concept = (probes[name].to_pylist() for name in ("modality", "split", "concept"))
+        numbers = dict[object, int]()
+        facets = [numbers.setdefault(facet, len(numbers)) for facet in zip(modality, concept, strict=True)]
+        subjects = np.unique(np.array(list(map(str, concept))), return_inverse=True)[1]
+        return cls(np.array(modality) == "word", np.array(split) == "held-out", np.array(facets), subjects)
 
 
 @dataclass(frozen=True)
@@ -150,16 +170,13 @@ def concept_means(values: np.ndarray, facets: np.ndarray) -> tuple[np.ndarray, n
     return means, there
 
 
-def two_facets(
-    tops: Mapping[str, Listed], facets: np.ndarray, words: np.ndarray, embedded: Embedded
-) -> dict[str, np.ndarray]:
+def two_facets(tops: Mapping[str, Listed], shown: Shown, embedded: Embedded) -> dict[str, np.ndarray]:
     """Columns p_concept, p_modality and p_facets of every unit, float64 (units,); NaN where a branch has no list.
 
-    p_facets is of either difference: twice the lesser (Bonferroni). From the branches' top lists, and of all probes
-    the facet and whether it is a word.
+    p_facets is of either difference: twice the lesser (Bonferroni). From the branches' top lists.
     """
     shortcut, conv = (embedded.near(tops[branch]) for branch in ("shortcut", "conv"))
-    facets, words = facets[embedded.probes], words[embedded.probes]
+    facets, words = shown.facets[embedded.probes], shown.words[embedded.probes]
     concept, modality = np.full(len(shortcut.probes), np.nan), np.full(len(shortcut.probes), np.nan)
     for unit in np.flatnonzero(shortcut.valid.any(axis=1) & conv.valid.any(axis=1)):
         first, second = (each.probes[unit][each.valid[unit]] for each in (shortcut, conv))

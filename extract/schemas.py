@@ -1,6 +1,11 @@
 """The tables of an extraction folder: their columns, and in their metadata what these mean."""
 
+from collections.abc import Mapping
+
+import numpy as np
 import pyarrow as pa
+
+from extract.units import Layer
 
 
 def _schema(columns: str, **meanings: str) -> pa.Schema:
@@ -84,6 +89,25 @@ SCHEMAS = {
         q="Benjamini and Hochberg's, over the units of the layer that have a p",
         undecided="why no verdict is possible; null where one is",
     ),
+    "dissociation": _schema(
+        "layer:text channel:i32 concepts:i32 effect_conv:f32 effect_conv_low:f32 effect_conv_high:f32 "
+        "effect_shortcut:f32 effect_shortcut_low:f32 effect_shortcut_high:f32 control:f32 shuffled:f32 "
+        "verdict:text undecided:text facet_conv:text facet_shortcut:text",
+        concepts="of either facet, in neither branch's top examples, whose held-out probes are shown",
+        effect_conv="how much more of the sum is lost on the conv branch's facet than on the shortcut's where conv is "
+        "replaced by its mean, in standard deviations of the sum",
+        effect_conv_low="lower end of its 95 % interval, percentile bootstrap over concepts",
+        effect_conv_high="upper end",
+        effect_shortcut="the same for the shortcut: how much more is lost on its own facet than on the conv branch's",
+        effect_shortcut_low="lower end of its 95 % interval",
+        effect_shortcut_high="upper end",
+        control="95th percentile of the lesser of both effects in units of like activity, on the same probes",
+        shuffled="the same with the concepts of both facets shuffled",
+        verdict="supported, contradicted or inconclusive; null where there is none",
+        undecided="why there is no verdict; null where there is one",
+        facet_conv="the concepts that stand for the conv branch's facet, words in quotation marks",
+        facet_shortcut="the same for the shortcut's",
+    ),
     "shares": _schema(
         "layer:text channel:i32 examples:i32 share_corrected_low:f32 share_corrected_high:f32 "
         "overlap_shortcut:f32 overlap_conv:f32",
@@ -147,3 +171,12 @@ SCHEMAS = {
         n_pictures="pictures shown",
     ),
 }
+
+
+def per_unit(name: str, layer: Layer, measures: Mapping[str, np.ndarray]) -> pa.Table:
+    """A layer's rows of a table that has one a unit, null where a measure is NaN or None."""
+    schema = SCHEMAS[name]
+    columns = {field: pa.array(values, from_pandas=True) for field, values in measures.items()}
+    channels = range(len(next(iter(measures.values()))))
+    columns |= {"layer": pa.array([str(layer)] * len(channels), pa.string()), "channel": pa.array(channels, pa.int32())}
+    return pa.table({field: columns[field] for field in schema.names}).cast(schema)

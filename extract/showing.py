@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby, islice
@@ -222,9 +223,21 @@ def add_thumbnails(extraction: Extraction, source: Source, wanted: np.ndarray, p
         first += len(ids)
 
 
+def cut_again(network: "Network", probe: Probe) -> np.ndarray:
+    """The image of a probe that was shown before, as the network's `cut` makes it; ProbesError where it is gone."""
+    with _shown_before(probe):
+        return network.cut(opaque(probe.load()))
+
+
 def _small(probe: Probe) -> bytes:
-    try:
+    with _shown_before(probe):
         return thumbnail(probe.load())
+
+
+@contextmanager
+def _shown_before(probe: Probe) -> Iterator[None]:
+    try:
+        yield
     except UNREADABLE as error:
         raise ProbesError(
             f"Probe {probe.id} was shown, but is gone since ({error}). Put it back, and go on."
