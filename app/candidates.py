@@ -22,7 +22,9 @@ def rows(found: Candidates) -> list[dict[str, Any]]:
     """A row for each candidate: unit, labels behind the veil, order, and every term that is a number."""
     veil = session.gallery().veil
     return [
-        {"unit": c.unit, "labels": veil.labels(c.labels), "order": c.order}
+        {"unit": c.unit, "labels": veil.labels(c.labels)}
+        | ({"verdict": c.terms.verdict} if isinstance(c.terms, EvidenceTerms) else {})
+        | {"order": c.order}
         | {term: getattr(c.terms, term) for term in numbers(found)}
         for c in found
     ]
@@ -34,5 +36,6 @@ def show(found: Iterable[Candidate[Any]], pictures: int) -> None:
     for candidate in found:
         examples = session.examples(Unit.parse(candidate.unit), pictures)
         units = {"sum": candidate.unit, "shortcut": candidate.shortcut, "conv": candidate.conv}
-        card = gallery.facets(units, candidate.labels, "; ".join(candidate.criteria), examples)
+        verdict = getattr(candidate.terms, "verdict", None)
+        card = gallery.facets(units, candidate.labels, "; ".join(candidate.criteria), examples, verdict)
         session.show(card, f"candidate {candidate.unit}")

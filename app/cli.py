@@ -87,6 +87,7 @@ def find(
         Literal["evidence", "weights"], typer.Option(help="Measured on probes, or from weights alone.")
     ] = "evidence",
     layer: Annotated[str | None, typer.Option(help="Of sums; the last if not given.")] = None,
+    rate: Annotated[float, typer.Option("--q", min=0, max=1, help="False discovery rate of the tests.")] = enrichment.Q,
     limit: Limit = 20,
     database: Database = None,
     model: Model = None,
@@ -101,9 +102,10 @@ def find(
         chosen = card.architecture.layer(layer) if layer else None
         veil = Veil(reveal, store.sensitive(card.id))
         if by == "evidence":
-            measured = enrichment.by_evidence(store, card.id, chosen, limit)
+            measured = enrichment.by_evidence(store, card.id, chosen, limit, rate)
             tables.show_rows(measured, tables.by_evidence(measured, veil), as_json)
             if not as_json:
+                typer.echo(f"\n{enrichment.tally(store, card.id, chosen, rate).sentence}\n")
                 tables.show(tables.measured(card))
         else:
             wired = enrichment.by_weights(store, card.id, chosen, limit=limit)

@@ -40,6 +40,7 @@ def demo(database: Database = None, memory: Memory = 2**31) -> None:
     with opened(database, network.model) as (store, card):
         veil = Veil(False, store.sensitive(card.id))
         tables.show(tables.by_evidence(enrichment.by_evidence(store, card.id, limit=10), veil))
+        typer.echo(f"\n{enrichment.tally(store, card.id).sentence}\n")
         tables.show(tables.by_weights(enrichment.by_weights(store, card.id, limit=10), veil))
     typer.echo("\nOpen the app with: uv run circuits app")
 

@@ -33,6 +33,22 @@ _NAMES = {
     "shortcut_strength": "Strength of the shortcut",
     "conv_strength": "Strength of conv",
     "order": "Order",
+    "p_concept": "p, difference in concept",
+    "p_modality": "p, difference in modality",
+    "p_facets": "p, two facets",
+    "p_reach_shortcut": "p, reach of the shortcut facet",
+    "p_reach_conv": "p, reach of the conv facet",
+    "p": "p, all tests",
+    "q": "q, false discovery rate",
+    "effect_conv": "Effect of conv on its facet",
+    "effect_conv_low": "Effect of conv, at least",
+    "effect_conv_high": "Effect of conv, at most",
+    "effect_shortcut": "Effect of the shortcut on its facet",
+    "effect_shortcut_low": "Effect of the shortcut, at least",
+    "effect_shortcut_high": "Effect of the shortcut, at most",
+    "control": "Effects in units of like activity",
+    "shuffled": "Effects with facets shuffled",
+    "verdict": "Verdict",
     "unit": "Unit",
     "labels": "Labels",
 }
@@ -52,7 +68,8 @@ _MEANINGS = {
     "conv_inputs": "strongest inputs of the conv branch that were compared",
     "shortcut_strength": "sum of the magnitudes of the shortcut's strongest inputs",
     "conv_strength": "sum of the magnitudes of the conv branch's strongest inputs",
-    "order": "what the list is ordered by: the lesser of the two branches' percentiles",
+    "order": "what the list is ordered by: by evidence, within a verdict, the lesser of both effects; by weights the "
+    "lesser of the two branches' percentiles",
 }
 
 
@@ -63,28 +80,39 @@ def name(column: str) -> str:
 
 def meaning(column: str) -> str:
     """A sentence that explains it; empty where the name says it all."""
-    tables = (SCHEMAS[table].metadata or {} for table in ("evidence", "shares", "edges", "units"))
+    tables = (
+        SCHEMAS[table].metadata or {} for table in ("evidence", "tests", "dissociation", "shares", "edges", "units")
+    )
     described = {key.decode(): text.decode() for table in tables for key, text in table.items()}
     return (described | _MEANINGS).get(column, "")
 
 
 def printed(column: str, value: float) -> str:
     """The number as text."""
+    if _is_rate(column):
+        return f"{value:.2g}"
     return f"{value:.1%}" if _is_share(column) else f"{value:.3f}"
 
 
 def columns(numbers: Iterable[str]) -> dict[str, Any]:
     """How a table of units, their labels and these numbers heads, explains and prints its columns."""
     config = st.column_config
-    texts = {column: config.TextColumn(name(column), pinned=column == "unit") for column in ("unit", "labels")}
+    named = ("unit", "labels", "verdict")
+    texts = {column: config.TextColumn(name(column), pinned=column == "unit") for column in named}
     return texts | {n: config.NumberColumn(name(n), help=meaning(n), format=_format(n)) for n in numbers}
 
 
 def _format(column: str) -> str:
     if column == "shared" or column.endswith("_inputs"):
         return "%d"
+    if _is_rate(column):
+        return "%.2g"
     return "percent" if _is_share(column) else "%.3f"
 
 
+def _is_rate(column: str) -> bool:
+    return column in ("p", "q") or column.startswith("p_")
+
+
 def _is_share(column: str) -> bool:
-    return column.startswith(("share_", "overlap", "words_", "reach_", "order"))
+    return column.startswith(("share_", "overlap", "words_", "reach_"))

@@ -54,7 +54,8 @@ class Gallery:
         near = ((card.channel - 1, "\u2039 {}"), (card.channel + 1, "{} \u203a"))
         links = [linked.link(self.model, f"{layer}/{c}", text.format(c)) for c, text in near if 0 <= c < channels]
         return (
-            f'<div class="heading"><h1>{escape(card.id)}</h1><div>{self.labels(card.labels)}</div>'
+            f'<div class="heading"><h1>{escape(card.id)}</h1><div>{badge(card.findings["verdict"])}'
+            f"{self.labels(card.labels)}</div>"
             f'<div class="near">{"".join(links)}</div></div>'
         )
 
@@ -84,13 +85,21 @@ class Gallery:
         rows = (f'<div class="branch">{self._head(b, u)}{self._of(b, examples)}</div>' for b, u in units.items())
         return f'<div class="branches" {_columns(examples)}>{"".join(rows)}</div>'
 
-    def facets(self, units: Mapping[str, str], labels: Iterable[str], told: str, examples: Sequence[Example]) -> str:
+    def facets(
+        self,
+        units: Mapping[str, str],
+        labels: Iterable[str],
+        told: str,
+        examples: Sequence[Example],
+        verdict: str | None = None,
+    ) -> str:
         """A sum unit's two facets side by side, under what is told of it; `units` as for `branches`."""
         halves = "".join(
             f"<div>{self._head(b, u)}{self._of(b, examples)}</div>" for b, u in units.items() if b != "sum"
         )
         return (
-            f'<div class="card" {_columns(examples)}><div class="top">{self.pill(units["sum"])}{self.labels(labels)}'
+            f'<div class="card" {_columns(examples)}><div class="top">{self.pill(units["sum"])}{badge(verdict)}'
+            f"{self.labels(labels)}"
             f'<span class="quiet">{escape(told)}</span></div><div class="halves">{halves}</div></div>'
         )
 
@@ -163,6 +172,29 @@ def _told(reading: Reading) -> str:
 def _columns(examples: Iterable[Example]) -> str:
     """As many columns as the longest row has pictures, so that rows stand in line."""
     return f'style="--columns:{max(Counter(e.branch for e in examples).values(), default=1)}"'
+
+
+def badge(verdict: str | None) -> str:
+    """What ablation says of an enrichment circuit, as safe HTML; nothing where it was not asked."""
+    told = {
+        "supported": "without either branch the sum loses its facet: more than units of like activity do",
+        "contradicted": "without a branch the sum loses more of the other branch's facet",
+        "inconclusive": "ablating the branches tells nothing for or against",
+    }
+    return f'<span class="badge {verdict}" title="{escape(told[verdict])}">{verdict}</span>' if verdict else ""
+
+
+def findings(texts: Mapping[str, str | None], veil: Veil) -> str:
+    """Which concepts stood for the facets, or why there is no verdict, as safe HTML."""
+    facets = {branch: texts[f"facet_{branch}"] for branch in ("shortcut", "conv")}
+    reasons = {reason for name in ("undecided", "unproven") if (reason := texts[name])}
+    lines = [f"No verdict: {reason}." for reason in sorted(reasons)]
+    lines += [
+        f"For the {branch}'s facet, when either branch was ablated: {', '.join(map(veil.label, named.split('; ')))}."
+        for branch, named in facets.items()
+        if named and texts["verdict"]
+    ]
+    return notes(lines)
 
 
 def notes(told: Iterable[str]) -> str:

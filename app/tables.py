@@ -139,12 +139,13 @@ def by_evidence(found: Iterable[Candidate[EvidenceTerms]], veil: Veil) -> Table:
         (
             *(c.unit, veil.labels(c.labels), _shown(c.terms.shortcut_examples), _shown(c.terms.conv_examples)),
             *(c.terms.concept_difference, c.terms.modality_difference, c.terms.reach_shortcut, c.terms.reach_conv),
-            c.terms.share_exact,
+            *(c.terms.q, c.terms.effect_shortcut, c.terms.effect_conv, c.terms.verdict, c.terms.share_exact),
         )
         for c in found
     ]
     columns = ("unit", "labels", "shortcut answers to", "conv answers to", "concepts apart", "modalities apart")
-    return table("Enrichment by evidence", (*columns, "reach shortcut", "reach conv", "share exact"), rows)
+    tested = ("reach shortcut", "reach conv", "q", "effect shortcut", "effect conv", "verdict")
+    return table("Enrichment by evidence", (*columns, *tested, "share exact"), rows)
 
 
 def by_weights(found: Iterable[Candidate[WeightTerms]], veil: Veil) -> Table:

@@ -1,9 +1,10 @@
 """The search for enrichment circuits: sum units whose conv branch and shortcut bring two different facets.
 
-Two screens, neither of them a test. By evidence: what both branches answer to, measured on probes, differs, and both
-facets drive the sum. By weights: both branches are built, strongly, from different inputs. Every term stands beside the
-others and none is multiplied into a score; the share over the shortcut is shown and never a criterion, since a high
-share rules enrichment out as little as a middling one establishes it.
+By evidence: two facets rather than one, both of which reach the sum, tested on probes at a false discovery rate
+(`extract.facets`); where the branches were ablated, each bringing its own facet is *supported*, *contradicted* or
+*inconclusive* (`extract.dissociation`). By weights: both branches are built, strongly, from different inputs; that is a
+screen and no test. Every term stands beside the others and none is multiplied into a score; the share over the shortcut
+is shown and never a criterion, since a high share rules enrichment out as little as a middling one establishes it.
 """
 
 from bisect import bisect_right
@@ -13,12 +14,12 @@ from typing import Generic, TypeVar
 
 from catalog.errors import CircuitError
 from extract.units import Layer
+from graph.errors import NotExtracted
 from graph.schema import EvidenceTerms, WeightTerms
 from graph.store import CircuitStore
 
-CONCEPTS = 0.5  # 1 - cosine of the branches' mean embeddings from which they count as two concepts
-MODALITIES = 0.5  # difference of the branches' shares of words from which they count as two modalities
-REACH = 0.8  # mean percentile of the sum, among held-out probes, that either facet has to reach; without effect: 0.5
+Q = 0.05  # the false discovery rate: the share of candidates that are expected to be none
+_ORDER = ("supported", "inconclusive", None, "contradicted")
 STRONGEST = 8  # inputs of either branch that are compared
 SHARED = 0.2  # share of strongest inputs that the branches may have in common
 COSINE = 0.2  # cosine of the branches' inputs, either sign; far below nought the conv branch takes back what is there
@@ -27,10 +28,39 @@ Terms = TypeVar("Terms", EvidenceTerms, WeightTerms)
 
 
 @dataclass(frozen=True)
-class Candidate(Generic[Terms]):
-    """A sum unit that passed a screen: by which criteria, each a sentence with its numbers, and all its terms.
+class Tally:
+    """How many units of a sum were tested, how many are candidates, and what ablation says of them and of the others.
 
-    `order` is what the candidates are ordered by, larger first: the lesser of two percentiles, from 0 to 1.
+    `supported` and `others_supported` are of the candidates and of the other tested units, out of those `judged`, which
+    have a verdict, and `others_judged`.
+    """
+
+    layer: str
+    q: float
+    tested: int
+    candidates: int
+    judged: int
+    supported: int
+    contradicted: int
+    others_judged: int
+    others_supported: int
+
+    @property
+    def sentence(self) -> str:
+        """The numbers, to be read."""
+        return (
+            f"{self.layer}: {self.candidates} of {self.tested} tested units are candidates at q <= {self.q:g}. "
+            f"Ablation supports {self.supported} and contradicts {self.contradicted} of the {self.judged} judged; of "
+            f"the {self.others_judged} other units it supports {self.others_supported}."
+        )
+
+
+@dataclass(frozen=True)
+class Candidate(Generic[Terms]):
+    """A sum unit that passed: by which criteria, each a sentence with its numbers, and all its terms.
+
+    `order` is what candidates are ordered by, larger first: by evidence, within a verdict, the lesser of both effects
+    in standard deviations (0 where there are none); by weights the lesser of two percentiles.
     """
 
     unit: str
@@ -47,19 +77,46 @@ def by_evidence(
     model: str,
     layer: Layer | None = None,
     limit: int = 20,
-    concepts: float = CONCEPTS,
-    modalities: float = MODALITIES,
-    reach: float = REACH,
+    q: float | None = Q,
+    concepts: float = 0.0,
+    modalities: float = 0.0,
+    reach: float = 0.5,
 ) -> list[Candidate[EvidenceTerms]]:
     """Units of a sum layer (None: the last) with two facets, in concept or in modality, that both reach the sum.
 
-    Those differing in both ways come first, then by the lesser of the two reaches. Raises NotExtracted for a layer that
-    is no sum, or where nothing was measured.
+    At a false discovery rate `q` (None: untested ones too). A unit must also differ by at least `concepts` (1 - cosine)
+    or `modalities` (difference of shares or selectivity), and either facet must reach the percentile `reach`, without
+    effect 0.5. Supported ones come first, contradicted ones last, then by the lesser of both effects. Raises
+    NotExtracted for a layer that is no sum, or where nothing was measured or tested.
     """
     layer, channels = _sums(store, model, layer)
-    rows = store.enrichment_by_evidence(model, layer, channels, concepts, modalities, reach)
-    found = [_by_evidence(terms, concepts, modalities, reach) for terms in rows]
-    return sorted(found, key=lambda candidate: (-len(candidate.criteria), -candidate.order))[:limit]
+    rows = store.enrichment_by_evidence(model, layer, channels, concepts, modalities, reach, q)
+    if q is not None and not rows and not tally(store, model, layer, q).tested:
+        raise NotExtracted(f"The units of {layer} were not tested. Extract {model} with probes, then load it again.")
+    found = sorted(map(_by_evidence, rows), key=lambda each: (_ORDER.index(each.terms.verdict), -each.order))
+    return found[:limit]
+
+
+def tally(store: CircuitStore, model: str, layer: Layer | None = None, q: float = Q) -> Tally:
+    """The candidates of a sum layer (None: the last) in numbers. Raises NotExtracted for a layer that is no sum."""
+    layer, _ = _sums(store, model, layer)
+    units = store.verdicts(model, layer, q)
+
+    def count(candidate: bool, *verdicts: str) -> int:
+        return sum(n for (of, verdict), n in units.items() if of is candidate and (not verdicts or verdict in verdicts))
+
+    verdicts = ("supported", "contradicted", "inconclusive")
+    return Tally(
+        str(layer),
+        q,
+        tested=count(True) + count(False),
+        candidates=count(True),
+        judged=count(True, *verdicts),
+        supported=count(True, "supported"),
+        contradicted=count(True, "contradicted"),
+        others_judged=count(False, *verdicts),
+        others_supported=count(False, "supported"),
+    )
 
 
 def by_weights(
@@ -88,17 +145,24 @@ def by_weights(
     return sorted(found, key=lambda candidate: -candidate.order)[:limit]
 
 
-def _by_evidence(terms: EvidenceTerms, concepts: float, modalities: float, reach: float) -> Candidate[EvidenceTerms]:
-    least = min(terms.reach_shortcut or 0.0, terms.reach_conv or 0.0)
-    criteria = []
-    if (terms.modality_difference or 0.0) >= modalities:
-        words = f"{terms.words_shortcut or 0.0:.0%} words over the shortcut, {terms.words_conv or 0.0:.0%} over conv"
-        criteria.append(f"two modalities: {words}")
-    if (terms.concept_difference or 0.0) >= concepts:
-        criteria.append(f"two concepts: {terms.concept_difference:.2f} apart, at least {concepts:g}")
-    reaches = f"{terms.reach_shortcut:.3f} and {terms.reach_conv:.3f}"
-    criteria.append(f"both reach the sum: percentiles {reaches}, at least {reach:g}")
+def _by_evidence(terms: EvidenceTerms) -> Candidate[EvidenceTerms]:
+    words = f"{terms.words_shortcut or 0.0:.0%} words over the shortcut, {terms.words_conv or 0.0:.0%} over conv"
+    reaches = f"percentiles {terms.reach_shortcut:.3f} and {terms.reach_conv:.3f}"
+    criteria = [
+        f"two facets: {terms.concept_difference or 0.0:.2f} apart in concept, {words}{_p(terms.p_facets)}",
+        f"both reach the sum: {reaches}{_p(terms.p_reach_shortcut, terms.p_reach_conv)}",
+    ]
+    if terms.verdict is not None:
+        lost = f"{terms.effect_conv or 0.0:+.2f} without conv, {terms.effect_shortcut or 0.0:+.2f} without the shortcut"
+        criteria.append(f"{terms.verdict}: each facet loses more without its own branch, in sd {lost}")
+    least = min(terms.effect_conv or 0.0, terms.effect_shortcut or 0.0)
     return Candidate(terms.unit, terms.shortcut, terms.conv, terms.labels, tuple(criteria), least, terms)
+
+
+def _p(*values: float | None) -> str:
+    """The largest p as the end of a sentence."""
+    known = [value for value in values if value is not None]
+    return f", p {max(known):.2g}" if known else ""
 
 
 def _by_weights(terms: WeightTerms, shortcut: float, conv: float) -> Candidate[WeightTerms]:

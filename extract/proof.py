@@ -91,18 +91,18 @@ def _table(extraction: Extraction, layer: Layer, shown: Shown, among: Concepts, 
     tops = {branch: lists(extraction, over[branch], shown.held_out)["top"] for branch in ("shortcut", "conv")}
     chosen = sides(tops, shown.subjects, Embedded.of(tops.values(), extraction.embeddings()), among)
     columns = effects(found, *moments(extraction, layer), chosen)
-    reasons = _undecided(tops, columns, chosen)
+    reasons = _unproven(tops, columns, chosen)
     columns = {name: np.where(reasons == "", values, np.nan) for name, values in columns.items()}
     facets = {
         f"facet_{branch}": np.array(["; ".join(among.names[some]) for some in getattr(chosen, branch)], object)
         for branch in ("conv", "shortcut")
     }
     count = np.full(len(reasons), chosen.conv.shape[1])
-    told = {"verdict": verdicts(columns), "undecided": np.array([reason or None for reason in reasons], object)}
+    told = {"verdict": verdicts(columns), "unproven": np.array([reason or None for reason in reasons], object)}
     return per_unit("dissociation", layer, {"concepts": count} | columns | told | facets)
 
 
-def _undecided(tops: dict[str, Listed], columns: dict[str, np.ndarray], chosen: Sides) -> np.ndarray:
+def _unproven(tops: dict[str, Listed], columns: dict[str, np.ndarray], chosen: Sides) -> np.ndarray:
     """Why each unit has no verdict, text (units,); empty where it has one."""
     reasons = np.full(len(chosen.conv), "", object)
     reasons[np.isnan(columns["effect_conv"])] = "the sum never changes"

@@ -92,7 +92,7 @@ SCHEMAS = {
     "dissociation": _schema(
         "layer:text channel:i32 concepts:i32 effect_conv:f32 effect_conv_low:f32 effect_conv_high:f32 "
         "effect_shortcut:f32 effect_shortcut_low:f32 effect_shortcut_high:f32 control:f32 shuffled:f32 "
-        "verdict:text undecided:text facet_conv:text facet_shortcut:text",
+        "verdict:text unproven:text facet_conv:text facet_shortcut:text",
         concepts="of either facet, in neither branch's top examples, whose held-out probes are shown",
         effect_conv="how much more of the sum is lost on the conv branch's facet than on the shortcut's where conv is "
         "replaced by its mean, in standard deviations of the sum",
@@ -104,7 +104,7 @@ SCHEMAS = {
         control="95th percentile of the lesser of both effects in units of like activity, on the same probes",
         shuffled="the same with the concepts of both facets shuffled",
         verdict="supported, contradicted or inconclusive; null where there is none",
-        undecided="why there is no verdict; null where there is one",
+        unproven="why there is no verdict; null where there is one",
         facet_conv="the concepts that stand for the conv branch's facet, words in quotation marks",
         facet_shortcut="the same for the shortcut's",
     ),

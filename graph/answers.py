@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from graph.schema import (
-    EVIDENCE,
+    FINDINGS,
     STATISTICS,
     Annotation,
     Contribution,
@@ -29,8 +29,9 @@ def model(row: Row) -> ModelCard:
 
 def unit(row: Row) -> UnitCard:
     """A row of UNITS or LABELLED; a property that is not there is None."""
-    statistics = {name: row["statistics"].get(name) for name in STATISTICS}
-    return UnitCard(**_named(UnitCard, row) | {"labels": _labels(row["labels"]), "statistics": statistics})
+    known = {"statistics": STATISTICS, "findings": FINDINGS}
+    found = {kind: {name: row["statistics"].get(name) for name in names} for kind, names in known.items()}
+    return UnitCard(**_named(UnitCard, row) | {"labels": _labels(row["labels"])} | found)
 
 
 def contribution(row: Row) -> Contribution:
@@ -64,8 +65,11 @@ def evidence_terms(row: Row) -> EvidenceTerms:
         name: tuple(Shown(modality, concept) for modality, concept in row[name])
         for name in ("shortcut_examples", "conv_examples")
     }
-    measured = {name: row["evidence"].get(name) for name in EVIDENCE}
-    return EvidenceTerms(**_named(EvidenceTerms, row) | measured | shown | {"labels": _labels(row["labels"])})
+    given = _named(EvidenceTerms, row) | shown | {"labels": _labels(row["labels"])}
+    measured = {
+        field.name: row["evidence"].get(field.name) for field in fields(EvidenceTerms) if field.name not in given
+    }
+    return EvidenceTerms(**given, **measured)
 
 
 def _named(record: type, row: Row) -> dict[str, Any]:

@@ -188,11 +188,12 @@ RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, $source AS source_layer, sh
 ORDER BY cosine, channel
 """
 
-# model, layer (of sums), limit, examples (of each branch), and the least a unit must have: concept_difference or
-# modality_difference (one of them suffices; null: no such demand), reach (of both branches, from 0 to 1)
+# model, layer (of sums), limit, examples (of each branch), q (the most; null: also units without one), and the least a
+# unit must have: concept_difference or modality_difference (one of them suffices; null: no such demand), reach (of both
+# branches, from 0 to 1)
 ENRICHMENT_BY_EVIDENCE = """
 MATCH (u:Unit {model: $model, layer: $layer})
-WHERE u.reach_shortcut >= $reach AND u.reach_conv >= $reach
+WHERE u.reach_shortcut >= $reach AND u.reach_conv >= $reach AND ($q IS NULL OR u.q <= $q)
   AND (($concept_difference IS NULL AND $modality_difference IS NULL)
     OR u.concept_difference >= $concept_difference OR u.modality_difference >= $modality_difference)
 WITH u, CASE WHEN u.reach_shortcut < u.reach_conv THEN u.reach_shortcut ELSE u.reach_conv END AS reach
@@ -206,6 +207,14 @@ RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, properties(u) AS evidence,
                  WITH i, a ORDER BY a.rank RETURN [i.modality, i.concept] } AS conv_examples,
        [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.channel AS channel, reach
 ORDER BY u.modality_difference DESC, u.concept_difference DESC, reach DESC, channel
+"""
+
+# model, layer (of sums), q (the most of a candidate) -> how many units are a candidate or not (null: were not tested),
+# and with which verdict (null: none)
+VERDICTS = """
+MATCH (u:Unit {model: $model, layer: $layer})
+RETURN u.q <= $q AS candidate, u.verdict AS verdict, count(*) AS units
+ORDER BY candidate, verdict
 """
 
 # Labels ---------------------------------------------------------------------------------------------------------------

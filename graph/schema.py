@@ -49,12 +49,16 @@ MIGRATIONS = {  # from a version to the next
 
 EVIDENCE = tuple(SCHEMAS["evidence"].names[2:])
 SHARES = tuple(SCHEMAS["shares"].names[3:])
+TESTS = tuple(SCHEMAS["tests"].names[2:-1])
+EFFECTS = tuple(SCHEMAS["dissociation"].names[3:11])
 SELECTIVITY = ("word_selectivity", "picture_selectivity")
-STATISTICS = ("scale", *EVIDENCE, *SHARES, *SELECTIVITY)
+FINDINGS = ("verdict", "undecided", "unproven", "facet_conv", "facet_shortcut")
+STATISTICS = ("scale", *EVIDENCE, *TESTS, *EFFECTS, *SHARES, *SELECTIVITY)
 
 Action = Literal["add", "withdraw"]
 Branch = Literal["sum", "shortcut", "conv"]
 Origin = Literal["human", "auto", "import"]
+Verdict = Literal["supported", "contradicted", "inconclusive"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class UnitCard:
-    """A unit, its current labels, and its batch norm's scale and columns of evidence (None where not measured)."""
+    """A unit, its current labels, and what was measured, tested and found of it: numbers, and texts; None where not."""
 
     key: str
     id: str
@@ -94,6 +98,7 @@ class UnitCard:
     channel: int
     labels: tuple[str, ...]
     statistics: dict[str, float | None]
+    findings: dict[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -219,7 +224,7 @@ class WeightTerms:
 
 @dataclass(frozen=True)
 class EvidenceTerms:
-    """A sum unit's measured evidence, the columns as in `extract.extraction`, and what both branches answer to most."""
+    """A sum unit's evidence, tests and effects, as in `extract.schemas`, and what its branches answer to most."""
 
     unit: str
     shortcut: str
@@ -234,6 +239,18 @@ class EvidenceTerms:
     words_conv: float | None
     reach_shortcut: float | None
     reach_conv: float | None
+    p_facets: float | None
+    p_reach_shortcut: float | None
+    p_reach_conv: float | None
+    q: float | None
+    effect_conv: float | None
+    effect_conv_low: float | None
+    effect_conv_high: float | None
+    effect_shortcut: float | None
+    effect_shortcut_low: float | None
+    effect_shortcut_high: float | None
+    control: float | None
+    verdict: Verdict | None
     shortcut_examples: tuple[Shown, ...]
     conv_examples: tuple[Shown, ...]
     labels: tuple[str, ...]

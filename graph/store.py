@@ -23,6 +23,7 @@ from graph.schema import (
     Reading,
     Sweep,
     UnitCard,
+    Verdict,
     WeightTerms,
 )
 
@@ -258,12 +259,14 @@ class CircuitStore:
         concept_difference: float | None = None,
         modality_difference: float | None = None,
         reach: float = 0.5,
+        q: float | None = None,
         examples: int = 8,
     ) -> list[EvidenceTerms]:
         """Sum units whose branches differ by either of the least differences, and which both facets reach.
 
-        Differences and reach are those of the evidence table (a percentile from 0 to 1). Ordered by difference in
-        modality, then in concept, then by the weaker reach. Raises NotExtracted where no probes were measured.
+        Differences and reach are those of the evidence table (a percentile from 0 to 1), `q` the most that the tests
+        may leave; None also takes units that were not tested. Ordered by difference in modality, then in concept, then
+        by the weaker reach. Raises NotExtracted where no probes were measured.
         """
         if not self.model(model).images:
             raise NotExtracted(f"No probes were measured for {model}. Measure them, then load the extraction again.")
@@ -276,9 +279,16 @@ class CircuitStore:
             concept_difference=concept_difference,
             modality_difference=modality_difference,
             reach=reach,
+            q=q,
             examples=examples,
         )
         return [answers.evidence_terms(row) for row in rows]
+
+    def verdicts(self, model: str, layer: Layer, q: float) -> dict[tuple[bool | None, Verdict | None], int]:
+        """How many units of a sum are candidates at this q (None: were not tested), by verdict (None: none)."""
+        self._branches(model, layer)
+        rows = self.database.read(queries.VERDICTS, model=model, layer=str(layer), q=q)
+        return {(row["candidate"], row["verdict"]): row["units"] for row in rows}
 
     def _branches(self, model: str, layer: Layer) -> list[Layer]:
         architecture = self.model(model).architecture

@@ -149,7 +149,15 @@ def _random_evidence(rng: np.random.Generator, sums: list[dict[str, Any]]) -> di
     ]  # fmt: skip
     names = SCHEMAS["shares"].names[3:]
     shares = [row | {"examples": 4} | dict(zip(names, rng.random(len(names)), strict=True)) for row in measured]
+    tests, proof = SCHEMAS["tests"].names[2:-1], SCHEMAS["dissociation"].names[3:11]
+    tested = [row | dict(zip(tests, rng.random(len(tests)), strict=True)) for row in measured]
+    verdicts = ("supported", "contradicted", "inconclusive", None)
+    proven = [
+        row | dict(zip(proof, rng.random(len(proof)), strict=True)) | {"concepts": 4, "verdict": verdicts[n % 4]}
+        for n, row in enumerate(measured)
+    ]
     rows = {"probes": probes, "evidence": evidence, "shares": shares, "examples": examples}
+    rows |= {"tests": tested, "dissociation": proven}
     return {f"{name}.parquet": pa.Table.from_pylist(table, SCHEMAS[name]) for name, table in rows.items()}
 
 
@@ -264,6 +272,15 @@ PLANTED = {  # unit: differences in concept and modality, reaches of shortcut an
 }
 
 
+TESTED = {  # unit: q, the lesser effect, verdict; every other unit has q 0.8, and the last was not measured
+    0: (0.001, 0.9, "supported"),
+    1: (0.01, 0.05, "inconclusive"),
+    2: (0.6, -0.4, "contradicted"),
+    3: (0.7, 0.0, "inconclusive"),
+    4: (0.04, 0.3, "supported"),
+}
+
+
 def _planted_evidence() -> dict[str, list[dict[str, Any]]]:
     """Evidence of 4/2/6's units, all but the last; words for conv, pictures for the shortcut; probe w1 is sensitive."""
     names = ("concept_difference", "modality_difference", "reach_shortcut", "reach_conv", "share_exact")
@@ -272,6 +289,15 @@ def _planted_evidence() -> dict[str, list[dict[str, Any]]]:
         unit | {"channel": c} | dict(zip(names, PLANTED.get(c, (0.1, 0.1, 0.5, 0.5, 0.9)), strict=True))
         for c in range(31)
     ]
+    tests, proof = list[dict[str, Any]](), list[dict[str, Any]]()
+    for c in range(31):
+        q, least, verdict = TESTED.get(c, (0.8, 0.0, "inconclusive"))
+        tests.append(
+            unit | {"channel": c, "p_facets": q / 2, "p_reach_shortcut": q / 3, "p_reach_conv": q, "p": q, "q": q}
+        )
+        effects = {"effect_conv": least, "effect_shortcut": least + 0.1, "control": 0.2, "verdict": verdict}
+        proof.append(unit | {"channel": c, "concepts": 4, "facet_conv": "a; b", "facet_shortcut": "c; d"} | effects)
+    tests.append(unit | {"channel": 31, "undecided": "the conv branch answers to no probe more than to most"})
     probes = [
         {"id": f"{kind[0]}{n}", "modality": kind, "concept": f"{kind} {n}", "source": "hand", "split": "discovery"}
         | {"sensitive": (kind, n) == ("word", 1), "image": b"image"}
@@ -284,7 +310,7 @@ def _planted_evidence() -> dict[str, list[dict[str, Any]]]:
         for branch, letter in (("shortcut", "p"), ("conv", "w"), ("sum", "p"))
         for rank in (1, 2, 3)
     ]
-    return {"probes": probes, "evidence": evidence, "examples": examples}
+    return {"probes": probes, "evidence": evidence, "examples": examples, "tests": tests, "dissociation": proof}
 
 
 @pytest.fixture(scope="session")

@@ -87,11 +87,13 @@ def test_find_by_evidence_and_by_weights(circuits: Run) -> None:
     by_evidence = content(circuits("find", "--json"))
     by_weights = content(circuits("find", "--by", "weights", "--limit", 1, "--json"))
 
-    assert [row["unit"] for row in by_evidence] == ["4/2/6/0", "4/2/6/1", "4/2/6/4"]
-    assert by_evidence[0]["criteria"][1] == "two concepts: 0.90 apart, at least 0.5"
+    assert [row["unit"] for row in by_evidence] == ["4/2/6/0", "4/2/6/4", "4/2/6/1"]
+    assert by_evidence[0]["terms"]["verdict"] == "supported"
+    assert [row["unit"] for row in content(circuits("find", "--q", "0.02", "--json"))] == ["4/2/6/0", "4/2/6/1"]
+    assert "3 of 31 tested units are candidates at q <= 0.05" in circuits("find").stdout
     assert [row["unit"] for row in by_weights] == ["4/2/6/0"]
     table = circuits("find").stdout
-    assert table.index("4/2/6/0") < table.index("4/2/6/1") < table.index("4/2/6/4")
+    assert table.index("4/2/6/0") < table.index("4/2/6/4") < table.index("4/2/6/1")
     assert "0.9966" in table
 
 

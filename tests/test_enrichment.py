@@ -1,6 +1,6 @@
 import pytest
 
-from catalog.enrichment import STRONGEST, by_evidence, by_weights
+from catalog.enrichment import STRONGEST, by_evidence, by_weights, tally
 from extract.errors import UnknownUnit
 from extract.units import Layer
 from graph.errors import NotExtracted
@@ -16,38 +16,67 @@ def channels(units: list[str]) -> list[int]:
 def test_evidence_finds_two_facets_that_both_reach_the_sum(planted_store: CircuitStore) -> None:
     found = by_evidence(planted_store, MODEL)
 
-    assert channels([c.unit for c in found]) == [0, 1, 4]  # not the discarded facet 2, nor 3, which has one
+    assert channels([c.unit for c in found]) == [0, 4, 1]  # not the discarded facet 2, nor 3, which has one
 
 
 def test_a_candidate_says_which_criteria_it_met_and_shows_every_term(planted_store: CircuitStore) -> None:
-    both, concept, modality = by_evidence(planted_store, MODEL)
+    best = by_evidence(planted_store, MODEL)[0]
 
-    assert [text.partition(":")[0] for text in both.criteria] == [
-        "two modalities",
-        "two concepts",
-        "both reach the sum",
-    ]
-    assert [text.partition(":")[0] for text in concept.criteria] == ["two concepts", "both reach the sum"]
-    assert [text.partition(":")[0] for text in modality.criteria] == ["two modalities", "both reach the sum"]
-    assert "0.970 and 0.950, at least 0.8" in both.criteria[2]
-    assert (both.shortcut, both.conv) == ("4/1/6/0", "4/2/5/0")
-    assert both.terms.share_exact == pytest.approx(0.9966)
-    assert {e.modality for e in both.terms.conv_examples} == {"word"}
-    assert {e.modality for e in both.terms.shortcut_examples} == {"picture"}
+    assert best.criteria == (
+        "two facets: 0.90 apart in concept, 0% words over the shortcut, 0% over conv, p 0.0005",
+        "both reach the sum: percentiles 0.970 and 0.950, p 0.001",
+        "supported: each facet loses more without its own branch, in sd +0.90 without conv, +1.00 without the shortcut",
+    )
+    assert (best.shortcut, best.conv) == ("4/1/6/0", "4/2/5/0")
+    assert best.terms.share_exact == pytest.approx(0.9966)
+    assert {e.modality for e in best.terms.conv_examples} == {"word"}
+    assert {e.modality for e in best.terms.shortcut_examples} == {"picture"}
+
+
+def test_supported_ones_come_first_then_the_larger_effects_and_contradicted_ones_last(
+    planted_store: CircuitStore,
+) -> None:
+    every = by_evidence(planted_store, MODEL, q=None, limit=50, reach=0)
+
+    assert channels([c.unit for c in every])[:3] == [0, 4, 1]
+    assert channels([c.unit for c in every])[-1] == 2
+    assert len(every) == 31
 
 
 def test_the_share_over_the_shortcut_is_no_criterion(planted_store: CircuitStore) -> None:
     shares = [c.terms.share_exact for c in by_evidence(planted_store, MODEL)]
 
-    assert shares == pytest.approx([0.9966, 0.5, 0.3])  # the highest first, and a middling one does not help unit 3
+    assert shares == pytest.approx([0.9966, 0.3, 0.5])
 
 
-def test_the_floors_are_the_caller_s(planted_store: CircuitStore) -> None:
-    assert channels([c.unit for c in by_evidence(planted_store, MODEL, reach=0.45)])[:2] == [0, 2]
-    assert channels([c.unit for c in by_evidence(planted_store, MODEL, reach=0.94)]) == [0]
-    assert channels([c.unit for c in by_evidence(planted_store, MODEL, concepts=2, modalities=0.5)]) == [0, 4]
-    assert channels([c.unit for c in by_evidence(planted_store, MODEL, concepts=0.5, modalities=2)]) == [0, 1]
-    assert by_evidence(planted_store, MODEL, reach=1.0) == []
+def test_the_rate_and_the_floors_are_the_caller_s(planted_store: CircuitStore) -> None:
+    def found(**floors: float | None) -> list[int]:
+        return sorted(channels([c.unit for c in by_evidence(planted_store, MODEL, **floors)]))  # type: ignore[arg-type]
+
+    assert found(q=0.005) == [0]
+    assert found(q=0.02) == [0, 1]
+    assert found(q=0.65, reach=0.45) == [0, 1, 2, 4]
+    assert found(reach=0.94) == [0]
+    assert found(concepts=2, modalities=0.5) == [0, 4]
+    assert found(concepts=0.5, modalities=2) == [0, 1]
+    assert found(reach=1.0) == []
+
+
+def test_the_tally_counts_candidates_and_what_ablation_says_of_them_and_of_the_rest(
+    planted_store: CircuitStore,
+) -> None:
+    found = tally(planted_store, MODEL)
+
+    assert (found.layer, found.tested, found.candidates) == ("4/2/6", 31, 3)
+    assert (found.judged, found.supported, found.contradicted) == (3, 2, 0)
+    assert (found.others_judged, found.others_supported) == (28, 0)
+    assert found.sentence.startswith("4/2/6: 3 of 31 tested units are candidates at q <= 0.05. Ablation supports 2 ")
+    assert tally(planted_store, MODEL, q=0.65).contradicted == 1
+
+
+def test_a_sum_whose_units_were_not_tested_is_said(planted_store: CircuitStore) -> None:
+    with pytest.raises(NotExtracted, match="4/1/6 were not tested"):
+        by_evidence(planted_store, MODEL, Layer.parse("4/1/6"))
 
 
 def test_the_limit_comes_after_the_order(planted_store: CircuitStore) -> None:

@@ -175,6 +175,8 @@ def enrich(store: CircuitStore, model: str, total: Layer) -> None:
     assert store.enrichment_by_weights(model, total, Layer(1, 0, 8), limit=50)
     for concept, modality, reach in ((None, None, 0.0), (0.5, 0.5, 0.2), (None, 0.7, 0.1)):
         store.enrichment_by_evidence(model, total, 50, concept, modality, reach)
+    store.enrichment_by_evidence(model, total, 50, q=0.5)
+    store.verdicts(model, total, 0.3)
 
 
 def network(extraction: Extraction) -> "nx.DiGraph[str]":

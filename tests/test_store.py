@@ -19,7 +19,7 @@ from graph.database import Database, connect
 from graph.errors import GraphError, ModelMissing, NotExtracted, WriteRefused
 from graph.load import load
 from graph.local_server import stop
-from graph.schema import EVIDENCE, SHARES, Annotation, Contribution
+from graph.schema import EFFECTS, EVIDENCE, SHARES, TESTS, Annotation, Contribution
 from graph.store import CircuitStore
 
 MODEL = "random:a"
@@ -139,6 +139,9 @@ def test_units_carry_their_scale_evidence_and_selectivity(
     profile, shares = (
         extractions[MODEL].table(name).to_pandas().set_index(["layer", "channel"]) for name in ("modality", "shares")
     )
+    tests, proof = (
+        extractions[MODEL].table(name).to_pandas().set_index(["layer", "channel"]) for name in ("tests", "dissociation")
+    )
     for layer, channel, scale in list(zip(*extractions[MODEL].table("units").to_pydict().values(), strict=True))[::9]:
         card = store.unit(MODEL, Unit(Layer.parse(layer), channel))
         assert (card.key, card.id) == (f"{MODEL}/{layer}/{channel}", f"{layer}/{channel}")
@@ -146,7 +149,12 @@ def test_units_carry_their_scale_evidence_and_selectivity(
         measured = evidence.loc[(layer, channel)] if (layer, channel) in evidence.index else {}
         selective = profile.loc[(layer, channel)] if (layer, channel) in profile.index else {}
         shared = shares.loc[(layer, channel)] if (layer, channel) in shares.index else {}
+        tested = tests.loc[(layer, channel)] if (layer, channel) in tests.index else {}
+        proven = proof.loc[(layer, channel)] if (layer, channel) in proof.index else {}
         known = {name: number(measured.get(name)) for name in EVIDENCE} | {name: shared.get(name) for name in SHARES}
+        known |= {name: tested.get(name) for name in TESTS} | {name: proven.get(name) for name in EFFECTS}
+        assert card.findings["verdict"] in (proven.get("verdict"), None)
+        assert (card.findings["verdict"] is None) == (not isinstance(proven.get("verdict"), str))
         assert card.statistics == {"scale": scale} | known | {
             "word_selectivity": selective.get("words"),
             "picture_selectivity": selective.get("pictures"),

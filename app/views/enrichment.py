@@ -11,23 +11,23 @@ sums = [str(layer) for layer in reversed(model.architecture.layers) if layer.rol
 
 
 def by_evidence(layer: Layer) -> candidates.Candidates:
-    """Filters on what was measured, and the units that pass them."""
-    concepts, modalities, reach = st.columns(3)
-    return enrichment.by_evidence(
+    """Filters on what was tested and measured, and the units that pass them."""
+    rate, concepts, modalities, reach = st.columns(4)
+    q = rate.select_slider("False discovery rate", (0.001, 0.01, 0.05, 0.1, 0.2, 1.0), 0.05, help=meanings.meaning("q"))
+    found = enrichment.by_evidence(
         store,
         model.id,
         layer,
         limit=100,
+        q=q,
         concepts=concepts.slider(
-            "Least difference in concept", 0.0, 1.0, enrichment.CONCEPTS, help=meanings.meaning("concept_difference")
+            "Least difference in concept", 0.0, 1.0, 0.0, help=meanings.meaning("concept_difference")
         ),
-        modalities=modalities.slider(
-            "or in modality", 0.0, 1.0, enrichment.MODALITIES, help=meanings.meaning("modality_difference")
-        ),
-        reach=reach.slider(
-            "Least reach of both facets", 0.5, 1.0, enrichment.REACH, help=meanings.meaning("reach_shortcut")
-        ),
+        modalities=modalities.slider("or in modality", 0.0, 1.0, 0.0, help=meanings.meaning("modality_difference")),
+        reach=reach.slider("Least reach of both facets", 0.5, 1.0, 0.5, help=meanings.meaning("reach_shortcut")),
     )
+    st.caption(enrichment.tally(store, model.id, layer, q).sentence)
+    return found
 
 
 def by_weights(layer: Layer) -> candidates.Candidates:
@@ -51,8 +51,8 @@ def by_weights(layer: Layer) -> candidates.Candidates:
 
 st.title("Enrichment circuits")
 st.write(
-    "Sum units whose two branches bring two different facets. These are screens, not tests: every term stands beside "
-    "the others, and none is multiplied into a score."
+    "Sum units whose two branches bring two different facets: tested on probes, and proved or refuted by taking either "
+    "branch away. Every term stands beside the others, and none is multiplied into a score."
 )
 way, where = st.columns([1, 1])
 screen = way.segmented_control(
@@ -62,7 +62,7 @@ screen = way.segmented_control(
     required=True,
     key="screen",
     bind="query-params",
-    help="Evidence: what the branches answer to, measured on probes. Weights: which inputs feed them.",
+    help="Evidence: what the branches answer to, tested on probes. Weights: which inputs feed them; a screen, no test.",
 )
 layer = where.selectbox("Sum layer", sums, key="layer", help="Only sums join two branches; the last comes first.")
 found = (by_evidence if screen == "evidence" else by_weights)(Layer.parse(layer))

@@ -73,7 +73,10 @@ with right:
     label_form.show(unit)
 if measured := {name: value for name, value in card.statistics.items() if value is not None}:
     st.subheader("Measured")
-    session.show(pictures.terms(measured) + pictures.notes(model.measured), "measured")
+    session.show(
+        pictures.terms(measured) + pictures.findings(card.findings, gallery.veil) + pictures.notes(model.measured),
+        "measured",
+    )
 words()
 contributions()
 circuit()
