@@ -177,7 +177,7 @@ def _columns(examples: Iterable[Example]) -> str:
 def badge(verdict: str | None) -> str:
     """What ablation says of an enrichment circuit, as safe HTML; nothing where it was not asked."""
     told = {
-        "supported": "without either branch the sum loses its facet: more than units of like activity do",
+        "supported": "the sum rises on both facets, and without either branch loses that branch's",
         "contradicted": "without a branch the sum loses more of the other branch's facet",
         "inconclusive": "ablating the branches tells nothing for or against",
     }

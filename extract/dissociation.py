@@ -9,10 +9,12 @@ probes, and the drop (z - z⁻) in standard deviations of z:
 
     effect_conv      mean drop without conv on conv's facet minus that on the shortcut's
     effect_shortcut  mean drop without the shortcut on the shortcut's facet minus that on conv's
+    rise_conv        mean of z on conv's facet minus that on all probes; rise_shortcut the same on the shortcut's
 
-*Supported*: both have 95 % intervals above nought (bootstrap over concepts), and the lesser of both exceeds the 95th
+*Supported*: all four have 95 % intervals above nought (bootstrap over concepts), and the lesser effect exceeds the 95th
 percentile of what it is in units of like activity on the same images, and with the images of the two facets shuffled.
-*Contradicted*: an interval lies below nought. Else *inconclusive*.
+*Contradicted*: the interval of an effect lies below nought. Else *inconclusive*, as where the sum does not rise on a
+facet: it may discard it, or the concepts chosen may be none of the facet's.
 """
 
 from collections.abc import Mapping
@@ -29,6 +31,8 @@ FEWEST = 4  # concepts of a facet below which no interval is worth its name
 CONTROLS = 50  # units of like activity
 DRAWS = 2000
 _ENDS = (0.025, 0.975)
+_MEASURES = ("effect_conv", "effect_shortcut", "rise_conv", "rise_shortcut")
+INTERVALS = tuple(f"{name}{end}" for name in _MEASURES for end in ("", "_low", "_high"))
 
 
 @dataclass(frozen=True)
@@ -73,20 +77,21 @@ def sides(tops: Mapping[str, Listed], subjects: np.ndarray, embedded: Embedded, 
 
 
 def effects(found: Lesioned, mean: np.ndarray, sd: np.ndarray, chosen: Sides) -> dict[str, np.ndarray]:
-    """Columns of the dissociation table: both effects in sd of z with their intervals, and both controls.
+    """Columns of the dissociation table: effects and rises in sd of z with their intervals, and both controls.
 
     From the mean z of every concept, and mean and standard deviation of z over all probes (units,). float64 (units,);
     NaN for a unit that never changes, or for fewer than FEWEST concepts.
     """
     units, count = chosen.conv.shape
-    names = [f"effect_{branch}{end}" for branch in ("conv", "shortcut") for end in ("", "_low", "_high")]
     if count < FEWEST:
-        return {name: np.full(units, np.nan) for name in (*names, "control", "shuffled")}
+        return {name: np.full(units, np.nan) for name in (*INTERVALS, "control", "shuffled")}
     drops = np.stack([found.whole - found.without_conv, found.whole - found.without_shortcut]) / sd  # (2, k, units)
     own = np.arange(units)[:, None]
     facets = [np.stack([drops[b][side, own] for b in (0, 1)]) for side in (chosen.conv, chosen.shortcut)]
     # each (2, units, count): the drops without conv and without the shortcut on the conv branch's and shortcut's facet
-    columns = dict(zip(names, np.concatenate([_with_interval(*pair) for pair in _contrasts(*facets)]), strict=True))
+    rises = [((found.whole - mean) / sd)[side, own] for side in (chosen.conv, chosen.shortcut)]  # (units, count) each
+    pairs = [*_contrasts(*facets), *((rise, np.zeros_like(rise)) for rise in rises)]
+    columns = dict(zip(INTERVALS, np.concatenate([_with_interval(*pair) for pair in pairs]), strict=True))
     columns["shuffled"] = _shuffled(*facets)
     columns["control"] = _control(drops, chosen, _alike(mean, sd))
     return columns
@@ -136,7 +141,7 @@ def _control(drops: np.ndarray, chosen: Sides, alike: np.ndarray) -> np.ndarray:
 
 def verdicts(columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """supported, contradicted or inconclusive for every unit, text (units,); None where there are no effects."""
-    low = np.minimum(columns["effect_conv_low"], columns["effect_shortcut_low"])
+    low = np.min([columns[f"{name}_low"] for name in _MEASURES], axis=0)
     high = np.minimum(columns["effect_conv_high"], columns["effect_shortcut_high"])
     least = np.minimum(columns["effect_conv"], columns["effect_shortcut"])
     supported = (low > 0) & (least > columns["control"]) & (least > columns["shuffled"])

@@ -91,7 +91,8 @@ SCHEMAS = {
     ),
     "dissociation": _schema(
         "layer:text channel:i32 concepts:i32 effect_conv:f32 effect_conv_low:f32 effect_conv_high:f32 "
-        "effect_shortcut:f32 effect_shortcut_low:f32 effect_shortcut_high:f32 control:f32 shuffled:f32 "
+        "effect_shortcut:f32 effect_shortcut_low:f32 effect_shortcut_high:f32 rise_conv:f32 rise_conv_low:f32 "
+        "rise_conv_high:f32 rise_shortcut:f32 rise_shortcut_low:f32 rise_shortcut_high:f32 control:f32 shuffled:f32 "
         "verdict:text unproven:text facet_conv:text facet_shortcut:text",
         concepts="of either facet, in neither branch's top examples, whose held-out probes are shown",
         effect_conv="how much more of the sum is lost on the conv branch's facet than on the shortcut's where conv is "
@@ -101,6 +102,13 @@ SCHEMAS = {
         effect_shortcut="the same for the shortcut: how much more is lost on its own facet than on the conv branch's",
         effect_shortcut_low="lower end of its 95 % interval",
         effect_shortcut_high="upper end",
+        rise_conv="how far the sum lies above its mean over all probes on the conv branch's facet, in standard "
+        "deviations; below nought where the sum discards it",
+        rise_conv_low="lower end of its 95 % interval",
+        rise_conv_high="upper end",
+        rise_shortcut="the same on the shortcut's facet",
+        rise_shortcut_low="lower end of its 95 % interval",
+        rise_shortcut_high="upper end",
         control="95th percentile of the lesser of both effects in units of like activity, on the same probes",
         shuffled="the same with the concepts of both facets shuffled",
         verdict="supported, contradicted or inconclusive; null where there is none",

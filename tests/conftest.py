@@ -149,7 +149,7 @@ def _random_evidence(rng: np.random.Generator, sums: list[dict[str, Any]]) -> di
     ]  # fmt: skip
     names = SCHEMAS["shares"].names[3:]
     shares = [row | {"examples": 4} | dict(zip(names, rng.random(len(names)), strict=True)) for row in measured]
-    tests, proof = SCHEMAS["tests"].names[2:-1], SCHEMAS["dissociation"].names[3:11]
+    tests, proof = SCHEMAS["tests"].names[2:-1], SCHEMAS["dissociation"].names[3:-4]
     tested = [row | dict(zip(tests, rng.random(len(tests)), strict=True)) for row in measured]
     verdicts = ("supported", "contradicted", "inconclusive", None)
     proven = [

@@ -62,6 +62,17 @@ def test_facets_that_come_the_other_way_round_are_contradicted() -> None:
     assert judged(unit(1.0, 1.0), swapped=True)["verdict"][0] == "contradicted"
 
 
+def test_a_facet_that_the_sum_opposes_is_not_supported() -> None:
+    """The branches do differ, but what conv brings the shortcut takes back, and more."""
+    over, through = unit(1.0, 1.0)
+    over[CONV] -= 1.5
+    found = judged((over, through))
+    assert found["effect_conv_low"][0] > 0
+    assert found["effect_shortcut_low"][0] > 0
+    assert found["rise_conv_high"][0] < 0
+    assert found["verdict"][0] == "inconclusive"
+
+
 @pytest.mark.parametrize(("shortcut", "conv", "kept"), [(1.0, 0.0, 1.0), (0.0, 1.0, 1.0), (0.0, 0.0, 1.0)])
 def test_one_facet_or_none_is_inconclusive(shortcut: float, conv: float, kept: float) -> None:
     verdicts = [judged(unit(shortcut, conv, kept, seed))["verdict"][0] for seed in range(20)]
