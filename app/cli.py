@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from app import tables
+from app.ablating import ablate
 from app.filling import demo, extract, load, migrate
 from app.labelling import label
 from app.live import attack, difference
@@ -56,7 +57,7 @@ cli = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 cli.add_typer(label, name="label")
-for verb in (demo, extract, load, migrate, difference, attack, levels):
+for verb in (demo, extract, load, migrate, difference, attack, ablate, levels):
     cli.command()(verb)
 
 

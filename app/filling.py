@@ -73,7 +73,7 @@ def extract(
     network = weights.load_network(name, pretrained, seed)
     folder = output or Path(re.sub(r"[^\w.-]+", "-", network.model) + ".extraction")
     patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
-    shown, listed = _probes(probes) if probes else None, _words(words) if words else None
+    shown, listed = probes_at(probes) if probes else None, _words(words) if words else None
     extraction = atlas.extract(network, folder, patterns, strongest, matrices, memory)
     if shown is not None:
         evidence.measure(network, extraction, shown)
@@ -124,7 +124,8 @@ def _load(folder: Path, database: str | None) -> None:
     typer.echo(f"{card.id} is loaded: {card.units:,} units, {card.edges:,} edges, {card.images:,} images.")
 
 
-def _probes(chosen: str) -> "Source":
+def probes_at(chosen: str) -> "Source":
+    """The probes at a path, or the demo's."""
     from extract.pictures import source
     from extract.probes import BUNDLED
 

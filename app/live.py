@@ -23,6 +23,10 @@ Pretrained = Annotated[
     str | None,
     typer.Option("--pretrained", help="A tag such as openai, or a weights file; else random, but for the demo."),
 ]
+Classes = Annotated[
+    str | None,
+    typer.Option("--classes", help="Prompts, comma between, or a file, one a line; for the demo its own concepts."),
+]
 LayerName = Annotated[
     str | None, typer.Option("--layer", help="Such as 4/2/5, a conv branch; the last sum if not given.")
 ]
@@ -57,9 +61,7 @@ def difference(
 def attack(
     picture: Annotated[Path, typer.Argument(help="A PNG, JPEG or WebP file.")],
     text: Annotated[str, typer.Argument(help="What is written on it.")],
-    classes: Annotated[
-        str | None, typer.Option(help="Prompts, comma between, or a file, one a line; for the demo its own concepts.")
-    ] = None,
+    classes: Classes = None,
     size: Annotated[float, typer.Option(min=1, help="Of the letters, in 224ths of the image.")] = ATTACK.size,
     at: Annotated[
         tuple[float, float] | None,
@@ -77,17 +79,12 @@ def attack(
     Example: circuits attack cat.png dog --output attacked.png
     """
     with torch_needed():
-        from extract import attack, probes, weights, words
+        from extract import attack, weights
     shown = attack.read_picture(picture)
     loaded = weights.load_network(network, pretrained)
-    if classes and Path(classes).is_file():
-        among = words.from_file(Path(classes))
-    elif classes is None and loaded.model == DEMO:
-        among = tuple(sorted({str(concept) for concept in probes.read()["concept"].to_pylist()}))
-    else:
-        among = _apart(classes or "")
     chosen = loaded.architecture.layer(layer) if layer else None
     lettering = replace(ATTACK, size=size)
+    among = prompts(loaded.model, classes)
     found = attack.attack(loaded, shown, text, among, chosen, lettering, [at] if at else None)
     if output:
         _write(found.attacked, output)
@@ -95,11 +92,18 @@ def attack(
     if as_json:
         tables.show_json(content)
     else:
-        tables.show(*tables.attack(text, content))
+        tables.show(*tables.sections(f"with {text!r}", content))
 
 
-def _apart(classes: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(prompt.strip() for prompt in classes.split(",") if prompt.strip()))
+def prompts(model: str, classes: str | None) -> tuple[str, ...]:
+    """What an image may be taken for: the prompts or the file's lines, each once; if not given, the demo's concepts."""
+    from extract import probes, words
+
+    if classes and Path(classes).is_file():
+        return words.from_file(Path(classes))
+    if classes is None and model == DEMO:
+        return tuple(sorted({str(concept) for concept in probes.read()["concept"].to_pylist()}))
+    return tuple(dict.fromkeys(prompt.strip() for prompt in (classes or "").split(",") if prompt.strip()))
 
 
 def _told(found: "Attack", limit: int) -> dict[str, list[dict[str, str | float]]]:

@@ -166,11 +166,12 @@ def rises(word: str, baseline: str, found: Iterable[Mapping[str, Any]]) -> Table
     return table("", ("unit", f"{word} over {baseline}"), [(row["unit"], row["rise"]) for row in found])
 
 
-def attack(text: str, changes: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Table]:
-    """What a text on a picture does to the probabilities of classes, and to units, one table each."""
+def sections(about: str, content: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Table]:
+    """What an attack or an ablation changes, one table a kind of thing; kinds without rows are left out."""
     return [
-        table(f"{name} with {text!r}", tuple(rows[0]), [tuple(row.values()) for row in rows])
-        for name, rows in changes.items()
+        table(f"{name} {about}", tuple(rows[0]), [tuple(row.values()) for row in rows])
+        for name, rows in content.items()
+        if rows
     ]
 
 

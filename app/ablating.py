@@ -1,0 +1,98 @@
+"""Verbs that take parts of a network away to see what they do: `circuits ablate`."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import typer
+
+from app import tables
+from app.filling import probes_at
+from app.live import Classes, Network, Pretrained, prompts
+from app.network import torch_needed
+from app.options import Json, Limit, UnitName
+
+if TYPE_CHECKING:
+    from extract.ablation import Ablation
+
+How = Literal["mean", "resample", "zero"]
+Pictures = Annotated[
+    str, typer.Option("--pictures", help="A folder, WebDataset shards, a table of probes, or demo for the demo's own.")
+]
+
+
+def ablate(
+    name: UnitName,
+    branch: Annotated[
+        Literal["conv", "shortcut"] | None, typer.Option(help="What is taken away from a sum's unit.")
+    ] = None,
+    edge: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="Or what this unit brings it over one convolution.")
+    ] = None,
+    pictures: Pictures = "demo",
+    count: Annotated[int, typer.Option(min=2, help="Of the pictures at most, drawn at random.")] = 64,
+    how: Annotated[
+        How | None,
+        typer.Option(help="What stands in its place; mean and resample if not given, and zero only beside both."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+    classes: Classes = None,
+    network: Network = "demo",
+    pretrained: Pretrained = None,
+    limit: Limit = 5,
+    as_json: Json = False,
+) -> None:
+    """Take a branch or an edge away from a unit: what that changes of the unit, the embedding and the logits.
+
+    Example: circuits ablate 4/2/6/34 --branch conv
+    """
+    if (branch is None) == (edge is None):
+        raise typer.BadParameter("Name either a --branch or the source of an --edge.")
+    with torch_needed():
+        from extract import ablation, parts, reference, weights
+    loaded = weights.load_network(network, pretrained)
+    unit = loaded.architecture.unit(name)
+    part = parts.Branch(unit, branch) if branch else parts.Edge(loaded.architecture.unit(edge or ""), unit)
+    parts.check(loaded.architecture, part)
+    shown = reference.drawn(probes_at(pictures), count, seed)
+    ways = (how,) if how else ablation.WAYS
+    found = ablation.ablate(loaded, part, list(shown.values()), prompts(loaded.model, classes), ways, seed)
+    content = _told(found, list(shown), limit)
+    if as_json:
+        tables.show_json(content)
+    else:
+        tables.show(*tables.sections(f"without {part}", content))
+
+
+def _told(found: "Ablation", pictures: list[str], limit: int) -> dict[str, list[dict[str, Any]]]:
+    """What changes on average, and the classes and pictures for which most does, as rows."""
+    before, effects = found.before, found.effects
+    average = [
+        {
+            "in its place": way,
+            "unit before": float(before.unit.mean()),
+            "unit changes by": float(effect.unit.mean()),
+            "or in size": float(np.abs(effect.unit).mean()),
+            "cosine of embeddings": float(effect.cosine.mean()),
+            "distance": float(effect.distance.mean()),
+            "named otherwise": found.renamed(way) if found.prompts else None,
+        }
+        for way, effect in effects.items()
+    ]
+    logits = {way: effect.logits.mean(axis=0) for way, effect in effects.items()}
+    units = {way: effect.unit for way, effect in effects.items()}
+    return {
+        f"average over {len(pictures)} pictures": average,
+        "logits": _most("class", found.prompts, before.logits.mean(axis=0), logits, limit),
+        "pictures": _most("picture", pictures, before.unit, units, limit),
+    }
+
+
+def _most(
+    kind: str, names: list[str] | tuple[str, ...], before: np.ndarray, changes: dict[How, np.ndarray], limit: int
+) -> list[dict[str, Any]]:
+    """The things for which most changes, in whichever way, as rows."""
+    size = np.max([np.abs(change) for change in changes.values()], axis=0)
+    return [
+        {kind: names[i], "before": float(before[i]), **{way: float(change[i]) for way, change in changes.items()}}
+        for i in np.argsort(-size, kind="stable")[:limit].tolist()
+    ]
