@@ -8,7 +8,8 @@ another map takes its place when their difference is added too.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Literal, get_args
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,6 +21,7 @@ from extract.units import Architecture, Layer, Unit
 
 _CONVOLUTIONS = {"bn1": "conv1", "bn2": "conv2", "conv": "conv3", "downsample": "downsample.0"}
 
+BranchName = Literal["conv", "shortcut"]
 Keep = Callable[[Tensor], None]
 Change = Callable[[Tensor], Tensor]
 
@@ -29,7 +31,7 @@ class Branch:
     """What one branch brings a sum's unit."""
 
     unit: Unit
-    name: Literal["conv", "shortcut"]
+    name: BranchName
 
     def __str__(self) -> str:
         """Such as conv of 4/2/6/34."""
@@ -96,6 +98,24 @@ def exchanged(visual: nn.Module, part: Part, change: Change) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def watched_branches(visual: nn.Module, total: Layer, see: Callable[[BranchName, Tensor], object]) -> Iterator[None]:
+    """While open, a forward pass hands a copy of either branch's map of a sum to `see`, by name: (n, c, h, w)."""
+    with ExitStack() as stack:
+        for name in get_args(BranchName):
+            handle = _branch_hook(_block(visual, total), name, partial(_copied, see, name))
+            stack.callback(handle.remove)
+        yield
+
+
+def _copied(see: Callable[[BranchName, Tensor], object], name: BranchName, maps: Tensor) -> None:
+    see(name, maps.clone())
+
+
+def _block(visual: nn.Module, layer: Layer) -> nn.Module:
+    return visual.get_submodule(f"layer{layer.stage}.{layer.block}")
+
+
 def _hooks(visual: nn.Module, part: Part, keep: Keep, add: Change) -> Iterator[RemovableHandle]:
     if isinstance(part, Branch):
         return _branch_hooks(visual, part, keep, add)
@@ -103,22 +123,24 @@ def _hooks(visual: nn.Module, part: Part, keep: Keep, add: Change) -> Iterator[R
 
 
 def _branch_hooks(visual: nn.Module, part: Branch, keep: Keep, add: Change) -> Iterator[RemovableHandle]:
-    """A branch's map is copied before open_clip adds the shortcut in place; the sum is changed before its ReLU."""
-    block, channel = visual.get_submodule(part.unit.layer.module.rpartition(".")[0]), part.unit.channel
-    if part.name == "shortcut" and block.downsample is None:
-        yield block.register_forward_pre_hook(lambda _, inputs: keep(inputs[0][:, channel].clone()))
-    else:
-        norm = block.get_submodule("bn3" if part.name == "conv" else "downsample.1")
-        yield norm.register_forward_hook(lambda _, inputs, output: keep(output[:, channel].clone()))
+    block, channel = _block(visual, part.unit.layer), part.unit.channel
+    yield _branch_hook(block, part.name, lambda maps: keep(maps[:, channel].clone()))
     yield block.get_submodule("act3").register_forward_pre_hook(lambda _, inputs: (add(inputs[0]),))
+
+
+def _branch_hook(block: nn.Module, name: BranchName, see: Keep) -> RemovableHandle:
+    """Hands on a branch's map (n, c, h, w) before open_clip adds the shortcut in place; whoever keeps it copies it."""
+    if name == "shortcut" and block.downsample is None:
+        return block.register_forward_pre_hook(lambda _, inputs: see(inputs[0]))
+    norm = block.get_submodule("bn3" if name == "conv" else "downsample.1")
+    return norm.register_forward_hook(lambda _, inputs, output: see(output))
 
 
 def _edge_hooks(visual: nn.Module, part: Edge, keep: Keep, add: Change) -> Iterator[RemovableHandle]:
     """An edge's map is made of the convolution's input, behind the pool where there is one."""
     layer, source, target = part.unit.layer, part.source.channel, part.unit.channel
     norm = visual.get_submodule(layer.module)
-    block = visual.get_submodule(f"layer{layer.stage}.{layer.block}")
-    convolution = block.get_submodule(_CONVOLUTIONS[layer.role])
+    convolution = _block(visual, layer).get_submodule(_CONVOLUTIONS[layer.role])
     assert isinstance(convolution, nn.Conv2d)  # noqa: S101, open_clip's own
     kernel = convolution.weight[target : target + 1, source : source + 1] * scale(norm)[target]  # (1, 1, k, k)
     kernel, padding = kernel.to(convolution.weight.dtype), convolution.padding
