@@ -1,15 +1,21 @@
-"""Verbs that take parts of a network away to see what they do: `circuits ablate`."""
+"""Verbs that take parts of a network away to see what they do: `circuits ablate` and `circuits calibrate`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+import pyarrow as pa
 import typer
 
 from app import tables
-from app.filling import probes_at
+from app.filling import default_folder, probes_at
 from app.live import Classes, Network, Pretrained, prompts
 from app.network import torch_needed
-from app.options import Json, Limit, UnitName
+from app.options import Database, Json, Limit, UnitName
+from app.scatter import scatter
+from catalog.errors import ExportError
+from extract.extraction import Extraction
+from extract.units import Architecture, Layer
 
 if TYPE_CHECKING:
     from extract.ablation import Ablation
@@ -61,6 +67,62 @@ def ablate(
         tables.show_json(content)
     else:
         tables.show(*tables.sections(f"without {part}", content))
+
+
+def calibrate(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Such as RN50, demo, or an open_clip configuration file.")
+    ],
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE:TARGET", help="Layers; repeatable; else several into the last conv branch."),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The extraction it goes to; where extracting put it.")
+    ] = None,
+    pictures: Pictures = "demo",
+    count: Annotated[int, typer.Option(min=2, help="Of the pictures at most, drawn at random.")] = 128,
+    edges: Annotated[int, typer.Option(min=1, help="Of a layer pair; half are the strongest, half random.")] = 600,
+    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="Where to draw static against measured.")
+    ] = None,
+    pretrained: Pretrained = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Measure by ablation how far expanded weights can be believed, layer pair by layer pair.
+
+    Example: circuits calibrate demo --pair 4/1/6:4/2/5 --plot calibration.svg
+    """
+    with torch_needed():
+        from extract import calibration, reference, weights
+    from extract.agreement import agreements
+
+    loaded = weights.load_network(name, pretrained)
+    extraction = Extraction.open(folder or default_folder(loaded.model, database))
+    layers = [_layers(loaded.architecture, text) for text in pair] if pair else calibration.pairs(loaded.architecture)
+    shown = list(reference.drawn(probes_at(pictures), count, seed).values())
+    measured = [calibration.calibrate(loaded, extraction, *each, shown, edges, seed) for each in layers]
+    found = pa.concat_tables(measured)
+    told = agreements(found)
+    if plot is not None:
+        _write(scatter(found, told), plot)
+    tables.show_rows(told, tables.agreements(told), as_json)
+
+
+def _layers(architecture: Architecture, text: str) -> tuple[Layer, Layer]:
+    source, colon, target = text.partition(":")
+    if not colon:
+        raise typer.BadParameter(f"{text!r} is no pair of layers. Write SOURCE:TARGET, such as 4/1/6:4/2/5.")
+    return architecture.layer(source), architecture.layer(target)
+
+
+def _write(drawing: str, file: Path) -> None:
+    try:
+        file.write_text(drawing, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(f"{file} cannot be written ({error}). Name a file in a folder that is there.") from error
 
 
 def _told(found: "Ablation", pictures: list[str], limit: int) -> dict[str, list[dict[str, Any]]]:

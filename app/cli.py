@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from app import tables
-from app.ablating import ablate
+from app.ablating import ablate, calibrate
 from app.filling import demo, extract, load, migrate
 from app.labelling import label
 from app.live import attack, difference
@@ -57,7 +57,7 @@ cli = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 cli.add_typer(label, name="label")
-for verb in (demo, extract, load, migrate, difference, attack, ablate, levels):
+for verb in (demo, extract, load, migrate, difference, attack, ablate, calibrate, levels):
     cli.command()(verb)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import tables
-from app.network import torch_needed
+from app.network import DEMO, torch_needed
 from app.options import Database, Folder, Memory, chosen, connected, opened
 from app.veil import Veil
 from catalog import enrichment
@@ -29,10 +29,10 @@ def demo(database: Database = None, memory: Memory = 2**31) -> None:
 
     Example: circuits demo
     """
-    folder = chosen(database).home / "demo.extraction"
     with torch_needed():
         from extract import atlas, evidence, weights
     network = weights.load_network("demo")
+    folder = default_folder(network.model, database)
     extraction = atlas.extract(network, folder, strongest=enrichment.STRONGEST, memory=memory)
     evidence.measure(network, extraction)
     _show_words(network, extraction, sorted(set(filter(None, extraction.table("probes")["concept"].to_pylist()))))
@@ -71,7 +71,7 @@ def extract(
     with torch_needed():
         from extract import atlas, evidence, weights
     network = weights.load_network(name, pretrained, seed)
-    folder = output or Path(re.sub(r"[^\w.-]+", "-", network.model) + ".extraction")
+    folder = output or _named_after(network.model)
     patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
     shown, listed = probes_at(probes) if probes else None, _words(words) if words else None
     extraction = atlas.extract(network, folder, patterns, strongest, matrices, memory)
@@ -122,6 +122,15 @@ def _load(folder: Path, database: str | None) -> None:
         with connected(database) as connection:
             card = loaded(extraction, connection)
     typer.echo(f"{card.id} is loaded: {card.units:,} units, {card.edges:,} edges, {card.images:,} images.")
+
+
+def default_folder(model: str, database: str | None) -> Path:
+    """Where a model's extraction lies if nobody said otherwise; the demo's is where `circuits demo` puts it."""
+    return chosen(database).home / "demo.extraction" if model == DEMO else _named_after(model)
+
+
+def _named_after(model: str) -> Path:
+    return Path(re.sub(r"[^\w.-]+", "-", model) + ".extraction")
 
 
 def probes_at(chosen: str) -> "Source":

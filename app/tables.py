@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from shutil import get_terminal_size
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from extract.levels import Estimate
 from extract.units import Unit, microscope_url
 from graph.schema import Annotation, Contribution, EvidenceTerms, Example, ModelCard, Reading, UnitCard, WeightTerms
 from graph.server import Capabilities
+
+if TYPE_CHECKING:
+    from extract.agreement import Agreement
 
 
 def show(*parts: Table) -> None:
@@ -173,6 +176,15 @@ def sections(about: str, content: Mapping[str, Sequence[Mapping[str, Any]]]) -> 
         for name, rows in content.items()
         if rows
     ]
+
+
+def agreements(found: Iterable["Agreement"]) -> Table:
+    """How well static edges agree with measured ones, a line a layer pair and kind of edges."""
+    rows = [
+        (f"{a.source} to {a.target}", a.chosen, a.n, a.left_out, a.means, a.zeros, a.magnitudes, a.signs) for a in found
+    ]
+    agree = ("rho of means", "under zero", "rho of magnitudes", "signs agree")
+    return table("Expanded weights against ablation", ("layers", "edges", "measured", "left out", *agree), rows)
 
 
 def annotations(found: Iterable[Annotation], veil: Veil) -> Table:

@@ -13,6 +13,7 @@
       evidence.parquet         one row a sum unit: share over the shortcut, difference of the branches, reach
       shares.parquet           one row a sum unit: interval of the share, overlap of sum and branches
       examples.parquet/        one part a layer: per unit and branch its top, middle, low and random probes
+      calibration.parquet/     one part a layer pair: expanded weights against what ablation measures
       visualisations.parquet   pictures of units, imported
       levels.parquet           how people sorted the probes at levels of a unit's activation
       vocabulary.parquet       the words shown as images, and the letter strings they are compared with

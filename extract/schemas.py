@@ -116,6 +116,19 @@ SCHEMAS = {
         facet_conv="the concepts that stand for the conv branch's facet, words in quotation marks",
         facet_shortcut="the same for the shortcut's",
     ),
+    "calibration": _schema(
+        "source:text source_channel:i32 target:text target_channel:i32 chosen:text "
+        "magnitude:f32 mean:f32 span:i32 slope:f32 zero:f32",
+        chosen="strongest: among those of the largest magnitude of the layer pair; random: drawn from the others",
+        magnitude="Frobenius norm of the expanded weight",
+        mean="of the expanded weight over span; mean times span is what slope and zero would be without any ReLU",
+        span="positions of the source's map that can be non-zero",
+        slope="least-squares slope, over reference images, of what the target's mean over positions loses where the "
+        "source is replaced by its mean on how far the source lies above that mean; null where the source hardly "
+        "varies or the target never fires",
+        zero="what the target's mean over positions loses on average where the source is replaced by nothing, over the "
+        "source's mean; null like slope",
+    ),
     "shares": _schema(
         "layer:text channel:i32 examples:i32 share_corrected_low:f32 share_corrected_high:f32 "
         "overlap_shortcut:f32 overlap_conv:f32",
