@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from extract.agreement import Agreement
 
 _SIDE, _LEFT, _TOP, _RIGHT, _BELOW, _COLUMNS = 220, 64, 46, 24, 62, 3
-_COLOURS = {"strongest": "#a48cff", "random": "#33333f"}  # in the order in which they are drawn
+_COLOURS = {"strongest": "#6d4aff", "random": "#33333f"}  # in the order in which they are drawn
 _INK = "#33333f"
 
 
