@@ -185,6 +185,17 @@ def test_an_interrupted_run_leaves_a_whole_folder(
     assert Extraction.open(extraction.path).table("calibration").equals(before)
 
 
+def test_a_manifest_that_cannot_be_written_costs_no_rows(
+    tiny: Network, extraction: Extraction, shown: list[Image.Image]
+) -> None:
+    pair = Layer(4, 2, 1), Layer(4, 2, 5)
+    before = calibrate(tiny, extraction, *pair, shown, edges=20, progress=False)
+    (extraction.path / "manifest.json.tmp").mkdir()
+    with pytest.raises(ExtractionError, match="cannot be written"):
+        calibrate(tiny, extraction, *pair, shown, edges=30, progress=False)
+    assert Extraction.open(extraction.path).table("calibration").equals(before)
+
+
 def test_static_weights_are_the_extractions_or_else_computed(
     tiny: Network, extraction: Extraction, shown: list[Image.Image], tmp_path: Path
 ) -> None:
