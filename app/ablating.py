@@ -131,6 +131,7 @@ def _told(found: "Ablation", pictures: list[str], limit: int) -> dict[str, list[
     average = [
         {
             "in its place": way,
+            "pictures": len(pictures),
             "unit before": float(before.unit.mean()),
             "unit changes by": float(effect.unit.mean()),
             "or in size": float(np.abs(effect.unit).mean()),
@@ -143,7 +144,7 @@ def _told(found: "Ablation", pictures: list[str], limit: int) -> dict[str, list[
     logits = {way: effect.logits.mean(axis=0) for way, effect in effects.items()}
     units = {way: effect.unit for way, effect in effects.items()}
     return {
-        f"average over {len(pictures)} pictures": average,
+        "average": average,
         "logits": _most("class", found.prompts, before.logits.mean(axis=0), logits, limit),
         "pictures": _most("picture", pictures, before.unit, units, limit),
     }

@@ -22,6 +22,7 @@ from extract.probes import images
 from extract.reference import drawn
 from extract.units import Unit
 from extract.weights import Network, load_network
+from tests.conftest import TINY
 
 WAYS: tuple[How, ...] = ("mean", "resample", "zero")
 BRANCHES = [  # in blocks with a pool, with a downsample alone, and with neither
@@ -268,7 +269,8 @@ def test_the_command_line_tells_what_the_library_finds(folder: Path, shown: list
     assert result.exit_code == 0, result.output
     edge = Edge(Unit.parse("4/2/3/12"), Unit.parse("4/2/5/34"))
     found = ablate(load_network("demo"), edge, shown[:4], ["cat", "dog"], WAYS)
-    average, logits, pictures = json.loads(result.stdout).values()
+    content = json.loads(result.stdout)
+    average, logits, pictures = (content[name] for name in ("average", "logits", "pictures"))
     assert [row["in its place"] for row in average] == list(WAYS)
     for row, effect in zip(average, found.effects.values(), strict=True):
         assert row["unit changes by"] == pytest.approx(effect.unit.mean(), abs=1e-6)
@@ -281,9 +283,18 @@ def test_the_command_line_tells_what_the_library_finds(folder: Path, shown: list
 def test_the_demo_is_asked_about_its_own_probes_and_concepts() -> None:
     result = asked("4/2/6/34", "--branch", "conv", "--count", 3)
     assert result.exit_code == 0, result.output
-    assert "average over 3 pictures without conv of 4/2/6/34" in result.stdout
-    assert "resample" in result.stdout
+    assert "average without conv of 4/2/6/34" in result.stdout
+    assert [line.split()[:2] for line in result.stdout.splitlines()[2:4]] == [["mean", "3"], ["resample", "3"]]
     assert len(result.stdout.splitlines()) == 4 + 7 + 5
+
+
+def test_a_network_that_is_asked_about_no_classes_tells_no_logits(folder: Path, tmp_path: Path) -> None:
+    configuration = tmp_path / "tiny.json"
+    configuration.write_text(json.dumps(TINY))
+    options = ("--pictures", folder, "--network", configuration, "--json")
+    content = json.loads(asked("4/2/6/34", "--branch", "shortcut", *options).stdout)
+    assert (content["logits"], len(content["pictures"])) == ([], 4)
+    assert [row["named otherwise"] for row in content["average"]] == [None, None]
 
 
 @pytest.mark.parametrize(
