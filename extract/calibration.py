@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from extract.errors import AblationError, NoPath
 from extract.expansion import sources, support, sweep
-from extract.extraction import Extraction
+from extract.extraction import Extraction, part
 from extract.schemas import SCHEMAS
 from extract.stretch import Stretch
 from extract.units import Architecture, Layer
@@ -68,9 +68,9 @@ def calibrate(
 ) -> pa.Table:
     """Measure edges of a layer pair on reference images; their rows, in the extraction instead of the pair's old ones.
 
-    Static weights are the extraction's where it has them, else computed. A run that is interrupted leaves the folder
-    without the pair. Raises NoPath where no edge leads from source to target, UnknownUnit, AblationError for fewer than
-    two images, ExtractionError for an extraction of other weights or a disk that refuses.
+    Static weights are the extraction's where it has them, else computed. An interrupted run leaves the folder
+    whole, with the pair's old rows or none. Raises NoPath where no edge leads from source to target, UnknownUnit,
+    AblationError for fewer than two images, ExtractionError for an extraction of other weights or a disk that refuses.
     """
     extraction.check(network.model, network.sha256)
     magnitude, mean, span = _weights(network, extraction, source, target)
@@ -92,7 +92,7 @@ def calibrate(
         "zero": pa.array(zero, from_pandas=True),
     }
     table = pa.table(columns).cast(SCHEMAS["calibration"])
-    name = f"calibration.parquet/{source}-{target}.parquet".replace("/", "-").replace("-", "/", 1)
+    name = part("calibration", f"{source}-{target}")
     extraction.drop([name])
     extraction.add({name: table})
     return table
@@ -141,6 +141,6 @@ def _weights(
     found = [matrix.astype(np.float32) for matrix in kept if matrix is not None]
     if len(found) < 2:
         swept = [parts[source] for _, parts in sweep(network, target, range(shape.channels(target)), [source])]
-        sums = torch.cat([part.sum for part in swept]) / span
-        found = [torch.cat([part.magnitude for part in swept]).numpy(), sums.numpy()]
+        sums = torch.cat([each.sum for each in swept]) / span
+        found = [torch.cat([each.magnitude for each in swept]).numpy(), sums.numpy()]
     return found[0], found[1], span
