@@ -38,6 +38,23 @@ def watched(visual: nn.Module, layers: Iterable[Layer], see: See) -> Iterator[No
         yield
 
 
+@contextmanager
+def firing(visual: nn.Module, layers: Iterable[Layer], see: See) -> Iterator[None]:
+    """While open, a forward pass hands what bn1 and bn2 layers pass on to `see`, as `4/2/3 fired`.
+
+    Each is the mean over positions after the ReLU, (images, channels), float32.
+    """
+    with ExitStack() as stack:
+        for layer in layers:
+            stack.callback(_firing_hook(visual, layer, see).remove)
+        yield
+
+
+def _firing_hook(visual: nn.Module, layer: Layer, see: See) -> RemovableHandle:
+    relu = visual.get_submodule(layer.module.replace("bn", "act"))
+    return relu.register_forward_hook(lambda _, inputs, maps: see(f"{layer} fired", maps.mean((2, 3))))
+
+
 def _plain_hooks(visual: nn.Module, layer: Layer, see: See) -> Iterator[RemovableHandle]:
     def done(module: nn.Module, inputs: object, maps: Tensor) -> None:
         see(f"{layer} value", maps.mean((2, 3)))

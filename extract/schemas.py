@@ -60,6 +60,11 @@ SCHEMAS = {
         split="discovery or held-out",
         image="WebP, PNG or what the probe came as; null for one that is no example of anything",
     ),
+    "activity": _schema(
+        "layer:text channel:i32 activity:f32",
+        activity="mean over all probes of the unit's mean over positions; of bn1, bn2 and sums after their ReLU, of "
+        "conv and downsample without its sign",
+    ),
     "skipped": _schema("id:text reason:text", reason="why the probe could not be read"),
     "evidence": _schema(
         "layer:text channel:i32 share_published:f32 share_exact:f32 share_corrected:f32 overlap:f32 "

@@ -22,20 +22,20 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from extract.activations import BATCH, watched
+from extract.activations import BATCH, firing, watched
 from extract.allocation import keep_freed_memory
 from extract.errors import ExtractionError, ProbesError
 from extract.examples import LENGTH
 from extract.extraction import Content, Extraction
 from extract.pictures import Probe, Source
 from extract.probes import UNREADABLE, opaque, thumbnail
-from extract.schemas import SCHEMAS
+from extract.schemas import SCHEMAS, per_unit
 from extract.units import Layer
 
 if TYPE_CHECKING:
     from extract.weights import Network
 
-_FOLDERS = ("probes.parquet", "skipped.parquet", "activations")
+_FOLDERS = ("probes.parquet", "skipped.parquet", "activity.parquet", "activations")
 CHUNK = 256  # probes between two writes: about 30 MB for RN50's sums and branches
 THREADS = min(4, os.cpu_count() or 1)
 _SHARES = ("passed", "open", "published")  # of a sum, kept for a chunk's highest probes alone
@@ -73,7 +73,7 @@ class _Cut:
 def show(
     network: "Network", extraction: Extraction, source: Source, layers: Sequence[Layer], progress: bool = True
 ) -> None:
-    """Write the files of every chunk that has none; those of another source's unfinished pass go.
+    """Write the files of every chunk that has none, then the table of activity; another source's unfinished pass goes.
 
     Raises ProbesError if no image can be read, or one of a source that forgives none; ExtractionError for numbers that
     overflow or a disk that refuses.
@@ -83,10 +83,15 @@ def show(
     extraction.drop([file for file in _files(extraction) if name not in file])
     done = _done(extraction, name)
     seen: dict[str, list[Tensor]] = {}
+
+    def see(key: str, values: Tensor) -> None:
+        seen.setdefault(key, []).append(values)
+
     places = ((place, probe) for place, probe in enumerate(source) if place // CHUNK not in done)
     cut = beside(partial(_cut, network), places)
     with (
-        watched(network.visual, layers, lambda key, values: seen.setdefault(key, []).append(values)),
+        watched(network.visual, layers, see),
+        firing(network.visual, _inner(extraction), see),
         tqdm(desc="probes", unit="image", initial=len(done) * CHUNK, disable=not progress) as bar,
     ):
         for number, group in groupby(cut, key=lambda each: each.place // CHUNK):
@@ -96,12 +101,30 @@ def show(
     if not extraction.under("activations"):
         extraction.drop(_files(extraction))
         raise ProbesError("None of the images can be read. Usually they are damaged or of another format: see to them.")
+    if not extraction.has(table := f"activity.parquet/{name}.parquet"):
+        extraction.add({table: activity(extraction)})
 
 
 def digest(source: Source, layers: Sequence[Layer]) -> str:
     """A short hash of what is shown and measured; it is in the names of the files made from it."""
     settings = json.dumps([source.digest, list(map(str, layers)), CHUNK, LENGTH])
     return hashlib.sha256(settings.encode()).hexdigest()[:16]
+
+
+def _inner(extraction: Extraction) -> list[Layer]:
+    return [layer for layer in extraction.layers if layer.role in ("bn1", "bn2")]
+
+
+def activity(extraction: Extraction) -> pa.Table:
+    """The table of activity, from every chunk's counts and sums; layers that a chunk lacks are left out."""
+    parts, chunks = [SCHEMAS["activity"].empty_table()], extraction.under("activations")
+    for layer in extraction.layers:
+        found = [extraction.lines(chunk, f"{layer} activity") for chunk in chunks]
+        known = [each for each in found if each is not None]
+        if len(known) == len(chunks):
+            count, total = np.sum(known, axis=0)  # (channels,) each
+            parts.append(per_unit("activity", layer, {"activity": total / count}))
+    return pa.concat_tables(parts)
 
 
 def _files(extraction: Extraction) -> list[str]:
@@ -164,12 +187,13 @@ def _table(probes: Sequence[Probe]) -> pa.Table:
 
 
 def _arrays(seen: dict[str, list[Tensor]], discovery: np.ndarray) -> dict[str, np.ndarray]:
-    """Of every layer `value` and `at` (channels, n) and `moments`; of sums what the shares need.
+    """Of every layer `value` and `at` (channels, n) and `moments`; of sums what the shares need; `activity`.
 
-    The moments are the count, sum and sum of squares over the probes: (3, channels).
+    The moments are the count, sum and sum of squares over the probes: (3, channels); the activity is the count and the
+    sum, (2, channels), of a unit's means over positions, after its ReLU or else without their sign.
     """
     whole = {key: torch.cat(parts).numpy() for key, parts in seen.items()}  # (n, channels) each
-    arrays = dict[str, np.ndarray]()
+    arrays = _activities(whole)
     for key in [key for key in whole if key.endswith(" value")]:
         layer = key.removesuffix(" value")
         exact = whole[key].astype(np.float64)
@@ -189,6 +213,16 @@ def _arrays(seen: dict[str, list[Tensor]], discovery: np.ndarray) -> dict[str, n
             arrays |= {f"{layer} best {name}": values for name, values in numbers.items()}
             arrays[f"{layer} best"] = best.astype(np.uint16)
     return arrays
+
+
+def _activities(whole: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Count and sum by layer; bn1 and bn2 tell what they are after their ReLU apart from their value."""
+    means = {key.removesuffix(" value"): np.abs(values) for key, values in whole.items() if key.endswith(" value")}
+    means |= {key.removesuffix(" fired"): values for key, values in whole.items() if key.endswith(" fired")}
+    return {
+        f"{layer} activity": np.stack([np.full(values.shape[1], len(values)), values.sum(axis=0, dtype=np.float64)])
+        for layer, values in means.items()
+    }
 
 
 def _transposed(values: np.ndarray, kind: type[np.generic]) -> np.ndarray:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import BatchNorm2d
 from torch.nn import functional as F
 
-from extract.activations import peak, watched
+from extract.activations import firing, peak, watched
 from extract.errors import UnknownUnit
 from extract.probes import batches
 from extract.units import Layer
@@ -101,6 +101,27 @@ def test_a_unit_of_any_layer_can_be_watched(tiny: Network) -> None:
         seen = read(tiny, [layer], images(tiny))
         assert seen[f"{layer} value"].shape == (5, tiny.architecture.channels(layer))
         assert int(seen[f"{layer} at"].max()) < tiny.architecture.grid(layer) ** 2
+
+
+def test_what_inner_layers_pass_on_is_their_value_after_the_relu(tiny: Network) -> None:
+    layers = [layer for layer in tiny.architecture.layers if layer.role in ("bn1", "bn2")]
+    expected, seen = dict[str, np.ndarray](), dict[str, Tensor]()
+    handles = [
+        tiny.visual.get_submodule(layer.module).register_forward_hook(
+            lambda _, inputs, maps, layer=layer: expected.update(
+                {f"{layer} fired": np.maximum(maps.numpy(), 0).mean((2, 3))}
+            )
+        )
+        for layer in layers
+    ]
+    with torch.no_grad(), firing(tiny.visual, layers, seen.__setitem__):
+        tiny.visual(images(tiny))
+    for handle in handles:
+        handle.remove()
+    assert seen.keys() == expected.keys()
+    for name, values in seen.items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-5, atol=1e-7)
+    assert hooks(tiny) == 0
 
 
 @pytest.mark.parametrize("side", [1, 2, 7, 56])

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,33 @@ def test_activations_of_every_measured_unit_are_read_by_column(tiny: Network, no
     np.testing.assert_allclose(found, seen["4/2/5 value"][:, 7:9], rtol=1e-3, atol=1e-4)
     np.testing.assert_array_equal(at, seen["4/2/5 at"][:, 7:9])
     assert opened.activations(Layer(1, 0, 5)) is None
+
+
+def test_activity_is_the_mean_over_all_probes_of_what_a_unit_passes_on(
+    tiny: Network, noise: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(showing, "CHUNK", 40)
+    folder = without_edges(tiny, tmp_path / "x")
+    measure(tiny, folder, noise, LAYERS, progress=False)
+    kept: dict[str, np.ndarray] = {}
+
+    def keep(name: str) -> Callable[..., None]:
+        return lambda _, inputs, maps: kept.update({name: maps.numpy().copy().mean((2, 3))})
+
+    modules = {"4/2/6": "layer4.2.act3", "4/2/5": "layer4.2.bn3", "4/2/3": "layer4.2.act2", "1/0/1": "layer1.0.act1"}
+    handles = [tiny.visual.get_submodule(module).register_forward_hook(keep(name)) for name, module in modules.items()]
+    with torch.no_grad():
+        tiny.visual(torch.cat(list(batches(noise, tiny.preprocess, size=88))))
+    for handle in handles:
+        handle.remove()
+    assert (kept["4/2/5"] < 0).any()
+    table = Extraction.open(tmp_path / "x").table("activity")
+    for name, means in kept.items():
+        (found,) = columns(table, name, "activity")
+        np.testing.assert_allclose(found, np.abs(means).mean(axis=0), rtol=1e-4, atol=1e-6)
+    inner = {str(layer) for layer in tiny.architecture.layers if layer.role in ("bn1", "bn2")}
+    branches = {str(part) for layer in LAYERS for part in tiny.architecture.branches(layer).values()}
+    assert set(table["layer"].to_pylist()) == inner | branches
 
 
 def test_a_layer_that_is_no_sum_has_examples_alone(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
