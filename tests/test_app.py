@@ -14,10 +14,10 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app import linked, session
-from app.veil import HIDDEN
 from app.views import PAGES, Entry
 from catalog.enrichment import by_weights
 from catalog.labels import Labels
+from catalog.veil import HIDDEN
 from extract.difference import difference
 from extract.lettering import LARGE, rasterise
 from extract.units import Layer, Unit
@@ -198,7 +198,7 @@ def test_a_sensitive_label_stays_on_the_server_until_it_is_revealed(app: AppTest
 def test_enrichment_lists_what_the_library_finds_with_every_term(app: AppTest) -> None:
     opened(app, "enrichment", model=MODEL)
     (table,) = app.dataframe
-    assert list(table.value["unit"]) == ["4/2/6/0", "4/2/6/1", "4/2/6/4"]
+    assert list(table.value["unit"]) == ["4/2/6/0", "4/2/6/4", "4/2/6/1"]  # supported by their effects, then the rest
     assert {"share_exact", "concept_difference", "modality_difference", "reach_conv"} <= set(table.value.columns)
 
 
