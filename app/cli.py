@@ -33,9 +33,9 @@ from app.options import (
     parameter,
 )
 from app.sorting import levels
-from app.veil import Veil
 from catalog import enrichment, export
 from catalog.trace import enrichment_circuit, neighbourhood
+from catalog.veil import Veil
 from extract.errors import CircuitsError
 from graph.store import CircuitStore
 

@@ -10,8 +10,8 @@ import typer
 from app import tables
 from app.network import DEMO, torch_needed
 from app.options import Database, Folder, Memory, chosen, connected, opened
-from app.veil import Veil
 from catalog import enrichment
+from catalog.veil import Veil
 from extract.extraction import Extraction
 from graph.load import load as loaded
 from graph.migration import migrate as migrated

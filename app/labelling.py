@@ -6,8 +6,8 @@ import typer
 
 from app import tables
 from app.options import Author, Database, Json, Model, Reveal, UnitName, opened
-from app.veil import Veil
 from catalog.labels import Labels, Modality
+from catalog.veil import Veil
 from graph.schema import Branch
 
 label = typer.Typer(no_args_is_help=True, help="Label units; every change stays in the history.")

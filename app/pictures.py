@@ -7,7 +7,7 @@ from html import escape
 
 from app import linked
 from app.meanings import meaning, name, printed
-from app.veil import Veil, address
+from catalog.veil import Veil, address
 from extract.units import Architecture, Unit
 from graph.schema import Annotation, Contribution, Depiction, Example, Reading, UnitCard
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from app import session
 from app.network import DEMO, network_of, torch_needed
-from app.veil import address
+from catalog.veil import address
 from extract.lettering import rasterise, usual
 from extract.units import Layer, Unit
 from graph.schema import ModelCard

@@ -8,8 +8,8 @@ import streamlit as st
 
 from app import linked
 from app.pictures import Gallery
-from app.veil import Veil
 from catalog.labels import Labels, login_name
+from catalog.veil import Veil
 from extract.errors import CircuitsError
 from extract.units import Unit
 from graph.database import connect

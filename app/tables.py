@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.veil import Veil
 from catalog.enrichment import Candidate
+from catalog.veil import Veil
 from extract.levels import Estimate
 from extract.units import Unit, microscope_url
 from graph.schema import Annotation, Contribution, EvidenceTerms, Example, ModelCard, Reading, UnitCard, WeightTerms

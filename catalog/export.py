@@ -18,8 +18,8 @@ from typing import Any, Literal, TypeAlias, get_args
 import networkx as nx
 from pydantic import TypeAdapter
 
+from catalog.circuit import Circuit
 from catalog.errors import ExportError
-from catalog.trace import Circuit
 from extract.errors import UnknownUnit
 from extract.units import Unit
 from graph.schema import STATISTICS

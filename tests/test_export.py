@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 import networkx as nx
 import pytest
 
+from catalog.circuit import Circuit, Edge, Node
 from catalog.errors import ExportError
 from catalog.export import FORMATS, Format, decode, encode, read, write
-from catalog.trace import Circuit, Edge, Node
 from graph.schema import STATISTICS, Branch
 
 AWKWARD = (

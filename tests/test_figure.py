@@ -5,9 +5,9 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from app import figure
-from app.layout import Place, layout
-from catalog.trace import Circuit, Edge, Node
+from catalog import figure
+from catalog.circuit import Circuit, Edge, Node
+from catalog.layout import Place, layout
 
 SVG = "{http://www.w3.org/2000/svg}"
 PICTURE = "data:image/png;base64,iVBORw0KGgo="

@@ -1,9 +1,10 @@
 import networkx as nx
 import pytest
 
+from catalog.circuit import Circuit
 from catalog.errors import CircuitError
 from catalog.labels import Labels
-from catalog.trace import Circuit, enrichment_circuit, neighbourhood
+from catalog.trace import enrichment_circuit, neighbourhood
 from extract.errors import UnknownUnit
 from extract.extraction import Extraction
 from extract.units import Unit

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.veil import HIDDEN, Veil, blurred
+from catalog.veil import HIDDEN, Veil, blurred
 from graph.schema import Example
 
 

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from app import figure, label_form, linked, pictures, session
-from catalog import trace
+from app import label_form, linked, pictures, session
+from catalog import figure, trace
 from extract.units import microscope_url
 from graph.schema import Contribution
 

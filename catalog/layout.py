@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from catalog.trace import Circuit, Edge
+from catalog.circuit import Circuit, Edge
 from extract.units import Unit
 
 COLUMN, ROW = 230, 108  # pixels from one unit to the next

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 
-from app.layout import Place, layout
-from app.veil import HIDDEN
-from catalog.trace import Circuit, Edge, Node
+from catalog.circuit import Circuit, Edge, Node
+from catalog.layout import Place, layout
+from catalog.veil import HIDDEN
 
 SIDE = 62  # pixels of a unit's picture
 _LEFT, _TOP, _BELOW = 80, 40, 110  # room around the middles of the outer units; below stand label and legend

@@ -1,0 +1,85 @@
+"""A Circuit: units and the edges between them, taken out of the graph to be drawn, saved and exported."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import networkx as nx
+
+from extract.units import Unit
+from graph.schema import Branch
+
+Role = Literal["unit", "input", "output", "sum", "shortcut", "conv"]
+Plain = str | int | float | bool
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]")  # what XML cannot hold, and the \r that it changes
+
+
+@dataclass(frozen=True)
+class Node:
+    """A unit in a circuit: its part there, its current labels, whether one of them is sensitive, what was measured."""
+
+    id: str
+    role: Role
+    labels: tuple[str, ...] = ()
+    sensitive: bool = False
+    statistics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An expanded weight; or the residual sum: a kernel of a single 1, with `branch` saying which branch it adds."""
+
+    source: str
+    target: str
+    kind: Literal["CONTRIBUTES", "ADDS"]
+    magnitude: float
+    mean: float
+    sum: float
+    span: int
+    direct: bool
+    rank_in: int | None = None
+    rank_out: int | None = None
+    branch: Branch | None = None
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """Units and edges under a name; `settings` says how they were found."""
+
+    name: str
+    kind: str
+    model: str
+    units: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    settings: Mapping[str, Plain] = field(default_factory=dict)
+
+    def unit(self, id: str) -> Node:  # noqa: A002, the field's own name
+        """The node of this id; KeyError where the circuit does not include it."""
+        return {node.id: node for node in self.units}[id]
+
+    def graph(self) -> "nx.MultiDiGraph[str]":
+        """A networkx graph with plain attributes: text, numbers and booleans; what is not known is left out.
+
+        A node has layer, channel, role, sensitive, its statistics, and where it is labelled `label` to be read and
+        `labels`, the same as a JSON list. An edge's key is its place in `edges`, unique in the whole graph.
+        """
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        graph.graph.update(self.settings, name=self.name, kind=self.kind, model=self.model)
+        for node in self.units:
+            graph.add_node(node.id, **_attributes(node))
+        for key, edge in enumerate(self.edges):
+            known = {name: value for name, value in asdict(edge).items() if value is not None}
+            graph.add_edge(known.pop("source"), known.pop("target"), key=key, **known)
+        return graph
+
+
+def _attributes(node: Node) -> dict[str, Any]:
+    unit = Unit.parse(node.id)
+    attributes: dict[str, Any] = {"layer": str(unit.layer), "channel": unit.channel, "role": node.role}
+    if node.labels:
+        attributes["label"] = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", "; ".join(node.labels))
+        attributes["labels"] = json.dumps(node.labels)
+    return attributes | {"sensitive": node.sensitive} | dict(node.statistics)
