@@ -25,6 +25,7 @@ _NAMES = {
     "reach_shortcut": "Reach of the shortcut facet",
     "reach_conv": "Reach of the conv facet",
     "scale": "Batch norm scale",
+    "activity": "Activity",
     "shared": "Shared inputs",
     "cosine": "Cosine",
     "dissimilarity": "Dissimilarity",
@@ -87,7 +88,8 @@ def name(column: str) -> str:
 def meaning(column: str) -> str:
     """A sentence that explains it; empty where the name says it all."""
     tables = (
-        SCHEMAS[table].metadata or {} for table in ("evidence", "tests", "dissociation", "shares", "edges", "units")
+        SCHEMAS[table].metadata or {}
+        for table in ("evidence", "tests", "dissociation", "shares", "edges", "units", "activity")
     )
     described = {key.decode(): text.decode() for table in tables for key, text in table.items()}
     return (described | _MEANINGS).get(column, "")

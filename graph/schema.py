@@ -9,6 +9,8 @@
     (:Word {key})-[:ACTIVATES {value, z, word_rank, unit_rank}]->(:Unit)  the top words of a unit, and units of a word
     (:Unit)-[:HAS_ANNOTATION]->(:Annotation {id})-[:SUPERSEDES]->(:Annotation)     the history, never shortened
     (:Unit:Labelled {label})-[:LABELLED {annotation}]->(:Label {text})      the labels that hold now, derived
+    (:Circuit {key})-[:INCLUDES {role}]->(:Unit)                      a circuit that somebody kept, whole in its content
+    (:Query {name})                                                   a Cypher text that somebody kept
 
 A key is the model's id, a slash and an id: `RN50:openai/4/2/6/34`. An edge that is not there is no zero weight: SWEPT
 says above which cutoff every edge was kept.
@@ -21,7 +23,7 @@ from typing import Literal
 from extract.schemas import SCHEMAS
 from extract.units import Architecture
 
-SCHEMA, VERSION = "clip-circuits", 2
+SCHEMA, VERSION = "clip-circuits", 3
 
 CONSTRAINTS = (
     "CREATE CONSTRAINT model_id IF NOT EXISTS FOR (n:Model) REQUIRE n.id IS UNIQUE",
@@ -31,6 +33,8 @@ CONSTRAINTS = (
     "CREATE CONSTRAINT word_key IF NOT EXISTS FOR (n:Word) REQUIRE n.key IS UNIQUE",
     "CREATE CONSTRAINT annotation_id IF NOT EXISTS FOR (n:Annotation) REQUIRE n.id IS UNIQUE",
     "CREATE CONSTRAINT label_text IF NOT EXISTS FOR (n:Label) REQUIRE n.text IS UNIQUE",
+    "CREATE CONSTRAINT circuit_key IF NOT EXISTS FOR (n:Circuit) REQUIRE n.key IS UNIQUE",
+    "CREATE CONSTRAINT query_name IF NOT EXISTS FOR (n:Query) REQUIRE n.name IS UNIQUE",
 )
 INDEXES = (
     "CREATE INDEX unit_layer IF NOT EXISTS FOR (n:Unit) ON (n.model, n.layer)",
@@ -45,6 +49,7 @@ MIGRATIONS = {  # from a version to the next
         "MATCH (m:Model) REMOVE m.version SET m.words = coalesce(m.words, 0), "
         "m.readings = coalesce(m.readings, 0), m.depictions = coalesce(m.depictions, 0)",
     ),
+    2: (),  # kept circuits and queries came, of which there are none yet
 }
 
 EVIDENCE = tuple(SCHEMAS["evidence"].names[2:])
@@ -53,7 +58,7 @@ TESTS = tuple(SCHEMAS["tests"].names[2:-1])
 EFFECTS = tuple(SCHEMAS["dissociation"].names[3:-4])
 SELECTIVITY = ("word_selectivity", "picture_selectivity")
 FINDINGS = ("verdict", "undecided", "unproven", "facet_conv", "facet_shortcut")
-STATISTICS = ("scale", *EVIDENCE, *TESTS, *EFFECTS, *SHARES, *SELECTIVITY)
+STATISTICS = ("scale", "activity", *EVIDENCE, *TESTS, *EFFECTS, *SHARES, *SELECTIVITY)
 
 Action = Literal["add", "withdraw"]
 Branch = Literal["sum", "shortcut", "conv"]

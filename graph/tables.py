@@ -12,7 +12,7 @@ from extract.extraction import Extraction
 from extract.provenance import measured
 from extract.units import Layer
 from graph import load_queries
-from graph.schema import EFFECTS, EVIDENCE, FINDINGS, SELECTIVITY, SHARES, TESTS, VERSION
+from graph.schema import FINDINGS, SELECTIVITY, STATISTICS, VERSION
 from graph.steps import Edges, Nodes, Statement, Step
 
 CHUNK = 100_000  # edges a step
@@ -94,12 +94,19 @@ def _units(extraction: Extraction) -> pa.Table:
     model, table = extraction.manifest.model, extraction.table("units")
     shares = extraction.table("shares").drop_columns("examples")
     tests, proof = extraction.table("tests"), extraction.table("dissociation").drop_columns("concepts")
-    for further in (extraction.table("evidence"), tests, proof, shares, _modality(extraction)):
+    for further in (
+        extraction.table("activity"),
+        extraction.table("evidence"),
+        tests,
+        proof,
+        shares,
+        _modality(extraction),
+    ):
         table = table.join(further, ["layer", "channel"], use_threads=False)
     ids = _key(table["layer"], table["channel"])
     columns: dict[str, Any] = {"key": _key(model, ids), "id": ids, "model": _repeat(model, len(ids))}
     columns |= {name: table[name] for name in ("layer", "channel")}
-    columns |= {name: _finite(table[name]) for name in ("scale", *EVIDENCE, *TESTS, *EFFECTS, *SHARES, *SELECTIVITY)}
+    columns |= {name: _finite(table[name]) for name in STATISTICS}
     columns |= {name: table[name] for name in FINDINGS}
     apart = _modality_difference(extraction)  # measured with controls, it goes before what top examples tell
     known = columns["modality_difference"].to_pylist()

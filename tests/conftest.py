@@ -98,6 +98,8 @@ def random_extraction() -> Callable[..., Extraction]:
             extraction.add(_random_shard(rng, target, channels, density))
         extraction.add(_random_evidence(rng, [row for row in units if row["layer"][-1] in "68"]))
         extraction.add(_random_words(rng, [row for row in units if row["layer"][-1] in "5678"]))
+        active = [row | {"activity": rng.random()} for row in units]
+        extraction.add({"activity.parquet": pa.Table.from_pylist(active, SCHEMAS["activity"])})
         return extraction
 
     return write

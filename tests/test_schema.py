@@ -49,6 +49,8 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
         "UNWIND [1, 2] AS x CREATE (:Image {key: 'same'})",
         "UNWIND [1, 2] AS x CREATE (:Annotation {id: 'same'})",
         "UNWIND [1, 2] AS x CREATE (:Label {text: 'same'})",
+        "UNWIND [1, 2] AS x CREATE (:Circuit {key: 'same'})",
+        "UNWIND [1, 2] AS x CREATE (:Query {name: 'same'})",
         "CREATE (:Unit:Labelled {key: 'same'}), (:Unit {key: 'same'})",
     ],
 )

@@ -1,80 +1,27 @@
-import json
 import os
 import re
 import subprocess
 import sys
 from base64 import b64decode
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app import linked, session
 from app.views import PAGES, Entry
 from catalog.enrichment import by_weights
-from catalog.labels import Labels
 from catalog.veil import HIDDEN
 from extract.difference import difference
 from extract.lettering import LARGE, rasterise
 from extract.units import Layer, Unit
 from extract.weights import load_network
 from graph.local_server import stop
-from graph.schema import ModelCard
-from tests import demo_catalog
+from tests.app.running import MAIN, MODEL, PATIENCE, card_of, labels_of, markup, opened
 
-MAIN = Path(linked.__file__).with_name("main.py")
-MODEL = "planted:by-hand"
 HOSTILE = "<img src=x onerror=alert(1)> **bold** \"'&"
-PATIENCE = 180  # seconds for a page, on a machine that does other things too
-
-
-@pytest.fixture(scope="module", autouse=True)
-def released() -> Iterator[None]:
-    """Closes the connections that the app keeps for its sessions."""
-    yield
-    st.cache_resource.clear()
-
-
-@pytest.fixture
-def app(planted_folder: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The app on the planted catalog, not run yet."""
-    monkeypatch.setenv("CIRCUITS_DATABASE", str(planted_folder))
-    return AppTest.from_file(MAIN, default_timeout=PATIENCE)
-
-
-@pytest.fixture(scope="module")
-def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a database that holds the demo."""
-    with demo_catalog.demo_catalog(tmp_path_factory.mktemp("demo")) as folder:
-        yield folder
-
-
-@pytest.fixture
-def demo(demo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The app on the demo's catalog, not run yet."""
-    monkeypatch.setenv("CIRCUITS_DATABASE", str(demo_folder))
-    return AppTest.from_file(MAIN, default_timeout=PATIENCE)
-
-
-def opened(app: AppTest, page: str, **address: str) -> AppTest:
-    """A page after a run in which nothing went wrong."""
-    app.run()
-    app.switch_page(f"views/{page}.py")
-    for name, value in address.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    assert not app.error
-    return app
-
-
-def markup(app: AppTest) -> str:
-    """All the HTML and SVG on a page."""
-    return "\n".join(json.loads(part.proto.json) for part in app.get("bidi_component"))
 
 
 @pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.name)
@@ -351,11 +298,3 @@ def test_the_app_runs_without_torch(planted_folder: Path) -> None:
 def test_a_link_carries_unit_and_model_and_is_escaped() -> None:
     assert linked.address("RN50:openai", "4/2/6/34") == "unit?unit=4/2/6/34&model=RN50:openai"
     assert '"><script>' not in linked.link('"><script>', '"><script>', "x")
-
-
-def labels_of(app: AppTest) -> Labels:
-    return Labels(session.store(), app.session_state["model"])
-
-
-def card_of(app: AppTest) -> ModelCard:
-    return session.store().model(app.session_state["model"])

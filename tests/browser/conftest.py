@@ -1,0 +1,58 @@
+"""A headless Chromium, and the app served on two catalogs."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.serving import serving, watched
+from tests.demo_catalog import demo_catalog
+
+FLAGS = (
+    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium, the machine's own."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium on the PATH; on Debian `apt install chromium`")
+    root = ("--no-sandbox",) if os.geteuid() == 0 else ()  # Chromium's sandbox refuses root
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=found, args=[*FLAGS, *root])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def served(planted_folder: Path) -> Iterator[str]:
+    """The app's address while it is served on the planted catalog."""
+    with serving(planted_folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def demo_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app's address while it is served on the demo's catalog."""
+    with demo_catalog(tmp_path_factory.mktemp("demo")) as folder, serving(folder) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, served: str) -> Iterator[Page]:
+    """A page of the planted catalog."""
+    with watched(browser, served) as opened:
+        yield opened
+
+
+@pytest.fixture
+def demo_page(browser: Browser, demo_served: str) -> Iterator[Page]:
+    """A page of the demo's catalog."""
+    with watched(browser, demo_served) as opened:
+        yield opened

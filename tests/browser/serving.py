@@ -1,0 +1,85 @@
+"""The app served to a real browser, and watched there."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+
+from app import linked
+
+MAIN = Path(linked.__file__).with_name("main.py")
+MODEL = "planted:by-hand"
+PATIENCE = 60_000  # milliseconds for anything to appear
+
+
+@contextmanager
+def serving(database: Path) -> Iterator[str]:
+    """The app's address while it is served on a catalog."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(MAIN), "--server.headless=true", f"--server.port={port}"]
+    environment = {**os.environ, "CIRCUITS_DATABASE": str(database)}
+    address = f"http://127.0.0.1:{port}"
+    with subprocess.Popen([*command, "--server.address=127.0.0.1"], env=environment) as server:
+        try:
+            _wait_for(f"{address}/_stcore/health", server)
+            yield address
+        finally:
+            server.terminate()
+
+
+@contextmanager
+def watched(browser: Browser, served: str) -> Iterator[Page]:
+    """A fresh session that fails the test on any request to elsewhere and on any error in the console."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=served)
+    opened, elsewhere, errors = context.new_page(), [], []
+    opened.set_default_timeout(PATIENCE)
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith((served, "data:", "blob:")):
+            elsewhere.append(request.url)
+
+    def said(message: ConsoleMessage) -> None:
+        probing = "/_stcore/" in message.location["url"]  # Streamlit asks for itself below a page's address first
+        if message.type == "error" and not probing:
+            errors.append(message.text)
+
+    opened.on("request", asked)
+    opened.on("console", said)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    context.close()
+    assert not elsewhere
+    assert not errors
+
+
+def ready(page: Page) -> Page:
+    """The page once its script has run to the end."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    return page
+
+
+def ready_at(page: Page, address: str) -> None:
+    page.goto(address)
+    ready(page)
+    expect(page.locator(".linked").first).to_be_visible(timeout=PATIENCE)
+
+
+def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        assert server.poll() is None
+        try:
+            with urllib.request.urlopen(address, timeout=1):  # noqa: S310, our own http address
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(address)
