@@ -136,11 +136,9 @@ def test_a_model_must_be_there_and_be_named_among_several(store: CircuitStore) -
 def test_units_carry_their_scale_evidence_and_selectivity(
     store: CircuitStore, extractions: dict[str, Extraction], evidence: pd.DataFrame
 ) -> None:
-    profile, shares = (
-        extractions[MODEL].table(name).to_pandas().set_index(["layer", "channel"]) for name in ("modality", "shares")
-    )
-    tests, proof = (
-        extractions[MODEL].table(name).to_pandas().set_index(["layer", "channel"]) for name in ("tests", "dissociation")
+    profile, shares, tests, proof, active = (
+        extractions[MODEL].table(name).to_pandas().set_index(["layer", "channel"])
+        for name in ("modality", "shares", "tests", "dissociation", "activity")
     )
     for layer, channel, scale in list(zip(*extractions[MODEL].table("units").to_pydict().values(), strict=True))[::9]:
         card = store.unit(MODEL, Unit(Layer.parse(layer), channel))
@@ -155,6 +153,7 @@ def test_units_carry_their_scale_evidence_and_selectivity(
         known |= {name: tested.get(name) for name in TESTS} | {name: proven.get(name) for name in EFFECTS}
         assert card.findings["verdict"] in (proven.get("verdict"), None)
         assert (card.findings["verdict"] is None) == (not isinstance(proven.get("verdict"), str))
+        known["activity"] = active.loc[(layer, channel), "activity"]
         assert card.statistics == {"scale": scale} | known | {
             "word_selectivity": selective.get("words"),
             "picture_selectivity": selective.get("pictures"),
