@@ -33,8 +33,9 @@ from app.options import (
     parameter,
 )
 from app.sorting import levels
+from app.tracing import kept, trace
 from catalog import enrichment, export
-from catalog.trace import enrichment_circuit, neighbourhood
+from catalog.around import enrichment_circuit, neighbourhood
 from catalog.veil import Veil
 from extract.errors import CircuitsError
 from graph.store import CircuitStore
@@ -57,7 +58,8 @@ cli = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 cli.add_typer(label, name="label")
-for verb in (demo, extract, load, migrate, difference, attack, ablate, calibrate, levels):
+cli.add_typer(kept, name="kept")
+for verb in (demo, extract, load, migrate, difference, attack, ablate, calibrate, levels, trace):
     cli.command()(verb)
 
 
