@@ -3,7 +3,8 @@
 import streamlit as st
 
 from app import session
-from catalog.labels import LONGEST, Labels
+from catalog.label_rules import LONGEST
+from catalog.labels import Labels
 from extract.units import Unit
 from graph.schema import Annotation
 

@@ -6,7 +6,8 @@ import typer
 
 from app import tables
 from app.options import Author, Database, Json, Model, Reveal, UnitName, opened
-from catalog.labels import Labels, Modality
+from catalog.label_rules import Modality
+from catalog.labels import Labels
 from catalog.veil import Veil
 from graph.schema import Branch
 
