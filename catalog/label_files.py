@@ -211,7 +211,8 @@ def _from_csv(text: str) -> Iterator[dict[str, Any]]:
     for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=between, strict=True):
         if any(row.pop(None, ())):  # what stands right of the last column
             raise ValueError(f"a line has more cells than there are columns, near {row.get('unit')!r}")
-        yield {name.strip(): _bare(value) for name, value in row.items() if value}
+        if cells := {name.strip(): _bare(value) for name, value in row.items() if value}:
+            yield cells
 
 
 def _guarded(value: object) -> object:

@@ -4,10 +4,11 @@ Two are traced here: the neighbourhood of any unit, and the enrichment circuit o
 branch brings with what its residual shortcut brings.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from catalog.circuit import Circuit, Edge, Node, Plain, Role
 from catalog.errors import CircuitError
+from catalog.veil import Veil
 from extract.units import Architecture, Unit
 from graph.schema import Branch, Contribution, UnitCard
 from graph.store import CircuitStore
@@ -94,15 +95,15 @@ def _circuit(
     for edge in once:
         parts.setdefault(edge.source, "input")
         parts.setdefault(edge.target, "output")
-    sensitive = store.sensitive(model)
+    veil = Veil.of(store, model)
     cards = store.units(model, map(Unit.parse, parts))
-    units = tuple(_node(card, role, sensitive) for card, role in zip(cards, parts.values(), strict=True))
+    units = tuple(_node(card, role, veil.over(card.id)) for card, role in zip(cards, parts.values(), strict=True))
     return Circuit(name, kind, model, units, once, settings)
 
 
-def _node(card: UnitCard, role: Role, sensitive: Collection[str]) -> Node:
+def _node(card: UnitCard, role: Role, veil: Veil) -> Node:
     known = {name: value for name, value in card.statistics.items() if value is not None}
-    return Node(card.id, role, card.labels, any(text in sensitive for text in card.labels), known)
+    return Node(card.id, role, card.labels, veil.closed or any(map(veil.hides, card.labels)), known)
 
 
 def _edge(c: Contribution) -> Edge:
