@@ -25,7 +25,10 @@ from graph.values import plain
 Answer = list[dict[str, Any]]
 
 TRIES = 5
-_GONE = "Neo.ClientError.Statement.EntityNotFound"  # somebody deleted what was just read; the driver takes it for final
+_OVERTAKEN = (  # somebody deleted what was just read, or gave it a label, which moves it; the driver takes it for final
+    "Neo.ClientError.Statement.EntityNotFound",
+    "Neo.ClientError.Schema.ConstraintValidationFailed",
+)
 
 
 def connect(
@@ -96,7 +99,7 @@ class Database:
                 try:
                     return session.execute_write(_answer, text, parameters)
                 except Neo4jError as error:
-                    if error.code != _GONE:
+                    if error.code not in _OVERTAKEN:
                         raise
             return session.execute_write(_answer, text, parameters)
 

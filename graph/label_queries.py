@@ -28,11 +28,12 @@ RETURN u.key AS key
 # model, rows: maps of key (a unit's), id, properties, supersedes (an annotation of the same unit, or null), undoing
 # (whether this undoes or redoes it) and stands (whether it must stand now, else it must be undone)
 # -> all or nothing: no row and no change where a unit is not there, or what a row is about is not, or has been changed
-# since; an annotation already there stays as it is. Writing the model first makes others wait for this or try again.
+# since; an annotation already there stays as it is. The model is written first: others wait for this, or try again.
 ANNOTATE = (
     """
 MATCH (m:Model {id: $model})
-SET m.annotations = m.annotations
+SET m.locked = true
+REMOVE m.locked
 WITH m
 UNWIND $rows AS row
 OPTIONAL MATCH (u:Unit {key: row.key})
