@@ -22,7 +22,7 @@ def rows(found: Candidates) -> list[dict[str, Any]]:
     """A row for each candidate: unit, labels behind the veil, order, and every term that is a number."""
     veil = session.gallery().veil
     return [
-        {"unit": c.unit, "labels": veil.labels(c.labels)}
+        {"unit": c.unit, "labels": veil.over(c.unit).labels(c.labels)}
         | ({"verdict": c.terms.verdict} if isinstance(c.terms, EvidenceTerms) else {})
         | {"order": c.order}
         | {term: getattr(c.terms, term) for term in numbers(found)}

@@ -16,7 +16,9 @@ from typer.core import TyperGroup
 from app import tables
 from app.ablating import ablate, calibrate
 from app.filling import demo, extract, load, migrate
+from app.flagging import flag
 from app.labelling import label
+from app.labelling_many import bulk, export_labels, import_labels
 from app.live import attack, difference
 from app.options import (
     BEFORE_THE_VERB,
@@ -57,8 +59,11 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
+for name, act in (("bulk", bulk), ("export", export_labels), ("import", import_labels)):
+    label.command(name)(act)
 cli.add_typer(label, name="label")
 cli.add_typer(kept, name="kept")
+cli.add_typer(flag, name="flag")
 for verb in (demo, extract, load, migrate, difference, attack, ablate, calibrate, levels, trace):
     cli.command()(verb)
 
@@ -103,7 +108,7 @@ def find(
     """
     with opened(database, model) as (store, card):
         chosen = card.architecture.layer(layer) if layer else None
-        veil = Veil(reveal, store.sensitive(card.id))
+        veil = Veil.of(store, card.id, reveal)
         if by == "evidence":
             measured = enrichment.by_evidence(store, card.id, chosen, limit, rate)
             tables.show_rows(measured, tables.by_evidence(measured, veil), as_json)
@@ -133,7 +138,7 @@ def unit(
         facts, adds = store.unit(card.id, chosen), store.adds(card.id, chosen)
         inputs, outputs = store.inputs(card.id, chosen, limit=limit), store.outputs(card.id, chosen, limit=limit)
         seen, read = store.examples(card.id, chosen, limit=limit), store.words(card.id, chosen, limit=limit)
-        veil = Veil(reveal, store.sensitive(card.id))
+        veil = Veil.of(store, card.id, reveal)
     if as_json:
         added = {branch: str(source) for branch, source in adds.items()}
         tables.show_json(
@@ -142,7 +147,8 @@ def unit(
             | {"measured": card.measured}
         )
         return
-    tables.show(tables.unit(facts, adds, veil), tables.examples(seen, veil), tables.words(read, veil))
+    own = veil.over(str(chosen))
+    tables.show(tables.unit(facts, adds, veil), tables.examples(seen, adds, own), tables.words(read, veil))
     tables.show(
         tables.contributions("Inputs", inputs, True, veil), tables.contributions("Outputs", outputs, False, veil)
     )
@@ -165,7 +171,7 @@ def word(
     """
     with opened(database, model) as (store, card):
         found = store.readers(card.id, text, card.architecture.layer(layer) if layer else None, limit)
-        veil = Veil(reveal, store.sensitive(card.id))
+        veil = Veil.of(store, card.id, reveal)
     tables.show_rows(found, tables.readers(found, veil), as_json)
 
 

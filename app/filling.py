@@ -38,7 +38,7 @@ def demo(database: Database = None, memory: Memory = 2**31) -> None:
     _show_words(network, extraction, sorted(set(filter(None, extraction.table("probes")["concept"].to_pylist()))))
     _load(folder, database)
     with opened(database, network.model) as (store, card):
-        veil = Veil(False, store.sensitive(card.id))
+        veil = Veil.of(store, card.id)
         tables.show(tables.by_evidence(enrichment.by_evidence(store, card.id, limit=10), veil))
         typer.echo(f"\n{enrichment.tally(store, card.id).sentence}\n")
         tables.show(tables.by_weights(enrichment.by_weights(store, card.id, limit=10), veil))

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from catalog.label_rules import Modality
 from graph.database import Database as Connection
 from graph.database import connect
 from graph.schema import ModelCard
@@ -71,6 +72,13 @@ Model = Annotated[str | None, typer.Option("--model", help="Such as RN50:openai;
 Json = Annotated[bool, typer.Option("--json", help="Rows as JSON, for programs.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show what is flagged as sensitive.")]
 Author = Annotated[str | None, typer.Option("--author", help="Who does this; the login name if not given.")]
+LabelName = Annotated[str, typer.Argument(metavar="LABEL", help="The label's text or id.")]
+LabelText = Annotated[str, typer.Argument(metavar="TEXT", help="What the unit answers to.")]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why it is wrong: a short text or a link.")]
+Evidence = Annotated[str | None, typer.Option("--evidence", help="Why it is so: a short text or a link.")]
+Facet = Annotated[str | None, typer.Option("--facet", help="One of the things a unit answers to.")]
+Seen = Annotated[Modality | None, typer.Option("--modality", help="Pictures, or words in pictures.")]
+Confidence = Annotated[float | None, typer.Option("--confidence", help="From 0 to 1.")]
 UnitName = Annotated[str, typer.Argument(metavar="UNIT", help="layer/block/index/channel, such as 4/2/6/34.")]
 Memory = Annotated[
     int, typer.Option("--memory", parser=size, metavar="SIZE", show_default="2G", help="What extracting may take.")

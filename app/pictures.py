@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from app import linked
 from app.meanings import meaning, name, printed
-from catalog.veil import Veil, address
+from catalog.veil import Veil
 from extract.units import Architecture, Unit
 from graph.schema import Annotation, Contribution, Depiction, Example, Reading, UnitCard
 
@@ -38,6 +38,10 @@ class Gallery:
         """A unit's id, linked to its page."""
         return linked.link(self.model, unit, escape(unit), "pill")
 
+    def over(self, *units: str) -> "Gallery":
+        """What draws what belongs to these units."""
+        return replace(self, veil=self.veil.over(*units))
+
     def label(self, text: str) -> str:
         """A label as a chip."""
         kind = "chip hidden" if self.veil.hides(text) else "chip"
@@ -55,14 +59,16 @@ class Gallery:
         links = [linked.link(self.model, f"{layer}/{c}", text.format(c)) for c, text in near if 0 <= c < channels]
         return (
             f'<div class="heading"><h1>{escape(card.id)}</h1><div>{badge(card.findings["verdict"])}'
-            f"{self.labels(card.labels)}</div>"
+            f"{self.over(card.id).labels(card.labels)}</div>"
             f'<div class="near">{"".join(links)}</div></div>'
         )
 
     def annotation(self, label: Annotation) -> str:
         """A current label with what it speaks of, by whom and since when."""
-        told = f"{label.branch}, by {label.author}, {label.at:%d %b %Y}"
-        return f'{self.label(label.text)}<div class="quiet">{escape(told)}</div>'
+        about = (label.branch, label.facet and f"facet {label.facet}", label.modality and f"as {label.modality}")
+        sure = "" if label.confidence is None else f"{label.confidence:.0%} sure"
+        told = ", ".join(filter(None, (*about, sure, f"by {label.author}", f"{label.at:%d %b %Y}", label.evidence)))
+        return f'{self.over(label.unit).label(label.text)}<div class="quiet">{escape(told)}</div>'
 
     def picture(self, example: Example) -> str:
         """A probe's thumbnail; the tooltip tells what it is and how strongly it was answered to."""
@@ -82,7 +88,10 @@ class Gallery:
         """A row of probes for each branch, beneath each other; `units` gives the unit of each branch."""
         if not examples:
             return _NOTHING
-        rows = (f'<div class="branch">{self._head(b, u)}{self._of(b, examples)}</div>' for b, u in units.items())
+        whole = self.over(*list(units.values())[:1])  # the unit whose rows these are
+        rows = (
+            f'<div class="branch">{self._head(b, u)}{whole.over(u)._of(b, examples)}</div>' for b, u in units.items()
+        )
         return f'<div class="branches" {_columns(examples)}>{"".join(rows)}</div>'
 
     def facets(
@@ -94,25 +103,26 @@ class Gallery:
         verdict: str | None = None,
     ) -> str:
         """A sum unit's two facets side by side, under what is told of it; `units` as for `branches`."""
+        whole = self.over(units["sum"])
         halves = "".join(
-            f"<div>{self._head(b, u)}{self._of(b, examples)}</div>" for b, u in units.items() if b != "sum"
+            f"<div>{self._head(b, u)}{whole.over(u)._of(b, examples)}</div>" for b, u in units.items() if b != "sum"
         )
         return (
             f'<div class="card" {_columns(examples)}><div class="top">{self.pill(units["sum"])}{badge(verdict)}'
-            f"{self.labels(labels)}"
+            f"{whole.labels(labels)}"
             f'<span class="quiet">{escape(told)}</span></div><div class="halves">{halves}</div></div>'
         )
 
     def depiction(self, unit: str, found: Depiction) -> str:
         """A unit's feature visualisation."""
         name = escape(f"feature visualisation of {unit}")
-        return f'<img class="depiction" src="{escape(address(found.thumbnail))}" alt="{name}" title="{name}">'
+        return f'<img class="depiction" src="{escape(self.veil.depiction(unit, found))}" alt="{name}" title="{name}">'
 
     def words(self, readings: Iterable[Reading]) -> str:
         """Words in a line, the strongest first; the tooltip tells how strongly each is answered to."""
         chips = (
-            f'<span class="chip" title="{escape(_told(reading))}">{escape(self.veil.label(reading.word))}</span>'
-            for reading in readings
+            f'<span class="chip" title="{escape(_told(r))}">{escape(self.veil.over(r.unit).label(r.word))}</span>'
+            for r in readings
         )
         return f"<div>{''.join(chips)}</div>"
 
@@ -128,7 +138,9 @@ class Gallery:
 
     def units(self, cards: Iterable[UnitCard], thumbnails: Mapping[str, Example]) -> str:
         """Units in a grid, each with its picture and labels."""
-        named = ((c.id, f'<div class="names">{self.pill(c.id)} {self.labels(c.labels)}</div>') for c in cards)
+        named = (
+            (c.id, f'<div class="names">{self.pill(c.id)} {self.over(c.id).labels(c.labels)}</div>') for c in cards
+        )
         cells = "".join(f"<div>{self._small(unit, thumbnails)}{names}</div>" for unit, names in named)
         return f'<div class="units">{cells}</div>'
 
@@ -147,7 +159,7 @@ class Gallery:
         return self.row(example for example in examples if example.branch == branch)
 
     def _small(self, unit: str, thumbnails: Mapping[str, Example]) -> str:
-        return self.picture(thumbnails[unit]) if unit in thumbnails else _NO_PICTURE
+        return self.over(unit).picture(thumbnails[unit]) if unit in thumbnails else _NO_PICTURE
 
     def _contribution(self, edge: Contribution, end: str, thumbnails: Mapping[str, Example], share: float) -> str:
         unit, labels = (edge.source, edge.source_labels) if end == "source" else (edge.target, edge.target_labels)
@@ -158,8 +170,9 @@ class Gallery:
 
     def _bar(self, unit: str, labels: Iterable[str], thumbnails: Mapping[str, Example], share: float, told: str) -> str:
         """A unit, and what is told of it on a bar of some share of the width."""
+        names = self.over(unit).labels(labels)
         return (
-            f'{self._small(unit, thumbnails)}{self.pill(unit)}<span class="names">{self.labels(labels)}</span>'
+            f'{self._small(unit, thumbnails)}{self.pill(unit)}<span class="names">{names}</span>'
             f'<span class="bar"><i style="width:{share:.1%}"></i>{told}</span>'
         )
 

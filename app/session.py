@@ -108,8 +108,7 @@ def author() -> str:
 
 def gallery() -> Gallery:
     """What draws units and probes, behind the veil unless the user lifted it."""
-    veil = Veil(st.session_state["reveal"], frozenset(store().sensitive(model().id)))
-    return Gallery(model().id, veil)
+    return Gallery(model().id, Veil.of(store(), model().id, st.session_state["reveal"]))
 
 
 def examples(unit: Unit, limit: int = 8) -> list[Example]:
@@ -136,7 +135,7 @@ def thumbnails(units: Iterable[str]) -> dict[str, Example]:
 def pictures(units: Iterable[str]) -> dict[str, str]:
     """The same as addresses of pictures, behind the veil."""
     veil = gallery().veil
-    return {name: veil.picture(example) for name, example in thumbnails(units).items()}
+    return {name: veil.over(name).picture(example) for name, example in thumbnails(units).items()}
 
 
 def _leave() -> None:

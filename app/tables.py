@@ -14,7 +14,8 @@ from rich.text import Text
 
 from catalog.circuit import Circuit, Edge
 from catalog.enrichment import Candidate
-from catalog.veil import HIDDEN, Veil
+from catalog.many import Conflict
+from catalog.veil import Veil
 from extract.levels import Estimate
 from extract.units import Unit, microscope_url
 from graph.schema import (
@@ -22,9 +23,11 @@ from graph.schema import (
     Contribution,
     EvidenceTerms,
     Example,
+    Flag,
     KeptCircuit,
     ModelCard,
     Reading,
+    Shown,
     UnitCard,
     WeightTerms,
 )
@@ -94,7 +97,7 @@ def measured(model: ModelCard) -> Table:
 
 def unit(card: UnitCard, adds: dict[str, Unit], veil: Veil) -> Table:
     """What a unit is and what was measured on it."""
-    facts: list[tuple[str, object]] = [("model", card.model), ("labels", veil.labels(card.labels))]
+    facts: list[tuple[str, object]] = [("model", card.model), ("labels", veil.over(card.id).labels(card.labels))]
     facts += adds.items()
     facts += [(name, value) for name, value in card.statistics.items() if value is not None]
     facts.append(("Microscope", microscope_url(card.model, Unit.parse(card.id))))
@@ -106,7 +109,7 @@ def contributions(title: str, found: Iterable[Contribution], sources: bool, veil
     rows = [
         (
             c.source if sources else c.target,
-            veil.labels(c.source_labels if sources else c.target_labels),
+            veil.over(c.source).labels(c.source_labels) if sources else veil.over(c.target).labels(c.target_labels),
             *(c.magnitude, c.mean, c.span, "direct" if c.direct else "", c.rank_in, c.rank_out),
         )
         for c in found
@@ -114,11 +117,12 @@ def contributions(title: str, found: Iterable[Contribution], sources: bool, veil
     return table(title, ("unit", "labels", "magnitude", "mean", "span", "", "rank in", "rank out"), rows)
 
 
-def examples(found: Sequence[Example], veil: Veil) -> Table:
-    """What every branch answers to most, one branch a row."""
+def examples(found: Sequence[Example], units: Mapping[str, Unit], veil: Veil) -> Table:
+    """What every branch answers to most, one branch a row; `units` gives the unit of each branch."""
+    veils = {branch: veil.over(*[str(unit) for unit in [units.get(branch)] if unit]) for branch in ("sum", *units)}
     branches = dict.fromkeys(example.branch for example in found)
     rows = [
-        (branch, ", ".join(f"{veil.caption(e)} ({e.modality})" for e in found if e.branch == branch))
+        (branch, ", ".join(f"{veils[branch].caption(e)} ({e.modality})" for e in found if e.branch == branch))
         for branch in branches
     ]
     return table("Top examples", ("branch", "probes"), rows)
@@ -126,14 +130,12 @@ def examples(found: Sequence[Example], veil: Veil) -> Table:
 
 def words(found: Iterable[Reading], veil: Veil) -> Table:
     """The words that a unit answers to most."""
-    return table("Top words", ("word", "value", "z"), [(veil.label(r.word), r.value, r.z) for r in found])
+    return table("Top words", ("word", "value", "z"), [(veil.over(r.unit).label(r.word), r.value, r.z) for r in found])
 
 
 def circuit(traced: Circuit, veil: Veil) -> Table:
     """A circuit's edges, the most influential first where that was told."""
-    labels = {
-        node.id: HIDDEN if node.sensitive and not veil.lifted else veil.labels(node.labels) for node in traced.units
-    }
+    labels = {node.id: veil.over(node.id).labels(node.labels) for node in traced.units}
     rows = [
         (e.source, labels[e.source], e.target, labels[e.target], e.branch or "", *_weights(e), e.influence)
         for e in sorted(traced.edges, key=lambda edge: -(edge.influence or 0.0))
@@ -153,7 +155,7 @@ def kept(found: Iterable[KeptCircuit]) -> Table:
 
 def readers(found: Iterable[Reading], veil: Veil) -> Table:
     """The units that answer to a word most."""
-    rows = [(r.unit, veil.labels(r.labels), r.value, r.z, r.rank) for r in found]
+    rows = [(r.unit, veil.over(r.unit).labels(r.labels), r.value, r.z, r.rank) for r in found]
     return table("Units that read it", ("unit", "labels", "value", "z", "rank in layer"), rows)
 
 
@@ -173,7 +175,9 @@ def by_evidence(found: Iterable[Candidate[EvidenceTerms]], veil: Veil) -> Table:
     """Candidates with what either branch answers to; the share over the shortcut stands last, as no criterion."""
     rows = [
         (
-            *(c.unit, veil.labels(c.labels), _shown(c.terms.shortcut_examples), _shown(c.terms.conv_examples)),
+            *(c.unit, veil.over(c.unit).labels(c.labels)),
+            _shown(c.terms.shortcut_examples, veil.over(c.unit, c.shortcut)),
+            _shown(c.terms.conv_examples, veil.over(c.unit, c.conv)),
             *(c.terms.concept_difference, c.terms.modality_difference, c.terms.reach_shortcut, c.terms.reach_conv),
             *(c.terms.q, c.terms.effect_shortcut, c.terms.effect_conv, c.terms.verdict, c.terms.share_exact),
         )
@@ -188,7 +192,7 @@ def by_weights(found: Iterable[Candidate[WeightTerms]], veil: Veil) -> Table:
     """Candidates with how either branch is wired from one common layer."""
     rows = [
         (
-            *(c.unit, veil.labels(c.labels), c.shortcut, c.conv, c.terms.source_layer, c.terms.shared),
+            *(c.unit, veil.over(c.unit).labels(c.labels), c.shortcut, c.conv, c.terms.source_layer, c.terms.shared),
             *(c.terms.cosine, c.terms.shortcut_strength, c.terms.conv_strength, c.order),
         )
         for c in found
@@ -221,21 +225,50 @@ def agreements(found: Iterable["Agreement"]) -> Table:
 
 
 def annotations(found: Iterable[Annotation], veil: Veil) -> Table:
-    """Labels, or a history of labels and withdrawals."""
+    """Labels, or a history of what became of them."""
     rows = [
         (
-            *(a.unit, a.action, veil.label(a.text), a.branch, a.facet, a.modality, a.author, a.source),
-            *(a.confidence, f"{a.at:%Y-%m-%d %H:%M}", a.id),
+            *(a.unit, a.action, veil.over(a.unit).label(a.text), a.branch, a.facet, a.modality, a.author, a.source),
+            *(a.confidence, veil.over(a.unit).label(a.evidence or ""), f"{a.at:%Y-%m-%d %H:%M}", a.id),
         )
         for a in found
     ]
-    columns = ("unit", "", "text", "branch", "facet", "modality", "author", "source", "confidence", "at", "id")
-    return table("Labels", columns, rows)
+    columns = ("unit", "", "text", "branch", "facet", "modality", "author", "source")
+    return table("Labels", (*columns, "confidence", "evidence", "at", "id"), rows)
 
 
-def _shown(examples: Iterable[Any], most: int = 3) -> str:
+def conflicts(found: Iterable[Conflict], veil: Veil) -> Table:
+    """What a file says beside what the catalog says."""
+    rows = [
+        (
+            *(c.said.unit, veil.over(c.said.unit).label(c.said.text), c.said.author),
+            "changed here since" if c.changed_since else veil.over(c.held.unit).label(c.held.text),
+            *(c.held.author, c.held.branch, c.held.facet, c.held.id),
+        )
+        for c in found
+    ]
+    return table("In conflict", ("unit", "file", "by", "catalog", "by", "branch", "facet", "id"), rows)
+
+
+def flags(found: Iterable[Flag], veil: Veil) -> Table:
+    """What people flagged, oldest first."""
+    rows = [
+        (
+            veil.label(f.name) if f.kind == "word" else f.name,
+            f.kind,
+            "sensitive" if f.sensitive else "cleared",
+            f.author,
+            f"{f.at:%Y-%m-%d %H:%M}",
+        )
+        for f in found
+    ]
+    return table("Flags", ("name", "kind", "", "by", "at"), rows)
+
+
+def _shown(examples: Iterable[Shown], veil: Veil, most: int = 3) -> str:
     """The first few different things, words in quotation marks."""
-    seen = dict.fromkeys(f"“{e.concept}”" if e.modality == "word" else e.concept for e in examples)
+    told = ((e.modality, veil.caption(e)) for e in examples)
+    seen = dict.fromkeys(f"“{caption}”" if modality == "word" else caption for modality, caption in told)
     return ", ".join(list(seen)[:most])
 
 

@@ -42,7 +42,7 @@ def trace(
     tracing = Tracing(steps, strongest, least, nodes, edges, scaled)
     with opened(database, model) as (store, card):
         traced = (forward if onward else backward)(store, card.id, card.architecture.unit(name), tracing)
-        veil = Veil(reveal, store.sensitive(card.id))
+        veil = Veil.of(store, card.id, reveal)
         if keep:
             keeping.keep(store, traced, keep, author)
     if output:
@@ -75,7 +75,7 @@ def show_kept(
     Example: circuits kept show "what feeds 34" --output 34.graphml
     """
     with opened(database, model) as (store, card):
-        found, veil = keeping.reopened(store, card.id, name), Veil(reveal, store.sensitive(card.id))
+        found, veil = keeping.reopened(store, card.id, name), Veil.of(store, card.id, reveal)
     if output:
         export.write(found, output)
     _show(found, veil, as_json)

@@ -1,9 +1,10 @@
 """What circuits are put together from: residual sums and contributions as edges, units as they are in the store."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from catalog.circuit import Circuit, Edge, Node, Plain, Role
+from catalog.veil import Veil
 from extract.units import Architecture, Unit
 from graph.schema import Branch, Contribution, UnitCard
 from graph.store import CircuitStore
@@ -51,26 +52,23 @@ def assembled(
     for edge in once:
         parts.setdefault(edge.source, "input")
         parts.setdefault(edge.target, "output")
-    sensitive, reached = store.sensitive(model), influences or {}
-    cards = store.units(model, map(Unit.parse, parts))
-    units = tuple(
-        _node(card, role, sensitive, reached.get(card.id)) for card, role in zip(cards, parts.values(), strict=True)
-    )
-    return Circuit(name, kind, model, units, once, settings)
+    return Circuit(name, kind, model, _nodes(store, model, parts, influences or {}), once, settings)
 
 
 def refreshed(store: CircuitStore, circuit: Circuit) -> Circuit:
     """The circuit with its units' labels, flags and statistics as they are in the store now."""
-    sensitive, cards = (
-        store.sensitive(circuit.model),
-        store.units(circuit.model, (Unit.parse(node.id) for node in circuit.units)),
-    )
-    units = tuple(
-        _node(card, node.role, sensitive, node.influence) for card, node in zip(cards, circuit.units, strict=True)
-    )
-    return replace(circuit, units=units)
+    roles: dict[str, Role] = {node.id: node.role for node in circuit.units}
+    reached = {node.id: node.influence for node in circuit.units}
+    return replace(circuit, units=_nodes(store, circuit.model, roles, reached))
 
 
-def _node(card: UnitCard, role: Role, sensitive: Collection[str], influence: float | None) -> Node:
+def _nodes(
+    store: CircuitStore, model: str, roles: Mapping[str, Role], influences: Mapping[str, float | None]
+) -> tuple[Node, ...]:
+    veil, cards = Veil.of(store, model), store.units(model, map(Unit.parse, roles))
+    return tuple(_node(card, roles[card.id], veil.over(card.id), influences.get(card.id)) for card in cards)
+
+
+def _node(card: UnitCard, role: Role, veil: Veil, influence: float | None) -> Node:
     known = {name: value for name, value in card.statistics.items() if value is not None}
-    return Node(card.id, role, card.labels, any(text in sensitive for text in card.labels), known, influence)
+    return Node(card.id, role, card.labels, veil.closed or any(map(veil.hides, card.labels)), known, influence)

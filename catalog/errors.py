@@ -1,7 +1,8 @@
 """What can go wrong in the catalog; every message ends with the way out.
 
 CatalogError (a CircuitsError)
-├── LabelError                a label that breaks a rule, or one that is not there to withdraw
+├── LabelError                a label that breaks a rule, or one that is not there to change
+├── LabelFileError            a label file that cannot be read or written, or that does not fit the catalog
 ├── CircuitError              a unit that is the end of no such circuit
 ├── ExportError               a circuit that cannot be written, or a file that holds none
 └── TorchMissing              what needs the network itself, where torch or open_clip are not installed
@@ -15,7 +16,11 @@ class CatalogError(CircuitsError):
 
 
 class LabelError(CatalogError):
-    """A label that breaks a rule, or one that is not there to withdraw."""
+    """A label that breaks a rule, or one that is not there to change."""
+
+
+class LabelFileError(CatalogError):
+    """A label file that cannot be read or written, or that does not fit the catalog."""
 
 
 class CircuitError(CatalogError):

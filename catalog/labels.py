@@ -1,64 +1,41 @@
 """People's labels on units: an append-only history, and the current view of it.
 
-Nothing is ever changed or deleted. A label is an annotation; a withdrawal is another annotation that supersedes it; the
-current labels are those that nothing supersedes.
+Nothing is ever changed or deleted. A label is an annotation; amending, rejecting and withdrawing it append another that
+supersedes it, and an undo appends one that takes a change out of force; see `catalog.history`.
 """
 
 import getpass
-import unicodedata
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Literal, TypeVar
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from typing import TypedDict, Unpack
 
 from catalog.errors import LabelError
+from catalog.history import UNDOING, current, standing
+from catalog.label_rules import Label, Objection, Said, checked
 from extract.units import Unit
-from graph.schema import Annotation, Branch, Origin
+from graph.schema import Action, Annotation
 from graph.store import CircuitStore
 
-Modality = Literal["picture", "word"]
-LONGEST = 200  # characters of a label, an author or a facet; a label is a name, not an essay
 
+class Details(TypedDict, total=False):
+    """What an amendment may change beside the text."""
 
-def _writable(text: str) -> str:
-    """Refuse what XML and terminals cannot show: control characters other than line breaks and tabs."""
-    if any(unicodedata.category(letter) == "Cc" for letter in text if letter not in "\n\t"):
-        raise ValueError("holds a control character")
-    return text
-
-
-_Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST), AfterValidator(_writable)
-]
-
-
-class _Said(BaseModel):
-    """Who says something: trimmed, of bounded length, without control characters, as all text below."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    author: _Line
-
-
-class _Label(_Said):
-    """A label as it comes in."""
-
-    text: _Line
-    branch: Branch = "sum"
-    facet: _Line | None = None
-    modality: Modality | None = None
-    source: Origin = "human"
-    confidence: Annotated[float, Field(ge=0, le=1)] | None = None
-    sensitive: bool = False
-
-
-_Input = TypeVar("_Input", bound=_Said)
+    branch: str
+    facet: str | None
+    modality: str | None
+    confidence: float | None
+    sensitive: bool
+    evidence: str | None
 
 
 class Labels:
-    """The labels of one model's units, through its store."""
+    """The labels of one model's units, through its store.
+
+    A label is named by its text or by its annotation's id. `author` is who acts, the login name if None. Whatever
+    cannot be done raises LabelError, or UnknownUnit, and changes nothing; AnnotationSuperseded if somebody else was
+    faster.
+    """
 
     def __init__(self, store: CircuitStore, model: str) -> None:
         self.store, self.model = store, model
@@ -74,55 +51,96 @@ class Labels:
         source: str = "human",
         confidence: float | None = None,
         sensitive: bool = False,
+        evidence: str | None = None,
     ) -> Annotation:
         """Label a unit, or one branch of it; the label that says the same already is given back instead of a second.
 
-        `author` None takes the login name; `confidence` lies between 0 and 1. Raises LabelError for a label that breaks
-        a rule and UnknownUnit for a unit that the model does not have; nothing is changed then.
+        `confidence` lies between 0 and 1; `evidence` is a short text or a link.
         """
-        label = _checked(
-            _Label,
-            {"text": text, "author": author or login_name(), "branch": branch, "facet": facet}
-            | {"modality": modality, "source": source, "confidence": confidence, "sensitive": sensitive},
+        label = checked(
+            Label,
+            {"text": text, "author": author or login_name(), "branch": branch, "facet": facet, "modality": modality}
+            | {"source": source, "confidence": confidence, "sensitive": sensitive, "evidence": evidence},
         )
-        for annotation in self.current(unit):
-            if all(getattr(annotation, name) == value for name, value in label):
-                return annotation
-        fresh = Annotation(id=str(uuid.uuid4()), model=self.model, unit=str(unit), at=datetime.now(UTC), **dict(label))
+        if there := same(label, self.current(unit)):
+            return there
+        fresh = self.fresh(unit, label)
         self.store.annotate(fresh)
         return fresh
 
-    def withdraw(self, unit: Unit, text: str, author: str | None = None) -> Annotation:
-        """Take back a current label, named by its text or its annotation's id, by appending what supersedes it.
+    def amend(
+        self, unit: Unit, label: str, text: str | None = None, author: str | None = None, **details: Unpack[Details]
+    ) -> Annotation:
+        """Put a current label in other words, or change what else it says; what is not given stays.
 
-        `author` is who withdraws. Raises LabelError where no current label, or more than one, is so named.
+        Who amends is the new label's author. A label that says all that already is given back.
         """
-        named = [a for a in self.current(unit) if text.strip() in (a.text, a.id)]
-        if not named:
-            raise LabelError(f"{unit} has no current label {text!r}. `circuits label list {unit}` shows those it has.")
-        if len(named) > 1:
-            ids = ", ".join(f"{a.id} by {a.author} on {a.branch}" for a in named)
-            raise LabelError(f"{unit} has {len(named)} labels {text!r}. Withdraw one of them by its id: {ids}.")
-        who = _checked(_Said, {"author": author or login_name()}).author
-        old = named[0]
-        withdrawal = replace(
-            old, id=str(uuid.uuid4()), at=datetime.now(UTC), action="withdraw", author=who, supersedes=old.id
-        )
-        self.store.annotate(withdrawal)
-        return withdrawal
+        old = self.named(unit, label)
+        said = {name: getattr(old, name) for name in Label.model_fields} | dict(details)
+        new = checked(Label, said | {"text": text or old.text, "author": author or login_name(), "source": "human"})
+        return same(new, [old]) or self._change(replace(old, **dict(new)), "amend", new.author, old)
+
+    def reject(self, unit: Unit, label: str, reason: str | None = None, author: str | None = None) -> Annotation:
+        """Say that somebody's current label is wrong: it holds no more, and the objection stays in the history."""
+        old = self.named(unit, label)
+        said = checked(Objection, {"author": author or login_name(), "reason": reason})
+        return self._change(replace(old, evidence=said.reason), "reject", said.author, old)
+
+    def withdraw(self, unit: Unit, label: str, author: str | None = None) -> Annotation:
+        """Take one's own current label back."""
+        old = self.named(unit, label)
+        return self._change(old, "withdraw", checked(Said, {"author": author or login_name()}).author, old)
+
+    def undo(self, unit: Unit, entry: str | None = None, author: str | None = None) -> Annotation:
+        """Take an entry of a unit's history, by its id, out of force: an undo too; the last that stands if None.
+
+        What it had superseded holds again, by whom it was said. What was changed since cannot be undone before that.
+        """
+        history = self.history(unit)
+        chosen = _undoable(history, unit, entry)
+        who = checked(Said, {"author": author or login_name()}).author
+        if chosen.action not in UNDOING:
+            return self._change(replace(chosen, evidence=None), "undo", who, chosen)
+        about = next(a for a in history if a.id == chosen.supersedes)
+        action: Action = "redo" if chosen.action == "undo" else "undo"
+        return self._change(replace(about, evidence=None), action, who, about)
 
     def current(self, unit: Unit | None = None, containing: str = "") -> list[Annotation]:
-        """The labels that nothing supersedes, oldest first: of one unit or of all, containing a text in any case."""
-        history = self.history(unit)
-        superseded = {a.supersedes for a in history}
-        return [
-            a for a in history
-            if a.action == "add" and a.id not in superseded and containing.casefold() in a.text.casefold()
-        ]  # fmt: skip
+        """The labels that hold now, oldest first: of one unit or of all, containing a text in any case."""
+        return [a for a in current(self.history(unit)) if containing.casefold() in a.text.casefold()]
 
     def history(self, unit: Unit | None = None) -> list[Annotation]:
-        """Every annotation and withdrawal, oldest first; of one unit or of all."""
+        """Every entry, oldest first; of one unit or of all."""
         return self.store.annotations(self.model, unit)
+
+    def named(self, unit: Unit, label: str) -> Annotation:
+        """The one current label of a unit with this text or id; LabelError where there is none, or more than one."""
+        found = [a for a in self.current(unit) if label.strip() in (a.text, a.id)]
+        if not found:
+            raise LabelError(f"{unit} has no current label {label!r}. `circuits label list {unit}` shows those it has.")
+        if len(found) > 1:
+            ids = ", ".join(f"{a.id} by {a.author} on {a.branch}" for a in found)
+            raise LabelError(f"{unit} has {len(found)} labels {label!r}. Name one of them by its id: {ids}.")
+        return found[0]
+
+    def fresh(self, unit: Unit, label: Label) -> Annotation:
+        """A new annotation, not written yet."""
+        return Annotation(id=str(uuid.uuid4()), model=self.model, unit=str(unit), at=datetime.now(UTC), **dict(label))
+
+    def _change(self, said: Annotation, action: Action, author: str, old: Annotation) -> Annotation:
+        change = changed(said, action, author, old)
+        self.store.annotate(change)
+        return change
+
+
+def changed(said: Annotation, action: Action, author: str, old: Annotation) -> Annotation:
+    """What is said, as an entry of now that supersedes an old one; not written yet."""
+    return replace(said, id=str(uuid.uuid4()), at=datetime.now(UTC), action=action, author=author, supersedes=old.id)
+
+
+def same(label: Label, annotations: list[Annotation]) -> Annotation | None:
+    """The first of these that says all that the label says."""
+    return next((a for a in annotations if all(getattr(a, name) == value for name, value in label)), None)
 
 
 def login_name() -> str:
@@ -133,11 +151,18 @@ def login_name() -> str:
         raise LabelError("A label needs an author and this machine gives no login name: say who you are.") from error
 
 
-def _checked(kind: type[_Input], fields: dict[str, object]) -> _Input:
-    try:
-        return kind.model_validate(fields)
-    except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, e['loc'][:1]))}: {e['msg']}" for e in error.errors()[:3])
-        raise LabelError(
-            f"This cannot be said of a unit ({what}). Nothing was changed; mend it and try again."
-        ) from error
+def _undoable(history: list[Annotation], unit: Unit, entry: str | None) -> Annotation:
+    """The entry to undo; LabelError where it is not there, is undone already, or was changed since."""
+    stand = standing(history)
+    if entry is None and not stand:
+        raise LabelError(f"Nothing was said of {unit} that could be undone.")
+    chosen = stand[-1] if entry is None else next((a for a in history if a.id == entry.strip()), None)
+    if chosen is None:
+        raise LabelError(f"{unit} has no entry {entry!r}. `circuits label history {unit}` shows those it has.")
+    about = chosen if chosen.action not in UNDOING else next(a for a in history if a.id == chosen.supersedes)
+    if (chosen.action == "undo") == (about in stand):
+        raise LabelError(f"{chosen.id} is undone already. To bring it back, undo its undo by that one's id.")
+    touched = {about.id, about.supersedes} - {None}
+    if later := next((a for a in stand if a.supersedes in touched and a is not about), None):
+        raise LabelError(f"{chosen.id} was changed since, by {later.author}. Undo that first: {later.id}.")
+    return chosen

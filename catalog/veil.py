@@ -1,33 +1,51 @@
-"""What is hidden until it is asked for: sensitive labels and pictures.
+"""What is hidden until it is asked for: sensitive units, labels, words and pictures.
 
 What is hidden never leaves the server: a label becomes another word, a picture a smear of a few colours.
 """
 
 import base64
 import io
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from PIL import Image
 
 from extract.sensitive import sensitive
-from graph.schema import Example
+from graph.schema import Depiction, Example, Kind, Shown
+from graph.store import CircuitStore
 
 HIDDEN = "sensitive"
 _GRAIN = 5  # a side of the smear in colours; too few to tell what is shown
 _SIDE = 64  # pixels of the smear
 
+Flagged = Mapping[Kind, Mapping[str, bool]]
+
 
 @dataclass(frozen=True)
 class Veil:
-    """Hides the sensitive, or with `lifted` nothing; `texts` are the labels somebody called sensitive.
+    """Hides the sensitive, or with `lifted` nothing.
 
-    A text with an explicit word is hidden whoever said it.
+    `texts` are the labels somebody called sensitive, `flags` what somebody said of units, images and words by name. A
+    text with an explicit word is hidden whoever said it, unless somebody cleared that word. `closed` hides all.
     """
 
     lifted: bool = False
     texts: frozenset[str] = frozenset()
+    flags: Flagged = field(default_factory=dict)
+    closed: bool = False
+
+    @classmethod
+    def of(cls, store: CircuitStore, model: str, lifted: bool = False) -> "Veil":
+        """The veil of a model's catalog as people have flagged it by now."""
+        flags: dict[Kind, dict[str, bool]] = {}
+        for flag in store.flags(model):
+            flags.setdefault(flag.kind, {})[flag.name] = flag.sensitive
+        return cls(lifted, store.sensitive(model), flags)
+
+    def over(self, *units: str) -> "Veil":
+        """The veil over what belongs to these units: closed where one of them is flagged."""
+        return replace(self, closed=self.closed or any(self._flag("unit", unit) for unit in units))
 
     def label(self, text: str) -> str:
         """The label, or a word in its place."""
@@ -39,15 +57,35 @@ class Veil:
 
     def hides(self, text: str) -> bool:
         """Whether this label or word is to be hidden."""
-        return not self.lifted and (text in self.texts or sensitive(text))
+        words = self.flags.get("word", {})
+        return not self.lifted and (self.closed or text in self.texts or sensitive(text, flags=words))
+
+    def covers(self, example: Example | Shown) -> bool:
+        """Whether an image is to be hidden: as it is flagged itself, or as a word that is flagged, or as it came."""
+        if self.lifted or self.closed:
+            return not self.lifted
+        own = self._flag("image", example.image)
+        if own is not None or example.modality != "word":
+            return example.sensitive if own is None else own
+        cleared = self._flag("word", example.concept.casefold()) is False
+        return self.hides(example.concept) or (example.sensitive and not cleared)
 
     def picture(self, example: Example) -> str:
         """An example's thumbnail as the address that an `img` or `image` element takes."""
-        return address(example.thumbnail if self.lifted or not example.sensitive else blurred(example.thumbnail))
+        return address(blurred(example.thumbnail) if self.covers(example) else example.thumbnail)
 
-    def caption(self, example: Example) -> str:
+    def depiction(self, unit: str, found: Depiction) -> str:
+        """A unit's feature visualisation, as such an address."""
+        hidden = self.over(unit).closed or self._flag("image", f"visualisation/{unit}")
+        return address(blurred(found.thumbnail) if hidden and not self.lifted else found.thumbnail)
+
+    def caption(self, example: Example | Shown) -> str:
         """What an example shows, in a word or two."""
-        return HIDDEN if example.sensitive and not self.lifted else self.label(example.concept)
+        return HIDDEN if self.covers(example) else self.label(example.concept)
+
+    def _flag(self, kind: Kind, name: str) -> bool | None:
+        """What somebody said of it last; None where nobody did."""
+        return self.flags.get(kind, {}).get(name)
 
 
 def address(thumbnail: str) -> str:

@@ -1,22 +1,28 @@
 """Which texts are sensitive: those with a word of a short list in the package, or of the user's own."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from extract.errors import WordsError
 
 STARTER = Path(__file__).with_name("sensitive.txt")
+_NO_FLAGS: Mapping[str, bool] = MappingProxyType({})
 _WORD = re.compile(r"[^\W\d_]+")
 
 
-def sensitive(text: str, lists: Iterable[Path] = ()) -> bool:
+def sensitive(text: str, lists: Iterable[Path] = (), flags: Mapping[str, bool] = _NO_FLAGS) -> bool:
     """Whether a word of the text, whatever its case or common ending, is on the starter list or one of the `lists`.
 
-    A list has one word a line; what follows # is a comment. Raises WordsError for one that cannot be read.
+    A list has one word a line; what follows # is a comment. `flags` says of words, or whole texts, in lower case that
+    they are sensitive or are not, and goes before the lists. Raises WordsError for a list that cannot be read.
     """
+    if text.casefold() in flags:
+        return flags[text.casefold()]
     listed = frozenset[str]().union(*map(_read, (STARTER, *lists)))
+    listed = listed.union(word for word, bad in flags.items() if bad) - {w for w, bad in flags.items() if not bad}
     return any(form in listed for word in _WORD.findall(text.casefold()) for form in _forms(word))
 
 

@@ -11,6 +11,7 @@ from graph.schema import (
     Annotation,
     Contribution,
     EvidenceTerms,
+    Flag,
     KeptCircuit,
     Lead,
     ModelCard,
@@ -66,6 +67,11 @@ def kept_circuit(row: Row) -> KeptCircuit:
     return KeptCircuit(**{**row, "at": _utc(row["at"])})
 
 
+def flag(row: Row) -> Flag:
+    """A row of FLAGS."""
+    return Flag(**{**row, "at": _utc(row["at"])})
+
+
 def weight_terms(row: Row) -> WeightTerms:
     """A row of ENRICHMENT_BY_WEIGHTS."""
     return WeightTerms(**_named(WeightTerms, row) | {"labels": _labels(row["labels"])})
@@ -73,10 +79,7 @@ def weight_terms(row: Row) -> WeightTerms:
 
 def evidence_terms(row: Row) -> EvidenceTerms:
     """A row of ENRICHMENT_BY_EVIDENCE."""
-    shown = {
-        name: tuple(Shown(modality, concept) for modality, concept in row[name])
-        for name in ("shortcut_examples", "conv_examples")
-    }
+    shown = {name: tuple(Shown(*values) for values in row[name]) for name in ("shortcut_examples", "conv_examples")}
     given = _named(EvidenceTerms, row) | shown | {"labels": _labels(row["labels"])}
     measured = {
         field.name: row["evidence"].get(field.name) for field in fields(EvidenceTerms) if field.name not in given

@@ -24,6 +24,12 @@ from graph.values import plain
 
 Answer = list[dict[str, Any]]
 
+TRIES = 5
+_OVERTAKEN = (  # somebody deleted what was just read, or gave it a label, which moves it; the driver takes it for final
+    "Neo.ClientError.Statement.EntityNotFound",
+    "Neo.ClientError.Schema.ConstraintValidationFailed",
+)
+
 
 def connect(
     url: str | Path | None = None, user: str | None = None, password: str | None = None, database: str | None = None
@@ -84,11 +90,17 @@ class Database:
             return session.execute_read(_answer, text, parameters)
 
     def write(self, text: str, **parameters: Any) -> Answer:
-        """Run one of our own texts in a transaction of its own.
+        """Run one of our own texts in a transaction of its own, again where others changed meanwhile what it read.
 
         Raises ConstraintViolated, QueryError, or what `connect` raises.
         """
         with self._translating(), self._live().session() as session:
+            for _ in range(TRIES - 1):
+                try:
+                    return session.execute_write(_answer, text, parameters)
+                except Neo4jError as error:
+                    if error.code not in _OVERTAKEN:
+                        raise
             return session.execute_write(_answer, text, parameters)
 
     def query(

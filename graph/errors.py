@@ -11,6 +11,7 @@ CircuitsError
 │   ├── DatabaseBusy          somebody else is loading or stopping this database
 │   ├── LoadFailed            data that does not fit together, or a load that broke off; the database is as before
 │   ├── ConstraintViolated    a write that would make two of what there is one of
+│   ├── AnnotationSuperseded  what an annotation is about is not there, or somebody changed it meanwhile
 │   ├── ModelMissing          no such model in the database, or several and none named
 │   ├── NotExtracted          what was asked for is not among what was extracted and loaded
 │   └── QueryError            the user's Cypher
@@ -60,6 +61,10 @@ class LoadFailed(GraphError):
 
 class ConstraintViolated(GraphError):
     """A write that would make two of what there is one of."""
+
+
+class AnnotationSuperseded(GraphError):
+    """What an annotation is about is not there, or somebody changed it meanwhile."""
 
 
 class ModelMissing(GraphError):

@@ -1,6 +1,6 @@
 """The Cypher texts of a load, with their parameters, and those that count what arrived; see `graph.queries`."""
 
-from graph.queries import _DERIVE
+from graph.label_queries import _DERIVE
 
 # model, content (what is to be loaded), loader (who loads, anew each time) -> how many rows of this very content are
 # there already, of a load that broke off; a model is refused from now on until COMPLETE

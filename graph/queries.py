@@ -1,4 +1,4 @@
-"""Every Cypher text that asks or annotates, with its parameters; those of a load are in `graph.load_queries`.
+"""The Cypher texts that ask, with their parameters; `graph.load_queries` load, and `graph.label_queries` annotate.
 
 Cypher 5 that Neo4j and the embedded server both run. A value always travels as a parameter. Rows come in the order
 their text states. A pattern starts at the node that is known: the embedded server follows it as written.
@@ -32,6 +32,12 @@ RETURN m.id AS id, m.complete AS complete, coalesce(s.version, 1) AS version, co
        m.images AS images, m.words AS words,
        COUNT { MATCH (u:Labelled) WHERE u.model = m.id } AS labelled
 ORDER BY id
+"""
+
+# model, start (of the server that the model was verified on)
+VERIFIED = """
+MATCH (m:Model {id: $model})
+SET m.verified = $start
 """
 
 # layer: a layer's key -> one row a source layer swept
@@ -202,9 +208,9 @@ MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
 MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
 RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, properties(u) AS evidence,
        COLLECT { MATCH (u)<-[a:ACTIVATES {branch: 'shortcut'}]-(i:Image) WHERE a.rank <= $examples
-                 WITH i, a ORDER BY a.rank RETURN [i.modality, i.concept] } AS shortcut_examples,
+                 WITH i, a ORDER BY a.rank RETURN [i.modality, i.concept, i.id, i.sensitive] } AS shortcut_examples,
        COLLECT { MATCH (u)<-[a:ACTIVATES {branch: 'conv'}]-(i:Image) WHERE a.rank <= $examples
-                 WITH i, a ORDER BY a.rank RETURN [i.modality, i.concept] } AS conv_examples,
+                 WITH i, a ORDER BY a.rank RETURN [i.modality, i.concept, i.id, i.sensitive] } AS conv_examples,
        [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.channel AS channel, reach
 ORDER BY u.modality_difference DESC, u.concept_difference DESC, reach DESC, channel
 """
@@ -215,66 +221,4 @@ VERDICTS = """
 MATCH (u:Unit {model: $model, layer: $layer})
 RETURN u.q <= $q AS candidate, u.verdict AS verdict, count(*) AS units
 ORDER BY candidate, verdict
-"""
-
-# Labels ---------------------------------------------------------------------------------------------------------------
-
-# The view of u's annotations: its Label nodes, :Labelled and its text. Whatever it was, it is made anew.
-_DERIVE = """
-OPTIONAL MATCH (u)-[stale:LABELLED]->(was:Label)
-DELETE stale
-WITH u, collect(DISTINCT was) AS before
-OPTIONAL MATCH (u)-[:HAS_ANNOTATION]->(a:Annotation {action: 'add'})
-WHERE NOT EXISTS { MATCH (a)<-[:SUPERSEDES]-(:Annotation) }
-WITH u, before, a ORDER BY a.at, a.id
-WITH u, before, collect(a) AS current
-WITH u, before, current,
-     reduce(once = [], a IN current | CASE WHEN a.text IN once THEN once ELSE once + [a.text] END) AS texts
-FOREACH (a IN current |
-  MERGE (l:Label {text: a.text}) CREATE (u)-[:LABELLED {annotation: a.id, sensitive: a.sensitive}]->(l))
-FOREACH (x IN CASE texts WHEN [] THEN [] ELSE [u] END |
-  SET x:Labelled, x.label = reduce(all = head(texts), text IN tail(texts) | all + '; ' + text))
-FOREACH (x IN CASE texts WHEN [] THEN [u] ELSE [] END | REMOVE x:Labelled, x.label)
-FOREACH (l IN [x IN before WHERE COUNT { (x)<-[:LABELLED]-() } = 0] | DELETE l)
-RETURN u.key AS key
-"""
-
-# key, id, properties, supersedes (an annotation of the same unit, or null)
-# -> no row and no change where the unit or what it supersedes is not there; an annotation already there stays as it is
-ANNOTATE = (
-    """
-MATCH (u:Unit {key: $key})
-MATCH (m:Model {id: u.model})
-OPTIONAL MATCH (u)-[:HAS_ANNOTATION]->(old:Annotation {id: $supersedes})
-WITH u, m, old WHERE $supersedes IS NULL OR old IS NOT NULL
-MERGE (a:Annotation {id: $id})
-ON CREATE SET a = $properties, m.annotations = m.annotations + 1
-MERGE (u)-[:HAS_ANNOTATION]->(a)
-FOREACH (o IN CASE WHEN old IS NULL THEN [] ELSE [old] END | MERGE (a)-[:SUPERSEDES]->(o))
-WITH u
-"""
-    + _DERIVE
-)
-
-# model, unit (an id or null: of all units) -> the history, oldest first
-ANNOTATIONS = """
-MATCH (a:Annotation {model: $model})
-WHERE $unit IS NULL OR a.unit = $unit
-RETURN a.id AS id, a.model AS model, a.unit AS unit, a.text AS text, a.author AS author, a.at AS at,
-       a.action AS action, a.branch AS branch, a.facet AS facet, a.modality AS modality, a.source AS source,
-       a.confidence AS confidence, a.sensitive AS sensitive, a.supersedes AS supersedes
-ORDER BY at, id
-"""
-
-# model -> texts of current labels of which one at least was marked sensitive
-SENSITIVE = """
-MATCH (:Labelled {model: $model})-[:LABELLED {sensitive: true}]->(l:Label)
-RETURN DISTINCT l.text AS text
-ORDER BY text
-"""
-
-# model, start (of the server that the model was verified on)
-VERIFIED = """
-MATCH (m:Model {id: $model})
-SET m.verified = $start
 """

@@ -8,6 +8,8 @@
     (:Image {modality: 'visualisation'})-[:DEPICTS {share_published}]->(:Unit)
     (:Word {key})-[:ACTIVATES {value, z, word_rank, unit_rank}]->(:Unit)  the top words of a unit, and units of a word
     (:Unit)-[:HAS_ANNOTATION]->(:Annotation {id})-[:SUPERSEDES]->(:Annotation)     the history, never shortened
+    (:Annotation)-[:UNDOES]->(:Annotation)                            undone an odd number of times it does not stand
+    (:Flag {id, kind, name, sensitive})                               the last of a name says whether it is hidden
     (:Unit:Labelled {label})-[:LABELLED {annotation}]->(:Label {text})      the labels that hold now, derived
     (:Circuit {key})-[:INCLUDES {role}]->(:Unit)                      a circuit that somebody kept, whole in its content
     (:Query {name})                                                   a Cypher text that somebody kept
@@ -32,6 +34,7 @@ CONSTRAINTS = (
     "CREATE CONSTRAINT image_key IF NOT EXISTS FOR (n:Image) REQUIRE n.key IS UNIQUE",
     "CREATE CONSTRAINT word_key IF NOT EXISTS FOR (n:Word) REQUIRE n.key IS UNIQUE",
     "CREATE CONSTRAINT annotation_id IF NOT EXISTS FOR (n:Annotation) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT flag_id IF NOT EXISTS FOR (n:Flag) REQUIRE n.id IS UNIQUE",
     "CREATE CONSTRAINT label_text IF NOT EXISTS FOR (n:Label) REQUIRE n.text IS UNIQUE",
     "CREATE CONSTRAINT circuit_key IF NOT EXISTS FOR (n:Circuit) REQUIRE n.key IS UNIQUE",
     "CREATE CONSTRAINT query_name IF NOT EXISTS FOR (n:Query) REQUIRE n.name IS UNIQUE",
@@ -39,6 +42,7 @@ CONSTRAINTS = (
 INDEXES = (
     "CREATE INDEX unit_layer IF NOT EXISTS FOR (n:Unit) ON (n.model, n.layer)",
     "CREATE INDEX annotation_model IF NOT EXISTS FOR (n:Annotation) ON (n.model)",
+    "CREATE INDEX flag_model IF NOT EXISTS FOR (n:Flag) ON (n.model)",
 )
 FURTHER_INDEXES = (  # for users' own queries, where the server has these kinds and minds them
     "CREATE INDEX contribution_magnitude IF NOT EXISTS FOR ()-[e:CONTRIBUTES]-() ON (e.magnitude)",
@@ -61,7 +65,8 @@ SELECTIVITY = ("word_selectivity", "picture_selectivity")
 FINDINGS = ("verdict", "undecided", "unproven", "facet_conv", "facet_shortcut")
 STATISTICS = ("scale", "activity", *FLOWS, *EVIDENCE, *TESTS, *EFFECTS, *SHARES, *SELECTIVITY)
 
-Action = Literal["add", "withdraw"]
+Action = Literal["add", "amend", "reject", "withdraw", "undo", "redo"]
+Kind = Literal["unit", "image", "word"]
 Branch = Literal["sum", "shortcut", "conv"]
 Origin = Literal["human", "auto", "import"]
 Verdict = Literal["supported", "contradicted", "inconclusive"]
@@ -189,7 +194,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Annotation:
-    """One entry of the history: a label added to a unit or withdrawn, by whom, when, and what it speaks of."""
+    """One entry of the history: a label, or what became of one; by whom, when, and what it speaks of.
+
+    `supersedes` names the entry that an amendment, a rejection, a withdrawal, an undo or a redo is about. `evidence` is
+    a short text or a link: why it is so, or why it is not.
+    """
 
     id: str
     model: str
@@ -205,6 +214,20 @@ class Annotation:
     confidence: float | None = None
     sensitive: bool = False
     supersedes: str | None = None
+    evidence: str | None = None
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Somebody's word that a unit, an image or a word is sensitive, or that it is not."""
+
+    id: str
+    model: str
+    kind: Kind
+    name: str
+    sensitive: bool
+    author: str
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -225,6 +248,8 @@ class Shown:
 
     modality: str
     concept: str
+    image: str
+    sensitive: bool
 
 
 @dataclass(frozen=True)

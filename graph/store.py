@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from extract.units import Layer, Unit
-from graph import answers, circuit_queries, load_queries, queries, trace_queries
+from graph import answers, circuit_queries, label_queries, load_queries, queries, trace_queries
 from graph.console import Rows
 from graph.database import Database
-from graph.errors import DatabaseDamaged, GraphError, ModelMissing, NotExtracted, SchemaUnfit
+from graph.errors import AnnotationSuperseded, DatabaseDamaged, ModelMissing, NotExtracted, SchemaUnfit
 from graph.schema import (
     VERSION,
     Annotation,
@@ -19,6 +19,7 @@ from graph.schema import (
     Depiction,
     EvidenceTerms,
     Example,
+    Flag,
     KeptCircuit,
     Lead,
     ModelCard,
@@ -208,34 +209,41 @@ class CircuitStore:
 
     # ---- labels
 
-    def annotate(self, annotation: Annotation) -> None:
-        """Append to the history and bring the current labels up to date, all or nothing; the same id twice counts once.
+    def annotate(self, *annotations: Annotation) -> None:
+        """Append to one model's history and bring the labels that hold up to date: all of it, or nothing.
 
-        Raises UnknownUnit, or GraphError for a withdrawal of what the unit does not have.
+        The same id twice counts once. Raises UnknownUnit, or AnnotationSuperseded where what one of them is about is
+        not there, or was changed since somebody looked.
         """
-        properties = asdict(annotation) | {"at": annotation.at.astimezone(UTC)}
-        rows = self.database.write(
-            queries.ANNOTATE,
-            key=f"{annotation.model}/{annotation.unit}",
-            id=annotation.id,
-            supersedes=annotation.supersedes,
-            properties=properties,
-        )
-        if not rows:
-            self.unit(annotation.model, Unit.parse(annotation.unit))
-            raise GraphError(
-                f"{annotation.unit} has no annotation {annotation.supersedes} to supersede. Its history has the ids."
-            )
+        for model in {annotation.model for annotation in annotations}:
+            rows = [_annotating(annotation) for annotation in annotations if annotation.model == model]
+            if not self.database.write(label_queries.ANNOTATE, model=model, rows=rows):
+                self.units(model, [Unit.parse(annotation.unit) for annotation in annotations])
+                raise _superseded(annotations)
 
     def annotations(self, model: str, unit: Unit | None = None) -> list[Annotation]:
         """The history of a model or of one unit, oldest first; also of units that the model no longer has."""
         name = None if unit is None else str(unit)
-        rows = self.database.read(queries.ANNOTATIONS, model=model, unit=name)
+        rows = self.database.read(label_queries.ANNOTATIONS, model=model, unit=name)
         return [answers.annotation(row) for row in rows]
 
     def sensitive(self, model: str) -> frozenset[str]:
         """The current labels that somebody marked sensitive."""
-        return frozenset(row["text"] for row in self.database.read(queries.SENSITIVE, model=model))
+        return frozenset(row["text"] for row in self.database.read(label_queries.SENSITIVE, model=model))
+
+    def flag(self, flag: Flag) -> None:
+        """Append a flag; ModelMissing. Whether there is what it names is not looked at."""
+        properties = asdict(flag) | {"at": flag.at.astimezone(UTC)}
+        if not self.database.write(label_queries.FLAG, model=flag.model, id=flag.id, properties=properties):
+            self.model(flag.model)
+
+    def flags(self, model: str) -> list[Flag]:
+        """Every flag, oldest first: of those of one kind and name the last holds. They outlive a reload."""
+        return [answers.flag(row) for row in self.database.read(label_queries.FLAGS, model=model)]
+
+    def has_image(self, model: str, image: str) -> bool:
+        """Whether an image of this id is an example or a depiction of some unit."""
+        return bool(self.database.read(label_queries.IMAGE, key=f"{model}/{image}"))
 
     # ---- kept circuits
 
@@ -350,6 +358,26 @@ class CircuitStore:
 def _as_source(layer: Layer) -> Layer:
     """Both branches pass on to their block's output unchanged, so as a source they have its expanded weights."""
     return layer.output if layer.role in ("conv", "downsample") else layer
+
+
+def _annotating(annotation: Annotation) -> dict[str, Any]:
+    """A row of ANNOTATE."""
+    return {
+        "key": f"{annotation.model}/{annotation.unit}",
+        "id": annotation.id,
+        "properties": asdict(annotation) | {"at": annotation.at.astimezone(UTC)},
+        "supersedes": annotation.supersedes,
+        "undoing": annotation.action in ("undo", "redo"),
+        "stands": annotation.action != "redo",
+    }
+
+
+def _superseded(annotations: Iterable[Annotation]) -> AnnotationSuperseded:
+    about = ", ".join(f"{a.supersedes} of {a.unit}" for a in annotations if a.supersedes)
+    return AnnotationSuperseded(
+        f"One of these annotations is not there to supersede, or somebody changed it meanwhile: {about}. Nothing was "
+        "written; look at the history, and say it again if it still holds."
+    )
 
 
 def _damage(model: str, row: Mapping[str, Any]) -> str:

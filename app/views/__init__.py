@@ -25,4 +25,7 @@ PAGES = (
     Entry("unit", "Unit", ":material/blur_on:"),
     Entry("enrichment", "Enrichment", ":material/call_merge:"),
     Entry("words", "Words", ":material/text_fields:"),
+    Entry("annotate", "Annotate", ":material/label:"),
+    Entry("history", "History", ":material/history:"),
+    Entry("transfer", "Import and export", ":material/import_export:"),
 )

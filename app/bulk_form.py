@@ -1,0 +1,43 @@
+"""One label for many units, or one text rejected on many: previewed, then written as a whole."""
+
+import streamlit as st
+
+from app import session, told
+from catalog import many
+from catalog.label_rules import EVIDENCE, LONGEST
+from catalog.many import Plan
+
+_QUERY = "MATCH (u:Unit {layer: '4/2/6'}) WHERE u.word_selectivity > 0.5 RETURN u.id"
+
+
+def show() -> None:
+    """The form, and what it would change."""
+    labels = session.labels()
+    if written := st.session_state.pop("bulk written", None):
+        st.success(written)
+    with st.form("bulk", border=False):
+        text = st.text_input("Label for all", key="bulk text", max_chars=LONGEST)
+        act = st.radio("What to do", ("Add it", "Reject it"), key="bulk act", horizontal=True)
+        reason = st.text_input("Reason of a rejection", key="bulk reason", max_chars=EVIDENCE)
+        units = st.text_area("Units", key="bulk units", placeholder="4/2/6/3, 4/2/6/9")
+        query = st.text_area(
+            "or a query that answers with one column of unit ids", key="bulk query", placeholder=_QUERY
+        )
+        previewed = st.form_submit_button("Preview")
+    if previewed:
+        st.session_state.pop("plan", None)
+        with session.errors_shown():
+            names = many.listed(units) or many.asked(labels, query or _QUERY)
+            st.session_state["plan"] = _plan(names, text, act == "Reject it", reason)
+    plan = st.session_state.get("plan")
+    if plan and told.offer(labels, plan, "bulk"):
+        st.session_state["bulk written"] = f"Written: {plan.sentence}."
+        del st.session_state["plan"]
+        st.rerun()
+
+
+def _plan(names: list[str], text: str, reject: bool, reason: str) -> Plan:
+    labels, author = session.labels(), st.session_state["author"]
+    if reject:
+        return many.rejecting(labels, names, text, author, reason or None)
+    return many.adding(labels, names, text, author)

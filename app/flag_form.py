@@ -1,0 +1,31 @@
+"""What of a unit is sensitive: itself, its example images, its words; each can be flagged and cleared."""
+
+import streamlit as st
+
+from app import session
+from catalog.flags import Flags
+from catalog.veil import Veil
+from extract.units import Unit
+
+_HELP = "What is flagged is hidden in every view and export of pictures until somebody reveals what is sensitive."
+
+
+def show(unit: Unit) -> None:
+    """A choice of what may be flagged, and the button that hides or shows it."""
+    store, veil = session.store(), session.gallery().veil
+    examples = {e.image: e for e in session.examples(unit)}
+    words = store.words(session.model().id, unit, limit=12)
+    named = {("unit", str(unit)): f"unit {unit}"}
+    named |= {("image", image): f"image {image}, {veil.caption(e)}" for image, e in examples.items()}
+    named |= {("word", r.word): f"word {veil.over(r.unit).label(r.word)}" for r in words}
+    kind, name = st.selectbox("What", list(named), format_func=named.__getitem__, key=f"flag {unit}", help=_HELP)
+    lowered = Veil.of(store, session.model().id)
+    hidden = {
+        "unit": lambda: lowered.over(name).closed,
+        "image": lambda: lowered.covers(examples[name]),
+        "word": lambda: lowered.hides(name),
+    }[kind]()
+    if st.button("Show again" if hidden else "Hide as sensitive", key="flag"):
+        with session.errors_shown():
+            Flags(store, session.model().id).set(kind, name, not hidden, st.session_state["author"])
+            st.rerun()

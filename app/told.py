@@ -1,0 +1,66 @@
+"""Annotations, plans and flags as tables and messages of the pages, behind the veil."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import streamlit as st
+
+from app import session
+from catalog.history import fates
+from catalog.labels import Labels
+from catalog.many import Plan, apply
+from graph.schema import Annotation
+
+
+def annotations(
+    entries: Iterable[Annotation], among: Iterable[Annotation] = (), of_units: bool = True
+) -> list[dict[str, Any]]:
+    """A row an entry; `among` is the history that tells what became of each."""
+    became, veil = fates(among), session.gallery().veil
+    return [
+        ({"unit": a.unit} if of_units else {})
+        | {"what": a.action, "text": veil.over(a.unit).label(a.text), "now": became.get(a.id, ""), "by": a.author}
+        | {"at": a.at, "of": a.branch, "facet": a.facet, "modality": a.modality, "source": a.source}
+        | {"confidence": a.confidence, "evidence": veil.over(a.unit).label(a.evidence or ""), "id": a.id}
+        for a in entries
+    ]
+
+
+def line(entry: Annotation) -> str:
+    """An entry in one line."""
+    text = session.gallery().veil.over(entry.unit).label(entry.text)
+    return f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.author}: {entry.action} {text!r} of {entry.unit} ({entry.id[:8]})"
+
+
+def offer(labels: Labels, plan: Plan, name: str) -> bool:
+    """Show what a plan would write, and write it when asked to; whether it was written."""
+    st.markdown(f"**Preview:** {plan.sentence}.")
+    _rows("To be written", annotations(plan.new))
+    _rows("There already, and left as it is", annotations(plan.there))
+    _rows("In conflict, and left out", _conflicts(plan))
+    if plan.unknown:
+        st.warning(f"Unknown units: {', '.join(plan.unknown)}", icon=":material/help:")
+    skip = bool(plan.unknown) and st.checkbox("Pass over unknown units", key=f"skip {name}")
+    blocked = not plan.new or (bool(plan.unknown) and not skip)
+    if not st.button(f"Write {len(plan.new)}", type="primary", key=f"write {name}", disabled=blocked):
+        return False
+    with session.errors_shown():
+        apply(labels, plan, skip)
+        return True
+    return False
+
+
+def _conflicts(plan: Plan) -> list[dict[str, Any]]:
+    veil = session.gallery().veil
+    return [
+        {"unit": c.said.unit, "to be said": veil.over(c.said.unit).label(c.said.text), "by": c.said.author}
+        | {"in the catalog": "changed since" if c.changed_since else veil.over(c.held.unit).label(c.held.text)}
+        | {"said by": c.held.author, "of": c.said.branch, "facet": c.said.facet}
+        for c in plan.conflicts
+    ]
+
+
+def _rows(title: str, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        st.caption(title)
+        st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 320))

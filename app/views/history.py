@@ -1,0 +1,50 @@
+"""Every entry of the history: by whom, when, of what; and a way back from each."""
+
+from datetime import date
+
+import streamlit as st
+
+from app import label_form, session, told
+from catalog.history import matching
+from extract.units import Unit
+
+MOST = 1000  # rows of the table
+
+labels = session.labels()
+history = labels.history()
+
+st.title("History")
+st.write(
+    "All that was ever said of units, the newest first. Nothing here is overwritten: undoing an entry appends another, "
+    "which can be undone as well."
+)
+if not history:
+    st.info(
+        "Nothing was said of a unit yet. Label one on its page or on the Annotate page, or with `circuits label add`."
+    )
+    session.show('<p class="quiet">0 entries</p>', "none")
+    st.stop()
+by, of, unit, when = st.columns(4)
+author = by.selectbox(
+    "By", sorted({a.author for a in history}), index=None, key="by", bind="query-params", placeholder="Anybody"
+)
+source = of.selectbox(
+    "Source", ("human", "import", "auto"), index=None, key="whence", bind="query-params", placeholder="Any"
+)
+about = unit.text_input("Unit or layer", key="about", bind="query-params", placeholder="4/2/6 or 4/2/6/34")
+days = when.date_input("Days", (min(a.at for a in history).date(), date.today()), key="days", help="In UTC.")
+since, until = (*days, None, None)[:2] if isinstance(days, tuple) else (days, None)
+found = matching(history, author or "", source, about.strip(), since, until)
+st.dataframe(told.annotations(found[:MOST], among=history), hide_index=True, height=420)
+session.show(f'<p class="quiet">{len(found):,} of {len(history):,} entries</p>', "count")
+
+left, right = st.columns([3, 1], vertical_alignment="bottom")
+entry = left.selectbox(
+    "Entry to undo", found[:MOST], index=None, format_func=told.line, key="entry", placeholder="Choose one of these"
+)
+with right:
+    who = label_form.author_field()
+if st.button("Undo this entry", icon=":material/undo:", key="undo entry", disabled=entry is None) and entry:
+    with session.errors_shown():
+        labels.undo(Unit.parse(entry.unit), entry.id, who)
+        st.rerun()
