@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from app import tables
 from app.ablating import ablate, calibrate
+from app.drawing import draw
 from app.filling import demo, extract, load, migrate
 from app.labelling import label
 from app.live import attack, difference
@@ -57,6 +58,7 @@ cli = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 cli.add_typer(label, name="label")
+cli.command("figure")(draw)
 for verb in (demo, extract, load, migrate, difference, attack, ablate, calibrate, levels):
     cli.command()(verb)
 

@@ -1,7 +1,7 @@
 """Circuits traced out of the graph.
 
-Two are traced here: the neighbourhood of any unit, and the enrichment circuit of a sum unit, which joins what its conv
-branch brings with what its residual shortcut brings.
+Three are traced here: the neighbourhood of any unit, the enrichment circuit of a sum unit, which joins what its conv
+branch brings with what its residual shortcut brings, and what lies between units that somebody chose.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -51,6 +51,18 @@ def enrichment_circuit(store: CircuitStore, model: str, unit: Unit, limit: int =
     for branch in branches:
         edges += _direct(store, model, Unit.parse(branch.source), limit)
     return _circuit(store, model, f"Enrichment circuit of {card.id}", "enrichment", roles, edges, {"limit": limit})
+
+
+def among(store: CircuitStore, model: str, units: Iterable[Unit]) -> Circuit:
+    """Units, every kept edge between two of them, and the residual sums of which they hold both ends.
+
+    Raises UnknownUnit for a unit that the model does not have.
+    """
+    chosen = list(dict.fromkeys(units))
+    names = set(map(str, chosen))
+    adds = [edge for unit in chosen for edge in _adds(store, model, unit) if edge.source in names]
+    edges = [*adds, *map(_edge, store.contributions_among(model, chosen))]
+    return _circuit(store, model, "Chosen units", "among", dict.fromkeys(map(str, chosen), "unit"), edges, {})
 
 
 def _direct(store: CircuitStore, model: str, unit: Unit, limit: int) -> list[Edge]:

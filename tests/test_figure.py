@@ -61,7 +61,7 @@ def texts(svg: str) -> list[str]:
 
 
 def test_excitation_is_green_solid_and_plus_inhibition_red_dashed_and_minus(circuit: Circuit) -> None:
-    svg = figure.draw(circuit, {})
+    svg = figure.draw(circuit)
     path, text = edge(svg, "4/2/3/0", "4/2/5/34")
     assert (path.get("stroke"), path.get("stroke-dasharray"), text) == ("#23934a", "none", "+0.5")
     path, text = edge(svg, "4/2/3/2", "4/2/5/34")
@@ -69,28 +69,28 @@ def test_excitation_is_green_solid_and_plus_inhibition_red_dashed_and_minus(circ
 
 
 def test_the_residual_sum_is_grey_and_names_its_branch(circuit: Circuit) -> None:
-    path, text = edge(figure.draw(circuit, {}), "4/1/6/34", "4/2/6/34")
+    path, text = edge(figure.draw(circuit), "4/1/6/34", "4/2/6/34")
     assert (path.get("stroke"), path.get("stroke-dasharray"), text) == ("#8d8d99", "none", "shortcut")
 
 
 def test_the_legend_explains_every_kind_of_edge(circuit: Circuit) -> None:
-    assert {"+ excitatory", "\u2212 inhibitory", "residual sum, weight 1"} <= set(texts(figure.draw(circuit, {})))
+    assert {"+ excitatory", "\u2212 inhibitory", "residual sum, weight 1"} <= set(texts(figure.draw(circuit)))
 
 
 def test_width_grows_with_the_magnitude_among_edges_into_the_same_unit(circuit: Circuit) -> None:
-    svg = figure.draw(circuit, {})
+    svg = figure.draw(circuit)
     widths = [float(edge(svg, f"4/2/3/{n}", "4/2/5/34")[0].get("stroke-width", 0)) for n in range(4)]
     assert sorted(widths, reverse=True) == [widths[n] for n in (0, 2, 1, 3)]
     assert len(set(widths)) == 4
     assert max(widths) == 5
     weaker = replace(circuit, edges=tuple(replace(e, magnitude=e.magnitude / 1000) for e in circuit.edges))
-    assert edge(figure.draw(weaker, {}), "4/2/3/0", "4/2/5/34")[0].get("stroke-width") == "5.00"
+    assert edge(figure.draw(weaker), "4/2/3/0", "4/2/5/34")[0].get("stroke-width") == "5.00"
 
 
 def test_label_text_stays_text(circuit: Circuit) -> None:
     hostile = "</title><script>alert('1')</script> \" & ]]> <"
     named = replace(circuit, name=hostile, units=(Node("4/2/6/34", "sum", (hostile,)), *circuit.units[1:]))
-    root = parsed(figure.draw(named, {}, lambda unit: f"unit?unit={unit}&model=<m>"))
+    root = parsed(figure.draw(named, lambda unit: f"unit?unit={unit}&model=<m>"))
     assert not list(root.iter(f"{SVG}script"))
     assert f"4/2/6/34 {hostile}" in [element.text for element in root.iter(f"{SVG}title")]
     assert root.find(f"{SVG}title").text == hostile  # type: ignore[union-attr]
@@ -98,26 +98,26 @@ def test_label_text_stays_text(circuit: Circuit) -> None:
 
 
 def test_a_sensitive_unit_keeps_its_label_to_itself_until_revealed(circuit: Circuit) -> None:
-    assert not [text for text in texts(figure.draw(circuit, {})) if text == "wound" or "4/2/5/34 wound" in text]
-    assert "wound" in texts(figure.draw(circuit, {}, lifted=True))
-    assert "you + wound" in texts(figure.draw(circuit, {}))
+    assert not [text for text in texts(figure.draw(circuit)) if text == "wound" or "4/2/5/34 wound" in text]
+    assert "wound" in texts(figure.draw(circuit, lifted=True))
+    assert "you + wound" in texts(figure.draw(circuit))
 
 
 def test_a_long_label_is_cut_under_the_picture_and_whole_in_the_tooltip(circuit: Circuit) -> None:
     long = "a label of quite some length, for a label"
-    shown = texts(figure.draw(replace(circuit, units=(Node("4/2/6/34", "sum", (long,)), *circuit.units[1:])), {}))
+    shown = texts(figure.draw(replace(circuit, units=(Node("4/2/6/34", "sum", (long,)), *circuit.units[1:]))))
     assert f"4/2/6/34 {long}" in shown
     assert long not in shown
     assert [text for text in shown if text.endswith("\u2026") and long.startswith(text[:-1])]
 
 
 def test_pictures_are_embedded_where_there_are_any(circuit: Circuit) -> None:
-    images = list(parsed(figure.draw(circuit, {"4/2/6/34": PICTURE})).iter(f"{SVG}image"))
+    images = list(parsed(figure.draw(circuit)).iter(f"{SVG}image"))
     assert [image.get("href") for image in images] == [PICTURE]
 
 
 def test_the_order_of_units_and_edges_changes_no_byte(circuit: Circuit) -> None:
-    generator, drawing = random.Random(0), figure.draw(circuit, {"4/2/6/34": PICTURE})  # noqa: S311
+    generator, drawing = random.Random(0), figure.draw(circuit)  # noqa: S311
     for _ in range(5):
         first, *others = circuit.units
         shuffled = replace(
@@ -125,7 +125,7 @@ def test_the_order_of_units_and_edges_changes_no_byte(circuit: Circuit) -> None:
             units=(first, *generator.sample(others, len(others))),
             edges=tuple(generator.sample(circuit.edges, len(circuit.edges))),
         )
-        assert figure.draw(shuffled, {"4/2/6/34": PICTURE}) == drawing
+        assert figure.draw(shuffled) == drawing
 
 
 def test_the_conv_branch_stands_above_the_shortcut_with_all_that_feeds_them(circuit: Circuit) -> None:
@@ -153,13 +153,13 @@ def test_every_edge_goes_right_and_no_unit_covers_another() -> None:
 
 def test_two_edges_between_the_same_units_do_not_cover_each_other(circuit: Circuit) -> None:
     both = replace(circuit, edges=(*circuit.edges, contributes("4/1/6/34", "4/2/6/34", 1.0, 0.5)))
-    groups = [g for g in parsed(figure.draw(both, {})).iter(f"{SVG}g") if g.get("data-source") == "4/1/6/34"]
+    groups = [g for g in parsed(figure.draw(both)).iter(f"{SVG}g") if g.get("data-source") == "4/1/6/34"]
     curves = {path.get("d") for g in groups for path in g.iter(f"{SVG}path")}
     assert len(curves) == len(groups) == 2
 
 
 def test_a_lone_unit_is_a_figure_too() -> None:
-    svg = figure.draw(Circuit("One", "neighbourhood", "m", (Node("1/0/1/0", "unit"),), ()), {})
+    svg = figure.draw(Circuit("One", "neighbourhood", "m", (Node("1/0/1/0", "unit"),), ()))
     assert "1/0/1/0" in texts(svg)
 
 
