@@ -2,7 +2,7 @@
 
 CatalogError (a CircuitsError)
 ├── LabelError                a label that breaks a rule, or one that is not there to withdraw
-├── CircuitError              a unit that is the end of no such circuit
+├── CircuitError              a unit that is the end of no such circuit, or circuits that cannot be drawn or joined
 ├── ExportError               a circuit that cannot be written, or a file that holds none
 └── TorchMissing              what needs the network itself, where torch or open_clip are not installed
 """
@@ -19,7 +19,7 @@ class LabelError(CatalogError):
 
 
 class CircuitError(CatalogError):
-    """A unit that is the end of no such circuit."""
+    """A unit that is the end of no such circuit, or circuits that cannot be drawn or joined."""
 
 
 class ExportError(CatalogError):

@@ -22,7 +22,7 @@ Form = Literal["svg", "png", "pdf"]
 FORMS: tuple[Form, ...] = get_args(Form)
 KINDS: Mapping[Form, str] = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 SCALE = 2.0  # pixels of a PNG for each of the drawing
-MOST = 1e8  # pixels of a PNG: more, and the renderer takes gigabytes, or the whole process ends
+MOST = 8e7  # pixels of a PNG: far beyond it the renderer finds no memory, and the whole process ends
 
 _SIZE = re.compile(r'width="(\d+)" height="(\d+)"')
 _WEBP = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]*)")
