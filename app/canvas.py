@@ -35,7 +35,8 @@ def choose() -> Choices:
         "Trace", list(TRACES), default="neighbourhood", required=True, key="trace", bind="query-params",
         help="; ".join(f"{name}: {told}" for name, told in TRACES.items()),
     )  # fmt: skip
-    start.text_input("From unit", f"{session.model().architecture.final}/0", key="unit", bind="query-params")
+    st.session_state["from"] = st.query_params.get("unit", f"{session.model().architecture.final}/0")
+    start.text_input("From unit", key="from", on_change=_from)
     strongest = count.slider(
         "Strongest of either sign", 1, 20, 3, key="strongest", bind="query-params", help="At every unit, by magnitude."
     )
@@ -55,12 +56,15 @@ def traced(choices: Choices) -> Circuit:
 
 
 def show(circuit: Circuit) -> Circuit:
-    """The figure; a click on a unit chooses it. Gives the circuit with the pictures that were drawn."""
+    """The figure under its size; a click on a unit chooses it. Gives the circuit with the pictures that were drawn."""
+    told, size = st.columns([5, 1], vertical_alignment="center")
+    told.caption(f"{circuit.name}: shown are {len(circuit.units)} units and {len(circuit.edges)} edges.")
+    fit = size.toggle("Fit", key="fit", bind="query-params", help="All of a tall figure in the window.")
     lifted, model = session.gallery().veil.lifted, session.model().id
     circuit = pictured(session.store(), circuit, lifted)
     chosen = st.query_params.get(_CHOSEN, "")
     drawing = draw(circuit, lambda unit: linked.address(model, unit), lifted, (chosen,))
-    if clicked := linked.show(f'<div class="figure">{drawing}</div>', "canvas"):
+    if clicked := linked.show(f'<div class="figure{" fit" * fit}">{drawing}</div>', "canvas"):
         st.query_params[_CHOSEN] = clicked
         st.rerun()
     return circuit
@@ -93,6 +97,10 @@ def unpin(unit: Unit) -> None:
     _list(_PINS, [other for other in pins() if other != unit])
 
 
+def _from() -> None:
+    st.query_params["unit"] = st.session_state["from"].strip()
+
+
 def _pin(unit: Unit) -> None:
     _list(_PINS, [*pins(), unit])
 
@@ -113,7 +121,7 @@ def _reset() -> None:
 
 def _start(unit: Unit) -> None:
     _reset()
-    st.session_state["unit"] = str(unit)
+    st.query_params["unit"] = str(unit)
     if st.session_state["trace"] == "pinned" or unit.layer.role != "sum":
         st.session_state["trace"] = "neighbourhood"
 

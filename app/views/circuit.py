@@ -17,6 +17,8 @@ with left:
     with st.spinner("Tracing"):
         circuit = canvas.traced(choices)
     canvas.actions(circuit)
+    if not circuit.units:
+        st.info("Every unit was removed. Undo all brings them back.")
+        st.stop()
     circuit = canvas.show(circuit)
-    st.caption(f"Shown are {len(circuit.units)} units and {len(circuit.edges)} edges.")
     downloads.show(circuit, session.gallery().veil.lifted)
