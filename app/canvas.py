@@ -1,69 +1,34 @@
-"""The circuit canvas: what to trace, what was changed by hand, and which units are pinned, all of it in the address."""
-
-from dataclasses import dataclass
+"""The circuit canvas: the figure, what was changed in it by hand, and which units are pinned, all in the address."""
 
 import streamlit as st
 
 from app import linked, session
-from catalog import editing, trace
+from app.pictures import notes
+from catalog import editing
 from catalog.circuit import Circuit
 from catalog.figure import draw
 from catalog.thumbnails import pictured
 from extract.units import Unit
 
-TRACES = {
-    "neighbourhood": "A unit with its strongest inputs and outputs.",
-    "enrichment": "A sum with both its branches and their strongest direct inputs.",
-    "pinned": "What lies between the units in the tray.",
-}
 _PINS, _EXPANDED, _REMOVED, _CHOSEN = "pins", "expanded", "removed", "chosen"
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What is to be traced, from where, and how many edges of each sign at every unit."""
-
-    kind: str
-    unit: Unit
-    strongest: int
-
-
-def choose() -> Choices:
-    """The controls, each in the address."""
-    which, start, count = st.columns([3, 1.2, 1.8], gap="medium")
-    kind = which.segmented_control(
-        "Trace", list(TRACES), default="neighbourhood", required=True, key="trace", bind="query-params",
-        help="; ".join(f"{name}: {told}" for name, told in TRACES.items()),
-    )  # fmt: skip
-    st.session_state["from"] = st.query_params.get("unit", f"{session.model().architecture.final}/0")
-    start.text_input("From unit", key="from", on_change=_from)
-    strongest = count.slider(
-        "Strongest of either sign", 1, 20, 3, key="strongest", bind="query-params", help="At every unit, by magnitude."
-    )
-    return Choices(kind, session.unit(), strongest)
-
-
-def traced(choices: Choices) -> Circuit:
-    """The circuit of these choices, with what was expanded and removed by hand."""
-    store, model, limit = session.store(), session.model().id, choices.strongest
-    if choices.kind == "pinned":
-        found = trace.among(store, model, pins())
-    elif choices.kind == "enrichment":
-        found = trace.enrichment_circuit(store, model, choices.unit, limit)
-    else:
-        found = trace.neighbourhood(store, model, choices.unit, limit)
-    return editing.edited(store, found, _listed(_EXPANDED), _listed(_REMOVED), limit)
+def edited(circuit: Circuit, limit: int) -> Circuit:
+    """The circuit with what was expanded, `limit` edges of either sign each, and without what was removed by hand."""
+    return editing.edited(session.store(), circuit, _listed(_EXPANDED), _listed(_REMOVED), limit)
 
 
 def show(circuit: Circuit) -> Circuit:
     """The figure under its size; a click on a unit chooses it. Gives the circuit with the pictures that were drawn."""
     told, size = st.columns([5, 1], vertical_alignment="center")
-    told.caption(f"{circuit.name}: shown are {len(circuit.units)} units and {len(circuit.edges)} edges.")
+    veil = session.gallery().veil
+    with told:
+        session.show(notes([veil.label(circuit.name) + circuit.sentence.removeprefix(circuit.name)]), "told")
     fit = size.toggle("Fit", key="fit", bind="query-params", help="All of a tall figure in the window.")
-    lifted, model = session.gallery().veil.lifted, session.model().id
-    circuit = pictured(session.store(), circuit, lifted)
+    model = session.model().id
+    circuit = pictured(session.store(), circuit, veil.lifted)
     chosen = st.query_params.get(_CHOSEN, "")
-    drawing = draw(circuit, lambda unit: linked.address(model, unit), lifted, (chosen,))
+    drawing = draw(circuit, lambda unit: linked.address(model, unit), veil.lifted, (chosen,))
     if clicked := linked.show(f'<div class="figure{" fit" * fit}">{drawing}</div>', "canvas"):
         st.query_params[_CHOSEN] = clicked
         st.rerun()
@@ -79,7 +44,7 @@ def actions(circuit: Circuit) -> None:
         for label, icon, act in _ACTIONS:
             st.button(label, icon=icon, key=label, disabled=unit is None, on_click=act, args=(unit,))
         changed = bool(_listed(_EXPANDED) or _listed(_REMOVED))
-        st.button("Undo all", icon=":material/undo:", disabled=not changed, on_click=_reset)
+        st.button("Undo all", icon=":material/undo:", disabled=not changed, on_click=reset)
 
 
 def pins() -> list[Unit]:
@@ -97,10 +62,6 @@ def unpin(unit: Unit) -> None:
     _list(_PINS, [other for other in pins() if other != unit])
 
 
-def _from() -> None:
-    st.query_params["unit"] = st.session_state["from"].strip()
-
-
 def _pin(unit: Unit) -> None:
     _list(_PINS, [*pins(), unit])
 
@@ -114,15 +75,17 @@ def _remove(unit: Unit) -> None:
     _list(_REMOVED, [*_listed(_REMOVED), unit])
 
 
-def _reset() -> None:
+def reset() -> None:
+    """Take back what was changed by hand."""
     _list(_EXPANDED, [])
     _list(_REMOVED, [])
 
 
 def _start(unit: Unit) -> None:
-    _reset()
+    reset()
     st.query_params["unit"] = str(unit)
-    if st.session_state["trace"] == "pinned" or unit.layer.role != "sum":
+    kind = st.session_state["trace"]
+    if kind in ("pinned", "kept") or (kind == "enrichment" and unit.layer.role != "sum"):
         st.session_state["trace"] = "neighbourhood"
 
 

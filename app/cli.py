@@ -34,8 +34,9 @@ from app.options import (
     parameter,
 )
 from app.sorting import levels
+from app.tracing import kept, trace
 from catalog import enrichment, export
-from catalog.trace import enrichment_circuit, neighbourhood
+from catalog.around import enrichment_circuit, neighbourhood
 from catalog.veil import Veil
 from extract.errors import CircuitsError
 from graph.store import CircuitStore
@@ -58,8 +59,9 @@ cli = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 cli.add_typer(label, name="label")
+cli.add_typer(kept, name="kept")
 cli.command("figure")(draw)
-for verb in (demo, extract, load, migrate, difference, attack, ablate, calibrate, levels):
+for verb in (demo, extract, load, migrate, difference, attack, ablate, calibrate, levels, trace):
     cli.command()(verb)
 
 

@@ -12,11 +12,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from catalog.circuit import Circuit, Edge
 from catalog.enrichment import Candidate
-from catalog.veil import Veil
+from catalog.veil import HIDDEN, Veil
 from extract.levels import Estimate
 from extract.units import Unit, microscope_url
-from graph.schema import Annotation, Contribution, EvidenceTerms, Example, ModelCard, Reading, UnitCard, WeightTerms
+from graph.schema import (
+    Annotation,
+    Contribution,
+    EvidenceTerms,
+    Example,
+    KeptCircuit,
+    ModelCard,
+    Reading,
+    UnitCard,
+    WeightTerms,
+)
 from graph.server import Capabilities
 
 if TYPE_CHECKING:
@@ -116,6 +127,28 @@ def examples(found: Sequence[Example], veil: Veil) -> Table:
 def words(found: Iterable[Reading], veil: Veil) -> Table:
     """The words that a unit answers to most."""
     return table("Top words", ("word", "value", "z"), [(veil.label(r.word), r.value, r.z) for r in found])
+
+
+def circuit(traced: Circuit, veil: Veil) -> Table:
+    """A circuit's edges, the most influential first where that was told."""
+    labels = {
+        node.id: HIDDEN if node.sensitive and not veil.lifted else veil.labels(node.labels) for node in traced.units
+    }
+    rows = [
+        (e.source, labels[e.source], e.target, labels[e.target], e.branch or "", *_weights(e), e.influence)
+        for e in sorted(traced.edges, key=lambda edge: -(edge.influence or 0.0))
+    ]
+    return table(traced.name, ("source", "labels", "target", "labels", "adds", "magnitude", "mean", "influence"), rows)
+
+
+def _weights(edge: Edge) -> tuple[object, object]:
+    return ("", "") if edge.kind == "ADDS" else (edge.magnitude, edge.mean)
+
+
+def kept(found: Iterable[KeptCircuit]) -> Table:
+    """The circuits that were kept."""
+    rows = [(c.name, c.kind, c.units, c.author, f"{c.at:%Y-%m-%d %H:%M}") for c in found]
+    return table("Kept", ("name", "kind", "units", "by", "at"), rows)
 
 
 def readers(found: Iterable[Reading], veil: Veil) -> Table:

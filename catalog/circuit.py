@@ -14,15 +14,14 @@ from graph.schema import Branch
 Role = Literal["unit", "input", "output", "sum", "shortcut", "conv"]
 Plain = str | int | float | bool
 
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]"
-)  # what XML cannot hold, and the \r that it changes
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")  # XML cannot hold these, or changes \r
 
 
 @dataclass(frozen=True)
 class Node:
     """A unit in a circuit: its part there, its current labels, whether one of them is sensitive, what was measured.
 
+    `influence` is the part of a trace's influence that reaches it, from 0 to 1; None in other circuits.
     `picture` is a `data:` address, behind the veil already where it is sensitive (`catalog.thumbnails.pictured`). It is
     there to be drawn: it makes no other circuit, and no file of `catalog.export` holds it.
     """
@@ -32,12 +31,16 @@ class Node:
     labels: tuple[str, ...] = ()
     sensitive: bool = False
     statistics: Mapping[str, float] = field(default_factory=dict)
+    influence: float | None = None
     picture: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Edge:
-    """An expanded weight; or the residual sum: a kernel of a single 1, with `branch` saying which branch it adds."""
+    """An expanded weight; or the residual sum: a kernel of a single 1, with `branch` saying which branch it adds.
+
+    `influence` is the part of a trace's influence that it carries.
+    """
 
     source: str
     target: str
@@ -50,6 +53,7 @@ class Edge:
     rank_in: int | None = None
     rank_out: int | None = None
     branch: Branch | None = None
+    influence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,15 @@ class Circuit:
     def unit(self, id: str) -> Node:  # noqa: A002, the field's own name
         """The node of this id; KeyError where the circuit does not include it."""
         return {node.id: node for node in self.units}[id]
+
+    @property
+    def sentence(self) -> str:
+        """How large it is, and of a trace what part of the influence it holds."""
+        size = f"{self.name}: {len(self.units)} units and {len(self.edges)} edges"
+        if "share" not in self.settings:
+            return f"{size}."
+        share, steps, of = (self.settings[name] for name in ("share", "steps", "of"))
+        return f"{size} hold {float(share):.1%} of the influence over {steps} steps, out of {of}."
 
     def graph(self) -> "nx.MultiDiGraph[str]":
         """A networkx graph with plain attributes: text, numbers and booleans; what is not known is left out.
@@ -100,4 +113,6 @@ def _attributes(node: Node) -> dict[str, Any]:
     if node.labels:
         attributes["label"] = printable("; ".join(node.labels))
         attributes["labels"] = json.dumps(node.labels)
+    if node.influence is not None:
+        attributes["influence"] = node.influence
     return attributes | {"sensitive": node.sensitive} | dict(node.statistics)

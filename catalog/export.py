@@ -100,7 +100,7 @@ def _node(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     statistics = {column: attributes[column] for column in STATISTICS if column in attributes}
     labels = json.loads(attributes.get("labels", "[]"))
     part = {"role": attributes["role"], "sensitive": attributes["sensitive"]}
-    return {"id": name, "labels": labels, "statistics": statistics, **part}
+    return {"id": name, "labels": labels, "statistics": statistics, **part, "influence": attributes.get("influence")}
 
 
 def _to_json(graph: _Graph) -> bytes:

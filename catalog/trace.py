@@ -1,121 +1,187 @@
-"""Circuits traced out of the graph.
+"""Traces: what leads to a unit, or where it leads, step by step over direct edges and residual sums.
 
-Three are traced here: the neighbourhood of any unit, the enrichment circuit of a sum unit, which joins what its conv
-branch brings with what its residual shortcut brings, and what lies between units that somebody chose.
+Any other edge is already the total over all paths between its ends, and would count them twice. At each step the
+strongest edges are followed; how much of all influence passes through the circuit is told, and what carries little can
+be pruned (`catalog.influence`).
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import Literal
 
-from catalog.circuit import Circuit, Edge, Node, Plain, Role
+import networkx as nx
+
+from catalog import influence
+from catalog.assembly import adds, assembled, edge_of, sums_over
+from catalog.circuit import Circuit, Edge, Plain, Role
 from catalog.errors import CircuitError
 from extract.units import Architecture, Unit
-from graph.schema import Branch, Contribution, UnitCard
+from graph.errors import NotExtracted
+from graph.schema import Lead, ModelCard
 from graph.store import CircuitStore
 
+Direction = Literal["backward", "forward"]
 
-def neighbourhood(store: CircuitStore, model: str, unit: Unit, limit: int = 10) -> Circuit:
-    """A unit, its `limit` strongest inputs and outputs of each sign, and the residual sums it stands in.
 
-    Raises UnknownUnit for a unit that the model does not have.
+@dataclass(frozen=True)
+class Tracing:
+    """How to trace: so many `steps`, each over the `strongest` edges of a unit whose weight is no less than `least`.
+
+    Weights are magnitudes, `scaled` by the source's activity if so asked: what is strongly wired but hardly ever fires
+    counts for little then. `nodes` and `edges` are the parts of all shares that pruning leaves, from 0 to 1; 1 prunes
+    nothing.
     """
-    card = store.unit(model, unit)
-    inputs = store.inputs(model, unit, limit=limit)
-    outputs = store.outputs(model, unit, limit=limit)
-    into = _adds(store, model, unit)
-    onward = [
-        edge for total in _sums_over(store.model(model).architecture, unit) for edge in _adds(store, model, total)
-    ]
-    edges = [*into, *(edge for edge in onward if edge.source == card.id), *map(_edge, inputs), *map(_edge, outputs)]
-    roles: dict[str, Role] = {card.id: "unit"}
-    roles |= {edge.source: edge.branch for edge in into if edge.branch}
-    roles |= {edge.target: "sum" for edge in onward if edge.source == card.id}
-    return _circuit(store, model, f"Neighbourhood of {card.id}", "neighbourhood", roles, edges, {"limit": limit})
+
+    steps: int = 3
+    strongest: int = 5
+    least: float = 0.0
+    nodes: float = 1.0
+    edges: float = 1.0
+    scaled: bool = False
 
 
-def enrichment_circuit(store: CircuitStore, model: str, unit: Unit, limit: int = 5) -> Circuit:
-    """A sum unit, its two branches, and the `limit` strongest direct inputs of each sign of either branch.
+USUAL = Tracing()
 
-    A shortcut that is itself a sum is followed over ADDS to its own branches, whose conv unit has the direct inputs.
-    Raises CircuitError for a unit that is no sum, UnknownUnit for one that the model does not have.
+
+@dataclass(frozen=True)
+class _Arc:
+    """An edge seen from the root: its nearer and its further end, and what part of the nearer's influence it carries.
+
+    `known` says whether that part is of everything there is, or of the kept edges alone.
     """
-    card = store.unit(model, unit)
-    if unit.layer.role != "sum":
-        raise CircuitError(
-            f"{unit} is no sum, and only a sum joins a conv branch with a shortcut. "
-            f"Try {Unit(unit.layer.output, unit.channel)}, the sum of its block."
-        )
-    branches = _adds(store, model, unit)
-    roles: dict[str, Role] = {card.id: "sum"}
-    roles |= {edge.source: edge.branch for edge in branches if edge.branch}
-    edges = list(branches)
-    for branch in branches:
-        edges += _direct(store, model, Unit.parse(branch.source), limit)
-    return _circuit(store, model, f"Enrichment circuit of {card.id}", "enrichment", roles, edges, {"limit": limit})
+
+    near: str
+    far: str
+    part: float
+    edge: Edge
+    known: bool = True
 
 
-def among(store: CircuitStore, model: str, units: Iterable[Unit]) -> Circuit:
-    """Units, every kept edge between two of them, and the residual sums of which they hold both ends.
+@dataclass
+class _Walk:
+    """What was found: arcs, by their ends, and the units at which no way goes on."""
 
-    Raises UnknownUnit for a unit that the model does not have.
+    arcs: dict[tuple[str, str], _Arc] = field(default_factory=dict)
+    ends: set[str] = field(default_factory=set)
+
+
+def backward(store: CircuitStore, model: str, unit: Unit, tracing: Tracing = USUAL) -> Circuit:
+    """What leads to a unit: every source of a unit has the share that its weight is of all that leads there.
+
+    A scaled trace only finds sources that are among the kept edges by their magnitude. Raises CircuitError where
+    nothing leads there, UnknownUnit, and NotExtracted for a scaled trace of a model whose activity was not measured.
     """
-    chosen = list(dict.fromkeys(units))
-    names = set(map(str, chosen))
-    adds = [edge for unit in chosen for edge in _adds(store, model, unit) if edge.source in names]
-    edges = [*adds, *map(_edge, store.contributions_among(model, chosen))]
-    return _circuit(store, model, "Chosen units", "among", dict.fromkeys(map(str, chosen), "unit"), edges, {})
+    return _traced(store, model, unit, tracing, "backward", _sources)
 
 
-def _direct(store: CircuitStore, model: str, unit: Unit, limit: int) -> list[Edge]:
-    """Edges into a unit over one convolution; into a sum, its ADDS and those into its conv branch."""
-    adds = _adds(store, model, unit)
-    end = next((Unit.parse(edge.source) for edge in adds if edge.branch == "conv"), unit)
-    return adds + [_edge(c) for c in store.inputs(model, end, limit=limit, direct=True)]
+def forward(store: CircuitStore, model: str, unit: Unit, tracing: Tracing = USUAL) -> Circuit:
+    """Where a unit leads: every target has the share that its weight is of all that leads out of the unit.
+
+    Activity would scale all edges out of a unit alike, so `scaled` changes nothing. Raises as `backward`.
+    """
+    return _traced(store, model, unit, replace(tracing, scaled=False), "forward", _targets)
 
 
-def _adds(store: CircuitStore, model: str, total: Unit) -> list[Edge]:
-    """The residual sum as edges; none where the unit is no sum."""
-    adds = store.adds(model, total)
-    branches: tuple[Branch, ...] = ("shortcut", "conv")
-    return [
-        Edge(str(adds[branch]), str(total), "ADDS", 1.0, 1.0, 1.0, 1, direct=True, branch=branch)
-        for branch in branches if branch in adds
-    ]  # fmt: skip
-
-
-def _sums_over(architecture: Architecture, unit: Unit) -> list[Unit]:
-    """The sums to which this unit is added, as conv branch or as shortcut."""
-    sums = [layer for layer in architecture.layers if layer.role == "sum" and layer.stage == unit.layer.stage]
-    return [
-        Unit(total, unit.channel) for total in sums
-        if unit.layer == architecture.shortcut(total) or (unit.layer.role == "conv" and unit.layer.output == total)
-    ]  # fmt: skip
-
-
-def _circuit(
+def _traced(
     store: CircuitStore,
     model: str,
-    name: str,
-    kind: str,
-    roles: Mapping[str, Role],
-    edges: Iterable[Edge],
-    settings: Mapping[str, Plain],
+    unit: Unit,
+    tracing: Tracing,
+    direction: Direction,
+    step: Callable[[CircuitStore, ModelCard, Tracing, Sequence[Unit]], list[_Arc]],
 ) -> Circuit:
-    """The units named in `roles` and every other end of an edge, in the order of their first mention."""
-    once = tuple(dict.fromkeys(edges))
-    parts = dict(roles)
-    for edge in once:
-        parts.setdefault(edge.source, "input")
-        parts.setdefault(edge.target, "output")
-    sensitive = store.sensitive(model)
-    cards = store.units(model, map(Unit.parse, parts))
-    units = tuple(_node(card, role, sensitive) for card, role in zip(cards, parts.values(), strict=True))
-    return Circuit(name, kind, model, units, once, settings)
+    card, root = store.model(model), store.unit(model, unit).id
+    walk = _walk(root, tracing.steps, partial(step, store, card, tracing))
+    if not walk.arcs:
+        raise CircuitError(_nothing(card.architecture, unit, direction))
+    arcs: influence.Arcs = nx.DiGraph()
+    arcs.add_edges_from((arc.near, arc.far, {"part": arc.part}) for arc in walk.arcs.values())
+    arcs = influence.pruned(arcs, root, walk.ends, tracing.nodes, tracing.edges)
+    reached = influence.shares(arcs, root)
+    kept = [walk.arcs[ends] for ends in walk.arcs if arcs.has_edge(*ends)]
+    settings: dict[str, Plain] = asdict(tracing) | {"share": influence.held(arcs, root, walk.ends)}
+    settings["of"] = "all edges" if all(arc.known for arc in walk.arcs.values()) else "kept edges"
+    name = f"What leads to {root}" if direction == "backward" else f"Where {root} leads"
+    edges = [replace(arc.edge, influence=reached[arc.near] * arc.part) for arc in kept]
+    return assembled(store, model, name, direction, _roles(root, kept, direction), edges, settings, reached)
 
 
-def _node(card: UnitCard, role: Role, sensitive: Collection[str]) -> Node:
-    known = {name: value for name, value in card.statistics.items() if value is not None}
-    return Node(card.id, role, card.labels, any(text in sensitive for text in card.labels), known)
+def _walk(root: str, steps: int, step: Callable[[Sequence[Unit]], list[_Arc]]) -> _Walk:
+    """Step by step from the root; a unit that was reached before is not gone on from again."""
+    walk, seen, front = _Walk(), {root}, [root]
+    for _ in range(steps):
+        found = step([Unit.parse(each) for each in front])
+        walk.arcs |= {(arc.near, arc.far): arc for arc in found}
+        walk.ends |= set(front) - {arc.near for arc in found}
+        front = [far for far in dict.fromkeys(arc.far for arc in found) if far not in seen]
+        seen |= set(front)
+    walk.ends |= set(front)
+    return walk
 
 
-def _edge(c: Contribution) -> Edge:
-    return Edge(c.source, c.target, "CONTRIBUTES", c.magnitude, c.mean, c.sum, c.span, c.direct, c.rank_in, c.rank_out)
+def _sources(store: CircuitStore, model: ModelCard, tracing: Tracing, units: Sequence[Unit]) -> list[_Arc]:
+    """One step back: over ADDS from a sum, over direct edges from any other unit."""
+    added = [edge for unit in units for edge in adds(model.architecture, unit)]
+    cards = {c.id: c for c in store.units(model.id, [*units, *(Unit.parse(edge.source) for edge in added)])}
+    if tracing.scaled and any(card.statistics["activity"] is None for card in cards.values()):
+        raise NotExtracted(
+            f"No activity of {model.id} was measured. Extract it with --probes, load it again, or do without."
+        )
+    weights = {edge: cards[edge.source].statistics["activity"] or 0.0 if tracing.scaled else 1.0 for edge in added}
+    leads = store.upstream(model.id, units, tracing.strongest, tracing.least, tracing.scaled)
+    flow = "inflow_active" if tracing.scaled else "inflow"
+    return _arcs(leads, weights, {name: card.statistics[flow] for name, card in cards.items()}, "backward")
+
+
+def _targets(store: CircuitStore, model: ModelCard, tracing: Tracing, units: Sequence[Unit]) -> list[_Arc]:
+    """One step on: into the sums that a unit is added to, and over direct edges."""
+    cards = {card.id: card for card in store.units(model.id, units)}
+    totals = [total for unit in units for total in sums_over(model.architecture, unit)]
+    sums = [edge for total in totals for edge in adds(model.architecture, total)]
+    leads = store.downstream(model.id, units, tracing.strongest, tracing.least)
+    flows = {name: card.statistics["outflow"] for name, card in cards.items()}
+    return _arcs(leads, {edge: 1.0 for edge in sums if edge.source in cards}, flows, "forward")
+
+
+def _arcs(
+    leads: Sequence[Lead], added: Mapping[Edge, float], flows: Mapping[str, float | None], direction: Direction
+) -> list[_Arc]:
+    """Edges with their part of all that leads into their target or out of their source: the flow, and what is added.
+
+    Where the flow over direct edges is not known, that over the kept ones stands in for it.
+    """
+    near, far = ("target", "source") if direction == "backward" else ("source", "target")
+    totals = {getattr(lead.edge, near): lead.total for lead in leads}
+    unsure = {unit for unit in totals if flows[unit] is None}
+    totals |= {unit: flow for unit, flow in flows.items() if flow is not None}
+    weights = {edge_of(lead.edge): lead.weight for lead in leads} | dict(added)
+    for edge, weight in added.items():
+        totals[getattr(edge, near)] = totals.get(getattr(edge, near), 0.0) + weight
+    ends = [(edge, getattr(edge, near), getattr(edge, far), weight) for edge, weight in weights.items()]
+    return [
+        _Arc(here, there, weight / totals[here] if totals[here] else 0.0, edge, here not in unsure)
+        for edge, here, there, weight in ends
+    ]
+
+
+def _roles(root: str, arcs: Sequence[_Arc], direction: Direction) -> dict[str, Role]:
+    """The root first; then the branches of a sum as such, going back, and the sums of a branch, going on."""
+    roles: dict[str, Role] = {root: "unit"}
+    for arc in arcs:
+        part: Role = "input" if direction == "backward" else "output"
+        if arc.edge.branch:
+            part = arc.edge.branch if direction == "backward" else "sum"
+        roles.setdefault(arc.far, part)
+    return roles
+
+
+def _nothing(architecture: Architecture, unit: Unit, direction: Direction) -> str:
+    """Why there is no trace."""
+    if direction == "forward":
+        if unit.layer == architecture.final:
+            return f"{unit} is of the last layer, which leads to no other. Trace it backward."
+        return f"No direct edge out of {unit} is in the catalog. Lower the least weight, or extract more targets."
+    if architecture.block_input(unit.layer) is None and unit.layer.role in ("bn1", "downsample"):
+        return f"{unit} reads the stem, which has no units. Trace it forward."
+    return f"No direct edge into {unit} is in the catalog. Lower the least weight, or extract {unit.layer} as a target."

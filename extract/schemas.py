@@ -65,6 +65,12 @@ SCHEMAS = {
         activity="mean over all probes of the unit's mean over positions; of bn1, bn2 and sums after their ReLU, of "
         "conv and downsample without its sign",
     ),
+    "flows": _schema(
+        "layer:text channel:i32 inflow:f32 inflow_active:f32 outflow:f32",
+        inflow="sum of the magnitudes of all direct edges into the unit, kept or not",
+        inflow_active="the same, each magnitude times its source's activity",
+        outflow="sum of the magnitudes of all direct edges out of the unit, kept or not",
+    ),
     "skipped": _schema("id:text reason:text", reason="why the probe could not be read"),
     "evidence": _schema(
         "layer:text channel:i32 share_published:f32 share_exact:f32 share_corrected:f32 overlap:f32 "

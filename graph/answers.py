@@ -11,6 +11,8 @@ from graph.schema import (
     Annotation,
     Contribution,
     EvidenceTerms,
+    KeptCircuit,
+    Lead,
     ModelCard,
     Reading,
     Shown,
@@ -39,6 +41,11 @@ def contribution(row: Row) -> Contribution:
     return Contribution(**{**row, **{name: _labels(row[name]) for name in ("source_labels", "target_labels")}})
 
 
+def lead(row: Row) -> Lead:
+    """A row of UPSTREAM or DOWNSTREAM."""
+    return Lead(Contribution(**_named(Contribution, row)), row["weight"], row["total"])
+
+
 def reading(row: Row) -> Reading:
     """A row of WORDS or READERS."""
     return Reading(**{**row, "labels": _labels(row.get("labels", ()))})
@@ -52,6 +59,11 @@ def sweep(row: Row) -> Sweep:
 def annotation(row: Row) -> Annotation:
     """A row of ANNOTATIONS."""
     return Annotation(**{**row, "at": _utc(row["at"])})
+
+
+def kept_circuit(row: Row) -> KeptCircuit:
+    """A row of KEPT."""
+    return KeptCircuit(**{**row, "at": _utc(row["at"])})
 
 
 def weight_terms(row: Row) -> WeightTerms:

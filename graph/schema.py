@@ -55,10 +55,11 @@ MIGRATIONS = {  # from a version to the next
 EVIDENCE = tuple(SCHEMAS["evidence"].names[2:])
 SHARES = tuple(SCHEMAS["shares"].names[3:])
 TESTS = tuple(SCHEMAS["tests"].names[2:-1])
+FLOWS = tuple(SCHEMAS["flows"].names[2:])
 EFFECTS = tuple(SCHEMAS["dissociation"].names[3:-4])
 SELECTIVITY = ("word_selectivity", "picture_selectivity")
 FINDINGS = ("verdict", "undecided", "unproven", "facet_conv", "facet_shortcut")
-STATISTICS = ("scale", "activity", *EVIDENCE, *TESTS, *EFFECTS, *SHARES, *SELECTIVITY)
+STATISTICS = ("scale", "activity", *FLOWS, *EVIDENCE, *TESTS, *EFFECTS, *SHARES, *SELECTIVITY)
 
 Action = Literal["add", "withdraw"]
 Branch = Literal["sum", "shortcut", "conv"]
@@ -121,6 +122,15 @@ class Contribution:
     rank_out: int | None
     source_labels: tuple[str, ...] = ()
     target_labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lead:
+    """A direct edge out of or into a unit that a trace asked for: its weight, out of the total of all that are kept."""
+
+    edge: Contribution
+    weight: float
+    total: float
 
 
 @dataclass(frozen=True)
@@ -195,6 +205,18 @@ class Annotation:
     confidence: float | None = None
     sensitive: bool = False
     supersedes: str | None = None
+
+
+@dataclass(frozen=True)
+class KeptCircuit:
+    """A circuit that somebody kept under a name, and how many units it has."""
+
+    name: str
+    model: str
+    kind: str
+    author: str
+    at: datetime
+    units: int
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from extract.units import Layer, Unit
-from graph import answers, load_queries, queries
+from graph import answers, circuit_queries, load_queries, queries, trace_queries
 from graph.console import Rows
 from graph.database import Database
 from graph.errors import DatabaseDamaged, GraphError, ModelMissing, NotExtracted, SchemaUnfit
@@ -19,6 +19,8 @@ from graph.schema import (
     Depiction,
     EvidenceTerms,
     Example,
+    KeptCircuit,
+    Lead,
     ModelCard,
     Reading,
     Sweep,
@@ -185,6 +187,20 @@ class CircuitStore:
         keys = [f"{model}/{unit}" for unit in dict.fromkeys(units)]
         return [answers.contribution(row) for row in self.database.read(queries.AMONG, keys=keys)]
 
+    def upstream(
+        self, model: str, units: Iterable[Unit], limit: int, least: float = 0.0, scaled: bool = False
+    ) -> list[Lead]:
+        """The strongest direct edges into each unit, `limit` of any sign; `scaled` by the source's activity."""
+        keys = [f"{model}/{unit}" for unit in units]
+        rows = self.database.read(trace_queries.UPSTREAM, keys=keys, limit=limit, least=least, scaled=scaled)
+        return list(map(answers.lead, rows))
+
+    def downstream(self, model: str, units: Iterable[Unit], limit: int, least: float = 0.0) -> list[Lead]:
+        """The strongest direct edges out of each unit; out of a conv or shortcut unit there are none but ADDS."""
+        keys = [f"{model}/{unit}" for unit in units]
+        rows = self.database.read(trace_queries.DOWNSTREAM, keys=keys, limit=limit, least=least)
+        return list(map(answers.lead, rows))
+
     def sweeps(self, model: str, layer: Layer) -> list[Sweep]:
         """From which layers the expanded weights into this one were computed, the nearest first."""
         rows = self.database.read(queries.SWEEPS, layer=f"{model}/{layer}")
@@ -220,6 +236,30 @@ class CircuitStore:
     def sensitive(self, model: str) -> frozenset[str]:
         """The current labels that somebody marked sensitive."""
         return frozenset(row["text"] for row in self.database.read(queries.SENSITIVE, model=model))
+
+    # ---- kept circuits
+
+    def keep_circuit(
+        self, circuit: KeptCircuit, identity: str, content: str, roles: Mapping[str, str], replace: bool
+    ) -> bool:
+        """Keep a circuit's content, tied to its units by their roles; whether its name was free, or is replaced."""
+        key, at = f"{circuit.model}/{circuit.name}", circuit.at.astimezone(UTC)
+        known = asdict(circuit) | {"key": key, "id": identity, "at": at, "content": content}
+        properties = known | {"units": list(roles), "roles": list(roles.values())}
+        return bool(self.database.write(circuit_queries.KEEP, key=key, properties=properties, replace=replace))
+
+    def kept_circuits(self, model: str) -> list[KeptCircuit]:
+        """The circuits that are kept of a model, by name."""
+        return list(map(answers.kept_circuit, self.database.read(circuit_queries.KEPT, model=model)))
+
+    def circuit_content(self, model: str, name: str) -> str | None:
+        """What was kept under a name; None where nothing was."""
+        rows = self.database.read(circuit_queries.OPEN, key=f"{model}/{name}")
+        return str(rows[0]["content"]) if rows else None
+
+    def drop_circuit(self, model: str, name: str) -> bool:
+        """Take a kept circuit away; whether there was one."""
+        return bool(self.database.write(circuit_queries.DROP, key=f"{model}/{name}")[0]["dropped"])
 
     # ---- enrichment
 

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extract.extraction import Extraction
+from extract.flow import flows
 from extract.provenance import measured
 from extract.units import Layer
-from graph import load_queries
+from graph import circuit_queries, load_queries
 from graph.schema import FINDINGS, SELECTIVITY, STATISTICS, VERSION
 from graph.steps import Edges, Nodes, Statement, Step
 
@@ -32,8 +33,8 @@ def content(extraction: Extraction) -> str:
 def steps(extraction: Extraction) -> Iterator[Step]:
     """A model's whole graph, for a database that holds its node and nothing else of it but perhaps its annotations.
 
-    Annotations are tied to the new units while these have no edges yet: a node that gains the label :Labelled is moved
-    with all that hangs on it. The last step records what the database must now hold.
+    Annotations and kept circuits are tied to the new units while these have no edges yet: a node that gains the label
+    :Labelled is moved with all that hangs on it. The last step records what the database must now hold.
     """
     manifest, model = extraction.manifest, extraction.manifest.model
     units = _units(extraction)
@@ -42,6 +43,7 @@ def steps(extraction: Extraction) -> Iterator[Step]:
     yield Edges("SWEPT", _LAYER, _LAYER, _sweeps(extraction))
     yield Nodes("Unit", "key", units)
     yield Statement(load_queries.RELINK, {"model": model})
+    yield Statement(circuit_queries.INCLUDE, {"model": model})
     adds = _adds(extraction)
     yield Edges("ADDS", _UNIT, _UNIT, adds)
     edges, magnitude = 0, 0.0
@@ -92,16 +94,10 @@ def _sweeps(extraction: Extraction) -> pa.Table:
 def _units(extraction: Extraction) -> pa.Table:
     """One row a unit with its evidence, where there is some; what is not a number is no property."""
     model, table = extraction.manifest.model, extraction.table("units")
+    activity, evidence, tests = (extraction.table(name) for name in ("activity", "evidence", "tests"))
+    proof = extraction.table("dissociation").drop_columns("concepts")
     shares = extraction.table("shares").drop_columns("examples")
-    tests, proof = extraction.table("tests"), extraction.table("dissociation").drop_columns("concepts")
-    for further in (
-        extraction.table("activity"),
-        extraction.table("evidence"),
-        tests,
-        proof,
-        shares,
-        _modality(extraction),
-    ):
+    for further in (activity, flows(extraction), evidence, tests, proof, shares, _modality(extraction)):
         table = table.join(further, ["layer", "channel"], use_threads=False)
     ids = _key(table["layer"], table["channel"])
     columns: dict[str, Any] = {"key": _key(model, ids), "id": ids, "model": _repeat(model, len(ids))}

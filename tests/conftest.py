@@ -95,7 +95,7 @@ def random_extraction() -> Callable[..., Extraction]:
         rows = [unit | scale for unit, scale in zip(units, scales, strict=True)]
         extraction.add({"units.parquet": pa.Table.from_pylist(rows, SCHEMAS["units"])})
         for target in channels:
-            extraction.add(_random_shard(rng, target, channels, density))
+            extraction.add(_random_shard(rng, target, architecture, density))
         extraction.add(_random_evidence(rng, [row for row in units if row["layer"][-1] in "68"]))
         extraction.add(_random_words(rng, [row for row in units if row["layer"][-1] in "5678"]))
         active = [row | {"activity": rng.random()} for row in units]
@@ -105,22 +105,20 @@ def random_extraction() -> Callable[..., Extraction]:
     return write
 
 
-def _random_shard(
-    rng: np.random.Generator, target: Layer, channels: dict[Layer, int], density: float
-) -> dict[str, pa.Table]:
+def _random_shard(rng: np.random.Generator, target: Layer, shape: Architecture, density: float) -> dict[str, pa.Table]:
     """Each pair kept with a chance of `density`; the nine largest of a unit and layer have a rank."""
-    edges, sweeps = [SCHEMAS["edges"].empty_table()], []
-    for source in (layer for layer in channels if layer < target and layer.role in ("bn1", "bn2", "sum")):
-        t, s = np.nonzero(rng.random((channels[target], channels[source])) < density)
+    edges, sweeps, channels = [SCHEMAS["edges"].empty_table()], [], shape.channels
+    for source in (layer for layer in shape.layers if layer < target and layer.role in ("bn1", "bn2", "sum")):
+        t, s = np.nonzero(rng.random((channels(target), channels(source))) < density)
         magnitude = rng.lognormal(size=len(t)).astype(np.float32)
         mean = magnitude * rng.uniform(-1, 1, len(t)).astype(np.float32)
         ends = {"source": str(source), "target": str(target)}
-        same = {"span": 9, "direct": (source.stage, source.block) == (target.stage, target.block)}
+        same = {"span": 9, "direct": shape.is_direct(source, target)}
         columns: dict[str, Any] = {name: np.full(len(t), value) for name, value in (ends | same).items()}
         columns |= {"source_channel": s, "target_channel": t, "magnitude": magnitude, "mean": mean, "sum": mean * 9}
         columns |= {"rank_in": _ranks(magnitude, t), "rank_out": _ranks(magnitude, s)}
         edges.append(pa.table({name: columns[name] for name in SCHEMAS["edges"].names}).cast(SCHEMAS["edges"]))
-        pairs = {"n": channels[source] * channels[target], "kept": len(t)}
+        pairs = {"n": channels(source) * channels(target), "kept": len(t)}
         sweeps.append(ends | same | pairs | {"cutoff_magnitude": 0.5, "cutoff_mean": 0.25, "cut": False})
     tables = {"edges": pa.concat_tables(edges), "sweeps": pa.Table.from_pylist(sweeps, SCHEMAS["sweeps"])}
     return {part(name, str(target)): table for name, table in tables.items()}

@@ -9,13 +9,13 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from app.cli import cli
+from catalog.around import enrichment_circuit, neighbourhood
 from catalog.circuit import Circuit, Edge, Node
 from catalog.export import write
 from catalog.figure import draw
 from catalog.labels import Labels
 from catalog.rendering import render
 from catalog.thumbnails import pictured
-from catalog.trace import enrichment_circuit, neighbourhood
 from extract.units import Unit
 from graph.store import CircuitStore
 

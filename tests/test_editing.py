@@ -4,10 +4,12 @@ from dataclasses import replace
 import networkx as nx
 import pytest
 
+from catalog.around import enrichment_circuit, neighbourhood
 from catalog.circuit import Circuit, Edge, Node
 from catalog.editing import edited, expanded, joined, without
 from catalog.errors import CircuitError
-from catalog.trace import enrichment_circuit, neighbourhood
+from catalog.export import decode, encode
+from catalog.trace import Tracing, backward
 from extract.units import Unit
 from graph.store import CircuitStore
 
@@ -93,3 +95,26 @@ def test_what_is_removed_stays_away_whatever_is_expanded(planted_store: CircuitS
     assert "4/2/5/3" not in {node.id for node in changed.units}
     assert not [edge for edge in changed.edges if "4/2/5/3" in (edge.source, edge.target)]
     assert edited(planted_store, start, [], [], 2) == start
+
+
+def test_a_changed_circuit_says_how_and_no_longer_what_it_holds(planted_store: CircuitStore) -> None:
+    traced = backward(planted_store, MODEL, Unit.parse("4/2/6/3"), Tracing(steps=2))
+    shortcut, conv = Unit.parse("4/1/6/3"), Unit.parse("4/2/5/3")
+    changed = edited(planted_store, traced, [shortcut], [conv], 2)
+    assert "influence" in traced.sentence
+    assert "influence" not in changed.sentence
+    assert changed.settings == {
+        **{name: value for name, value in traced.settings.items() if name not in ("share", "of")},
+        "expanded": "4/1/6/3",
+        "removed": "4/2/5/3",
+    }
+    assert decode(encode(changed, "graphml"), "graphml") == changed
+
+
+def test_an_edge_of_both_is_there_once_as_the_first_has_it(planted_store: CircuitStore) -> None:
+    traced = backward(planted_store, MODEL, Unit.parse("4/2/5/3"), Tracing(steps=1))
+    both = joined(traced, neighbourhood(planted_store, MODEL, Unit.parse("4/2/5/3"), 10))
+    ends = [(edge.source, edge.target, edge.kind) for edge in both.edges]
+    assert len(set(ends)) == len(ends) > len(traced.edges)
+    assert both.edges[: len(traced.edges)] == traced.edges
+    assert all(edge.influence is not None for edge in traced.edges)

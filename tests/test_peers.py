@@ -26,7 +26,7 @@ from graph.database import Answer, Database
 from graph.errors import LoadFailed
 from graph.load import load
 from graph.local_server import ensure
-from graph.schema import Annotation
+from graph.schema import Annotation, KeptCircuit
 from graph.server import open_server
 from graph.store import CircuitStore
 from tests.neo4j_server import VERSION, Neo4j
@@ -122,6 +122,8 @@ def tell(database: Database, extraction: Extraction, folder: Path) -> None:
     database.write(queries.VERIFIED, model=model, start="now")
     load(without_edges(extraction, folder / "less.extraction"), database, progress=False)
     assert [card.id for card in store.labelled(model)] == [FIRST]
+    tied = "MATCH (c:Circuit)-[i:INCLUDES]->(u:Unit) RETURN c.name AS name, i.role AS role, u.id AS unit"
+    assert database.read(tied) == [{"name": "hat", "role": "unit", "unit": FIRST}]
 
 
 def without_edges(extraction: Extraction, folder: Path, lacking: int = 0) -> Extraction:
@@ -142,6 +144,20 @@ def label(store: CircuitStore, model: str) -> None:
     store.annotate(replace(sky, id="d", action="withdraw", supersedes="c"))
 
 
+def keep(store: CircuitStore, model: str) -> None:
+    """Two circuits kept, one of them twice, one name refused, and one taken away."""
+    hat = KeptCircuit("hat", model, "neighbourhood", "ada", NOON, 2)
+    units = {FIRST: "unit", "1/0/8/2": "output"}
+    assert store.keep_circuit(hat, "a", "{}", units, replace=False)
+    assert not store.keep_circuit(replace(hat, author="bob"), "b", "[]", units, replace=False)
+    assert store.keep_circuit(replace(hat, author="bob"), "c", "[]", {FIRST: "unit"}, replace=True)
+    assert store.keep_circuit(replace(hat, name="sky"), "d", "{}", units, replace=False)
+    assert [(c.name, c.author, c.units) for c in store.kept_circuits(model)] == [("hat", "bob", 2), ("sky", "ada", 2)]
+    assert store.circuit_content(model, "hat") == "[]"
+    assert store.drop_circuit(model, "sky")
+    assert not store.drop_circuit(model, "sky")
+
+
 def question(store: CircuitStore, extraction: Extraction) -> None:
     """All that the store can be asked, about units here and there."""
     model, edges = extraction.manifest.model, network(extraction)
@@ -151,12 +167,16 @@ def question(store: CircuitStore, extraction: Extraction) -> None:
         for direct in (False, True):
             store.inputs(model, unit, limit=9, direct=direct)
             store.outputs(model, unit, limit=9, direct=direct)
+        store.upstream(model, [unit], limit=3)
+        store.downstream(model, [unit], limit=3, least=0.1)
         store.inputs(model, unit, source=Layer(1, 0, 8))
         store.outputs(model, unit, target=Unit.parse(targets[-1]).layer)
     near = [*targets[:20], *edges.predecessors(targets[0]), *edges.predecessors(targets[-1])]
     assert store.contributions_among(model, map(Unit.parse, near))
     for text in ("", "WOU", "sky"):
         store.labelled(model, text)
+    assert store.upstream(model, map(Unit.parse, targets), limit=4, least=0.01, scaled=True)
+    assert store.downstream(model, map(Unit.parse, sources), limit=4)
     store.annotations(model)
     store.sensitive(model)
     enrich(store, model, list(extraction.layers)[-1])

@@ -1,6 +1,6 @@
+from catalog.around import enrichment_circuit
 from catalog.figure import draw
 from catalog.thumbnails import branch, examples, pictured, thumbnails
-from catalog.trace import enrichment_circuit
 from catalog.veil import address, blurred
 from extract.extraction import Extraction
 from extract.units import Unit

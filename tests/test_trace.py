@@ -1,135 +1,214 @@
+"""Traces against every path enumerated one by one, on a catalog of random edges."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from math import prod
+from pathlib import Path
+from typing import Any
+
 import networkx as nx
 import pytest
 
 from catalog.circuit import Circuit
 from catalog.errors import CircuitError
-from catalog.labels import Labels
-from catalog.trace import among, enrichment_circuit, neighbourhood
+from catalog.export import decode, encode
+from catalog.influence import held, pruned, shares
+from catalog.trace import Tracing, backward, forward
 from extract.errors import UnknownUnit
 from extract.extraction import Extraction
 from extract.units import Unit
+from graph.database import connect
+from graph.errors import NotExtracted
+from graph.load import load
+from graph.local_server import stop
 from graph.store import CircuitStore
 
-MODEL = "planted:by-hand"
+MODEL = "random:traced"
+ALL = Tracing(steps=4, strongest=1000)
+ROOTS = ("2/1/6/5", "2/1/5/9", "2/0/7/2")
 
 
-def edges(circuit: Circuit, target: str) -> set[tuple[str, str]]:
-    return {(edge.source, edge.kind) for edge in circuit.edges if edge.target == target}
+@pytest.fixture(scope="module")
+def extraction(random_extraction: Callable[..., Extraction], tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+    return random_extraction(tmp_path_factory.mktemp("traced") / "x.extraction", MODEL, seed=3, width=4, density=0.4)
 
 
-def test_a_neighbourhood_has_the_strongest_of_either_sign_and_the_sums(
-    planted_store: CircuitStore, planted: Extraction
+@pytest.fixture(scope="module")
+def store(extraction: Extraction, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CircuitStore]:
+    folder: Path = tmp_path_factory.mktemp("traced") / "database"
+    load(extraction, folder, progress=False)
+    with connect(folder) as database:
+        yield CircuitStore(database)
+    stop(folder)
+
+
+def ways(extraction: Extraction, scaled: bool = False) -> "nx.DiGraph[str]":
+    """Every direct edge and residual sum, from source to target, with its weight."""
+    active = {f"{row['layer']}/{row['channel']}": row["activity"] for row in extraction.table("activity").to_pylist()}
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    for row in extraction.table("edges").to_pylist():
+        if row["direct"]:
+            source, target = (f"{row[end]}/{row[end + '_channel']}" for end in ("source", "target"))
+            graph.add_edge(source, target, weight=row["magnitude"] * (active[source] if scaled else 1))
+    shape = extraction.manifest.architecture
+    for total in (layer for layer in shape.layers if layer.role == "sum"):
+        branches = shape.branches(total)
+        for channel in range(shape.channels(total)):
+            for branch in ("shortcut", "conv"):
+                source = f"{branches[branch]}/{channel}"
+                graph.add_edge(source, f"{total}/{channel}", weight=active[source] if scaled else 1.0)
+    return graph
+
+
+def paths(graph: "nx.DiGraph[str]", root: str, steps: int) -> Iterator[list[str]]:
+    """Every path from the root along the graph that ends after so many steps, or where no way goes on."""
+    waiting = [[root]]
+    while waiting:
+        path = waiting.pop()
+        onward = list(graph.successors(path[-1])) if len(path) <= steps else []
+        if not onward:
+            yield path
+        waiting += [[*path, unit] for unit in onward]
+
+
+def part(graph: "nx.DiGraph[str]", path: list[str]) -> float:
+    """What part of the root's influence takes this path: of all that leads on at each unit, the share of its weight."""
+    out = dict(graph.out_degree(weight="weight"))
+    return float(prod(graph.edges[here, there]["weight"] / out[here] for here, there in pairwise(path)))
+
+
+def influences(circuit: Circuit) -> dict[str, float]:
+    return {node.id: node.influence or 0.0 for node in circuit.units}
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("root", ROOTS)
+def test_a_backward_trace_of_everything_is_the_sum_over_all_paths(
+    store: CircuitStore, extraction: Extraction, root: str, scaled: bool
 ) -> None:
-    circuit = neighbourhood(planted_store, MODEL, Unit.parse("4/2/5/7"), limit=3)
+    back = ways(extraction, scaled).reverse()
+    circuit = backward(store, MODEL, Unit.parse(root), replace(ALL, steps=3, scaled=scaled))
 
-    rows = planted.table("edges").to_pylist()
-    into = [row for row in rows if (row["target"], row["target_channel"]) == ("4/2/5", 7)]
-    into.sort(key=lambda row: -row["magnitude"])
-    wanted = [[row for row in into if row["mean"] * sign > 0][:3] for sign in (1, -1)]
-    names = {f"{row['source']}/{row['source_channel']}" for half in wanted for row in half}
-    assert edges(circuit, "4/2/5/7") == {(name, "CONTRIBUTES") for name in names}
-    assert edges(circuit, "4/2/6/7") == {("4/2/5/7", "ADDS")}
-    assert [node.role for node in circuit.units][:2] == ["unit", "sum"]
-    assert (circuit.kind, circuit.model, dict(circuit.settings)) == ("neighbourhood", MODEL, {"limit": 3})
+    within = nx.single_source_shortest_path_length(back, root, cutoff=3)  # no unit is reached at two distances
+    routes = {unit: nx.all_simple_paths(back, root, unit, cutoff=3) if unit != root else [[root]] for unit in within}
+    wanted = {unit: sum(part(back, path) for path in some) for unit, some in routes.items()}
+    assert influences(circuit) == pytest.approx(wanted, rel=1e-5)
+    assert circuit.settings["share"] == pytest.approx(1.0, rel=1e-5)
+    assert circuit.settings["of"] == "kept edges"
+    assert (circuit.kind, circuit.units[0].id, circuit.units[0].role) == ("backward", root, "unit")
 
 
-def test_a_sum_in_the_middle_has_its_branches_below_and_is_the_shortcut_above(planted_store: CircuitStore) -> None:
-    circuit = neighbourhood(planted_store, MODEL, Unit.parse("4/1/6/7"), limit=2)
+def test_the_strongest_edges_alone_hold_their_part(store: CircuitStore, extraction: Extraction) -> None:
+    back = ways(extraction).reverse()
+    root = "2/1/5/9"
+    circuit = backward(store, MODEL, Unit.parse(root), Tracing(steps=2, strongest=2))
 
-    adds = {(edge.source, edge.target, edge.branch) for edge in circuit.edges if edge.kind == "ADDS"}
-    assert adds == {
-        ("4/0/8/7", "4/1/6/7", "shortcut"),
-        ("4/1/5/7", "4/1/6/7", "conv"),
-        ("4/1/6/7", "4/2/6/7", "shortcut"),
+    best = {
+        unit: sorted(back.successors(unit), key=lambda other: -back.edges[unit, other]["weight"])[:2] for unit in back
     }
-    roles = {node.id: node.role for node in circuit.units}
-    assert roles["4/1/6/7"] == "unit"
-    assert (roles["4/0/8/7"], roles["4/1/5/7"], roles["4/2/6/7"]) == ("shortcut", "conv", "sum")
+    followed = [[root, one, two] for one in best[root] for two in best[one]]
+    assert {(e.target, e.source) for e in circuit.edges} == {pair for p in followed for pair in pairwise(p)}
+    assert circuit.settings["share"] == pytest.approx(sum(part(back, path) for path in followed), rel=1e-5)
+    assert 0 < float(circuit.settings["share"]) < 1
+    carried = {(e.target, e.source): e.influence for e in circuit.edges}
+    assert carried[root, best[root][0]] == pytest.approx(part(back, [root, best[root][0]]), rel=1e-5)
 
 
-def test_a_source_has_outputs(planted_store: CircuitStore) -> None:
-    circuit = neighbourhood(planted_store, MODEL, Unit.parse("4/2/3/1"), limit=4)
+def test_a_forward_trace_follows_sums_and_direct_edges(store: CircuitStore, extraction: Extraction) -> None:
+    onward = ways(extraction)
+    root = "1/1/6/3"
+    circuit = forward(store, MODEL, Unit.parse(root), replace(ALL, steps=2))
 
-    assert {node.role for node in circuit.units[1:]} == {"output"}
-    assert {edge.target for edge in circuit.edges} == {f"4/2/5/{channel}" for channel in (31, 30, 29, 28)}
-
-
-def test_a_downsample_is_the_shortcut_of_its_block(planted_store: CircuitStore) -> None:
-    circuit = neighbourhood(planted_store, MODEL, Unit.parse("4/0/7/3"), limit=1)
-
-    assert ("4/0/7/3", "4/0/8/3", "shortcut") in {(e.source, e.target, e.branch) for e in circuit.edges}
-
-
-def test_an_enrichment_circuit_joins_both_branches_and_their_direct_inputs(planted_store: CircuitStore) -> None:
-    circuit = enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/6/0"), limit=5)  # 4 direct of a sign
-
-    assert edges(circuit, "4/2/6/0") == {("4/1/6/0", "ADDS"), ("4/2/5/0", "ADDS")}
-    assert edges(circuit, "4/2/5/0") == {(f"4/2/3/{channel}", "CONTRIBUTES") for channel in range(8)}
-    assert edges(circuit, "4/1/6/0") == {("4/0/8/0", "ADDS"), ("4/1/5/0", "ADDS")}
-    assert edges(circuit, "4/1/5/0") == {(f"4/1/3/{channel}", "CONTRIBUTES") for channel in range(8)}
-    assert all(edge.direct for edge in circuit.edges)
-    roles = {node.id: node.role for node in circuit.units}
-    assert (roles["4/2/6/0"], roles["4/1/6/0"], roles["4/2/5/0"]) == ("sum", "shortcut", "conv")
-    assert roles["4/2/3/7"] == "input"
+    wanted = {unit for path in paths(onward, root, 2) for unit in path}
+    assert set(influences(circuit)) == wanted
+    assert circuit.settings["share"] == pytest.approx(1.0, rel=1e-5)
+    first = {unit: part(onward, [root, unit]) for unit in onward.successors(root)}
+    assert {unit: influences(circuit)[unit] for unit in first} == pytest.approx(first, rel=1e-5)
 
 
-def test_only_a_sum_ends_an_enrichment_circuit(planted_store: CircuitStore) -> None:
-    with pytest.raises(CircuitError, match="Try 4/2/6/0"):
-        enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/5/0"))
+def test_what_leads_to_a_unit_beside_the_kept_edges_counts_where_it_is_known(
+    store: CircuitStore, extraction: Extraction
+) -> None:
+    back, root = ways(extraction).reverse(), "2/1/5/11"
+    total = back.out_degree(root, weight="weight")
+    key = f"{MODEL}/{root}"
+    store.database.write("MATCH (u:Unit {key: $key}) SET u.inflow = $flow", key=key, flow=4 * total)
+    circuit = backward(store, MODEL, Unit.parse(root), Tracing(steps=1, strongest=1000))
+    store.database.write("MATCH (u:Unit {key: $key}) REMOVE u.inflow", key=key)
+
+    assert circuit.settings["share"] == pytest.approx(0.25, rel=1e-5)
+    assert circuit.settings["of"] == "all edges"
 
 
-def test_among_units_lie_their_kept_edges_and_residual_sums(planted_store: CircuitStore, planted: Extraction) -> None:
-    chosen = ["4/2/6/7", "4/2/5/7", "4/2/3/2", "4/2/3/5", "4/1/6/7", "4/0/8/1", "4/0/8/30"]
+def test_no_weaker_edge_than_asked_for_is_followed(store: CircuitStore) -> None:
+    circuit = backward(store, MODEL, Unit.parse("2/1/6/5"), replace(ALL, steps=3, least=1.5))
 
-    circuit = among(planted_store, MODEL, map(Unit.parse, [*chosen, chosen[0]]))
-
-    rows = planted.table("edges").to_pylist()
-    pairs = {(f"{row['source']}/{row['source_channel']}", f"{row['target']}/{row['target_channel']}") for row in rows}
-    kept = {pair for pair in pairs if set(pair) <= set(chosen)}
-    found = {(edge.source, edge.target, edge.kind) for edge in circuit.edges}
-    assert found == {(*pair, "CONTRIBUTES") for pair in kept} | {
-        ("4/1/6/7", "4/2/6/7", "ADDS"),
-        ("4/2/5/7", "4/2/6/7", "ADDS"),
-    }
-    assert [node.id for node in circuit.units] == chosen
+    weights = [edge.magnitude for edge in circuit.edges if edge.kind == "CONTRIBUTES"]
+    assert weights
+    assert min(weights) >= 1.5
+    assert float(circuit.settings["share"]) < 1
 
 
-def test_among_units_that_the_model_does_not_have_there_is_nothing(planted_store: CircuitStore) -> None:
+def test_pruning_leaves_fewer_units_that_all_lie_on_the_way(store: CircuitStore) -> None:
+    root = Unit.parse("2/1/6/5")
+    whole = backward(store, MODEL, root, ALL)
+    some = backward(store, MODEL, root, replace(ALL, nodes=0.8, edges=0.98))
+
+    assert 1 < len(some.units) < len(whole.units)
+    assert 0 < float(some.settings["share"]) < float(whole.settings["share"])
+    forward_edges: nx.DiGraph[str] = nx.DiGraph((edge.source, edge.target) for edge in some.edges)
+    assert nx.ancestors(forward_edges, str(root)) == {node.id for node in some.units} - {str(root)}
+    strongest = max(whole.units[1:], key=lambda node: node.influence or 0.0)
+    assert strongest.id in influences(some)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_shares_are_what_walkers_find_and_pruning_keeps_the_fewest(seed: int) -> None:
+    """On random acyclic graphs: shares by powers of the matrix, and no smaller set of units would do."""
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    full = nx.gnp_random_graph(14, 0.4, seed=seed, directed=True)
+    for a, b in full.edges:
+        if a < b:
+            graph.add_edge(str(a), str(b), part=(1 + (a * b) % 5) / 100)
+    graph = nx.DiGraph(graph.subgraph({"0"} | nx.descendants(graph, "0")))
+    names = sorted(graph, key=int)
+    matrix = nx.to_numpy_array(graph, names, weight="part")
+    total, power = 0.0 * matrix, matrix
+    for _ in names:
+        total, power = total + power, power @ matrix
+    found = shares(graph, "0")
+    assert [found[name] for name in names[1:]] == pytest.approx(total[0, 1:].tolist())
+
+    ends = [name for name in names if not list(graph.successors(name))]
+    assert held(graph, "0", ends) == pytest.approx(sum(found[end] for end in ends))
+    assert set(pruned(graph, "0", ends, 1.0, 1.0)) == set(names)
+    others = sorted((found[name] for name in names[1:]), reverse=True)
+    fewest = next(n for n in range(len(others) + 1) if sum(others[:n]) >= 0.7 * sum(others))
+    kept = [name for name in pruned(graph, "0", ends, 0.7, 1.0) if name != "0"]
+    assert len(kept) <= fewest
+    assert all(found[name] >= others[fewest - 1] for name in kept)
+
+
+def test_a_trace_that_has_nowhere_to_go_says_why(store: CircuitStore) -> None:
+    with pytest.raises(CircuitError, match="reads the stem, which has no units"):
+        backward(store, MODEL, Unit.parse("1/0/1/0"))
+    with pytest.raises(CircuitError, match="last layer"):
+        forward(store, MODEL, Unit.parse("2/1/6/0"))
+    with pytest.raises(CircuitError, match="Lower the least weight"):
+        backward(store, MODEL, Unit.parse("2/1/5/0"), Tracing(least=1e9))
     with pytest.raises(UnknownUnit):
-        among(planted_store, MODEL, [Unit.parse("4/2/6/0"), Unit.parse("4/2/6/32")])
+        backward(store, MODEL, Unit.parse("9/9/9/9"))
 
 
-@pytest.mark.parametrize("trace", [neighbourhood, enrichment_circuit])
-def test_a_unit_that_the_model_does_not_have_is_refused(planted_store: CircuitStore, trace: object) -> None:
-    with pytest.raises(UnknownUnit):
-        trace(planted_store, MODEL, Unit.parse("4/2/6/32"))  # type: ignore[operator]
+def test_without_activity_nothing_is_scaled_by_it(planted_store: CircuitStore) -> None:
+    with pytest.raises(NotExtracted, match="No activity"):
+        backward(planted_store, "planted:by-hand", Unit.parse("4/2/6/0"), Tracing(scaled=True))
 
 
-def test_units_carry_labels_their_flag_and_what_was_measured(planted_store: CircuitStore) -> None:
-    labels = Labels(planted_store, MODEL)
-    labels.add(Unit.parse("4/2/6/30"), "you", "ada")
-    labels.add(Unit.parse("4/2/5/30"), "wound", "ada", sensitive=True)
+@pytest.mark.parametrize("form", ["json", "graphml", "csv"])
+def test_a_trace_is_written_with_its_influences_and_reads_back_equal(store: CircuitStore, form: Any) -> None:
+    circuit = backward(store, MODEL, Unit.parse("2/1/6/5"), Tracing(steps=2, strongest=2))
 
-    circuit = enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/6/30"), limit=1)
-
-    total, conv, other = (circuit.unit(name) for name in ("4/2/6/30", "4/2/5/30", "4/1/6/30"))
-    assert (total.labels, total.sensitive) == (("you",), False)
-    assert (conv.labels, conv.sensitive) == (("wound",), True)
-    assert (other.labels, other.sensitive) == ((), False)
-    assert total.statistics["share_exact"] == pytest.approx(0.9)
-    assert "share_published" not in total.statistics  # which nobody measured
-
-
-def test_the_graph_is_of_plain_attributes_and_leaves_out_what_is_not_known(planted_store: CircuitStore) -> None:
-    circuit = neighbourhood(planted_store, MODEL, Unit.parse("4/1/6/7"), limit=2)
-
-    graph = circuit.graph()
-
-    assert isinstance(graph, nx.MultiDiGraph)
-    assert set(graph) == {node.id for node in circuit.units}
-    assert graph.number_of_edges() == len(circuit.edges)
-    assert graph.nodes["4/1/6/7"]["layer"] == "4/1/6"
-    assert graph.nodes["4/1/6/7"]["channel"] == 7
-    attributes = [data for _, data in graph.nodes(data=True)] + [data for *_, data in graph.edges(data=True)]
-    assert {type(value) for data in attributes for value in data.values()} <= {str, int, float, bool}
-    assert graph.graph == {"name": circuit.name, "kind": "neighbourhood", "model": MODEL, "limit": 2}
+    assert decode(encode(circuit, form), form) == circuit
+    assert f"hold {float(circuit.settings['share']):.1%} of the influence over 2 steps" in circuit.sentence

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import downloads, label_form, linked, pictures, session
-from catalog import figure, trace
+from catalog import around, figure
 from catalog.thumbnails import pictured
 from extract.units import microscope_url
 from graph.schema import Contribution
@@ -56,7 +56,7 @@ def contributions() -> None:
 
 def circuit() -> None:
     """The enrichment circuit of a sum, the neighbourhood of any other unit."""
-    follow = trace.enrichment_circuit if layer.role == "sum" else trace.neighbourhood
+    follow = around.enrichment_circuit if layer.role == "sum" else around.neighbourhood
     traced = pictured(store, follow(store, model.id, unit, limit=2), gallery.veil.lifted)
     st.subheader(traced.name, help="The two strongest edges of either sign at each step.")
     drawing = figure.draw(traced, lambda other: linked.address(model.id, other), gallery.veil.lifted)

@@ -4,9 +4,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import session
+from catalog.around import among, enrichment_circuit, neighbourhood
 from catalog.circuit import Circuit
 from catalog.editing import expanded, without
-from catalog.trace import among, enrichment_circuit, neighbourhood
 from catalog.veil import HIDDEN
 from extract.units import Unit
 from tests.app.running import MAIN, MODEL, PATIENCE, labels_of, markup, opened

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from catalog.trace import enrichment_circuit
+from catalog.around import enrichment_circuit
 from extract.extraction import Extraction, Manifest, Settings, part
 from extract.schemas import SCHEMAS
 from extract.units import ARCHITECTURES, Layer, Unit

@@ -1,0 +1,70 @@
+"""Circuits that people keep in the database under a name, and find again after their model was loaded anew."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, StringConstraints, ValidationError
+
+from catalog import export
+from catalog.assembly import refreshed
+from catalog.circuit import Circuit
+from catalog.errors import CircuitError
+from catalog.labels import login_name
+from graph.schema import KeptCircuit
+from graph.store import CircuitStore
+
+_Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")
+]
+
+
+class _Name(BaseModel):
+    name: _Line
+    author: _Line
+
+
+def keep(
+    store: CircuitStore, circuit: Circuit, name: str, author: str | None = None, replace: bool = False
+) -> KeptCircuit:
+    """Keep a circuit under a name of its own in its model; `author` None takes the login name.
+
+    Raises CircuitError for a name that is taken, unless that circuit is to be replaced, or that is no line of text.
+    """
+    try:
+        said = _Name(name=name, author=author or login_name())
+    except ValidationError as error:
+        raise CircuitError(
+            f"{error.errors()[0]['loc'][0]} {error.errors()[0]['input']!r:.50} is no line of 1 to 200 characters."
+        ) from error
+    fresh = KeptCircuit(said.name, circuit.model, circuit.kind, said.author, datetime.now(UTC), len(circuit.units))
+    units = {node.id: node.role for node in circuit.units}
+    if not store.keep_circuit(fresh, str(uuid.uuid4()), export.encode(circuit, "json").decode(), units, replace):
+        raise CircuitError(
+            f"A circuit {said.name!r} of {circuit.model} is kept already. Name it otherwise, or replace it."
+        )
+    return fresh
+
+
+def kept(store: CircuitStore, model: str) -> list[KeptCircuit]:
+    """What is kept of a model, by name."""
+    return store.kept_circuits(model)
+
+
+def reopened(store: CircuitStore, model: str, name: str) -> Circuit:
+    """A kept circuit with its units' labels as they are now; CircuitError where there is none of this name."""
+    content = store.circuit_content(model, name)
+    if content is None:
+        raise _none(store, model, name)
+    return refreshed(store, export.decode(content.encode(), "json"))
+
+
+def drop(store: CircuitStore, model: str, name: str) -> None:
+    """Take a kept circuit away; its units stay. CircuitError where there is none of this name."""
+    if not store.drop_circuit(model, name):
+        raise _none(store, model, name)
+
+
+def _none(store: CircuitStore, model: str, name: str) -> CircuitError:
+    names = ", ".join(repr(each.name) for each in store.kept_circuits(model)) or "none yet"
+    return CircuitError(f"No circuit {name!r} of {model} is kept. There are: {names}.")
