@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from app import tables
 from app.ablating import ablate, calibrate
+from app.drawing import draw
 from app.filling import demo, extract, load, migrate
 from app.flagging import flag
 from app.labelling import label
@@ -64,6 +65,7 @@ for name, act in (("bulk", bulk), ("export", export_labels), ("import", import_l
 cli.add_typer(label, name="label")
 cli.add_typer(kept, name="kept")
 cli.add_typer(flag, name="flag")
+cli.command("figure")(draw)
 for verb in (demo, extract, load, migrate, difference, attack, ablate, calibrate, levels, trace):
     cli.command()(verb)
 

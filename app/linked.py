@@ -15,13 +15,30 @@ import streamlit as st
 _SCRIPT = """
 export default function({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".linked");
-  root.innerHTML = data;
+  if (root.shown !== data) replace(root, data);
   root.onclick = (event) => {
     const link = event.target.closest("a[data-unit]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     setTriggerValue("opened", link.dataset.unit);
   };
+  for (const kind of ["pointerover", "pointerout", "focusin", "focusout"]) root.addEventListener(kind, light);
+}
+
+function replace(root, data) {  // the keyboard stays at its unit, and a wide figure where it was scrolled to
+  const unit = root.getRootNode().activeElement?.closest("a[data-unit]")?.dataset.unit;
+  const left = root.querySelector(".figure")?.scrollLeft;
+  root.innerHTML = root.shown = data;
+  if (left) root.querySelector(".figure")?.scrollTo({ left });
+  if (unit) root.querySelector(`a[data-unit="${CSS.escape(unit)}"]`)?.focus({ preventScroll: true });
+}
+
+function light({ currentTarget, target, type }) {  // the edges of the unit under the pointer or the keyboard
+  const unit = ["pointerover", "focusin"].includes(type) && target.closest("svg [data-unit]")?.dataset.unit;
+  for (const svg of currentTarget.querySelectorAll("svg")) svg.classList.toggle("lit", Boolean(unit));
+  for (const edge of currentTarget.querySelectorAll("svg .edge")) {
+    edge.classList.toggle("of", [edge.dataset.source, edge.dataset.target].includes(unit));
+  }
 }
 """
 

@@ -8,7 +8,9 @@ import streamlit as st
 
 from app import linked
 from app.pictures import Gallery
+from catalog import thumbnails as probes
 from catalog.labels import Labels, login_name
+from catalog.thumbnails import branch as branch
 from catalog.veil import Veil
 from extract.errors import CircuitsError
 from extract.units import Unit
@@ -113,29 +115,12 @@ def gallery() -> Gallery:
 
 def examples(unit: Unit, limit: int = 8) -> list[Example]:
     """The probes that a unit answers to most: a sum's with those of its branches, a branch's as its sum has them."""
-    part = branch(unit)
-    found = store().examples(model().id, Unit(unit.layer.output, unit.channel), limit) if part else []
-    return [example for example in found if part in ("sum", example.branch)]
-
-
-def branch(unit: Unit) -> str | None:
-    """Which row of its sum's examples is a unit's own; None inside a branch, where none were taken."""
-    return {"sum": "sum", "conv": "conv", "downsample": "shortcut"}.get(unit.layer.role)
+    return probes.examples(store(), model().id, unit, limit)
 
 
 def thumbnails(units: Iterable[str]) -> dict[str, Example]:
     """The probe that each unit answers to most, for those where this was measured."""
-    shown = {name: Unit.parse(name) for name in units if branch(Unit.parse(name))}
-    totals = {name: Unit(unit.layer.output, unit.channel) for name, unit in shown.items()}
-    found = store().examples_of(model().id, totals.values(), limit=1)
-    own = {name: [e for e in found.get(totals[name], []) if e.branch == branch(unit)] for name, unit in shown.items()}
-    return {name: examples[0] for name, examples in own.items() if examples}
-
-
-def pictures(units: Iterable[str]) -> dict[str, str]:
-    """The same as addresses of pictures, behind the veil."""
-    veil = gallery().veil
-    return {name: veil.over(name).picture(example) for name, example in thumbnails(units).items()}
+    return probes.thumbnails(store(), model().id, units)
 
 
 def _leave() -> None:

@@ -1,8 +1,11 @@
 """The circuits around a unit, as they are and nothing measured of them.
 
-The neighbourhood of any unit, and the enrichment circuit of a sum unit, which joins what its conv branch brings with
-what its residual shortcut brings. What is followed further, and weighed, is a trace: `catalog.trace`.
+The neighbourhood of any unit, the enrichment circuit of a sum unit, which joins what its conv branch brings with what
+its residual shortcut brings, and what lies between units that somebody chose. What is followed further, and weighed, is
+a trace: `catalog.trace`.
 """
+
+from collections.abc import Iterable
 
 from catalog.assembly import adds, assembled, edge_of, sums_over
 from catalog.circuit import Circuit, Edge, Role
@@ -47,6 +50,18 @@ def enrichment_circuit(store: CircuitStore, model: str, unit: Unit, limit: int =
     for branch in branches:
         edges += _direct(store, model, architecture, Unit.parse(branch.source), limit)
     return assembled(store, model, f"Enrichment circuit of {card.id}", "enrichment", roles, edges, {"limit": limit})
+
+
+def among(store: CircuitStore, model: str, units: Iterable[Unit]) -> Circuit:
+    """Units, every kept edge between two of them, and the residual sums of which they hold both ends.
+
+    Raises UnknownUnit for a unit that the model does not have.
+    """
+    chosen, architecture = list(dict.fromkeys(units)), store.model(model).architecture
+    roles: dict[str, Role] = dict.fromkeys(map(str, chosen), "unit")
+    added = [edge for unit in chosen for edge in adds(architecture, unit) if edge.source in roles]
+    edges = [*added, *map(edge_of, store.contributions_among(model, chosen))]
+    return assembled(store, model, "Chosen units", "among", roles, edges, {})
 
 
 def _direct(store: CircuitStore, model: str, architecture: Architecture, unit: Unit, limit: int) -> list[Edge]:

@@ -14,7 +14,7 @@ from graph.schema import Branch
 Role = Literal["unit", "input", "output", "sum", "shortcut", "conv"]
 Plain = str | int | float | bool
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]")  # what XML cannot hold, and the \r that it changes
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")  # XML cannot hold these, or changes \r
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Node:
     """A unit in a circuit: its part there, its current labels, whether one of them is sensitive, what was measured.
 
     `influence` is the part of a trace's influence that reaches it, from 0 to 1; None in other circuits.
+    `picture` is a `data:` address, behind the veil already where it is sensitive (`catalog.thumbnails.pictured`). It is
+    there to be drawn: it makes no other circuit, and no file of `catalog.export` holds it.
     """
 
     id: str
@@ -30,6 +32,7 @@ class Node:
     sensitive: bool = False
     statistics: Mapping[str, float] = field(default_factory=dict)
     influence: float | None = None
+    picture: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,23 @@ class Circuit:
             graph.add_edge(known.pop("source"), known.pop("target"), key=key, **known)
         return graph
 
+    def _repr_svg_(self) -> str:
+        """The drawing that a notebook shows, behind the veil."""
+        from catalog.figure import draw  # which knows circuits itself
+
+        return draw(self)
+
+
+def printable(text: str) -> str:
+    """A text that XML can hold: a sign in place of each character that it cannot."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
 
 def _attributes(node: Node) -> dict[str, Any]:
     unit = Unit.parse(node.id)
     attributes: dict[str, Any] = {"layer": str(unit.layer), "channel": unit.channel, "role": node.role}
     if node.labels:
-        attributes["label"] = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", "; ".join(node.labels))
+        attributes["label"] = printable("; ".join(node.labels))
         attributes["labels"] = json.dumps(node.labels)
     if node.influence is not None:
         attributes["influence"] = node.influence

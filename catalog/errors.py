@@ -3,7 +3,7 @@
 CatalogError (a CircuitsError)
 ├── LabelError                a label that breaks a rule, or one that is not there to change
 ├── LabelFileError            a label file that cannot be read or written, or that does not fit the catalog
-├── CircuitError              a unit that is the end of no such circuit
+├── CircuitError              a unit that is the end of no such circuit, or circuits that cannot be drawn or joined
 ├── ExportError               a circuit that cannot be written, or a file that holds none
 └── TorchMissing              what needs the network itself, where torch or open_clip are not installed
 """
@@ -24,7 +24,7 @@ class LabelFileError(CatalogError):
 
 
 class CircuitError(CatalogError):
-    """A unit that is the end of no such circuit."""
+    """A unit that is the end of no such circuit, or circuits that cannot be drawn or joined."""
 
 
 class ExportError(CatalogError):

@@ -1,63 +1,81 @@
 """A Circuit drawn as SVG, as the article draws it: from left to right, and the same drawing every time.
 
 The residual sum is grey; an excitatory edge is green, solid and marked +, an inhibitory one red, dashed and marked -.
-An edge's width grows with its magnitude among the edges into the same unit.
+An edge's width grows with its magnitude among the edges into the same unit. `catalog.rendering` makes files of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 
-from catalog.circuit import Circuit, Edge, Node
+from catalog.circuit import Circuit, Edge, Node, printable
 from catalog.layout import Place, layout
-from catalog.veil import HIDDEN
+from catalog.veil import HIDDEN, Veil
 
 SIDE = 62  # pixels of a unit's picture
 _LEFT, _TOP, _BELOW = 80, 40, 110  # room around the middles of the outer units; below stand label and legend
+_LEGEND = 410  # pixels of the legend's width
 _LETTERS = 26  # of a label under its picture
-_VIOLET, _INK, _EMPTY = "#6d4aff", "#33333f", "#f0f0f4"
+_VIOLET, _INK, _EMPTY, _PAPER = "#6d4aff", "#33333f", "#f0f0f4", "#ffffff"
+_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # of one width; the first is the one that files are drawn with
 
 
 @dataclass(frozen=True)
 class Stroke:
-    """How a kind of edge looks."""
+    """How a kind of edge looks; its text is darker, to be read on white."""
 
     name: str
+    kind: str
     colour: str
+    ink: str
     dashes: str
     sign: str
     legend: str
 
 
-ADDS = Stroke("adds", "#8d8d99", "none", "", "residual sum, weight 1")
-EXCITES = Stroke("excites", "#23934a", "none", "+", "+ excitatory")
-INHIBITS = Stroke("inhibits", "#cf3a32", "7 4", "\u2212", "\u2212 inhibitory")
+ADDS = Stroke("adds", "residual sum", "#8d8d99", "#6b6b78", "none", "", "residual sum, weight 1")
+EXCITES = Stroke("excites", "excitatory", "#23934a", "#1b7a3c", "none", "+", "+ excitatory")
+INHIBITS = Stroke("inhibits", "inhibitory", "#cf3a32", "#b92f28", "7 4", "\u2212", "\u2212 inhibitory")
 
 
 def draw(
-    circuit: Circuit,
-    pictures: Mapping[str, str],
-    link: Callable[[str], str] | None = None,
-    lifted: bool = False,
+    circuit: Circuit, link: Callable[[str], str] | None = None, lifted: bool = False, chosen: Collection[str] = ()
 ) -> str:
-    """The circuit as one SVG element.
+    """The circuit as one SVG element, which needs no other file.
 
-    `pictures` gives a unit's picture as a `data:` address, already blurred where it is sensitive; `link` gives a unit's
-    address; unless `lifted`, the labels of a sensitive unit are hidden.
+    Units show the pictures that they carry; `link` gives a unit's address; unless `lifted`, sensitive labels are
+    hidden; `chosen` units have a bold frame.
     """
+    veil = Veil(lifted)
     circuit = replace(circuit, edges=tuple(sorted(circuit.edges, key=lambda e: (e.source, e.target, e.kind))))
     places = {unit: Place(place.x + _LEFT, place.y + _TOP) for unit, place in layout(circuit).items()}
     width = max((place.x for place in places.values()), default=0) + _LEFT
-    height = max((place.y for place in places.values()), default=0) + _BELOW
+    width, height = max(width, _LEGEND), max((place.y for place in places.values()), default=0) + _BELOW
     drawn = [_edge(edge, circuit, places) for edge in circuit.edges]
     nodes = sorted(circuit.units, key=lambda node: (places[node.id].x, places[node.id].y))  # the order of the tab key
-    drawn += [_node(node, places[node.id], pictures.get(node.id), link, lifted) for node in nodes]
+    for node in nodes:
+        unit = _node(node, places[node.id], _labels(node, veil), node.id in chosen)
+        drawn.append(_linked(node, link(node.id), _labels(node, veil), unit) if link else unit)
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" {size} font-family="system-ui, sans-serif" font-size="12">'
-        f"<title>{escape(circuit.name)}</title><defs>{''.join(map(_arrowhead, (ADDS, EXCITES, INHIBITS)))}</defs>"
-        f"{''.join(drawn)}{_legend(height - 14)}</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="{"group" if link else "img"}" {size} font-family="{_FONT}" '
+        f'font-size="12"><title>{escape(printable(veil.label(circuit.name)))}</title><desc>{escape(_described(circuit))}</desc>'
+        f"<defs>{''.join(map(_arrowhead, (ADDS, EXCITES, INHIBITS)))}</defs>"
+        f'<rect width="100%" height="100%" class="paper" fill="{_PAPER}"/>{"".join(drawn)}{_legend(height - 14)}</svg>'
     )
+
+
+def _described(circuit: Circuit) -> str:
+    """What the drawing shows, for those who do not see it."""
+    counts = {"residual sum": 0, "excitatory": 0, "inhibitory": 0}
+    for edge in circuit.edges:
+        counts[_stroke(edge).kind] += 1
+    edges = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    return f"{len(circuit.units)} units of {circuit.model}, inputs left of what they feed; edges: {edges}."
+
+
+def _labels(node: Node, veil: Veil) -> str:
+    return HIDDEN if node.sensitive and not veil.lifted else printable(veil.labels(node.labels))
 
 
 def _edge(edge: Edge, circuit: Circuit, places: Mapping[str, Place]) -> str:
@@ -72,7 +90,7 @@ def _edge(edge: Edge, circuit: Circuit, places: Mapping[str, Place]) -> str:
         f'<path d="{curve}" fill="none" stroke="{stroke.colour}" stroke-width="{_width(edge, circuit):.2f}" '
         f'stroke-dasharray="{stroke.dashes}" marker-end="url(#{stroke.name})"/>'
         f'<text {_value_place(edge, circuit, start, end)} class="value" font-size="11.5" font-weight="600" '
-        f'fill="{stroke.colour}" stroke="#ffffff" stroke-width="3" paint-order="stroke">{text}</text></g>'
+        f'fill="{stroke.ink}" stroke="{_PAPER}" stroke-width="3" paint-order="stroke">{text}</text></g>'
     )
 
 
@@ -116,21 +134,25 @@ def _sentence(edge: Edge) -> str:
     )
 
 
-def _node(node: Node, place: Place, picture: str | None, link: Callable[[str], str] | None, lifted: bool) -> str:
-    labels = HIDDEN if node.sensitive and not lifted else ", ".join(node.labels)
+def _linked(node: Node, address: str, labels: str, drawn: str) -> str:
+    name = escape(f"{node.id} {labels}".strip())
+    return f'<a href="{escape(address)}" data-unit="{escape(node.id)}" aria-label="{name}">{drawn}</a>'
+
+
+def _node(node: Node, place: Place, labels: str, chosen: bool) -> str:
     name, pill = escape(node.id), 6.6 * len(node.id) + 16
     left, top, bottom = place.x - SIDE / 2, place.y - SIDE / 2, place.y + SIDE / 2
     square = f'x="{left:.1f}" y="{top:.1f}" width="{SIDE}" height="{SIDE}"'
-    image = f'<image {square} href="{escape(picture)}"/>' if picture else ""
-    drawn = (
+    image = f'<image {square} href="{escape(node.picture)}"/>' if node.picture else ""
+    frame = 'stroke-opacity="1" stroke-width="4"' if chosen else 'stroke-opacity="0.5" stroke-width="1.5"'
+    return (
         f'<g class="unit {node.role}" data-unit="{name}"><title>{escape(f"{node.id} {labels}".strip())}</title>'
         f'<rect {square} class="empty" fill="{_EMPTY}"/>{image}'
-        f'<rect {square} fill="none" stroke="{_VIOLET}" stroke-opacity="0.5" stroke-width="1.5"/>'
+        f'<rect {square} class="frame" fill="none" stroke="{_VIOLET}" {frame}/>'
         f'<rect x="{place.x - pill / 2:.1f}" y="{bottom + 4:.1f}" width="{pill:.1f}" height="17" rx="8.5" '
         f'fill="{_VIOLET}"/>{_text(place.x, bottom + 16.5, name, "#ffffff")}'
         f"{_text(place.x, bottom + 35, escape(_shortened(labels)), _INK)}</g>"
     )
-    return f'<a href="{escape(link(node.id))}" data-unit="{name}">{drawn}</a>' if link else drawn
 
 
 def _text(x: float, y: float, escaped: str, colour: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import networkx as nx
 
 from catalog.circuit import Circuit, Edge
+from catalog.errors import CircuitError
 from extract.units import Unit
 
 COLUMN, ROW = 230, 108  # pixels from one unit to the next
@@ -27,7 +28,7 @@ def layout(circuit: Circuit) -> dict[str, Place]:
 
     The circuit is about its first unit, whose branches part the lanes. In a lane of a column units stand in the order
     of what they feed; ties are broken by the sign and magnitude of their strongest edge, so that excitation stands
-    above inhibition, then by unit.
+    above inhibition, then by unit. Raises CircuitError for edges that run in a circle.
     """
     lanes, columns = _lanes(circuit), _columns(circuit)
     middles = _middles(columns, lanes)
@@ -51,7 +52,12 @@ def _columns(circuit: Circuit) -> list[list[str]]:
     """The units by the longest way to an end of the circuit, ends first."""
     backward: nx.DiGraph[str] = nx.DiGraph((edge.target, edge.source) for edge in circuit.edges)
     backward.add_nodes_from(node.id for node in circuit.units)
-    return [list(generation) for generation in nx.topological_generations(backward)]
+    try:
+        return [list(generation) for generation in nx.topological_generations(backward)]
+    except nx.NetworkXUnfeasible as error:
+        raise CircuitError(
+            "The edges run in a circle, which no network's do, so nothing is drawn. The file was altered: export again."
+        ) from error
 
 
 def _lanes(circuit: Circuit) -> dict[str, int]:

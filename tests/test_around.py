@@ -1,7 +1,7 @@
 import networkx as nx
 import pytest
 
-from catalog.around import enrichment_circuit, neighbourhood
+from catalog.around import among, enrichment_circuit, neighbourhood
 from catalog.circuit import Circuit
 from catalog.errors import CircuitError
 from catalog.labels import Labels
@@ -76,6 +76,27 @@ def test_an_enrichment_circuit_joins_both_branches_and_their_direct_inputs(plant
 def test_only_a_sum_ends_an_enrichment_circuit(planted_store: CircuitStore) -> None:
     with pytest.raises(CircuitError, match="Try 4/2/6/0"):
         enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/5/0"))
+
+
+def test_among_units_lie_their_kept_edges_and_residual_sums(planted_store: CircuitStore, planted: Extraction) -> None:
+    chosen = ["4/2/6/7", "4/2/5/7", "4/2/3/2", "4/2/3/5", "4/1/6/7", "4/0/8/1", "4/0/8/30"]
+
+    circuit = among(planted_store, MODEL, map(Unit.parse, [*chosen, chosen[0]]))
+
+    rows = planted.table("edges").to_pylist()
+    pairs = {(f"{row['source']}/{row['source_channel']}", f"{row['target']}/{row['target_channel']}") for row in rows}
+    kept = {pair for pair in pairs if set(pair) <= set(chosen)}
+    found = {(edge.source, edge.target, edge.kind) for edge in circuit.edges}
+    assert found == {(*pair, "CONTRIBUTES") for pair in kept} | {
+        ("4/1/6/7", "4/2/6/7", "ADDS"),
+        ("4/2/5/7", "4/2/6/7", "ADDS"),
+    }
+    assert [node.id for node in circuit.units] == chosen
+
+
+def test_among_units_that_the_model_does_not_have_there_is_nothing(planted_store: CircuitStore) -> None:
+    with pytest.raises(UnknownUnit):
+        among(planted_store, MODEL, [Unit.parse("4/2/6/0"), Unit.parse("4/2/6/32")])
 
 
 @pytest.mark.parametrize("trace", [neighbourhood, enrichment_circuit])

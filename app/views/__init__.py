@@ -23,6 +23,7 @@ class Entry:
 PAGES = (
     Entry("home", "Home", ":material/home:"),
     Entry("unit", "Unit", ":material/blur_on:"),
+    Entry("circuit", "Circuit", ":material/account_tree:"),
     Entry("enrichment", "Enrichment", ":material/call_merge:"),
     Entry("words", "Words", ":material/text_fields:"),
     Entry("annotate", "Annotate", ":material/label:"),

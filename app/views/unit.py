@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from app import label_form, linked, pictures, session
+from app import downloads, label_form, linked, pictures, session
 from catalog import around, figure
+from catalog.thumbnails import pictured
 from extract.units import microscope_url
 from graph.schema import Contribution
 
@@ -56,12 +57,11 @@ def contributions() -> None:
 def circuit() -> None:
     """The enrichment circuit of a sum, the neighbourhood of any other unit."""
     follow = around.enrichment_circuit if layer.role == "sum" else around.neighbourhood
-    traced = follow(store, model.id, unit, limit=2)
-    shown = session.pictures(node.id for node in traced.units)
+    traced = pictured(store, follow(store, model.id, unit, limit=2), gallery.veil.lifted)
     st.subheader(traced.name, help="The two strongest edges of either sign at each step.")
-    drawing = figure.draw(traced, shown, lambda other: linked.address(model.id, other), gallery.veil.lifted)
+    drawing = figure.draw(traced, lambda other: linked.address(model.id, other), gallery.veil.lifted)
     session.show(f'<div class="figure">{drawing}</div>', "figure")
-    st.download_button("SVG", drawing, f"{unit}.svg".replace("/", "-"), "image/svg+xml", icon=":material/download:")
+    downloads.show(traced, gallery.veil.lifted)
 
 
 heading()

@@ -1,0 +1,59 @@
+"""Circuits kept in the database under a name: those that there are, and the form that keeps the one shown."""
+
+from html import escape
+
+import streamlit as st
+
+from app import canvas, session
+from catalog import keeping
+from catalog.circuit import Circuit
+from graph.schema import KeptCircuit
+
+_LONGEST = 200  # letters of a name
+_NONE = "None yet. The form below the figure keeps the circuit shown, in the database, for all who use it."
+
+
+def show() -> None:
+    """The kept circuits, each to be opened or dropped."""
+    st.subheader("Kept", help="Circuits that somebody kept in this database under a name.")
+    found = keeping.kept(session.store(), session.model().id)
+    if not found:
+        st.caption(_NONE)
+    for circuit in found:
+        text, opens, drops = st.columns([4, 1, 1], vertical_alignment="center")
+        with text:
+            session.show(_told(circuit), f"kept {circuit.name}")
+        opens.button(
+            "", key=f"open {circuit.name}", icon=":material/folder_open:", type="tertiary", help="Open",
+            on_click=_open, args=(circuit.name,),
+        )  # fmt: skip
+        if drops.button("", key=f"drop {circuit.name}", icon=":material/delete:", type="tertiary", help="Drop"):
+            with session.errors_shown():
+                keeping.drop(session.store(), circuit.model, circuit.name)
+                st.rerun()
+
+
+def form(circuit: Circuit) -> None:
+    """Keep the circuit as it is shown."""
+    with st.form("keep", border=False):
+        name, author, replace, button = st.columns([3, 1.5, 1, 1], vertical_alignment="bottom")
+        called = name.text_input("Keep as", key="keep as", max_chars=_LONGEST, placeholder="What this circuit is")
+        by = author.text_input("Author", session.author(), key="author", persist_state="session", max_chars=_LONGEST)
+        over = replace.checkbox("Replace", key="replace", help="The circuit of this name, if there is one.")
+        submitted = button.form_submit_button("Keep")
+    if submitted:
+        with session.errors_shown():
+            keeping.keep(session.store(), circuit, called, by, over)
+            st.rerun()
+
+
+def _told(circuit: KeptCircuit) -> str:
+    name = escape(session.gallery().veil.label(circuit.name))
+    told = escape(f"{circuit.kind}, {circuit.units} units, by {circuit.author}, {circuit.at:%d %b %Y}")
+    return f'{name}<div class="quiet">{told}</div>'
+
+
+def _open(name: str) -> None:
+    canvas.reset()
+    st.query_params["kept"] = name
+    st.session_state["trace"] = "kept"
