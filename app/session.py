@@ -43,7 +43,7 @@ def store() -> CircuitStore:
 
 @st.cache_resource(show_spinner="Opening the catalog", on_release=lambda store: store.database.close())
 def _connected(place: str | Path) -> CircuitStore:
-    return CircuitStore(connect(place))
+    return CircuitStore(connect(place), behind=True)
 
 
 def bar() -> None:
@@ -67,6 +67,9 @@ def bar() -> None:
         )
         st.toggle("Reveal sensitive", key="reveal", help="Labels and pictures marked sensitive are hidden until then.")
     st.query_params["model"] = st.session_state["model"]
+    if store().counting(model().id):
+        with st.sidebar:
+            _being_counted()
     if wanted := st.session_state.pop("wanted", None):
         open_unit(str(model().architecture.unit(wanted)))
 
@@ -137,6 +140,14 @@ def pictures(units: Iterable[str]) -> dict[str, str]:
     """The same as addresses of pictures, behind the veil."""
     veil = gallery().veil
     return {name: veil.picture(example) for name, example in thumbnails(units).items()}
+
+
+@st.fragment(run_every=1.0)
+def _being_counted() -> None:
+    """Told while it lasts; the page runs once more after it, which refuses a model that lost data."""
+    if not store().counting(st.session_state["model"]):
+        st.rerun()
+    st.caption(":material/hourglass_top: All that was loaded is being counted; the numbers are shown meanwhile.")
 
 
 def _leave() -> None:
