@@ -45,7 +45,7 @@ def store() -> CircuitStore:
 
 @st.cache_resource(show_spinner="Opening the catalog", on_release=lambda store: store.database.close())
 def _connected(place: str | Path) -> CircuitStore:
-    return CircuitStore(connect(place))
+    return CircuitStore(connect(place), behind=True)
 
 
 def bar() -> None:
@@ -69,6 +69,9 @@ def bar() -> None:
         )
         st.toggle("Reveal sensitive", key="reveal", help="Labels and pictures marked sensitive are hidden until then.")
     st.query_params["model"] = st.session_state["model"]
+    if store().counting(model().id):
+        with st.sidebar:
+            _being_counted()
     if wanted := st.session_state.pop("wanted", None):
         open_unit(str(model().architecture.unit(wanted)))
 
@@ -121,6 +124,14 @@ def examples(unit: Unit, limit: int = 8) -> list[Example]:
 def thumbnails(units: Iterable[str]) -> dict[str, Example]:
     """The probe that each unit answers to most, for those where this was measured."""
     return probes.thumbnails(store(), model().id, units)
+
+
+@st.fragment(run_every=1.0)
+def _being_counted() -> None:
+    """Told while it lasts; the page runs once more after it, which refuses a model that lost data."""
+    if not store().counting(st.session_state["model"]):
+        st.rerun()
+    st.caption(":material/hourglass_top: All that was loaded is being counted; the numbers are shown meanwhile.")
 
 
 def _leave() -> None:

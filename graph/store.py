@@ -10,6 +10,7 @@ from typing import Any
 from extract.units import Layer, Unit
 from graph import answers, circuit_queries, label_queries, load_queries, queries, trace_queries
 from graph.console import Rows
+from graph.counting import Counting
 from graph.database import Database
 from graph.errors import AnnotationSuperseded, DatabaseDamaged, ModelMissing, NotExtracted, SchemaUnfit
 from graph.schema import (
@@ -35,12 +36,13 @@ class CircuitStore:
     """The circuits in a database.
 
     A model is counted when it is first asked for, and one that lost data is refused. An embedded server would serve
-    files that were cut short, so there all is counted and summed along the edges, once for every start of the server.
+    files that were cut short, so there all is counted and summed along the edges, once for every start of the server:
+    before the model is used, or with `behind` meanwhile, so that it is refused as soon as the damage is found.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, behind: bool = False) -> None:
         self.database = database
-        self._checked: set[tuple[str, str | None]] = set()
+        self._counting = Counting(database, self._tally, self.verify, behind)
 
     # ---- models
 
@@ -64,7 +66,7 @@ class CircuitStore:
             raise DatabaseDamaged(
                 f"{row['id']} was not loaded to the end. Load it again: it goes on where it stopped; labels are kept."
             )
-        self._check_once(row["id"], row["verified"])
+        self._counting.once(row["id"], row["verified"])
         return answers.model(row)
 
     def _models(self) -> list[dict[str, Any]]:
@@ -77,20 +79,17 @@ class CircuitStore:
                 )
         return rows
 
-    def _check_once(self, model: str, verified: str | None) -> None:
-        start = self.database.start
-        if (model, start) not in self._checked:
-            if start == verified:  # so on a server that checks its own files, whose start is None
-                self._check(model, load_queries.TALLY)
-            else:
-                self.verify(model)
-                self.database.write(queries.VERIFIED, model=model, start=start)
-            self._checked.add((model, start))
+    def counting(self, model: str) -> bool:
+        """Whether a model is in use that is still being counted behind it."""
+        return self._counting.under_way(model)
 
     def verify(self, model: str) -> None:
         """Count and sum all of a model, both ways along its edges; DatabaseDamaged where it is not what was loaded."""
-        self._check(model, load_queries.TALLY)
+        self._tally(model)
         self._check(model, load_queries.VERIFY)
+
+    def _tally(self, model: str) -> None:
+        self._check(model, load_queries.TALLY)
 
     def _check(self, model: str, text: str) -> None:
         rows = self.database.read(text, model=model)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import pytest
 from extract.errors import ExtractionError
 from extract.extraction import Extraction, part
 from extract.units import Unit
+from graph import queries
 from graph.database import Database, connect
 from graph.errors import DatabaseDamaged, LoadFailed, ModelMissing
 from graph.load import load
@@ -202,3 +204,61 @@ def test_a_database_cut_short_is_noticed_when_it_is_opened(name: str, sound: Pat
     os.truncate(file, int(file.stat().st_size * 0.6))
     with connect(folder) as database, pytest.raises(DatabaseDamaged, match=r"lost data of random:a.*Load the extract"):
         CircuitStore(database).model(None)
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTES_0", "Unit_0_in_edges"])
+def test_counted_behind_its_use_a_database_cut_short_is_refused_once_that_is_found(
+    name: str, sound: Path, folder: Path
+) -> None:
+    shutil.copytree(sound, folder)
+    (file,) = (folder / "databases" / "circuits").glob(f"{name}.*.bucket")
+    os.truncate(file, int(file.stat().st_size * 0.6))
+    with connect(folder) as database:
+        store = CircuitStore(database, behind=True)
+        assert store.model("random:a").edges
+        _counted(store)
+        for _ in range(2):
+            with pytest.raises(DatabaseDamaged, match=r"lost data of random:a.*Load the extract"):
+                store.model("random:a")
+
+
+def test_counted_behind_its_use_a_whole_database_is_counted_once_for_all(sound: Path, folder: Path) -> None:
+    shutil.copytree(sound, folder)
+    with connect(folder) as database:
+        store = CircuitStore(database, behind=True)
+        first = store.model("random:a")
+        _counted(store)
+        assert store.model("random:a") == first
+        (row,) = database.read(queries.MODELS)
+        assert row["verified"] == database.start
+        again = CircuitStore(database, behind=True)
+        again.model("random:a")
+        assert not again.counting("random:a")
+
+
+def test_counted_behind_its_use_a_database_without_some_units_is_refused_at_once(sound: Path, folder: Path) -> None:
+    shutil.copytree(sound, folder)
+    with connect(folder) as database:
+        database.write("MATCH (u:Unit) WITH u LIMIT 1 DETACH DELETE u")
+        with pytest.raises(DatabaseDamaged, match="units come to 575, and 576 were written"):
+            CircuitStore(database, behind=True).model("random:a")
+
+
+def test_a_server_that_stops_while_it_counts_is_counted_anew_at_its_next_start(sound: Path, folder: Path) -> None:
+    shutil.copytree(sound, folder)
+    with connect(folder) as database:
+        store = CircuitStore(database, behind=True)
+        store.model("random:a")
+        stop(folder)
+        store.model("random:a")
+        _counted(store)
+        (row,) = database.read(queries.MODELS)
+        assert row["verified"] == database.start
+
+
+def _counted(store: CircuitStore) -> None:
+    """Wait until nothing is being counted any more."""
+    deadline = time.monotonic() + 60
+    while store.counting("random:a"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

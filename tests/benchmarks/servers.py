@@ -18,97 +18,29 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from catalog.around import enrichment_circuit
-from extract.extraction import Extraction, Manifest, Settings, part
-from extract.schemas import SCHEMAS
-from extract.units import ARCHITECTURES, Layer, Unit
+from extract.extraction import Extraction
+from extract.units import Layer, Unit
 from graph.database import Database, connect
 from graph.load import load
 from graph.local_server import stop
 from graph.offline import write_csv
 from graph.schema import Annotation
 from graph.store import CircuitStore
+from tests.benchmarks.catalogs import MODEL, RN50, SUM, TARGETS, synthetic
 from tests.neo4j_server import LocalNeo4j, fetched
 
 JVM = ("-Xms1g", "-Xmx2g")
-MODEL = "RN50:synthetic"
-RN50 = ARCHITECTURES["RN50"]
-SUM, SOURCE = Layer(4, 2, 6), Layer(4, 0, 8)
-TARGETS = [Layer(4, 2, 5), Layer(4, 1, 6), Layer(4, 2, 3), Layer(4, 2, 1), Layer(4, 1, 5)]
+SOURCE = Layer(4, 0, 8)
 TRACE = """
 MATCH p = (:Unit {key: $key})<-[:CONTRIBUTES*3..3]-(s:Unit)
 WHERE all(e IN relationships(p) WHERE e.rank_in <= 3)
 RETURN s.id AS unit, reduce(w = 1.0, e IN relationships(p) | w * e.mean) AS weight
 ORDER BY abs(weight) DESC LIMIT 20
 """
-
-
-def synthetic(path: Path, edges: int) -> Extraction:
-    """RN50's units, and so many random edges, the same number into every unit of a target from each layer below."""
-    settings = Settings(targets=tuple(map(str, TARGETS)), strongest=20, matrices=False)
-    manifest = Manifest(
-        model=MODEL,
-        weights_sha256="0" * 64,
-        blocks=RN50.blocks,
-        width=RN50.width,
-        image_size=RN50.image_size,
-        settings=settings,
-        tools={},
-    )
-    extraction, rng = Extraction.create(path, manifest), np.random.default_rng(0)
-    rows = [{"layer": str(layer), "channel": c} for layer in RN50.layers for c in range(RN50.channels(layer))]
-    extraction.add({"units.parquet": pa.Table.from_pylist(rows, SCHEMAS["units"])})
-    pairs = [(s, t) for t in TARGETS for s in RN50.layers if s < t and s.role in ("bn1", "bn2", "sum")]
-    each = edges / sum(RN50.channels(t) for _, t in pairs)  # inputs of a unit from a layer
-    for target in TARGETS:
-        extraction.add(_shard(rng, target, [s for s, t in pairs if t == target], each))
-    extraction.add(_evidence(rng))
-    return extraction
-
-
-def _shard(rng: np.random.Generator, target: Layer, sources: list[Layer], each: float) -> dict[str, pa.Table]:
-    edges, sweeps, units = [], [], RN50.channels(target)
-    for source in sources:
-        count = int(each) + (rng.random() < each % 1)
-        t = np.repeat(np.arange(units), count)
-        s = rng.integers(0, RN50.channels(source), len(t))
-        magnitude = np.sort(rng.lognormal(size=(units, count)), axis=1)[:, ::-1].ravel()
-        mean = magnitude * rng.uniform(-1, 1, len(t))
-        ends = {"source": str(source), "target": str(target)}
-        same = {"span": 9, "direct": (source.stage, source.block) == (target.stage, target.block)}
-        columns: dict[str, Any] = {name: np.full(len(t), value) for name, value in (ends | same).items()}
-        columns |= {"source_channel": s, "target_channel": t, "magnitude": magnitude, "mean": mean, "sum": mean * 9}
-        columns |= {"rank_in": np.tile(np.arange(1, count + 1), units), "rank_out": np.full(len(t), 1)}
-        edges.append(pa.table({name: columns[name] for name in SCHEMAS["edges"].names}).cast(SCHEMAS["edges"]))
-        cut = {"n": units * RN50.channels(source), "kept": len(t), "cutoff_magnitude": 0.0, "cutoff_mean": 0.0}
-        sweeps.append(ends | same | cut | {"cut": False})
-    tables = {"edges": pa.concat_tables(edges), "sweeps": pa.Table.from_pylist(sweeps, SCHEMAS["sweeps"])}
-    return {part(name, str(target)): table for name, table in tables.items()}
-
-
-def _evidence(rng: np.random.Generator) -> dict[str, pa.Table]:
-    """Every unit of the last sum measured, eight examples of each branch among a thousand probes."""
-    probes = [
-        {"id": f"{n}", "modality": ("picture", "word")[n % 2], "concept": f"{n // 4}", "source": "random"}
-        | {"split": "discovery", "sensitive": False, "image": rng.bytes(1500)}
-        for n in range(1000)
-    ]
-    names = SCHEMAS["evidence"].names[2:]
-    units = [{"layer": str(SUM), "channel": c} for c in range(RN50.channels(SUM))]
-    evidence = [unit | dict(zip(names, rng.random(len(names)), strict=True)) for unit in units]
-    examples = [
-        unit | {"branch": branch, "rank": rank, "probe": f"{n}", "value": 9.0 - rank, "z": 5.0 - rank}
-        for unit in units
-        for branch in ("sum", "shortcut", "conv")
-        for rank, n in enumerate(rng.choice(1000, 8, replace=False), start=1)
-    ]
-    rows = {"probes": probes, "evidence": evidence, "examples": examples}
-    return {f"{name}.parquet": pa.Table.from_pylist(table, SCHEMAS[name]) for name, table in rows.items()}
 
 
 # ---- loading

@@ -1,118 +1,113 @@
 """10,000 words against all units of RN50's last stage: how long they take to load, and to answer.
 
-    python tests/benchmarks/vocabulary.py [--words 10000]
+    python tests/benchmarks/vocabulary.py [--words 10000] [--asked 200]
 
 The activations are random, of the size and schema of real ones; the words are the most common English ones. Loaded into
-the embedded server; the times of the questions are of one client, the server warm, each asked of a hundred words or
-units.
+the embedded server in bulk and over Bolt into a Neo4j, the tests' own (Java and Maven are needed), counted again on
+both. The times of the questions are of one client, the server warm, each asked of 200 words or units that were not
+asked before.
 """
 
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from extract.extraction import Extraction, Manifest, Settings
-from extract.schemas import SCHEMAS
-from extract.units import ARCHITECTURES, Layer, Unit
-from extract.vocabulary import TABLES, table
+from extract.extraction import Extraction
+from extract.units import Unit
 from extract.words import most_common
-from graph.database import connect
+from graph.database import Database, connect
 from graph.load import load
 from graph.local_server import stop
 from graph.store import CircuitStore
+from tests.benchmarks.catalogs import MODEL, RN50, STAGE, add_words, units_alone
+from tests.neo4j_server import LocalNeo4j, fetched
 
-MODEL, RN50 = "RN50:synthetic", ARCHITECTURES["RN50"]
-STAGE = [layer for layer in RN50.layers if layer.stage == 4]
+JVM = ("-Xms1g", "-Xmx2g")
+WARM = 20  # questions that do not count
 BY_LENGTH = """
-MATCH (w:Word {model: $model})-[a:ACTIVATES]->(u:Unit {key: $key})
+MATCH (u:Unit {key: $key})<-[a:ACTIVATES]-(w:Word)
 WHERE w.length >= 5 AND a.z > 2
 RETURN w.text AS word, a.z AS z ORDER BY z DESC LIMIT 10
 """
 
 
-def synthetic(path: Path, words: tuple[str, ...]) -> Extraction:
-    """RN50's units, no edges, and what the last stage's units do on every word."""
-    manifest = Manifest(
-        model=MODEL,
-        weights_sha256="0" * 64,
-        blocks=RN50.blocks,
-        width=RN50.width,
-        image_size=RN50.image_size,
-        settings=Settings(targets=(), strongest=1, matrices=False),
-        tools={},
-    )
-    extraction, rng = Extraction.create(path, manifest), np.random.default_rng(0)
-    units = [{"layer": str(layer), "channel": c} for layer in RN50.layers for c in range(RN50.channels(layer))]
-    vocabulary = [{"text": word, "kind": "word", "length": len(word), "lettering": "random"} for word in words]
-    rows = []
-    for layer in STAGE:
-        values = rng.lognormal(size=(len(words), RN50.channels(layer))).astype(np.float32)  # (words, channels)
-        rows.append(table(layer, np.array(words), values, (values - values.mean(axis=0)) / values.std(axis=0)))
-    read = (pa.Table.from_pylist(vocabulary, SCHEMAS["vocabulary"]), pa.concat_tables(rows))
-    extraction.add(
-        {"units.parquet": pa.Table.from_pylist(units, SCHEMAS["units"])} | dict(zip(TABLES, read, strict=True))
-    )
-    return extraction
-
-
-def median(ask: Callable[[Any], object], about: Iterable[Any]) -> tuple[float, float]:
+def times(ask: Callable[[Any], object], about: Iterable[Any]) -> tuple[float, float]:
     """Milliseconds that a question takes, half of the time and 95 times of 100."""
-    times = []
+    found = []
     for each in about:
         start = time.perf_counter()
         ask(each)
-        times.append(1000 * (time.perf_counter() - start))
-    return float(np.median(times)), float(np.quantile(times, 0.95))
+        found.append(1000 * (time.perf_counter() - start))
+    return float(np.median(found[WARM:])), float(np.quantile(found[WARM:], 0.95))
 
 
-@contextmanager
-def timed(what: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    print(f"{what:44}{time.perf_counter() - start:8.1f} s", flush=True)
+def loaded(name: str, extraction: Extraction, into: Database | Path) -> None:
+    """Load, and tell how fast; a row is a word's activation of a unit."""
+    start, rows = time.perf_counter(), extraction.table("words").num_rows
+    load(extraction, into, progress=False)
+    seconds = time.perf_counter() - start
+    print(f"load, {name:38}{seconds:8.1f} s {rows / seconds:9,.0f} rows/s", flush=True)
+
+
+def asked(database: Database, words: Sequence[str], count: int) -> dict[str, tuple[float, float]]:
+    """What is asked of so many words, or units of the last sum, and how long it takes."""
+    store, rng = CircuitStore(database), np.random.default_rng(1)
+    store.model(MODEL)
+    some = [words[n] for n in rng.choice(len(words), count + WARM, replace=False)]
+    last = RN50.final
+    chosen = [Unit(last, int(n)) for n in rng.choice(RN50.channels(last), count + WARM, replace=False)]
+
+    def long_words(unit: Unit) -> object:
+        return store.query(BY_LENGTH, {"key": f"{MODEL}/{unit}"})
+
+    return {
+        "units that read a word, of every layer": times(lambda word: store.readers(MODEL, word), some),
+        f"units that read a word, of {last}": times(lambda word: store.readers(MODEL, word, last), some[::-1]),
+        "words of a unit": times(lambda unit: store.words(MODEL, unit), chosen),
+        "long words of a unit, in Cypher": times(long_words, chosen[::-1]),
+    }
+
+
+def in_embedded(extraction: Extraction, folder: Path, words: Sequence[str], count: int) -> dict[str, Any]:
+    loaded("embedded, in bulk", extraction, folder)
+    with connect(folder) as database:
+        found = asked(database, words, count)
+    stop(folder)
+    return found
+
+
+def in_neo4j(extraction: Extraction, work: Path, jars: Path, words: Sequence[str], count: int) -> dict[str, Any]:
+    server = LocalNeo4j(jars, work / "neo4j", JVM, "1g").start()
+    with server.connect() as database:
+        loaded("Neo4j, over Bolt", extraction, database)
+        found = asked(database, words, count)
+    server.stop()
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--words", type=int, default=10_000)
-    words = most_common(parser.parse_args().words)
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "database"
-        extraction = synthetic(Path(place) / "x", words)
+    parser.add_argument("--asked", type=int, default=200, help="words or units asked for")
+    parser.add_argument("--jars", type=Path, help="where Neo4j is or is fetched to; else a folder that is deleted")
+    chosen = parser.parse_args()
+    words = most_common(chosen.words)
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        extraction = add_words(units_alone(work / "x"), words, STAGE)
         rows, units = extraction.table("words").num_rows, sum(map(RN50.channels, STAGE))
-        print(f"{len(words):,} words, {units:,} units of {len(STAGE)} layers, {rows:,} kept rows")
-        with timed("load"):
-            load(extraction, folder, progress=False)
-        with timed("start"):
-            database = connect(folder)
-            store = CircuitStore(database)
-            store.model(MODEL)
-        rng = np.random.default_rng(1)
-        some = [words[n] for n in rng.choice(len(words), 110, replace=False)]
-        chosen = [Unit(Layer(4, 2, 6), int(n)) for n in rng.choice(2048, 110, replace=False)]
-        questions: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
-            "units that read a word, of every layer": (lambda word: store.readers(MODEL, word), some),
-            "units that read a word, of 4/2/6": (lambda word: store.readers(MODEL, word, Layer(4, 2, 6)), some),
-            "words of a unit": (lambda unit: store.words(MODEL, unit), chosen),
-            "long words of a unit, in Cypher": (
-                lambda unit: store.query(BY_LENGTH, {"model": MODEL, "key": f"{MODEL}/{unit}"}), chosen
-            ),
-        }  # fmt: skip
-        print(f"{'':44}median ms   p95 ms")
-        for name, (ask, about) in questions.items():
-            for each in about[:10]:
-                ask(each)
-            half, most = median(ask, about[10:])
-            print(f"{name:44}{half:9.1f}{most:9.1f}", flush=True)
-        database.close()
-        stop(folder)
+        print(f"{len(words):,} words, {units:,} units of {len(STAGE)} layers, {rows:,} kept rows", flush=True)
+        embedded = in_embedded(extraction, work / "database", words, chosen.asked)
+        neo4j = in_neo4j(extraction, work, fetched((chosen.jars or work).resolve()), words, chosen.asked)
+    print(f"\n{'ms, median (95th percentile)':44} {'embedded':>16} {'Neo4j':>16}")
+    for question in embedded:
+        cells = [f"{half:.1f} ({late:.1f})" for half, late in (embedded[question], neo4j[question])]
+        print(f"{question:44} {cells[0]:>16} {cells[1]:>16}")
 
 
 if __name__ == "__main__":

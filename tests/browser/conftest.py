@@ -1,33 +1,22 @@
 """A headless Chromium, and the app served on two catalogs."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.browser.serving import serving, watched
+from tests.browser.serving import chromium, launched, serving, watched
 from tests.demo_catalog import demo_catalog
-
-FLAGS = (
-    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium, the machine's own."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
+    if chromium() is None:
         pytest.skip("no Chromium on the PATH; on Debian `apt install chromium`")
-    root = ("--no-sandbox",) if os.geteuid() == 0 else ()  # Chromium's sandbox refuses root
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=[*FLAGS, *root])
-        yield launched
-        launched.close()
+    with launched() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

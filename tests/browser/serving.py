@@ -1,6 +1,7 @@
 """The app served to a real browser, and watched there."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,13 +11,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from app import linked
 
 MAIN = Path(linked.__file__).with_name("main.py")
 MODEL = "planted:by-hand"
 PATIENCE = 60_000  # milliseconds for anything to appear
+FLAGS = (
+    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+
+
+def chromium() -> str | None:
+    """The machine's own Chromium."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """That Chromium, headless."""
+    root = ("--no-sandbox",) if os.geteuid() == 0 else ()  # Chromium's sandbox refuses root
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, *root])
+        yield browser
+        browser.close()
 
 
 @contextmanager

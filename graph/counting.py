@@ -1,0 +1,76 @@
+"""When a model is counted: before its first use, or behind it, once for every start of its server.
+
+An embedded server would serve files that were cut short, so after every start all is counted and summed once more. Two
+million edges take ten seconds, which is long to look at nothing; behind the first use, numbers are shown meanwhile, and
+refused as soon as the count does not come out.
+"""
+
+import threading
+from collections.abc import Callable
+
+from graph.database import Database
+from graph.errors import DatabaseDamaged, GraphError
+from graph.queries import VERIFIED
+
+_Use = tuple[str, str | None]  # a model, and the start of the server
+
+
+class Counting:
+    """Which models were counted; `tally` is the count that a moment allows, `verify` that of everything."""
+
+    def __init__(
+        self, database: Database, tally: Callable[[str], None], verify: Callable[[str], None], behind: bool
+    ) -> None:
+        self._database, self._tally, self._verify, self._behind = database, tally, verify, behind
+        self._lock = threading.Lock()
+        self._whole: set[_Use] = set()
+        self._under_way: set[_Use] = set()
+        self._failed: dict[_Use, GraphError] = {}
+
+    def once(self, model: str, verified: str | None) -> None:
+        """See that a model is counted on this start of the server, unless it is verified there.
+
+        DatabaseDamaged, at every use from the moment that this is known; what else the count came upon once, and then
+        it begins anew.
+        """
+        use = model, self._database.start
+        with self._lock:
+            if error := self._failed.get(use):
+                if not isinstance(error, DatabaseDamaged):
+                    del self._failed[use]
+                raise error.with_traceback(None)
+            if use in self._whole | self._under_way:
+                return
+        if use[1] == verified:  # so on a server that checks its own files, whose start is None
+            self._tally(model)
+            self._whole.add(use)
+        elif self._behind:
+            self._tally(model)
+            self._begin(use)
+        else:
+            self._count(use)
+
+    def under_way(self, model: str) -> bool:
+        """Whether a model is in use that is still being counted."""
+        return (model, self._database.start) in self._under_way
+
+    def _begin(self, use: _Use) -> None:
+        with self._lock:
+            first = use not in self._under_way
+            self._under_way.add(use)
+        if first:
+            threading.Thread(target=self._go_on, args=(use,), daemon=True).start()
+
+    def _go_on(self, use: _Use) -> None:
+        try:
+            self._count(use)
+        except GraphError as error:
+            self._failed[use] = error
+        finally:
+            self._under_way.discard(use)
+
+    def _count(self, use: _Use) -> None:
+        model, start = use
+        self._verify(model)
+        self._database.write(VERIFIED, model=model, start=start)
+        self._whole.add(use)

@@ -1,0 +1,238 @@
+"""How long the app lets one wait, on a catalog of 41,600 units, two million edges and ten thousand words.
+
+    python tests/benchmarks/pages.py [--rounds 10] [--edges 2000000] [--words 10000] [--labels 1000] [--catalog FOLDER]
+
+The catalog is synthetic (`tests/benchmarks/catalogs.py`), the browser a headless Chromium of this machine, the embedded
+server as `circuits app` starts it. Cold is the first page of a new app process whose database server has to start too,
+on files whose count is still to be made; first page is a new session of a warm app; every other time is of one session
+that goes from page to page. A time runs from the click to the end of the last script run that the click causes, as the
+browser itself noted it, with the page's content painted. Each is taken `--rounds` times, always with a value that was
+not shown before. What counts is under a second, the first page under three.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser, Locator, Page
+
+from app.views import PAGES
+from extract.words import most_common
+from graph.database import connect
+from graph.load import load
+from graph.local_server import stop
+from graph.store import CircuitStore
+from tests.benchmarks.catalogs import MODEL, SUM, furnish, label, synthetic
+from tests.browser.serving import PATIENCE, launched, serving
+
+QUIET = 0.4  # seconds without a run after which the last one was the last
+# Notes when the script's state last turned to not running, after two frames so that what came with it is painted.
+NOTE = """
+() => {
+  const app = document.querySelector('[data-testid=stApp]');
+  const state = () => app.dataset.testScriptState;
+  window.runs = 0;
+  new MutationObserver(() => {
+    window.changed = performance.now();
+    if (state() === 'notRunning') requestAnimationFrame(() => requestAnimationFrame(() => {
+      window.runs += 1;
+      window.ended = performance.now();
+    }));
+  }).observe(app, {attributeFilter: ['data-test-script-state']});
+}
+"""
+SETTLED = """
+([before, quiet]) => window.runs > before && performance.now() - window.changed > quiet
+  && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'
+"""
+Times = dict[str, list[float]]  # seconds by what was done
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of widget in the page's body, and how to give the first of its kind another value in a round."""
+
+    name: str
+    selector: str
+    change: Callable[[Page, Locator, int], None]
+
+
+def _choose(page: Page, box: Locator, turn: int) -> None:
+    box.click()
+    options = page.get_by_role("option")
+    options.nth(1 + turn % max(options.count() - 1, 1)).click()
+
+
+def _press(_: Page, group: Locator, turn: int) -> None:
+    buttons = group.get_by_role("radio")
+    buttons.nth((turn + 1) % buttons.count()).click()
+
+
+def _write(_: Page, field: Locator, turn: int) -> None:
+    field.fill(f"{turn + 1}")
+    field.press("Enter")
+
+
+KINDS = (
+    Kind(
+        "slider", "[role=slider]", lambda _, slider, turn: slider.press("ArrowLeft" if turn % 4 > 1 else "ArrowRight")
+    ),
+    Kind("select box", "[data-testid=stSelectbox] input", _choose),
+    Kind("choice", "[data-testid=stButtonGroup]", _press),
+    Kind("text", "[data-testid=stTextInput] input:not(form *)", _write),
+)
+
+
+# ---- one wait
+
+
+def waited(page: Page, act: Callable[[], object]) -> float:
+    """Seconds from an act to the end of the last run that it causes, with the page's content there."""
+    before, start = page.evaluate("[window.runs, performance.now()]")
+    act()
+    page.wait_for_function(SETTLED, arg=[before, 1000 * QUIET], timeout=PATIENCE)
+    _sound(page)
+    return float(page.evaluate("window.ended") - start) / 1000
+
+
+def first(page: Page, address: str) -> float:
+    """Seconds from asking for an address to the end of the first run, with the page's content there."""
+    start = time.perf_counter()
+    page.goto(address)
+    page.locator(".linked").first.wait_for(timeout=PATIENCE)
+    page.wait_for_function("document.querySelector('[data-test-script-state=notRunning]')", timeout=PATIENCE)
+    seconds = time.perf_counter() - start
+    _sound(page)
+    page.wait_for_timeout(1000 * QUIET)
+    page.evaluate(NOTE)
+    return seconds
+
+
+def _sound(page: Page) -> None:
+    page.locator(".linked").first.wait_for(timeout=PATIENCE)
+    if wrong := page.locator("[data-testid=stException], [data-testid=stAlertContentError]").all_inner_texts():
+        raise RuntimeError(f"{page.url} shows an error: {wrong}")
+
+
+@contextmanager
+def session(browser: Browser, served: str) -> Iterator[Page]:
+    """A new session of the app."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=served)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    yield page
+    context.close()
+
+
+# ---- what is timed
+
+
+def cold(browser: Browser, folder: Path, rounds: int, times: Times) -> None:
+    """The first page of a new process on a database that nobody has open."""
+    for _ in range(rounds):
+        stop(folder)
+        with serving(folder) as served, session(browser, served) as page:
+            times["first page, cold"].append(first(page, "/"))
+            page.wait_for_timeout(15_000)  # so that what still goes on is no burden to the next
+
+
+def going(page: Page, rounds: int, times: Times) -> None:
+    """From page to page by the links at the side, and to a unit from a candidate."""
+    links = page.get_by_test_id("stSidebarNavLink")
+    for _ in range(rounds):
+        for entry in PAGES[1:] + PAGES[:1]:
+            link = links.filter(has_text=entry.title).first
+            times[f"{entry.title}: open"].append(waited(page, link.click))
+    for turn in range(rounds):
+        waited(page, links.filter(has_text="Enrichment").first.click)
+        pill = page.locator(".card .top a.pill").nth(turn % 10)
+        times["Unit: open from a candidate"].append(waited(page, pill.click))
+
+
+def changing(page: Page, rounds: int, times: Times) -> None:
+    """The first widget of each kind on each page."""
+    for entry in PAGES:
+        address = f"/{entry.name}" if entry != PAGES[0] else "/"
+        first(page, address)
+        body = page.get_by_test_id("stMain")
+        for kind in KINDS:
+            for turn in range(rounds):
+                widget = body.locator(kind.selector).first
+                if not widget.is_visible():
+                    break
+                act = lambda kind=kind, widget=widget, turn=turn: kind.change(page, widget, turn)  # noqa: E731
+                times[f"{entry.title}: first {kind.name}"].append(waited(page, act))
+
+
+def labelling(page: Page, rounds: int, times: Times) -> None:
+    """A label added to a unit that has none, until its chip is there."""
+    for turn in range(rounds):
+        first(page, f"/unit?unit={SUM}/{2047 - turn}&model={MODEL}")
+        page.get_by_label("Label", exact=True).fill(f"mittens {turn}")
+        page.get_by_label("Author").fill("ada")
+        times["Unit: add a label"].append(waited(page, page.get_by_role("button", name="Add label").click))
+        page.locator(".heading .chip", has_text=f"mittens {turn}").wait_for()
+
+
+def table(times: Times) -> None:
+    print(f"\n{'seconds':44} {'median':>8} {'p95':>8} {'rounds':>7}")
+    for name, found in times.items():
+        limit = 3 if name.startswith("first page") else 1
+        late = "  too slow" if np.quantile(found, 0.95) > limit else ""
+        print(f"{name:44} {np.median(found):8.2f} {np.quantile(found, 0.95):8.2f} {len(found):7}{late}")
+    print(f"load average {' '.join(f'{load:.1f}' for load in os.getloadavg())}", flush=True)
+
+
+def made(folder: Path, edges: int, words: int, labels: int) -> None:
+    """Make the catalog, unless it is there."""
+    if folder.exists():
+        return
+    with tempfile.TemporaryDirectory() as place:
+        start = time.perf_counter()
+        extraction = furnish(synthetic(Path(place) / "x", edges), most_common(words))
+        load(extraction, folder, progress=False)
+    with connect(folder) as database:
+        store = CircuitStore(database)
+        label(store, labels)
+        card = store.model(MODEL)
+    told = f"{card.units:,} units, {card.edges:,} edges, {card.words:,} words, {card.labelled:,} labelled units"
+    print(f"{told}; made and loaded in {time.perf_counter() - start:.0f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--cold", type=int, default=3, help="rounds from cold, of half a minute each")
+    parser.add_argument("--edges", type=int, default=2_000_000)
+    parser.add_argument("--words", type=int, default=10_000)
+    parser.add_argument("--labels", type=int, default=1000)
+    parser.add_argument("--catalog", type=Path, help="where the catalog is, or is made; else a folder that is deleted")
+    chosen, times = parser.parse_args(), Times()
+    with tempfile.TemporaryDirectory() as place:
+        folder = (chosen.catalog or Path(place) / "database").resolve()
+        made(folder, chosen.edges, chosen.words, chosen.labels)
+        times = defaultdict(list)
+        with launched() as browser:
+            cold(browser, folder, chosen.cold, times)
+            with serving(folder) as served:
+                for _ in range(chosen.rounds):
+                    with session(browser, served) as page:
+                        times["first page, new session"].append(first(page, "/"))
+                with session(browser, served) as page:
+                    first(page, "/")
+                    going(page, chosen.rounds, times)
+                    changing(page, chosen.rounds, times)
+                    labelling(page, chosen.rounds, times)
+        stop(folder)
+    table(times)
+
+
+if __name__ == "__main__":
+    main()
