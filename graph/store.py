@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from extract.units import Layer, Unit
-from graph import answers, load_queries, queries
+from graph import answers, layer_queries, load_queries, queries
 from graph.console import Rows
 from graph.database import Database
 from graph.errors import DatabaseDamaged, GraphError, ModelMissing, NotExtracted, SchemaUnfit
@@ -19,13 +20,17 @@ from graph.schema import (
     Depiction,
     EvidenceTerms,
     Example,
+    LayerCard,
+    Measure,
     ModelCard,
     Reading,
+    Share,
     Sweep,
     UnitCard,
     Verdict,
     WeightTerms,
 )
+from graph.search import ANY, LIMIT, Found, Wanted, search
 
 
 class CircuitStore:
@@ -159,19 +164,34 @@ class CircuitStore:
     # ---- contributions
 
     def inputs(
-        self, model: str, unit: Unit, limit: int = 10, source: Layer | None = None, direct: bool = False
+        self,
+        model: str,
+        unit: Unit,
+        limit: int = 10,
+        source: Layer | None = None,
+        direct: bool = False,
+        by: Measure = "magnitude",
     ) -> list[Contribution]:
-        """The strongest edges into a unit by magnitude, `limit` excitatory and `limit` inhibitory; UnknownUnit."""
+        """The strongest edges into a unit, `limit` excitatory and `limit` inhibitory; UnknownUnit.
+
+        By magnitude, or by the mean without its sign: of either kind the strongest of each layer pair are kept.
+        """
         layer = None if source is None else str(_as_source(source))
-        return self._strongest(queries.INPUTS, model, unit, layer=layer, direct=direct, limit=limit)
+        return self._strongest(queries.INPUTS, model, unit, layer=layer, direct=direct, by=by, limit=limit)
 
     def outputs(
-        self, model: str, unit: Unit, limit: int = 10, target: Layer | None = None, direct: bool = False
+        self,
+        model: str,
+        unit: Unit,
+        limit: int = 10,
+        target: Layer | None = None,
+        direct: bool = False,
+        by: Measure = "magnitude",
     ) -> list[Contribution]:
         """The strongest edges out of a unit, as `inputs`; out of a branch they are those of its block's output."""
         layer = None if target is None else str(target)
         unit = Unit(_as_source(unit.layer), unit.channel)
-        return self._strongest(queries.OUTPUTS, model, unit, layer=layer, direct=direct, limit=limit)
+        return self._strongest(queries.OUTPUTS, model, unit, layer=layer, direct=direct, by=by, limit=limit)
 
     def _strongest(self, text: str, model: str, unit: Unit, **parameters: object) -> list[Contribution]:
         key = f"{model}/{unit}"
@@ -185,10 +205,42 @@ class CircuitStore:
         keys = [f"{model}/{unit}" for unit in dict.fromkeys(units)]
         return [answers.contribution(row) for row in self.database.read(queries.AMONG, keys=keys)]
 
-    def sweeps(self, model: str, layer: Layer) -> list[Sweep]:
-        """From which layers the expanded weights into this one were computed, the nearest first."""
-        rows = self.database.read(queries.SWEEPS, layer=f"{model}/{layer}")
-        return [answers.sweep(row) for row in rows]
+    def sweeps(self, model: str, target: Layer | None = None, source: Layer | None = None) -> list[Sweep]:
+        """The pairs of layers whose expanded weights were computed, those into a target or from a source, last first.
+
+        Out of a branch they are those of its block's output.
+        """
+        ends = {"target": None if target is None else str(target)}
+        ends |= {"source": None if source is None else str(_as_source(source))}
+        return [answers.sweep(row) for row in self.database.read(queries.SWEEPS, model=model, **ends)]
+
+    # ---- searching, and whole layers
+
+    def search(self, model: str, text: str = "", wanted: Wanted = ANY, limit: int = LIMIT) -> list[Found]:
+        """Units that answer to a text, or are labelled so, among those that are wanted; see `graph.search`."""
+        return search(self.database, model, text, wanted, limit)
+
+    def layers(self, model: str, layer: Layer | None = None) -> list[LayerCard]:
+        """How much is known about the units of every layer, or of one; in forward order."""
+        name = None if layer is None else str(layer)
+        cards = [LayerCard(**row) for row in self.database.read(layer_queries.LAYERS, model=model, layer=name)]
+        return sorted(cards, key=lambda card: Layer.parse(card.layer))
+
+    def share_counts(
+        self, model: str, share: Share = "share_exact", bins: int = 20, layer: Layer | None = None
+    ) -> dict[str, tuple[int, ...]]:
+        """How many units of every measured layer have a share below 0, in each bin from 0 to 1, and above 1."""
+        asked = {"layer": None if layer is None else str(layer), "share": share, "bins": bins}
+        found: dict[str, tuple[int, ...]] = {}
+        for name, rows in groupby(self.database.read(layer_queries.SHARES, model=model, **asked), itemgetter("layer")):
+            units = {row["bin"]: row["units"] for row in rows}
+            found[name] = tuple(units.get(place, 0) for place in range(-1, bins + 1))
+        return dict(sorted(found.items(), key=lambda item: Layer.parse(item[0])))
+
+    def activities(self, model: str, layer: Layer) -> dict[int, tuple[float, float | None]]:
+        """By channel the mean and standard deviation over the probes of a layer's units; empty where not measured."""
+        rows = self.database.read(layer_queries.ACTIVITIES, model=model, layer=str(layer))
+        return {row["channel"]: (row["mean"], row["sd"]) for row in rows}
 
     # ---- labels
 

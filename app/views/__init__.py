@@ -22,7 +22,9 @@ class Entry:
 
 PAGES = (
     Entry("home", "Home", ":material/home:"),
+    Entry("search", "Search", ":material/search:"),
     Entry("unit", "Unit", ":material/blur_on:"),
     Entry("enrichment", "Enrichment", ":material/call_merge:"),
     Entry("words", "Words", ":material/text_fields:"),
+    Entry("layers", "Layers", ":material/layers:"),
 )
