@@ -7,9 +7,10 @@ from html import escape
 
 from app import linked
 from app.meanings import meaning, name, printed
-from catalog.veil import Veil
+from catalog.veil import HIDDEN, Veil
 from extract.units import Architecture, Unit
-from graph.schema import Annotation, Contribution, Depiction, Example, Reading, UnitCard
+from graph.schema import Annotation, Contribution, Depiction, Example, Measure, Reading, UnitCard
+from graph.search import Found, Match
 
 BRANCHES = {
     "sum": "what the unit does: both branches added, after the ReLU",
@@ -84,13 +85,20 @@ class Gallery:
         )
         return f'<div class="row">{"".join(figures)}</div>'
 
-    def branches(self, units: Mapping[str, str], examples: Sequence[Example]) -> str:
-        """A row of probes for each branch, beneath each other; `units` gives the unit of each branch."""
+    def branches(
+        self, units: Mapping[str, str], examples: Sequence[Example], statistics: Mapping[str, float | None]
+    ) -> str:
+        """A row of probes for each branch, beneath each other, with what the rows have in common.
+
+        `units` gives the unit of each branch, `statistics` are the sum's.
+        """
         if not examples:
             return _NOTHING
         whole = self.over(*list(units.values())[:1])  # the unit whose rows these are
         rows = (
-            f'<div class="branch">{self._head(b, u)}{whole.over(u)._of(b, examples)}</div>' for b, u in units.items()
+            f'<div class="branch"><div>{self._head(b, u)}{_overlaps(b, statistics)}</div>'
+            f"{whole.over(u)._of(b, examples)}</div>"
+            for b, u in units.items()
         )
         return f'<div class="branches" {_columns(examples)}>{"".join(rows)}</div>'
 
@@ -126,14 +134,17 @@ class Gallery:
         )
         return f"<div>{''.join(chips)}</div>"
 
-    def contributions(self, edges: Sequence[Contribution], end: str, thumbnails: Mapping[str, Example]) -> str:
+    def contributions(
+        self, edges: Sequence[Contribution], end: str, thumbnails: Mapping[str, Example], by: Measure = "magnitude"
+    ) -> str:
         """The units at one end of edges, `source` or `target`, excitation first, each group strongest first."""
         if not edges:
             return _NO_EDGES
         heads = "".join(f'<span title="{escape(meaning(word))}">{word}</span>' for word in ("magnitude", "mean"))
-        heaviest = max(edge.magnitude for edge in edges) or 1.0
-        ordered = sorted(edges, key=lambda edge: (edge.mean < 0, -edge.magnitude))
-        rows = "".join(self._contribution(edge, end, thumbnails, edge.magnitude / heaviest) for edge in ordered)
+        size = {edge: abs(getattr(edge, by)) for edge in edges}
+        heaviest = max(size.values()) or 1.0
+        ordered = sorted(edges, key=lambda edge: (edge.mean < 0, -size[edge]))
+        rows = "".join(self._contribution(edge, end, thumbnails, size[edge] / heaviest) for edge in ordered)
         return f'<div class="edges"><div class="edge heads">{3 * "<span></span>"}{heads}</div>{rows}</div>'
 
     def units(self, cards: Iterable[UnitCard], thumbnails: Mapping[str, Example]) -> str:
@@ -143,6 +154,18 @@ class Gallery:
         )
         cells = "".join(f"<div>{self._small(unit, thumbnails)}{names}</div>" for unit, names in named)
         return f'<div class="units">{cells}</div>'
+
+    def found(self, found: Iterable[Found], thumbnails: Mapping[str, Example]) -> str:
+        """Units that a search found in a grid, each with its picture, its labels and why it was found."""
+        cells = "".join(
+            f'<div>{self._small(f.unit.id, thumbnails)}<div><div class="names">{self.pill(f.unit.id)} '
+            f'{self.labels(f.unit.labels)}</div><div class="quiet why">{self._why(f.matches)}</div></div></div>'
+            for f in found
+        )
+        return f'<div class="units">{cells}</div>'
+
+    def _why(self, matches: Iterable[Match]) -> str:
+        return escape("; ".join(dict.fromkeys(reason(match, self.veil) for match in matches if match.kind != "label")))
 
     def rises(self, cards: Iterable[UnitCard], rises: Sequence[float], thumbnails: Mapping[str, Example]) -> str:
         """Units with how far something raises them, the one raised most first."""
@@ -175,6 +198,28 @@ class Gallery:
             f'{self._small(unit, thumbnails)}{self.pill(unit)}<span class="names">{names}</span>'
             f'<span class="bar"><i style="width:{share:.1%}"></i>{told}</span>'
         )
+
+
+def reason(match: Match, veil: Veil) -> str:
+    """Why a unit was found, behind the veil."""
+    text = HIDDEN if match.sensitive and not veil.lifted else veil.label(match.text)
+    of = f" ({match.branch})" if match.branch not in (None, "sum", "unit") else ""
+    said = {"label": f"called {text}", "picture": f"sees {text}", "word": f"reads {text}"}
+    return f"{said.get(match.kind, f'driven by “{text}”')}{of}" + ("" if match.z is None else f", z {match.z:.1f}")
+
+
+def _overlaps(branch: str, statistics: Mapping[str, float | None]) -> str:
+    """How many of its top examples a branch shares with the sum, and conv with the shortcut."""
+    asked = {
+        "shortcut": {"overlap_shortcut": "the sum"},
+        "conv": {"overlap_conv": "the sum", "overlap": "the shortcut"},
+    }
+    shared = {name: statistics.get(name) for name in asked.get(branch, {})}
+    return "".join(
+        f'<div class="quiet shares" title="{escape(meaning(name))}">{value:.0%} shared with {asked[branch][name]}</div>'
+        for name, value in shared.items()
+        if value is not None
+    )
 
 
 def _told(reading: Reading) -> str:

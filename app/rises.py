@@ -1,13 +1,14 @@
-"""What a word raises, asked of the network itself; one loaded network serves all sessions."""
+"""What a word or a picture raises, asked of the network itself; one loaded network serves all sessions."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from io import BytesIO
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
+import PIL.Image
 import streamlit as st
 
 from app import session
@@ -18,6 +19,8 @@ from extract.units import Layer, Unit
 from graph.schema import ModelCard
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from extract.difference import Ranking
     from extract.weights import Network
 
@@ -41,14 +44,58 @@ def over(card: ModelCard, word: str, baseline: str | None, layer: Layer, n: int)
 
     Raises TorchMissing, WeightsError as `network_of`; WordsError for a text that cannot be set.
     """
-    network = _network(card.id, card.weights_sha256)
+    loaded = network(card.id, card.weights_sha256)
     with torch_needed():
         from extract.difference import BASELINE, Ranking
     with st.spinner("Showing the word to the network"):
-        found = _difference(network, word, baseline or BASELINE, layer)
+        found = _difference(loaded, word, baseline or BASELINE, layer)
     if not baseline:  # by way of the article's, whose distance from the mean is the same for every word
         found = Ranking(layer, found.values + _over_common(card.id, card.weights_sha256, layer))
     return [(unit, rise) for unit, rise in found.top(n) if rise > 0]
+
+
+def over_picture(
+    card: ModelCard, shown: "Image", layer: Layer, n: int, activities: Mapping[int, tuple[float, float | None]] | None
+) -> Rises:
+    """The n units of a layer that a picture raises most over a grey one; TorchMissing, WeightsError as `network_of`.
+
+    Where `activities` gives every channel's mean and deviation over the probes, over those, in deviations.
+    """
+    loaded = network(card.id, card.weights_sha256)
+    with torch_needed():
+        from extract.channels import channel_means
+        from extract.difference import Ranking, difference
+    with st.spinner("Showing the picture to the network"), _ALONE:
+        if activities is None:
+            found = difference(loaded, shown, PIL.Image.new("RGB", shown.size, "grey"), layer)
+        else:
+            values = channel_means(loaded, [shown], [layer])[layer][0]
+            found = Ranking(layer, _deviations(values, activities))
+    return [(unit, rise) for unit, rise in found.top(n) if rise > 0]
+
+
+def _deviations(values: np.ndarray, activities: Mapping[int, tuple[float, float | None]]) -> np.ndarray:
+    """Values (channels,) in standard deviations above the mean; 0 for a channel that does the same on all probes."""
+    means, deviations = np.zeros_like(values), np.full_like(values, np.inf)
+    for channel, (mean, sd) in activities.items():
+        means[channel], deviations[channel] = mean, sd or np.inf
+    away: np.ndarray = (values - means) / deviations
+    return away
+
+
+def picture(content: bytes, name: str) -> "Image":
+    """A picture that somebody uploaded; TorchMissing, ProbesError for what is none."""
+    with torch_needed():
+        from extract.attack import decoded
+    return decoded(content, name)
+
+
+def as_seen(card: ModelCard, shown: "Image", name: str) -> str:
+    """The part of a picture that the network sees, as safe HTML; TorchMissing, WeightsError as `network_of`."""
+    loaded = network(card.id, card.weights_sha256)
+    with torch_needed():
+        from extract.attack import seen
+    return _figures({name: seen(loaded, shown)})
 
 
 def table(found: Rises) -> str:
@@ -60,21 +107,26 @@ def table(found: Rises) -> str:
 
 def words(texts: Sequence[str], side: int) -> str:
     """Texts as the network is shown them, side by side, as safe HTML; WordsError for one that cannot be set."""
+    return _figures({text: rasterise(text, side, usual(side)) for text in texts})
+
+
+def _figures(images: Mapping[str, "Image"]) -> str:
     figures = "".join(
-        f'<figure><img src="{_png(text, side)}" alt="{escape(text)}"><figcaption>{escape(text)}</figcaption></figure>'
-        for text in texts
+        f'<figure><img src="{_png(image)}" alt="{escape(name)}"><figcaption>{escape(name)}</figcaption></figure>'
+        for name, image in images.items()
     )
-    return f'<div class="row" style="--side:128px;--columns:{len(texts)}">{figures}</div>'
+    return f'<div class="row" style="--side:128px;--columns:{len(images)}">{figures}</div>'
 
 
-def _png(text: str, side: int) -> str:
+def _png(image: "Image") -> str:
     stream = BytesIO()
-    rasterise(text, side, usual(side)).save(stream, "png")
+    image.save(stream, "png")
     return address(b64encode(stream.getvalue()).decode())
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading torch and the network", show_time=True)
-def _network(model: str, weights_sha256: str) -> "Network":
+def network(model: str, weights_sha256: str) -> "Network":
+    """The one loaded network of a model, by its id; TorchMissing, WeightsError as `network_of`."""
     return network_of(model, weights_sha256)
 
 
@@ -84,12 +136,12 @@ def _over_common(model: str, weights_sha256: str, layer: Layer) -> np.ndarray:
     from extract.difference import BASELINE
     from extract.words import most_common
 
-    network, common = _network(model, weights_sha256), most_common()
+    loaded, common = network(model, weights_sha256), most_common()
     chunks = [common[first : first + CHUNK] for first in range(0, len(common), CHUNK)]
     told, found = f"Showing {len(common):,} common words to the network, once for this layer", []
     bar = st.progress(0.0, told)
     for done, chunk in enumerate(chunks, start=1):
-        found.append(_difference(network, BASELINE, chunk, layer).values)
+        found.append(_difference(loaded, BASELINE, chunk, layer).values)
         bar.progress(done / len(chunks), told)
     bar.empty()
     return np.average(found, axis=0, weights=[len(chunk) for chunk in chunks]).astype(np.float32)

@@ -11,6 +11,7 @@ from catalog.assembly import refreshed
 from catalog.circuit import Circuit
 from catalog.errors import CircuitError
 from catalog.labels import login_name
+from graph import kept as graph_kept
 from graph.schema import KeptCircuit
 from graph.store import CircuitStore
 
@@ -39,7 +40,9 @@ def keep(
         ) from error
     fresh = KeptCircuit(said.name, circuit.model, circuit.kind, said.author, datetime.now(UTC), len(circuit.units))
     units = {node.id: node.role for node in circuit.units}
-    if not store.keep_circuit(fresh, str(uuid.uuid4()), export.encode(circuit, "json").decode(), units, replace):
+    if not graph_kept.keep(
+        store.database, fresh, str(uuid.uuid4()), export.encode(circuit, "json").decode(), units, replace
+    ):
         raise CircuitError(
             f"A circuit {said.name!r} of {circuit.model} is kept already. Name it otherwise, or replace it."
         )
@@ -48,12 +51,12 @@ def keep(
 
 def kept(store: CircuitStore, model: str) -> list[KeptCircuit]:
     """What is kept of a model, by name."""
-    return store.kept_circuits(model)
+    return graph_kept.kept(store.database, model)
 
 
 def reopened(store: CircuitStore, model: str, name: str) -> Circuit:
     """A kept circuit with its units' labels as they are now; CircuitError where there is none of this name."""
-    content = store.circuit_content(model, name)
+    content = graph_kept.content_of(store.database, model, name)
     if content is None:
         raise _none(store, model, name)
     return refreshed(store, export.decode(content.encode(), "json"))
@@ -61,10 +64,10 @@ def reopened(store: CircuitStore, model: str, name: str) -> Circuit:
 
 def drop(store: CircuitStore, model: str, name: str) -> None:
     """Take a kept circuit away; its units stay. CircuitError where there is none of this name."""
-    if not store.drop_circuit(model, name):
+    if not graph_kept.drop(store.database, model, name):
         raise _none(store, model, name)
 
 
 def _none(store: CircuitStore, model: str, name: str) -> CircuitError:
-    names = ", ".join(repr(each.name) for each in store.kept_circuits(model)) or "none yet"
+    names = ", ".join(repr(each.name) for each in graph_kept.kept(store.database, model)) or "none yet"
     return CircuitError(f"No circuit {name!r} of {model} is kept. There are: {names}.")

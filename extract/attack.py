@@ -3,7 +3,8 @@
 After Goh et al. (2021), who stick a label on a thing, in the article's lettering, which writes on the picture itself.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,7 +122,19 @@ def seen(network: "Network", picture: Image.Image) -> Image.Image:
 
 def read_picture(file: Path) -> Image.Image:
     """A picture from a file, upright, RGB, on white where it is transparent; ProbesError if it cannot be read."""
-    try:
+    with _told_if_unreadable(str(file)):
         return opaque(file.read_bytes())
+
+
+def decoded(content: bytes, name: str) -> Image.Image:
+    """The same from what a file of some name held."""
+    with _told_if_unreadable(name):
+        return opaque(content)
+
+
+@contextmanager
+def _told_if_unreadable(name: str) -> Iterator[None]:
+    try:
+        yield
     except UNREADABLE as error:
-        raise ProbesError(f"{file} is no picture that can be read ({error}). Give a PNG, JPEG or WebP file.") from error
+        raise ProbesError(f"{name} is no picture that can be read ({error}). Give a PNG, JPEG or WebP file.") from error

@@ -19,6 +19,7 @@ from extract.errors import ExtractionError
 from extract.examples import Listed, blocks, lists, table
 from extract.extraction import Extraction, part
 from extract.facets import Embedded, Shown, concept_means, reach, two_facets, undecided, verdict
+from extract.histograms import histograms
 from extract.pictures import Source, Table
 from extract.probes import BUNDLED, check
 from extract.proof import prove
@@ -116,8 +117,10 @@ def measure(
     watched = sorted({place for layer in chosen for place in _branches(extraction, layer).values()})
     if extraction.has(*TABLES):
         _same(extraction, digest(source, watched), chosen)
+        _add_histograms(extraction, source, watched)
         return
     show(network, extraction, source, watched, progress)
+    _add_histograms(extraction, source, watched)
     facts = check(_facts(extraction))
     shown = Shown.of(facts)
     rows: dict[str, list[pa.Table]] = {name: [SCHEMAS[name].empty_table()] for name in ("evidence", "tests", "shares")}
@@ -135,6 +138,12 @@ def measure(
     proof = prove(network, extraction, source, facts, [layer for layer in chosen if layer.role == "sum"], progress)
     tables = {name: pa.concat_tables(parts) for name, parts in rows.items()} | {"dissociation": proof}
     extraction.add({f"{name}.parquet": table for name, table in tables.items()})
+
+
+def _add_histograms(extraction: Extraction, source: Source, layers: Sequence[Layer]) -> None:
+    """Also of an extraction that was measured before there were any."""
+    if not extraction.has(file := f"histograms.parquet/{digest(source, layers)}.parquet"):
+        extraction.add({file: histograms(extraction, layers)})
 
 
 def _source(probes: pa.Table | Source | None) -> Source:

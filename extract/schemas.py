@@ -17,6 +17,7 @@ def _schema(columns: str, **meanings: str) -> pa.Schema:
         "f32": pa.float32(),
         "bool": pa.bool_(),
         "bytes": pa.binary(),
+        "i32s": pa.list_(pa.int32()),
     }
     named = (column.split(":") for column in columns.split())
     return pa.schema([(name, types[kind]) for name, kind in named]).with_metadata(meanings)
@@ -70,6 +71,14 @@ SCHEMAS = {
         inflow="sum of the magnitudes of all direct edges into the unit, kept or not",
         inflow_active="the same, each magnitude times its source's activity",
         outflow="sum of the magnitudes of all direct edges out of the unit, kept or not",
+    ),
+    "histograms": _schema(
+        "layer:text channel:i32 low:f32 high:f32 counts:i32s n:i32 mean:f32 sd:f32",
+        low="lowest of the unit's means over positions on all probes, a sum's after its ReLU; where the bins begin",
+        high="the highest; the last bin ends here and holds it",
+        counts="probes in each of the bins, which are equally wide; a value between two belongs to the upper one",
+        n="probes",
+        sd="over the probes; null for a unit that does the same on all of them",
     ),
     "skipped": _schema("id:text reason:text", reason="why the probe could not be read"),
     "evidence": _schema(
@@ -205,7 +214,7 @@ SCHEMAS = {
 }
 
 
-def per_unit(name: str, layer: Layer, measures: Mapping[str, np.ndarray]) -> pa.Table:
+def per_unit(name: str, layer: Layer, measures: Mapping[str, np.ndarray | list[np.ndarray]]) -> pa.Table:
     """A layer's rows of a table that has one a unit, null where a measure is NaN or None."""
     schema = SCHEMAS[name]
     columns = {field: pa.array(values, from_pandas=True) for field, values in measures.items()}

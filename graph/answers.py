@@ -7,11 +7,13 @@ from typing import Any
 
 from graph.schema import (
     FINDINGS,
+    HISTOGRAM,
     STATISTICS,
     Annotation,
     Contribution,
     EvidenceTerms,
     Flag,
+    Histogram,
     KeptCircuit,
     Lead,
     ModelCard,
@@ -33,8 +35,18 @@ def model(row: Row) -> ModelCard:
 def unit(row: Row) -> UnitCard:
     """A row of UNITS or LABELLED; a property that is not there is None."""
     known = {"statistics": STATISTICS, "findings": FINDINGS}
-    found = {kind: {name: row["statistics"].get(name) for name in names} for kind, names in known.items()}
-    return UnitCard(**_named(UnitCard, row) | {"labels": _labels(row["labels"])} | found)
+    found: dict[str, Any] = {
+        kind: {name: row["statistics"].get(name) for name in names} for kind, names in known.items()
+    }
+    found |= {"labels": _labels(row["labels"]), "histogram": _histogram(row["statistics"])}
+    return UnitCard(**_named(UnitCard, row) | found)
+
+
+def _histogram(properties: Row) -> Histogram | None:
+    if properties.get("histogram") is None:
+        return None
+    counts, low, high, mean = (properties[name] for name in HISTOGRAM[:-1])
+    return Histogram(tuple(counts), low, high, mean, properties.get(HISTOGRAM[-1]))
 
 
 def contribution(row: Row) -> Contribution:

@@ -14,6 +14,7 @@ CircuitsError
 │   ├── AnnotationSuperseded  what an annotation is about is not there, or somebody changed it meanwhile
 │   ├── ModelMissing          no such model in the database, or several and none named
 │   ├── NotExtracted          what was asked for is not among what was extracted and loaded
+│   ├── UnknownStatistic      no such number is measured of units
 │   └── QueryError            the user's Cypher
 │       ├── WriteRefused      it writes, where only reading is allowed
 │       └── QueryTimeout      it took too long and was stopped
@@ -73,6 +74,10 @@ class ModelMissing(GraphError):
 
 class NotExtracted(GraphError):
     """What was asked for is not among what was extracted and loaded."""
+
+
+class UnknownStatistic(GraphError):
+    """No such number is measured of units."""
 
 
 class QueryError(GraphError):

@@ -40,12 +40,14 @@ MATCH (m:Model {id: $model})
 SET m.verified = $start
 """
 
-# layer: a layer's key -> one row a source layer swept
+# model, source and target (ids or null: any) -> one row a pair of layers swept, from the last layers on
 SWEEPS = """
-MATCH (t:Layer {key: $layer})<-[w:SWEPT]-(s:Layer)
+MATCH (:Model {id: $model})-[:HAS_LAYER]->(t:Layer)<-[w:SWEPT]-(s:Layer)
+WHERE ($target IS NULL OR t.id = $target) AND ($source IS NULL OR s.id = $source)
 RETURN s.id AS source, t.id AS target, w.n AS n, w.kept AS kept, w.cutoff_magnitude AS cutoff_magnitude,
-       w.cutoff_mean AS cutoff_mean, w.span AS span, w.direct AS direct, w.cut AS cut, s.position AS position
-ORDER BY position DESC
+       w.cutoff_mean AS cutoff_mean, w.span AS span, w.direct AS direct, w.cut AS cut,
+       t.position AS upper, s.position AS lower
+ORDER BY upper DESC, lower DESC
 """
 
 _UNIT = """
@@ -58,7 +60,9 @@ _EDGES = """
 RETURN s.id AS source, t.id AS target, e.magnitude AS magnitude, e.mean AS mean, e.sum AS sum, e.span AS span,
        e.direct AS direct, e.rank_in AS rank_in, e.rank_out AS rank_out,
        [(s)-[:LABELLED]->(l:Label) | l.text] AS source_labels, [(t)-[:LABELLED]->(l:Label) | l.text] AS target_labels
-ORDER BY magnitude DESC, source, target
+"""
+
+_BY = """ORDER BY CASE $by WHEN 'mean' THEN abs(mean) ELSE magnitude END DESC, source, target
 """
 
 # Units ----------------------------------------------------------------------------------------------------------------
@@ -91,7 +95,8 @@ ORDER BY branch DESC
 
 # Contributions --------------------------------------------------------------------------------------------------------
 
-# key, layer (an id or null: from any), direct (only direct edges), limit (of each sign)
+# key, layer (an id or null: from any), direct (only direct edges), by (magnitude or mean), limit (of each
+# sign)
 INPUTS = (
     """
 MATCH (t:Unit {key: $key})
@@ -99,13 +104,15 @@ UNWIND [1, -1] AS sign
 CALL (t, sign) {
   MATCH (t)<-[e:CONTRIBUTES]-(s:Unit)
   WHERE e.mean * sign > 0 AND ($layer IS NULL OR s.layer = $layer) AND (e.direct OR NOT $direct)
-  RETURN s, e ORDER BY e.magnitude DESC, s.id LIMIT $limit
+  RETURN s, e ORDER BY CASE $by WHEN 'mean' THEN abs(e.mean) ELSE e.magnitude END DESC, s.id LIMIT $limit
 }
 """
     + _EDGES
+    + _BY
 )
 
-# key, layer (an id or null: into any), direct (only direct edges), limit (of each sign)
+# key, layer (an id or null: into any), direct (only direct edges), by (magnitude or mean), limit (of each
+# sign)
 OUTPUTS = (
     """
 MATCH (s:Unit {key: $key})
@@ -113,10 +120,11 @@ UNWIND [1, -1] AS sign
 CALL (s, sign) {
   MATCH (s)-[e:CONTRIBUTES]->(t:Unit)
   WHERE e.mean * sign > 0 AND ($layer IS NULL OR t.layer = $layer) AND (e.direct OR NOT $direct)
-  RETURN t, e ORDER BY e.magnitude DESC, t.id LIMIT $limit
+  RETURN t, e ORDER BY CASE $by WHEN 'mean' THEN abs(e.mean) ELSE e.magnitude END DESC, t.id LIMIT $limit
 }
 """
     + _EDGES
+    + _BY
 )
 
 # keys -> the edges between these units
@@ -127,6 +135,8 @@ MATCH (t:Unit {key: key})<-[e:CONTRIBUTES]-(s:Unit)
 WHERE s.key IN $keys
 """
     + _EDGES
+    + """ORDER BY magnitude DESC, source, target
+"""
 )
 
 # Evidence -------------------------------------------------------------------------------------------------------------

@@ -64,11 +64,14 @@ EFFECTS = tuple(SCHEMAS["dissociation"].names[3:-4])
 SELECTIVITY = ("word_selectivity", "picture_selectivity")
 FINDINGS = ("verdict", "undecided", "unproven", "facet_conv", "facet_shortcut")
 STATISTICS = ("scale", "activity", *FLOWS, *EVIDENCE, *TESTS, *EFFECTS, *SHARES, *SELECTIVITY)
+HISTOGRAM = ("histogram", "histogram_low", "histogram_high", "activity_mean", "activity_sd")
 
 Action = Literal["add", "amend", "reject", "withdraw", "undo", "redo"]
 Kind = Literal["unit", "image", "word"]
 Branch = Literal["sum", "shortcut", "conv"]
 Origin = Literal["human", "auto", "import"]
+Measure = Literal["magnitude", "mean"]
+Share = Literal["share_exact", "share_corrected", "share_published"]
 Verdict = Literal["supported", "contradicted", "inconclusive"]
 
 
@@ -99,6 +102,25 @@ class ModelCard:
 
 
 @dataclass(frozen=True)
+class Histogram:
+    """How a unit's activation is spread over the probes: counts in equal bins from low to high, mean and deviation.
+
+    The deviation `sd` is None where the unit does the same on all probes.
+    """
+
+    counts: tuple[int, ...]
+    low: float
+    high: float
+    mean: float
+    sd: float | None
+
+    @property
+    def n(self) -> int:
+        """How many probes that is."""
+        return sum(self.counts)
+
+
+@dataclass(frozen=True)
 class UnitCard:
     """A unit, its current labels, and what was measured, tested and found of it: numbers, and texts; None where not."""
 
@@ -110,6 +132,7 @@ class UnitCard:
     labels: tuple[str, ...]
     statistics: dict[str, float | None]
     findings: dict[str, str | None]
+    histogram: Histogram | None
 
 
 @dataclass(frozen=True)
@@ -151,6 +174,26 @@ class Sweep:
     span: int
     direct: bool
     cut: bool
+
+
+@dataclass(frozen=True)
+class LayerCard:
+    """How many units a layer has, and how many of them have a label, a measured number or each of the verdicts.
+
+    `activity` and `histograms` come from all probes, `evidence` from top examples, `modality` from words and controls.
+    """
+
+    layer: str
+    units: int
+    labelled: int
+    activity: int
+    histograms: int
+    evidence: int
+    modality: int
+    tested: int
+    supported: int
+    contradicted: int
+    inconclusive: int
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from extract.units import Layer, Unit
-from graph import answers, circuit_queries, label_queries, load_queries, queries, trace_queries
+from graph import answers, label_queries, layer_queries, load_queries, queries, trace_queries
 from graph.console import Rows
 from graph.counting import Counting
 from graph.database import Database
@@ -21,15 +22,18 @@ from graph.schema import (
     EvidenceTerms,
     Example,
     Flag,
-    KeptCircuit,
+    LayerCard,
     Lead,
+    Measure,
     ModelCard,
     Reading,
+    Share,
     Sweep,
     UnitCard,
     Verdict,
     WeightTerms,
 )
+from graph.search import ANY, LIMIT, Found, Wanted, search
 
 
 class CircuitStore:
@@ -161,19 +165,34 @@ class CircuitStore:
     # ---- contributions
 
     def inputs(
-        self, model: str, unit: Unit, limit: int = 10, source: Layer | None = None, direct: bool = False
+        self,
+        model: str,
+        unit: Unit,
+        limit: int = 10,
+        source: Layer | None = None,
+        direct: bool = False,
+        by: Measure = "magnitude",
     ) -> list[Contribution]:
-        """The strongest edges into a unit by magnitude, `limit` excitatory and `limit` inhibitory; UnknownUnit."""
+        """The strongest edges into a unit, `limit` excitatory and `limit` inhibitory; UnknownUnit.
+
+        By magnitude, or by the mean without its sign: of either kind the strongest of each layer pair are kept.
+        """
         layer = None if source is None else str(_as_source(source))
-        return self._strongest(queries.INPUTS, model, unit, layer=layer, direct=direct, limit=limit)
+        return self._strongest(queries.INPUTS, model, unit, layer=layer, direct=direct, by=by, limit=limit)
 
     def outputs(
-        self, model: str, unit: Unit, limit: int = 10, target: Layer | None = None, direct: bool = False
+        self,
+        model: str,
+        unit: Unit,
+        limit: int = 10,
+        target: Layer | None = None,
+        direct: bool = False,
+        by: Measure = "magnitude",
     ) -> list[Contribution]:
         """The strongest edges out of a unit, as `inputs`; out of a branch they are those of its block's output."""
         layer = None if target is None else str(target)
         unit = Unit(_as_source(unit.layer), unit.channel)
-        return self._strongest(queries.OUTPUTS, model, unit, layer=layer, direct=direct, limit=limit)
+        return self._strongest(queries.OUTPUTS, model, unit, layer=layer, direct=direct, by=by, limit=limit)
 
     def _strongest(self, text: str, model: str, unit: Unit, **parameters: object) -> list[Contribution]:
         key = f"{model}/{unit}"
@@ -201,10 +220,42 @@ class CircuitStore:
         rows = self.database.read(trace_queries.DOWNSTREAM, keys=keys, limit=limit, least=least)
         return list(map(answers.lead, rows))
 
-    def sweeps(self, model: str, layer: Layer) -> list[Sweep]:
-        """From which layers the expanded weights into this one were computed, the nearest first."""
-        rows = self.database.read(queries.SWEEPS, layer=f"{model}/{layer}")
-        return [answers.sweep(row) for row in rows]
+    def sweeps(self, model: str, target: Layer | None = None, source: Layer | None = None) -> list[Sweep]:
+        """The pairs of layers whose expanded weights were computed, those into a target or from a source, last first.
+
+        Out of a branch they are those of its block's output.
+        """
+        ends = {"target": None if target is None else str(target)}
+        ends |= {"source": None if source is None else str(_as_source(source))}
+        return [answers.sweep(row) for row in self.database.read(queries.SWEEPS, model=model, **ends)]
+
+    # ---- searching, and whole layers
+
+    def search(self, model: str, text: str = "", wanted: Wanted = ANY, limit: int = LIMIT) -> list[Found]:
+        """Units that answer to a text, or are labelled so, among those that are wanted; see `graph.search`."""
+        return search(self.database, model, text, wanted, limit)
+
+    def layers(self, model: str, layer: Layer | None = None) -> list[LayerCard]:
+        """How much is known about the units of every layer, or of one; in forward order."""
+        name = None if layer is None else str(layer)
+        cards = [LayerCard(**row) for row in self.database.read(layer_queries.LAYERS, model=model, layer=name)]
+        return sorted(cards, key=lambda card: Layer.parse(card.layer))
+
+    def share_counts(
+        self, model: str, share: Share = "share_exact", bins: int = 20, layer: Layer | None = None
+    ) -> dict[str, tuple[int, ...]]:
+        """How many units of every measured layer have a share below 0, in each bin from 0 to 1, and above 1."""
+        asked = {"layer": None if layer is None else str(layer), "share": share, "bins": bins}
+        found: dict[str, tuple[int, ...]] = {}
+        for name, rows in groupby(self.database.read(layer_queries.SHARES, model=model, **asked), itemgetter("layer")):
+            units = {row["bin"]: row["units"] for row in rows}
+            found[name] = tuple(units.get(place, 0) for place in range(-1, bins + 1))
+        return dict(sorted(found.items(), key=lambda item: Layer.parse(item[0])))
+
+    def activities(self, model: str, layer: Layer) -> dict[int, tuple[float, float | None]]:
+        """By channel the mean and standard deviation over the probes of a layer's units; empty where not measured."""
+        rows = self.database.read(layer_queries.ACTIVITIES, model=model, layer=str(layer))
+        return {row["channel"]: (row["mean"], row["sd"]) for row in rows}
 
     # ---- labels
 
@@ -243,30 +294,6 @@ class CircuitStore:
     def has_image(self, model: str, image: str) -> bool:
         """Whether an image of this id is an example or a depiction of some unit."""
         return bool(self.database.read(label_queries.IMAGE, key=f"{model}/{image}"))
-
-    # ---- kept circuits
-
-    def keep_circuit(
-        self, circuit: KeptCircuit, identity: str, content: str, roles: Mapping[str, str], replace: bool
-    ) -> bool:
-        """Keep a circuit's content, tied to its units by their roles; whether its name was free, or is replaced."""
-        key, at = f"{circuit.model}/{circuit.name}", circuit.at.astimezone(UTC)
-        known = asdict(circuit) | {"key": key, "id": identity, "at": at, "content": content}
-        properties = known | {"units": list(roles), "roles": list(roles.values())}
-        return bool(self.database.write(circuit_queries.KEEP, key=key, properties=properties, replace=replace))
-
-    def kept_circuits(self, model: str) -> list[KeptCircuit]:
-        """The circuits that are kept of a model, by name."""
-        return list(map(answers.kept_circuit, self.database.read(circuit_queries.KEPT, model=model)))
-
-    def circuit_content(self, model: str, name: str) -> str | None:
-        """What was kept under a name; None where nothing was."""
-        rows = self.database.read(circuit_queries.OPEN, key=f"{model}/{name}")
-        return str(rows[0]["content"]) if rows else None
-
-    def drop_circuit(self, model: str, name: str) -> bool:
-        """Take a kept circuit away; whether there was one."""
-        return bool(self.database.write(circuit_queries.DROP, key=f"{model}/{name}")[0]["dropped"])
 
     # ---- enrichment
 

@@ -13,7 +13,7 @@ from extract.flow import flows
 from extract.provenance import measured
 from extract.units import Layer
 from graph import circuit_queries, load_queries
-from graph.schema import FINDINGS, SELECTIVITY, STATISTICS, VERSION
+from graph.schema import FINDINGS, HISTOGRAM, SELECTIVITY, STATISTICS, VERSION
 from graph.steps import Edges, Nodes, Statement, Step
 
 CHUNK = 100_000  # edges a step
@@ -104,10 +104,20 @@ def _units(extraction: Extraction) -> pa.Table:
     columns |= {name: table[name] for name in ("layer", "channel")}
     columns |= {name: _finite(table[name]) for name in STATISTICS}
     columns |= {name: table[name] for name in FINDINGS}
+    columns |= _histograms(extraction, ids)
     apart = _modality_difference(extraction)  # measured with controls, it goes before what top examples tell
     known = columns["modality_difference"].to_pylist()
     columns["modality_difference"] = pa.array(map(apart.get, ids.to_pylist(), known), pa.float32())
     return pa.table(columns)
+
+
+def _histograms(extraction: Extraction, ids: Column) -> dict[str, Column]:
+    """The histograms of these units, null where there is none; Arrow joins no tables that hold lists."""
+    table = extraction.table("histograms")
+    places: Column = pc.index_in(ids, value_set=_key(table["layer"], table["channel"]).combine_chunks())
+    found = table.take(places)
+    columns = ("counts", "low", "high", "mean", "sd")
+    return {name: found[column] for name, column in zip(HISTOGRAM, columns, strict=True)}
 
 
 def _modality(extraction: Extraction) -> pa.Table:

@@ -100,9 +100,20 @@ def random_extraction() -> Callable[..., Extraction]:
         extraction.add(_random_words(rng, [row for row in units if row["layer"][-1] in "5678"]))
         active = [row | {"activity": rng.random()} for row in units]
         extraction.add({"activity.parquet": pa.Table.from_pylist(active, SCHEMAS["activity"])})
+        extraction.add({"histograms.parquet": _random_histograms(rng, [r for r in units if r["layer"][-1] in "5678"])})
         return extraction
 
     return write
+
+
+def _random_histograms(rng: np.random.Generator, branches: list[dict[str, Any]]) -> pa.Table:
+    """Forty probes each; every seventh unit does the same on all of them."""
+    rows = [
+        unit | {"low": -rng.random(), "high": rng.random(), "counts": rng.multinomial(40, [0.05] * 20).tolist()}
+        | {"n": 40, "mean": rng.normal(), "sd": rng.random() if n % 7 else None}
+        for n, unit in enumerate(branches) if n % 3
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, SCHEMAS["histograms"])
 
 
 def _random_shard(rng: np.random.Generator, target: Layer, shape: Architecture, density: float) -> dict[str, pa.Table]:

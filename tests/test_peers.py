@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import networkx as nx
 import pyarrow.compute as pc
@@ -21,12 +21,13 @@ from extract.probes import read
 from extract.units import Layer, Unit
 from extract.visualisations import visualise
 from extract.weights import load_network
-from graph import queries, schema
+from graph import kept, queries, schema
 from graph.database import Answer, Database
 from graph.errors import LoadFailed
 from graph.load import load
 from graph.local_server import ensure
-from graph.schema import Annotation, KeptCircuit
+from graph.schema import Annotation, KeptCircuit, Share
+from graph.search import Wanted
 from graph.server import open_server
 from graph.store import CircuitStore
 from tests.neo4j_server import VERSION, Neo4j
@@ -148,14 +149,17 @@ def keep(store: CircuitStore, model: str) -> None:
     """Two circuits kept, one of them twice, one name refused, and one taken away."""
     hat = KeptCircuit("hat", model, "neighbourhood", "ada", NOON, 2)
     units = {FIRST: "unit", "1/0/8/2": "output"}
-    assert store.keep_circuit(hat, "a", "{}", units, replace=False)
-    assert not store.keep_circuit(replace(hat, author="bob"), "b", "[]", units, replace=False)
-    assert store.keep_circuit(replace(hat, author="bob"), "c", "[]", {FIRST: "unit"}, replace=True)
-    assert store.keep_circuit(replace(hat, name="sky"), "d", "{}", units, replace=False)
-    assert [(c.name, c.author, c.units) for c in store.kept_circuits(model)] == [("hat", "bob", 2), ("sky", "ada", 2)]
-    assert store.circuit_content(model, "hat") == "[]"
-    assert store.drop_circuit(model, "sky")
-    assert not store.drop_circuit(model, "sky")
+    assert kept.keep(store.database, hat, "a", "{}", units, replace=False)
+    assert not kept.keep(store.database, replace(hat, author="bob"), "b", "[]", units, replace=False)
+    assert kept.keep(store.database, replace(hat, author="bob"), "c", "[]", {FIRST: "unit"}, replace=True)
+    assert kept.keep(store.database, replace(hat, name="sky"), "d", "{}", units, replace=False)
+    assert [(c.name, c.author, c.units) for c in kept.kept(store.database, model)] == [
+        ("hat", "bob", 2),
+        ("sky", "ada", 2),
+    ]
+    assert kept.content_of(store.database, model, "hat") == "[]"
+    assert kept.drop(store.database, model, "sky")
+    assert not kept.drop(store.database, model, "sky")
 
 
 def question(store: CircuitStore, extraction: Extraction) -> None:
@@ -169,6 +173,8 @@ def question(store: CircuitStore, extraction: Extraction) -> None:
             store.outputs(model, unit, limit=9, direct=direct)
         store.upstream(model, [unit], limit=3)
         store.downstream(model, [unit], limit=3, least=0.1)
+        store.inputs(model, unit, limit=3, by="mean")
+        store.outputs(model, unit, limit=3, by="mean")
         store.inputs(model, unit, source=Layer(1, 0, 8))
         store.outputs(model, unit, target=Unit.parse(targets[-1]).layer)
     near = [*targets[:20], *edges.predecessors(targets[0]), *edges.predecessors(targets[-1])]
@@ -180,6 +186,27 @@ def question(store: CircuitStore, extraction: Extraction) -> None:
     store.annotations(model)
     store.sensitive(model)
     enrich(store, model, list(extraction.layers)[-1])
+    search(store, model, list(extraction.layers)[-1])
+
+
+def search(store: CircuitStore, model: str, total: Layer) -> None:
+    """For labels, concepts and words with all kinds of filters, and what is counted in whole layers."""
+    for text in ("WOU", "b", "concept 3", "anchor", "word 5", "' OR 1=1 //", ""):
+        for wanted in (
+            Wanted(),
+            Wanted(layer=total, labelled=False),
+            Wanted(labelled=True),
+            Wanted(modality="word"),
+            Wanted(modality="picture", least={"share_exact": 0.2, "activity": 0.0}, most={"share_exact": 0.8}),
+        ):
+            store.search(model, text, wanted, 40)
+    for layer in (None, total):
+        store.layers(model, layer)
+        for share in get_args(Share):
+            store.share_counts(model, share, 20, layer)
+    store.activities(model, total)
+    store.sweeps(model)
+    store.sweeps(model, source=Layer(1, 0, 8))
 
 
 def enrich(store: CircuitStore, model: str, total: Layer) -> None:
@@ -256,20 +283,25 @@ def followed(graph: "nx.DiGraph[str]", told: Told) -> list[tuple[str, str, float
     wanted = told.parameters
     if told.name == "AMONG":
         inside = graph.subgraph(map(ident, wanted["keys"]))
-        return in_order(inside.edges(data=True))
+        return numbered(in_order(inside.edges(data=True)))
     side, far = (graph.in_edges, "source") if told.name == "INPUTS" else (graph.out_edges, "target")
     edges = [
         (source, target, edge)
         for source, target, edge in side([ident(wanted["key"])], data=True)
         if wanted["layer"] in (None, edge[far]) and (edge["direct"] or not wanted["direct"])
     ]
-    signs = [in_order(each for each in edges if each[2]["mean"] * sign > 0) for sign in (1, -1)]
-    return sorted(chain(*(rows[: wanted["limit"]] for rows in signs)), key=lambda row: (-row[2], row[:2]))
+    signs = [in_order((e for e in edges if e[2]["mean"] * sign > 0), wanted["by"]) for sign in (1, -1)]
+    strongest = [edge for rows in signs for edge in rows[: wanted["limit"]]]
+    return numbered(in_order(strongest, wanted["by"]))
 
 
-def in_order(edges: Iterable[Any]) -> list[tuple[str, str, float]]:
-    rows = [(source, target, edge["magnitude"]) for source, target, edge in edges]
-    return sorted(rows, key=lambda row: (-row[2], row[:2]))
+def in_order(edges: Iterable[Any], by: str = "magnitude") -> list[Any]:
+    """Edges from the strongest, a mean without its sign."""
+    return sorted(edges, key=lambda edge: (-abs(edge[2][by]), edge[:2]))
+
+
+def numbered(edges: Iterable[Any]) -> list[tuple[str, str, float]]:
+    return [(source, target, edge["magnitude"]) for source, target, edge in edges]
 
 
 def ident(key: str) -> str:

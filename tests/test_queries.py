@@ -10,7 +10,16 @@ from types import ModuleType
 
 import pytest
 
-from graph import circuit_queries, label_queries, load_queries, queries, schema, trace_queries
+from graph import (
+    circuit_queries,
+    label_queries,
+    layer_queries,
+    load_queries,
+    queries,
+    schema,
+    search_queries,
+    trace_queries,
+)
 
 LINTER = "@neo4j-cypher/language-support@2.0.0-next.38"
 SCRIPT = """
@@ -24,7 +33,7 @@ for (const version of l.allCypherVersions) for (const text of texts) {
 console.log(JSON.stringify(bad));
 """
 
-MODULES = (queries, load_queries, trace_queries, circuit_queries, label_queries)
+MODULES = (queries, load_queries, trace_queries, circuit_queries, label_queries, layer_queries, search_queries)
 PUBLIC = {name: text for module in MODULES for name, text in vars(module).items() if name.isupper() and name[0] != "_"}
 TEXTS = {name: text for name, text in PUBLIC.items() if isinstance(text, str)}
 TEXTS |= {

@@ -22,6 +22,7 @@ class Entry:
 
 PAGES = (
     Entry("home", "Home", ":material/home:"),
+    Entry("search", "Search", ":material/search:"),
     Entry("unit", "Unit", ":material/blur_on:"),
     Entry("circuit", "Circuit", ":material/account_tree:"),
     Entry("enrichment", "Enrichment", ":material/call_merge:"),
@@ -29,4 +30,5 @@ PAGES = (
     Entry("annotate", "Annotate", ":material/label:"),
     Entry("history", "History", ":material/history:"),
     Entry("transfer", "Import and export", ":material/import_export:"),
+    Entry("layers", "Layers", ":material/layers:"),
 )

@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from app import downloads, label_form, linked, pictures, session
+from app import downloads, label_form, linked, pictures, session, unit_parts
 from catalog import around, figure
 from catalog.thumbnails import pictured
 from extract.units import microscope_url
-from graph.schema import Contribution
 
 store, model, gallery, unit = session.store(), session.model(), session.gallery(), session.unit()
 card, layer = store.unit(model.id, unit), unit.layer
@@ -29,7 +28,7 @@ def answers() -> None:
     st.subheader("Answers to", help="The probes with the largest mean over the unit's positions, strongest first.")
     parts = {session.branch(unit) or "sum": unit} | store.adds(model.id, unit)
     rows = {branch: str(part) for branch, part in parts.items()}
-    session.show(gallery.branches(rows, session.examples(unit)), "answers")
+    session.show(gallery.branches(rows, session.examples(unit), card.statistics), "answers")
 
 
 def words() -> None:
@@ -37,21 +36,6 @@ def words() -> None:
     if found := store.words(model.id, unit, limit=12):
         st.subheader("Words", help="Of the words shown as images, those with the largest mean over its positions.")
         session.show(gallery.words(found), "words")
-
-
-def contributions() -> None:
-    """The strongest edges into and out of it, both signs."""
-    title, setting = st.columns([3, 1], gap="large", vertical_alignment="bottom")
-    title.subheader("Expanded weights", help="The linear map between two units with ReLU taken as identity.")
-    count = setting.slider("Strongest of either sign", 1, 20, 5, key="count", help="By magnitude, over all layers.")
-    sides: dict[str, list[Contribution]] = {
-        "source": store.inputs(model.id, unit, limit=count),
-        "target": store.outputs(model.id, unit, limit=count),
-    }
-    for place, (end, edges) in zip(st.columns(2, gap="large"), sides.items(), strict=True):
-        with place:
-            st.markdown("**Inputs**" if end == "source" else "**Outputs**")
-            session.show(gallery.contributions(edges, end, session.thumbnails(getattr(e, end) for e in edges)), end)
 
 
 def circuit() -> None:
@@ -78,5 +62,6 @@ if measured := {name: value for name, value in card.statistics.items() if value 
         "measured",
     )
 words()
-contributions()
+unit_parts.distribution(card)
+unit_parts.contributions(unit)
 circuit()

@@ -1,0 +1,98 @@
+"""Numbers as small SVG charts, safe markup for `linked.show`; their colours are the theme's, see `linked.css`."""
+
+from collections.abc import Sequence
+from html import escape
+from math import sqrt
+
+import numpy as np
+
+from graph.schema import Histogram
+
+WIDTH, HEIGHT = 560, 120  # of a histogram, in pixels
+_SIDE = 260  # of a spatial matrix, about
+_SMALLEST, _LARGEST = 6, 34  # of a position in it
+
+
+def distribution(found: Histogram, unit: str) -> str:
+    """A unit's activation over the probes, with lines at its mean and at whole standard deviations from it."""
+    edges = np.linspace(found.low, found.high, len(found.counts) + 1)
+    told = [
+        f"{n:,} probes from {low:.3g} to {high:.3g}"
+        for n, low, high in zip(found.counts, edges[:-1], edges[1:], strict=True)
+    ]
+    span = found.high - found.low
+    marks = [(found.mean - found.low) / span]
+    if found.sd is not None:
+        marks += [(found.mean + k * found.sd - found.low) / span for k in (-3, -2, -1, 1, 2, 3)]
+    chart = bars(found.counts, told, f"activation of {unit} on {found.n:,} probes", marks)
+    return f'<div class="chart">{chart}{_ends(f"{found.low:.3g}", f"{found.high:.3g}")}</div>'
+
+
+def shares(counts: Sequence[int], layer: str) -> str:
+    """How many units of a sum have which share over the shortcut; the first and last count lie outside 0 to 1."""
+    below, *inside, above = counts
+    width = 1 / len(inside)
+    told = [f"{n:,} units from {k * width:.0%} to {(k + 1) * width:.0%}" for k, n in enumerate(inside)]
+    title = f"share over the shortcut of {sum(counts):,} units of {layer}"
+    outside = [f"{n:,} {where}" for n, where in ((below, "below"), (above, "above")) if n]
+    ends = _ends("0 %", "100 %", f" ({', '.join(outside)})" if outside else "")
+    head = f"<b>{escape(layer)}</b> <span class='quiet'>{sum(counts):,} units</span>"
+    return f'<div class="chart small">{head}{bars(inside, told, title)}{ends}</div>'
+
+
+def bars(counts: Sequence[int], told: Sequence[str], name: str, marks: Sequence[float] = ()) -> str:
+    """Counts as bars side by side; `told` are their tooltips, `marks` places from 0 to 1, the first a whole line.
+
+    Heights are square roots, so that one probe shows beside a thousand.
+    """
+    most, width = sqrt(max(counts, default=0)) or 1.0, WIDTH / len(counts)
+    drawn = "".join(
+        f'<g><title>{escape(text)}</title><rect class="room" x="{k * width:.1f}" width="{width:.1f}" '
+        f'height="{HEIGHT}"/><rect class="bar" x="{k * width + 1:.1f}" width="{width - 2:.1f}" '
+        f'y="{HEIGHT * (1 - sqrt(n) / most):.1f}" height="{HEIGHT * sqrt(n) / most:.1f}"/></g>'
+        for k, (n, text) in enumerate(zip(counts, told, strict=True))
+    )
+    lines = "".join(
+        f'<line class="{"mean" if k == 0 else "deviation"}" x1="{WIDTH * at:.1f}" x2="{WIDTH * at:.1f}" y2="{HEIGHT}"/>'
+        for k, at in enumerate(marks)
+        if 0 <= at <= 1
+    )
+    return (
+        f'<svg class="bars" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(name)}" '
+        f'preserveAspectRatio="none">{drawn}{lines}</svg>'
+    )
+
+
+def matrix(kernel: np.ndarray, first: int, name: str) -> str:
+    """A spatial matrix (h, w) as a heat map whose first row and column are the map's `first`.
+
+    Positive positions are green and plain, negative ones red and hatched, the deeper the stronger.
+    """
+    rows, columns = kernel.shape
+    cell = max(_SMALLEST, min(_LARGEST, _SIDE // max(rows, columns)))
+    largest = float(np.abs(kernel).max()) or 1.0
+    cells = "".join(
+        _position(float(kernel[r, c]), largest, (r, c), (first + r, first + c), cell)
+        for r in range(rows)
+        for c in range(columns)
+    )
+    pattern = (
+        '<pattern id="negative" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        '<rect class="stripe" width="1.6" height="5"/></pattern>'
+    )
+    size = f'width="{columns * cell}" height="{rows * cell}"'
+    return f'<svg class="matrix" {size} role="img" aria-label="{escape(name)}"><defs>{pattern}</defs>{cells}</svg>'
+
+
+def _position(value: float, largest: float, place: tuple[int, int], of: tuple[int, int], cell: int) -> str:
+    (row, column), kind = place, "excites" if value >= 0 else "inhibits"
+    box = f'x="{column * cell}" y="{row * cell}" width="{cell - 1}" height="{cell - 1}"'
+    hatched = f'<rect {box} fill="url(#negative)"/>' if value < 0 else ""
+    return (
+        f"<g><title>row {of[0]}, column {of[1]}: {value:+.3g}</title>"
+        f'<rect class="{kind}" {box} fill-opacity="{abs(value) / largest:.3f}"/>{hatched}</g>'
+    )
+
+
+def _ends(low: str, high: str, more: str = "") -> str:
+    return f'<div class="ends"><span>{escape(low)}</span><span>{escape(high + more)}</span></div>'

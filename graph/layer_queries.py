@@ -1,0 +1,35 @@
+"""The Cypher texts that count and measure whole layers, with their parameters; as those in `graph.queries`."""
+
+# model, layer (an id or null: all) -> one row a layer: how many units it has, how many of them have a label, activity,
+# a histogram, shares, were tested, and have each of the verdicts
+LAYERS = """
+MATCH (u:Unit {model: $model})
+WHERE $layer IS NULL OR u.layer = $layer
+RETURN u.layer AS layer, count(*) AS units, count(u.label) AS labelled, count(u.activity) AS activity,
+       count(u.histogram_low) AS histograms, count(u.share_exact) AS evidence, count(u.word_selectivity) AS modality,
+       count(u.q) AS tested,
+       sum(CASE u.verdict WHEN 'supported' THEN 1 ELSE 0 END) AS supported,
+       sum(CASE u.verdict WHEN 'contradicted' THEN 1 ELSE 0 END) AS contradicted,
+       sum(CASE u.verdict WHEN 'inconclusive' THEN 1 ELSE 0 END) AS inconclusive
+ORDER BY layer
+"""
+
+# model, layer (an id or null: all), share (which of the shares), bins -> how many units of a layer lie in each bin of
+# equal width from 0 to 1, counted from 0, where there are some; -1 is below 0, and bins is above 1
+SHARES = """
+MATCH (u:Unit {model: $model})
+WHERE u[$share] IS NOT NULL AND ($layer IS NULL OR u.layer = $layer)
+WITH u.layer AS layer, u[$share] AS share
+WITH layer, CASE WHEN share < 0 THEN -1 WHEN share > 1 THEN $bins WHEN share = 1 THEN $bins - 1
+            ELSE toInteger(floor(share * $bins)) END AS bin
+RETURN layer, bin, count(*) AS units
+ORDER BY layer, bin
+"""
+
+# model, layer -> mean and standard deviation over the probes of each unit that has a histogram
+ACTIVITIES = """
+MATCH (u:Unit {model: $model, layer: $layer})
+WHERE u.activity_mean IS NOT NULL
+RETURN u.channel AS channel, u.activity_mean AS mean, u.activity_sd AS sd
+ORDER BY channel
+"""

@@ -1,0 +1,95 @@
+"""The search for units: by their labels, by what their top examples show, by the words that drive them, by numbers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from extract.units import Layer
+from graph import answers, search_queries
+from graph.database import Database
+from graph.errors import UnknownStatistic
+from graph.schema import STATISTICS, UnitCard
+
+LIMIT = 60  # units of an answer
+
+Modality = Literal["word", "picture"]
+Kind = Literal["label", "picture", "word", "vocabulary"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What units must be: of a layer, labelled or not, more selective for a modality; and numbers between bounds.
+
+    `least` and `most` name statistics; a unit that lacks one does not pass. Raises UnknownStatistic.
+    """
+
+    layer: Layer | None = None
+    labelled: bool | None = None
+    modality: Modality | None = None
+    least: Mapping[str, float] = field(default_factory=dict)
+    most: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuses names that no unit has."""
+        for name in (*self.least, *self.most):
+            if name not in STATISTICS:
+                raise UnknownStatistic(f"Units have no number {name!r}. Take one of these: {', '.join(STATISTICS)}.")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """As the texts of `graph.search_queries` take them."""
+        return {**vars(self), "layer": None if self.layer is None else str(self.layer)}
+
+
+ANY = Wanted()
+
+
+@dataclass(frozen=True)
+class Match:
+    """Why a unit was found: a label, what a top example shows (picture or word), or a word of the vocabulary.
+
+    `branch` is the one whose example it is, `z` the activation in standard deviations: over all probes, or of the
+    vocabulary over random letter strings.
+    """
+
+    kind: Kind
+    text: str
+    sensitive: bool
+    branch: str | None
+    z: float | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A unit that fits, and why, the best reason first; no reason where nothing was searched for but the filters."""
+
+    unit: UnitCard
+    matches: tuple[Match, ...] = ()
+
+
+def search(database: Database, model: str, text: str = "", wanted: Wanted = ANY, limit: int = LIMIT) -> list[Found]:
+    """Units that fit, at most `limit`: labelled so first, then those that answer most strongly to it.
+
+    What is the text, in any case, stands before what contains it. Without a text labelled units come first, and then
+    from the last layer on.
+    """
+    asked = {"model": model, "limit": limit, **wanted.parameters}
+    text = text.strip()
+    if not text:
+        return [Found(answers.unit(row)) for row in database.read(search_queries.SEARCH, **asked)]
+    named = database.read(search_queries.SEARCH_LABELS, containing=text, **asked)
+    shown = database.read(search_queries.SEARCH_EXAMPLES, containing=text, **asked)
+    read = database.read(search_queries.SEARCH_WORDS, containing=text, **asked)
+    answering = sorted([*shown, *read], key=lambda row: (row["exact"], row["z"]), reverse=True)
+    return _joined([*named, *answering])[:limit]
+
+
+def _joined(rows: Iterable[answers.Row]) -> list[Found]:
+    """A unit once, where it stands first, with everything that it was found for."""
+    units: dict[str, UnitCard] = {}
+    matches: dict[str, list[Match]] = {}
+    for row in rows:
+        units.setdefault(row["key"], answers.unit(row))
+        match = Match(row["kind"], row["what"], row["sensitive"], row["branch"], row["z"])
+        matches.setdefault(row["key"], []).append(match)
+    return [Found(unit, tuple(matches[key])) for key, unit in units.items()]

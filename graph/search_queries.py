@@ -1,0 +1,88 @@
+"""The Cypher texts that search for units, with their parameters; written and run as those in `graph.queries`.
+
+All of them have these filters: layer (an id or null: any), labelled (true, false or null: either), modality (word,
+picture or null: either; which one the unit is the more selective for), least and most (maps of a statistic's name to a
+number; a unit without the statistic does not pass).
+"""
+
+_FITTING = """
+WHERE ($layer IS NULL OR u.layer = $layer)
+  AND ($labelled IS NULL OR (u.label IS NOT NULL) = $labelled)
+  AND ($modality IS NULL OR ($modality = 'word' AND u.word_selectivity > u.picture_selectivity)
+    OR ($modality = 'picture' AND u.picture_selectivity > u.word_selectivity))
+  AND all(name IN keys($least) WHERE u[name] >= $least[name])
+  AND all(name IN keys($most) WHERE u[name] <= $most[name])
+"""
+
+_UNIT = """
+RETURN u.key AS key, u.id AS id, u.model AS model, u.layer AS layer, u.channel AS channel,
+       [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, properties(u) AS statistics,
+       kind, what, sensitive, branch, z, exact
+ORDER BY exact DESC, z DESC, layer DESC, channel, what, branch
+"""
+
+# model, limit, layer, labelled, modality, least, most -> units, labelled ones first, then from the last layer
+SEARCH = (
+    """
+MATCH (u:Unit {model: $model})
+"""
+    + _FITTING
+    + """
+WITH u ORDER BY u.label IS NULL, u.layer DESC, u.channel LIMIT $limit
+RETURN u.key AS key, u.id AS id, u.model AS model, u.layer AS layer, u.channel AS channel,
+       [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, properties(u) AS statistics
+ORDER BY u.label IS NULL, layer DESC, channel
+"""
+)
+
+# model, containing, limit, layer, labelled, modality, least, most -> units with current labels that contain this text,
+# in any case; a row a label, those that are the text first
+SEARCH_LABELS = (
+    """
+MATCH (u:Labelled {model: $model})-[:LABELLED]->(found:Label)
+"""
+    + _FITTING
+    + """
+  AND toLower(found.text) CONTAINS toLower($containing)
+WITH DISTINCT u, 'label' AS kind, found.text AS what, false AS sensitive, null AS branch, null AS z,
+     toLower(found.text) = toLower($containing) AS exact
+ORDER BY exact DESC, u.layer DESC, u.channel LIMIT $limit
+"""
+    + _UNIT
+)
+
+# model, containing, limit, layer, labelled, modality, least, most -> units of which a top example's concept contains
+# this text, in any case; a row a concept, modality and branch with its highest z, the highest first, but before them
+# the concepts that are the text
+SEARCH_EXAMPLES = (
+    """
+MATCH (i:Image {model: $model})
+WHERE toLower(i.concept) CONTAINS toLower($containing)
+MATCH (i)-[a:ACTIVATES]->(u:Unit)
+"""
+    + _FITTING
+    + """
+WITH u, i.modality AS kind, i.concept AS what, i.sensitive AS sensitive, a.branch AS branch, max(a.z) AS z,
+     toLower(i.concept) = toLower($containing) AS exact
+ORDER BY exact DESC, z DESC, u.layer DESC, u.channel LIMIT $limit
+"""
+    + _UNIT
+)
+
+# model, containing, limit, layer, labelled, modality, least, most -> units driven by a word that contains this text, in
+# any case; a row a word, the highest z over letter strings first, but before them the words that are the text
+SEARCH_WORDS = (
+    """
+MATCH (w:Word {model: $model})
+WHERE toLower(w.text) CONTAINS toLower($containing)
+MATCH (w)-[a:ACTIVATES]->(u:Unit)
+"""
+    + _FITTING
+    + """
+  AND a.z IS NOT NULL
+WITH u, 'vocabulary' AS kind, w.text AS what, false AS sensitive, null AS branch, a.z AS z,
+     toLower(w.text) = toLower($containing) AS exact
+ORDER BY exact DESC, z DESC, u.layer DESC, u.channel LIMIT $limit
+"""
+    + _UNIT
+)
