@@ -3,6 +3,7 @@
 CatalogError (a CircuitsError)
 ├── LabelError                a label that breaks a rule, or one that is not there to withdraw
 ├── CircuitError              a unit that is the end of no such circuit
+├── NamedQueryError           a query that is not there, breaks a rule, or lacks a parameter
 ├── ExportError               a circuit that cannot be written, or a file that holds none
 └── TorchMissing              what needs the network itself, where torch or open_clip are not installed
 """
@@ -20,6 +21,10 @@ class LabelError(CatalogError):
 
 class CircuitError(CatalogError):
     """A unit that is the end of no such circuit."""
+
+
+class NamedQueryError(CatalogError):
+    """A query of no such name, one that breaks a rule, or one that lacks a parameter."""
 
 
 class ExportError(CatalogError):

@@ -51,7 +51,7 @@ def sweep(row: Row) -> Sweep:
 
 def annotation(row: Row) -> Annotation:
     """A row of ANNOTATIONS."""
-    return Annotation(**{**row, "at": _utc(row["at"])})
+    return Annotation(**{**row, "at": utc(row["at"])})
 
 
 def weight_terms(row: Row) -> WeightTerms:
@@ -82,7 +82,7 @@ def _labels(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(texts)))
 
 
-def _utc(text: str) -> datetime:
+def utc(text: str) -> datetime:
     """A time in UTC; the embedded server forgets the zone, which never was another."""
     at = datetime.fromisoformat(text)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

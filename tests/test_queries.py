@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from graph import load_queries, queries, schema
+from graph import load_queries, named_queries, queries, schema
 
 LINTER = "@neo4j-cypher/language-support@2.0.0-next.38"
 SCRIPT = """
@@ -24,7 +24,7 @@ for (const version of l.allCypherVersions) for (const text of texts) {
 console.log(JSON.stringify(bad));
 """
 
-MODULES = (queries, load_queries)
+MODULES = (queries, named_queries, load_queries)
 PUBLIC = {name: text for module in MODULES for name, text in vars(module).items() if name.isupper() and name[0] != "_"}
 TEXTS = {name: text for name, text in PUBLIC.items() if isinstance(text, str)}
 TEXTS |= {
