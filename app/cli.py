@@ -33,8 +33,8 @@ from app.options import (
     connected,
     given,
     opened,
-    parameter,
 )
+from app.querying import cypher, query
 from app.sorting import levels
 from app.tracing import kept, trace
 from catalog import enrichment, export
@@ -65,8 +65,9 @@ for name, act in (("bulk", bulk), ("export", export_labels), ("import", import_l
 cli.add_typer(label, name="label")
 cli.add_typer(kept, name="kept")
 cli.add_typer(flag, name="flag")
+cli.add_typer(query, name="query")
 cli.command("figure")(draw)
-for verb in (demo, extract, load, migrate, difference, attack, ablate, calibrate, levels, trace):
+for verb in (demo, extract, load, migrate, difference, attack, ablate, calibrate, levels, trace, cypher):
     cli.command()(verb)
 
 
@@ -175,29 +176,6 @@ def word(
         found = store.readers(card.id, text, card.architecture.layer(layer) if layer else None, limit)
         veil = Veil.of(store, card.id, reveal)
     tables.show_rows(found, tables.readers(found, veil), as_json)
-
-
-@cli.command()
-def cypher(
-    text: Annotated[str, typer.Argument(metavar="QUERY", help="Cypher that reads.")],
-    parameters: Annotated[
-        list[str] | None, typer.Option("--parameter", help="name=value, the value JSON or text; repeatable.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Rows at most.")] = 1000,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds at most.")] = 30.0,
-    database: Database = None,
-    as_json: Json = False,
-) -> None:
-    """Ask the database in Cypher; the server refuses whatever writes.
-
-    Example: circuits cypher "MATCH (u:Unit {layer: $layer}) RETURN u.id, u.label LIMIT 5" --parameter layer=4/2/6
-    """
-    with connected(database) as connection:
-        answer = connection.query(text, dict(map(parameter, parameters or [])), timeout=timeout, limit=limit)
-    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-    tables.show_rows(rows, tables.table("", answer.columns, answer.rows), as_json)
-    if answer.truncated:
-        typer.echo(f"circuits: the first {limit} rows; there are more (--limit).", err=True)
 
 
 @cli.command("export")

@@ -18,6 +18,7 @@ from catalog.many import Conflict
 from catalog.veil import Veil
 from extract.levels import Estimate
 from extract.units import Unit, microscope_url
+from graph.kept_queries import NamedQuery
 from graph.schema import (
     Annotation,
     Contribution,
@@ -222,6 +223,18 @@ def agreements(found: Iterable["Agreement"]) -> Table:
     ]
     agree = ("rho of means", "under zero", "rho of magnitudes", "signs agree")
     return table("Expanded weights against ablation", ("layers", "edges", "measured", "left out", *agree), rows)
+
+
+def queries(found: Iterable[NamedQuery]) -> Table:
+    """Queries by name, with what they answer and their parameters; one without a default has to be given."""
+    rows = [
+        (
+            *(q.name, q.description, q.author),
+            ", ".join(f"{name}={_cell(q.defaults[name])}" if name in q.defaults else name for name in q.parameters),
+        )
+        for q in found
+    ]
+    return table("Queries", ("name", "answers", "by", "parameters"), rows)
 
 
 def annotations(found: Iterable[Annotation], veil: Veil) -> Table:

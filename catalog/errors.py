@@ -4,6 +4,7 @@ CatalogError (a CircuitsError)
 ├── LabelError                a label that breaks a rule, or one that is not there to change
 ├── LabelFileError            a label file that cannot be read or written, or that does not fit the catalog
 ├── CircuitError              a unit that is the end of no such circuit, or circuits that cannot be drawn or joined
+├── NamedQueryError           a query that is not there, breaks a rule, or lacks a parameter
 ├── ExportError               a circuit that cannot be written, or a file that holds none
 └── TorchMissing              what needs the network itself, where torch or open_clip are not installed
 """
@@ -25,6 +26,10 @@ class LabelFileError(CatalogError):
 
 class CircuitError(CatalogError):
     """A unit that is the end of no such circuit, or circuits that cannot be drawn or joined."""
+
+
+class NamedQueryError(CatalogError):
+    """A query of no such name, one that breaks a rule, or one that lacks a parameter."""
 
 
 class ExportError(CatalogError):

@@ -11,7 +11,7 @@ from catalog.assembly import refreshed
 from catalog.circuit import Circuit
 from catalog.errors import CircuitError
 from catalog.labels import login_name
-from graph import kept as graph_kept
+from graph import kept_circuits
 from graph.schema import KeptCircuit
 from graph.store import CircuitStore
 
@@ -40,7 +40,7 @@ def keep(
         ) from error
     fresh = KeptCircuit(said.name, circuit.model, circuit.kind, said.author, datetime.now(UTC), len(circuit.units))
     units = {node.id: node.role for node in circuit.units}
-    if not graph_kept.keep(
+    if not kept_circuits.keep(
         store.database, fresh, str(uuid.uuid4()), export.encode(circuit, "json").decode(), units, replace
     ):
         raise CircuitError(
@@ -51,12 +51,12 @@ def keep(
 
 def kept(store: CircuitStore, model: str) -> list[KeptCircuit]:
     """What is kept of a model, by name."""
-    return graph_kept.kept(store.database, model)
+    return kept_circuits.kept(store.database, model)
 
 
 def reopened(store: CircuitStore, model: str, name: str) -> Circuit:
     """A kept circuit with its units' labels as they are now; CircuitError where there is none of this name."""
-    content = graph_kept.content_of(store.database, model, name)
+    content = kept_circuits.content_of(store.database, model, name)
     if content is None:
         raise _none(store, model, name)
     return refreshed(store, export.decode(content.encode(), "json"))
@@ -64,10 +64,10 @@ def reopened(store: CircuitStore, model: str, name: str) -> Circuit:
 
 def drop(store: CircuitStore, model: str, name: str) -> None:
     """Take a kept circuit away; its units stay. CircuitError where there is none of this name."""
-    if not graph_kept.drop(store.database, model, name):
+    if not kept_circuits.drop(store.database, model, name):
         raise _none(store, model, name)
 
 
 def _none(store: CircuitStore, model: str, name: str) -> CircuitError:
-    names = ", ".join(repr(each.name) for each in graph_kept.kept(store.database, model)) or "none yet"
+    names = ", ".join(repr(each.name) for each in kept_circuits.kept(store.database, model)) or "none yet"
     return CircuitError(f"No circuit {name!r} of {model} is kept. There are: {names}.")

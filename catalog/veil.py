@@ -5,9 +5,11 @@ What is hidden never leaves the server: a label becomes another word, a picture 
 
 import base64
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 from PIL import Image
 
@@ -18,6 +20,7 @@ from graph.store import CircuitStore
 HIDDEN = "sensitive"
 _GRAIN = 5  # a side of the smear in colours; too few to tell what is shown
 _SIDE = 64  # pixels of the smear
+_PICTURE = re.compile(r"(?:iVBOR|UklGR)[\w+/]{60}")  # how PNG and WebP begin in base64
 
 Flagged = Mapping[Kind, Mapping[str, bool]]
 
@@ -70,6 +73,24 @@ class Veil:
         cleared = self._flag("word", example.concept.casefold()) is False
         return self.hides(example.concept) or (example.sensitive and not cleared)
 
+    def value(self, value: Any) -> Any:
+        """A value of an answer to a query; each text in it that holds what is hidden, or a picture, becomes one word.
+
+        A picture alone does not tell whether it is sensitive, so all are hidden.
+        """
+        match value:
+            case str():
+                return HIDDEN if self._within(value) else value
+            case list():
+                return [self.value(item) for item in value]
+            case dict():
+                return {name: self.value(item) for name, item in value.items()}
+        return value
+
+    def _within(self, text: str) -> bool:
+        found = _any_of(self.texts).search(text.casefold()) or _PICTURE.match(text)
+        return not self.lifted and (found is not None or sensitive(text, flags=self.flags.get("word", {})))
+
     def picture(self, example: Example) -> str:
         """An example's thumbnail as the address that an `img` or `image` element takes."""
         return address(blurred(example.thumbnail) if self.covers(example) else example.thumbnail)
@@ -86,6 +107,13 @@ class Veil:
     def _flag(self, kind: Kind, name: str) -> bool | None:
         """What somebody said of it last; None where nobody did."""
         return self.flags.get(kind, {}).get(name)
+
+
+@lru_cache(maxsize=8)
+def _any_of(texts: frozenset[str]) -> re.Pattern[str]:
+    """Finds any of these texts where it is no part of a longer word; there may be none."""
+    known = "|".join(re.escape(text.casefold()) for text in sorted(texts) if text.strip())
+    return re.compile(rf"(?<!\w)(?:{known})(?!\w)" if known else r"(?!)")
 
 
 def address(thumbnail: str) -> str:

@@ -71,17 +71,17 @@ def sweep(row: Row) -> Sweep:
 
 def annotation(row: Row) -> Annotation:
     """A row of ANNOTATIONS."""
-    return Annotation(**{**row, "at": _utc(row["at"])})
+    return Annotation(**{**row, "at": utc(row["at"])})
 
 
 def kept_circuit(row: Row) -> KeptCircuit:
     """A row of KEPT."""
-    return KeptCircuit(**{**row, "at": _utc(row["at"])})
+    return KeptCircuit(**{**row, "at": utc(row["at"])})
 
 
 def flag(row: Row) -> Flag:
     """A row of FLAGS."""
-    return Flag(**{**row, "at": _utc(row["at"])})
+    return Flag(**{**row, "at": utc(row["at"])})
 
 
 def weight_terms(row: Row) -> WeightTerms:
@@ -109,7 +109,7 @@ def _labels(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(texts)))
 
 
-def _utc(text: str) -> datetime:
+def utc(text: str) -> datetime:
     """A time in UTC; the embedded server forgets the zone, which never was another."""
     at = datetime.fromisoformat(text)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -60,6 +60,8 @@ def _fetch(
     if plan := summary.profile or summary.plan:  # asked for with PROFILE or EXPLAIN
         text = plan["args"].get("string-representation", str(plan))
         return Rows(("plan",), [[line] for line in text.splitlines()], truncated=False)
+    if "w" in (summary.query_type or ""):  # it would have written, had it found where
+        raise WriteRefused("The query writes: only reading is allowed here.")
     return Rows(tuple(answer.keys()), rows, truncated=False)
 
 
@@ -83,6 +85,11 @@ _ONLY_READS = re.compile(
 
 def _bare(text: str) -> str:
     return _QUOTED.sub(lambda found: " " if found[0].startswith("/") else "?", text)
+
+
+def parameters_in(text: str) -> tuple[str, ...]:
+    """The names of a text's parameters, each once, in its order; not those of which the name is in backticks."""
+    return tuple(dict.fromkeys(re.findall(r"\$(\w+)", _bare(text))))
 
 
 def _refuse_by_text(text: str) -> None:

@@ -37,6 +37,8 @@ MERGE (m:Many {i: 1}) ON MATCH SET m.hit = true RETURN m
 MATCH (m:Many) SET m.i = 7
 MATCH (m:Many {i: 1}) SET m:Intruder
 MATCH (m:Many) SET m += {i: 7} RETURN m
+MATCH (m:Many {i: -1}) SET m.i = 7
+MATCH (m:Many {i: -1}) CALL (m) { CREATE (:Intruder) } RETURN m
 MATCH (m:Many) REMOVE m.i
 MATCH (m:Many) DETACH DELETE m
 MATCH (m:Many) FOREACH (x IN [1] | CREATE (:Intruder))

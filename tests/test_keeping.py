@@ -8,7 +8,7 @@ from catalog.errors import CircuitError
 from catalog.keeping import drop, keep, kept, reopened
 from catalog.labels import Labels
 from extract.units import Unit
-from graph import kept as graph_kept
+from graph import kept_circuits
 from graph.store import CircuitStore
 
 MODEL = "planted:by-hand"
@@ -19,7 +19,7 @@ def named(planted_store: CircuitStore, request: pytest.FixtureRequest) -> Iterat
     """A name of the test's own, under which nothing is left."""
     name = f"circuit of {request.node.name}"
     yield name
-    graph_kept.drop(planted_store.database, MODEL, name)
+    kept_circuits.drop(planted_store.database, MODEL, name)
 
 
 def test_a_kept_circuit_is_listed_and_opens_as_it_was(planted_store: CircuitStore, named: str) -> None:

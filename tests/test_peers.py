@@ -21,7 +21,7 @@ from extract.probes import read
 from extract.units import Layer, Unit
 from extract.visualisations import visualise
 from extract.weights import load_network
-from graph import kept, queries, schema
+from graph import kept_circuits, queries, schema
 from graph.database import Answer, Database
 from graph.errors import LoadFailed
 from graph.load import load
@@ -149,17 +149,17 @@ def keep(store: CircuitStore, model: str) -> None:
     """Two circuits kept, one of them twice, one name refused, and one taken away."""
     hat = KeptCircuit("hat", model, "neighbourhood", "ada", NOON, 2)
     units = {FIRST: "unit", "1/0/8/2": "output"}
-    assert kept.keep(store.database, hat, "a", "{}", units, replace=False)
-    assert not kept.keep(store.database, replace(hat, author="bob"), "b", "[]", units, replace=False)
-    assert kept.keep(store.database, replace(hat, author="bob"), "c", "[]", {FIRST: "unit"}, replace=True)
-    assert kept.keep(store.database, replace(hat, name="sky"), "d", "{}", units, replace=False)
-    assert [(c.name, c.author, c.units) for c in kept.kept(store.database, model)] == [
+    assert kept_circuits.keep(store.database, hat, "a", "{}", units, replace=False)
+    assert not kept_circuits.keep(store.database, replace(hat, author="bob"), "b", "[]", units, replace=False)
+    assert kept_circuits.keep(store.database, replace(hat, author="bob"), "c", "[]", {FIRST: "unit"}, replace=True)
+    assert kept_circuits.keep(store.database, replace(hat, name="sky"), "d", "{}", units, replace=False)
+    assert [(c.name, c.author, c.units) for c in kept_circuits.kept(store.database, model)] == [
         ("hat", "bob", 2),
         ("sky", "ada", 2),
     ]
-    assert kept.content_of(store.database, model, "hat") == "[]"
-    assert kept.drop(store.database, model, "sky")
-    assert not kept.drop(store.database, model, "sky")
+    assert kept_circuits.content_of(store.database, model, "hat") == "[]"
+    assert kept_circuits.drop(store.database, model, "sky")
+    assert not kept_circuits.drop(store.database, model, "sky")
 
 
 def question(store: CircuitStore, extraction: Extraction) -> None:

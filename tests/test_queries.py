@@ -15,6 +15,7 @@ from graph import (
     label_queries,
     layer_queries,
     load_queries,
+    named_queries,
     queries,
     schema,
     search_queries,
@@ -33,7 +34,10 @@ for (const version of l.allCypherVersions) for (const text of texts) {
 console.log(JSON.stringify(bad));
 """
 
-MODULES = (queries, load_queries, trace_queries, circuit_queries, label_queries, layer_queries, search_queries)
+MODULES = (
+    *(queries, load_queries, trace_queries, circuit_queries),
+    *(label_queries, layer_queries, search_queries, named_queries),
+)
 PUBLIC = {name: text for module in MODULES for name, text in vars(module).items() if name.isupper() and name[0] != "_"}
 TEXTS = {name: text for name, text in PUBLIC.items() if isinstance(text, str)}
 TEXTS |= {

@@ -1,0 +1,166 @@
+"""Queries by name: ours, and users' own, which anybody may save, run with other parameters, and take away.
+
+A query only reads, whoever wrote it: the server sees to that whenever one is run, and one that writes is not saved.
+"""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+
+from catalog.errors import NamedQueryError
+from catalog.labels import login_name
+from graph import kept_queries
+from graph.console import Rows
+from graph.errors import ConstraintViolated, QueryTimeout
+from graph.kept_queries import BUILT_IN, NamedQuery
+from graph.store import CircuitStore
+
+LONGEST = 10_000  # characters of a text, and of the defaults as JSON
+LONGEST_NAME, LONGEST_DESCRIPTION = 80, 500
+PATIENCE = 10.0  # seconds to find out whether a text only reads
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("holds a line break or a control character")
+    return text
+
+
+def _short(defaults: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if len(json.dumps(defaults)) > LONGEST:
+        raise ValueError(f"is longer than {LONGEST} characters")
+    return defaults
+
+
+_Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME),
+    AfterValidator(_printable),
+]
+
+
+class _Saved(BaseModel):
+    """A query as it comes in: a name and an author of a line each, a text and a description of bounded length."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: _Name
+    author: _Name
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
+    description: Annotated[
+        str, StringConstraints(strip_whitespace=True, max_length=LONGEST_DESCRIPTION), AfterValidator(_printable)
+    ]
+    defaults: Annotated[dict[Annotated[str, Field(pattern=r"^\w+$")], JsonValue], AfterValidator(_short)]
+
+
+class Queries:
+    """The named queries of a catalog, through its store."""
+
+    def __init__(self, store: CircuitStore) -> None:
+        self.store = store
+
+    def all(self) -> list[NamedQuery]:
+        """Ours in the order of their subject, then users' own by name."""
+        return [*BUILT_IN, *kept_queries.kept(self.store.database)]
+
+    def named(self, name: str) -> NamedQuery:
+        """A query; NamedQueryError where there is none of that name."""
+        known = {query.name: query for query in self.all()}
+        if name not in known:
+            raise NamedQueryError(f"There is no query {name!r}. `circuits query list` shows those there are.")
+        return known[name]
+
+    def save(
+        self,
+        name: str,
+        text: str,
+        description: str = "",
+        defaults: Mapping[str, Any] | None = None,
+        author: str | None = None,
+        replace: bool = False,
+    ) -> NamedQuery:
+        """Keep a query, `replace` in place of one that has its name; `defaults` are those of its parameters.
+
+        `author` None takes the login name. Raises NamedQueryError for what breaks a rule, a name of ours, or one that
+        is taken, WriteRefused for a text that writes, and QueryError for one that the server does not understand;
+        nothing is changed then.
+        """
+        saved = _checked(
+            {"name": name, "text": text, "description": description, "defaults": dict(defaults or {})}
+            | {"author": author or login_name()}
+        )
+        query = NamedQuery(**dict(saved), at=datetime.now(UTC))
+        _refuse_ours(name.strip())
+        _known(query, query.defaults)
+        with suppress(QueryTimeout):  # it is slow and does read
+            self.store.query(query.text, {**dict.fromkeys(query.parameters), **query.defaults}, PATIENCE, limit=1)
+        try:
+            kept_queries.keep(self.store.database, query, replace)
+        except ConstraintViolated as error:
+            raise NamedQueryError(
+                f"There is a query {query.name!r} already. Give this one another name, or replace that (--replace)."
+            ) from error
+        return query
+
+    def remove(self, name: str) -> None:
+        """Take a user's query away. Raises NamedQueryError for one of ours, or where there is none of that name."""
+        _refuse_ours(name)
+        if not kept_queries.forget(self.store.database, name):
+            self.named(name)
+
+    def parameters(self, query: NamedQuery, given: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
+        """What a query is run with: what was given, else its defaults, else the model and the model's last sum.
+
+        `model` None is the only one. Raises NamedQueryError for one that is missing or that the query does not have;
+        ModelMissing.
+        """
+        _known(query, given)
+        values = {**query.defaults, **given}
+        if "model" in query.parameters and "model" not in values:
+            values["model"] = self.store.model(model).id
+        if "layer" in query.parameters and "layer" not in values:
+            values["layer"] = str(self.store.model(values.get("model", model)).architecture.final)
+        if missing := [name for name in query.parameters if name not in values]:
+            meant = [f"{name} ({query.meanings[name]})" if name in query.meanings else name for name in missing]
+            raise NamedQueryError(f"The query needs a value of {', '.join(meant)}. Give it as --parameter NAME=VALUE.")
+        return values
+
+    def run(
+        self,
+        query: NamedQuery,
+        given: Mapping[str, Any],
+        model: str | None = None,
+        timeout: float = 30.0,
+        limit: int = 1000,
+    ) -> Rows:
+        """Its answer: `limit` rows in `timeout` seconds at most. Raises as `parameters` and `store.query` do."""
+        return self.store.query(query.text, self.parameters(query, given, model), timeout, limit)
+
+    def sensitive(self) -> frozenset[str]:
+        """Every text of the database that somebody called sensitive, for the veil of an answer."""
+        return kept_queries.sensitive(self.store.database)
+
+
+def _refuse_ours(name: str) -> None:
+    if name in {query.name for query in BUILT_IN}:
+        raise NamedQueryError(f"{name!r} comes with clip-circuits and stays as it is. Take another name.")
+
+
+def _known(query: NamedQuery, values: Mapping[str, Any]) -> None:
+    if unknown := ", ".join(name for name in values if name not in query.parameters):
+        known = ", ".join(query.parameters) or "none"
+        raise NamedQueryError(f"The query has no parameter {unknown}. Those it has: {known}.")
+
+
+def _checked(fields: dict[str, Any]) -> _Saved:
+    try:
+        return _Saved.model_validate(fields)
+    except ValidationError as error:
+        what = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors()[:3])
+        raise NamedQueryError(
+            f"No query can be saved so ({what}). Nothing was changed; mend it and try again."
+        ) from error

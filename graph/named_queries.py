@@ -1,0 +1,182 @@
+"""The Cypher texts that are asked by name, with their parameters, and those that keep users' own; see `graph.queries`.
+
+The named ones run as they stand in Neo4j Browser too, once their parameters are set there; `graph.kept_queries` says
+what each is for. A candidate is a sum unit whose q is at most $q; where $q is null, any is.
+"""
+
+# Named ones -----------------------------------------------------------------------------------------------------------
+
+# model, layer (of sums), q -> the layer's candidates with every test and effect, the likeliest first
+CANDIDATES = """
+MATCH (u:Unit {model: $model, layer: $layer})
+WHERE $q IS NULL OR u.q <= $q
+MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
+MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
+RETURN u.id AS unit, [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.verdict AS verdict, u.q AS q,
+       u.concept_difference AS concept_difference, u.modality_difference AS modality_difference,
+       u.reach_shortcut AS reach_shortcut, u.reach_conv AS reach_conv,
+       u.effect_shortcut AS effect_shortcut, u.effect_conv AS effect_conv, u.share_exact AS share_exact,
+       s.id AS shortcut, [(s)-[:LABELLED]->(l:Label) | l.text] AS shortcut_labels,
+       c.id AS conv, [(c)-[:LABELLED]->(l:Label) | l.text] AS conv_labels
+ORDER BY q, u.channel
+"""
+
+# model, layer (of sums), q -> candidates whose branches both have labels and none in common, in any case
+# A branch is labelled on the sum's unit, as that branch's, or on its own unit.
+CONFLICTING_LABELS = """
+MATCH (u:Unit {model: $model, layer: $layer})
+WHERE $q IS NULL OR u.q <= $q
+MATCH (u)<-[adds:ADDS]-(b:Unit)
+UNWIND [u, b] AS place
+MATCH (place)-[:HAS_ANNOTATION]->(a:Annotation {action: 'add'})
+WHERE NOT EXISTS { MATCH (a)<-[:SUPERSEDES]-(:Annotation) }
+  AND (place = u AND a.branch = adds.branch OR place = b AND a.branch = 'sum'
+    OR place = b AND a.branch = 'conv' AND adds.branch = 'conv')
+WITH u, adds.branch AS branch, a.text AS text ORDER BY text
+WITH u, collect(DISTINCT CASE branch WHEN 'shortcut' THEN text END) AS shortcut_labels,
+     collect(DISTINCT CASE branch WHEN 'conv' THEN text END) AS conv_labels
+WHERE size(shortcut_labels) > 0 AND size(conv_labels) > 0
+  AND none(text IN shortcut_labels WHERE toLower(text) IN [other IN conv_labels | toLower(other)])
+RETURN u.id AS unit, shortcut_labels, conv_labels, u.verdict AS verdict, u.q AS q,
+       u.concept_difference AS concept_difference, u.modality_difference AS modality_difference
+ORDER BY u.channel
+"""
+
+# model, layer (of sums), label (any part of one, in any case), strongest (inputs of a unit from one layer that count)
+# -> units whose conv branch units so labelled excite, and those units
+DRIVEN_BY_LABEL = """
+MATCH (l:Label)
+WHERE toLower(l.text) CONTAINS toLower($label)
+MATCH (l)<-[:LABELLED]-(i:Unit {model: $model})
+WITH DISTINCT i
+MATCH (i)-[e:CONTRIBUTES]->(c:Unit)-[:ADDS {branch: 'conv'}]->(u:Unit {layer: $layer})
+WHERE e.rank_in <= $strongest AND e.mean > 0
+WITH u, c, i, e ORDER BY e.magnitude DESC, i.id
+WITH u, c, count(*) AS inputs, sum(e.magnitude) AS strength, collect(i.id) AS units, collect(i.label) AS unit_labels
+RETURN u.id AS unit, c.id AS conv, inputs, strength, units, unit_labels, u.verdict AS verdict, u.q AS q,
+       [(u)-[:LABELLED]->(l:Label) | l.text] AS labels
+ORDER BY inputs DESC, strength DESC, unit
+"""
+
+# model, layer (of the later sums; null: of any), q, strongest (inputs of a conv unit from one layer that count)
+# -> candidates fed by a candidate of an earlier block: over the shortcut by the sum before, or into the conv branch
+CHAINS = """
+MATCH (u:Unit {model: $model})<-[adds:ADDS]-(b:Unit)
+WHERE ($layer IS NULL OR u.layer = $layer) AND ($q IS NULL OR u.q <= $q)
+CALL (adds, b) {
+  WITH * WHERE adds.branch = 'shortcut'
+  RETURN b AS f, null AS magnitude, null AS mean
+  UNION ALL
+  WITH * WHERE adds.branch = 'conv'
+  MATCH (b)<-[e:CONTRIBUTES]-(s:Unit)
+  WHERE e.rank_in <= $strongest
+  RETURN s AS f, e.magnitude AS magnitude, e.mean AS mean
+}
+WITH u, adds.branch AS branch, f, magnitude, mean
+WHERE EXISTS { MATCH (f)<-[:ADDS]-(:Unit) } AND ($q IS NULL OR f.q <= $q)
+RETURN u.id AS unit, branch, f.id AS fed_by, magnitude, mean, u.verdict AS verdict, f.verdict AS fed_by_verdict,
+       [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, [(f)-[:LABELLED]->(l:Label) | l.text] AS fed_by_labels
+ORDER BY u.layer DESC, u.channel, branch DESC, magnitude DESC, fed_by
+"""
+
+# model, unit (a sum's, its id), strongest (inputs of each branch, from all layers) -> what feeds either facet
+FACET_INPUTS = """
+MATCH (u:Unit {key: $model + '/' + $unit})<-[adds:ADDS]-(b:Unit)
+CALL (b) {
+  MATCH (b)<-[e:CONTRIBUTES]-(s:Unit)
+  RETURN s, e ORDER BY e.magnitude DESC, s.id LIMIT $strongest
+}
+RETURN adds.branch AS branch, b.id AS into, s.id AS source, e.magnitude AS magnitude, e.mean AS mean,
+       e.direct AS direct, s.word_selectivity AS word_selectivity, s.picture_selectivity AS picture_selectivity,
+       [(s)-[:LABELLED]->(l:Label) | l.text] AS labels
+ORDER BY branch DESC, magnitude DESC, source
+"""
+
+# model, word, apart (the least difference in modality) -> units that the word drives and whose branches differ so
+WORD_ACROSS_MODALITIES = """
+MATCH (w:Word {key: $model + '/' + $word})-[a:ACTIVATES]->(u:Unit)
+WHERE a.unit_rank IS NOT NULL AND a.z > 0 AND u.modality_difference >= $apart
+MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
+MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
+RETURN u.id AS unit, a.z AS z, a.unit_rank AS rank, u.modality_difference AS modality_difference,
+       s.id AS shortcut, s.word_selectivity AS shortcut_words, s.picture_selectivity AS shortcut_pictures,
+       c.id AS conv, c.word_selectivity AS conv_words, c.picture_selectivity AS conv_pictures,
+       u.verdict AS verdict, [(u)-[:LABELLED]->(l:Label) | l.text] AS labels
+ORDER BY z DESC, unit
+"""
+
+# model, layer (of sums), apart (the least difference in modality) -> units of which one branch reads, the other sees
+READ_AND_SEE = """
+MATCH (u:Unit {model: $model, layer: $layer})
+WHERE u.modality_difference >= $apart
+MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
+MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
+WITH u, s, c, s.word_selectivity - s.picture_selectivity AS shortcut_lean,
+     c.word_selectivity - c.picture_selectivity AS conv_lean
+WHERE shortcut_lean * conv_lean < 0
+RETURN u.id AS unit, CASE WHEN conv_lean > 0 THEN 'conv' ELSE 'shortcut' END AS reads,
+       u.modality_difference AS modality_difference, s.id AS shortcut, s.word_selectivity AS shortcut_words,
+       s.picture_selectivity AS shortcut_pictures, c.id AS conv, c.word_selectivity AS conv_words,
+       c.picture_selectivity AS conv_pictures, u.verdict AS verdict, u.q AS q,
+       [(u)-[:LABELLED]->(l:Label) | l.text] AS labels
+ORDER BY modality_difference DESC, u.channel
+"""
+
+# model, layer (of the unlabelled units), strongest (inputs of a unit from one layer that count)
+# -> units without a label that are tied to labelled ones, those with most ties first
+NEXT_TO_LABELLED = """
+MATCH (n:Labelled {model: $model})-[e:CONTRIBUTES]-(u:Unit {layer: $layer})
+WHERE e.rank_in <= $strongest AND u.label IS NULL
+WITH u, n, e ORDER BY e.magnitude DESC, n.id
+WITH u, count(*) AS edges, sum(e.magnitude) AS strength, collect(n.id) AS neighbours,
+     collect(n.label) AS neighbour_labels
+RETURN u.id AS unit, edges, strength, neighbours, neighbour_labels
+ORDER BY edges DESC, strength DESC, unit
+"""
+
+# Users' own -----------------------------------------------------------------------------------------------------------
+
+# no parameters -> one row a query
+KEPT_QUERIES = """
+MATCH (q:Query)
+RETURN q.name AS name, q.text AS text, q.description AS description, q.parameters AS parameters, q.author AS author,
+       q.at AS at
+ORDER BY name
+"""
+
+# properties -> nothing; refused by the server where the name is taken
+KEEP_QUERY = """
+CREATE (q:Query)
+SET q = $properties
+"""
+
+# name, properties -> the name; a query of that name becomes this one
+KEEP_QUERY_INSTEAD = """
+MERGE (q:Query {name: $name})
+SET q = $properties
+RETURN q.name AS name
+"""
+
+# name -> how many were taken away: one or none
+FORGET_QUERY = """
+MATCH (q:Query {name: $name})
+DELETE q
+RETURN count(*) AS done
+"""
+
+# no parameters -> every text that somebody called sensitive, also what was withdrawn, and what sensitive images show
+SENSITIVE_TEXTS = """
+CALL () {
+  MATCH (a:Annotation {sensitive: true})
+  RETURN a.text AS text
+  UNION
+  MATCH (a:Annotation {sensitive: true})
+  RETURN a.facet AS text
+  UNION
+  MATCH (i:Image {sensitive: true})
+  RETURN i.concept AS text
+}
+WITH text WHERE text IS NOT NULL
+RETURN text
+ORDER BY text
+"""
