@@ -38,9 +38,11 @@ def show(circuit: Circuit) -> Circuit:
 def actions(circuit: Circuit) -> None:
     """What can be done with the chosen unit, and a way back to what was traced."""
     chosen = next((node.id for node in circuit.units if node.id == st.query_params.get(_CHOSEN)), None)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    unit = Unit.parse(chosen) if chosen else None
+    which, what = st.columns([1, 4], vertical_alignment="center")
+    with which:
         session.show(session.gallery().pill(chosen) if chosen else _HINT, "chosen")
-        unit = Unit.parse(chosen) if chosen else None
+    with what.container(horizontal=True, horizontal_alignment="right", gap="small"):
         for label, icon, act in _ACTIONS:
             st.button(label, icon=icon, key=label, disabled=unit is None, on_click=act, args=(unit,))
         changed = bool(_listed(_EXPANDED) or _listed(_REMOVED))
@@ -103,7 +105,7 @@ def _list(name: str, units: list[Unit]) -> None:
     st.query_params[name] = ",".join(dict.fromkeys(map(str, units)))
 
 
-_HINT = '<span class="quiet">Click a unit, or go to it with Tab and press Enter.</span>'
+_HINT = '<span class="quiet">Click a unit, or Tab to it and press Enter.</span>'
 _ACTIONS = (
     ("Expand", ":material/add_circle:", _expand),
     ("Remove", ":material/do_not_disturb_on:", _remove),

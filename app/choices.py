@@ -70,18 +70,18 @@ def _tracing(strongest: int, off: bool) -> Tracing:
     """How a trace goes on, and what pruning leaves of it."""
     far, weak, units, edges, active = st.columns([1, 1, 1, 1, 1.1], gap="medium", vertical_alignment="bottom")
     return Tracing(
-        far.slider("Steps", 1, 6, 2, key="steps", bind="query-params", disabled=off, help="From the unit to the ends."),
+        far.slider("Steps", 1, 6, 3, key="steps", bind="query-params", disabled=off, help="From the unit to the ends."),
         strongest,
         weak.number_input(
             "Least weight", 0.0, value=0.0, key="least", bind="query-params", disabled=off,
             help="No weaker edge is followed.",
         ),
         units.slider(
-            "Keep of units", 0.05, 1.0, 0.8, 0.05, key="keep_units", bind="query-params", disabled=off,
+            "Keep of units", 0.05, 1.0, 1.0, 0.05, key="keep_units", bind="query-params", disabled=off,
             help="Pruning: the fewest units that hold this part of all shares; 1 keeps all.",
         ),
         edges.slider(
-            "Keep of edges", 0.5, 1.0, 0.98, 0.01, key="keep_edges", bind="query-params", disabled=off,
+            "Keep of edges", 0.5, 1.0, 1.0, 0.01, key="keep_edges", bind="query-params", disabled=off,
             help="Pruning: the fewest edges that carry this part; 1 keeps all.",
         ),
         active.toggle(

@@ -1,15 +1,21 @@
 import re
+from collections.abc import Callable
+from html import escape
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import session
+from catalog import keeping
 from catalog.around import among, enrichment_circuit, neighbourhood
 from catalog.circuit import Circuit
 from catalog.editing import expanded, without
+from catalog.trace import Tracing, backward, forward
 from catalog.veil import HIDDEN
 from extract.units import Unit
 from tests.app.running import MAIN, MODEL, PATIENCE, labels_of, markup, opened
+
+Trace = Callable[..., Circuit]
 
 
 def drawn(app: AppTest) -> set[str]:
@@ -106,6 +112,84 @@ def test_what_lies_between_pinned_units_is_traced(app: AppTest) -> None:
     opened(app, "circuit", model=MODEL, trace="pinned", pins=",".join(pins))
     assert same(app, among(session.store(), MODEL, map(Unit.parse, pins)))
     assert ("4/2/3/2", "4/2/5/19") in edges(app)
+
+
+@pytest.mark.parametrize(("kind", "trace"), [("backward", backward), ("forward", forward)])
+def test_a_trace_tells_what_part_of_the_influence_it_holds(app: AppTest, kind: str, trace: Trace) -> None:
+    unit = "4/2/6/23" if kind == "backward" else "4/2/3/5"
+    opened(app, "circuit", unit=unit, model=MODEL, trace=kind, steps="2", strongest="4", keep_units="0.9")
+    found = trace(session.store(), MODEL, Unit.parse(unit), Tracing(2, 4, nodes=0.9))
+    assert same(app, found)
+    assert escape(found.sentence) in markup(app)
+    app.slider(key="steps").set_value(1)
+    app.number_input(key="least").set_value(2.0)
+    app.slider(key="keep_units").set_value(1.0).run()
+    assert same(app, trace(session.store(), MODEL, Unit.parse(unit), Tracing(1, 4, least=2.0)))
+
+
+def test_what_means_nothing_for_a_kind_of_circuit_is_grey(app: AppTest) -> None:
+    opened(app, "circuit", unit="4/2/6/23", model=MODEL)
+    controls = ("steps", "keep_units", "keep_edges")
+    assert all(app.slider(key=key).disabled for key in controls)
+    app.segmented_control(key="trace").select("backward").run()
+    assert not any(app.slider(key=key).disabled for key in controls)
+
+
+def test_a_trace_by_activity_that_nobody_measured_is_a_message(app: AppTest) -> None:
+    opened(app, "circuit", unit="4/2/6/23", model=MODEL, trace="backward")
+    app.toggle(key="scaled").set_value(True).run()
+    assert not app.exception
+    assert "No activity" in app.error[0].value
+
+
+def test_a_circuit_is_kept_as_it_is_shown_opened_again_and_dropped(app: AppTest) -> None:
+    name = "<b>what</b> feeds *24*"
+    opened(app, "circuit", unit="4/2/6/24", model=MODEL, trace="enrichment")
+    chosen(app, "4/2/5/24")
+    click(app, "Remove")
+    shown = drawn(app)
+    app.text_input(key="keep as").input(name)
+    app.text_input(key="author").input("ada")
+    click(app, "Keep")
+    (kept,) = [circuit for circuit in keeping.kept(session.store(), MODEL) if circuit.name == name]
+    assert (kept.author, kept.units) == ("ada", len(shown))
+    assert "&lt;b&gt;what&lt;/b&gt; feeds *24*" in markup(app)
+    other = opened(AppTest.from_file(MAIN, default_timeout=PATIENCE), "circuit", model=MODEL, removed="4/2/6/24")
+    other.button(key=f"open {name}").click().run()
+    assert drawn(other) == shown
+    assert other.query_params["kept"] == name
+    fresh = opened(AppTest.from_file(MAIN, default_timeout=PATIENCE), "circuit", model=MODEL, trace="kept", kept=name)
+    assert drawn(fresh) == shown
+    fresh.button(key=f"drop {name}").click().run()
+    assert name not in {circuit.name for circuit in keeping.kept(session.store(), MODEL)}
+    assert not fresh.exception
+    assert "is kept" in fresh.error[0].value
+
+
+def test_a_name_that_is_taken_is_a_message_until_it_is_to_be_replaced(app: AppTest) -> None:
+    keeping.keep(session.store(), neighbourhood(session.store(), MODEL, Unit.parse("4/2/5/25"), 1), "taken 25", "ada")
+    opened(app, "circuit", unit="4/2/5/25", model=MODEL)
+    app.text_input(key="keep as").input("taken 25")
+    (button,) = [button for button in app.button if button.label == "Keep"]
+    button.click().run()
+    assert "kept already" in app.error[0].value
+    app.checkbox(key="replace").check()
+    click(app, "Keep")
+    (kept,) = [circuit for circuit in keeping.kept(session.store(), MODEL) if circuit.name == "taken 25"]
+    keeping.drop(session.store(), MODEL, "taken 25")
+    assert kept.units == len(drawn(app))
+
+
+def test_the_name_of_a_kept_circuit_stays_behind_the_veil(app: AppTest) -> None:
+    keeping.keep(session.store(), neighbourhood(session.store(), MODEL, Unit.parse("4/2/5/25"), 1), "dildo 25", "ada")
+    try:
+        opened(app, "circuit", model=MODEL, trace="kept")
+        assert "dildo" not in markup(app)
+        assert "Open one of the kept circuits" in app.info[0].value
+        app.toggle(key="reveal").set_value(True).run()
+        assert "dildo 25" in markup(app)
+    finally:
+        keeping.drop(session.store(), MODEL, "dildo 25")
 
 
 def test_an_empty_tray_says_how_to_fill_it(app: AppTest) -> None:
