@@ -92,6 +92,7 @@ def _carry_out(labels: Labels, plan: many.Plan, dry_run: bool, skip: bool, veil:
         many.apply(labels, plan, skip)
     parts = [tables.annotations(plan.new, veil)] if plan.new else []
     parts += [tables.conflicts(plan.conflicts, veil)] if plan.conflicts else []
-    tables.show(*parts)
+    if parts:
+        tables.show(*parts)
     unknown = f" ({', '.join(plan.unknown)})" if plan.unknown else ""
-    typer.echo(f"{plan.sentence}{unknown}. {'Nothing was written.' if dry_run else 'Written.'}")
+    typer.echo(f"{plan.sentence}{unknown}. {'Nothing was written.' if dry_run or not plan.new else 'Written.'}")
