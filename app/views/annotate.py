@@ -42,7 +42,7 @@ def one(found: queue.Queue, name: str) -> None:
     place.caption(f"{waiting} of {len(found.order)} units of {unit.layer} wait.")
     pictures, form = st.columns([3, 1], gap="large")
     with pictures:
-        session.show(gallery.heading(store.unit(model.id, unit), model.architecture), "queued heading")
+        session.show(gallery.title(store.unit(model.id, unit)), "queued heading")
         parts = {session.branch(unit) or "sum": unit} | store.adds(model.id, unit)
         rows = {branch: str(part) for branch, part in parts.items()}
         session.show(gallery.branches(rows, session.examples(unit)), "queued")
