@@ -27,7 +27,7 @@ def show() -> None:
     if previewed:
         st.session_state.pop("plan", None)
         with session.errors_shown():
-            names = many.listed(units) or many.asked(labels, query or _QUERY)
+            names = many.chosen(labels, units, query)
             st.session_state["plan"] = _plan(names, text, act == "Reject it", reason)
     plan = st.session_state.get("plan")
     if plan and told.offer(labels, plan, "bulk"):

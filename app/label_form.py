@@ -28,7 +28,7 @@ def show(unit: Unit, keys: bool = False) -> None:
         sensitive = by.checkbox(
             "Sensitive", key=f"sensitive {turn}", help="Hidden in every view until somebody reveals what is sensitive."
         )
-        with st.expander("Facet, modality, confidence, evidence"):
+        with st.expander("More to say"):
             details = _details(turn)
         submitted = st.form_submit_button("Add label", shortcut="Ctrl+Enter" if keys else None)
     if submitted:

@@ -8,7 +8,6 @@ import typer
 from app import tables
 from app.options import Author, Database, Model, Reason, Reveal, opened
 from catalog import label_files, many
-from catalog.errors import LabelError
 from catalog.labels import Labels, login_name
 from catalog.veil import Veil
 from graph.schema import Branch
@@ -36,11 +35,9 @@ def bulk(
 
     Example: circuits label bulk stripes --query "MATCH (u:Unit {layer: '4/2/6'}) RETURN u.id LIMIT 3" --dry-run
     """
-    if (units is None) == (query is None):
-        raise LabelError("Say which units: with --units or with --query, and not both.")
     with opened(database, model) as (store, card):
         labels = Labels(store, card.id)
-        names = many.listed(units) if units is not None else many.asked(labels, query or "")
+        names = many.chosen(labels, units, query)
         if reject:
             plan = many.rejecting(labels, names, text, author, reason)
         else:
@@ -92,6 +89,7 @@ def _carry_out(labels: Labels, plan: many.Plan, dry_run: bool, skip: bool, veil:
         many.apply(labels, plan, skip)
     parts = [tables.annotations(plan.new, veil)] if plan.new else []
     parts += [tables.conflicts(plan.conflicts, veil)] if plan.conflicts else []
-    tables.show(*parts)
+    if parts:
+        tables.show(*parts)
     unknown = f" ({', '.join(plan.unknown)})" if plan.unknown else ""
-    typer.echo(f"{plan.sentence}{unknown}. {'Nothing was written.' if dry_run else 'Written.'}")
+    typer.echo(f"{plan.sentence}{unknown}. {'Nothing was written.' if dry_run or not plan.new else 'Written.'}")

@@ -53,6 +53,12 @@ class Gallery:
         """Labels as chips side by side."""
         return "".join(map(self.label, texts))
 
+    def title(self, card: UnitCard) -> str:
+        """A unit's id, linked to its page, its verdict and its labels."""
+        name = linked.link(self.model, card.id, escape(card.id))
+        told = badge(card.findings["verdict"]) + self.over(card.id).labels(card.labels)
+        return f'<div class="heading"><h1>{name}</h1><div>{told}</div></div>'
+
     def heading(self, card: UnitCard, architecture: Architecture) -> str:
         """A unit's id and labels, with links to the channels before and after it."""
         layer, channels = Unit.parse(card.id).layer, architecture.channels(Unit.parse(card.id).layer)

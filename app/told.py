@@ -20,8 +20,13 @@ def annotations(
     return [
         ({"unit": a.unit} if of_units else {})
         | {"what": a.action, "text": veil.over(a.unit).label(a.text), "now": became.get(a.id, ""), "by": a.author}
-        | {"at": a.at, "of": a.branch, "facet": a.facet, "modality": a.modality, "source": a.source}
-        | {"confidence": a.confidence, "evidence": veil.over(a.unit).label(a.evidence or ""), "id": a.id}
+        | {"at": f"{a.at:%Y-%m-%d %H:%M}", "of": a.branch, "facet": a.facet or "", "modality": a.modality or ""}
+        | {
+            "source": a.source,
+            "confidence": a.confidence,
+            "evidence": veil.over(a.unit).label(a.evidence or ""),
+            "id": a.id,
+        }
         for a in entries
     ]
 
@@ -55,7 +60,7 @@ def _conflicts(plan: Plan) -> list[dict[str, Any]]:
     return [
         {"unit": c.said.unit, "to be said": veil.over(c.said.unit).label(c.said.text), "by": c.said.author}
         | {"in the catalog": "changed since" if c.changed_since else veil.over(c.held.unit).label(c.held.text)}
-        | {"said by": c.held.author, "of": c.said.branch, "facet": c.said.facet}
+        | {"said by": c.held.author, "of": c.said.branch, "facet": c.said.facet or ""}
         for c in plan.conflicts
     ]
 
@@ -63,4 +68,9 @@ def _conflicts(plan: Plan) -> list[dict[str, Any]]:
 def _rows(title: str, rows: list[dict[str, Any]]) -> None:
     if rows:
         st.caption(title)
-        st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 320))
+        table(rows, 320)
+
+
+def table(rows: list[dict[str, Any]], most: int) -> None:
+    """A table as high as its rows, at most so many pixels."""
+    st.dataframe(rows, hide_index=True, height=min(40 + 35 * len(rows), most))

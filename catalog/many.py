@@ -43,7 +43,7 @@ class Plan:
     def sentence(self) -> str:
         """The counts, to be read."""
         known = f"{len(self.new)} new, {len(self.there)} already there"
-        return f"{known}, {len(self.conflicts)} in conflict, {len(self.unknown)} unknown units"
+        return f"{known}, {len(self.conflicts)} in conflict, {len(self.unknown)} unknown"
 
 
 def apply(labels: Labels, plan: Plan, skip: bool = False) -> None:
@@ -85,9 +85,15 @@ def rejecting(
     return Plan(new=tuple(new), unknown=unknown)
 
 
-def listed(names: str) -> list[str]:
-    """Units out of one text, with commas or line breaks between."""
-    return [name.strip() for name in names.replace("\n", ",").split(",") if name.strip()]
+def chosen(labels: Labels, listed: str | None, query: str | None) -> list[str]:
+    """The units of a list with commas or line breaks between, or of a query's answer as `asked`.
+
+    LabelError where neither or both are given.
+    """
+    names = [name.strip() for name in (listed or "").replace("\n", ",").split(",") if name.strip()]
+    if bool(names) == bool(query and query.strip()):
+        raise LabelError("Say which units: list them, or give a query that answers with their ids, and not both.")
+    return names or asked(labels, query or "")
 
 
 def asked(labels: Labels, query: str, timeout: float = 30.0) -> list[str]:

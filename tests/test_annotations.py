@@ -13,7 +13,7 @@ import pytest
 from catalog.errors import LabelError
 from catalog.history import current
 from catalog.labels import Labels, changed
-from catalog.many import adding, apply, asked, listed, rejecting
+from catalog.many import adding, apply, asked, chosen, rejecting
 from extract.errors import CircuitsError
 from extract.extraction import Extraction
 from extract.units import Unit
@@ -251,7 +251,7 @@ def test_labels_added_to_one_unit_at_once_are_all_there(database: Database, unit
 def test_a_label_for_many_units_is_previewed_then_written_and_a_second_time_changes_nothing(labels: Labels) -> None:
     names = [f"1/1/6/{channel}" for channel in range(6)]
     there = labels.add(Unit.parse(names[2]), "stripes", "bob")
-    plan = adding(labels, listed("\n".join([*names, names[0]])), "stripes", "ada")
+    plan = adding(labels, chosen(labels, "\n".join([*names, names[0]]), None), "stripes", "ada")
 
     assert [a.unit for a in plan.new] == [name for name in names if name != names[2]]
     assert (plan.there, plan.unknown, labels.current(Unit.parse(names[0]))) == ((there,), (), [])
@@ -259,7 +259,7 @@ def test_a_label_for_many_units_is_previewed_then_written_and_a_second_time_chan
 
     assert {card.id for card in labels.store.labelled(MODEL, "stripes")} == set(names)
     assert adding(labels, names, "stripes", "ada").new == ()
-    assert adding(labels, names, "stripes", "ada").sentence == "0 new, 6 already there, 0 in conflict, 0 unknown units"
+    assert adding(labels, names, "stripes", "ada").sentence == "0 new, 6 already there, 0 in conflict, 0 unknown"
 
     no = rejecting(labels, names, " stripes ", "cy", "they are bars")
     assert len(no.new) == 6
@@ -300,6 +300,10 @@ def test_a_query_gives_the_units_and_writes_nothing(labels: Labels) -> None:
     for text in ("MATCH (u:Unit) RETURN u.id, u.layer", "RETURN 1 AS n", "MATCH (u:Unit) RETURN u LIMIT 1"):
         with pytest.raises(LabelError, match="one column of unit ids"):
             asked(labels, text)
+    for units, wanted in ((None, None), (" , ", " "), ("1/1/6/0", query)):
+        with pytest.raises(LabelError, match="Say which units"):
+            chosen(labels, units, wanted)
+    assert chosen(labels, None, query) == asked(labels, query)
     with pytest.raises(WriteRefused):
         asked(labels, "MATCH (u:Unit) SET u.id = 'x' RETURN u.id")
 

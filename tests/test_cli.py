@@ -54,9 +54,11 @@ def test_the_verbs_are_these() -> None:
     wanted = ["demo", "extract", "load", "find", "unit", "cypher", "export", "app", "doctor", "migrate"]
     wanted += ["word", "difference", "attack", "ablate", "calibrate", "levels", "trace", "figure"]
     wanted += [f"kept {verb}" for verb in ("list", "show", "drop")]
-    labelling = [f"label {verb}" for verb in ("add", "list", "withdraw", "history")]
+    labelling = ["add", "list", "withdraw", "history", "amend", "reject", "undo", "bulk", "export", "import"]
+    wanted += [f"label {verb}" for verb in labelling]
+    wanted += [f"flag {kind}" for kind in ("unit", "image", "word", "list")]
 
-    assert set(VERBS) == {f"circuits {verb}" for verb in wanted + labelling}
+    assert set(VERBS) == {f"circuits {verb}" for verb in wanted}
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -108,6 +110,66 @@ def test_unit_shows_statistics_examples_inputs_and_branches(circuits: Run, plant
     assert "4/2/5/5" in table
     assert "4/2/3/7" in table
     assert "4/2/3/0" not in table  # the weakest
+
+
+def test_a_label_is_amended_rejected_and_undone(circuits: Run) -> None:
+    unit, ada = "4/1/1/1", ("--author", "ada")
+    circuits("label", "add", unit, "hat", *ada, "--facet", "felt", "--confidence", "0.5", "--evidence", "seen")
+    amended = circuits("label", "amend", unit, "hat", "cap", "--confidence", "0.9", *ada).stdout.strip()
+    (label,) = content(circuits("label", "list", unit, "--json"))
+    assert (label["id"], label["text"], label["facet"], label["confidence"]) == (amended, "cap", "felt", 0.9)
+    assert label["evidence"] == "seen"
+
+    circuits("label", "reject", unit, "cap", "--reason", "a head", "--author", "bob")
+    assert content(circuits("label", "list", unit, "--json")) == []
+    assert "a head" in circuits("label", "history", unit).stdout
+    undone = circuits("label", "undo", unit, *ada).stdout.strip()
+    assert [row["text"] for row in content(circuits("label", "list", unit, "--json"))] == ["cap"]
+    circuits("label", "undo", unit, undone, *ada)
+    assert content(circuits("label", "list", unit, "--json")) == []
+    history = content(circuits("label", "history", unit, "--json"))
+    assert [row["action"] for row in history] == ["add", "amend", "reject", "undo", "redo"]
+
+
+def test_labels_leave_as_a_file_and_come_back_unless_they_contradict(circuits: Run) -> None:
+    units = "4/1/1/5, 4/1/1/6"
+    preview = circuits("label", "bulk", "grid", "--units", units, "--author", "ada", "--dry-run")
+    assert "2 new, 0 already there, 0 in conflict, 0 unknown. Nothing was written." in preview.stdout
+    assert content(circuits("label", "list", "--containing", "grid", "--json")) == []
+    query = "MATCH (u:Unit {layer: '4/1/1'}) WHERE u.channel IN [5, 6] RETURN u.id"
+    assert "Written." in circuits("label", "bulk", "grid", "--query", query, "--author", "ada").stdout
+    labels = content(circuits("label", "list", "--containing", "grid", "--json"))
+    assert [row["unit"] for row in labels] == ["4/1/1/5", "4/1/1/6"]
+
+    for name in ("labels.csv", "labels.json"):
+        assert name in circuits("label", "export", name).stdout
+        before = content(circuits("label", "history", "--json"))
+        assert "0 new" in circuits("label", "import", name).stdout
+        assert content(circuits("label", "history", "--json")) == before
+    Path("other.csv").write_text("unit;text\n4/1/1/5;checks\n9/9/6/1;x\n")
+    assert circuits("label", "import", "other.csv").exit_code == 2
+    told = circuits("label", "import", "other.csv", "--skip").stdout
+    assert "0 new, 0 already there, 1 in conflict, 1 unknown (9/9/6/1)" in told
+    assert "checks" in told
+    assert "1 new" in circuits("label", "import", "other.csv", "--skip", "--also", "--author", "bob").stdout
+    assert [row["text"] for row in content(circuits("label", "list", "4/1/1/5", "--json"))] == ["grid", "checks"]
+
+    assert "1 new" in circuits("label", "bulk", "checks", "--units", units, "--reject", "--reason", "no").stdout
+    circuits("label", "bulk", "grid", "--units", units, "--reject")
+    assert content(circuits("label", "list", "--containing", "grid", "--json")) == []
+
+
+def test_a_flagged_unit_image_or_word_is_hidden_until_it_is_asked_for_or_cleared(circuits: Run) -> None:
+    seen = {"unit": ("4/2/6/13", "picture 1"), "image": ("p3", "picture 3"), "word": ("hammer", "hammer")}
+    for kind, (name, text) in seen.items():
+        shown = ["unit", "4/2/6/0"] if kind == "word" else ["unit", "4/2/6/13"]
+        assert text in circuits(*shown).stdout
+        assert "sensitive from now on" in circuits("flag", kind, name, "--author", "ada").stdout
+        assert text not in circuits(*shown).stdout
+        assert text in circuits(*shown, "--reveal").stdout
+        assert "not sensitive" in circuits("flag", kind, name, "--clear", "--author", "ada").stdout
+        assert text in circuits(*shown).stdout
+    assert {row["author"] for row in content(circuits("flag", "list", "--json"))} >= {"ada"}
 
 
 def test_what_is_sensitive_is_hidden_until_it_is_asked_for(circuits: Run) -> None:
@@ -217,6 +279,19 @@ BAD = {
     "label on an unknown unit": (["label", "add", "9/9/6/1", "x"], "9/9/6"),
     "empty label": (["label", "add", "4/2/6/1", "  "], "text"),
     "withdrawal of nothing": (["label", "withdraw", "4/2/6/2", "x"], "4/2/6/2"),
+    "amendment of nothing": (["label", "amend", "4/2/6/2", "x", "y"], "4/2/6/2"),
+    "rejection of nothing": (["label", "reject", "4/2/6/2", "x"], "4/2/6/2"),
+    "undo of nothing": (["label", "undo", "4/2/6/2", "x"], "4/2/6/2"),
+    "a label for unknown units": (["label", "bulk", "x", "--units", "4/2/6/2, 9/9/6/1"], "9/9/6/1"),
+    "a label for no units": (["label", "bulk", "x"], "Say which units"),
+    "a label by a query that writes": (
+        ["label", "bulk", "x", "--query", "MATCH (n:Unit) SET n.id = 'x' RETURN n.id"],
+        "",
+    ),
+    "a label file that is not there": (["label", "import", "nowhere.csv"], "nowhere.csv"),
+    "a label file of no form": (["label", "export", "labels.xlsx"], "labels.xlsx"),
+    "a flag on an unknown image": (["flag", "image", "nowhere"], "nowhere"),
+    "a flag on an unknown unit": (["flag", "unit", "9/9/6/1"], "9/9/6/1"),
     "unknown model": (["find", "--model", "RN50:nobody"], "RN50:nobody"),
     "a query that writes": (["cypher", "MATCH (n:Unit) SET n.channel = 0"], ""),
     "a query that is none": (["cypher", "MATCHES"], ""),

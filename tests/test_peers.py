@@ -23,10 +23,10 @@ from extract.visualisations import visualise
 from extract.weights import load_network
 from graph import kept_circuits, queries, schema
 from graph.database import Answer, Database
-from graph.errors import LoadFailed
+from graph.errors import AnnotationSuperseded, LoadFailed
 from graph.load import load
 from graph.local_server import ensure
-from graph.schema import Annotation, KeptCircuit, Share
+from graph.schema import Annotation, Flag, KeptCircuit, Share
 from graph.search import Wanted
 from graph.server import open_server
 from graph.store import CircuitStore
@@ -137,12 +137,21 @@ def without_edges(extraction: Extraction, folder: Path, lacking: int = 0) -> Ext
 
 
 def label(store: CircuitStore, model: str) -> None:
-    """Two labels on one unit, one of them sensitive, and a third that is withdrawn."""
+    """Two labels on one unit, one of them sensitive and amended twice, once in vain, a third withdrawn; and flags."""
     wound = Annotation("a", model, FIRST, "wound", "ada", NOON)
     sky = replace(wound, id="c", unit="1/0/8/2", text="sky", author="bob")
     for annotation in (wound, replace(wound, id="b", text="Blood", sensitive=True), sky):
         store.annotate(annotation)
     store.annotate(replace(sky, id="d", action="withdraw", supersedes="c"))
+    store.annotate(replace(wound, id="e", text="a wound", action="amend", supersedes="a", evidence="seen", at=NOON))
+    store.annotate(replace(wound, id="f", action="undo", supersedes="e"))
+    with pytest.raises(AnnotationSuperseded):
+        store.annotate(replace(wound, id="g", action="undo", supersedes="e"))
+    store.annotate(replace(wound, id="h", action="redo", supersedes="e"), replace(sky, id="i", unit=FIRST))
+    store.annotate(replace(sky, id="j", unit=FIRST, action="reject", supersedes="i"))
+    assert store.unit(model, Unit.parse(FIRST)).labels == ("Blood", "a wound")
+    for number, (kind, name) in enumerate((("unit", FIRST), ("word", "wound"), ("unit", FIRST))):
+        store.flag(Flag(str(number), model, kind, name, number < 2, "ada", NOON))  # type: ignore[arg-type]
 
 
 def keep(store: CircuitStore, model: str) -> None:
@@ -185,6 +194,10 @@ def question(store: CircuitStore, extraction: Extraction) -> None:
     assert store.downstream(model, map(Unit.parse, sources), limit=4)
     store.annotations(model)
     store.sensitive(model)
+    assert [flag.sensitive for flag in store.flags(model)] == [True, True, False]
+    shown = store.examples_of(model, [Unit(list(extraction.layers)[-1], channel) for channel in range(9)])
+    assert store.has_image(model, next(iter(shown.values()))[0].image)
+    assert not store.has_image(model, "nowhere")
     enrich(store, model, list(extraction.layers)[-1])
     search(store, model, list(extraction.layers)[-1])
 

@@ -43,7 +43,7 @@ def one(found: queue.Queue, name: str) -> None:
     pictures, form = st.columns([3, 1], gap="large")
     with pictures:
         card = store.unit(model.id, unit)
-        session.show(gallery.heading(card, model.architecture), "queued heading")
+        session.show(gallery.title(card), "queued heading")
         parts = {session.branch(unit) or "sum": unit} | store.adds(model.id, unit)
         rows = {branch: str(part) for branch, part in parts.items()}
         session.show(gallery.branches(rows, session.examples(unit), card.statistics), "queued")

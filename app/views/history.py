@@ -1,6 +1,6 @@
 """Every entry of the history: by whom, when, of what; and a way back from each."""
 
-from datetime import date
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -32,10 +32,12 @@ source = of.selectbox(
     "Source", ("human", "import", "auto"), index=None, key="whence", bind="query-params", placeholder="Any"
 )
 about = unit.text_input("Unit or layer", key="about", bind="query-params", placeholder="4/2/6 or 4/2/6/34")
-days = when.date_input("Days", (min(a.at for a in history).date(), date.today()), key="days", help="In UTC.")
+days = when.date_input(
+    "Days", (min(a.at for a in history).date(), datetime.now(UTC).date()), key="days", help="In UTC."
+)
 since, until = (*days, None, None)[:2] if isinstance(days, tuple) else (days, None)
 found = matching(history, author or "", source, about.strip(), since, until)
-st.dataframe(told.annotations(found[:MOST], among=history), hide_index=True, height=420)
+told.table(told.annotations(found[:MOST], among=history), 460)
 session.show(f'<p class="quiet">{len(found):,} of {len(history):,} entries</p>', "count")
 
 left, right = st.columns([3, 1], vertical_alignment="bottom")

@@ -32,10 +32,8 @@ def into() -> None:
     file = st.file_uploader(
         "A label file", label_files.FORMS, key=f"file {turn}", help="Columns unit and text suffice."
     )
-    who, more = st.columns(2, vertical_alignment="bottom")
-    with who:
-        author = label_form.author_field()
-    also = more.checkbox("Add conflicting labels beside those of the catalog", key="also")
+    author = label_form.author_field()
+    also = st.checkbox("Add conflicting labels beside those of the catalog", key="also")
     if file is None:
         st.caption("Nothing is ever overwritten: what contradicts a person's label is reported, and left out.")
         return

@@ -1,0 +1,126 @@
+"""Annotating in a real browser: keys, the veil, and label files up and down."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from catalog.flags import Flags
+from catalog.labels import Labels
+from extract.units import Unit
+from graph.store import CircuitStore
+from tests.browser.serving import MODEL, PATIENCE, ready, ready_at
+
+
+@pytest.fixture
+def labels(planted_store: CircuitStore) -> Iterator[Labels]:
+    """The labels of a layer of these tests' own, all gone afterwards."""
+    labels = Labels(planted_store, MODEL)
+    yield labels
+    for label in labels.current():
+        if label.unit.startswith(("3/0/8/", "4/2/6/23")):
+            labels.withdraw(Unit.parse(label.unit), label.id, "test")
+
+
+def heading(page: Page, unit: str) -> None:
+    expect(page.locator("h1", has_text=unit)).to_be_visible(timeout=PATIENCE)
+
+
+def test_units_are_labelled_left_and_undone_by_keyboard(page: Page, labels: Labels) -> None:
+    ready_at(page, f"/annotate?queue_layer=3/0/8&queue=all&unit=3/0/8/1&model={MODEL}")
+    heading(page, "3/0/8/1")
+    page.get_by_label("Label", exact=True).fill("<b>plaid</b>")
+    page.keyboard.press("Control+Enter")
+    chip = page.locator(".heading .chip")
+    expect(chip).to_have_text("<b>plaid</b>", timeout=PATIENCE)
+    ready(page)
+    assert [label.text for label in labels.current(Unit.parse("3/0/8/1"))] == ["<b>plaid</b>"]
+
+    page.locator("h1", has_text="Annotate").click()  # out of the text field
+    page.keyboard.press("Control+z")
+    expect(chip).to_have_count(0, timeout=PATIENCE)
+    ready(page)
+    assert labels.current(Unit.parse("3/0/8/1")) == []
+    assert [entry.action for entry in labels.history(Unit.parse("3/0/8/1"))] == ["add", "undo"]
+
+    page.keyboard.press("ArrowRight")
+    heading(page, "3/0/8/2")
+    ready(page)
+    page.keyboard.press("ArrowLeft")
+    heading(page, "3/0/8/1")
+    assert "unit=3/0/8/1" in page.url.replace("%2F", "/")
+
+
+def test_arrows_in_a_text_field_move_the_cursor_and_not_the_queue(page: Page) -> None:
+    ready_at(page, f"/annotate?queue_layer=3/0/8&queue=all&unit=3/0/8/3&model={MODEL}")
+    heading(page, "3/0/8/3")
+    field = page.get_by_label("Label", exact=True)
+    field.fill("ab")
+    for key in ("ArrowLeft", "x"):
+        page.keyboard.press(key)
+    expect(field).to_have_value("axb")
+    heading(page, "3/0/8/3")
+
+
+def test_a_flagged_unit_is_a_smear_until_it_is_revealed(
+    page: Page, planted_store: CircuitStore, labels: Labels
+) -> None:
+    unit = Unit.parse("4/2/6/23")
+    labels.add(unit, "harmless", "ada")
+    flags = Flags(planted_store, MODEL)
+    flags.set("unit", str(unit), author="ada")
+    try:
+        ready_at(page, f"/unit?unit={unit}&model={MODEL}")
+        pictures, label = page.locator(".branch img"), page.locator(".heading .chip")
+        expect(label).to_have_text("sensitive", timeout=PATIENCE)
+        expect(page.locator(".figure svg", has_text=str(unit)).first).to_be_visible(timeout=PATIENCE)
+        assert "harmless" not in page.content()
+        hidden = [picture.get_attribute("src") for picture in pictures.all()]
+        assert len(set(hidden)) == 1  # all grey: what they show cannot be read at all here
+
+        page.get_by_text("Reveal sensitive").click()
+        expect(label).to_have_text("harmless", timeout=PATIENCE)
+        ready(page)
+        assert "picture 1" in page.content()
+        assert not set(hidden) & {picture.get_attribute("src") for picture in pictures.all()}
+        page.get_by_text("Reveal sensitive").click()
+        expect(label).to_have_text("sensitive", timeout=PATIENCE)
+    finally:
+        flags.set("unit", str(unit), False, "ada")
+
+
+def test_labels_go_out_as_a_file_and_another_comes_in(page: Page, labels: Labels, tmp_path: Path) -> None:
+    said = labels.add(Unit.parse("3/0/8/5"), "=1+1", "ada")
+    ready_at(page, f"/transfer?model={MODEL}")
+    with page.expect_download() as download:
+        page.get_by_test_id("stDownloadButton").get_by_role("button").click()
+    text = download.value.path().read_text()
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(text, newline=""))}
+    assert rows[said.id]["text"] == "'=1+1"
+
+    file = tmp_path / "labels.csv"
+    file.write_text("\ufeffunit;text;author\r\n3/0/8/6;Schottenmuster;kollegin\r\n3/0/8/5;zwei;kollegin\r\n")
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_text("1 new, 0 already there, 1 in conflict, 0 unknown")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Write 1").click()
+    expect(page.get_by_text("Written: 1 new")).to_be_visible(timeout=PATIENCE)
+    ready(page)
+    (label,) = labels.current(Unit.parse("3/0/8/6"))
+    assert (label.text, label.author, label.source) == ("Schottenmuster", "kollegin", "import")
+    assert labels.current(Unit.parse("3/0/8/5")) == [said]
+
+
+def test_the_history_in_the_address_opens_filtered_and_an_entry_is_undone_there(page: Page, labels: Labels) -> None:
+    labels.add(Unit.parse("3/0/8/7"), "tartan", "browser's gus")
+    ready_at(page, f"/history?by=browser%27s+gus&about=3/0/8/7&model={MODEL}")
+    expect(page.get_by_text("1 of ")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("combobox", name="Entry to undo").click()
+    page.get_by_role("option", name="tartan").click()
+    ready(page)
+    page.get_by_role("button", name="Undo this entry").click()
+    expect(page.get_by_text("2 of ").or_(page.get_by_text("1 of "))).to_be_visible(timeout=PATIENCE)
+    ready(page)
+    assert labels.current(Unit.parse("3/0/8/7")) == []
