@@ -5,7 +5,6 @@ Whatever the user can mend ends in one line on stderr and exit code 2.
 
 import os
 import platform
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -210,11 +209,11 @@ def app(
 
     Example: circuits app --headless --port 8600
     """
-    options = [f"--server.headless={headless}", f"--server.port={port}", f"--server.address={address}"]
-    options.append("--browser.gatherUsageStats=false")
-    command = [sys.executable, "-m", "streamlit", "run", str(Path(__file__).with_name("main.py")), *options]
-    variables = {f"CIRCUITS_{name.upper()}": value for name, value in given(database).items()}
-    os.execve(command[0], command, {**os.environ, **variables})  # noqa: S606, so that Ctrl-C reaches the app itself
+    from app.starting import serve
+
+    os.environ.update({f"CIRCUITS_{name.upper()}": value for name, value in given(database).items()})
+    listening = [f"--server.headless={headless}", f"--server.port={port}", f"--server.address={address}"]
+    serve(*listening, "--browser.gatherUsageStats=false")
 
 
 @cli.command()

@@ -69,6 +69,7 @@ def bar() -> None:
         )
         st.toggle("Reveal sensitive", key="reveal", help="Labels and pictures marked sensitive are hidden until then.")
     st.query_params["model"] = st.session_state["model"]
+    st.session_state["card"] = store().model(st.session_state["model"])
     if store().counting(model().id):
         with st.sidebar:
             _being_counted()
@@ -77,8 +78,9 @@ def bar() -> None:
 
 
 def model() -> ModelCard:
-    """The model that was chosen."""
-    return store().model(st.session_state["model"])
+    """The model that was chosen, as `bar` found it in this run."""
+    card: ModelCard = st.session_state["card"]
+    return card
 
 
 def unit() -> Unit:

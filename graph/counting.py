@@ -45,7 +45,6 @@ class Counting:
             self._tally(model)
             self._whole.add(use)
         elif self._behind:
-            self._tally(model)
             self._begin(use)
         else:
             self._count(use)

@@ -201,12 +201,10 @@ OPTIONAL MATCH (u:Unit {model: $model})<-[a:ADDS]-()
 RETURN 'residual sums' AS what, m.adds AS recorded, count(a) AS found
 UNION ALL
 MATCH (m:Model {id: $model})
-OPTIONAL MATCH (u:Unit {model: $model})<-[a:ACTIVATES]-(:Image)
-RETURN 'examples' AS what, m.examples AS recorded, count(a) AS found
-UNION ALL
-MATCH (m:Model {id: $model})
-OPTIONAL MATCH (u:Unit {model: $model})<-[a:ACTIVATES]-(:Word)
-RETURN 'readings' AS what, m.readings AS recorded, count(a) AS found
+OPTIONAL MATCH (u:Unit {model: $model})<-[:ACTIVATES]-(s)
+WITH m, sum(CASE WHEN s:Image THEN 1 ELSE 0 END) AS images, sum(CASE WHEN s:Word THEN 1 ELSE 0 END) AS words
+UNWIND [['examples', m.examples, images], ['readings', m.readings, words]] AS row
+RETURN row[0] AS what, row[1] AS recorded, row[2] AS found
 UNION ALL
 MATCH (m:Model {id: $model})
 OPTIONAL MATCH (u:Unit {model: $model})<-[d:DEPICTS]-()

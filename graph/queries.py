@@ -76,15 +76,13 @@ MATCH (u:Unit {key: key})
     + _UNIT
 )
 
-# model, containing -> units with a current label that contains this, in any case
-LABELLED = (
-    """
-MATCH (found:Labelled {model: $model})-[:LABELLED]->(about:Label)
-WHERE toLower(about.text) CONTAINS toLower($containing)
-WITH DISTINCT found AS u
+# model, containing -> ids of units with a current label that contains this, in any case
+LABELLED = """
+MATCH (u:Labelled {model: $model})-[:LABELLED]->(l:Label)
+WHERE toLower(l.text) CONTAINS toLower($containing)
+RETURN DISTINCT u.id AS id
+ORDER BY id
 """
-    + _UNIT
-)
 
 # key -> the units added up in a sum, by branch
 ADDS = """

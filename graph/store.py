@@ -119,10 +119,10 @@ class CircuitStore:
                 raise DatabaseDamaged(f"{model} has a unit {unit}, but the database lost it. Load the model again.")
         return [found[key] for key in asked]
 
-    def labelled(self, model: str, text: str = "") -> list[UnitCard]:
-        """The units with a current label that contains this text, in any case; by layer and channel."""
-        cards = [answers.unit(row) for row in self.database.read(queries.LABELLED, model=model, containing=text)]
-        return sorted(cards, key=lambda card: Unit.parse(card.id))
+    def labelled(self, model: str, text: str = "", limit: int | None = None) -> list[UnitCard]:
+        """The units with a current label that contains this text, in any case; by layer and channel, the first ones."""
+        rows = self.database.read(queries.LABELLED, model=model, containing=text)
+        return self.units(model, sorted(Unit.parse(row["id"]) for row in rows)[:limit])
 
     def adds(self, model: str, unit: Unit) -> dict[str, Unit]:
         """The units added up in a sum's unit, as `shortcut` and `conv`; empty for what is no sum."""

@@ -54,7 +54,7 @@ def labelled() -> None:
     """The units that carry labels, or those whose labels contain a word."""
     st.subheader("Labelled units")
     word = st.text_input("Find", placeholder="Any part of a label", key="word", label_visibility="collapsed")
-    found = store.labelled(card.id, word)[:60]
+    found = store.labelled(card.id, word, limit=60)
     if found:
         session.show(gallery.units(found, session.thumbnails(unit.id for unit in found)), "labelled")
     else:

@@ -13,9 +13,6 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from app import linked
-
-MAIN = Path(linked.__file__).with_name("main.py")
 MODEL = "planted:by-hand"
 PATIENCE = 60_000  # milliseconds for anything to appear
 FLAGS = (
@@ -45,10 +42,9 @@ def serving(database: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(MAIN), "--server.headless=true", f"--server.port={port}"]
-    environment = {**os.environ, "CIRCUITS_DATABASE": str(database)}
+    command = [str(Path(sys.executable).with_name("circuits")), "app", "--headless", "--address", "127.0.0.1"]
     address = f"http://127.0.0.1:{port}"
-    with subprocess.Popen([*command, "--server.address=127.0.0.1"], env=environment) as server:
+    with subprocess.Popen([*command, "--port", str(port), "--database", str(database)]) as server:
         try:
             _wait_for(f"{address}/_stcore/health", server)
             yield address
