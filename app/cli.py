@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from app import tables
 from app.ablating import ablate, calibrate
 from app.filling import demo, extract, load, migrate
+from app.finding import search
 from app.labelling import label
 from app.live import attack, difference
 from app.options import (
@@ -37,6 +38,7 @@ from catalog import enrichment, export
 from catalog.trace import enrichment_circuit, neighbourhood
 from catalog.veil import Veil
 from extract.errors import CircuitsError
+from graph.schema import Measure
 from graph.store import CircuitStore
 
 
@@ -57,7 +59,7 @@ cli = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 cli.add_typer(label, name="label")
-for verb in (demo, extract, load, migrate, difference, attack, ablate, calibrate, levels):
+for verb in (demo, extract, load, migrate, search, difference, attack, ablate, calibrate, levels):
     cli.command()(verb)
 
 
@@ -116,6 +118,9 @@ def find(
 @cli.command()
 def unit(
     name: UnitName,
+    by: Annotated[
+        Measure, typer.Option(help="Which contributions are strongest: by magnitude, or by mean.")
+    ] = "magnitude",
     limit: Limit = 5,
     database: Database = None,
     model: Model = None,
@@ -129,7 +134,7 @@ def unit(
     with opened(database, model) as (store, card):
         chosen = card.architecture.unit(name)
         facts, adds = store.unit(card.id, chosen), store.adds(card.id, chosen)
-        inputs, outputs = store.inputs(card.id, chosen, limit=limit), store.outputs(card.id, chosen, limit=limit)
+        inputs, outputs = (ask(card.id, chosen, limit=limit, by=by) for ask in (store.inputs, store.outputs))
         seen, read = store.examples(card.id, chosen, limit=limit), store.words(card.id, chosen, limit=limit)
         veil = Veil(reveal, store.sensitive(card.id))
     if as_json:
@@ -141,6 +146,8 @@ def unit(
         )
         return
     tables.show(tables.unit(facts, adds, veil), tables.examples(seen, veil), tables.words(read, veil))
+    if facts.histogram is not None:
+        tables.show(tables.spread(facts.id, facts.histogram))
     tables.show(
         tables.contributions("Inputs", inputs, True, veil), tables.contributions("Outputs", outputs, False, veil)
     )

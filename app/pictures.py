@@ -7,7 +7,8 @@ from html import escape
 
 from app import linked
 from app.meanings import meaning, name, printed
-from catalog.veil import HIDDEN, Veil, address
+from app.reasons import reason
+from catalog.veil import Veil, address
 from extract.units import Architecture, Unit
 from graph.schema import Annotation, Contribution, Depiction, Example, Measure, Reading, UnitCard
 from graph.search import Found, Match
@@ -148,13 +149,14 @@ class Gallery:
         """Units that a search found in a grid, each with its picture, its labels and why it was found."""
         cells = "".join(
             f'<div>{self._small(f.unit.id, thumbnails)}<div><div class="names">{self.pill(f.unit.id)} '
-            f'{self.labels(f.unit.labels)}</div><div class="quiet why">{self._why(f.matches)}</div></div></div>'
+            f"{self.labels(f.unit.labels)}</div>{self._why(f.matches)}</div></div>"
             for f in found
         )
         return f'<div class="units">{cells}</div>'
 
     def _why(self, matches: Iterable[Match]) -> str:
-        return escape("; ".join(dict.fromkeys(reason(match, self.veil) for match in matches if match.kind != "label")))
+        told = escape("; ".join(dict.fromkeys(reason(match, self.veil) for match in matches if match.kind != "label")))
+        return f'<div class="quiet why" title="{told}">{told}</div>'
 
     def rises(self, cards: Iterable[UnitCard], rises: Sequence[float], thumbnails: Mapping[str, Example]) -> str:
         """Units with how far something raises them, the one raised most first."""
@@ -186,14 +188,6 @@ class Gallery:
             f'{self._small(unit, thumbnails)}{self.pill(unit)}<span class="names">{self.labels(labels)}</span>'
             f'<span class="bar"><i style="width:{share:.1%}"></i>{told}</span>'
         )
-
-
-def reason(match: Match, veil: Veil) -> str:
-    """Why a unit was found, behind the veil."""
-    text = HIDDEN if match.sensitive and not veil.lifted else veil.label(match.text)
-    of = f" ({match.branch})" if match.branch not in (None, "sum", "unit") else ""
-    said = {"label": f"called {text}", "picture": f"sees {text}", "word": f"reads {text}"}
-    return f"{said.get(match.kind, f'driven by “{text}”')}{of}" + ("" if match.z is None else f", z {match.z:.1f}")
 
 
 def _overlaps(branch: str, statistics: Mapping[str, float | None]) -> str:

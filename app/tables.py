@@ -12,11 +12,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from app.reasons import reason
 from catalog.enrichment import Candidate
 from catalog.veil import Veil
 from extract.levels import Estimate
 from extract.units import Unit, microscope_url
-from graph.schema import Annotation, Contribution, EvidenceTerms, Example, ModelCard, Reading, UnitCard, WeightTerms
+from graph.schema import (
+    Annotation,
+    Contribution,
+    EvidenceTerms,
+    Example,
+    Histogram,
+    ModelCard,
+    Reading,
+    UnitCard,
+    WeightTerms,
+)
+from graph.search import Found
 from graph.server import Capabilities
 
 if TYPE_CHECKING:
@@ -122,6 +134,25 @@ def readers(found: Iterable[Reading], veil: Veil) -> Table:
     """The units that answer to a word most."""
     rows = [(r.unit, veil.labels(r.labels), r.value, r.z, r.rank) for r in found]
     return table("Units that read it", ("unit", "labels", "value", "z", "rank in layer"), rows)
+
+
+def found(units: Iterable[Found], veil: Veil) -> Table:
+    """Units that a search found, and why."""
+    rows = [
+        (f.unit.id, veil.labels(f.unit.labels), "; ".join(dict.fromkeys(reason(match, veil) for match in f.matches)))
+        for f in units
+    ]
+    return table("", ("unit", "labels", "why"), rows)
+
+
+def spread(unit: str, found: Histogram) -> Table:
+    """How a unit's activation is spread over the probes, bin by bin."""
+    width = (found.high - found.low) / len(found.counts)
+    ends = [found.low + k * width for k in range(len(found.counts) + 1)]
+    rows = [
+        dict(zip(("low", "high", "n"), row, strict=True)) for row in zip(ends, ends[1:], found.counts, strict=False)
+    ]
+    return histogram(unit, found.mean, found.sd or 0.0, rows)
 
 
 def histogram(unit: str, mean: float, sd: float, rows: Iterable[dict[str, float]]) -> Table:

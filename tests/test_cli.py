@@ -52,7 +52,7 @@ VERBS = {name: command for name, command in commands() if not hasattr(command, "
 
 def test_the_verbs_are_these() -> None:
     wanted = ["demo", "extract", "load", "find", "unit", "cypher", "export", "app", "doctor", "migrate"]
-    wanted += ["word", "difference", "attack", "ablate", "calibrate", "levels"]
+    wanted += ["word", "search", "difference", "attack", "ablate", "calibrate", "levels"]
     labelling = [f"label {verb}" for verb in ("add", "list", "withdraw", "history")]
 
     assert set(VERBS) == {f"circuits {verb}" for verb in wanted + labelling}
