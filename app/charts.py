@@ -30,14 +30,12 @@ def distribution(found: Histogram, unit: str) -> str:
 
 def shares(counts: Sequence[int], layer: str) -> str:
     """How many units of a sum have which share over the shortcut; the first and last count lie outside 0 to 1."""
-    below, *inside, above = counts
-    width = 1 / len(inside)
-    told = [f"{n:,} units from {k * width:.0%} to {(k + 1) * width:.0%}" for k, n in enumerate(inside)]
-    title = f"share over the shortcut of {sum(counts):,} units of {layer}"
-    outside = [f"{n:,} {where}" for n, where in ((below, "below"), (above, "above")) if n]
-    ends = _ends("0 %", "100 %", f" ({', '.join(outside)})" if outside else "")
-    head = f"<b>{escape(layer)}</b> <span class='quiet'>{sum(counts):,} units</span>"
-    return f'<div class="chart small">{head}{bars(inside, told, title)}{ends}</div>'
+    width, units = 1 / (len(counts) - 2), sum(counts)
+    spans = [f"from {k * width:.0%} to {(k + 1) * width:.0%}" for k in range(len(counts) - 2)]
+    told = [f"{n:,} units {span}" for n, span in zip(counts, ["below 0%", *spans, "above 100%"], strict=True)]
+    chart = bars(counts, told, f"share over the shortcut of {units:,} units of {layer}")
+    head = f'<b>{escape(layer)}</b> <span class="quiet">{units:,} units</span>'
+    return f'<div class="chart outside">{head}{chart}{_ends("0%", "100%")}</div>'
 
 
 def bars(counts: Sequence[int], told: Sequence[str], name: str, marks: Sequence[float] = ()) -> str:
@@ -94,5 +92,5 @@ def _position(value: float, largest: float, place: tuple[int, int], of: tuple[in
     )
 
 
-def _ends(low: str, high: str, more: str = "") -> str:
-    return f'<div class="ends"><span>{escape(low)}</span><span>{escape(high + more)}</span></div>'
+def _ends(low: str, high: str) -> str:
+    return f'<div class="ends"><span>{escape(low)}</span><span>{escape(high)}</span></div>'

@@ -16,6 +16,7 @@ from app import tables
 from app.ablating import ablate, calibrate
 from app.drawing import draw
 from app.filling import demo, extract, load, migrate
+from app.finding import search
 from app.flagging import flag
 from app.labelling import label
 from app.labelling_many import bulk, export_labels, import_labels
@@ -40,6 +41,7 @@ from catalog import enrichment, export
 from catalog.around import enrichment_circuit, neighbourhood
 from catalog.veil import Veil
 from extract.errors import CircuitsError
+from graph.schema import Measure
 from graph.store import CircuitStore
 
 
@@ -66,7 +68,7 @@ cli.add_typer(kept, name="kept")
 cli.add_typer(flag, name="flag")
 cli.add_typer(query, name="query")
 cli.command("figure")(draw)
-for verb in (demo, extract, load, migrate, difference, attack, ablate, calibrate, levels, trace, cypher):
+for verb in (demo, extract, load, migrate, search, difference, attack, ablate, calibrate, levels, trace, cypher):
     cli.command()(verb)
 
 
@@ -125,6 +127,9 @@ def find(
 @cli.command()
 def unit(
     name: UnitName,
+    by: Annotated[
+        Measure, typer.Option(help="Which contributions are strongest: by magnitude, or by mean.")
+    ] = "magnitude",
     limit: Limit = 5,
     database: Database = None,
     model: Model = None,
@@ -138,7 +143,7 @@ def unit(
     with opened(database, model) as (store, card):
         chosen = card.architecture.unit(name)
         facts, adds = store.unit(card.id, chosen), store.adds(card.id, chosen)
-        inputs, outputs = store.inputs(card.id, chosen, limit=limit), store.outputs(card.id, chosen, limit=limit)
+        inputs, outputs = (ask(card.id, chosen, limit=limit, by=by) for ask in (store.inputs, store.outputs))
         seen, read = store.examples(card.id, chosen, limit=limit), store.words(card.id, chosen, limit=limit)
         veil = Veil.of(store, card.id, reveal)
     if as_json:
@@ -151,6 +156,8 @@ def unit(
         return
     own = veil.over(str(chosen))
     tables.show(tables.unit(facts, adds, veil), tables.examples(seen, adds, own), tables.words(read, veil))
+    if facts.histogram is not None:
+        tables.show(tables.spread(facts.id, facts.histogram))
     tables.show(
         tables.contributions("Inputs", inputs, True, veil), tables.contributions("Outputs", outputs, False, veil)
     )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import charts, commands, meanings, session
 from extract.units import Layer
-from graph.schema import LayerCard, Share, Sweep
+from graph.schema import LayerCard, ModelCard, Share, Sweep
 
 _COUNTS = {
     "layer": ("Layer", ""),
@@ -60,30 +60,33 @@ def sweeps(found: Sequence[Sweep]) -> None:
 
 def _table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, tuple[str, str]]) -> None:
     config = {name: st.column_config.Column(title, help=told) for name, (title, told) in columns.items()}
-    st.dataframe(rows, column_config=config, hide_index=True, height=min(36 * len(rows) + 40, 400))
+    st.dataframe(rows, column_config=config, hide_index=True, height=min(35 * len(rows) + 38, 400))
 
 
 def shares(layer: Layer | None) -> None:
     """Histograms of the share over the shortcut, a sum each."""
     st.subheader("Share over the shortcut", help="How much of a sum's units comes over the shortcut, by definition.")
-    share: Share = st.segmented_control(
-        "Definition", get_args(Share), default="share_exact", required=True, key="share", bind="query-params",
-        format_func=lambda name: name.removeprefix("share_"), help="The unit page says what each of them means.",
+    definitions: dict[str, Share] = {share.removeprefix("share_"): share for share in get_args(Share)}
+    chosen = st.segmented_control(
+        "Definition", list(definitions), default="exact", required=True, key="share", bind="query-params",
+        help="The unit page says what each of them means.",
     )  # fmt: skip
+    share = definitions[chosen]
     found = session.store().share_counts(session.model().id, share, layer=layer)
     if found:
         drawn = "".join(charts.shares(counts, name) for name, counts in reversed(found.items()))
         session.show(f'<div class="charts">{drawn}</div>', "shares")
-        st.caption(f"{meanings.meaning(share).capitalize()}. Heights are square roots of the counts.")
+        told = "The paler bars at either end are below 0% and above 100%; heights are square roots of the counts."
+        st.caption(f"{meanings.meaning(share).capitalize()}. {told}")
     else:
         st.caption("Measured of no unit here: only sums have shares, and only once the network was shown probes.")
 
 
 def missing(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
     """What these layers lack, each with the command that makes it."""
-    command, swept = commands.extract(session.model().id), {sweep.target for sweep in sweeps}
-    first = str(session.model().architecture.layers[0])
-    unswept = [card.layer for card in cards if card.layer not in swept and card.layer != first]
+    model, swept = session.model(), {sweep.target for sweep in sweeps}
+    command = commands.extract(model.id)
+    unswept = [card.layer for card in cards if card.layer not in swept and _has_inputs(model, Layer.parse(card.layer))]
     sums = [card for card in cards if Layer.parse(card.layer).role == "sum"]
     lacking = {
         f"Expanded weights into {_named(unswept)}": (unswept, f"{command} --targets {','.join(unswept)}"),
@@ -104,6 +107,11 @@ def missing(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
     for what, how in told.items():
         st.caption(what)
         st.code(how, language="bash")
+
+
+def _has_inputs(model: ModelCard, layer: Layer) -> bool:
+    """Whether anything but the stem feeds a layer."""
+    return layer.role not in ("bn1", "downsample") or model.architecture.block_input(layer) is not None
 
 
 def _named(layers: Sequence[str]) -> str:

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from types import MappingProxyType
 
 from app import linked
 from app.meanings import meaning, name, printed
-from catalog.veil import HIDDEN, Veil
+from app.reasons import reason
+from catalog.veil import Veil
 from extract.units import Architecture, Unit
 from graph.schema import Annotation, Contribution, Depiction, Example, Measure, Reading, UnitCard
 from graph.search import Found, Match
@@ -26,6 +28,7 @@ _NO_EDGES = (
     "<code>--targets</code> that were extracted.</p>"
 )
 _NO_PICTURE = '<span class="none"></span>'
+_UNKNOWN: Mapping[str, float | None] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Gallery:
         return f'<div class="row">{"".join(figures)}</div>'
 
     def branches(
-        self, units: Mapping[str, str], examples: Sequence[Example], statistics: Mapping[str, float | None]
+        self, units: Mapping[str, str], examples: Sequence[Example], statistics: Mapping[str, float | None] = _UNKNOWN
     ) -> str:
         """A row of probes for each branch, beneath each other, with what the rows have in common.
 
@@ -165,13 +168,14 @@ class Gallery:
         """Units that a search found in a grid, each with its picture, its labels and why it was found."""
         cells = "".join(
             f'<div>{self._small(f.unit.id, thumbnails)}<div><div class="names">{self.pill(f.unit.id)} '
-            f'{self.labels(f.unit.labels)}</div><div class="quiet why">{self._why(f.matches)}</div></div></div>'
+            f"{self.over(f.unit.id).labels(f.unit.labels)}</div>{self.over(f.unit.id)._why(f.matches)}</div></div>"
             for f in found
         )
         return f'<div class="units">{cells}</div>'
 
     def _why(self, matches: Iterable[Match]) -> str:
-        return escape("; ".join(dict.fromkeys(reason(match, self.veil) for match in matches if match.kind != "label")))
+        told = escape("; ".join(dict.fromkeys(reason(match, self.veil) for match in matches if match.kind != "label")))
+        return f'<div class="quiet why" title="{told}">{told}</div>'
 
     def rises(self, cards: Iterable[UnitCard], rises: Sequence[float], thumbnails: Mapping[str, Example]) -> str:
         """Units with how far something raises them, the one raised most first."""
@@ -204,14 +208,6 @@ class Gallery:
             f'{self._small(unit, thumbnails)}{self.pill(unit)}<span class="names">{names}</span>'
             f'<span class="bar"><i style="width:{share:.1%}"></i>{told}</span>'
         )
-
-
-def reason(match: Match, veil: Veil) -> str:
-    """Why a unit was found, behind the veil."""
-    text = HIDDEN if match.sensitive and not veil.lifted else veil.label(match.text)
-    of = f" ({match.branch})" if match.branch not in (None, "sum", "unit") else ""
-    said = {"label": f"called {text}", "picture": f"sees {text}", "word": f"reads {text}"}
-    return f"{said.get(match.kind, f'driven by “{text}”')}{of}" + ("" if match.z is None else f", z {match.z:.1f}")
 
 
 def _overlaps(branch: str, statistics: Mapping[str, float | None]) -> str:

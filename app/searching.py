@@ -69,7 +69,7 @@ def filters(within: Layer | None) -> Wanted:
 
 def _bounds() -> tuple[dict[str, float], dict[str, float]]:
     chosen = st.multiselect(
-        "Numbers", NUMBERS, format_func=meanings.name, key="numbers", bind="query-params",
+        "Numbers", NUMBERS, key="numbers", bind="query-params",
         placeholder="Bounds on what was measured", help="A unit of which it was not measured does not pass.",
     )  # fmt: skip
     bounds: dict[str, dict[str, float]] = {"least": {}, "most": {}}

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from app.reasons import reason
 from catalog.circuit import Circuit, Edge
 from catalog.enrichment import Candidate
 from catalog.many import Conflict
@@ -25,6 +26,7 @@ from graph.schema import (
     EvidenceTerms,
     Example,
     Flag,
+    Histogram,
     KeptCircuit,
     ModelCard,
     Reading,
@@ -32,6 +34,7 @@ from graph.schema import (
     UnitCard,
     WeightTerms,
 )
+from graph.search import Found
 from graph.server import Capabilities
 
 if TYPE_CHECKING:
@@ -158,6 +161,27 @@ def readers(found: Iterable[Reading], veil: Veil) -> Table:
     """The units that answer to a word most."""
     rows = [(r.unit, veil.over(r.unit).labels(r.labels), r.value, r.z, r.rank) for r in found]
     return table("Units that read it", ("unit", "labels", "value", "z", "rank in layer"), rows)
+
+
+def found(units: Iterable[Found], veil: Veil) -> Table:
+    """Units that a search found, and why."""
+    rows = [_found(each, veil.over(each.unit.id)) for each in units]
+    return table("", ("unit", "labels", "why"), rows)
+
+
+def _found(found: Found, veil: Veil) -> tuple[str, str, str]:
+    why = dict.fromkeys(reason(match, veil) for match in found.matches)
+    return found.unit.id, veil.labels(found.unit.labels), "; ".join(why)
+
+
+def spread(unit: str, found: Histogram) -> Table:
+    """How a unit's activation is spread over the probes, bin by bin."""
+    width = (found.high - found.low) / len(found.counts)
+    ends = [found.low + k * width for k in range(len(found.counts) + 1)]
+    rows = [
+        dict(zip(("low", "high", "n"), row, strict=True)) for row in zip(ends, ends[1:], found.counts, strict=False)
+    ]
+    return histogram(unit, found.mean, found.sd or 0.0, rows)
 
 
 def histogram(unit: str, mean: float, sd: float, rows: Iterable[dict[str, float]]) -> Table:

@@ -1,6 +1,6 @@
 """The search for units: by their labels, by what their top examples show, by the words that drive them, by numbers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -67,21 +67,36 @@ class Found:
     matches: tuple[Match, ...] = ()
 
 
-def search(database: Database, model: str, text: str = "", wanted: Wanted = ANY, limit: int = LIMIT) -> list[Found]:
-    """Units that fit, at most `limit`: labelled so first, then those that answer most strongly to it.
+def search(
+    database: Database, model: str, layers: Sequence[Layer], text: str, wanted: Wanted, limit: int
+) -> list[Found]:
+    """Units of a model's layers that fit, at most `limit`: called so first, then those that answer most strongly to it.
 
     What is the text, in any case, stands before what contains it. Without a text labelled units come first, and then
-    from the last layer on.
+    all from the last layer on.
     """
     asked = {"model": model, "limit": limit, **wanted.parameters}
     text = text.strip()
     if not text:
-        return [Found(answers.unit(row)) for row in database.read(search_queries.SEARCH, **asked)]
+        return [Found(answers.unit(row)) for row in _browsed(database, asked, layers)]
     named = database.read(search_queries.SEARCH_LABELS, containing=text, **asked)
     shown = database.read(search_queries.SEARCH_EXAMPLES, containing=text, **asked)
     read = database.read(search_queries.SEARCH_WORDS, containing=text, **asked)
     answering = sorted([*shown, *read], key=lambda row: (row["exact"], row["z"]), reverse=True)
     return _joined([*named, *answering])[:limit]
+
+
+def _browsed(database: Database, asked: Mapping[str, Any], layers: Sequence[Layer]) -> list[answers.Row]:
+    """Labelled units, then layer by layer until there are enough: most often that is one layer, with an index."""
+    rows: dict[str, answers.Row] = {}
+    if asked["labelled"] is not False:
+        rows |= {row["key"]: row for row in database.read(search_queries.SEARCH_LABELS, containing="", **asked)}
+    if asked["labelled"] is not True:
+        for layer in reversed(layers):
+            if asked["layer"] in (None, str(layer)) and (lacking := asked["limit"] - len(rows)) > 0:
+                one = {**asked, "layer": str(layer), "labelled": False, "limit": lacking}
+                rows |= {row["key"]: row for row in database.read(search_queries.SEARCH, **one)}
+    return list(rows.values())
 
 
 def _joined(rows: Iterable[answers.Row]) -> list[Found]:

@@ -21,17 +21,17 @@ RETURN u.key AS key, u.id AS id, u.model AS model, u.layer AS layer, u.channel A
 ORDER BY exact DESC, z DESC, layer DESC, channel, what, branch
 """
 
-# model, limit, layer, labelled, modality, least, most -> units, labelled ones first, then from the last layer
+# model, limit, layer (an id, not null), labelled, modality, least, most -> units of the layer, by channel
 SEARCH = (
     """
-MATCH (u:Unit {model: $model})
+MATCH (u:Unit {model: $model, layer: $layer})
 """
     + _FITTING
     + """
-WITH u ORDER BY u.label IS NULL, u.layer DESC, u.channel LIMIT $limit
+WITH u ORDER BY u.channel LIMIT $limit
 RETURN u.key AS key, u.id AS id, u.model AS model, u.layer AS layer, u.channel AS channel,
        [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, properties(u) AS statistics
-ORDER BY u.label IS NULL, layer DESC, channel
+ORDER BY channel
 """
 )
 

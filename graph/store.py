@@ -233,7 +233,7 @@ class CircuitStore:
 
     def search(self, model: str, text: str = "", wanted: Wanted = ANY, limit: int = LIMIT) -> list[Found]:
         """Units that answer to a text, or are labelled so, among those that are wanted; see `graph.search`."""
-        return search(self.database, model, text, wanted, limit)
+        return search(self.database, model, self.model(model).architecture.layers, text, wanted, limit)
 
     def layers(self, model: str, layer: Layer | None = None) -> list[LayerCard]:
         """How much is known about the units of every layer, or of one; in forward order."""

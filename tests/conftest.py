@@ -321,7 +321,14 @@ def _planted_evidence() -> dict[str, list[dict[str, Any]]]:
         for branch, letter in (("shortcut", "p"), ("conv", "w"), ("sum", "p"))
         for rank in (1, 2, 3)
     ]
-    return {"probes": probes, "evidence": evidence, "examples": examples, "tests": tests, "dissociation": proof}
+    shares = [unit | {"channel": 0, "examples": 3, "overlap_shortcut": 0.625, "overlap_conv": 0.125}]
+    histograms = [
+        {"layer": layer, "channel": 0, "low": 0.0, "high": 2.0, "counts": [30, *[0] * 8, 9, *[0] * 9, 1], "n": 40}
+        | {"mean": 0.3, "sd": 0.5}
+        for layer in ("4/2/6", "4/2/5")
+    ]
+    rows = {"probes": probes, "evidence": evidence, "examples": examples, "tests": tests, "dissociation": proof}
+    return rows | {"shares": shares, "histograms": histograms}
 
 
 @pytest.fixture(scope="session")

@@ -1,28 +1,31 @@
-"""A catalog of the demo network without its edges, for what asks the network itself."""
+"""A catalog of the demo network with few edges and few probes, for what asks the network itself."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyarrow as pa
+import pyarrow.compute as pc
 
-from extract.schemas import SCHEMAS
+from extract import atlas, evidence
+from extract.probes import read
+from extract.units import Layer
 from extract.weights import load_network
 from graph.load import load
 from graph.local_server import stop
-from tests.extractions import without_edges
 
 MODEL = "demo:emoji"
+TARGET = "1/1/3"  # the one layer with inputs
+MEASURED = Layer(1, 1, 6)  # the one sum that was shown probes
 
 
 @contextmanager
 def demo_catalog(folder: Path) -> Iterator[Path]:
     """The folder of an embedded database that holds the demo's units, whose server runs until the end."""
     network = load_network("demo")
-    shape = network.architecture
-    extraction = without_edges(network, folder / "demo.extraction")
-    units = [{"layer": str(layer), "channel": c} for layer in shape.layers for c in range(shape.channels(layer))]
-    extraction.add({"units.parquet": pa.Table.from_pylist(units, SCHEMAS["units"])})
+    extraction = atlas.extract(network, folder / "demo.extraction", [TARGET], strongest=2, progress=False)
+    probes = read()
+    few = probes.filter(pc.starts_with(probes["concept"], "ban"))
+    evidence.measure(network, extraction, few, [MEASURED], progress=False)
     load(extraction, folder / "database", progress=False)
     yield folder / "database"
     stop(folder / "database")

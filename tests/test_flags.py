@@ -12,7 +12,7 @@ from catalog import figure
 from catalog.errors import LabelError
 from catalog.flags import Flags
 from catalog.labels import Labels
-from catalog.trace import neighbourhood
+from catalog.around import neighbourhood
 from catalog.veil import HIDDEN, Veil, address, blurred
 from extract.errors import UnknownUnit
 from extract.extraction import Extraction
@@ -97,8 +97,8 @@ def test_a_flagged_unit_is_hidden_in_a_traced_circuit_and_its_figure(store: Circ
     Flags(store, MODEL).set("unit", str(unit), author="ada")
     circuit = neighbourhood(store, MODEL, unit)
     assert circuit.unit(str(unit)).sensitive
-    assert "harmless" not in figure.draw(circuit, {})
-    assert "harmless" in figure.draw(circuit, {}, lifted=True)
+    assert "harmless" not in figure.draw(circuit)
+    assert "harmless" in figure.draw(circuit, lifted=True)
 
 
 PICTURE = Example("p1", "picture", "wound", "hand", False, "sum", 1, 1.0, 2.0, "iVBORw0KGgo=")

@@ -16,10 +16,11 @@ from extract.errors import UnknownUnit
 from extract.extraction import Extraction
 from extract.units import Layer, Unit
 from graph.database import Database, connect
-from graph.errors import GraphError, ModelMissing, NotExtracted, WriteRefused
+from graph.errors import GraphError, ModelMissing, NotExtracted, UnknownStatistic, WriteRefused
 from graph.load import load
 from graph.local_server import stop
 from graph.schema import EFFECTS, EVIDENCE, SHARES, TESTS, Annotation, Contribution
+from graph.search import LIMIT, Found, Wanted
 from graph.store import CircuitStore
 
 MODEL = "random:a"
@@ -208,6 +209,17 @@ def test_inputs_are_the_strongest_of_each_sign(store: CircuitStore, edges: pd.Da
     assert rows(store.inputs(MODEL, unit, direct=True)) == expected(strongest(into[into["direct"]], 10))
 
 
+def test_edges_are_ordered_by_the_mean_without_its_sign(store: CircuitStore, edges: pd.DataFrame) -> None:
+    sized = edges.assign(size=edges["mean"].abs())
+    for end, ask, text in (("target", store.inputs, "2/1/5/3"), ("source", store.outputs, "1/0/8/3")):
+        own = sized[sized[end] == text]
+        signs = [own[own["mean"] > 0], own[own["mean"] < 0]]
+        wanted = pd.concat([part.nlargest(3, "size") for part in signs]).sort_values("size", ascending=False)
+        answer = ask(MODEL, Unit.parse(text), limit=3, by="mean")
+        assert [(c.source, c.target) for c in answer] == list(zip(wanted["source"], wanted["target"], strict=True))
+        assert answer != ask(MODEL, Unit.parse(text), limit=3)
+
+
 @pytest.mark.parametrize("text", ["1/0/1/3", "1/0/3/3", "1/0/8/3", "1/1/6/3"])
 def test_outputs_are_the_strongest_of_each_sign(store: CircuitStore, edges: pd.DataFrame, text: str) -> None:
     unit = Unit.parse(text)
@@ -258,6 +270,157 @@ def test_sweeps_tell_what_was_computed(store: CircuitStore, extractions: dict[st
     table = table[table["target"] == str(SUM)]
     assert [asdict(sweep) for sweep in store.sweeps(MODEL, SUM)] == table.iloc[::-1].to_dict("records")
     assert store.sweeps(MODEL, Layer(1, 0, 1)) == []
+
+
+def test_sweeps_from_a_layer_and_all_of_them(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    table = extractions[MODEL].table("sweeps").to_pandas()
+    pairs = set(zip(table["source"], table["target"], strict=True))
+    assert {(s.source, s.target) for s in store.sweeps(MODEL)} == pairs
+    assert len(store.sweeps(MODEL)) == len(pairs)
+    out = [sweep.target for sweep in store.sweeps(MODEL, source=Layer(1, 1, 5))]  # as of its block's output
+    assert set(out) == {target for source, target in pairs if source == "1/1/6"}
+    assert out == sorted(out, key=Layer.parse, reverse=True)
+
+
+# ---- distributions and whole layers
+
+
+def test_a_unit_has_the_histogram_of_the_extraction(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    table = extractions[MODEL].table("histograms").to_pylist()
+    kept = {f"{row['layer']}/{row['channel']}": row for row in table}
+    asked = ["1/0/1/0", *(f"2/1/{index}/{c}" for index in (3, 5, 6) for c in range(8))]
+    for card in store.units(MODEL, map(Unit.parse, asked)):
+        if (row := kept.get(card.id)) is None:
+            assert card.histogram is None
+            continue
+        assert card.histogram is not None
+        assert list(card.histogram.counts) == row["counts"]
+        assert card.histogram.n == row["n"] == 40
+        found = (card.histogram.low, card.histogram.high, card.histogram.mean, card.histogram.sd)
+        assert found == (row["low"], row["high"], row["mean"], row["sd"])
+    assert {kept[text]["sd"] is None for text in asked if text in kept} == {True, False}
+
+
+def test_the_activity_of_a_layer_is_the_extractions(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    rows = [row for row in extractions[MODEL].table("histograms").to_pylist() if row["layer"] == str(SUM)]
+    assert store.activities(MODEL, SUM) == {row["channel"]: (row["mean"], row["sd"]) for row in rows}
+    assert store.activities(MODEL, Layer(1, 0, 1)) == {}
+
+
+def test_layers_are_counted_as_the_tables_count_them(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    extraction = extractions[MODEL]
+
+    def count(table: str, column: str) -> dict[str, int]:
+        frame = extraction.table(table).to_pandas()
+        return {str(layer): int(n) for layer, n in frame.groupby("layer")[column].count().items()}
+
+    wanted = {
+        "units": count("units", "channel"), "activity": count("activity", "activity"),
+        "histograms": count("histograms", "low"), "evidence": count("evidence", "share_exact"),
+        "modality": count("modality", "words"), "tested": count("tests", "q"),
+    }  # fmt: skip
+    verdicts = extraction.table("dissociation").to_pandas().groupby(["layer", "verdict"])["channel"].count().to_dict()
+    cards = store.layers(MODEL)
+    assert [card.layer for card in cards] == list(map(str, extraction.layers))
+    for card in cards:
+        for name, counts in wanted.items():
+            assert getattr(card, name) == counts.get(card.layer, 0), (card.layer, name)
+        for verdict in ("supported", "contradicted", "inconclusive"):
+            assert getattr(card, verdict) == verdicts.get((card.layer, verdict), 0)
+    assert store.layers(MODEL, SUM) == [card for card in cards if card.layer == str(SUM)]
+
+
+def test_shares_of_a_layer_are_counted_as_numpy_counts_them(
+    store: CircuitStore, extractions: dict[str, Extraction]
+) -> None:
+    frame = extractions[MODEL].table("evidence").to_pandas()
+    found = store.share_counts(MODEL, "share_corrected", 8)
+    assert list(found) == ["1/0/8", "1/1/6", "2/0/8", "2/1/6"]
+    for layer, counts in found.items():
+        values = frame[frame["layer"] == layer]["share_corrected"].dropna().to_numpy(float)
+        inside = np.histogram(values, 8, (0, 1))[0].tolist()
+        assert list(counts) == [(values < 0).sum(), *inside, (values > 1).sum()]
+    assert store.share_counts(MODEL, "share_corrected", 8, SUM) == {str(SUM): found[str(SUM)]}
+
+
+# ---- the search
+
+
+def tables_joined(extraction: Extraction) -> pd.DataFrame:
+    """The units of an extraction with what the filters of a search look at."""
+    frame = extraction.table("units").to_pandas().set_index(["layer", "channel"])
+    for name, columns in {"evidence": ["share_exact"], "modality": ["words", "pictures"]}.items():
+        frame = frame.join(extraction.table(name).to_pandas().set_index(["layer", "channel"])[columns])
+    frame.index = pd.Index([f"{layer}/{channel}" for layer, channel in frame.index])
+    return frame
+
+
+def ids(found: list[Found]) -> set[str]:
+    return {each.unit.id for each in found}
+
+
+def test_filters_keep_the_units_that_the_tables_name(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    frame = tables_joined(extractions[MODEL])
+    shares = frame[(frame["share_exact"] >= 0.3) & (frame["share_exact"] <= 0.6)]
+    bounds = Wanted(least={"share_exact": 0.3}, most={"share_exact": 0.6})
+    assert ids(store.search(MODEL, wanted=bounds, limit=1000)) == set(shares.index)
+    reading = frame[frame["words"] > frame["pictures"]]
+    assert ids(store.search(MODEL, wanted=Wanted(modality="word"), limit=1000)) == set(reading.index)
+    seeing = frame[(frame["words"] < frame["pictures"]) & frame.index.str.startswith("2/1/6/")]
+    wanted = Wanted(layer=SUM, modality="picture", labelled=False)
+    assert ids(store.search(MODEL, wanted=wanted, limit=1000)) == set(seeing.index)
+    assert not store.search(MODEL, wanted=Wanted(labelled=True, least={"share_exact": 2.0}))
+
+
+def test_a_number_that_no_unit_has_is_refused() -> None:
+    with pytest.raises(UnknownStatistic, match="share_exact"):
+        Wanted(least={"share_exactly": 0.5})
+
+
+def test_units_that_answer_to_a_concept_are_found_the_strongest_first(
+    store: CircuitStore, extractions: dict[str, Extraction]
+) -> None:
+    examples = extractions[MODEL].table("examples").to_pandas()
+    probes = extractions[MODEL].table("probes").to_pandas().set_index("id")
+    examples["concept"] = probes.loc[examples["probe"], "concept"].to_numpy()
+    shown = examples[examples["concept"] == "concept 3"]
+    wanted = set(shown["layer"] + "/" + shown["channel"].astype(str))
+    found = store.search(MODEL, "Concept 3", limit=1000)
+    assert ids(found) == wanted
+    assert len(wanted) > 10
+    best = [max(match.z or 0 for match in each.matches) for each in found]
+    assert best == sorted(best, reverse=True)
+    assert {match.text for each in found for match in each.matches} == {"concept 3"}
+    assert len(store.search(MODEL, "concept")) <= LIMIT
+
+
+def test_units_that_a_word_drives_are_found_exact_words_first(
+    store: CircuitStore, extractions: dict[str, Extraction]
+) -> None:
+    words = extractions[MODEL].table("words").to_pandas()
+    driven = words[(words["word"] == "word 1") & words["z"].notna()]
+    found = store.search(MODEL, "word 1", limit=1000)
+    exact = [each.unit.id for each in found if any(match.text == "word 1" for match in each.matches)]
+    assert set(exact) == set(driven["layer"] + "/" + driven["channel"].astype(str))
+    assert [each.unit.id for each in found][: len(exact)] == exact
+    assert {match.text for each in found for match in each.matches} == {"word 1", "word 10", "word 11"}
+
+
+HOSTILE = [
+    "' OR 1=1 //",
+    "}) MATCH (n) DETACH DELETE n //",
+    "\\",
+    "<script>",
+    "\N{RIGHT-TO-LEFT OVERRIDE}abc",
+    "x" * 10_000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_text_finds_nothing_and_changes_nothing(store: CircuitStore, text: str) -> None:
+    before = store.models()
+    assert store.search(MODEL, text) == []
+    assert store.models() == before
 
 
 def test_the_console_only_reads(store: CircuitStore) -> None:
@@ -478,6 +641,18 @@ def test_labelled_units_are_found_by_a_part_of_a_label(store: CircuitStore) -> N
     assert {"2/0/5/8", "2/0/5/9", "2/0/5/10"} <= {card.id for card in store.labelled("random:b")}
     assert store.model("random:b").labelled == len(store.labelled("random:b"))
     assert store.labelled(MODEL) == []
+
+
+def test_units_called_so_are_found_before_those_that_answer_to_it(store: CircuitStore) -> None:
+    for number, (unit, text) in enumerate([("2/0/5/11", "word 10 there"), ("2/0/5/12", "WORD 10")]):
+        store.annotate(note(unit, text, number))
+    found = store.search("random:b", "word 10")
+    assert [each.unit.id for each in found][:2] == ["2/0/5/12", "2/0/5/11"]
+    assert [each.matches[0].kind for each in found][:3] == ["label", "label", "vocabulary"]
+    labelled = store.search("random:b", wanted=Wanted(labelled=True))
+    assert ids(labelled) == {card.id for card in store.labelled("random:b")}
+    assert not ids(labelled) & ids(store.search("random:b", wanted=Wanted(labelled=False), limit=1000))
+    assert "2/0/5/12" in ids(store.search("random:b")[: len(labelled)])
 
 
 def test_what_cannot_be_annotated_changes_nothing(store: CircuitStore) -> None:

@@ -26,6 +26,13 @@ def opened(app: AppTest, page: str, **address: str) -> AppTest:
     return app
 
 
+def anew(app: AppTest, page: str, **address: str) -> AppTest:
+    """A page as its address alone says, whatever was chosen on it before."""
+    opened(app, "words" if page == "home" else "home")
+    app.query_params.clear()
+    return opened(app, page, **address)
+
+
 def markup(app: AppTest) -> str:
     """All the HTML and SVG on a page."""
     return "\n".join(json.loads(part.proto.json) for part in app.get("bidi_component"))
