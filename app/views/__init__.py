@@ -25,4 +25,5 @@ PAGES = (
     Entry("unit", "Unit", ":material/blur_on:"),
     Entry("enrichment", "Enrichment", ":material/call_merge:"),
     Entry("words", "Words", ":material/text_fields:"),
+    Entry("query", "Query", ":material/terminal:"),
 )
