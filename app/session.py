@@ -35,7 +35,8 @@ def errors_shown() -> Iterator[None]:
     try:
         yield
     except CircuitsError as error:
-        st.error(str(error), icon=":material/error:")
+        told = str(error).replace("[", "\\[")  # what a message quotes is no picture or link to elsewhere
+        st.error(told, icon=":material/error:")
 
 
 def store() -> CircuitStore:

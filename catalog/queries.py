@@ -126,7 +126,7 @@ class Queries:
             values["layer"] = str(self.store.model(values.get("model", model)).architecture.final)
         if missing := [name for name in query.parameters if name not in values]:
             meant = [f"{name} ({query.meanings[name]})" if name in query.meanings else name for name in missing]
-            raise NamedQueryError(f"The query needs a value of {', '.join(meant)}. Give it as --parameter NAME=VALUE.")
+            raise NamedQueryError(f"The query needs a value of {', '.join(meant)}.")
         return values
 
     def run(

@@ -2,12 +2,13 @@
 
     (:Schema {id, version})                                           one, of the whole database
     (:Model {id})-[:HAS_LAYER]->(:Layer {key})-[:SWEPT]->(:Layer)     SWEPT: what was computed, its cutoffs
-    (:Unit {key})-[:CONTRIBUTES]->(:Unit)                             the expanded weights kept
+    (:Unit {key, id, model, layer, channel, label})                   a channel; the label while there is one
+    (:Unit)-[:CONTRIBUTES {magnitude, mean, sum, span, direct, rank_in, rank_out}]->(:Unit)  the expanded weights kept
     (:Unit)-[:ADDS {branch}]->(:Unit)                                 shortcut and conv unit into their sum
     (:Image {key})-[:ACTIVATES {branch, rank, value, z}]->(:Unit)     a branch's top examples
     (:Image {modality: 'visualisation'})-[:DEPICTS {share_published}]->(:Unit)
     (:Word {key})-[:ACTIVATES {value, z, word_rank, unit_rank}]->(:Unit)  the top words of a unit, and units of a word
-    (:Unit)-[:HAS_ANNOTATION]->(:Annotation {id})-[:SUPERSEDES]->(:Annotation)     the history, never shortened
+    (:Unit)-[:HAS_ANNOTATION]->(:Annotation {id, text, branch})-[:SUPERSEDES]->(:Annotation)  the history, kept whole
     (:Annotation)-[:UNDOES]->(:Annotation)                            undone an odd number of times it does not stand
     (:Flag {id, kind, name, sensitive})                               the last of a name says whether it is hidden
     (:Unit:Labelled {label})-[:LABELLED {annotation}]->(:Label {text})      the labels that hold now, derived

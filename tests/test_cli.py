@@ -57,6 +57,7 @@ def test_the_verbs_are_these() -> None:
     labelling = ["add", "list", "withdraw", "history", "amend", "reject", "undo", "bulk", "export", "import"]
     wanted += [f"label {verb}" for verb in labelling]
     wanted += [f"flag {kind}" for kind in ("unit", "image", "word", "list")]
+    wanted += [f"query {verb}" for verb in ("list", "run", "show", "save", "remove")]
 
     assert set(VERBS) == {f"circuits {verb}" for verb in wanted}
 
@@ -216,6 +217,55 @@ def test_cypher_prints_text_to_the_letter_but_no_terminal_command(circuits: Run)
     assert "\x1b[2J" not in shown
 
 
+def test_a_named_query_is_listed_shown_and_run(circuits: Run) -> None:
+    listed = content(circuits("query", "list", "--json"))
+    found = circuits("query", "run", "candidates", "--parameter", "q=0.02", "--json")
+    shown = circuits("query", "show", "candidates").stdout
+
+    assert {"candidates", "chains", "facet-inputs"} <= {row["name"] for row in listed}
+    assert [row["unit"] for row in content(found)] == ["4/2/6/0", "4/2/6/1"]
+    assert found.stderr == "circuits: 2 rows.\n"
+    assert "the first 1 rows; there are more" in circuits("query", "run", "candidates", "--limit", 1).stderr
+    assert "4/2/6/4" in circuits("query", "run", "candidates").stdout
+    assert "q=0.05" in circuits("query", "list").stdout
+    assert ":params {model: ..., layer: ..., q: 0.05}" in shown
+    assert content(circuits("cypher", shown, "--json", *given(model=MODEL, layer="4/2/6", q=0.02))) == content(found)
+
+
+def given(**values: object) -> list[str]:
+    return [word for name, value in values.items() for word in ("--parameter", f"{name}={value}")]
+
+
+def test_a_query_is_saved_run_with_its_defaults_and_removed(circuits: Run) -> None:
+    name = "my [b]first[/b]"
+    text = "MATCH (u:Unit {layer: $layer}) WHERE u.channel < $below RETURN u.id AS unit ORDER BY unit"
+
+    assert circuits("query", "save", name, text, "--author", "ada", *given(below=2)).exit_code == 0
+    assert [row["unit"] for row in content(circuits("query", "run", name, "--json"))] == ["4/2/6/0", "4/2/6/1"]
+    found = content(circuits("query", "run", name, *given(below=1, layer="4/1/6"), "--json"))
+    assert found == [{"unit": "4/1/6/0"}]
+    assert name in circuits("query", "list").stdout
+    shown = circuits("query", "show", name).stdout
+    assert "// saved by ada" in shown
+    assert shown.endswith(f"{text}\n")
+    again = circuits("query", "save", name, "RETURN 1 AS x", "--author", "bob")
+    assert (again.exit_code, "--replace" in again.stderr) == (2, True)
+    assert circuits("query", "save", name, "RETURN 1 AS x", "--author", "bob", "--replace").exit_code == 0
+    assert content(circuits("query", "run", name, "--json")) == [{"x": 1}]
+    assert circuits("query", "remove", name).exit_code == 0
+    assert circuits("query", "run", name).exit_code == 2
+
+
+def test_sensitive_texts_in_an_answer_are_hidden_until_they_are_asked_for(circuits: Run) -> None:
+    for text, *sensitive in (("ghastly", "--sensitive"), ("lamp",)):
+        circuits("label", "add", "4/2/6/21", text, "--author", "ada", *sensitive)
+
+    asked = ["cypher", "MATCH (u:Unit {id: '4/2/6/21'}) RETURN u.label AS label"]
+    for question in (asked, ["query", "run", "candidates", "--parameter", "q=null"]):
+        assert "ghastly" not in circuits(*question).stdout
+        assert "ghastly" in circuits(*question, "--reveal").stdout
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_export_writes_what_reads_back(circuits: Run, form: Format) -> None:
     made = circuits("export", "4/2/6/0", "--circuit", "--format", form, "--output", "made", "--limit", 2)
@@ -295,6 +345,15 @@ BAD = {
     "unknown model": (["find", "--model", "RN50:nobody"], "RN50:nobody"),
     "a query that writes": (["cypher", "MATCH (n:Unit) SET n.channel = 0"], ""),
     "a query that is none": (["cypher", "MATCHES"], ""),
+    "an unknown query": (["query", "run", "nobody"], "nobody"),
+    "a query without its parameter": (["query", "run", "driven-by-label"], "label"),
+    "a parameter that is not there": (["query", "run", "candidates", "--parameter", "quality=1"], "quality"),
+    "a query of an unknown model": (["query", "run", "candidates", "--model", "RN50:nobody"], "RN50:nobody"),
+    "a query saved that writes": (["query", "save", "x", "MATCH (n:Nothing) SET n.x = 1"], "only reading"),
+    "a query saved that is none": (["query", "save", "x", "MATCHES"], ""),
+    "a query saved as one of ours": (["query", "save", "chains", "RETURN 1 AS x", "--replace"], "chains"),
+    "one of our queries removed": (["query", "remove", "chains"], "chains"),
+    "a query removed that is not there": (["query", "remove", "nobody"], "nobody"),
     "folder that is no extraction": (["load", "."], "manifest.json"),
     "folder that is not there": (["load", "nowhere"], "nowhere"),
     "network that is no ResNet": (["extract", "ViT-B-32"], "ViT-B-32"),

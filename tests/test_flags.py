@@ -9,10 +9,10 @@ import pytest
 from app import tables
 from app.pictures import Gallery
 from catalog import figure
+from catalog.around import neighbourhood
 from catalog.errors import LabelError
 from catalog.flags import Flags
 from catalog.labels import Labels
-from catalog.around import neighbourhood
 from catalog.veil import HIDDEN, Veil, address, blurred
 from extract.errors import UnknownUnit
 from extract.extraction import Extraction

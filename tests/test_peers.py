@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,13 +17,15 @@ from neo4j import GraphDatabase, Query
 
 from extract import atlas, evidence, vocabulary
 from extract.extraction import Extraction
+from extract.modality import profile
 from extract.probes import read
 from extract.units import Layer, Unit
 from extract.visualisations import visualise
 from extract.weights import load_network
-from graph import kept_circuits, queries, schema
+from graph import kept_circuits, kept_queries, queries, schema
 from graph.database import Answer, Database
 from graph.errors import AnnotationSuperseded, LoadFailed
+from graph.kept_queries import BUILT_IN, NamedQuery
 from graph.load import load
 from graph.local_server import ensure
 from graph.schema import Annotation, Flag, KeptCircuit, Share
@@ -79,7 +81,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Extraction:
     picture = few["image"][0].as_py()
     (drawn := tmp_path_factory.mktemp("drawn") / "channel3.webp").write_bytes(picture)
     visualise(network, extraction, drawn.parent, Layer(4, 2, 6), progress=False)
-    vocabulary.measure(network, extraction, ["anchor", "banana", "hat"], [Layer(4, 2, 6)], progress=False)
+    words = ["anchor", "banana", "hat"]
+    vocabulary.measure(network, extraction, words, [Layer(4, 2, 6)], progress=False)
+    profile(network, extraction, words, progress=False)
     return extraction
 
 
@@ -120,6 +124,7 @@ def tell(database: Database, extraction: Extraction, folder: Path) -> None:
     store, model = CircuitStore(database), extraction.manifest.model
     label(store, model)
     question(store, extraction)
+    ask_by_name(store, extraction)
     database.write(queries.VERIFIED, model=model, start="now")
     load(without_edges(extraction, folder / "less.extraction"), database, progress=False)
     assert [card.id for card in store.labelled(model)] == [FIRST]
@@ -237,6 +242,46 @@ def enrich(store: CircuitStore, model: str, total: Layer) -> None:
         store.enrichment_by_evidence(model, total, 50, concept, modality, reach)
     store.enrichment_by_evidence(model, total, 50, q=0.5)
     store.verdicts(model, total, 0.3)
+
+
+def ask_by_name(store: CircuitStore, extraction: Extraction) -> None:
+    """Every named query, while a few units of the last sum and of its branches have labels; and a user's own."""
+    model, database, total = extraction.manifest.model, store.database, list(extraction.layers)[-1]
+    branches = extraction.manifest.architecture.branches(total)
+    edges = extraction.table("edges").to_pylist()
+    into = [edge for edge in edges if edge["target"] == str(branches["conv"]) and edge["mean"] > 0]
+    driver = max(into, key=lambda edge: float(edge["magnitude"]))
+    said: list[tuple[str, schema.Branch, str]] = [
+        (f"{total}/0", "conv", "wound"),
+        (f"{branches['shortcut']}/0", "sum", "sky"),
+        (f"{branches['conv']}/1", "conv", "Sea"),
+        (f"{total}/1", "shortcut", "sea"),
+        (f"{driver['source']}/{driver['source_channel']}", "sum", "driver"),
+    ]
+    added = [
+        Annotation(f"n{n}", model, unit, text, "ada", NOON, branch=branch, facet="f", sensitive=n == 0)
+        for n, (unit, branch, text) in enumerate(said)
+    ]
+    for annotation in added:
+        store.annotate(annotation)
+    given: dict[str, Any] = {"model": model, "layer": str(total), "q": None, "label": "DRIVE", "unit": f"{total}/1"}
+    given |= {"word": "anchor" if model.startswith("demo") else "word 5", "apart": 0.001}
+    for query, strongest in product(BUILT_IN, (1, 9)):
+        values = given | {"strongest": strongest}
+        database.read(query.text, **{name: values[name] for name in query.parameters})
+    assert kept_queries.sensitive(database) >= {"wound", "f", "Blood"}
+    for annotation in added:
+        store.annotate(replace(annotation, id=f"{annotation.id} back", action="withdraw", supersedes=annotation.id))
+    keep(database)
+
+
+def keep(database: Database) -> None:
+    """A query kept, replaced by another, and taken away."""
+    mine = NamedQuery("mine", "RETURN $n AS n", "What it is.", {"n": [1, "a"]}, author="ada", at=NOON)
+    kept_queries.keep(database, mine)
+    kept_queries.keep(database, replace(mine, author="bob"), instead=True)
+    assert kept_queries.kept(database) == [replace(mine, author="bob")]
+    assert kept_queries.forget(database, "mine")
 
 
 def network(extraction: Extraction) -> "nx.DiGraph[str]":

@@ -53,5 +53,19 @@ def test_a_label_called_sensitive_is_hidden_and_hidden_ones_are_told_once() -> N
     assert Veil(True, texts).labels(["cap", "wound", "blood"]) == "cap, wound, blood"
 
 
+def test_a_hidden_text_is_found_anywhere_in_an_answer_but_not_inside_another_word() -> None:
+    veil = Veil(texts=frozenset({"Wound", "a+b", ""}))
+    answer = ["WOUND; hat", {"label": "hat", "all": ["a wound", "wounded"]}, "(a+b)", 4, None, "porn"]
+    assert veil.value(answer) == [HIDDEN, {"label": "hat", "all": [HIDDEN, "wounded"]}, HIDDEN, 4, None, HIDDEN]
+    assert Veil(True, veil.texts).value(answer) == answer
+    assert Veil().value(["Wound", "a+b", ""]) == ["Wound", "a+b", ""]
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG"])
+def test_a_picture_in_an_answer_is_hidden_since_it_may_be_sensitive(kind: str) -> None:
+    assert Veil().value([thumbnail(kind), "iVBOR is how it begins"]) == [HIDDEN, "iVBOR is how it begins"]
+    assert Veil(lifted=True).value(thumbnail(kind)) == thumbnail(kind)
+
+
 def test_what_is_no_picture_is_hidden_too() -> None:
     assert blurred(base64.b64encode(b"no picture").decode()) == blurred(base64.b64encode(b"another").decode())

@@ -31,4 +31,5 @@ PAGES = (
     Entry("history", "History", ":material/history:"),
     Entry("transfer", "Import and export", ":material/import_export:"),
     Entry("layers", "Layers", ":material/layers:"),
+    Entry("query", "Query", ":material/terminal:"),
 )

@@ -1,0 +1,166 @@
+"""What the Query page is made of: inputs for parameters, the answer as rows, as CSV and as units, and saving."""
+
+import csv
+import io
+import json
+import re
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from html import escape
+from itertools import chain
+from typing import Any
+
+import streamlit as st
+
+from app import session
+from app.options import parameter
+from catalog.queries import LONGEST_DESCRIPTION, LONGEST_NAME, Queries
+from catalog.veil import Veil
+from extract.errors import UnknownUnit
+from extract.units import Unit
+from graph import schema
+from graph.console import Rows
+from graph.kept_queries import BUILT_IN, OURS, NamedQuery
+
+SHOWN = 60  # units listed below an answer
+BY_NAME, IN_CYPHER = "by name", "in Cypher"
+_UNIT = re.compile(r"\d+/\d+/\d+/\d+")
+
+
+def queries() -> Queries:
+    """The named queries of the catalog."""
+    return Queries(session.store())
+
+
+def veil() -> Veil:
+    """What hides the sensitive of all models in an answer, unless the user lifted it."""
+    return Veil(st.session_state["reveal"], queries().sensitive())
+
+
+def turn() -> None:
+    """Show what was just saved, or the first query where one was just removed; before the widgets that choose."""
+    if turned := st.session_state.pop("turned", None):
+        st.session_state["ask"] = BY_NAME
+        st.session_state["query"] = turned
+
+
+def edit(text: str) -> None:
+    """Take a text as one's own."""
+    st.session_state["ask"] = IN_CYPHER
+    st.session_state["cypher"] = text
+
+
+def values(query: NamedQuery) -> dict[str, Any]:
+    """Inputs for a query's parameters, but for the model, which is the one chosen at the side; what they were given.
+
+    What is left empty has its default, which stands there in grey.
+    """
+    names = [name for name in query.parameters if name != "model"]
+    known = {"layer": str(session.model().architecture.final), **query.defaults}
+    places = st.columns(max(3, len(names)))
+    given = {
+        name: place.text_input(
+            f"`{name}`",
+            key=f"${name}",
+            bind="query-params",
+            placeholder=_written(known[name]) if name in known else "",
+            help=f"{query.meanings.get(name, 'a parameter of the query')}. A number, JSON or text; empty: the default.",
+        )
+        for name, place in zip(names, places, strict=False)
+    }
+    return dict(parameter(f"{name}={value.strip()}") for name, value in given.items() if value and value.strip())
+
+
+def answered(query: NamedQuery, given: dict[str, Any], seconds: float, limit: int, again: bool) -> tuple[Rows, float]:
+    """The answer and how many seconds it took; what was asked last is not asked anew unless `again`.
+
+    Raises NamedQueryError for a parameter that is missing; WriteRefused, QueryTimeout, QueryError.
+    """
+    chosen = session.model().id
+    asked = query.text, queries().parameters(query, given, chosen), seconds, limit
+    if again or st.session_state.get("answer", [None])[0] != asked:
+        start = time.perf_counter()
+        with st.spinner("Asking the database"):
+            found = queries().run(query, given, chosen, seconds, limit)
+        st.session_state["answer"] = asked, found, time.perf_counter() - start
+    _, found, took = st.session_state["answer"]
+    return found, took
+
+
+def units(answer: Rows) -> list[Unit]:
+    """The chosen model's units whose ids are in an answer, alone or in a list, in its order; SHOWN at most."""
+    architecture, found = session.model().architecture, list[Unit]()
+    cells = chain.from_iterable(cell if isinstance(cell, list) else [cell] for row in answer.rows for cell in row)
+    for name in dict.fromkeys(cell for cell in cells if isinstance(cell, str) and _UNIT.fullmatch(cell)):
+        with suppress(UnknownUnit):
+            found.append(architecture.unit(name))
+    return found[:SHOWN]
+
+
+def rows(answer: Rows, behind: Veil) -> list[dict[str, Any]]:
+    """A row each, by column, behind the veil; what is no number, text or list of texts becomes JSON."""
+    return [
+        {column: _cell(behind.value(value)) for column, value in zip(answer.columns, row, strict=True)}
+        for row in answer.rows
+    ]
+
+
+def as_csv(columns: Sequence[str], shown: Iterable[dict[str, Any]]) -> str:
+    """The same rows as CSV; lists are JSON."""
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(columns)
+    writer.writerows([_json(v) if isinstance(v, list) else v for v in row.values()] for row in shown)
+    return stream.getvalue()
+
+
+def graph_schema() -> str:
+    """What is in the graph, from its own description, as safe HTML."""
+    lines = [line.strip() for line in (schema.__doc__ or "").splitlines() if line.startswith("    (")]
+    told = [re.split(r"\s{2,}", line, maxsplit=1) for line in lines]
+    items = "".join(
+        f'<div><code>{escape(pattern)}</code><span class="quiet">{escape(" ".join(meaning))}</span></div>'
+        for pattern, *meaning in told
+    )
+    measured = ", ".join(map(escape, (*schema.STATISTICS, *schema.FINDINGS)))
+    return f'<div class="schema">{items}<div><b>On units, where measured</b><span>{measured}</span></div></div>'
+
+
+def saving(query: NamedQuery, given: dict[str, Any]) -> None:
+    """A form that saves a query under a name, with what was given as its defaults; and a way to remove a saved one."""
+    form, removal = st.columns([4, 1])
+    with form.expander("Save as", icon=":material/save:"), st.form("save", border=False):
+        name = st.text_input("Name", max_chars=LONGEST_NAME)
+        description = st.text_input("What it answers", query.description, max_chars=LONGEST_DESCRIPTION)
+        author = st.text_input("Author", session.author(), key="author", persist_state="session")
+        replace = st.checkbox("Replace the saved one of that name")
+        st.caption("What the parameters are now becomes their default.")
+        if st.form_submit_button("Save"):
+            with session.errors_shown():
+                defaults = {**query.defaults, **given}
+                saved = queries().save(name, query.text, description, defaults, author, replace)
+                st.session_state["turned"] = saved.name
+                st.rerun()
+    if query.name and query.author != OURS:
+        with removal.popover("Remove", icon=":material/delete:"):
+            st.write("Nobody will find it here any more.")
+            if st.button("Remove for good"):
+                with session.errors_shown():
+                    queries().remove(query.name)
+                    st.session_state["turned"] = BUILT_IN[0].name
+                    st.rerun()
+
+
+def _cell(value: Any) -> Any:
+    texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return _json(value) if isinstance(value, dict | list) and not texts else value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _written(value: Any) -> str:
+    """A value as it is to be typed."""
+    return value if isinstance(value, str) and parameter(f"x={value}")[1] == value else _json(value)
