@@ -272,10 +272,10 @@ def ask_by_name(store: CircuitStore, extraction: Extraction) -> None:
     assert kept_queries.sensitive(database) >= {"wound", "f", "Blood"}
     for annotation in added:
         store.annotate(replace(annotation, id=f"{annotation.id} back", action="withdraw", supersedes=annotation.id))
-    keep(database)
+    save(database)
 
 
-def keep(database: Database) -> None:
+def save(database: Database) -> None:
     """A query kept, replaced by another, and taken away."""
     mine = NamedQuery("mine", "RETURN $n AS n", "What it is.", {"n": [1, "a"]}, author="ada", at=NOON)
     kept_queries.keep(database, mine)
