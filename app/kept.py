@@ -20,16 +20,16 @@ def show() -> None:
     if not found:
         st.caption(_NONE)
     for circuit in found:
-        text, opens, drops = st.columns([4, 1, 1], vertical_alignment="center")
-        with text:
-            session.show(_told(circuit), f"kept {circuit.name}")
-        opens.button(
-            "", key=f"open {circuit.name}", icon=":material/folder_open:", type="tertiary", help="Open",
-            on_click=_open, args=(circuit.name,),
-        )  # fmt: skip
-        if drops.button("", key=f"drop {circuit.name}", icon=":material/delete:", type="tertiary", help="Drop"):
+        session.show(_told(circuit), f"kept {circuit.name}")
+        with st.container(horizontal=True, gap="medium"):
+            name = circuit.name
+            st.button("Open", key=f"open {name}", type="tertiary", on_click=_open, args=(name,))
+            dropped = st.button("Drop", key=f"drop {name}", type="tertiary")
+        if dropped:
             with session.errors_shown():
-                keeping.drop(session.store(), circuit.model, circuit.name)
+                keeping.drop(session.store(), circuit.model, name)
+                if st.query_params.get("kept") == name:
+                    del st.query_params["kept"]
                 st.rerun()
 
 

@@ -40,6 +40,8 @@ from graph.server import Capabilities
 if TYPE_CHECKING:
     from extract.agreement import Agreement
 
+_PICTURES = ("thumbnail", "picture")  # fields that no terminal shows
+
 
 def show(*parts: Table) -> None:
     """Print tables one below the other; what is no terminal has room enough."""
@@ -47,7 +49,7 @@ def show(*parts: Table) -> None:
 
 
 def show_json(content: object) -> None:
-    """Print records as JSON, without their pictures, which no terminal shows; dates as text."""
+    """Print records as JSON, without their pictures; dates as text."""
     typer.echo(json.dumps(content, indent=1, ensure_ascii=False, default=_plain))
 
 
@@ -326,4 +328,4 @@ def _commands(letter: str) -> bool:
 def _plain(value: Any) -> object:
     if not is_dataclass(value):
         return str(value)
-    return {field.name: getattr(value, field.name) for field in fields(value) if field.name != "thumbnail"}
+    return {field.name: getattr(value, field.name) for field in fields(value) if field.name not in _PICTURES}

@@ -16,10 +16,9 @@ def show(pinned: list[Unit]) -> None:
         return
     gallery, shown = session.gallery(), session.thumbnails(map(str, pinned))
     for card in session.store().units(session.model().id, pinned):
-        text, button = st.columns([5, 1], vertical_alignment="center")
+        text, button = st.columns([2, 1], vertical_alignment="center", gap="small")
         with text:
             session.show(gallery.units([card], shown), f"pinned {card.id}")
         button.button(
-            "", key=f"unpin {card.id}", icon=":material/close:", type="tertiary", help=f"Unpin {card.id}",
-            on_click=canvas.unpin, args=(Unit.parse(card.id),),
-        )  # fmt: skip
+            "Unpin", key=f"unpin {card.id}", type="tertiary", on_click=canvas.unpin, args=(Unit.parse(card.id),)
+        )

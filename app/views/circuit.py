@@ -7,7 +7,7 @@ from app import canvas, choices, downloads, kept, session, tray
 st.title("Circuit")
 chosen = choices.choose()
 pinned = canvas.pins()
-left, right = st.columns([4, 1], gap="large")
+left, right = st.columns([3.6, 1], gap="large")
 with right:
     tray.show(pinned)
     kept.show()

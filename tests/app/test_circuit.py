@@ -163,7 +163,17 @@ def test_a_circuit_is_kept_as_it_is_shown_opened_again_and_dropped(app: AppTest)
     fresh.button(key=f"drop {name}").click().run()
     assert name not in {circuit.name for circuit in keeping.kept(session.store(), MODEL)}
     assert not fresh.exception
-    assert "is kept" in fresh.error[0].value
+    assert not fresh.error
+    assert "Open one of the kept circuits" in fresh.info[0].value
+
+
+def test_an_address_of_a_circuit_that_is_no_longer_kept_is_a_message(app: AppTest) -> None:
+    app.run()
+    app.switch_page("views/circuit.py")
+    app.query_params["trace"], app.query_params["kept"] = "kept", "gone"
+    app.run()
+    assert not app.exception
+    assert "is kept" in app.error[0].value
 
 
 def test_a_name_that_is_taken_is_a_message_until_it_is_to_be_replaced(app: AppTest) -> None:
