@@ -1,5 +1,6 @@
 """The labels of a unit, each with what may become of it, the form that adds another, an undo, and the history."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -11,6 +12,7 @@ from extract.units import Unit
 from graph.schema import Annotation
 
 _PARTS = ("sum", "shortcut", "conv")
+_UNDO = "Takes back the last change that stands, whoever made it; the History page undoes any other."
 
 
 def show(unit: Unit, keys: bool = False) -> None:
@@ -38,9 +40,6 @@ def show(unit: Unit, keys: bool = False) -> None:
             _do(lambda: labels.undo(unit, author=author))
         with st.expander(f"History ({len(history)})"):
             st.dataframe(told.annotations(history[::-1], among=history, of_units=False), hide_index=True)
-
-
-_UNDO = "Takes back the last change that stands, whoever made it; the History page undoes any other."
 
 
 def author_field() -> str:
@@ -80,7 +79,8 @@ def _changes(labels: Labels, unit: Unit, label: Annotation) -> None:
         _do(lambda: labels.reject(unit, label.id, reason or None, st.session_state["author"]))
 
 
-def _do(act: Any) -> None:
+def _do(act: Callable[[], object]) -> None:
+    """Act, and show the page anew; or a message."""
     with session.errors_shown():
         act()
         st.rerun()

@@ -33,7 +33,8 @@ def errors_shown() -> Iterator[None]:
     try:
         yield
     except CircuitsError as error:
-        st.error(str(error), icon=":material/error:")
+        told = str(error).replace("](", r"]\(")  # what somebody typed or sent makes no link and loads no picture
+        st.error(told, icon=":material/error:")
 
 
 def store() -> CircuitStore:

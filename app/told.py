@@ -21,12 +21,8 @@ def annotations(
         ({"unit": a.unit} if of_units else {})
         | {"what": a.action, "text": veil.over(a.unit).label(a.text), "now": became.get(a.id, ""), "by": a.author}
         | {"at": f"{a.at:%Y-%m-%d %H:%M}", "of": a.branch, "facet": a.facet or "", "modality": a.modality or ""}
-        | {
-            "source": a.source,
-            "confidence": a.confidence,
-            "evidence": veil.over(a.unit).label(a.evidence or ""),
-            "id": a.id,
-        }
+        | {"source": a.source, "confidence": a.confidence}
+        | {"evidence": veil.over(a.unit).label(a.evidence or ""), "id": a.id}
         for a in entries
     ]
 
@@ -44,7 +40,8 @@ def offer(labels: Labels, plan: Plan, name: str) -> bool:
     _rows("There already, and left as it is", annotations(plan.there))
     _rows("In conflict, and left out", _conflicts(plan))
     if plan.unknown:
-        st.warning(f"Unknown units: {', '.join(plan.unknown)}", icon=":material/help:")
+        st.warning("With unknown units nothing is written, unless they are passed over.", icon=":material/help:")
+        _rows("Unknown", [{"unit": name} for name in plan.unknown])
     skip = bool(plan.unknown) and st.checkbox("Pass over unknown units", key=f"skip {name}")
     blocked = not plan.new or (bool(plan.unknown) and not skip)
     if not st.button(f"Write {len(plan.new)}", type="primary", key=f"write {name}", disabled=blocked):
