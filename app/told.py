@@ -27,10 +27,13 @@ def annotations(
     ]
 
 
-def line(entry: Annotation) -> str:
-    """An entry in one line."""
-    text = session.gallery().veil.over(entry.unit).label(entry.text)
-    return f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.author}: {entry.action} {text!r} of {entry.unit} ({entry.id[:8]})"
+def lines(entries: Iterable[Annotation]) -> dict[str, str]:
+    """Each entry in one line, by id."""
+    veil = session.gallery().veil
+    return {
+        a.id: f"{a.at:%Y-%m-%d %H:%M:%S} {a.author}: {a.action} {veil.over(a.unit).label(a.text)} of {a.unit}"
+        for a in entries
+    }
 
 
 def offer(labels: Labels, plan: Plan, name: str) -> bool:
