@@ -1,24 +1,28 @@
 """The labels of a unit, each with what may become of it, the form that adds another, an undo, and the history."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
 from app import session, told
+from app.pictures import Gallery
+from catalog.history import current
 from catalog.label_rules import EVIDENCE, LONGEST
 from catalog.labels import Labels
 from extract.units import Unit
 from graph.schema import Annotation
 
 _PARTS = ("sum", "shortcut", "conv")
+_UNDO = "Takes back the last change that stands, whoever made it; the History page undoes any other."
 
 
 def show(unit: Unit, keys: bool = False) -> None:
     """The current labels, the form, and the history, one below the other; `keys` for adding and undoing by keyboard."""
-    labels = session.labels()
+    labels, gallery = session.labels(), session.gallery()
     history = labels.history(unit)
-    for label in labels.current(unit):
-        _current(labels, unit, label)
+    for label in current(history):
+        _current(labels, gallery, unit, label)
     author = author_field()
     turn = f"{unit} {len(history)}"  # fresh fields for every label
     with st.form("label", border=False):
@@ -40,9 +44,6 @@ def show(unit: Unit, keys: bool = False) -> None:
             st.dataframe(told.annotations(history[::-1], among=history, of_units=False), hide_index=True)
 
 
-_UNDO = "Takes back the last change that stands, whoever made it; the History page undoes any other."
-
-
 def author_field() -> str:
     """Who acts, the same on every page."""
     return st.text_input("Author", session.author(), key="author", persist_state="session", max_chars=LONGEST)
@@ -59,19 +60,19 @@ def _details(turn: str) -> dict[str, Any]:
     return {"facet": facet or None, "modality": modality, "confidence": confidence, "evidence": evidence or None}
 
 
-def _current(labels: Labels, unit: Unit, label: Annotation) -> None:
+def _current(labels: Labels, gallery: Gallery, unit: Unit, label: Annotation) -> None:
     text, change, button = st.columns([5, 1, 1], vertical_alignment="center")
     with text:
-        session.show(session.gallery().annotation(label), f"label {label.id}")
+        session.show(gallery.annotation(label), f"label {label.id}")
     with change.popover("", icon=":material/edit:", type="tertiary", help="Amend or reject"):
-        _changes(labels, unit, label)
+        _changes(labels, gallery, unit, label)
     if button.button("", key=f"withdraw {label.id}", icon=":material/close:", type="tertiary", help="Withdraw"):
         _do(lambda: labels.withdraw(unit, label.id, st.session_state["author"]))
 
 
-def _changes(labels: Labels, unit: Unit, label: Annotation) -> None:
+def _changes(labels: Labels, gallery: Gallery, unit: Unit, label: Annotation) -> None:
     """Another wording, or an objection."""
-    hidden = session.gallery().veil.over(label.unit).hides(label.text)
+    hidden = gallery.veil.over(label.unit).hides(label.text)
     text = st.text_input("Amended to", "" if hidden else label.text, key=f"amended {label.id}", max_chars=LONGEST)
     if st.button("Amend", key=f"amend {label.id}"):
         _do(lambda: labels.amend(unit, label.id, text, st.session_state["author"]))
@@ -80,7 +81,8 @@ def _changes(labels: Labels, unit: Unit, label: Annotation) -> None:
         _do(lambda: labels.reject(unit, label.id, reason or None, st.session_state["author"]))
 
 
-def _do(act: Any) -> None:
+def _do(act: Callable[[], object]) -> None:
+    """Act, and show the page anew; or a message."""
     with session.errors_shown():
         act()
         st.rerun()

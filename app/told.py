@@ -21,20 +21,19 @@ def annotations(
         ({"unit": a.unit} if of_units else {})
         | {"what": a.action, "text": veil.over(a.unit).label(a.text), "now": became.get(a.id, ""), "by": a.author}
         | {"at": f"{a.at:%Y-%m-%d %H:%M}", "of": a.branch, "facet": a.facet or "", "modality": a.modality or ""}
-        | {
-            "source": a.source,
-            "confidence": a.confidence,
-            "evidence": veil.over(a.unit).label(a.evidence or ""),
-            "id": a.id,
-        }
+        | {"source": a.source, "confidence": a.confidence}
+        | {"evidence": veil.over(a.unit).label(a.evidence or ""), "id": a.id}
         for a in entries
     ]
 
 
-def line(entry: Annotation) -> str:
-    """An entry in one line."""
-    text = session.gallery().veil.over(entry.unit).label(entry.text)
-    return f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.author}: {entry.action} {text!r} of {entry.unit} ({entry.id[:8]})"
+def lines(entries: Iterable[Annotation]) -> dict[str, str]:
+    """Each entry in one line, by id."""
+    veil = session.gallery().veil
+    return {
+        a.id: f"{a.at:%Y-%m-%d %H:%M:%S} {a.author}: {a.action} {veil.over(a.unit).label(a.text)} of {a.unit}"
+        for a in entries
+    }
 
 
 def offer(labels: Labels, plan: Plan, name: str) -> bool:
@@ -44,7 +43,8 @@ def offer(labels: Labels, plan: Plan, name: str) -> bool:
     _rows("There already, and left as it is", annotations(plan.there))
     _rows("In conflict, and left out", _conflicts(plan))
     if plan.unknown:
-        st.warning(f"Unknown units: {', '.join(plan.unknown)}", icon=":material/help:")
+        st.warning("With unknown units nothing is written, unless they are passed over.", icon=":material/help:")
+        _rows("Unknown", [{"unit": name} for name in plan.unknown])
     skip = bool(plan.unknown) and st.checkbox("Pass over unknown units", key=f"skip {name}")
     blocked = not plan.new or (bool(plan.unknown) and not skip)
     if not st.button(f"Write {len(plan.new)}", type="primary", key=f"write {name}", disabled=blocked):

@@ -40,7 +40,7 @@ def labels(planted_store: CircuitStore) -> Labels:
 @pytest.fixture
 def unit(labels: Labels) -> Iterator[Unit]:
     """One that no other test here labels, and whose labels are gone afterwards."""
-    unit = Unit.parse(f"2/0/8/{next(_channels)}")
+    unit = Unit.parse(f"4/0/5/{next(_channels)}")
     yield unit
     for label in labels.current(unit):
         labels.withdraw(unit, label.id, "test")

@@ -40,13 +40,19 @@ found = matching(history, author or "", source, about.strip(), since, until)
 told.table(told.annotations(found[:MOST], among=history), 460)
 session.show(f'<p class="quiet">{len(found):,} of {len(history):,} entries</p>', "count")
 
+lines = told.lines(found[:MOST])
 left, right = st.columns([3, 1], vertical_alignment="bottom")
 entry = left.selectbox(
-    "Entry to undo", found[:MOST], index=None, format_func=told.line, key="entry", placeholder="Choose one of these"
+    "Entry to undo",
+    list(lines),
+    index=None,
+    format_func=lines.__getitem__,
+    key="entry",
+    placeholder="Choose one of these",
 )
 with right:
     who = label_form.author_field()
 if st.button("Undo this entry", icon=":material/undo:", key="undo entry", disabled=entry is None) and entry:
     with session.errors_shown():
-        labels.undo(Unit.parse(entry.unit), entry.id, who)
+        labels.undo(Unit.parse(next(a.unit for a in found if a.id == entry)), entry, who)
         st.rerun()

@@ -137,7 +137,8 @@ def test_units_that_are_not_known_must_be_passed_over_first(app: AppTest, cleane
     app.text_input(key="bulk text").input("dots")
     app.text_area(key="bulk units").input(f"{LAYER}/9, 9/9/6/1")
     app.button(key="FormSubmitter:bulk-Preview").click().run()
-    assert "9/9/6/1" in app.warning[0].value
+    assert "unless they are passed over" in app.warning[0].value
+    assert "9/9/6/1" in list(app.dataframe[-1].value["unit"])
     assert app.button(key="write bulk").disabled
     app.checkbox(key="skip bulk").check().run()
     app.button(key="write bulk").click().run()

@@ -49,3 +49,16 @@ def test_the_whole_set_is_offered_in_either_form(app: AppTest) -> None:
         assert button.proto.label == f"Download {len(labels.current()):,}"
     labels.withdraw(UNIT, said.id, "ada")
     assert decode(b"unit,text\n", "csv", MODEL, "ada") == []
+
+
+def test_what_a_file_says_loads_no_picture_from_elsewhere(app: AppTest) -> None:
+    opened(app, "transfer", model=MODEL)
+    name = "![x](http://192.0.2.1/x.png)"
+    data = json.dumps([{"unit": name, "text": "x", "branch": "sum"}]).encode()
+    app.file_uploader(key="file 0").upload("labels.json", data, "application/json").run()
+    assert list(app.dataframe[-1].value["unit"]) == [name]
+    assert not [text for text in (*app.markdown, *app.caption, *app.warning, *app.error) if "](" in text.value]
+
+    app.file_uploader(key="file 0").upload("labels.csv", f"unit,text\n{name},a,b\n".encode(), "text/csv").run()
+    assert "192.0.2.1" in app.error[0].value
+    assert "](" not in app.error[0].value
