@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from app.cli import cli
 from catalog.export import FORMATS, Format, read
 from extract.extraction import Extraction
+from extract.units import Unit
 from graph.local_server import stop
 from graph.store import CircuitStore
 
@@ -85,6 +86,38 @@ def test_a_word_is_looked_up_in_the_catalog_and_stands_with_its_unit(circuits: R
     unknown = circuits("word", "hat")
     assert (unknown.exit_code, unknown.stderr.count("\n")) == (2, 1)
     assert "2 words were shown" in unknown.stderr
+
+
+def test_search_finds_units_by_what_they_answer_to_and_by_numbers(circuits: Run) -> None:
+    read = content(circuits("search", "HAMMER", "--json"))
+    bounds = ("--least", "share_exact=0.2", "--most", "share_exact=0.6")
+    between = content(circuits("search", "--layer", "4/2/6", *bounds, "--json"))
+
+    assert [row["unit"]["id"] for row in read] == ["4/2/6/0", "4/2/6/1"]
+    assert [match["text"] for match in read[0]["matches"]] == ["hammer"]
+    assert [row["unit"]["id"] for row in between] == ["4/2/6/1", "4/2/6/4"]
+    assert "driven by “hammer”, z 2" in circuits("search", "hammer").stdout
+    assert "word 1" not in circuits("search", "word 1", "--limit", 5).stdout  # it is sensitive
+    assert "reads word 1 (conv), z 2" in circuits("search", "word 1", "--limit", 5, "--reveal").stdout
+    assert content(circuits("search", "no such thing", "--json")) == []
+
+
+def test_a_units_distribution_is_told_bin_by_bin(circuits: Run) -> None:
+    found = content(circuits("unit", "4/2/6/0", "--json"))["histogram"]
+
+    assert found == {"counts": [30, *[0] * 8, 9, *[0] * 9, 1], "low": 0.0, "high": 2.0, "mean": 0.3, "sd": 0.5} | {
+        name: pytest.approx(value) for name, value in (("mean", 0.3), ("sd", 0.5))
+    }
+    table = circuits("unit", "4/2/6/0").stdout
+    assert "Activation of 4/2/6/0: mean 0.3, standard deviation 0.5" in table
+    assert content(circuits("unit", "4/2/6/9", "--json"))["histogram"] is None
+
+
+def test_a_units_edges_by_their_mean(circuits: Run, planted_store: CircuitStore) -> None:
+    found = content(circuits("unit", "4/2/5/6", "--by", "mean", "--limit", 2, "--json"))["inputs"]
+
+    wanted = planted_store.inputs(MODEL, Unit.parse("4/2/5/6"), 2, by="mean")
+    assert [edge["source"] for edge in found] == [edge.source for edge in wanted]
 
 
 def test_find_by_evidence_and_by_weights(circuits: Run) -> None:
@@ -366,6 +399,8 @@ BAD = {
     "export of no circuit": (["export", "4/2/5/1", "--circuit", "--output", "x.json"], "4/2/6/1"),
     "export of no format": (["export", "4/2/6/1", "--output", "x.doc"], "x.doc"),
     "export to nowhere": (["export", "4/2/6/1", "--output", "nowhere/x.json"], "nowhere/x.json"),
+    "search by a number that no unit has": (["search", "--least", "luck=1"], "luck"),
+    "search in a layer that is not there": (["search", "x", "--layer", "9/9/9"], "9/9/9"),
     "attack on what is no picture": (["attack", "nowhere.png", "dog"], "nowhere.png"),
     "server that is not there": (["find", "--database", "bolt://127.0.0.1:1"], "127.0.0.1:1"),
 }
@@ -400,6 +435,7 @@ def test_bad_input_is_one_line_with_code_2_and_changes_nothing(
         ["label", "add", "4/2/6/1", "x", "--branch", "sideways"],
         ["extract", "demo", "--memory", "lots"],
         ["cypher", "RETURN 1", "--parameter", "nothing"],
+        ["search", "--most", "share_exact=much"],
     ],
 )
 def test_wrong_usage_has_code_2_too(circuits: Run, arguments: list[str]) -> None:

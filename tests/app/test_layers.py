@@ -1,6 +1,7 @@
 """The layers page: what is there of each layer, and what makes the rest."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from tests.app.running import MODEL, anew, card_of, labels_of, markup, opened
 
 def test_every_layer_is_counted(app: AppTest, planted: Extraction) -> None:
     opened(app, "layers")
-    table = app.dataframe[0].value.set_index("layer")
+    table: Any = app.dataframe[0].value.set_index("layer")
     assert list(table.index) == [str(layer) for layer in reversed(list(planted.layers))]
     assert table["units"].sum() == card_of(app).units
     assert list(table.loc["4/2/6", ["evidence", "tested", "histograms"]]) == [31, 31, 1]
@@ -28,13 +29,13 @@ def test_sweeps_are_those_of_the_extraction(app: AppTest, planted: Extraction) -
     rows = [row for row in planted.table("sweeps").to_pylist() if row["target"] == "4/2/5"]
     found = app.dataframe[1].value.to_dict("records")
     assert sorted(found, key=lambda row: row["source"]) == sorted(rows, key=lambda row: row["source"])
-    anew(app, "layers")
+    app.selectbox(key="layer").select("all layers").run()
     assert len(app.dataframe[1].value) == planted.table("sweeps").num_rows
 
 
 def test_shares_are_drawn_as_numpy_counts_them(app: AppTest, planted: Extraction) -> None:
     opened(app, "layers", layer="4/2/6", share="exact")
-    values = planted.table("evidence")["share_exact"].drop_null().to_numpy()
+    values = planted.table("evidence")["share_exact"].drop_null().to_numpy().astype(float)
     counts = [int(n) for n in re.findall(r"<title>(\d+) units ", markup(app))]
     assert counts == [(values < 0).sum(), *np.histogram(values, 20, (0, 1))[0].tolist(), (values > 1).sum()]
     anew(app, "layers", layer="4/2/6", share="published")
