@@ -15,7 +15,7 @@ from catalog.veil import Veil
 kept = typer.Typer(no_args_is_help=True, help="Circuits that were kept under a name.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of a kept circuit.")]
-Part = typer.Option(min=0, max=1, help="What part of all shares pruning leaves; 1 prunes nothing.")
+Part = typer.Option(min=0, max=1, help="The part of what is held that pruning leaves; 1 prunes nothing.")
 
 
 def trace(
@@ -24,8 +24,8 @@ def trace(
     steps: Annotated[int, typer.Option(min=1, help="Edges from the unit to the ends.")] = USUAL.steps,
     strongest: Annotated[int, typer.Option(min=1, help="Edges followed from each unit.")] = USUAL.strongest,
     least: Annotated[float, typer.Option(min=0, help="Weight of an edge.")] = USUAL.least,
-    nodes: Annotated[float, Part] = 0.8,
-    edges: Annotated[float, Part] = 0.98,
+    nodes: Annotated[float, Part] = USUAL.nodes,
+    edges: Annotated[float, Part] = USUAL.edges,
     scaled: Annotated[bool, typer.Option("--scaled", help="Weigh edges by their source's activity too.")] = False,
     keep: Annotated[str | None, typer.Option(metavar="NAME", help="Keep the circuit in the database.")] = None,
     author: Author = None,

@@ -3,16 +3,19 @@
 An arc leads from a unit to one a step further from the root of a trace; its `part` is what of the nearer unit's
 influence takes this way, out of all ways there are, in the circuit or not. What takes another way is lost, so that the
 shares of the ends say how much the circuit holds. Source: influence and cumulative pruning as in Ameisen et al. 2025,
-Circuit Tracing, there on attributions, with the rows of their matrix normalised.
+Circuit Tracing, there on attributions, with the rows of their matrix normalised; here a unit is pruned by what passes
+through it to the ends, since the residual sums near the root would else outweigh all that feeds them.
 """
 
-from collections.abc import Collection, Hashable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import TypeAlias, TypeVar
 
 import networkx as nx
 
 Arcs: TypeAlias = "nx.DiGraph[str]"
 Key = TypeVar("Key", bound=Hashable)
+Without: TypeAlias = Callable[[set[Key]], Arcs]
 
 
 def shares(arcs: Arcs, root: str) -> dict[str, float]:
@@ -26,34 +29,46 @@ def shares(arcs: Arcs, root: str) -> dict[str, float]:
 
 def held(arcs: Arcs, root: str, ends: Collection[str]) -> float:
     """The part of the root's influence that reaches any of the ends, at which no way goes on."""
-    found = shares(arcs, root)
+    found = shares(arcs, root) if root in arcs else {}
     return sum(found[end] for end in ends if end in found)
 
 
-def pruned(arcs: Arcs, root: str, ends: Collection[str], nodes: float, edges: float) -> Arcs:
-    """The units that together have the part `nodes` of all units' shares, then the arcs that carry `edges` of theirs.
+def arriving(arcs: Arcs, ends: Collection[str]) -> dict[str, float]:
+    """The part of each unit's own influence that reaches any of the ends: 1 at an end."""
+    found = {unit: float(unit in ends) for unit in arcs}
+    for unit in reversed(list(nx.topological_sort(arcs))):
+        found[unit] += sum(arc["part"] * found[further] for further, arc in arcs[unit].items())
+    return found
 
-    In either case the fewest, the largest first. What then lies on no way from the root to an end goes too.
+
+def pruned(arcs: Arcs, root: str, ends: Collection[str], nodes: float, edges: float) -> Arcs:
+    """The arcs without the units, then without the arcs, through which least passes from the root to the ends.
+
+    As many units go as leave the part `nodes` of what was held, then as many arcs as leave the part `edges` of the
+    rest; and what then lies on no way from the root to an end.
     """
-    found = shares(arcs, root)
-    others = {unit: share for unit, share in found.items() if unit != root}
-    arcs = arcs.subgraph({root, *_fewest(others, nodes)})
-    carried = {(near, far): found[near] * arc["part"] for near, far, arc in arcs.edges(data=True)}
-    arcs = arcs.edge_subgraph(_fewest(carried, edges))
+    found, left = shares(arcs, root), arriving(arcs, ends)
+    through = {unit: found[unit] * left[unit] for unit in arcs if unit != root}
+    arcs = _without_least(arcs, root, ends, through, nodes, lambda gone: arcs.subgraph(set(arcs) - gone))
+    found, left = shares(arcs, root), arriving(arcs, ends)
+    carried = {(near, far): found[near] * arc["part"] * left[far] for near, far, arc in arcs.edges(data=True)}
+    return _without_least(arcs, root, ends, carried, edges, lambda gone: arcs.edge_subgraph(set(arcs.edges) - gone))
+
+
+def _without_least(
+    arcs: Arcs, root: str, ends: Collection[str], passing: Mapping[Key, float], part: float, without: Without[Key]
+) -> Arcs:
+    """The arcs without as many keys as leave this part of what is held; that through which least passes goes first."""
+    order, wanted = sorted(passing, key=lambda key: passing[key]), part * held(arcs, root, ends) * (1 - 1e-9)
+    first_too_many = bisect_left(
+        range(len(order) + 1), True, key=lambda count: held(without(set(order[:count])), root, ends) < wanted
+    )
+    return _on_the_way(without(set(order[: first_too_many - 1])) if part < 1 else arcs, root, ends)
+
+
+def _on_the_way(arcs: Arcs, root: str, ends: Collection[str]) -> Arcs:
+    """What lies on a way from the root to an end."""
     if root not in arcs:
         return nx.DiGraph()
-    reached = {root} | nx.descendants(arcs, root)
     leading = {unit for end in ends if end in arcs for unit in {end} | nx.ancestors(arcs, end)}
-    return arcs.subgraph(reached & leading)
-
-
-def _fewest(values: Mapping[Key, float], part: float) -> list[Key]:
-    """As few keys as have this part of all values, the largest first and the first of equals; all of them for 1."""
-    if part >= 1:
-        return list(values)
-    kept, total, wanted = list[Key](), 0.0, part * sum(values.values())
-    for key, value in sorted(values.items(), key=lambda item: -item[1]):
-        if total >= wanted:
-            break
-        kept, total = [*kept, key], total + value
-    return kept
+    return arcs.subgraph(({root} | nx.descendants(arcs, root)) & leading)

@@ -29,8 +29,8 @@ class Tracing:
     """How to trace: so many `steps`, each over the `strongest` edges of a unit whose weight is no less than `least`.
 
     Weights are magnitudes, `scaled` by the source's activity if so asked: what is strongly wired but hardly ever fires
-    counts for little then. `nodes` and `edges` are the parts of all shares that pruning leaves, from 0 to 1; 1 prunes
-    nothing.
+    counts for little then. Pruning units leaves at least the part `nodes` of what the circuit held, pruning edges the
+    part `edges` of the rest; 1 prunes nothing.
     """
 
     steps: int = 3
