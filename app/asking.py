@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from app import session
 from app.options import parameter
@@ -41,14 +42,14 @@ def veil() -> Veil:
 def turn() -> None:
     """Show what was just saved, or the first query where one was just removed; before the widgets that choose."""
     if turned := st.session_state.pop("turned", None):
-        st.session_state["ask"] = BY_NAME
-        st.session_state["query"] = turned
+        _choose("ask", BY_NAME)
+        _choose("query", turned)
 
 
 def edit(text: str) -> None:
     """Take a text as one's own."""
-    st.session_state["ask"] = IN_CYPHER
-    st.session_state["cypher"] = text
+    _choose("ask", IN_CYPHER)
+    _choose("cypher", text)
 
 
 def values(query: NamedQuery) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def values(query: NamedQuery) -> dict[str, Any]:
     places = st.columns(max(3, len(names)))
     given = {
         name: place.text_input(
-            f"`{name}`",
+            name,
             key=f"${name}",
             bind="query-params",
             placeholder=_written(known[name]) if name in known else "",
@@ -123,8 +124,9 @@ def graph_schema() -> str:
         f'<div><code>{escape(pattern)}</code><span class="quiet">{escape(" ".join(meaning))}</span></div>'
         for pattern, *meaning in told
     )
-    measured = ", ".join(map(escape, (*schema.STATISTICS, *schema.FINDINGS)))
-    return f'<div class="schema">{items}<div><b>On units, where measured</b><span>{measured}</span></div></div>'
+    names = ", ".join(map(escape, (*schema.STATISTICS, *schema.FINDINGS)))
+    measured = f"<div><b>On units, where measured</b><span>{names}</span></div>"
+    return f'<div class="schema" tabindex="0">{items}{measured}</div>'
 
 
 def saving(query: NamedQuery, given: dict[str, Any]) -> None:
@@ -150,6 +152,13 @@ def saving(query: NamedQuery, given: dict[str, Any]) -> None:
                     queries().remove(query.name)
                     st.session_state["turned"] = BUILT_IN[0].name
                     st.rerun()
+
+
+def _choose(name: str, value: str) -> None:
+    """Set a widget; one that is not shown yet does not write itself into the address, and any other wants to alone."""
+    st.session_state[name] = value
+    with suppress(StreamlitAPIException):
+        st.query_params[name] = value
 
 
 def _cell(value: Any) -> Any:

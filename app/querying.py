@@ -127,9 +127,16 @@ def _show(answer: Rows, queries: Queries, reveal: bool, as_json: bool) -> None:
     """An answer as a table behind the veil, or as JSON; on stderr how many rows, and whether there are more."""
     veil = Veil(reveal, queries.sensitive())
     rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-    tables.show_rows(rows, tables.table("", answer.columns, map(veil.value, answer.rows)), as_json)
+    cells = [[_line(veil.value(value)) for value in row] for row in answer.rows]
+    tables.show_rows(rows, tables.table("", answer.columns, cells), as_json)
     told = f"the first {len(rows)} rows; there are more (--limit)" if answer.truncated else f"{len(rows)} rows"
     typer.echo(f"circuits: {told}.", err=True)
+
+
+def _line(value: Any) -> Any:
+    """A list of texts in one line, each once; anything else as it is."""
+    texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return ", ".join(dict.fromkeys(value)) if texts else value
 
 
 def _head(query: NamedQuery) -> list[str]:

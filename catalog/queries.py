@@ -4,6 +4,7 @@ A query only reads, whoever wrote it: the server sees to that whenever one is ru
 """
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ PATIENCE = 10.0  # seconds to find out whether a text only reads
 
 
 def _printable(text: str) -> str:
-    if not text.isprintable():
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text):
         raise ValueError("holds a line break or a control character")
     return text
 

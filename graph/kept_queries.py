@@ -73,8 +73,12 @@ BUILT_IN = (
         "facet-inputs",
         named_queries.FACET_INPUTS,
         "What feeds each facet of a sum's unit: the strongest contributions to its shortcut and to its conv branch.",
-        {"strongest": 5},
-        {"unit": "a unit of a sum, such as 4/2/6/34", "strongest": "inputs of each branch, from all layers"},
+        {"source": None, "strongest": 5},
+        {
+            "unit": "a unit of a sum, such as 4/2/6/34",
+            "source": "the layer of the inputs; null: any",
+            "strongest": "inputs of each branch",
+        },
     ),
     NamedQuery(
         "word-across-modalities",

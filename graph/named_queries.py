@@ -79,11 +79,12 @@ RETURN u.id AS unit, branch, f.id AS fed_by, magnitude, mean, u.verdict AS verdi
 ORDER BY u.layer DESC, u.channel, branch DESC, magnitude DESC, fed_by
 """
 
-# model, unit (a sum's, its id), strongest (inputs of each branch, from all layers) -> what feeds either facet
+# model, unit (a sum's, its id), source (a layer; null: any), strongest (inputs of each branch) -> what feeds a facet
 FACET_INPUTS = """
 MATCH (u:Unit {key: $model + '/' + $unit})<-[adds:ADDS]-(b:Unit)
 CALL (b) {
   MATCH (b)<-[e:CONTRIBUTES]-(s:Unit)
+  WHERE $source IS NULL OR s.layer = $source
   RETURN s, e ORDER BY e.magnitude DESC, s.id LIMIT $strongest
 }
 RETURN adds.branch AS branch, b.id AS into, s.id AS source, e.magnitude AS magnitude, e.mean AS mean,

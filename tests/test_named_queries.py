@@ -216,6 +216,11 @@ def test_facets_are_fed_by_the_strongest_contributions_to_either_branch(
 ) -> None:
     found = ask(queries, "facet-inputs", unit=unit, strongest=6)
     profile = measured(extraction, "modality")
+    near = ask(queries, "facet-inputs", unit=unit, source="1/0/8", strongest=1)
+    assert [row["source"] for row in near] == [
+        next(source for source, edge in inputs(edges, branch(edges, unit, name)) if edge["source"] == "1/0/8")
+        for name in ("shortcut", "conv")
+    ]
     assert [(row["branch"], row["into"], row["source"], row["magnitude"], row["mean"]) for row in found] == [
         (name, into, source, edge["magnitude"], edge["mean"])
         for name in ("shortcut", "conv")
@@ -452,6 +457,11 @@ def test_the_texts_to_veil_are_those_of_sensitive_labels_and_images_also_withdra
 def test_a_runaway_query_is_saved_as_slow_and_not_as_wrong(queries: Queries, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalog.queries.PATIENCE", 0.5)
     name = next(_names)
-    queries.save(name, "MATCH (a:Unit), (b:Unit), (c:Unit), (d:Unit) RETURN count(*) AS n", author="ada")
+    queries.save(
+        name,
+        "MATCH (a:Unit), (b:Unit), (c:Unit), (d:Unit) WHERE a.channel + b.channel + c.channel + d.channel < 0 "
+        "RETURN count(*) AS n",
+        author="ada",
+    )
     assert queries.named(name)
     queries.remove(name)

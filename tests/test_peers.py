@@ -83,7 +83,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Extraction:
     visualise(network, extraction, drawn.parent, Layer(4, 2, 6), progress=False)
     words = ["anchor", "banana", "hat"]
     vocabulary.measure(network, extraction, words, [Layer(4, 2, 6)], progress=False)
-    profile(network, extraction, words, progress=False)
+    profile(network, extraction, words, few, [Layer(4, 1, 6), Layer(4, 2, 5), Layer(4, 2, 6)], progress=False)
     return extraction
 
 
@@ -264,10 +264,16 @@ def ask_by_name(store: CircuitStore, extraction: Extraction) -> None:
     ]
     for annotation in added:
         store.annotate(annotation)
-    given: dict[str, Any] = {"model": model, "layer": str(total), "q": None, "label": "DRIVE", "unit": f"{total}/1"}
+    given: dict[str, Any] = {
+        "model": model,
+        "q": None,
+        "label": "DRIVE",
+        "unit": f"{total}/1",
+        "source": None,
+    }
     given |= {"word": "anchor" if model.startswith("demo") else "word 5", "apart": 0.001}
-    for query, strongest in product(BUILT_IN, (1, 9)):
-        values = given | {"strongest": strongest}
+    for query, strongest, layer in product(BUILT_IN, (1, 9), (total, branches["conv"])):
+        values = given | {"strongest": strongest, "layer": str(layer)}
         database.read(query.text, **{name: values[name] for name in query.parameters})
     assert kept_queries.sensitive(database) >= {"wound", "f", "Blood"}
     for annotation in added:

@@ -62,7 +62,7 @@ with right.expander("What is in the graph", icon=":material/schema:", expanded=T
     session.show(asking.graph_schema(), "schema")
 with left:
     ways = [BY_NAME, IN_CYPHER]
-    way = st.segmented_control("Ask", ways, default=BY_NAME, required=True, key="ask", bind="query-params")
+    way = st.radio("Ask", ways, key="ask", bind="query-params", horizontal=True)
     chosen = named() if way == BY_NAME else None
     with st.form("question"):
         query = chosen or own()
@@ -70,7 +70,7 @@ with left:
         limit, seconds = st.columns(2)
         most = limit.number_input("Rows at most", 1, 10_000, 200, key="rows", bind="query-params")
         patience = seconds.number_input("Seconds at most", 1, 600, 20, key="seconds", bind="query-params")
-        again = st.form_submit_button("Run", icon=":material/play_arrow:", shortcut="Ctrl+Enter", type="primary")
+        again = st.form_submit_button("Run", icon=":material/play_arrow:", shortcut="Ctrl+Enter")
 if query.text.strip():
     with session.errors_shown():
         try:
