@@ -11,6 +11,8 @@ from graph.errors import UnknownStatistic
 from graph.schema import STATISTICS, UnitCard
 
 LIMIT = 60  # units of an answer
+NEAREST = 500  # images, and words, that a text is taken to mean; those with the least beside it
+_REASONS = 4  # rows asked for each unit of an answer, since it may be found for several reasons
 
 Modality = Literal["word", "picture"]
 Kind = Literal["label", "picture", "word", "vocabulary"]
@@ -72,7 +74,8 @@ def search(
 ) -> list[Found]:
     """Units of a model's layers that fit, at most `limit`: called so first, then those that answer most strongly to it.
 
-    What is the text, in any case, stands before what contains it. Without a text labelled units come first, and then
+    What is the text, in any case, stands before what contains it; of the images and words that contain it the NEAREST
+    are looked at. Without a text labelled units come first, and then
     all from the last layer on.
     """
     asked = {"model": model, "limit": limit, **wanted.parameters}
@@ -80,8 +83,9 @@ def search(
     if not text:
         return [Found(answers.unit(row)) for row in _browsed(database, asked, layers)]
     named = database.read(search_queries.SEARCH_LABELS, containing=text, **asked)
-    shown = database.read(search_queries.SEARCH_EXAMPLES, containing=text, **asked)
-    read = database.read(search_queries.SEARCH_WORDS, containing=text, **asked)
+    bounded = {**asked, "containing": text, "nearest": NEAREST, "limit": _REASONS * limit}
+    shown = database.read(search_queries.SEARCH_EXAMPLES, **bounded)
+    read = database.read(search_queries.SEARCH_WORDS, **bounded)
     answering = sorted([*shown, *read], key=lambda row: (row["exact"], row["z"]), reverse=True)
     return _joined([*named, *answering])[:limit]
 

@@ -51,38 +51,45 @@ ORDER BY exact DESC, u.layer DESC, u.channel LIMIT $limit
     + _UNIT
 )
 
-# model, containing, limit, layer, labelled, modality, least, most -> units of which a top example's concept contains
-# this text, in any case; a row a concept, modality and branch with its highest z, the highest first, but before them
-# the concepts that are the text
+# model, containing, nearest (images looked at, of the shortest concepts), limit, layer, labelled, modality, least, most
+# -> units of which a top example's concept contains this text, in any case; a row a concept, modality and branch with
+# its highest z, the highest first, but before them the concepts that are the text
 SEARCH_EXAMPLES = (
     """
-MATCH (i:Image {model: $model})
-WHERE toLower(i.concept) CONTAINS toLower($containing)
-MATCH (i)-[a:ACTIVATES]->(u:Unit)
+MATCH (found:Image {model: $model})
+WHERE toLower(found.concept) CONTAINS toLower($containing)
+WITH found.key AS image, size(found.concept) AS length
+ORDER BY length, image LIMIT $nearest
+MATCH (i:Image {key: image})-[a:ACTIVATES]->(u:Unit)
 """
     + _FITTING
     + """
-WITH u, i.modality AS kind, i.concept AS what, i.sensitive AS sensitive, a.branch AS branch, max(a.z) AS z,
-     toLower(i.concept) = toLower($containing) AS exact
-ORDER BY exact DESC, z DESC, u.layer DESC, u.channel LIMIT $limit
+WITH u.key AS unit, u.layer AS layer, u.channel AS channel, i.modality AS kind, i.concept AS what,
+     i.sensitive AS sensitive, a.branch AS branch, max(a.z) AS z, toLower(i.concept) = toLower($containing) AS exact
+ORDER BY exact DESC, z DESC, layer DESC, channel, what, branch LIMIT $limit
+MATCH (u:Unit {key: unit})
 """
     + _UNIT
 )
 
-# model, containing, limit, layer, labelled, modality, least, most -> units driven by a word that contains this text, in
-# any case; a row a word, the highest z over letter strings first, but before them the words that are the text
+# model, containing, nearest (words looked at, the shortest), limit, layer, labelled, modality, least, most -> units
+# driven by a word that contains this text, in any case; a row a word, the highest z over letter strings first, but
+# before them the words that are the text
 SEARCH_WORDS = (
     """
-MATCH (w:Word {model: $model})
-WHERE toLower(w.text) CONTAINS toLower($containing)
-MATCH (w)-[a:ACTIVATES]->(u:Unit)
+MATCH (found:Word {model: $model})
+WHERE toLower(found.text) CONTAINS toLower($containing)
+WITH found.key AS word, size(found.text) AS length
+ORDER BY length, word LIMIT $nearest
+MATCH (w:Word {key: word})-[a:ACTIVATES]->(u:Unit)
 """
     + _FITTING
     + """
   AND a.z IS NOT NULL
-WITH u, 'vocabulary' AS kind, w.text AS what, false AS sensitive, null AS branch, a.z AS z,
-     toLower(w.text) = toLower($containing) AS exact
-ORDER BY exact DESC, z DESC, u.layer DESC, u.channel LIMIT $limit
+WITH u.key AS unit, u.layer AS layer, u.channel AS channel, 'vocabulary' AS kind, w.text AS what, false AS sensitive,
+     null AS branch, a.z AS z, toLower(w.text) = toLower($containing) AS exact
+ORDER BY exact DESC, z DESC, layer DESC, channel, what LIMIT $limit
+MATCH (u:Unit {key: unit})
 """
     + _UNIT
 )
