@@ -9,7 +9,7 @@ from catalog.circuit import Circuit, Edge
 from catalog.errors import CircuitError
 from extract.units import Unit
 
-COLUMN, ROW = 230, 108  # pixels from one unit to the next
+COLUMN, ROW = 200, 108  # pixels from one unit to the next
 _LANES = {"conv": -1, "shortcut": 1}
 
 Order = tuple[float, float, Unit]
