@@ -1,15 +1,22 @@
 """The app in a real browser: what only shows there, such as clicks inside a picture, escaping and the network."""
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from app.views import PAGES, Entry
 from catalog.labels import Labels
 from extract.difference import difference
+from extract.extraction import Extraction
 from extract.units import Layer, Unit
 from extract.weights import load_network
+from graph.load import load
+from graph.local_server import stop
 from graph.store import CircuitStore
-from tests.browser.serving import MODEL, PATIENCE, ready, ready_at
+from tests.browser.serving import MODEL, PATIENCE, ready, ready_at, serving, watched
 
 
 @pytest.mark.parametrize("entry", PAGES[::-1], ids=lambda entry: entry.name)  # the fresh server's first is no home
@@ -93,3 +100,18 @@ def test_a_word_of_ones_own_over_a_baseline_of_ones_own_and_its_address_show_the
     expect(pills).to_have_text([str(unit) for unit, rise in found if rise > 0], timeout=PATIENCE)
     pills.first.click()
     expect(demo_page.locator("h1", has_text=str(found[0][0]))).to_be_visible(timeout=PATIENCE)
+
+
+def test_a_catalog_cut_short_is_refused_without_a_click_once_that_is_found(
+    browser: Browser, random_extraction: Callable[..., Extraction], tmp_path: Path
+) -> None:
+    folder = tmp_path / "database"
+    load(random_extraction(tmp_path / "a.extraction", "random:a", 1, width=8), folder, progress=False)
+    stop(folder)
+    (file,) = (folder / "databases" / "circuits").glob("CONTRIBUTES_0.*.bucket")
+    os.truncate(file, int(file.stat().st_size * 0.6))
+    with serving(folder) as served, watched(browser, served) as page:
+        page.goto("/")
+        expect(page.get_by_text("The database lost data of random")).to_be_visible(timeout=PATIENCE)
+        expect(page.locator("[data-testid=stMain] .linked")).to_have_count(0)
+    stop(folder)
