@@ -5,23 +5,24 @@ million edges take ten seconds, which is long to look at nothing; behind the fir
 refused as soon as the count does not come out.
 """
 
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
 from graph.database import Database
 from graph.errors import DatabaseDamaged, GraphError
+from graph.load_queries import TALLY, VERIFY
 from graph.queries import VERIFIED
 
 _Use = tuple[str, str | None]  # a model, and the start of the server
 
 
 class Counting:
-    """Which models were counted; `tally` is the count that a moment allows, `verify` that of everything."""
+    """Counts models, and knows which were counted: before their first use, or `behind` it."""
 
-    def __init__(
-        self, database: Database, tally: Callable[[str], None], verify: Callable[[str], None], behind: bool
-    ) -> None:
-        self._database, self._tally, self._verify, self._behind = database, tally, verify, behind
+    def __init__(self, database: Database, behind: bool) -> None:
+        self._database, self._behind = database, behind
         self._lock = threading.Lock()
         self._whole: set[_Use] = set()
         self._under_way: set[_Use] = set()
@@ -49,6 +50,10 @@ class Counting:
         else:
             self._count(use)
 
+    def whole(self, model: str) -> bool:
+        """Count and sum all of a model, and whether there is such a model; DatabaseDamaged for one that lost data."""
+        return self._tally(model) and self._check(model, VERIFY)
+
     def under_way(self, model: str) -> bool:
         """Whether a model is in use that is still being counted."""
         return (model, self._database.start) in self._under_way
@@ -70,6 +75,25 @@ class Counting:
 
     def _count(self, use: _Use) -> None:
         model, start = use
-        self._verify(model)
+        self.whole(model)
         self._database.write(VERIFIED, model=model, start=start)
         self._whole.add(use)
+
+    def _tally(self, model: str) -> bool:
+        """The count that a moment allows."""
+        return self._check(model, TALLY)
+
+    def _check(self, model: str, text: str) -> bool:
+        rows = self._database.read(text, model=model)
+        for row in rows:
+            if row["recorded"] is None or not math.isclose(row["found"], row["recorded"], rel_tol=1e-9):
+                raise DatabaseDamaged(_damage(model, row))
+        return bool(rows)
+
+
+def _damage(model: str, row: Mapping[str, Any]) -> str:
+    labels = ", then import the labels that you exported" if row["what"] == "annotations" else ""
+    return (
+        f"The database lost data of {model}: {row['what']} come to {row['found']}, and {row['recorded']} were written. "
+        f"Its files were cut short or damaged. Load the extraction again{labels}."
+    )

@@ -1,6 +1,5 @@
 """What the catalog asks of the graph, as verbs that answer in records."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC
@@ -9,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from extract.units import Layer, Unit
-from graph import answers, label_queries, layer_queries, load_queries, queries, trace_queries
+from graph import answers, label_queries, layer_queries, queries, trace_queries
 from graph.console import Rows
 from graph.counting import Counting
 from graph.database import Database
@@ -46,7 +45,7 @@ class CircuitStore:
 
     def __init__(self, database: Database, behind: bool = False) -> None:
         self.database = database
-        self._counting = Counting(database, self._tally, self.verify, behind)
+        self._counting = Counting(database, behind)
 
     # ---- models
 
@@ -89,19 +88,8 @@ class CircuitStore:
 
     def verify(self, model: str) -> None:
         """Count and sum all of a model, both ways along its edges; DatabaseDamaged where it is not what was loaded."""
-        self._tally(model)
-        self._check(model, load_queries.VERIFY)
-
-    def _tally(self, model: str) -> None:
-        self._check(model, load_queries.TALLY)
-
-    def _check(self, model: str, text: str) -> None:
-        rows = self.database.read(text, model=model)
-        if not rows:
+        if not self._counting.whole(model):
             self.model(model)  # says that it is not there
-        for row in rows:
-            if row["recorded"] is None or not math.isclose(row["found"], row["recorded"], rel_tol=1e-9):
-                raise DatabaseDamaged(_damage(model, row))
 
     # ---- units
 
@@ -403,12 +391,4 @@ def _superseded(annotations: Iterable[Annotation]) -> AnnotationSuperseded:
     return AnnotationSuperseded(
         f"One of these annotations is not there to supersede, or somebody changed it meanwhile: {about}. Nothing was "
         "written; look at the history, and say it again if it still holds."
-    )
-
-
-def _damage(model: str, row: Mapping[str, Any]) -> str:
-    labels = ", then import the labels that you exported" if row["what"] == "annotations" else ""
-    return (
-        f"The database lost data of {model}: {row['what']} come to {row['found']}, and {row['recorded']} were written. "
-        f"Its files were cut short or damaged. Load the extraction again{labels}."
     )
