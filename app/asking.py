@@ -16,8 +16,9 @@ from streamlit.errors import StreamlitAPIException
 
 from app import session
 from app.options import parameter
-from catalog.queries import LONGEST_DESCRIPTION, LONGEST_NAME, Queries
+from catalog.queries import LONGEST_DESCRIPTION, Queries
 from catalog.veil import Veil
+from catalog.wording import LONGEST_NAME
 from extract.errors import UnknownUnit
 from extract.units import Unit
 from graph import schema

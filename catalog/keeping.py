@@ -2,27 +2,25 @@
 
 import uuid
 from datetime import UTC, datetime
-from typing import Annotated
 
-from pydantic import BaseModel, StringConstraints, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from catalog import export
 from catalog.assembly import refreshed
 from catalog.circuit import Circuit
 from catalog.errors import CircuitError
 from catalog.labels import login_name
+from catalog.wording import Name, broken
 from graph import kept_circuits
 from graph.schema import KeptCircuit
 from graph.store import CircuitStore
 
-_Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")
-]
 
+class _Said(BaseModel):
+    """Under which name a circuit is kept, and by whom."""
 
-class _Name(BaseModel):
-    name: _Line
-    author: _Line
+    name: Name
+    author: Name
 
 
 def keep(
@@ -33,10 +31,10 @@ def keep(
     Raises CircuitError for a name that is taken, unless that circuit is to be replaced, or that is no line of text.
     """
     try:
-        said = _Name(name=name, author=author or login_name())
+        said = _Said(name=name, author=author or login_name())
     except ValidationError as error:
         raise CircuitError(
-            f"{error.errors()[0]['loc'][0]} {error.errors()[0]['input']!r:.50} is no line of 1 to 200 characters."
+            f"No circuit can be kept so ({broken(error)}). Nothing was changed; mend it and try again."
         ) from error
     fresh = KeptCircuit(said.name, circuit.model, circuit.kind, said.author, datetime.now(UTC), len(circuit.units))
     units = {node.id: node.role for node in circuit.units}

@@ -20,9 +20,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from catalog.errors import LabelFileError
 from catalog.history import current
-from catalog.label_rules import Label, Line, broken
+from catalog.label_rules import Label, Line
 from catalog.labels import Labels
 from catalog.many import Conflict, Plan, known_units
+from catalog.wording import broken
 from graph.schema import Action, Annotation, Origin
 
 Form = Literal["csv", "json"]

@@ -1,11 +1,11 @@
 """What may be said of a unit: the rules that every label keeps, from wherever it comes in."""
 
-import unicodedata
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from catalog.errors import LabelError
+from catalog.wording import broken, writable
 from graph.schema import Branch, Origin
 
 Modality = Literal["picture", "word"]
@@ -13,18 +13,11 @@ LONGEST = 200  # characters of a label, an author or a facet; a label is a name,
 EVIDENCE = 1000  # characters of a reason, or of a link
 
 
-def _writable(text: str) -> str:
-    """Refuse what XML and terminals cannot show: control characters other than line breaks and tabs."""
-    if any(unicodedata.category(letter) == "Cc" for letter in text if letter not in "\n\t"):
-        raise ValueError("holds a control character")
-    return text
-
-
 Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST), AfterValidator(_writable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST), AfterValidator(writable)
 ]
 Reason = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=EVIDENCE), AfterValidator(_writable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=EVIDENCE), AfterValidator(writable)
 ]
 
 
@@ -66,8 +59,3 @@ def checked(kind: type[_Input], fields: dict[str, object]) -> _Input:
         raise LabelError(
             f"This cannot be said of a unit ({broken(error)}). Nothing was changed; mend it and try again."
         ) from error
-
-
-def broken(error: ValidationError) -> str:
-    """The first rules that were broken, each with the field's name."""
-    return "; ".join(f"{'.'.join(map(str, e['loc'][:1]))}: {e['msg']}" for e in error.errors()[:3])

@@ -4,7 +4,6 @@ A query only reads, whoever wrote it: the server sees to that whenever one is ru
 """
 
 import json
-import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 
 from catalog.errors import NamedQueryError
 from catalog.labels import login_name
+from catalog.wording import Name, broken, in_one_line
 from graph import kept_queries
 from graph.console import Rows
 from graph.errors import ConstraintViolated, QueryTimeout
@@ -21,14 +21,8 @@ from graph.kept_queries import BUILT_IN, NamedQuery
 from graph.store import CircuitStore
 
 LONGEST = 10_000  # characters of a text, and of the defaults as JSON
-LONGEST_NAME, LONGEST_DESCRIPTION = 80, 500
+LONGEST_DESCRIPTION = 500
 PATIENCE = 10.0  # seconds to find out whether a text only reads
-
-
-def _printable(text: str) -> str:
-    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text):
-        raise ValueError("holds a line break or a control character")
-    return text
 
 
 def _short(defaults: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -37,23 +31,16 @@ def _short(defaults: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return defaults
 
 
-_Name = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME),
-    AfterValidator(_printable),
-]
-
-
 class _Saved(BaseModel):
     """A query as it comes in: a name and an author of a line each, a text and a description of bounded length."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: _Name
-    author: _Name
+    name: Name
+    author: Name
     text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
     description: Annotated[
-        str, StringConstraints(strip_whitespace=True, max_length=LONGEST_DESCRIPTION), AfterValidator(_printable)
+        str, StringConstraints(strip_whitespace=True, max_length=LONGEST_DESCRIPTION), AfterValidator(in_one_line)
     ]
     defaults: Annotated[dict[Annotated[str, Field(pattern=r"^\w+$")], JsonValue], AfterValidator(_short)]
 
@@ -161,7 +148,6 @@ def _checked(fields: dict[str, Any]) -> _Saved:
     try:
         return _Saved.model_validate(fields)
     except ValidationError as error:
-        what = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors()[:3])
         raise NamedQueryError(
-            f"No query can be saved so ({what}). Nothing was changed; mend it and try again."
+            f"No query can be saved so ({broken(error)}). Nothing was changed; mend it and try again."
         ) from error

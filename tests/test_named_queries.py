@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from catalog.errors import NamedQueryError
-from catalog.queries import LONGEST, LONGEST_NAME, Queries
+from catalog.queries import LONGEST, Queries
+from catalog.wording import LONGEST_NAME
 from extract.extraction import Extraction
 from extract.units import Layer, Unit
 from graph import named_queries
