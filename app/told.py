@@ -73,4 +73,4 @@ def _rows(title: str, rows: list[dict[str, Any]]) -> None:
 
 def table(rows: list[dict[str, Any]], most: int) -> None:
     """A table as high as its rows, at most so many pixels."""
-    st.dataframe(rows, hide_index=True, height=min(40 + 35 * len(rows), most))
+    st.dataframe(rows, hide_index=True, height=min(37 + 35 * len(rows), most))
