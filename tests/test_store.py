@@ -394,6 +394,14 @@ def test_units_that_answer_to_a_concept_are_found_the_strongest_first(
     assert len(store.search(MODEL, "concept")) <= LIMIT
 
 
+def test_of_many_images_that_contain_a_text_the_nearest_are_looked_at(
+    store: CircuitStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.search.NEAREST", 4)
+    found = store.search(MODEL, "concept", limit=1000)  # all concepts are as long, so by key: probes 0, 1, 10 and 11
+    assert {match.text for each in found for match in each.matches} == {"concept 0", "concept 2"}
+
+
 def test_units_that_a_word_drives_are_found_exact_words_first(
     store: CircuitStore, extractions: dict[str, Extraction]
 ) -> None:

@@ -13,7 +13,7 @@ from tests.demo_catalog import MEASURED
 
 
 def typed(page: Page, text: str) -> None:
-    box = page.get_by_label("Unit, label, concept or word")
+    box = page.get_by_label("Unit, label, concept or word", exact=True)
     box.fill(text)
     box.press("Enter")
 

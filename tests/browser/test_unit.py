@@ -33,6 +33,8 @@ def test_a_copied_address_shows_the_same_edges(page: Page, planted_store: Circui
 def test_the_chosen_edge_is_drawn_position_by_position(demo_page: Page) -> None:
     unit = f"{TARGET}/5"
     ready_at(demo_page, f"/unit?unit={unit}&model={DEMO}")
+    expect(demo_page.locator(".figure svg")).to_be_visible(timeout=PATIENCE)  # the last part of the page
+    ready(demo_page)
     demo_page.get_by_role("combobox", name="Spatial matrix of").click()
     chosen = demo_page.get_by_role("option").first.inner_text()
     demo_page.get_by_role("option").first.click()
