@@ -72,6 +72,6 @@ def test_the_model_card_meets_its_bars() -> None:
     assert accuracy["words"] >= 80
 
 
-@pytest.mark.parametrize("picture", re.findall(r"!\[.*?\]\((.*?)\)", README))
+@pytest.mark.parametrize("picture", re.findall(r'(?:!\[.*?\]\(|<img src=")(.*?)[)"]', README))
 def test_its_pictures_are_there(picture: str) -> None:
     assert (ROOT / picture).is_file()

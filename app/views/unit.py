@@ -46,6 +46,8 @@ def circuit() -> None:
     drawing = figure.draw(traced, lambda other: linked.address(model.id, other), gallery.veil.lifted)
     session.show(f'<div class="figure">{drawing}</div>', "figure")
     downloads.show(traced, gallery.veil.lifted)
+    onward = {"unit": str(unit), "model": model.id}
+    st.page_link("views/circuit.py", label="Trace it further", icon=":material/account_tree:", query_params=onward)
 
 
 heading()
