@@ -147,7 +147,7 @@ def unit(
         return
     tables.show(tables.unit(facts, adds, veil), tables.examples(seen, veil), tables.words(read, veil))
     if facts.histogram is not None:
-        tables.show(tables.spread(facts.id, facts.histogram))
+        tables.show(tables.spread(facts.histogram))
     tables.show(
         tables.contributions("Inputs", inputs, True, veil), tables.contributions("Outputs", outputs, False, veil)
     )
