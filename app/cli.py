@@ -157,7 +157,7 @@ def unit(
     own = veil.over(str(chosen))
     tables.show(tables.unit(facts, adds, veil), tables.examples(seen, adds, own), tables.words(read, veil))
     if facts.histogram is not None:
-        tables.show(tables.spread(facts.id, facts.histogram))
+        tables.show(tables.spread(facts.histogram))
     tables.show(
         tables.contributions("Inputs", inputs, True, veil), tables.contributions("Outputs", outputs, False, veil)
     )

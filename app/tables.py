@@ -106,6 +106,8 @@ def unit(card: UnitCard, adds: dict[str, Unit], veil: Veil) -> Table:
     facts: list[tuple[str, object]] = [("model", card.model), ("labels", veil.over(card.id).labels(card.labels))]
     facts += adds.items()
     facts += [(name, value) for name, value in card.statistics.items() if value is not None]
+    if card.histogram is not None:
+        facts += [("mean on probes", card.histogram.mean), ("standard deviation", card.histogram.sd)]
     facts.append(("Microscope", microscope_url(card.model, Unit.parse(card.id))))
     return table(card.id, ("", ""), [fact for fact in facts if fact[1] not in (None, "")])
 
@@ -176,14 +178,11 @@ def _found(found: Found, veil: Veil) -> tuple[str, str, str]:
     return found.unit.id, veil.labels(found.unit.labels), "; ".join(why)
 
 
-def spread(unit: str, found: Histogram) -> Table:
+def spread(found: Histogram) -> Table:
     """How a unit's activation is spread over the probes, bin by bin."""
     width = (found.high - found.low) / len(found.counts)
-    ends = [found.low + k * width for k in range(len(found.counts) + 1)]
-    rows = [
-        dict(zip(("low", "high", "n"), row, strict=True)) for row in zip(ends, ends[1:], found.counts, strict=False)
-    ]
-    return histogram(unit, found.mean, found.sd or 0.0, rows)
+    rows = [(found.low + k * width, found.low + (k + 1) * width, n) for k, n in enumerate(found.counts)]
+    return table("Distribution", ("from", "to", "probes"), rows)
 
 
 def histogram(unit: str, mean: float, sd: float, rows: Iterable[dict[str, float]]) -> Table:

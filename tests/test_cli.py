@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -109,7 +110,8 @@ def test_a_units_distribution_is_told_bin_by_bin(circuits: Run) -> None:
         name: pytest.approx(value) for name, value in (("mean", 0.3), ("sd", 0.5))
     }
     table = circuits("unit", "4/2/6/0").stdout
-    assert "Activation of 4/2/6/0: mean 0.3, standard deviation 0.5" in table
+    assert re.search(r"mean on probes +0.3 *\nstandard deviation +0.5 *\n", table)
+    assert re.search(r"Distribution *\nfrom +to +probes *\n0 +0.1 +30 *\n", table)
     assert content(circuits("unit", "4/2/6/9", "--json"))["histogram"] is None
 
 
