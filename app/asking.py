@@ -136,13 +136,12 @@ def saving(query: NamedQuery, given: dict[str, Any]) -> None:
     with form.expander("Save as", icon=":material/save:"), st.form("save", border=False):
         name = st.text_input("Name", max_chars=LONGEST_NAME)
         description = st.text_input("What it answers", query.description, max_chars=LONGEST_DESCRIPTION)
-        author = st.text_input("Author", session.author(), key="author", persist_state="session")
         replace = st.checkbox("Replace the saved one of that name")
         st.caption("What the parameters are now becomes their default.")
         if st.form_submit_button("Save"):
             with session.errors_shown():
                 defaults = {**query.defaults, **given}
-                saved = queries().save(name, query.text, description, defaults, author, replace)
+                saved = queries().save(name, query.text, description, defaults, session.author(), replace)
                 st.session_state["turned"] = saved.name
                 st.rerun()
     if query.name and query.author != OURS:

@@ -37,7 +37,7 @@ def show() -> None:
 
 
 def _plan(names: list[str], text: str, reject: bool, reason: str) -> Plan:
-    labels, author = session.labels(), st.session_state["author"]
+    labels, author = session.labels(), session.author()
     if reject:
         return many.rejecting(labels, names, text, author, reason or None)
     return many.adding(labels, names, text, author)

@@ -27,5 +27,5 @@ def show(unit: Unit) -> None:
     }[kind]()
     if st.button("Show again" if hidden else "Hide as sensitive", key="flag"):
         with session.errors_shown():
-            Flags(store, session.model().id).set(kind, name, not hidden, st.session_state["author"])
+            Flags(store, session.model().id).set(kind, name, not hidden, session.author())
             st.rerun()

@@ -36,14 +36,13 @@ def show() -> None:
 def form(circuit: Circuit) -> None:
     """Keep the circuit as it is shown."""
     with st.form("keep", border=False):
-        name, author, replace, button = st.columns([3, 1.5, 1, 1], vertical_alignment="bottom")
+        name, replace, button = st.columns([4.5, 1, 1], vertical_alignment="bottom")
         called = name.text_input("Keep as", key="keep as", max_chars=_LONGEST, placeholder="What this circuit is")
-        by = author.text_input("Author", session.author(), key="author", persist_state="session", max_chars=_LONGEST)
         over = replace.checkbox("Replace", key="replace", help="The circuit of this name, if there is one.")
         submitted = button.form_submit_button("Keep")
     if submitted:
         with session.errors_shown():
-            keeping.keep(session.store(), circuit, called, by, over)
+            keeping.keep(session.store(), circuit, called, session.author(), over)
             st.rerun()
 
 

@@ -23,7 +23,6 @@ def show(unit: Unit, keys: bool = False) -> None:
     history = labels.history(unit)
     for label in current(history):
         _current(labels, gallery, unit, label)
-    author = author_field()
     turn = f"{unit} {len(history)}"  # fresh fields for every label
     with st.form("label", border=False):
         text = st.text_input("Label", key=f"text {turn}", max_chars=LONGEST)
@@ -36,17 +35,12 @@ def show(unit: Unit, keys: bool = False) -> None:
             details = _details(turn)
         submitted = st.form_submit_button("Add label", shortcut="Ctrl+Enter" if keys else None)
     if submitted:
-        _do(lambda: labels.add(unit, text, author, branch=branch, sensitive=sensitive, **details))
+        _do(lambda: labels.add(unit, text, session.author(), branch=branch, sensitive=sensitive, **details))
     if history:
         if st.button("Undo", icon=":material/undo:", key="undo", shortcut="Ctrl+Z" if keys else None, help=_UNDO):
-            _do(lambda: labels.undo(unit, author=author))
+            _do(lambda: labels.undo(unit, author=session.author()))
         with st.expander(f"History ({len(history)})"):
             st.dataframe(told.annotations(history[::-1], among=history, of_units=False), hide_index=True)
-
-
-def author_field() -> str:
-    """Who acts, the same on every page."""
-    return st.text_input("Author", session.author(), key="author", persist_state="session", max_chars=LONGEST)
 
 
 def _details(turn: str) -> dict[str, Any]:
@@ -67,7 +61,7 @@ def _current(labels: Labels, gallery: Gallery, unit: Unit, label: Annotation) ->
     with change.popover("", icon=":material/edit:", type="tertiary", help="Amend or reject"):
         _changes(labels, gallery, unit, label)
     if button.button("", key=f"withdraw {label.id}", icon=":material/close:", type="tertiary", help="Withdraw"):
-        _do(lambda: labels.withdraw(unit, label.id, st.session_state["author"]))
+        _do(lambda: labels.withdraw(unit, label.id, session.author()))
 
 
 def _changes(labels: Labels, gallery: Gallery, unit: Unit, label: Annotation) -> None:
@@ -75,10 +69,10 @@ def _changes(labels: Labels, gallery: Gallery, unit: Unit, label: Annotation) ->
     hidden = gallery.veil.over(label.unit).hides(label.text)
     text = st.text_input("Amended to", "" if hidden else label.text, key=f"amended {label.id}", max_chars=LONGEST)
     if st.button("Amend", key=f"amend {label.id}"):
-        _do(lambda: labels.amend(unit, label.id, text, st.session_state["author"]))
+        _do(lambda: labels.amend(unit, label.id, text, session.author()))
     reason = st.text_input("Why it is wrong", key=f"reason {label.id}", max_chars=EVIDENCE)
     if st.button("Reject", key=f"reject {label.id}"):
-        _do(lambda: labels.reject(unit, label.id, reason or None, st.session_state["author"]))
+        _do(lambda: labels.reject(unit, label.id, reason or None, session.author()))
 
 
 def _do(act: Callable[[], object]) -> None:

@@ -12,6 +12,7 @@ from catalog import thumbnails as probes
 from catalog.labels import Labels, login_name
 from catalog.thumbnails import branch as branch
 from catalog.veil import Veil
+from catalog.wording import LONGEST_NAME
 from extract.errors import CircuitsError
 from extract.units import Unit
 from graph.database import connect
@@ -35,7 +36,9 @@ def errors_shown() -> Iterator[None]:
     try:
         yield
     except CircuitsError as error:
-        told = str(error).replace("[", "\\[")  # what a message quotes is no picture or link to elsewhere
+        told = (
+            str(error).replace("[", "\\[").replace("](", "]\\(")
+        )  # what a message quotes is no picture or link to elsewhere
         st.error(told, icon=":material/error:")
 
 
@@ -68,6 +71,7 @@ def bar() -> None:
             on_change=_note,
             help="Layer, block, index, channel; or a module such as layer4.2.act3:34, or a Microscope op.",
         )
+        st.text_input("Author", _login(), key="author", persist_state="session", max_chars=LONGEST_NAME)
         st.toggle("Reveal sensitive", key="reveal", help="Labels and pictures marked sensitive are hidden until then.")
     st.query_params["model"] = st.session_state["model"]
     st.session_state["card"] = store().model(st.session_state["model"])
@@ -107,11 +111,9 @@ def labels() -> Labels:
 
 
 def author() -> str:
-    """Whom to propose as a label's author: the login name where there is one."""
-    try:
-        return login_name()
-    except CircuitsError:
-        return ""
+    """Who labels, keeps and saves, as the side bar says."""
+    said: str = st.session_state["author"]
+    return said
 
 
 def gallery() -> Gallery:
@@ -135,6 +137,14 @@ def _being_counted() -> None:
     if not store().counting(st.session_state["model"]):
         st.rerun()
     st.caption(":material/hourglass_top: All that was loaded is being counted; the numbers are shown meanwhile.")
+
+
+def _login() -> str:
+    """Whom to propose as the author: the login name where there is one."""
+    try:
+        return login_name()
+    except CircuitsError:
+        return ""
 
 
 def _leave() -> None:

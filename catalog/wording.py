@@ -16,8 +16,8 @@ def writable(text: str) -> str:
 
 
 def in_one_line(text: str) -> str:
-    """Refuse line breaks too. ValueError."""
-    if not text.isprintable():
+    """Refuse line breaks too, and what is half a character. ValueError."""
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text):
         raise ValueError("holds a line break or a control character")
     return text
 

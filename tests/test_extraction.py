@@ -34,6 +34,7 @@ def column(field: "pa.Field[Any]", rows: int) -> "pa.Array[Any]":
         pa.string(): str,
         pa.binary(): lambda row: str(row).encode(),
         pa.bool_(): bool,
+        pa.list_(pa.int32()): lambda row: [row] * row,
     }
     value = kinds.get(field.type, int)
     values: pa.Array[Any] = pa.array([value(row) for row in range(rows)], field.type)

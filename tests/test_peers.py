@@ -123,6 +123,7 @@ def tell(database: Database, extraction: Extraction, folder: Path) -> None:
     load(extraction, database, progress=False)
     store, model = CircuitStore(database), extraction.manifest.model
     label(store, model)
+    keep(store, model)
     question(store, extraction)
     ask_by_name(store, extraction)
     database.write(queries.VERIFIED, model=model, start="now")

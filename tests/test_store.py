@@ -19,7 +19,7 @@ from graph.database import Database, connect
 from graph.errors import GraphError, ModelMissing, NotExtracted, UnknownStatistic, WriteRefused
 from graph.load import load
 from graph.local_server import stop
-from graph.schema import EFFECTS, EVIDENCE, SHARES, TESTS, Annotation, Contribution
+from graph.schema import EFFECTS, EVIDENCE, FLOWS, SHARES, TESTS, Annotation, Contribution
 from graph.search import LIMIT, Found, Wanted
 from graph.store import CircuitStore
 
@@ -154,6 +154,7 @@ def test_units_carry_their_scale_evidence_and_selectivity(
         known |= {name: tested.get(name) for name in TESTS} | {name: proven.get(name) for name in EFFECTS}
         assert card.findings["verdict"] in (proven.get("verdict"), None)
         assert (card.findings["verdict"] is None) == (not isinstance(proven.get("verdict"), str))
+        known |= dict.fromkeys(FLOWS)  # nothing is known without matrices
         known["activity"] = active.loc[(layer, channel), "activity"]
         assert card.statistics == {"scale": scale} | known | {
             "word_selectivity": selective.get("words"),
@@ -255,12 +256,12 @@ def test_traces_in_cypher_are_networkx_paths(store: CircuitStore, edges: pd.Data
     direct = edges[edges["direct"]]
     graph = nx.from_pandas_edgelist(direct, create_using=nx.DiGraph)
     paths = {
-        (a, b, "2/1/6/3") for b in graph.predecessors("2/1/6/3") for a in graph.predecessors(b)
+        (a, b, "2/1/5/3") for b in graph.predecessors("2/1/5/3") for a in graph.predecessors(b)
     }  # fmt: skip
     text = """
         MATCH (a:Unit)-[e:CONTRIBUTES]->(b:Unit)-[f:CONTRIBUTES]->(c:Unit {key: $key})
         WHERE e.direct AND f.direct RETURN a.id, b.id, c.id"""
-    answer = store.query(text, {"key": f"{MODEL}/2/1/6/3"})
+    answer = store.query(text, {"key": f"{MODEL}/2/1/5/3"})
     assert {tuple(row) for row in answer.rows} == paths
     assert len(answer.rows) == len(paths) > 0
 

@@ -69,6 +69,5 @@ if name := found.at(st.query_params.get("unit")):
     one(found, name)
 else:
     st.info(f"No unit of {layer} waits here. Choose another layer, or another kind of unit.")
-    label_form.author_field()
 with st.expander("One label for many units"):
     bulk_form.show()

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from app import label_form, session, told
+from app import session, told
 from catalog.history import matching
 from extract.units import Unit
 
@@ -41,8 +41,7 @@ told.table(told.annotations(found[:MOST], among=history), 460)
 session.show(f'<p class="quiet">{len(found):,} of {len(history):,} entries</p>', "count")
 
 lines = told.lines(found[:MOST])
-left, right = st.columns([3, 1], vertical_alignment="bottom")
-entry = left.selectbox(
+entry = st.selectbox(
     "Entry to undo",
     list(lines),
     index=None,
@@ -50,9 +49,7 @@ entry = left.selectbox(
     key="entry",
     placeholder="Choose one of these",
 )
-with right:
-    who = label_form.author_field()
 if st.button("Undo this entry", icon=":material/undo:", key="undo entry", disabled=entry is None) and entry:
     with session.errors_shown():
-        labels.undo(Unit.parse(next(a.unit for a in found if a.id == entry)), entry, who)
+        labels.undo(Unit.parse(next(a.unit for a in found if a.id == entry)), entry, session.author())
         st.rerun()

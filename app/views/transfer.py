@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import label_form, session, told
+from app import session, told
 from catalog import label_files
 
 labels = session.labels()
@@ -32,13 +32,12 @@ def into() -> None:
     file = st.file_uploader(
         "A label file", label_files.FORMS, key=f"file {turn}", help="Columns unit and text suffice."
     )
-    author = label_form.author_field()
     also = st.checkbox("Add conflicting labels beside those of the catalog", key="also")
     if file is None:
         st.caption("Nothing is ever overwritten: what contradicts a person's label is reported, and left out.")
         return
     with session.errors_shown():
-        said = label_files.decode(file.getvalue(), label_files.form_of(file.name), labels.model, author)
+        said = label_files.decode(file.getvalue(), label_files.form_of(file.name), labels.model, session.author())
         plan = label_files.importing(labels, said, also)
         if told.offer(labels, plan, "transfer"):
             st.session_state["transfer written"] = f"Written: {plan.sentence}."

@@ -60,7 +60,9 @@ with right:
 if measured := {name: value for name, value in card.statistics.items() if value is not None}:
     st.subheader("Measured")
     session.show(
-        pictures.terms(measured) + pictures.findings(card.findings, gallery.veil) + pictures.notes(model.measured),
+        pictures.terms(measured)
+        + pictures.findings(card.findings, gallery.veil.over(card.id))
+        + pictures.notes(model.measured),
         "measured",
     )
 words()

@@ -173,7 +173,7 @@ def test_a_query_is_saved_shown_run_and_removed(app: AppTest) -> None:
     asked(app, "RETURN $n + 1 AS x", **{"$n": "41"})
     assert list(app.dataframe[0].value["x"]) == [42]
     save(app, name, f"What <b>it</b> does {HOSTILE}")
-    assert not app.error
+    assert not app.error, app.error[0].value
     assert app.selectbox(key="query").value == name
     (saved,) = (query for query in Queries(session.store()).all() if query.name == name)
     assert (saved.text, dict(saved.defaults), saved.author) == ("RETURN $n + 1 AS x", {"n": 41}, "ada")

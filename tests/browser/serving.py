@@ -84,6 +84,14 @@ def ready(page: Page) -> Page:
     return page
 
 
+def signed(page: Page, author: str) -> None:
+    """The page with this author in the side bar; entered, so that no click meets the rerun that it causes."""
+    page.get_by_label("Author").fill(author)
+    page.get_by_label("Author").press("Enter")
+    page.wait_for_timeout(300)  # until the rerun is on its way
+    ready(page)
+
+
 def ready_at(page: Page, address: str) -> None:
     page.goto(address)
     ready(page)

@@ -13,7 +13,7 @@ from catalog.export import read
 from catalog.keeping import kept
 from extract.units import Unit
 from graph.store import CircuitStore
-from tests.browser.serving import MODEL, PATIENCE, ready, ready_at
+from tests.browser.serving import MODEL, PATIENCE, ready, ready_at, signed
 
 
 def unit(page: Page, name: str) -> Locator:
@@ -135,8 +135,8 @@ def test_a_circuit_is_kept_under_a_name_and_opened_again(page: Page, planted_sto
     name = "<img src=x onerror=alert(1)> 29"
     ready_at(page, f"/circuit?unit=4/2/6/29&trace=enrichment&strongest=1&model={MODEL}")
     units = shown(page, len(enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/6/29"), 1).units))
+    signed(page, "ada")
     page.get_by_label("Keep as").fill(name)
-    page.get_by_label("Author").fill("ada")
     page.get_by_role("button", name="Keep", exact=True).click()
     expect(page.get_by_text(name)).to_be_visible(timeout=PATIENCE)
     ready_at(page, f"/circuit?unit=4/2/5/1&model={MODEL}")

@@ -16,7 +16,7 @@ from extract.weights import load_network
 from graph.load import load
 from graph.local_server import stop
 from graph.store import CircuitStore
-from tests.browser.serving import MODEL, PATIENCE, ready, ready_at, serving, watched
+from tests.browser.serving import MODEL, PATIENCE, ready, ready_at, serving, signed, watched
 
 
 @pytest.mark.parametrize("entry", PAGES[::-1], ids=lambda entry: entry.name)  # the fresh server's first is no home
@@ -62,8 +62,8 @@ def test_pictures_of_the_three_branches_stand_in_columns(page: Page) -> None:
 
 def test_a_label_is_added_by_the_form(page: Page, planted_store: CircuitStore) -> None:
     ready_at(page, f"/unit?unit=4/2/6/11&model={MODEL}")
+    signed(page, "ada")
     page.get_by_label("Label", exact=True).fill("<b>mittens</b>")
-    page.get_by_label("Author").fill("ada")
     page.get_by_role("button", name="Add label").click()
     expect(page.locator(".heading .chip")).to_have_text("<b>mittens</b>", timeout=PATIENCE)
     (label,) = Labels(planted_store, MODEL).current(Unit.parse("4/2/6/11"))

@@ -6,7 +6,7 @@ from catalog.queries import Queries
 from extract.units import Unit
 from graph.kept_queries import BUILT_IN
 from graph.store import CircuitStore
-from tests.browser.serving import MODEL, PATIENCE, ready, ready_at
+from tests.browser.serving import MODEL, PATIENCE, ready, ready_at, signed
 
 PILLS = ".units a.pill"
 
@@ -60,10 +60,10 @@ def test_a_query_is_saved_linked_and_removed(page: Page, planted_store: CircuitS
     name = "browser's <b>own</b> & others"
     ready_at(page, "/query?ask=in+Cypher&cypher=RETURN+%24n+%2B+1+AS+x&$n=41")
     expect(page.get_by_text("1 rows")).to_be_visible(timeout=PATIENCE)
+    signed(page, "ada")
     page.get_by_text("Save as").click()
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("What it answers").fill("<script>document.title='owned'</script> One more.")
-    page.get_by_label("Author").fill("ada")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved by ada.")).to_be_visible(timeout=PATIENCE)
     ready(page)
