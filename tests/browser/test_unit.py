@@ -35,7 +35,7 @@ def test_the_chosen_edge_is_drawn_position_by_position(demo_page: Page) -> None:
     ready_at(demo_page, f"/unit?unit={unit}&model={DEMO}")
     expect(demo_page.locator(".figure svg")).to_be_visible(timeout=PATIENCE)  # the last part of the page
     ready(demo_page)
-    demo_page.get_by_role("combobox", name="Spatial matrix of").click()
+    demo_page.get_by_role("combobox", name="Spatial matrix of").press("ArrowDown")
     chosen = demo_page.get_by_role("option").first.inner_text()
     demo_page.get_by_role("option").first.click()
     cells = demo_page.locator("svg.matrix g")
