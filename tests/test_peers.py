@@ -169,7 +169,7 @@ def keep(store: CircuitStore, model: str) -> None:
     assert kept_circuits.keep(store.database, replace(hat, author="bob"), "c", "[]", {FIRST: "unit"}, replace=True)
     assert kept_circuits.keep(store.database, replace(hat, name="sky"), "d", "{}", units, replace=False)
     assert [(c.name, c.author, c.units) for c in kept_circuits.kept(store.database, model)] == [
-        ("hat", "bob", 2),
+        ("hat", "bob", 1),
         ("sky", "ada", 2),
     ]
     assert kept_circuits.content_of(store.database, model, "hat") == "[]"
