@@ -159,6 +159,18 @@ def test_filters_narrow_the_candidates(app: AppTest) -> None:
     assert not app.dataframe or len(app.dataframe[0].value) < before
 
 
+@pytest.mark.parametrize(
+    ("address", "left"),
+    [
+        ({"q": "0.01", "least_reach_shortcut": "0.9"}, ["4/2/6/0", "4/2/6/1"]),
+        ({"least_concept_difference": "0.95", "least_modality_difference": "0.8"}, ["4/2/6/0"]),
+    ],
+)
+def test_the_address_sets_the_filters(app: AppTest, address: dict[str, str], left: list[str]) -> None:
+    opened(app, "enrichment", model=MODEL, **address)
+    assert list(app.dataframe[0].value["unit"]) == left
+
+
 def test_enrichment_by_weights(app: AppTest) -> None:
     opened(app, "enrichment", model=MODEL)
     app.segmented_control(key="screen").select("weights").run()
@@ -219,7 +231,7 @@ def test_words_and_layers_of_other_pages_stay_there(app: AppTest) -> None:
     opened(app, "home")
     app.text_input(key="word").input("marmalade").run()
     opened(app, "enrichment")
-    app.selectbox(key="layer").select("4/1/6").run()
+    app.selectbox(key="sums").select("4/1/6").run()
     opened(app, "words")
     assert app.text_input(key="word").value == "anchor"
     assert app.selectbox(key="layer").value == "4/2/6"

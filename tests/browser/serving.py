@@ -37,14 +37,15 @@ def launched() -> Iterator[Browser]:
 
 
 @contextmanager
-def serving(database: Path) -> Iterator[str]:
-    """The app's address while it is served on a catalog."""
+def serving(database: Path | str, **variables: str) -> Iterator[str]:
+    """The app's address while it is served on a catalog; `variables` of its surroundings."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [str(Path(sys.executable).with_name("circuits")), "app", "--headless", "--address", "127.0.0.1"]
     address = f"http://127.0.0.1:{port}"
-    with subprocess.Popen([*command, "--port", str(port), "--database", str(database)]) as server:
+    command += ["--port", str(port), "--database", str(database)]
+    with subprocess.Popen(command, env={**os.environ, **variables}) as server:
         try:
             _wait_for(f"{address}/_stcore/health", server)
             yield address
