@@ -41,7 +41,7 @@ def test_the_chosen_edge_is_drawn_position_by_position(demo_page: Page) -> None:
     cells = demo_page.locator("svg.matrix g")
     source = Unit.parse(chosen.partition(" to ")[0])
     kernel = expanded_weights(load_network("demo"), source, Unit.parse(unit)).numpy()
-    expect(cells).to_have_count(kernel.size, timeout=PATIENCE)
+    expect(cells).to_have_count(kernel.size, timeout=3 * PATIENCE)  # the app loads torch and the network first
     expect(cells.first.locator("title")).to_contain_text(f": {kernel[0, 0]:+.3g}")
     address = demo_page.url
     demo_page.goto("about:blank")
