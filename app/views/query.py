@@ -3,7 +3,6 @@
 import streamlit as st
 
 from app import asking, pictures, session
-from app.asking import BY_NAME, IN_CYPHER
 from catalog.errors import NamedQueryError
 from catalog.queries import LONGEST
 from graph.console import Rows
@@ -61,9 +60,9 @@ left, right = st.columns([3, 2], gap="large")
 with right.expander("What is in the graph", icon=":material/schema:", expanded=True):
     session.show(asking.graph_schema(), "schema")
 with left:
-    ways = [BY_NAME, IN_CYPHER]
+    ways = [asking.BY_NAME, asking.IN_CYPHER]
     way = st.radio("Ask", ways, key="ask", bind="query-params", horizontal=True)
-    chosen = named() if way == BY_NAME else None
+    chosen = named() if way == asking.BY_NAME else None
     with st.form("question"):
         query = chosen or own()
         given = asking.values(query)
