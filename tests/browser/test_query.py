@@ -64,7 +64,7 @@ def test_a_query_is_saved_linked_and_removed(page: Page, planted_store: CircuitS
     page.get_by_text("Save as").click()
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("What it answers").fill("<script>document.title='owned'</script> One more.")
-    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_label("What it answers").press("Enter")
     expect(page.get_by_text("Saved by ada.")).to_be_visible(timeout=PATIENCE)
     ready(page)
     address = page.url
