@@ -32,6 +32,8 @@ def holdings() -> None:
     side, blocks = card.architecture.image_size, ", ".join(map(str, card.blocks))
     st.caption(f"{card.id}: stages of {blocks} blocks, {side} x {side} pixels, weights {card.weights_sha256[:12]}")
     session.show(pictures.notes(card.measured), "measured")
+    told = "What was computed and measured of each layer, and what is missing"
+    st.page_link("views/layers.py", label=told, icon=":material/layers:", query_params={"model": card.id})
 
 
 def starting_points() -> None:
