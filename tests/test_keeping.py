@@ -36,7 +36,7 @@ def test_a_kept_circuit_is_listed_and_opens_as_it_was(planted_store: CircuitStor
 
 
 def test_labels_are_as_they_are_when_it_is_opened(planted_store: CircuitStore, named: str) -> None:
-    unit = Unit.parse("4/2/6/21")
+    unit = Unit.parse("4/2/6/25")
     keep(planted_store, enrichment_circuit(planted_store, MODEL, unit, limit=1), named, "ada")
     Labels(planted_store, MODEL).add(unit, "gore", "ada", sensitive=True)
 

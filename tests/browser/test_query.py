@@ -83,7 +83,7 @@ def test_a_query_is_saved_linked_and_removed(page: Page, planted_store: CircuitS
 def test_a_copy_to_edit_is_in_the_address_at_once(page: Page) -> None:
     ready_at(page, f"/query?query=read-and-see&model={MODEL}")
     page.get_by_text("Its Cypher").click()
-    page.get_by_role("button", name="Edit a copy").click()
+    page.get_by_role("button", name="Edit a copy").press("Enter")  # the expander still unfolds
     expect(page.get_by_label("Cypher", exact=True)).to_contain_text("RETURN u.id AS unit", timeout=PATIENCE)
     ready(page)
     address = page.url
