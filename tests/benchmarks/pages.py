@@ -68,7 +68,7 @@ class Kind:
 
 
 def _choose(page: Page, box: Locator, turn: int) -> None:
-    box.click()
+    box.press("ArrowDown")  # a click that has to scroll first opens no menu
     options = page.get_by_role("option")
     options.nth(1 + turn % max(options.count() - 1, 1)).click()
 
@@ -238,6 +238,15 @@ def made(folder: Path, edges: int, words: int, labels: int) -> None:
     print(f"{told}; made and loaded in {time.perf_counter() - start:.0f} s", flush=True)
 
 
+@contextmanager
+def printing(times: Times) -> Iterator[None]:
+    """Prints the table in the end, also when something broke off."""
+    try:
+        yield
+    finally:
+        table(times)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
@@ -252,7 +261,7 @@ def main() -> None:
         folder = (chosen.catalog or Path(place) / "database").resolve()
         made(folder, chosen.edges, chosen.words, chosen.labels)
         clock = Clock(folder)
-        with launched() as browser:
+        with printing(times), launched() as browser:
             cold(browser, clock, chosen.cold, times)
             with serving(folder) as served:
                 for _ in range(chosen.rounds):
@@ -264,7 +273,6 @@ def main() -> None:
                     changing(page, clock, chosen.rounds, times)
                     labelling(page, clock, chosen.rounds, times)
         stop(folder)
-    table(times)
 
 
 if __name__ == "__main__":
