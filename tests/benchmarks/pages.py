@@ -214,7 +214,7 @@ def labelling(page: Page, clock: Clock, rounds: int, times: Times) -> None:
 
 def table(times: Times) -> None:
     print(f"\n{'seconds':40} {'median':>8} {'p95':>8} {'median of CPU':>14} {'rounds':>7}")
-    for name, found in times.items():
+    for name, found in ((name, found) for name, found in times.items() if found):
         clock, cpu = zip(*found, strict=True)
         late = "  too slow" if np.quantile(clock, 0.95) > (3 if name.startswith("first page") else 1) else ""
         cells = f"{np.median(clock):8.2f} {np.quantile(clock, 0.95):8.2f} {np.median(cpu):14.2f}"
