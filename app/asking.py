@@ -37,7 +37,7 @@ def queries() -> Queries:
 
 def veil() -> Veil:
     """What hides the sensitive of all models in an answer, unless the user lifted it."""
-    return Veil(st.session_state["reveal"], queries().sensitive())
+    return queries().veil(st.session_state["reveal"])
 
 
 def turn() -> None:

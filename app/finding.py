@@ -33,7 +33,7 @@ def search(
     with opened(database, model) as (store, card):
         within = card.architecture.layer(layer) if layer else None
         found = store.search(card.id, text, Wanted(within, labelled, modality, *bounds), limit)
-        veil = Veil(reveal, store.sensitive(card.id))
+        veil = Veil.of(store, card.id, reveal)
     tables.show_rows(found, tables.found(found, veil), as_json)
 
 

@@ -9,7 +9,6 @@ import typer
 from app import tables
 from app.options import Author, Database, Json, Model, Reveal, connected, parameter
 from catalog.queries import Queries
-from catalog.veil import Veil
 from graph.console import Rows
 from graph.kept_queries import OURS, NamedQuery
 from graph.store import CircuitStore
@@ -125,7 +124,7 @@ def _given(parameters: Iterable[str] | None) -> dict[str, Any]:
 
 def _show(answer: Rows, queries: Queries, reveal: bool, as_json: bool) -> None:
     """An answer as a table behind the veil, or as JSON; on stderr how many rows, and whether there are more."""
-    veil = Veil(reveal, queries.sensitive())
+    veil = queries.veil(reveal)
     rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
     cells = [[_line(veil.value(value)) for value in row] for row in answer.rows]
     tables.show_rows(rows, tables.table("", answer.columns, cells), as_json)

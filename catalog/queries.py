@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 
 from catalog.errors import NamedQueryError
 from catalog.labels import login_name
+from catalog.veil import Veil
 from catalog.wording import Name, broken, in_one_line
 from graph import kept_queries
 from graph.console import Rows
@@ -128,9 +129,10 @@ class Queries:
         """Its answer: `limit` rows in `timeout` seconds at most. Raises as `parameters` and `store.query` do."""
         return self.store.query(query.text, self.parameters(query, given, model), timeout, limit)
 
-    def sensitive(self) -> frozenset[str]:
-        """Every text of the database that somebody called sensitive, for the veil of an answer."""
-        return kept_queries.sensitive(self.store.database)
+    def veil(self, lifted: bool = False) -> Veil:
+        """What hides the sensitive of all models in an answer: texts that somebody called so, and flagged words."""
+        database = self.store.database
+        return Veil(lifted, kept_queries.sensitive(database), {"word": kept_queries.flagged_words(database)})
 
 
 def _refuse_ours(name: str) -> None:

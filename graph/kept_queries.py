@@ -137,6 +137,13 @@ def sensitive(database: Database) -> frozenset[str]:
     return frozenset(row["text"] for row in database.read(named_queries.SENSITIVE_TEXTS))
 
 
+def flagged_words(database: Database) -> dict[str, bool]:
+    """What somebody said of words last, whether they are sensitive; where models differ, they are."""
+    rows = database.read(named_queries.FLAGGED_WORDS)
+    last = {(row["model"], row["word"]): bool(row["sensitive"]) for row in rows}
+    return {word: any(bad for (_, other), bad in last.items() if other == word) for _, word in last}
+
+
 def _query(row: Mapping[str, Any]) -> NamedQuery:
     columns = {name: row[name] for name in ("name", "text", "description", "author")}
     return NamedQuery(**columns, defaults=json.loads(row["parameters"]), at=utc(row["at"]))

@@ -181,3 +181,10 @@ WITH text WHERE text IS NOT NULL
 RETURN text
 ORDER BY text
 """
+
+# no parameters -> every flag on a word of any model, oldest first: of one model and word the last holds
+FLAGGED_WORDS = """
+MATCH (f:Flag {kind: 'word'})
+RETURN f.model AS model, f.name AS word, f.sensitive AS sensitive, f.at AS at, f.id AS id
+ORDER BY at, id
+"""

@@ -208,6 +208,23 @@ def test_a_flagged_unit_image_or_word_is_hidden_until_it_is_asked_for_or_cleared
     assert {row["author"] for row in content(circuits("flag", "list", "--json"))} >= {"ada"}
 
 
+def test_flags_hold_in_searches_and_in_answers_too(circuits: Run) -> None:
+    circuits("label", "add", "4/2/6/30", "lantern", "--author", "ada")
+    searched = ["search", "lantern"]
+    asked = ["cypher", "MATCH (u:Unit {id: '4/2/6/30'}) RETURN u.label AS label"]
+    for question, kind, name in (
+        (searched, "unit", "4/2/6/30"),
+        (searched, "word", "lantern"),
+        (asked, "word", "lantern"),
+    ):
+        assert "lantern" in circuits(*question).stdout
+        circuits("flag", kind, name, "--author", "ada")
+        assert "lantern" not in circuits(*question).stdout
+        assert "lantern" in circuits(*question, "--reveal").stdout
+        circuits("flag", kind, name, "--clear", "--author", "ada")
+    circuits("label", "withdraw", "4/2/6/30", "lantern", "--author", "ada")
+
+
 def test_what_is_sensitive_is_hidden_until_it_is_asked_for(circuits: Run) -> None:
     circuits("label", "add", "4/2/6/1", "gore", "--author", "ada", "--sensitive")
 

@@ -452,7 +452,7 @@ def test_the_texts_to_veil_are_those_of_sensitive_labels_and_images_also_withdra
     queries: Queries, extraction: Extraction
 ) -> None:
     shown = {row["concept"] for row in extraction.table("probes").to_pylist() if row["sensitive"]}
-    assert queries.sensitive() == {"scar"} | shown
+    assert queries.veil().texts == {"scar"} | shown
 
 
 def test_a_runaway_query_is_saved_as_slow_and_not_as_wrong(queries: Queries, monkeypatch: pytest.MonkeyPatch) -> None:

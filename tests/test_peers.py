@@ -277,6 +277,7 @@ def ask_by_name(store: CircuitStore, extraction: Extraction) -> None:
         values = given | {"strongest": strongest, "layer": str(layer)}
         database.read(query.text, **{name: values[name] for name in query.parameters})
     assert kept_queries.sensitive(database) >= {"wound", "f", "Blood"}
+    assert kept_queries.flagged_words(database) == {"wound": True}
     for annotation in added:
         store.annotate(replace(annotation, id=f"{annotation.id} back", action="withdraw", supersedes=annotation.id))
     save(database)
