@@ -10,41 +10,37 @@ from extract.extraction import Extraction
 from extract.schemas import SCHEMAS, per_unit
 from extract.units import Layer
 
+_COLUMNS = SCHEMAS["flows"].names[2:]
+
 
 def flows(extraction: Extraction) -> pa.Table:
     """The table `flows`, a row a unit; null where a matrix that it needs was not kept, or no activity measured."""
-    layers, shape = list(extraction.layers), extraction.manifest.architecture
-    active = _activity(extraction)
-    parts = [SCHEMAS["flows"].empty_table()]
-    for layer in layers:
-        into = [(source, layer) for source in layers if shape.is_direct(source, layer)]
-        out = [(layer, target) for target in layers if shape.is_direct(layer, target)]
-        parts.append(
-            per_unit(
-                "flows",
-                layer,
-                {
-                    "inflow": _summed(extraction, into, layer),
-                    "inflow_active": _summed(extraction, into, layer, active),
-                    "outflow": _summed(extraction, out, layer),
-                },
-            )
-        )
-    return pa.concat_tables(parts)
+    layers, shape, active = extraction.layers, extraction.manifest.architecture, _activity(extraction)
+    sums: dict[tuple[str, Layer], np.ndarray] = {}  # by column and layer, (channels,); NaN once a term is not known
+    for target in layers:
+        for source in (layer for layer in layers if shape.is_direct(layer, target)):
+            for column, layer, term in _terms(extraction, source, target, active.get(str(source))):
+                sums[column, layer] = sums.get((column, layer), 0.0) + term
+    nothing = {layer: np.full(channels, np.nan) for layer, channels in layers.items()}
+    return pa.concat_tables(
+        per_unit("flows", layer, {column: sums.get((column, layer), nothing[layer]) for column in _COLUMNS})
+        for layer in layers
+    )
 
 
-def _summed(
-    extraction: Extraction, pairs: list[tuple[Layer, Layer]], layer: Layer, active: dict[str, np.ndarray] | None = None
-) -> np.ndarray:
-    """Magnitudes summed over all pairs at every unit of a layer, scaled by the sources' activity where given."""
-    total = np.full(extraction.layers[layer], 0.0 if pairs else np.nan)  # (channels,)
-    for source, target in pairs:
-        magnitude = extraction.matrix(source, target, "magnitude")  # (targets, sources)
-        if magnitude is None or (active is not None and str(source) not in active):
-            return np.full(len(total), np.nan)
-        scaled = magnitude if active is None else magnitude * active[str(source)]
-        total += scaled.sum(axis=1 if layer == target else 0, dtype=np.float64)
-    return total
+def _terms(
+    extraction: Extraction, source: Layer, target: Layer, activity: np.ndarray | None
+) -> list[tuple[str, Layer, np.ndarray]]:
+    """What the edges between two layers add to each column of either; NaN where that is not known."""
+    magnitude = extraction.matrix(source, target, "magnitude")  # (targets, sources)
+    if magnitude is None:
+        magnitude = np.full((extraction.layers[target], extraction.layers[source]), np.nan, np.float32)
+    scaled = magnitude * (np.nan if activity is None else activity)
+    return [
+        ("inflow", target, magnitude.sum(axis=1, dtype=np.float64)),
+        ("inflow_active", target, scaled.sum(axis=1, dtype=np.float64)),
+        ("outflow", source, magnitude.sum(axis=0, dtype=np.float64)),
+    ]
 
 
 def _activity(extraction: Extraction) -> dict[str, np.ndarray]:
