@@ -78,11 +78,11 @@ def _tracing(strongest: int, off: bool) -> Tracing:
         ),
         units.slider(
             "Keep of units", 0.05, 1.0, 1.0, 0.05, key="keep_units", bind="query-params", disabled=off,
-            help="Pruning: the fewest units that hold this part of all shares; 1 keeps all.",
+            help="Pruning: so few units that the circuit still holds this part of what it held; 1 keeps all.",
         ),
         edges.slider(
             "Keep of edges", 0.5, 1.0, 1.0, 0.01, key="keep_edges", bind="query-params", disabled=off,
-            help="Pruning: the fewest edges that carry this part; 1 keeps all.",
+            help="Pruning: then so few edges that it holds this part of the rest; 1 keeps all.",
         ),
         active.toggle(
             "Scaled by activity", key="scaled", bind="query-params", disabled=off,

@@ -29,7 +29,7 @@ def shares(arcs: Arcs, root: str) -> dict[str, float]:
 
 def held(arcs: Arcs, root: str, ends: Collection[str]) -> float:
     """The part of the root's influence that reaches any of the ends, at which no way goes on."""
-    found = shares(arcs, root) if root in arcs else {}
+    found = shares(arcs, root)
     return sum(found[end] for end in ends if end in found)
 
 

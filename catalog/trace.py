@@ -129,7 +129,8 @@ def _sources(store: CircuitStore, model: ModelCard, tracing: Tracing, units: Seq
             f"No activity of {model.id} was measured. Extract it with --probes, load it again, or do without."
         )
     weights = {edge: cards[edge.source].statistics["activity"] or 0.0 if tracing.scaled else 1.0 for edge in added}
-    leads = store.upstream(model.id, units, tracing.strongest, tracing.least, tracing.scaled)
+    others = [unit for unit in units if unit.layer.role != "sum"]  # into a sum no direct edge leads
+    leads = store.upstream(model.id, others, tracing.strongest, tracing.least, tracing.scaled)
     flow = "inflow_active" if tracing.scaled else "inflow"
     return _arcs(leads, weights, {name: card.statistics[flow] for name, card in cards.items()}, "backward")
 
