@@ -7,9 +7,9 @@ import streamlit as st
 from app import canvas, session
 from catalog import keeping
 from catalog.circuit import Circuit
+from catalog.wording import LONGEST_NAME
 from graph.schema import KeptCircuit
 
-_LONGEST = 200  # letters of a name
 _NONE = "None yet. The form below the figure keeps the circuit shown, in the database, for all who use it."
 
 
@@ -37,7 +37,7 @@ def form(circuit: Circuit) -> None:
     """Keep the circuit as it is shown."""
     with st.form("keep", border=False):
         name, replace, button = st.columns([4.5, 1, 1], vertical_alignment="bottom")
-        called = name.text_input("Keep as", key="keep as", max_chars=_LONGEST, placeholder="What this circuit is")
+        called = name.text_input("Keep as", key="keep as", max_chars=LONGEST_NAME, placeholder="What this circuit is")
         over = replace.checkbox("Replace", key="replace", help="The circuit of this name, if there is one.")
         submitted = button.form_submit_button("Keep")
     if submitted:

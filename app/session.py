@@ -36,10 +36,8 @@ def errors_shown() -> Iterator[None]:
     try:
         yield
     except CircuitsError as error:
-        told = (
-            str(error).replace("[", "\\[").replace("](", "]\\(")
-        )  # what a message quotes is no picture or link to elsewhere
-        st.error(told, icon=":material/error:")
+        # What a message quotes must become no picture or link to elsewhere.
+        st.error(str(error).replace("[", "\\[").replace("](", "]\\("), icon=":material/error:")
 
 
 def store() -> CircuitStore:

@@ -93,8 +93,7 @@ ORDER BY branch DESC
 
 # Contributions --------------------------------------------------------------------------------------------------------
 
-# key, layer (an id or null: from any), direct (only direct edges), by (magnitude or mean), limit (of each
-# sign)
+# key, layer (an id or null: from any), direct (only direct edges), by (magnitude or mean), limit (of each sign)
 INPUTS = (
     """
 MATCH (t:Unit {key: $key})
@@ -109,8 +108,7 @@ CALL (t, sign) {
     + _BY
 )
 
-# key, layer (an id or null: into any), direct (only direct edges), by (magnitude or mean), limit (of each
-# sign)
+# key, layer (an id or null: into any), direct (only direct edges), by (magnitude or mean), limit (of each sign)
 OUTPUTS = (
     """
 MATCH (s:Unit {key: $key})

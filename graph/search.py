@@ -75,8 +75,7 @@ def search(
     """Units of a model's layers that fit, at most `limit`: called so first, then those that answer most strongly to it.
 
     What is the text, in any case, stands before what contains it; of the images and words that contain it the NEAREST
-    are looked at. Without a text labelled units come first, and then
-    all from the last layer on.
+    are looked at. Without a text labelled units come first, and then all from the last layer on.
     """
     asked = {"model": model, "limit": limit, **wanted.parameters}
     text = text.strip()
