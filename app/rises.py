@@ -1,7 +1,8 @@
 """What a word or a picture raises, asked of the network itself; one loaded network serves all sessions."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from html import escape
 from io import BytesIO
 from threading import Lock
@@ -13,7 +14,9 @@ import streamlit as st
 
 from app import session
 from app.network import DEMO, network_of, torch_needed
+from catalog.errors import TorchMissing
 from catalog.veil import address
+from extract.errors import WeightsError
 from extract.lettering import rasterise, usual
 from extract.units import Layer, Unit
 from graph.schema import ModelCard
@@ -31,12 +34,24 @@ _WANTED = {DEMO}  # models whose networks are loaded; this one is never far
 _ALONE = Lock()  # units are read by hooks on the one network, which would see another session's images too
 
 
-def wanted(model: str) -> bool:
-    """Whether to load a model's network, which somebody has to ask for: its weights may come from the hub."""
+def ready(model: str, what: str) -> bool:
+    """Whether to load a model's network for what needs it: somebody has to ask, since weights may come from the hub."""
     told = "Its weights are taken from this machine, or else fetched from the Hugging Face hub."
     if model not in _WANTED and st.button(f"Load {model}", icon=":material/download:", help=told):
         _WANTED.add(model)
-    return model in _WANTED
+    if model in _WANTED:
+        return True
+    st.caption(f"The catalog holds what was extracted from {model}; {what} needs the network itself.")
+    return False
+
+
+@contextmanager
+def missing_shown() -> Iterator[None]:
+    """Show that torch or the weights are missing as a note in place of what needs them."""
+    try:
+        yield
+    except (TorchMissing, WeightsError) as error:
+        st.info(str(error), icon=":material/cloud_off:")
 
 
 def over(card: ModelCard, word: str, baseline: str | None, layer: Layer, n: int) -> Rises:

@@ -1,14 +1,12 @@
 """The parts of the search page: its filters, and the ways to search, in the catalog or by asking the network."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar, get_args
 
 import streamlit as st
 
 from app import commands, meanings, rises, session
-from catalog.errors import TorchMissing
-from extract.errors import UnknownUnit, WeightsError
+from extract.errors import UnknownUnit
 from extract.units import Layer, Unit
 from graph.search import LIMIT, Modality, Wanted
 
@@ -102,8 +100,8 @@ def word(text: str, within: Layer) -> None:
         st.info("Type a word above: it is drawn as an image and shown to the network.")
         return
     session.show(rises.words([text], model.architecture.image_size), "as shown")
-    if _ready():
-        with _network_missing_shown():
+    if rises.ready(model.id, "this"):
+        with rises.missing_shown():
             _risen(rises.over(model, text, BASELINE, within, TOP), f"over {BASELINE}, in {within}")
 
 
@@ -116,30 +114,14 @@ def picture(within: Layer) -> None:
     if not activities:
         st.caption(f"{within} was not measured on probes, so there is no mean to compare with. This measures it:")
         st.code(f"{commands.extract(model.id)} --probes FOLDER", language="bash")
-    if given is None or not _ready():
+    if given is None or not rises.ready(model.id, "this"):
         return
-    with _network_missing_shown():
+    with rises.missing_shown():
         shown = rises.picture(given.getvalue(), given.name)
         session.show(rises.as_seen(model, shown, given.name), "as shown")
         known = activities if over == PROBES else None
         unit = "in standard deviations over the mean of the probes" if known else f"over {GREY}"
         _risen(rises.over_picture(model, shown, within, TOP, known), f"{unit}, in {within}")
-
-
-@contextmanager
-def _network_missing_shown() -> Iterator[None]:
-    try:
-        yield
-    except (TorchMissing, WeightsError) as error:
-        st.info(str(error), icon=":material/cloud_off:")
-
-
-def _ready() -> bool:
-    model = session.model().id
-    if rises.wanted(model):
-        return True
-    st.caption(f"The catalog holds what was extracted from {model}; this needs the network itself.")
-    return False
 
 
 def _risen(found: rises.Rises, told: str) -> None:

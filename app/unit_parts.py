@@ -6,8 +6,6 @@ from typing import get_args
 import streamlit as st
 
 from app import charts, commands, kernels, rises, session
-from catalog.errors import TorchMissing
-from extract.errors import WeightsError
 from extract.units import Layer, Unit
 from graph.schema import Contribution, Measure, UnitCard
 
@@ -76,15 +74,9 @@ def spatial(edges: Sequence[Contribution]) -> None:
     if chosen is None:
         return
     model = session.model()
-    if not rises.wanted(model.id):
-        st.caption(f"The catalog holds what was extracted from {model.id}; a matrix needs the network itself.")
-        return
-    try:
-        found = kernels.kernel(model, named[chosen])
-    except (TorchMissing, WeightsError) as error:
-        st.info(str(error), icon=":material/cloud_off:")
-        return
-    _matrix(found, named[chosen])
+    if rises.ready(model.id, "a matrix"):
+        with rises.missing_shown():
+            _matrix(kernels.kernel(model, named[chosen]), named[chosen])
 
 
 def _matrix(found: kernels.Kernel, edge: Contribution) -> None:

@@ -3,8 +3,6 @@
 import streamlit as st
 
 from app import rises, session
-from catalog.errors import TorchMissing
-from extract.errors import WeightsError
 
 MEAN = "mean"  # as in `circuits difference`
 TOP = 20
@@ -30,16 +28,11 @@ baseline = middle.selectbox(
 layer = right.selectbox("Layer", layers, key="layer", bind="query-params", help="The last sum stands first.")
 texts = [word] if baseline == MEAN else [word, baseline]
 session.show(rises.words(texts, model.architecture.image_size), "as shown")
-if not rises.wanted(model.id):
-    st.caption(f"The catalog holds what was extracted from {model.id}; a word needs the network itself.")
-    st.stop()
-try:
-    found = rises.over(model, word, None if baseline == MEAN else baseline, model.architecture.layer(layer), TOP)
-except (TorchMissing, WeightsError) as error:
-    st.info(str(error), icon=":material/cloud_off:")
-    st.stop()
-st.subheader(f"Units of {layer} that rise most", help="Mean over positions; of a sum after its ReLU.")
-if found:
-    session.show(rises.table(found), "risen")
-else:
-    st.caption("No unit rises over this baseline.")
+if rises.ready(model.id, "a word"):
+    with rises.missing_shown():
+        found = rises.over(model, word, None if baseline == MEAN else baseline, model.architecture.layer(layer), TOP)
+        st.subheader(f"Units of {layer} that rise most", help="Mean over positions; of a sum after its ReLU.")
+        if found:
+            session.show(rises.table(found), "risen")
+        else:
+            st.caption("No unit rises over this baseline.")

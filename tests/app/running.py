@@ -14,14 +14,20 @@ MODEL = "planted:by-hand"
 PATIENCE = 180  # seconds for a page, on a machine that does other things too
 
 
-def opened(app: AppTest, page: str, **address: str) -> AppTest:
-    """A page after a run in which nothing went wrong."""
+def visited(app: AppTest, page: str, **address: str) -> AppTest:
+    """A page after a run without a traceback, perhaps with a message."""
     app.run()
     app.switch_page(f"views/{page}.py")
     for name, value in address.items():
         app.query_params[name] = value
     app.run()
     assert not app.exception
+    return app
+
+
+def opened(app: AppTest, page: str, **address: str) -> AppTest:
+    """A page after a run in which nothing went wrong."""
+    visited(app, page, **address)
     assert not app.error
     return app
 

@@ -13,7 +13,7 @@ from catalog.editing import expanded, without
 from catalog.trace import Tracing, backward, forward
 from catalog.veil import HIDDEN
 from extract.units import Unit
-from tests.app.running import MAIN, MODEL, PATIENCE, labels_of, markup, opened
+from tests.app.running import MAIN, MODEL, PATIENCE, labels_of, markup, opened, visited
 
 Trace = Callable[..., Circuit]
 
@@ -168,11 +168,7 @@ def test_a_circuit_is_kept_as_it_is_shown_opened_again_and_dropped(app: AppTest)
 
 
 def test_an_address_of_a_circuit_that_is_no_longer_kept_is_a_message(app: AppTest) -> None:
-    app.run()
-    app.switch_page("views/circuit.py")
-    app.query_params["trace"], app.query_params["kept"] = "kept", "gone"
-    app.run()
-    assert not app.exception
+    visited(app, "circuit", trace="kept", kept="gone")
     assert "is kept" in app.error[0].value
 
 
@@ -236,12 +232,7 @@ def test_a_circuit_of_which_all_is_removed_can_be_had_back(app: AppTest) -> None
     ids=str,
 )
 def test_an_address_that_names_no_unit_is_a_message_and_no_traceback(app: AppTest, address: dict[str, str]) -> None:
-    app.run()
-    app.switch_page("views/circuit.py")
-    for name, value in address.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
+    visited(app, "circuit", **address)
     assert len(app.error) == 1
 
 

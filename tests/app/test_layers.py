@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import session
 from extract.extraction import Extraction
-from tests.app.running import MODEL, anew, card_of, labels_of, markup, opened
+from tests.app.running import MODEL, anew, card_of, labels_of, markup, opened, visited
 
 
 def test_every_layer_is_counted(app: AppTest, planted: Extraction) -> None:
@@ -54,10 +54,5 @@ def test_what_is_missing_comes_with_the_command_that_makes_it(app: AppTest) -> N
 
 @pytest.mark.parametrize("address", [{"layer": "9/9/9"}, {"layer": "<script>"}, {"share": "most"}])
 def test_an_address_that_says_nothing_does_no_harm(app: AppTest, address: dict[str, str]) -> None:
-    app.run()
-    app.switch_page("views/layers.py")
-    for name, value in {"model": MODEL, **address}.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
+    visited(app, "layers", **{"model": MODEL, **address})
     assert len(app.dataframe[0].value) == len(session.store().layers(MODEL))

@@ -19,7 +19,7 @@ from extract.lettering import LARGE, rasterise
 from extract.units import Layer, Unit
 from extract.weights import load_network
 from graph.local_server import stop
-from tests.app.running import MAIN, MODEL, PATIENCE, card_of, labels_of, markup, opened
+from tests.app.running import MAIN, MODEL, PATIENCE, card_of, labels_of, markup, opened, visited
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** \"'&"
 
@@ -87,11 +87,7 @@ def test_another_notation_reaches_the_unit_from_any_page(app: AppTest) -> None:
 
 @pytest.mark.parametrize("unit", ["4/2/6/99999", "9/9/9/9", "cap"])
 def test_an_unknown_unit_is_a_message_and_no_traceback(app: AppTest, unit: str) -> None:
-    app.run()
-    app.switch_page("views/unit.py")
-    app.query_params["unit"] = unit
-    app.run()
-    assert not app.exception
+    visited(app, "unit", unit=unit)
     assert len(app.error) == 1
 
 
@@ -218,12 +214,7 @@ def test_another_word_or_layer_gives_its_own_units(demo: AppTest) -> None:
 
 @pytest.mark.parametrize("address", [{"layer": "9/9/9"}, {"layer": ""}, {"baseline": ""}])
 def test_an_address_of_the_words_page_that_says_nothing_does_no_harm(demo: AppTest, address: dict[str, str]) -> None:
-    demo.run()
-    demo.switch_page("views/words.py")
-    for name, value in address.items():
-        demo.query_params[name] = value
-    demo.run()
-    assert not demo.exception
+    visited(demo, "words", **address)
     assert 'alt="anchor"' in markup(demo)
 
 

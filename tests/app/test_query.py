@@ -13,7 +13,7 @@ from catalog.queries import Queries
 from catalog.veil import HIDDEN
 from extract.units import Unit
 from graph.kept_queries import BUILT_IN
-from tests.app.running import MODEL, labels_of, markup, opened
+from tests.app.running import MODEL, labels_of, markup, opened, visited
 
 HOSTILE = "<script>alert(1)</script> ![x](http://127.0.0.1:1/x.png) \u202egnp 👩‍🚀"
 RUNAWAY = (
@@ -25,13 +25,7 @@ _names = (f"page query {n}" for n in count())
 
 def asked(app: AppTest, text: str, **address: Any) -> AppTest:
     """The page with the answer to one's own Cypher; it may show an error."""
-    app.run()
-    app.switch_page("views/query.py")
-    for name, value in {"ask": "in Cypher", "cypher": text, **address}.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+    return visited(app, "query", **{"ask": "in Cypher", "cypher": text, **address})
 
 
 def captions(app: AppTest) -> list[str]:

@@ -11,7 +11,7 @@ from extract.expansion import expanded_weights, support
 from extract.units import Unit
 from extract.weights import load_network
 from tests import demo_catalog
-from tests.app.running import MODEL, markup, opened
+from tests.app.running import MODEL, markup, opened, visited
 from tests.demo_catalog import TARGET
 
 TITLE = re.compile(r"<title>row (\d+), column (\d+): ([^<]+)</title>")
@@ -73,12 +73,7 @@ def test_an_order_by_mean_sizes_the_bars_by_the_mean(app: AppTest) -> None:
 
 @pytest.mark.parametrize("address", [{"from": "9/9/9"}, {"order": "size"}, {"count": "many"}, {"edge": "a to b"}])
 def test_an_address_that_says_nothing_does_no_harm(app: AppTest, address: dict[str, str]) -> None:
-    app.run()
-    app.switch_page("views/unit.py")
-    for name, value in {"unit": "4/2/5/1", "model": MODEL, **address}.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
+    visited(app, "unit", **{"unit": "4/2/5/1", "model": MODEL, **address})
     assert "4/2/3/7" in markup(app)
 
 
