@@ -17,13 +17,12 @@ from catalog.many import adding, apply, asked, chosen, rejecting
 from extract.errors import CircuitsError
 from extract.extraction import Extraction
 from extract.units import Unit
-from graph.database import Database, connect
+from graph.database import Database
 from graph.errors import AnnotationSuperseded, WriteRefused
 from graph.load import load
-from graph.local_server import stop
 from graph.schema import Annotation
 from graph.store import CircuitStore
-from tests.neo4j_server import Neo4j
+from tests.servers import server_with
 
 MODEL = "random:a"
 _channels = count()
@@ -39,17 +38,8 @@ def database(
     request: pytest.FixtureRequest, extraction: Extraction, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Database]:
     """A server that holds the extraction."""
-    if request.param == "neo4j":
-        server: Neo4j = request.getfixturevalue("neo4j")
-        with server.emptied() as database:
-            load(extraction, database, progress=False)
-            yield database
-        return
-    folder: Path = tmp_path_factory.mktemp("annotations") / "database"
-    load(extraction, folder, progress=False)
-    with connect(folder) as database:
+    with server_with(extraction, request, tmp_path_factory.mktemp("annotations") / "database") as database:
         yield database
-    stop(folder)
 
 
 @pytest.fixture

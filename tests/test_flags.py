@@ -18,12 +18,10 @@ from extract.errors import UnknownUnit
 from extract.extraction import Extraction
 from extract.sensitive import sensitive
 from extract.units import Unit
-from graph.database import connect
 from graph.load import load
-from graph.local_server import stop
 from graph.schema import Depiction, Example, Shown
 from graph.store import CircuitStore
-from tests.neo4j_server import Neo4j
+from tests.servers import server_with
 
 MODEL = "random:a"
 UNIT, OTHER = "2/1/6/3", "2/1/6/4"
@@ -39,17 +37,8 @@ def store(
     request: pytest.FixtureRequest, extraction: Extraction, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[CircuitStore]:
     """A server that holds the extraction."""
-    if request.param == "neo4j":
-        server: Neo4j = request.getfixturevalue("neo4j")
-        with server.emptied() as database:
-            load(extraction, database, progress=False)
-            yield CircuitStore(database)
-        return
-    folder: Path = tmp_path_factory.mktemp("flags") / "database"
-    load(extraction, folder, progress=False)
-    with connect(folder) as database:
+    with server_with(extraction, request, tmp_path_factory.mktemp("flags") / "database") as database:
         yield CircuitStore(database)
-    stop(folder)
 
 
 def test_flags_hide_what_they_name_until_they_are_cleared_and_outlive_a_reload(

@@ -17,13 +17,12 @@ from catalog.wording import LONGEST_NAME
 from extract.extraction import Extraction
 from extract.units import Layer, Unit
 from graph import named_queries
-from graph.database import connect
 from graph.errors import ConstraintViolated, QueryError, WriteRefused
 from graph.kept_queries import BUILT_IN
 from graph.load import load
-from graph.local_server import stop
 from graph.schema import Annotation
 from graph.store import CircuitStore
+from tests.servers import server_with
 
 MODEL = "random:a"
 SUM = "2/1/6"
@@ -56,12 +55,7 @@ def queries(
     request: pytest.FixtureRequest, extraction: Extraction, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Queries]:
     """The queries of either server, which holds the extraction and the labels above."""
-    folder: Path = tmp_path_factory.mktemp(request.param) / "database"
-    if request.param == "embedded":
-        load(extraction, folder, progress=False)
-    with request.getfixturevalue("neo4j").emptied() if request.param == "neo4j" else connect(folder) as database:
-        if request.param == "neo4j":
-            load(extraction, database, progress=False)
+    with server_with(extraction, request, tmp_path_factory.mktemp("named") / "database") as database:
         store = CircuitStore(database)
         for n, (unit, branch, text) in enumerate(LABELS):
             store.annotate(Annotation(f"label {n}", MODEL, unit, text, "ada", NOON, branch=branch))  # type: ignore[arg-type]
@@ -71,7 +65,6 @@ def queries(
             Annotation("back", MODEL, "2/1/6/3", "scar", "ada", NOON, action="withdraw", supersedes="taken back")
         )
         yield Queries(store)
-    stop(folder)
 
 
 @pytest.fixture(scope="module")
