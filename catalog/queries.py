@@ -17,7 +17,7 @@ from catalog.veil import Veil
 from catalog.wording import Name, broken, in_one_line
 from graph import kept_queries
 from graph.console import Rows
-from graph.errors import ConstraintViolated, QueryTimeout
+from graph.errors import QueryTimeout
 from graph.kept_queries import BUILT_IN, NamedQuery
 from graph.store import CircuitStore
 
@@ -87,12 +87,10 @@ class Queries:
         _known(query, query.defaults)
         with suppress(QueryTimeout):  # it is slow and does read
             self.store.query(query.text, {**dict.fromkeys(query.parameters), **query.defaults}, PATIENCE, limit=1)
-        try:
-            kept_queries.keep(self.store.database, query, replace)
-        except ConstraintViolated as error:
+        if not kept_queries.keep(self.store.database, query, replace):
             raise NamedQueryError(
                 f"There is a query {query.name!r} already. Give this one another name, or replace that (--replace)."
-            ) from error
+            )
         return query
 
     def remove(self, name: str) -> None:

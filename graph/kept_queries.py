@@ -1,6 +1,7 @@
 """The queries that have a name: ours, and those that users keep in the database."""
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +11,6 @@ from graph import named_queries
 from graph.answers import utc
 from graph.console import parameters_in
 from graph.database import Database
-from graph.errors import ConstraintViolated
 
 OURS = "clip-circuits"
 _LAYER = "a layer of sums"
@@ -109,22 +109,18 @@ def kept(database: Database) -> list[NamedQuery]:
     return [_query(row) for row in database.read(named_queries.KEPT_QUERIES)]
 
 
-def keep(database: Database, query: NamedQuery, instead: bool = False) -> None:
-    """Keep a query, `instead` of one that has its name; else ConstraintViolated where there is one."""
+def keep(database: Database, query: NamedQuery, replace: bool = False) -> bool:
+    """Keep a query; whether its name was free, or is replaced."""
     properties = {
         "name": query.name,
+        "id": str(uuid.uuid4()),
         "text": query.text,
         "description": query.description,
         "parameters": json.dumps(dict(query.defaults), ensure_ascii=False),
         "author": query.author,
         "at": (query.at or datetime.now(UTC)).astimezone(UTC),
     }
-    if instead:
-        database.write(named_queries.KEEP_QUERY_INSTEAD, name=query.name, properties=properties)
-    elif any(other.name == query.name for other in kept(database)):
-        raise ConstraintViolated(f"There is a query {query.name!r} already. Nothing was changed.")
-    else:  # whoever is faster keeps theirs: the server refuses a second
-        database.write(named_queries.KEEP_QUERY, properties=properties)
+    return bool(database.write(named_queries.KEEP_QUERY, name=query.name, properties=properties, replace=replace))
 
 
 def forget(database: Database, name: str) -> bool:

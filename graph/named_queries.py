@@ -145,15 +145,12 @@ RETURN q.name AS name, q.text AS text, q.description AS description, q.parameter
 ORDER BY name
 """
 
-# properties -> nothing; refused by the server where the name is taken
+# name, properties (the name, an id of its own, text, description, parameters, author, at), replace (one of that name)
+# -> no row and no change where the name is taken and not to be replaced
 KEEP_QUERY = """
-CREATE (q:Query)
-SET q = $properties
-"""
-
-# name, properties -> the name; a query of that name becomes this one
-KEEP_QUERY_INSTEAD = """
 MERGE (q:Query {name: $name})
+ON CREATE SET q = $properties
+WITH q WHERE $replace OR q.id = $properties.id
 SET q = $properties
 RETURN q.name AS name
 """

@@ -16,8 +16,7 @@ from catalog.queries import LONGEST, Queries
 from catalog.wording import LONGEST_NAME
 from extract.extraction import Extraction
 from extract.units import Layer, Unit
-from graph import named_queries
-from graph.errors import ConstraintViolated, QueryError, WriteRefused
+from graph.errors import QueryError, WriteRefused
 from graph.kept_queries import BUILT_IN
 from graph.load import load
 from graph.schema import Annotation
@@ -351,14 +350,14 @@ def test_a_name_that_is_taken_is_kept_unless_it_is_to_be_replaced(queries: Queri
 
 
 def test_of_two_who_take_a_name_at_once_one_is_refused(queries: Queries) -> None:
-    name, refused = next(_names), list[Exception]()
+    name, refused, both = next(_names), list[str](), threading.Barrier(2)
 
     def save(author: str) -> None:
-        properties = {"name": name, "text": "RETURN 1 AS x", "author": author, "description": "", "parameters": "{}"}
+        both.wait()
         try:
-            queries.store.database.write(named_queries.KEEP_QUERY, properties=properties | {"at": NOON})
-        except ConstraintViolated as error:
-            refused.append(error)
+            queries.save(name, "RETURN 1 AS x", author=author)
+        except NamedQueryError:
+            refused.append(author)
 
     threads = [threading.Thread(target=save, args=[author]) for author in ("ada", "bob")]
     for thread in threads:
@@ -366,7 +365,7 @@ def test_of_two_who_take_a_name_at_once_one_is_refused(queries: Queries) -> None
     for thread in threads:
         thread.join()
     assert len(refused) == 1
-    assert len([query for query in queries.all() if query.name == name]) == 1
+    assert [query.author for query in queries.all() if query.name == name] == [*({"ada", "bob"} - set(refused))]
     queries.remove(name)
 
 

@@ -287,7 +287,7 @@ def save(database: Database) -> None:
     """A query kept, replaced by another, and taken away."""
     mine = NamedQuery("mine", "RETURN $n AS n", "What it is.", {"n": [1, "a"]}, author="ada", at=NOON)
     kept_queries.keep(database, mine)
-    kept_queries.keep(database, replace(mine, author="bob"), instead=True)
+    kept_queries.keep(database, replace(mine, author="bob"), replace=True)
     assert kept_queries.kept(database) == [replace(mine, author="bob")]
     assert kept_queries.forget(database, "mine")
 

@@ -25,13 +25,14 @@ import numpy as np
 from playwright.sync_api import Browser, Locator, Page
 
 from app.views import PAGES
+from extract.units import Layer
 from extract.words import most_common
 from graph.database import connect
 from graph.load import load
 from graph.local_server import status, stop
 from graph.store import CircuitStore
 from tests.benchmarks.catalogs import MODEL, SUM, furnish, label, synthetic
-from tests.browser.serving import PATIENCE, launched, serving
+from tests.browser.serving import PATIENCE, launched, serving, signed
 
 QUIET = 0.4  # seconds without a run after which the last one was the last
 # Notes when the script's state last turned to not running, after two frames so that what came with it is painted.
@@ -53,24 +54,41 @@ SETTLED = """
 ([before, quiet]) => window.runs > before && performance.now() - window.changed > quiet
   && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'
 """
+CONV = Layer(SUM.stage, SUM.block, SUM.index - 1)
+ADDRESSES = {
+    PAGES[0].name: "/",
+    "unit": f"/unit?unit={CONV}/7",
+    "circuit": "/circuit?trace=backward",
+}  # to most widgets
 OUTSIDE = ":not([data-testid=stForm] *)"  # what a form holds waits for its button
+
+
+def _number(turn: int) -> str:
+    return f"{turn + 1}"
+
+
+LETTERS = "aeotsinrlcdm"
+TEXTS: dict[str, Callable[[int], str]] = {  # what to write in a round, else its number
+    "From unit": lambda turn: f"{SUM}/{turn}",
+    "Unit, label, concept or word": lambda turn: LETTERS[turn % len(LETTERS)],  # what most is found by
+}
 Seconds = tuple[float, float]  # on the clock, and of CPU
 Times = dict[str, list[Seconds]]  # by what was done
+Change = Callable[[Page, Locator, int], None]
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of widget in the page's body, and how to give the first of its kind another value in a round."""
-
-    name: str
-    selector: str
-    change: Callable[[Page, Locator, int], None]
+class NoChoice(Exception):
+    """A menu of one entry."""
 
 
 def _choose(page: Page, box: Locator, turn: int) -> None:
-    box.press("ArrowDown")  # a click that has to scroll first opens no menu
-    options = page.get_by_role("option")
-    options.nth(1 + turn % max(options.count() - 1, 1)).click()
+    box.scroll_into_view_if_needed()  # a click that has to scroll first opens no menu
+    box.locator("input").click()
+    page.get_by_role("option").first.wait_for()
+    others = page.locator("[role=option]:not([aria-selected=true])")
+    if not others.count():
+        raise NoChoice
+    others.nth(turn % others.count()).click()
 
 
 def _press(_: Page, group: Locator, turn: int) -> None:
@@ -78,19 +96,31 @@ def _press(_: Page, group: Locator, turn: int) -> None:
     buttons.nth((turn + 1) % buttons.count()).click()
 
 
+def _slide(_: Page, slider: Locator, turn: int) -> None:
+    slider.get_by_role("slider").press("ArrowLeft" if turn % 4 > 1 else "ArrowRight")
+
+
 def _write(_: Page, field: Locator, turn: int) -> None:
-    field.fill(f"{turn + 1}")
-    field.press("Enter")
+    field.locator("input").fill(TEXTS.get(_label(field), _number)(turn))
+    field.locator("input").press("Enter")
 
 
-KINDS = (
-    Kind(
-        "slider", "[role=slider]", lambda _, slider, turn: slider.press("ArrowLeft" if turn % 4 > 1 else "ArrowRight")
-    ),
-    Kind("select box", f"[data-testid=stSelectbox] input{OUTSIDE}", _choose),
-    Kind("choice", "[data-testid=stButtonGroup]", _press),
-    Kind("text", f"[data-testid=stTextInput] input{OUTSIDE}", _write),
-)
+def _toggle(_: Page, box: Locator, __: int) -> None:
+    box.locator("label").click()
+
+
+CHANGES: dict[str, Change] = {  # a kind of widget, and how to give one another value in a round
+    "stSlider": _slide,
+    "stSelectbox": _choose,
+    "stButtonGroup": _press,
+    "stTextInput": _write,
+    "stNumberInput": _write,
+    "stCheckbox": _toggle,
+}
+
+
+def _label(widget: Locator) -> str:
+    return str(widget.get_by_test_id("stWidgetLabel").first.inner_text()).strip()
 
 
 # ---- one wait
@@ -188,28 +218,44 @@ def going(page: Page, clock: Clock, rounds: int, times: Times) -> None:
 
 
 def changing(page: Page, clock: Clock, rounds: int, times: Times) -> None:
-    """The first widget of each kind on each page."""
+    """Every widget of every page that is not in a form."""
     for entry in PAGES:
-        address = f"/{entry.name}" if entry != PAGES[0] else "/"
-        first(page, clock, address)
-        body = page.get_by_test_id("stMain")
-        for kind in KINDS:
-            for turn in range(rounds):
-                widget = body.locator(kind.selector).first
-                if not widget.is_visible():
-                    break
-                act = lambda kind=kind, widget=widget, turn=turn: kind.change(page, widget, turn)  # noqa: E731
-                times[f"{entry.title}: first {kind.name}"].append(waited(page, clock, act))
+        address = ADDRESSES.get(entry.name, f"/{entry.name}")
+        for kind, change in CHANGES.items():
+            first(page, clock, address)
+            widgets = page.get_by_test_id("stMain").locator(f"[data-testid={kind}]{OUTSIDE}")
+            for place in range(widgets.count()):
+                first(page, clock, address)
+                widget = widgets.nth(place)
+                if not widget.is_visible() or not widget.locator("input:enabled, button:enabled").count():
+                    continue
+                name = f"{entry.title}: {_label(widget)}"
+                with suppress(NoChoice):
+                    for turn in range(rounds):
+                        act = lambda change=change, widget=widget, turn=turn: change(page, widget, turn)  # noqa: E731
+                        times[name].append(waited(page, clock, act))
+
+
+def drawing(page: Page, clock: Clock, rounds: int, times: Times) -> None:
+    """A unit of an enrichment circuit chosen in the figure, expanded, pinned and removed."""
+    for turn in range(rounds):
+        first(page, clock, f"/circuit?trace=enrichment&unit={SUM}/{turn}&model={MODEL}")
+        unit = page.locator(f".figure svg a[data-unit='{CONV}/{turn}'] .frame")
+        times["Circuit: click a unit"].append(waited(page, clock, unit.click))
+        for name in ("Expand", "Pin", "Remove"):
+            button = page.get_by_role("button", name=name, exact=True)
+            times[f"Circuit: {name}"].append(waited(page, clock, button.click))
 
 
 def labelling(page: Page, clock: Clock, rounds: int, times: Times) -> None:
-    """A label added to a unit that has none, until its chip is there."""
+    """A label added to a unit that has none, until its chip is there, and undone."""
+    signed(page, "ada")
     for turn in range(rounds):
         first(page, clock, f"/unit?unit={SUM}/{2047 - turn}&model={MODEL}")
         page.get_by_label("Label", exact=True).fill(f"mittens {turn}")
-        page.get_by_label("Author").fill("ada")
         times["Unit: add a label"].append(waited(page, clock, page.get_by_role("button", name="Add label").click))
         page.locator(".heading .chip", has_text=f"mittens {turn}").wait_for()
+        times["Unit: undo"].append(waited(page, clock, page.get_by_role("button", name="Undo", exact=True).click))
 
 
 def table(times: Times) -> None:
@@ -271,6 +317,7 @@ def main() -> None:
                     first(page, clock, "/")
                     going(page, clock, chosen.rounds, times)
                     changing(page, clock, chosen.rounds, times)
+                    drawing(page, clock, chosen.rounds, times)
                     labelling(page, clock, chosen.rounds, times)
         stop(folder)
 
