@@ -128,7 +128,7 @@ class Queries:
         return self.store.query(query.text, self.parameters(query, given, model), timeout, limit)
 
     def veil(self, lifted: bool = False) -> Veil:
-        """What hides the sensitive of all models in an answer: texts that somebody called so, and flagged words."""
+        """What hides the sensitive of all models in an answer: texts called so or of what is flagged, flagged words."""
         database = self.store.database
         return Veil(lifted, kept_queries.sensitive(database), {"word": kept_queries.flagged_words(database)})
 

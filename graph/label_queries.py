@@ -60,15 +60,18 @@ WITH DISTINCT u
     + _DERIVE
 )
 
-# model, unit (an id or null: of all units) -> the history, oldest first
-ANNOTATIONS = """
-MATCH (a:Annotation {model: $model})
-WHERE $unit IS NULL OR a.unit = $unit
+_HISTORY = """
 RETURN a.id AS id, a.model AS model, a.unit AS unit, a.text AS text, a.author AS author, a.at AS at,
        a.action AS action, a.branch AS branch, a.facet AS facet, a.modality AS modality, a.source AS source,
        a.confidence AS confidence, a.sensitive AS sensitive, a.supersedes AS supersedes, a.evidence AS evidence
 ORDER BY at, id
 """
+
+# model -> the history of all units, oldest first; also of units that the model no longer has
+ANNOTATIONS = "MATCH (a:Annotation {model: $model})" + _HISTORY
+
+# key -> a unit's history, oldest first
+UNIT_ANNOTATIONS = "MATCH (:Unit {key: $key})-[:HAS_ANNOTATION]->(a:Annotation)" + _HISTORY
 
 # model -> texts of current labels of which one at least was marked sensitive
 SENSITIVE = """

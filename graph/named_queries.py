@@ -179,9 +179,26 @@ RETURN text
 ORDER BY text
 """
 
-# no parameters -> every flag on a word of any model, oldest first: of one model and word the last holds
-FLAGGED_WORDS = """
-MATCH (f:Flag {kind: 'word'})
-RETURN f.model AS model, f.name AS word, f.sensitive AS sensitive, f.at AS at, f.id AS id
+# kind -> every flag of it in any model, oldest first: of one model and name the last holds
+FLAGGED = """
+MATCH (f:Flag {kind: $kind})
+RETURN f.model AS model, f.name AS name, f.sensitive AS sensitive, f.at AS at, f.id AS id
 ORDER BY at, id
+"""
+
+# units and images (keys) -> every text said of these units, also what was withdrawn, and what these images show
+FLAGGED_TEXTS = """
+CALL () {
+  UNWIND $units AS key
+  MATCH (:Unit {key: key})-[:HAS_ANNOTATION]->(a:Annotation)
+  UNWIND [a.text, a.facet] AS text
+  RETURN text
+  UNION
+  UNWIND $images AS key
+  MATCH (i:Image {key: key})
+  RETURN i.concept AS text
+}
+WITH text WHERE text IS NOT NULL
+RETURN text
+ORDER BY text
 """

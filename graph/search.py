@@ -50,12 +50,13 @@ ANY = Wanted()
 class Match:
     """Why a unit was found: a label, what a top example shows (picture or word), or a word of the vocabulary.
 
-    `branch` is the one whose example it is, `z` the activation in standard deviations: over all probes, or of the
-    vocabulary over random letter strings.
+    `images` are the ids of those that show it, `branch` is the one whose examples they are; `z` is the activation in
+    standard deviations: over all probes, or of the vocabulary over random letter strings.
     """
 
     kind: Kind
     text: str
+    images: tuple[str, ...]
     sensitive: bool
     branch: str | None
     z: float | None
@@ -108,6 +109,6 @@ def _joined(rows: Iterable[answers.Row]) -> list[Found]:
     matches: dict[str, list[Match]] = {}
     for row in rows:
         units.setdefault(row["key"], answers.unit(row))
-        match = Match(row["kind"], row["what"], row["sensitive"], row["branch"], row["z"])
+        match = Match(row["kind"], row["what"], tuple(row["images"]), row["sensitive"], row["branch"], row["z"])
         matches.setdefault(row["key"], []).append(match)
     return [Found(unit, tuple(matches[key])) for key, unit in units.items()]

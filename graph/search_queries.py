@@ -17,7 +17,7 @@ WHERE ($layer IS NULL OR u.layer = $layer)
 _UNIT = """
 RETURN u.key AS key, u.id AS id, u.model AS model, u.layer AS layer, u.channel AS channel,
        [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, properties(u) AS statistics,
-       kind, what, sensitive, branch, z, exact
+       kind, what, images, sensitive, branch, z, exact
 ORDER BY exact DESC, z DESC, layer DESC, channel, what, branch
 """
 
@@ -44,7 +44,7 @@ MATCH (u:Labelled {model: $model})-[:LABELLED]->(found:Label)
     + _FITTING
     + """
   AND toLower(found.text) CONTAINS toLower($containing)
-WITH DISTINCT u, 'label' AS kind, found.text AS what, false AS sensitive, null AS branch, null AS z,
+WITH DISTINCT u, 'label' AS kind, found.text AS what, [] AS images, false AS sensitive, null AS branch, null AS z,
      toLower(found.text) = toLower($containing) AS exact
 ORDER BY exact DESC, u.layer DESC, u.channel LIMIT $limit
 """
@@ -65,7 +65,8 @@ MATCH (i:Image {key: image})-[a:ACTIVATES]->(u:Unit)
     + _FITTING
     + """
 WITH u.key AS unit, u.layer AS layer, u.channel AS channel, i.modality AS kind, i.concept AS what,
-     i.sensitive AS sensitive, a.branch AS branch, max(a.z) AS z, toLower(i.concept) = toLower($containing) AS exact
+     collect(i.id) AS images, i.sensitive AS sensitive, a.branch AS branch, max(a.z) AS z,
+     toLower(i.concept) = toLower($containing) AS exact
 ORDER BY exact DESC, z DESC, layer DESC, channel, what, branch LIMIT $limit
 MATCH (u:Unit {key: unit})
 """
@@ -86,8 +87,8 @@ MATCH (w:Word {key: word})-[a:ACTIVATES]->(u:Unit)
     + _FITTING
     + """
   AND a.z IS NOT NULL
-WITH u.key AS unit, u.layer AS layer, u.channel AS channel, 'vocabulary' AS kind, w.text AS what, false AS sensitive,
-     null AS branch, a.z AS z, toLower(w.text) = toLower($containing) AS exact
+WITH u.key AS unit, u.layer AS layer, u.channel AS channel, 'vocabulary' AS kind, w.text AS what, [] AS images,
+     false AS sensitive, null AS branch, a.z AS z, toLower(w.text) = toLower($containing) AS exact
 ORDER BY exact DESC, z DESC, layer DESC, channel, what LIMIT $limit
 MATCH (u:Unit {key: unit})
 """

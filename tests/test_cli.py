@@ -225,6 +225,17 @@ def test_flags_hold_in_searches_and_in_answers_too(circuits: Run) -> None:
     circuits("label", "withdraw", "4/2/6/30", "lantern", "--author", "ada")
 
 
+def test_a_search_does_not_name_what_a_flagged_image_shows(circuits: Run) -> None:
+    searched, one = ["search", "picture 3", "--limit", 5], ["unit", "4/2/6/13", "--json"]
+    assert "sees picture 3" in circuits(*searched).stdout
+    (image,) = {e["image"] for e in content(circuits(*one))["examples"] if e["concept"] == "picture 3"}
+    circuits("flag", "image", image, "--author", "ada")
+    assert "picture 3" not in circuits(*searched).stdout
+    assert "sees picture 3" in circuits(*searched, "--reveal").stdout
+    circuits("flag", "image", image, "--clear", "--author", "ada")
+    assert "sees picture 3" in circuits(*searched).stdout
+
+
 def test_what_is_sensitive_is_hidden_until_it_is_asked_for(circuits: Run) -> None:
     circuits("label", "add", "4/2/6/1", "gore", "--author", "ada", "--sensitive")
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from catalog.errors import NamedQueryError
+from catalog.flags import Flags
 from catalog.queries import LONGEST, Queries
 from catalog.wording import LONGEST_NAME
 from extract.extraction import Extraction
@@ -445,6 +446,19 @@ def test_the_texts_to_veil_are_those_of_sensitive_labels_and_images_also_withdra
 ) -> None:
     shown = {row["concept"] for row in extraction.table("probes").to_pylist() if row["sensitive"]}
     assert queries.veil().texts == {"scar"} | shown
+
+
+def test_the_labels_of_a_flagged_unit_and_what_a_flagged_image_shows_are_veiled_too(queries: Queries) -> None:
+    flags, before = Flags(queries.store, MODEL), queries.veil().texts
+    unit = LABELS[0][0]
+    image = next(e for e in queries.store.examples(MODEL, Unit.parse(unit)) if e.concept not in before)
+    flags.set("unit", unit, author="ada")
+    flags.set("image", image.image, author="ada")
+    said = {text for of, _, text in LABELS if of == unit}
+    assert queries.veil().texts == before | said | {image.concept}
+    flags.set("unit", unit, False, "ada")
+    flags.set("image", image.image, False, "ada")
+    assert queries.veil().texts == before
 
 
 def test_a_runaway_query_is_saved_as_slow_and_not_as_wrong(queries: Queries, monkeypatch: pytest.MonkeyPatch) -> None:

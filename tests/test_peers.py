@@ -199,6 +199,7 @@ def question(store: CircuitStore, extraction: Extraction) -> None:
     assert store.upstream(model, map(Unit.parse, targets), limit=4, least=0.01, scaled=True)
     assert store.downstream(model, map(Unit.parse, sources), limit=4)
     store.annotations(model)
+    store.annotations(model, Unit.parse(FIRST))
     store.sensitive(model)
     assert [flag.sensitive for flag in store.flags(model)] == [True, True, False]
     shown = store.examples_of(model, [Unit(list(extraction.layers)[-1], channel) for channel in range(9)])

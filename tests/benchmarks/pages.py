@@ -97,7 +97,9 @@ def _press(_: Page, group: Locator, turn: int) -> None:
 
 
 def _slide(_: Page, slider: Locator, turn: int) -> None:
-    slider.get_by_role("slider").press("ArrowLeft" if turn % 4 > 1 else "ArrowRight")
+    knob = slider.get_by_role("slider")
+    down, at_end = turn % 4 > 1, knob.evaluate("e => e.value === e.max")
+    knob.press("ArrowLeft" if down or at_end else "ArrowRight")
 
 
 def _write(_: Page, field: Locator, turn: int) -> None:
