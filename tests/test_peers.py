@@ -156,8 +156,8 @@ def label(store: CircuitStore, model: str) -> None:
     store.annotate(replace(wound, id="h", action="redo", supersedes="e"), replace(sky, id="i", unit=FIRST))
     store.annotate(replace(sky, id="j", unit=FIRST, action="reject", supersedes="i"))
     assert store.unit(model, Unit.parse(FIRST)).labels == ("Blood", "a wound")
-    for number, (kind, name) in enumerate((("unit", FIRST), ("word", "wound"), ("unit", FIRST))):
-        store.flag(Flag(str(number), model, kind, name, number < 2, "ada", NOON))  # type: ignore[arg-type]
+    for number, (kind, name) in enumerate((("unit", FIRST), ("word", "wound"), ("unit", FIRST), ("unit", sky.unit))):
+        store.flag(Flag(str(number), model, kind, name, number != 2, "ada", NOON))  # type: ignore[arg-type]
 
 
 def keep(store: CircuitStore, model: str) -> None:
@@ -201,7 +201,7 @@ def question(store: CircuitStore, extraction: Extraction) -> None:
     store.annotations(model)
     store.annotations(model, Unit.parse(FIRST))
     store.sensitive(model)
-    assert [flag.sensitive for flag in store.flags(model)] == [True, True, False]
+    assert [flag.sensitive for flag in store.flags(model)] == [True, True, False, True]
     shown = store.examples_of(model, [Unit(list(extraction.layers)[-1], channel) for channel in range(9)])
     assert store.has_image(model, next(iter(shown.values()))[0].image)
     assert not store.has_image(model, "nowhere")
@@ -277,7 +277,7 @@ def ask_by_name(store: CircuitStore, extraction: Extraction) -> None:
     for query, strongest, layer in product(BUILT_IN, (1, 9), (total, branches["conv"])):
         values = given | {"strongest": strongest, "layer": str(layer)}
         database.read(query.text, **{name: values[name] for name in query.parameters})
-    assert kept_queries.sensitive(database) >= {"wound", "f", "Blood"}
+    assert kept_queries.sensitive(database) >= {"wound", "f", "Blood", "sky"}
     assert kept_queries.flagged_words(database) == {"wound": True}
     for annotation in added:
         store.annotate(replace(annotation, id=f"{annotation.id} back", action="withdraw", supersedes=annotation.id))

@@ -69,7 +69,7 @@ def _number(turn: int) -> str:
 
 LETTERS = "aeotsinrlcdm"
 TEXTS: dict[str, Callable[[int], str]] = {  # what to write in a round, else its number
-    "From unit": lambda turn: f"{SUM}/{turn}",
+    "From unit": lambda turn: f"{SUM}/{turn + 1}",
     "Unit, label, concept or word": lambda turn: LETTERS[turn % len(LETTERS)],  # what most is found by
 }
 Seconds = tuple[float, float]  # on the clock, and of CPU
