@@ -40,13 +40,6 @@ def veil() -> Veil:
     return queries().veil(st.session_state["reveal"])
 
 
-def turn() -> None:
-    """Show what was just saved, or the first query where one was just removed; before the widgets that choose."""
-    if turned := st.session_state.pop("turned", None):
-        _choose("ask", BY_NAME)
-        _choose("query", turned)
-
-
 def edit(text: str) -> None:
     """Take a text as one's own."""
     _choose("ask", IN_CYPHER)
@@ -134,24 +127,35 @@ def saving(query: NamedQuery, given: dict[str, Any]) -> None:
     """A form that saves a query under a name, with what was given as its defaults; and a way to remove a saved one."""
     form, removal = st.columns([4, 1])
     with form.expander("Save as", icon=":material/save:"), st.form("save", border=False):
-        name = st.text_input("Name", max_chars=LONGEST_NAME)
-        description = st.text_input("What it answers", query.description, max_chars=LONGEST_DESCRIPTION)
-        replace = st.checkbox("Replace the saved one of that name")
+        st.text_input("Name", key="save as", max_chars=LONGEST_NAME)
+        st.text_input("What it answers", query.description, key=f"of {query.name}", max_chars=LONGEST_DESCRIPTION)
+        st.checkbox("Replace the saved one of that name", key="save over")
         st.caption("What the parameters are now becomes their default.")
-        if st.form_submit_button("Save"):
-            with session.errors_shown():
-                defaults = {**query.defaults, **given}
-                saved = queries().save(name, query.text, description, defaults, session.author(), replace)
-                st.session_state["turned"] = saved.name
-                st.rerun()
+        st.form_submit_button("Save", on_click=session.act, args=("query", lambda: _save(query, given)))
+    session.refused("query")
     if query.name and query.author != OURS:
         with removal.popover("Remove", icon=":material/delete:"):
             st.write("Nobody will find it here any more.")
-            if st.button("Remove for good"):
-                with session.errors_shown():
-                    queries().remove(query.name)
-                    st.session_state["turned"] = BUILT_IN[0].name
-                    st.rerun()
+            st.button("Remove for good", on_click=session.act, args=("query", lambda: _remove(query)))
+
+
+def _save(query: NamedQuery, given: dict[str, Any]) -> None:
+    """Save what the form says, and turn to it."""
+    said, defaults = st.session_state, {**query.defaults, **given}
+    description = said[f"of {query.name}"]
+    saved = queries().save(said["save as"], query.text, description, defaults, session.author(), said["save over"])
+    _turn(saved.name)
+
+
+def _remove(query: NamedQuery) -> None:
+    """Take a saved query away, and turn to the first."""
+    queries().remove(query.name)
+    _turn(BUILT_IN[0].name)
+
+
+def _turn(name: str) -> None:
+    _choose("ask", BY_NAME)
+    _choose("query", name)
 
 
 def _choose(name: str, value: str) -> None:

@@ -20,7 +20,7 @@ def numbers(found: Candidates) -> list[str]:
 
 def rows(found: Candidates) -> list[dict[str, Any]]:
     """A row for each candidate: unit, labels behind the veil, order, and every term that is a number."""
-    veil = session.gallery().veil
+    veil = session.veil()
     return [
         {"unit": c.unit, "labels": veil.over(c.unit).labels(c.labels)}
         | ({"verdict": c.terms.verdict} if isinstance(c.terms, EvidenceTerms) else {})

@@ -21,7 +21,7 @@ def edited(circuit: Circuit, limit: int) -> Circuit:
 def show(circuit: Circuit) -> Circuit:
     """The figure under its size; a click on a unit chooses it. Gives the circuit with the pictures that were drawn."""
     told, size = st.columns([5, 1], vertical_alignment="center")
-    veil = session.gallery().veil
+    veil = session.veil()
     with told:
         session.show(notes([veil.label(circuit.name) + circuit.sentence.removeprefix(circuit.name)]), "told")
     fit = size.toggle("Fit", key="fit", bind="query-params", help="All of a tall figure in the window.")

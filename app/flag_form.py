@@ -1,10 +1,11 @@
 """What of a unit is sensitive: itself, its example images, its words; each can be flagged and cleared."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from app import session
 from catalog.flags import Flags
-from catalog.veil import Veil
 from extract.units import Unit
 
 _HELP = "What is flagged is hidden in every view and export of pictures until somebody reveals what is sensitive."
@@ -12,20 +13,20 @@ _HELP = "What is flagged is hidden in every view and export of pictures until so
 
 def show(unit: Unit) -> None:
     """A choice of what may be flagged, and the button that hides or shows it."""
-    store, veil = session.store(), session.gallery().veil
+    store, veil = session.store(), session.veil()
     examples = {e.image: e for e in session.examples(unit)}
     words = store.words(session.model().id, unit, limit=12)
     named = {("unit", str(unit)): f"unit {unit}"}
     named |= {("image", image): f"image {image}, {veil.caption(e)}" for image, e in examples.items()}
     named |= {("word", r.word): f"word {veil.over(r.unit).label(r.word)}" for r in words}
     kind, name = st.selectbox("What", list(named), format_func=named.__getitem__, key=f"flag {unit}", help=_HELP)
-    lowered = Veil.of(store, session.model().id)
+    lowered = replace(veil, lifted=False)
     hidden = {
         "unit": lambda: lowered.over(name).closed,
         "image": lambda: lowered.covers(examples[name]),
         "word": lambda: lowered.hides(name),
     }[kind]()
-    if st.button("Show again" if hidden else "Hide as sensitive", key="flag"):
-        with session.errors_shown():
-            Flags(store, session.model().id).set(kind, name, not hidden, session.author())
-            st.rerun()
+    flags = Flags(store, session.model().id)
+    flip = lambda: flags.set(kind, name, not hidden, session.author())  # noqa: E731
+    st.button("Show again" if hidden else "Hide as sensitive", key="flag", on_click=session.act, args=("flag", flip))
+    session.refused("flag")

@@ -1,5 +1,6 @@
 """Circuits kept in the database under a name: those that there are, and the form that keeps the one shown."""
 
+from functools import partial
 from html import escape
 
 import streamlit as st
@@ -24,30 +25,34 @@ def show() -> None:
         with st.container(horizontal=True, gap="medium"):
             name = circuit.name
             st.button("Open", key=f"open {name}", type="tertiary", on_click=_open, args=(name,))
-            dropped = st.button("Drop", key=f"drop {name}", type="tertiary")
-        if dropped:
-            with session.errors_shown():
-                keeping.drop(session.store(), circuit.model, name)
-                if st.query_params.get("kept") == name:
-                    del st.query_params["kept"]
-                st.rerun()
+            drop = partial(_drop, circuit)
+            st.button("Drop", key=f"drop {name}", type="tertiary", on_click=session.act, args=("kept", drop))
+    session.refused("kept")
 
 
 def form(circuit: Circuit) -> None:
     """Keep the circuit as it is shown."""
     with st.form("keep", border=False):
         name, replace, button = st.columns([4.5, 1, 1], vertical_alignment="bottom")
-        called = name.text_input("Keep as", key="keep as", max_chars=LONGEST_NAME, placeholder="What this circuit is")
-        over = replace.checkbox("Replace", key="replace", help="The circuit of this name, if there is one.")
-        submitted = button.form_submit_button("Keep")
-    if submitted:
-        with session.errors_shown():
-            keeping.keep(session.store(), circuit, called, session.author(), over)
-            st.rerun()
+        name.text_input("Keep as", key="keep as", max_chars=LONGEST_NAME, placeholder="What this circuit is")
+        replace.checkbox("Replace", key="replace", help="The circuit of this name, if there is one.")
+        button.form_submit_button("Keep", on_click=session.act, args=("keep", partial(_keep, circuit)))
+    session.refused("keep")
+
+
+def _keep(circuit: Circuit) -> None:
+    said = st.session_state
+    keeping.keep(session.store(), circuit, said["keep as"], session.author(), said["replace"])
+
+
+def _drop(circuit: KeptCircuit) -> None:
+    keeping.drop(session.store(), circuit.model, circuit.name)
+    if st.query_params.get("kept") == circuit.name:
+        del st.query_params["kept"]
 
 
 def _told(circuit: KeptCircuit) -> str:
-    name = escape(session.gallery().veil.label(circuit.name))
+    name = escape(session.veil().label(circuit.name))
     told = escape(f"{circuit.kind}, {circuit.units} units, by {circuit.author}, {circuit.at:%d %b %Y}")
     return f'{name}<div class="quiet">{told}</div>'
 

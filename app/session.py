@@ -1,6 +1,6 @@
 """What every page shares: the cached store, the model and unit in the address, the bar at the side, the veil."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,6 +40,26 @@ def errors_shown() -> Iterator[None]:
         st.error(str(error).replace("[", "\\[").replace("](", "]\\("), icon=":material/error:")
 
 
+def act(place: str, what: Callable[[], object]) -> None:
+    """What a click does before the page runs: this then shows what came of it, or at that `place` why nothing did.
+
+    Given to a button as `on_click`, so that the page runs once for a click, and not again to show what it changed.
+    """
+    try:
+        what()
+    except CircuitsError as error:
+        st.session_state["refused"] = place, error
+
+
+def refused(place: str) -> None:
+    """Show why nothing came of the last click at this place, if so."""
+    where, error = st.session_state.get("refused", (None, None))
+    if where == place:
+        del st.session_state["refused"]
+        with errors_shown():
+            raise error
+
+
 def store() -> CircuitStore:
     """The store of the database that the settings name; one for all sessions."""
     return _connected(settings().place)
@@ -73,6 +93,7 @@ def bar() -> None:
         st.toggle("Reveal sensitive", key="reveal", help="Labels and pictures marked sensitive are hidden until then.")
     st.query_params["model"] = st.session_state["model"]
     st.session_state["card"] = store().model(st.session_state["model"])
+    st.session_state["veil"] = Veil.of(store(), model().id, st.session_state["reveal"])
     if store().counting(model().id):
         with st.sidebar:
             _being_counted()
@@ -84,6 +105,12 @@ def model() -> ModelCard:
     """The model that was chosen, as `bar` found it in this run."""
     card: ModelCard = st.session_state["card"]
     return card
+
+
+def veil() -> Veil:
+    """What hides the sensitive unless the user lifted it, as `bar` found it in this run."""
+    found: Veil = st.session_state["veil"]
+    return found
 
 
 def unit() -> Unit:
@@ -116,7 +143,7 @@ def author() -> str:
 
 def gallery() -> Gallery:
     """What draws units and probes, behind the veil unless the user lifted it."""
-    return Gallery(model().id, Veil.of(store(), model().id, st.session_state["reveal"]))
+    return Gallery(model().id, veil())
 
 
 def examples(unit: Unit, limit: int = 8) -> list[Example]:

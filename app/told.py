@@ -16,7 +16,7 @@ def annotations(
     entries: Iterable[Annotation], among: Iterable[Annotation] = (), of_units: bool = True
 ) -> list[dict[str, Any]]:
     """A row an entry; `among` is the history that tells what became of each."""
-    became, veil = fates(among), session.gallery().veil
+    became, veil = fates(among), session.veil()
     return [
         ({"unit": a.unit} if of_units else {})
         | {"what": a.action, "text": veil.over(a.unit).label(a.text), "now": became.get(a.id, ""), "by": a.author}
@@ -29,7 +29,7 @@ def annotations(
 
 def lines(entries: Iterable[Annotation]) -> dict[str, str]:
     """Each entry in one line, by id."""
-    veil = session.gallery().veil
+    veil = session.veil()
     return {
         a.id: f"{a.at:%Y-%m-%d %H:%M:%S} {a.author}: {a.action} {veil.over(a.unit).label(a.text)} of {a.unit}"
         for a in entries
@@ -56,7 +56,7 @@ def offer(labels: Labels, plan: Plan, name: str) -> bool:
 
 
 def _conflicts(plan: Plan) -> list[dict[str, Any]]:
-    veil = session.gallery().veil
+    veil = session.veil()
     return [
         {"unit": c.said.unit, "to be said": veil.over(c.said.unit).label(c.said.text), "by": c.said.author}
         | {"in the catalog": "changed since" if c.changed_since else veil.over(c.held.unit).label(c.held.text)}

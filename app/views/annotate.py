@@ -55,8 +55,8 @@ def one(found: queue.Queue, name: str) -> None:
 
 st.title("Annotate")
 st.write(
-    "One unit at a time; candidates for enrichment circuits come first. Keys: Ctrl+Enter adds the label, the arrows "
-    "go back and on, Ctrl+Z undoes the last change of this unit."
+    "One unit at a time; candidates for enrichment circuits come first. Keys: Enter adds the label, the arrows go "
+    "back and on, Ctrl+Z undoes the last change of this unit."
 )
 where, which = st.columns([1, 2])
 layer = where.selectbox("Units of", layers, key="queue_layer", bind="query-params")

@@ -25,5 +25,5 @@ with left:
         st.info("Every unit was removed. Undo all brings them back.")
         st.stop()
     circuit = canvas.show(circuit)
-    downloads.show(circuit, session.gallery().veil.lifted)
+    downloads.show(circuit, session.veil().lifted)
     kept.form(circuit)

@@ -1,7 +1,5 @@
 """Every entry of the history: by whom, when, of what; and a way back from each."""
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from app import session, told
@@ -24,7 +22,7 @@ if not history:
     )
     session.show('<p class="quiet">0 entries</p>', "none")
     st.stop()
-by, of, unit, when = st.columns(4)
+by, of, unit, first, last = st.columns(5)
 author = by.selectbox(
     "By", sorted({a.author for a in history}), index=None, key="by", bind="query-params", placeholder="Anybody"
 )
@@ -32,15 +30,13 @@ source = of.selectbox(
     "Source", ("human", "import", "auto"), index=None, key="whence", bind="query-params", placeholder="Any"
 )
 about = unit.text_input("Unit or layer", key="about", bind="query-params", placeholder="4/2/6 or 4/2/6/34")
-days = when.date_input(
-    "Days", (min(a.at for a in history).date(), datetime.now(UTC).date()), key="days", help="In UTC."
-)
-since, until = (*days, None, None)[:2] if isinstance(days, tuple) else (days, None)
+since = first.date_input("Since", None, key="since", bind="query-params", help="This day and later, in UTC.")
+until = last.date_input("Until", None, key="until", bind="query-params", help="This day and earlier, in UTC.")
 found = matching(history, author or "", source, about.strip(), since, until)
 told.table(told.annotations(found[:MOST], among=history), 460)
 session.show(f'<p class="quiet">{len(found):,} of {len(history):,} entries</p>', "count")
 
-lines = told.lines(found[:MOST])
+lines, units = told.lines(found[:MOST]), {a.id: Unit.parse(a.unit) for a in found}
 entry = st.selectbox(
     "Entry to undo",
     list(lines),
@@ -49,7 +45,12 @@ entry = st.selectbox(
     key="entry",
     placeholder="Choose one of these",
 )
-if st.button("Undo this entry", icon=":material/undo:", key="undo entry", disabled=entry is None) and entry:
-    with session.errors_shown():
-        labels.undo(Unit.parse(next(a.unit for a in found if a.id == entry)), entry, session.author())
-        st.rerun()
+st.button(
+    "Undo this entry",
+    icon=":material/undo:",
+    key="undo entry",
+    disabled=entry is None,
+    on_click=session.act,
+    args=("undo entry", lambda: labels.undo(units[entry or ""], entry, session.author())),
+)
+session.refused("undo entry")

@@ -55,7 +55,6 @@ def show(answer: Rows, took: float) -> None:
 
 st.title("Query")
 st.write("Ask the graph by name, or in Cypher of your own. Only reading is allowed: the server refuses what writes.")
-asking.turn()
 left, right = st.columns([3, 2], gap="large")
 with right.expander("What is in the graph", icon=":material/schema:", expanded=True):
     session.show(asking.graph_schema(), "schema")

@@ -1,7 +1,9 @@
+from datetime import timedelta
+
 from streamlit.testing.v1 import AppTest
 
 from extract.units import Unit
-from tests.app.running import MODEL, labels_of, markup, opened
+from tests.app.running import MODEL, anew, labels_of, markup, opened
 
 UNIT = Unit.parse("4/1/3/2")
 HOSTILE = "<img src=x onerror=alert(1)> **bold** \u202eright to left"
@@ -58,3 +60,21 @@ def test_a_sensitive_text_is_not_told(app: AppTest) -> None:
     app.toggle(key="reveal").set_value(True).run()
     assert list(app.dataframe[0].value["text"]) == ["ghastly sight"]
     labels.withdraw(unit, said.id, "history's fay")
+
+
+def test_days_in_the_address_bound_what_is_listed_both_included(app: AppTest) -> None:
+    labels = labels_of(opened(app, "home"))
+    said = labels.add(UNIT, "calendar", "history's gil")
+    today, day = said.at.date(), timedelta(days=1)
+    for since, until, listed in (
+        (today, None, True),
+        (None, today, True),
+        (today, today, True),
+        (today + day, None, False),
+        (None, today - day, False),
+    ):
+        bounds = {"since": since, "until": until}
+        address = {name: str(bound) for name, bound in bounds.items() if bound}
+        anew(app, "history", model=MODEL, by="history's gil", **address)
+        assert ("calendar" in {text for table in app.dataframe for text in table.value.get("text", [])}) is listed
+    labels.withdraw(UNIT, said.id, "history's gil")

@@ -33,7 +33,7 @@ def test_units_are_labelled_left_and_undone_by_keyboard(page: Page, labels: Labe
     ready_at(page, f"/annotate?queue_layer=3/0/8&queue=all&unit=3/0/8/1&model={MODEL}")
     heading(page, "3/0/8/1")
     page.get_by_label("Label", exact=True).fill("<b>plaid</b>")
-    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Enter")
     chip = page.locator(".heading .chip")
     expect(chip).to_have_text("<b>plaid</b>", timeout=PATIENCE)
     ready(page)
@@ -52,6 +52,17 @@ def test_units_are_labelled_left_and_undone_by_keyboard(page: Page, labels: Labe
     page.keyboard.press("ArrowLeft")
     heading(page, "3/0/8/1")
     assert "unit=3/0/8/1" in page.url.replace("%2F", "/")
+
+
+@pytest.mark.parametrize("keys", ["Enter", "Control+Enter"])
+def test_a_label_entered_by_keyboard_is_added_once(page: Page, labels: Labels, keys: str) -> None:
+    unit = Unit.parse("3/0/8/5" if keys == "Enter" else "3/0/8/6")
+    ready_at(page, f"/annotate?queue_layer=3/0/8&queue=all&unit={unit}&model={MODEL}")
+    page.get_by_label("Label", exact=True).fill("tartan")
+    page.keyboard.press(keys)
+    expect(page.locator(".heading .chip")).to_have_text("tartan", timeout=PATIENCE)
+    ready(page)
+    assert [entry.action for entry in labels.history(unit) if entry.text == "tartan"] == ["add"]
 
 
 def test_arrows_in_a_text_field_move_the_cursor_and_not_the_queue(page: Page) -> None:
