@@ -5,23 +5,25 @@ An embedded database's server starts meanwhile, for the first page would wait fo
 
 import threading
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from streamlit.web import cli
-
-from app import candidates, label_form
 from extract.errors import CircuitsError
 from graph.local_server import ensure
 from graph.settings import settings
 
-NEEDED = (candidates, label_form)  # by the pages, which Streamlit runs as scripts
+NEEDED = ("app.candidates", "app.label_form")  # by the pages, which Streamlit runs as scripts
 MAIN = Path(__file__).with_name("main.py")
 
 
 def serve(*options: str) -> NoReturn:
     """Serve the app, with options of Streamlit's, until it is told to stop."""
     threading.Thread(target=_open, daemon=True).start()
+    for module in NEEDED:
+        import_module(module)
+    from streamlit.web import cli
+
     cli.main(["run", str(MAIN), *options])
     raise SystemExit
 
