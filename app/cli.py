@@ -39,6 +39,7 @@ from app.sorting import levels
 from app.tracing import kept, trace
 from catalog import enrichment, export
 from catalog.around import enrichment_circuit, neighbourhood
+from catalog.thumbnails import examples
 from catalog.veil import Veil
 from extract.errors import CircuitsError
 from graph.schema import Measure
@@ -144,7 +145,7 @@ def unit(
         chosen = card.architecture.unit(name)
         facts, adds = store.unit(card.id, chosen), store.adds(card.id, chosen)
         inputs, outputs = (ask(card.id, chosen, limit=limit, by=by) for ask in (store.inputs, store.outputs))
-        seen, read = store.examples(card.id, chosen, limit=limit), store.words(card.id, chosen, limit=limit)
+        seen, read = examples(store, card.id, chosen, limit), store.words(card.id, chosen, limit=limit)
         veil = Veil.of(store, card.id, reveal)
     if as_json:
         added = {branch: str(source) for branch, source in adds.items()}

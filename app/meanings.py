@@ -71,6 +71,7 @@ _MEANINGS = {
     "words_conv": "share of words, against pictures, among the probes that the conv branch answers to most",
     "reach_conv": "the reach of what the conv branch answers to, measured as the shortcut's",
     "scale": "batch norm's gamma over its standard deviation",
+    "inflow_active": "sum over all direct edges into the unit of the magnitude times its source's activity",
     "shared": "of the strongest inputs compared, how many both branches have",
     "cosine": "between the means of both branches over their strongest inputs; 1 is the same inputs, 0 unrelated ones",
     "dissimilarity": "1 - cosine",
@@ -92,10 +93,16 @@ def meaning(column: str) -> str:
     """A sentence that explains it; empty where the name says it all."""
     tables = (
         SCHEMAS[table].metadata or {}
-        for table in ("evidence", "tests", "dissociation", "shares", "edges", "units", "activity")
+        for table in ("evidence", "tests", "dissociation", "shares", "edges", "units", "activity", "flows")
     )
     described = {key.decode(): text.decode() for table in tables for key, text in table.items()}
     return (described | _MEANINGS).get(column, "")
+
+
+def bounded(column: str) -> bool:
+    """Whether it lies between 0 and 1 by its nature, so that a bar shows how much of the most it is."""
+    apart = ("scale", "activity", "inflow", "outflow", "effect", "rise", "control", "shuffled")
+    return not column.startswith(apart)
 
 
 def printed(column: str, value: float) -> str:

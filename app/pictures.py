@@ -7,7 +7,7 @@ from html import escape
 from types import MappingProxyType
 
 from app import linked
-from app.meanings import meaning, name, printed
+from app.meanings import bounded, meaning, name, printed
 from app.reasons import reason
 from catalog.veil import Veil
 from extract.units import Architecture, Unit
@@ -15,13 +15,13 @@ from graph.schema import Annotation, Contribution, Depiction, Example, Measure, 
 from graph.search import Found, Match
 
 BRANCHES = {
+    "unit": "what the unit passes on, after its ReLU",
     "sum": "what the unit does: both branches added, after the ReLU",
     "shortcut": "what comes over the residual shortcut alone",
     "conv": "what the block's own convolutions add",
 }
 _NOTHING = (
-    '<p class="quiet">Not measured. Probes are shown to sums and their two branches, when a network is extracted with '
-    "<code>--probes</code>.</p>"
+    '<p class="quiet">Not measured. Probes are shown to a network when it is extracted with <code>--probes</code>.</p>'
 )
 _NO_EDGES = (
     '<p class="quiet">None is in the catalog: this is an end of the network, or these layers are not among the '
@@ -262,12 +262,23 @@ def notes(told: Iterable[str]) -> str:
     return "".join(f'<p class="quiet">{escape(line)}</p>' for line in told)
 
 
+def _scale(value: float) -> str:
+    return f'<span class="scale"><i style="width:{min(max(value, 0.0), 1.0):.1%}"></i></span>'
+
+
+def _interval(column: str, values: Mapping[str, float]) -> str:
+    """The 95 % interval of a number, where it has one."""
+    ends = [printed(column, values[end]) for end in (f"{column}_low", f"{column}_high") if end in values]
+    return f"; 95 % interval {' to '.join(ends)}" if len(ends) == 2 else ""
+
+
 def terms(values: Mapping[str, float]) -> str:
-    """Numbers with their names, a bar from 0 to 1, and what they mean, as safe HTML."""
+    """Numbers with their names, a bar of those that lie between 0 and 1, and what they mean, as safe HTML."""
     rows = (
         f'<div class="term"><span>{escape(name(column))}</span><span class="number">{printed(column, value)}</span>'
-        f'<span class="scale"><i style="width:{min(max(value, 0.0), 1.0):.1%}"></i></span>'
-        f'<span class="quiet">{escape(meaning(column))}</span></div>'
+        f"{_scale(value) if bounded(column) else '<span></span>'}"
+        f'<span class="quiet">{escape(meaning(column))}{_interval(column, values)}</span></div>'
         for column, value in values.items()
+        if not column.endswith(("_low", "_high"))
     )
     return f'<div class="terms">{"".join(rows)}</div>'

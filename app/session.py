@@ -10,7 +10,7 @@ from app import linked
 from app.pictures import Gallery
 from catalog import thumbnails as probes
 from catalog.labels import Labels, login_name
-from catalog.thumbnails import branch as branch
+from catalog.thumbnails import row as row
 from catalog.veil import Veil
 from catalog.wording import LONGEST_NAME
 from extract.errors import CircuitsError

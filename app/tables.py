@@ -127,8 +127,8 @@ def contributions(title: str, found: Iterable[Contribution], sources: bool, veil
 
 def examples(found: Sequence[Example], units: Mapping[str, Unit], veil: Veil) -> Table:
     """What every branch answers to most, one branch a row; `units` gives the unit of each branch."""
-    veils = {branch: veil.over(*[str(unit) for unit in [units.get(branch)] if unit]) for branch in ("sum", *units)}
     branches = dict.fromkeys(example.branch for example in found)
+    veils = {branch: veil.over(str(units[branch])) if branch in units else veil for branch in branches}
     rows = [
         (branch, ", ".join(f"{veils[branch].caption(e)} ({e.modality})" for e in found if e.branch == branch))
         for branch in branches

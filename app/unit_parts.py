@@ -13,13 +13,11 @@ ANY = "any layer"
 
 
 def distribution(card: UnitCard) -> None:
-    """How its activation is spread over all probes; of a unit inside a branch nothing, since none is measured there."""
-    if session.branch(Unit.parse(card.id)) is None:
-        return
+    """How its activation is spread over all probes."""
     st.subheader(
         "Distribution",
-        help="The unit's mean over positions on every probe, of a sum after its ReLU. Heights are square roots of the "
-        "counts, so that one probe shows beside a thousand.",
+        help="The unit's mean over positions on every probe, after a ReLU where one follows. Heights are square "
+        "roots of the counts, so that one probe shows beside a thousand.",
     )
     if card.histogram is None:
         st.caption("Not measured. This shows the network probes, and `circuits load` puts what it does on them here:")

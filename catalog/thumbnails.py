@@ -6,31 +6,34 @@ from dataclasses import replace
 from catalog.circuit import Circuit
 from catalog.veil import Veil
 from extract.units import Unit
-from graph.schema import Branch, Example
+from graph.schema import Example, Row
 from graph.store import CircuitStore
 
-_ROWS: dict[str, Branch] = {"sum": "sum", "conv": "conv", "downsample": "shortcut"}
+_ROWS: dict[str, Row] = {"sum": "sum", "conv": "conv", "downsample": "shortcut"}
 
 
-def branch(unit: Unit) -> Branch | None:
-    """Which row of its sum's examples is a unit's own; None inside a branch, where none were taken."""
-    return _ROWS.get(unit.layer.role)
+def row(unit: Unit) -> Row:
+    """Which examples are a unit's own: of its sum's those of a branch, or inside a conv branch the unit's."""
+    return _ROWS.get(unit.layer.role, "unit")
 
 
 def examples(store: CircuitStore, model: str, unit: Unit, limit: int = 8) -> list[Example]:
     """The probes that a unit answers to most: a sum's with those of its branches, a branch's as its sum has them."""
-    part = branch(unit)
-    found = store.examples(model, Unit(unit.layer.output, unit.channel), limit) if part else []
-    return [example for example in found if part in ("sum", example.branch)]
+    own = row(unit)
+    return [example for example in store.examples(model, _holder(unit), limit) if own in ("sum", example.branch)]
 
 
 def thumbnails(store: CircuitStore, model: str, units: Iterable[str]) -> dict[str, Example]:
     """The probe that each unit answers to most, for those where this was measured."""
-    shown = {name: Unit.parse(name) for name in units if branch(Unit.parse(name))}
-    totals = {name: Unit(unit.layer.output, unit.channel) for name, unit in shown.items()}
-    found = store.examples_of(model, totals.values(), limit=1)
-    own = {name: [e for e in found.get(totals[name], []) if e.branch == branch(unit)] for name, unit in shown.items()}
+    shown = {name: Unit.parse(name) for name in units}
+    found = store.examples_of(model, map(_holder, shown.values()), limit=1)
+    own = {name: [e for e in found.get(_holder(unit), []) if e.branch == row(unit)] for name, unit in shown.items()}
     return {name: examples[0] for name, examples in own.items() if examples}
+
+
+def _holder(unit: Unit) -> Unit:
+    """The unit that holds a unit's examples: its sum, or inside a conv branch itself."""
+    return unit if row(unit) == "unit" else Unit(unit.layer.output, unit.channel)
 
 
 def pictured(store: CircuitStore, circuit: Circuit, lifted: bool = False) -> Circuit:

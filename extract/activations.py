@@ -21,8 +21,9 @@ See = Callable[[str, Tensor], None]
 def watched(visual: nn.Module, layers: Iterable[Layer], see: See) -> Iterator[None]:
     """While open, a forward pass hands what the layers do to `see`, by name; each (images, channels), float32.
 
-        4/2/6 value      mean over positions; a sum after its ReLU, other layers as batch norm leaves them
-        4/2/6 at         the position where it is highest, row times columns plus column, the first of equals; int64
+        4/2/6 value      mean over positions; after the ReLU where one follows, else as batch norm leaves it
+        4/2/6 at         the position where it is highest before a ReLU, row times columns plus column, the first of
+                         equals; int64
         4/2/6 passed     of a sum: mean of its shortcut over all positions, taken as 0 where the sum is not positive
         4/2/6 open       of a sum: share of positions where it is positive
         4/2/6 published  of a sum: norm of the raw shortcut over its sum with raw conv3's, norms over positions
@@ -56,8 +57,10 @@ def _firing_hook(visual: nn.Module, layer: Layer, see: See) -> RemovableHandle:
 
 
 def _plain_hooks(visual: nn.Module, layer: Layer, see: See) -> Iterator[RemovableHandle]:
+    inner = layer.role in ("bn1", "bn2")
+
     def done(module: nn.Module, inputs: object, maps: Tensor) -> None:
-        see(f"{layer} value", maps.mean((2, 3)))
+        see(f"{layer} value", (maps.relu() if inner else maps).mean((2, 3)))
         see(f"{layer} at", peak(maps))
 
     yield visual.get_submodule(layer.module).register_forward_hook(done)

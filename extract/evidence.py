@@ -104,16 +104,17 @@ def measure(
 ) -> None:
     """Show the network all probes (the demo's by default); add probes, activations, examples, shares and evidence.
 
-    `probes` are a table or any source, such as `pictures.source` finds. `layers` are all sums by default; units of
-    layers that are no sums have examples alone. Done before with the same probes and layers, it does nothing; with
-    others, or with an extraction of other weights, it raises ExtractionError. Raises ProbesError for probes that cannot
-    be shown, UnknownUnit for a layer that is not there. Interrupted, it goes on where it stopped. The same machine and
-    threads give the same bytes. Memory: under 1 GB with RN50, however many the probes.
+    `probes` are a table or any source, such as `pictures.source` finds. `layers` are by default all sums and what lies
+    inside their conv branches; units of layers that are no sums have examples alone. Done before with the same probes
+    and layers, it does nothing; with others, or with an extraction of other weights, it raises ExtractionError. Raises
+    ProbesError for probes that cannot be shown, UnknownUnit for a layer that is not there. Interrupted, it goes on
+    where it stopped. The same machine and threads give the same bytes. Memory: under 1 GB with RN50, however many the
+    probes.
     """
     extraction.check(network.model, network.sha256)
     source = _source(probes)
     shape = network.architecture
-    chosen = _sums(extraction) if layers is None else [shape.check(layer) for layer in sorted({*layers})]
+    chosen = _usual(extraction) if layers is None else [shape.check(layer) for layer in sorted({*layers})]
     watched = sorted({place for layer in chosen for place in _branches(extraction, layer).values()})
     if extraction.has(*TABLES):
         _same(extraction, digest(source, watched), chosen)
@@ -152,8 +153,8 @@ def _source(probes: pa.Table | Source | None) -> Source:
     return Table.of(probes) if isinstance(probes, pa.Table) else probes
 
 
-def _sums(extraction: Extraction) -> list[Layer]:
-    return [layer for layer in extraction.layers if layer.role == "sum"]
+def _usual(extraction: Extraction) -> list[Layer]:
+    return [layer for layer in extraction.layers if layer.role in ("bn1", "bn2", "sum")]
 
 
 def _branches(extraction: Extraction, layer: Layer) -> dict[str, Layer]:
@@ -165,7 +166,8 @@ def _same(extraction: Extraction, wanted: str, layers: Sequence[Layer]) -> None:
     files, done = extraction.under("activations"), extraction.under("examples.parquet")
     if wanted not in files[0] or done != sorted(part("examples", str(layer)) for layer in layers):
         raise ExtractionError(
-            f"{extraction.path} holds evidence from other probes or layers. Extract into another folder."
+            f"{extraction.path} holds evidence from other probes or layers, or from an earlier version. "
+            "Extract into another folder, or delete this one."
         )
 
 

@@ -91,7 +91,7 @@ def show(
     cut = beside(partial(_cut, network), places)
     with (
         watched(network.visual, layers, see),
-        firing(network.visual, _inner(extraction), see),
+        firing(network.visual, [layer for layer in _inner(extraction) if layer not in layers], see),
         tqdm(desc="probes", unit="image", initial=len(done) * CHUNK, disable=not progress) as bar,
     ):
         for number, group in groupby(cut, key=lambda each: each.place // CHUNK):
@@ -216,7 +216,7 @@ def _arrays(seen: dict[str, list[Tensor]], discovery: np.ndarray) -> dict[str, n
 
 
 def _activities(whole: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Count and sum by layer; bn1 and bn2 tell what they are after their ReLU apart from their value."""
+    """Count and sum by layer; bn1 and bn2 layers that are not watched tell what they pass on alone."""
     means = {key.removesuffix(" value"): np.abs(values) for key, values in whole.items() if key.endswith(" value")}
     means |= {key.removesuffix(" fired"): values for key, values in whole.items() if key.endswith(" fired")}
     return {

@@ -70,6 +70,9 @@ HISTOGRAM = ("histogram", "histogram_low", "histogram_high", "activity_mean", "a
 Action = Literal["add", "amend", "reject", "withdraw", "undo", "redo"]
 Kind = Literal["unit", "image", "word"]
 Branch = Literal["sum", "shortcut", "conv"]
+Row = Literal[
+    "unit", "sum", "shortcut", "conv"
+]  # of examples: a unit's inside a conv branch, or a sum's and its branches'
 Origin = Literal["human", "auto", "import"]
 Measure = Literal["magnitude", "mean"]
 Share = Literal["share_exact", "share_corrected", "share_published"]
@@ -206,7 +209,7 @@ class Example:
     concept: str
     source: str
     sensitive: bool
-    branch: Branch
+    branch: Row
     rank: int
     value: float
     z: float

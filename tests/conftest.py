@@ -293,7 +293,10 @@ TESTED = {  # unit: q, the lesser effect, verdict; every other unit has q 0.8, a
 
 
 def _planted_evidence() -> dict[str, list[dict[str, Any]]]:
-    """Evidence of 4/2/6's units, all but the last; words for conv, pictures for the shortcut; probe w1 is sensitive."""
+    """Evidence of 4/2/6's units, all but the last; words for conv, pictures for the shortcut; probe w1 is sensitive.
+
+    Of the units inside the branches one alone was shown probes, 4/2/3/2.
+    """
     names = ("concept_difference", "modality_difference", "reach_shortcut", "reach_conv", "share_exact")
     unit: dict[str, Any] = {"layer": "4/2/6"}
     evidence = [
@@ -321,6 +324,8 @@ def _planted_evidence() -> dict[str, list[dict[str, Any]]]:
         for branch, letter in (("shortcut", "p"), ("conv", "w"), ("sum", "p"))
         for rank in (1, 2, 3)
     ]
+    inner = {"layer": "4/2/3", "channel": 2, "branch": "unit", "value": 1.0, "z": 2.0}
+    examples += [inner | {"rank": rank, "probe": probe} for rank, probe in ((1, "p0"), (2, "p2"))]
     shares = [unit | {"channel": 0, "examples": 3, "overlap_shortcut": 0.625, "overlap_conv": 0.125}]
     histograms = [
         {"layer": layer, "channel": 0, "low": 0.0, "high": 2.0, "counts": [30, *[0] * 8, 9, *[0] * 9, 1], "n": 40}

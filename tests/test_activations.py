@@ -116,11 +116,13 @@ def test_what_inner_layers_pass_on_is_their_value_after_the_relu(tiny: Network) 
     ]
     with torch.no_grad(), firing(tiny.visual, layers, seen.__setitem__):
         tiny.visual(images(tiny))
+    values_of = read(tiny, layers, images(tiny))
     for handle in handles:
         handle.remove()
     assert seen.keys() == expected.keys()
     for name, values in seen.items():
         np.testing.assert_allclose(values, expected[name], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(values_of[name.replace("fired", "value")], expected[name], rtol=1e-5, atol=1e-7)
     assert hooks(tiny) == 0
 
 

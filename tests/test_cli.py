@@ -208,6 +208,15 @@ def test_a_flagged_unit_image_or_word_is_hidden_until_it_is_asked_for_or_cleared
     assert {row["author"] for row in content(circuits("flag", "list", "--json"))} >= {"ada"}
 
 
+def test_a_unit_of_a_branch_or_inside_one_is_shown_with_its_own_probes(circuits: Run) -> None:
+    for unit, shown in (
+        ("4/2/3/2", "unit +picture 0 .picture., picture 2"),
+        ("4/2/5/3", "conv +sensitive .word., word 2"),
+    ):
+        assert re.search(shown, circuits("unit", unit).stdout)
+    assert "Top examples" in circuits("unit", "4/2/6/3").stdout
+
+
 def test_flags_hold_in_searches_and_in_answers_too(circuits: Run) -> None:
     circuits("label", "add", "4/2/6/30", "lantern", "--author", "ada")
     searched = ["search", "lantern"]

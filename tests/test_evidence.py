@@ -236,12 +236,13 @@ def test_activations_of_every_measured_unit_are_read_by_column(tiny: Network, no
     assert opened.activations(Layer(1, 0, 5)) is None
 
 
+@pytest.mark.parametrize("layers", [LAYERS, None])
 def test_activity_is_the_mean_over_all_probes_of_what_a_unit_passes_on(
-    tiny: Network, noise: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny: Network, noise: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layers: list[Layer] | None
 ) -> None:
     monkeypatch.setattr(showing, "CHUNK", 40)
     folder = without_edges(tiny, tmp_path / "x")
-    measure(tiny, folder, noise, LAYERS, progress=False)
+    measure(tiny, folder, noise, layers, progress=False)
     kept: dict[str, np.ndarray] = {}
 
     def keep(name: str) -> Callable[..., None]:
@@ -259,7 +260,8 @@ def test_activity_is_the_mean_over_all_probes_of_what_a_unit_passes_on(
         (found,) = columns(table, name, "activity")
         np.testing.assert_allclose(found, np.abs(means).mean(axis=0), rtol=1e-4, atol=1e-6)
     inner = {str(layer) for layer in tiny.architecture.layers if layer.role in ("bn1", "bn2")}
-    branches = {str(part) for layer in LAYERS for part in tiny.architecture.branches(layer).values()}
+    sums = layers or [layer for layer in tiny.architecture.layers if layer.role == "sum"]
+    branches = {str(part) for layer in sums for part in tiny.architecture.branches(layer).values()}
     assert set(table["layer"].to_pylist()) == inner | branches
 
 
@@ -290,6 +292,26 @@ def test_measured_tables_cover_every_unit_and_branch(tiny: Network, noise: pa.Ta
     assert not held_out & {row["probe"] for row in rows}
     drawn = {(row["rank"], row["probe"]) for row in rows if row["kind"] == "random"}
     assert len(drawn) == len(dict(drawn)) == FEW  # the same for every unit and branch
+
+
+def test_what_lies_inside_a_branch_is_listed_by_what_it_passes_on(
+    tiny: Network, noise: pa.Table, tmp_path: Path
+) -> None:
+    folder = without_edges(tiny, tmp_path / "x")
+    measure(tiny, folder, noise, progress=False)
+    passed: list[np.ndarray] = []
+    relu = tiny.visual.get_submodule("layer4.1.act1")
+    handle = relu.register_forward_hook(lambda _, inputs, maps: passed.append(maps.numpy().mean((2, 3))))
+    with torch.no_grad():
+        tiny.visual(torch.cat(list(batches(noise, tiny.preprocess, size=88))))
+    handle.remove()
+    discovery = [n for n, row in enumerate(noise.to_pylist()) if row["split"] == "discovery"]
+    rows = [row for row in folder.table("examples").to_pylist() if (row["layer"], row["rank"]) == ("4/1/1", 1)]
+    first = {row["channel"]: row["value"] for row in rows if (row["branch"], row["kind"]) == ("unit", "top")}
+    means = np.concatenate(passed)[discovery]
+    assert first.keys() == set(np.flatnonzero(np.concatenate(passed).std(axis=0) > 0))
+    for channel, value in first.items():
+        np.testing.assert_allclose(value, means[:, channel].max(), rtol=1e-3)
 
 
 def test_thumbnails_are_kept_of_examples_alone(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 from catalog.around import enrichment_circuit
 from catalog.figure import draw
-from catalog.thumbnails import branch, examples, pictured, thumbnails
+from catalog.thumbnails import examples, pictured, row, thumbnails
 from catalog.veil import address, blurred
 from extract.extraction import Extraction
 from extract.units import Unit
@@ -10,20 +10,23 @@ MODEL = "planted:by-hand"
 
 
 def test_a_unit_is_shown_by_the_first_probe_of_its_own_branch(planted_store: CircuitStore, planted: Extraction) -> None:
-    found = thumbnails(planted_store, MODEL, ["4/2/6/3", "4/2/5/3", "4/2/3/3", "4/2/6/31"])
+    found = thumbnails(planted_store, MODEL, ["4/2/6/3", "4/2/5/3", "4/2/3/3", "4/2/3/2", "4/2/6/31"])
     rows = planted.table("examples").to_pylist()
     first = {r["branch"]: r["probe"] for r in rows if (r["layer"], r["channel"], r["rank"]) == ("4/2/6", 3, 1)}
     assert {unit: example.image for unit, example in found.items()} == {
         "4/2/6/3": first["sum"],
         "4/2/5/3": first["conv"],
+        "4/2/3/2": "p0",
     }
 
 
 def test_a_branch_has_its_row_of_its_sum_s_examples_and_a_sum_all_of_them(planted_store: CircuitStore) -> None:
     conv, total = Unit.parse("4/2/5/3"), Unit.parse("4/2/6/3")
-    assert (branch(conv), branch(total), branch(Unit.parse("4/2/3/3"))) == ("conv", "sum", None)
+    inner = Unit.parse("4/2/3/2")
+    assert (row(conv), row(total), row(inner)) == ("conv", "sum", "unit")
     assert {example.branch for example in examples(planted_store, MODEL, conv)} == {"conv"}
     assert {example.branch for example in examples(planted_store, MODEL, total)} == {"sum", "conv", "shortcut"}
+    assert [(e.branch, e.image) for e in examples(planted_store, MODEL, inner)] == [("unit", "p0"), ("unit", "p2")]
     assert examples(planted_store, MODEL, Unit.parse("4/2/3/3")) == []
 
 

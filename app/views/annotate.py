@@ -44,7 +44,7 @@ def one(found: queue.Queue, name: str) -> None:
     with pictures:
         card = store.unit(model.id, unit)
         session.show(gallery.title(card), "queued heading")
-        parts = {session.branch(unit) or "sum": unit} | store.adds(model.id, unit)
+        parts = {session.row(unit): unit} | store.adds(model.id, unit)
         rows = {branch: str(part) for branch, part in parts.items()}
         session.show(gallery.branches(rows, session.examples(unit), card.statistics), "queued")
         with st.expander("Sensitive content"):

@@ -26,7 +26,7 @@ def heading() -> None:
 def answers() -> None:
     """Rows of probes: the sum's, the shortcut's, the conv branch's; of a branch its own."""
     st.subheader("Answers to", help="The probes with the largest mean over the unit's positions, strongest first.")
-    parts = {session.branch(unit) or "sum": unit} | store.adds(model.id, unit)
+    parts = {session.row(unit): unit} | store.adds(model.id, unit)
     rows = {branch: str(part) for branch, part in parts.items()}
     session.show(gallery.branches(rows, session.examples(unit), card.statistics), "answers")
 
@@ -57,6 +57,10 @@ with left:
 with right:
     st.subheader("Labels", help="Nothing is overwritten: a label that is withdrawn stays in the history.")
     label_form.show(unit)
+words()
+circuit()
+unit_parts.contributions(unit)
+unit_parts.distribution(card)
 if measured := {name: value for name, value in card.statistics.items() if value is not None}:
     st.subheader("Measured")
     session.show(
@@ -65,7 +69,3 @@ if measured := {name: value for name, value in card.statistics.items() if value 
         + pictures.notes(model.measured),
         "measured",
     )
-words()
-unit_parts.distribution(card)
-unit_parts.contributions(unit)
-circuit()

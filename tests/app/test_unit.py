@@ -42,9 +42,13 @@ def test_the_distribution_counts_every_probe_and_marks_mean_and_deviations(app: 
 def test_a_distribution_that_is_missing_comes_with_the_command_that_makes_it(app: AppTest) -> None:
     opened(app, "unit", unit="4/2/6/9", model=MODEL)
     assert [code.value for code in app.code] == ["circuits extract planted --pretrained by-hand --probes FOLDER"]
-    opened(app, "unit", unit="4/2/3/1", model=MODEL)  # inside a branch, where nothing is measured
-    assert not app.code
-    assert "Distribution" not in [header.value for header in app.subheader]
+
+
+def test_a_unit_inside_a_branch_has_its_own_probes(app: AppTest) -> None:
+    shown = markup(opened(app, "unit", unit="4/2/3/2", model=MODEL))
+    assert re.findall(r"<b>(unit|sum|shortcut|conv)</b>", shown) == ["unit"]
+    assert all(text in shown for text in ("picture 0", "picture 2"))
+    assert "Not measured" in markup(opened(app, "unit", unit="4/2/3/1", model=MODEL))
 
 
 @pytest.mark.parametrize("by", ["magnitude", "mean"])
