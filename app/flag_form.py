@@ -19,14 +19,19 @@ def show(unit: Unit) -> None:
     named = {("unit", str(unit)): f"unit {unit}"}
     named |= {("image", image): f"image {image}, {veil.caption(e)}" for image, e in examples.items()}
     named |= {("word", r.word): f"word {veil.over(r.unit).label(r.word)}" for r in words}
-    kind, name = st.selectbox("What", list(named), format_func=named.__getitem__, key=f"flag {unit}", help=_HELP)
+    chosen = st.selectbox("What", list(named), format_func=named.__getitem__, key=f"flag {unit}", help=_HELP)
     lowered = replace(veil, lifted=False)
-    hidden = {
-        "unit": lambda: lowered.over(name).closed,
-        "image": lambda: lowered.covers(examples[name]),
-        "word": lambda: lowered.hides(name),
-    }[kind]()
-    flags = Flags(store, session.model().id)
-    flip = lambda: flags.set(kind, name, not hidden, session.author())  # noqa: E731
-    st.button("Show again" if hidden else "Hide as sensitive", key="flag", on_click=session.act, args=("flag", flip))
-    session.refused("flag")
+    hides = {
+        "unit": lambda name: lowered.over(name).closed,
+        "image": lambda name: lowered.covers(examples[name]),
+        "word": lowered.hides,
+    }
+
+    def flip() -> None:
+        """Flag or clear what is chosen when the click comes."""
+        kind, name = st.session_state[f"flag {unit}"]
+        Flags(store, session.model().id).set(kind, name, not hides[kind](name), session.author())
+
+    label = "Show again" if hides[chosen[0]](chosen[1]) else "Hide as sensitive"
+    st.button(label, key="flag", on_click=session.act, args=(f"flag {unit}", flip))
+    session.refused(f"flag {unit}")

@@ -1,7 +1,5 @@
 """The labels of a unit, each with what may become of it, the form that adds another, an undo, and the history."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from app import session, told
@@ -24,7 +22,7 @@ def show(unit: Unit, keys: bool = False) -> None:
     for label in current(history):
         _current(labels, gallery, unit, label)
     turn = f"{unit} {len(history)}"  # fresh fields for every label
-    session.refused("label")
+    session.refused(_place(unit))
     with st.form("label", border=False):
         st.text_input("Label", key=f"text {turn}", max_chars=LONGEST)
         of, by = st.columns(2, vertical_alignment="bottom")
@@ -34,11 +32,11 @@ def show(unit: Unit, keys: bool = False) -> None:
         )
         with st.expander("More to say"):
             _details(turn)
-        st.form_submit_button("Add label", on_click=_do, args=(lambda: _add(labels, unit, turn),))
+        st.form_submit_button("Add label", on_click=session.act, args=(_place(unit), lambda: _add(labels, unit, turn)))
     if history:
         st.button(
             "Undo", icon=":material/undo:", key="undo", shortcut="Ctrl+Z" if keys else None, help=_UNDO,
-            on_click=_do, args=(lambda: labels.undo(unit, author=session.author()),),
+            on_click=session.act, args=(_place(unit), lambda: labels.undo(unit, author=session.author()),),
         )  # fmt: skip
         with st.expander(f"History ({len(history)})"):
             st.dataframe(told.annotations(history[::-1], among=history, of_units=False), hide_index=True)
@@ -67,21 +65,22 @@ def _current(labels: Labels, gallery: Gallery, unit: Unit, label: Annotation) ->
         _changes(labels, gallery, unit, label)
     button.button(
         "", key=f"withdraw {label.id}", icon=":material/close:", type="tertiary", help="Withdraw",
-        on_click=_do, args=(lambda: labels.withdraw(unit, label.id, session.author()),),
+        on_click=session.act, args=(_place(unit), lambda: labels.withdraw(unit, label.id, session.author()),),
     )  # fmt: skip
 
 
 def _changes(labels: Labels, gallery: Gallery, unit: Unit, label: Annotation) -> None:
     """Another wording, or an objection."""
     hidden = gallery.veil.over(label.unit).hides(label.text)
-    text, reason = f"amended {label.id}", f"reason {label.id}"
+    text, reason = f"{'hidden' if hidden else 'amended'} {label.id}", f"reason {label.id}"
     st.text_input("Amended to", "" if hidden else label.text, key=text, max_chars=LONGEST)
     amend = lambda: labels.amend(unit, label.id, st.session_state[text], session.author())  # noqa: E731
-    st.button("Amend", key=f"amend {label.id}", on_click=_do, args=(amend,))
+    st.button("Amend", key=f"amend {label.id}", on_click=session.act, args=(_place(unit), amend))
     st.text_input("Why it is wrong", key=reason, max_chars=EVIDENCE)
     reject = lambda: labels.reject(unit, label.id, st.session_state[reason] or None, session.author())  # noqa: E731
-    st.button("Reject", key=f"reject {label.id}", on_click=_do, args=(reject,))
+    st.button("Reject", key=f"reject {label.id}", on_click=session.act, args=(_place(unit), reject))
 
 
-def _do(what: Callable[[], object]) -> None:
-    session.act("label", what)
+def _place(unit: Unit) -> str:
+    """Where it is told why nothing came of a click."""
+    return f"label {unit}"

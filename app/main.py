@@ -12,3 +12,4 @@ page = st.navigation([st.Page(entry.path, title=entry.title, icon=entry.icon) fo
 with session.errors_shown():
     session.bar()
     page.run()
+    session.refused()

@@ -100,9 +100,8 @@ def meaning(column: str) -> str:
 
 
 def bounded(column: str) -> bool:
-    """Whether it lies between 0 and 1 by its nature, so that a bar shows how much of the most it is."""
-    apart = ("scale", "activity", "inflow", "outflow", "effect", "rise", "control", "shuffled")
-    return not column.startswith(apart)
+    """Whether it lies between 0 and 1, so that a bar shows how much of the most it is."""
+    return _is_share(column) or _is_rate(column) or column == "modality_difference"
 
 
 def printed(column: str, value: float) -> str:

@@ -75,9 +75,10 @@ class Gallery:
 
     def annotation(self, label: Annotation) -> str:
         """A current label with what it speaks of, by whom and since when."""
-        about = (label.branch, label.facet and f"facet {label.facet}", label.modality and f"as {label.modality}")
+        facet, evidence = self.veil.said(label, label.facet), self.veil.said(label, label.evidence)
+        about = (label.branch, facet and f"facet {facet}", label.modality and f"as {label.modality}")
         sure = "" if label.confidence is None else f"{label.confidence:.0%} sure"
-        told = ", ".join(filter(None, (*about, sure, f"by {label.author}", f"{label.at:%d %b %Y}", label.evidence)))
+        told = ", ".join(filter(None, (*about, sure, f"by {label.author}", f"{label.at:%d %b %Y}", evidence)))
         return f'{self.over(label.unit).label(label.text)}<div class="quiet">{escape(told)}</div>'
 
     def picture(self, example: Example) -> str:
@@ -268,8 +269,9 @@ def _scale(value: float) -> str:
 
 def _interval(column: str, values: Mapping[str, float]) -> str:
     """The 95 % interval of a number, where it has one."""
-    ends = [printed(column, values[end]) for end in (f"{column}_low", f"{column}_high") if end in values]
-    return f"; 95 % interval {' to '.join(ends)}" if len(ends) == 2 else ""
+    if not {column, f"{column}_low", f"{column}_high"} <= values.keys():
+        return ""
+    return f"; 95 % interval {printed(column, values[f'{column}_low'])} to {printed(column, values[f'{column}_high'])}"
 
 
 def terms(values: Mapping[str, float]) -> str:
@@ -279,6 +281,6 @@ def terms(values: Mapping[str, float]) -> str:
         f"{_scale(value) if bounded(column) else '<span></span>'}"
         f'<span class="quiet">{escape(meaning(column))}{_interval(column, values)}</span></div>'
         for column, value in values.items()
-        if not column.endswith(("_low", "_high"))
+        if not _interval(column.rpartition("_")[0], values)
     )
     return f'<div class="terms">{"".join(rows)}</div>'

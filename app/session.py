@@ -45,16 +45,17 @@ def act(place: str, what: Callable[[], object]) -> None:
 
     Given to a button as `on_click`, so that the page runs once for a click, and not again to show what it changed.
     """
+    st.session_state.pop("refused", None)
     try:
         what()
     except CircuitsError as error:
         st.session_state["refused"] = place, error
 
 
-def refused(place: str) -> None:
-    """Show why nothing came of the last click at this place, if so."""
+def refused(place: str | None = None) -> None:
+    """Show why nothing came of the last click at this place, if so; None: at any that the page no longer has."""
     where, error = st.session_state.get("refused", (None, None))
-    if where == place:
+    if where is not None and place in (where, None):
         del st.session_state["refused"]
         with errors_shown():
             raise error

@@ -266,8 +266,8 @@ def annotations(found: Iterable[Annotation], veil: Veil) -> Table:
     """Labels, or a history of what became of them."""
     rows = [
         (
-            *(a.unit, a.action, veil.over(a.unit).label(a.text), a.branch, a.facet, a.modality, a.author, a.source),
-            *(a.confidence, veil.over(a.unit).label(a.evidence or ""), f"{a.at:%Y-%m-%d %H:%M}", a.id),
+            *(a.unit, a.action, veil.said(a, a.text), a.branch, veil.said(a, a.facet), a.modality, a.author, a.source),
+            *(a.confidence, veil.said(a, a.evidence), f"{a.at:%Y-%m-%d %H:%M}", a.id),
         )
         for a in found
     ]
@@ -279,9 +279,9 @@ def conflicts(found: Iterable[Conflict], veil: Veil) -> Table:
     """What a file says beside what the catalog says."""
     rows = [
         (
-            *(c.said.unit, veil.over(c.said.unit).label(c.said.text), c.said.author),
-            "changed here since" if c.changed_since else veil.over(c.held.unit).label(c.held.text),
-            *(c.held.author, c.held.branch, c.held.facet, c.held.id),
+            *(c.said.unit, veil.said(c.said, c.said.text), c.said.author),
+            "changed here since" if c.changed_since else veil.said(c.held, c.held.text),
+            *(c.held.author, c.held.branch, veil.said(c.held, c.held.facet), c.held.id),
         )
         for c in found
     ]

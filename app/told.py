@@ -19,10 +19,10 @@ def annotations(
     became, veil = fates(among), session.veil()
     return [
         ({"unit": a.unit} if of_units else {})
-        | {"what": a.action, "text": veil.over(a.unit).label(a.text), "now": became.get(a.id, ""), "by": a.author}
-        | {"at": f"{a.at:%Y-%m-%d %H:%M}", "of": a.branch, "facet": a.facet or "", "modality": a.modality or ""}
+        | {"what": a.action, "text": veil.said(a, a.text), "now": became.get(a.id, ""), "by": a.author}
+        | {"at": f"{a.at:%Y-%m-%d %H:%M}", "of": a.branch, "facet": veil.said(a, a.facet), "modality": a.modality or ""}
         | {"source": a.source, "confidence": a.confidence}
-        | {"evidence": veil.over(a.unit).label(a.evidence or ""), "id": a.id}
+        | {"evidence": veil.said(a, a.evidence), "id": a.id}
         for a in entries
     ]
 
@@ -31,8 +31,7 @@ def lines(entries: Iterable[Annotation]) -> dict[str, str]:
     """Each entry in one line, by id."""
     veil = session.veil()
     return {
-        a.id: f"{a.at:%Y-%m-%d %H:%M:%S} {a.author}: {a.action} {veil.over(a.unit).label(a.text)} of {a.unit}"
-        for a in entries
+        a.id: f"{a.at:%Y-%m-%d %H:%M:%S} {a.author}: {a.action} {veil.said(a, a.text)} of {a.unit}" for a in entries
     }
 
 
@@ -58,9 +57,9 @@ def offer(labels: Labels, plan: Plan, name: str) -> bool:
 def _conflicts(plan: Plan) -> list[dict[str, Any]]:
     veil = session.veil()
     return [
-        {"unit": c.said.unit, "to be said": veil.over(c.said.unit).label(c.said.text), "by": c.said.author}
-        | {"in the catalog": "changed since" if c.changed_since else veil.over(c.held.unit).label(c.held.text)}
-        | {"said by": c.held.author, "of": c.said.branch, "facet": c.said.facet or ""}
+        {"unit": c.said.unit, "to be said": veil.said(c.said, c.said.text), "by": c.said.author}
+        | {"in the catalog": "changed since" if c.changed_since else veil.said(c.held, c.held.text)}
+        | {"said by": c.held.author, "of": c.said.branch, "facet": veil.said(c.said, c.said.facet)}
         for c in plan.conflicts
     ]
 

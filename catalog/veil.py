@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from extract.sensitive import sensitive
-from graph.schema import Depiction, Example, Kind, Shown
+from graph.schema import Annotation, Depiction, Example, Kind, Shown
 from graph.store import CircuitStore
 
 HIDDEN = "sensitive"
@@ -51,12 +51,16 @@ class Veil:
         return replace(self, closed=self.closed or any(self._flag("unit", unit) for unit in units))
 
     def label(self, text: str) -> str:
-        """The label, or a word in its place."""
-        return HIDDEN if self.hides(text) else text
+        """The label, or a word in its place; nothing in place of nothing."""
+        return HIDDEN if text and self.hides(text) else text
 
     def labels(self, texts: Iterable[str]) -> str:
         """Labels in one line; hidden ones are told once."""
         return ", ".join(dict.fromkeys(map(self.label, texts)))
+
+    def said(self, entry: Annotation, text: str | None) -> str:
+        """One of the texts of an annotation: all of one that is sensitive is hidden, or is about a flagged unit."""
+        return replace(self.over(entry.unit), closed=entry.sensitive or self.over(entry.unit).closed).label(text or "")
 
     def hides(self, text: str) -> bool:
         """Whether this label or word is to be hidden."""

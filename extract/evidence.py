@@ -115,9 +115,14 @@ def measure(
     source = _source(probes)
     shape = network.architecture
     chosen = _usual(extraction) if layers is None else [shape.check(layer) for layer in sorted({*layers})]
-    watched = sorted({place for layer in chosen for place in _branches(extraction, layer).values()})
+    watched = _watched(extraction, chosen)
+    if extraction.has(*TABLES) and layers is None and _measured(extraction, source, _sums(extraction)):
+        extraction.drop([*TABLES])  # an earlier version showed its probes to sums and their branches alone
     if extraction.has(*TABLES):
-        _same(extraction, digest(source, watched), chosen)
+        if not _measured(extraction, source, chosen):
+            raise ExtractionError(
+                f"{extraction.path} holds evidence from other probes or layers. Extract into another folder."
+            )
         _add_histograms(extraction, source, watched)
         return
     show(network, extraction, source, watched, progress)
@@ -153,6 +158,10 @@ def _source(probes: pa.Table | Source | None) -> Source:
     return Table.of(probes) if isinstance(probes, pa.Table) else probes
 
 
+def _sums(extraction: Extraction) -> list[Layer]:
+    return [layer for layer in extraction.layers if layer.role == "sum"]
+
+
 def _usual(extraction: Extraction) -> list[Layer]:
     return [layer for layer in extraction.layers if layer.role in ("bn1", "bn2", "sum")]
 
@@ -161,14 +170,15 @@ def _branches(extraction: Extraction, layer: Layer) -> dict[str, Layer]:
     return extraction.manifest.architecture.branches(layer) if layer.role == "sum" else {"unit": layer}
 
 
-def _same(extraction: Extraction, wanted: str, layers: Sequence[Layer]) -> None:
-    """ExtractionError unless these probes and layers were measured."""
+def _watched(extraction: Extraction, layers: Iterable[Layer]) -> list[Layer]:
+    return sorted({place for layer in layers for place in _branches(extraction, layer).values()})
+
+
+def _measured(extraction: Extraction, source: Source, layers: Sequence[Layer]) -> bool:
+    """Whether these probes were shown to these layers and no others."""
     files, done = extraction.under("activations"), extraction.under("examples.parquet")
-    if wanted not in files[0] or done != sorted(part("examples", str(layer)) for layer in layers):
-        raise ExtractionError(
-            f"{extraction.path} holds evidence from other probes or layers, or from an earlier version. "
-            "Extract into another folder, or delete this one."
-        )
+    wanted = digest(source, _watched(extraction, layers))
+    return wanted in files[0] and done == sorted(part("examples", str(layer)) for layer in layers)
 
 
 def _facts(extraction: Extraction) -> pa.Table:

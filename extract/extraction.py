@@ -204,8 +204,8 @@ class Extraction:
     ) -> np.ndarray | None:
         """What some units of a layer do on every probe, (probes, channels), nothing else being read; or None.
 
-        The `value` is the mean over positions, float16, of a sum after its ReLU; `at` the position where the unit is
-        most active, row times columns plus column.
+        The `value` is the mean over positions, float16, after the ReLU where one follows; `at` the position where the
+        unit is most active, row times columns plus column.
         """
         found = [self.lines(name, f"{layer} {kind}", channels) for name in self.under("activations")]
         parts = [part for part in found if part is not None]

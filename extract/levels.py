@@ -115,8 +115,8 @@ def _read(extraction: Extraction, unit: Unit, kind: str) -> np.ndarray:
     found = extraction.activations(unit.layer, slice(unit.channel, unit.channel + 1), "at" if kind == "at" else "value")
     if found is None:
         raise ExtractionError(
-            f"{extraction.path} holds no activations of {unit.layer}. Show the network probes, with this layer's sum "
-            "among those measured."
+            f"{extraction.path} holds no activations of {unit.layer}. Show the network probes, with this layer or "
+            "its sum among those measured."
         )
     return found[:, 0]
 

@@ -74,7 +74,8 @@ SCHEMAS = {
     ),
     "histograms": _schema(
         "layer:text channel:i32 low:f32 high:f32 counts:i32s n:i32 mean:f32 sd:f32",
-        low="lowest of the unit's means over positions on all probes, a sum's after its ReLU; where the bins begin",
+        low="lowest of the unit's means over positions on all probes, after the ReLU where one follows; there the bins "
+        "begin",
         high="the highest; the last bin ends here and holds it",
         counts="probes in each of the bins, which are equally wide; a value between two belongs to the upper one",
         n="probes",

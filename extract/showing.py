@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from extract.weights import Network
 
 _FOLDERS = ("probes.parquet", "skipped.parquet", "activity.parquet", "histograms.parquet", "activations")
-CHUNK = 256  # probes between two writes: about 30 MB for RN50's sums and branches
+CHUNK = 256  # probes between two writes: about 40 MB for RN50's sums and branches
 THREADS = min(4, os.cpu_count() or 1)
 _SHARES = ("passed", "open", "published")  # of a sum, kept for a chunk's highest probes alone
 

@@ -70,8 +70,8 @@ ORDER BY at, id
 # model -> the history of all units, oldest first; also of units that the model no longer has
 ANNOTATIONS = "MATCH (a:Annotation {model: $model})" + _HISTORY
 
-# key -> a unit's history, oldest first
-UNIT_ANNOTATIONS = "MATCH (:Unit {key: $key})-[:HAS_ANNOTATION]->(a:Annotation)" + _HISTORY
+# model, unit (an id) -> the history of a unit, oldest first; also of one that the model no longer has
+UNIT_ANNOTATIONS = "MATCH (a:Annotation {model: $model, unit: $unit})" + _HISTORY
 
 # model -> texts of current labels of which one at least was marked sensitive
 SENSITIVE = """

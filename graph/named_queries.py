@@ -189,8 +189,8 @@ ORDER BY at, id
 # units and images (keys) -> every text said of these units, also what was withdrawn, and what these images show
 FLAGGED_TEXTS = """
 CALL () {
-  UNWIND $units AS key
-  MATCH (:Unit {key: key})-[:HAS_ANNOTATION]->(a:Annotation)
+  MATCH (a:Annotation)
+  WHERE a.model + '/' + a.unit IN $units
   UNWIND [a.text, a.facet] AS text
   RETURN text
   UNION

@@ -5,7 +5,7 @@
     (:Unit {key, id, model, layer, channel, label})                   a channel; the label while there is one
     (:Unit)-[:CONTRIBUTES {magnitude, mean, sum, span, direct, rank_in, rank_out}]->(:Unit)  the expanded weights kept
     (:Unit)-[:ADDS {branch}]->(:Unit)                                 shortcut and conv unit into their sum
-    (:Image {key})-[:ACTIVATES {branch, rank, value, z}]->(:Unit)     a branch's top examples
+    (:Image {key})-[:ACTIVATES {branch, rank, value, z}]->(:Unit)     a branch's top examples, or a unit's
     (:Image {modality: 'visualisation'})-[:DEPICTS {share_published}]->(:Unit)
     (:Word {key})-[:ACTIVATES {value, z, word_rank, unit_rank}]->(:Unit)  the top words of a unit, and units of a word
     (:Unit)-[:HAS_ANNOTATION]->(:Annotation {id, text, branch})-[:SUPERSEDES]->(:Annotation)  the history, kept whole
@@ -13,7 +13,7 @@
     (:Flag {id, kind, name, sensitive})                               the last of a name says whether it is hidden
     (:Unit:Labelled {label})-[:LABELLED {annotation}]->(:Label {text})      the labels that hold now, derived
     (:Circuit {key})-[:INCLUDES {role}]->(:Unit)                      a circuit that somebody kept, whole in its content
-    (:Query {name})                                                   a Cypher text that somebody kept
+    (:Query {name, id})                                               a Cypher text that somebody kept
 
 A key is the model's id, a slash and an id: `RN50:openai/4/2/6/34`. An edge that is not there is no zero weight: SWEPT
 says above which cutoff every edge was kept.
@@ -43,6 +43,7 @@ CONSTRAINTS = (
 INDEXES = (
     "CREATE INDEX unit_layer IF NOT EXISTS FOR (n:Unit) ON (n.model, n.layer)",
     "CREATE INDEX annotation_model IF NOT EXISTS FOR (n:Annotation) ON (n.model)",
+    "CREATE INDEX annotation_unit IF NOT EXISTS FOR (n:Annotation) ON (n.model, n.unit)",
     "CREATE INDEX flag_model IF NOT EXISTS FOR (n:Flag) ON (n.model)",
 )
 FURTHER_INDEXES = (  # for users' own queries, where the server has these kinds and minds them
@@ -70,9 +71,7 @@ HISTOGRAM = ("histogram", "histogram_low", "histogram_high", "activity_mean", "a
 Action = Literal["add", "amend", "reject", "withdraw", "undo", "redo"]
 Kind = Literal["unit", "image", "word"]
 Branch = Literal["sum", "shortcut", "conv"]
-Row = Literal[
-    "unit", "sum", "shortcut", "conv"
-]  # of examples: a unit's inside a conv branch, or a sum's and its branches'
+Row = Literal["unit", "sum", "shortcut", "conv"]  # of examples: inside a conv branch a unit's own
 Origin = Literal["human", "auto", "import"]
 Measure = Literal["magnitude", "mean"]
 Share = Literal["share_exact", "share_corrected", "share_published"]

@@ -109,6 +109,6 @@ def _joined(rows: Iterable[answers.Row]) -> list[Found]:
     matches: dict[str, list[Match]] = {}
     for row in rows:
         units.setdefault(row["key"], answers.unit(row))
-        match = Match(row["kind"], row["what"], tuple(row["images"]), row["sensitive"], row["branch"], row["z"])
+        match = Match(row["kind"], row["what"], tuple(sorted(row["images"])), row["sensitive"], row["branch"], row["z"])
         matches.setdefault(row["key"], []).append(match)
     return [Found(unit, tuple(matches[key])) for key, unit in units.items()]

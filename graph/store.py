@@ -260,11 +260,11 @@ class CircuitStore:
                 raise _superseded(annotations)
 
     def annotations(self, model: str, unit: Unit | None = None) -> list[Annotation]:
-        """The history of a model, also of units that it no longer has, or of one unit; oldest first."""
+        """The history of a model or of one unit, oldest first; also of units that the model no longer has."""
         if unit is None:
             rows = self.database.read(label_queries.ANNOTATIONS, model=model)
         else:
-            rows = self.database.read(label_queries.UNIT_ANNOTATIONS, key=f"{model}/{unit}")
+            rows = self.database.read(label_queries.UNIT_ANNOTATIONS, model=model, unit=str(unit))
         return [answers.annotation(row) for row in rows]
 
     def sensitive(self, model: str) -> frozenset[str]:

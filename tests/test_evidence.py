@@ -294,6 +294,18 @@ def test_measured_tables_cover_every_unit_and_branch(tiny: Network, noise: pa.Ta
     assert len(drawn) == len(dict(drawn)) == FEW  # the same for every unit and branch
 
 
+def test_an_extraction_whose_sums_alone_were_measured_becomes_as_one_measured_anew(
+    tiny: Network, noise: pa.Table, tmp_path: Path
+) -> None:
+    old, new = (without_edges(tiny, tmp_path / name) for name in ("old", "new"))
+    measure(tiny, old, noise, [layer for layer in old.layers if layer.role == "sum"], progress=False)
+    for folder in (old, new):
+        measure(tiny, folder, noise, progress=False)
+    for name in ("probes", "activity", "histograms", "examples", "evidence", "tests", "shares", "dissociation"):
+        assert old.table(name).equals(new.table(name)), name
+    assert old.under("activations") == new.under("activations")
+
+
 def test_what_lies_inside_a_branch_is_listed_by_what_it_passes_on(
     tiny: Network, noise: pa.Table, tmp_path: Path
 ) -> None:

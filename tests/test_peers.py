@@ -316,8 +316,8 @@ def alike(here: Any, there: Any) -> bool:
 
 
 def settled(name: str, value: Any) -> Any:
-    """A column without what no text asks for: an order of labels, and the zone, which ArcadeDB drops, of UTC."""
-    if name.endswith("labels"):
+    """A column without what no text asks for: an order of labels and images, and UTC's zone, which ArcadeDB drops."""
+    if name.endswith(("labels", "images")):
         return sorted(value)
     return value.removesuffix("+00:00") if name == "at" else value
 

@@ -1,12 +1,14 @@
 import base64
 import io
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from catalog.veil import HIDDEN, Veil, blurred
-from graph.schema import Example
+from graph.schema import Annotation, Example
 
 
 def thumbnail(kind: str) -> str:
@@ -14,6 +16,11 @@ def thumbnail(kind: str) -> str:
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, kind)
     return base64.b64encode(stream.getvalue()).decode()
+
+
+ENTRY = Annotation(
+    "a", "m", "4/2/6/3", "cap", "ada", datetime(2026, 1, 2, tzinfo=UTC), facet="felt", evidence="seen on probes"
+)
 
 
 def example(sensitive: bool, kind: str = "WEBP") -> Example:
@@ -69,3 +76,21 @@ def test_a_picture_in_an_answer_is_hidden_since_it_may_be_sensitive(kind: str) -
 
 def test_what_is_no_picture_is_hidden_too() -> None:
     assert blurred(base64.b64encode(b"no picture").decode()) == blurred(base64.b64encode(b"another").decode())
+
+
+@pytest.mark.parametrize(
+    ("entry", "veil", "hidden"),
+    [
+        (ENTRY, Veil(), False),
+        (replace(ENTRY, sensitive=True), Veil(), True),
+        (replace(ENTRY, sensitive=True), Veil(lifted=True), False),
+        (ENTRY, Veil(flags={"unit": {"4/2/6/3": True}}), True),
+        (ENTRY, Veil(flags={"unit": {"4/2/6/4": True}}), False),
+    ],
+)
+def test_all_texts_of_a_sensitive_annotation_or_of_a_flagged_unit_are_hidden(
+    entry: Annotation, veil: Veil, hidden: bool
+) -> None:
+    for text in (entry.text, entry.facet, entry.evidence):
+        assert veil.said(entry, text) == (HIDDEN if hidden else text)
+    assert veil.said(entry, None) == veil.said(entry, "") == ""

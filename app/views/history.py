@@ -36,6 +36,13 @@ found = matching(history, author or "", source, about.strip(), since, until)
 told.table(told.annotations(found[:MOST], among=history), 460)
 session.show(f'<p class="quiet">{len(found):,} of {len(history):,} entries</p>', "count")
 
+
+def undo() -> None:
+    """Undo the entry that is chosen when the click comes."""
+    chosen = st.session_state["entry"]
+    labels.undo(units[chosen], chosen, session.author())
+
+
 lines, units = told.lines(found[:MOST]), {a.id: Unit.parse(a.unit) for a in found}
 entry = st.selectbox(
     "Entry to undo",
@@ -51,6 +58,6 @@ st.button(
     key="undo entry",
     disabled=entry is None,
     on_click=session.act,
-    args=("undo entry", lambda: labels.undo(units[entry or ""], entry, session.author())),
+    args=("undo entry", undo),
 )
 session.refused("undo entry")

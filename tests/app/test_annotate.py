@@ -86,6 +86,21 @@ def test_a_label_is_added_amended_rejected_and_undone(app: AppTest, cleaned: lis
     assert not app.error
 
 
+def test_a_sensitive_label_that_was_revealed_is_hidden_again_in_its_field_too(app: AppTest, cleaned: list[str]) -> None:
+    unit = Unit.parse(f"{LAYER}/11")
+    cleaned.append(str(unit))
+    opened(app, "annotate", queue_layer=LAYER, unit=str(unit), queue="all", model=MODEL)
+    labels_of(app).add(unit, "ghastly", "ada", facet="gory", evidence="grisly", sensitive=True)
+
+    def told() -> str:
+        return " ".join([markup(app), *(str(field.value) for field in app.text_input)])
+
+    for lifted in (False, True, False):
+        app.toggle(key="reveal").set_value(lifted).run()
+        for text in ("ghastly", "gory", "grisly"):
+            assert (text in told()) is lifted
+
+
 def test_a_labelled_unit_stays_until_one_goes_on_and_waits_no_more(app: AppTest, cleaned: list[str]) -> None:
     opened(app, "annotate", queue_layer="3/0/8", model=MODEL)
     first = shown_unit(app)

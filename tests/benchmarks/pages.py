@@ -6,9 +6,10 @@ The catalog is synthetic (`tests/benchmarks/catalogs.py`), the browser a headles
 server as `circuits app` starts it. Cold is the first page of a new app process whose database server has to start too,
 on files whose count is still to be made; first page is a new session of a warm app; every other time is of one session
 that goes from page to page. A time runs from the click to the end of the last script run that the click causes, as the
-browser itself noted it, with the page's content painted. Each is taken `--rounds` times, always with a value that was
-not shown before. What counts is under a second, the first page under three. On a busy machine compare CPU times: those
-of app, database server and browser together, which take turns for the most part. Linux only.
+browser itself noted it, with the page's content painted. Each is taken `--rounds` times, with another value than the
+one shown. Changed are the widgets of the kinds in CHANGES that are neither in a form nor folded away. What counts is
+under a second, the first page under three. On a busy machine compare CPU times: those of app, database server and
+browser together, which take turns for the most part. Linux only.
 """
 
 import argparse
@@ -96,6 +97,11 @@ def _press(_: Page, group: Locator, turn: int) -> None:
     buttons.nth((turn + 1) % buttons.count()).click()
 
 
+def _pick(_: Page, group: Locator, turn: int) -> None:
+    choices = group.locator("label:has(input)")
+    choices.nth((turn + 1) % choices.count()).click()
+
+
 def _slide(_: Page, slider: Locator, turn: int) -> None:
     knob = slider.get_by_role("slider")
     down, at_end = turn % 4 > 1, knob.evaluate("e => e.value === e.max")
@@ -115,6 +121,8 @@ CHANGES: dict[str, Change] = {  # a kind of widget, and how to give one another 
     "stSlider": _slide,
     "stSelectbox": _choose,
     "stButtonGroup": _press,
+    "stRadio": _pick,
+    "stMultiSelect": _choose,
     "stTextInput": _write,
     "stNumberInput": _write,
     "stCheckbox": _toggle,
@@ -220,7 +228,7 @@ def going(page: Page, clock: Clock, rounds: int, times: Times) -> None:
 
 
 def changing(page: Page, clock: Clock, rounds: int, times: Times) -> None:
-    """Every widget of every page that is not in a form."""
+    """The widgets of every page, but for those in forms or folded away."""
     for entry in PAGES:
         address = ADDRESSES.get(entry.name, f"/{entry.name}")
         for kind, change in CHANGES.items():
