@@ -317,7 +317,7 @@ def alike(here: Any, there: Any) -> bool:
 
 def settled(name: str, value: Any) -> Any:
     """A column without what no text asks for: an order of labels and images, and UTC's zone, which ArcadeDB drops."""
-    if name.endswith(("labels", "images")):
+    if isinstance(value, list) and name.endswith(("labels", "images")):
         return sorted(value)
     return value.removesuffix("+00:00") if name == "at" else value
 

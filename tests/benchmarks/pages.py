@@ -122,7 +122,6 @@ CHANGES: dict[str, Change] = {  # a kind of widget, and how to give one another 
     "stSelectbox": _choose,
     "stButtonGroup": _press,
     "stRadio": _pick,
-    "stMultiSelect": _choose,
     "stTextInput": _write,
     "stNumberInput": _write,
     "stCheckbox": _toggle,
