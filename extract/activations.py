@@ -60,7 +60,7 @@ def _plain_hooks(visual: nn.Module, layer: Layer, see: See) -> Iterator[Removabl
     inner = layer.role in ("bn1", "bn2")
 
     def done(module: nn.Module, inputs: object, maps: Tensor) -> None:
-        see(f"{layer} value", (maps.relu() if inner else maps).mean((2, 3)))
+        see(f"{layer} value", _reduced(_fired, maps) if inner else maps.mean((2, 3)))
         see(f"{layer} at", peak(maps))
 
     yield visual.get_submodule(layer.module).register_forward_hook(done)
@@ -106,6 +106,10 @@ def _reduced(step: Callable[..., Tensor], *maps: Tensor) -> Tensor:
 
 def _norm(maps: Tensor) -> Tensor:
     return (maps * maps).sum(1).sqrt()  # (n, c); several times faster than torch's own norm
+
+
+def _fired(maps: Tensor) -> Tensor:
+    return maps.relu().mean(1)  # (n, c)
 
 
 def _joined(total: Tensor, shortcut: Tensor) -> Tensor:

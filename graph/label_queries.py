@@ -23,6 +23,7 @@ FOREACH (x IN CASE texts WHEN [] THEN [] ELSE [u] END |
 FOREACH (x IN CASE texts WHEN [] THEN [u] ELSE [] END | REMOVE x:Labelled, x.label)
 FOREACH (l IN [x IN before WHERE COUNT { (x)<-[:LABELLED]-() } = 0] | DELETE l)
 RETURN u.key AS key
+ORDER BY key
 """
 
 # model, rows: maps of key (a unit's), id, properties, supersedes (an annotation of the same unit, or null), undoing

@@ -5,8 +5,8 @@ Prints two tables, the first measured in one run:
     python tests/benchmarks/probes.py [--network demo RN50] [--images 256] [--rounds 3] [--size 400 300]
     python tests/benchmarks/probes.py --memory 1000 10000 100000
 
-Speed: the probe pass (read JPEG files of this size, decode, cut, forward pass, statistics of all sums and
-branches, files written) against the bare forward pass of the same network on batches made before, as torch runs it and
+Speed: the probe pass (read JPEG files of this size, decode, cut, forward pass, statistics of all layers,
+files written) against the bare forward pass of the same network on batches made before, as torch runs it and
 with freed memory kept, as the probe pass keeps it; by turns, the best turn of each. Random weights take as long as
 trained ones. On a busy machine compare CPU times.
 
@@ -36,7 +36,6 @@ from extract.allocation import keep_freed_memory
 from extract.evidence import measure
 from extract.pictures import Folder, Probe
 from extract.showing import show
-from extract.units import Layer
 from extract.weights import Network, load_network
 from tests.extractions import without_edges
 
@@ -81,9 +80,7 @@ def timed(run: Callable[[], object]) -> Timing:
 
 
 def speed(network: Network, folder: Path, rounds: int) -> dict[str, Timing]:
-    shape, source = network.architecture, Folder.at(folder)
-    sums = [layer for layer in shape.layers if layer.role == "sum"]
-    layers: list[Layer] = sorted({place for layer in sums for place in shape.branches(layer).values()})
+    layers, source = list(network.architecture.layers), Folder.at(folder)
     cuts = [network.cut(Image.open(BytesIO(probe.load())).convert("RGB")) for probe in source]
     made = [network.normalise(cuts[first : first + BATCH]) for first in range(0, len(cuts), BATCH)]
 
