@@ -54,8 +54,9 @@ def draw(
     drawn = [_edge(edge, circuit, places) for edge in circuit.edges]
     nodes = sorted(circuit.units, key=lambda node: (places[node.id].x, places[node.id].y))  # the order of the tab key
     for node in nodes:
-        unit = _node(node, places[node.id], _labels(node, veil), node.id in chosen)
-        drawn.append(_linked(node, link(node.id), _labels(node, veil), unit) if link else unit)
+        labels = _labels(node, veil)
+        unit = _node(node, places[node.id], labels, node.id in chosen)
+        drawn.append(_linked(node, link(node.id), labels, unit) if link else unit)
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="{"group" if link else "img"}" {size} font-family="{_FONT}" '

@@ -60,7 +60,8 @@ class Veil:
 
     def said(self, entry: Annotation, text: str | None) -> str:
         """One of the texts of an annotation: all of one that is sensitive is hidden, or is about a flagged unit."""
-        return replace(self.over(entry.unit), closed=entry.sensitive or self.over(entry.unit).closed).label(text or "")
+        over = self.over(entry.unit)
+        return replace(over, closed=over.closed or entry.sensitive).label(text or "")
 
     def hides(self, text: str) -> bool:
         """Whether this label or word is to be hidden."""

@@ -57,10 +57,8 @@ def _firing_hook(visual: nn.Module, layer: Layer, see: See) -> RemovableHandle:
 
 
 def _plain_hooks(visual: nn.Module, layer: Layer, see: See) -> Iterator[RemovableHandle]:
-    inner = layer.role in ("bn1", "bn2")
-
     def done(module: nn.Module, inputs: object, maps: Tensor) -> None:
-        see(f"{layer} value", _reduced(_fired, maps) if inner else maps.mean((2, 3)))
+        see(f"{layer} value", _reduced(_fired, maps) if layer.inner else maps.mean((2, 3)))
         see(f"{layer} at", peak(maps))
 
     yield visual.get_submodule(layer.module).register_forward_hook(done)

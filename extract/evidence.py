@@ -116,15 +116,15 @@ def measure(
     shape = network.architecture
     chosen = _usual(extraction) if layers is None else [shape.check(layer) for layer in sorted({*layers})]
     watched = _watched(extraction, chosen)
-    if extraction.has(*TABLES) and layers is None and _measured(extraction, source, _sums(extraction)):
-        extraction.drop([*TABLES])  # an earlier version showed its probes to sums and their branches alone
     if extraction.has(*TABLES):
-        if not _measured(extraction, source, chosen):
+        if _measured(extraction, source, chosen):
+            _add_histograms(extraction, source, watched)
+            return
+        if layers is not None or not _measured(extraction, source, _sums(extraction)):
             raise ExtractionError(
                 f"{extraction.path} holds evidence from other probes or layers. Extract into another folder."
             )
-        _add_histograms(extraction, source, watched)
-        return
+        extraction.drop(TABLES)  # an earlier version showed its probes to sums and their branches alone
     show(network, extraction, source, watched, progress)
     _add_histograms(extraction, source, watched)
     facts = check(_facts(extraction))
@@ -163,7 +163,7 @@ def _sums(extraction: Extraction) -> list[Layer]:
 
 
 def _usual(extraction: Extraction) -> list[Layer]:
-    return [layer for layer in extraction.layers if layer.role in ("bn1", "bn2", "sum")]
+    return [layer for layer in extraction.layers if layer.inner or layer.role == "sum"]
 
 
 def _branches(extraction: Extraction, layer: Layer) -> dict[str, Layer]:

@@ -178,7 +178,7 @@ def _windows(architecture: Architecture, target: Layer) -> Iterator[tuple[Layer,
     yield target, range(first, last + 1)
     while layer is not None:
         stride = 2 if layer.block == 0 and layer.stage > 1 else 1
-        if layer.role not in ("bn1", "bn2"):
+        if not layer.inner:
             first, last = stride * first, stride * last + stride - 1
         if layer.role in ("sum", "conv"):
             yield Layer(layer.stage, layer.block, 3), range(first, last + 1)

@@ -91,7 +91,7 @@ def show(
     cut = beside(partial(_cut, network), places)
     with (
         watched(network.visual, layers, see),
-        firing(network.visual, [layer for layer in _inner(extraction) if layer not in layers], see),
+        firing(network.visual, [layer for layer in extraction.layers if layer.inner and layer not in layers], see),
         tqdm(desc="probes", unit="image", initial=len(done) * CHUNK, disable=not progress) as bar,
     ):
         for number, group in groupby(cut, key=lambda each: each.place // CHUNK):
@@ -109,10 +109,6 @@ def digest(source: Source, layers: Sequence[Layer]) -> str:
     """A short hash of what is shown and measured; it is in the names of the files made from it."""
     settings = json.dumps([source.digest, list(map(str, layers)), CHUNK, LENGTH])
     return hashlib.sha256(settings.encode()).hexdigest()[:16]
-
-
-def _inner(extraction: Extraction) -> list[Layer]:
-    return [layer for layer in extraction.layers if layer.role in ("bn1", "bn2")]
 
 
 def activity(extraction: Extraction) -> pa.Table:

@@ -66,6 +66,11 @@ class Layer:
         return ROLES[self.index]
 
     @property
+    def inner(self) -> bool:
+        """Whether it lies inside a conv branch, where a ReLU follows: bn1 or bn2."""
+        return self.role in ("bn1", "bn2")
+
+    @property
     def module(self) -> str:
         """Where open_clip's `visual` computes it; a sum is the input of the module named."""
         names = {"bn1": "bn1", "bn2": "bn2", "conv": "bn3", "downsample": "downsample.1", "sum": "act3"}
