@@ -13,8 +13,7 @@ _QUERY = "MATCH (u:Unit {layer: '4/2/6'}) WHERE u.word_selectivity > 0.5 RETURN 
 def show() -> None:
     """The form, and what it would change."""
     labels = session.labels()
-    if written := st.session_state.pop("bulk written", None):
-        st.success(written)
+    told.done("bulk")
     with st.form("bulk", border=False):
         text = st.text_input("Label for all", key="bulk text", max_chars=LONGEST)
         act = st.radio("What to do", ("Add it", "Reject it"), key="bulk act", horizontal=True)
@@ -29,11 +28,8 @@ def show() -> None:
         with session.errors_shown():
             names = many.chosen(labels, units, query)
             st.session_state["plan"] = _plan(names, text, act == "Reject it", reason)
-    plan = st.session_state.get("plan")
-    if plan and told.offer(labels, plan, "bulk"):
-        st.session_state["bulk written"] = f"Written: {plan.sentence}."
-        del st.session_state["plan"]
-        st.rerun()
+    if plan := st.session_state.get("plan"):
+        told.offer(labels, plan, "bulk", lambda: st.session_state.pop("plan"))
 
 
 def _plan(names: list[str], text: str, reject: bool, reason: str) -> Plan:

@@ -29,9 +29,7 @@ def show(circuit: Circuit) -> Circuit:
     circuit = pictured(session.store(), circuit, veil.lifted)
     chosen = st.query_params.get(_CHOSEN, "")
     drawing = draw(circuit, lambda unit: linked.address(model, unit), veil.lifted, (chosen,))
-    if clicked := linked.show(f'<div class="figure{" fit" * fit}">{drawing}</div>', "canvas"):
-        st.query_params[_CHOSEN] = clicked
-        st.rerun()
+    linked.show(f'<div class="figure{" fit" * fit}">{drawing}</div>', "canvas", _choose)
     return circuit
 
 
@@ -64,6 +62,10 @@ def unpin(unit: Unit) -> None:
     _list(_PINS, [other for other in pins() if other != unit])
 
 
+def _choose(unit: str) -> None:
+    st.query_params[_CHOSEN] = unit
+
+
 def _pin(unit: Unit) -> None:
     _list(_PINS, [*pins(), unit])
 
@@ -92,7 +94,7 @@ def _start(unit: Unit) -> None:
 
 
 def _open(unit: Unit) -> None:
-    st.session_state["wanted"] = str(unit)
+    session.want(str(unit))
 
 
 def _listed(name: str) -> list[Unit]:

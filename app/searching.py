@@ -25,7 +25,7 @@ def goto(text: str) -> None:
     """Go to the unit that a text names, and offer the page of a layer; any other text does nothing. UnknownUnit."""
     architecture = session.model().architecture
     if (unit := _parsed(Unit.parse, text)) is not None:
-        session.open_unit(str(architecture.unit(str(unit))))
+        session.open_unit(str(unit))
     if (layer := _parsed(Layer.parse, text)) is not None:
         address = {"layer": str(architecture.check(layer)), "model": session.model().id}
         st.page_link("views/layers.py", label=f"Layer {layer}", icon=":material/layers:", query_params=address)

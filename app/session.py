@@ -99,7 +99,7 @@ def bar() -> None:
         with st.sidebar:
             _being_counted()
     if wanted := st.session_state.pop("wanted", None):
-        open_unit(str(model().architecture.unit(wanted)))
+        open_unit(wanted)
 
 
 def model() -> ModelCard:
@@ -121,14 +121,19 @@ def unit() -> Unit:
 
 
 def open_unit(name: str) -> None:
-    """Go to a unit's page."""
-    st.switch_page("views/unit.py", query_params={"unit": name, "model": st.session_state["model"]})
+    """Go to a unit's page. Raises UnknownUnit."""
+    unit = str(model().architecture.unit(name))
+    st.switch_page("views/unit.py", query_params={"unit": unit, "model": st.session_state["model"]})
+
+
+def want(unit: str) -> None:
+    """Go to a unit's page in place of the one that would be shown; for what a click does."""
+    st.session_state["wanted"] = unit
 
 
 def show(markup: str, key: str) -> None:
     """Show safe markup, and follow a link in it to the unit's page."""
-    if opened := linked.show(markup, key):
-        open_unit(str(model().architecture.unit(opened)))
+    linked.show(markup, key, want)
 
 
 def labels() -> Labels:
@@ -179,5 +184,5 @@ def _leave() -> None:
 
 
 def _note() -> None:
-    st.session_state["wanted"] = st.session_state["goto"].strip()
+    want(st.session_state["goto"].strip())
     st.session_state["goto"] = ""

@@ -1,6 +1,6 @@
 """Annotations, plans and flags as tables and messages of the pages, behind the veil."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import streamlit as st
@@ -35,8 +35,8 @@ def lines(entries: Iterable[Annotation]) -> dict[str, str]:
     }
 
 
-def offer(labels: Labels, plan: Plan, name: str) -> bool:
-    """Show what a plan would write, and write it when asked to; whether it was written."""
+def offer(labels: Labels, plan: Plan, name: str, written: Callable[[], object]) -> None:
+    """Show what a plan would write, and write it when asked to; then `written` is called, and `done` says so."""
     st.markdown(f"**Preview:** {plan.sentence}.")
     _rows("To be written", annotations(plan.new))
     _rows("There already, and left as it is", annotations(plan.there))
@@ -46,12 +46,21 @@ def offer(labels: Labels, plan: Plan, name: str) -> bool:
         _rows("Unknown", [{"unit": name} for name in plan.unknown])
     skip = bool(plan.unknown) and st.checkbox("Pass over unknown units", key=f"skip {name}")
     blocked = not plan.new or (bool(plan.unknown) and not skip)
-    if not st.button(f"Write {len(plan.new)}", type="primary", key=f"write {name}", disabled=blocked):
-        return False
-    with session.errors_shown():
+
+    def write() -> None:
         apply(labels, plan, skip)
-        return True
-    return False
+        st.session_state[f"written {name}"] = f"Written: {plan.sentence}."
+        written()
+
+    label, place = f"Write {len(plan.new)}", f"write {name}"
+    st.button(label, type="primary", key=place, disabled=blocked, on_click=session.act, args=(place, write))
+    session.refused(place)
+
+
+def done(name: str) -> None:
+    """Say what the last click on a plan's button wrote."""
+    if sentence := st.session_state.pop(f"written {name}", None):
+        st.success(sentence)
 
 
 def _conflicts(plan: Plan) -> list[dict[str, Any]]:

@@ -26,8 +26,7 @@ def out() -> None:
 def into() -> None:
     """A file, what of it is new, there, in conflict or unknown, and the button that writes it."""
     st.subheader("Import")
-    if written := st.session_state.pop("transfer written", None):
-        st.success(written)
+    told.done("transfer")
     turn = st.session_state.setdefault("transfers", 0)  # a fresh field after each file that was written
     file = st.file_uploader(
         "A label file", label_files.FORMS, key=f"file {turn}", help="Columns unit and text suffice."
@@ -38,11 +37,11 @@ def into() -> None:
         return
     with session.errors_shown():
         said = label_files.decode(file.getvalue(), label_files.form_of(file.name), labels.model, session.author())
-        plan = label_files.importing(labels, said, also)
-        if told.offer(labels, plan, "transfer"):
-            st.session_state["transfer written"] = f"Written: {plan.sentence}."
-            st.session_state["transfers"] += 1
-            st.rerun()
+        told.offer(labels, label_files.importing(labels, said, also), "transfer", _another)
+
+
+def _another() -> None:
+    st.session_state["transfers"] += 1
 
 
 st.title("Import and export")

@@ -95,6 +95,17 @@ def signed(page: Page, author: str) -> None:
     ready(page)
 
 
+def choose(page: Page, menu: str, option: str = "") -> str:
+    """Choose from a menu the first option with this text; scrolled to before, since an open menu closes on scrolling."""
+    box, found = page.get_by_role("combobox", name=menu), page.get_by_role("option", name=option).first
+    box.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)  # until the page has been told of it
+    box.click()
+    text = found.inner_text()
+    found.click()
+    return text
+
+
 def ready_at(page: Page, address: str) -> None:
     page.goto(address)
     ready(page)

@@ -12,7 +12,7 @@ from catalog.flags import Flags
 from catalog.labels import Labels
 from extract.units import Unit
 from graph.store import CircuitStore
-from tests.browser.serving import MODEL, PATIENCE, ready, ready_at
+from tests.browser.serving import MODEL, PATIENCE, choose, ready, ready_at
 
 
 @pytest.fixture
@@ -129,8 +129,7 @@ def test_the_history_in_the_address_opens_filtered_and_an_entry_is_undone_there(
     entries = len(labels.history())
     ready_at(page, f"/history?by=browser%27s+gus&about=3/0/8/7&model={MODEL}")
     expect(page.get_by_text(f"1 of {entries:,} entries")).to_be_visible(timeout=PATIENCE)
-    page.get_by_role("combobox", name="Entry to undo").click()
-    page.get_by_role("option", name="tartan").click()
+    choose(page, "Entry to undo", "tartan")
     ready(page)
     page.get_by_role("button", name="Undo this entry").click()
     expect(page.get_by_text(f"1 of {entries + 1:,} entries")).to_be_visible(timeout=PATIENCE)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pypdfium2
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from catalog.around import enrichment_circuit, neighbourhood
 from catalog.editing import without
@@ -55,6 +56,25 @@ def test_a_unit_is_expanded_removed_and_pinned_by_clicks_and_the_address_shows_i
     ready_at(page, address)
     assert shown(page, len(left)) == left
     expect(page.get_by_role("button", name="Unpin")).to_have_count(1, timeout=PATIENCE)
+
+
+def test_a_click_in_the_figure_runs_the_page_once(page: Page) -> None:
+    """In a second run, what a button pressed meanwhile puts in the address would be lost."""
+    runs: list[str] = []
+
+    def came(frame: bytes | str) -> None:
+        message = ForwardMsg.FromString(frame) if isinstance(frame, bytes) else ForwardMsg()
+        if message.WhichOneof("type") == "new_session":
+            runs.append(message.new_session.page_script_hash)
+
+    page.on("websocket", lambda socket: socket.on("framereceived", came))
+    ready_at(page, f"/circuit?unit=4/2/6/26&trace=enrichment&strongest=2&model={MODEL}")
+    assert runs
+    runs.clear()
+    unit(page, "4/2/5/26").locator(".frame").click()
+    expect(unit(page, "4/2/5/26").locator(".frame")).to_have_attribute("stroke-width", "4", timeout=PATIENCE)
+    ready(page)
+    assert len(runs) == 1
 
 
 def test_controls_stand_in_the_address(page: Page) -> None:

@@ -2,13 +2,12 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.serving import PATIENCE, ready, ready_at
+from tests.browser.serving import PATIENCE, choose, ready, ready_at
 
 
 def test_a_layer_and_its_address_show_its_shares_and_lead_to_its_units(page: Page) -> None:
     ready_at(page, "/layers")
-    page.get_by_role("combobox", name="Layer").click()
-    page.get_by_role("option", name="4/2/6").click()
+    choose(page, "Layer", "4/2/6")
     expect(page.get_by_text("Units of 4/2/6")).to_be_visible(timeout=PATIENCE)
     ready(page)
     address = page.url

@@ -16,7 +16,7 @@ from extract.weights import load_network
 from graph.load import load
 from graph.local_server import stop
 from graph.store import CircuitStore
-from tests.browser.serving import MODEL, PATIENCE, ready, ready_at, serving, signed, watched
+from tests.browser.serving import MODEL, PATIENCE, choose, ready, ready_at, serving, signed, watched
 
 
 @pytest.mark.parametrize("entry", PAGES[::-1], ids=lambda entry: entry.name)  # the fresh server's first is no home
@@ -86,8 +86,7 @@ def test_a_word_of_ones_own_over_a_baseline_of_ones_own_and_its_address_show_the
     word.press("Enter")
     over.fill("bananas & more")
     over.press("Enter")
-    demo_page.get_by_role("combobox", name="Layer").click()
-    demo_page.get_by_role("option", name="4/1/6").click()
+    choose(demo_page, "Layer", "4/1/6")
     expect(demo_page.get_by_text("Units of 4/1/6 that rise most")).to_be_visible(timeout=PATIENCE)
     ready(demo_page)
     pills = demo_page.locator(".edges a.pill")

@@ -6,7 +6,7 @@ from extract.expansion import expanded_weights
 from extract.units import Unit
 from extract.weights import load_network
 from graph.store import CircuitStore
-from tests.browser.serving import MODEL, PATIENCE, ready, ready_at
+from tests.browser.serving import MODEL, PATIENCE, choose, ready, ready_at
 from tests.demo_catalog import MODEL as DEMO
 from tests.demo_catalog import TARGET
 
@@ -15,8 +15,7 @@ def test_a_copied_address_shows_the_same_edges(page: Page, planted_store: Circui
     ready_at(page, f"/unit?unit=4/2/5/6&model={MODEL}")
     page.get_by_role("radio", name="mean").click()
     ready(page)
-    page.get_by_role("combobox", name="Inputs from").click()
-    page.get_by_role("option", name="4/0/8").click()
+    choose(page, "Inputs from", "4/0/8")
     ready(page)
     unit = Unit.parse("4/2/5/6")
     found = planted_store.inputs(MODEL, unit, 5, source=Unit.parse("4/0/8/0").layer, by="mean")
@@ -33,11 +32,7 @@ def test_a_copied_address_shows_the_same_edges(page: Page, planted_store: Circui
 def test_the_chosen_edge_is_drawn_position_by_position(demo_page: Page) -> None:
     unit = f"{TARGET}/5"
     ready_at(demo_page, f"/unit?unit={unit}&model={DEMO}")
-    expect(demo_page.locator(".figure svg")).to_be_visible(timeout=PATIENCE)  # the last part of the page
-    ready(demo_page)
-    demo_page.get_by_role("combobox", name="Spatial matrix of").press("ArrowDown")
-    chosen = demo_page.get_by_role("option").first.inner_text()
-    demo_page.get_by_role("option").first.click()
+    chosen = choose(demo_page, "Spatial matrix of")
     cells = demo_page.locator("svg.matrix g")
     source = Unit.parse(chosen.partition(" to ")[0])
     kernel = expanded_weights(load_network("demo"), source, Unit.parse(unit)).numpy()
