@@ -96,7 +96,7 @@ def signed(page: Page, author: str) -> None:
 
 
 def choose(page: Page, menu: str, option: str = "") -> str:
-    """Choose from a menu the first option with this text; scrolled to before, since an open menu closes on scrolling."""
+    """Choose from a menu the first option with this text; scrolled to before, since scrolling closes an open menu."""
     box, found = page.get_by_role("combobox", name=menu), page.get_by_role("option", name=option).first
     box.scroll_into_view_if_needed()
     page.wait_for_timeout(300)  # until the page has been told of it
