@@ -92,7 +92,8 @@ def bar() -> None:
         )
         st.text_input("Author", _login(), key="author", persist_state="session", max_chars=LONGEST_NAME)
         st.toggle("Reveal sensitive", key="reveal", help="Labels and pictures marked sensitive are hidden until then.")
-    st.query_params["model"] = st.session_state["model"]
+    if asked != st.session_state["model"]:  # else the address would lose what was changed in it while this ran
+        st.query_params["model"] = st.session_state["model"]
     st.session_state["card"] = store().model(st.session_state["model"])
     st.session_state["veil"] = Veil.of(store(), model().id, st.session_state["reveal"])
     if store().counting(model().id):

@@ -68,7 +68,7 @@ with left:
         limit, seconds = st.columns(2)
         most = limit.number_input("Rows at most", 1, 10_000, 200, key="rows", bind="query-params")
         patience = seconds.number_input("Seconds at most", 1, 600, 20, key="seconds", bind="query-params")
-        again = st.form_submit_button("Run", icon=":material/play_arrow:", shortcut="Ctrl+Enter")
+        again = st.form_submit_button("Run", icon=":material/play_arrow:")
 if query.text.strip():
     with session.errors_shown():
         try:

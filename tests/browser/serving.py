@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 MODEL = "planted:by-hand"
 PATIENCE = 60_000  # milliseconds for anything to appear
@@ -93,6 +94,18 @@ def signed(page: Page, author: str) -> None:
     page.get_by_label("Author").press("Enter")
     page.wait_for_timeout(300)  # until the rerun is on its way
     ready(page)
+
+
+def heard(page: Page) -> list[str]:
+    """The kinds of messages of the server to this page, as they come: `new_session` where its script starts to run."""
+    kinds: list[str] = []
+
+    def came(frame: bytes | str) -> None:
+        if isinstance(frame, bytes):
+            kinds.append(ForwardMsg.FromString(frame).WhichOneof("type") or "")
+
+    page.on("websocket", lambda socket: socket.on("framereceived", came))
+    return kinds
 
 
 def choose(page: Page, menu: str, option: str = "") -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pypdfium2
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from catalog.around import enrichment_circuit, neighbourhood
 from catalog.editing import without
@@ -14,7 +13,7 @@ from catalog.export import read
 from catalog.keeping import kept
 from extract.units import Unit
 from graph.store import CircuitStore
-from tests.browser.serving import MODEL, PATIENCE, ready, ready_at, signed
+from tests.browser.serving import MODEL, PATIENCE, heard, ready, ready_at, signed
 
 
 def unit(page: Page, name: str) -> Locator:
@@ -60,21 +59,13 @@ def test_a_unit_is_expanded_removed_and_pinned_by_clicks_and_the_address_shows_i
 
 def test_a_click_in_the_figure_runs_the_page_once(page: Page) -> None:
     """In a second run, what a button pressed meanwhile puts in the address would be lost."""
-    runs: list[str] = []
-
-    def came(frame: bytes | str) -> None:
-        message = ForwardMsg.FromString(frame) if isinstance(frame, bytes) else ForwardMsg()
-        if message.WhichOneof("type") == "new_session":
-            runs.append(message.new_session.page_script_hash)
-
-    page.on("websocket", lambda socket: socket.on("framereceived", came))
+    kinds = heard(page)
     ready_at(page, f"/circuit?unit=4/2/6/26&trace=enrichment&strongest=2&model={MODEL}")
-    assert runs
-    runs.clear()
+    kinds.clear()
     unit(page, "4/2/5/26").locator(".frame").click()
     expect(unit(page, "4/2/5/26").locator(".frame")).to_have_attribute("stroke-width", "4", timeout=PATIENCE)
     ready(page)
-    assert len(runs) == 1
+    assert kinds.count("new_session") == 1
 
 
 def test_controls_stand_in_the_address(page: Page) -> None:

@@ -6,7 +6,7 @@ from catalog.queries import Queries
 from extract.units import Unit
 from graph.kept_queries import BUILT_IN
 from graph.store import CircuitStore
-from tests.browser.serving import MODEL, PATIENCE, ready, ready_at, signed
+from tests.browser.serving import MODEL, PATIENCE, heard, ready, ready_at, signed
 
 PILLS = ".units a.pill"
 
@@ -44,6 +44,19 @@ def test_own_cypher_runs_with_ctrl_enter_and_its_address_shows_the_same(page: Pa
     ready_at(page, address)
     expect(page.locator(PILLS)).to_have_text(["4/2/6/0", "4/2/6/1"], timeout=PATIENCE)
     expect(page.get_by_label("below", exact=True)).to_have_value("2")
+
+
+def test_an_answer_leaves_the_address_to_whom_types_meanwhile(page: Page) -> None:
+    """What the server says of the address replaces all of it, also what was entered after the page was asked."""
+    kinds = heard(page)
+    ready_at(page, f"/query?ask=in+Cypher&cypher=RETURN+1&model={MODEL}")
+    write(page, "RETURN 2")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("1 rows")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_url("**cypher=RETURN+2**")
+    ready(page)
+    assert "new_session" in kinds
+    assert "page_info_changed" not in kinds
 
 
 def test_a_write_and_a_mistake_are_messages(page: Page, planted_store: CircuitStore) -> None:
