@@ -29,7 +29,7 @@ def show() -> None:
             names = many.chosen(labels, units, query)
             st.session_state["plan"] = _plan(names, text, act == "Reject it", reason)
     if plan := st.session_state.get("plan"):
-        told.offer(labels, plan, "bulk", lambda: st.session_state.pop("plan"))
+        told.offer(labels, plan, "bulk", lambda: st.session_state.pop("plan", None))
 
 
 def _plan(names: list[str], text: str, reject: bool, reason: str) -> Plan:

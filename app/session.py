@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import streamlit as st
 
@@ -43,13 +44,15 @@ def errors_shown() -> Iterator[None]:
 def act(place: str, what: Callable[[], object]) -> None:
     """What a click does before the page runs: this then shows what came of it, or at that `place` why nothing did.
 
-    Given to a button as `on_click`, so that the page runs once for a click, and not again to show what it changed.
+    Given to a button as `on_click`, so that the page runs once for a click, and not again to show what it changed. The
+    second of a double click begins before the first has ended: it waits, and finds what that one wrote.
     """
-    st.session_state.pop("refused", None)
-    try:
-        what()
-    except CircuitsError as error:
-        st.session_state["refused"] = place, error
+    with st.session_state["acting"]:
+        st.session_state.pop("refused", None)
+        try:
+            what()
+        except CircuitsError as error:
+            st.session_state["refused"] = place, error
 
 
 def refused(place: str | None = None) -> None:
@@ -78,6 +81,7 @@ def bar() -> None:
         st.title("CLIP circuits")
         st.markdown(_EMPTY)
         st.stop()
+    st.session_state.setdefault("acting", Lock())
     asked = st.query_params.get("model")
     if asked in models and st.session_state.get("model") != asked:
         st.session_state["model"] = asked

@@ -54,6 +54,24 @@ def test_units_are_labelled_left_and_undone_by_keyboard(page: Page, labels: Labe
     assert "unit=3/0/8/1" in page.url.replace("%2F", "/")
 
 
+def test_a_double_click_acts_once(page: Page, labels: Labels) -> None:
+    first, second = Unit.parse("3/0/8/9"), Unit.parse("3/0/8/10")
+    ready_at(page, f"/annotate?queue_layer=3/0/8&queue=all&unit={first}&model={MODEL}")
+    page.get_by_label("Label", exact=True).fill("zigzag")
+    page.get_by_role("button", name="Add label").dblclick()
+    expect(page.locator(".heading .chip")).to_have_text("zigzag", timeout=PATIENCE)
+    ready(page)
+    page.get_by_text("One label for many units").click()
+    page.get_by_label("Label for all").fill("herringbone")
+    page.get_by_label("Units", exact=True).fill(f"{first}, {second}")
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("button", name="Write 2").dblclick()
+    expect(page.get_by_text("Written: 2 new")).to_be_visible(timeout=PATIENCE)
+    ready(page)
+    assert [entry.text for entry in labels.history(first)] == ["zigzag", "herringbone"]
+    assert [entry.text for entry in labels.history(second)] == ["herringbone"]
+
+
 @pytest.mark.parametrize("keys", ["Enter", "Control+Enter"])
 def test_a_label_entered_by_keyboard_is_added_once(page: Page, labels: Labels, keys: str) -> None:
     unit = Unit.parse("3/0/8/5" if keys == "Enter" else "3/0/8/6")
