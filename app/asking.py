@@ -15,8 +15,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from app import session
-from app.options import parameter
-from catalog.queries import LONGEST_DESCRIPTION, Queries
+from catalog.queries import LONGEST_DESCRIPTION, Queries, parse_value
 from catalog.veil import Veil
 from catalog.wording import LONGEST_NAME
 from extract.errors import UnknownUnit
@@ -64,7 +63,7 @@ def values(query: NamedQuery) -> dict[str, Any]:
         )
         for name, place in zip(names, places, strict=False)
     }
-    return dict(parameter(f"{name}={value.strip()}") for name, value in given.items() if value and value.strip())
+    return {name: parse_value(value.strip()) for name, value in given.items() if value and value.strip()}
 
 
 def answered(query: NamedQuery, given: dict[str, Any], seconds: float, limit: int, again: bool) -> tuple[Rows, float]:
@@ -176,4 +175,4 @@ def _json(value: Any) -> str:
 
 def _written(value: Any) -> str:
     """A value as it is to be typed."""
-    return value if isinstance(value, str) and parameter(f"x={value}")[1] == value else _json(value)
+    return value if isinstance(value, str) and parse_value(value) == value else _json(value)

@@ -4,8 +4,8 @@ import streamlit as st
 
 from app import session, told
 from catalog import many
-from catalog.label_rules import EVIDENCE, LONGEST
 from catalog.many import Plan
+from catalog.wording import EVIDENCE, LONGEST
 
 _QUERY = "MATCH (u:Unit {layer: '4/2/6'}) WHERE u.word_selectivity > 0.5 RETURN u.id"
 

@@ -7,7 +7,7 @@ from app.pictures import notes
 from catalog import editing
 from catalog.circuit import Circuit
 from catalog.figure import draw
-from catalog.thumbnails import pictured
+from catalog.pictures import pictured
 from extract.units import Unit
 
 _PINS, _EXPANDED, _REMOVED, _CHOSEN = "pins", "expanded", "removed", "chosen"

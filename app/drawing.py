@@ -9,7 +9,7 @@ from app.options import Database, Limit, Model, Reveal, opened
 from catalog import export, figure, rendering
 from catalog.around import enrichment_circuit, neighbourhood
 from catalog.circuit import printable
-from catalog.thumbnails import pictured
+from catalog.pictures import pictured
 from catalog.veil import Veil
 
 

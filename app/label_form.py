@@ -5,8 +5,8 @@ import streamlit as st
 from app import session, told
 from app.pictures import Gallery
 from catalog.history import current
-from catalog.label_rules import EVIDENCE, LONGEST
 from catalog.labels import Labels
+from catalog.wording import EVIDENCE, LONGEST
 from extract.units import Unit
 from graph.schema import Annotation
 

@@ -8,8 +8,9 @@ import typer
 from app import tables
 from app.options import Author, Database, Model, Reason, Reveal, opened
 from catalog import label_files, many
-from catalog.labels import Labels, login_name
+from catalog.labels import Labels
 from catalog.veil import Veil
+from catalog.wording import login_name
 from graph.schema import Branch
 
 LabelFile = Annotated[Path, typer.Argument(metavar="FILE", help="Its name ends in .csv or .json.")]

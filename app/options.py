@@ -1,6 +1,5 @@
 """Options and arguments that several verbs of the command line share, and the catalog they open."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,8 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from catalog.label_rules import Modality
+from catalog.queries import parse_value
 from graph.database import Database as Connection
-from graph.database import connect
+from graph.opening import connect
 from graph.schema import ModelCard
 from graph.settings import Settings, settings
 from graph.store import CircuitStore
@@ -54,14 +54,11 @@ def size(text: str | int) -> int:
 
 
 def parameter(text: str) -> tuple[str, Any]:
-    """A name and its value, JSON or else text, from name=value."""
+    """A parameter's name and value, from name=value."""
     name, equals, value = text.partition("=")
     if not equals:
         raise typer.BadParameter(f"{text!r} sets no parameter. Write name=value.")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+    return name, parse_value(value)
 
 
 Database = Annotated[

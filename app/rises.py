@@ -109,7 +109,7 @@ def as_seen(card: ModelCard, shown: "Image", name: str) -> str:
     """The part of a picture that the network sees, as safe HTML; TorchMissing, WeightsError as `network_of`."""
     loaded = network(card.id, card.weights_sha256)
     with torch_needed():
-        from extract.attack import seen
+        from extract.preprocessing import seen
     return _figures({name: seen(loaded, shown)})
 
 

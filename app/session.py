@@ -10,13 +10,13 @@ import streamlit as st
 from app import linked
 from app.pictures import Gallery
 from catalog import thumbnails as probes
-from catalog.labels import Labels, login_name
+from catalog.labels import Labels
 from catalog.thumbnails import row as row
 from catalog.veil import Veil
-from catalog.wording import LONGEST_NAME
+from catalog.wording import LONGEST_NAME, login_name
 from extract.errors import CircuitsError
 from extract.units import Unit
-from graph.database import connect
+from graph.opening import connect
 from graph.schema import Example, ModelCard
 from graph.settings import settings
 from graph.store import CircuitStore

@@ -7,17 +7,16 @@ import uuid
 from datetime import UTC, datetime
 
 from catalog.errors import LabelError
-from catalog.label_rules import Line, Said, checked
-from catalog.labels import login_name
+from catalog.wording import Authored, ShortText, checked, login_name
 from graph.schema import Flag, Kind
 from graph.store import CircuitStore
 
 
-class _Flagged(Said):
+class _Flagged(Authored):
     """A flag as it comes in."""
 
     kind: Kind
-    name: Line
+    name: ShortText
     sensitive: bool
 
 

@@ -9,8 +9,7 @@ from catalog import export
 from catalog.assembly import refreshed
 from catalog.circuit import Circuit
 from catalog.errors import CircuitError
-from catalog.labels import login_name
-from catalog.wording import Name, broken
+from catalog.wording import Name, broken, login_name
 from graph import kept_circuits
 from graph.schema import KeptCircuit
 from graph.store import CircuitStore

@@ -20,10 +20,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from catalog.errors import LabelFileError
 from catalog.history import current
-from catalog.label_rules import Label, Line
+from catalog.label_rules import Label
 from catalog.labels import Labels
 from catalog.many import Conflict, Plan, known_units
-from catalog.wording import broken
+from catalog.wording import ShortText, broken
 from graph.schema import Action, Annotation, Origin
 
 Form = Literal["csv", "json"]
@@ -61,14 +61,14 @@ def _in_utc(at: datetime) -> datetime:
 class _Entry(Label):
     """An entry of a file; what it does not say of who, when and whence is filled in."""
 
-    unit: Line
+    unit: ShortText
     at: Annotated[datetime, AfterValidator(_in_utc)]
-    model: Line
+    model: ShortText
     source: Origin = "import"
     confidence: Annotated[float | None, BeforeValidator(_with_point), Field(ge=0, le=1)] = None
-    id: Line
+    id: ShortText
     action: Action = "add"
-    supersedes: Line | None = None
+    supersedes: ShortText | None = None
 
 
 def encode(annotations: Iterable[Annotation], form: Form, whole: bool = False) -> bytes:

@@ -4,7 +4,6 @@ Nothing is ever changed or deleted. A label is an annotation; amending, rejectin
 supersedes it, and an undo appends one that takes a change out of force; see `catalog.history`.
 """
 
-import getpass
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,7 +11,8 @@ from typing import TypedDict, Unpack
 
 from catalog.errors import LabelError
 from catalog.history import UNDOING, current, standing
-from catalog.label_rules import Label, Objection, Said, checked
+from catalog.label_rules import Label, Objection
+from catalog.wording import Authored, checked, login_name
 from extract.units import Unit
 from graph.schema import Action, Annotation
 from graph.store import CircuitStore
@@ -89,7 +89,7 @@ class Labels:
     def withdraw(self, unit: Unit, label: str, author: str | None = None) -> Annotation:
         """Take one's own current label back."""
         old = self.named(unit, label)
-        return self._change(old, "withdraw", checked(Said, {"author": author or login_name()}).author, old)
+        return self._change(old, "withdraw", checked(Authored, {"author": author or login_name()}).author, old)
 
     def undo(self, unit: Unit, entry: str | None = None, author: str | None = None) -> Annotation:
         """Take an entry of a unit's history, by its id, out of force: an undo too; the last that stands if None.
@@ -98,7 +98,7 @@ class Labels:
         """
         history = self.history(unit)
         chosen = _undoable(history, unit, entry)
-        who = checked(Said, {"author": author or login_name()}).author
+        who = checked(Authored, {"author": author or login_name()}).author
         if chosen.action not in UNDOING:
             return self._change(replace(chosen, evidence=None), "undo", who, chosen)
         about = next(a for a in history if a.id == chosen.supersedes)
@@ -141,14 +141,6 @@ def changed(said: Annotation, action: Action, author: str, old: Annotation) -> A
 def same(label: Label, annotations: list[Annotation]) -> Annotation | None:
     """The first of these that says all that the label says."""
     return next((a for a in annotations if all(getattr(a, name) == value for name, value in label)), None)
-
-
-def login_name() -> str:
-    """The name that the surroundings give the user; LabelError where they give none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError) as error:
-        raise LabelError("A label needs an author and this machine gives no login name: say who you are.") from error
 
 
 def _undoable(history: list[Annotation], unit: Unit, entry: str | None) -> Annotation:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from catalog.errors import LabelError
 from catalog.history import current
-from catalog.label_rules import Label, Objection, checked
-from catalog.labels import Labels, changed, login_name
+from catalog.label_rules import Label, Objection
+from catalog.labels import Labels, changed
+from catalog.wording import checked, login_name
 from extract.errors import UnknownUnit
 from extract.units import Unit
 from graph.schema import Annotation

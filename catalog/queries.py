@@ -12,10 +12,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
 from catalog.errors import NamedQueryError
-from catalog.labels import login_name
 from catalog.veil import Veil
-from catalog.wording import Name, broken, in_one_line
-from graph import kept_queries
+from catalog.wording import Name, broken, in_one_line, login_name
+from graph import hidden_texts, kept_circuits
 from graph.console import Rows
 from graph.errors import QueryTimeout
 from graph.kept_queries import BUILT_IN, NamedQuery
@@ -54,7 +53,7 @@ class Queries:
 
     def all(self) -> list[NamedQuery]:
         """Ours in the order of their subject, then users' own by name."""
-        return [*BUILT_IN, *kept_queries.kept(self.store.database)]
+        return [*BUILT_IN, *kept_circuits.saved_queries(self.store.database)]
 
     def named(self, name: str) -> NamedQuery:
         """A query; NamedQueryError where there is none of that name."""
@@ -87,7 +86,7 @@ class Queries:
         _known(query, query.defaults)
         with suppress(QueryTimeout):  # it is slow and does read
             self.store.query(query.text, {**dict.fromkeys(query.parameters), **query.defaults}, PATIENCE, limit=1)
-        if not kept_queries.keep(self.store.database, query, replace):
+        if not kept_circuits.save_query(self.store.database, query, replace):
             raise NamedQueryError(
                 f"There is a query {query.name!r} already. Give this one another name, or replace that (--replace)."
             )
@@ -96,7 +95,7 @@ class Queries:
     def remove(self, name: str) -> None:
         """Take a user's query away. Raises NamedQueryError for one of ours, or where there is none of that name."""
         _refuse_ours(name)
-        if not kept_queries.forget(self.store.database, name):
+        if not kept_circuits.remove_query(self.store.database, name):
             self.named(name)
 
     def parameters(self, query: NamedQuery, given: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
@@ -130,7 +129,7 @@ class Queries:
     def veil(self, lifted: bool = False) -> Veil:
         """What hides the sensitive of all models in an answer: texts called so or of what is flagged, flagged words."""
         database = self.store.database
-        return Veil(lifted, kept_queries.sensitive(database), {"word": kept_queries.flagged_words(database)})
+        return Veil(lifted, hidden_texts.sensitive(database), {"word": hidden_texts.flagged_words(database)})
 
 
 def _refuse_ours(name: str) -> None:
@@ -151,3 +150,11 @@ def _checked(fields: dict[str, Any]) -> _Saved:
         raise NamedQueryError(
             f"No query can be saved so ({broken(error)}). Nothing was changed; mend it and try again."
         ) from error
+
+
+def parse_value(text: str) -> Any:
+    """Read a parameter's value as JSON, or else as text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

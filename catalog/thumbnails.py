@@ -1,10 +1,7 @@
 """The picture that stands for a unit: the probe that it answers to most, behind the veil."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from catalog.circuit import Circuit
-from catalog.veil import Veil
 from extract.units import Unit
 from graph.schema import Example, Row
 from graph.store import CircuitStore
@@ -34,12 +31,3 @@ def thumbnails(store: CircuitStore, model: str, units: Iterable[str]) -> dict[st
 def _holder(unit: Unit) -> Unit:
     """The unit that holds a unit's examples: its sum, or inside a conv branch itself."""
     return unit if row(unit) == "unit" else Unit(unit.layer.output, unit.channel)
-
-
-def pictured(store: CircuitStore, circuit: Circuit, lifted: bool = False) -> Circuit:
-    """The same circuit, its units with their pictures; sensitive ones are smeared unless the veil is `lifted`."""
-    veil = Veil.of(store, circuit.model, lifted)
-    found = thumbnails(store, circuit.model, (node.id for node in circuit.units))
-    pictures = {unit: veil.over(unit).picture(example) for unit, example in found.items()}
-    units = tuple(replace(node, picture=pictures.get(node.id, "")) for node in circuit.units)
-    return replace(circuit, units=units)

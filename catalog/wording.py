@@ -1,9 +1,12 @@
 """Text as people type it, before it is kept: trimmed, of bounded length, and nothing in it that cannot be shown."""
 
+import getpass
 import unicodedata
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from catalog.errors import LabelError
 
 LONGEST_NAME = 80
 
@@ -32,3 +35,48 @@ Name = Annotated[
 def broken(error: ValidationError) -> str:
     """The first rules that were broken, each with the field's name."""
     return "; ".join(f"{'.'.join(map(str, e['loc'][:1]))}: {e['msg']}" for e in error.errors()[:3])
+
+
+LONGEST = 200  # characters of a label, an author or a facet; a label is a name, not an essay
+
+
+EVIDENCE = 1000  # characters of a reason, or of a link
+
+
+ShortText = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST), AfterValidator(writable)
+]
+
+
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=EVIDENCE), AfterValidator(writable)
+]
+
+
+class Authored(BaseModel):
+    """Who says something: trimmed, of bounded length, without control characters, as all text below."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    author: ShortText
+
+
+_Input = TypeVar("_Input", bound=BaseModel)
+
+
+def checked(kind: type[_Input], fields: dict[str, object]) -> _Input:
+    """The fields, if they keep the rules; else LabelError."""
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise LabelError(
+            f"This cannot be said of a unit ({broken(error)}). Nothing was changed; mend it and try again."
+        ) from error
+
+
+def login_name() -> str:
+    """The name that the surroundings give the user; LabelError where they give none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError) as error:
+        raise LabelError("A label needs an author and this machine gives no login name: say who you are.") from error

@@ -18,12 +18,11 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from extract.activations import BATCH
-from extract.attack import embedded
 from extract.channels import means
 from extract.errors import AblationError
 from extract.parts import Change, Part, check, exchanged
-from extract.probes import stack
+from extract.preprocessing import BATCH, stack
+from extract.text import embedded
 
 if TYPE_CHECKING:
     from extract.weights import Network

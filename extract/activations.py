@@ -11,7 +11,6 @@ from torch.utils.hooks import RemovableHandle
 
 from extract.units import Layer
 
-BATCH = 32  # images; a batch's maps of one block are all that is held of them, under 1 GB for RN50
 _SLAB = 2**20  # numbers of a map reduced at once, so that what lies between two steps stays in the cache
 
 See = Callable[[str, Tensor], None]

@@ -10,8 +10,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from extract.activations import BATCH
-from extract.probes import stack
+from extract.preprocessing import BATCH, stack
 from extract.units import Layer
 
 if TYPE_CHECKING:

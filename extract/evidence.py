@@ -23,6 +23,7 @@ from extract.histograms import histograms
 from extract.pictures import Source, Table
 from extract.probes import BUNDLED, check
 from extract.proof import prove
+from extract.ranking import percentiles
 from extract.schemas import SCHEMAS, per_unit
 from extract.shortcut import ratio, shares, terms
 from extract.showing import add_thumbnails, digest, show
@@ -79,20 +80,6 @@ def _answered(shown: Shown, top: Listed) -> np.ndarray:
     answered = np.zeros((len(top.probes), shown.facets.max() + 1), bool)
     answered[unit, shown.facets[top.probes[unit, rank]]] = True
     return answered
-
-
-def percentiles(values: np.ndarray) -> np.ndarray:
-    """The share of all values in a column that lie below each one, equals counted half: (n, channels), mean 0.5.
-
-    Counting equals half keeps a unit that is silent on many probes, all at zero, from favouring either side.
-    """
-    ranked = np.sort(values, axis=0)
-    sides = [
-        [np.searchsorted(ranked[:, c], values[:, c], side) for c in range(values.shape[1])]
-        for side in ("left", "right")
-    ]
-    shares: np.ndarray = np.sum(sides, axis=0).T / (2 * max(1, len(values)))
-    return shares
 
 
 def measure(

@@ -8,11 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from extract.extraction import Extraction
-from extract.schemas import SCHEMAS
+from extract.schemas import SCHEMAS, TOP_PROBES
 from extract.units import Layer
 
 CONSTANT = 1e-6  # relative deviation below which float32 rounding is all that a unit does
-LENGTH = 16  # top examples of a unit: few enough to look at, enough that one odd probe does not rule the means
 FEW = 8  # of the middle, low and random examples
 KINDS = ("top", "middle", "low", "random")
 _BLOCK = 2**21  # activations worked on at once: about 50 MB
@@ -82,7 +81,7 @@ def listed(
     centre = np.median(exact, axis=1, keepdims=True) if len(discovery) else exact
     drawn = np.random.default_rng(0).permutation(len(discovery))[:FEW]
     chosen = {
-        "top": lowest(-exact, LENGTH),
+        "top": lowest(-exact, TOP_PROBES),
         "middle": lowest(np.abs(exact - centre), FEW),
         "low": lowest(exact, FEW),
         "random": np.broadcast_to(drawn, (len(exact), len(drawn))),

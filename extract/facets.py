@@ -20,13 +20,14 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import false_discovery_control
 
-from extract.examples import LENGTH, Listed
+from extract.examples import Listed
+from extract.schemas import TOP_PROBES
 
 DRAWS = 10_000
 FEW = 6  # concepts in both lists together: of fewer no exchange is rarer than one in twenty
 _EQUAL = 1e-9  # rounding: what lies no further below is as extreme
 _BLOCK = 2**24  # numbers worked on at once
-_SIGNS = np.random.default_rng(0).choice(np.array([-1.0, 1.0]), (1 + DRAWS, 2 * LENGTH))
+_SIGNS = np.random.default_rng(0).choice(np.array([-1.0, 1.0]), (1 + DRAWS, 2 * TOP_PROBES))
 _SIGNS[0] = 1  # what was seen is one of the draws
 
 
@@ -148,7 +149,7 @@ def reach(means: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """
     counts, generator = chosen.sum(axis=1), np.random.default_rng(0)
     found, p = np.full(len(means), np.nan), np.full(len(means), np.nan)
-    step = max(1, _BLOCK // (DRAWS * LENGTH))
+    step = max(1, _BLOCK // (DRAWS * TOP_PROBES))
     for count in np.unique(counts[counts > 0]):
         drawn = generator.integers(0, means.shape[1], (DRAWS, count))
         same = np.flatnonzero(counts == count)

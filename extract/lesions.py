@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 from tqdm import tqdm
 
-from extract.activations import BATCH
+from extract.preprocessing import BATCH
 from extract.showing import beside, cut_again
 from extract.units import Layer
 

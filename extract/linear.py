@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from extract.gradient import CellKernels, Gradient, add, spread, spread_cells
+from extract.parts import scale
 
 
 @dataclass(frozen=True)
@@ -106,13 +107,6 @@ def _folded(convolution: nn.Module, norm: nn.Module, dtype: torch.dtype) -> Tens
     """The convolution's weight (out, in, k, k), each output channel times its batch norm's scale."""
     weight = convolution.get_parameter("weight").detach().double() * scale(norm)[:, None, None, None]
     return _packed(weight.to(dtype))
-
-
-def scale(norm: nn.Module) -> Tensor:
-    """What a batch norm in eval mode multiplies its channels by (channels,), in float64: gamma over the deviation."""
-    assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101, what follows every convolution of a ModifiedResNet
-    assert norm.running_var is not None  # noqa: S101
-    return norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
 
 
 def _packed(weight: Tensor) -> Tensor:

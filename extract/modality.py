@@ -20,9 +20,9 @@ from tqdm import tqdm
 from extract import probes
 from extract.channels import channel_means
 from extract.errors import ProbesError, WordsError
-from extract.evidence import percentiles
 from extract.extraction import Extraction
 from extract.lettering import Lettering, check, fits, rasterise, scrambled, usual
+from extract.ranking import percentiles
 from extract.schemas import SCHEMAS
 from extract.units import Layer
 from extract.words import letter_strings, most_common

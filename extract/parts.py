@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from torch.utils.hooks import RemovableHandle
 
 from extract.errors import AblationError
-from extract.linear import scale
 from extract.units import Architecture, Layer, Unit
 
 _CONVOLUTIONS = {"bn1": "conv1", "bn2": "conv2", "conv": "conv3", "downsample": "downsample.0"}
@@ -150,3 +149,10 @@ def _edge_hooks(visual: nn.Module, part: Edge, keep: Keep, add: Change) -> Itera
 
     yield convolution.register_forward_hook(read)
     yield norm.register_forward_hook(lambda _, inputs, output: add(output))
+
+
+def scale(norm: nn.Module) -> Tensor:
+    """What a batch norm in eval mode multiplies its channels by (channels,), in float64: gamma over the deviation."""
+    assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101, what follows every convolution of a ModifiedResNet
+    assert norm.running_var is not None  # noqa: S101
+    return norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()

@@ -4,15 +4,13 @@ Every concept has probes for discovery, on which units show what they answer to,
 tested; a table says which is which.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
-from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from extract.errors import ProbesError
@@ -63,28 +61,11 @@ def check(table: pa.Table) -> pa.Table:
     return table
 
 
-def batches(table: pa.Table, preprocess: Callable[[Image.Image], torch.Tensor], size: int) -> Iterator[torch.Tensor]:
-    """The probes in order, `size` at a time, as `preprocess` of a network makes them: float32 (n, 3, side, side).
-
-    No more than a batch is decoded at once. Raises ProbesError for an image that cannot be read.
-    """
-    yield from stack(images(table), preprocess, size)
-
-
 def images(table: pa.Table) -> Iterator[Image.Image]:
     """The probes' images in order, RGB, each decoded when its turn comes; ProbesError for one that cannot be read."""
     for part in table.select(["id", "image"]).to_batches(max_chunksize=1):
         for row in part.to_pylist():
             yield _decoded(row["id"], row["image"])
-
-
-def stack(
-    shown: Iterable[Image.Image], preprocess: Callable[[Image.Image], torch.Tensor], size: int
-) -> Iterator[torch.Tensor]:
-    """Images in order, `size` at a time, as `preprocess` of a network makes them: float32 (n, 3, side, side)."""
-    stream = map(preprocess, shown)
-    while some := list(islice(stream, size)):
-        yield torch.stack(some).contiguous(memory_format=torch.channels_last)  # (n, 3, side, side)
 
 
 def _decoded(name: str, data: bytes) -> Image.Image:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from extract.examples import LENGTH
 from extract.extraction import Extraction
+from extract.schemas import TOP_PROBES
 
 _MOST = 6  # sources named
 
@@ -25,8 +25,8 @@ def _probes(extraction: Extraction) -> Iterator[str]:
     kinds = " and ".join(f"{count:,} {kind}s" for kind, count in sorted(modality.items()))
     yield (
         f"Examples, shares, overlaps, differences and reach: {table.num_rows:,} probes, {kinds}, from "
-        f"{_listed(source)}. Top lists hold at most {LENGTH} of the {split['discovery']:,} discovery probes; reach is "
-        f"taken on the {split['held-out']:,} held-out ones."
+        f"{_listed(source)}. Top lists hold at most {TOP_PROBES} of the {split['discovery']:,} discovery probes; reach "
+        f"is taken on the {split['held-out']:,} held-out ones."
     )
 
 

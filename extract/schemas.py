@@ -222,3 +222,6 @@ def per_unit(name: str, layer: Layer, measures: Mapping[str, np.ndarray | list[n
     channels = range(len(next(iter(measures.values()))))
     columns |= {"layer": pa.array([str(layer)] * len(channels), pa.string()), "channel": pa.array(channels, pa.int32())}
     return pa.table({field: columns[field] for field in schema.names}).cast(schema)
+
+
+TOP_PROBES = 16  # top examples of a unit: few enough to look at, enough that one odd probe does not rule the means

@@ -11,9 +11,8 @@ from PIL.Image import Image
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from extract.activations import BATCH
 from extract.parts import Change
-from extract.probes import stack
+from extract.preprocessing import BATCH, stack
 from extract.units import Architecture, Layer
 
 if TYPE_CHECKING:

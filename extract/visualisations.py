@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 import torch
 from tqdm import tqdm
 
-from extract.activations import BATCH, watched
+from extract.activations import watched
 from extract.errors import VisualisationsError
 from extract.extraction import Extraction
+from extract.preprocessing import BATCH
 from extract.probes import SUFFIXES, UNREADABLE, opaque, thumbnail
 from extract.schemas import SCHEMAS
 from extract.showing import beside

@@ -14,6 +14,7 @@ from neo4j import Query, Session
 from neo4j.exceptions import DriverError, Neo4jError
 
 from graph.errors import WriteRefused
+from graph.kept_queries import COMMENT, bare
 from graph.server import Server
 from graph.values import plain
 
@@ -68,9 +69,7 @@ def _fetch(
 # Reading mode allows what is more than reading. A plan shows that in any spelling, but not inside an expression such as
 # [x IN xs | COLLECT { ... }]; so the text is looked through as well, less its comments and what is quoted.
 
-_COMMENT = r"//[^\r\n]*|/\*.*?\*/"
-_QUOTED = re.compile(rf"""{_COMMENT}|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`[^`]*`""", re.DOTALL)
-_WANTED = re.compile(rf"(?>\s|{_COMMENT})*+(PROFILE|EXPLAIN)\b", re.DOTALL | re.IGNORECASE)
+_WANTED = re.compile(rf"(?>\s|{COMMENT})*+(PROFILE|EXPLAIN)\b", re.DOTALL | re.IGNORECASE)
 _CALL = re.compile(r"\bCALL\b([^({]*)", re.IGNORECASE)  # of a subquery: nothing
 _MORE_THAN_READING = {
     r"\bLOAD\W+CSV\b": "LOAD CSV reads files of the server",
@@ -83,18 +82,9 @@ _ONLY_READS = re.compile(
 )
 
 
-def _bare(text: str) -> str:
-    return _QUOTED.sub(lambda found: " " if found[0].startswith("/") else "?", text)
-
-
-def parameters_in(text: str) -> tuple[str, ...]:
-    """The names of a text's parameters, each once, in its order; not those of which the name is in backticks."""
-    return tuple(dict.fromkeys(re.findall(r"\$(\w+)", _bare(text))))
-
-
 def _refuse_by_text(text: str) -> None:
     for pattern, words in _MORE_THAN_READING.items():
-        if re.search(pattern, _bare(text), re.IGNORECASE):
+        if re.search(pattern, bare(text), re.IGNORECASE):
             raise WriteRefused(f"{words}: that is refused here.")
 
 
@@ -109,7 +99,7 @@ def _refuse_by_plan(session: Session, statement: str, parameters: Mapping[str, A
         raise WriteRefused("The text has \\u in it. Write that character as it is, or hand it over as a parameter.")
     summary = session.run(_query(f"EXPLAIN {statement}", timeout), dict(parameters)).consume()
     operators = list(_operators(summary.plan or {}))
-    called = {words[0] for rest in _CALL.findall(_bare(statement)) if (words := rest.split())}
+    called = {words[0] for rest in _CALL.findall(bare(statement)) if (words := rest.split())}
     called |= {details.partition("(")[0] for operator, details in operators if operator == "ProcedureCall"}
     if others := ", ".join(name for name in called if not _ONLY_READS.fullmatch(name)):
         raise WriteRefused(f"CALL {others}: only procedures that list or search the graph may be called here.")

@@ -7,19 +7,16 @@ user's own go through `query`.
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import Any, Self
 
 from neo4j import ManagedTransaction
 from neo4j.exceptions import DriverError, Neo4jError
 
-from graph import console, local_server
+from graph import console
 from graph.console import Rows
+from graph.endpoint import Endpoint
 from graph.refusals import translated
-from graph.server import Capabilities, Server, open_server
-from graph.settings import settings
+from graph.server import Capabilities, Server
 from graph.values import plain
 
 Answer = list[dict[str, Any]]
@@ -31,31 +28,21 @@ _OVERTAKEN = (  # somebody deleted what was just read, or gave it a label, which
 )
 
 
-def connect(
-    url: str | Path | None = None, user: str | None = None, password: str | None = None, database: str | None = None
-) -> "Database":
-    """Open the database at bolt://, neo4j:// and the like, or the embedded one in a folder, started if need be.
-
-    What is not given is as in `graph.settings`; `database` is a name on the server. Raises SettingsUnfit,
-    ServerUnavailable, AccessRefused, DatabaseMissing, DatabaseDamaged or DatabaseBusy.
-    """
-    chosen = settings(database=url and str(url), user=user, password=password, database_name=database)
-    if isinstance(place := chosen.place, Path):
-        return Database(str(place), partial(_open_folder, place))
-    login = chosen.user, chosen.password.get_secret_value()
-    return Database(place, partial(open_server, place, login, chosen.database_name))
-
-
 class Database:
     """A connection to a graph database, shared by threads; a context manager. `connect` makes one.
 
-    Values come back as plain JSON, see `graph.values`.
+    Values come back as plain JSON, see `graph.values`. `open_server` connects; `current` tells which embedded server
+    runs now, where there is one, so that a connection to an earlier one is opened anew.
     """
 
-    def __init__(self, url: str, open_server: Callable[[], Server]) -> None:
-        self.url, self._open, self._lock = url, open_server, threading.Lock()
-        with self._translating():
-            self._server = open_server()
+    def __init__(
+        self,
+        url: str,
+        open_server: Callable[[], Server],
+        current: Callable[[], Endpoint | None] = lambda: None,
+    ) -> None:
+        self.url, self._open, self._current, self._lock = url, open_server, current, threading.Lock()
+        self._server = open_server()
 
     def __enter__(self) -> Self:
         """The database itself."""
@@ -123,10 +110,9 @@ class Database:
         if self._server.endpoint is None:
             return self._server
         with self._lock:
-            if local_server.status(Path(self.url)) != self._server.endpoint:
+            if self._current() != self._server.endpoint:
                 self._server.close()
-                with self._translating():
-                    self._server = self._open()
+                self._server = self._open()
             return self._server
 
     @contextmanager
@@ -139,15 +125,3 @@ class Database:
 
 def _answer(transaction: ManagedTransaction, text: str, parameters: dict[str, Any]) -> Answer:
     return [plain(dict(record)) for record in transaction.run(text, parameters)]
-
-
-def _open_folder(folder: Path) -> Server:
-    """The folder's server; another one if that stops just now, having been idle."""
-    endpoint = local_server.ensure(folder)
-    login, reader = (endpoint.user, endpoint.password), (endpoint.reader_user, endpoint.reader_password)
-    try:
-        return replace(open_server(endpoint.uri, login, endpoint.database, reader), endpoint=endpoint)
-    except DriverError:
-        if local_server.status(folder) == endpoint:
-            raise
-        return _open_folder(folder)

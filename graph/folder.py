@@ -18,28 +18,15 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
+from graph.endpoint import Endpoint
 from graph.errors import DatabaseBusy, DatabaseDamaged, ServerUnavailable
 
 LAYOUT = "1"
 _MEBIBYTE = 2**20
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where a running embedded server is, and how to log in."""
-
-    uri: str
-    user: str
-    password: str = field(repr=False)
-    reader_user: str
-    reader_password: str = field(repr=False)
-    database: str
-    pid: int
-    version: str
 
 
 class Folder:

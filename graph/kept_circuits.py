@@ -1,11 +1,16 @@
 """Circuits that people keep in the database under a name, tied to their units."""
 
+import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC
+from datetime import UTC, datetime
+from typing import Any
 
-from graph import answers, circuit_queries
+from graph import answers, circuit_queries, named_queries
+from graph.answers import utc
 from graph.database import Database
+from graph.kept_queries import NamedQuery
 from graph.schema import KeptCircuit
 
 
@@ -37,3 +42,32 @@ def drop(database: Database, model: str, name: str) -> bool:
 
 def _key(model: str, name: str) -> str:
     return f"{model}/{name}"
+
+
+def saved_queries(database: Database) -> list[NamedQuery]:
+    """The queries that users keep, by name."""
+    return [_query(row) for row in database.read(named_queries.KEPT_QUERIES)]
+
+
+def save_query(database: Database, query: NamedQuery, replace: bool = False) -> bool:
+    """Keep a query; whether its name was free, or is replaced."""
+    properties = {
+        "name": query.name,
+        "id": str(uuid.uuid4()),
+        "text": query.text,
+        "description": query.description,
+        "parameters": json.dumps(dict(query.defaults), ensure_ascii=False),
+        "author": query.author,
+        "at": (query.at or datetime.now(UTC)).astimezone(UTC),
+    }
+    return bool(database.write(named_queries.KEEP_QUERY, name=query.name, properties=properties, replace=replace))
+
+
+def remove_query(database: Database, name: str) -> bool:
+    """Take a query away; whether there was one."""
+    return bool(database.write(named_queries.FORGET_QUERY, name=name)[0]["done"])
+
+
+def _query(row: Mapping[str, Any]) -> NamedQuery:
+    columns = {name: row[name] for name in ("name", "text", "description", "author")}
+    return NamedQuery(**columns, defaults=json.loads(row["parameters"]), at=utc(row["at"]))

@@ -1,18 +1,15 @@
 """The queries that have a name: ours, and those that users keep in the database."""
 
-import json
-import uuid
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from graph import named_queries
-from graph.answers import utc
-from graph.console import parameters_in
-from graph.database import Database
-from graph.schema import Kind
 
+COMMENT = r"//[^\r\n]*|/\*.*?\*/"
+_QUOTED = re.compile(rf"""{COMMENT}|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`[^`]*`""", re.DOTALL)
 OURS = "clip-circuits"
 _LAYER = "a layer of sums"
 _Q = "the most that the tests may leave (q) of a candidate; null: any unit"
@@ -105,53 +102,11 @@ BUILT_IN = (
 )
 
 
-def kept(database: Database) -> list[NamedQuery]:
-    """The queries that users keep, by name."""
-    return [_query(row) for row in database.read(named_queries.KEPT_QUERIES)]
+def bare(text: str) -> str:
+    """A text without comments, and with a question mark for all that is quoted."""
+    return _QUOTED.sub(lambda found: " " if found[0].startswith("/") else "?", text)
 
 
-def keep(database: Database, query: NamedQuery, replace: bool = False) -> bool:
-    """Keep a query; whether its name was free, or is replaced."""
-    properties = {
-        "name": query.name,
-        "id": str(uuid.uuid4()),
-        "text": query.text,
-        "description": query.description,
-        "parameters": json.dumps(dict(query.defaults), ensure_ascii=False),
-        "author": query.author,
-        "at": (query.at or datetime.now(UTC)).astimezone(UTC),
-    }
-    return bool(database.write(named_queries.KEEP_QUERY, name=query.name, properties=properties, replace=replace))
-
-
-def forget(database: Database, name: str) -> bool:
-    """Take a query away; whether there was one."""
-    return bool(database.write(named_queries.FORGET_QUERY, name=name)[0]["done"])
-
-
-def sensitive(database: Database) -> frozenset[str]:
-    """Every text called sensitive, said of a flagged unit or shown by such an image; of all models, also withdrawn."""
-    kinds: dict[str, Kind] = {"units": "unit", "images": "image"}
-    keys = {
-        name: [f"{model}/{flagged}" for (model, flagged), bad in _flagged(database, kind).items() if bad]
-        for name, kind in kinds.items()
-    }
-    found = database.read(named_queries.SENSITIVE_TEXTS) + database.read(named_queries.FLAGGED_TEXTS, **keys)
-    return frozenset(row["text"] for row in found)
-
-
-def flagged_words(database: Database) -> dict[str, bool]:
-    """What somebody said of words last, whether they are sensitive; where models differ, they are."""
-    last = _flagged(database, "word")
-    return {word: any(bad for (_, other), bad in last.items() if other == word) for _, word in last}
-
-
-def _flagged(database: Database, kind: Kind) -> dict[tuple[str, str], bool]:
-    """What was said last of each model's units, images or words, by model and name."""
-    rows = database.read(named_queries.FLAGGED, kind=kind)
-    return {(row["model"], row["name"]): bool(row["sensitive"]) for row in rows}
-
-
-def _query(row: Mapping[str, Any]) -> NamedQuery:
-    columns = {name: row[name] for name in ("name", "text", "description", "author")}
-    return NamedQuery(**columns, defaults=json.loads(row["parameters"]), at=utc(row["at"]))
+def parameters_in(text: str) -> tuple[str, ...]:
+    """The names of a text's parameters, each once, in its order; not those of which the name is in backticks."""
+    return tuple(dict.fromkeys(re.findall(r"\$(\w+)", bare(text))))

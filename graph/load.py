@@ -18,10 +18,11 @@ from tqdm import tqdm
 from extract.errors import ExtractionError
 from extract.extraction import Extraction
 from graph import load_queries
-from graph.database import Database, connect
+from graph.database import Database
 from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError, LoadFailed
 from graph.local_server import bulk_load
 from graph.migration import migrate, statements
+from graph.opening import connect
 from graph.schema import ModelCard
 from graph.steps import Edges, Nodes, Statement, Step
 from graph.store import CircuitStore

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from graph.bulk import Loader
+from graph.endpoint import Endpoint
 from graph.errors import DatabaseBusy, DatabaseDamaged, LoadFailed, ServerUnavailable
-from graph.folder import Endpoint, Folder
+from graph.folder import Folder
 from graph.settings import settings
 from graph.steps import Step, receive, send
 

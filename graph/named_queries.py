@@ -4,6 +4,7 @@ The named ones run as they stand in Neo4j Browser too, once their parameters are
 what each is for. A candidate is a sum unit whose q is at most $q; where $q is null, any is.
 """
 
+
 # Named ones -----------------------------------------------------------------------------------------------------------
 
 # model, layer (of sums), q -> the layer's candidates with every test and effect, the likeliest first

@@ -17,9 +17,11 @@ from neo4j import (
     Session,
 )
 from neo4j.api import BookmarkManager
+from neo4j.exceptions import DriverError, Neo4jError
 
+from graph.endpoint import Endpoint
 from graph.errors import ServerUnavailable
-from graph.folder import Endpoint
+from graph.refusals import translated
 
 PATIENCE = 10.0  # seconds that connecting, or retrying a transaction, may take
 OLDEST_NEO4J = (5, 23)  # the first with CALL (variables) { }
@@ -83,8 +85,20 @@ class Server:
             self.reader.close()  # closing twice does no harm
 
 
-def open_server(url: str, login: Login, database: str | None, reader: Login | None = None) -> Server:
-    """Connect and log in; raises ServerUnavailable, or what the driver raises."""
+def open_server(
+    url: str, login: Login, database: str | None, reader: Login | None = None, place: str | None = None
+) -> Server:
+    """Connect and log in.
+
+    Messages name `place`, else the URL. Raises ServerUnavailable, AccessRefused or DatabaseMissing.
+    """
+    try:
+        return _opened(url, login, database, reader)
+    except (DriverError, Neo4jError) as error:
+        raise translated(error, place or url) from error
+
+
+def _opened(url: str, login: Login, database: str | None, reader: Login | None) -> Server:
     if not url.startswith(SCHEMES):
         raise ServerUnavailable(f"{url} is no address of a database: bolt://, bolt+s://, neo4j:// and neo4j+s:// are.")
     with ExitStack() as opened:

@@ -351,7 +351,7 @@ def planted_folder(planted: Extraction, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="session")
 def planted_store(planted_folder: Path) -> "Iterator[CircuitStore]":
     """The store of that database."""
-    from graph.database import connect
+    from graph.opening import connect
     from graph.store import CircuitStore
 
     with connect(str(planted_folder)) as database:

@@ -16,8 +16,9 @@ from xml.etree import ElementTree
 from neo4j import GraphDatabase
 from neo4j.exceptions import DriverError, Neo4jError
 
-from graph.database import Database, connect
+from graph.database import Database
 from graph.errors import GraphError
+from graph.opening import connect
 
 POM = Path(__file__).with_name("neo4j") / "pom.xml"
 VERSION = ElementTree.parse(POM).findtext("{*}properties/{*}neo4j", "")  # noqa: S314 (a file of ours)

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import BatchNorm2d
 
-from extract.probes import batches
+from extract.preprocessing import batches
 from extract.schemas import SCHEMAS
 from extract.weights import Network, load_network
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from extract.extraction import Extraction
-from graph.database import Database, connect
+from graph.database import Database
 from graph.load import load
 from graph.local_server import stop
+from graph.opening import connect
 
 
 @contextmanager

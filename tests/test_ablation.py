@@ -14,12 +14,12 @@ from typer.testing import CliRunner, Result
 
 from app.cli import cli
 from extract.ablation import Ablation, How, ablate, donors
-from extract.attack import zero_shot
 from extract.errors import AblationError, ProbesError, UnknownUnit, WeightsError
 from extract.parts import Branch, Edge, Part, exchanged
 from extract.pictures import Table, source
 from extract.probes import images
 from extract.reference import drawn
+from extract.text import zero_shot
 from extract.units import Unit
 from extract.weights import Network, load_network
 from tests.conftest import TINY

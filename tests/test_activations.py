@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from extract.activations import firing, peak, watched
 from extract.errors import UnknownUnit
-from extract.probes import batches
+from extract.preprocessing import batches
 from extract.units import Layer
 from extract.weights import Network
 

@@ -13,11 +13,13 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from app.cli import cli
-from extract.attack import attack, read_picture, seen, zero_shot
+from extract.attack import attack, read_picture
 from extract.difference import difference
 from extract.errors import ProbesError, UnknownUnit, WeightsError, WordsError
 from extract.lettering import LARGE, overlay, rasterise
+from extract.preprocessing import seen
 from extract.probes import images, read
+from extract.text import zero_shot
 from extract.units import Layer
 from extract.weights import DEMO, Network, load_network
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from graph.database import Database, connect
+from graph.database import Database
+from graph.endpoint import Endpoint
 from graph.errors import (
     AccessRefused,
     ConstraintViolated,
@@ -22,8 +23,8 @@ from graph.errors import (
     ServerUnavailable,
     WriteRefused,
 )
-from graph.folder import Endpoint
 from graph.local_server import ensure
+from graph.opening import connect
 from graph.server import ARCADEDB, NEO4J, _capabilities
 from tests.neo4j_server import Neo4j
 

@@ -12,7 +12,7 @@ from extract.extraction import Extraction
 from extract.facets import Embedded
 from extract.lesions import Lesioned, lesions
 from extract.pictures import Table
-from extract.probes import batches
+from extract.preprocessing import batches
 from extract.units import Layer
 from extract.weights import Network
 from tests.extractions import without_edges

@@ -14,8 +14,8 @@ from catalog.circuit import Circuit, Edge, Node
 from catalog.export import write
 from catalog.figure import draw
 from catalog.labels import Labels
+from catalog.pictures import pictured
 from catalog.rendering import render
-from catalog.thumbnails import pictured
 from extract.units import Unit
 from graph.store import CircuitStore
 

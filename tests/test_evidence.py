@@ -14,11 +14,12 @@ from torch.nn import functional as F
 from extract import examples, showing
 from extract.activations import watched
 from extract.errors import ExtractionError, ProbesError, UnknownUnit
-from extract.evidence import TABLES, evidence, measure, overlap, percentiles
+from extract.evidence import TABLES, evidence, measure, overlap
 from extract.examples import FEW, Listed, listed
 from extract.extraction import Extraction
 from extract.facets import Embedded, Shown
-from extract.probes import batches
+from extract.preprocessing import batches
+from extract.ranking import percentiles
 from extract.units import Layer
 from extract.weights import Network
 from tests.extractions import without_edges

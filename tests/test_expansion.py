@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from extract.errors import NoPath, UnknownUnit
 from extract.expansion import Support, expanded_weights, sources, support, sweep
-from extract.linear import scale
+from extract.parts import scale
 from extract.units import Architecture, Layer, Unit
 from extract.weights import Network, load_network
 

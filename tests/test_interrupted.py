@@ -16,10 +16,11 @@ import pytest
 from extract.extraction import Extraction
 from extract.units import Unit
 from graph import load_queries
-from graph.database import Database, connect
+from graph.database import Database
 from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError
 from graph.load import load
 from graph.local_server import status, stop
+from graph.opening import connect
 from graph.steps import Nodes, Step
 from graph.store import CircuitStore
 from graph.tables import steps

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from catalog.errors import LabelError
-from catalog.label_rules import LONGEST
 from catalog.labels import Labels
+from catalog.wording import LONGEST
 from extract.errors import UnknownUnit
 from extract.units import Unit
 from graph.store import CircuitStore

@@ -15,10 +15,11 @@ from extract.errors import ExtractionError
 from extract.extraction import Extraction, part
 from extract.units import Unit
 from graph import queries
-from graph.database import Database, connect
+from graph.database import Database
 from graph.errors import DatabaseDamaged, LoadFailed, ModelMissing
 from graph.load import load
 from graph.local_server import stop
+from graph.opening import connect
 from graph.schema import Annotation
 from graph.store import CircuitStore
 from tests.neo4j_server import Neo4j

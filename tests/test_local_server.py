@@ -15,10 +15,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from graph.database import connect
+from graph.endpoint import Endpoint
 from graph.errors import DatabaseBusy, DatabaseDamaged, LoadFailed, ServerUnavailable
-from graph.folder import Endpoint, Folder
+from graph.folder import Folder
 from graph.local_server import bulk_load, ensure, status, stop
+from graph.opening import connect
 from graph.steps import Edges, Nodes, Statement, json_rows
 
 WAIT = 120.0

@@ -9,11 +9,12 @@ import pytest
 from extract.extraction import Extraction
 from extract.units import Unit
 from graph import queries
-from graph.database import Database, connect
+from graph.database import Database
 from graph.errors import SchemaUnfit
 from graph.load import load
 from graph.local_server import stop
 from graph.migration import migrate
+from graph.opening import connect
 from graph.schema import SCHEMA, VERSION, Annotation
 from graph.store import CircuitStore
 from tests.neo4j_server import Neo4j

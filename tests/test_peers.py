@@ -22,7 +22,7 @@ from extract.probes import read
 from extract.units import Layer, Unit
 from extract.visualisations import visualise
 from extract.weights import load_network
-from graph import kept_circuits, kept_queries, queries, schema
+from graph import hidden_texts, kept_circuits, queries, schema
 from graph.database import Answer, Database
 from graph.errors import AnnotationSuperseded, LoadFailed
 from graph.kept_queries import BUILT_IN, NamedQuery
@@ -277,8 +277,8 @@ def ask_by_name(store: CircuitStore, extraction: Extraction) -> None:
     for query, strongest, layer in product(BUILT_IN, (1, 9), (total, branches["conv"])):
         values = given | {"strongest": strongest, "layer": str(layer)}
         database.read(query.text, **{name: values[name] for name in query.parameters})
-    assert kept_queries.sensitive(database) >= {"wound", "f", "Blood", "sky"}
-    assert kept_queries.flagged_words(database) == {"wound": True}
+    assert hidden_texts.sensitive(database) >= {"wound", "f", "Blood", "sky"}
+    assert hidden_texts.flagged_words(database) == {"wound": True}
     for annotation in added:
         store.annotate(replace(annotation, id=f"{annotation.id} back", action="withdraw", supersedes=annotation.id))
     save(database)
@@ -287,10 +287,10 @@ def ask_by_name(store: CircuitStore, extraction: Extraction) -> None:
 def save(database: Database) -> None:
     """A query kept, replaced by another, and taken away."""
     mine = NamedQuery("mine", "RETURN $n AS n", "What it is.", {"n": [1, "a"]}, author="ada", at=NOON)
-    kept_queries.keep(database, mine)
-    kept_queries.keep(database, replace(mine, author="bob"), replace=True)
-    assert kept_queries.kept(database) == [replace(mine, author="bob")]
-    assert kept_queries.forget(database, "mine")
+    kept_circuits.save_query(database, mine)
+    kept_circuits.save_query(database, replace(mine, author="bob"), replace=True)
+    assert kept_circuits.saved_queries(database) == [replace(mine, author="bob")]
+    assert kept_circuits.remove_query(database, "mine")
 
 
 def network(extraction: Extraction) -> "nx.DiGraph[str]":

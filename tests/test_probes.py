@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from extract.errors import ProbesError
-from extract.probes import THUMBNAIL, batches, check, opaque, read, thumbnail
+from extract.preprocessing import batches
+from extract.probes import THUMBNAIL, check, opaque, read, thumbnail
 from extract.schemas import SCHEMAS
 
 SIDE = 64

@@ -8,9 +8,10 @@ import pytest
 
 from extract.schemas import SCHEMAS
 from extract.units import ARCHITECTURES
-from graph.database import Database, connect
+from graph.database import Database
 from graph.errors import ConstraintViolated
 from graph.local_server import stop
+from graph.opening import connect
 from graph.schema import CONSTRAINTS, INDEXES, Contribution, EvidenceTerms, ModelCard, Sweep
 
 

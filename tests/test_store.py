@@ -15,10 +15,11 @@ import pytest
 from extract.errors import UnknownUnit
 from extract.extraction import Extraction
 from extract.units import Layer, Unit
-from graph.database import Database, connect
+from graph.database import Database
 from graph.errors import GraphError, ModelMissing, NotExtracted, UnknownStatistic, WriteRefused
 from graph.load import load
 from graph.local_server import stop
+from graph.opening import connect
 from graph.schema import EFFECTS, EVIDENCE, FLOWS, SHARES, TESTS, Annotation, Contribution
 from graph.search import LIMIT, Found, Wanted
 from graph.store import CircuitStore

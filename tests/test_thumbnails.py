@@ -1,6 +1,7 @@
 from catalog.around import enrichment_circuit
 from catalog.figure import draw
-from catalog.thumbnails import examples, pictured, row, thumbnails
+from catalog.pictures import pictured
+from catalog.thumbnails import examples, row, thumbnails
 from catalog.veil import address, blurred
 from extract.extraction import Extraction
 from extract.units import Unit

@@ -18,10 +18,10 @@ from catalog.trace import Tracing, backward, forward
 from extract.errors import UnknownUnit
 from extract.extraction import Extraction
 from extract.units import Unit
-from graph.database import connect
 from graph.errors import NotExtracted
 from graph.load import load
 from graph.local_server import stop
+from graph.opening import connect
 from graph.store import CircuitStore
 
 MODEL = "random:traced"

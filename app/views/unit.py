@@ -4,7 +4,7 @@ import streamlit as st
 
 from app import downloads, label_form, linked, pictures, session, unit_parts
 from catalog import around, figure
-from catalog.thumbnails import pictured
+from catalog.pictures import pictured
 from extract.units import microscope_url
 
 store, model, gallery, unit = session.store(), session.model(), session.gallery(), session.unit()

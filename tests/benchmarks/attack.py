@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 import torch
 from PIL.Image import Image
 
-from extract.attack import zero_shot
 from extract.lettering import ARTICLE, ATTACK, LARGE, Lettering, overlay
 from extract.probes import images, read
+from extract.text import zero_shot
 from extract.weights import load_network
 from extract.words import letter_strings
 

@@ -22,7 +22,8 @@ from torch.nn import functional as F
 from extract.decomposition import Decomposition, decompose
 from extract.parts import Branch, exchanged, watched_branches
 from extract.pictures import source
-from extract.probes import BUNDLED, stack
+from extract.preprocessing import stack
+from extract.probes import BUNDLED
 from extract.reference import drawn
 from extract.units import Unit
 from extract.weights import Network, load_network

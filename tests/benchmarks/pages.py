@@ -28,9 +28,9 @@ from playwright.sync_api import Browser, Locator, Page
 from app.views import PAGES
 from extract.units import Layer
 from extract.words import most_common
-from graph.database import connect
 from graph.load import load
 from graph.local_server import status, stop
+from graph.opening import connect
 from graph.store import CircuitStore
 from tests.benchmarks.catalogs import MODEL, SUM, furnish, label, synthetic
 from tests.browser.serving import PATIENCE, launched, serving, signed

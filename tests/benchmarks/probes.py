@@ -31,11 +31,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from extract.activations import BATCH
-from extract.allocation import keep_freed_memory
 from extract.evidence import measure
 from extract.pictures import Folder, Probe
-from extract.showing import show
+from extract.preprocessing import BATCH
+from extract.showing import keep_freed_memory, show
 from extract.weights import Network, load_network
 from tests.extractions import without_edges
 

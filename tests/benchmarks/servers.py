@@ -24,10 +24,11 @@ import numpy as np
 from catalog.around import enrichment_circuit
 from extract.extraction import Extraction
 from extract.units import Layer, Unit
-from graph.database import Database, connect
+from graph.database import Database
 from graph.load import load
 from graph.local_server import stop
 from graph.offline import write_csv
+from graph.opening import connect
 from graph.schema import Annotation
 from graph.store import CircuitStore
 from tests.benchmarks.catalogs import MODEL, RN50, SUM, TARGETS, synthetic

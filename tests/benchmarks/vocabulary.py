@@ -20,9 +20,10 @@ import numpy as np
 from extract.extraction import Extraction
 from extract.units import Unit
 from extract.words import most_common
-from graph.database import Database, connect
+from graph.database import Database
 from graph.load import load
 from graph.local_server import stop
+from graph.opening import connect
 from graph.store import CircuitStore
 from tests.benchmarks.catalogs import MODEL, RN50, STAGE, add_words, units_alone
 from tests.neo4j_server import LocalNeo4j, fetched

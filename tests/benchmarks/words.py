@@ -22,10 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from extract.activations import BATCH
 from extract.channels import channel_means
 from extract.lettering import rasterise, usual
-from extract.probes import images, read, stack
+from extract.preprocessing import BATCH, stack
+from extract.probes import images, read
 from extract.units import Layer
 from extract.weights import Network, load_network
 from extract.words import most_common

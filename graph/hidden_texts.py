@@ -1,0 +1,28 @@
+"""The texts that answers hide, over all models."""
+
+from graph import named_queries
+from graph.database import Database
+from graph.schema import Kind
+
+
+def sensitive(database: Database) -> frozenset[str]:
+    """Every text called sensitive, said of a flagged unit or shown by such an image; of all models, also withdrawn."""
+    kinds: dict[str, Kind] = {"units": "unit", "images": "image"}
+    keys = {
+        name: [f"{model}/{flagged}" for (model, flagged), bad in _flagged(database, kind).items() if bad]
+        for name, kind in kinds.items()
+    }
+    found = database.read(named_queries.SENSITIVE_TEXTS) + database.read(named_queries.FLAGGED_TEXTS, **keys)
+    return frozenset(row["text"] for row in found)
+
+
+def flagged_words(database: Database) -> dict[str, bool]:
+    """What somebody said of words last, whether they are sensitive; where models differ, they are."""
+    last = _flagged(database, "word")
+    return {word: any(bad for (_, other), bad in last.items() if other == word) for _, word in last}
+
+
+def _flagged(database: Database, kind: Kind) -> dict[tuple[str, str], bool]:
+    """What was said last of each model's units, images or words, by model and name."""
+    rows = database.read(named_queries.FLAGGED, kind=kind)
+    return {(row["model"], row["name"]): bool(row["sensitive"]) for row in rows}

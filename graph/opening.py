@@ -1,0 +1,39 @@
+"""Open a database: settings, the driver's connection and the embedded server composed."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from graph import local_server
+from graph.database import Database
+from graph.errors import GraphError
+from graph.server import Server, open_server
+from graph.settings import settings
+
+
+def connect(
+    url: str | Path | None = None, user: str | None = None, password: str | None = None, database: str | None = None
+) -> Database:
+    """Open the database at bolt://, neo4j:// and the like, or the embedded one in a folder, started if need be.
+
+    What is not given is as in `graph.settings`; `database` is a name on the server. Raises SettingsUnfit,
+    ServerUnavailable, AccessRefused, DatabaseMissing, DatabaseDamaged or DatabaseBusy.
+    """
+    chosen = settings(database=url and str(url), user=user, password=password, database_name=database)
+    if isinstance(place := chosen.place, Path):
+        return Database(str(place), partial(_open_folder, place), partial(local_server.status, place))
+    login = chosen.user, chosen.password.get_secret_value()
+    return Database(place, partial(open_server, place, login, chosen.database_name))
+
+
+def _open_folder(folder: Path) -> Server:
+    """The folder's server; another one if that stops just now, having been idle."""
+    endpoint = local_server.ensure(folder)
+    login, reader = (endpoint.user, endpoint.password), (endpoint.reader_user, endpoint.reader_password)
+    try:
+        server = open_server(endpoint.uri, login, endpoint.database, reader, place=str(folder))
+        return replace(server, endpoint=endpoint)
+    except GraphError:
+        if local_server.status(folder) == endpoint:
+            raise
+        return _open_folder(folder)
