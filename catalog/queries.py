@@ -12,12 +12,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
 from catalog.errors import NamedQueryError
-from catalog.veil import Veil
-from catalog.wording import Name, broken, in_one_line, login_name
-from graph import hidden_texts, kept_circuits
-from graph.console import Rows
+from catalog.hiding.veil import Veil
+from catalog.text_rules import Name, broken, in_one_line, login_name
+from graph import hidden_texts
+from graph import saved as kept_circuits
+from graph.connection.read_only import Rows
+from graph.cypher.named_query import BUILT_IN, NamedQuery
 from graph.errors import QueryTimeout
-from graph.kept_queries import BUILT_IN, NamedQuery
 from graph.store import CircuitStore
 
 LONGEST = 10_000  # characters of a text, and of the defaults as JSON

@@ -1,7 +1,7 @@
 """The texts that answers hide, over all models."""
 
-from graph import named_queries
-from graph.database import Database
+from graph.connection.database import Database
+from graph.cypher import built_in as named_queries
 from graph.schema import Kind
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from graph import local_server
-from graph.database import Database
+from graph.connection.database import Database
+from graph.connection.servers import Server, open_server
+from graph.embedded import server as local_server
 from graph.errors import GraphError
-from graph.server import Server, open_server
 from graph.settings import settings
 
 

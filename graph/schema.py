@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from extract.schemas import SCHEMAS
+from extract.folder.schemas import SCHEMAS
 from extract.units import Architecture
 
 SCHEMA, VERSION = "clip-circuits", 3

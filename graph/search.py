@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from extract.units import Layer
-from graph import answers, search_queries
-from graph.database import Database
+from graph import rows as answers
+from graph.connection.database import Database
+from graph.cypher import search as search_queries
 from graph.errors import UnknownStatistic
 from graph.schema import STATISTICS, UnitCard
 

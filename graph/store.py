@@ -8,10 +8,13 @@ from operator import itemgetter
 from typing import Any
 
 from extract.units import Layer, Unit
-from graph import answers, label_queries, layer_queries, queries, trace_queries
-from graph.console import Rows
-from graph.counting import Counting
-from graph.database import Database
+from graph import rows as answers
+from graph.connection.database import Database
+from graph.connection.read_only import Rows
+from graph.cypher import labels as label_queries
+from graph.cypher import layers as layer_queries
+from graph.cypher import trace as trace_queries
+from graph.cypher import units as queries
 from graph.errors import AnnotationSuperseded, DatabaseDamaged, ModelMissing, NotExtracted, SchemaUnfit
 from graph.schema import (
     VERSION,
@@ -33,6 +36,7 @@ from graph.schema import (
     WeightTerms,
 )
 from graph.search import ANY, LIMIT, Found, Wanted, search
+from graph.verification import Counting
 
 
 class CircuitStore:

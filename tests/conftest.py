@@ -14,14 +14,14 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from extract.extraction import Extraction, Manifest, Settings, part
-from extract.schemas import SCHEMAS
+from extract.folder.extraction import Extraction, Manifest, Settings, part
+from extract.folder.schemas import SCHEMAS
 from extract.units import Architecture, Layer
-from tests.extractions import without_edges
-from tests.neo4j_server import LocalNeo4j, Neo4j, fetched
+from tests.builders.extractions import without_edges
+from tests.builders.neo4j_server import LocalNeo4j, Neo4j, fetched
 
 if TYPE_CHECKING:
-    from extract.weights import Network
+    from extract.network.weights import Network
     from graph.store import CircuitStore
 
 TINY = {
@@ -34,7 +34,7 @@ TINY = {
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> "Network":
     """A ModifiedResNet of 7 blocks with uneven batch norms; 64 pixels, 256 final units, final maps of 2 x 2."""
-    from extract.weights import load_network
+    from extract.network.weights import load_network
 
     file: Path = tmp_path_factory.mktemp("tiny") / "tiny.json"
     file.write_text(json.dumps(TINY))
@@ -62,7 +62,7 @@ def noise() -> pa.Table:
 @pytest.fixture(scope="module")
 def measured(tiny: "Network", noise: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
     """An extraction of no edges, the tiny network's last sum measured on the noise."""
-    from extract.evidence import measure
+    from extract.enrichment.evidence import measure
 
     extraction = without_edges(tiny, tmp_path_factory.mktemp("measured") / "x")
     measure(tiny, extraction, noise, [tiny.architecture.final], progress=False)
@@ -339,8 +339,8 @@ def _planted_evidence() -> dict[str, list[dict[str, Any]]]:
 @pytest.fixture(scope="session")
 def planted_folder(planted: Extraction, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of an embedded database that holds the planted extraction; its server runs until the tests end."""
-    from graph.load import load
-    from graph.local_server import stop
+    from graph.embedded.server import stop
+    from graph.loading.load import load
 
     folder = tmp_path_factory.mktemp("planted") / "database"
     load(planted, folder, progress=False)
@@ -361,7 +361,7 @@ def planted_store(planted_folder: Path) -> "Iterator[CircuitStore]":
 @pytest.fixture(scope="session")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of an empty embedded database with a small heap, whose server runs; use labels of your own."""
-    from graph.local_server import ensure, stop
+    from graph.embedded.server import ensure, stop
 
     folder = tmp_path_factory.mktemp("embedded") / "database"
     ensure(folder, heap=384)

@@ -21,7 +21,7 @@ from torchvision.transforms.functional import to_pil_image
 from extract.demo import sprites
 from extract.demo.sprites import FONTS, VENDORS, WEIGHTS, Source
 from extract.demo.train import CONFIG, Sprites, accuracies
-from extract.schemas import SCHEMAS
+from extract.folder.schemas import SCHEMAS
 
 FOLDER = Path(__file__).parent
 PROBE_FONTS = ("dejavu-sans", "lora", "nunito")  # in regular weight; as many as there are vendors that it has seen

@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 import torch
 from PIL.Image import Image
 
-from extract.lettering import ARTICLE, ATTACK, LARGE, Lettering, overlay
-from extract.probes import images, read
-from extract.text import zero_shot
-from extract.weights import load_network
-from extract.words import letter_strings
+from extract.network.text import zero_shot
+from extract.network.weights import load_network
+from extract.probes.rasterised_words import ARTICLE, ATTACK, LARGE, Lettering, overlay
+from extract.probes.table import images, read
+from extract.probes.word_lists import letter_strings
 
 LETTERINGS = {  # and where, as shares of the side; the plate is an outline so wide that it hides most of the picture
     "article's, four times": (ATTACK, None),

@@ -18,14 +18,14 @@ import torch
 from PIL.Image import Image
 from scipy.stats import spearmanr
 
-from extract.agreement import agreements
-from extract.calibration import Edges, calibrate, measure, pairs
-from extract.pictures import source
-from extract.probes import BUNDLED
-from extract.reference import drawn
+from extract.ablation.agreement import agreements
+from extract.ablation.calibration import Edges, calibrate, measure, pairs
+from extract.network.weights import Network, load_network
+from extract.probes.sample import drawn
+from extract.probes.sources import source
+from extract.probes.table import BUNDLED
 from extract.units import Layer
-from extract.weights import Network, load_network
-from tests.extractions import without_edges
+from tests.builders.extractions import without_edges
 
 
 def again(network: Network, table: dict[str, list[int]], pair: tuple[Layer, Layer], images: list[Image]) -> np.ndarray:

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from extract.extraction import Extraction, Manifest, Settings, part
-from extract.probes import THUMBNAIL
-from extract.schemas import SCHEMAS
+from extract.folder.extraction import Extraction, Manifest, Settings, part
+from extract.folder.schemas import SCHEMAS
+from extract.probes.table import THUMBNAIL
+from extract.recording.vocabulary import TABLES, table
 from extract.units import ARCHITECTURES, Layer
-from extract.vocabulary import TABLES, table
 from graph.schema import Annotation
 from graph.store import CircuitStore
 

@@ -19,14 +19,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from extract.decomposition import Decomposition, decompose
-from extract.parts import Branch, exchanged, watched_branches
-from extract.pictures import source
-from extract.preprocessing import stack
-from extract.probes import BUNDLED
-from extract.reference import drawn
+from extract.network.attention_pool import Decomposition, decompose
+from extract.network.parts import Branch, exchanged, watched_branches
+from extract.network.preprocessing import stack
+from extract.network.weights import Network, load_network
+from extract.probes.sample import drawn
+from extract.probes.sources import source
+from extract.probes.table import BUNDLED
 from extract.units import Unit
-from extract.weights import Network, load_network
 
 
 def carried(found: Decomposition, unit: int, change: Tensor) -> Tensor:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from extract.evidence import measure
-from tests.extractions import without_edges
-from tests.planted import KINDS, planted
+from extract.enrichment.evidence import measure
+from tests.builders.extractions import without_edges
+from tests.builders.planted_network import KINDS, planted
 
 Q = 0.05
 

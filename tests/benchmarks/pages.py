@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Browser, Locator, Page
 
-from app.views import PAGES
+from app.web.views import PAGES
+from extract.probes.word_lists import most_common
 from extract.units import Layer
-from extract.words import most_common
-from graph.load import load
-from graph.local_server import status, stop
+from graph.embedded.server import status, stop
+from graph.loading.load import load
 from graph.opening import connect
 from graph.store import CircuitStore
 from tests.benchmarks.catalogs import MODEL, SUM, furnish, label, synthetic

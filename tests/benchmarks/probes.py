@@ -31,12 +31,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from extract.evidence import measure
-from extract.pictures import Folder, Probe
-from extract.preprocessing import BATCH
-from extract.showing import keep_freed_memory, show
-from extract.weights import Network, load_network
-from tests.extractions import without_edges
+from extract.enrichment.evidence import measure
+from extract.network.preprocessing import BATCH
+from extract.network.weights import Network, load_network
+from extract.probes.sources import Folder, Probe
+from extract.recording.recording import keep_freed_memory, show
+from tests.builders.extractions import without_edges
 
 SMALL = {
     "embed_dim": 64,

@@ -21,18 +21,18 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog.around import enrichment_circuit
-from extract.extraction import Extraction
+from catalog.circuits.local import enrichment_circuit
+from extract.folder.extraction import Extraction
 from extract.units import Layer, Unit
-from graph.database import Database
-from graph.load import load
-from graph.local_server import stop
-from graph.offline import write_csv
+from graph.connection.database import Database
+from graph.embedded.server import stop
+from graph.loading.load import load
+from graph.loading.neo4j_import import write_csv
 from graph.opening import connect
 from graph.schema import Annotation
 from graph.store import CircuitStore
 from tests.benchmarks.catalogs import MODEL, RN50, SUM, TARGETS, synthetic
-from tests.neo4j_server import LocalNeo4j, fetched
+from tests.builders.neo4j_server import LocalNeo4j, fetched
 
 JVM = ("-Xms1g", "-Xmx2g")
 SOURCE = Layer(4, 0, 8)
@@ -151,10 +151,10 @@ def main() -> None:
 
 
 def time_embedded(extraction: Extraction, edges: int, folder: Path, repeat: int) -> dict[str, tuple[float, float]]:
-    with watched("graph.local_server") as watch:
+    with watched("graph.embedded.server") as watch:
         load(extraction, folder, progress=False)
     tell("embedded, in bulk, counted again", edges, watch)
-    with watched("graph.local_server") as watch, connect(folder) as database:
+    with watched("graph.embedded.server") as watch, connect(folder) as database:
         found = ask(database, repeat)
     print(f"{'embedded, serving':44} {'':9}  {'':17}  {watch.gibibytes:5.2f} GiB", flush=True)
     stop(folder)

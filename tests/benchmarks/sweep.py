@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from extract.expansion import sources, sweep
+from extract.expansion.expanded_weights import sources, sweep
+from extract.network.weights import Network, load_network
 from extract.units import Layer
-from extract.weights import Network, load_network
 
 TARGET = Layer.parse("4/2/5")
 Statistics = list[tuple[Tensor, Tensor]]  # by source: magnitude and sum, both (channels,)

@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from extract.extraction import Extraction
+from extract.folder.extraction import Extraction
+from extract.probes.word_lists import most_common
 from extract.units import Unit
-from extract.words import most_common
-from graph.database import Database
-from graph.load import load
-from graph.local_server import stop
+from graph.connection.database import Database
+from graph.embedded.server import stop
+from graph.loading.load import load
 from graph.opening import connect
 from graph.store import CircuitStore
 from tests.benchmarks.catalogs import MODEL, RN50, STAGE, add_words, units_alone
-from tests.neo4j_server import LocalNeo4j, fetched
+from tests.builders.neo4j_server import LocalNeo4j, fetched
 
 JVM = ("-Xms1g", "-Xmx2g")
 WARM = 20  # questions that do not count

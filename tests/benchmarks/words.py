@@ -22,13 +22,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from extract.channels import channel_means
-from extract.lettering import rasterise, usual
-from extract.preprocessing import BATCH, stack
-from extract.probes import images, read
+from extract.network.preprocessing import BATCH, stack
+from extract.network.weights import Network, load_network
+from extract.probes.rasterised_words import rasterise, usual
+from extract.probes.table import images, read
+from extract.probes.word_lists import most_common
+from extract.recording.channel_means import channel_means
 from extract.units import Layer
-from extract.weights import Network, load_network
-from extract.words import most_common
 
 TOP = 10
 FONT = "nunito"  # never trained on

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.serving import chromium, launched, serving, watched
-from tests.demo_catalog import demo_catalog
+from tests.builders.demo_catalog import demo_catalog
 
 
 @pytest.fixture(scope="session")

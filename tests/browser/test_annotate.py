@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from catalog.flags import Flags
-from catalog.labels import Labels
+from catalog.hiding.flags import Flags
+from catalog.labels.labels import Labels
 from extract.units import Unit
 from graph.store import CircuitStore
 from tests.browser.serving import MODEL, PATIENCE, choose, ready, ready_at

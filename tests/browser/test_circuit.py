@@ -7,10 +7,10 @@ import pypdfium2
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from catalog.around import enrichment_circuit, neighbourhood
-from catalog.editing import without
-from catalog.export import read
-from catalog.keeping import kept
+from catalog.circuits.editing import without
+from catalog.circuits.export import read
+from catalog.circuits.local import enrichment_circuit, neighbourhood
+from catalog.circuits.saved import kept
 from extract.units import Unit
 from graph.store import CircuitStore
 from tests.browser.serving import MODEL, PATIENCE, heard, ready, ready_at, signed

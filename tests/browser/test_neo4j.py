@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.views import PAGES, Entry
-from catalog.labels import Labels
-from extract.extraction import Extraction
+from app.web.views import PAGES, Entry
+from catalog.labels.labels import Labels
+from extract.folder.extraction import Extraction
 from extract.units import Unit
-from graph.load import load
+from graph.loading.load import load
 from graph.store import CircuitStore
 from tests.browser.serving import MODEL, PATIENCE, ready, ready_at, serving, signed, watched
-from tests.neo4j_server import Neo4j
+from tests.builders.neo4j_server import Neo4j
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.views import PAGES, Entry
-from catalog.labels import Labels
-from extract.difference import difference
-from extract.extraction import Extraction
+from app.web.views import PAGES, Entry
+from catalog.labels.labels import Labels
+from extract.folder.extraction import Extraction
+from extract.network.weights import load_network
+from extract.recording.difference import difference
 from extract.units import Layer, Unit
-from extract.weights import load_network
-from graph.load import load
-from graph.local_server import stop
+from graph.embedded.server import stop
+from graph.loading.load import load
 from graph.store import CircuitStore
 from tests.browser.serving import MODEL, PATIENCE, choose, ready, ready_at, serving, signed, watched
 

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from catalog.queries import Queries
 from extract.units import Unit
-from graph.kept_queries import BUILT_IN
+from graph.cypher.named_query import BUILT_IN
 from graph.store import CircuitStore
 from tests.browser.serving import MODEL, PATIENCE, heard, ready, ready_at, signed
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from catalog.labels import Labels
+from catalog.labels.labels import Labels
 from extract.units import Unit
 from graph.store import CircuitStore
 from tests.browser.serving import MODEL, PATIENCE, ready, ready_at
-from tests.demo_catalog import MEASURED
+from tests.builders.demo_catalog import MEASURED
 
 
 def typed(page: Page, text: str) -> None:

@@ -2,13 +2,13 @@
 
 from playwright.sync_api import Page, expect
 
-from extract.expansion import expanded_weights
+from extract.expansion.expanded_weights import expanded_weights
+from extract.network.weights import load_network
 from extract.units import Unit
-from extract.weights import load_network
 from graph.store import CircuitStore
 from tests.browser.serving import MODEL, PATIENCE, choose, ready, ready_at
-from tests.demo_catalog import MODEL as DEMO
-from tests.demo_catalog import TARGET
+from tests.builders.demo_catalog import MODEL as DEMO
+from tests.builders.demo_catalog import TARGET
 
 
 def test_a_copied_address_shows_the_same_edges(page: Page, planted_store: CircuitStore) -> None:

@@ -1,0 +1,52 @@
+"""`circuits figure`: a circuit drawn into a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.options import Database, Limit, Model, Reveal, opened
+from catalog.circuits import export, figure, rendering
+from catalog.circuits.circuit import printable
+from catalog.circuits.local import enrichment_circuit, neighbourhood
+from catalog.circuits.pictures import pictured
+from catalog.hiding.veil import Veil
+
+
+def draw(
+    subject: Annotated[
+        str, typer.Argument(metavar="UNIT|FILE", help="A unit, or a circuit that `circuits export` wrote.")
+    ],
+    output: Annotated[Path, typer.Option(help="The file; .svg, .png or .pdf tells the form.")],
+    circuit: Annotated[
+        bool, typer.Option("--circuit/--neighbourhood", help="Which circuit of a unit: the enrichment circuit or this.")
+    ] = False,
+    limit: Limit = 5,
+    pictures: Annotated[
+        bool | None,
+        typer.Option("--pictures/--no-pictures", help="Out of the catalog; without being asked for a unit alone."),
+    ] = None,
+    scale: Annotated[
+        float, typer.Option(min=0.1, max=10, help="Pixels of a PNG for each of the drawing.")
+    ] = rendering.SCALE,
+    database: Database = None,
+    model: Model = None,
+    reveal: Reveal = False,
+) -> None:
+    """Draw a unit's neighbourhood, its enrichment circuit or an exported circuit as SVG, PNG or PDF.
+
+    Example: circuits figure 4/2/6/34 --circuit --output unit-34.pdf
+    """
+    if Path(subject).suffix in export.SUFFIXES:
+        drawn = export.read(Path(subject))
+        if pictures:
+            with opened(database, model or drawn.model) as (store, _):
+                drawn = pictured(store, drawn, reveal)
+    else:
+        with opened(database, model) as (store, card):
+            trace = enrichment_circuit if circuit else neighbourhood
+            drawn = trace(store, card.id, card.architecture.unit(subject), limit)
+            drawn = drawn if pictures is False else pictured(store, drawn, reveal)
+    rendering.write(figure.draw(drawn, lifted=reveal), output, scale)
+    name = printable(Veil(reveal).label(drawn.name))
+    typer.echo(f"{name}: {len(drawn.units)} units and {len(drawn.edges)} edges are drawn in {output}.")

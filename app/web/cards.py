@@ -1,0 +1,286 @@
+"""Units, labels and probes as HTML: rows of thumbnails, chips, lists of contributions. All text is escaped here."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from types import MappingProxyType
+
+from app.formats import bounded, meaning, name, printed
+from app.web import unit_links as linked
+from catalog.hiding.veil import Veil
+from catalog.search import reason
+from extract.units import Architecture, Unit
+from graph.schema import Annotation, Contribution, Depiction, Example, Measure, Reading, UnitCard
+from graph.search import Found, Match
+
+BRANCHES = {
+    "unit": "what the unit passes on, after its ReLU",
+    "sum": "what the unit does: both branches added, after the ReLU",
+    "shortcut": "what comes over the residual shortcut alone",
+    "conv": "what the block's own convolutions add",
+}
+_NOTHING = (
+    '<p class="quiet">Not measured. Probes are shown to a network when it is extracted with <code>--probes</code>.</p>'
+)
+_NO_EDGES = (
+    '<p class="quiet">None is in the catalog: this is an end of the network, or these layers are not among the '
+    "<code>--targets</code> that were extracted.</p>"
+)
+_NO_PICTURE = '<span class="none"></span>'
+_UNKNOWN: Mapping[str, float | None] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Draws the units of one model behind one veil; every method gives safe HTML."""
+
+    model: str
+    veil: Veil
+
+    def pill(self, unit: str) -> str:
+        """A unit's id, linked to its page."""
+        return linked.link(self.model, unit, escape(unit), "pill")
+
+    def over(self, *units: str) -> "Gallery":
+        """What draws what belongs to these units."""
+        return replace(self, veil=self.veil.over(*units))
+
+    def label(self, text: str) -> str:
+        """A label as a chip."""
+        kind = "chip hidden" if self.veil.hides(text) else "chip"
+        shown = escape(self.veil.label(text))
+        return f'<span class="{kind}" title="{shown}">{shown}</span>'
+
+    def labels(self, texts: Iterable[str]) -> str:
+        """Labels as chips side by side."""
+        return "".join(map(self.label, texts))
+
+    def title(self, card: UnitCard) -> str:
+        """A unit's id, linked to its page, its verdict and its labels."""
+        name = linked.link(self.model, card.id, escape(card.id))
+        told = badge(card.findings["verdict"]) + self.over(card.id).labels(card.labels)
+        return f'<div class="heading"><h1>{name}</h1><div>{told}</div></div>'
+
+    def heading(self, card: UnitCard, architecture: Architecture) -> str:
+        """A unit's id and labels, with links to the channels before and after it."""
+        layer, channels = Unit.parse(card.id).layer, architecture.channels(Unit.parse(card.id).layer)
+        near = ((card.channel - 1, "\u2039 {}"), (card.channel + 1, "{} \u203a"))
+        links = [linked.link(self.model, f"{layer}/{c}", text.format(c)) for c, text in near if 0 <= c < channels]
+        return (
+            f'<div class="heading"><h1>{escape(card.id)}</h1><div>{badge(card.findings["verdict"])}'
+            f"{self.over(card.id).labels(card.labels)}</div>"
+            f'<div class="near">{"".join(links)}</div></div>'
+        )
+
+    def annotation(self, label: Annotation) -> str:
+        """A current label with what it speaks of, by whom and since when."""
+        facet, evidence = self.veil.said(label, label.facet), self.veil.said(label, label.evidence)
+        about = (label.branch, facet and f"facet {facet}", label.modality and f"as {label.modality}")
+        sure = "" if label.confidence is None else f"{label.confidence:.0%} sure"
+        told = ", ".join(filter(None, (*about, sure, f"by {label.author}", f"{label.at:%d %b %Y}", evidence)))
+        return f'{self.over(label.unit).label(label.text)}<div class="quiet">{escape(told)}</div>'
+
+    def picture(self, example: Example) -> str:
+        """A probe's thumbnail; the tooltip tells what it is and how strongly it was answered to."""
+        caption, source = escape(self.veil.caption(example)), escape(f"{example.modality}, {example.source}")
+        told = f"{caption} ({source}): {example.z:.1f} standard deviations above the mean over all probes"
+        return f'<img src="{escape(self.veil.picture(example))}" alt="{caption}" title="{told}" loading="lazy">'
+
+    def row(self, examples: Iterable[Example]) -> str:
+        """Probes side by side, each with its name."""
+        figures = (
+            f"<figure>{self.picture(e)}<figcaption>{escape(self.veil.caption(e))}</figcaption></figure>"
+            for e in examples
+        )
+        return f'<div class="row">{"".join(figures)}</div>'
+
+    def branches(
+        self, units: Mapping[str, str], examples: Sequence[Example], statistics: Mapping[str, float | None] = _UNKNOWN
+    ) -> str:
+        """A row of probes for each branch, beneath each other, with what the rows have in common.
+
+        `units` gives the unit of each branch, `statistics` are the sum's.
+        """
+        if not examples:
+            return _NOTHING
+        whole = self.over(*list(units.values())[:1])  # the unit whose rows these are
+        rows = (
+            f'<div class="branch"><div>{self._head(b, u)}{_overlaps(b, statistics)}</div>'
+            f"{whole.over(u)._of(b, examples)}</div>"
+            for b, u in units.items()
+        )
+        return f'<div class="branches" {_columns(examples)}>{"".join(rows)}</div>'
+
+    def facets(
+        self,
+        units: Mapping[str, str],
+        labels: Iterable[str],
+        told: str,
+        examples: Sequence[Example],
+        verdict: str | None = None,
+    ) -> str:
+        """A sum unit's two facets side by side, under what is told of it; `units` as for `branches`."""
+        whole = self.over(units["sum"])
+        halves = "".join(
+            f"<div>{self._head(b, u)}{whole.over(u)._of(b, examples)}</div>" for b, u in units.items() if b != "sum"
+        )
+        return (
+            f'<div class="card" {_columns(examples)}><div class="top">{self.pill(units["sum"])}{badge(verdict)}'
+            f"{whole.labels(labels)}"
+            f'<span class="quiet">{escape(told)}</span></div><div class="halves">{halves}</div></div>'
+        )
+
+    def depiction(self, unit: str, found: Depiction) -> str:
+        """A unit's feature visualisation."""
+        name = escape(f"feature visualisation of {unit}")
+        return f'<img class="depiction" src="{escape(self.veil.depiction(unit, found))}" alt="{name}" title="{name}">'
+
+    def words(self, readings: Iterable[Reading]) -> str:
+        """Words in a line, the strongest first; the tooltip tells how strongly each is answered to."""
+        chips = (
+            f'<span class="chip" title="{escape(_told(r))}">{escape(self.veil.over(r.unit).label(r.word))}</span>'
+            for r in readings
+        )
+        return f"<div>{''.join(chips)}</div>"
+
+    def contributions(
+        self, edges: Sequence[Contribution], end: str, thumbnails: Mapping[str, Example], by: Measure = "magnitude"
+    ) -> str:
+        """The units at one end of edges, `source` or `target`, excitation first, each group strongest first."""
+        if not edges:
+            return _NO_EDGES
+        heads = "".join(f'<span title="{escape(meaning(word))}">{word}</span>' for word in ("magnitude", "mean"))
+        size = {edge: abs(getattr(edge, by)) for edge in edges}
+        heaviest = max(size.values()) or 1.0
+        ordered = sorted(edges, key=lambda edge: (edge.mean < 0, -size[edge]))
+        rows = "".join(self._contribution(edge, end, thumbnails, size[edge] / heaviest) for edge in ordered)
+        return f'<div class="edges"><div class="edge heads">{3 * "<span></span>"}{heads}</div>{rows}</div>'
+
+    def units(self, cards: Iterable[UnitCard], thumbnails: Mapping[str, Example]) -> str:
+        """Units in a grid, each with its picture and labels."""
+        named = (
+            (c.id, f'<div class="names">{self.pill(c.id)} {self.over(c.id).labels(c.labels)}</div>') for c in cards
+        )
+        cells = "".join(f"<div>{self._small(unit, thumbnails)}{names}</div>" for unit, names in named)
+        return f'<div class="units">{cells}</div>'
+
+    def found(self, found: Iterable[Found], thumbnails: Mapping[str, Example]) -> str:
+        """Units that a search found in a grid, each with its picture, its labels and why it was found."""
+        cells = "".join(
+            f'<div>{self._small(f.unit.id, thumbnails)}<div><div class="names">{self.pill(f.unit.id)} '
+            f"{self.over(f.unit.id).labels(f.unit.labels)}</div>{self.over(f.unit.id)._why(f.matches)}</div></div>"
+            for f in found
+        )
+        return f'<div class="units">{cells}</div>'
+
+    def _why(self, matches: Iterable[Match]) -> str:
+        told = escape("; ".join(dict.fromkeys(reason(match, self.veil) for match in matches if match.kind != "label")))
+        return f'<div class="quiet why" title="{told}">{told}</div>'
+
+    def rises(self, cards: Iterable[UnitCard], rises: Sequence[float], thumbnails: Mapping[str, Example]) -> str:
+        """Units with how far something raises them, the one raised most first."""
+        rows = (
+            f'<div class="edge excites">{self._bar(c.id, c.labels, thumbnails, rise / rises[0], f"{rise:+.3f}")}</div>'
+            for c, rise in zip(cards, rises, strict=True)
+        )
+        return f'<div class="edges">{"".join(rows)}</div>'
+
+    def _head(self, branch: str, unit: str) -> str:
+        return f'<div class="head" title="{escape(BRANCHES[branch])}"><b>{branch}</b>{self.pill(unit)}</div>'
+
+    def _of(self, branch: str, examples: Iterable[Example]) -> str:
+        return self.row(example for example in examples if example.branch == branch)
+
+    def _small(self, unit: str, thumbnails: Mapping[str, Example]) -> str:
+        return self.over(unit).picture(thumbnails[unit]) if unit in thumbnails else _NO_PICTURE
+
+    def _contribution(self, edge: Contribution, end: str, thumbnails: Mapping[str, Example], share: float) -> str:
+        unit, labels = (edge.source, edge.source_labels) if end == "source" else (edge.target, edge.target_labels)
+        kind, sign = ("excites", "+") if edge.mean >= 0 else ("inhibits", "\u2212")
+        told = f"<b>{sign}</b>{edge.magnitude:.3g}"
+        number = f'<span class="number">{edge.mean:+.3g}</span>'
+        return f'<div class="edge {kind}">{self._bar(unit, labels, thumbnails, share, told)}{number}</div>'
+
+    def _bar(self, unit: str, labels: Iterable[str], thumbnails: Mapping[str, Example], share: float, told: str) -> str:
+        """A unit, and what is told of it on a bar of some share of the width."""
+        names = self.over(unit).labels(labels)
+        return (
+            f'{self._small(unit, thumbnails)}{self.pill(unit)}<span class="names">{names}</span>'
+            f'<span class="bar"><i style="width:{share:.1%}"></i>{told}</span>'
+        )
+
+
+def _overlaps(branch: str, statistics: Mapping[str, float | None]) -> str:
+    """How many of its top examples a branch shares with the sum, and conv with the shortcut."""
+    asked = {
+        "shortcut": {"overlap_shortcut": "the sum"},
+        "conv": {"overlap_conv": "the sum", "overlap": "the shortcut"},
+    }
+    shared = {name: statistics.get(name) for name in asked.get(branch, {})}
+    return "".join(
+        f'<div class="quiet shares" title="{escape(meaning(name))}">{value:.0%} shared with {asked[branch][name]}</div>'
+        for name, value in shared.items()
+        if value is not None
+    )
+
+
+def _told(reading: Reading) -> str:
+    over = "" if reading.z is None else f", {reading.z:+.1f} standard deviations from letter strings of its length"
+    return f"mean activation {reading.value:.3g}{over}"
+
+
+def _columns(examples: Iterable[Example]) -> str:
+    """As many columns as the longest row has pictures, so that rows stand in line."""
+    return f'style="--columns:{max(Counter(e.branch for e in examples).values(), default=1)}"'
+
+
+def badge(verdict: str | None) -> str:
+    """What ablation says of an enrichment circuit, as safe HTML; nothing where it was not asked."""
+    told = {
+        "supported": "the sum rises on both facets, and without either branch loses that branch's",
+        "contradicted": "without a branch the sum loses more of the other branch's facet",
+        "inconclusive": "ablating the branches tells nothing for or against",
+    }
+    return f'<span class="badge {verdict}" title="{escape(told[verdict])}">{verdict}</span>' if verdict else ""
+
+
+def findings(texts: Mapping[str, str | None], veil: Veil) -> str:
+    """Which concepts stood for the facets, or why there is no verdict, as safe HTML."""
+    facets = {branch: texts[f"facet_{branch}"] for branch in ("shortcut", "conv")}
+    reasons = {reason for name in ("undecided", "unproven") if (reason := texts[name])}
+    lines = [f"No verdict: {reason}." for reason in sorted(reasons)]
+    lines += [
+        f"For the {branch}'s facet, when either branch was ablated: {', '.join(map(veil.label, named.split('; ')))}."
+        for branch, named in facets.items()
+        if named and texts["verdict"]
+    ]
+    return notes(lines)
+
+
+def notes(told: Iterable[str]) -> str:
+    """What numbers were measured on, a line each, as safe HTML."""
+    return "".join(f'<p class="quiet">{escape(line)}</p>' for line in told)
+
+
+def _scale(value: float) -> str:
+    return f'<span class="scale"><i style="width:{min(max(value, 0.0), 1.0):.1%}"></i></span>'
+
+
+def _interval(column: str, values: Mapping[str, float]) -> str:
+    """The 95 % interval of a number, where it has one."""
+    if not {column, f"{column}_low", f"{column}_high"} <= values.keys():
+        return ""
+    return f"; 95 % interval {printed(column, values[f'{column}_low'])} to {printed(column, values[f'{column}_high'])}"
+
+
+def terms(values: Mapping[str, float]) -> str:
+    """Numbers with their names, a bar of those that lie between 0 and 1, and what they mean, as safe HTML."""
+    rows = (
+        f'<div class="term"><span>{escape(name(column))}</span><span class="number">{printed(column, value)}</span>'
+        f"{_scale(value) if bounded(column) else '<span></span>'}"
+        f'<span class="quiet">{escape(meaning(column))}{_interval(column, values)}</span></div>'
+        for column, value in values.items()
+        if not _interval(column.rpartition("_")[0], values)
+    )
+    return f'<div class="terms">{"".join(rows)}</div>'

@@ -1,0 +1,15 @@
+"""The Streamlit app's entry: page config and router. `streamlit run app/web/main.py`, or `circuits app`."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.web import session
+from app.web.views import PAGES
+
+st.set_page_config(page_title="CLIP circuits", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+page = st.navigation([st.Page(entry.path, title=entry.title, icon=entry.icon) for entry in PAGES])
+with session.errors_shown():
+    session.bar()
+    page.run()
+    session.refused()

@@ -1,0 +1,120 @@
+"""The parts of the layers page: what was computed and measured of layers, their shares, and what is missing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import get_args
+
+import streamlit as st
+
+from app import formats as meanings
+from app.web import charts, session
+from app.web.panels import commands
+from extract.units import Layer
+from graph.schema import LayerCard, ModelCard, Share, Sweep
+
+_COUNTS = {
+    "layer": ("Layer", ""),
+    "role": ("Role", "bn1, bn2 and conv of a block's conv branch, downsample of its shortcut, and their sum"),
+    "units": ("Units", "its channels"),
+    "swept": ("Swept from", "how many layers below had their expanded weights into it computed"),
+    "labelled": ("Labelled", "units with at least one current label"),
+    "activity": ("Activity", "units whose activity on all probes was measured"),
+    "histograms": ("Distribution", "units with a histogram over all probes"),
+    "evidence": ("Evidence", "units with shares over the shortcut and reach, from their top examples"),
+    "modality": ("Modality", "units whose selectivity for words and pictures was measured"),
+    "tested": ("Tested", "units that could be tested for two facets"),
+    "supported": ("Supported", "ablating the branches supports an enrichment circuit"),
+    "contradicted": ("Contradicted", "ablating the branches contradicts one"),
+    "inconclusive": ("Inconclusive", "ablating the branches tells nothing for or against"),
+}
+_SWEEP = {
+    "target": ("Into", "the layer whose expanded weights were computed"),
+    "source": ("From", "the layer below"),
+    "n": ("Pairs of units", "how many weights were computed"),
+    "kept": ("Kept", "the strongest by magnitude and by mean, both signs and both directions"),
+    "cutoff_magnitude": ("Cutoff of magnitude", "no weight of a larger magnitude was left out; 0 where none was"),
+    "cutoff_mean": ("Cutoff of mean", "no weight of a larger absolute mean was left out; 0 where none was"),
+    "span": ("Positions", "of the source's map that the kernel can reach"),
+    "direct": ("Direct", "one convolution and no other layer between the two"),
+    "cut": ("Cut", "the border of the map cuts the kernel, as in the real network"),
+}
+
+
+def counts(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
+    """A row a layer."""
+    swept = [sweep.target for sweep in sweeps]
+    rows = [
+        asdict(card) | {"role": Layer.parse(card.layer).role, "swept": swept.count(card.layer)} for card in cards[::-1]
+    ]
+    _table([{name: row[name] for name in _COUNTS} for row in rows], _COUNTS)
+
+
+def sweeps(found: Sequence[Sweep]) -> None:
+    """A row a pair of layers."""
+    st.subheader(
+        "Expanded weights", help="What was computed between layers. An edge that is not kept is no zero weight."
+    )
+    if found:
+        _table([{name: getattr(sweep, name) for name in _SWEEP} for sweep in found], _SWEEP)
+    else:
+        st.caption("None was computed into this layer.")
+
+
+def _table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, tuple[str, str]]) -> None:
+    config = {name: st.column_config.Column(title, help=told) for name, (title, told) in columns.items()}
+    st.dataframe(rows, column_config=config, hide_index=True, height=min(35 * len(rows) + 38, 400))
+
+
+def shares(layer: Layer | None) -> None:
+    """Histograms of the share over the shortcut, a sum each."""
+    st.subheader("Share over the shortcut", help="How much of a sum's units comes over the shortcut, by definition.")
+    definitions: dict[str, Share] = {share.removeprefix("share_"): share for share in get_args(Share)}
+    chosen = st.segmented_control(
+        "Definition", list(definitions), default="exact", required=True, key="share", bind="query-params",
+        help="The unit page says what each of them means.",
+    )  # fmt: skip
+    share = definitions[chosen]
+    found = session.store().share_counts(session.model().id, share, layer=layer)
+    if found:
+        drawn = "".join(charts.shares(counts, name) for name, counts in reversed(found.items()))
+        session.show(f'<div class="charts">{drawn}</div>', "shares")
+        told = "The paler bars at either end are below 0% and above 100%; heights are square roots of the counts."
+        st.caption(f"{meanings.meaning(share).capitalize()}. {told}")
+    else:
+        st.caption("Measured of no unit here: only sums have shares, and only once the network was shown probes.")
+
+
+def missing(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
+    """What these layers lack, each with the command that makes it."""
+    model, swept = session.model(), {sweep.target for sweep in sweeps}
+    command = commands.extract(model.id)
+    unswept = [card.layer for card in cards if card.layer not in swept and _has_inputs(model, Layer.parse(card.layer))]
+    sums = [card for card in cards if Layer.parse(card.layer).role == "sum"]
+    lacking = {
+        f"Expanded weights into {_named(unswept)}": (unswept, f"{command} --targets {','.join(unswept)}"),
+        "What units do on pictures: shares, tests, distributions": (
+            [card for card in sums if not card.evidence],
+            f"{command} --probes FOLDER",
+        ),
+        "What units do on words: selectivity, top words": (
+            [card for card in sums if not card.modality],
+            f"{command} --words 10000",
+        ),
+    }
+    told = {what: how for what, (layers, how) in lacking.items() if layers}
+    if told:
+        st.subheader(
+            "Missing", help="Each command writes an extraction folder; `circuits load` puts it into the catalog."
+        )
+    for what, how in told.items():
+        st.caption(what)
+        st.code(how, language="bash")
+
+
+def _has_inputs(model: ModelCard, layer: Layer) -> bool:
+    """Whether anything but the stem feeds a layer."""
+    return layer.role not in ("bn1", "downsample") or model.architecture.block_input(layer) is not None
+
+
+def _named(layers: Sequence[str]) -> str:
+    return layers[0] if len(layers) == 1 else f"{len(layers)} layers"

@@ -1,0 +1,178 @@
+"""What the Query page is made of: inputs for parameters, the answer as rows, as CSV and as units, and saving."""
+
+import csv
+import io
+import json
+import re
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from html import escape
+from itertools import chain
+from typing import Any
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from app.web import session
+from catalog.hiding.veil import Veil
+from catalog.queries import LONGEST_DESCRIPTION, Queries, parse_value
+from catalog.text_rules import LONGEST_NAME
+from extract.errors import UnknownUnit
+from extract.units import Unit
+from graph import schema
+from graph.connection.read_only import Rows
+from graph.cypher.named_query import BUILT_IN, OURS, NamedQuery
+
+SHOWN = 60  # units listed below an answer
+BY_NAME, IN_CYPHER = "by name", "in Cypher"
+_UNIT = re.compile(r"\d+/\d+/\d+/\d+")
+
+
+def queries() -> Queries:
+    """The named queries of the catalog."""
+    return Queries(session.store())
+
+
+def veil() -> Veil:
+    """What hides the sensitive of all models in an answer, unless the user lifted it."""
+    return queries().veil(st.session_state["reveal"])
+
+
+def edit(text: str) -> None:
+    """Take a text as one's own."""
+    _choose("ask", IN_CYPHER)
+    _choose("cypher", text)
+
+
+def values(query: NamedQuery) -> dict[str, Any]:
+    """Inputs for a query's parameters, but for the model, which is the one chosen at the side; what they were given.
+
+    What is left empty has its default, which stands there in grey.
+    """
+    names = [name for name in query.parameters if name != "model"]
+    known = {"layer": str(session.model().architecture.final), **query.defaults}
+    places = st.columns(max(3, len(names)))
+    given = {
+        name: place.text_input(
+            name,
+            key=f"${name}",
+            bind="query-params",
+            placeholder=_written(known[name]) if name in known else "",
+            help=f"{query.meanings.get(name, 'a parameter of the query')}. A number, JSON or text; empty: the default.",
+        )
+        for name, place in zip(names, places, strict=False)
+    }
+    return {name: parse_value(value.strip()) for name, value in given.items() if value and value.strip()}
+
+
+def answered(query: NamedQuery, given: dict[str, Any], seconds: float, limit: int, again: bool) -> tuple[Rows, float]:
+    """The answer and how many seconds it took; what was asked last is not asked anew unless `again`.
+
+    Raises NamedQueryError for a parameter that is missing; WriteRefused, QueryTimeout, QueryError.
+    """
+    chosen = session.model().id
+    asked = query.text, queries().parameters(query, given, chosen), seconds, limit
+    if again or st.session_state.get("answer", [None])[0] != asked:
+        start = time.perf_counter()
+        with st.spinner("Asking the database"):
+            found = queries().run(query, given, chosen, seconds, limit)
+        st.session_state["answer"] = asked, found, time.perf_counter() - start
+    _, found, took = st.session_state["answer"]
+    return found, took
+
+
+def units(answer: Rows) -> list[Unit]:
+    """The chosen model's units whose ids are in an answer, alone or in a list, in its order; SHOWN at most."""
+    architecture, found = session.model().architecture, list[Unit]()
+    cells = chain.from_iterable(cell if isinstance(cell, list) else [cell] for row in answer.rows for cell in row)
+    for name in dict.fromkeys(cell for cell in cells if isinstance(cell, str) and _UNIT.fullmatch(cell)):
+        with suppress(UnknownUnit):
+            found.append(architecture.unit(name))
+    return found[:SHOWN]
+
+
+def rows(answer: Rows, behind: Veil) -> list[dict[str, Any]]:
+    """A row each, by column, behind the veil; what is no number, text or list of texts becomes JSON."""
+    return [
+        {column: _cell(behind.value(value)) for column, value in zip(answer.columns, row, strict=True)}
+        for row in answer.rows
+    ]
+
+
+def as_csv(columns: Sequence[str], shown: Iterable[dict[str, Any]]) -> str:
+    """The same rows as CSV; lists are JSON."""
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(columns)
+    writer.writerows([_json(v) if isinstance(v, list) else v for v in row.values()] for row in shown)
+    return stream.getvalue()
+
+
+def graph_schema() -> str:
+    """What is in the graph, from its own description, as safe HTML."""
+    lines = [line.strip() for line in (schema.__doc__ or "").splitlines() if line.startswith("    (")]
+    told = [re.split(r"\s{2,}", line, maxsplit=1) for line in lines]
+    items = "".join(
+        f'<div><code>{escape(pattern)}</code><span class="quiet">{escape(" ".join(meaning))}</span></div>'
+        for pattern, *meaning in told
+    )
+    names = ", ".join(map(escape, (*schema.STATISTICS, *schema.FINDINGS)))
+    measured = f"<div><b>On units, where measured</b><span>{names}</span></div>"
+    return f'<div class="schema" tabindex="0">{items}{measured}</div>'
+
+
+def saving(query: NamedQuery, given: dict[str, Any]) -> None:
+    """A form that saves a query under a name, with what was given as its defaults; and a way to remove a saved one."""
+    form, removal = st.columns([4, 1])
+    with form.expander("Save as", icon=":material/save:"), st.form("save", border=False):
+        st.text_input("Name", key="save as", max_chars=LONGEST_NAME)
+        st.text_input("What it answers", query.description, key=f"of {query.name}", max_chars=LONGEST_DESCRIPTION)
+        st.checkbox("Replace the saved one of that name", key="save over")
+        st.caption("What the parameters are now becomes their default.")
+        st.form_submit_button("Save", on_click=session.act, args=("query", lambda: _save(query, given)))
+    session.refused("query")
+    if query.name and query.author != OURS:
+        with removal.popover("Remove", icon=":material/delete:"):
+            st.write("Nobody will find it here any more.")
+            st.button("Remove for good", on_click=session.act, args=("query", lambda: _remove(query)))
+
+
+def _save(query: NamedQuery, given: dict[str, Any]) -> None:
+    """Save what the form says, and turn to it."""
+    said, defaults = st.session_state, {**query.defaults, **given}
+    description = said[f"of {query.name}"]
+    saved = queries().save(said["save as"], query.text, description, defaults, session.author(), said["save over"])
+    _turn(saved.name)
+
+
+def _remove(query: NamedQuery) -> None:
+    """Take a saved query away, and turn to the first."""
+    queries().remove(query.name)
+    _turn(BUILT_IN[0].name)
+
+
+def _turn(name: str) -> None:
+    _choose("ask", BY_NAME)
+    _choose("query", name)
+
+
+def _choose(name: str, value: str) -> None:
+    """Set a widget; one that is not shown yet does not write itself into the address, and any other wants to alone."""
+    st.session_state[name] = value
+    with suppress(StreamlitAPIException):
+        st.query_params[name] = value
+
+
+def _cell(value: Any) -> Any:
+    texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return _json(value) if isinstance(value, dict | list) and not texts else value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _written(value: Any) -> str:
+    """A value as it is to be typed."""
+    return value if isinstance(value, str) and parse_value(value) == value else _json(value)

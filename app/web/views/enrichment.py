@@ -1,0 +1,51 @@
+"""Candidates for enrichment circuits: a table of every term, and the ten best with both facets in pictures."""
+
+import streamlit as st
+
+from app import formats as meanings
+from app.web import cards as pictures
+from app.web import session
+from app.web.panels import candidates
+from app.web.panels import enrichment as screens
+from extract.units import Layer
+
+model = session.model()
+sums = [str(layer) for layer in reversed(model.architecture.layers) if layer.role == "sum"]
+
+st.title("Enrichment circuits")
+st.write(
+    "Sum units whose two branches bring two different facets: tested on probes, and proved or refuted by taking either "
+    "branch away. Every term stands beside the others, and none is multiplied into a score."
+)
+way, where = st.columns([1, 1])
+screen = way.segmented_control(
+    "Search by",
+    ["evidence", "weights"],
+    default="evidence",
+    required=True,
+    key="screen",
+    bind="query-params",
+    help="Evidence: what the branches answer to, tested on probes. Weights: which inputs feed them; a screen, no test.",
+)
+layer = where.selectbox(
+    "Sum layer", sums, key="sums", bind="query-params", help="Only sums join two branches; the last comes first."
+)
+found = (screens.by_evidence if screen == "evidence" else screens.by_weights)(Layer.parse(layer))
+if not found:
+    st.info("No unit passes these filters. Loosen them, or try another layer.")
+    st.stop()
+numbers = ["order", *candidates.numbers(found)]
+picked = st.dataframe(
+    candidates.rows(found),
+    column_config=meanings.columns(numbers),
+    hide_index=True,
+    on_select="rerun",
+    selection_mode="single-row",
+    height=310,
+)
+st.caption(f"{len(found)} candidates. Select a row to open its unit.")
+if picked.selection.rows:
+    session.open_unit(found[picked.selection.rows[0]].unit)
+st.subheader("The first ten", help="What each branch answers to most, side by side.")
+candidates.show(found[:10], pictures=7)
+session.show(pictures.notes(model.measured), "measured")

@@ -1,0 +1,64 @@
+"""Every entry of the history: by whom, when, of what; and a way back from each."""
+
+import streamlit as st
+
+from app.web import session
+from app.web.panels import annotations as told
+from catalog.labels.history import matching
+from extract.units import Unit
+
+MOST = 1000  # rows of the table
+
+labels = session.labels()
+history = labels.history()
+
+st.title("History")
+st.write(
+    "All that was ever said of units, the newest first. Nothing here is overwritten: undoing an entry appends another, "
+    "which can be undone as well."
+)
+if not history:
+    st.info(
+        "Nothing was said of a unit yet. Label one on its page or on the Annotate page, or with `circuits label add`."
+    )
+    session.show('<p class="quiet">0 entries</p>', "none")
+    st.stop()
+by, of, unit, first, last = st.columns(5)
+author = by.selectbox(
+    "By", sorted({a.author for a in history}), index=None, key="by", bind="query-params", placeholder="Anybody"
+)
+source = of.selectbox(
+    "Source", ("human", "import", "auto"), index=None, key="whence", bind="query-params", placeholder="Any"
+)
+about = unit.text_input("Unit or layer", key="about", bind="query-params", placeholder="4/2/6 or 4/2/6/34")
+since = first.date_input("Since", None, key="since", bind="query-params", help="This day and later, in UTC.")
+until = last.date_input("Until", None, key="until", bind="query-params", help="This day and earlier, in UTC.")
+found = matching(history, author or "", source, about.strip(), since, until)
+told.table(told.annotations(found[:MOST], among=history), 460)
+session.show(f'<p class="quiet">{len(found):,} of {len(history):,} entries</p>', "count")
+
+
+def undo() -> None:
+    """Undo the entry that is chosen when the click comes."""
+    chosen = st.session_state["entry"]
+    labels.undo(units[chosen], chosen, session.author())
+
+
+lines, units = told.lines(found[:MOST]), {a.id: Unit.parse(a.unit) for a in found}
+entry = st.selectbox(
+    "Entry to undo",
+    list(lines),
+    index=None,
+    format_func=lines.__getitem__,
+    key="entry",
+    placeholder="Choose one of these",
+)
+st.button(
+    "Undo this entry",
+    icon=":material/undo:",
+    key="undo entry",
+    disabled=entry is None,
+    on_click=session.act,
+    args=("undo entry", undo),
+)
+session.refused("undo entry")

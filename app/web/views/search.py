@@ -1,0 +1,34 @@
+"""One box for a unit's id, a label, a concept or a word; in the catalog, or shown to the network itself."""
+
+import streamlit as st
+
+from app.web import session
+from app.web.panels import search as searching
+
+WAYS = {
+    "catalog": "In the catalog: labels, what top examples show, words that drive a unit.",
+    "word": "The text is drawn as an image and shown to the network: the units that it raises most.",
+    "picture": "A picture of yours is shown to the network: the units that it raises most.",
+}
+
+st.title("Search")
+text = st.text_input(
+    "Unit, label, concept or word",
+    key="text",
+    bind="query-params",
+    placeholder="4/2/6/34, layer4.2.act3:34, wound, banana",
+    help="The id or the module name of a unit goes to its page.",
+)
+searching.goto(text)
+way, where = st.columns(2, gap="large")
+by = way.segmented_control(
+    "Search", list(WAYS), default="catalog", required=True, key="by", bind="query-params", help=" ".join(WAYS.values())
+)
+with where:
+    layer = searching.layer()
+if by == "catalog":
+    searching.catalog(text, searching.filters(layer))
+elif by == "word":
+    searching.word(text, layer or session.model().architecture.final)
+else:
+    searching.picture(layer or session.model().architecture.final)

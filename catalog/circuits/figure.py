@@ -1,0 +1,181 @@
+"""A Circuit drawn as SVG, as the article draws it: from left to right, and the same drawing every time.
+
+The residual sum is grey; an excitatory edge is green, solid and marked +, an inhibitory one red, dashed and marked -.
+An edge's width grows with its magnitude among the edges into the same unit. `catalog.rendering` makes files of it.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from html import escape
+
+from catalog.circuits.circuit import Circuit, Edge, Node, printable
+from catalog.circuits.layout import Place, layout
+from catalog.hiding.veil import HIDDEN, Veil
+
+SIDE = 62  # pixels of a unit's picture
+_LEFT, _TOP, _BELOW = 80, 40, 110  # room around the middles of the outer units; below stand label and legend
+_LEGEND = 410  # pixels of the legend's width
+_LETTERS = 26  # of a label under its picture
+_VIOLET, _INK, _EMPTY, _PAPER = "#6d4aff", "#33333f", "#f0f0f4", "#ffffff"
+_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # of one width; the first is the one that files are drawn with
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """How a kind of edge looks; its text is darker, to be read on white."""
+
+    name: str
+    kind: str
+    colour: str
+    ink: str
+    dashes: str
+    sign: str
+    legend: str
+
+
+ADDS = Stroke("adds", "residual sum", "#8d8d99", "#6b6b78", "none", "", "residual sum, weight 1")
+EXCITES = Stroke("excites", "excitatory", "#23934a", "#1b7a3c", "none", "+", "+ excitatory")
+INHIBITS = Stroke("inhibits", "inhibitory", "#cf3a32", "#b92f28", "7 4", "\u2212", "\u2212 inhibitory")
+
+
+def draw(
+    circuit: Circuit, link: Callable[[str], str] | None = None, lifted: bool = False, chosen: Collection[str] = ()
+) -> str:
+    """The circuit as one SVG element, which needs no other file.
+
+    Units show the pictures that they carry; `link` gives a unit's address; unless `lifted`, sensitive labels are
+    hidden; `chosen` units have a bold frame.
+    """
+    veil = Veil(lifted)
+    circuit = replace(circuit, edges=tuple(sorted(circuit.edges, key=lambda e: (e.source, e.target, e.kind))))
+    places = {unit: Place(place.x + _LEFT, place.y + _TOP) for unit, place in layout(circuit).items()}
+    width = max((place.x for place in places.values()), default=0) + _LEFT
+    width, height = max(width, _LEGEND), max((place.y for place in places.values()), default=0) + _BELOW
+    drawn = [_edge(edge, circuit, places) for edge in circuit.edges]
+    nodes = sorted(circuit.units, key=lambda node: (places[node.id].x, places[node.id].y))  # the order of the tab key
+    for node in nodes:
+        labels = _labels(node, veil)
+        unit = _node(node, places[node.id], labels, node.id in chosen)
+        drawn.append(_linked(node, link(node.id), labels, unit) if link else unit)
+    size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="{"group" if link else "img"}" {size} font-family="{_FONT}" '
+        f'font-size="12"><title>{escape(printable(veil.label(circuit.name)))}</title><desc>{escape(_described(circuit))}</desc>'
+        f"<defs>{''.join(map(_arrowhead, (ADDS, EXCITES, INHIBITS)))}</defs>"
+        f'<rect width="100%" height="100%" class="paper" fill="{_PAPER}"/>{"".join(drawn)}{_legend(height - 14)}</svg>'
+    )
+
+
+def _described(circuit: Circuit) -> str:
+    """What the drawing shows, for those who do not see it."""
+    counts = {"residual sum": 0, "excitatory": 0, "inhibitory": 0}
+    for edge in circuit.edges:
+        counts[_stroke(edge).kind] += 1
+    edges = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    return f"{len(circuit.units)} units of {circuit.model}, inputs left of what they feed; edges: {edges}."
+
+
+def _labels(node: Node, veil: Veil) -> str:
+    return HIDDEN if node.sensitive and not veil.lifted else printable(veil.labels(node.labels))
+
+
+def _edge(edge: Edge, circuit: Circuit, places: Mapping[str, Place]) -> str:
+    stroke = _stroke(edge)
+    start, end = _ends(edge, circuit, places)
+    middle = (start.x + end.x) / 2
+    curve = f"M{start.x:.1f} {start.y:.1f}C{middle:.1f} {start.y:.1f} {middle:.1f} {end.y:.1f} {end.x:.1f} {end.y:.1f}"
+    text = edge.branch if edge.kind == "ADDS" else f"{stroke.sign}{edge.magnitude:.3g}"
+    return (
+        f'<g class="edge {stroke.name}" data-source="{escape(edge.source)}" data-target="{escape(edge.target)}">'
+        f"<title>{escape(_sentence(edge))}</title>"
+        f'<path d="{curve}" fill="none" stroke="{stroke.colour}" stroke-width="{_width(edge, circuit):.2f}" '
+        f'stroke-dasharray="{stroke.dashes}" marker-end="url(#{stroke.name})"/>'
+        f'<text {_value_place(edge, circuit, start, end)} class="value" font-size="11.5" font-weight="600" '
+        f'fill="{stroke.ink}" stroke="{_PAPER}" stroke-width="3" paint-order="stroke">{text}</text></g>'
+    )
+
+
+def _ends(edge: Edge, circuit: Circuit, places: Mapping[str, Place]) -> tuple[Place, Place]:
+    """Beside both pictures; the edges between the same two units run side by side."""
+    parallel = [other for other in circuit.edges if (other.source, other.target) == (edge.source, edge.target)]
+    aside = 36 * (parallel.index(edge) - (len(parallel) - 1) / 2)
+    start, end = places[edge.source], places[edge.target]
+    return Place(start.x + SIDE / 2 + 4, start.y + aside), Place(end.x - SIDE / 2 - 9, end.y + aside)
+
+
+def _stroke(edge: Edge) -> Stroke:
+    if edge.kind == "ADDS":
+        return ADDS
+    return EXCITES if edge.mean >= 0 else INHIBITS
+
+
+def _width(edge: Edge, circuit: Circuit) -> float:
+    """1 to 5 pixels, by the square root of the magnitude over that of the heaviest edge into the same unit."""
+    if edge.kind == "ADDS":
+        return 2.0
+    heaviest = max(e.magnitude for e in circuit.edges if e.target == edge.target and e.kind == edge.kind)
+    return 1 + 4 * (edge.magnitude / heaviest) ** 0.5 if heaviest else 1.0
+
+
+def _value_place(edge: Edge, circuit: Circuit, start: Place, end: Place) -> str:
+    """Beside the end where edges fan out, not where they meet, and on the side that the curve turns away from."""
+    into = sum(other.target == edge.target for other in circuit.edges)
+    out_of = sum(other.source == edge.source for other in circuit.edges)
+    near, far, aside, anchor = (start, end, 6, "start") if into >= out_of else (end, start, -6, "end")
+    return f'x="{near.x + aside:.1f}" y="{near.y + (16 if far.y < near.y else -8):.1f}" text-anchor="{anchor}"'
+
+
+def _sentence(edge: Edge) -> str:
+    if edge.kind == "ADDS":
+        return f"{edge.source} is the {edge.branch} branch of {edge.target}, added with weight 1"
+    verb = _stroke(edge).name
+    return (
+        f"{edge.source} {verb} {edge.target}: magnitude {edge.magnitude:.4g}, mean {edge.mean:+.4g} "
+        f"over {edge.span} positions"
+    )
+
+
+def _linked(node: Node, address: str, labels: str, drawn: str) -> str:
+    name = escape(f"{node.id} {labels}".strip())
+    return f'<a href="{escape(address)}" data-unit="{escape(node.id)}" aria-label="{name}">{drawn}</a>'
+
+
+def _node(node: Node, place: Place, labels: str, chosen: bool) -> str:
+    name, pill = escape(node.id), 6.6 * len(node.id) + 16
+    left, top, bottom = place.x - SIDE / 2, place.y - SIDE / 2, place.y + SIDE / 2
+    square = f'x="{left:.1f}" y="{top:.1f}" width="{SIDE}" height="{SIDE}"'
+    image = f'<image {square} href="{escape(node.picture)}"/>' if node.picture else ""
+    frame = 'stroke-opacity="1" stroke-width="4"' if chosen else 'stroke-opacity="0.5" stroke-width="1.5"'
+    return (
+        f'<g class="unit {node.role}" data-unit="{name}"><title>{escape(f"{node.id} {labels}".strip())}</title>'
+        f'<rect {square} class="empty" fill="{_EMPTY}"/>{image}'
+        f'<rect {square} class="frame" fill="none" stroke="{_VIOLET}" {frame}/>'
+        f'<rect x="{place.x - pill / 2:.1f}" y="{bottom + 4:.1f}" width="{pill:.1f}" height="17" rx="8.5" '
+        f'fill="{_VIOLET}"/>{_text(place.x, bottom + 16.5, name, "#ffffff")}'
+        f"{_text(place.x, bottom + 35, escape(_shortened(labels)), _INK)}</g>"
+    )
+
+
+def _text(x: float, y: float, escaped: str, colour: str) -> str:
+    kind = "label" if colour == _INK else "id"
+    where = f'x="{x:.1f}" y="{y:.1f}" text-anchor="middle" font-size="11.5"'
+    return f'<text {where} class="{kind}" fill="{colour}">{escaped}</text>'
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LETTERS else text[: _LETTERS - 1].rstrip() + "\u2026"
+
+
+def _arrowhead(stroke: Stroke) -> str:
+    shape = 'viewBox="0 0 8 8" refX="2" refY="4" markerWidth="13" markerHeight="13" markerUnits="userSpaceOnUse"'
+    return f'<marker id="{stroke.name}" {shape} orient="auto"><path d="M0 0L8 4L0 8z" fill="{stroke.colour}"/></marker>'
+
+
+def _legend(y: float) -> str:
+    parts = []
+    for x, stroke in zip((10, 125, 240), (EXCITES, INHIBITS, ADDS), strict=True):
+        line = f'fill="none" stroke="{stroke.colour}" stroke-width="2.5" stroke-dasharray="{stroke.dashes}"'
+        text = f'x="{x + 36}" y="{y + 4:.1f}" class="label" font-size="11.5" fill="{_INK}"'
+        parts.append(f'<path d="M{x} {y:.1f}H{x + 22}" {line} marker-end="url(#{stroke.name})"/>')
+        parts.append(f"<text {text}>{escape(stroke.legend)}</text>")
+    return f'<g class="legend">{"".join(parts)}</g>'

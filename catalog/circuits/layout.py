@@ -1,0 +1,89 @@
+"""Where a circuit's units go: a column left of all they feed, conv above shortcut; the same places every time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import networkx as nx
+
+from catalog.circuits.circuit import Circuit, Edge
+from catalog.errors import CircuitError
+from extract.units import Unit
+
+COLUMN, ROW = 200, 108  # pixels from one unit to the next
+_LANES = {"conv": -1, "shortcut": 1}
+
+Order = tuple[float, float, Unit]
+
+
+@dataclass(frozen=True)
+class Place:
+    """The middle of a unit's picture, in pixels right of the first column and below the first row."""
+
+    x: float
+    y: float
+
+
+def layout(circuit: Circuit) -> dict[str, Place]:
+    """The place of every unit, by its id; the topmost have y = 0.
+
+    The circuit is about its first unit, whose branches part the lanes. In a lane of a column units stand in the order
+    of what they feed; ties are broken by the sign and magnitude of their strongest edge, so that excitation stands
+    above inhibition, then by unit. Raises CircuitError for edges that run in a circle.
+    """
+    lanes, columns = _lanes(circuit), _columns(circuit)
+    middles = _middles(columns, lanes)
+    places: dict[str, Place] = {}
+    for left, column in zip(reversed(range(len(columns))), columns, strict=True):
+        orders = {unit: _order(unit, circuit, places) for unit in column}
+        for lane, middle in middles.items():
+            stack = sorted((unit for unit in column if lanes[unit] == lane), key=orders.__getitem__)
+            for row, unit in enumerate(stack):
+                places[unit] = Place(COLUMN * left, ROW * (middle + row - len(stack) / 2))
+    top = min((place.y for place in places.values()), default=0.0)
+    return {unit: Place(place.x, place.y - top) for unit, place in places.items()}
+
+
+def signed(edge: Edge) -> float:
+    """An edge's magnitude with the sign of its mean."""
+    return edge.magnitude if edge.mean >= 0 else -edge.magnitude
+
+
+def _columns(circuit: Circuit) -> list[list[str]]:
+    """The units by the longest way to an end of the circuit, ends first."""
+    backward: nx.DiGraph[str] = nx.DiGraph((edge.target, edge.source) for edge in circuit.edges)
+    backward.add_nodes_from(node.id for node in circuit.units)
+    try:
+        return [list(generation) for generation in nx.topological_generations(backward)]
+    except nx.NetworkXUnfeasible as error:
+        raise CircuitError(
+            "The edges run in a circle, which no network's do, so nothing is drawn. The file was altered: export again."
+        ) from error
+
+
+def _lanes(circuit: Circuit) -> dict[str, int]:
+    """-1 for what reaches the first unit by its conv branch alone, 1 for its shortcut alone, 0 for all else."""
+    forward: nx.DiGraph[str] = nx.DiGraph((edge.source, edge.target) for edge in circuit.edges)
+    reached: dict[str, set[int]] = {node.id: set() for node in circuit.units}
+    for edge in circuit.edges:
+        if edge.target == circuit.units[0].id and edge.branch in _LANES:
+            for unit in {edge.source, *nx.ancestors(forward, edge.source)}:
+                reached[unit].add(_LANES[edge.branch])
+    return {unit: min(lanes) if len(lanes) == 1 else 0 for unit, lanes in reached.items()}
+
+
+def _middles(columns: list[list[str]], lanes: Mapping[str, int]) -> dict[int, float]:
+    """The middle of each lane in rows; a lane is as tall as its fullest column, the middle one only beside others."""
+    middles, top = {}, 0.0
+    for lane in (-1, 0, 1):
+        stacks = [[lanes[unit] == lane for unit in column] for column in columns]
+        tallest = max((sum(stack) for stack in stacks if lane or not all(stack)), default=0)
+        middles[lane] = top + tallest / 2
+        top += tallest
+    return middles
+
+
+def _order(unit: str, circuit: Circuit, places: Mapping[str, Place]) -> Order:
+    """The mean height of what a unit feeds, its strongest edge with excitation first, and the unit itself."""
+    fed = [places[edge.target].y for edge in circuit.edges if edge.source == unit and edge.target in places]
+    weights = [signed(edge) for edge in circuit.edges if unit in (edge.source, edge.target)]
+    return sum(fed) / len(fed) if fed else 0.0, -max(weights, key=abs, default=0.0), Unit.parse(unit)

@@ -1,0 +1,75 @@
+"""Drawings as files: SVG that any program opens, PNG for slides, PDF for papers.
+
+Everything is inside the file. Text is set in Liberation Sans, which the renderer brings along, and in the DejaVu Sans
+of `extract/fonts` where a script needs it, so that every machine gives the same picture. Of the PDF the bytes may
+differ, since the renderer puts its parts in no fixed order.
+"""
+
+import base64
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, get_args
+
+import vl_convert
+from PIL import Image
+
+from catalog.errors import ExportError
+from extract.probes.rasterised_words import DEJAVU
+
+Form = Literal["svg", "png", "pdf"]
+FORMS: tuple[Form, ...] = get_args(Form)
+KINDS: Mapping[Form, str] = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
+SCALE = 2.0  # pixels of a PNG for each of the drawing
+MOST = 8e7  # pixels of a PNG: far beyond it the renderer finds no memory, and the whole process ends
+
+_SIZE = re.compile(r'width="(\d+)" height="(\d+)"')
+_WEBP = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]*)")
+_FOREIGN = re.compile(r"<text(?=[^>]*>[^<]*[^\u0000-\u052f\u1e00-\u23ff<])")  # with letters not in Liberation Sans
+
+vl_convert.register_font_directory(str(DEJAVU.parent))
+
+
+def render(svg: str, form: Form, scale: float = SCALE) -> bytes:
+    """A drawing of `catalog.figure` as the bytes of a file.
+
+    Only a PNG minds the scale, pixels for each of the drawing's; it is made smaller where `MOST` would be exceeded.
+    """
+    drawing = _WEBP.sub(_png, svg)
+    if form == "svg":
+        return drawing.encode()
+    drawing = _FOREIGN.sub('<text font-family="DejaVu Sans"', drawing)
+    if form == "pdf":
+        return vl_convert.svg_to_pdf(drawing)
+    return vl_convert.svg_to_png(drawing, scale=min(scale, _largest(drawing)))
+
+
+def _largest(svg: str) -> float:
+    """The scale at which a drawing has as many pixels as a PNG may have."""
+    width, height = map(int, _SIZE.search(svg).groups())  # type: ignore[union-attr]  # which every drawing has
+    return float((MOST / (width * height)) ** 0.5)
+
+
+def write(svg: str, path: Path, scale: float = SCALE) -> None:
+    """Write a drawing; the name's suffix tells the form. Raises ExportError."""
+    form = path.suffix.lower().removeprefix(".")
+    if form not in FORMS:
+        raise ExportError(f"The name {path.name!r} tells no kind of picture. End it in .svg, .png or .pdf.")
+    data = render(svg, form, scale)
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
+
+
+def _png(found: re.Match[str]) -> str:
+    """The same picture as PNG, since neither PDF nor many programs know WebP; grey where it cannot be read."""
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(found[1]))) as picture:
+            plain = picture.convert("RGBA")
+    except (OSError, ValueError):  # no picture, or one cut short
+        plain = Image.new("RGBA", (1, 1), "grey")
+    stream = io.BytesIO()
+    plain.save(stream, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"

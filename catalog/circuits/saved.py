@@ -1,0 +1,70 @@
+"""Circuits that people keep in the database under a name, and find again after their model was loaded anew."""
+
+import uuid
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ValidationError
+
+from catalog.circuits import export
+from catalog.circuits.build import refreshed
+from catalog.circuits.circuit import Circuit
+from catalog.errors import CircuitError
+from catalog.text_rules import Name, broken, login_name
+from graph import saved as kept_circuits
+from graph.schema import KeptCircuit
+from graph.store import CircuitStore
+
+
+class _Said(BaseModel):
+    """Under which name a circuit is kept, and by whom."""
+
+    name: Name
+    author: Name
+
+
+def keep(
+    store: CircuitStore, circuit: Circuit, name: str, author: str | None = None, replace: bool = False
+) -> KeptCircuit:
+    """Keep a circuit under a name of its own in its model; `author` None takes the login name.
+
+    Raises CircuitError for a name that is taken, unless that circuit is to be replaced, or that is no line of text.
+    """
+    try:
+        said = _Said(name=name, author=author or login_name())
+    except ValidationError as error:
+        raise CircuitError(
+            f"No circuit can be kept so ({broken(error)}). Nothing was changed; mend it and try again."
+        ) from error
+    fresh = KeptCircuit(said.name, circuit.model, circuit.kind, said.author, datetime.now(UTC), len(circuit.units))
+    units = {node.id: node.role for node in circuit.units}
+    if not kept_circuits.keep(
+        store.database, fresh, str(uuid.uuid4()), export.encode(circuit, "json").decode(), units, replace
+    ):
+        raise CircuitError(
+            f"A circuit {said.name!r} of {circuit.model} is kept already. Name it otherwise, or replace it."
+        )
+    return fresh
+
+
+def kept(store: CircuitStore, model: str) -> list[KeptCircuit]:
+    """What is kept of a model, by name."""
+    return kept_circuits.kept(store.database, model)
+
+
+def reopened(store: CircuitStore, model: str, name: str) -> Circuit:
+    """A kept circuit with its units' labels as they are now; CircuitError where there is none of this name."""
+    content = kept_circuits.content_of(store.database, model, name)
+    if content is None:
+        raise _none(store, model, name)
+    return refreshed(store, export.decode(content.encode(), "json"))
+
+
+def drop(store: CircuitStore, model: str, name: str) -> None:
+    """Take a kept circuit away; its units stay. CircuitError where there is none of this name."""
+    if not kept_circuits.drop(store.database, model, name):
+        raise _none(store, model, name)
+
+
+def _none(store: CircuitStore, model: str, name: str) -> CircuitError:
+    names = ", ".join(repr(each.name) for each in kept_circuits.kept(store.database, model)) or "none yet"
+    return CircuitError(f"No circuit {name!r} of {model} is kept. There are: {names}.")

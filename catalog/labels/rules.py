@@ -1,0 +1,29 @@
+"""What may be said of a unit: the rules that every label keeps, from wherever it comes in."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from catalog.text_rules import Authored, Reason, ShortText
+from graph.schema import Branch, Origin
+
+Modality = Literal["picture", "word"]
+
+
+class Objection(Authored):
+    """Who says that a label is wrong, and why."""
+
+    reason: Reason | None = None
+
+
+class Label(Authored):
+    """A label as it comes in."""
+
+    text: ShortText
+    branch: Branch = "sum"
+    facet: ShortText | None = None
+    modality: Modality | None = None
+    source: Origin = "human"
+    confidence: Annotated[float, Field(ge=0, le=1)] | None = None
+    sensitive: bool = False
+    evidence: Reason | None = None

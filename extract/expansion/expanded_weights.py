@@ -1,0 +1,189 @@
+"""Expanded weights: the linear map from a source layer to the centre of a target layer, over every path between them.
+
+That is the gradient of a target unit's pre-activation at the centre of its map, (H - 1) // 2, with every ReLU the
+identity and batch norm in eval mode, with regard to a source layer: the batch norm's output for indexes 1 and 3, the
+block's output for 6 and 8. As sources, 5 and 7 equal their block's output, since the sum passes both on. A kernel wider
+than its map is cut by the border, as in the network. Definition: Voss et al. 2021, "Visualizing Weights".
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from extract.errors import NoPath
+from extract.expansion.backward import Descent, exact_float32
+from extract.expansion.window import Gradient
+from extract.network.weights import Network
+from extract.units import Architecture, Layer, Unit
+
+_UNITS = 16  # at a time; see `split` for what larger maps do
+_STRIP = 2**19  # numbers whose squares stay in a processor's cache
+
+
+@dataclass(frozen=True)
+class Support:
+    """The rows and columns of a source's map that can be non-zero; `cut` where the border cuts the kernel."""
+
+    rows: slice
+    columns: slice
+    cut: bool
+
+    @property
+    def span(self) -> int:
+        """How many positions that is."""
+        return int((self.rows.stop - self.rows.start) * (self.columns.stop - self.columns.start))
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a sweep keeps of the kernels from one source layer."""
+
+    magnitude: Tensor  # (target channels, source channels), the Frobenius norm over positions
+    sum: Tensor  # (target channels, source channels), over positions
+
+
+def sources(architecture: Architecture, target: Layer) -> tuple[Layer, ...]:
+    """Every layer 1, 3, 6 and 8 with a path to the target, nearest first; UnknownUnit if the target is not there."""
+    return tuple(layer for layer, _ in _windows(architecture, target))[1:]
+
+
+def support(architecture: Architecture, source: Layer, target: Layer) -> Support:
+    """Where the kernels of a layer pair can be non-zero; NoPath if the source does not lie below the target."""
+    place = _place(architecture, source, target)
+    window, grid = dict(_windows(architecture, target))[place], architecture.grid(place)
+    rows = slice(max(0, window.start), min(grid, window.stop))
+    return Support(rows, rows, rows.stop - rows.start < len(window))
+
+
+def expanded_weights(
+    network: Network, source: Unit | Layer, target: Unit | Layer, dtype: torch.dtype | None = None
+) -> Tensor:
+    """The kernels between two units (h, w), or two layers (target channels, source channels, h, w).
+
+    (h, w) is the rectangle of `support`; a unit on one side only leaves out that side's dimension. In float64 for a
+    float64 network, else in float32, unless `dtype` says otherwise. NoPath as in `support`; UnknownUnit.
+    """
+    architecture, lower, upper = network.architecture, _layer(source), _layer(target)
+    rows = support(architecture, lower, upper).rows
+    read, swept = _channels(architecture, source), _channels(architecture, target)
+    descent = Descent.between(network, _place(architecture, lower, upper), upper, dtype)
+    shape = len(swept), len(read), rows.stop - rows.start, rows.stop - rows.start
+    kernels = torch.empty(shape, dtype=descent.dtype, device=descent.device)  # (target channels, source channels, h, w)
+    done = 0
+    for part in _lowest(descent, swept):
+        kernels[done : done + len(part)] = part[:, read.start : read.stop]
+        done += len(part)
+    kernels = kernels[0] if isinstance(target, Unit) else kernels
+    return kernels.select(-3, 0) if isinstance(source, Unit) else kernels
+
+
+def _layer(end: Unit | Layer) -> Layer:
+    return end.layer if isinstance(end, Unit) else end
+
+
+def _channels(architecture: Architecture, end: Unit | Layer) -> range:
+    if isinstance(end, Layer):
+        return range(architecture.channels(end))
+    channel = architecture.unit(str(end)).channel
+    return range(channel, channel + 1)
+
+
+def _lowest(descent: Descent, channels: range) -> Iterator[Tensor]:
+    """The kernels at the end of a descent, in parts (target channels, source channels, h, w)."""
+    for batch in _batches(channels, _UNITS):
+        with exact_float32(descent.device):
+            parts = [below.dense().values for place, below in descent.gradients(batch) if place == descent.lowest]
+        yield from parts
+
+
+def sweep(
+    network: Network,
+    target: Layer,
+    channels: range,
+    sources: Sequence[Layer] | None = None,
+    dtype: torch.dtype | None = None,
+    units: int = _UNITS,
+    memory: int | None = None,
+) -> Iterator[tuple[range, dict[Layer, Weights]]]:
+    """Magnitude and sum of the kernels from every source layer, one batch of target channels after the other, in order.
+
+    One descent serves all `sources`, by default every one there is. `units` is a batch's size; where maps are large it
+    is split so that no gradient takes more than `memory` bytes, by default what suits the device. `dtype` is that of
+    the convolutions, as in `expanded_weights`; statistics are in float32 at least. NoPath and UnknownUnit likewise.
+    """
+    architecture = network.architecture
+    if channels:
+        architecture.unit(f"{target}/{max(channels)}")
+    chosen = _all_sources(architecture, target) if sources is None else sources
+    places = {source: _place(architecture, source, target) for source in chosen}
+    lowest = min(places.values(), key=architecture.layers.index, default=target)
+    descent = Descent.between(network, lowest, target, dtype)
+    for batch in _batches(channels, units):
+        with exact_float32(descent.device):
+            found = _weights(descent.gradients(batch, memory), set(places.values()))
+        yield batch, {source: found[place] for source, place in places.items()}
+
+
+_all_sources = sources  # inside `sweep` the name means those asked for
+
+
+def _batches(channels: range, units: int) -> Iterator[range]:
+    for first in range(0, len(channels), units):
+        yield channels[first : first + units]
+
+
+def _weights(gradients: Iterator[tuple[Layer, Gradient]], wanted: set[Layer]) -> dict[Layer, Weights]:
+    parts: dict[Layer, list[Weights]] = {place: [] for place in wanted}
+    for place, gradient in gradients:
+        if place in wanted:
+            parts[place].append(statistics(gradient))
+    return {
+        place: Weights(torch.cat([part.magnitude for part in some]), torch.cat([part.sum for part in some]))
+        for place, some in parts.items()
+    }
+
+
+def statistics(gradient: Gradient) -> Weights:
+    """The magnitude and sum of every kernel, by multiplying and adding, some positions at a time.
+
+    torch.linalg.vector_norm over positions, the inner dimension but one, is not vectorised and takes 4 to 15 times as
+    long. Squares of few positions stay in the cache. In float32 at least, since bfloat16 cannot add up hundreds.
+    """
+    values = gradient.values.permute(0, 2, 3, 1).flatten(1, 2)  # (n, positions, channels), no copy in channels-last
+    precision = torch.promote_types(values.dtype, torch.float32)
+    squares, total = values.new_zeros(2, len(values), values.shape[2], dtype=precision)  # both (n, channels)
+    few = max(1, _STRIP // squares.numel()) if values.device.type == "cpu" else values.shape[1]
+    for strip in torch.split(values, few, dim=1):
+        exact = strip.to(precision)
+        squares += (exact * exact).sum(1)
+        total += exact.sum(1)
+    return Weights(squares.sqrt() * gradient.cell, total * gradient.cell**2)  # a value stands for cell^2 positions
+
+
+def _place(architecture: Architecture, source: Layer, target: Layer) -> Layer:
+    """The layer whose gradient a source's kernels are: 5 and 7 share that of their block's output."""
+    architecture.check(source)
+    place = source.output if source != target and source.role in ("conv", "downsample") else source
+    if place not in (target, *sources(architecture, target)):
+        raise NoPath(f"No path leads from {source} to {target}. A source lies below its target: exchange the two?")
+    return place
+
+
+def _windows(architecture: Architecture, target: Layer) -> Iterator[tuple[Layer, range]]:
+    """The target and the layers below, nearest first, with the rows that kernels would have on an endless map."""
+    layer: Layer | None = architecture.check(target)
+    first = last = (architecture.grid(target) - 1) // 2
+    yield target, range(first, last + 1)
+    while layer is not None:
+        stride = 2 if layer.block == 0 and layer.stage > 1 else 1
+        if not layer.inner:
+            first, last = stride * first, stride * last + stride - 1
+        if layer.role in ("sum", "conv"):
+            yield Layer(layer.stage, layer.block, 3), range(first, last + 1)
+        if layer.role not in ("bn1", "downsample"):
+            first, last = first - 1, last + 1
+            yield Layer(layer.stage, layer.block, 1), range(first, last + 1)
+        if (layer := architecture.block_input(layer)) is not None:
+            yield layer, range(first, last + 1)

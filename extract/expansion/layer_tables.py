@@ -1,0 +1,136 @@
+"""What the extraction folder stores about one target layer: edges, what was swept, distributions, kernels, matrices."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import nn
+
+from extract.errors import ExtractionError
+from extract.expansion.expanded_weights import Support, expanded_weights, sources, support, sweep
+from extract.expansion.strongest import Floats, Strongest, distribution, strongest
+from extract.folder.extraction import Content, Settings, part
+from extract.folder.schemas import SCHEMAS
+from extract.network.weights import Network
+from extract.units import Layer
+
+Dense = dict[Layer, tuple[Floats, Floats]]  # by source: magnitude and mean, both (target channels, source channels)
+Supports = dict[Layer, Support]  # by source, nearest first
+
+
+def shard(network: Network, target: Layer, settings: Settings, done: Callable[[int], object]) -> dict[str, Content]:
+    """Every file about a target layer; `done` hears how many units were swept. ExtractionError if weights overflow."""
+    supports = {
+        source: support(network.architecture, source, target) for source in sources(network.architecture, target)
+    }
+    dense = _dense(network, target, supports, done)
+    tables: dict[str, list[pa.Table]] = {"edges": [], "sweeps": [], "distributions": []}
+    for source, (magnitude, mean) in dense.items():
+        best = strongest(magnitude, mean, settings.strongest)
+        direct = network.architecture.is_direct(source, target)
+        pair = {"source": str(source), "target": str(target), "span": supports[source].span, "direct": direct}
+        tables["edges"].append(_edges(pair, magnitude, mean, best))
+        tables["sweeps"].append(_summary(pair | {"n": mean.size, "cut": supports[source].cut}, best))
+        tables["distributions"].append(_distribution(target, source, "backward", mean))
+        tables["distributions"].append(_distribution(source, target, "forward", mean.T))
+    contents: dict[str, Content] = {part(name, str(target)): pa.concat_tables(some) for name, some in tables.items()}
+    arrays = _kernels(network, target, supports) | (_matrices(dense) if settings.matrices else {})
+    return contents | ({part("matrices", str(target)): arrays} if arrays else {})
+
+
+def units(network: Network) -> pa.Table:
+    """One row a unit, in forward order, with its batch norm's scale."""
+    architecture = network.architecture
+    return pa.concat_tables(
+        _table("units", count := architecture.channels(layer), layer=str(layer), channel=np.arange(count), scale=scale)
+        for layer in architecture.layers
+        for scale in [None if layer.role == "sum" else _scale(network.visual.get_submodule(layer.module))]
+    )
+
+
+def _scale(norm: nn.Module) -> Floats:
+    assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101, what stands there in every ModifiedResNet
+    assert norm.running_var is not None  # noqa: S101
+    return (norm.weight / torch.sqrt(norm.running_var + norm.eps)).cpu().numpy()
+
+
+def _dense(network: Network, target: Layer, supports: Supports, done: Callable[[int], object]) -> Dense:
+    channels = network.architecture.channels(target)
+    shapes = {source: (channels, network.architecture.channels(source)) for source in supports}
+    dense = {source: (np.empty(shape, np.float32), np.empty(shape, np.float32)) for source, shape in shapes.items()}
+    for swept, weights in sweep(network, target, range(channels), tuple(supports)):
+        for source, (magnitude, mean) in dense.items():
+            magnitude[swept.start : swept.stop] = weights[source].magnitude.cpu().numpy()
+            mean[swept.start : swept.stop] = weights[source].sum.cpu().numpy() / supports[source].span
+        done(len(swept))
+    if not all(np.isfinite(magnitude).all() for magnitude, _ in dense.values()):
+        raise ExtractionError(
+            f"The weights into target layer {target} overflow. Usually the network's weights are damaged: "
+            "fetch them again."
+        )
+    return dense
+
+
+def _edges(pair: dict[str, Any], magnitude: Floats, mean: Floats, best: Strongest) -> pa.Table:
+    place = best.target, best.source
+    return _table(
+        "edges",
+        len(best.target),
+        **pair,
+        target_channel=best.target,
+        source_channel=best.source,
+        magnitude=magnitude[place],
+        mean=mean[place],
+        sum=mean[place] * pair["span"],
+        rank_in=best.rank_in,
+        rank_out=best.rank_out,
+    )
+
+
+def _summary(pair: dict[str, Any], best: Strongest) -> pa.Table:
+    cutoffs = {"cutoff_magnitude": best.cutoff_magnitude, "cutoff_mean": best.cutoff_mean}
+    return _table("sweeps", 1, **pair, **cutoffs, kept=len(best.target))
+
+
+def _distribution(layer: Layer, other: Layer, direction: str, means: Floats) -> pa.Table:
+    """Moments of each unit's means, given as (units, units of the other layer)."""
+    count = np.arange(len(means))
+    moments = vars(distribution(means))  # n, mean, sd and the rest, named as the columns are
+    return _table(
+        "distributions", len(means), layer=str(layer), other=str(other), direction=direction, channel=count, **moments
+    )
+
+
+def _kernels(network: Network, target: Layer, pairs: Iterable[Layer]) -> dict[str, Floats]:
+    return {
+        f"{source} kernel": _compact(expanded_weights(network, source, target).cpu().numpy())
+        for source in pairs
+        if network.architecture.is_direct(source, target)
+    }
+
+
+def _matrices(dense: Dense) -> dict[str, Floats]:
+    return {
+        f"{source} {kind}": _compact(matrix)
+        for source, pair in dense.items()
+        for kind, matrix in zip(("magnitude", "mean"), pair, strict=True)
+    }
+
+
+def _compact(values: Floats) -> Floats:
+    """In float16, unless its range would lose small values against the largest one, or overflow."""
+    largest = np.abs(values).max()
+    fits = largest == 0 or 2**-10 <= largest <= np.finfo(np.float16).max
+    return np.ascontiguousarray(values, np.float16 if fits else np.float32)
+
+
+def _table(name: str, rows: int, **columns: Any) -> pa.Table:
+    """A table of the schema; what is no array holds for every row, and NaN becomes null."""
+    arrays = [
+        pa.array(value if isinstance(value, np.ndarray) else np.repeat(value, rows), field.type, from_pandas=True)
+        for field in SCHEMAS[name]
+        for value in [columns[field.name]]
+    ]
+    return pa.Table.from_arrays(arrays, schema=SCHEMAS[name])

@@ -1,0 +1,313 @@
+"""The extraction folder, the hand-over between torch and graph: a manifest, Parquet tables and dense matrices.
+
+    NAME.extraction/
+      manifest.json            model, weights, settings, and every file with its SHA-256
+      units.parquet            one row a unit
+      edges.parquet/           one part a target layer: the strongest expanded weights
+      sweeps.parquet/          one part a target layer: per source layer what was computed and where kept edges end
+      distributions.parquet/   one part a target layer: moments of a unit's weights into or out of another layer
+      matrices/                one file a target layer: dense magnitude and mean per source, kernels of direct edges
+      probes.parquet/          the probes, a part a chunk of them, with thumbnails of those that are examples
+      activity.parquet/        one row a unit: how active it is on all probes
+      histograms.parquet/      one row a unit measured: how its activation is spread over the probes
+      skipped.parquet/         probes that could not be read, by chunk
+      activations/             one file a chunk of probes: what every unit measured does on each, and where it peaks
+      evidence.parquet         one row a sum unit: share over the shortcut, difference of the branches, reach
+      shares.parquet           one row a sum unit: interval of the share, overlap of sum and branches
+      examples.parquet/        one part a layer: per unit and branch its top, middle, low and random probes
+      calibration.parquet/     one part a layer pair: expanded weights against what ablation measures
+      visualisations.parquet   pictures of units, imported
+      levels.parquet           how people sorted the probes at levels of a unit's activation
+      vocabulary.parquet       the words shown as images, and the letter strings they are compared with
+      words/                   one file a layer: what every unit does on every word, and on letter strings by length
+      words.parquet            the words that a unit answers to most, the units that a word drives most
+      modality.parquet         one row a unit: words against letter strings, pictures against scrambled ones
+
+A file is written under a temporary name and renamed, then recorded in the manifest, so that an interrupted extraction
+goes on where it stopped; the same settings give the same bytes. Nothing is pickled.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from extract.errors import ExtractionError
+from extract.folder.schemas import SCHEMAS
+from extract.units import Architecture, Layer
+
+FORMAT: Final = 1
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Settings(_Strict):
+    """What was asked for: target layers, strongest edges kept a unit, layer pair and direction, matrices or not."""
+
+    targets: tuple[str, ...]
+    strongest: int
+    matrices: bool
+
+
+class File(_Strict):
+    """What a file must hold to be taken for whole."""
+
+    sha256: str
+    size: int
+
+
+FileName = Annotated[str, Field(pattern=r"^(\w[\w.-]*/)?\w[\w.-]*$")]  # never outside the folder
+
+
+class Manifest(_Strict):
+    """Says what the folder was made from, and lists its finished files."""
+
+    format: Literal[1] = FORMAT
+    model: str
+    weights_sha256: str
+    blocks: tuple[int, ...]
+    width: int
+    image_size: int
+    settings: Settings
+    tools: dict[str, str]
+    files: dict[FileName, File] = {}
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's shape."""
+        return Architecture(self.blocks, self.width, self.image_size)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Target layers whose edges are not computed yet."""
+        return tuple(t for t in self.settings.targets if part("edges", t) not in self.files)
+
+
+Kind = Literal["magnitude", "mean", "kernel"]
+WordKind = Literal["value", "mean", "sd", "length"]
+ActivationKind = Literal["value", "at"]
+Content = pa.Table | Mapping[str, np.ndarray]
+
+
+def part(table: str, target: str) -> str:
+    """Where a target layer's part of a table, or its matrices, or a layer's activations on words lie in the folder."""
+    name = target.replace("/", "-")
+    return f"{table}/{name}.safetensors" if table in ("matrices", "words") else f"{table}.parquet/{name}.parquet"
+
+
+class Extraction:
+    """An extraction folder; `open` reads one, `create` starts or goes on with one."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path, self.manifest = path, manifest
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """A folder whose every table is whole; else ExtractionError. Matrices are checked when they are read."""
+        extraction = cls(path, _read_manifest(path))
+        for name in extraction.manifest.files:
+            if name.endswith(".parquet"):
+                extraction._whole(name)
+        return extraction
+
+    @classmethod
+    def create(cls, path: Path, manifest: Manifest) -> Self:
+        """A new folder, or the one already there if it was begun with the same manifest; else ExtractionError."""
+        if _begun(path):
+            begun = _read_manifest(path)
+            if begun.model_copy(update={"files": {}}) != manifest:
+                raise ExtractionError(
+                    f"{path} was begun with another model, other settings or other versions of its tools. "
+                    "Choose another folder, or remove this one."
+                )
+            return cls.open(path)
+        extraction = cls(path, manifest)
+        extraction._write_manifest()
+        return extraction
+
+    def has(self, *names: str) -> bool:
+        """Whether all these files are finished."""
+        return all(name in self.manifest.files for name in names)
+
+    def add(self, contents: Mapping[str, Content]) -> None:
+        """Write files, each a table (checked against its schema) or named arrays, then record them all at once."""
+        files = dict(self.manifest.files)
+        for name, content in contents.items():
+            data = _parquet(name, content) if isinstance(content, pa.Table) else save(dict(content))
+            _write(self.path / name, data)
+            files[name] = File(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+        self.manifest = self.manifest.model_copy(update={"files": dict(sorted(files.items()))})
+        self._write_manifest()
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Take files out of the manifest, then off the disk; those it does not have are no matter."""
+        gone = {name: self.path / name for name in names if self.has(name)}
+        if not gone:
+            return
+        files = {name: file for name, file in self.manifest.files.items() if name not in gone}
+        self.manifest = self.manifest.model_copy(update={"files": files})
+        self._write_manifest()
+        for file in gone.values():
+            file.unlink(missing_ok=True)
+
+    def table(self, name: str) -> pa.Table:
+        """A whole table, its parts one after the other in the order of their names; empty where there is none."""
+        return pa.concat_tables([SCHEMAS[name].empty_table(), *self.parts(name)])
+
+    def parts(self, name: str) -> Iterator[pa.Table]:
+        """A table part by part, for those that do not fit into memory at once."""
+        for file in self.manifest.files:
+            if file == f"{name}.parquet" or file.startswith(f"{name}.parquet/"):
+                yield self.part(file)
+
+    def part(self, name: str) -> pa.Table:
+        """A table's file."""
+        return _read_table(self.path / name, SCHEMAS[name.partition(".parquet")[0]])
+
+    def matrix(self, source: Layer, target: Layer, kind: Kind) -> np.ndarray | None:
+        """A dense (target channels, source channels) matrix, a direct edge's kernels with (h, w) behind, or None."""
+        return self.array(part("matrices", str(target)), f"{source} {kind}")
+
+    def words(self, layer: Layer, kind: WordKind = "value") -> np.ndarray | None:
+        """What a layer's units do on the vocabulary's words, float16 (words, channels); or None.
+
+        Or float32 (lengths, channels) the `mean` and the standard deviation `sd` over letter strings of each of the
+        `length`s, int32 (lengths,).
+        """
+        return self.array(part("words", str(layer)), kind)
+
+    def array(self, name: str, key: str) -> np.ndarray | None:
+        """An array of a file, which is checked when it is first read; None without the file or the key."""
+        if not self.has(name):
+            return None
+        if name not in self._checked:
+            self._whole(name)
+            self._checked.add(name)
+        try:
+            with safe_open(self.path / name, framework="numpy") as file:
+                return file.get_tensor(key) if key in file.keys() else None  # noqa: SIM118, not a dict
+        except SafetensorError as error:
+            raise _damaged(self.path / name) from error
+
+    def activations(
+        self, layer: Layer, channels: slice = slice(None), kind: ActivationKind = "value"
+    ) -> np.ndarray | None:
+        """What some units of a layer do on every probe, (probes, channels), nothing else being read; or None.
+
+        The `value` is the mean over positions, float16, after the ReLU where one follows; `at` the position where the
+        unit is most active, row times columns plus column.
+        """
+        found = [self.lines(name, f"{layer} {kind}", channels) for name in self.under("activations")]
+        parts = [part for part in found if part is not None]
+        return np.concatenate(parts, axis=1).T if parts else None
+
+    def under(self, folder: str) -> list[str]:
+        """The finished files in a subfolder, in the order of their names."""
+        return [name for name in self.manifest.files if name.startswith(f"{folder}/")]
+
+    def lines(self, name: str, key: str, chosen: slice = slice(None)) -> np.ndarray | None:
+        """Some rows of an array of a file, which is not read beyond them, so checked by size alone; or None."""
+        file = self.path / name
+        if not file.exists() or file.stat().st_size != self.manifest.files[name].size:
+            raise _damaged(file)
+        with safe_open(file, framework="numpy") as arrays:
+            return arrays.get_slice(key)[chosen] if key in arrays.keys() else None  # noqa: SIM118, not a dict
+
+    def embeddings(self) -> Iterator[np.ndarray]:
+        """What the whole network makes of the probes, of length 1: float32 (n, E), chunk by chunk."""
+        for name in self.under("activations"):
+            if (found := self.lines(name, "embedding")) is not None:
+                yield found
+
+    def check(self, model: str, weights_sha256: str) -> None:
+        """ExtractionError unless it is an extraction of these weights."""
+        if weights_sha256 != self.manifest.weights_sha256:
+            raise ExtractionError(f"{self.path} is of other weights than {model}. Open the extraction of this network.")
+
+    @cached_property
+    def _checked(self) -> set[str]:
+        return set()
+
+    @cached_property
+    def layers(self) -> dict[Layer, int]:
+        """Every layer of the network with its number of channels, in forward order."""
+        architecture = self.manifest.architecture
+        return {layer: architecture.channels(layer) for layer in architecture.layers}
+
+    def _whole(self, name: str) -> None:
+        record, file = self.manifest.files[name], self.path / name
+        if not file.exists() or file.stat().st_size != record.size:
+            raise _damaged(file)
+        with file.open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != record.sha256:
+                raise _damaged(file)
+
+    def _write_manifest(self) -> None:
+        _write(self.path / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
+
+
+def _begun(path: Path) -> bool:
+    """Whether anything lies there but the first draft of a manifest."""
+    return path.exists() and (not path.is_dir() or any(file.name != "manifest.json.tmp" for file in path.iterdir()))
+
+
+def _read_manifest(path: Path) -> Manifest:
+    file = path / "manifest.json"
+    if not file.is_file():
+        raise ExtractionError(f"{path} is no extraction: it holds no manifest.json. `circuits extract` makes one.")
+    try:
+        return Manifest.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        raise ExtractionError(
+            f"{file} is no manifest of format {FORMAT} ({what}). "
+            "It was altered, or made by another version: extract again."
+        ) from error
+
+
+def _read_table(file: Path, schema: pa.Schema) -> pa.Table:
+    try:
+        found = pq.read_table(file)
+        table = pa.concat_tables([schema.empty_table(), found], promote_options="default")  # a later column is null
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(file) from error
+    if not table.schema.equals(schema):
+        raise _damaged(file)
+    return table
+
+
+def _parquet(name: str, table: pa.Table) -> bytes:
+    schema = SCHEMAS[name.partition(".parquet")[0]]
+    plain = table.select(schema.names).cast(schema).replace_schema_metadata(schema.metadata)
+    sink = pa.BufferOutputStream()
+    pq.write_table(plain, sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def _write(file: Path, data: bytes) -> None:
+    """All of the data under its name, or nothing; ExtractionError where the disk refuses."""
+    temporary = file.with_name(file.name + ".tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.rename(file)
+    except OSError as error:
+        raise ExtractionError(
+            f"{file} cannot be written: {error.strerror}. Choose a folder you may write to, on a disk with room."
+        ) from error
+
+
+def _damaged(file: Path) -> ExtractionError:
+    return ExtractionError(
+        f"{file} is missing, cut short or altered. Copy the folder again, or remove it and extract once more."
+    )

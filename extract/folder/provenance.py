@@ -1,0 +1,66 @@
+"""What an extraction's numbers were measured on, in sentences that stand beside them: method, probe set and count."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+
+from extract.folder.extraction import Extraction
+from extract.folder.schemas import TOP_PROBES
+
+_MOST = 6  # sources named
+
+
+def measured(extraction: Extraction) -> list[str]:
+    """A sentence for each kind of measurement that the extraction holds, in the order of the tables."""
+    return [*_probes(extraction), *_words(extraction), *_modality(extraction), *_visualisations(extraction)]
+
+
+def _probes(extraction: Extraction) -> Iterator[str]:
+    columns = ["modality", "split", "source"]
+    table = pa.concat_tables([part.select(columns) for part in extraction.parts("probes")] or [_none(columns)])
+    if not table.num_rows:
+        return
+    modality, split, source = (Counter(map(str, table[name].to_pylist())) for name in columns)
+    kinds = " and ".join(f"{count:,} {kind}s" for kind, count in sorted(modality.items()))
+    yield (
+        f"Examples, shares, overlaps, differences and reach: {table.num_rows:,} probes, {kinds}, from "
+        f"{_listed(source)}. Top lists hold at most {TOP_PROBES} of the {split['discovery']:,} discovery probes; reach "
+        f"is taken on the {split['held-out']:,} held-out ones."
+    )
+
+
+def _words(extraction: Extraction) -> Iterator[str]:
+    table = extraction.table("vocabulary")
+    if table.num_rows:
+        kinds, settings = Counter(table["kind"].to_pylist()), table["lettering"].unique().to_pylist()
+        yield (
+            f"Words and their z: {kinds['word']:,} words against {kinds['letters']:,} random letter strings of their "
+            f"lengths, set as {_listed(map(str, settings))}."
+        )
+
+
+def _modality(extraction: Extraction) -> Iterator[str]:
+    table = extraction.table("modality")
+    if table.num_rows:
+        words, pictures = (table[name][0].as_py() for name in ("n_words", "n_pictures"))
+        yield (
+            f"Selectivity and the modality of branches: {words:,} words against random letter strings of their "
+            f"lengths, {pictures:,} pictures against the same scrambled."
+        )
+
+
+def _visualisations(extraction: Extraction) -> Iterator[str]:
+    if count := extraction.table("visualisations").num_rows:
+        yield f"Feature visualisations: {count:,} pictures, one a unit."
+
+
+def _none(columns: list[str]) -> pa.Table:
+    return pa.table({name: pa.array([], pa.string()) for name in columns})
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The names in order, those beyond a few as a count."""
+    ordered = sorted(set(names))
+    rest = f" and {len(ordered) - _MOST} more" if len(ordered) > _MOST else ""
+    return ", ".join(ordered[:_MOST]) + rest

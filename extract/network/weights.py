@@ -1,0 +1,206 @@
+"""A CLIP whose vision tower is a ModifiedResNet, from open_clip's hub, a file, the bundled demo, or chance.
+
+The weights are compared with the network key by key before any of them is used, and the SHA-256 of what was read goes
+into everything made from it.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import numpy as np
+import open_clip
+import torch
+from PIL.Image import Image
+from torch import Tensor, nn
+
+from extract.errors import WeightsError
+from extract.network import checkpoint
+from extract.units import ARCHITECTURES, Architecture
+
+DEMO = Path(__file__).parents[1] / "demo"
+_HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # in the order that open_clip prefers
+
+Config = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A CLIP in eval mode and float32, without gradients to its weights, and what its vision tower is made of.
+
+    `model` names it in every table and address: `RN50:openai`, `demo:emoji`, `RN50:random-0`, `RN50:<file's stem>`.
+    `sha256` is that of the weights file, or of the tensors in the order of their keys where there is none.
+    """
+
+    model: str
+    clip: open_clip.CLIP
+    architecture: Architecture
+    sha256: str
+
+    @property
+    def visual(self) -> nn.Module:
+        """open_clip's ModifiedResNet."""
+        visual: nn.Module = self.clip.visual
+        return visual
+
+    @cached_property
+    def tokenizer(self) -> Callable[[list[str]], Tensor]:
+        """Texts to token ids (n, context length)."""
+        tokenizer: Callable[[list[str]], Tensor] = open_clip.SimpleTokenizer(context_length=self.clip.context_length)
+        return tokenizer
+
+    @cached_property
+    def preprocess(self) -> Callable[[Image], Tensor]:
+        """An image to what the network takes (3, side, side): resized, cropped at the centre, normalised."""
+        transform: Callable[[Image], Tensor] = open_clip.image_transform(self.architecture.image_size, is_train=False)
+        return transform
+
+    def cut(self, image: Image) -> np.ndarray:
+        """The first half of `preprocess`, which threads can do at once: resized and cropped, uint8 (side, side, 3)."""
+        *steps, _, _ = self.preprocess.transforms  # type: ignore[attr-defined]
+        for step in steps:
+            image = step(image)
+        return np.asarray(image)
+
+    def normalise(self, cuts: Sequence[np.ndarray]) -> Tensor:
+        """The second half, for many images: to the bit what `preprocess` gives, float32 (n, 3, side, side)."""
+        last = self.preprocess.transforms[-1]  # type: ignore[attr-defined]
+        pixels = torch.from_numpy(np.stack(cuts)).float().div_(255)  # (n, side, side, 3)
+        pixels.sub_(torch.tensor(last.mean)).div_(torch.tensor(last.std))
+        return pixels.permute(0, 3, 1, 2)  # (n, 3, side, side), in channels-last
+
+
+def load_network(name: str, pretrained: str | Path | None = None, seed: int = 0) -> Network:
+    """A network by open_clip's name (`RN50`), `demo`, or the path of an open_clip configuration (`.json`).
+
+    `pretrained` is a tag that open_clip knows (`openai`) or a weights file. Without it, `demo` is the bundled trained
+    network, and any other is randomised from `seed`, batch norms included. The text tower of the published
+    architectures uses QuickGELU, as all their published weights do. WeightsError says what cannot be had and why.
+    """
+    short, config = _config(name)
+    if name == "demo" and pretrained is None:
+        return _from_file("demo:emoji", config, DEMO / "demo.safetensors")
+    if pretrained is None:
+        return _randomised(f"{short}:random-{seed}", config, seed)
+    tag = str(pretrained)
+    if open_clip.get_pretrained_cfg(short, tag):
+        return _from_file(f"{short}:{tag}", config, _download(short, tag))
+    if not Path(tag).exists():
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(short)) or "none"
+        raise WeightsError(f"{tag!r} is neither a file nor a tag of {short}. Its tags: {tags}.")
+    return _from_file(f"{short}:{Path(tag).stem}", config, Path(tag))
+
+
+def _config(name: str) -> tuple[str, Config]:
+    """The model's short name, and its open_clip configuration."""
+    if name == "demo" or name.endswith(".json"):
+        path = DEMO / "demo.json" if name == "demo" else Path(name)
+        return path.stem, _checked(_read_config(path), name)
+    short = name.removesuffix("-quickgelu")
+    if short in ARCHITECTURES:
+        return short, _checked(open_clip.get_model_config(short) | {"quick_gelu": True}, name)
+    known = f"{', '.join(ARCHITECTURES)}, demo, or the path of an open_clip configuration"
+    if name in open_clip.list_models():
+        raise WeightsError(f"{name} has no ModifiedResNet, whose channels are catalogued here. Choose {known}.")
+    raise WeightsError(f"There is no model {name!r}. Choose {known}.")
+
+
+def _read_config(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except OSError as error:
+        raise WeightsError(
+            f"{path} cannot be read: {error.strerror}. Give an open_clip model configuration."
+        ) from error
+    except ValueError as error:
+        raise WeightsError(f"{path} is no JSON ({error}). Give an open_clip model configuration.") from error
+
+
+def _checked(config: Any, name: str) -> Config:
+    """The configuration if it describes a CLIP with a ModifiedResNet; else WeightsError."""
+    if not isinstance(config, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= config.keys():
+        raise WeightsError(f"{name} is no open_clip configuration: it needs embed_dim, vision_cfg and text_cfg.")
+    vision = config["vision_cfg"]
+    layers = vision.get("layers") if isinstance(vision, dict) else None
+    if not isinstance(layers, list) or len(layers) != 4:
+        raise WeightsError(f"{name} has no ModifiedResNet: vision_cfg.layers must list the blocks of four stages.")
+    size = vision.get("image_size", 224)
+    if not isinstance(size, int) or size % 32:
+        raise WeightsError(f"{name} takes images of {size} pixels; a ModifiedResNet needs a multiple of 32.")
+    return config
+
+
+def _from_file(model: str, config: Config, path: Path) -> Network:
+    state = checkpoint.read(path)
+    with torch.random.fork_rng(devices=[]):  # initial weights, soon overwritten, cost the caller no random numbers
+        clip = _build(config)
+    checkpoint.fill(clip, state, model.partition(":")[0])
+    with path.open("rb") as stream:
+        return _network(model, clip, config, hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def _randomised(model: str, config: Config, seed: int) -> Network:
+    """open_clip's own initial weights, and batch norms as uneven as trained ones; activations stay near 1."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        clip = _build(config)
+        for name, norm in clip.visual.named_modules():
+            if isinstance(norm, nn.BatchNorm2d):
+                _randomise(norm, 0.3 if name.startswith("layer") and name.endswith("bn3") else 1.0)
+    digest = hashlib.sha256()
+    for _, tensor in sorted(clip.state_dict().items()):
+        digest.update(tensor.numpy().tobytes())
+    return _network(model, clip, config, digest.hexdigest())
+
+
+def _randomise(norm: nn.BatchNorm2d, scale: float) -> None:
+    """Gammas of both signs; a conv branch gets a small scale, or the residual sums would grow from block to block."""
+    channels = norm.num_features
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None  # noqa: S101, open_clip's batch norms keep statistics
+    assert variance is not None  # noqa: S101
+    mean.copy_(torch.randn(channels) * 0.1)
+    variance.copy_((torch.rand(channels) + 0.5) / 3)  # a third is what torch's own convolution weights give
+    signs = torch.randint(2, (channels,)) * 2 - 1
+    norm.weight.copy_(signs * (torch.rand(channels) + 0.5) * scale)
+    norm.bias.copy_(torch.randn(channels) * 0.2 * scale)
+
+
+def _build(config: Config) -> open_clip.CLIP:
+    try:
+        return open_clip.CLIP(**config)
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise WeightsError(f"open_clip cannot build this configuration: {error}. Mend the configuration.") from error
+
+
+def _network(model: str, clip: open_clip.CLIP, config: Config, sha256: str) -> Network:
+    vision = config["vision_cfg"]
+    architecture = Architecture(tuple(vision["layers"]), vision.get("width", 64), vision.get("image_size", 224))
+    visual = clip.visual
+    blocks = tuple(len(stage) for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4))
+    if architecture != Architecture(blocks, visual.conv3.out_channels, visual.image_size):
+        raise WeightsError(f"open_clip built {model} with other blocks than its configuration says. Check its version.")
+    return Network(model, clip.eval().float().requires_grad_(False), architecture, sha256)
+
+
+def _download(name: str, tag: str) -> Path:
+    """The hub's file for a tag, from its local cache if it is there; WeightsError without a long wait."""
+    repository = open_clip.get_pretrained_cfg(name, tag)["hf_hub"].rstrip("/")
+    for file in _HUB_FILES:
+        cached = huggingface_hub.try_to_load_from_cache(repository, file)
+        if isinstance(cached, str):
+            return Path(cached)
+    try:
+        # Short questions first: a download itself goes on asking an unreachable hub for more than a minute.
+        file = next(file for file in _HUB_FILES if huggingface_hub.file_exists(repository, file))
+        return Path(huggingface_hub.hf_hub_download(repository, file))
+    except Exception as error:  # each version of the hub's library raises those of another HTTP client
+        raise WeightsError(
+            f"The weights {name}:{tag} could not be fetched from {repository} on the Hugging Face hub ({error}). "
+            f"Usually there is no connection: fetch {_HUB_FILES[0]} elsewhere and give its path, or use the demo."
+        ) from error

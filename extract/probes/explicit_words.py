@@ -1,0 +1,48 @@
+"""Which texts are sensitive: those with a word of a short list in the package, or of the user's own."""
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from extract.errors import WordsError
+
+STARTER = Path(__file__).with_name("explicit_words.txt")
+_NO_FLAGS: Mapping[str, bool] = MappingProxyType({})
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def sensitive(text: str, lists: Iterable[Path] = (), flags: Mapping[str, bool] = _NO_FLAGS) -> bool:
+    """Whether a word of the text, whatever its case or common ending, is on the starter list or one of the `lists`.
+
+    A list has one word a line; what follows # is a comment. `flags` says of words, or whole texts, in lower case that
+    they are sensitive or are not, and goes before the lists. Raises WordsError for a list that cannot be read.
+    """
+    if text.casefold() in flags:
+        return flags[text.casefold()]
+    listed = frozenset[str]().union(*map(_read, (STARTER, *lists)))
+    listed = listed.union(word for word, bad in flags.items() if bad) - {w for w, bad in flags.items() if not bad}
+    return any(form in listed for word in _WORD.findall(text.casefold()) for form in _forms(word))
+
+
+def _forms(word: str) -> Iterable[str]:
+    """The word, and what is left of it without an English ending; not without -er, as of butter."""
+    yield word
+    for ending in ("s", "es", "ed", "ing"):
+        if word.endswith(ending):
+            stem = word.removesuffix(ending)
+            yield stem
+            if ending in ("ed", "ing"):
+                yield stem + "e"
+                if stem[-2:-1] == stem[-1:]:
+                    yield stem[:-1]  # a doubled letter, as in -tting
+
+
+@cache
+def _read(file: Path) -> frozenset[str]:
+    try:
+        lines = file.read_text(encoding="utf-8").casefold().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WordsError(f"{file} is no list of words ({error}). Give a text file with one word a line.") from error
+    return frozenset(word for line in lines if (word := line.partition("#")[0].strip()))

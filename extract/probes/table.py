@@ -1,0 +1,97 @@
+"""Probes, the images shown to a network: read from a table, decoded in batches, made small.
+
+Every concept has probes for discovery, on which units show what they answer to, and held-out ones, on which that is
+tested; a table says which is which.
+"""
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from extract.errors import ProbesError
+from extract.folder.schemas import SCHEMAS
+
+BUNDLED = Path(__file__).parents[1] / "demo" / "probes.parquet"
+VALUES = {"modality": ("picture", "word"), "split": ("discovery", "held-out")}
+SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".gif", ".bmp"}
+THUMBNAIL = 128  # pixels
+UNREADABLE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's own
+
+
+def read(file: Path = BUNDLED) -> pa.Table:
+    """A table of probes from Parquet; the demo's emoji and words unless told otherwise.
+
+    Raises ProbesError for a file that is no such table, or where a value is missing, unknown or an id repeated.
+    """
+    return read_columns(file, images=True)
+
+
+def read_columns(file: Path, images: bool) -> pa.Table:
+    """A table of probes from Parquet, with or without the images; ProbesError as `read`."""
+    schema = SCHEMAS["probes"]
+    try:
+        found = pq.ParquetFile(file)
+        if missing := set(schema.names) - set(found.schema_arrow.names):
+            raise KeyError(*sorted(missing))
+        table = found.read(schema.names if images else schema.names[:-1])
+        table = table.cast(schema if images else pa.schema(list(schema)[:-1]))
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise ProbesError(
+            f"{file} is no table of probes ({error}). It must be Parquet with the columns {', '.join(schema.names)}."
+        ) from error
+    return check(table)
+
+
+def check(table: pa.Table) -> pa.Table:
+    """The table itself if it holds at least one probe and every value is sound; else ProbesError."""
+    nulls = {name: table[name].null_count for name in table.column_names}
+    wrong = [f"{name} is missing in {count} rows" for name, count in nulls.items() if count]
+    for name, allowed in VALUES.items():
+        unknown = {value for value in pc.unique(table[name]).to_pylist() if value and value not in allowed}
+        wrong += [f"{name} is {value!r}, where only {' and '.join(allowed)} are known" for value in sorted(unknown)]
+    if pc.count_distinct(table["id"]).as_py() < table.num_rows:
+        wrong.append("an id stands twice")
+    if wrong or not table.num_rows:
+        raise ProbesError(f"These probes cannot be used: {'; '.join(wrong) or 'there are none'}. Mend the table.")
+    return table
+
+
+def images(table: pa.Table) -> Iterator[Image.Image]:
+    """The probes' images in order, RGB, each decoded when its turn comes; ProbesError for one that cannot be read."""
+    for part in table.select(["id", "image"]).to_batches(max_chunksize=1):
+        for row in part.to_pylist():
+            yield _decoded(row["id"], row["image"])
+
+
+def _decoded(name: str, data: bytes) -> Image.Image:
+    try:
+        return Image.open(BytesIO(data)).convert("RGB")
+    except UNREADABLE as error:
+        raise ProbesError(
+            f"The image of probe {name} cannot be read ({error}). Remove the probe, or write it anew."
+        ) from error
+
+
+def opaque(data: bytes) -> Image.Image:
+    """A picture from its bytes: upright, RGB, on white where it is transparent; raises one of `UNREADABLE`."""
+    picture = ImageOps.exif_transpose(Image.open(BytesIO(data)))
+    if "A" not in picture.getbands() and "transparency" not in picture.info:
+        return picture.convert("RGB")
+    clear = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
+
+
+def thumbnail(data: bytes, side: int = THUMBNAIL) -> bytes:
+    """A picture's middle square of at most `side` pixels as WebP; the bytes themselves if they are small already."""
+    with Image.open(BytesIO(data)) as picture:
+        if picture.width == picture.height <= side:
+            return data
+    square = ImageOps.fit(opaque(data), (side, side), Image.Resampling.BICUBIC)
+    stream = BytesIO()
+    square.save(stream, "webp", quality=80)
+    return stream.getvalue()

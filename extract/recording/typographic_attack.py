@@ -1,0 +1,100 @@
+"""A typographic attack: what a text written on a picture does to the network's answer, and to its units.
+
+After Goh et al. (2021), who stick a label on a thing, in the article's lettering, which writes on the picture itself.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from extract.errors import ProbesError
+from extract.network.preprocessing import seen
+from extract.network.text import zero_shot
+from extract.probes.rasterised_words import ATTACK, Lettering, Place, overlay
+from extract.probes.table import UNREADABLE, opaque
+from extract.recording.channel_means import means
+from extract.recording.difference import Ranking
+from extract.units import Layer, Unit
+
+if TYPE_CHECKING:
+    from extract.network.weights import Network
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A picture as the network sees it, RGB (side, side), and with the text on it; and what that changed.
+
+    `before` and `after` are the probabilities of the classes, float32 (classes,), `change` the mean activation of every
+    channel of a layer on the attacked picture minus that on the picture.
+    """
+
+    picture: Image.Image
+    attacked: Image.Image
+    classes: tuple[str, ...]
+    before: np.ndarray
+    after: np.ndarray
+    change: Ranking
+
+    @property
+    def answers(self) -> tuple[str, str]:
+        """The most probable class before and after."""
+        return self.classes[int(self.before.argmax())], self.classes[int(self.after.argmax())]
+
+    def risen(self, n: int) -> list[tuple[Unit, float]]:
+        """The n units that rise most, with their changes."""
+        return self.change.top(n)
+
+    def fallen(self, n: int) -> list[tuple[Unit, float]]:
+        """The n units that fall most, with their changes."""
+        return [(unit, -fall) for unit, fall in Ranking(self.change.layer, -self.change.values).top(n)]
+
+
+def attack(
+    network: "Network",
+    picture: Image.Image,
+    text: str,
+    classes: Sequence[str],
+    layer: Layer | None = None,
+    lettering: Lettering = ATTACK,
+    places: Iterable[Place] | None = None,
+) -> Attack:
+    """Write a text on a picture and compare the zero-shot answer and the units of a layer, the final one by default.
+
+    The text is written on what the network sees of the picture, four times as in the article, or at `places` in pixels
+    of the network's input. Raises WordsError for a text that cannot be set, and as `zero_shot`; UnknownUnit for a layer
+    that is not there.
+    """
+    layer = network.architecture.check(layer or network.architecture.final)
+    plain = seen(network, picture)
+    attacked = overlay(plain, text, lettering, places)
+    found: list[Tensor] = []
+    with means(network.visual, [layer], lambda _, values: found.append(values)):
+        before, after = zero_shot(network, [plain, attacked], classes)
+    change = found[0][1] - found[0][0]  # (channels,)
+    return Attack(plain, attacked, tuple(classes), before, after, Ranking(layer, change.numpy()))
+
+
+def read_picture(file: Path) -> Image.Image:
+    """A picture from a file, upright, RGB, on white where it is transparent; ProbesError if it cannot be read."""
+    with _told_if_unreadable(str(file)):
+        return opaque(file.read_bytes())
+
+
+def decoded(content: bytes, name: str) -> Image.Image:
+    """The same from what a file of some name held."""
+    with _told_if_unreadable(name):
+        return opaque(content)
+
+
+@contextmanager
+def _told_if_unreadable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        raise ProbesError(f"{name} is no picture that can be read ({error}). Give a PNG, JPEG or WebP file.") from error

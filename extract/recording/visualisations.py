@@ -1,0 +1,105 @@
+"""Pictures of units, as saved from Microscope: a folder of `channel34.png`, one a unit, and what is measured on them.
+
+The published shortcut share is of these: the norm of the raw shortcut over its sum with raw conv3's, of the unit whose
+picture is shown (definition: the code of the enrichment circuits article).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from tqdm import tqdm
+
+from extract.errors import VisualisationsError
+from extract.folder.extraction import Extraction
+from extract.folder.schemas import SCHEMAS
+from extract.network.hooks import watched
+from extract.network.preprocessing import BATCH
+from extract.probes.table import SUFFIXES, UNREADABLE, opaque, thumbnail
+from extract.recording.recording import beside
+from extract.units import Layer
+
+if TYPE_CHECKING:
+    from extract.network.weights import Network
+
+SIDE = 224  # pixels; a visualisation is looked at closer than an example
+_NAME = re.compile(r"(?:channel|unit)?[-_ ]?(\d{1,6})", re.IGNORECASE)
+
+
+def visualise(
+    network: "Network", extraction: Extraction, folder: Path, layer: Layer, progress: bool = True
+) -> tuple[str, ...]:
+    """Take a folder's pictures of the layer's units into the extraction; the names of files left out, with the reason.
+
+    A picture is named by its channel, such as channel34.png or 34.png. Those of the same layer that were there before
+    are replaced. Raises VisualisationsError where no name fits a unit of the layer, two fit the same one or none can be
+    read; UnknownUnit for a layer that is not there; ExtractionError if the folder is of other weights.
+    """
+    extraction.check(network.model, network.sha256)
+    files = _files(folder, layer, network.architecture.channels(network.architecture.check(layer)))
+    found, skipped = dict[int, bytes](), list[str]()
+    for channel, file in files.items():
+        data = file.read_bytes()
+        try:
+            opaque(data)
+            found[channel] = data
+        except UNREADABLE as error:
+            skipped.append(f"{file.name}: {error}")
+    if not found:
+        raise VisualisationsError(f"No picture in {folder} can be read. Usually they are damaged: save them again.")
+    shares = _shares(network, layer, found, progress) if layer.role == "sum" else [None] * len(found)
+    rows = [
+        {"layer": str(layer), "channel": channel, "share_published": share, "image": image}
+        for channel, share, image in zip(found, shares, beside(_small, found.values()), strict=True)
+    ]
+    others = extraction.table("visualisations").filter(pc.field("layer") != str(layer))
+    table = pa.concat_tables([others, pa.Table.from_pylist(rows, SCHEMAS["visualisations"])])
+    extraction.add({"visualisations.parquet": table})
+    return tuple(skipped)
+
+
+def _files(folder: Path, layer: Layer, channels: int) -> dict[int, Path]:
+    """The picture of every channel that has one, in the order of the channels."""
+    pictures = sorted(file for file in folder.glob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not pictures:
+        raise VisualisationsError(f"{folder} holds no picture. Save a unit's as channel34.png there, 34 its channel.")
+    named = [(int(match[1]), file) for file in pictures if (match := _NAME.fullmatch(file.stem))]
+    files = dict(sorted((channel, file) for channel, file in named if channel < channels))
+    if not files:
+        raise VisualisationsError(
+            f"No name in {folder}, such as {pictures[0].name}, fits a unit of {layer}. Name the pictures by channel, "
+            f"channel0.png to channel{channels - 1}.png, or choose their layer."
+        )
+    if twice := [str(file.name) for channel, file in named if files.get(channel, file) != file]:
+        raise VisualisationsError(f"A unit has two pictures in {folder}: {twice[0]} is one. Keep one of them.")
+    return files
+
+
+@torch.inference_mode()
+def _shares(network: "Network", layer: Layer, found: Mapping[int, bytes], progress: bool) -> list[float]:
+    """The published share of every channel on its own picture."""
+    seen: list[torch.Tensor] = []
+
+    def see(name: str, values: torch.Tensor) -> None:
+        if name == f"{layer} published":
+            seen.append(values)  # (n, channels)
+
+    cuts = list(_cuts(network, found.values()))
+    with watched(network.visual, [layer], see):
+        for first in tqdm(range(0, len(cuts), BATCH), desc="visualisations", disable=not progress):
+            network.visual(network.normalise(cuts[first : first + BATCH]))
+    shares: list[float] = torch.cat(seen)[range(len(found)), list(found)].tolist()
+    return shares
+
+
+def _cuts(network: "Network", pictures: Iterable[bytes]) -> Iterable[np.ndarray]:
+    return beside(lambda data: network.cut(opaque(data)), pictures)
+
+
+def _small(data: bytes) -> bytes:
+    return thumbnail(data, SIDE)

@@ -1,0 +1,189 @@
+"""What every unit does on every word of a list, shown as images: the article's activation database.
+
+A word's activation alone says little of reading: any black letters on white drive many units. So it is also given as z,
+in standard deviations above the mean over random letter strings of the same length. Images are shown a few hundred at a
+time and what they did is written at once, so that an interrupted run goes on where it stopped, to the same bytes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from tqdm import tqdm
+
+from extract.errors import ExtractionError, WordsError
+from extract.folder.extraction import Extraction, part
+from extract.folder.schemas import SCHEMAS
+from extract.probes.rasterised_words import Lettering, check, fits, rasterise, usual
+from extract.probes.word_lists import letter_strings, most_common
+from extract.recording.channel_means import channel_means
+from extract.responses.top_probes import CONSTANT
+from extract.units import Architecture, Layer
+
+if TYPE_CHECKING:
+    from extract.network.weights import Network
+
+TABLES = ("vocabulary.parquet", "words.parquet")
+STRINGS = 64  # letter strings of a length; the deviation is then known to an eleventh, the mean to an eighth of it
+TOP = 20  # words kept of a unit, units kept of a word in a layer
+CHUNK = 512  # texts between two writes: 25 MB for the last stage of RN50
+
+
+def measure(
+    network: "Network",
+    extraction: Extraction,
+    words: Iterable[str] | None = None,
+    layers: Iterable[Layer] | None = None,
+    lettering: Lettering | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> None:
+    """Show the network all words, and random letter strings of their lengths; add what the layers' units do.
+
+    The 10,000 most common words, the conv branches and sums of the last stage, and the `usual` lettering by default.
+    Done before with the same ones, it does nothing. One pass serves all layers; 0.5 GB for 10,000 words and RN50's
+    layers. Raises WordsError for an empty list or a word that cannot be set, UnknownUnit for a layer that is not there,
+    ExtractionError if the folder is of other weights or holds other words.
+    """
+    extraction.check(network.model, network.sha256)
+    architecture = network.architecture
+    chosen = _last_stage(architecture) if layers is None else [architecture.check(layer) for layer in sorted({*layers})]
+    side = architecture.image_size
+    lettering = lettering or usual(side)
+    vocabulary = _vocabulary(most_common() if words is None else words, side, lettering, seed)
+    chunks = _chunks(vocabulary, chosen)
+    if extraction.has(*TABLES):
+        _same(extraction, vocabulary, chosen)
+    else:
+        _show(network, extraction, chunks, chosen, lettering, progress)
+        tables = [_layer(extraction, vocabulary, layer, list(chunks)) for layer in chosen]
+        extraction.add(dict(zip(TABLES, (vocabulary, pa.concat_tables(tables)), strict=True)))
+    extraction.drop([name for name in extraction.manifest.files if name.startswith("words/part-")])
+
+
+def _last_stage(architecture: Architecture) -> list[Layer]:
+    last = architecture.final.stage
+    return [layer for layer in architecture.layers if layer.stage == last and layer.role in ("conv", "sum")]
+
+
+def _vocabulary(words: Iterable[str], side: int, lettering: Lettering, seed: int) -> pa.Table:
+    """The words and their letter strings, as the table says; WordsError if there is none or one cannot be set."""
+    texts = list(dict.fromkeys(words))
+    if not texts:
+        raise WordsError("There is no word to show. Give at least one.")
+    for text in texts:
+        check(text, side, lettering)
+    accept = partial(fits, side=side, lettering=lettering)
+    strings = letter_strings(dict.fromkeys(map(len, texts), STRINGS), texts, seed, accept)
+    kinds = {"word": texts, "letters": [text for some in strings.values() for text in some]}
+    rows = [
+        {"text": text, "kind": kind, "length": len(text), "lettering": str(lettering)}
+        for kind, some in kinds.items()
+        for text in some
+    ]
+    return pa.Table.from_pylist(rows, schema=SCHEMAS["vocabulary"])
+
+
+def _chunks(vocabulary: pa.Table, layers: Sequence[Layer]) -> dict[str, list[str]]:
+    """Texts by the name of the file that keeps what they do until all are shown; another run's has another name."""
+    rows = vocabulary.to_pylist()
+    settings = json.dumps([rows, list(map(str, layers)), CHUNK])
+    name = f"words/part-{hashlib.sha256(settings.encode()).hexdigest()[:16]}"
+    texts = [str(row["text"]) for row in rows]
+    return {f"{name}-{first:08}.safetensors": texts[first : first + CHUNK] for first in range(0, len(texts), CHUNK)}
+
+
+def _show(
+    network: "Network",
+    extraction: Extraction,
+    chunks: dict[str, list[str]],
+    layers: Sequence[Layer],
+    lettering: Lettering,
+    progress: bool,
+) -> None:
+    """Write what the texts of every chunk do, unless it is written: by layer, float32 (texts, channels)."""
+    side = network.architecture.image_size
+    with tqdm(total=sum(map(len, chunks.values())), desc="words", unit="word", disable=not progress) as bar:
+        for name, texts in chunks.items():
+            if extraction.has(name):
+                bar.update(len(texts))
+                continue
+            images = (rasterise(text, side, lettering) for text in texts)
+            found = channel_means(network, images, layers, bar.update)
+            extraction.add({name: {str(layer): values for layer, values in found.items()}})
+
+
+def _layer(extraction: Extraction, vocabulary: pa.Table, layer: Layer, chunks: Iterable[str]) -> pa.Table:
+    """Write a layer's file from the chunks; its rows of the words table."""
+    parts = [values for name in chunks if (values := extraction.array(name, str(layer))) is not None]
+    values, lengths = np.concatenate(parts), np.array(vocabulary["length"])  # float32 (texts, channels)
+    count = vocabulary["kind"].to_pylist().count("word")  # the words come first
+    shown, mean, sd = compared(values[count:], lengths[count:], np.unique(lengths[:count]))
+    values, place = values[:count], np.searchsorted(shown, lengths[:count])  # (words, channels)
+    compact = values.astype(np.float16)
+    if not np.isfinite(compact).all():
+        raise ExtractionError(
+            f"Activations of layer {layer} overflow. Usually the weights are damaged: fetch them again."
+        )
+    extraction.add({part("words", str(layer)): {"value": compact, "length": shown, "mean": mean, "sd": sd}})
+    z = values - mean[place]  # (words, channels)
+    z /= sd[place]
+    return table(layer, np.array(vocabulary["text"])[:count], values, z)
+
+
+def compared(values: np.ndarray, lengths: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and sample standard deviation over the letter strings of each length: float32 (lengths, channels).
+
+    From their `values` (strings, channels) and `lengths` (strings,). The deviation is NaN where there are fewer than
+    two strings, or where it is rounding.
+    """
+    mean = np.full((len(wanted), values.shape[1]), np.nan, np.float32)
+    sd = mean.copy()
+    for place, length in enumerate(wanted):
+        some = values[lengths == length].astype(np.float64)  # (strings, channels)
+        if len(some) > 1:
+            mean[place], sd[place] = some.mean(axis=0), some.std(axis=0, ddof=1)
+            sd[place][sd[place] <= CONSTANT * np.abs(some).max(axis=0)] = np.nan
+    return wanted.astype(np.int32), mean, sd
+
+
+def table(layer: Layer, words: np.ndarray, values: np.ndarray, z: np.ndarray) -> pa.Table:
+    """Rows of the words table from `values` and `z` (words, channels): each unit's top words, each word's top units."""
+    above = values - values.mean(axis=0, dtype=np.float64) > CONSTANT * np.abs(values).max(axis=0)
+    word_rank, unit_rank = _ranks(values, above, axis=0), _ranks(z, z > 0, axis=1)
+    word, channel = np.nonzero(word_rank | unit_rank)
+    columns = {
+        "word": pa.array(words[word], pa.string()),
+        "layer": pa.array([str(layer)] * len(word), pa.string()),
+        "channel": pa.array(channel, pa.int32()),
+        "value": pa.array(values[word, channel]),
+        "z": pa.array(z[word, channel], from_pandas=True),
+        "word_rank": _null_zero(word_rank[word, channel]),
+        "unit_rank": _null_zero(unit_rank[word, channel]),
+    }
+    return pa.table(columns, schema=SCHEMAS["words"])
+
+
+def _ranks(values: np.ndarray, valid: np.ndarray, axis: int) -> np.ndarray:
+    """Places of the TOP highest valid values along an axis, from 1, equals as they come; 0 for all others."""
+    ranks = np.zeros(values.shape, np.int16)
+    for line, among, places in zip(*(np.moveaxis(each, axis, 1) for each in (values, valid, ranks)), strict=True):
+        first = np.argsort(-line, kind="stable")[:TOP]
+        places[first] = np.where(among[first], range(1, len(first) + 1), 0)
+    return ranks
+
+
+def _null_zero(ranks: np.ndarray) -> "pa.Array[Any]":
+    return pa.array(ranks, pa.int32(), mask=ranks == 0)
+
+
+def _same(extraction: Extraction, vocabulary: pa.Table, layers: Sequence[Layer]) -> None:
+    done = extraction.table("words")["layer"].unique().to_pylist()
+    if done != list(map(str, layers)) or not extraction.table("vocabulary").equals(vocabulary):
+        raise ExtractionError(
+            f"{extraction.path} holds other words, letter strings or layers. Extract into another folder."
+        )

@@ -1,0 +1,212 @@
+"""The Cypher texts of a load, with their parameters, and those that count what arrived; see `graph.queries`."""
+
+from graph.cypher.labels import _DERIVE
+
+# model, content (what is to be loaded), loader (who loads, anew each time) -> how many rows of this very content are
+# there already, of a load that broke off; a model is refused from now on until COMPLETE
+CLAIM = """
+MERGE (m:Model {id: $model})
+ON CREATE SET m.annotations = 0
+SET m.loaded = CASE WHEN m.content = $content AND NOT m.complete THEN m.loaded ELSE 0 END
+SET m.content = $content, m.complete = false, m.loader = $loader
+RETURN m.loaded AS loaded
+"""
+
+# Whoever claimed the model last goes on alone: to all others these texts answer that nothing was done.
+_CLAIMED = """
+MATCH (m:Model {id: $model, loader: $loader})
+"""
+
+_REMOVED = """
+WITH n LIMIT $limit
+DETACH DELETE n
+RETURN count(*) AS done
+"""
+
+# by kind: model, loader, limit (nodes to take away, with all that hangs on them) -> how many were
+REMOVE = {
+    "units": _CLAIMED + "MATCH (n:Unit {model: m.id})" + _REMOVED,
+    "images": _CLAIMED + "MATCH (n:Image {model: m.id})" + _REMOVED,
+    "words": _CLAIMED + "MATCH (n:Word {model: m.id})" + _REMOVED,
+    "layers": _CLAIMED + "MATCH (n:Layer {model: m.id})" + _REMOVED,
+}
+
+# model -> annotations tied to the units that they name, and the view of them
+RELINK = (
+    """
+MATCH (a:Annotation {model: $model})
+MATCH (u:Unit {key: a.model + '/' + a.unit})
+MERGE (u)-[:HAS_ANNOTATION]->(a)
+WITH DISTINCT u
+"""
+    + _DERIVE
+)
+
+# model, properties (what it is, and counts and sums of what was loaded)
+RECORD = """
+MATCH (m:Model {id: $model})
+SET m += $properties, m.annotations = COUNT { MATCH (a:Annotation) WHERE a.model = m.id }
+"""
+
+# model, loader -> the model, if it is still this loader's
+COMPLETE = (
+    _CLAIMED
+    + """
+SET m.complete = true
+REMOVE m.loader
+RETURN m.id AS id
+"""
+)
+
+# model, loader -> the model, if it is still this loader's: what is there of it is not gone on with
+FORGET = (
+    _CLAIMED
+    + """
+SET m.loaded = 0
+RETURN m.id AS id
+"""
+)
+
+# no parameters -> texts that label nothing any more are taken away
+REMOVE_LABELS = """
+MATCH (l:Label)
+WHERE NOT EXISTS { MATCH (l)<-[:LABELLED]-() }
+DELETE l
+"""
+
+_LOADED = (
+    _CLAIMED
+    + """
+SET m.loaded = $loaded
+WITH m
+"""
+)
+
+# model, loader, loaded (rows when this is done), rows (maps of properties) -> how many were written; by label
+NODES = {
+    "Layer": _LOADED + "UNWIND $rows AS row MERGE (n:Layer {key: row.key}) SET n += row RETURN count(n) AS done",
+    "Unit": _LOADED + "UNWIND $rows AS row MERGE (n:Unit {key: row.key}) SET n += row RETURN count(n) AS done",
+    "Image": _LOADED + "UNWIND $rows AS row MERGE (n:Image {key: row.key}) SET n += row RETURN count(n) AS done",
+    "Word": _LOADED + "UNWIND $rows AS row MERGE (n:Word {key: row.key}) SET n += row RETURN count(n) AS done",
+}
+
+# model, loader, loaded (as above), groups (each a target's key and a list of rows, each a source's key and then the
+# properties in the order of the text) -> how many were written; by the source's
+# label and the type
+# Grouped by target, since a look-up of both ends for every edge takes most of the time.
+EDGES = {
+    ("Model", "HAS_LAYER"): _LOADED
+    + """
+UNWIND $groups AS g MATCH (t:Layer {key: g[0]})
+UNWIND g[1] AS r MATCH (s:Model {id: r[0]})
+CREATE (s)-[e:HAS_LAYER]->(t)
+RETURN count(e) AS done
+""",
+    ("Layer", "SWEPT"): _LOADED
+    + """
+UNWIND $groups AS g MATCH (t:Layer {key: g[0]})
+UNWIND g[1] AS r MATCH (s:Layer {key: r[0]})
+CREATE (s)-[e:SWEPT {n: r[1], kept: r[2], cutoff_magnitude: r[3], cutoff_mean: r[4], span: r[5], direct: r[6],
+                     cut: r[7]}]->(t)
+RETURN count(e) AS done
+""",
+    ("Unit", "ADDS"): _LOADED
+    + """
+UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
+UNWIND g[1] AS r MATCH (s:Unit {key: r[0]})
+CREATE (s)-[e:ADDS {branch: r[1]}]->(t)
+RETURN count(e) AS done
+""",
+    ("Unit", "CONTRIBUTES"): _LOADED
+    + """
+UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
+UNWIND g[1] AS r MATCH (s:Unit {key: r[0]})
+CREATE (s)-[e:CONTRIBUTES {magnitude: r[1], mean: r[2], sum: r[3], span: r[4], direct: r[5], rank_in: r[6],
+                           rank_out: r[7]}]->(t)
+RETURN count(e) AS done
+""",
+    ("Image", "ACTIVATES"): _LOADED
+    + """
+UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
+UNWIND g[1] AS r MATCH (s:Image {key: r[0]})
+CREATE (s)-[e:ACTIVATES {branch: r[1], rank: r[2], value: r[3], z: r[4]}]->(t)
+RETURN count(e) AS done
+""",
+    ("Image", "DEPICTS"): _LOADED
+    + """
+UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
+UNWIND g[1] AS r MATCH (s:Image {key: r[0]})
+CREATE (s)-[e:DEPICTS {share_published: r[1]}]->(t)
+RETURN count(e) AS done
+""",
+    ("Word", "ACTIVATES"): _LOADED
+    + """
+UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
+UNWIND g[1] AS r MATCH (s:Word {key: r[0]})
+CREATE (s)-[e:ACTIVATES {value: r[1], z: r[2], word_rank: r[3], unit_rank: r[4]}]->(t)
+RETURN count(e) AS done
+""",
+}
+
+# model -> how many nodes of each kind it has, whole or not
+HELD = """
+MATCH (n:Unit {model: $model}) RETURN 'units' AS what, count(*) AS found
+UNION ALL
+MATCH (n:Image {model: $model}) RETURN 'images' AS what, count(*) AS found
+UNION ALL
+MATCH (n:Word {model: $model}) RETURN 'words' AS what, count(*) AS found
+UNION ALL
+MATCH (n:Layer {model: $model}) RETURN 'layers' AS what, count(*) AS found
+"""
+
+# model -> of each kind how many were written and are found, without following an edge
+TALLY = """
+MATCH (m:Model {id: $model})
+RETURN 'units' AS what, m.units AS recorded, COUNT { MATCH (u:Unit) WHERE u.model = $model } AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+RETURN 'annotations' AS what, m.annotations AS recorded, COUNT { MATCH (a:Annotation) WHERE a.model = $model } AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+RETURN 'images' AS what, m.images AS recorded, COUNT { MATCH (i:Image) WHERE i.model = $model } AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+RETURN 'words' AS what, m.words AS recorded, COUNT { MATCH (w:Word) WHERE w.model = $model } AS found
+"""
+
+# model -> the same for units by key and by layer, and for edges from their sources and from their targets
+VERIFY = """
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (u:Unit {model: $model})
+OPTIONAL MATCH (same:Unit {key: u.key})
+RETURN 'units by key' AS what, m.units AS recorded, count(same) AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (m)-[:HAS_LAYER]->(l:Layer)
+OPTIONAL MATCH (u:Unit {model: $model, layer: l.id})
+RETURN 'units by layer' AS what, m.units AS recorded, count(u) AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (u:Unit {model: $model})-[e:CONTRIBUTES]->()
+WITH m, count(e) AS edges, sum(e.magnitude) AS magnitude
+UNWIND [['edges out of units', m.edges, edges], ['magnitudes', m.magnitude, magnitude]] AS row
+RETURN row[0] AS what, row[1] AS recorded, row[2] AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (u:Unit {model: $model})<-[e:CONTRIBUTES]-()
+RETURN 'edges into units' AS what, m.edges AS recorded, count(e) AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (u:Unit {model: $model})<-[a:ADDS]-()
+RETURN 'residual sums' AS what, m.adds AS recorded, count(a) AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (u:Unit {model: $model})<-[:ACTIVATES]-(s)
+WITH m, sum(CASE WHEN s:Image THEN 1 ELSE 0 END) AS images, sum(CASE WHEN s:Word THEN 1 ELSE 0 END) AS words
+UNWIND [['examples', m.examples, images], ['readings', m.readings, words]] AS row
+RETURN row[0] AS what, row[1] AS recorded, row[2] AS found
+UNION ALL
+MATCH (m:Model {id: $model})
+OPTIONAL MATCH (u:Unit {model: $model})<-[d:DEPICTS]-()
+RETURN 'visualisations' AS what, m.depictions AS recorded, count(d) AS found
+"""

@@ -1,0 +1,113 @@
+"""The work of the loading process: steps into an open ArcadeDB database, through its batch writer and its own SQL.
+
+The batch writer is handed ready JSON, which is its fastest door; it writes no log, so the files must be a copy.
+"""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from graph.errors import LoadFailed
+from graph.instructions import Edges, Nodes, Statement, Step, json_rows
+
+
+class Loader:
+    """Carries out steps on an open database; `batchers` are Java's, for vertices and edges. `flush` ends it."""
+
+    def __init__(self, database: Any, batchers: tuple[Any, Any]) -> None:
+        self._database = database
+        self._batch: Any = None
+        self._vertices, self._edges = batchers
+        self._declared: set[str] = set()
+        self._found: dict[tuple[str, str], pa.Table] = {}  # every node of a label: its key, its record id
+
+    def carry_out(self, step: Step) -> None:
+        """Do one step, or LoadFailed."""
+        match step:
+            case Statement():
+                self.flush()
+                self._found.clear()
+                self._declared.clear()
+                self._cypher(step.text, dict(step.parameters))
+            case Nodes():
+                self._merge(step)
+            case Edges():
+                self._append(step)
+
+    def flush(self) -> None:
+        """Write what is buffered: edges are, until there are many."""
+        if self._batch:
+            self._batch.close()
+            self._batch = None
+
+    def _cypher(self, text: str, parameters: dict[str, Any]) -> None:
+        with self._database.transaction():
+            self._database.command("opencypher", text, parameters)
+
+    def _merge(self, step: Nodes) -> None:
+        keys = step.table[step.key]
+        if keys.null_count or len(pc.unique(keys)) < len(keys):
+            raise LoadFailed(f"the column {step.key} of {step.label} is not unique")
+        old: Any = pc.is_in(keys, value_set=self._find(step.label, step.key)["key"].combine_chunks())
+        self._update(step, step.table.filter(old))
+        self._create(step, step.table.filter(pc.invert(old)))
+
+    def _update(self, step: Nodes, table: pa.Table) -> None:
+        self.flush()
+        text = f"UNWIND $rows AS row MATCH (n:`{step.label}` {{`{step.key}`: row.`{step.key}`}}) SET n += row"
+        for batch in table.to_batches(max_chunksize=5000):
+            self._cypher(text, {"rows": batch.to_pylist()})
+
+    def _create(self, step: Nodes, table: pa.Table) -> None:
+        if not len(table):
+            return
+        table = table.select([step.key, *(name for name in table.column_names if name != step.key)])
+        records = str(self._vertices.createVerticesJson(self._batcher(), step.label, json_rows(table)))
+        columns: dict[str, Any] = {"key": table[step.key], "record": records.split(";")}
+        self._found[step.label, step.key] = pa.concat_tables([self._find(step.label, step.key), pa.table(columns)])
+
+    def _append(self, step: Edges) -> None:
+        self._declare("EDGE", step.type)
+        columns: dict[str, Any] = {
+            "_src": self._records(step.table["source"], step.source),
+            "_dst": self._records(step.table["target"], step.target),
+        }
+        columns |= {name: step.table[name] for name in step.table.column_names if name not in ("source", "target")}
+        if len(step.table):
+            self._edges.newEdgesJson(self._batcher(), step.type, json_rows(pa.table(columns)))
+
+    def _records(self, keys: Any, end: tuple[str, str]) -> Any:
+        found: Any = self._find(*end)
+        places: Any = pc.index_in(keys, value_set=found["key"].combine_chunks())
+        if places.null_count:
+            missing = keys.filter(pc.is_null(places))
+            raise LoadFailed(f"{len(missing)} ends are no {end[0]} of the database, such as {missing[0]}")
+        return found["record"].take(places)
+
+    def _find(self, label: str, key: str) -> pa.Table:
+        if (label, key) not in self._found:
+            self.flush()
+            self._declare("VERTEX", label, key)
+            text = f"SELECT `{key}` AS key, @rid.asString() AS record FROM `{label}`"  # noqa: S608, names were checked
+            rows = self._database.query("sql", text).to_list()
+            schema = pa.schema([("key", pa.string()), ("record", pa.string())])
+            self._found[label, key] = pa.Table.from_pylist(rows, schema)
+        return self._found[label, key]
+
+    def _declare(self, kind: str, *names: str) -> None:
+        """Make the type first named if it is new; a second name is its key's."""
+        if bad := [name for name in names if not (name.isascii() and name.isidentifier())]:
+            raise LoadFailed(f"{bad[0]!r} is no name for nodes, relationships or properties")
+        if names[0] not in self._declared:
+            self.flush()
+            self._database.command("sql", f"CREATE {kind} TYPE `{names[0]}` IF NOT EXISTS")
+            self._declared.add(names[0])
+
+    def _batcher(self) -> Any:
+        """An open batch; with the default buffers five million edges fill 3 GB."""
+        if self._batch is None:
+            self._batch = self._database.graph_batch(
+                batch_size=500_000, max_deferred_incoming_edges=1_000_000, use_wal=False
+            )
+        return self._batch._java_graph_batch

@@ -1,0 +1,34 @@
+"""The schema made, and an older one brought up to ours; doing either again changes nothing."""
+
+from collections.abc import Iterator
+
+from graph.connection.database import Database
+from graph.cypher import units as queries
+from graph.errors import SchemaUnfit
+from graph.instructions import Statement
+from graph.schema import CONSTRAINTS, FURTHER_INDEXES, INDEXES, MIGRATIONS, SCHEMA, VERSION
+
+
+def statements() -> Iterator[Statement]:
+    """Our schema for a database that has none, on any server."""
+    yield from map(Statement, (*CONSTRAINTS, *INDEXES))
+    yield Statement(queries.STAMP, {"id": SCHEMA, "version": VERSION})
+
+
+def migrate(database: Database) -> int:
+    """Bring the schema up to ours; the version it had, ours where there was none. SchemaUnfit for a later one."""
+    found = database.read(queries.SCHEMA)
+    version = found[0]["version"] if found else VERSION
+    if version > VERSION:
+        raise SchemaUnfit(
+            f"The database has schema {version}, and ours is {VERSION}. Update clip-circuits; all is kept."
+        )
+    for older in range(version, VERSION):
+        for text in MIGRATIONS[older]:
+            database.write(text)
+        database.write(queries.STAMP, id=SCHEMA, version=older + 1)
+    for statement in statements():
+        database.write(statement.text, **statement.parameters)
+    for text in FURTHER_INDEXES if database.capabilities.further_indexes else ():
+        database.write(text)
+    return int(version)

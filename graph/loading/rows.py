@@ -1,0 +1,245 @@
+"""What of an extraction becomes which nodes and relationships, as the steps of a load."""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from extract.folder.derived import flows
+from extract.folder.extraction import Extraction
+from extract.folder.provenance import measured
+from extract.units import Layer
+from graph.cypher import loading as load_queries
+from graph.cypher import saved as circuit_queries
+from graph.instructions import Edges, Nodes, Statement, Step
+from graph.schema import FINDINGS, HISTOGRAM, SELECTIVITY, STATISTICS, VERSION
+
+CHUNK = 100_000  # edges a step
+
+Column = Any  # an Arrow array; its stubs tell no kinds apart that matter here
+
+_MODEL, _LAYER, _UNIT = ("Model", "id"), ("Layer", "key"), ("Unit", "key")
+_IMAGE, _WORD = ("Image", "key"), ("Word", "key")
+
+
+def content(extraction: Extraction) -> str:
+    """What the steps are made of, as a short hash: the same steps have the same, in the same order."""
+    words = f"{VERSION} {CHUNK} {extraction.manifest.model_dump_json()}"  # it has the checksum of every table
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
+
+
+def steps(extraction: Extraction) -> Iterator[Step]:
+    """A model's whole graph, for a database that holds its node and nothing else of it but perhaps its annotations.
+
+    Annotations and kept circuits are tied to the new units while these have no edges yet: a node that gains the label
+    :Labelled is moved with all that hangs on it. The last step records what the database must now hold.
+    """
+    manifest, model = extraction.manifest, extraction.manifest.model
+    units = _units(extraction)
+    yield Nodes("Layer", "key", _layers(extraction))
+    yield Edges("HAS_LAYER", _MODEL, _LAYER, _has_layer(extraction))
+    yield Edges("SWEPT", _LAYER, _LAYER, _sweeps(extraction))
+    yield Nodes("Unit", "key", units)
+    yield Statement(load_queries.RELINK, {"model": model})
+    yield Statement(circuit_queries.INCLUDE, {"model": model})
+    adds = _adds(extraction)
+    yield Edges("ADDS", _UNIT, _UNIT, adds)
+    edges, magnitude = 0, 0.0
+    for table in _contributions(extraction):
+        edges, magnitude = edges + table.num_rows, magnitude + pc.sum(table["magnitude"].cast(pa.float64())).as_py()
+        yield Edges("CONTRIBUTES", _UNIT, _UNIT, table)
+    images, examples = _images(extraction), _examples(extraction)
+    yield Nodes("Image", "key", images)
+    yield from (Edges("ACTIVATES", _IMAGE, _UNIT, table) for table in _chunks(examples))
+    drawings, depictions = _drawings(extraction), _depictions(extraction)
+    yield Nodes("Image", "key", drawings)
+    yield Edges("DEPICTS", _IMAGE, _UNIT, depictions)
+    words, readings = _words(extraction), _readings(extraction)
+    yield Nodes("Word", "key", words)
+    yield from (Edges("ACTIVATES", _WORD, _UNIT, table) for table in _chunks(readings))
+    counts = {"units": units.num_rows, "adds": adds.num_rows, "edges": edges, "magnitude": magnitude}
+    counts |= {"images": images.num_rows + drawings.num_rows, "examples": examples.num_rows}
+    counts |= {"words": words.num_rows, "readings": readings.num_rows, "depictions": depictions.num_rows}
+    told = {"measured": measured(extraction)}
+    shape = manifest.model_dump(mode="json", include={"blocks", "width", "image_size", "weights_sha256"})
+    yield Statement(load_queries.RECORD, {"model": model, "properties": shape | counts | told})
+
+
+def _layers(extraction: Extraction) -> pa.Table:
+    model, architecture = extraction.manifest.model, extraction.manifest.architecture
+    return pa.Table.from_pylist([
+        {
+            "key": f"{model}/{layer}", "id": str(layer), "model": model, "position": position,
+            "stage": layer.stage, "block": layer.block, "index": layer.index, "role": layer.role,
+            "channels": architecture.channels(layer), "grid": architecture.grid(layer),
+        }
+        for position, layer in enumerate(architecture.layers)
+    ])  # fmt: skip
+
+
+def _has_layer(extraction: Extraction) -> pa.Table:
+    keys = _layers(extraction)["key"]
+    columns: dict[str, Any] = {"source": _repeat(extraction.manifest.model, len(keys)), "target": keys}
+    return pa.table(columns)
+
+
+def _sweeps(extraction: Extraction) -> pa.Table:
+    table, model = extraction.table("sweeps"), extraction.manifest.model
+    rest = table.select([name for name in table.column_names if name not in ("source", "target")])
+    return _with_ends(_key(model, table["source"]), _key(model, table["target"]), rest)
+
+
+def _units(extraction: Extraction) -> pa.Table:
+    """One row a unit with its evidence, where there is some; what is not a number is no property."""
+    model, table = extraction.manifest.model, extraction.table("units")
+    activity, evidence, tests = (extraction.table(name) for name in ("activity", "evidence", "tests"))
+    proof = extraction.table("dissociation").drop_columns("concepts")
+    shares = extraction.table("shares").drop_columns("examples")
+    for further in (activity, flows(extraction), evidence, tests, proof, shares, _modality(extraction)):
+        table = table.join(further, ["layer", "channel"], use_threads=False)
+    ids = _key(table["layer"], table["channel"])
+    columns: dict[str, Any] = {"key": _key(model, ids), "id": ids, "model": _repeat(model, len(ids))}
+    columns |= {name: table[name] for name in ("layer", "channel")}
+    columns |= {name: _finite(table[name]) for name in STATISTICS}
+    columns |= {name: table[name] for name in FINDINGS}
+    columns |= _histograms(extraction, ids)
+    apart = _modality_difference(extraction)  # measured with controls, it goes before what top examples tell
+    known = columns["modality_difference"].to_pylist()
+    columns["modality_difference"] = pa.array(map(apart.get, ids.to_pylist(), known), pa.float32())
+    return pa.table(columns)
+
+
+def _histograms(extraction: Extraction, ids: Column) -> dict[str, Column]:
+    """The histograms of these units, null where there is none; Arrow joins no tables that hold lists."""
+    table = extraction.table("histograms")
+    places: Column = pc.index_in(ids, value_set=_key(table["layer"], table["channel"]).combine_chunks())
+    found = table.take(places)
+    columns = ("counts", "low", "high", "mean", "sd")
+    return {name: found[column] for name, column in zip(HISTOGRAM, columns, strict=True)}
+
+
+def _modality(extraction: Extraction) -> pa.Table:
+    table = extraction.table("modality").select(["layer", "channel", "words", "pictures"])
+    return table.rename_columns(["layer", "channel", *SELECTIVITY])
+
+
+def _modality_difference(extraction: Extraction) -> dict[str, float]:
+    """By sum unit whose branches were measured: half the difference of their word selectivity minus picture's."""
+    rows = extraction.table("modality").to_pylist()
+    leans = {f"{row['layer']}/{row['channel']}": (row["words"] - row["pictures"]) / 2 for row in rows}
+    found = {}
+    for total, channel, branches in _sums(extraction):
+        one, other = (leans.get(f"{layer}/{channel}") for layer in branches.values())
+        if one is not None and other is not None:
+            found[f"{total}/{channel}"] = abs(one - other)
+    return found
+
+
+def _finite(column: Column) -> Column:
+    return pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
+
+
+def _adds(extraction: Extraction) -> pa.Table:
+    """The two units added up in every sum's unit."""
+    model = extraction.manifest.model
+    rows = [
+        {"source": f"{model}/{layer}/{channel}", "target": f"{model}/{total}/{channel}", "branch": branch}
+        for total, channel, branches in _sums(extraction)
+        for branch, layer in branches.items()
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+def _sums(extraction: Extraction) -> Iterator[tuple[Layer, int, dict[str, Layer]]]:
+    """Every unit of a sum with the layers of its branches."""
+    architecture = extraction.manifest.architecture
+    for total in architecture.layers:
+        if total.role == "sum":
+            branches = {name: layer for name, layer in architecture.branches(total).items() if name != "sum"}
+            yield from ((total, channel, branches) for channel in range(architecture.channels(total)))
+
+
+def _contributions(extraction: Extraction) -> Iterator[pa.Table]:
+    model = extraction.manifest.model
+    for part in extraction.parts("edges"):
+        for table in _chunks(part):
+            source, target = (_key(model, table[end], table[f"{end}_channel"]) for end in ("source", "target"))
+            properties = ["magnitude", "mean", "sum", "span", "direct", "rank_in", "rank_out"]
+            yield _with_ends(source, target, table.select(properties))
+
+
+def _chunks(table: pa.Table) -> Iterator[pa.Table]:
+    return (table.slice(start, CHUNK) for start in range(0, table.num_rows, CHUNK))
+
+
+def _images(extraction: Extraction) -> pa.Table:
+    """The probes that are an example of something, their pictures as base64 text."""
+    model, probes = extraction.manifest.model, extraction.table("probes")
+    probes = probes.filter(pc.is_in(probes["id"], pc.unique(_top(extraction)["probe"])))
+    columns: dict[str, Any] = {"key": _key(model, probes["id"]), "model": _repeat(model, probes.num_rows)}
+    columns |= {name: probes[name] for name in ("id", "modality", "concept", "source", "sensitive")}
+    return pa.table(columns | {"thumbnail": _texts(probes["image"])})
+
+
+def _texts(images: Column) -> Column:
+    return pa.array([base64.b64encode(image).decode() for image in images.to_pylist()], pa.string())
+
+
+def _drawings(extraction: Extraction) -> pa.Table:
+    """The feature visualisations of units, with the columns of `_images`."""
+    model, table = extraction.manifest.model, extraction.table("visualisations")
+    ids = _key("visualisation", table["layer"], table["channel"])
+    columns: dict[str, Any] = {"key": _key(model, ids), "model": _repeat(model, len(ids)), "id": ids}
+    columns |= {name: _repeat("visualisation", len(ids)) for name in ("modality", "concept", "source")}
+    sensitive = pa.array([False] * len(ids), pa.bool_())
+    return pa.table(columns | {"sensitive": sensitive, "thumbnail": _texts(table["image"])})
+
+
+def _depictions(extraction: Extraction) -> pa.Table:
+    model, table = extraction.manifest.model, extraction.table("visualisations")
+    units = _key(model, table["layer"], table["channel"])
+    drawings = _key(model, "visualisation", table["layer"], table["channel"])
+    return _with_ends(drawings, units, table.select(["share_published"]))
+
+
+def _examples(extraction: Extraction) -> pa.Table:
+    model, table = extraction.manifest.model, _top(extraction)
+    units = _key(model, table["layer"], table["channel"])
+    return _with_ends(_key(model, table["probe"]), units, table.select(["branch", "rank", "value", "z"]))
+
+
+def _words(extraction: Extraction) -> pa.Table:
+    """The words that were shown, and no letter strings."""
+    model, table = extraction.manifest.model, extraction.table("vocabulary")
+    table = table.filter(pc.field("kind") == "word")
+    columns: dict[str, Any] = {"key": _key(model, table["text"]), "model": _repeat(model, table.num_rows)}
+    return pa.table(columns | {name: table[name] for name in ("text", "length", "lettering")})
+
+
+def _readings(extraction: Extraction) -> pa.Table:
+    model, table = extraction.manifest.model, extraction.table("words")
+    units = _key(model, table["layer"], table["channel"])
+    return _with_ends(_key(model, table["word"]), units, table.select(["value", "z", "word_rank", "unit_rank"]))
+
+
+def _top(extraction: Extraction) -> pa.Table:
+    """The top examples; an extraction of an older version has no others, and no word for it."""
+    kind = pc.field("kind")
+    return extraction.table("examples").filter(kind.is_null() | (kind == "top"))
+
+
+def _with_ends(source: Column, target: Column, properties: pa.Table) -> pa.Table:
+    columns: dict[str, Any] = {name: properties[name] for name in properties.column_names}
+    return pa.table({"source": source, "target": target, **columns})
+
+
+def _key(*parts: str | Column) -> Column:
+    texts: list[Any] = [part if isinstance(part, str) else part.cast(pa.string()) for part in parts]
+    return pc.binary_join_element_wise(*texts, "/")
+
+
+def _repeat(text: str, times: int) -> Column:
+    return pa.array([text] * times, pa.string())

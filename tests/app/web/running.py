@@ -1,0 +1,53 @@
+"""The app run without a browser: a page opened, and what is on it."""
+
+import json
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from app.web import session
+from app.web import unit_links as linked
+from catalog.labels.labels import Labels
+from graph.schema import ModelCard
+
+MAIN = Path(linked.__file__).with_name("main.py")
+MODEL = "planted:by-hand"
+PATIENCE = 180  # seconds for a page, on a machine that does other things too
+
+
+def visited(app: AppTest, page: str, **address: str) -> AppTest:
+    """A page after a run without a traceback, perhaps with a message."""
+    app.run()
+    app.switch_page(f"views/{page}.py")
+    for name, value in address.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def opened(app: AppTest, page: str, **address: str) -> AppTest:
+    """A page after a run in which nothing went wrong."""
+    visited(app, page, **address)
+    assert not app.error
+    return app
+
+
+def anew(app: AppTest, page: str, **address: str) -> AppTest:
+    """A page as its address alone says, whatever was chosen on it before."""
+    opened(app, "words" if page == "home" else "home")
+    app.query_params.clear()
+    return opened(app, page, **address)
+
+
+def markup(app: AppTest) -> str:
+    """All the HTML and SVG on a page."""
+    return "\n".join(json.loads(part.proto.json) for part in app.get("bidi_component"))
+
+
+def labels_of(app: AppTest) -> Labels:
+    return Labels(session.store(), app.session_state["model"])
+
+
+def card_of(app: AppTest) -> ModelCard:
+    return session.store().model(app.session_state["model"])

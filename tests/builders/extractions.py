@@ -1,0 +1,24 @@
+"""Extraction folders for tests to fill."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from extract.folder.extraction import Extraction, Manifest, Settings
+
+if TYPE_CHECKING:
+    from extract.network.weights import Network
+
+
+def without_edges(network: "Network", folder: Path) -> Extraction:
+    """A new extraction of a network, of no target layer, with nothing in it yet."""
+    shape = network.architecture
+    manifest = Manifest(
+        model=network.model,
+        weights_sha256=network.sha256,
+        blocks=shape.blocks,
+        width=shape.width,
+        image_size=shape.image_size,
+        settings=Settings(targets=(), strongest=1, matrices=False),
+        tools={},
+    )
+    return Extraction.create(folder, manifest)

@@ -1,0 +1,210 @@
+import csv
+import io
+import json
+import math
+import random
+import zipfile
+from pathlib import Path
+from typing import Literal
+from xml.etree import ElementTree
+
+import networkx as nx
+import pytest
+
+from catalog.circuits.circuit import Circuit, Edge, Node
+from catalog.circuits.export import FORMATS, Format, decode, encode, read, write
+from catalog.errors import ExportError
+from graph.schema import STATISTICS, Branch
+
+AWKWARD = (
+    "hat",
+    'a "quoted", label; with\nbreaks\tand tabs',
+    "carriage\r\nreturn\rand trailing \n",
+    "<script>alert('x')</script> &amp; ]]> &#0;",
+    "👩‍🚀 🏳️‍🌈 e\u0301 עברית",
+    "bell\x07 null\x00 escape\x1b[31m \ufffe",
+    "\u2028 = 1+1",
+    "  spaces  ",
+    "true",
+    "1.5",
+    "[]",
+    "MATCH (n) DETACH DELETE n //'\\`$x",
+)
+
+KINDS: tuple[Literal["CONTRIBUTES", "ADDS"], ...] = ("CONTRIBUTES", "ADDS")
+BRANCHES: tuple[Branch | None, ...] = (None, "conv", "shortcut")
+
+
+def random_circuit(seed: int) -> Circuit:
+    chance = random.Random(seed)  # noqa: S311
+
+    def number() -> float:
+        return chance.choice((0.0, -0.0, 1.0, 1e-45, -1e300, 1 / 3, chance.gauss(0, 1), float(chance.randint(-9, 9))))
+
+    ids = chance.sample([f"{block}/3/{channel}" for block in ("3/0", "4/0", "4/1") for channel in range(40)], 12)
+    units = tuple(
+        Node(
+            name,
+            chance.choice(("unit", "input", "output", "sum", "shortcut", "conv")),
+            tuple(chance.sample(AWKWARD, chance.randrange(4))),
+            chance.random() < 0.5,
+            {name: number() for name in chance.sample(STATISTICS, chance.randrange(4))},
+        )
+        for name in ids
+    )
+    edges = tuple(
+        Edge(
+            source=chance.choice(ids),
+            target=chance.choice(ids),
+            kind=chance.choice(KINDS),
+            magnitude=number(),
+            mean=number(),
+            sum=number(),
+            span=chance.randrange(1, 200),
+            direct=chance.random() < 0.5,
+            rank_in=chance.choice((None, 1, 7)),
+            rank_out=chance.choice((None, 2)),
+            branch=chance.choice(BRANCHES),
+        )
+        for _ in range(chance.randrange(30))
+    )
+    settings: dict[str, str | int | float | bool] = {"layer": "4/2/6"}
+    settings |= {"limit": chance.randrange(9), "floor": number(), "whole": chance.random() < 0.5}
+    return Circuit(chance.choice(AWKWARD[:2]), "neighbourhood", "RN50:openai", units, edges, settings)
+
+
+def types(graph: "nx.MultiDiGraph[str]") -> list[object]:
+    kinds = [{name: type(value) for name, value in data.items()} for _, data in graph.nodes(data=True)]
+    return [*kinds, *({name: type(value) for name, value in data.items()} for *_, data in graph.edges(data=True))]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("seed", range(40))
+def test_what_is_written_reads_back_equal(form: Format, seed: int) -> None:
+    circuit = random_circuit(seed)
+
+    again = decode(encode(circuit, form), form)
+
+    assert again == circuit
+    assert nx.utils.graphs_equal(again.graph(), circuit.graph())
+    assert again.graph().graph == circuit.graph().graph
+    assert types(again.graph()) == types(circuit.graph())
+    assert math.copysign(1, again.settings["floor"]) == math.copysign(1, circuit.settings["floor"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_equal_circuits_give_equal_bytes(form: Format) -> None:
+    assert encode(random_circuit(3), form) == encode(random_circuit(3), form)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_circuit_of_one_unit_and_no_edge_survives(form: Format) -> None:
+    lonely = Circuit("lonely", "neighbourhood", "demo:emoji", (Node("4/2/6/34", "unit"),), ())
+
+    assert decode(encode(lonely, form), form) == lonely
+
+
+@pytest.mark.parametrize(("name", "form"), [("a.json", "json"), ("b.graphml", "graphml"), ("c.zip", "csv")])
+def test_the_name_tells_the_format(tmp_path: Path, name: str, form: Format) -> None:
+    circuit = random_circuit(1)
+
+    write(circuit, tmp_path / name)
+
+    assert (tmp_path / name).read_bytes() == encode(circuit, form)
+    assert read(tmp_path / name) == circuit
+
+
+def test_graphml_gives_every_edge_an_id_of_its_own() -> None:
+    circuit = random_circuit(2)
+
+    tree = ElementTree.fromstring(encode(circuit, "graphml"))  # noqa: S314, our own
+
+    ids = [edge.get("id") for edge in tree.iter("{http://graphml.graphdrawing.org/xmlns}edge")]
+    assert len(set(ids)) == len(circuit.edges) > 1
+
+
+def test_every_format_says_which_units_are_sensitive() -> None:
+    circuit = random_circuit(5)
+    sensitive = {node.id for node in circuit.units if node.sensitive}
+
+    bundle = zipfile.ZipFile(io.BytesIO(encode(circuit, "csv")))
+    rows = csv.DictReader(io.StringIO(bundle.read("nodes.csv").decode()))
+    nodes = json.loads(encode(circuit, "json"))["nodes"]
+    graphml = nx.read_graphml(io.BytesIO(encode(circuit, "graphml")))
+
+    assert {row["id"] for row in rows if row["sensitive"] == "True"} == sensitive
+    assert {node["id"] for node in nodes if node["sensitive"] is True} == sensitive
+    assert {name for name, data in graphml.nodes(data=True) if data["sensitive"] is True} == sensitive
+    assert 0 < len(sensitive) < len(circuit.units)
+
+
+def test_a_label_stands_readable_beside_its_exact_list() -> None:
+    circuit = Circuit("c", "k", "m", (Node("4/2/6/34", "unit", ("you 🩸", "wound\x00")),), ())
+
+    attributes = circuit.graph().nodes["4/2/6/34"]
+
+    assert attributes["label"] == "you 🩸; wound\N{REPLACEMENT CHARACTER}"
+    assert json.loads(attributes["labels"]) == ["you 🩸", "wound\x00"]
+
+
+def test_what_other_tools_add_is_left_aside() -> None:
+    circuit = random_circuit(4)
+    content = json.loads(encode(circuit, "json"))
+    for node in content["nodes"]:
+        node |= {"x": 1.0, "colour": "red"}
+    content["links"] = content.pop("edges")
+
+    assert decode(json.dumps(content).encode(), "json") == circuit
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\xff\xfe\x00", b"{}", b"[]", b"null", b'{"nodes": [], "edges": []}', b"<graphml/>", b"<a", b"PK\x03\x04"],
+)
+def test_bytes_that_hold_no_circuit_are_refused(form: Format, data: bytes) -> None:
+    with pytest.raises(ExportError, match=f"no circuit as {form}"):
+        decode(data, form)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_cut_short_is_refused(form: Format) -> None:
+    data = encode(random_circuit(6), form)
+
+    with pytest.raises(ExportError):
+        decode(data[: len(data) // 2], form)
+
+
+def test_an_undirected_graph_is_refused() -> None:
+    data = encode(random_circuit(6), "graphml").replace(b'edgedefault="directed"', b'edgedefault="undirected"')
+
+    with pytest.raises(ExportError):
+        decode(data, "graphml")
+
+
+def test_an_edge_to_a_unit_that_is_not_there_is_refused() -> None:
+    content = json.loads(encode(random_circuit(6), "json"))
+    content["edges"][0]["target"] = "1/0/1/0"
+
+    with pytest.raises(ExportError):
+        decode(json.dumps(content).encode(), "json")
+
+
+def test_a_name_that_is_no_unit_s_is_refused() -> None:
+    data = encode(Circuit("c", "k", "m", (Node("4/2/6/34", "unit"),), ()), "json").replace(b"4/2/6/34", b"hat")
+
+    with pytest.raises(ExportError):
+        decode(data, "json")
+
+
+def test_places_that_cannot_be_written_or_read_are_told(tmp_path: Path) -> None:
+    circuit = random_circuit(0)
+
+    with pytest.raises(ExportError, match="tells no format"):
+        write(circuit, tmp_path / "circuit.txt")
+    with pytest.raises(ExportError, match="cannot be written"):
+        write(circuit, tmp_path / "nowhere" / "circuit.json")
+    with pytest.raises(ExportError, match="cannot be read"):
+        read(tmp_path / "missing.json")
+
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,161 @@
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from extract.errors import WordsError
+from extract.probes.rasterised_words import (
+    ARTICLE,
+    ATTACK,
+    DEJAVU,
+    LARGE,
+    Lettering,
+    check,
+    fits,
+    overlay,
+    rasterise,
+    scrambled,
+    usual,
+)  # fmt: skip
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image).astype(int)
+
+
+def ink(image: Image.Image) -> tuple[int, int, int, int]:
+    """Left, upper, right and lower end of what is not white."""
+    box = Image.fromarray((pixels(image).min(axis=2) < 128).astype(np.uint8)).getbbox()
+    assert box is not None
+    return box
+
+
+@pytest.mark.parametrize(
+    ("word", "sha256"),
+    [
+        ("Trump", "46e66ae2958ff7a6cbbd2dc89b1a451f04a0d88aa34703d6ecbff770183e7375"),
+        ("eeeeee", "cf4da1b3c86ab903"),
+        ("eeeee", "5117cc8931aa7e45"),
+        ("coffee", "8117eea956844813"),
+        ("H", "9c01effeff5f2b12"),
+    ],
+)
+def test_a_word_equals_the_articles_to_the_bit(word: str, sha256: str) -> None:
+    image = rasterise(word)
+    assert (image.mode, image.size) == ("RGB", (224, 224))
+    assert hashlib.sha256(image.tobytes()).hexdigest().startswith(sha256)
+
+
+def test_the_font_is_the_articles_and_has_its_licence_beside_it() -> None:
+    digest = hashlib.sha256(DEJAVU.read_bytes()).hexdigest()
+    assert digest == "3fdf69cabf06049ea70a00b5919340e2ce1e6d02b0cc3c4b44fb6801bd1e0d22"
+    assert "Bitstream Vera" in (DEJAVU.parent / "LICENSE_DEJAVU").read_text()
+
+
+def test_a_word_covers_the_same_share_of_a_larger_image() -> None:
+    small, large = (np.array(ink(rasterise("coffee", side))) / side for side in (224, 448))
+    np.testing.assert_allclose(small, large, atol=0.01)
+
+
+def test_a_word_stands_where_and_in_the_colours_that_are_asked_for() -> None:
+    lettering = Lettering(ink="blue", ground="yellow", stroke=0)
+    image = rasterise("H", lettering=lettering, at=(5, 100))
+    found = pixels(image)
+    assert found[0, 0].tolist() == [255, 255, 0]
+    rows, columns = np.nonzero((found == [0, 0, 255]).all(axis=2))
+    assert 5 <= columns.min() < columns.max() < 25
+    assert 100 <= rows.min() < rows.max() < 125
+
+
+def test_fitted_words_take_the_share_they_may_and_short_ones_their_full_size() -> None:
+    long, short = (ink(rasterise(word, 96, LARGE)) for word in ("broccoli", "it"))
+    assert 0.8 * 96 < long[2] - long[0] <= 0.9 * 96
+    assert short[3] - short[1] > 20
+    assert short[2] - short[0] < 0.3 * 96
+
+
+def test_small_images_are_lettered_large() -> None:
+    assert usual(96) == LARGE
+    assert usual(224) == usual(288) == ARTICLE
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [("w" * 20, "takes 3.. x .. pixels, more than the image's 224 x 224"), (" ", "no text"), ("漢字", "no 字 漢")],
+)
+def test_a_word_that_cannot_be_set_is_refused(word: str, message: str) -> None:
+    assert not fits(word)
+    with pytest.raises(WordsError, match=message):
+        check(word)
+    with pytest.raises(WordsError, match=message):
+        rasterise(word)
+
+
+def test_a_word_that_is_too_wide_can_be_fitted() -> None:
+    assert fits("w" * 20, lettering=Lettering(widest=1.0))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no font at all"])
+def test_a_file_that_is_no_font_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "some.ttf"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(WordsError, match="no font that can be read"):
+        rasterise("word", lettering=Lettering(font=file))
+
+
+def test_an_attack_writes_the_word_four_times_in_white_with_a_black_edge() -> None:
+    grey = Image.new("RGB", (224, 224), (128, 128, 128))
+    attacked = pixels(overlay(grey, "iPod"))
+    assert pixels(grey).min() == 128  # the picture given is left as it is
+    first = attacked[18:60, 18:100]
+    assert (first == 255).all(axis=2).any()
+    assert (first == 0).all(axis=2).any()
+    for x, y in ((100, 0), (0, 100), (100, 100)):
+        np.testing.assert_array_equal(attacked[18 + y : 60 + y, 18 + x : 100 + x], first)
+    white = np.argwhere((attacked == 255).all(axis=2))
+    assert white.min() >= 20
+    assert (np.argwhere((attacked != 128).any(axis=2)).min(axis=0) >= 18).all()  # the edge is two pixels wide
+
+
+def test_an_attack_on_a_larger_picture_is_larger() -> None:
+    boxes = []
+    for side in (224, 448):
+        attacked = pixels(overlay(Image.new("L", (side, side), 128), "iPod")) != 128
+        rows, columns = np.nonzero(attacked.any(axis=2))
+        boxes.append(np.array([rows.min(), rows.max() + 1, columns.min(), columns.max() + 1]) / side)
+    np.testing.assert_allclose(boxes[0], boxes[1], atol=0.01)
+
+
+def test_an_attack_can_be_placed_freely() -> None:
+    attacked = pixels(overlay(Image.new("RGB", (300, 200), "grey"), "pizza", ATTACK, [(150, 100)]))
+    rows, columns = np.nonzero((attacked != attacked[0, 0]).any(axis=2))
+    assert 97 <= rows.min() < rows.max() < 130
+    assert 147 <= columns.min() < columns.max() < 220
+
+
+def test_a_scrambled_picture_has_the_same_blocks_in_another_order() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    mixed = pixels(scrambled(Image.fromarray(noise), seed=1, blocks=4))
+
+    def blocks(image: np.ndarray) -> list[bytes]:
+        return [
+            image[y : y + 16, x : x + 24].astype(np.uint8).tobytes() for y in range(0, 64, 16) for x in range(0, 96, 24)
+        ]
+
+    assert sorted(blocks(mixed)) == sorted(blocks(noise))
+    assert blocks(mixed) != blocks(noise)
+
+
+def test_scrambling_is_the_same_for_the_same_seed_alone() -> None:
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    once, again, other = (scrambled(picture, seed).tobytes() for seed in (1, 1, 2))
+    assert once == again
+    assert once != other
+
+
+def test_a_picture_that_cannot_be_cut_evenly_is_refused() -> None:
+    with pytest.raises(WordsError, match="100 x 64 pixels cannot be cut into 8 x 8"):
+        scrambled(Image.new("RGB", (100, 64)), seed=0)

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+
+from extract.errors import WordsError
+from extract.probes.word_lists import from_file, letter_strings, most_common
+
+
+def test_the_most_common_words_come_first_and_each_once() -> None:
+    words = most_common()
+    assert len(words) == len(set(words)) == 10_000
+    assert words[:4] == ("the", "to", "and", "of")
+    assert words[:100] == most_common(100)
+
+
+def test_words_are_letters_alone_and_single_letters_are_words() -> None:
+    words = most_common()
+    assert all(word.isascii() and word.isalpha() and word.islower() for word in words)
+    assert {word for word in words if len(word) == 1} == {"a", "i"}
+
+
+@pytest.mark.parametrize("n", [0, 10_000_000])
+def test_more_words_than_there_are_or_none_are_refused(n: int) -> None:
+    with pytest.raises(WordsError, match=f"no list of {n} words"):
+        most_common(n)
+
+
+def test_a_file_gives_its_words_once_in_their_order(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("\ufeffcap\n\n  famous \ncafé\ncap\nNew York\n", encoding="utf-8")
+    assert from_file(tmp_path / "words.txt") == ("cap", "famous", "café", "New York")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "cannot be read"), (b"\xff\xfe\x00c", "cannot be read"), (b"", "no word"), (b" \n\n", "no word")],
+)
+def test_a_file_without_words_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
+    file = tmp_path / "words.txt"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(WordsError, match=message):
+        from_file(file)
+
+
+def test_letter_strings_have_their_lengths_and_are_no_words() -> None:
+    words = most_common()
+    strings = letter_strings({3: 200, 7: 50}, words)
+    assert {length: len(some) for length, some in strings.items()} == {3: 200, 7: 50}
+    for length, some in strings.items():
+        assert {len(text) for text in some} == {length}
+        assert len(set(some)) == len(some)
+        assert not set(some) & set(words)
+
+
+def test_letters_are_drawn_alike() -> None:
+    text = "".join(letter_strings({10: 2000}, [])[10])
+    shares = [text.count(letter) / len(text) for letter in "abcdefghijklmnopqrstuvwxyz"]
+    assert all(abs(share - 1 / 26) < 0.006 for share in shares)  # four standard deviations
+
+
+def test_strings_of_a_length_depend_on_the_seed_and_not_on_other_lengths() -> None:
+    alone, among = letter_strings({5: 9}, ["cat"]), letter_strings({4: 3, 5: 9}, ["cat"])
+    assert alone[5] == among[5]
+    assert alone[5] != letter_strings({5: 9}, ["cat"], seed=1)[5]
+
+
+def test_fewer_strings_than_wanted_are_all_that_there_are() -> None:
+    assert sorted(letter_strings({1: 64}, ["A", "i"])[1]) == sorted(set("bcdefghjklmnopqrstuvwxyz"))
+    assert letter_strings({1: 3}, "abcdefghijklmnopqrstuvwxyz") == {1: ()}
+
+
+def test_strings_that_are_not_accepted_are_drawn_again() -> None:
+    strings = letter_strings({4: 30}, [], accept=lambda text: "w" not in text)[4]
+    assert len(strings) == 30
+    assert not any("w" in text for text in strings)

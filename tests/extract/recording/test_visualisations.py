@@ -1,0 +1,98 @@
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from extract.errors import UnknownUnit, VisualisationsError
+from extract.folder.extraction import Extraction
+from extract.network.weights import Network
+from extract.recording.visualisations import SIDE, visualise
+from extract.units import Layer
+from tests.builders.extractions import without_edges
+
+LAYER = Layer(4, 2, 6)
+
+
+@pytest.fixture
+def folder(tiny: Network, tmp_path: Path) -> Extraction:
+    return without_edges(tiny, tmp_path / "x")
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    place = tmp_path / "microscope"
+    place.mkdir()
+    for channel in (34, 2, 200):
+        Image.effect_noise((300, 260), 20 + channel).convert("RGB").save(place / f"channel{channel}.png")
+    (place / "notes.txt").write_text("no picture")
+    (place / "cover.png").write_bytes(b"named as no unit is")
+    return place
+
+
+def test_pictures_of_units_come_with_the_published_share_of_their_own_unit(
+    tiny: Network, folder: Extraction, saved: Path
+) -> None:
+    assert visualise(tiny, folder, saved, LAYER, progress=False) == ()
+    rows = Extraction.open(folder.path).table("visualisations").to_pylist()
+    assert [(row["layer"], row["channel"]) for row in rows] == [("4/2/6", 2), ("4/2/6", 34), ("4/2/6", 200)]
+    block, kept = tiny.visual.get_submodule("layer4.2"), list[torch.Tensor]()
+    handles = [
+        block.register_forward_pre_hook(lambda module, inputs: kept.append(inputs[0].clone())),
+        block.get_submodule("conv3").register_forward_hook(lambda module, inputs, output: kept.append(output.clone())),
+    ]
+    for row in rows:
+        kept.clear()
+        with torch.no_grad(), Image.open(saved / f"channel{row['channel']}.png") as image:
+            tiny.visual(tiny.preprocess(image)[None])
+        over, conv = (np.linalg.norm(maps[0, row["channel"]].double()) for maps in kept)
+        assert row["share_published"] == pytest.approx(over / (over + conv), rel=1e-4)
+        with Image.open(BytesIO(row["image"])) as small:
+            assert small.size == (SIDE, SIDE)
+    for handle in handles:
+        handle.remove()
+
+
+def test_a_layer_that_is_no_sum_has_pictures_without_a_share(tiny: Network, folder: Extraction, saved: Path) -> None:
+    visualise(tiny, folder, saved, LAYER, progress=False)
+    visualise(tiny, folder, saved, Layer(4, 2, 5), progress=False)
+    visualise(tiny, folder, saved, LAYER, progress=False)  # again: nothing stands twice
+    rows = folder.table("visualisations").to_pylist()
+    assert len(rows) == 6
+    assert all((row["share_published"] is None) == (row["layer"] == "4/2/5") for row in rows)
+
+
+def test_a_damaged_picture_is_left_out_and_named(tiny: Network, folder: Extraction, saved: Path) -> None:
+    (saved / "channel7.png").write_bytes((saved / "channel2.png").read_bytes()[:100])
+    skipped = visualise(tiny, folder, saved, LAYER, progress=False)
+    assert len(skipped) == 1
+    assert skipped[0].startswith("channel7.png: ")
+    assert 7 not in folder.table("visualisations")["channel"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "holds no picture"),
+        (["hat.png"], "hat.png, fits a unit of 4/2/6"),
+        (["channel99999.png"], r"channel0.png to channel255.png"),
+        (["channel1.png", "1.png"], "has two pictures"),
+        (["channel1.png"], "can be read"),
+    ],
+)
+def test_a_folder_that_fits_no_unit_is_refused_and_changes_nothing(
+    tiny: Network, folder: Extraction, tmp_path: Path, names: list[str], message: str
+) -> None:
+    for name in names:
+        (tmp_path / "given" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "given" / name).write_bytes(b"no picture")
+    with pytest.raises(VisualisationsError, match=message):
+        visualise(tiny, folder, tmp_path / "given", LAYER, progress=False)
+    assert not folder.manifest.files
+
+
+def test_a_layer_that_is_not_there_is_refused(tiny: Network, folder: Extraction, saved: Path) -> None:
+    with pytest.raises(UnknownUnit):
+        visualise(tiny, folder, saved, Layer(4, 9, 6), progress=False)

@@ -1,0 +1,263 @@
+"""Servers and clients killed in the middle: nothing acknowledged is lost, nothing half-written is taken for whole."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pytest
+
+from extract.folder.extraction import Extraction
+from extract.units import Unit
+from graph.connection.database import Database
+from graph.cypher import loading as load_queries
+from graph.embedded.server import status, stop
+from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError
+from graph.instructions import Nodes, Step
+from graph.loading.load import load
+from graph.loading.rows import steps
+from graph.opening import connect
+from graph.store import CircuitStore
+from tests.builders.neo4j_server import LocalNeo4j
+
+MODEL = "random:a"
+UNIT = Unit.parse("2/1/6/3")
+PATIENCE = 60.0
+LOAD = """
+import sys
+from pathlib import Path
+import graph.load
+import graph.server
+from extract.extraction import Extraction
+from graph.database import connect
+graph.load.ROWS = 40  # many small transactions
+graph.server.PATIENCE = 2.0
+with connect(sys.argv[1]) as database:
+    graph.load.load(Extraction.open(Path(sys.argv[2])), database, progress=False)
+"""
+ANNOTATE = """
+import sys
+from datetime import datetime, UTC
+from itertools import count
+import graph.server
+from graph.database import connect
+from graph.schema import Annotation
+from graph.store import CircuitStore
+graph.server.PATIENCE = 2.0
+with connect(sys.argv[1]) as database:
+    store = CircuitStore(database)
+    for number in count():
+        at = datetime.fromtimestamp(number, UTC)
+        store.annotate(Annotation(f"note {number}", "random:a", "2/1/6/3", f"text {number % 7}", "ada", at))
+        print(number, flush=True)
+"""
+
+
+@dataclass
+class Service:
+    """A server of either kind, and how to kill it and have it again."""
+
+    url: str
+    environment: dict[str, str]
+    kill: Callable[[], None]
+    revive: Callable[[], object]
+
+    def connect(self) -> Database:
+        return connect(self.url, self.environment.get("CIRCUITS_USER"), self.environment.get("CIRCUITS_PASSWORD"))
+
+    def client(self, code: str, *arguments: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", code, self.url, *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=os.environ | self.environment, stdout=pipe, stderr=pipe, text=True)
+
+
+@pytest.fixture(scope="module", params=["embedded", "neo4j"])
+def killable(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A server that no other module uses."""
+    folder = tmp_path_factory.mktemp("killable") / "database"
+    if request.param == "neo4j":
+        server = LocalNeo4j(request.getfixturevalue("neo4j_classes"), folder).start()
+        login = {"CIRCUITS_USER": server.user, "CIRCUITS_PASSWORD": server.password}
+        yield Service(server.url, login, server.kill, server.start)
+        server.kill()
+        return
+
+    def kill() -> None:
+        endpoint = status(folder)
+        assert endpoint is not None
+        os.kill(endpoint.pid, signal.SIGKILL)
+        while status(folder):
+            time.sleep(0.02)
+
+    yield Service(str(folder), {}, kill, lambda: None)  # whoever connects starts it again
+    stop(folder)
+
+
+@pytest.fixture
+def service(killable: Service) -> Service:
+    """A server that holds nothing."""
+    with killable.connect() as database:
+        database.write("MATCH (n) DETACH DELETE n")
+    return killable
+
+
+@pytest.fixture(scope="module")
+def extraction(random_extraction: Callable[..., Extraction], tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+    return random_extraction(tmp_path_factory.mktemp("whole") / "a.extraction", MODEL, 1)
+
+
+@pytest.fixture(scope="module")
+def other(random_extraction: Callable[..., Extraction], tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+    """The same model with fewer units and other weights."""
+    return random_extraction(tmp_path_factory.mktemp("other") / "a.extraction", MODEL, 2, width=2)
+
+
+def rows_there(database: Database) -> int:
+    """How far a load has come."""
+    with suppress(GraphError):
+        for row in database.read("MATCH (m:Model) RETURN coalesce(m.loaded, 0) AS loaded"):
+            return int(row["loaded"])
+    return 0
+
+
+def half_loaded(service: Service, extraction: Extraction, end: Callable[["subprocess.Popen[str]"], None]) -> int:
+    """Begin to load in another process, `end` it in the middle of the edges, and tell how far it came."""
+    units = extraction.table("units").num_rows
+    with service.client(LOAD, str(extraction.path)) as client, service.connect() as database:
+        while rows_there(database) < units + 2000:
+            assert client.poll() is None, client.communicate()[1]
+            time.sleep(0.01)
+        end(client)
+        client.wait(PATIENCE)
+    with service.connect() as database:
+        return rows_there(database)
+
+
+def whole(extraction: Extraction, database: Database) -> bool:
+    """Whether the database holds the edges of the extraction, each once, and no other."""
+    text = (
+        "MATCH (s:Unit)-[e:CONTRIBUTES]->(t:Unit) RETURN s.layer AS source, s.channel AS source_channel, "
+        "t.layer AS target, t.channel AS target_channel, e.magnitude AS magnitude"
+    )
+    names = ["source", "source_channel", "target", "target_channel", "magnitude"]
+    expected = extraction.table("edges").select(names).to_pylist()
+    found = database.read(text)
+    return sorted(map(str, found)) == sorted(map(str, expected))
+
+
+def test_a_load_whose_client_is_killed_is_refused_and_goes_on_where_it_stopped(
+    service: Service, extraction: Extraction
+) -> None:
+    came = half_loaded(service, extraction, lambda client: client.kill())
+    with service.connect() as database:
+        assert CircuitStore(database).models() == []
+        with pytest.raises(DatabaseDamaged, match="goes on where it stopped"):
+            CircuitStore(database).model(MODEL)
+        database.write("MATCH (u:Unit {key: $key}) SET u.met = true", key=f"{MODEL}/{UNIT}")
+        load(extraction, database, progress=False)
+        assert rows_there(database) > came
+        assert whole(extraction, database)
+        assert database.read("MATCH (u:Unit {met: true}) RETURN u.id AS id") == [{"id": str(UNIT)}]  # not loaded anew
+
+
+def test_a_load_whose_server_is_killed_ends_with_an_error_and_can_go_on(
+    service: Service, extraction: Extraction
+) -> None:
+    said = []
+
+    def end(client: "subprocess.Popen[str]") -> None:
+        service.kill()
+        said.append(client.communicate(timeout=PATIENCE)[1])
+        service.revive()
+
+    half_loaded(service, extraction, end)
+    assert any(name in said[0] for name in ("ServerUnavailable", "DatabaseDamaged", "LoadFailed"))
+    with service.connect() as database:
+        with pytest.raises(DatabaseDamaged):
+            CircuitStore(database).model(MODEL)
+        load(extraction, database, progress=False)
+        assert whole(extraction, database)
+
+
+def test_other_content_replaces_a_half_loaded_model_without_a_mixture(
+    service: Service, extraction: Extraction, other: Extraction
+) -> None:
+    half_loaded(service, extraction, lambda client: client.kill())
+    with service.connect() as database:
+        load(other, database, progress=False)
+        assert whole(other, database)
+        units = database.read("MATCH (u:Unit) RETURN count(u) AS n")
+        assert units == [{"n": other.table("units").num_rows}]
+
+
+def test_of_two_that_load_one_model_the_second_goes_on_alone(
+    service: Service, extraction: Extraction, other: Extraction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halfway, over = threading.Event(), threading.Event()
+
+    def pausing(of: Extraction) -> Iterator[Step]:
+        for step in steps(of):
+            if of is extraction and isinstance(step, Nodes) and step.label == "Image":
+                halfway.set()
+                assert over.wait(PATIENCE)
+            yield step
+
+    monkeypatch.setattr("graph.loading.load.steps", pausing)
+    with service.connect() as database, ThreadPoolExecutor() as pool:
+        first = pool.submit(load, extraction, database, progress=False)
+        assert halfway.wait(PATIENCE)
+        load(other, database, progress=False)
+        over.set()
+        with pytest.raises(DatabaseBusy, match="goes on alone"):
+            first.result(PATIENCE)
+        assert whole(other, database)
+        assert CircuitStore(database).model(MODEL).units == other.table("units").num_rows
+
+
+@pytest.mark.parametrize("victim", ["client", "server"])
+def test_no_acknowledged_annotation_is_lost_and_none_is_half_there(
+    service: Service, other: Extraction, victim: str
+) -> None:
+    with service.connect() as database:
+        load(other, database, progress=False)
+    with service.client(ANNOTATE) as client:
+        assert client.stdout
+        acknowledged = [int(next(client.stdout)) for _ in range(12)]
+        (client.kill if victim == "client" else service.kill)()
+        acknowledged += map(int, client.communicate(timeout=PATIENCE)[0].split())
+    if victim == "server":
+        service.revive()
+    with service.connect() as database:
+        check_annotations(CircuitStore(database), acknowledged)
+
+
+def check_annotations(store: CircuitStore, acknowledged: list[int]) -> None:
+    history = [int(a.id.removeprefix("note ")) for a in store.annotations(MODEL)]
+    assert history[: len(acknowledged)] == acknowledged
+    assert len(history) <= len(acknowledged) + 1  # committed, and killed before it was told
+    assert store.model(MODEL).labelled == 1
+    texts = {f"text {number % 7}" for number in history}
+    assert set(store.unit(MODEL, UNIT).labels) == texts
+    linked = store.database.read(
+        "MATCH (u:Unit {key: $key}) RETURN COUNT { (u)-[:LABELLED]->() } AS labels, "
+        "COUNT { (u)-[:HAS_ANNOTATION]->() } AS notes, [x IN labels(u) WHERE x = 'Labelled'] AS marks",
+        key=f"{MODEL}/{UNIT}",
+    )
+    assert linked == [{"labels": len(history), "notes": len(history), "marks": ["Labelled"]}]
+
+
+def test_what_was_not_claimed_is_not_written(service: Service, other: Extraction) -> None:
+    with service.connect() as database:
+        load(other, database, progress=False)
+        owner = {"model": MODEL, "loader": "nobody"}
+        rows = [{"key": f"{MODEL}/9/9/9", "id": "9/9/9"}]
+        assert database.write(load_queries.NODES["Layer"], **owner, loaded=1, rows=rows) == [{"done": 0}]
+        assert database.write(load_queries.REMOVE["units"], **owner, limit=9) == [{"done": 0}]
+        assert database.write(load_queries.COMPLETE, **owner) == []
+        assert whole(other, database)

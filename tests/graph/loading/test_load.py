@@ -1,0 +1,268 @@
+"""Loading, reloading, and a database that lost data."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extract.errors import ExtractionError
+from extract.folder.extraction import Extraction, part
+from extract.units import Unit
+from graph.connection.database import Database
+from graph.cypher import units as queries
+from graph.embedded.server import stop
+from graph.errors import DatabaseDamaged, LoadFailed, ModelMissing
+from graph.loading.load import load
+from graph.opening import connect
+from graph.schema import Annotation
+from graph.store import CircuitStore
+from tests.builders.neo4j_server import Neo4j
+
+Write = Callable[..., Extraction]
+NOTE = Annotation("note", "random:a", "2/1/6/3", "wound", "ada", datetime(2026, 1, 2, tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def first(random_extraction: Write, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+    return random_extraction(tmp_path_factory.mktemp("first") / "a.extraction", "random:a", 1)
+
+
+@pytest.fixture(scope="module")
+def narrower(random_extraction: Write, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+    """The same model with fewer units and other weights."""
+    return random_extraction(tmp_path_factory.mktemp("second") / "a.extraction", "random:a", 2, width=2)
+
+
+@pytest.fixture(scope="module")
+def other(random_extraction: Write, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+    return random_extraction(tmp_path_factory.mktemp("other") / "b.extraction", "random:b", 3, width=2)
+
+
+@pytest.fixture(params=["embedded", "neo4j"])
+def database(request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A server with nothing in it."""
+    server: Path | Neo4j = request.getfixturevalue(request.param)
+    with connect(server) if isinstance(server, Path) else server.emptied() as database:
+        database.write("MATCH (n) DETACH DELETE n")
+        yield database
+        database.write("MATCH (n) DETACH DELETE n")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "database"
+    stop(tmp_path / "database")
+
+
+def content(database: Database, model: str) -> list[list[dict[str, Any]]]:
+    """All of a model as plain rows, but for its labels and its bookkeeping."""
+    texts = (
+        "MATCH (m:Model {id: $model}) RETURN m.units AS u, m.edges AS e, m.magnitude AS s, m.images AS i",
+        "MATCH (n:Layer {model: $model}) RETURN properties(n) AS p ORDER BY n.key",
+        "MATCH (n:Image {model: $model}) RETURN properties(n) AS p ORDER BY n.key",
+        "MATCH (n:Word {model: $model}) RETURN properties(n) AS p ORDER BY n.key",
+        "MATCH (n:Unit {model: $model}) RETURN n.key AS k, n.scale AS s, n.reach_conv AS r ORDER BY k",
+        "MATCH (a)-[e:SWEPT|ADDS|CONTRIBUTES|ACTIVATES]->(b {model: $model}) "
+        "RETURN a.key AS a, type(e) AS t, properties(e) AS p, b.key AS b ORDER BY a, t, b, e.branch",
+    )
+    return [database.write(text, model=model) for text in texts]
+
+
+def whole(extraction: Extraction, database: Database) -> bool:
+    """Whether the database holds as much of the model as the extraction does, and no more."""
+    held = content(database, extraction.manifest.model)
+    units, *edges = (extraction.table(name).num_rows for name in ("units", "sweeps", "edges", "examples", "words"))
+    sums = [channels for layer, channels in extraction.layers.items() if layer.role == "sum"]
+    nodes, expected = [len(rows) for rows in held[1:]], [len(extraction.layers), units, sum(edges) + 2 * sum(sums)]
+    return [nodes[0], *nodes[3:]] == expected
+
+
+def test_a_reload_replaces_the_model_and_keeps_what_people_said(
+    folder: Path, first: Extraction, narrower: Extraction, other: Extraction
+) -> None:
+    for extraction in (first, other):
+        load(extraction, folder, progress=False)
+    with connect(folder) as database:
+        check_reload(database, folder, first, narrower)
+
+
+def test_a_reload_over_bolt_does_the_same(
+    database: Database, first: Extraction, narrower: Extraction, other: Extraction
+) -> None:
+    for extraction in (first, first, other):
+        load(extraction, database, progress=False)
+        assert whole(extraction, database)
+    check_reload(database, database, first, narrower)
+
+
+def check_reload(database: Database, into: Database | Path, first: Extraction, narrower: Extraction) -> None:
+    """Annotate units of `first` and of random:b, then load `narrower` instead of `first`, then `first` again."""
+    store = CircuitStore(database)
+    lost = replace(NOTE, id="lost", unit="2/1/6/20", text="lost")  # the narrower model has no such unit
+    mistake, theirs = replace(NOTE, id="mistake", text="sky"), replace(NOTE, id="theirs", model="random:b")
+    withdrawal = replace(mistake, id="withdrawal", action="withdraw", supersedes="mistake")
+    for annotation in (NOTE, lost, mistake, withdrawal, theirs):
+        store.annotate(annotation)
+    before, history = content(database, "random:b"), store.annotations("random:a")
+    for extraction, labels in ((narrower, {NOTE.unit: "wound"}), (first, {NOTE.unit: "wound", lost.unit: "lost"})):
+        assert load(extraction, into, progress=False).edges == extraction.table("edges").num_rows
+        assert whole(extraction, database)
+        assert store.annotations("random:a") == history
+        assert {card.id: card.labels for card in store.labelled("random:a")} == {u: (t,) for u, t in labels.items()}
+        texts = database.write("MATCH (l:Label) RETURN l.text AS text ORDER BY text")
+        assert [row["text"] for row in texts] == sorted(labels.values())
+    assert content(database, "random:b") == before
+    assert [card.id for card in store.labelled("random:b")] == [theirs.unit]
+
+
+@pytest.fixture
+def ill_fitting(tmp_path: Path, first: Extraction) -> Extraction:
+    """Edges of a unit that is in no table of units."""
+    bad = Extraction.create(tmp_path / "bad.extraction", first.manifest.model_copy(update={"files": {}}))
+    bad.add({"units.parquet": first.table("units").slice(1)})
+    bad.add({part("edges", target): first.table("edges") for target in first.manifest.settings.targets})
+    return bad
+
+
+def test_a_load_that_fails_leaves_the_database_as_it_was(
+    folder: Path, first: Extraction, ill_fitting: Extraction
+) -> None:
+    load(first, folder, progress=False)
+    with connect(folder) as database:
+        before = content(database, "random:a")
+        with pytest.raises(LoadFailed):
+            load(ill_fitting, folder, progress=False)
+        assert content(database, "random:a") == before
+        CircuitStore(database).verify("random:a")
+
+
+def test_a_load_over_bolt_that_fails_is_refused_until_it_is_done_again(
+    database: Database, first: Extraction, ill_fitting: Extraction
+) -> None:
+    load(first, database, progress=False)
+    CircuitStore(database).annotate(NOTE)
+    with pytest.raises(LoadFailed, match="did not arrive whole"):
+        load(ill_fitting, database, progress=False)
+    with pytest.raises(DatabaseDamaged, match="not loaded to the end"):
+        CircuitStore(database).model("random:a")
+    assert CircuitStore(database).models() == []
+    load(first, database, progress=False)
+    assert whole(first, database)
+    assert CircuitStore(database).unit("random:a", Unit.parse(NOTE.unit)).labels == ("wound",)
+
+
+def test_an_unfinished_extraction_is_refused(tmp_path: Path, folder: Path, first: Extraction) -> None:
+    unfinished = Extraction.create(tmp_path / "half.extraction", first.manifest.model_copy(update={"files": {}}))
+    unfinished.add({"units.parquet": first.table("units"), part("edges", "2/1/6"): first.table("edges")})
+    with pytest.raises(ExtractionError, match=r"17 of 18 target layers .* `circuits extract`"):
+        load(unfinished, folder, progress=False)
+    assert not folder.exists()
+
+
+def test_an_extraction_of_nothing_but_units_loads(tmp_path: Path, database: Database, first: Extraction) -> None:
+    settings = first.manifest.settings.model_copy(update={"targets": ()})
+    manifest = first.manifest.model_copy(update={"files": {}, "settings": settings})
+    bare = Extraction.create(tmp_path / "bare.extraction", manifest)
+    bare.add({"units.parquet": first.table("units")})
+    card = load(bare, database, progress=False)
+    assert (card.units, card.edges, card.images) == (288, 0, 0)
+
+
+def test_an_empty_database_says_how_to_fill_it(database: Database) -> None:
+    with pytest.raises(ModelMissing, match="circuits load"):
+        CircuitStore(database).model(None)
+
+
+def test_annotations_that_vanish_are_noticed(database: Database, first: Extraction) -> None:
+    load(first, database, progress=False)
+    CircuitStore(database).annotate(NOTE)
+    database.write("MATCH (a:Annotation) DETACH DELETE a")
+    with pytest.raises(DatabaseDamaged, match="import the labels"):
+        CircuitStore(database).model("random:a")
+    load(first, database, progress=False)
+    assert CircuitStore(database).model("random:a").labelled == 0
+
+
+@pytest.fixture(scope="module")
+def sound(random_extraction: Write, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database large enough that each of its files has several pages; its server is stopped."""
+    root = tmp_path_factory.mktemp("sound")
+    load(random_extraction(root / "a.extraction", "random:a", 1, width=8), root / "database", progress=False)
+    stop(root / "database")
+    return root / "database"
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTES_0", "Unit_0", "Unit_0_out_edges", "Unit_0_in_edges"])
+def test_a_database_cut_short_is_noticed_when_it_is_opened(name: str, sound: Path, folder: Path) -> None:
+    shutil.copytree(sound, folder)
+    (file,) = (folder / "databases" / "circuits").glob(f"{name}.*.bucket")
+    os.truncate(file, int(file.stat().st_size * 0.6))
+    with connect(folder) as database, pytest.raises(DatabaseDamaged, match=r"lost data of random:a.*Load the extract"):
+        CircuitStore(database).model(None)
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTES_0", "Unit_0_in_edges"])
+def test_counted_behind_its_use_a_database_cut_short_is_refused_once_that_is_found(
+    name: str, sound: Path, folder: Path
+) -> None:
+    shutil.copytree(sound, folder)
+    (file,) = (folder / "databases" / "circuits").glob(f"{name}.*.bucket")
+    os.truncate(file, int(file.stat().st_size * 0.6))
+    with connect(folder) as database:
+        store = CircuitStore(database, behind=True)
+        assert store.model("random:a").edges
+        _counted(store)
+        for _ in range(2):
+            with pytest.raises(DatabaseDamaged, match=r"lost data of random:a.*Load the extract"):
+                store.model("random:a")
+
+
+def test_counted_behind_its_use_a_whole_database_is_counted_once_for_all(sound: Path, folder: Path) -> None:
+    shutil.copytree(sound, folder)
+    with connect(folder) as database:
+        store = CircuitStore(database, behind=True)
+        first = store.model("random:a")
+        _counted(store)
+        assert store.model("random:a") == first
+        (row,) = database.read(queries.MODELS)
+        assert row["verified"] == database.start
+        again = CircuitStore(database, behind=True)
+        again.model("random:a")
+        assert not again.counting("random:a")
+
+
+def test_counted_behind_its_use_a_database_without_some_units_is_refused_too(sound: Path, folder: Path) -> None:
+    shutil.copytree(sound, folder)
+    with connect(folder) as database:
+        database.write("MATCH (u:Unit) WITH u LIMIT 1 DETACH DELETE u")
+        store = CircuitStore(database, behind=True)
+        store.model("random:a")
+        _counted(store)
+        with pytest.raises(DatabaseDamaged, match="units come to 575, and 576 were written"):
+            store.model("random:a")
+
+
+def test_a_server_that_stops_while_it_counts_is_counted_anew_at_its_next_start(sound: Path, folder: Path) -> None:
+    shutil.copytree(sound, folder)
+    with connect(folder) as database:
+        store = CircuitStore(database, behind=True)
+        store.model("random:a")
+        stop(folder)
+        store.model("random:a")
+        _counted(store)
+        (row,) = database.read(queries.MODELS)
+        assert row["verified"] == database.start
+
+
+def _counted(store: CircuitStore) -> None:
+    """Wait until nothing is being counted any more."""
+    deadline = time.monotonic() + 60
+    while store.counting("random:a"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,94 @@
+"""The schema's version: made, found, brought up to ours, or refused."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from extract.folder.extraction import Extraction
+from extract.units import Unit
+from graph.connection.database import Database
+from graph.cypher import units as queries
+from graph.embedded.server import stop
+from graph.errors import SchemaUnfit
+from graph.loading.load import load
+from graph.loading.migration import migrate
+from graph.opening import connect
+from graph.schema import SCHEMA, VERSION, Annotation
+from graph.store import CircuitStore
+from tests.builders.neo4j_server import Neo4j
+
+MODEL = "random:a"
+UNIT = "2/1/6/3"
+INDEXES = "SHOW INDEXES YIELD name RETURN name ORDER BY name"
+
+
+@pytest.fixture(scope="module", params=["embedded", "neo4j"])
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    if request.param == "neo4j":
+        server: Neo4j = request.getfixturevalue("neo4j")
+        with server.emptied() as database:
+            yield database
+        return
+    folder: Path = tmp_path_factory.mktemp("migration") / "database"
+    with connect(folder) as database:
+        yield database
+    stop(folder)
+
+
+@pytest.fixture(scope="module")
+def extraction(random_extraction: Callable[..., Extraction], tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+    return random_extraction(tmp_path_factory.mktemp("migration") / "a.extraction", MODEL, 1, width=2)
+
+
+@pytest.fixture
+def old(database: Database, extraction: Extraction) -> CircuitStore:
+    """A catalog as version 1 wrote it: its number on each model, no words or pictures of units, no schema node."""
+    database.write("MATCH (n) DETACH DELETE n")
+    load(extraction, database, progress=False)
+    store = CircuitStore(database)
+    store.annotate(Annotation("note", MODEL, UNIT, "wound", "ada", datetime(2026, 1, 2, tzinfo=UTC)))
+    database.write("MATCH (s:Schema) DELETE s")
+    database.write("MATCH (n) WHERE n:Word OR n.modality = 'visualisation' DETACH DELETE n")
+    database.write(
+        "MATCH (m:Model) SET m.version = 1, m.images = COUNT { MATCH (i:Image) } "
+        "REMOVE m.content, m.loaded, m.words, m.readings, m.depictions"
+    )
+    return store
+
+
+def test_an_empty_database_gets_our_schema_and_nothing_more_the_second_time(database: Database) -> None:
+    database.write("MATCH (n) DETACH DELETE n")
+    assert migrate(database) == VERSION
+    indexes = database.read(INDEXES)
+    assert migrate(database) == VERSION
+    assert database.read(INDEXES) == indexes
+    assert database.read("MATCH (s:Schema) RETURN s.version AS v") == [{"v": VERSION}]
+
+
+def test_an_older_schema_is_refused_and_brought_up_with_all_that_is_in_it(old: CircuitStore) -> None:
+    for ask in (old.models, lambda: old.model(None)):
+        with pytest.raises(SchemaUnfit, match=r"schema 1, and ours is \d+\. `circuits migrate`"):
+            ask()
+    assert migrate(old.database) == 1
+    assert migrate(old.database) == VERSION
+    old.verify(MODEL)
+    assert old.model(None).labelled == 1
+    assert old.unit(MODEL, Unit.parse(UNIT)).labels == ("wound",)
+    assert old.database.read("MATCH (m:Model) WHERE m.version IS NOT NULL RETURN m") == []
+
+
+def test_a_load_brings_an_older_schema_up_by_itself(old: CircuitStore, extraction: Extraction) -> None:
+    card = load(extraction, old.database, progress=False)
+    assert (card, card.labelled) == (old.model(None), 1)
+
+
+def test_a_later_schema_is_left_alone(old: CircuitStore, extraction: Extraction) -> None:
+    old.database.write(queries.STAMP, id=SCHEMA, version=VERSION + 1)
+    before = old.database.read("MATCH (n) RETURN count(n) AS n")
+    for act in (old.models, lambda: migrate(old.database), lambda: load(extraction, old.database, progress=False)):
+        with pytest.raises(SchemaUnfit, match="Update clip-circuits"):
+            act()
+    assert old.database.read("MATCH (n) RETURN count(n) AS n") == before
+    old.database.write("MATCH (s:Schema) DELETE s")

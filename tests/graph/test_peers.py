@@ -1,0 +1,406 @@
+"""Neo4j and the embedded server are told the same story, and every text of ours gives the same rows on both."""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain, product
+from pathlib import Path
+from typing import Any, get_args
+
+import networkx as nx
+import pyarrow.compute as pc
+import pytest
+from neo4j import GraphDatabase, Query
+
+from extract.enrichment import evidence
+from extract.expansion import atlas
+from extract.folder.extraction import Extraction
+from extract.network.weights import load_network
+from extract.probes.table import read
+from extract.recording import vocabulary
+from extract.recording.modality import profile
+from extract.recording.visualisations import visualise
+from extract.units import Layer, Unit
+from graph import hidden_texts, schema
+from graph import saved as kept_circuits
+from graph.connection.database import Answer, Database
+from graph.connection.servers import open_server
+from graph.cypher import units as queries
+from graph.cypher.named_query import BUILT_IN, NamedQuery
+from graph.embedded.server import ensure
+from graph.errors import AnnotationSuperseded, LoadFailed
+from graph.loading.load import load
+from graph.schema import Annotation, Flag, KeptCircuit, Share
+from graph.search import Wanted
+from graph.store import CircuitStore
+from tests.builders.neo4j_server import VERSION, Neo4j
+from tests.graph.cypher.test_queries import TEXTS
+
+NAMES = {text: name for name, text in TEXTS.items()}
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+FIRST = "1/0/1/0"
+
+
+@dataclass
+class Told:
+    """What one of our texts was asked and answered."""
+
+    name: str
+    parameters: dict[str, Any]
+    rows: Answer
+
+
+class Listening(Database):
+    """A connection that keeps what our own texts are asked and answer."""
+
+    def __init__(self, server: Neo4j) -> None:
+        self.told: list[Told] = []
+        login = (server.user, server.password)
+        super().__init__(server.url, partial(open_server, server.url, login, server.database))
+
+    def read(self, text: str, **parameters: Any) -> Answer:
+        return self._kept(text, parameters, super().read(text, **parameters))
+
+    def write(self, text: str, **parameters: Any) -> Answer:
+        return self._kept(text, parameters, super().write(text, **parameters))
+
+    def _kept(self, text: str, parameters: dict[str, Any], rows: Answer) -> Answer:
+        if text in NAMES:
+            self.told.append(Told(NAMES[text], parameters, rows))
+        return rows
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+    """The trained CLIP's inputs of both branches of 4/2/6, and its evidence for that layer from a few of its probes."""
+    network = load_network("demo")
+    folder = tmp_path_factory.mktemp("demo") / "demo.extraction"
+    extraction = atlas.extract(network, folder, ["4/1/6", "4/2/5"], strongest=1, progress=False)
+    probes = read()
+    few = probes.filter(pc.starts_with(probes["concept"], "b"))
+    evidence.measure(network, extraction, few, [Layer(4, 2, 6)], progress=False)
+    picture = few["image"][0].as_py()
+    (drawn := tmp_path_factory.mktemp("drawn") / "channel3.webp").write_bytes(picture)
+    visualise(network, extraction, drawn.parent, Layer(4, 2, 6), progress=False)
+    words = ["anchor", "banana", "hat"]
+    vocabulary.measure(network, extraction, words, [Layer(4, 2, 6)], progress=False)
+    profile(network, extraction, words, few, [Layer(4, 1, 6), Layer(4, 2, 5), Layer(4, 2, 6)], progress=False)
+    return extraction
+
+
+@pytest.fixture(scope="module", params=["demo", "random"])
+def extraction(
+    request: pytest.FixtureRequest,
+    random_extraction: Callable[..., Extraction],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Extraction:
+    if request.param == "random":
+        return random_extraction(tmp_path_factory.mktemp("random") / "a.extraction", "random:a", 5)
+    found: Extraction = request.getfixturevalue("demo")
+    return found
+
+
+@pytest.fixture(scope="module")
+def stories(
+    extraction: Extraction, neo4j: Neo4j, embedded: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[Told]]:
+    """The same done to both servers, each empty at first and in the end."""
+    endpoint = ensure(embedded)
+    peers = {"neo4j": neo4j, "embedded": Neo4j(endpoint.uri, endpoint.user, endpoint.password, endpoint.database)}
+    told = {}
+    for name, server in peers.items():
+        with Listening(server) as database:
+            database.write("MATCH (n) DETACH DELETE n")
+            tell(database, extraction, tmp_path_factory.mktemp(name))
+            database.write("MATCH (n) DETACH DELETE n")
+            told[name] = database.told
+    return told
+
+
+def tell(database: Database, extraction: Extraction, folder: Path) -> None:
+    """A load that fails, one that succeeds, labels, every question, and a load of less in its place."""
+    with pytest.raises(LoadFailed):
+        load(without_edges(extraction, folder / "misfit.extraction", lacking=1), database, progress=False)
+    load(extraction, database, progress=False)
+    store, model = CircuitStore(database), extraction.manifest.model
+    label(store, model)
+    keep(store, model)
+    question(store, extraction)
+    ask_by_name(store, extraction)
+    database.write(queries.VERIFIED, model=model, start="now")
+    load(without_edges(extraction, folder / "less.extraction"), database, progress=False)
+    assert [card.id for card in store.labelled(model)] == [FIRST]
+    tied = "MATCH (c:Circuit)-[i:INCLUDES]->(u:Unit) RETURN c.name AS name, i.role AS role, u.id AS unit"
+    assert database.read(tied) == [{"name": "hat", "role": "unit", "unit": FIRST}]
+
+
+def without_edges(extraction: Extraction, folder: Path, lacking: int = 0) -> Extraction:
+    """The same model of units alone; those lacking are missed by the sums."""
+    settings = extraction.manifest.settings.model_copy(update={"targets": ()})
+    less = Extraction.create(folder, extraction.manifest.model_copy(update={"files": {}, "settings": settings}))
+    units = extraction.table("units")
+    less.add({"units.parquet": units.slice(0, units.num_rows - lacking)})
+    return less
+
+
+def label(store: CircuitStore, model: str) -> None:
+    """Two labels on one unit, one of them sensitive and amended twice, once in vain, a third withdrawn; and flags."""
+    wound = Annotation("a", model, FIRST, "wound", "ada", NOON)
+    sky = replace(wound, id="c", unit="1/0/8/2", text="sky", author="bob")
+    for annotation in (wound, replace(wound, id="b", text="Blood", sensitive=True), sky):
+        store.annotate(annotation)
+    store.annotate(replace(sky, id="d", action="withdraw", supersedes="c"))
+    store.annotate(replace(wound, id="e", text="a wound", action="amend", supersedes="a", evidence="seen", at=NOON))
+    store.annotate(replace(wound, id="f", action="undo", supersedes="e"))
+    with pytest.raises(AnnotationSuperseded):
+        store.annotate(replace(wound, id="g", action="undo", supersedes="e"))
+    store.annotate(replace(wound, id="h", action="redo", supersedes="e"), replace(sky, id="i", unit=FIRST))
+    store.annotate(replace(sky, id="j", unit=FIRST, action="reject", supersedes="i"))
+    assert store.unit(model, Unit.parse(FIRST)).labels == ("Blood", "a wound")
+    for number, (kind, name) in enumerate((("unit", FIRST), ("word", "wound"), ("unit", FIRST), ("unit", sky.unit))):
+        store.flag(Flag(str(number), model, kind, name, number != 2, "ada", NOON))  # type: ignore[arg-type]
+
+
+def keep(store: CircuitStore, model: str) -> None:
+    """Two circuits kept, one of them twice, one name refused, and one taken away."""
+    hat = KeptCircuit("hat", model, "neighbourhood", "ada", NOON, 2)
+    units = {FIRST: "unit", "1/0/8/2": "output"}
+    assert kept_circuits.keep(store.database, hat, "a", "{}", units, replace=False)
+    assert not kept_circuits.keep(store.database, replace(hat, author="bob"), "b", "[]", units, replace=False)
+    assert kept_circuits.keep(store.database, replace(hat, author="bob"), "c", "[]", {FIRST: "unit"}, replace=True)
+    assert kept_circuits.keep(store.database, replace(hat, name="sky"), "d", "{}", units, replace=False)
+    assert [(c.name, c.author, c.units) for c in kept_circuits.kept(store.database, model)] == [
+        ("hat", "bob", 1),
+        ("sky", "ada", 2),
+    ]
+    assert kept_circuits.content_of(store.database, model, "hat") == "[]"
+    assert kept_circuits.drop(store.database, model, "sky")
+    assert not kept_circuits.drop(store.database, model, "sky")
+
+
+def question(store: CircuitStore, extraction: Extraction) -> None:
+    """All that the store can be asked, about units here and there."""
+    model, edges = extraction.manifest.model, network(extraction)
+    sources, targets = (list(dict.fromkeys(ends)) for ends in zip(*edges.edges, strict=True))
+    for unit in map(Unit.parse, (FIRST, *sources[:: len(sources) // 6], *targets[:: len(targets) // 6])):
+        store.unit(model, unit)
+        for direct in (False, True):
+            store.inputs(model, unit, limit=9, direct=direct)
+            store.outputs(model, unit, limit=9, direct=direct)
+        store.upstream(model, [unit], limit=3)
+        store.downstream(model, [unit], limit=3, least=0.1)
+        store.inputs(model, unit, limit=3, by="mean")
+        store.outputs(model, unit, limit=3, by="mean")
+        store.inputs(model, unit, source=Layer(1, 0, 8))
+        store.outputs(model, unit, target=Unit.parse(targets[-1]).layer)
+    near = [*targets[:20], *edges.predecessors(targets[0]), *edges.predecessors(targets[-1])]
+    assert store.contributions_among(model, map(Unit.parse, near))
+    for text in ("", "WOU", "sky"):
+        store.labelled(model, text)
+    assert store.upstream(model, map(Unit.parse, targets), limit=4, least=0.01, scaled=True)
+    assert store.downstream(model, map(Unit.parse, sources), limit=4)
+    store.annotations(model)
+    store.annotations(model, Unit.parse(FIRST))
+    store.sensitive(model)
+    assert [flag.sensitive for flag in store.flags(model)] == [True, True, False, True]
+    shown = store.examples_of(model, [Unit(list(extraction.layers)[-1], channel) for channel in range(9)])
+    assert store.has_image(model, next(iter(shown.values()))[0].image)
+    assert not store.has_image(model, "nowhere")
+    enrich(store, model, list(extraction.layers)[-1])
+    search(store, model, list(extraction.layers)[-1])
+
+
+def search(store: CircuitStore, model: str, total: Layer) -> None:
+    """For labels, concepts and words with all kinds of filters, and what is counted in whole layers."""
+    for text in ("WOU", "b", "concept 3", "anchor", "word 5", "' OR 1=1 //", ""):
+        for wanted in (
+            Wanted(),
+            Wanted(layer=total, labelled=False),
+            Wanted(labelled=True),
+            Wanted(modality="word"),
+            Wanted(modality="picture", least={"share_exact": 0.2, "activity": 0.0}, most={"share_exact": 0.8}),
+        ):
+            store.search(model, text, wanted, 40)
+    for layer in (None, total):
+        store.layers(model, layer)
+        for share in get_args(Share):
+            store.share_counts(model, share, 20, layer)
+    store.activities(model, total)
+    store.sweeps(model)
+    store.sweeps(model, source=Layer(1, 0, 8))
+
+
+def enrich(store: CircuitStore, model: str, total: Layer) -> None:
+    """The last sum's branches, by their weights and by what they answer to."""
+    for channel in range(0, 32, 3):
+        for branch in store.adds(model, Unit(total, channel)).values():
+            store.sweeps(model, branch.layer)
+        store.examples(model, Unit(total, channel))
+        store.words(model, Unit(total, channel))
+        store.depiction(model, Unit(total, channel))
+    word = "anchor" if model.startswith("demo") else "word 5"
+    assert store.readers(model, word, limit=20)
+    assert store.enrichment_by_weights(model, total, Layer(1, 0, 8), limit=50)
+    for concept, modality, reach in ((None, None, 0.0), (0.5, 0.5, 0.2), (None, 0.7, 0.1)):
+        store.enrichment_by_evidence(model, total, 50, concept, modality, reach)
+    store.enrichment_by_evidence(model, total, 50, q=0.5)
+    store.verdicts(model, total, 0.3)
+
+
+def ask_by_name(store: CircuitStore, extraction: Extraction) -> None:
+    """Every named query, while a few units of the last sum and of its branches have labels; and a user's own."""
+    model, database, total = extraction.manifest.model, store.database, list(extraction.layers)[-1]
+    branches = extraction.manifest.architecture.branches(total)
+    edges = extraction.table("edges").to_pylist()
+    into = [edge for edge in edges if edge["target"] == str(branches["conv"]) and edge["mean"] > 0]
+    driver = max(into, key=lambda edge: float(edge["magnitude"]))
+    said: list[tuple[str, schema.Branch, str]] = [
+        (f"{total}/0", "conv", "wound"),
+        (f"{branches['shortcut']}/0", "sum", "sky"),
+        (f"{branches['conv']}/1", "conv", "Sea"),
+        (f"{total}/1", "shortcut", "sea"),
+        (f"{driver['source']}/{driver['source_channel']}", "sum", "driver"),
+    ]
+    added = [
+        Annotation(f"n{n}", model, unit, text, "ada", NOON, branch=branch, facet="f", sensitive=n == 0)
+        for n, (unit, branch, text) in enumerate(said)
+    ]
+    for annotation in added:
+        store.annotate(annotation)
+    given: dict[str, Any] = {
+        "model": model,
+        "q": None,
+        "label": "DRIVE",
+        "unit": f"{total}/1",
+        "source": None,
+    }
+    given |= {"word": "anchor" if model.startswith("demo") else "word 5", "apart": 0.001}
+    for query, strongest, layer in product(BUILT_IN, (1, 9), (total, branches["conv"])):
+        values = given | {"strongest": strongest, "layer": str(layer)}
+        database.read(query.text, **{name: values[name] for name in query.parameters})
+    assert hidden_texts.sensitive(database) >= {"wound", "f", "Blood", "sky"}
+    assert hidden_texts.flagged_words(database) == {"wound": True}
+    for annotation in added:
+        store.annotate(replace(annotation, id=f"{annotation.id} back", action="withdraw", supersedes=annotation.id))
+    save(database)
+
+
+def save(database: Database) -> None:
+    """A query kept, replaced by another, and taken away."""
+    mine = NamedQuery("mine", "RETURN $n AS n", "What it is.", {"n": [1, "a"]}, author="ada", at=NOON)
+    kept_circuits.save_query(database, mine)
+    kept_circuits.save_query(database, replace(mine, author="bob"), replace=True)
+    assert kept_circuits.saved_queries(database) == [replace(mine, author="bob")]
+    assert kept_circuits.remove_query(database, "mine")
+
+
+def network(extraction: Extraction) -> "nx.DiGraph[str]":
+    """The kept edges, their ends as units' ids."""
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    for row in extraction.table("edges").to_pylist():
+        graph.add_edge(f"{row['source']}/{row['source_channel']}", f"{row['target']}/{row['target_channel']}", **row)
+    return graph
+
+
+def alike(here: Any, there: Any) -> bool:
+    """Equal, floats to 1e-12."""
+    match here:
+        case float():
+            return isinstance(there, float) and math.isclose(here, there, rel_tol=1e-12)
+        case dict():
+            return here.keys() == there.keys() and all(
+                alike(settled(name, here[name]), settled(name, there[name])) for name in here
+            )
+        case list():
+            return len(here) == len(there) and all(map(alike, here, there))
+    return type(here) is type(there) and bool(here == there)
+
+
+def settled(name: str, value: Any) -> Any:
+    """A column without what no text asks for: an order of labels and images, and UTC's zone, which ArcadeDB drops."""
+    if isinstance(value, list) and name.endswith(("labels", "images")):
+        return sorted(value)
+    return value.removesuffix("+00:00") if name == "at" else value
+
+
+def test_both_servers_give_the_same_rows(stories: dict[str, list[Told]]) -> None:
+    for here, there in zip(stories["neo4j"], stories["embedded"], strict=True):
+        assert (here.name, len(here.rows)) == (there.name, len(there.rows))
+        apart = [rows for rows in zip(here.rows, there.rows, strict=True) if not alike(*rows)]
+        assert apart[:1] == [], (here.name, here.parameters)
+
+
+def test_every_text_is_told_and_those_that_return_something_answer(stories: dict[str, list[Told]]) -> None:
+    for told in stories.values():
+        assert {each.name for each in told} == set(TEXTS)
+        answering = {each.name for each in told if each.rows}
+        assert answering == {name for name, text in TEXTS.items() if "RETURN" in text}
+
+
+def test_what_follows_edges_is_as_networkx_follows_them(stories: dict[str, list[Told]], extraction: Extraction) -> None:
+    edges, found = network(extraction), 0
+    for told in (each for story in stories.values() for each in story if each.name in ("INPUTS", "OUTPUTS", "AMONG")):
+        rows = [(row["source"], row["target"], row["magnitude"]) for row in told.rows]
+        assert rows == followed(edges, told)
+        found += len(rows)
+    assert found > 1000
+
+
+def followed(graph: "nx.DiGraph[str]", told: Told) -> list[tuple[str, str, float]]:
+    """The edges that a text is asked for, the strongest first."""
+    wanted = told.parameters
+    if told.name == "AMONG":
+        inside = graph.subgraph(map(ident, wanted["keys"]))
+        return numbered(in_order(inside.edges(data=True)))
+    side, far = (graph.in_edges, "source") if told.name == "INPUTS" else (graph.out_edges, "target")
+    edges = [
+        (source, target, edge)
+        for source, target, edge in side([ident(wanted["key"])], data=True)
+        if wanted["layer"] in (None, edge[far]) and (edge["direct"] or not wanted["direct"])
+    ]
+    signs = [in_order((e for e in edges if e[2]["mean"] * sign > 0), wanted["by"]) for sign in (1, -1)]
+    strongest = [edge for rows in signs for edge in rows[: wanted["limit"]]]
+    return numbered(in_order(strongest, wanted["by"]))
+
+
+def in_order(edges: Iterable[Any], by: str = "magnitude") -> list[Any]:
+    """Edges from the strongest, a mean without its sign."""
+    return sorted(edges, key=lambda edge: (-abs(edge[2][by]), edge[:2]))
+
+
+def numbered(edges: Iterable[Any]) -> list[tuple[str, str, float]]:
+    return [(source, target, edge["magnitude"]) for source, target, edge in edges]
+
+
+def ident(key: str) -> str:
+    """The unit's id in a key."""
+    return "/".join(key.split("/")[-4:])
+
+
+def deprecated(server: Neo4j, texts: Iterable[str]) -> list[str]:
+    """What Neo4j itself says of texts that a later version will not run."""
+    with (
+        GraphDatabase.driver(server.url, auth=(server.user, server.password)) as driver,
+        driver.session(database=server.database) as session,
+    ):
+        summaries = [session.run(Query(f"EXPLAIN {text}")).consume() for text in texts]
+    statuses = [status for summary in summaries for status in summary.gql_status_objects]
+    return [each.status_description for each in statuses if each.raw_classification == "DEPRECATION"]
+
+
+def test_neo4j_finds_nothing_deprecated_in_our_texts(neo4j: Neo4j) -> None:
+    schema_texts = [*schema.CONSTRAINTS, *schema.INDEXES, *schema.FURTHER_INDEXES, *chain(*schema.MIGRATIONS.values())]
+    assert deprecated(neo4j, [*TEXTS.values(), *schema_texts]) == []
+
+
+def test_neo4j_tells_what_is_deprecated(neo4j: Neo4j) -> None:
+    (words,) = deprecated(neo4j, ["UNWIND [1] AS x CALL { WITH x RETURN x AS y } RETURN y"])
+    assert "CALL subquery without a variable scope clause" in words
+
+
+def test_docker_compose_runs_the_neo4j_that_is_tested() -> None:
+    compose = Path(__file__).parents[2] / "docker-compose.yml"
+    assert re.findall(r"image: neo4j:(.+)-community", compose.read_text()) == [VERSION]

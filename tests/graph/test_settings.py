@@ -1,0 +1,63 @@
+"""Settings from arguments, the environment and .env, in this order; secrets stay unseen."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.main import cli
+from graph.errors import SettingsUnfit
+from graph.settings import settings
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder and none of our variables."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOME", "DATABASE", "USER", "PASSWORD", "DATABASE_NAME", "HEAP"):
+        monkeypatch.delenv(f"CIRCUITS_{name}", raising=False)
+
+
+def test_without_a_word_the_catalog_is_in_a_folder_here() -> None:
+    assert settings().place == Path(".circuits/database")
+    assert settings(home=Path("there")).place == Path("there/database")
+
+
+def test_an_argument_goes_before_the_environment_and_that_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("CIRCUITS_USER=file\nCIRCUITS_DATABASE=bolt://file:7687\nCIRCUITS_HEAP=900\nOTHER=1\n")
+    monkeypatch.setenv("CIRCUITS_USER", "environment")
+    monkeypatch.setenv("CIRCUITS_DATABASE", "bolt://environment:7687")
+    found = settings(database="neo4j+s://argument", user=None)
+    assert (found.place, found.user, found.heap) == ("neo4j+s://argument", "environment", 900)
+    assert settings().place == "bolt://environment:7687"
+
+
+def test_a_variable_without_a_value_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIRCUITS_DATABASE", "")
+    assert settings().place == Path(".circuits/database")
+
+
+def test_a_value_that_does_not_fit_is_told_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIRCUITS_HEAP", "much")
+    with pytest.raises(SettingsUnfit, match="CIRCUITS_HEAP does not fit"):
+        settings()
+
+
+def test_the_password_is_not_printed() -> None:
+    found = settings(password="hush-hush")  # noqa: S106
+    assert found.password.get_secret_value() == "hush-hush"
+    assert "hush" not in f"{found} {found!r} {found.model_dump_json()}"
+
+
+@pytest.mark.parametrize("url", ["bolt://ada:hush-hush@127.0.0.1:1", "bolt://127.0.0.1:1", "http://127.0.0.1:1"])
+@pytest.mark.parametrize("where", ["option", "variable", "file"])
+def test_no_message_shows_the_password(url: str, where: str) -> None:
+    if where == "file":
+        Path(".env").write_text("CIRCUITS_PASSWORD=hush-hush\n")
+    option = ["--password", "hush-hush"] if where == "option" else []
+    variable = {"CIRCUITS_PASSWORD": "hush-hush"} if where == "variable" else {}
+    for verb in ("find", "doctor"):
+        told = CliRunner().invoke(cli, [*option, verb, "--database", url], env=variable)
+        assert told.exit_code == 2
+        assert told.stderr.count("\n") == 1
+        assert "hush" not in told.output

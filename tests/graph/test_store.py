@@ -1,0 +1,678 @@
+"""The store's verbs on a loaded server, against pandas and networkx on the tables of the extraction itself."""
+
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import product
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+
+from extract.errors import UnknownUnit
+from extract.folder.extraction import Extraction
+from extract.units import Layer, Unit
+from graph.connection.database import Database
+from graph.embedded.server import stop
+from graph.errors import GraphError, ModelMissing, NotExtracted, UnknownStatistic, WriteRefused
+from graph.loading.load import load
+from graph.opening import connect
+from graph.schema import EFFECTS, EVIDENCE, FLOWS, SHARES, TESTS, Annotation, Contribution
+from graph.search import LIMIT, Found, Wanted
+from graph.store import CircuitStore
+
+MODEL = "random:a"
+SUM = Layer(2, 1, 6)
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def extractions(
+    random_extraction: Callable[..., Extraction], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Extraction]:
+    """Two models of one shape and different weights."""
+    folder = tmp_path_factory.mktemp("random")
+    models = {"random:a": 1, "random:b": 2}
+    return {model: random_extraction(folder / f"{seed}.extraction", model, seed) for model, seed in models.items()}
+
+
+@pytest.fixture(scope="module", params=["bulk", "bolt", "neo4j"])
+def database(
+    request: pytest.FixtureRequest, extractions: dict[str, Extraction], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """A server that holds both models: the embedded one by either way of loading, and a real Neo4j."""
+    folder: Path = tmp_path_factory.mktemp(request.param) / "database"
+    for extraction in extractions.values() if request.param == "bulk" else ():
+        load(extraction, folder, progress=False)
+    with request.getfixturevalue("neo4j").emptied() if request.param == "neo4j" else connect(folder) as database:
+        for extraction in extractions.values() if request.param != "bulk" else ():
+            load(extraction, database, progress=False)
+        yield database
+    stop(folder)
+
+
+@pytest.fixture(scope="module")
+def store(database: Database) -> CircuitStore:
+    return CircuitStore(database)
+
+
+@pytest.fixture(scope="module")
+def edges(extractions: dict[str, Extraction]) -> pd.DataFrame:
+    """The edges of MODEL, their ends as units' ids."""
+    frame = extractions[MODEL].table("edges").to_pandas()
+    for end in ("source", "target"):
+        frame[f"{end}_layer"] = frame[end]
+        frame[end] = frame[end] + "/" + frame[f"{end}_channel"].astype(str)
+    return frame
+
+
+@pytest.fixture(scope="module")
+def evidence(extractions: dict[str, Extraction]) -> pd.DataFrame:
+    """The evidence of MODEL by unit, its difference in modality from the profiles of both branches where there are."""
+    extraction = extractions[MODEL]
+    frame, profile = (
+        extraction.table(name).to_pandas().set_index(["layer", "channel"]) for name in ("evidence", "modality")
+    )
+    lean = (profile["words"].astype(float) - profile["pictures"].astype(float)) / 2
+    architecture = extraction.manifest.architecture
+    sums = [(str(layer), c) for layer, n in extraction.layers.items() if layer.role == "sum" for c in range(n)]
+    frame = frame.reindex(pd.MultiIndex.from_tuples(sums, names=frame.index.names))
+    for layer, channel in sums:
+        total = Layer.parse(layer)
+        ends = (str(architecture.shortcut(total)), channel), (f"{layer[:4]}5", channel)
+        if all(end in lean.index for end in ends):
+            frame.loc[(layer, channel), "modality_difference"] = np.float32(abs(lean[ends[0]] - lean[ends[1]]))
+    return frame
+
+
+def rows(contributions: list[Contribution]) -> list[tuple[object, ...]]:
+    return [tuple(asdict(c).values())[:9] for c in contributions]
+
+
+def expected(frame: pd.DataFrame) -> list[tuple[object, ...]]:
+    """The same of a table of edges: the strongest first, null ranks as None."""
+    columns = ["source", "target", "magnitude", "mean", "sum", "span", "direct", "rank_in", "rank_out"]
+    ordered = frame.sort_values("magnitude", ascending=False)[columns].astype(object)
+    return list(ordered.where(ordered.notna(), None).itertuples(index=False, name=None))
+
+
+def number(value: float | None) -> float | None:
+    """What is not a number is not measured."""
+    return None if value is None or np.isnan(value) else value
+
+
+def strongest(frame: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """So many of each sign."""
+    signs = [frame[frame["mean"] > 0], frame[frame["mean"] < 0]]
+    return pd.concat([part.nlargest(limit, "magnitude") for part in signs])
+
+
+# ---- models
+
+
+def test_models_tell_what_was_loaded(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    assert [card.id for card in store.models()] == ["random:a", "random:b"]
+    for model, extraction in extractions.items():
+        card = store.model(model)
+        assert card.architecture == extraction.manifest.architecture
+        assert card.weights_sha256 == extraction.manifest.weights_sha256
+        assert card.units == extraction.table("units").num_rows
+        assert card.edges == extraction.table("edges").num_rows
+        shown = set(extraction.table("examples")["probe"].to_pylist())
+        assert card.images == len(shown) + extraction.table("visualisations").num_rows
+
+
+def test_a_model_must_be_there_and_be_named_among_several(store: CircuitStore) -> None:
+    with pytest.raises(ModelMissing, match="random:a, random:b"):
+        store.model(None)
+    with pytest.raises(ModelMissing, match="random:a, random:b"):
+        store.model("RN50:openai")
+
+
+# ---- units
+
+
+def test_units_carry_their_scale_evidence_and_selectivity(
+    store: CircuitStore, extractions: dict[str, Extraction], evidence: pd.DataFrame
+) -> None:
+    profile, shares, tests, proof, active = (
+        extractions[MODEL].table(name).to_pandas().set_index(["layer", "channel"])
+        for name in ("modality", "shares", "tests", "dissociation", "activity")
+    )
+    for layer, channel, scale in list(zip(*extractions[MODEL].table("units").to_pydict().values(), strict=True))[::9]:
+        card = store.unit(MODEL, Unit(Layer.parse(layer), channel))
+        assert (card.key, card.id) == (f"{MODEL}/{layer}/{channel}", f"{layer}/{channel}")
+        assert (card.model, card.layer, card.channel, card.labels) == (MODEL, layer, channel, ())
+        measured = evidence.loc[(layer, channel)] if (layer, channel) in evidence.index else {}
+        selective = profile.loc[(layer, channel)] if (layer, channel) in profile.index else {}
+        shared = shares.loc[(layer, channel)] if (layer, channel) in shares.index else {}
+        tested = tests.loc[(layer, channel)] if (layer, channel) in tests.index else {}
+        proven = proof.loc[(layer, channel)] if (layer, channel) in proof.index else {}
+        known = {name: number(measured.get(name)) for name in EVIDENCE} | {name: shared.get(name) for name in SHARES}
+        known |= {name: tested.get(name) for name in TESTS} | {name: proven.get(name) for name in EFFECTS}
+        assert card.findings["verdict"] in (proven.get("verdict"), None)
+        assert (card.findings["verdict"] is None) == (not isinstance(proven.get("verdict"), str))
+        known |= dict.fromkeys(FLOWS)  # nothing is known without matrices
+        known["activity"] = active.loc[(layer, channel), "activity"]
+        assert card.statistics == {"scale": scale} | known | {
+            "word_selectivity": selective.get("words"),
+            "picture_selectivity": selective.get("pictures"),
+        }
+
+
+@pytest.mark.parametrize("text", ["2/1/6/32", "4/2/6/34", "1/0/7/16"])
+def test_an_unknown_unit_is_an_error(store: CircuitStore, text: str) -> None:
+    unit = Unit.parse(text)
+    for ask in (store.unit, store.inputs, store.outputs):
+        with pytest.raises(UnknownUnit):
+            ask(MODEL, unit)
+
+
+def test_a_sum_adds_its_shortcut_and_its_conv_branch(store: CircuitStore) -> None:
+    answers = {text: store.adds(MODEL, Unit.parse(text)) for text in ("2/1/6/31", "1/0/8/3", "2/1/5/31", "2/1/1/0")}
+    assert {text: {branch: str(unit) for branch, unit in adds.items()} for text, adds in answers.items()} == {
+        "2/1/6/31": {"shortcut": "2/0/8/31", "conv": "2/1/5/31"},
+        "1/0/8/3": {"shortcut": "1/0/7/3", "conv": "1/0/5/3"},
+        "2/1/5/31": {},
+        "2/1/1/0": {},
+    }
+
+
+def test_examples_come_by_branch_and_rank_with_their_picture(
+    store: CircuitStore, extractions: dict[str, Extraction]
+) -> None:
+    table = extractions[MODEL].table("examples").to_pandas()
+    probes = {row["id"]: row for row in extractions[MODEL].table("probes").to_pylist()}
+    table = table[(table["layer"] == str(SUM)) & (table["channel"] == 7)]
+    got = store.examples(MODEL, Unit(SUM, 7), limit=3)
+    assert [(e.branch, e.rank) for e in got] == list(product(("sum", "shortcut", "conv"), (1, 2, 3)))
+    for example in got:
+        row = table[(table["branch"] == example.branch) & (table["rank"] == example.rank)].iloc[0]
+        probe = probes[row["probe"]]
+        assert (example.image, example.value, example.z) == (row["probe"], row["value"], row["z"])
+        assert base64.b64decode(example.thumbnail) == probe["image"]
+        assert all(getattr(example, name) == probe[name] for name in ("modality", "concept", "source", "sensitive"))
+    assert store.examples(MODEL, Unit(SUM, 6)) == []
+
+
+# ---- contributions
+
+
+@pytest.mark.parametrize("text", ["2/1/6/3", "2/1/5/3", "2/1/3/3", "2/0/7/3", "1/1/1/1"])
+def test_inputs_are_the_strongest_of_each_sign(store: CircuitStore, edges: pd.DataFrame, text: str) -> None:
+    unit = Unit.parse(text)
+    into = edges[edges["target"] == text]
+    assert rows(store.inputs(MODEL, unit, limit=4)) == expected(strongest(into, 4))
+    from_one = into[into["source_layer"] == "1/0/8"]
+    assert rows(store.inputs(MODEL, unit, limit=2, source=Layer(1, 0, 8))) == expected(strongest(from_one, 2))
+    assert rows(store.inputs(MODEL, unit, direct=True)) == expected(strongest(into[into["direct"]], 10))
+
+
+def test_edges_are_ordered_by_the_mean_without_its_sign(store: CircuitStore, edges: pd.DataFrame) -> None:
+    sized = edges.assign(size=edges["mean"].abs())
+    for end, ask, text in (("target", store.inputs, "2/1/5/3"), ("source", store.outputs, "1/0/8/3")):
+        own = sized[sized[end] == text]
+        signs = [own[own["mean"] > 0], own[own["mean"] < 0]]
+        wanted = pd.concat([part.nlargest(3, "size") for part in signs]).sort_values("size", ascending=False)
+        answer = ask(MODEL, Unit.parse(text), limit=3, by="mean")
+        assert [(c.source, c.target) for c in answer] == list(zip(wanted["source"], wanted["target"], strict=True))
+        assert answer != ask(MODEL, Unit.parse(text), limit=3)
+
+
+@pytest.mark.parametrize("text", ["1/0/1/3", "1/0/3/3", "1/0/8/3", "1/1/6/3"])
+def test_outputs_are_the_strongest_of_each_sign(store: CircuitStore, edges: pd.DataFrame, text: str) -> None:
+    unit = Unit.parse(text)
+    out = edges[edges["source"] == text]
+    assert rows(store.outputs(MODEL, unit, limit=4)) == expected(strongest(out, 4))
+    into_one = out[out["target_layer"] == "2/1/5"]
+    assert rows(store.outputs(MODEL, unit, limit=2, target=Layer(2, 1, 5))) == expected(strongest(into_one, 2))
+    assert rows(store.outputs(MODEL, unit, direct=True)) == expected(strongest(out[out["direct"]], 10))
+
+
+def test_a_branch_as_a_source_has_its_blocks_output(store: CircuitStore) -> None:
+    for branch, output in (("1/1/5", "1/1/6"), ("2/0/5", "2/0/8"), ("2/0/7", "2/0/8")):
+        answer = store.outputs(MODEL, Unit.parse(f"{branch}/3"))
+        assert answer
+        assert answer == store.outputs(MODEL, Unit.parse(f"{output}/3"))
+    into = Unit.parse("2/1/3/3")
+    answer = store.inputs(MODEL, into, source=Layer(2, 0, 7))
+    assert answer
+    assert answer == store.inputs(MODEL, into, source=Layer(2, 0, 8))
+
+
+def test_edges_among_units_are_the_induced_subgraph(store: CircuitStore, edges: pd.DataFrame) -> None:
+    whole = nx.from_pandas_edgelist(edges, edge_attr=["magnitude"], create_using=nx.DiGraph)
+    units = [*(f"2/1/6/{c}" for c in range(5)), *(f"1/0/8/{c}" for c in range(8)), "1/1/3/2", "2/0/1/1"]
+    inside = whole.subgraph(units)
+    answer = store.contributions_among(MODEL, [Unit.parse(text) for text in (*units, units[0])])
+    assert {(c.source, c.target): c.magnitude for c in answer} == nx.get_edge_attributes(inside, "magnitude")
+    assert len(answer) == inside.number_of_edges() > 10
+    assert [c.magnitude for c in answer] == sorted((c.magnitude for c in answer), reverse=True)
+
+
+def test_traces_in_cypher_are_networkx_paths(store: CircuitStore, edges: pd.DataFrame) -> None:
+    direct = edges[edges["direct"]]
+    graph = nx.from_pandas_edgelist(direct, create_using=nx.DiGraph)
+    paths = {
+        (a, b, "2/1/5/3") for b in graph.predecessors("2/1/5/3") for a in graph.predecessors(b)
+    }  # fmt: skip
+    text = """
+        MATCH (a:Unit)-[e:CONTRIBUTES]->(b:Unit)-[f:CONTRIBUTES]->(c:Unit {key: $key})
+        WHERE e.direct AND f.direct RETURN a.id, b.id, c.id"""
+    answer = store.query(text, {"key": f"{MODEL}/2/1/5/3"})
+    assert {tuple(row) for row in answer.rows} == paths
+    assert len(answer.rows) == len(paths) > 0
+
+
+def test_sweeps_tell_what_was_computed(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    table = extractions[MODEL].table("sweeps").to_pandas()
+    table = table[table["target"] == str(SUM)]
+    assert [asdict(sweep) for sweep in store.sweeps(MODEL, SUM)] == table.iloc[::-1].to_dict("records")
+    assert store.sweeps(MODEL, Layer(1, 0, 1)) == []
+
+
+def test_sweeps_from_a_layer_and_all_of_them(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    table = extractions[MODEL].table("sweeps").to_pandas()
+    pairs = set(zip(table["source"], table["target"], strict=True))
+    assert {(s.source, s.target) for s in store.sweeps(MODEL)} == pairs
+    assert len(store.sweeps(MODEL)) == len(pairs)
+    out = [sweep.target for sweep in store.sweeps(MODEL, source=Layer(1, 1, 5))]  # as of its block's output
+    assert set(out) == {target for source, target in pairs if source == "1/1/6"}
+    assert out == sorted(out, key=Layer.parse, reverse=True)
+
+
+# ---- distributions and whole layers
+
+
+def test_a_unit_has_the_histogram_of_the_extraction(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    table = extractions[MODEL].table("histograms").to_pylist()
+    kept = {f"{row['layer']}/{row['channel']}": row for row in table}
+    asked = ["1/0/1/0", *(f"2/1/{index}/{c}" for index in (3, 5, 6) for c in range(8))]
+    for card in store.units(MODEL, map(Unit.parse, asked)):
+        if (row := kept.get(card.id)) is None:
+            assert card.histogram is None
+            continue
+        assert card.histogram is not None
+        assert list(card.histogram.counts) == row["counts"]
+        assert card.histogram.n == row["n"] == 40
+        found = (card.histogram.low, card.histogram.high, card.histogram.mean, card.histogram.sd)
+        assert found == (row["low"], row["high"], row["mean"], row["sd"])
+    assert {kept[text]["sd"] is None for text in asked if text in kept} == {True, False}
+
+
+def test_the_activity_of_a_layer_is_the_extractions(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    rows = [row for row in extractions[MODEL].table("histograms").to_pylist() if row["layer"] == str(SUM)]
+    assert store.activities(MODEL, SUM) == {row["channel"]: (row["mean"], row["sd"]) for row in rows}
+    assert store.activities(MODEL, Layer(1, 0, 1)) == {}
+
+
+def test_layers_are_counted_as_the_tables_count_them(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    extraction = extractions[MODEL]
+
+    def count(table: str, column: str) -> dict[str, int]:
+        frame = extraction.table(table).to_pandas()
+        return {str(layer): int(n) for layer, n in frame.groupby("layer")[column].count().items()}
+
+    wanted = {
+        "units": count("units", "channel"), "activity": count("activity", "activity"),
+        "histograms": count("histograms", "low"), "evidence": count("evidence", "share_exact"),
+        "modality": count("modality", "words"), "tested": count("tests", "q"),
+    }  # fmt: skip
+    verdicts = extraction.table("dissociation").to_pandas().groupby(["layer", "verdict"])["channel"].count().to_dict()
+    cards = store.layers(MODEL)
+    assert [card.layer for card in cards] == list(map(str, extraction.layers))
+    for card in cards:
+        for name, counts in wanted.items():
+            assert getattr(card, name) == counts.get(card.layer, 0), (card.layer, name)
+        for verdict in ("supported", "contradicted", "inconclusive"):
+            assert getattr(card, verdict) == verdicts.get((card.layer, verdict), 0)
+    assert store.layers(MODEL, SUM) == [card for card in cards if card.layer == str(SUM)]
+
+
+def test_shares_of_a_layer_are_counted_as_numpy_counts_them(
+    store: CircuitStore, extractions: dict[str, Extraction]
+) -> None:
+    frame = extractions[MODEL].table("evidence").to_pandas()
+    found = store.share_counts(MODEL, "share_corrected", 8)
+    assert list(found) == ["1/0/8", "1/1/6", "2/0/8", "2/1/6"]
+    for layer, counts in found.items():
+        values = frame[frame["layer"] == layer]["share_corrected"].dropna().to_numpy(float)
+        inside = np.histogram(values, 8, (0, 1))[0].tolist()
+        assert list(counts) == [(values < 0).sum(), *inside, (values > 1).sum()]
+    assert store.share_counts(MODEL, "share_corrected", 8, SUM) == {str(SUM): found[str(SUM)]}
+
+
+# ---- the search
+
+
+def tables_joined(extraction: Extraction) -> pd.DataFrame:
+    """The units of an extraction with what the filters of a search look at."""
+    frame = extraction.table("units").to_pandas().set_index(["layer", "channel"])
+    for name, columns in {"evidence": ["share_exact"], "modality": ["words", "pictures"]}.items():
+        frame = frame.join(extraction.table(name).to_pandas().set_index(["layer", "channel"])[columns])
+    frame.index = pd.Index([f"{layer}/{channel}" for layer, channel in frame.index])
+    return frame
+
+
+def ids(found: list[Found]) -> set[str]:
+    return {each.unit.id for each in found}
+
+
+def test_filters_keep_the_units_that_the_tables_name(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    frame = tables_joined(extractions[MODEL])
+    shares = frame[(frame["share_exact"] >= 0.3) & (frame["share_exact"] <= 0.6)]
+    bounds = Wanted(least={"share_exact": 0.3}, most={"share_exact": 0.6})
+    assert ids(store.search(MODEL, wanted=bounds, limit=1000)) == set(shares.index)
+    reading = frame[frame["words"] > frame["pictures"]]
+    assert ids(store.search(MODEL, wanted=Wanted(modality="word"), limit=1000)) == set(reading.index)
+    seeing = frame[(frame["words"] < frame["pictures"]) & frame.index.str.startswith("2/1/6/")]
+    wanted = Wanted(layer=SUM, modality="picture", labelled=False)
+    assert ids(store.search(MODEL, wanted=wanted, limit=1000)) == set(seeing.index)
+    assert not store.search(MODEL, wanted=Wanted(labelled=True, least={"share_exact": 2.0}))
+
+
+def test_a_number_that_no_unit_has_is_refused() -> None:
+    with pytest.raises(UnknownStatistic, match="share_exact"):
+        Wanted(least={"share_exactly": 0.5})
+
+
+def test_units_that_answer_to_a_concept_are_found_the_strongest_first(
+    store: CircuitStore, extractions: dict[str, Extraction]
+) -> None:
+    examples = extractions[MODEL].table("examples").to_pandas()
+    probes = extractions[MODEL].table("probes").to_pandas().set_index("id")
+    examples["concept"] = probes.loc[examples["probe"], "concept"].to_numpy()
+    shown = examples[examples["concept"] == "concept 3"]
+    wanted = set(shown["layer"] + "/" + shown["channel"].astype(str))
+    found = store.search(MODEL, "Concept 3", limit=1000)
+    assert ids(found) == wanted
+    assert len(wanted) > 10
+    best = [max(match.z or 0 for match in each.matches) for each in found]
+    assert best == sorted(best, reverse=True)
+    assert {match.text for each in found for match in each.matches} == {"concept 3"}
+    assert len(store.search(MODEL, "concept")) <= LIMIT
+
+
+def test_of_many_images_that_contain_a_text_the_nearest_are_looked_at(
+    store: CircuitStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graph.search.NEAREST", 4)
+    found = store.search(MODEL, "concept", limit=1000)  # all concepts are as long, so by key: probes 0, 1, 10 and 11
+    assert {match.text for each in found for match in each.matches} == {"concept 0", "concept 2"}
+
+
+def test_units_that_a_word_drives_are_found_exact_words_first(
+    store: CircuitStore, extractions: dict[str, Extraction]
+) -> None:
+    words = extractions[MODEL].table("words").to_pandas()
+    driven = words[(words["word"] == "word 1") & words["z"].notna()]
+    found = store.search(MODEL, "word 1", limit=1000)
+    exact = [each.unit.id for each in found if any(match.text == "word 1" for match in each.matches)]
+    assert set(exact) == set(driven["layer"] + "/" + driven["channel"].astype(str))
+    assert [each.unit.id for each in found][: len(exact)] == exact
+    assert {match.text for each in found for match in each.matches} == {"word 1", "word 10", "word 11"}
+
+
+HOSTILE = [
+    "' OR 1=1 //",
+    "}) MATCH (n) DETACH DELETE n //",
+    "\\",
+    "<script>",
+    "\N{RIGHT-TO-LEFT OVERRIDE}abc",
+    "x" * 10_000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_text_finds_nothing_and_changes_nothing(store: CircuitStore, text: str) -> None:
+    before = store.models()
+    assert store.search(MODEL, text) == []
+    assert store.models() == before
+
+
+def test_the_console_only_reads(store: CircuitStore) -> None:
+    assert store.query("MATCH (m:Model) RETURN m.id AS id ORDER BY id").rows == [["random:a"], ["random:b"]]
+    with pytest.raises(WriteRefused):
+        store.query("MATCH (m:Model) DETACH DELETE m")
+    assert len(store.models()) == 2
+
+
+# ---- enrichment
+
+
+def test_enrichment_by_weights_compares_the_branches_inputs(store: CircuitStore, edges: pd.DataFrame) -> None:
+    strong = edges[(edges["source_layer"] == "1/1/6") & (edges["rank_in"] <= 4)]
+    inputs = {
+        (branch, value): strong[strong["target_layer"] == layer]
+        .pivot(index="target_channel", columns="source_channel", values=value)
+        .reindex(index=range(32), columns=range(16))
+        .astype(float)
+        for branch, layer in (("shortcut", "2/0/8"), ("conv", "2/1/5"))
+        for value in ("mean", "magnitude")
+    }
+    a, b = inputs["shortcut", "mean"], inputs["conv", "mean"]
+    cosine: pd.Series[float] = (a.fillna(0) * b.fillna(0)).sum(axis=1) / np.sqrt(
+        (a**2).sum(axis=1) * (b**2).sum(axis=1)
+    )
+    answer = store.enrichment_by_weights(MODEL, SUM, Layer(1, 1, 6), strongest=4, limit=100)
+    assert [Unit.parse(terms.unit).channel for terms in answer] == list(
+        cosine.dropna().sort_values(kind="stable").index
+    )
+    assert len(answer) > 20
+    for terms in answer:
+        c = Unit.parse(terms.unit).channel
+        assert (terms.shortcut, terms.conv, terms.source_layer) == (f"2/0/8/{c}", f"2/1/5/{c}", "1/1/6")
+        assert terms.cosine == pytest.approx(cosine[c])
+        assert terms.dissimilarity == pytest.approx(1 - cosine[c])
+        assert terms.shared == (a.loc[c].notna() & b.loc[c].notna()).sum()
+        assert (terms.shortcut_inputs, terms.conv_inputs) == (a.loc[c].count(), b.loc[c].count())
+        assert terms.shortcut_strength == pytest.approx(inputs["shortcut", "magnitude"].loc[c].sum())
+        assert terms.conv_strength == pytest.approx(inputs["conv", "magnitude"].loc[c].sum())
+    assert store.enrichment_by_weights(MODEL, SUM, Layer(1, 1, 6), strongest=4, limit=3) == answer[:3]
+
+
+@pytest.mark.parametrize(
+    ("concept", "modality", "reach"), [(0.6, 0.7, 0.3), (None, 0.5, 0.0), (0.5, None, 0.2), (None, None, 0.4)]
+)
+def test_enrichment_by_evidence_joins_differences_and_reach(
+    store: CircuitStore,
+    evidence: pd.DataFrame,
+    concept: float | None,
+    modality: float | None,
+    reach: float,
+) -> None:
+    table = evidence.loc[[str(SUM)]].dropna(subset="reach_conv").reset_index()
+    table["reach"] = table[["reach_shortcut", "reach_conv"]].min(axis=1)
+    least = [
+        (table[name] >= low)
+        for name, low in (("concept_difference", concept), ("modality_difference", modality))
+        if low
+    ]
+    table = table[(np.any(least, axis=0) if least else True) & (table["reach"] >= reach)]
+    table = table.sort_values(["modality_difference", "concept_difference", "reach"], ascending=False)
+    answer = store.enrichment_by_evidence(
+        MODEL, SUM, 100, concept_difference=concept, modality_difference=modality, reach=reach, examples=2
+    )
+    assert [terms.unit for terms in answer] == [f"{SUM}/{c}" for c in table["channel"]]
+    assert 0 < len(answer) < 25
+    for terms, row in zip(answer, table.to_dict("records"), strict=True):
+        assert (terms.shortcut, terms.conv) == (f"2/0/8/{row['channel']}", f"2/1/5/{row['channel']}")
+        assert all(getattr(terms, name) == number(row[name]) for name in EVIDENCE)
+        examples = store.examples(MODEL, Unit(SUM, row["channel"]), limit=2)
+        for branch, shown in (("shortcut", terms.shortcut_examples), ("conv", terms.conv_examples)):
+            assert [(s.modality, s.concept) for s in shown] == [
+                (e.modality, e.concept) for e in examples if e.branch == branch
+            ]
+
+
+def test_enrichment_asks_for_a_sum_and_for_what_was_extracted(store: CircuitStore) -> None:
+    with pytest.raises(NotExtracted, match="Try 2/1/6"):
+        store.enrichment_by_weights(MODEL, Layer(2, 1, 5), Layer(1, 1, 6))
+    with pytest.raises(NotExtracted, match="1/0/1, 1/0/3, 1/0/8"):
+        store.enrichment_by_weights(MODEL, SUM, Layer(2, 1, 3))
+    with pytest.raises(UnknownUnit):
+        store.enrichment_by_evidence(MODEL, Layer(3, 0, 8))
+
+
+# ---- words
+
+
+def test_a_unit_knows_the_words_that_drive_it_most(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+    table = extractions[MODEL].table("words").to_pandas()
+    for layer, channel in [("2/1/6", 0), ("2/1/5", 7), ("1/0/7", 3)]:
+        own = table[(table["layer"] == layer) & (table["channel"] == channel)].sort_values("word_rank")
+        for limit in (2, 10):
+            found = store.words(MODEL, Unit.parse(f"{layer}/{channel}"), limit)
+            assert [(r.word, r.value, r.rank) for r in found] == list(
+                own[["word", "value", "word_rank"]].head(limit).itertuples(index=False, name=None)
+            )
+            assert [r.z for r in found] == [number(z) for z in own["z"].head(limit)]
+    assert store.words(MODEL, Unit.parse("2/1/3/0")) == []
+
+
+@pytest.mark.parametrize("layer", [None, SUM])
+def test_a_word_knows_the_units_that_read_it(
+    store: CircuitStore, extractions: dict[str, Extraction], layer: Layer | None
+) -> None:
+    table = extractions[MODEL].table("words").to_pandas()
+    own = table[(table["word"] == "word 5") & (table["unit_rank"] <= 8)]
+    own = own[own["layer"] == str(layer)] if layer else own
+    own = own.sort_values("z", ascending=False)
+    found = store.readers(MODEL, "word 5", layer, limit=8)
+    assert len(found) > 1
+    assert [(r.unit, r.z, r.rank) for r in found] == [
+        (f"{row.layer}/{row.channel}", row.z, row.unit_rank) for row in own.itertuples()
+    ]
+
+
+def test_a_unit_has_its_visualisation_where_there_is_one(
+    store: CircuitStore, extractions: dict[str, Extraction]
+) -> None:
+    for row in extractions[MODEL].table("visualisations").to_pylist()[::7]:
+        found = store.depiction(MODEL, Unit.parse(f"{row['layer']}/{row['channel']}"))
+        assert found
+        assert (base64.b64decode(found.thumbnail), found.share_published) == (row["image"], row["share_published"])
+    assert store.depiction(MODEL, Unit.parse("2/1/6/0")) is None
+
+
+def test_a_word_that_was_not_shown_is_an_error(store: CircuitStore) -> None:
+    for word in ("letters 1", "hat"):
+        with pytest.raises(NotExtracted, match=r"12 words were shown.*circuits difference"):
+            store.readers(MODEL, word)
+    assert store.model(MODEL).words == 12
+
+
+# ---- labels
+
+
+def note(unit: str, text: str, number: int, **rest: object) -> Annotation:
+    """An annotation of the second model, so that the first stays without labels."""
+    known = {"id": f"note {unit} {number}", "model": "random:b", "unit": unit, "text": text, "author": "ada"}
+    return Annotation(**{**known, "at": NOON + timedelta(minutes=number), **rest})  # type: ignore[arg-type]
+
+
+def state(database: Database, unit: str) -> dict[str, object]:
+    """A unit as a user's own Cypher sees it."""
+    text = """
+        MATCH (u:Unit {key: $key})
+        RETURN u:Labelled AS labelled, u.label AS label, [(u)-[:LABELLED]->(l:Label) | l.text] AS texts,
+               COUNT { (u)<-[:CONTRIBUTES]-() } AS inputs, COUNT { (u)-[:CONTRIBUTES]->() } AS outputs"""
+    return database.write(text, key=f"random:b/{unit}")[0]
+
+
+def test_a_label_comes_and_goes_with_its_unit_untouched(store: CircuitStore, database: Database) -> None:
+    unit = Unit.parse("2/0/8/3")
+    before = state(database, str(unit))
+    edges = store.inputs("random:b", unit, limit=50), store.outputs("random:b", unit, limit=50)
+    added = note("2/0/8/3", "bloody wound", 1)
+    store.annotate(added)
+    after = state(database, str(unit))
+    assert after == before | {"labelled": True, "label": "bloody wound", "texts": ["bloody wound"]}
+    assert store.unit("random:b", unit).labels == ("bloody wound",)
+    assert all(c.target_labels == ("bloody wound",) for c in store.inputs("random:b", unit))
+    assert all(c.source_labels == ("bloody wound",) for c in store.outputs("random:b", unit))
+    withdrawal = note("2/0/8/3", "bloody wound", 2, action="withdraw", supersedes=added.id)
+    store.annotate(withdrawal)
+    assert state(database, str(unit)) == before | {"labelled": False, "label": None, "texts": []}
+    assert (store.inputs("random:b", unit, limit=50), store.outputs("random:b", unit, limit=50)) == edges
+    assert store.annotations("random:b", unit) == [added, withdrawal]
+    assert database.write("MATCH (l:Label {text: 'bloody wound'}) RETURN l") == []
+
+
+def test_labels_of_several_people_stand_side_by_side(store: CircuitStore, database: Database) -> None:
+    first, second = note("2/1/6/1", "you", 1), note("2/1/6/1", "second person", 2, author="bob")
+    for annotation in (first, second, note("2/1/6/1", "you", 3, author="cy"), first):
+        store.annotate(annotation)
+    assert state(database, "2/1/6/1")["label"] == "you; second person"
+    assert store.unit("random:b", Unit.parse("2/1/6/1")).labels == ("second person", "you")
+    store.annotate(note("2/1/6/1", "you", 4, action="withdraw", supersedes=first.id))
+    assert state(database, "2/1/6/1")["label"] == "second person; you"
+    assert len(store.annotations("random:b", Unit.parse("2/1/6/1"))) == 4
+    store.verify("random:b")
+
+
+def test_an_annotation_reads_back_as_it_was_written(store: CircuitStore) -> None:
+    rest = {"branch": "conv", "facet": "blood", "modality": "picture", "source": "import", "confidence": 0.25}
+    east = timezone(timedelta(hours=5))
+    written = note("2/1/6/2", "wound", 1, **rest, sensitive=True, at=datetime(2026, 3, 4, 5, 6, 7, 89012, tzinfo=east))
+    store.annotate(written)
+    read = store.annotations("random:b", Unit.parse("2/1/6/2"))
+    assert read == [written]
+    assert read[0].at.utcoffset() == timedelta(0)
+    assert "wound" in store.sensitive("random:b")
+    assert store.sensitive(MODEL) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("channel", "text"),
+    [
+        (0, 'it\'s "quoted" \\ `here`'),
+        (1, "x'}) DETACH DELETE (n) //"),
+        (2, "<script>alert(1)</script>"),
+        (3, "$key {0} %s"),
+        (4, "血\n\t⚕"),
+    ],
+)
+def test_the_text_of_a_label_stays_data(store: CircuitStore, database: Database, channel: int, text: str) -> None:
+    unit = f"1/1/6/{channel}"
+    store.annotate(note(unit, text, channel))
+    assert store.unit("random:b", Unit.parse(unit)).labels == (text,)
+    assert [card.id for card in store.labelled("random:b", text)] == [unit]
+    assert state(database, unit)["label"] == text
+
+
+def test_labelled_units_are_found_by_a_part_of_a_label(store: CircuitStore) -> None:
+    for number, (unit, text) in enumerate([("2/0/5/10", "Dog fur"), ("2/0/5/9", "hot dog"), ("2/0/5/8", "cat fur")]):
+        store.annotate(note(unit, text, number))
+    assert [card.id for card in store.labelled("random:b", "DOG")] == ["2/0/5/9", "2/0/5/10"]
+    assert {"2/0/5/8", "2/0/5/9", "2/0/5/10"} <= {card.id for card in store.labelled("random:b")}
+    assert store.model("random:b").labelled == len(store.labelled("random:b"))
+    assert store.labelled(MODEL) == []
+
+
+def test_units_called_so_are_found_before_those_that_answer_to_it(store: CircuitStore) -> None:
+    for number, (unit, text) in enumerate([("2/0/5/11", "word 10 there"), ("2/0/5/12", "WORD 10")]):
+        store.annotate(note(unit, text, number))
+    found = store.search("random:b", "word 10")
+    assert [each.unit.id for each in found][:2] == ["2/0/5/12", "2/0/5/11"]
+    assert [each.matches[0].kind for each in found][:3] == ["label", "label", "vocabulary"]
+    labelled = store.search("random:b", wanted=Wanted(labelled=True))
+    assert ids(labelled) == {card.id for card in store.labelled("random:b")}
+    assert not ids(labelled) & ids(store.search("random:b", wanted=Wanted(labelled=False), limit=1000))
+    assert "2/0/5/12" in ids(store.search("random:b")[: len(labelled)])
+
+
+def test_what_cannot_be_annotated_changes_nothing(store: CircuitStore) -> None:
+    before = store.annotations("random:b")
+    other = note("2/1/3/1", "mine", 1)
+    store.annotate(other)
+    with pytest.raises(UnknownUnit):
+        store.annotate(note("2/1/6/99", "nowhere", 1))
+    with pytest.raises(GraphError, match="to supersede"):
+        store.annotate(note("2/1/3/2", "mine", 2, action="withdraw", supersedes=other.id))
+    with pytest.raises(ModelMissing):
+        store.annotate(replace(note("2/1/3/2", "whose", 3), model="RN50:openai"))
+    assert store.annotations("random:b") == sorted([*before, other], key=lambda a: (a.at, a.id))
