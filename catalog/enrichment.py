@@ -1,10 +1,11 @@
 """The search for enrichment circuits: sum units whose conv branch and shortcut bring two different facets.
 
 By evidence: two facets rather than one, both of which reach the sum, tested on probes at a false discovery rate
-(`extract.facets`); where the branches were ablated, each bringing its own facet is *supported*, *contradicted* or
-*inconclusive* (`extract.dissociation`). By weights: both branches are built, strongly, from different inputs; that is a
-screen and no test. Every term stands beside the others and none is multiplied into a score; the share over the shortcut
-is shown and never a criterion, since a high share rules enrichment out as little as a middling one establishes it.
+(`extract.enrichment.two_facets`); where the branches were ablated, each bringing its own facet is *supported*,
+*contradicted* or *inconclusive* (`extract.enrichment.dissociation`). By weights: both branches are built, strongly,
+from different inputs; that is a screen and no test. Every term stands beside the others and none is multiplied into a
+score; the share over the shortcut is shown and never a criterion, since a high share rules enrichment out as little as
+a middling one establishes it.
 """
 
 from bisect import bisect_right

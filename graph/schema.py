@@ -322,7 +322,7 @@ class WeightTerms:
 
 @dataclass(frozen=True)
 class EvidenceTerms:
-    """A sum unit's evidence, tests and effects, as in `extract.schemas`, and what its branches answer to most."""
+    """A sum unit's evidence, tests and effects, see `extract.folder.schemas`, and what its branches answer to most."""
 
     unit: str
     shortcut: str

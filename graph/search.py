@@ -40,7 +40,7 @@ class Wanted:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """As the texts of `graph.search_queries` take them."""
+        """As the texts of `graph.cypher.search` take them."""
         return {**vars(self), "layer": None if self.layer is None else str(self.layer)}
 
 

@@ -22,8 +22,8 @@ class Node:
     """A unit in a circuit: its part there, its current labels, whether one of them is sensitive, what was measured.
 
     `influence` is the part of a trace's influence that reaches it, from 0 to 1; None in other circuits.
-    `picture` is a `data:` address, behind the veil already where it is sensitive (`catalog.thumbnails.pictured`). It is
-    there to be drawn: it makes no other circuit, and no file of `catalog.export` holds it.
+    `picture` is a `data:` address, behind the veil already where it is sensitive (`catalog.top_probes.pictured`). It is
+    there to be drawn: it makes no other circuit, and no file of `catalog.circuits.export` holds it.
     """
 
     id: str

@@ -1,7 +1,8 @@
 """A Circuit drawn as SVG, as the article draws it: from left to right, and the same drawing every time.
 
 The residual sum is grey; an excitatory edge is green, solid and marked +, an inhibitory one red, dashed and marked -.
-An edge's width grows with its magnitude among the edges into the same unit. `catalog.rendering` makes files of it.
+An edge's width grows with its magnitude among the edges into the same unit. `catalog.circuits.rendering` makes files
+of it.
 """
 
 from collections.abc import Callable, Collection, Mapping

@@ -2,7 +2,7 @@
 
 The neighbourhood of any unit, the enrichment circuit of a sum unit, which joins what its conv branch brings with what
 its residual shortcut brings, and what lies between units that somebody chose. What is followed further, and weighed, is
-a trace: `catalog.trace`.
+a trace: `catalog.circuits.trace`.
 """
 
 from collections.abc import Iterable

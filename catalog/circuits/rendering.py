@@ -32,7 +32,7 @@ vl_convert.register_font_directory(str(DEJAVU.parent))
 
 
 def render(svg: str, form: Form, scale: float = SCALE) -> bytes:
-    """A drawing of `catalog.figure` as the bytes of a file.
+    """A drawing of `catalog.circuits.figure` as the bytes of a file.
 
     Only a PNG minds the scale, pixels for each of the drawing's; it is made smaller where `MOST` would be exceeded.
     """

@@ -2,7 +2,7 @@
 
 Any other edge is already the total over all paths between its ends, and would count them twice. At each step the
 strongest edges are followed; how much of all influence passes through the circuit is told, and what carries little can
-be pruned (`catalog.influence`).
+be pruned (`catalog.circuits.influence`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

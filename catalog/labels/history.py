@@ -1,6 +1,6 @@
 """What a history of annotations comes to: which entries stand, and which labels hold now.
 
-The database derives the same for Cypher, in `graph.label_queries`.
+The database derives the same for Cypher, in `graph.cypher.labels`.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """People's labels on units: an append-only history, and the current view of it.
 
 Nothing is ever changed or deleted. A label is an annotation; amending, rejecting and withdrawing it append another that
-supersedes it, and an undo appends one that takes a change out of force; see `catalog.history`.
+supersedes it, and an undo appends one that takes a change out of force; see `catalog.labels.history`.
 """
 
 import uuid

@@ -44,7 +44,7 @@ def means(visual: nn.Module, layers: Iterable[Layer], see: Callable[[Layer, Tens
     """While open, a forward pass hands the means (n, channels) of every chosen layer to `see`; leaves no hook behind.
 
     A mean is taken as soon as a map is there, before open_clip adds the shortcut or applies the ReLU in place, so
-    nothing is cloned. Where more than means is wanted, `activations.watched` has it, at a price.
+    nothing is cloned. Where more than means is wanted, `hooks.watched` has it, at a price.
     """
 
     def hook(layer: Layer, module: nn.Module, inputs: object, output: Tensor) -> None:

@@ -31,8 +31,9 @@ _OVERTAKEN = (  # somebody deleted what was just read, or gave it a label, which
 class Database:
     """A connection to a graph database, shared by threads; a context manager. `connect` makes one.
 
-    Values come back as plain JSON, see `graph.values`. `open_server` connects; `current` tells which embedded server
-    runs now, where there is one, so that a connection to an earlier one is opened anew.
+    Values come back as plain JSON, see `graph.connection.json_values`. `open_server` connects;
+    `current` tells which embedded server runs now, where there is one, so that a connection to an earlier one is
+    opened anew.
     """
 
     def __init__(

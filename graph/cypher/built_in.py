@@ -1,6 +1,6 @@
-"""The Cypher texts that are asked by name, with their parameters, and those that keep users' own; see `graph.queries`.
+"""The Cypher texts that are asked by name, with their parameters, and those that keep users' own.
 
-The named ones run as they stand in Neo4j Browser too, once their parameters are set there; `graph.kept_queries` says
+The named ones run as they stand in Neo4j Browser too, once their parameters are set there; `named_query` says
 what each is for. A candidate is a sum unit whose q is at most $q; where $q is null, any is.
 """
 

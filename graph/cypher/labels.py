@@ -1,4 +1,4 @@
-"""The Cypher texts of what people say, with their parameters: labels and their history, and flags; see `graph.queries`.
+"""The Cypher texts of what people say, with their parameters: labels and their history, and flags; see `units`.
 
 What is said is only ever appended. An entry stands unless it was undone an odd number of times; a label holds while it
 stands and no standing amendment, rejection or withdrawal supersedes it.

@@ -1,4 +1,4 @@
-"""The Cypher texts of a load, with their parameters, and those that count what arrived; see `graph.queries`."""
+"""The Cypher texts of a load, with their parameters, and those that count what arrived; see `graph.cypher.units`."""
 
 from graph.cypher.labels import _DERIVE
 

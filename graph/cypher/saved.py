@@ -1,4 +1,4 @@
-"""The Cypher texts of circuits that people keep, with their parameters; see `graph.queries`."""
+"""The Cypher texts of circuits that people keep, with their parameters; see `graph.cypher.units`."""
 
 # From a circuit's node to its units, as it names them.
 _INCLUDE = """

@@ -1,4 +1,4 @@
-"""The Cypher texts that search for units, with their parameters; written and run as those in `graph.queries`.
+"""The Cypher texts that search for units, with their parameters; written and run as those in `graph.cypher.units`.
 
 All of them have these filters: layer (an id or null: any), labelled (true, false or null: either), modality (word,
 picture or null: either; which one the unit is the more selective for), least and most (maps of a statistic's name to a

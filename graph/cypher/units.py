@@ -1,4 +1,4 @@
-"""The Cypher texts that ask, with their parameters; `graph.load_queries` load, and `graph.label_queries` annotate.
+"""The Cypher texts that ask, with their parameters; `graph.cypher.loading` load, and `graph.cypher.labels` annotate.
 
 Cypher 5 that Neo4j and the embedded server both run. A value always travels as a parameter. Rows come in the order
 their text states. A pattern starts at the node that is known: the embedded server follows it as written.

@@ -138,7 +138,8 @@ def test_a_picture_that_cannot_be_read_is_grey(form: Form) -> None:
 
 
 def test_equal_drawings_give_equal_bytes_and_pdfs_that_look_the_same(drawing: str) -> None:
-    code = "import sys; from catalog.rendering import render; sys.stdout.buffer.write(render(sys.stdin.read(), 'png'))"
+    script = "sys.stdout.buffer.write(render(sys.stdin.read(), 'png'))"
+    code = f"import sys; from catalog.circuits.rendering import render; {script}"
     other = subprocess.run([sys.executable, "-c", code], input=drawing.encode(), capture_output=True, check=True).stdout
     assert other == render(drawing, "png")
     assert render(drawing, "svg") == render(drawing, "svg")

@@ -230,8 +230,8 @@ def configuration(folder: Path) -> str:
 FORKS = """
 import os, signal, sys, time
 from pathlib import Path
-from extract.atlas import extract
-from extract.weights import load_network
+from extract.expansion.atlas import extract
+from extract.network.weights import load_network
 network = load_network(sys.argv[1], seed=7)
 started = time.monotonic()
 extract(network, Path(sys.argv[2]), ["4/*"], strongest=3, progress=False)

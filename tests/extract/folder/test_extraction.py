@@ -258,7 +258,7 @@ def test_a_write_that_fails_records_nothing(folder: Path) -> None:
 
 
 def test_tables_need_no_torch() -> None:
-    code = "import sys, extract.extraction, extract.contributions; sys.exit('torch' in sys.modules)"
+    code = "import sys, extract.folder.extraction, extract.expansion.strongest; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

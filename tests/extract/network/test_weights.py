@@ -329,7 +329,7 @@ def mirror() -> Iterator[ThreadingHTTPServer]:
 
 ASK = """
 import sys
-from extract.weights import load_network, WeightsError
+from extract.network.weights import load_network, WeightsError
 for line in sys.stdin:
     try: load_network(line.strip(), "openai")
     except WeightsError as error: print(error, flush=True)

@@ -23,11 +23,13 @@ from graph.instructions import Edges, Nodes, Statement, json_rows
 from graph.opening import connect
 
 WAIT = 120.0
-ENSURE = "import sys, pathlib; from graph.local_server import ensure; print(ensure(pathlib.Path(sys.argv[1]), 384).pid)"
+ENSURE = (
+    "import sys, pathlib; from graph.embedded.server import ensure; print(ensure(pathlib.Path(sys.argv[1]), 384).pid)"
+)
 HALF_A_LOAD = """
 import pathlib, sys, pyarrow as pa
-from graph.local_server import bulk_load
-from graph.steps import Nodes
+from graph.embedded.server import bulk_load
+from graph.instructions import Nodes
 def steps():
     yield Nodes("Half", "key", pa.table({"key": ["a"]}))
     print("sent", flush=True)

@@ -32,24 +32,24 @@ PATIENCE = 60.0
 LOAD = """
 import sys
 from pathlib import Path
-import graph.load
-import graph.server
-from extract.extraction import Extraction
-from graph.database import connect
-graph.load.ROWS = 40  # many small transactions
-graph.server.PATIENCE = 2.0
+import graph.loading.load
+import graph.connection.servers
+from extract.folder.extraction import Extraction
+from graph.opening import connect
+graph.loading.load.ROWS = 40  # many small transactions
+graph.connection.servers.PATIENCE = 2.0
 with connect(sys.argv[1]) as database:
-    graph.load.load(Extraction.open(Path(sys.argv[2])), database, progress=False)
+    graph.loading.load.load(Extraction.open(Path(sys.argv[2])), database, progress=False)
 """
 ANNOTATE = """
 import sys
 from datetime import datetime, UTC
 from itertools import count
-import graph.server
-from graph.database import connect
+import graph.connection.servers
+from graph.opening import connect
 from graph.schema import Annotation
 from graph.store import CircuitStore
-graph.server.PATIENCE = 2.0
+graph.connection.servers.PATIENCE = 2.0
 with connect(sys.argv[1]) as database:
     store = CircuitStore(database)
     for number in count():
