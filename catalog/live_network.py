@@ -9,7 +9,7 @@ from catalog.errors import TorchMissing
 from extract.errors import WeightsError
 
 if TYPE_CHECKING:
-    from extract.network.weights import Network
+    from extract.network.network import Network
 
 
 DEMO = "demo:emoji"  # the one model whose weights come along

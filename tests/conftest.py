@@ -21,7 +21,7 @@ from tests.builders.extractions import without_edges
 from tests.builders.neo4j_server import LocalNeo4j, Neo4j, fetched
 
 if TYPE_CHECKING:
-    from extract.network.weights import Network
+    from extract.network.network import Network
     from graph.store import CircuitStore
 
 TINY = {

@@ -19,7 +19,7 @@ from graph.loading.neo4j_import import write_csv
 from graph.schema import VERSION
 
 if TYPE_CHECKING:
-    from extract.network.weights import Network
+    from extract.network.network import Network
     from extract.probes.sources import Source
     from extract.probes.word_lists import Words
 

@@ -24,7 +24,7 @@ from graph.schema import ModelCard
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from extract.network.weights import Network
+    from extract.network.network import Network
     from extract.recording.difference import Ranking
 
 CHUNK = 250  # words shown between two steps of the progress bar

@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,13 +16,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 from tqdm import tqdm
 
+from extract.network.network import Network
 from extract.network.preprocessing import BATCH
+from extract.probes.sources import Probe
 from extract.recording.recording import beside, cut_again
 from extract.units import Layer
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
-    from extract.probes.sources import Probe
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,8 @@ class Lesioned:
 
 @torch.inference_mode()
 def lesions(
-    network: "Network",
-    probes: Iterable["Probe"],
+    network: Network,
+    probes: Iterable[Probe],
     concepts: Sequence[int],
     branches: Mapping[Layer, tuple[np.ndarray, np.ndarray]],
     progress: bool = True,

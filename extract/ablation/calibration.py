@@ -16,7 +16,6 @@ magnitude, the others drawn at random from the rest.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -29,10 +28,8 @@ from extract.errors import AblationError, NoPath
 from extract.expansion.expanded_weights import sources, support, sweep
 from extract.folder.extraction import Extraction, part
 from extract.folder.schemas import SCHEMAS
+from extract.network.network import Network
 from extract.units import Architecture, Layer
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
 
 EDGES = 600  # of a layer pair
 _LEAST = 0.01  # that a source must vary, over the mean of its layer
@@ -57,7 +54,7 @@ def pairs(architecture: Architecture) -> list[tuple[Layer, Layer]]:
 
 @torch.inference_mode()
 def calibrate(
-    network: "Network",
+    network: Network,
     extraction: Extraction,
     source: Layer,
     target: Layer,
@@ -109,7 +106,7 @@ def choose(magnitude: np.ndarray, edges: int, seed: int = 0) -> Edges:
 
 
 def measure(
-    network: "Network", source: Layer, target: Layer, images: Sequence[Image], chosen: Edges, progress: bool = True
+    network: Network, source: Layer, target: Layer, images: Sequence[Image], chosen: Edges, progress: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
     """The slope of every edge, and its change under zero ablation over its source's mean: float64 (edges,) each.
 
@@ -130,7 +127,7 @@ def measure(
 
 
 def _weights(
-    network: "Network", extraction: Extraction, source: Layer, target: Layer
+    network: Network, extraction: Extraction, source: Layer, target: Layer
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Magnitudes and means, float32 (target channels, source channels) each, and the positions a kernel spans."""
     shape = network.architecture

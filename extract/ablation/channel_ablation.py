@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -11,12 +11,10 @@ from PIL.Image import Image
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from extract.network.network import Network
 from extract.network.parts import Change
 from extract.network.preprocessing import BATCH, stack
 from extract.units import Architecture, Layer
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
 
 _RELUS = {"bn1": "act1", "bn2": "act2"}  # that of any other layer is its block's last
 
@@ -39,7 +37,7 @@ class Stretch:
     alive: np.ndarray
 
     @classmethod
-    def of(cls, network: "Network", source: Layer, target: Layer, images: Sequence[Image]) -> Self:
+    def of(cls, network: Network, source: Layer, target: Layer, images: Sequence[Image]) -> Self:
         """Show the images to the network, once."""
         blocks = _blocks(network.visual, network.architecture, source, target)
         inputs, activity, before, highest = list[Tensor](), list[Tensor](), list[Tensor](), list[Tensor]()

@@ -11,7 +11,7 @@ Nothing is what the network hardly ever sees, and what an ablation tells depends
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 import torch
@@ -19,13 +19,11 @@ from PIL.Image import Image
 from torch import Tensor
 
 from extract.errors import AblationError
+from extract.network.network import Network
 from extract.network.parts import Change, Part, check, exchanged
 from extract.network.preprocessing import BATCH, stack
 from extract.network.text import embedded
 from extract.recording.channel_means import means
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
 
 How = Literal["mean", "resample", "zero"]
 WAYS: Final[tuple[How, ...]] = ("mean", "resample")
@@ -76,7 +74,7 @@ class Ablation:
 
 @torch.inference_mode()
 def ablate(
-    network: "Network",
+    network: Network,
     part: Part,
     images: Sequence[Image],
     prompts: Sequence[str] = (),
@@ -127,7 +125,7 @@ def _next(instead: Iterator[Tensor], brought: Tensor) -> Tensor:
     return next(instead)
 
 
-def _shown(network: "Network", part: Part, images: Sequence[Image], texts: Tensor, change: Change) -> State:
+def _shown(network: Network, part: Part, images: Sequence[Image], texts: Tensor, change: Change) -> State:
     units, embeddings = list[Tensor](), list[Tensor]()
     layer, channel = part.unit.layer, part.unit.channel
     with (

@@ -1,0 +1,7 @@
+"""The demo model that comes with the package, and where its files lie."""
+
+from pathlib import Path
+
+MODEL = "demo:emoji"
+WEIGHTS = Path(__file__).with_name("demo.safetensors")  # its open_clip configuration lies beside it, demo.json
+PROBES = Path(__file__).with_name("probes.parquet")

@@ -1,7 +1,6 @@
 """The double dissociation of every sum measured, as a table: which concepts, which effects, and the verdict."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,21 +10,19 @@ from extract.enrichment.dissociation import FEWEST, Concepts, Sides, effects, si
 from extract.enrichment.two_facets import Embedded, Shown
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS, per_unit
+from extract.network.network import Network
+from extract.probes.sources import Source
 from extract.responses.top_probes import Listed, lists, moments
 from extract.units import Layer
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
-    from extract.probes.sources import Source
 
 PROBES = 4  # of a concept that are shown
 MOST = 2000  # concepts, each in a modality, that may stand for a facet
 
 
 def prove(
-    network: "Network",
+    network: Network,
     extraction: Extraction,
-    source: "Source",
+    source: Source,
     facts: pa.Table,
     layers: Sequence[Layer],
     progress: bool = True,

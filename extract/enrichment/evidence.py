@@ -9,7 +9,7 @@ sum). Reach is a percentile among all held-out probes, so 0.5 for a facet that t
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ from extract.enrichment.two_facets import Embedded, Shown, concept_means, reach,
 from extract.errors import ExtractionError
 from extract.folder.extraction import Extraction, part
 from extract.folder.schemas import SCHEMAS, per_unit
+from extract.network.network import Network
 from extract.probes.sources import Source, Table
 from extract.probes.table import BUNDLED, check
 from extract.ranking import percentiles
@@ -28,9 +29,6 @@ from extract.recording.recording import add_thumbnails, digest, show
 from extract.responses.histograms import histograms
 from extract.responses.top_probes import Listed, blocks, lists, table
 from extract.units import Layer
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
 
 TABLES = ("evidence.parquet", "tests.parquet", "shares.parquet", "dissociation.parquet")
 
@@ -83,7 +81,7 @@ def _answered(shown: Shown, top: Listed) -> np.ndarray:
 
 
 def measure(
-    network: "Network",
+    network: Network,
     extraction: Extraction,
     probes: pa.Table | Source | None = None,
     layers: Iterable[Layer] | None = None,

@@ -16,7 +16,7 @@ from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.expanded_weights import sources, support
 from extract.expansion.layer_tables import shard, units
 from extract.folder.extraction import Extraction, Manifest, Settings
-from extract.network.weights import Network
+from extract.network.network import Network
 from extract.units import Architecture, Layer
 
 _TOOLS = ("open_clip_torch", "numpy", "pyarrow", "safetensors")

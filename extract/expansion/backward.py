@@ -8,7 +8,7 @@ import torch
 
 from extract.expansion.linear_block import LinearBlock, fold
 from extract.expansion.window import Gradient, split
-from extract.network.weights import Network
+from extract.network.network import Network
 from extract.units import Architecture, Layer
 
 _CPU_MEMORY = 2**23  # bytes of a tensor that stays near a core

@@ -15,7 +15,7 @@ from torch import Tensor
 from extract.errors import NoPath
 from extract.expansion.backward import Descent, exact_float32
 from extract.expansion.window import Gradient
-from extract.network.weights import Network
+from extract.network.network import Network
 from extract.units import Architecture, Layer, Unit
 
 _UNITS = 16  # at a time; see `split` for what larger maps do

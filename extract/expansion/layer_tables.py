@@ -13,7 +13,7 @@ from extract.expansion.expanded_weights import Support, expanded_weights, source
 from extract.expansion.strongest import Floats, Strongest, distribution, strongest
 from extract.folder.extraction import Content, Settings, part
 from extract.folder.schemas import SCHEMAS
-from extract.network.weights import Network
+from extract.network.network import Network
 from extract.units import Layer
 
 Dense = dict[Layer, tuple[Floats, Floats]]  # by source: magnitude and mean, both (target channels, source channels)

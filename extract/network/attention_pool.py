@@ -13,15 +13,13 @@ Bu & Gandelsman (2025, arXiv 2509.19943), who split a ResNet's by neurons and he
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from extract.network.network import Network
 from extract.network.parts import watched_branches
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Decomposition:
 
 
 @torch.inference_mode()
-def decompose(network: "Network", pixels: Tensor) -> Decomposition:
+def decompose(network: Network, pixels: Tensor) -> Decomposition:
     """Decompose the embeddings of images, as `preprocess` makes them: (images, 3, side, side)."""
     pool: Any = network.visual.get_submodule("attnpool")
     kept: dict[str, Tensor] = {}

@@ -7,7 +7,7 @@ import pyarrow as pa
 import torch
 from PIL import Image
 
-from extract.network.weights import Network
+from extract.network.network import Network
 from extract.probes.table import images
 
 
@@ -23,7 +23,7 @@ def stack(
 BATCH = 32  # images; a batch's maps of one block are all that is held of them, under 1 GB for RN50
 
 
-def seen(network: "Network", picture: Image.Image) -> Image.Image:
+def seen(network: Network, picture: Image.Image) -> Image.Image:
     """What the network sees of a picture, RGB (side, side): resized and cropped at the centre."""
     return Image.fromarray(network.cut(picture))
 

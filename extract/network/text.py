@@ -8,12 +8,12 @@ from PIL import Image
 from torch import Tensor
 
 from extract.errors import WeightsError, WordsError
+from extract.network.network import Network
 from extract.network.preprocessing import BATCH, stack
-from extract.network.weights import Network
 
 
 @torch.inference_mode()
-def zero_shot(network: "Network", images: Iterable[Image.Image], classes: Sequence[str]) -> np.ndarray:
+def zero_shot(network: Network, images: Iterable[Image.Image], classes: Sequence[str]) -> np.ndarray:
     """The probability of every class for every image, float32 (images, classes): CLIP's cosines, scaled, softmax.
 
     A class is given as its prompt, such as "a photo of a cat"; the demo's captions are bare words. Raises WordsError
@@ -30,7 +30,7 @@ def zero_shot(network: "Network", images: Iterable[Image.Image], classes: Sequen
     return torch.cat(found).numpy()
 
 
-def embedded(network: "Network", prompts: Sequence[str]) -> Tensor:
+def embedded(network: Network, prompts: Sequence[str]) -> Tensor:
     """What the text tower makes of prompts, of length 1: float32 (prompts, E).
 
     Raises WeightsError where there are any and the text tower has another vocabulary than CLIP's.

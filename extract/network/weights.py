@@ -6,73 +6,23 @@ into everything made from it.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
-import numpy as np
 import open_clip
 import torch
-from PIL.Image import Image
-from torch import Tensor, nn
+from torch import nn
 
+from extract import demo
 from extract.errors import WeightsError
 from extract.network import checkpoint
+from extract.network.network import Network
 from extract.units import ARCHITECTURES, Architecture
 
-DEMO = Path(__file__).parents[1] / "demo"
 _HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # in the order that open_clip prefers
 
 Config = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Network:
-    """A CLIP in eval mode and float32, without gradients to its weights, and what its vision tower is made of.
-
-    `model` names it in every table and address: `RN50:openai`, `demo:emoji`, `RN50:random-0`, `RN50:<file's stem>`.
-    `sha256` is that of the weights file, or of the tensors in the order of their keys where there is none.
-    """
-
-    model: str
-    clip: open_clip.CLIP
-    architecture: Architecture
-    sha256: str
-
-    @property
-    def visual(self) -> nn.Module:
-        """open_clip's ModifiedResNet."""
-        visual: nn.Module = self.clip.visual
-        return visual
-
-    @cached_property
-    def tokenizer(self) -> Callable[[list[str]], Tensor]:
-        """Texts to token ids (n, context length)."""
-        tokenizer: Callable[[list[str]], Tensor] = open_clip.SimpleTokenizer(context_length=self.clip.context_length)
-        return tokenizer
-
-    @cached_property
-    def preprocess(self) -> Callable[[Image], Tensor]:
-        """An image to what the network takes (3, side, side): resized, cropped at the centre, normalised."""
-        transform: Callable[[Image], Tensor] = open_clip.image_transform(self.architecture.image_size, is_train=False)
-        return transform
-
-    def cut(self, image: Image) -> np.ndarray:
-        """The first half of `preprocess`, which threads can do at once: resized and cropped, uint8 (side, side, 3)."""
-        *steps, _, _ = self.preprocess.transforms  # type: ignore[attr-defined]
-        for step in steps:
-            image = step(image)
-        return np.asarray(image)
-
-    def normalise(self, cuts: Sequence[np.ndarray]) -> Tensor:
-        """The second half, for many images: to the bit what `preprocess` gives, float32 (n, 3, side, side)."""
-        last = self.preprocess.transforms[-1]  # type: ignore[attr-defined]
-        pixels = torch.from_numpy(np.stack(cuts)).float().div_(255)  # (n, side, side, 3)
-        pixels.sub_(torch.tensor(last.mean)).div_(torch.tensor(last.std))
-        return pixels.permute(0, 3, 1, 2)  # (n, 3, side, side), in channels-last
 
 
 def load_network(name: str, pretrained: str | Path | None = None, seed: int = 0) -> Network:
@@ -84,7 +34,7 @@ def load_network(name: str, pretrained: str | Path | None = None, seed: int = 0)
     """
     short, config = _config(name)
     if name == "demo" and pretrained is None:
-        return _from_file("demo:emoji", config, DEMO / "demo.safetensors")
+        return _from_file(demo.MODEL, config, demo.WEIGHTS)
     if pretrained is None:
         return _randomised(f"{short}:random-{seed}", config, seed)
     tag = str(pretrained)
@@ -99,7 +49,7 @@ def load_network(name: str, pretrained: str | Path | None = None, seed: int = 0)
 def _config(name: str) -> tuple[str, Config]:
     """The model's short name, and its open_clip configuration."""
     if name == "demo" or name.endswith(".json"):
-        path = DEMO / "demo.json" if name == "demo" else Path(name)
+        path = demo.WEIGHTS.with_suffix(".json") if name == "demo" else Path(name)
         return path.stem, _checked(_read_config(path), name)
     short = name.removesuffix("-quickgelu")
     if short in ARCHITECTURES:

@@ -3,23 +3,20 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
+from extract.network.network import Network
 from extract.network.preprocessing import BATCH, stack
 from extract.units import Layer
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
 
 
 @torch.inference_mode()
 def channel_means(
-    network: "Network",
+    network: Network,
     images: Iterable[Image],
     layers: Sequence[Layer],
     shown: Callable[[int], object] = lambda count: None,

@@ -7,19 +7,16 @@ two of them top almost every word. Goh et al. (2021) subtract the mean over 10,0
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL.Image import Image
 from tqdm import tqdm
 
 from extract.errors import WordsError
+from extract.network.network import Network
 from extract.probes.rasterised_words import Lettering, rasterise, usual
 from extract.recording.channel_means import channel_means
 from extract.units import Layer, Unit
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
 
 BASELINE = "eeeeee"  # the article's
 
@@ -44,7 +41,7 @@ class Ranking:
 
 
 def difference(
-    network: "Network",
+    network: Network,
     probe: Probe,
     baseline: Probe | Iterable[Probe] = BASELINE,
     layer: Layer | None = None,
@@ -65,7 +62,7 @@ def difference(
 
 
 def intersection(
-    network: "Network", one: Probe, other: Probe, layer: Layer | None = None, lettering: Lettering | None = None
+    network: Network, one: Probe, other: Probe, layer: Layer | None = None, lettering: Lettering | None = None
 ) -> Ranking:
     """What both probes do to every channel: the smaller of the two mean activations (the article's intersection).
 
@@ -76,7 +73,7 @@ def intersection(
 
 
 def _activations(
-    network: "Network", probes: list[Probe], layer: Layer, lettering: Lettering | None, progress: bool = False
+    network: Network, probes: list[Probe], layer: Layer, lettering: Lettering | None, progress: bool = False
 ) -> np.ndarray:
     """Mean activations, float64 (probes, channels)."""
     side = network.architecture.image_size

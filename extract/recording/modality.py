@@ -8,7 +8,6 @@ or the previous block's sum the shortcut, and 6 or 8 the sum itself.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from extract.errors import ProbesError, WordsError
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
+from extract.network.network import Network
 from extract.probes import table as probes
 from extract.probes.rasterised_words import Lettering, check, fits, rasterise, scrambled, usual
 from extract.probes.word_lists import letter_strings, most_common
@@ -27,14 +27,11 @@ from extract.ranking import percentiles
 from extract.recording.channel_means import channel_means
 from extract.units import Layer
 
-if TYPE_CHECKING:
-    from extract.network.weights import Network
-
 WORDS = 1000  # shown by default: an effect is then known to about 0.05 (two standard errors)
 
 
 def profile(
-    network: "Network",
+    network: Network,
     extraction: Extraction,
     words: Iterable[str] | None = None,
     pictures: pa.Table | None = None,

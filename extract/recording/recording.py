@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -28,13 +28,11 @@ from extract.errors import ExtractionError, ProbesError
 from extract.folder.extraction import Content, Extraction
 from extract.folder.schemas import SCHEMAS, TOP_PROBES, per_unit
 from extract.network.hooks import firing, watched
+from extract.network.network import Network
 from extract.network.preprocessing import BATCH
 from extract.probes.sources import Probe, Source
 from extract.probes.table import UNREADABLE, opaque, thumbnail
 from extract.units import Layer
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
 
 _FOLDERS = ("probes.parquet", "skipped.parquet", "activity.parquet", "histograms.parquet", "activations")
 CHUNK = 256  # probes between two writes: about 40 MB for RN50's sums and branches
@@ -72,7 +70,7 @@ class _Cut:
 
 @torch.inference_mode()
 def show(
-    network: "Network", extraction: Extraction, source: Source, layers: Sequence[Layer], progress: bool = True
+    network: Network, extraction: Extraction, source: Source, layers: Sequence[Layer], progress: bool = True
 ) -> None:
     """Write the files of every chunk that has none, then the table of activity; another source's unfinished pass goes.
 
@@ -133,7 +131,7 @@ def _done(extraction: Extraction, name: str) -> set[int]:
     return {int(rest.partition(".")[0]) for _, _, rest in starts}
 
 
-def _cut(network: "Network", placed: tuple[int, Probe]) -> _Cut:
+def _cut(network: Network, placed: tuple[int, Probe]) -> _Cut:
     place, probe = placed
     try:
         return _Cut(place, probe, network.cut(opaque(probe.load())))
@@ -142,7 +140,7 @@ def _cut(network: "Network", placed: tuple[int, Probe]) -> _Cut:
 
 
 def _chunk(
-    network: "Network",
+    network: Network,
     group: Iterator[_Cut],
     seen: dict[str, list[Tensor]],
     forgiving: bool,
@@ -254,7 +252,7 @@ def add_thumbnails(extraction: Extraction, source: Source, wanted: np.ndarray, p
         first += len(ids)
 
 
-def cut_again(network: "Network", probe: Probe) -> np.ndarray:
+def cut_again(network: Network, probe: Probe) -> np.ndarray:
     """The image of a probe that was shown before, as the network's `cut` makes it; ProbesError where it is gone."""
     with _shown_before(probe):
         return network.cut(opaque(probe.load()))

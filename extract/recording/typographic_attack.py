@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
 from extract.errors import ProbesError
+from extract.network.network import Network
 from extract.network.preprocessing import seen
 from extract.network.text import zero_shot
 from extract.probes.rasterised_words import ATTACK, Lettering, Place, overlay
@@ -21,9 +21,6 @@ from extract.probes.table import UNREADABLE, opaque
 from extract.recording.channel_means import means
 from extract.recording.difference import Ranking
 from extract.units import Layer, Unit
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Attack:
 
 
 def attack(
-    network: "Network",
+    network: Network,
     picture: Image.Image,
     text: str,
     classes: Sequence[str],

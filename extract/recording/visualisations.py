@@ -7,7 +7,6 @@ picture is shown (definition: the code of the enrichment circuits article).
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -19,20 +18,18 @@ from extract.errors import VisualisationsError
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
 from extract.network.hooks import watched
+from extract.network.network import Network
 from extract.network.preprocessing import BATCH
 from extract.probes.table import SUFFIXES, UNREADABLE, opaque, thumbnail
 from extract.recording.recording import beside
 from extract.units import Layer
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
 
 SIDE = 224  # pixels; a visualisation is looked at closer than an example
 _NAME = re.compile(r"(?:channel|unit)?[-_ ]?(\d{1,6})", re.IGNORECASE)
 
 
 def visualise(
-    network: "Network", extraction: Extraction, folder: Path, layer: Layer, progress: bool = True
+    network: Network, extraction: Extraction, folder: Path, layer: Layer, progress: bool = True
 ) -> tuple[str, ...]:
     """Take a folder's pictures of the layer's units into the extraction; the names of files left out, with the reason.
 
@@ -81,7 +78,7 @@ def _files(folder: Path, layer: Layer, channels: int) -> dict[int, Path]:
 
 
 @torch.inference_mode()
-def _shares(network: "Network", layer: Layer, found: Mapping[int, bytes], progress: bool) -> list[float]:
+def _shares(network: Network, layer: Layer, found: Mapping[int, bytes], progress: bool) -> list[float]:
     """The published share of every channel on its own picture."""
     seen: list[torch.Tensor] = []
 
@@ -97,7 +94,7 @@ def _shares(network: "Network", layer: Layer, found: Mapping[int, bytes], progre
     return shares
 
 
-def _cuts(network: "Network", pictures: Iterable[bytes]) -> Iterable[np.ndarray]:
+def _cuts(network: Network, pictures: Iterable[bytes]) -> Iterable[np.ndarray]:
     return beside(lambda data: network.cut(opaque(data)), pictures)
 
 

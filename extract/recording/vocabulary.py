@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,14 +18,12 @@ from tqdm import tqdm
 from extract.errors import ExtractionError, WordsError
 from extract.folder.extraction import Extraction, part
 from extract.folder.schemas import SCHEMAS
+from extract.network.network import Network
 from extract.probes.rasterised_words import Lettering, check, fits, rasterise, usual
 from extract.probes.word_lists import letter_strings, most_common
 from extract.recording.channel_means import channel_means
 from extract.responses.top_probes import CONSTANT
 from extract.units import Architecture, Layer
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
 
 TABLES = ("vocabulary.parquet", "words.parquet")
 STRINGS = 64  # letter strings of a length; the deviation is then known to an eleventh, the mean to an eighth of it
@@ -34,7 +32,7 @@ CHUNK = 512  # texts between two writes: 25 MB for the last stage of RN50
 
 
 def measure(
-    network: "Network",
+    network: Network,
     extraction: Extraction,
     words: Iterable[str] | None = None,
     layers: Iterable[Layer] | None = None,
@@ -98,7 +96,7 @@ def _chunks(vocabulary: pa.Table, layers: Sequence[Layer]) -> dict[str, list[str
 
 
 def _show(
-    network: "Network",
+    network: Network,
     extraction: Extraction,
     chunks: dict[str, list[str]],
     layers: Sequence[Layer],

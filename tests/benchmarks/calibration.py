@@ -20,7 +20,8 @@ from scipy.stats import spearmanr
 
 from extract.ablation.agreement import agreements
 from extract.ablation.calibration import Edges, calibrate, measure, pairs
-from extract.network.weights import Network, load_network
+from extract.network.network import Network
+from extract.network.weights import load_network
 from extract.probes.sample import drawn
 from extract.probes.sources import source
 from extract.probes.table import BUNDLED

@@ -20,9 +20,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from extract.network.attention_pool import Decomposition, decompose
+from extract.network.network import Network
 from extract.network.parts import Branch, exchanged, watched_branches
 from extract.network.preprocessing import stack
-from extract.network.weights import Network, load_network
+from extract.network.weights import load_network
 from extract.probes.sample import drawn
 from extract.probes.sources import source
 from extract.probes.table import BUNDLED

@@ -32,8 +32,9 @@ import torch
 from PIL import Image
 
 from extract.enrichment.evidence import measure
+from extract.network.network import Network
 from extract.network.preprocessing import BATCH
-from extract.network.weights import Network, load_network
+from extract.network.weights import load_network
 from extract.probes.sources import Folder, Probe
 from extract.recording.recording import keep_freed_memory, show
 from tests.builders.extractions import without_edges

@@ -21,7 +21,8 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from extract.expansion.expanded_weights import sources, sweep
-from extract.network.weights import Network, load_network
+from extract.network.network import Network
+from extract.network.weights import load_network
 from extract.units import Layer
 
 TARGET = Layer.parse("4/2/5")

@@ -22,8 +22,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
+from extract.network.network import Network
 from extract.network.preprocessing import BATCH, stack
-from extract.network.weights import Network, load_network
+from extract.network.weights import load_network
 from extract.probes.rasterised_words import rasterise, usual
 from extract.probes.table import images, read
 from extract.probes.word_lists import most_common

@@ -1,15 +1,12 @@
 """Extraction folders for tests to fill."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from extract.folder.extraction import Extraction, Manifest, Settings
-
-if TYPE_CHECKING:
-    from extract.network.weights import Network
+from extract.network.network import Network
 
 
-def without_edges(network: "Network", folder: Path) -> Extraction:
+def without_edges(network: Network, folder: Path) -> Extraction:
     """A new extraction of a network, of no target layer, with nothing in it yet."""
     shape = network.architecture
     manifest = Manifest(

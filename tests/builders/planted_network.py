@@ -19,8 +19,9 @@ from torch import Tensor
 from torch.nn import BatchNorm2d
 
 from extract.folder.schemas import SCHEMAS
+from extract.network.network import Network
 from extract.network.preprocessing import batches
-from extract.network.weights import Network, load_network
+from extract.network.weights import load_network
 
 Kind = Literal["enriched", "one facet", "one branch", "discarded", "drowned", "noise"]
 KINDS: tuple[Kind, ...] = ("enriched", "one facet", "one branch", "discarded", "drowned", "noise")

@@ -7,7 +7,7 @@ from open_clip.modified_resnet import ModifiedResNet
 from torch import nn
 
 from extract.errors import UnknownUnit
-from extract.network.weights import Network
+from extract.network.network import Network
 from extract.units import ARCHITECTURES, Architecture, Layer, Unit, microscope_url
 
 RN50 = ARCHITECTURES["RN50"]

@@ -20,7 +20,8 @@ from extract.errors import AblationError, ExtractionError, NoPath, UnknownUnit
 from extract.expansion.atlas import extract
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
-from extract.network.weights import Network, load_network
+from extract.network.network import Network
+from extract.network.weights import load_network
 from extract.probes.table import images
 from extract.units import ARCHITECTURES, Layer
 from tests.builders.extractions import without_edges

@@ -15,9 +15,10 @@ from typer.testing import CliRunner, Result
 from app.cli.main import cli
 from extract.ablation.part_ablation import Ablation, How, ablate, donors
 from extract.errors import AblationError, ProbesError, UnknownUnit, WeightsError
+from extract.network.network import Network
 from extract.network.parts import Branch, Edge, Part, exchanged
 from extract.network.text import zero_shot
-from extract.network.weights import Network, load_network
+from extract.network.weights import load_network
 from extract.probes.sample import drawn
 from extract.probes.sources import Table, source
 from extract.probes.table import images

@@ -10,8 +10,8 @@ from extract.enrichment.dissociation import CONCEPTS, Concepts, Sides, effects, 
 from extract.enrichment.evidence import measure
 from extract.enrichment.two_facets import Embedded
 from extract.folder.extraction import Extraction
+from extract.network.network import Network
 from extract.network.preprocessing import batches
-from extract.network.weights import Network
 from extract.probes.sources import Table
 from extract.responses.top_probes import Listed, moments
 from extract.units import Layer

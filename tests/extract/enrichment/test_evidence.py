@@ -16,8 +16,8 @@ from extract.enrichment.two_facets import Embedded, Shown
 from extract.errors import ExtractionError, ProbesError, UnknownUnit
 from extract.folder.extraction import Extraction
 from extract.network.hooks import watched
+from extract.network.network import Network
 from extract.network.preprocessing import batches
-from extract.network.weights import Network
 from extract.ranking import percentiles
 from extract.recording import recording as showing
 from extract.responses import top_probes as examples

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from extract.errors import NoPath, UnknownUnit
 from extract.expansion.expanded_weights import Support, expanded_weights, sources, support, sweep
+from extract.network.network import Network
 from extract.network.parts import scale
-from extract.network.weights import Network, load_network
+from extract.network.weights import load_network
 from extract.units import Architecture, Layer, Unit
 
 SHAPES = {  # blocks, width, image size

@@ -11,7 +11,7 @@ from extract.expansion.linear_block import LinearBlock, fold
 from extract.expansion.window import CellKernels, Gradient, spread, spread_cells
 
 if TYPE_CHECKING:
-    from extract.network.weights import Network
+    from extract.network.network import Network
 
 BLOCKS = ["layer1.0", "layer1.1", "layer2.0", "layer4.0", "layer4.2"]  # every kind of shortcut, at every stride
 

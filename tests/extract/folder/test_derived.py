@@ -13,7 +13,7 @@ from extract.folder.schemas import SCHEMAS
 from extract.units import Layer, Unit
 
 if TYPE_CHECKING:
-    from extract.network.weights import Network
+    from extract.network.network import Network
 
 NAMES = ("inflow", "inflow_active", "outflow")
 

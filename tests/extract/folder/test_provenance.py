@@ -9,7 +9,7 @@ from extract.recording import modality, vocabulary
 from tests.builders.extractions import without_edges
 
 if TYPE_CHECKING:
-    from extract.network.weights import Network
+    from extract.network.network import Network
 
 
 def test_an_extraction_that_measured_nothing_says_nothing(tiny: "Network", tmp_path: Path) -> None:

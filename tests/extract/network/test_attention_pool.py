@@ -6,7 +6,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from extract.network.attention_pool import Decomposition, decompose
-from extract.network.weights import Network, load_network
+from extract.network.network import Network
+from extract.network.weights import load_network
 
 
 def images(network: Network, n: int = 3) -> Tensor:

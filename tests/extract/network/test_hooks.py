@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from extract.errors import UnknownUnit
 from extract.network.hooks import firing, peak, watched
+from extract.network.network import Network
 from extract.network.preprocessing import batches
-from extract.network.weights import Network
 from extract.units import Layer
 
 

@@ -18,9 +18,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from extract.demo import WEIGHTS
 from extract.errors import WeightsError
 from extract.network import checkpoint
-from extract.network.weights import DEMO, Network, load_network
+from extract.network.network import Network
+from extract.network.weights import load_network
 from extract.units import ARCHITECTURES, Layer
 
 TEXT = {"context_length": 8, "vocab_size": 32, "width": 8, "heads": 1, "layers": 1}
@@ -50,9 +52,9 @@ def same(state: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 def test_the_demo_is_its_bundled_file_in_float32() -> None:
     demo = load_network("demo")
-    stored = load_file(DEMO / "demo.safetensors")
+    stored = load_file(WEIGHTS)
     assert demo.model == "demo:emoji"
-    assert demo.sha256 == hashlib.sha256((DEMO / "demo.safetensors").read_bytes()).hexdigest()
+    assert demo.sha256 == hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
     assert same(demo.clip.state_dict(), {k: v if v.dtype == torch.int64 else v.float() for k, v in stored.items()})
     assert any(tensor.dtype == torch.float16 for tensor in stored.values())
     assert demo.architecture.channels(demo.architecture.final) == 512

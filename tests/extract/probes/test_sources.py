@@ -11,7 +11,7 @@ from PIL import Image
 from extract.enrichment.evidence import measure
 from extract.errors import NoShards, ProbesError
 from extract.folder.extraction import Extraction
-from extract.network.weights import Network
+from extract.network.network import Network
 from extract.probes.sources import Folder, Shards, Table, source
 from extract.recording.recording import beside
 from extract.units import Layer

@@ -10,7 +10,8 @@ from typer.testing import CliRunner, Result
 
 from app.cli.main import cli
 from extract.errors import UnknownUnit, WordsError
-from extract.network.weights import Network, load_network
+from extract.network.network import Network
+from extract.network.weights import load_network
 from extract.probes.rasterised_words import ARTICLE, LARGE, rasterise
 from extract.recording.channel_means import channel_means
 from extract.recording.difference import Ranking, difference, intersection

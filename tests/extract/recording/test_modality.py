@@ -10,7 +10,8 @@ from extract.errors import ExtractionError, ProbesError, WordsError
 from extract.expansion.atlas import extract
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
-from extract.network.weights import Network, load_network
+from extract.network.network import Network
+from extract.network.weights import load_network
 from extract.probes.rasterised_words import LARGE, rasterise, scrambled
 from extract.probes.table import images
 from extract.recording.channel_means import channel_means

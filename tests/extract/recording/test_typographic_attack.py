@@ -13,10 +13,12 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from app.cli.main import cli
+from extract.demo import WEIGHTS
 from extract.errors import ProbesError, UnknownUnit, WeightsError, WordsError
+from extract.network.network import Network
 from extract.network.preprocessing import seen
 from extract.network.text import zero_shot
-from extract.network.weights import DEMO, Network, load_network
+from extract.network.weights import load_network
 from extract.probes.rasterised_words import LARGE, overlay, rasterise
 from extract.probes.table import images, read
 from extract.recording.difference import difference
@@ -45,8 +47,8 @@ def file(cat: Image.Image, tmp_path: Path) -> Path:
 
 def by_hand(shown: Sequence[Image.Image], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Probabilities and final activations from open_clip alone, loaded by itself."""
-    open_clip.add_model_config(DEMO / "demo.json")
-    weights = str(DEMO / "demo.safetensors")
+    open_clip.add_model_config(WEIGHTS.with_suffix(".json"))
+    weights = str(WEIGHTS)
     model, _, preprocess = open_clip.create_model_and_transforms("demo", pretrained=weights)
     model = model.eval()
     found: list[Any] = []

@@ -8,7 +8,7 @@ from PIL import Image
 
 from extract.errors import UnknownUnit, VisualisationsError
 from extract.folder.extraction import Extraction
-from extract.network.weights import Network
+from extract.network.network import Network
 from extract.recording.visualisations import SIDE, visualise
 from extract.units import Layer
 from tests.builders.extractions import without_edges

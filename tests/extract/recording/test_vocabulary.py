@@ -9,7 +9,8 @@ from extract.errors import ExtractionError, UnknownUnit, WordsError
 from extract.expansion.atlas import extract
 from extract.folder.extraction import Extraction, WordKind
 from extract.folder.schemas import SCHEMAS
-from extract.network.weights import Network, load_network
+from extract.network.network import Network
+from extract.network.weights import load_network
 from extract.probes.rasterised_words import ARTICLE, LARGE, rasterise
 from extract.recording import vocabulary
 from extract.recording.channel_means import channel_means

@@ -9,7 +9,7 @@ import pytest
 
 from extract.enrichment.evidence import measure
 from extract.folder.extraction import Extraction
-from extract.network.weights import Network
+from extract.network.network import Network
 from extract.recording import recording as showing
 from extract.responses.histograms import BINS, binned
 from extract.responses.levels import distribution
