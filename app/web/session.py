@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
 import streamlit as st
 
 from app.web import unit_links as linked
-from app.web.cards import Gallery
 from catalog import top_probes as probes
+from catalog.cards import Gallery
 from catalog.hiding.veil import Veil
 from catalog.labels.labels import Labels
 from catalog.text_rules import LONGEST_NAME, login_name
@@ -154,7 +155,7 @@ def author() -> str:
 
 def gallery() -> Gallery:
     """What draws units and probes, behind the veil unless the user lifted it."""
-    return Gallery(model().id, veil())
+    return Gallery(veil(), partial(linked.address, model().id))
 
 
 def examples(unit: Unit, limit: int = 8) -> list[Example]:

@@ -5,12 +5,13 @@ The links are real ones, so that a unit can also be opened in another tab or its
 
 from collections.abc import Callable
 from functools import cache
-from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
+
+from catalog.cards import STYLE
 
 _SCRIPT = """
 export default function({ parentElement, data, setTriggerValue }) {
@@ -56,12 +57,7 @@ def address(model: str, unit: str) -> str:
     return f"unit?{urlencode({'unit': unit, 'model': model}, safe='/:')}"
 
 
-def link(model: str, unit: str, inner: str, kind: str = "") -> str:
-    """An anchor to a unit's page around markup that is safe already."""
-    return f'<a class="{kind}" href="{escape(address(model, unit))}" data-unit="{escape(unit)}">{inner}</a>'
-
-
 @cache
 def _component() -> Callable[..., Any]:
-    css = Path(__file__).with_name("linked.css").read_text()
+    css = STYLE + Path(__file__).with_name("linked.css").read_text()
     return st.components.v2.component("circuits_linked", html='<div class="linked"></div>', css=css, js=_SCRIPT)

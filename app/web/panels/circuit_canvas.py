@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.web import session
 from app.web import unit_links as linked
-from app.web.cards import notes
+from catalog.cards import notes
 from catalog.circuits import editing
 from catalog.circuits.circuit import Circuit
 from catalog.circuits.figure import draw

@@ -3,10 +3,10 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import formats as meanings
 from app.web import session
 from app.web.panels.candidates import Candidates
 from catalog import enrichment
+from catalog import formats as meanings
 from extract.units import Layer
 
 _RATES = (0.001, 0.01, 0.05, 0.1, 0.2, 1.0)

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from app.web import session
-from app.web.cards import Gallery
 from app.web.panels import annotations as told
+from catalog.cards import Gallery
 from catalog.labels.history import current
 from catalog.labels.labels import Labels
 from catalog.text_rules import EVIDENCE, LONGEST

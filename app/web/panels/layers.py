@@ -6,9 +6,10 @@ from typing import get_args
 
 import streamlit as st
 
-from app import formats as meanings
-from app.web import charts, session
+from app.web import session
 from app.web.panels import commands
+from catalog import charts
+from catalog import formats as meanings
 from extract.units import Layer
 from graph.schema import LayerCard, ModelCard, Share, Sweep
 

@@ -5,10 +5,10 @@ from typing import TypeVar, get_args
 
 import streamlit as st
 
-from app import formats as meanings
 from app.web import live_network as rises
 from app.web import session
 from app.web.panels import commands
+from catalog import formats as meanings
 from extract.errors import UnknownUnit
 from extract.units import Layer, Unit
 from graph.search import LIMIT, Modality, Wanted

@@ -5,9 +5,10 @@ from typing import get_args
 
 import streamlit as st
 
-from app.web import charts, kernels, session
+from app.web import kernels, session
 from app.web import live_network as rises
 from app.web.panels import commands
+from catalog import charts
 from extract.units import Layer, Unit
 from graph.schema import Contribution, Measure, UnitCard
 

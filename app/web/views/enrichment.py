@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from app import formats as meanings
-from app.web import cards as pictures
 from app.web import session
+from app.web.columns import columns
 from app.web.panels import candidates
 from app.web.panels import enrichment as screens
+from catalog import cards as pictures
 from extract.units import Layer
 
 model = session.model()
@@ -37,7 +37,7 @@ if not found:
 numbers = ["order", *candidates.numbers(found)]
 picked = st.dataframe(
     candidates.rows(found),
-    column_config=meanings.columns(numbers),
+    column_config=columns(numbers),
     hide_index=True,
     on_select="rerun",
     selection_mode="single-row",

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from app.web import cards as pictures
 from app.web import session
 from app.web.panels import candidates
+from catalog import cards as pictures
 from catalog import enrichment
 from catalog.errors import CircuitError
 

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from app.web import cards as pictures
 from app.web import session
 from app.web.panels import query as asking
+from catalog import cards as pictures
 from catalog.errors import NamedQueryError
 from catalog.queries import LONGEST
 from graph.connection.read_only import Rows
@@ -51,7 +51,7 @@ def show(answer: Rows, took: float) -> None:
     st.download_button("CSV", asking.as_csv(answer.columns, rows), "query.csv", "text/csv", icon=":material/download:")
     if found := asking.units(answer):
         st.subheader("Units in the answer", help=f"The first {asking.SHOWN} at most, of the model at the side.")
-        cards = session.store().units(gallery.model, found)
+        cards = session.store().units(session.model().id, found)
         session.show(gallery.units(cards, session.thumbnails(map(str, found))), "units")
 
 

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from app.web import cards as pictures
 from app.web import session
 from app.web import unit_links as linked
 from app.web.panels import downloads
 from app.web.panels import labels as label_form
 from app.web.panels import unit as unit_parts
+from catalog import cards as pictures
 from catalog.circuits import figure
 from catalog.circuits import local as around
 from catalog.circuits.pictures import pictured

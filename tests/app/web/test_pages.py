@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 from base64 import b64decode
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from streamlit.testing.v1 import AppTest
 from app.web import session
 from app.web import unit_links as linked
 from app.web.views import PAGES, Entry
+from catalog.cards import Gallery
 from catalog.enrichment import by_weights
-from catalog.hiding.veil import HIDDEN
+from catalog.hiding.veil import HIDDEN, Veil
 from extract.network.weights import load_network
 from extract.probes.rasterised_words import LARGE, rasterise
 from extract.recording.difference import difference
@@ -301,4 +303,4 @@ def test_the_app_runs_without_torch(planted_folder: Path) -> None:
 
 def test_a_link_carries_unit_and_model_and_is_escaped() -> None:
     assert linked.address("RN50:openai", "4/2/6/34") == "unit?unit=4/2/6/34&model=RN50:openai"
-    assert '"><script>' not in linked.link('"><script>', '"><script>', "x")
+    assert '"><script>' not in Gallery(Veil(), partial(linked.address, '"><script>')).link('"><script>', "x")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import printing as tables
-from app.web.cards import Gallery
+from catalog.cards import Gallery
 from catalog.circuits import figure
 from catalog.circuits.local import neighbourhood
 from catalog.errors import LabelError
@@ -136,15 +136,13 @@ def test_a_label_that_somebody_called_sensitive_stays_hidden_whatever_is_said_of
 def test_the_gallery_hides_all_of_a_flagged_unit_and_a_flagged_branchs_row() -> None:
     examples = [replace(PICTURE, branch=branch, concept=f"a {branch}") for branch in ("sum", "shortcut", "conv")]
     veil = Veil(flags={"unit": {UNIT: True, "2/1/5/3": True}})
-    shown = Gallery(MODEL, veil).branches(WHOLE, examples) + Gallery(MODEL, veil).facets(
-        WHOLE, ["bowler"], "", examples
-    )
+    shown = Gallery(veil).branches(WHOLE, examples) + Gallery(veil).facets(WHOLE, ["bowler"], "", examples)
     for word in ("a sum", "a shortcut", "a conv", "bowler"):
         assert word not in shown
     less = Veil(flags={"unit": {"2/1/5/3": True}})
-    shown = Gallery(MODEL, less).branches(WHOLE, examples)
+    shown = Gallery(less).branches(WHOLE, examples)
     assert ("a sum" in shown, "a shortcut" in shown, "a conv" in shown) == (True, True, False)
-    lifted = Gallery(MODEL, replace(veil, lifted=True)).branches(WHOLE, examples)
+    lifted = Gallery(replace(veil, lifted=True)).branches(WHOLE, examples)
     assert all(word in lifted for word in ("a sum", "a shortcut", "a conv"))
 
 

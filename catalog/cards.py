@@ -1,19 +1,20 @@
 """Units, labels and probes as HTML: rows of thumbnails, chips, lists of contributions. All text is escaped here."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from pathlib import Path
 from types import MappingProxyType
 
-from app.formats import bounded, meaning, name, printed
-from app.web import unit_links as linked
+from catalog.formats import bounded, meaning, name, printed
 from catalog.hiding.veil import Veil
 from catalog.search import reason
 from extract.units import Architecture, Unit
 from graph.schema import Annotation, Contribution, Depiction, Example, Measure, Reading, UnitCard
 from graph.search import Found, Match
 
+STYLE = Path(__file__).with_name("cards.css").read_text(encoding="utf-8")  # for a page that shows cards
 BRANCHES = {
     "unit": "what the unit passes on, after its ReLU",
     "sum": "what the unit does: both branches added, after the ReLU",
@@ -33,14 +34,21 @@ _UNKNOWN: Mapping[str, float | None] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Gallery:
-    """Draws the units of one model behind one veil; every method gives safe HTML."""
+    """Draws units behind one veil; every method gives safe HTML. `address` gives a unit's page, where there is one."""
 
-    model: str
     veil: Veil
+    address: Callable[[str], str] | None = None
+
+    def link(self, unit: str, text: str, kind: str = "") -> str:
+        """A text that leads to a unit's page, where there is one."""
+        if self.address is None:
+            return f'<span class="{kind}">{escape(text)}</span>'
+        page, name = escape(self.address(unit)), escape(unit)
+        return f'<a class="{kind}" href="{page}" data-unit="{name}">{escape(text)}</a>'
 
     def pill(self, unit: str) -> str:
         """A unit's id, linked to its page."""
-        return linked.link(self.model, unit, escape(unit), "pill")
+        return self.link(unit, unit, "pill")
 
     def over(self, *units: str) -> "Gallery":
         """What draws what belongs to these units."""
@@ -58,7 +66,7 @@ class Gallery:
 
     def title(self, card: UnitCard) -> str:
         """A unit's id, linked to its page, its verdict and its labels."""
-        name = linked.link(self.model, card.id, escape(card.id))
+        name = self.link(card.id, card.id)
         told = badge(card.findings["verdict"]) + self.over(card.id).labels(card.labels)
         return f'<div class="heading"><h1>{name}</h1><div>{told}</div></div>'
 
@@ -66,7 +74,7 @@ class Gallery:
         """A unit's id and labels, with links to the channels before and after it."""
         layer, channels = Unit.parse(card.id).layer, architecture.channels(Unit.parse(card.id).layer)
         near = ((card.channel - 1, "\u2039 {}"), (card.channel + 1, "{} \u203a"))
-        links = [linked.link(self.model, f"{layer}/{c}", text.format(c)) for c, text in near if 0 <= c < channels]
+        links = [self.link(f"{layer}/{c}", text.format(c)) for c, text in near if 0 <= c < channels]
         return (
             f'<div class="heading"><h1>{escape(card.id)}</h1><div>{badge(card.findings["verdict"])}'
             f"{self.over(card.id).labels(card.labels)}</div>"

@@ -1,4 +1,4 @@
-"""Numbers as small SVG charts, safe markup for `unit_links.show`; their colours are the theme's, see `linked.css`."""
+"""Numbers as small SVG charts, safe markup; colours come from `cards.css`."""
 
 from collections.abc import Sequence
 from html import escape

@@ -1,9 +1,4 @@
-"""What a number on a page is called and what it means; what was measured, in the extraction folder's own words."""
-
-from collections.abc import Iterable
-from typing import Any
-
-import streamlit as st
+"""What a number is called, what it means and how it is printed, on pages, in terminals and in notebooks."""
 
 from extract.folder.schemas import SCHEMAS
 
@@ -101,35 +96,21 @@ def meaning(column: str) -> str:
 
 def bounded(column: str) -> bool:
     """Whether it lies between 0 and 1, so that a bar shows how much of the most it is."""
-    return _is_share(column) or _is_rate(column) or column == "modality_difference"
+    return is_share(column) or is_rate(column) or column == "modality_difference"
 
 
 def printed(column: str, value: float) -> str:
     """The number as text."""
-    if _is_rate(column):
+    if is_rate(column):
         return f"{value:.2g}"
-    return f"{value:.1%}" if _is_share(column) else f"{value:.3f}"
+    return f"{value:.1%}" if is_share(column) else f"{value:.3f}"
 
 
-def columns(numbers: Iterable[str]) -> dict[str, Any]:
-    """How a table of units, their labels and these numbers heads, explains and prints its columns."""
-    config = st.column_config
-    named = ("unit", "labels", "verdict")
-    texts = {column: config.TextColumn(name(column), pinned=column == "unit") for column in named}
-    return texts | {n: config.NumberColumn(name(n), help=meaning(n), format=_format(n)) for n in numbers}
-
-
-def _format(column: str) -> str:
-    if column == "shared" or column.endswith("_inputs"):
-        return "%d"
-    if _is_rate(column):
-        return "%.2g"
-    return "percent" if _is_share(column) else "%.3f"
-
-
-def _is_rate(column: str) -> bool:
+def is_rate(column: str) -> bool:
+    """Whether it is an error rate of a test: p or q."""
     return column in ("p", "q") or column.startswith("p_")
 
 
-def _is_share(column: str) -> bool:
+def is_share(column: str) -> bool:
+    """Whether it is a share, printed in percent."""
     return column.startswith(("share_", "overlap", "words_", "reach_"))
