@@ -37,7 +37,7 @@ from graph.schema import Annotation, Flag, KeptCircuit, Share
 from graph.search import Wanted
 from graph.store import CircuitStore
 from tests.builders.neo4j_server import VERSION, Neo4j
-from tests.graph.cypher.test_queries import TEXTS
+from tests.builders.query_texts import TEXTS
 
 NAMES = {text: name for name, text in TEXTS.items()}
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)

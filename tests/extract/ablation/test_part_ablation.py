@@ -23,7 +23,7 @@ from extract.probes.sample import drawn
 from extract.probes.sources import Table, source
 from extract.probes.table import images
 from extract.units import Unit
-from tests.conftest import TINY
+from tests.builders.tiny_network import TINY
 
 WAYS: tuple[How, ...] = ("mean", "resample", "zero")
 BRANCHES = [  # in blocks with a pool, with a downsample alone, and with neither

@@ -16,8 +16,8 @@ from extract.probes.sources import Table
 from extract.responses.top_probes import Listed, moments
 from extract.units import Layer
 from tests.builders.extractions import without_edges
-from tests.extract.enrichment.test_two_facets import lists
-from tests.extract.network.test_hooks import last_block
+from tests.builders.last_block import last_block
+from tests.builders.probe_lists import lists
 
 CONV, SHORTCUT = np.arange(12), np.arange(12, 24)  # the concepts of either facet, of 40
 

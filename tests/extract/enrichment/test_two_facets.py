@@ -19,15 +19,7 @@ from extract.enrichment.two_facets import (
     undecided,
     verdict,
 )
-from extract.responses.top_probes import Listed
-
-
-def lists(*rows: list[int]) -> Listed:
-    """Lists of probes by place, as long as the longest; the rest is not valid."""
-    longest = max(map(len, rows))
-    probes = np.array([row + [0] * (longest - len(row)) for row in rows])
-    valid = np.array([[n < len(row) for n in range(longest)] for row in rows])
-    return Listed(probes, valid * 1.0, valid * 1.0, probes * 0, valid)
+from tests.builders.probe_lists import lists
 
 
 def world(per_concept: int = 2, concepts: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -1,18 +1,15 @@
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import BatchNorm2d
-from torch.nn import functional as F
 
 from extract.errors import UnknownUnit
 from extract.network.hooks import firing, peak, watched
 from extract.network.network import Network
 from extract.network.preprocessing import batches
 from extract.units import Layer
+from tests.builders.last_block import last_block
 
 
 def sums(network: Network) -> list[Layer]:
@@ -34,25 +31,6 @@ def read(network: Network, layers: list[Layer], pixels: Tensor) -> dict[str, Ten
 
 def hooks(network: Network) -> int:
     return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in network.visual.modules())
-
-
-def last_block(network: Network, pixels: Tensor) -> tuple[Tensor, ...]:
-    """The last block's shortcut, conv branch and sum, and raw conv3, written out without hooks."""
-    visual: Any = network.visual
-    block = visual.layer4[2]
-
-    def norm(maps: Tensor, bn: BatchNorm2d) -> Tensor:
-        mean, variance, gamma, beta = (
-            t[:, None, None] for t in (bn.running_mean, bn.running_var, bn.weight, bn.bias) if t is not None
-        )
-        return (maps - mean) / (variance + bn.eps).sqrt() * gamma + beta
-
-    shortcut = visual.layer4[:2](visual.layer3(visual.layer2(visual.layer1(visual.stem(pixels)))))
-    inner = norm(F.conv2d(shortcut, block.conv1.weight), block.bn1).clamp(min=0)
-    inner = norm(F.conv2d(inner, block.conv2.weight, padding=1), block.bn2).clamp(min=0)
-    raw = F.conv2d(inner, block.conv3.weight)
-    conv = norm(raw, block.bn3)
-    return shortcut, conv, shortcut + conv, raw
 
 
 def norm(maps: Tensor) -> np.ndarray:

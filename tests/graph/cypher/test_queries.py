@@ -11,14 +11,7 @@ from types import ModuleType
 import pytest
 
 from graph import schema
-from graph.cypher import built_in as named_queries
-from graph.cypher import labels as label_queries
-from graph.cypher import layers as layer_queries
-from graph.cypher import loading as load_queries
-from graph.cypher import saved as circuit_queries
-from graph.cypher import search as search_queries
-from graph.cypher import trace as trace_queries
-from graph.cypher import units as queries
+from tests.builders.query_texts import MODULES, TEXTS
 
 LINTER = "@neo4j-cypher/language-support@2.0.0-next.38"
 SCRIPT = """
@@ -31,16 +24,6 @@ for (const version of l.allCypherVersions) for (const text of texts) {
 }
 console.log(JSON.stringify(bad));
 """
-
-MODULES = (
-    *(queries, load_queries, trace_queries, circuit_queries),
-    *(label_queries, layer_queries, search_queries, named_queries),
-)
-PUBLIC = {name: text for module in MODULES for name, text in vars(module).items() if name.isupper() and name[0] != "_"}
-TEXTS = {name: text for name, text in PUBLIC.items() if isinstance(text, str)}
-TEXTS |= {
-    f"{name}[{kind}]": text for name, texts in PUBLIC.items() if isinstance(texts, dict) for kind, text in texts.items()
-}
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,152 @@
+"""Write an extraction by hand, 32 units in 4/2/6, of which some are as their evidence and weights below say."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from extract.folder.extraction import Extraction, Manifest, Settings, part
+from extract.folder.schemas import SCHEMAS
+
+MODEL = "planted:by-hand"
+
+
+def planted_catalog(folder: Path) -> Extraction:
+    """Write the extraction into a new folder."""
+    manifest = Manifest(
+        model=MODEL,
+        weights_sha256="0" * 64,
+        blocks=(1, 1, 1, 3),
+        width=1,
+        image_size=64,
+        settings=Settings(targets=("4/1/5", "4/1/6", "4/2/5"), strongest=10, matrices=False),
+        tools={},
+    )
+    extraction = Extraction.create(folder, manifest)
+    units: list[dict[str, Any]] = [
+        {"layer": str(layer), "channel": c} for layer, n in extraction.layers.items() for c in range(n)
+    ]
+    extraction.add({"units.parquet": pa.Table.from_pylist(units, SCHEMAS["units"])})
+    for target in manifest.settings.targets:
+        edges = _edges(target)
+        pairs = {(edge["source"], edge["direct"]) for edge in edges}
+        sweeps = [
+            {"source": source, "target": target, "n": 1024, "kept": len(edges), "cutoff_magnitude": 0, "cutoff_mean": 0}
+            | {"span": 1, "direct": direct, "cut": False}
+            for source, direct in sorted(pairs)
+        ]
+        rows = {"edges": edges, "sweeps": sweeps}
+        extraction.add({part(name, target): pa.Table.from_pylist(rows[name], SCHEMAS[name]) for name in rows})
+    rows = _evidence()
+    rows |= _words()
+    extraction.add({f"{name}.parquet": pa.Table.from_pylist(rows[name], SCHEMAS[name]) for name in rows})
+    return extraction
+
+
+def _words() -> dict[str, list[dict[str, Any]]]:
+    """4/2/6/0 reads two words, unit 1 the first of them."""
+    texts = ("hammer", "anchor")
+    vocabulary = [{"text": text, "kind": "word", "length": len(text), "lettering": "hand"} for text in texts]
+    readings = [
+        {"word": word, "layer": "4/2/6", "channel": channel, "value": 2.0 - channel, "z": 3.0 - rank}
+        | {"word_rank": rank, "unit_rank": channel + 1}
+        for channel, words in enumerate([texts, texts[:1]])
+        for rank, word in enumerate(words, start=1)
+    ]
+    return {"vocabulary": vocabulary, "words": readings}
+
+
+def _edges(target: str) -> list[dict[str, Any]]:
+    """From 4/0/8, units 0 to 9 into every unit; but into conv unit 0, strongly, and 3, weakly, units 10 to 19.
+
+    Conv unit 1 takes back what its shortcut brings, unit 5 shares one input that outweighs all others, and unit 6 has
+    the same inputs with signs in turn. Direct edges come from the block's bn2 units, odd ones negative.
+    """
+    sum_, block = "4/0/8", target[:4]
+    edges = []
+    for channel in range(32):
+        conv = target == "4/2/5"
+        strength = {("4/2/5", 3): 0.1, ("4/2/5", 0): 5.0, ("4/1/6", 0): 5.0}.get((target, channel), 1.0)
+        for rank in range(1, 11):
+            apart = conv and (channel in (0, 3) or (channel == 5 and rank > 1))
+            negative = conv and (channel == 1 or (channel == 6 and rank % 2))
+            weight = 20.0 if channel == 5 and rank == 1 else strength * (1 - rank / 100)
+            mean = -weight if negative else weight
+            edges.append(_edge(sum_, rank - 1 + 10 * apart, target, channel, weight, mean, False, rank))
+        if not target.endswith("6"):
+            for source in range(8):
+                weight = (source + 1) * (1 + channel / 100)
+                edges.append(
+                    _edge(f"{block}3", source, target, channel, weight, (-1) ** source * weight, True, 8 - source)
+                )
+    return edges
+
+
+def _edge(
+    source: str, s: int, target: str, t: int, magnitude: float, mean: float, direct: bool, rank: int
+) -> dict[str, Any]:
+    ends = {"source": source, "source_channel": s, "target": target, "target_channel": t}
+    weights = {"magnitude": magnitude, "mean": mean, "sum": mean, "span": 1, "direct": direct}
+    return ends | weights | {"rank_in": rank, "rank_out": None}
+
+
+PLANTED = {  # unit: differences in concept and modality, reaches of shortcut and conv, exact share
+    0: (0.9, 0.9, 0.97, 0.95, 0.9966),  # two facets in both ways
+    1: (0.8, 0.1, 0.99, 0.93, 0.5),  # in concept alone
+    2: (0.9, 0.9, 0.99, 0.5, 0.9849),  # one facet is discarded
+    3: (0.1, 0.1, 0.99, 0.99, 0.15),  # one facet
+    4: (0.2, 0.7, 0.92, 0.98, 0.3),  # in modality alone, and reached less than unit 1
+}
+
+
+TESTED = {  # unit: q, the lesser effect, verdict; every other unit has q 0.8, and the last was not measured
+    0: (0.001, 0.9, "supported"),
+    1: (0.01, 0.05, "inconclusive"),
+    2: (0.6, -0.4, "contradicted"),
+    3: (0.7, 0.0, "inconclusive"),
+    4: (0.04, 0.3, "supported"),
+}
+
+
+def _evidence() -> dict[str, list[dict[str, Any]]]:
+    """Evidence of 4/2/6's units, all but the last; words for conv, pictures for the shortcut; probe w1 is sensitive.
+
+    Of the units inside the branches one alone was shown probes, 4/2/3/2.
+    """
+    names = ("concept_difference", "modality_difference", "reach_shortcut", "reach_conv", "share_exact")
+    unit: dict[str, Any] = {"layer": "4/2/6"}
+    evidence = [
+        unit | {"channel": c} | dict(zip(names, PLANTED.get(c, (0.1, 0.1, 0.5, 0.5, 0.9)), strict=True))
+        for c in range(31)
+    ]
+    tests, proof = list[dict[str, Any]](), list[dict[str, Any]]()
+    for c in range(31):
+        q, least, verdict = TESTED.get(c, (0.8, 0.0, "inconclusive"))
+        tests.append(
+            unit | {"channel": c, "p_facets": q / 2, "p_reach_shortcut": q / 3, "p_reach_conv": q, "p": q, "q": q}
+        )
+        effects = {"effect_conv": least, "effect_shortcut": least + 0.1, "control": 0.2, "verdict": verdict}
+        proof.append(unit | {"channel": c, "concepts": 4, "facet_conv": "a; b", "facet_shortcut": "c; d"} | effects)
+    tests.append(unit | {"channel": 31, "undecided": "the conv branch answers to no probe more than to most"})
+    probes = [
+        {"id": f"{kind[0]}{n}", "modality": kind, "concept": f"{kind} {n}", "source": "hand", "split": "discovery"}
+        | {"sensitive": (kind, n) == ("word", 1), "image": b"image"}
+        for kind in ("picture", "word")
+        for n in range(4)
+    ]
+    examples = [
+        unit | {"channel": c, "branch": branch, "rank": rank, "probe": f"{letter}{rank}", "value": 1.0, "z": 2.0}
+        for c in range(31)
+        for branch, letter in (("shortcut", "p"), ("conv", "w"), ("sum", "p"))
+        for rank in (1, 2, 3)
+    ]
+    inner = {"layer": "4/2/3", "channel": 2, "branch": "unit", "value": 1.0, "z": 2.0}
+    examples += [inner | {"rank": rank, "probe": probe} for rank, probe in ((1, "p0"), (2, "p2"))]
+    shares = [unit | {"channel": 0, "examples": 3, "overlap_shortcut": 0.625, "overlap_conv": 0.125}]
+    histograms = [
+        {"layer": layer, "channel": 0, "low": 0.0, "high": 2.0, "counts": [30, *[0] * 8, 9, *[0] * 9, 1], "n": 40}
+        | {"mean": 0.3, "sd": 0.5}
+        for layer in ("4/2/6", "4/2/5")
+    ]
+    rows = {"probes": probes, "evidence": evidence, "examples": examples, "tests": tests, "dissociation": proof}
+    return rows | {"shares": shares, "histograms": histograms}
