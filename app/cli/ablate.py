@@ -14,6 +14,7 @@ from app.cli.options import Database, Json, Limit, UnitName
 from app.cli.scatter import scatter
 from catalog.errors import ExportError
 from catalog.live_network import torch_needed
+from extract.files import replace_file
 from extract.folder.extraction import Extraction
 from extract.units import Architecture, Layer
 
@@ -111,7 +112,8 @@ def calibrate(
     found = pa.concat_tables(measured)
     told = agreements(found)
     if plot is not None:
-        _write(scatter(found, told), plot)
+        advice = "Name a file in a folder that is there."
+        replace_file(plot, scatter(found, told).encode(), ExportError, advice)
     tables.show_rows(told, tables.agreements(told), as_json)
 
 
@@ -120,13 +122,6 @@ def _layers(architecture: Architecture, text: str) -> tuple[Layer, Layer]:
     if not colon:
         raise typer.BadParameter(f"{text!r} is no pair of layers. Write SOURCE:TARGET, such as 4/1/6:4/2/5.")
     return architecture.layer(source), architecture.layer(target)
-
-
-def _write(drawing: str, file: Path) -> None:
-    try:
-        file.write_text(drawing, encoding="utf-8")
-    except OSError as error:
-        raise ExportError(f"{file} cannot be written ({error}). Name a file in a folder that is there.") from error
 
 
 def _told(found: "Ablation", pictures: list[str], limit: int) -> dict[str, list[dict[str, Any]]]:

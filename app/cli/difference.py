@@ -1,6 +1,7 @@
 """Verbs that show something to a network itself: `circuits difference` and `circuits attack`."""
 
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from app.cli import printing as tables
 from app.cli.options import Json, Limit
 from catalog.errors import ExportError
 from catalog.live_network import DEMO, torch_needed
+from extract.files import replace_file
 from extract.probes.rasterised_words import ATTACK
 
 if TYPE_CHECKING:
@@ -121,9 +123,11 @@ def _told(found: "Attack", limit: int) -> dict[str, list[dict[str, str | float]]
 
 
 def _write(picture: "Image", file: Path) -> None:
+    from PIL.Image import registered_extensions  # a picture is there, so this is loaded; help does without
+
+    advice, stream = "Name a file such as attacked.png in a folder that is there.", BytesIO()
     try:
-        picture.save(file)
-    except (OSError, ValueError) as error:  # what Pillow says of a name that tells no format
-        raise ExportError(
-            f"{file} cannot be written ({error}). Name a file such as attacked.png in a folder that is there."
-        ) from error
+        picture.save(stream, registered_extensions()[file.suffix.lower()])
+    except (OSError, KeyError) as error:
+        raise ExportError(f"{file} cannot be written: Pillow knows no such format. {advice}") from error
+    replace_file(file, stream.getvalue(), ExportError, advice)

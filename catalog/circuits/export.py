@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from catalog.circuits.circuit import Circuit
 from catalog.errors import ExportError
 from extract.errors import UnknownUnit
+from extract.files import replace_file
 from extract.units import Unit
 from graph.schema import STATISTICS
 
@@ -41,11 +42,7 @@ _Graph: TypeAlias = "nx.MultiDiGraph[Any]"
 
 def write(circuit: Circuit, path: Path, form: Format | None = None) -> None:
     """Write a circuit; the format is that of the name's suffix where it is not given. Raises ExportError."""
-    data = encode(circuit, form or _format(path))
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
+    replace_file(path, encode(circuit, form or _format(path)), ExportError)
 
 
 def read(path: Path, form: Format | None = None) -> Circuit:

@@ -16,6 +16,7 @@ import vl_convert
 from PIL import Image
 
 from catalog.errors import ExportError
+from extract.files import replace_file
 from extract.probes.rasterised_words import DEJAVU
 
 Form = Literal["svg", "png", "pdf"]
@@ -56,11 +57,7 @@ def write(svg: str, path: Path, scale: float = SCALE) -> None:
     form = path.suffix.lower().removeprefix(".")
     if form not in FORMS:
         raise ExportError(f"The name {path.name!r} tells no kind of picture. End it in .svg, .png or .pdf.")
-    data = render(svg, form, scale)
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
+    replace_file(path, render(svg, form, scale), ExportError)
 
 
 def _png(found: re.Match[str]) -> str:

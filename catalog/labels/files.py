@@ -24,6 +24,7 @@ from catalog.labels.history import current
 from catalog.labels.labels import Labels
 from catalog.labels.rules import Label
 from catalog.text_rules import ShortText, broken
+from extract.files import replace_file
 from graph.schema import Action, Annotation, Origin
 
 Form = Literal["csv", "json"]
@@ -100,11 +101,7 @@ def decode(data: bytes, form: Form, model: str, author: str) -> list[Annotation]
 
 def write(annotations: Iterable[Annotation], path: Path, whole: bool = False) -> None:
     """Write a file whose name ends in .csv or .json; LabelFileError."""
-    data = encode(annotations, form_of(path.name), whole)
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise LabelFileError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
+    replace_file(path, encode(annotations, form_of(path.name), whole), LabelFileError)
 
 
 def read(path: Path, model: str, author: str) -> list[Annotation]:

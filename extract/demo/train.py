@@ -8,6 +8,7 @@ An interrupted run goes on from its last checkpoint in DIR.
 import argparse
 import json
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from tqdm import tqdm
 
 from extract.demo import sprites
 from extract.demo.sprites import FONTS, VENDORS, WEIGHTS
+from extract.errors import WeightsError
+from extract.files import replace_file
 
 CONFIG: dict[str, Any] = {
     "embed_dim": 128,
@@ -118,8 +121,9 @@ def train(data: Sprites, work: Path, steps: int) -> CLIP:
 
 def _save(work: Path, step: int, **parts: Any) -> None:
     """Replace the checkpoint, all or nothing."""
-    torch.save({"step": step, **{name: part.state_dict() for name, part in parts.items()}}, work / "checkpoint.tmp")
-    (work / "checkpoint.tmp").rename(work / "checkpoint.pt")
+    stream = BytesIO()
+    torch.save({"step": step, **{name: part.state_dict() for name, part in parts.items()}}, stream)
+    replace_file(work / "checkpoint.pt", stream.getvalue(), WeightsError)
 
 
 def _restore(work: Path, **parts: Any) -> int:

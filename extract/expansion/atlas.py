@@ -15,7 +15,7 @@ from tqdm import tqdm
 from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.expanded_weights import sources, support
 from extract.expansion.layer_tables import shard, units
-from extract.folder.extraction import Extraction, Manifest, Settings
+from extract.folder.extraction import Extraction, Manifest, Settings, part
 from extract.network.network import Network
 from extract.units import Architecture, Layer
 
@@ -47,13 +47,12 @@ def extract(
     extraction = Extraction.create(path, _manifest(network, settings))
     if not extraction.has("units.parquet"):
         extraction.add({"units.parquet": units(network)})
-    with tqdm(total=sum(map(architecture.channels, layers)), unit="unit", disable=not progress) as bar:
-        for layer in layers:
+    remaining = list(extraction.remaining(layers, lambda layer: part("edges", str(layer))))
+    total, ahead = (sum(map(architecture.channels, some)) for some in (layers, remaining))
+    with tqdm(total=total, initial=total - ahead, unit="unit", disable=not progress) as bar:
+        for layer in remaining:
             bar.set_description(f"target {layer}")
-            if str(layer) in extraction.manifest.missing:
-                extraction.add(shard(network, layer, settings, bar.update))
-            else:
-                bar.update(architecture.channels(layer))
+            extraction.add(shard(network, layer, settings, bar.update))
     return extraction
 
 

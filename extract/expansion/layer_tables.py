@@ -10,10 +10,11 @@ from torch import nn
 
 from extract.errors import ExtractionError
 from extract.expansion.expanded_weights import Support, expanded_weights, sources, support, sweep
-from extract.expansion.strongest import Floats, Strongest, distribution, strongest
+from extract.expansion.strongest import Strongest, distribution, strongest
 from extract.folder.extraction import Content, Settings, part
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
+from extract.ranking import Floats
 from extract.units import Layer
 
 Dense = dict[Layer, tuple[Floats, Floats]]  # by source: magnitude and mean, both (target channels, source channels)

@@ -7,10 +7,8 @@ Statistics are taken in float64, whatever the precision of the weights.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.floating]
-Integers = NDArray[np.integer]
+from extract.ranking import Floats, Integers, ranks
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,10 @@ class Strongest:
 
 def strongest(magnitude: Floats, mean: Floats, k: int) -> Strongest:
     """The union of the k strongest by magnitude and by absolute mean, into every target and out of every source."""
-    rank_in, rank_out = _ranks(magnitude), _ranks(magnitude.T).T  # both (T, S)
+    rank_in, rank_out = ranks(magnitude), ranks(magnitude.T).T  # both (T, S)
     absolute = np.abs(mean)
     kept = np.minimum(rank_in, rank_out) <= k
-    kept |= _top(absolute, k) | _top(absolute.T, k).T
+    kept |= (ranks(absolute, k) > 0) | (ranks(absolute.T, k).T > 0)
     target, source = kept.nonzero()
     return Strongest(
         target=target,
@@ -66,29 +64,6 @@ def strongest(magnitude: Floats, mean: Floats, k: int) -> Strongest:
         cutoff_magnitude=float(magnitude.max(where=~kept, initial=0)),
         cutoff_mean=float(absolute.max(where=~kept, initial=0)),
     )
-
-
-def _ranks(values: Floats) -> Integers:
-    """Place of each value in its row, the greatest first, then the leftmost; no value may be negative."""
-    rows, length = values.shape
-    # The bits of a float that is not negative are ordered as it is: one integer sort, several times as fast as argsort.
-    bits = np.ascontiguousarray(values, np.float32).view(np.uint32).astype(np.uint64) << np.uint64(32)
-    keys = np.sort(bits | np.arange(length, dtype=np.uint64)[::-1], axis=1)
-    columns = (length - 1) - (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)  # (rows, length), weakest first
-    ranks = np.empty((rows, length), np.int32)
-    np.put_along_axis(ranks, columns, np.arange(length, 0, -1, dtype=np.int32)[None], axis=1)
-    return ranks
-
-
-def _top(values: Floats, k: int) -> NDArray[np.bool_]:
-    """Which values would have a rank up to k, found faster than the ranks are."""
-    if k >= values.shape[1]:
-        return np.ones(values.shape, bool)
-    least = np.partition(values, -k, axis=1)[:, -k, None]  # (rows, 1), the k-th greatest
-    above, level = values > least, values == least
-    room = k - above.sum(axis=1, keepdims=True)
-    kept: NDArray[np.bool_] = above | (level & (level.cumsum(axis=1) <= room))
-    return kept
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,11 @@ goes on where it stopped; the same settings give the same bytes. Nothing is pick
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -41,10 +42,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from extract.errors import ExtractionError
+from extract.files import replace_file
 from extract.folder.schemas import SCHEMAS
 from extract.units import Architecture, Layer
 
 FORMAT: Final = 1
+
+Item = TypeVar("Item")
 
 
 class _Strict(BaseModel):
@@ -105,6 +109,11 @@ def part(table: str, target: str) -> str:
     return f"{table}/{name}.safetensors" if table in ("matrices", "words") else f"{table}.parquet/{name}.parquet"
 
 
+def run_digest(*settings: object) -> str:
+    """A short hash of all that decides what a run writes; it stands in the names of the run's files."""
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
+
+
 class Extraction:
     """An extraction folder; `open` reads one, `create` starts or goes on with one."""
 
@@ -139,12 +148,20 @@ class Extraction:
         """Whether all these files are finished."""
         return all(name in self.manifest.files for name in names)
 
+    def remaining(self, items: Iterable[Item], name: Callable[[Item], str]) -> Iterator[Item]:
+        """The items whose file, called `name(item)`, is not finished; each is looked up when its turn comes.
+
+        An interrupted run goes on with these. Where its settings do not stand in the manifest, their `run_digest`
+        stands in the names, so that a run with other settings takes up nothing.
+        """
+        return (item for item in items if not self.has(name(item)))
+
     def add(self, contents: Mapping[str, Content]) -> None:
         """Write files, each a table (checked against its schema) or named arrays, then record them all at once."""
         files = dict(self.manifest.files)
         for name, content in contents.items():
             data = _parquet(name, content) if isinstance(content, pa.Table) else save(dict(content))
-            _write(self.path / name, data)
+            self._write(name, data)
             files[name] = File(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
         self.manifest = self.manifest.model_copy(update={"files": dict(sorted(files.items()))})
         self._write_manifest()
@@ -253,7 +270,11 @@ class Extraction:
                 raise _damaged(file)
 
     def _write_manifest(self) -> None:
-        _write(self.path / "manifest.json", self.manifest.model_dump_json(indent=1).encode())
+        self._write("manifest.json", self.manifest.model_dump_json(indent=1).encode())
+
+    def _write(self, name: str, data: bytes) -> None:
+        advice = "Choose a folder you may write to, on a disk with room."
+        replace_file(self.path / name, data, ExtractionError, advice, parents=True)
 
 
 def _begun(path: Path) -> bool:
@@ -292,19 +313,6 @@ def _parquet(name: str, table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(plain, sink, compression="zstd")
     return sink.getvalue().to_pybytes()
-
-
-def _write(file: Path, data: bytes) -> None:
-    """All of the data under its name, or nothing; ExtractionError where the disk refuses."""
-    temporary = file.with_name(file.name + ".tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.rename(file)
-    except OSError as error:
-        raise ExtractionError(
-            f"{file} cannot be written: {error.strerror}. Choose a folder you may write to, on a disk with room."
-        ) from error
 
 
 def _damaged(file: Path) -> ExtractionError:

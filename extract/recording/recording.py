@@ -5,8 +5,6 @@ does not grow with the probes. An interrupted pass goes on at the first chunk th
 """
 
 import ctypes
-import hashlib
-import json
 import os
 import sys
 from collections import deque
@@ -25,13 +23,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from extract.errors import ExtractionError, ProbesError
-from extract.folder.extraction import Content, Extraction
+from extract.folder.extraction import Content, Extraction, run_digest
 from extract.folder.schemas import SCHEMAS, TOP_PROBES, per_unit
 from extract.network.hooks import firing, watched
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
 from extract.probes.sources import Probe, Source
 from extract.probes.table import UNREADABLE, opaque, thumbnail
+from extract.ranking import top
 from extract.units import Layer
 
 _FOLDERS = ("probes.parquet", "skipped.parquet", "activity.parquet", "histograms.parquet", "activations")
@@ -80,18 +79,20 @@ def show(
     keep_freed_memory()
     name = digest(source, layers)
     extraction.drop([file for file in _files(extraction) if name not in file])
-    done = _done(extraction, name)
     seen: dict[str, list[Tensor]] = {}
 
     def see(key: str, values: Tensor) -> None:
         seen.setdefault(key, []).append(values)
 
-    places = ((place, probe) for place, probe in enumerate(source) if place // CHUNK not in done)
+    done = len(extraction.under("probes.parquet"))
+    places = extraction.remaining(
+        enumerate(source), lambda placed: f"probes.parquet/{name}-{placed[0] // CHUNK:06}.parquet"
+    )
     cut = beside(partial(_cut, network), places)
     with (
         watched(network.visual, layers, see),
         firing(network.visual, [layer for layer in extraction.layers if layer.inner and layer not in layers], see),
-        tqdm(desc="probes", unit="image", initial=len(done) * CHUNK, disable=not progress) as bar,
+        tqdm(desc="probes", unit="image", initial=done * CHUNK, disable=not progress) as bar,
     ):
         for number, group in groupby(cut, key=lambda each: each.place // CHUNK):
             contents = _chunk(network, group, seen, source.forgiving, bar.update)
@@ -106,8 +107,7 @@ def show(
 
 def digest(source: Source, layers: Sequence[Layer]) -> str:
     """A short hash of what is shown and measured; it is in the names of the files made from it."""
-    settings = json.dumps([source.digest, list(map(str, layers)), CHUNK, TOP_PROBES])
-    return hashlib.sha256(settings.encode()).hexdigest()[:16]
+    return run_digest(source.digest, list(map(str, layers)), CHUNK, TOP_PROBES)
 
 
 def activity(extraction: Extraction) -> pa.Table:
@@ -124,11 +124,6 @@ def activity(extraction: Extraction) -> pa.Table:
 
 def _files(extraction: Extraction) -> list[str]:
     return [file for folder in _FOLDERS for file in extraction.under(folder)]
-
-
-def _done(extraction: Extraction, name: str) -> set[int]:
-    starts = (file.partition(f"/{name}-") for file in extraction.under("probes.parquet"))
-    return {int(rest.partition(".")[0]) for _, _, rest in starts}
 
 
 def _cut(network: Network, placed: tuple[int, Probe]) -> _Cut:
@@ -225,14 +220,9 @@ def _transposed(values: np.ndarray, kind: type[np.generic]) -> np.ndarray:
 
 
 def _best(values: np.ndarray, discovery: np.ndarray) -> np.ndarray:
-    """Places of a sum's highest discovery probes, the first of equals first: (at most LENGTH, channels).
-
-    From its float16 `values` (channels, n), none of them negative, so that their bits are ordered as they are.
-    """
+    """Places of a sum's highest discovery probes, from its values (channels, n): (at most TOP_PROBES, channels)."""
     places = np.flatnonzero(discovery)
-    keys = values[:, places].view(np.int16).astype(np.int32) * CHUNK + (CHUNK - 1 - places)  # (channels, d), all differ
-    top = torch.from_numpy(keys).topk(min(TOP_PROBES, len(places)), dim=1).values.numpy()
-    return np.ascontiguousarray((CHUNK - 1 - top % CHUNK).T.astype(np.int64))
+    return np.ascontiguousarray(places[top(values[:, places], TOP_PROBES)].T)
 
 
 def add_thumbnails(extraction: Extraction, source: Source, wanted: np.ndarray, progress: bool = True) -> None:

@@ -5,8 +5,6 @@ in standard deviations above the mean over random letter strings of the same len
 time and what they did is written at once, so that an interrupted run goes on where it stopped, to the same bytes.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -16,11 +14,12 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from extract.errors import ExtractionError, WordsError
-from extract.folder.extraction import Extraction, part
+from extract.folder.extraction import Extraction, part, run_digest
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.probes.rasterised_words import Lettering, check, fits, rasterise, usual
 from extract.probes.word_lists import letter_strings, most_common
+from extract.ranking import ranks
 from extract.recording.channel_means import channel_means
 from extract.responses.top_probes import CONSTANT
 from extract.units import Architecture, Layer
@@ -89,8 +88,7 @@ def _vocabulary(words: Iterable[str], side: int, lettering: Lettering, seed: int
 def _chunks(vocabulary: pa.Table, layers: Sequence[Layer]) -> dict[str, list[str]]:
     """Texts by the name of the file that keeps what they do until all are shown; another run's has another name."""
     rows = vocabulary.to_pylist()
-    settings = json.dumps([rows, list(map(str, layers)), CHUNK])
-    name = f"words/part-{hashlib.sha256(settings.encode()).hexdigest()[:16]}"
+    name = f"words/part-{run_digest(rows, list(map(str, layers)), CHUNK)}"
     texts = [str(row["text"]) for row in rows]
     return {f"{name}-{first:08}.safetensors": texts[first : first + CHUNK] for first in range(0, len(texts), CHUNK)}
 
@@ -105,12 +103,11 @@ def _show(
 ) -> None:
     """Write what the texts of every chunk do, unless it is written: by layer, float32 (texts, channels)."""
     side = network.architecture.image_size
-    with tqdm(total=sum(map(len, chunks.values())), desc="words", unit="word", disable=not progress) as bar:
-        for name, texts in chunks.items():
-            if extraction.has(name):
-                bar.update(len(texts))
-                continue
-            images = (rasterise(text, side, lettering) for text in texts)
+    remaining = list(extraction.remaining(chunks, str))
+    total, ahead = (sum(len(chunks[name]) for name in names) for names in (chunks, remaining))
+    with tqdm(total=total, initial=total - ahead, desc="words", unit="word", disable=not progress) as bar:
+        for name in remaining:
+            images = (rasterise(text, side, lettering) for text in chunks[name])
             found = channel_means(network, images, layers, bar.update)
             extraction.add({name: {str(layer): values for layer, values in found.items()}})
 
@@ -152,7 +149,8 @@ def compared(values: np.ndarray, lengths: np.ndarray, wanted: np.ndarray) -> tup
 def table(layer: Layer, words: np.ndarray, values: np.ndarray, z: np.ndarray) -> pa.Table:
     """Rows of the words table from `values` and `z` (words, channels): each unit's top words, each word's top units."""
     above = values - values.mean(axis=0, dtype=np.float64) > CONSTANT * np.abs(values).max(axis=0)
-    word_rank, unit_rank = _ranks(values, above, axis=0), _ranks(z, z > 0, axis=1)
+    word_rank = np.where(above, ranks(values.T, TOP).T, 0)  # (words, channels)
+    unit_rank = np.where(z > 0, ranks(z, TOP), 0)
     word, channel = np.nonzero(word_rank | unit_rank)
     columns = {
         "word": pa.array(words[word], pa.string()),
@@ -166,17 +164,8 @@ def table(layer: Layer, words: np.ndarray, values: np.ndarray, z: np.ndarray) ->
     return pa.table(columns, schema=SCHEMAS["words"])
 
 
-def _ranks(values: np.ndarray, valid: np.ndarray, axis: int) -> np.ndarray:
-    """Places of the TOP highest valid values along an axis, from 1, equals as they come; 0 for all others."""
-    ranks = np.zeros(values.shape, np.int16)
-    for line, among, places in zip(*(np.moveaxis(each, axis, 1) for each in (values, valid, ranks)), strict=True):
-        first = np.argsort(-line, kind="stable")[:TOP]
-        places[first] = np.where(among[first], range(1, len(first) + 1), 0)
-    return ranks
-
-
-def _null_zero(ranks: np.ndarray) -> "pa.Array[Any]":
-    return pa.array(ranks, pa.int32(), mask=ranks == 0)
+def _null_zero(places: np.ndarray) -> "pa.Array[Any]":
+    return pa.array(places, pa.int32(), mask=places == 0)
 
 
 def _same(extraction: Extraction, vocabulary: pa.Table, layers: Sequence[Layer]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 from extract.errors import LevelsError
+from extract.files import replace_file
 from extract.folder.extraction import Extraction
 from extract.responses.levels import TOLERANCE, at_level
 from extract.units import Unit
@@ -37,7 +38,7 @@ def draw(
         for number, (level, probe) in enumerate(seen):
             sheet.writerow((f"{number:03}", probe, level, ""))
             if image := kept.get(probe):
-                (folder / f"{number:03}.webp").write_bytes(image)
+                replace_file(folder / f"{number:03}.webp", image, LevelsError)
     return folder / SHEET
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS, TOP_PROBES
+from extract.ranking import lowest, top
 from extract.units import Layer
 
 CONSTANT = 1e-6  # relative deviation below which float32 rounding is all that a unit does
@@ -81,7 +82,7 @@ def listed(
     centre = np.median(exact, axis=1, keepdims=True) if len(discovery) else exact
     drawn = np.random.default_rng(0).permutation(len(discovery))[:FEW]
     chosen = {
-        "top": lowest(-exact, TOP_PROBES),
+        "top": top(exact, TOP_PROBES),
         "middle": lowest(np.abs(exact - centre), FEW),
         "low": lowest(exact, FEW),
         "random": np.broadcast_to(drawn, (len(exact), len(drawn))),
@@ -95,17 +96,6 @@ def listed(
         return Listed(probes, some.astype(np.float32), z, np.take_along_axis(at, probes, axis=1), valid)
 
     return {kind: made(kind, places) for kind, places in chosen.items()}
-
-
-def lowest(scores: np.ndarray, count: int) -> np.ndarray:
-    """Places of the lowest scores of every row, from the lowest, equals as they come: int (rows, at most `count`)."""
-    bits = (scores.astype(np.float32) + np.float32(0)).view(np.int32).astype(np.int64)  # + 0 makes one zero of two
-    ordered = np.where(bits < 0, -(2**31) - bits, bits)  # as the scores are
-    keys = (ordered << 32) + np.arange(scores.shape[1])  # (rows, n), all differ
-    if count < scores.shape[1]:
-        keys = np.partition(keys, count, axis=1)[:, :count]
-    places: np.ndarray = np.sort(keys, axis=1) & (2**32 - 1)
-    return places
 
 
 def table(found: dict[str, Listed], layer: Layer, branch: str, columns: int, names: "pa.Array[Any]") -> pa.Table:

@@ -18,10 +18,10 @@ from scipy import stats
 from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.atlas import extract, scope
 from extract.expansion.expanded_weights import expanded_weights, sources
-from extract.expansion.strongest import Floats
 from extract.folder.extraction import Extraction, Kind, part
 from extract.network.network import Network
 from extract.network.weights import load_network
+from extract.ranking import Floats
 from extract.units import ARCHITECTURES, Layer
 
 Kernels = dict[tuple[str, str], Floats]  # by source and target: (target channels, source channels, h, w)

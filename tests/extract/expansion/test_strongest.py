@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from extract.expansion.strongest import Floats, contribution, distribution, strongest
+from extract.expansion.strongest import contribution, distribution, strongest
+from extract.ranking import Floats
 
 
 @pytest.fixture
