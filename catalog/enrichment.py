@@ -16,8 +16,8 @@ from typing import Generic, TypeVar
 from catalog.errors import CircuitError
 from extract.units import Layer
 from graph.errors import NotExtracted
+from graph.model_store import ModelStore
 from graph.schema import EvidenceTerms, WeightTerms
-from graph.store import CircuitStore
 
 Q = 0.05  # the false discovery rate: the share of candidates that are expected to be none
 _ORDER = ("supported", "inconclusive", None, "contradicted")
@@ -74,8 +74,7 @@ class Candidate(Generic[Terms]):
 
 
 def by_evidence(
-    store: CircuitStore,
-    model: str,
+    store: ModelStore,
     layer: Layer | None = None,
     limit: int = 20,
     q: float | None = Q,
@@ -90,18 +89,18 @@ def by_evidence(
     effect 0.5. Supported ones come first, contradicted ones last, then by the lesser of both effects. Raises
     NotExtracted for a layer that is no sum, or where nothing was measured or tested.
     """
-    layer, channels = _sums(store, model, layer)
-    rows = store.enrichment_by_evidence(model, layer, channels, concepts, modalities, reach, q)
-    if q is not None and not rows and not tally(store, model, layer, q).tested:
-        raise NotExtracted(f"The units of {layer} were not tested. Extract {model} with probes, then load it again.")
+    layer, channels = _sums(store, layer)
+    rows = store.enrichment_by_evidence(layer, channels, concepts, modalities, reach, q)
+    if q is not None and not rows and not tally(store, layer, q).tested:
+        raise NotExtracted(f"The units of {layer} were not tested. Extract {store.id} with probes, then load it again.")
     found = sorted(map(_by_evidence, rows), key=lambda each: (_ORDER.index(each.terms.verdict), -each.order))
     return found[:limit]
 
 
-def tally(store: CircuitStore, model: str, layer: Layer | None = None, q: float = Q) -> Tally:
+def tally(store: ModelStore, layer: Layer | None = None, q: float = Q) -> Tally:
     """The candidates of a sum layer (None: the last) in numbers. Raises NotExtracted for a layer that is no sum."""
-    layer, _ = _sums(store, model, layer)
-    units = store.verdicts(model, layer, q)
+    layer, _ = _sums(store, layer)
+    units = store.verdicts(layer, q)
 
     def count(candidate: bool, *verdicts: str) -> int:
         return sum(n for (of, verdict), n in units.items() if of is candidate and (not verdicts or verdict in verdicts))
@@ -121,8 +120,7 @@ def tally(store: CircuitStore, model: str, layer: Layer | None = None, q: float 
 
 
 def by_weights(
-    store: CircuitStore,
-    model: str,
+    store: ModelStore,
     layer: Layer | None = None,
     source: Layer | None = None,
     strongest: int = STRONGEST,
@@ -134,9 +132,9 @@ def by_weights(
     the lesser of the branches' strengths, each as a percentile in its layer. Raises NotExtracted for a layer that is no
     sum, or where these weights were not extracted.
     """
-    layer, channels = _sums(store, model, layer)
-    source = source or _two_back(store, model, layer)
-    rows = store.enrichment_by_weights(model, layer, source, strongest, channels)
+    layer, channels = _sums(store, layer)
+    source = source or _two_back(store, layer)
+    rows = store.enrichment_by_weights(layer, source, strongest, channels)
     shortcut, conv = (sorted(getattr(row, f"{branch}_strength") for row in rows) for branch in ("shortcut", "conv"))
     found = [
         _by_weights(terms, _place(shortcut, terms.shortcut_strength), _place(conv, terms.conv_strength))
@@ -184,14 +182,14 @@ def _place(ordered: Sequence[float], value: float) -> float:
     return bisect_right(ordered, value) / len(ordered)
 
 
-def _sums(store: CircuitStore, model: str, layer: Layer | None) -> tuple[Layer, int]:
-    architecture = store.model(model).architecture
+def _sums(store: ModelStore, layer: Layer | None) -> tuple[Layer, int]:
+    architecture = store.architecture
     chosen = architecture.check(layer or architecture.final)
     return chosen, architecture.channels(chosen)
 
 
-def _two_back(store: CircuitStore, model: str, layer: Layer) -> Layer:
-    architecture = store.model(model).architecture
+def _two_back(store: ModelStore, layer: Layer) -> Layer:
+    architecture = store.architecture
     before = architecture.block_input(layer)
     source = before and architecture.block_input(before)
     if source is None:

@@ -14,12 +14,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 from catalog.errors import NamedQueryError
 from catalog.hiding.veil import Veil
 from catalog.text_rules import Name, broken, in_one_line, login_name
-from graph import hidden_texts
-from graph import saved as kept_circuits
 from graph.connection.read_only import Rows
 from graph.cypher.named_query import BUILT_IN, NamedQuery
 from graph.errors import QueryTimeout
-from graph.store import CircuitStore
+from graph.store import Store
 
 LONGEST = 10_000  # characters of a text, and of the defaults as JSON
 LONGEST_DESCRIPTION = 500
@@ -49,12 +47,12 @@ class _Saved(BaseModel):
 class Queries:
     """The named queries of a catalog, through its store."""
 
-    def __init__(self, store: CircuitStore) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
 
     def all(self) -> list[NamedQuery]:
         """Ours in the order of their subject, then users' own by name."""
-        return [*BUILT_IN, *kept_circuits.saved_queries(self.store.database)]
+        return [*BUILT_IN, *self.store.saved_queries()]
 
     def named(self, name: str) -> NamedQuery:
         """A query; NamedQueryError where there is none of that name."""
@@ -87,7 +85,7 @@ class Queries:
         _known(query, query.defaults)
         with suppress(QueryTimeout):  # it is slow and does read
             self.store.query(query.text, {**dict.fromkeys(query.parameters), **query.defaults}, PATIENCE, limit=1)
-        if not kept_circuits.save_query(self.store.database, query, replace):
+        if not self.store.save_query(query, replace):
             raise NamedQueryError(
                 f"There is a query {query.name!r} already. Give this one another name, or replace that (--replace)."
             )
@@ -96,7 +94,7 @@ class Queries:
     def remove(self, name: str) -> None:
         """Take a user's query away. Raises NamedQueryError for one of ours, or where there is none of that name."""
         _refuse_ours(name)
-        if not kept_circuits.remove_query(self.store.database, name):
+        if not self.store.remove_query(name):
             self.named(name)
 
     def parameters(self, query: NamedQuery, given: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
@@ -107,10 +105,10 @@ class Queries:
         """
         _known(query, given)
         values = {**query.defaults, **given}
-        if "model" in query.parameters and "model" not in values:
-            values["model"] = self.store.model(model).id
-        if "layer" in query.parameters and "layer" not in values:
-            values["layer"] = str(self.store.model(values.get("model", model)).architecture.final)
+        if lacking := {"model", "layer"} & (set(query.parameters) - set(values)):
+            store = self.store.model(values.get("model", model))
+            defaults = {"model": store.id, "layer": str(store.architecture.final)}
+            values |= {name: defaults[name] for name in lacking}
         if missing := [name for name in query.parameters if name not in values]:
             meant = [f"{name} ({query.meanings[name]})" if name in query.meanings else name for name in missing]
             raise NamedQueryError(f"The query needs a value of {', '.join(meant)}.")
@@ -129,8 +127,7 @@ class Queries:
 
     def veil(self, lifted: bool = False) -> Veil:
         """What hides the sensitive of all models in an answer: texts called so or of what is flagged, flagged words."""
-        database = self.store.database
-        return Veil(lifted, hidden_texts.sensitive(database), {"word": hidden_texts.flagged_words(database)})
+        return Veil(lifted, self.store.sensitive_texts(), {"word": self.store.flagged_words()})
 
 
 def _refuse_ours(name: str) -> None:

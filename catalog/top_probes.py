@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from extract.units import Unit
+from graph.model_store import ModelStore
 from graph.schema import Example, Row
-from graph.store import CircuitStore
 
 _ROWS: dict[str, Row] = {"sum": "sum", "conv": "conv", "downsample": "shortcut"}
 
@@ -14,16 +14,16 @@ def row(unit: Unit) -> Row:
     return _ROWS.get(unit.layer.role, "unit")
 
 
-def examples(store: CircuitStore, model: str, unit: Unit, limit: int = 8) -> list[Example]:
+def examples(store: ModelStore, unit: Unit, limit: int = 8) -> list[Example]:
     """The probes that a unit answers to most: a sum's with those of its branches, a branch's as its sum has them."""
     own = row(unit)
-    return [example for example in store.examples(model, _holder(unit), limit) if own in ("sum", example.branch)]
+    return [example for example in store.examples(_holder(unit), limit) if own in ("sum", example.branch)]
 
 
-def thumbnails(store: CircuitStore, model: str, units: Iterable[str]) -> dict[str, Example]:
+def thumbnails(store: ModelStore, units: Iterable[str]) -> dict[str, Example]:
     """The probe that each unit answers to most, for those where this was measured."""
     shown = {name: Unit.parse(name) for name in units}
-    found = store.examples_of(model, map(_holder, shown.values()), limit=1)
+    found = store.examples_of(map(_holder, shown.values()), limit=1)
     own = {name: [e for e in found.get(_holder(unit), []) if e.branch == row(unit)] for name, unit in shown.items()}
     return {name: examples[0] for name, examples in own.items() if examples}
 

@@ -147,6 +147,13 @@ class Architecture:
             raise UnknownUnit(f"{total} adds nothing up. Choose the block's sum, {total.output}.")
         return {"sum": total, "shortcut": self.shortcut(total), "conv": Layer(total.stage, total.block, 5)}
 
+    def addends(self, unit: Unit) -> dict[str, Unit]:
+        """Return the units that a sum's unit adds up, as `shortcut` and `conv`; none for a unit of another layer."""
+        if unit.layer.role != "sum":
+            return {}
+        layers = self.branches(unit.layer)
+        return {branch: Unit(layers[branch], unit.channel) for branch in ("shortcut", "conv")}
+
     def block_input(self, layer: Layer) -> Layer | None:
         """The sum whose ReLU a layer's block reads; None for the first block, which reads the stem."""
         if layer.block:

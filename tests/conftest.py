@@ -14,8 +14,9 @@ import pytest
 from extract.folder.extraction import Extraction
 from graph.embedded.server import stop
 from graph.loading.load import load
+from graph.model_store import ModelStore
 from graph.opening import connect
-from graph.store import CircuitStore
+from graph.store import Store
 from tests.builders.extractions import without_edges
 from tests.builders.planted_catalog import planted_catalog
 from tests.builders.random_extraction import random_extraction as write_random_extraction
@@ -71,7 +72,7 @@ def planted_folder(planted: Extraction, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
-def planted_store(planted_folder: Path) -> Iterator[CircuitStore]:
-    """The store of that database."""
+def planted_store(planted_folder: Path) -> Iterator[ModelStore]:
+    """The store of the one model in that database."""
     with connect(str(planted_folder)) as database:
-        yield CircuitStore(database)
+        yield Store(database).model()

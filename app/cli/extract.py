@@ -39,11 +39,11 @@ def demo(database: Database = None, memory: Memory = 2**31) -> None:
     evidence.measure(network, extraction)
     _show_words(network, extraction, sorted(set(filter(None, extraction.table("probes")["concept"].to_pylist()))))
     _load(folder, database)
-    with opened(database, network.model) as (store, card):
-        veil = Veil.of(store, card.id)
-        tables.show(tables.by_evidence(enrichment.by_evidence(store, card.id, limit=10), veil))
-        typer.echo(f"\n{enrichment.tally(store, card.id).sentence}\n")
-        tables.show(tables.by_weights(enrichment.by_weights(store, card.id, limit=10), veil))
+    with opened(database, network.model) as (store, _):
+        veil = Veil.of(store)
+        tables.show(tables.by_evidence(enrichment.by_evidence(store, limit=10), veil))
+        typer.echo(f"\n{enrichment.tally(store).sentence}\n")
+        tables.show(tables.by_weights(enrichment.by_weights(store, limit=10), veil))
     typer.echo("\nOpen the app with: uv run circuits app")
 
 

@@ -45,7 +45,7 @@ def draw(
     else:
         with opened(database, model) as (store, card):
             trace = enrichment_circuit if circuit else neighbourhood
-            drawn = trace(store, card.id, card.architecture.unit(subject), limit)
+            drawn = trace(store, card.architecture.unit(subject), limit)
             drawn = drawn if pictures is False else pictured(store, drawn, reveal)
     rendering.write(figure.draw(drawn, lifted=reveal), output, scale)
     name = printable(Veil(reveal).label(drawn.name))

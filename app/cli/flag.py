@@ -61,12 +61,12 @@ def list_flags(database: Database = None, model: Model = None, reveal: Reveal = 
 
     Example: circuits flag list
     """
-    with opened(database, model) as (store, card):
-        found, veil = Flags(store, card.id).history(), Veil.of(store, card.id, reveal)
+    with opened(database, model) as (store, _):
+        found, veil = Flags(store).history(), Veil.of(store, reveal)
     tables.show_rows(found, tables.flags(found, veil), as_json)
 
 
 def _flag(kind: str, name: str, clear: bool, author: str | None, database: str | None, model: str | None) -> None:
-    with opened(database, model) as (store, card):
-        said = Flags(store, card.id).set(kind, name, not clear, author)
+    with opened(database, model) as (store, _):
+        said = Flags(store).set(kind, name, not clear, author)
     typer.echo(f"{said.name} is {'not sensitive' if clear else 'sensitive'} from now on.")

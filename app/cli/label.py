@@ -47,7 +47,7 @@ def add_label(
     Example: circuits label add 4/2/6/34 "bloody wound" --branch shortcut --modality picture --sensitive
     """
     with opened(database, model) as (store, card):
-        chosen, labels = card.architecture.unit(name), Labels(store, card.id)
+        chosen, labels = card.architecture.unit(name), Labels(store)
         more: dict[str, Any] = {"branch": branch, "facet": facet, "modality": modality, "confidence": confidence}
         added = labels.add(chosen, text, author, **more, evidence=evidence, sensitive=sensitive)
     typer.echo(added.id)
@@ -75,7 +75,7 @@ def amend_label(
     given = {"branch": branch, "facet": facet, "modality": modality, "confidence": confidence, "evidence": evidence}
     details: Any = {detail: value for detail, value in (given | {"sensitive": sensitive}).items() if value is not None}
     with opened(database, model) as (store, card):
-        typer.echo(Labels(store, card.id).amend(card.architecture.unit(name), old, text, author, **details).id)
+        typer.echo(Labels(store).amend(card.architecture.unit(name), old, text, author, **details).id)
 
 
 @label.command("reject")
@@ -92,7 +92,7 @@ def reject_label(
     Example: circuits label reject 4/2/6/34 "bloody wound" --reason "it is the colour"
     """
     with opened(database, model) as (store, card):
-        typer.echo(Labels(store, card.id).reject(card.architecture.unit(name), text, reason, author).id)
+        typer.echo(Labels(store).reject(card.architecture.unit(name), text, reason, author).id)
 
 
 @label.command("withdraw")
@@ -104,7 +104,7 @@ def withdraw_label(
     Example: circuits label withdraw 4/2/6/34 "bloody wound"
     """
     with opened(database, model) as (store, card):
-        typer.echo(Labels(store, card.id).withdraw(card.architecture.unit(name), text, author).id)
+        typer.echo(Labels(store).withdraw(card.architecture.unit(name), text, author).id)
 
 
 @label.command("undo")
@@ -120,7 +120,7 @@ def undo_label(
     Example: circuits label undo 4/2/6/34
     """
     with opened(database, model) as (store, card):
-        undone = Labels(store, card.id).undo(card.architecture.unit(name), entry, author)
+        undone = Labels(store).undo(card.architecture.unit(name), entry, author)
     typer.echo(undone.id)
 
 
@@ -139,8 +139,8 @@ def list_labels(
     """
     with opened(database, model) as (store, card):
         chosen = card.architecture.unit(name) if name else None
-        found = Labels(store, card.id).current(chosen, containing)
-        tables.show_rows(found, tables.annotations(found, Veil.of(store, card.id, reveal)), as_json)
+        found = Labels(store).current(chosen, containing)
+        tables.show_rows(found, tables.annotations(found, Veil.of(store, reveal)), as_json)
 
 
 @label.command("history")
@@ -156,5 +156,5 @@ def label_history(
     Example: circuits label history 4/2/6/34
     """
     with opened(database, model) as (store, card):
-        found = Labels(store, card.id).history(card.architecture.unit(name) if name else None)
-        tables.show_rows(found, tables.annotations(found, Veil.of(store, card.id, reveal)), as_json)
+        found = Labels(store).history(card.architecture.unit(name) if name else None)
+        tables.show_rows(found, tables.annotations(found, Veil.of(store, reveal)), as_json)

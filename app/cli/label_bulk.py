@@ -37,14 +37,14 @@ def bulk(
 
     Example: circuits label bulk stripes --query "MATCH (u:Unit {layer: '4/2/6'}) RETURN u.id LIMIT 3" --dry-run
     """
-    with opened(database, model) as (store, card):
-        labels = Labels(store, card.id)
+    with opened(database, model) as (store, _):
+        labels = Labels(store)
         names = many.chosen(labels, units, query)
         if reject:
             plan = many.rejecting(labels, names, text, author, reason)
         else:
             plan = many.adding(labels, names, text, author, branch)
-        _carry_out(labels, plan, dry_run, skip, Veil.of(store, card.id, reveal))
+        _carry_out(labels, plan, dry_run, skip, Veil.of(store, reveal))
 
 
 def export_labels(
@@ -58,7 +58,7 @@ def export_labels(
     Example: circuits label export labels.csv
     """
     with opened(database, model) as (store, card):
-        labels = Labels(store, card.id)
+        labels = Labels(store)
         found = labels.history() if history else labels.current()
     label_files.write(found, file, history)
     typer.echo(f"{len(found)} labels of {card.id} are in {file}.")
@@ -79,10 +79,10 @@ def import_labels(
     Example: circuits label import labels.csv --dry-run
     """
     with opened(database, model) as (store, card):
-        labels = Labels(store, card.id)
+        labels = Labels(store)
         said = label_files.read(file, card.id, author or login_name())
         plan = label_files.importing(labels, said, also)
-        _carry_out(labels, plan, dry_run, skip, Veil.of(store, card.id, reveal))
+        _carry_out(labels, plan, dry_run, skip, Veil.of(store, reveal))
 
 
 def _carry_out(labels: Labels, plan: many.Plan, dry_run: bool, skip: bool, veil: Veil) -> None:

@@ -44,7 +44,7 @@ from catalog.hiding.veil import Veil
 from catalog.top_probes import examples
 from extract.errors import CircuitsError
 from graph.schema import Measure
-from graph.store import CircuitStore
+from graph.store import Store
 
 
 class _Circuits(TyperGroup):
@@ -114,15 +114,15 @@ def find(
     """
     with opened(database, model) as (store, card):
         chosen = card.architecture.layer(layer) if layer else None
-        veil = Veil.of(store, card.id, reveal)
+        veil = Veil.of(store, reveal)
         if by == "evidence":
-            measured = enrichment.by_evidence(store, card.id, chosen, limit, rate)
+            measured = enrichment.by_evidence(store, chosen, limit, rate)
             tables.show_rows(measured, tables.by_evidence(measured, veil), as_json)
             if not as_json:
-                typer.echo(f"\n{enrichment.tally(store, card.id, chosen, rate).sentence}\n")
+                typer.echo(f"\n{enrichment.tally(store, chosen, rate).sentence}\n")
                 tables.show(tables.measured(card))
         else:
-            wired = enrichment.by_weights(store, card.id, chosen, limit=limit)
+            wired = enrichment.by_weights(store, chosen, limit=limit)
             tables.show_rows(wired, tables.by_weights(wired, veil), as_json)
 
 
@@ -144,10 +144,10 @@ def unit(
     """
     with opened(database, model) as (store, card):
         chosen = card.architecture.unit(name)
-        facts, adds = store.unit(card.id, chosen), store.adds(card.id, chosen)
-        inputs, outputs = (ask(card.id, chosen, limit=limit, by=by) for ask in (store.inputs, store.outputs))
-        seen, read = examples(store, card.id, chosen, limit), store.words(card.id, chosen, limit=limit)
-        veil = Veil.of(store, card.id, reveal)
+        facts, adds = store.unit(chosen), store.adds(chosen)
+        inputs, outputs = (ask(chosen, limit=limit, by=by) for ask in (store.inputs, store.outputs))
+        seen, read = examples(store, chosen, limit), store.words(chosen, limit=limit)
+        veil = Veil.of(store, reveal)
     if as_json:
         added = {branch: str(source) for branch, source in adds.items()}
         tables.show_json(
@@ -181,8 +181,8 @@ def word(
     Example: circuits word anchor --layer 4/2/6
     """
     with opened(database, model) as (store, card):
-        found = store.readers(card.id, text, card.architecture.layer(layer) if layer else None, limit)
-        veil = Veil.of(store, card.id, reveal)
+        found = store.readers(text, card.architecture.layer(layer) if layer else None, limit)
+        veil = Veil.of(store, reveal)
     tables.show_rows(found, tables.readers(found, veil), as_json)
 
 
@@ -202,7 +202,7 @@ def export_circuit(
     """
     with opened(database, model) as (store, card):
         trace = enrichment_circuit if circuit else neighbourhood
-        traced = trace(store, card.id, card.architecture.unit(name), limit)
+        traced = trace(store, card.architecture.unit(name), limit)
     export.write(traced, output, form)
     typer.echo(f"{traced.name}: {len(traced.units)} units and {len(traced.edges)} edges are in {output}.")
 
@@ -236,7 +236,7 @@ def doctor(database: Database = None) -> None:
     tables.show(tables.table("Installed", ("", ""), facts))
     with connected(database) as connection:
         tables.show(tables.server(connection.version, connection.capabilities))
-        store = CircuitStore(connection)
+        store = Store(connection)
         held = [(card, _verified(store, card.id)) for card in store.models()]
         if not held:
             store.model(None)  # says why: nothing was loaded yet, or not to the end
@@ -245,7 +245,7 @@ def doctor(database: Database = None) -> None:
         raise typer.Exit(2)
 
 
-def _verified(store: CircuitStore, model: str) -> str:
+def _verified(store: Store, model: str) -> str:
     """What is wrong with a model, or nothing."""
     try:
         store.verify(model)

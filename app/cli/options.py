@@ -13,10 +13,11 @@ import typer
 from catalog.labels.rules import Modality
 from catalog.queries import parse_value
 from graph.connection.database import Database as Connection
+from graph.model_store import ModelStore
 from graph.opening import connect
 from graph.schema import ModelCard
 from graph.settings import Settings, settings
-from graph.store import CircuitStore
+from graph.store import Store
 
 BEFORE_THE_VERB: ContextVar[Mapping[str, str]] = ContextVar("BEFORE_THE_VERB", default=MappingProxyType({}))
 
@@ -38,11 +39,11 @@ def connected(database: str | None) -> Connection:
 
 
 @contextmanager
-def opened(database: str | None, model: str | None) -> Iterator[tuple[CircuitStore, ModelCard]]:
-    """The open store, and the model asked for or the only one."""
+def opened(database: str | None, model: str | None) -> Iterator[tuple[ModelStore, ModelCard]]:
+    """The store of the model asked for or the only one, and its card."""
     with connected(database) as connection:
-        store = CircuitStore(connection)
-        yield store, store.model(model)
+        store = Store(connection).model(model)
+        yield store, store.card
 
 
 def size(text: str | int) -> int:

@@ -11,7 +11,7 @@ from app.cli.options import Author, Database, Json, Model, Reveal, connected, pa
 from catalog.queries import Queries
 from graph.connection.read_only import Rows
 from graph.cypher.named_query import OURS, NamedQuery
-from graph.store import CircuitStore
+from graph.store import Store
 
 query = typer.Typer(no_args_is_help=True, help="Ask by name; save queries of your own.")
 
@@ -30,7 +30,7 @@ def list_queries(database: Database = None, as_json: Json = False) -> None:
     Example: circuits query list
     """
     with connected(database) as connection:
-        found = Queries(CircuitStore(connection)).all()
+        found = Queries(Store(connection)).all()
     tables.show_rows(found, tables.queries(found), as_json)
 
 
@@ -50,7 +50,7 @@ def run_query(
     Example: circuits query run candidates --parameter q=0.01 --limit 5
     """
     with connected(database) as connection:
-        queries = Queries(CircuitStore(connection))
+        queries = Queries(Store(connection))
         answer = queries.run(queries.named(name), _given(parameters), model, timeout, limit)
         _show(answer, queries, reveal, as_json)
 
@@ -62,7 +62,7 @@ def show_query(name: _Name, database: Database = None, as_json: Json = False) ->
     Example: circuits query show candidates
     """
     with connected(database) as connection:
-        found = Queries(CircuitStore(connection)).named(name)
+        found = Queries(Store(connection)).named(name)
     if as_json:
         tables.show_json(found)
     else:
@@ -86,7 +86,7 @@ def save_query(
     Example: circuits query save hats "MATCH (u:Labelled) WHERE u.label CONTAINS $word RETURN u.id" --parameter word=hat
     """
     with connected(database) as connection:
-        saved = Queries(CircuitStore(connection)).save(name, text, description, _given(parameters), author, replace)
+        saved = Queries(Store(connection)).save(name, text, description, _given(parameters), author, replace)
     typer.echo(f"Saved. Ask it with: circuits query run {json.dumps(saved.name, ensure_ascii=False)}")
 
 
@@ -97,7 +97,7 @@ def remove_query(name: _Name, database: Database = None) -> None:
     Example: circuits query remove hats
     """
     with connected(database) as connection:
-        Queries(CircuitStore(connection)).remove(name)
+        Queries(Store(connection)).remove(name)
 
 
 def cypher(
@@ -115,7 +115,7 @@ def cypher(
     """
     with connected(database) as connection:
         answer = connection.query(text, _given(parameters), timeout=timeout, limit=limit)
-        _show(answer, Queries(CircuitStore(connection)), reveal, as_json)
+        _show(answer, Queries(Store(connection)), reveal, as_json)
 
 
 def _given(parameters: Iterable[str] | None) -> dict[str, Any]:

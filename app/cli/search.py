@@ -32,8 +32,8 @@ def search(
     bounds = (dict(map(_bound, given or [])) for given in (least, most))
     with opened(database, model) as (store, card):
         within = card.architecture.layer(layer) if layer else None
-        found = store.search(card.id, text, Wanted(within, labelled, modality, *bounds), limit)
-        veil = Veil.of(store, card.id, reveal)
+        found = store.search(text, Wanted(within, labelled, modality, *bounds), limit)
+        veil = Veil.of(store, reveal)
     tables.show_rows(found, tables.found(found, veil), as_json)
 
 

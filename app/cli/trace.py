@@ -42,8 +42,8 @@ def trace(
     """
     tracing = Tracing(steps, strongest, least, nodes, edges, scaled)
     with opened(database, model) as (store, card):
-        traced = (forward if onward else backward)(store, card.id, card.architecture.unit(name), tracing)
-        veil = Veil.of(store, card.id, reveal)
+        traced = (forward if onward else backward)(store, card.architecture.unit(name), tracing)
+        veil = Veil.of(store, reveal)
         if keep:
             keeping.keep(store, traced, keep, author)
     if output:
@@ -57,8 +57,8 @@ def list_kept(database: Database = None, model: Model = None, as_json: Json = Fa
 
     Example: circuits kept list
     """
-    with opened(database, model) as (store, card):
-        found = keeping.kept(store, card.id)
+    with opened(database, model) as (store, _):
+        found = keeping.kept(store)
     tables.show_rows(found, tables.kept(found), as_json)
 
 
@@ -75,8 +75,8 @@ def show_kept(
 
     Example: circuits kept show "what feeds 34" --output 34.graphml
     """
-    with opened(database, model) as (store, card):
-        found, veil = keeping.reopened(store, card.id, name), Veil.of(store, card.id, reveal)
+    with opened(database, model) as (store, _):
+        found, veil = keeping.reopened(store, name), Veil.of(store, reveal)
     if output:
         export.write(found, output)
     _show(found, veil, as_json)
@@ -88,8 +88,8 @@ def drop_kept(name: Name, database: Database = None, model: Model = None) -> Non
 
     Example: circuits kept drop "what feeds 34"
     """
-    with opened(database, model) as (store, card):
-        keeping.drop(store, card.id, name)
+    with opened(database, model) as (store, _):
+        keeping.drop(store, name)
 
 
 def _show(circuit: Circuit, veil: Veil, as_json: bool) -> None:

@@ -17,10 +17,11 @@ from catalog.text_rules import LONGEST_NAME, login_name
 from catalog.top_probes import row as row
 from extract.errors import CircuitsError
 from extract.units import Unit
+from graph.model_store import ModelStore
 from graph.opening import connect
 from graph.schema import Example, ModelCard
 from graph.settings import settings
-from graph.store import CircuitStore
+from graph.store import Store
 
 _EMPTY = """
 The catalog is empty. Each of these fills it:
@@ -65,14 +66,14 @@ def refused(place: str | None = None) -> None:
             raise error
 
 
-def store() -> CircuitStore:
+def store() -> Store:
     """The store of the database that the settings name; one for all sessions."""
     return _connected(settings().place)
 
 
 @st.cache_resource(show_spinner="Opening the catalog", on_release=lambda store: store.database.close())
-def _connected(place: str | Path) -> CircuitStore:
-    return CircuitStore(connect(place), behind=True)
+def _connected(place: str | Path) -> Store:
+    return Store(connect(place), behind=True)
 
 
 def bar() -> None:
@@ -99,8 +100,8 @@ def bar() -> None:
         st.toggle("Reveal sensitive", key="reveal", help="Labels and pictures marked sensitive are hidden until then.")
     if asked != st.session_state["model"]:  # else the address would lose what was changed in it while this ran
         st.query_params["model"] = st.session_state["model"]
-    st.session_state["card"] = store().model(st.session_state["model"])
-    st.session_state["veil"] = Veil.of(store(), model().id, st.session_state["reveal"])
+    st.session_state["model_store"] = store().model(st.session_state["model"])
+    st.session_state["veil"] = Veil.of(model_store(), st.session_state["reveal"])
     if store().counting(model().id):
         with st.sidebar:
             _being_counted()
@@ -108,10 +109,15 @@ def bar() -> None:
         open_unit(wanted)
 
 
+def model_store() -> ModelStore:
+    """The store of the model that was chosen, as `bar` opened it in this run."""
+    opened: ModelStore = st.session_state["model_store"]
+    return opened
+
+
 def model() -> ModelCard:
     """The model that was chosen, as `bar` found it in this run."""
-    card: ModelCard = st.session_state["card"]
-    return card
+    return model_store().card
 
 
 def veil() -> Veil:
@@ -144,7 +150,7 @@ def show(markup: str, key: str) -> None:
 
 def labels() -> Labels:
     """The labels of the chosen model."""
-    return Labels(store(), model().id)
+    return Labels(model_store())
 
 
 def author() -> str:
@@ -160,12 +166,12 @@ def gallery() -> Gallery:
 
 def examples(unit: Unit, limit: int = 8) -> list[Example]:
     """The probes that a unit answers to most: a sum's with those of its branches, a branch's as its sum has them."""
-    return probes.examples(store(), model().id, unit, limit)
+    return probes.examples(model_store(), unit, limit)
 
 
 def thumbnails(units: Iterable[str]) -> dict[str, Example]:
     """The probe that each unit answers to most, for those where this was measured."""
-    return probes.thumbnails(store(), model().id, units)
+    return probes.thumbnails(model_store(), units)
 
 
 @st.fragment(run_every=1.0)

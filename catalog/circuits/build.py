@@ -6,8 +6,8 @@ from dataclasses import replace
 from catalog.circuits.circuit import Circuit, Edge, Node, Plain, Role
 from catalog.hiding.veil import Veil
 from extract.units import Architecture, Unit
+from graph.model_store import ModelStore
 from graph.schema import Branch, Contribution, UnitCard
-from graph.store import CircuitStore
 
 
 def adds(architecture: Architecture, unit: Unit) -> list[Edge]:
@@ -37,8 +37,7 @@ def edge_of(c: Contribution) -> Edge:
 
 
 def assembled(
-    store: CircuitStore,
-    model: str,
+    store: ModelStore,
     name: str,
     kind: str,
     roles: Mapping[str, Role],
@@ -52,20 +51,18 @@ def assembled(
     for edge in once:
         parts.setdefault(edge.source, "input")
         parts.setdefault(edge.target, "output")
-    return Circuit(name, kind, model, _nodes(store, model, parts, influences or {}), once, settings)
+    return Circuit(name, kind, store.id, _nodes(store, parts, influences or {}), once, settings)
 
 
-def refreshed(store: CircuitStore, circuit: Circuit) -> Circuit:
+def refreshed(store: ModelStore, circuit: Circuit) -> Circuit:
     """The circuit with its units' labels, flags and statistics as they are in the store now."""
     roles: dict[str, Role] = {node.id: node.role for node in circuit.units}
     reached = {node.id: node.influence for node in circuit.units}
-    return replace(circuit, units=_nodes(store, circuit.model, roles, reached))
+    return replace(circuit, units=_nodes(store, roles, reached))
 
 
-def _nodes(
-    store: CircuitStore, model: str, roles: Mapping[str, Role], influences: Mapping[str, float | None]
-) -> tuple[Node, ...]:
-    veil, cards = Veil.of(store, model), store.units(model, map(Unit.parse, roles))
+def _nodes(store: ModelStore, roles: Mapping[str, Role], influences: Mapping[str, float | None]) -> tuple[Node, ...]:
+    veil, cards = Veil.of(store), store.units(map(Unit.parse, roles))
     return tuple(_node(card, roles[card.id], veil.over(card.id), influences.get(card.id)) for card in cards)
 
 

@@ -10,7 +10,7 @@ from catalog.circuits.circuit import Circuit, Plain
 from catalog.circuits.local import neighbourhood
 from catalog.errors import CircuitError
 from extract.units import Unit
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
 
 
 def joined(one: Circuit, other: Circuit) -> Circuit:
@@ -41,12 +41,12 @@ def without(circuit: Circuit, unit: Unit) -> Circuit:
     return replace(circuit, units=units, edges=edges, settings=_untold(circuit))
 
 
-def expanded(store: CircuitStore, circuit: Circuit, unit: Unit, limit: int) -> Circuit:
+def expanded(store: ModelStore, circuit: Circuit, unit: Unit, limit: int) -> Circuit:
     """The circuit with a unit's `limit` strongest inputs and outputs of each sign, and the sums it stands in."""
-    return joined(circuit, neighbourhood(store, circuit.model, unit, limit))
+    return joined(circuit, neighbourhood(store, unit, limit))
 
 
-def edited(store: CircuitStore, circuit: Circuit, expand: Sequence[Unit], drop: Sequence[Unit], limit: int) -> Circuit:
+def edited(store: ModelStore, circuit: Circuit, expand: Sequence[Unit], drop: Sequence[Unit], limit: int) -> Circuit:
     """The circuit with some units expanded in turn, then others left out; its settings name them."""
     for unit in expand:
         circuit = expanded(store, circuit, unit, limit)

@@ -11,33 +11,33 @@ from catalog.circuits.build import adds, assembled, edge_of, sums_over
 from catalog.circuits.circuit import Circuit, Edge, Role
 from catalog.errors import CircuitError
 from extract.units import Architecture, Unit
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
 
 
-def neighbourhood(store: CircuitStore, model: str, unit: Unit, limit: int = 10) -> Circuit:
+def neighbourhood(store: ModelStore, unit: Unit, limit: int = 10) -> Circuit:
     """A unit, its `limit` strongest inputs and outputs of each sign, and the residual sums it stands in.
 
     Raises UnknownUnit for a unit that the model does not have.
     """
-    card, architecture = store.unit(model, unit), store.model(model).architecture
-    inputs = store.inputs(model, unit, limit=limit)
-    outputs = store.outputs(model, unit, limit=limit)
+    card, architecture = store.unit(unit), store.architecture
+    inputs = store.inputs(unit, limit=limit)
+    outputs = store.outputs(unit, limit=limit)
     into = adds(architecture, unit)
     onward = [e for total in sums_over(architecture, unit) for e in adds(architecture, total) if e.source == card.id]
     edges = [*into, *onward, *map(edge_of, inputs), *map(edge_of, outputs)]
     roles: dict[str, Role] = {card.id: "unit"}
     roles |= {edge.source: edge.branch for edge in into if edge.branch}
     roles |= {edge.target: "sum" for edge in onward}
-    return assembled(store, model, f"Neighbourhood of {card.id}", "neighbourhood", roles, edges, {"limit": limit})
+    return assembled(store, f"Neighbourhood of {card.id}", "neighbourhood", roles, edges, {"limit": limit})
 
 
-def enrichment_circuit(store: CircuitStore, model: str, unit: Unit, limit: int = 5) -> Circuit:
+def enrichment_circuit(store: ModelStore, unit: Unit, limit: int = 5) -> Circuit:
     """A sum unit, its two branches, and the `limit` strongest direct inputs of each sign of either branch.
 
     A shortcut that is itself a sum is followed over ADDS to its own branches, whose conv unit has the direct inputs.
     Raises CircuitError for a unit that is no sum, UnknownUnit for one that the model does not have.
     """
-    card, architecture = store.unit(model, unit), store.model(model).architecture
+    card, architecture = store.unit(unit), store.architecture
     if unit.layer.role != "sum":
         raise CircuitError(
             f"{unit} is no sum, and only a sum joins a conv branch with a shortcut. "
@@ -48,24 +48,24 @@ def enrichment_circuit(store: CircuitStore, model: str, unit: Unit, limit: int =
     roles |= {edge.source: edge.branch for edge in branches if edge.branch}
     edges = list(branches)
     for branch in branches:
-        edges += _direct(store, model, architecture, Unit.parse(branch.source), limit)
-    return assembled(store, model, f"Enrichment circuit of {card.id}", "enrichment", roles, edges, {"limit": limit})
+        edges += _direct(store, architecture, Unit.parse(branch.source), limit)
+    return assembled(store, f"Enrichment circuit of {card.id}", "enrichment", roles, edges, {"limit": limit})
 
 
-def among(store: CircuitStore, model: str, units: Iterable[Unit]) -> Circuit:
+def among(store: ModelStore, units: Iterable[Unit]) -> Circuit:
     """Units, every kept edge between two of them, and the residual sums of which they hold both ends.
 
     Raises UnknownUnit for a unit that the model does not have.
     """
-    chosen, architecture = list(dict.fromkeys(units)), store.model(model).architecture
+    chosen, architecture = list(dict.fromkeys(units)), store.architecture
     roles: dict[str, Role] = dict.fromkeys(map(str, chosen), "unit")
     added = [edge for unit in chosen for edge in adds(architecture, unit) if edge.source in roles]
-    edges = [*added, *map(edge_of, store.contributions_among(model, chosen))]
-    return assembled(store, model, "Chosen units", "among", roles, edges, {})
+    edges = [*added, *map(edge_of, store.contributions_among(chosen))]
+    return assembled(store, "Chosen units", "among", roles, edges, {})
 
 
-def _direct(store: CircuitStore, model: str, architecture: Architecture, unit: Unit, limit: int) -> list[Edge]:
+def _direct(store: ModelStore, architecture: Architecture, unit: Unit, limit: int) -> list[Edge]:
     """Edges into a unit over one convolution; into a sum, its ADDS and those into its conv branch."""
     added = adds(architecture, unit)
     end = next((Unit.parse(edge.source) for edge in added if edge.branch == "conv"), unit)
-    return added + [edge_of(c) for c in store.inputs(model, end, limit=limit, direct=True)]
+    return added + [edge_of(c) for c in store.inputs(end, limit=limit, direct=True)]

@@ -5,13 +5,13 @@ from dataclasses import replace
 from catalog.circuits.circuit import Circuit
 from catalog.hiding.veil import Veil
 from catalog.top_probes import thumbnails
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
 
 
-def pictured(store: CircuitStore, circuit: Circuit, lifted: bool = False) -> Circuit:
+def pictured(store: ModelStore, circuit: Circuit, lifted: bool = False) -> Circuit:
     """The same circuit, its units with their pictures; sensitive ones are smeared unless the veil is `lifted`."""
-    veil = Veil.of(store, circuit.model, lifted)
-    found = thumbnails(store, circuit.model, (node.id for node in circuit.units))
+    veil = Veil.of(store, lifted)
+    found = thumbnails(store, (node.id for node in circuit.units))
     pictures = {unit: veil.over(unit).picture(example) for unit, example in found.items()}
     units = tuple(replace(node, picture=pictures.get(node.id, "")) for node in circuit.units)
     return replace(circuit, units=units)

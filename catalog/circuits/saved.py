@@ -10,9 +10,8 @@ from catalog.circuits.build import refreshed
 from catalog.circuits.circuit import Circuit
 from catalog.errors import CircuitError
 from catalog.text_rules import Name, broken, login_name
-from graph import saved as kept_circuits
+from graph.model_store import ModelStore
 from graph.schema import KeptCircuit
-from graph.store import CircuitStore
 
 
 class _Said(BaseModel):
@@ -23,7 +22,7 @@ class _Said(BaseModel):
 
 
 def keep(
-    store: CircuitStore, circuit: Circuit, name: str, author: str | None = None, replace: bool = False
+    store: ModelStore, circuit: Circuit, name: str, author: str | None = None, replace: bool = False
 ) -> KeptCircuit:
     """Keep a circuit under a name of its own in its model; `author` None takes the login name.
 
@@ -37,34 +36,33 @@ def keep(
         ) from error
     fresh = KeptCircuit(said.name, circuit.model, circuit.kind, said.author, datetime.now(UTC), len(circuit.units))
     units = {node.id: node.role for node in circuit.units}
-    if not kept_circuits.keep(
-        store.database, fresh, str(uuid.uuid4()), export.encode(circuit, "json").decode(), units, replace
-    ):
+    content = export.encode(circuit, "json").decode()
+    if not store.save_circuit(fresh, str(uuid.uuid4()), content, units, replace):
         raise CircuitError(
             f"A circuit {said.name!r} of {circuit.model} is kept already. Name it otherwise, or replace it."
         )
     return fresh
 
 
-def kept(store: CircuitStore, model: str) -> list[KeptCircuit]:
+def kept(store: ModelStore) -> list[KeptCircuit]:
     """What is kept of a model, by name."""
-    return kept_circuits.kept(store.database, model)
+    return store.saved_circuits()
 
 
-def reopened(store: CircuitStore, model: str, name: str) -> Circuit:
+def reopened(store: ModelStore, name: str) -> Circuit:
     """A kept circuit with its units' labels as they are now; CircuitError where there is none of this name."""
-    content = kept_circuits.content_of(store.database, model, name)
+    content = store.circuit_content(name)
     if content is None:
-        raise _none(store, model, name)
+        raise _none(store, name)
     return refreshed(store, export.decode(content.encode(), "json"))
 
 
-def drop(store: CircuitStore, model: str, name: str) -> None:
+def drop(store: ModelStore, name: str) -> None:
     """Take a kept circuit away; its units stay. CircuitError where there is none of this name."""
-    if not kept_circuits.drop(store.database, model, name):
-        raise _none(store, model, name)
+    if not store.remove_circuit(name):
+        raise _none(store, name)
 
 
-def _none(store: CircuitStore, model: str, name: str) -> CircuitError:
-    names = ", ".join(repr(each.name) for each in kept_circuits.kept(store.database, model)) or "none yet"
-    return CircuitError(f"No circuit {name!r} of {model} is kept. There are: {names}.")
+def _none(store: ModelStore, name: str) -> CircuitError:
+    names = ", ".join(repr(each.name) for each in store.saved_circuits()) or "none yet"
+    return CircuitError(f"No circuit {name!r} of {store.id} is kept. There are: {names}.")

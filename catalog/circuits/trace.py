@@ -18,8 +18,8 @@ from catalog.circuits.circuit import Circuit, Edge, Plain, Role
 from catalog.errors import CircuitError
 from extract.units import Architecture, Unit
 from graph.errors import NotExtracted
-from graph.schema import Lead, ModelCard
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
+from graph.schema import Lead
 
 Direction = Literal["backward", "forward"]
 
@@ -66,35 +66,34 @@ class _Walk:
     ends: set[str] = field(default_factory=set)
 
 
-def backward(store: CircuitStore, model: str, unit: Unit, tracing: Tracing = USUAL) -> Circuit:
+def backward(store: ModelStore, unit: Unit, tracing: Tracing = USUAL) -> Circuit:
     """What leads to a unit: every source of a unit has the share that its weight is of all that leads there.
 
     A scaled trace only finds sources that are among the kept edges by their magnitude. Raises CircuitError where
     nothing leads there, UnknownUnit, and NotExtracted for a scaled trace of a model whose activity was not measured.
     """
-    return _traced(store, model, unit, tracing, "backward", _sources)
+    return _traced(store, unit, tracing, "backward", _sources)
 
 
-def forward(store: CircuitStore, model: str, unit: Unit, tracing: Tracing = USUAL) -> Circuit:
+def forward(store: ModelStore, unit: Unit, tracing: Tracing = USUAL) -> Circuit:
     """Where a unit leads: every target has the share that its weight is of all that leads out of the unit.
 
     Activity would scale all edges out of a unit alike, so `scaled` changes nothing. Raises as `backward`.
     """
-    return _traced(store, model, unit, replace(tracing, scaled=False), "forward", _targets)
+    return _traced(store, unit, replace(tracing, scaled=False), "forward", _targets)
 
 
 def _traced(
-    store: CircuitStore,
-    model: str,
+    store: ModelStore,
     unit: Unit,
     tracing: Tracing,
     direction: Direction,
-    step: Callable[[CircuitStore, ModelCard, Tracing, Sequence[Unit]], list[_Arc]],
+    step: Callable[[ModelStore, Tracing, Sequence[Unit]], list[_Arc]],
 ) -> Circuit:
-    card, root = store.model(model), store.unit(model, unit).id
-    walk = _walk(root, tracing.steps, partial(step, store, card, tracing))
+    root = store.unit(unit).id
+    walk = _walk(root, tracing.steps, partial(step, store, tracing))
     if not walk.arcs:
-        raise CircuitError(_nothing(card.architecture, unit, direction))
+        raise CircuitError(_nothing(store.architecture, unit, direction))
     arcs: influence.Arcs = nx.DiGraph()
     arcs.add_edges_from((arc.near, arc.far, {"part": arc.part}) for arc in walk.arcs.values())
     arcs = influence.pruned(arcs, root, walk.ends, tracing.nodes, tracing.edges)
@@ -104,7 +103,7 @@ def _traced(
     settings["of"] = "all edges" if all(arc.known for arc in walk.arcs.values()) else "kept edges"
     name = f"What leads to {root}" if direction == "backward" else f"Where {root} leads"
     edges = [replace(arc.edge, influence=reached[arc.near] * arc.part) for arc in kept]
-    return assembled(store, model, name, direction, _roles(root, kept, direction), edges, settings, reached)
+    return assembled(store, name, direction, _roles(root, kept, direction), edges, settings, reached)
 
 
 def _walk(root: str, steps: int, step: Callable[[Sequence[Unit]], list[_Arc]]) -> _Walk:
@@ -120,27 +119,27 @@ def _walk(root: str, steps: int, step: Callable[[Sequence[Unit]], list[_Arc]]) -
     return walk
 
 
-def _sources(store: CircuitStore, model: ModelCard, tracing: Tracing, units: Sequence[Unit]) -> list[_Arc]:
+def _sources(store: ModelStore, tracing: Tracing, units: Sequence[Unit]) -> list[_Arc]:
     """One step back: over ADDS from a sum, over direct edges from any other unit."""
-    added = [edge for unit in units for edge in adds(model.architecture, unit)]
-    cards = {c.id: c for c in store.units(model.id, [*units, *(Unit.parse(edge.source) for edge in added)])}
+    added = [edge for unit in units for edge in adds(store.architecture, unit)]
+    cards = {c.id: c for c in store.units([*units, *(Unit.parse(edge.source) for edge in added)])}
     if tracing.scaled and any(card.statistics["activity"] is None for card in cards.values()):
         raise NotExtracted(
-            f"No activity of {model.id} was measured. Extract it with --probes, load it again, or do without."
+            f"No activity of {store.id} was measured. Extract it with --probes, load it again, or do without."
         )
     weights = {edge: cards[edge.source].statistics["activity"] or 0.0 if tracing.scaled else 1.0 for edge in added}
     others = [unit for unit in units if unit.layer.role != "sum"]  # into a sum no direct edge leads
-    leads = store.upstream(model.id, others, tracing.strongest, tracing.least, tracing.scaled)
+    leads = store.upstream(others, tracing.strongest, tracing.least, tracing.scaled)
     flow = "inflow_active" if tracing.scaled else "inflow"
     return _arcs(leads, weights, {name: card.statistics[flow] for name, card in cards.items()}, "backward")
 
 
-def _targets(store: CircuitStore, model: ModelCard, tracing: Tracing, units: Sequence[Unit]) -> list[_Arc]:
+def _targets(store: ModelStore, tracing: Tracing, units: Sequence[Unit]) -> list[_Arc]:
     """One step on: into the sums that a unit is added to, and over direct edges."""
-    cards = {card.id: card for card in store.units(model.id, units)}
-    totals = [total for unit in units for total in sums_over(model.architecture, unit)]
-    sums = [edge for total in totals for edge in adds(model.architecture, total)]
-    leads = store.downstream(model.id, units, tracing.strongest, tracing.least)
+    cards = {card.id: card for card in store.units(units)}
+    totals = [total for unit in units for total in sums_over(store.architecture, unit)]
+    sums = [edge for total in totals for edge in adds(store.architecture, total)]
+    leads = store.downstream(units, tracing.strongest, tracing.least)
     flows = {name: card.statistics["outflow"] for name, card in cards.items()}
     return _arcs(leads, {edge: 1.0 for edge in sums if edge.source in cards}, flows, "forward")
 

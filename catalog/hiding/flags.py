@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from catalog.errors import LabelError
 from catalog.text_rules import Authored, ShortText, checked, login_name
+from graph.model_store import ModelStore
 from graph.schema import Flag, Kind
-from graph.store import CircuitStore
 
 
 class _Flagged(Authored):
@@ -23,8 +23,8 @@ class _Flagged(Authored):
 class Flags:
     """The flags of one model's units, images and words, through its store."""
 
-    def __init__(self, store: CircuitStore, model: str) -> None:
-        self.store, self.model = store, model
+    def __init__(self, store: ModelStore) -> None:
+        self.store = store
 
     def set(self, kind: str, name: str, sensitive: bool = True, author: str | None = None) -> Flag:
         """Say that a unit, an image or a word is sensitive, or that it is not; `author` None takes the login name.
@@ -34,21 +34,22 @@ class Flags:
         """
         said = checked(_Flagged, {"kind": kind, "name": name, "sensitive": sensitive, "author": author or login_name()})
         flag = Flag(
-            id=str(uuid.uuid4()), model=self.model, at=datetime.now(UTC), **dict(said) | {"name": self._name(said)}
+            id=str(uuid.uuid4()), model=self.store.id, at=datetime.now(UTC), **dict(said) | {"name": self._name(said)}
         )
         self.store.flag(flag)
         return flag
 
     def history(self) -> list[Flag]:
         """Every flag, oldest first."""
-        return self.store.flags(self.model)
+        return self.store.flags()
 
     def _name(self, said: _Flagged) -> str:
         """The name by which it is found again."""
         if said.kind == "unit":
-            return str(self.store.model(self.model).architecture.unit(said.name))
-        if said.kind == "image" and not self.store.has_image(self.model, said.name):
+            return str(self.store.architecture.unit(said.name))
+        if said.kind == "image" and not self.store.has_image(said.name):
             raise LabelError(
-                f"{self.model} has no image {said.name!r} among its examples. `circuits unit UNIT --json` names them."
+                f"{self.store.id} has no image {said.name!r} among its examples. "
+                "`circuits unit UNIT --json` names them."
             )
         return said.name.casefold() if said.kind == "word" else said.name

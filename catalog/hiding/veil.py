@@ -14,8 +14,8 @@ from typing import Any
 from PIL import Image
 
 from extract.probes.explicit_words import sensitive
+from graph.model_store import ModelStore
 from graph.schema import Annotation, Depiction, Example, Kind, Shown
-from graph.store import CircuitStore
 
 HIDDEN = "sensitive"
 _GRAIN = 5  # a side of the smear in colours; too few to tell what is shown
@@ -39,12 +39,12 @@ class Veil:
     closed: bool = False
 
     @classmethod
-    def of(cls, store: CircuitStore, model: str, lifted: bool = False) -> "Veil":
+    def of(cls, store: ModelStore, lifted: bool = False) -> "Veil":
         """The veil of a model's catalog as people have flagged it by now."""
         flags: dict[Kind, dict[str, bool]] = {}
-        for flag in store.flags(model):
+        for flag in store.flags():
             flags.setdefault(flag.kind, {})[flag.name] = flag.sensitive
-        return cls(lifted, store.sensitive(model), flags)
+        return cls(lifted, store.sensitive(), flags)
 
     def over(self, *units: str) -> "Veil":
         """The veil over what belongs to these units: closed where one of them is flagged."""

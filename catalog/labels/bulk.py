@@ -54,7 +54,7 @@ def apply(labels: Labels, plan: Plan, skip: bool = False) -> None:
     """
     if plan.unknown and not skip:
         raise LabelError(
-            f"{labels.model} has no {', '.join(plan.unknown)}. Nothing was written; mend these units, or pass over "
+            f"{labels.store.id} has no {', '.join(plan.unknown)}. Nothing was written; mend these units, or pass over "
             "them with --skip."
         )
     labels.store.annotate(*plan.new)
@@ -114,7 +114,7 @@ def asked(labels: Labels, query: str, timeout: float = 30.0) -> list[str]:
 def known_units(labels: Labels, names: Iterable[str]) -> tuple[dict[str, Unit], tuple[str, ...]]:
     """The units of these names, by the name, and the names that are none of the model's."""
     units, unknown = dict[str, Unit](), dict[str, None]()
-    architecture = labels.store.model(labels.model).architecture
+    architecture = labels.store.architecture
     for name in names:
         try:
             units[name] = architecture.unit(name)

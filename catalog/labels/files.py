@@ -149,8 +149,8 @@ def importing(labels: Labels, said: Iterable[Annotation], both: bool = False) ->
 def _told_apart(labels: Labels, said: Iterable[Annotation]) -> tuple[list[Annotation], tuple[str, ...]]:
     """The labels that hold of those said, as additions of this model's units; and units that are none of its."""
     holding = current(said)
-    foreign = [f"{a.model}/{a.unit}" for a in holding if a.model != labels.model]
-    own = [a for a in holding if a.model == labels.model]
+    foreign = [f"{a.model}/{a.unit}" for a in holding if a.model != labels.store.id]
+    own = [a for a in holding if a.model == labels.store.id]
     units, unknown = known_units(labels, (a.unit for a in own))
     found = [replace(a, unit=str(units[a.unit]), action="add", supersedes=None) for a in own if a.unit in units]
     return found, (*unknown, *dict.fromkeys(foreign))

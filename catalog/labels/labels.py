@@ -14,8 +14,8 @@ from catalog.labels.history import UNDOING, current, standing
 from catalog.labels.rules import Label, Objection
 from catalog.text_rules import Authored, checked, login_name
 from extract.units import Unit
+from graph.model_store import ModelStore
 from graph.schema import Action, Annotation
-from graph.store import CircuitStore
 
 
 class Details(TypedDict, total=False):
@@ -37,8 +37,8 @@ class Labels:
     faster.
     """
 
-    def __init__(self, store: CircuitStore, model: str) -> None:
-        self.store, self.model = store, model
+    def __init__(self, store: ModelStore) -> None:
+        self.store = store
 
     def add(
         self,
@@ -111,7 +111,7 @@ class Labels:
 
     def history(self, unit: Unit | None = None) -> list[Annotation]:
         """Every entry, oldest first; of one unit or of all."""
-        return self.store.annotations(self.model, unit)
+        return self.store.annotations(unit)
 
     def named(self, unit: Unit, label: str) -> Annotation:
         """The one current label of a unit with this text or id; LabelError where there is none, or more than one."""
@@ -125,7 +125,9 @@ class Labels:
 
     def fresh(self, unit: Unit, label: Label) -> Annotation:
         """A new annotation, not written yet."""
-        return Annotation(id=str(uuid.uuid4()), model=self.model, unit=str(unit), at=datetime.now(UTC), **dict(label))
+        return Annotation(
+            id=str(uuid.uuid4()), model=self.store.id, unit=str(unit), at=datetime.now(UTC), **dict(label)
+        )
 
     def _change(self, said: Annotation, action: Action, author: str, old: Annotation) -> Annotation:
         change = changed(said, action, author, old)

@@ -9,8 +9,8 @@ from catalog.enrichment import by_evidence
 from catalog.errors import CatalogError
 from extract.units import Layer
 from graph.errors import NotExtracted
+from graph.model_store import ModelStore
 from graph.schema import Annotation
-from graph.store import CircuitStore
 
 Wanted = Literal["unlabelled", "disagreeing", "unsure", "all"]
 WANTED: tuple[Wanted, ...] = get_args(Wanted)
@@ -42,11 +42,11 @@ class Queue:
         return next((other for other in self.order[: self.order.index(unit)][::-1] if other in self.wanted), None)
 
 
-def order(store: CircuitStore, model: str, layer: Layer) -> tuple[str, ...]:
+def order(store: ModelStore, layer: Layer) -> tuple[str, ...]:
     """Every unit of a layer: candidates for enrichment circuits as they are found, then the others by channel."""
-    channels = store.model(model).architecture.channels(layer)
+    channels = store.architecture.channels(layer)
     try:
-        first = [candidate.unit for candidate in by_evidence(store, model, layer, limit=channels)]
+        first = [candidate.unit for candidate in by_evidence(store, layer, limit=channels)]
     except (CatalogError, NotExtracted):  # no sum, or not tested
         first = []
     return tuple(dict.fromkeys([*first, *(f"{layer}/{channel}" for channel in range(channels))]))

@@ -85,12 +85,6 @@ ORDER BY id
 """
 
 # key -> the units added up in a sum, by branch
-ADDS = """
-MATCH (:Unit {key: $key})<-[a:ADDS]-(b:Unit)
-RETURN a.branch AS branch, b.id AS id
-ORDER BY branch DESC
-"""
-
 # Contributions --------------------------------------------------------------------------------------------------------
 
 # key, layer (an id or null: from any), direct (only direct edges), by (magnitude or mean), limit (of each sign)

@@ -26,7 +26,7 @@ from graph.loading.migration import migrate, statements
 from graph.loading.rows import content, steps
 from graph.opening import connect
 from graph.schema import ModelCard
-from graph.store import CircuitStore
+from graph.store import Store
 
 ROWS = 5_000  # in a transaction over Bolt
 REMOVED = 100  # nodes in a transaction, each with up to thousands of edges
@@ -59,7 +59,7 @@ def refuse_unfinished(extraction: Extraction) -> None:
 def _there(extraction: Extraction, database: Database) -> ModelCard | None:
     """The model, if it is in the database with this very content and nothing of it was lost."""
     migrate(database)
-    store, model = CircuitStore(database), extraction.manifest.model
+    store, model = Store(database), extraction.manifest.model
     card = next((card for card in store.models() if (card.id, card.content) == (model, content(extraction))), None)
     try:
         if card:
@@ -164,7 +164,7 @@ def _by_target(table: pa.Table) -> list[list[Any]]:
 
 def _finished(database: Database, claim: Statement) -> ModelCard:
     """Count what arrived, and only then let the model be used."""
-    store, owner = CircuitStore(database), _owner(claim)
+    store, owner = Store(database), _owner(claim)
     try:
         store.verify(owner["model"])
     except DatabaseDamaged as error:
@@ -172,7 +172,7 @@ def _finished(database: Database, claim: Statement) -> ModelCard:
     if not database.write(load_queries.COMPLETE, **owner):
         raise _given_up(database, owner, "")
     database.write(load_queries.REMOVE_LABELS)
-    return store.model(owner["model"])
+    return store.model(owner["model"]).card
 
 
 def _given_up(database: Database, owner: dict[str, Any], reason: str) -> GraphError:

@@ -14,8 +14,8 @@ from extract.folder.schemas import SCHEMAS
 from extract.probes.table import THUMBNAIL
 from extract.recording.vocabulary import TABLES, table
 from extract.units import ARCHITECTURES, Layer
+from graph.model_store import ModelStore
 from graph.schema import Annotation
-from graph.store import CircuitStore
 
 MODEL = "RN50:synthetic"
 RN50 = ARCHITECTURES["RN50"]
@@ -76,7 +76,7 @@ def add_words(extraction: Extraction, words: tuple[str, ...], layers: list[Layer
     return extraction
 
 
-def label(store: CircuitStore, count: int) -> None:
+def label(store: ModelStore, count: int) -> None:
     """Label so many units of the last sum, every tenth label a sensitive one."""
     for channel in range(count):
         store.annotate(

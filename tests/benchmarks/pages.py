@@ -31,7 +31,7 @@ from extract.units import Layer
 from graph.embedded.server import status, stop
 from graph.loading.load import load
 from graph.opening import connect
-from graph.store import CircuitStore
+from graph.store import Store
 from tests.benchmarks.catalogs import MODEL, SUM, furnish, label, synthetic
 from tests.browser.serving import PATIENCE, launched, serving, signed
 
@@ -286,9 +286,9 @@ def made(folder: Path, edges: int, words: int, labels: int) -> None:
         extraction = furnish(synthetic(Path(place) / "x", edges), most_common(words))
         load(extraction, folder, progress=False)
     with connect(folder) as database:
-        store = CircuitStore(database)
-        label(store, labels)
-        card = store.model(MODEL)
+        store = Store(database)
+        label(store.model(MODEL), labels)
+        card = store.model(MODEL).card
     told = f"{card.units:,} units, {card.edges:,} edges, {card.words:,} words, {card.labelled:,} labelled units"
     print(f"{told}; made and loaded in {time.perf_counter() - start:.0f} s", flush=True)
 

@@ -30,7 +30,7 @@ from graph.loading.load import load
 from graph.loading.neo4j_import import write_csv
 from graph.opening import connect
 from graph.schema import Annotation
-from graph.store import CircuitStore
+from graph.store import Store
 from tests.benchmarks.catalogs import MODEL, RN50, SUM, TARGETS, synthetic
 from tests.builders.neo4j_server import LocalNeo4j, fetched
 
@@ -92,23 +92,23 @@ def tell(what: str, edges: int, watch: Watched) -> None:
 
 def questions(database: Database) -> dict[str, Callable[[int], object]]:
     """What is asked of the n-th unit."""
-    store = CircuitStore(database)
+    store = Store(database).model(MODEL)
 
     def page(channel: int) -> None:
         unit = Unit(SUM, channel)
-        store.unit(MODEL, unit), store.adds(MODEL, unit), store.examples(MODEL, unit)
-        store.inputs(MODEL, unit, limit=5), store.outputs(MODEL, unit, limit=5)
-        store.annotations(MODEL, unit), store.sensitive(MODEL)
+        store.unit(unit), store.adds(unit), store.examples(unit)
+        store.inputs(unit, limit=5), store.outputs(unit, limit=5)
+        store.annotations(unit), store.sensitive()
 
     def scan(_: int) -> object:
-        return store.enrichment_by_weights(MODEL, SUM, SOURCE, strongest=20, limit=20)
+        return store.enrichment_by_weights(SUM, SOURCE, strongest=20, limit=20)
 
     return {
         "the unit page's queries": page,
-        "an enrichment circuit": lambda c: enrichment_circuit(store, MODEL, Unit(SUM, c), limit=2),
+        "an enrichment circuit": lambda c: enrichment_circuit(store, Unit(SUM, c), limit=2),
         "a trace of 3 steps": lambda c: database.read(TRACE, key=f"{MODEL}/{TARGETS[0]}/{c}"),
         "enrichment by weights, 2,048 units": scan,
-        "enrichment by evidence, 2,048 units": lambda _: store.enrichment_by_evidence(MODEL, SUM, reach=0.5),
+        "enrichment by evidence, 2,048 units": lambda _: store.enrichment_by_evidence(SUM, reach=0.5),
         "a label written": lambda c: store.annotate(
             Annotation(f"{c}", MODEL, f"{SUM}/{c}", f"text {c}", "ada", datetime.now(UTC))
         ),

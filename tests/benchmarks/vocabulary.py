@@ -24,7 +24,7 @@ from graph.connection.database import Database
 from graph.embedded.server import stop
 from graph.loading.load import load
 from graph.opening import connect
-from graph.store import CircuitStore
+from graph.store import Store
 from tests.benchmarks.catalogs import MODEL, RN50, STAGE, add_words, units_alone
 from tests.builders.neo4j_server import LocalNeo4j, fetched
 
@@ -57,8 +57,7 @@ def loaded(name: str, extraction: Extraction, into: Database | Path) -> None:
 
 def asked(database: Database, words: Sequence[str], count: int) -> dict[str, tuple[float, float]]:
     """What is asked of so many words, or units of the last sum, and how long it takes."""
-    store, rng = CircuitStore(database), np.random.default_rng(1)
-    store.model(MODEL)
+    store, rng = Store(database).model(MODEL), np.random.default_rng(1)
     some = [words[n] for n in rng.choice(len(words), count + WARM, replace=False)]
     last = RN50.final
     chosen = [Unit(last, int(n)) for n in rng.choice(RN50.channels(last), count + WARM, replace=False)]
@@ -67,9 +66,9 @@ def asked(database: Database, words: Sequence[str], count: int) -> dict[str, tup
         return store.query(BY_LENGTH, {"key": f"{MODEL}/{unit}"})
 
     return {
-        "units that read a word, of every layer": times(lambda word: store.readers(MODEL, word), some),
-        f"units that read a word, of {last}": times(lambda word: store.readers(MODEL, word, last), some[::-1]),
-        "words of a unit": times(lambda unit: store.words(MODEL, unit), chosen),
+        "units that read a word, of every layer": times(lambda word: store.readers(word), some),
+        f"units that read a word, of {last}": times(lambda word: store.readers(word, last), some[::-1]),
+        "words of a unit": times(lambda unit: store.words(unit), chosen),
         "long words of a unit, in Cypher": times(long_words, chosen[::-1]),
     }
 

@@ -11,14 +11,14 @@ from playwright.sync_api import Page, expect
 from catalog.hiding.flags import Flags
 from catalog.labels.labels import Labels
 from extract.units import Unit
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
 from tests.browser.serving import MODEL, PATIENCE, choose, ready, ready_at
 
 
 @pytest.fixture
-def labels(planted_store: CircuitStore) -> Iterator[Labels]:
+def labels(planted_store: ModelStore) -> Iterator[Labels]:
     """The labels of a layer of these tests' own, all gone afterwards."""
-    labels = Labels(planted_store, MODEL)
+    labels = Labels(planted_store)
     yield labels
     for label in labels.current():
         if label.unit.startswith(("3/0/8/", "4/2/6/23")):
@@ -94,12 +94,10 @@ def test_arrows_in_a_text_field_move_the_cursor_and_not_the_queue(page: Page) ->
     heading(page, "3/0/8/3")
 
 
-def test_a_flagged_unit_is_a_smear_until_it_is_revealed(
-    page: Page, planted_store: CircuitStore, labels: Labels
-) -> None:
+def test_a_flagged_unit_is_a_smear_until_it_is_revealed(page: Page, planted_store: ModelStore, labels: Labels) -> None:
     unit = Unit.parse("4/2/6/23")
     labels.add(unit, "harmless", "ada")
-    flags = Flags(planted_store, MODEL)
+    flags = Flags(planted_store)
     flags.set("unit", str(unit), author="ada")
     try:
         ready_at(page, f"/unit?unit={unit}&model={MODEL}")

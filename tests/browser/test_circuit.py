@@ -12,7 +12,7 @@ from catalog.circuits.export import read
 from catalog.circuits.local import enrichment_circuit, neighbourhood
 from catalog.circuits.saved import kept
 from extract.units import Unit
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
 from tests.browser.serving import MODEL, PATIENCE, heard, ready, ready_at, signed
 
 
@@ -36,11 +36,11 @@ def act(page: Page, name: str, label: str) -> None:
 
 
 def test_a_unit_is_expanded_removed_and_pinned_by_clicks_and_the_address_shows_it_all(
-    page: Page, planted_store: CircuitStore
+    page: Page, planted_store: ModelStore
 ) -> None:
     ready_at(page, f"/circuit?unit=4/2/6/26&trace=enrichment&strongest=2&model={MODEL}")
-    start = enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/6/26"), 2)
-    near = neighbourhood(planted_store, MODEL, Unit.parse("4/1/6/26"), 2)
+    start = enrichment_circuit(planted_store, Unit.parse("4/2/6/26"), 2)
+    near = neighbourhood(planted_store, Unit.parse("4/1/6/26"), 2)
     grown = {node.id for node in (*start.units, *near.units)}
     assert shown(page, len(start.units)) == {node.id for node in start.units}
     act(page, "4/1/6/26", "Expand")
@@ -123,9 +123,9 @@ def test_the_edges_of_the_unit_under_the_pointer_or_the_keyboard_stand_out(page:
     expect(lit).to_have_count(3)  # its sum, and an input of either sign
 
 
-def test_every_format_is_saved_from_the_page(page: Page, tmp_path: Path, planted_store: CircuitStore) -> None:
+def test_every_format_is_saved_from_the_page(page: Page, tmp_path: Path, planted_store: ModelStore) -> None:
     ready_at(page, f"/circuit?unit=4/2/6/28&trace=enrichment&strongest=2&model={MODEL}")
-    circuit = enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/6/28"), 2)
+    circuit = enrichment_circuit(planted_store, Unit.parse("4/2/6/28"), 2)
     saved: dict[str, Path] = {}
     for label in ("SVG", "PNG", "PDF", "JSON", "GraphML", "CSV"):
         with page.expect_download() as download:
@@ -142,10 +142,10 @@ def test_every_format_is_saved_from_the_page(page: Page, tmp_path: Path, planted
         assert image.width == 2 * pypdfium2.PdfDocument(saved["PDF"])[0].get_size()[0]
 
 
-def test_a_circuit_is_kept_under_a_name_and_opened_again(page: Page, planted_store: CircuitStore) -> None:
+def test_a_circuit_is_kept_under_a_name_and_opened_again(page: Page, planted_store: ModelStore) -> None:
     name = "<img src=x onerror=alert(1)> 29"
     ready_at(page, f"/circuit?unit=4/2/6/29&trace=enrichment&strongest=1&model={MODEL}")
-    units = shown(page, len(enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/6/29"), 1).units))
+    units = shown(page, len(enrichment_circuit(planted_store, Unit.parse("4/2/6/29"), 1).units))
     signed(page, "ada")
     page.get_by_label("Keep as").fill(name)
     page.get_by_role("button", name="Keep", exact=True).click()
@@ -156,4 +156,4 @@ def test_a_circuit_is_kept_under_a_name_and_opened_again(page: Page, planted_sto
     assert shown(page, len(units)) == units
     page.get_by_role("button", name="Drop").click()
     expect(page.get_by_text(name)).to_have_count(0, timeout=PATIENCE)
-    assert name not in {circuit.name for circuit in kept(planted_store, MODEL)}
+    assert name not in {circuit.name for circuit in kept(planted_store)}

@@ -10,7 +10,7 @@ from catalog.labels.labels import Labels
 from extract.folder.extraction import Extraction
 from extract.units import Unit
 from graph.loading.load import load
-from graph.store import CircuitStore
+from graph.store import Store
 from tests.browser.serving import MODEL, PATIENCE, ready, ready_at, serving, signed, watched
 from tests.builders.neo4j_server import Neo4j
 
@@ -50,7 +50,7 @@ def test_candidates_lead_to_a_unit_that_is_labelled_and_the_label_undone(page: P
     page.get_by_role("button", name="Add label").click()
     expect(page.locator(".heading .chip")).to_have_text("mittens", timeout=PATIENCE)
     with neo4j.connect() as database:
-        labels = Labels(CircuitStore(database), MODEL)
+        labels = Labels(Store(database).model(MODEL))
         assert [(a.text, a.author) for a in labels.current(Unit.parse("4/2/6/0"))] == [("mittens", "ada")]
         ready(page)
         page.get_by_role("button", name="Undo", exact=True).click()

@@ -15,7 +15,7 @@ from extract.recording.difference import difference
 from extract.units import Layer, Unit
 from graph.embedded.server import stop
 from graph.loading.load import load
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
 from tests.browser.serving import MODEL, PATIENCE, choose, ready, ready_at, serving, signed, watched
 
 
@@ -60,19 +60,19 @@ def test_pictures_of_the_three_branches_stand_in_columns(page: Page) -> None:
     assert len({tuple(left[:shortest]) for left in lefts}) == 1
 
 
-def test_a_label_is_added_by_the_form(page: Page, planted_store: CircuitStore) -> None:
+def test_a_label_is_added_by_the_form(page: Page, planted_store: ModelStore) -> None:
     ready_at(page, f"/unit?unit=4/2/6/11&model={MODEL}")
     signed(page, "ada")
     page.get_by_label("Label", exact=True).fill("<b>mittens</b>")
     page.get_by_role("button", name="Add label").click()
     expect(page.locator(".heading .chip")).to_have_text("<b>mittens</b>", timeout=PATIENCE)
-    (label,) = Labels(planted_store, MODEL).current(Unit.parse("4/2/6/11"))
+    (label,) = Labels(planted_store).current(Unit.parse("4/2/6/11"))
     assert (label.text, label.author) == ("<b>mittens</b>", "ada")
 
 
-def test_hostile_label_text_does_nothing(page: Page, planted_store: CircuitStore) -> None:
+def test_hostile_label_text_does_nothing(page: Page, planted_store: ModelStore) -> None:
     hostile = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
-    Labels(planted_store, MODEL).add(Unit.parse("4/2/6/12"), hostile, "ada")
+    Labels(planted_store).add(Unit.parse("4/2/6/12"), hostile, "ada")
     ready_at(page, f"/unit?unit=4/2/6/12&model={MODEL}")
     expect(page.locator(".heading .chip")).to_have_text(hostile, timeout=PATIENCE)
     expect(page.locator(".figure svg")).to_be_visible(timeout=PATIENCE)

@@ -5,7 +5,8 @@ from playwright.sync_api import Page, expect
 from catalog.queries import Queries
 from extract.units import Unit
 from graph.cypher.named_query import BUILT_IN
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
+from graph.store import Store
 from tests.browser.serving import MODEL, PATIENCE, heard, ready, ready_at, signed
 
 PILLS = ".units a.pill"
@@ -59,17 +60,17 @@ def test_an_answer_leaves_the_address_to_whom_types_meanwhile(page: Page) -> Non
     assert "page_info_changed" not in kinds
 
 
-def test_a_write_and_a_mistake_are_messages(page: Page, planted_store: CircuitStore) -> None:
+def test_a_write_and_a_mistake_are_messages(page: Page, planted_store: ModelStore) -> None:
     ready_at(page, "/query?ask=in+Cypher&cypher=MATCH+(u:Unit)+SET+u.channel+%3D+7")
     expect(page.get_by_role("alert")).to_contain_text("only reading is allowed", timeout=PATIENCE)
-    assert planted_store.unit(MODEL, Unit.parse("4/2/6/3")).channel == 3
+    assert planted_store.unit(Unit.parse("4/2/6/3")).channel == 3
     write(page, "RETURN ![](http://127.0.0.1:1/x.png) <img src=x onerror=\"document.title='owned'\">")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("alert")).to_contain_text("does not accept", timeout=PATIENCE)
     assert page.title() != "owned"
 
 
-def test_a_query_is_saved_linked_and_removed(page: Page, planted_store: CircuitStore) -> None:
+def test_a_query_is_saved_linked_and_removed(page: Page, planted_store: ModelStore) -> None:
     name = "browser's <b>own</b> & others"
     ready_at(page, "/query?ask=in+Cypher&cypher=RETURN+%24n+%2B+1+AS+x&$n=41")
     expect(page.get_by_text("1 rows")).to_be_visible(timeout=PATIENCE)
@@ -81,7 +82,7 @@ def test_a_query_is_saved_linked_and_removed(page: Page, planted_store: CircuitS
     expect(page.get_by_text("Saved by ada.")).to_be_visible(timeout=PATIENCE)
     ready(page)
     address = page.url
-    assert dict(Queries(planted_store).named(name).defaults) == {"n": 41}
+    assert dict(Queries(Store(planted_store.database)).named(name).defaults) == {"n": 41}
     page.goto("about:blank")
     ready_at(page, address)
     expect(page.get_by_role("combobox", name="Query")).to_have_value(name, timeout=PATIENCE)
@@ -90,7 +91,7 @@ def test_a_query_is_saved_linked_and_removed(page: Page, planted_store: CircuitS
     page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_role("button", name="Remove for good").click()
     expect(page.get_by_role("combobox", name="Query")).to_have_value(BUILT_IN[0].name, timeout=PATIENCE)
-    assert name not in {query.name for query in Queries(planted_store).all()}
+    assert name not in {query.name for query in Queries(Store(planted_store.database)).all()}
 
 
 def test_a_copy_to_edit_is_in_the_address_at_once(page: Page) -> None:

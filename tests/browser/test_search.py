@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from catalog.labels.labels import Labels
 from extract.units import Unit
-from graph.store import CircuitStore
-from tests.browser.serving import MODEL, PATIENCE, ready, ready_at
+from graph.model_store import ModelStore
+from tests.browser.serving import PATIENCE, ready, ready_at
 from tests.builders.demo_catalog import MEASURED
 
 
@@ -38,9 +38,9 @@ def test_a_module_name_goes_to_the_unit(page: Page) -> None:
     expect(page.locator("h1", has_text="4/2/6/3")).to_be_visible(timeout=PATIENCE)
 
 
-def test_hostile_text_and_a_hostile_label_do_nothing(page: Page, planted_store: CircuitStore) -> None:
+def test_hostile_text_and_a_hostile_label_do_nothing(page: Page, planted_store: ModelStore) -> None:
     hostile = "<img src=x onerror=\"document.title='owned'\">mango"
-    labels, unit = Labels(planted_store, MODEL), Unit.parse("4/2/6/22")
+    labels, unit = Labels(planted_store), Unit.parse("4/2/6/22")
     labels.add(unit, hostile, "ada")
     ready_at(page, "/search")
     typed(page, hostile)

@@ -5,20 +5,20 @@ from playwright.sync_api import Page, expect
 from extract.expansion.expanded_weights import expanded_weights
 from extract.network.weights import load_network
 from extract.units import Unit
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
 from tests.browser.serving import MODEL, PATIENCE, choose, ready, ready_at
 from tests.builders.demo_catalog import MODEL as DEMO
 from tests.builders.demo_catalog import TARGET
 
 
-def test_a_copied_address_shows_the_same_edges(page: Page, planted_store: CircuitStore) -> None:
+def test_a_copied_address_shows_the_same_edges(page: Page, planted_store: ModelStore) -> None:
     ready_at(page, f"/unit?unit=4/2/5/6&model={MODEL}")
     page.get_by_role("radio", name="mean").click()
     ready(page)
     choose(page, "Inputs from", "4/0/8")
     ready(page)
     unit = Unit.parse("4/2/5/6")
-    found = planted_store.inputs(MODEL, unit, 5, source=Unit.parse("4/0/8/0").layer, by="mean")
+    found = planted_store.inputs(unit, 5, source=Unit.parse("4/0/8/0").layer, by="mean")
     wanted = [edge.source for edge in sorted(found, key=lambda edge: edge.mean < 0)]
     pills = page.locator(".edges").first.locator("a.pill")
     expect(pills).to_have_text(wanted, timeout=PATIENCE)

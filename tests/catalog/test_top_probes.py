@@ -5,13 +5,13 @@ from catalog.hiding.veil import address, blurred
 from catalog.top_probes import examples, row, thumbnails
 from extract.folder.extraction import Extraction
 from extract.units import Unit
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
 
 MODEL = "planted:by-hand"
 
 
-def test_a_unit_is_shown_by_the_first_probe_of_its_own_branch(planted_store: CircuitStore, planted: Extraction) -> None:
-    found = thumbnails(planted_store, MODEL, ["4/2/6/3", "4/2/5/3", "4/2/3/3", "4/2/3/2", "4/2/6/31"])
+def test_a_unit_is_shown_by_the_first_probe_of_its_own_branch(planted_store: ModelStore, planted: Extraction) -> None:
+    found = thumbnails(planted_store, ["4/2/6/3", "4/2/5/3", "4/2/3/3", "4/2/3/2", "4/2/6/31"])
     rows = planted.table("examples").to_pylist()
     first = {r["branch"]: r["probe"] for r in rows if (r["layer"], r["channel"], r["rank"]) == ("4/2/6", 3, 1)}
     assert {unit: example.image for unit, example in found.items()} == {
@@ -21,19 +21,19 @@ def test_a_unit_is_shown_by_the_first_probe_of_its_own_branch(planted_store: Cir
     }
 
 
-def test_a_branch_has_its_row_of_its_sum_s_examples_and_a_sum_all_of_them(planted_store: CircuitStore) -> None:
+def test_a_branch_has_its_row_of_its_sum_s_examples_and_a_sum_all_of_them(planted_store: ModelStore) -> None:
     conv, total = Unit.parse("4/2/5/3"), Unit.parse("4/2/6/3")
     inner = Unit.parse("4/2/3/2")
     assert (row(conv), row(total), row(inner)) == ("conv", "sum", "unit")
-    assert {example.branch for example in examples(planted_store, MODEL, conv)} == {"conv"}
-    assert {example.branch for example in examples(planted_store, MODEL, total)} == {"sum", "conv", "shortcut"}
-    assert [(e.branch, e.image) for e in examples(planted_store, MODEL, inner)] == [("unit", "p0"), ("unit", "p2")]
-    assert examples(planted_store, MODEL, Unit.parse("4/2/3/3")) == []
+    assert {example.branch for example in examples(planted_store, conv)} == {"conv"}
+    assert {example.branch for example in examples(planted_store, total)} == {"sum", "conv", "shortcut"}
+    assert [(e.branch, e.image) for e in examples(planted_store, inner)] == [("unit", "p0"), ("unit", "p2")]
+    assert examples(planted_store, Unit.parse("4/2/3/3")) == []
 
 
-def test_pictures_come_behind_the_veil_and_out_of_it_when_it_is_lifted(planted_store: CircuitStore) -> None:
-    circuit = enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/6/3"), limit=1)
-    shown = thumbnails(planted_store, MODEL, ["4/2/6/3", "4/2/5/3"])
+def test_pictures_come_behind_the_veil_and_out_of_it_when_it_is_lifted(planted_store: ModelStore) -> None:
+    circuit = enrichment_circuit(planted_store, Unit.parse("4/2/6/3"), limit=1)
+    shown = thumbnails(planted_store, ["4/2/6/3", "4/2/5/3"])
     hidden, lifted = (pictured(planted_store, circuit, way) for way in (False, True))
     conv = shown["4/2/5/3"]
     assert conv.sensitive
@@ -44,7 +44,7 @@ def test_pictures_come_behind_the_veil_and_out_of_it_when_it_is_lifted(planted_s
     assert hidden == circuit
 
 
-def test_a_circuit_with_its_pictures_draws_itself(planted_store: CircuitStore) -> None:
-    circuit = pictured(planted_store, enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/6/3"), limit=1))
+def test_a_circuit_with_its_pictures_draws_itself(planted_store: ModelStore) -> None:
+    circuit = pictured(planted_store, enrichment_circuit(planted_store, Unit.parse("4/2/6/3"), limit=1))
     assert circuit.unit("4/2/6/3").picture in circuit._repr_svg_()
     assert circuit._repr_svg_() == draw(circuit)

@@ -24,8 +24,7 @@ from extract.recording import vocabulary
 from extract.recording.modality import profile
 from extract.recording.visualisations import visualise
 from extract.units import Layer, Unit
-from graph import hidden_texts, schema
-from graph import saved as kept_circuits
+from graph import schema
 from graph.connection.database import Answer, Database
 from graph.connection.servers import open_server
 from graph.cypher import units as queries
@@ -33,9 +32,10 @@ from graph.cypher.named_query import BUILT_IN, NamedQuery
 from graph.embedded.server import ensure
 from graph.errors import AnnotationSuperseded, LoadFailed
 from graph.loading.load import load
+from graph.model_store import ModelStore
 from graph.schema import Annotation, Flag, KeptCircuit, Share
 from graph.search import Wanted
-from graph.store import CircuitStore
+from graph.store import Store
 from tests.builders.neo4j_server import VERSION, Neo4j
 from tests.builders.query_texts import TEXTS
 
@@ -125,14 +125,15 @@ def tell(database: Database, extraction: Extraction, folder: Path) -> None:
     with pytest.raises(LoadFailed):
         load(without_edges(extraction, folder / "misfit.extraction", lacking=1), database, progress=False)
     load(extraction, database, progress=False)
-    store, model = CircuitStore(database), extraction.manifest.model
-    label(store, model)
-    keep(store, model)
+    model = extraction.manifest.model
+    store = Store(database).model(model)
+    label(store)
+    keep(store)
     question(store, extraction)
     ask_by_name(store, extraction)
     database.write(queries.VERIFIED, model=model, start="now")
     load(without_edges(extraction, folder / "less.extraction"), database, progress=False)
-    assert [card.id for card in store.labelled(model)] == [FIRST]
+    assert [card.id for card in store.labelled()] == [FIRST]
     tied = "MATCH (c:Circuit)-[i:INCLUDES]->(u:Unit) RETURN c.name AS name, i.role AS role, u.id AS unit"
     assert database.read(tied) == [{"name": "hat", "role": "unit", "unit": FIRST}]
 
@@ -146,9 +147,9 @@ def without_edges(extraction: Extraction, folder: Path, lacking: int = 0) -> Ext
     return less
 
 
-def label(store: CircuitStore, model: str) -> None:
+def label(store: ModelStore) -> None:
     """Two labels on one unit, one of them sensitive and amended twice, once in vain, a third withdrawn; and flags."""
-    wound = Annotation("a", model, FIRST, "wound", "ada", NOON)
+    wound = Annotation("a", store.id, FIRST, "wound", "ada", NOON)
     sky = replace(wound, id="c", unit="1/0/8/2", text="sky", author="bob")
     for annotation in (wound, replace(wound, id="b", text="Blood", sensitive=True), sky):
         store.annotate(annotation)
@@ -159,61 +160,61 @@ def label(store: CircuitStore, model: str) -> None:
         store.annotate(replace(wound, id="g", action="undo", supersedes="e"))
     store.annotate(replace(wound, id="h", action="redo", supersedes="e"), replace(sky, id="i", unit=FIRST))
     store.annotate(replace(sky, id="j", unit=FIRST, action="reject", supersedes="i"))
-    assert store.unit(model, Unit.parse(FIRST)).labels == ("Blood", "a wound")
+    assert store.unit(Unit.parse(FIRST)).labels == ("Blood", "a wound")
     for number, (kind, name) in enumerate((("unit", FIRST), ("word", "wound"), ("unit", FIRST), ("unit", sky.unit))):
-        store.flag(Flag(str(number), model, kind, name, number != 2, "ada", NOON))  # type: ignore[arg-type]
+        store.flag(Flag(str(number), store.id, kind, name, number != 2, "ada", NOON))  # type: ignore[arg-type]
 
 
-def keep(store: CircuitStore, model: str) -> None:
+def keep(store: ModelStore) -> None:
     """Two circuits kept, one of them twice, one name refused, and one taken away."""
-    hat = KeptCircuit("hat", model, "neighbourhood", "ada", NOON, 2)
+    hat = KeptCircuit("hat", store.id, "neighbourhood", "ada", NOON, 2)
     units = {FIRST: "unit", "1/0/8/2": "output"}
-    assert kept_circuits.keep(store.database, hat, "a", "{}", units, replace=False)
-    assert not kept_circuits.keep(store.database, replace(hat, author="bob"), "b", "[]", units, replace=False)
-    assert kept_circuits.keep(store.database, replace(hat, author="bob"), "c", "[]", {FIRST: "unit"}, replace=True)
-    assert kept_circuits.keep(store.database, replace(hat, name="sky"), "d", "{}", units, replace=False)
-    assert [(c.name, c.author, c.units) for c in kept_circuits.kept(store.database, model)] == [
+    assert store.save_circuit(hat, "a", "{}", units, replace=False)
+    assert not store.save_circuit(replace(hat, author="bob"), "b", "[]", units, replace=False)
+    assert store.save_circuit(replace(hat, author="bob"), "c", "[]", {FIRST: "unit"}, replace=True)
+    assert store.save_circuit(replace(hat, name="sky"), "d", "{}", units, replace=False)
+    assert [(c.name, c.author, c.units) for c in store.saved_circuits()] == [
         ("hat", "bob", 1),
         ("sky", "ada", 2),
     ]
-    assert kept_circuits.content_of(store.database, model, "hat") == "[]"
-    assert kept_circuits.drop(store.database, model, "sky")
-    assert not kept_circuits.drop(store.database, model, "sky")
+    assert store.circuit_content("hat") == "[]"
+    assert store.remove_circuit("sky")
+    assert not store.remove_circuit("sky")
 
 
-def question(store: CircuitStore, extraction: Extraction) -> None:
+def question(store: ModelStore, extraction: Extraction) -> None:
     """All that the store can be asked, about units here and there."""
-    model, edges = extraction.manifest.model, network(extraction)
+    edges = network(extraction)
     sources, targets = (list(dict.fromkeys(ends)) for ends in zip(*edges.edges, strict=True))
     for unit in map(Unit.parse, (FIRST, *sources[:: len(sources) // 6], *targets[:: len(targets) // 6])):
-        store.unit(model, unit)
+        store.unit(unit)
         for direct in (False, True):
-            store.inputs(model, unit, limit=9, direct=direct)
-            store.outputs(model, unit, limit=9, direct=direct)
-        store.upstream(model, [unit], limit=3)
-        store.downstream(model, [unit], limit=3, least=0.1)
-        store.inputs(model, unit, limit=3, by="mean")
-        store.outputs(model, unit, limit=3, by="mean")
-        store.inputs(model, unit, source=Layer(1, 0, 8))
-        store.outputs(model, unit, target=Unit.parse(targets[-1]).layer)
+            store.inputs(unit, limit=9, direct=direct)
+            store.outputs(unit, limit=9, direct=direct)
+        store.upstream([unit], limit=3)
+        store.downstream([unit], limit=3, least=0.1)
+        store.inputs(unit, limit=3, by="mean")
+        store.outputs(unit, limit=3, by="mean")
+        store.inputs(unit, source=Layer(1, 0, 8))
+        store.outputs(unit, target=Unit.parse(targets[-1]).layer)
     near = [*targets[:20], *edges.predecessors(targets[0]), *edges.predecessors(targets[-1])]
-    assert store.contributions_among(model, map(Unit.parse, near))
+    assert store.contributions_among(map(Unit.parse, near))
     for text in ("", "WOU", "sky"):
-        store.labelled(model, text)
-    assert store.upstream(model, map(Unit.parse, targets), limit=4, least=0.01, scaled=True)
-    assert store.downstream(model, map(Unit.parse, sources), limit=4)
-    store.annotations(model)
-    store.annotations(model, Unit.parse(FIRST))
-    store.sensitive(model)
-    assert [flag.sensitive for flag in store.flags(model)] == [True, True, False, True]
-    shown = store.examples_of(model, [Unit(list(extraction.layers)[-1], channel) for channel in range(9)])
-    assert store.has_image(model, next(iter(shown.values()))[0].image)
-    assert not store.has_image(model, "nowhere")
-    enrich(store, model, list(extraction.layers)[-1])
-    search(store, model, list(extraction.layers)[-1])
+        store.labelled(text)
+    assert store.upstream(map(Unit.parse, targets), limit=4, least=0.01, scaled=True)
+    assert store.downstream(map(Unit.parse, sources), limit=4)
+    store.annotations()
+    store.annotations(Unit.parse(FIRST))
+    store.sensitive()
+    assert [flag.sensitive for flag in store.flags()] == [True, True, False, True]
+    shown = store.examples_of([Unit(list(extraction.layers)[-1], channel) for channel in range(9)])
+    assert store.has_image(next(iter(shown.values()))[0].image)
+    assert not store.has_image("nowhere")
+    enrich(store, list(extraction.layers)[-1])
+    search(store, list(extraction.layers)[-1])
 
 
-def search(store: CircuitStore, model: str, total: Layer) -> None:
+def search(store: ModelStore, total: Layer) -> None:
     """For labels, concepts and words with all kinds of filters, and what is counted in whole layers."""
     for text in ("WOU", "b", "concept 3", "anchor", "word 5", "' OR 1=1 //", ""):
         for wanted in (
@@ -223,34 +224,34 @@ def search(store: CircuitStore, model: str, total: Layer) -> None:
             Wanted(modality="word"),
             Wanted(modality="picture", least={"share_exact": 0.2, "activity": 0.0}, most={"share_exact": 0.8}),
         ):
-            store.search(model, text, wanted, 40)
+            store.search(text, wanted, 40)
     for layer in (None, total):
-        store.layers(model, layer)
+        store.layers(layer)
         for share in get_args(Share):
-            store.share_counts(model, share, 20, layer)
-    store.activities(model, total)
-    store.sweeps(model)
-    store.sweeps(model, source=Layer(1, 0, 8))
+            store.share_counts(share, 20, layer)
+    store.activities(total)
+    store.sweeps()
+    store.sweeps(source=Layer(1, 0, 8))
 
 
-def enrich(store: CircuitStore, model: str, total: Layer) -> None:
+def enrich(store: ModelStore, total: Layer) -> None:
     """The last sum's branches, by their weights and by what they answer to."""
     for channel in range(0, 32, 3):
-        for branch in store.adds(model, Unit(total, channel)).values():
-            store.sweeps(model, branch.layer)
-        store.examples(model, Unit(total, channel))
-        store.words(model, Unit(total, channel))
-        store.depiction(model, Unit(total, channel))
-    word = "anchor" if model.startswith("demo") else "word 5"
-    assert store.readers(model, word, limit=20)
-    assert store.enrichment_by_weights(model, total, Layer(1, 0, 8), limit=50)
+        for branch in store.adds(Unit(total, channel)).values():
+            store.sweeps(branch.layer)
+        store.examples(Unit(total, channel))
+        store.words(Unit(total, channel))
+        store.depiction(Unit(total, channel))
+    word = "anchor" if store.id.startswith("demo") else "word 5"
+    assert store.readers(word, limit=20)
+    assert store.enrichment_by_weights(total, Layer(1, 0, 8), limit=50)
     for concept, modality, reach in ((None, None, 0.0), (0.5, 0.5, 0.2), (None, 0.7, 0.1)):
-        store.enrichment_by_evidence(model, total, 50, concept, modality, reach)
-    store.enrichment_by_evidence(model, total, 50, q=0.5)
-    store.verdicts(model, total, 0.3)
+        store.enrichment_by_evidence(total, 50, concept, modality, reach)
+    store.enrichment_by_evidence(total, 50, q=0.5)
+    store.verdicts(total, 0.3)
 
 
-def ask_by_name(store: CircuitStore, extraction: Extraction) -> None:
+def ask_by_name(store: ModelStore, extraction: Extraction) -> None:
     """Every named query, while a few units of the last sum and of its branches have labels; and a user's own."""
     model, database, total = extraction.manifest.model, store.database, list(extraction.layers)[-1]
     branches = extraction.manifest.architecture.branches(total)
@@ -281,20 +282,21 @@ def ask_by_name(store: CircuitStore, extraction: Extraction) -> None:
     for query, strongest, layer in product(BUILT_IN, (1, 9), (total, branches["conv"])):
         values = given | {"strongest": strongest, "layer": str(layer)}
         database.read(query.text, **{name: values[name] for name in query.parameters})
-    assert hidden_texts.sensitive(database) >= {"wound", "f", "Blood", "sky"}
-    assert hidden_texts.flagged_words(database) == {"wound": True}
+    whole = Store(database)
+    assert whole.sensitive_texts() >= {"wound", "f", "Blood", "sky"}
+    assert whole.flagged_words() == {"wound": True}
     for annotation in added:
         store.annotate(replace(annotation, id=f"{annotation.id} back", action="withdraw", supersedes=annotation.id))
-    save(database)
+    save(whole)
 
 
-def save(database: Database) -> None:
+def save(store: Store) -> None:
     """A query kept, replaced by another, and taken away."""
     mine = NamedQuery("mine", "RETURN $n AS n", "What it is.", {"n": [1, "a"]}, author="ada", at=NOON)
-    kept_circuits.save_query(database, mine)
-    kept_circuits.save_query(database, replace(mine, author="bob"), replace=True)
-    assert kept_circuits.saved_queries(database) == [replace(mine, author="bob")]
-    assert kept_circuits.remove_query(database, "mine")
+    store.save_query(mine)
+    store.save_query(replace(mine, author="bob"), replace=True)
+    assert store.saved_queries() == [replace(mine, author="bob")]
+    assert store.remove_query("mine")
 
 
 def network(extraction: Extraction) -> "nx.DiGraph[str]":

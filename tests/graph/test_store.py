@@ -19,10 +19,11 @@ from graph.connection.database import Database
 from graph.embedded.server import stop
 from graph.errors import GraphError, ModelMissing, NotExtracted, UnknownStatistic, WriteRefused
 from graph.loading.load import load
+from graph.model_store import ModelStore
 from graph.opening import connect
 from graph.schema import EFFECTS, EVIDENCE, FLOWS, SHARES, TESTS, Annotation, Contribution
 from graph.search import LIMIT, Found, Wanted
-from graph.store import CircuitStore
+from graph.store import Store
 
 MODEL = "random:a"
 SUM = Layer(2, 1, 6)
@@ -55,8 +56,19 @@ def database(
 
 
 @pytest.fixture(scope="module")
-def store(database: Database) -> CircuitStore:
-    return CircuitStore(database)
+def store(database: Database) -> Store:
+    return Store(database)
+
+
+@pytest.fixture(scope="module")
+def first(store: Store) -> ModelStore:
+    return store.model(MODEL)
+
+
+@pytest.fixture(scope="module")
+def second(store: Store) -> ModelStore:
+    """The model that gets the labels."""
+    return store.model("random:b")
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +125,10 @@ def strongest(frame: pd.DataFrame, limit: int) -> pd.DataFrame:
 # ---- models
 
 
-def test_models_tell_what_was_loaded(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+def test_models_tell_what_was_loaded(store: Store, extractions: dict[str, Extraction]) -> None:
     assert [card.id for card in store.models()] == ["random:a", "random:b"]
     for model, extraction in extractions.items():
-        card = store.model(model)
+        card = store.model(model).card
         assert card.architecture == extraction.manifest.architecture
         assert card.weights_sha256 == extraction.manifest.weights_sha256
         assert card.units == extraction.table("units").num_rows
@@ -125,7 +137,7 @@ def test_models_tell_what_was_loaded(store: CircuitStore, extractions: dict[str,
         assert card.images == len(shown) + extraction.table("visualisations").num_rows
 
 
-def test_a_model_must_be_there_and_be_named_among_several(store: CircuitStore) -> None:
+def test_a_model_must_be_there_and_be_named_among_several(store: Store) -> None:
     with pytest.raises(ModelMissing, match="random:a, random:b"):
         store.model(None)
     with pytest.raises(ModelMissing, match="random:a, random:b"):
@@ -136,14 +148,14 @@ def test_a_model_must_be_there_and_be_named_among_several(store: CircuitStore) -
 
 
 def test_units_carry_their_scale_evidence_and_selectivity(
-    store: CircuitStore, extractions: dict[str, Extraction], evidence: pd.DataFrame
+    first: ModelStore, extractions: dict[str, Extraction], evidence: pd.DataFrame
 ) -> None:
     profile, shares, tests, proof, active = (
         extractions[MODEL].table(name).to_pandas().set_index(["layer", "channel"])
         for name in ("modality", "shares", "tests", "dissociation", "activity")
     )
     for layer, channel, scale in list(zip(*extractions[MODEL].table("units").to_pydict().values(), strict=True))[::9]:
-        card = store.unit(MODEL, Unit(Layer.parse(layer), channel))
+        card = first.unit(Unit(Layer.parse(layer), channel))
         assert (card.key, card.id) == (f"{MODEL}/{layer}/{channel}", f"{layer}/{channel}")
         assert (card.model, card.layer, card.channel, card.labels) == (MODEL, layer, channel, ())
         measured = evidence.loc[(layer, channel)] if (layer, channel) in evidence.index else {}
@@ -164,15 +176,15 @@ def test_units_carry_their_scale_evidence_and_selectivity(
 
 
 @pytest.mark.parametrize("text", ["2/1/6/32", "4/2/6/34", "1/0/7/16"])
-def test_an_unknown_unit_is_an_error(store: CircuitStore, text: str) -> None:
+def test_an_unknown_unit_is_an_error(first: ModelStore, text: str) -> None:
     unit = Unit.parse(text)
-    for ask in (store.unit, store.inputs, store.outputs):
+    for ask in (first.unit, first.inputs, first.outputs):
         with pytest.raises(UnknownUnit):
-            ask(MODEL, unit)
+            ask(unit)
 
 
-def test_a_sum_adds_its_shortcut_and_its_conv_branch(store: CircuitStore) -> None:
-    answers = {text: store.adds(MODEL, Unit.parse(text)) for text in ("2/1/6/31", "1/0/8/3", "2/1/5/31", "2/1/1/0")}
+def test_a_sum_adds_its_shortcut_and_its_conv_branch(first: ModelStore) -> None:
+    answers = {text: first.adds(Unit.parse(text)) for text in ("2/1/6/31", "1/0/8/3", "2/1/5/31", "2/1/1/0")}
     assert {text: {branch: str(unit) for branch, unit in adds.items()} for text, adds in answers.items()} == {
         "2/1/6/31": {"shortcut": "2/0/8/31", "conv": "2/1/5/31"},
         "1/0/8/3": {"shortcut": "1/0/7/3", "conv": "1/0/5/3"},
@@ -182,12 +194,12 @@ def test_a_sum_adds_its_shortcut_and_its_conv_branch(store: CircuitStore) -> Non
 
 
 def test_examples_come_by_branch_and_rank_with_their_picture(
-    store: CircuitStore, extractions: dict[str, Extraction]
+    first: ModelStore, extractions: dict[str, Extraction]
 ) -> None:
     table = extractions[MODEL].table("examples").to_pandas()
     probes = {row["id"]: row for row in extractions[MODEL].table("probes").to_pylist()}
     table = table[(table["layer"] == str(SUM)) & (table["channel"] == 7)]
-    got = store.examples(MODEL, Unit(SUM, 7), limit=3)
+    got = first.examples(Unit(SUM, 7), limit=3)
     assert [(e.branch, e.rank) for e in got] == list(product(("sum", "shortcut", "conv"), (1, 2, 3)))
     for example in got:
         row = table[(table["branch"] == example.branch) & (table["rank"] == example.rank)].iloc[0]
@@ -195,65 +207,65 @@ def test_examples_come_by_branch_and_rank_with_their_picture(
         assert (example.image, example.value, example.z) == (row["probe"], row["value"], row["z"])
         assert base64.b64decode(example.thumbnail) == probe["image"]
         assert all(getattr(example, name) == probe[name] for name in ("modality", "concept", "source", "sensitive"))
-    assert store.examples(MODEL, Unit(SUM, 6)) == []
+    assert first.examples(Unit(SUM, 6)) == []
 
 
 # ---- contributions
 
 
 @pytest.mark.parametrize("text", ["2/1/6/3", "2/1/5/3", "2/1/3/3", "2/0/7/3", "1/1/1/1"])
-def test_inputs_are_the_strongest_of_each_sign(store: CircuitStore, edges: pd.DataFrame, text: str) -> None:
+def test_inputs_are_the_strongest_of_each_sign(first: ModelStore, edges: pd.DataFrame, text: str) -> None:
     unit = Unit.parse(text)
     into = edges[edges["target"] == text]
-    assert rows(store.inputs(MODEL, unit, limit=4)) == expected(strongest(into, 4))
+    assert rows(first.inputs(unit, limit=4)) == expected(strongest(into, 4))
     from_one = into[into["source_layer"] == "1/0/8"]
-    assert rows(store.inputs(MODEL, unit, limit=2, source=Layer(1, 0, 8))) == expected(strongest(from_one, 2))
-    assert rows(store.inputs(MODEL, unit, direct=True)) == expected(strongest(into[into["direct"]], 10))
+    assert rows(first.inputs(unit, limit=2, source=Layer(1, 0, 8))) == expected(strongest(from_one, 2))
+    assert rows(first.inputs(unit, direct=True)) == expected(strongest(into[into["direct"]], 10))
 
 
-def test_edges_are_ordered_by_the_mean_without_its_sign(store: CircuitStore, edges: pd.DataFrame) -> None:
+def test_edges_are_ordered_by_the_mean_without_its_sign(first: ModelStore, edges: pd.DataFrame) -> None:
     sized = edges.assign(size=edges["mean"].abs())
-    for end, ask, text in (("target", store.inputs, "2/1/5/3"), ("source", store.outputs, "1/0/8/3")):
+    for end, ask, text in (("target", first.inputs, "2/1/5/3"), ("source", first.outputs, "1/0/8/3")):
         own = sized[sized[end] == text]
         signs = [own[own["mean"] > 0], own[own["mean"] < 0]]
         wanted = pd.concat([part.nlargest(3, "size") for part in signs]).sort_values("size", ascending=False)
-        answer = ask(MODEL, Unit.parse(text), limit=3, by="mean")
+        answer = ask(Unit.parse(text), limit=3, by="mean")
         assert [(c.source, c.target) for c in answer] == list(zip(wanted["source"], wanted["target"], strict=True))
-        assert answer != ask(MODEL, Unit.parse(text), limit=3)
+        assert answer != ask(Unit.parse(text), limit=3)
 
 
 @pytest.mark.parametrize("text", ["1/0/1/3", "1/0/3/3", "1/0/8/3", "1/1/6/3"])
-def test_outputs_are_the_strongest_of_each_sign(store: CircuitStore, edges: pd.DataFrame, text: str) -> None:
+def test_outputs_are_the_strongest_of_each_sign(first: ModelStore, edges: pd.DataFrame, text: str) -> None:
     unit = Unit.parse(text)
     out = edges[edges["source"] == text]
-    assert rows(store.outputs(MODEL, unit, limit=4)) == expected(strongest(out, 4))
+    assert rows(first.outputs(unit, limit=4)) == expected(strongest(out, 4))
     into_one = out[out["target_layer"] == "2/1/5"]
-    assert rows(store.outputs(MODEL, unit, limit=2, target=Layer(2, 1, 5))) == expected(strongest(into_one, 2))
-    assert rows(store.outputs(MODEL, unit, direct=True)) == expected(strongest(out[out["direct"]], 10))
+    assert rows(first.outputs(unit, limit=2, target=Layer(2, 1, 5))) == expected(strongest(into_one, 2))
+    assert rows(first.outputs(unit, direct=True)) == expected(strongest(out[out["direct"]], 10))
 
 
-def test_a_branch_as_a_source_has_its_blocks_output(store: CircuitStore) -> None:
+def test_a_branch_as_a_source_has_its_blocks_output(first: ModelStore) -> None:
     for branch, output in (("1/1/5", "1/1/6"), ("2/0/5", "2/0/8"), ("2/0/7", "2/0/8")):
-        answer = store.outputs(MODEL, Unit.parse(f"{branch}/3"))
+        answer = first.outputs(Unit.parse(f"{branch}/3"))
         assert answer
-        assert answer == store.outputs(MODEL, Unit.parse(f"{output}/3"))
+        assert answer == first.outputs(Unit.parse(f"{output}/3"))
     into = Unit.parse("2/1/3/3")
-    answer = store.inputs(MODEL, into, source=Layer(2, 0, 7))
+    answer = first.inputs(into, source=Layer(2, 0, 7))
     assert answer
-    assert answer == store.inputs(MODEL, into, source=Layer(2, 0, 8))
+    assert answer == first.inputs(into, source=Layer(2, 0, 8))
 
 
-def test_edges_among_units_are_the_induced_subgraph(store: CircuitStore, edges: pd.DataFrame) -> None:
+def test_edges_among_units_are_the_induced_subgraph(first: ModelStore, edges: pd.DataFrame) -> None:
     whole = nx.from_pandas_edgelist(edges, edge_attr=["magnitude"], create_using=nx.DiGraph)
     units = [*(f"2/1/6/{c}" for c in range(5)), *(f"1/0/8/{c}" for c in range(8)), "1/1/3/2", "2/0/1/1"]
     inside = whole.subgraph(units)
-    answer = store.contributions_among(MODEL, [Unit.parse(text) for text in (*units, units[0])])
+    answer = first.contributions_among([Unit.parse(text) for text in (*units, units[0])])
     assert {(c.source, c.target): c.magnitude for c in answer} == nx.get_edge_attributes(inside, "magnitude")
     assert len(answer) == inside.number_of_edges() > 10
     assert [c.magnitude for c in answer] == sorted((c.magnitude for c in answer), reverse=True)
 
 
-def test_traces_in_cypher_are_networkx_paths(store: CircuitStore, edges: pd.DataFrame) -> None:
+def test_traces_in_cypher_are_networkx_paths(store: Store, edges: pd.DataFrame) -> None:
     direct = edges[edges["direct"]]
     graph = nx.from_pandas_edgelist(direct, create_using=nx.DiGraph)
     paths = {
@@ -267,19 +279,19 @@ def test_traces_in_cypher_are_networkx_paths(store: CircuitStore, edges: pd.Data
     assert len(answer.rows) == len(paths) > 0
 
 
-def test_sweeps_tell_what_was_computed(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+def test_sweeps_tell_what_was_computed(first: ModelStore, extractions: dict[str, Extraction]) -> None:
     table = extractions[MODEL].table("sweeps").to_pandas()
     table = table[table["target"] == str(SUM)]
-    assert [asdict(sweep) for sweep in store.sweeps(MODEL, SUM)] == table.iloc[::-1].to_dict("records")
-    assert store.sweeps(MODEL, Layer(1, 0, 1)) == []
+    assert [asdict(sweep) for sweep in first.sweeps(SUM)] == table.iloc[::-1].to_dict("records")
+    assert first.sweeps(Layer(1, 0, 1)) == []
 
 
-def test_sweeps_from_a_layer_and_all_of_them(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+def test_sweeps_from_a_layer_and_all_of_them(first: ModelStore, extractions: dict[str, Extraction]) -> None:
     table = extractions[MODEL].table("sweeps").to_pandas()
     pairs = set(zip(table["source"], table["target"], strict=True))
-    assert {(s.source, s.target) for s in store.sweeps(MODEL)} == pairs
-    assert len(store.sweeps(MODEL)) == len(pairs)
-    out = [sweep.target for sweep in store.sweeps(MODEL, source=Layer(1, 1, 5))]  # as of its block's output
+    assert {(s.source, s.target) for s in first.sweeps()} == pairs
+    assert len(first.sweeps()) == len(pairs)
+    out = [sweep.target for sweep in first.sweeps(source=Layer(1, 1, 5))]  # as of its block's output
     assert set(out) == {target for source, target in pairs if source == "1/1/6"}
     assert out == sorted(out, key=Layer.parse, reverse=True)
 
@@ -287,11 +299,11 @@ def test_sweeps_from_a_layer_and_all_of_them(store: CircuitStore, extractions: d
 # ---- distributions and whole layers
 
 
-def test_a_unit_has_the_histogram_of_the_extraction(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+def test_a_unit_has_the_histogram_of_the_extraction(first: ModelStore, extractions: dict[str, Extraction]) -> None:
     table = extractions[MODEL].table("histograms").to_pylist()
     kept = {f"{row['layer']}/{row['channel']}": row for row in table}
     asked = ["1/0/1/0", *(f"2/1/{index}/{c}" for index in (3, 5, 6) for c in range(8))]
-    for card in store.units(MODEL, map(Unit.parse, asked)):
+    for card in first.units(map(Unit.parse, asked)):
         if (row := kept.get(card.id)) is None:
             assert card.histogram is None
             continue
@@ -303,13 +315,13 @@ def test_a_unit_has_the_histogram_of_the_extraction(store: CircuitStore, extract
     assert {kept[text]["sd"] is None for text in asked if text in kept} == {True, False}
 
 
-def test_the_activity_of_a_layer_is_the_extractions(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+def test_the_activity_of_a_layer_is_the_extractions(first: ModelStore, extractions: dict[str, Extraction]) -> None:
     rows = [row for row in extractions[MODEL].table("histograms").to_pylist() if row["layer"] == str(SUM)]
-    assert store.activities(MODEL, SUM) == {row["channel"]: (row["mean"], row["sd"]) for row in rows}
-    assert store.activities(MODEL, Layer(1, 0, 1)) == {}
+    assert first.activities(SUM) == {row["channel"]: (row["mean"], row["sd"]) for row in rows}
+    assert first.activities(Layer(1, 0, 1)) == {}
 
 
-def test_layers_are_counted_as_the_tables_count_them(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+def test_layers_are_counted_as_the_tables_count_them(first: ModelStore, extractions: dict[str, Extraction]) -> None:
     extraction = extractions[MODEL]
 
     def count(table: str, column: str) -> dict[str, int]:
@@ -322,27 +334,27 @@ def test_layers_are_counted_as_the_tables_count_them(store: CircuitStore, extrac
         "modality": count("modality", "words"), "tested": count("tests", "q"),
     }  # fmt: skip
     verdicts = extraction.table("dissociation").to_pandas().groupby(["layer", "verdict"])["channel"].count().to_dict()
-    cards = store.layers(MODEL)
+    cards = first.layers()
     assert [card.layer for card in cards] == list(map(str, extraction.layers))
     for card in cards:
         for name, counts in wanted.items():
             assert getattr(card, name) == counts.get(card.layer, 0), (card.layer, name)
         for verdict in ("supported", "contradicted", "inconclusive"):
             assert getattr(card, verdict) == verdicts.get((card.layer, verdict), 0)
-    assert store.layers(MODEL, SUM) == [card for card in cards if card.layer == str(SUM)]
+    assert first.layers(SUM) == [card for card in cards if card.layer == str(SUM)]
 
 
 def test_shares_of_a_layer_are_counted_as_numpy_counts_them(
-    store: CircuitStore, extractions: dict[str, Extraction]
+    first: ModelStore, extractions: dict[str, Extraction]
 ) -> None:
     frame = extractions[MODEL].table("evidence").to_pandas()
-    found = store.share_counts(MODEL, "share_corrected", 8)
+    found = first.share_counts("share_corrected", 8)
     assert list(found) == ["1/0/8", "1/1/6", "2/0/8", "2/1/6"]
     for layer, counts in found.items():
         values = frame[frame["layer"] == layer]["share_corrected"].dropna().to_numpy(float)
         inside = np.histogram(values, 8, (0, 1))[0].tolist()
         assert list(counts) == [(values < 0).sum(), *inside, (values > 1).sum()]
-    assert store.share_counts(MODEL, "share_corrected", 8, SUM) == {str(SUM): found[str(SUM)]}
+    assert first.share_counts("share_corrected", 8, SUM) == {str(SUM): found[str(SUM)]}
 
 
 # ---- the search
@@ -361,17 +373,17 @@ def ids(found: list[Found]) -> set[str]:
     return {each.unit.id for each in found}
 
 
-def test_filters_keep_the_units_that_the_tables_name(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+def test_filters_keep_the_units_that_the_tables_name(first: ModelStore, extractions: dict[str, Extraction]) -> None:
     frame = tables_joined(extractions[MODEL])
     shares = frame[(frame["share_exact"] >= 0.3) & (frame["share_exact"] <= 0.6)]
     bounds = Wanted(least={"share_exact": 0.3}, most={"share_exact": 0.6})
-    assert ids(store.search(MODEL, wanted=bounds, limit=1000)) == set(shares.index)
+    assert ids(first.search(wanted=bounds, limit=1000)) == set(shares.index)
     reading = frame[frame["words"] > frame["pictures"]]
-    assert ids(store.search(MODEL, wanted=Wanted(modality="word"), limit=1000)) == set(reading.index)
+    assert ids(first.search(wanted=Wanted(modality="word"), limit=1000)) == set(reading.index)
     seeing = frame[(frame["words"] < frame["pictures"]) & frame.index.str.startswith("2/1/6/")]
     wanted = Wanted(layer=SUM, modality="picture", labelled=False)
-    assert ids(store.search(MODEL, wanted=wanted, limit=1000)) == set(seeing.index)
-    assert not store.search(MODEL, wanted=Wanted(labelled=True, least={"share_exact": 2.0}))
+    assert ids(first.search(wanted=wanted, limit=1000)) == set(seeing.index)
+    assert not first.search(wanted=Wanted(labelled=True, least={"share_exact": 2.0}))
 
 
 def test_a_number_that_no_unit_has_is_refused() -> None:
@@ -380,36 +392,36 @@ def test_a_number_that_no_unit_has_is_refused() -> None:
 
 
 def test_units_that_answer_to_a_concept_are_found_the_strongest_first(
-    store: CircuitStore, extractions: dict[str, Extraction]
+    first: ModelStore, extractions: dict[str, Extraction]
 ) -> None:
     examples = extractions[MODEL].table("examples").to_pandas()
     probes = extractions[MODEL].table("probes").to_pandas().set_index("id")
     examples["concept"] = probes.loc[examples["probe"], "concept"].to_numpy()
     shown = examples[examples["concept"] == "concept 3"]
     wanted = set(shown["layer"] + "/" + shown["channel"].astype(str))
-    found = store.search(MODEL, "Concept 3", limit=1000)
+    found = first.search("Concept 3", limit=1000)
     assert ids(found) == wanted
     assert len(wanted) > 10
     best = [max(match.z or 0 for match in each.matches) for each in found]
     assert best == sorted(best, reverse=True)
     assert {match.text for each in found for match in each.matches} == {"concept 3"}
-    assert len(store.search(MODEL, "concept")) <= LIMIT
+    assert len(first.search("concept")) <= LIMIT
 
 
 def test_of_many_images_that_contain_a_text_the_nearest_are_looked_at(
-    store: CircuitStore, monkeypatch: pytest.MonkeyPatch
+    first: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("graph.search.NEAREST", 4)
-    found = store.search(MODEL, "concept", limit=1000)  # all concepts are as long, so by key: probes 0, 1, 10 and 11
+    found = first.search("concept", limit=1000)  # all concepts are as long, so by key: probes 0, 1, 10 and 11
     assert {match.text for each in found for match in each.matches} == {"concept 0", "concept 2"}
 
 
 def test_units_that_a_word_drives_are_found_exact_words_first(
-    store: CircuitStore, extractions: dict[str, Extraction]
+    first: ModelStore, extractions: dict[str, Extraction]
 ) -> None:
     words = extractions[MODEL].table("words").to_pandas()
     driven = words[(words["word"] == "word 1") & words["z"].notna()]
-    found = store.search(MODEL, "word 1", limit=1000)
+    found = first.search("word 1", limit=1000)
     exact = [each.unit.id for each in found if any(match.text == "word 1" for match in each.matches)]
     assert set(exact) == set(driven["layer"] + "/" + driven["channel"].astype(str))
     assert [each.unit.id for each in found][: len(exact)] == exact
@@ -427,13 +439,13 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_text_finds_nothing_and_changes_nothing(store: CircuitStore, text: str) -> None:
+def test_a_hostile_text_finds_nothing_and_changes_nothing(store: Store, first: ModelStore, text: str) -> None:
     before = store.models()
-    assert store.search(MODEL, text) == []
+    assert first.search(text) == []
     assert store.models() == before
 
 
-def test_the_console_only_reads(store: CircuitStore) -> None:
+def test_the_console_only_reads(store: Store) -> None:
     assert store.query("MATCH (m:Model) RETURN m.id AS id ORDER BY id").rows == [["random:a"], ["random:b"]]
     with pytest.raises(WriteRefused):
         store.query("MATCH (m:Model) DETACH DELETE m")
@@ -443,7 +455,7 @@ def test_the_console_only_reads(store: CircuitStore) -> None:
 # ---- enrichment
 
 
-def test_enrichment_by_weights_compares_the_branches_inputs(store: CircuitStore, edges: pd.DataFrame) -> None:
+def test_enrichment_by_weights_compares_the_branches_inputs(first: ModelStore, edges: pd.DataFrame) -> None:
     strong = edges[(edges["source_layer"] == "1/1/6") & (edges["rank_in"] <= 4)]
     inputs = {
         (branch, value): strong[strong["target_layer"] == layer]
@@ -457,7 +469,7 @@ def test_enrichment_by_weights_compares_the_branches_inputs(store: CircuitStore,
     cosine: pd.Series[float] = (a.fillna(0) * b.fillna(0)).sum(axis=1) / np.sqrt(
         (a**2).sum(axis=1) * (b**2).sum(axis=1)
     )
-    answer = store.enrichment_by_weights(MODEL, SUM, Layer(1, 1, 6), strongest=4, limit=100)
+    answer = first.enrichment_by_weights(SUM, Layer(1, 1, 6), strongest=4, limit=100)
     assert [Unit.parse(terms.unit).channel for terms in answer] == list(
         cosine.dropna().sort_values(kind="stable").index
     )
@@ -471,14 +483,14 @@ def test_enrichment_by_weights_compares_the_branches_inputs(store: CircuitStore,
         assert (terms.shortcut_inputs, terms.conv_inputs) == (a.loc[c].count(), b.loc[c].count())
         assert terms.shortcut_strength == pytest.approx(inputs["shortcut", "magnitude"].loc[c].sum())
         assert terms.conv_strength == pytest.approx(inputs["conv", "magnitude"].loc[c].sum())
-    assert store.enrichment_by_weights(MODEL, SUM, Layer(1, 1, 6), strongest=4, limit=3) == answer[:3]
+    assert first.enrichment_by_weights(SUM, Layer(1, 1, 6), strongest=4, limit=3) == answer[:3]
 
 
 @pytest.mark.parametrize(
     ("concept", "modality", "reach"), [(0.6, 0.7, 0.3), (None, 0.5, 0.0), (0.5, None, 0.2), (None, None, 0.4)]
 )
 def test_enrichment_by_evidence_joins_differences_and_reach(
-    store: CircuitStore,
+    first: ModelStore,
     evidence: pd.DataFrame,
     concept: float | None,
     modality: float | None,
@@ -493,76 +505,74 @@ def test_enrichment_by_evidence_joins_differences_and_reach(
     ]
     table = table[(np.any(least, axis=0) if least else True) & (table["reach"] >= reach)]
     table = table.sort_values(["modality_difference", "concept_difference", "reach"], ascending=False)
-    answer = store.enrichment_by_evidence(
-        MODEL, SUM, 100, concept_difference=concept, modality_difference=modality, reach=reach, examples=2
+    answer = first.enrichment_by_evidence(
+        SUM, 100, concept_difference=concept, modality_difference=modality, reach=reach, examples=2
     )
     assert [terms.unit for terms in answer] == [f"{SUM}/{c}" for c in table["channel"]]
     assert 0 < len(answer) < 25
     for terms, row in zip(answer, table.to_dict("records"), strict=True):
         assert (terms.shortcut, terms.conv) == (f"2/0/8/{row['channel']}", f"2/1/5/{row['channel']}")
         assert all(getattr(terms, name) == number(row[name]) for name in EVIDENCE)
-        examples = store.examples(MODEL, Unit(SUM, row["channel"]), limit=2)
+        examples = first.examples(Unit(SUM, row["channel"]), limit=2)
         for branch, shown in (("shortcut", terms.shortcut_examples), ("conv", terms.conv_examples)):
             assert [(s.modality, s.concept) for s in shown] == [
                 (e.modality, e.concept) for e in examples if e.branch == branch
             ]
 
 
-def test_enrichment_asks_for_a_sum_and_for_what_was_extracted(store: CircuitStore) -> None:
+def test_enrichment_asks_for_a_sum_and_for_what_was_extracted(first: ModelStore) -> None:
     with pytest.raises(NotExtracted, match="Try 2/1/6"):
-        store.enrichment_by_weights(MODEL, Layer(2, 1, 5), Layer(1, 1, 6))
+        first.enrichment_by_weights(Layer(2, 1, 5), Layer(1, 1, 6))
     with pytest.raises(NotExtracted, match="1/0/1, 1/0/3, 1/0/8"):
-        store.enrichment_by_weights(MODEL, SUM, Layer(2, 1, 3))
+        first.enrichment_by_weights(SUM, Layer(2, 1, 3))
     with pytest.raises(UnknownUnit):
-        store.enrichment_by_evidence(MODEL, Layer(3, 0, 8))
+        first.enrichment_by_evidence(Layer(3, 0, 8))
 
 
 # ---- words
 
 
-def test_a_unit_knows_the_words_that_drive_it_most(store: CircuitStore, extractions: dict[str, Extraction]) -> None:
+def test_a_unit_knows_the_words_that_drive_it_most(first: ModelStore, extractions: dict[str, Extraction]) -> None:
     table = extractions[MODEL].table("words").to_pandas()
     for layer, channel in [("2/1/6", 0), ("2/1/5", 7), ("1/0/7", 3)]:
         own = table[(table["layer"] == layer) & (table["channel"] == channel)].sort_values("word_rank")
         for limit in (2, 10):
-            found = store.words(MODEL, Unit.parse(f"{layer}/{channel}"), limit)
+            found = first.words(Unit.parse(f"{layer}/{channel}"), limit)
             assert [(r.word, r.value, r.rank) for r in found] == list(
                 own[["word", "value", "word_rank"]].head(limit).itertuples(index=False, name=None)
             )
             assert [r.z for r in found] == [number(z) for z in own["z"].head(limit)]
-    assert store.words(MODEL, Unit.parse("2/1/3/0")) == []
+    assert first.words(Unit.parse("2/1/3/0")) == []
 
 
 @pytest.mark.parametrize("layer", [None, SUM])
 def test_a_word_knows_the_units_that_read_it(
-    store: CircuitStore, extractions: dict[str, Extraction], layer: Layer | None
+    first: ModelStore, extractions: dict[str, Extraction], layer: Layer | None
 ) -> None:
     table = extractions[MODEL].table("words").to_pandas()
     own = table[(table["word"] == "word 5") & (table["unit_rank"] <= 8)]
     own = own[own["layer"] == str(layer)] if layer else own
     own = own.sort_values("z", ascending=False)
-    found = store.readers(MODEL, "word 5", layer, limit=8)
+    found = first.readers("word 5", layer, limit=8)
     assert len(found) > 1
     assert [(r.unit, r.z, r.rank) for r in found] == [
         (f"{row.layer}/{row.channel}", row.z, row.unit_rank) for row in own.itertuples()
     ]
 
 
-def test_a_unit_has_its_visualisation_where_there_is_one(
-    store: CircuitStore, extractions: dict[str, Extraction]
-) -> None:
+def test_a_unit_has_its_visualisation_where_there_is_one(first: ModelStore, extractions: dict[str, Extraction]) -> None:
     for row in extractions[MODEL].table("visualisations").to_pylist()[::7]:
-        found = store.depiction(MODEL, Unit.parse(f"{row['layer']}/{row['channel']}"))
+        found = first.depiction(Unit.parse(f"{row['layer']}/{row['channel']}"))
         assert found
         assert (base64.b64decode(found.thumbnail), found.share_published) == (row["image"], row["share_published"])
-    assert store.depiction(MODEL, Unit.parse("2/1/6/0")) is None
+    assert first.depiction(Unit.parse("2/1/6/0")) is None
 
 
-def test_a_word_that_was_not_shown_is_an_error(store: CircuitStore) -> None:
+def test_a_word_that_was_not_shown_is_an_error(store: Store, first: ModelStore) -> None:
     for word in ("letters 1", "hat"):
         with pytest.raises(NotExtracted, match=r"12 words were shown.*circuits difference"):
-            store.readers(MODEL, word)
-    assert store.model(MODEL).words == 12
+            first.readers(word)
+    assert store.model(MODEL).card.words == 12
 
 
 # ---- labels
@@ -583,47 +593,47 @@ def state(database: Database, unit: str) -> dict[str, object]:
     return database.write(text, key=f"random:b/{unit}")[0]
 
 
-def test_a_label_comes_and_goes_with_its_unit_untouched(store: CircuitStore, database: Database) -> None:
+def test_a_label_comes_and_goes_with_its_unit_untouched(second: ModelStore, database: Database) -> None:
     unit = Unit.parse("2/0/8/3")
     before = state(database, str(unit))
-    edges = store.inputs("random:b", unit, limit=50), store.outputs("random:b", unit, limit=50)
+    edges = second.inputs(unit, limit=50), second.outputs(unit, limit=50)
     added = note("2/0/8/3", "bloody wound", 1)
-    store.annotate(added)
+    second.annotate(added)
     after = state(database, str(unit))
     assert after == before | {"labelled": True, "label": "bloody wound", "texts": ["bloody wound"]}
-    assert store.unit("random:b", unit).labels == ("bloody wound",)
-    assert all(c.target_labels == ("bloody wound",) for c in store.inputs("random:b", unit))
-    assert all(c.source_labels == ("bloody wound",) for c in store.outputs("random:b", unit))
+    assert second.unit(unit).labels == ("bloody wound",)
+    assert all(c.target_labels == ("bloody wound",) for c in second.inputs(unit))
+    assert all(c.source_labels == ("bloody wound",) for c in second.outputs(unit))
     withdrawal = note("2/0/8/3", "bloody wound", 2, action="withdraw", supersedes=added.id)
-    store.annotate(withdrawal)
+    second.annotate(withdrawal)
     assert state(database, str(unit)) == before | {"labelled": False, "label": None, "texts": []}
-    assert (store.inputs("random:b", unit, limit=50), store.outputs("random:b", unit, limit=50)) == edges
-    assert store.annotations("random:b", unit) == [added, withdrawal]
+    assert (second.inputs(unit, limit=50), second.outputs(unit, limit=50)) == edges
+    assert second.annotations(unit) == [added, withdrawal]
     assert database.write("MATCH (l:Label {text: 'bloody wound'}) RETURN l") == []
 
 
-def test_labels_of_several_people_stand_side_by_side(store: CircuitStore, database: Database) -> None:
-    first, second = note("2/1/6/1", "you", 1), note("2/1/6/1", "second person", 2, author="bob")
-    for annotation in (first, second, note("2/1/6/1", "you", 3, author="cy"), first):
-        store.annotate(annotation)
+def test_labels_of_several_people_stand_side_by_side(store: Store, second: ModelStore, database: Database) -> None:
+    you, other = note("2/1/6/1", "you", 1), note("2/1/6/1", "second person", 2, author="bob")
+    for annotation in (you, other, note("2/1/6/1", "you", 3, author="cy"), you):
+        second.annotate(annotation)
     assert state(database, "2/1/6/1")["label"] == "you; second person"
-    assert store.unit("random:b", Unit.parse("2/1/6/1")).labels == ("second person", "you")
-    store.annotate(note("2/1/6/1", "you", 4, action="withdraw", supersedes=first.id))
+    assert second.unit(Unit.parse("2/1/6/1")).labels == ("second person", "you")
+    second.annotate(note("2/1/6/1", "you", 4, action="withdraw", supersedes=you.id))
     assert state(database, "2/1/6/1")["label"] == "second person; you"
-    assert len(store.annotations("random:b", Unit.parse("2/1/6/1"))) == 4
+    assert len(second.annotations(Unit.parse("2/1/6/1"))) == 4
     store.verify("random:b")
 
 
-def test_an_annotation_reads_back_as_it_was_written(store: CircuitStore) -> None:
+def test_an_annotation_reads_back_as_it_was_written(first: ModelStore, second: ModelStore) -> None:
     rest = {"branch": "conv", "facet": "blood", "modality": "picture", "source": "import", "confidence": 0.25}
     east = timezone(timedelta(hours=5))
     written = note("2/1/6/2", "wound", 1, **rest, sensitive=True, at=datetime(2026, 3, 4, 5, 6, 7, 89012, tzinfo=east))
-    store.annotate(written)
-    read = store.annotations("random:b", Unit.parse("2/1/6/2"))
+    second.annotate(written)
+    read = second.annotations(Unit.parse("2/1/6/2"))
     assert read == [written]
     assert read[0].at.utcoffset() == timedelta(0)
-    assert "wound" in store.sensitive("random:b")
-    assert store.sensitive(MODEL) == frozenset()
+    assert "wound" in second.sensitive()
+    assert first.sensitive() == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -636,43 +646,43 @@ def test_an_annotation_reads_back_as_it_was_written(store: CircuitStore) -> None
         (4, "血\n\t⚕"),
     ],
 )
-def test_the_text_of_a_label_stays_data(store: CircuitStore, database: Database, channel: int, text: str) -> None:
+def test_the_text_of_a_label_stays_data(second: ModelStore, database: Database, channel: int, text: str) -> None:
     unit = f"1/1/6/{channel}"
-    store.annotate(note(unit, text, channel))
-    assert store.unit("random:b", Unit.parse(unit)).labels == (text,)
-    assert [card.id for card in store.labelled("random:b", text)] == [unit]
+    second.annotate(note(unit, text, channel))
+    assert second.unit(Unit.parse(unit)).labels == (text,)
+    assert [card.id for card in second.labelled(text)] == [unit]
     assert state(database, unit)["label"] == text
 
 
-def test_labelled_units_are_found_by_a_part_of_a_label(store: CircuitStore) -> None:
+def test_labelled_units_are_found_by_a_part_of_a_label(store: Store, first: ModelStore, second: ModelStore) -> None:
     for number, (unit, text) in enumerate([("2/0/5/10", "Dog fur"), ("2/0/5/9", "hot dog"), ("2/0/5/8", "cat fur")]):
-        store.annotate(note(unit, text, number))
-    assert [card.id for card in store.labelled("random:b", "DOG")] == ["2/0/5/9", "2/0/5/10"]
-    assert {"2/0/5/8", "2/0/5/9", "2/0/5/10"} <= {card.id for card in store.labelled("random:b")}
-    assert store.model("random:b").labelled == len(store.labelled("random:b"))
-    assert store.labelled(MODEL) == []
+        second.annotate(note(unit, text, number))
+    assert [card.id for card in second.labelled("DOG")] == ["2/0/5/9", "2/0/5/10"]
+    assert {"2/0/5/8", "2/0/5/9", "2/0/5/10"} <= {card.id for card in second.labelled()}
+    assert store.model("random:b").card.labelled == len(second.labelled())
+    assert first.labelled() == []
 
 
-def test_units_called_so_are_found_before_those_that_answer_to_it(store: CircuitStore) -> None:
+def test_units_called_so_are_found_before_those_that_answer_to_it(second: ModelStore) -> None:
     for number, (unit, text) in enumerate([("2/0/5/11", "word 10 there"), ("2/0/5/12", "WORD 10")]):
-        store.annotate(note(unit, text, number))
-    found = store.search("random:b", "word 10")
+        second.annotate(note(unit, text, number))
+    found = second.search("word 10")
     assert [each.unit.id for each in found][:2] == ["2/0/5/12", "2/0/5/11"]
     assert [each.matches[0].kind for each in found][:3] == ["label", "label", "vocabulary"]
-    labelled = store.search("random:b", wanted=Wanted(labelled=True))
-    assert ids(labelled) == {card.id for card in store.labelled("random:b")}
-    assert not ids(labelled) & ids(store.search("random:b", wanted=Wanted(labelled=False), limit=1000))
-    assert "2/0/5/12" in ids(store.search("random:b")[: len(labelled)])
+    labelled = second.search(wanted=Wanted(labelled=True))
+    assert ids(labelled) == {card.id for card in second.labelled()}
+    assert not ids(labelled) & ids(second.search(wanted=Wanted(labelled=False), limit=1000))
+    assert "2/0/5/12" in ids(second.search()[: len(labelled)])
 
 
-def test_what_cannot_be_annotated_changes_nothing(store: CircuitStore) -> None:
-    before = store.annotations("random:b")
+def test_what_cannot_be_annotated_changes_nothing(second: ModelStore) -> None:
+    before = second.annotations()
     other = note("2/1/3/1", "mine", 1)
-    store.annotate(other)
+    second.annotate(other)
     with pytest.raises(UnknownUnit):
-        store.annotate(note("2/1/6/99", "nowhere", 1))
+        second.annotate(note("2/1/6/99", "nowhere", 1))
     with pytest.raises(GraphError, match="to supersede"):
-        store.annotate(note("2/1/3/2", "mine", 2, action="withdraw", supersedes=other.id))
+        second.annotate(note("2/1/3/2", "mine", 2, action="withdraw", supersedes=other.id))
     with pytest.raises(ModelMissing):
-        store.annotate(replace(note("2/1/3/2", "whose", 3), model="RN50:openai"))
-    assert store.annotations("random:b") == sorted([*before, other], key=lambda a: (a.at, a.id))
+        second.annotate(replace(note("2/1/3/2", "whose", 3), model="RN50:openai"))
+    assert second.annotations() == sorted([*before, other], key=lambda a: (a.at, a.id))

@@ -16,7 +16,7 @@ _PINS, _EXPANDED, _REMOVED, _CHOSEN = "pins", "expanded", "removed", "chosen"
 
 def edited(circuit: Circuit, limit: int) -> Circuit:
     """The circuit with what was expanded, `limit` edges of either sign each, and without what was removed by hand."""
-    return editing.edited(session.store(), circuit, _listed(_EXPANDED), _listed(_REMOVED), limit)
+    return editing.edited(session.model_store(), circuit, _listed(_EXPANDED), _listed(_REMOVED), limit)
 
 
 def show(circuit: Circuit) -> Circuit:
@@ -27,7 +27,7 @@ def show(circuit: Circuit) -> Circuit:
         session.show(notes([veil.label(circuit.name) + circuit.sentence.removeprefix(circuit.name)]), "told")
     fit = size.toggle("Fit", key="fit", bind="query-params", help="All of a tall figure in the window.")
     model = session.model().id
-    circuit = pictured(session.store(), circuit, veil.lifted)
+    circuit = pictured(session.model_store(), circuit, veil.lifted)
     chosen = st.query_params.get(_CHOSEN, "")
     drawing = draw(circuit, lambda unit: linked.address(model, unit), veil.lifted, (chosen,))
     linked.show(f'<div class="figure{" fit" * fit}">{drawing}</div>', "canvas", _choose)

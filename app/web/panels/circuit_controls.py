@@ -52,20 +52,20 @@ def choose() -> Choices:
 
 def traced(choices: Choices, pinned: list[Unit]) -> Circuit:
     """The circuit of these choices."""
-    store, model, unit, limit = session.store(), session.model().id, choices.unit, choices.strongest
+    store, unit, limit = session.model_store(), choices.unit, choices.strongest
     match choices.kind:
         case "enrichment":
-            return around.enrichment_circuit(store, model, unit, limit)
+            return around.enrichment_circuit(store, unit, limit)
         case "backward":
-            return trace.backward(store, model, unit, choices.tracing)
+            return trace.backward(store, unit, choices.tracing)
         case "forward":
-            return trace.forward(store, model, unit, choices.tracing)
+            return trace.forward(store, unit, choices.tracing)
         case "pinned":
-            return around.among(store, model, pinned)
+            return around.among(store, pinned)
         case "kept":
-            return keeping.reopened(store, model, st.query_params.get("kept", ""))
+            return keeping.reopened(store, st.query_params.get("kept", ""))
         case _:
-            return around.neighbourhood(store, model, unit, limit)
+            return around.neighbourhood(store, unit, limit)
 
 
 def _tracing(strongest: int, off: bool) -> Tracing:

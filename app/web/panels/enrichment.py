@@ -15,14 +15,13 @@ _BACK = "two blocks back"
 
 def by_evidence(layer: Layer) -> Candidates:
     """Filters on what was tested and measured, and the units that pass them."""
-    store, model = session.store(), session.model()
+    store = session.model_store()
     rate, concepts, modalities, reach = st.columns(4)
     q = rate.select_slider(
         "False discovery rate", _RATES, enrichment.Q, key="q", bind="query-params", help=meanings.meaning("q")
     )
     found = enrichment.by_evidence(
         store,
-        model.id,
         layer,
         limit=100,
         q=q,
@@ -30,13 +29,13 @@ def by_evidence(layer: Layer) -> Candidates:
         modalities=_least(modalities, "or in modality", "modality_difference"),
         reach=_least(reach, "Least reach of both facets", "reach_shortcut", 0.5),
     )
-    st.caption(enrichment.tally(store, model.id, layer, q).sentence)
+    st.caption(enrichment.tally(store, layer, q).sentence)
     return found
 
 
 def by_weights(layer: Layer) -> Candidates:
     """Which inputs of the branches are compared, and the units whose branches have different ones."""
-    store, model = session.store(), session.model()
+    store, model = session.model_store(), session.model()
     source, strongest = st.columns(2)
     below = [str(other) for other in reversed(model.architecture.layers) if other < layer and other.role == "sum"]
     chosen = source.selectbox(
@@ -44,7 +43,6 @@ def by_weights(layer: Layer) -> Candidates:
     )
     return enrichment.by_weights(
         store,
-        model.id,
         layer,
         None if chosen == _BACK else Layer.parse(chosen),
         strongest=strongest.slider(

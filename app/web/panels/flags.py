@@ -13,9 +13,9 @@ _HELP = "What is flagged is hidden in every view and export of pictures until so
 
 def show(unit: Unit) -> None:
     """A choice of what may be flagged, and the button that hides or shows it."""
-    store, veil = session.store(), session.veil()
+    store, veil = session.model_store(), session.veil()
     examples = {e.image: e for e in session.examples(unit)}
-    words = store.words(session.model().id, unit, limit=12)
+    words = store.words(unit, limit=12)
     named = {("unit", str(unit)): f"unit {unit}"}
     named |= {("image", image): f"image {image}, {veil.caption(e)}" for image, e in examples.items()}
     named |= {("word", r.word): f"word {veil.over(r.unit).label(r.word)}" for r in words}
@@ -30,7 +30,7 @@ def show(unit: Unit) -> None:
     def flip() -> None:
         """Flag or clear what is chosen when the click comes."""
         kind, name = st.session_state[f"flag {unit}"]
-        Flags(store, session.model().id).set(kind, name, not hides[kind](name), session.author())
+        Flags(store).set(kind, name, not hides[kind](name), session.author())
 
     label = "Show again" if hides[chosen[0]](chosen[1]) else "Hide as sensitive"
     st.button(label, key="flag", on_click=session.act, args=(f"flag {unit}", flip))

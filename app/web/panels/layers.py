@@ -75,7 +75,7 @@ def shares(layer: Layer | None) -> None:
         help="The unit page says what each of them means.",
     )  # fmt: skip
     share = definitions[chosen]
-    found = session.store().share_counts(session.model().id, share, layer=layer)
+    found = session.model_store().share_counts(share, layer=layer)
     if found:
         drawn = "".join(charts.shares(counts, name) for name, counts in reversed(found.items()))
         session.show(f'<div class="charts">{drawn}</div>', "shares")

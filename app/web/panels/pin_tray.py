@@ -16,7 +16,7 @@ def show(pinned: list[Unit]) -> None:
         st.caption(_EMPTY)
         return
     gallery, shown = session.gallery(), session.thumbnails(map(str, pinned))
-    for card in session.store().units(session.model().id, pinned):
+    for card in session.model_store().units(pinned):
         text, button = st.columns([2, 1], vertical_alignment="center", gap="small")
         with text:
             session.show(gallery.units([card], shown), f"pinned {card.id}")

@@ -18,7 +18,7 @@ _NONE = "None yet. The form below the figure keeps the circuit shown, in the dat
 def show() -> None:
     """The kept circuits, each to be opened or dropped."""
     st.subheader("Kept", help="Circuits that somebody kept in this database under a name.")
-    found = keeping.kept(session.store(), session.model().id)
+    found = keeping.kept(session.model_store())
     if not found:
         st.caption(_NONE)
     for circuit in found:
@@ -43,11 +43,11 @@ def form(circuit: Circuit) -> None:
 
 def _keep(circuit: Circuit) -> None:
     said = st.session_state
-    keeping.keep(session.store(), circuit, said["keep as"], session.author(), said["replace"])
+    keeping.keep(session.model_store(), circuit, said["keep as"], session.author(), said["replace"])
 
 
 def _drop(circuit: KeptCircuit) -> None:
-    keeping.drop(session.store(), circuit.model, circuit.name)
+    keeping.drop(session.model_store(), circuit.name)
     if st.query_params.get("kept") == circuit.name:
         del st.query_params["kept"]
 

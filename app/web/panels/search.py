@@ -86,7 +86,7 @@ def _bounds() -> tuple[dict[str, float], dict[str, float]]:
 
 def catalog(text: str, wanted: Wanted) -> None:
     """Units by their labels, the concepts of their top examples and the words that drive them."""
-    found = session.store().search(session.model().id, text, wanted)
+    found = session.model_store().search(text, wanted)
     if not found:
         st.info("Nothing in the catalog fits. Loosen the filters, or show the text to the network itself.")
         return
@@ -111,7 +111,7 @@ def word(text: str, within: Layer) -> None:
 def picture(within: Layer) -> None:
     """Units of a layer that an uploaded picture raises over the probes' mean, or over a grey picture."""
     model = session.model()
-    activities = session.store().activities(model.id, within)
+    activities = session.model_store().activities(within)
     given = st.file_uploader("Picture", key="picture", help="PNG, JPEG or WebP; it stays with the app.")
     over = st.selectbox("Over", [PROBES, GREY] if activities else [GREY], key="over", bind="query-params")
     if not activities:

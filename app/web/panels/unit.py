@@ -34,19 +34,19 @@ def distribution(card: UnitCard) -> None:
 
 def contributions(unit: Unit) -> None:
     """The strongest edges into and out of it, both signs, and the spatial matrix of one of them."""
-    store, model = session.store(), session.model()
+    store = session.model_store()
     st.subheader("Expanded weights", help="The linear map between two units with ReLU taken as identity.")
     below, above, order, many = st.columns(4, gap="large")
-    source = _layer(below, "Inputs from", "from", [s.source for s in store.sweeps(model.id, target=unit.layer)])
-    target = _layer(above, "Outputs into", "into", [s.target for s in store.sweeps(model.id, source=unit.layer)][::-1])
+    source = _layer(below, "Inputs from", "from", [s.source for s in store.sweeps(target=unit.layer)])
+    target = _layer(above, "Outputs into", "into", [s.target for s in store.sweeps(source=unit.layer)][::-1])
     by: Measure = order.segmented_control(
         "Strongest by", get_args(Measure), default="magnitude", required=True, key="order", bind="query-params",
         help="Magnitude is the norm over positions; the mean keeps the sign, and positions can cancel in it.",
     )  # fmt: skip
     count = many.slider("Of either sign", 1, 20, 5, key="count", bind="query-params", help="So many of each.")
     sides = {
-        "source": store.inputs(model.id, unit, count, source, by=by),
-        "target": store.outputs(model.id, unit, count, target, by=by),
+        "source": store.inputs(unit, count, source, by=by),
+        "target": store.outputs(unit, count, target, by=by),
     }
     gallery = session.gallery()
     for place, (end, edges) in zip(st.columns(2, gap="large"), sides.items(), strict=True):

@@ -9,7 +9,7 @@ from app.web.panels import labels as label_form
 from catalog.labels import queue
 from extract.units import Layer, Unit
 
-store, model, gallery = session.store(), session.model(), session.gallery()
+store, model, gallery = session.model_store(), session.model(), session.gallery()
 below = list(reversed(model.architecture.layers))
 layers = [str(layer) for summed in (True, False) for layer in below if (layer.role == "sum") is summed]
 _TOLD = {
@@ -23,7 +23,7 @@ _TOLD = {
 @st.cache_data(max_entries=50, ttl=600, show_spinner="Putting the units in order")
 def order(model: str, content: str, layer: str) -> tuple[str, ...]:
     """The units of a layer in the order of the queue; `content` tells one load of the model from another."""
-    return queue.order(session.store(), model, Layer.parse(layer))
+    return queue.order(session.store().model(model), Layer.parse(layer))
 
 
 def go(unit: str) -> None:
@@ -45,9 +45,9 @@ def one(found: queue.Queue, name: str) -> None:
     place.caption(f"{waiting} of {len(found.order)} units of {unit.layer} wait.")
     pictures, form = st.columns([3, 1], gap="large")
     with pictures:
-        card = store.unit(model.id, unit)
+        card = store.unit(unit)
         session.show(gallery.title(card), "queued heading")
-        parts = {session.row(unit): unit} | store.adds(model.id, unit)
+        parts = {session.row(unit): unit} | store.adds(unit)
         rows = {branch: str(part) for branch, part in parts.items()}
         session.show(gallery.branches(rows, session.examples(unit), card.statistics), "queued")
         with st.expander("Sensitive content"):

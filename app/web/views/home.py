@@ -8,7 +8,7 @@ from catalog import cards as pictures
 from catalog import enrichment
 from catalog.errors import CircuitError
 
-store, card, gallery = session.store(), session.model(), session.gallery()
+store, card, gallery = session.model_store(), session.model(), session.gallery()
 
 
 def holdings() -> None:
@@ -42,7 +42,7 @@ def starting_points() -> None:
     """The first candidates for enrichment circuits."""
     st.subheader("Start here: two facets in one unit", help="The first candidates of the Enrichment page.")
     try:
-        found = enrichment.by_evidence(store, card.id, limit=4)
+        found = enrichment.by_evidence(store, limit=4)
     except CircuitError as error:
         st.info(str(error))
         return
@@ -58,7 +58,7 @@ def labelled() -> None:
     """The units that carry labels, or those whose labels contain a word."""
     st.subheader("Labelled units")
     word = st.text_input("Find", placeholder="Any part of a label", key="word", label_visibility="collapsed")
-    found = store.labelled(card.id, word, limit=60)
+    found = store.labelled(word, limit=60)
     if found:
         session.show(gallery.units(found, session.thumbnails(unit.id for unit in found)), "labelled")
     else:

@@ -8,7 +8,7 @@ from extract.units import Layer
 
 ALL = "all layers"
 
-store, model = session.store(), session.model()
+store, model = session.model_store(), session.model()
 names = [str(layer) for layer in reversed(model.architecture.layers)]
 
 st.title("Layers")
@@ -18,7 +18,7 @@ st.write(
 )
 chosen = st.selectbox("Layer", [ALL, *names], key="layer", bind="query-params", help="The last one stands first.")
 layer = None if chosen == ALL else Layer.parse(chosen)
-cards, sweeps = store.layers(model.id, layer), store.sweeps(model.id, target=layer)
+cards, sweeps = store.layers(layer), store.sweeps(target=layer)
 layer_parts.counts(cards, sweeps)
 if layer is not None:
     st.page_link(

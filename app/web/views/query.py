@@ -51,7 +51,7 @@ def show(answer: Rows, took: float) -> None:
     st.download_button("CSV", asking.as_csv(answer.columns, rows), "query.csv", "text/csv", icon=":material/download:")
     if found := asking.units(answer):
         st.subheader("Units in the answer", help=f"The first {asking.SHOWN} at most, of the model at the side.")
-        cards = session.store().units(session.model().id, found)
+        cards = session.model_store().units(found)
         session.show(gallery.units(cards, session.thumbnails(map(str, found))), "units")
 
 

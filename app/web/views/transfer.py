@@ -18,7 +18,7 @@ def out() -> None:
     )
     history = whole.toggle("Whole history", key="whole", bind="query-params", help="Else only the labels that hold.")
     found = labels.history() if history else labels.current()
-    name = f"{labels.model}-{'history' if history else 'labels'}.{chosen}".replace("/", "-").replace(":", "-")
+    name = f"{labels.store.id}-{'history' if history else 'labels'}.{chosen}".replace("/", "-").replace(":", "-")
     data = label_files.encode(found, chosen, history)
     st.download_button(f"Download {len(found):,}", data, name, key="download", icon=":material/download:")
     st.caption("Whoever opens the file sees all that is in it: what is sensitive is flagged there, and not hidden.")
@@ -37,7 +37,7 @@ def into() -> None:
         st.caption("Nothing is ever overwritten: what contradicts a person's label is reported, and left out.")
         return
     with session.errors_shown():
-        said = label_files.decode(file.getvalue(), label_files.form_of(file.name), labels.model, session.author())
+        said = label_files.decode(file.getvalue(), label_files.form_of(file.name), labels.store.id, session.author())
         told.offer(labels, label_files.importing(labels, said, also), "transfer", _another)
 
 

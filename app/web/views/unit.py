@@ -13,8 +13,8 @@ from catalog.circuits import local as around
 from catalog.circuits.pictures import pictured
 from extract.units import microscope_url
 
-store, model, gallery, unit = session.store(), session.model(), session.gallery(), session.unit()
-card, layer = store.unit(model.id, unit), unit.layer
+store, model, gallery, unit = session.model_store(), session.model(), session.gallery(), session.unit()
+card, layer = store.unit(unit), unit.layer
 
 
 def heading() -> None:
@@ -22,7 +22,7 @@ def heading() -> None:
     session.show(gallery.heading(card, model.architecture), "heading")
     side, url = model.architecture.grid(layer), microscope_url(model.id, unit)
     elsewhere = f" · [OpenAI Microscope]({url})" if url else ""
-    if depicted := store.depiction(model.id, unit):
+    if depicted := store.depiction(unit):
         session.show(gallery.depiction(str(unit), depicted), "depiction")
     st.caption(
         f"{layer.role} of block {layer.stage}/{layer.block} · {side} x {side} positions · `{layer.module}`{elsewhere}"
@@ -32,14 +32,14 @@ def heading() -> None:
 def answers() -> None:
     """Rows of probes: the sum's, the shortcut's, the conv branch's; of a branch its own."""
     st.subheader("Answers to", help="The probes with the largest mean over the unit's positions, strongest first.")
-    parts = {session.row(unit): unit} | store.adds(model.id, unit)
+    parts = {session.row(unit): unit} | store.adds(unit)
     rows = {branch: str(part) for branch, part in parts.items()}
     session.show(gallery.branches(rows, session.examples(unit), card.statistics), "answers")
 
 
 def words() -> None:
     """The words that it answers to most, where words were shown."""
-    if found := store.words(model.id, unit, limit=12):
+    if found := store.words(unit, limit=12):
         st.subheader("Words", help="Of the words shown as images, those with the largest mean over its positions.")
         session.show(gallery.words(found), "words")
 
@@ -47,7 +47,7 @@ def words() -> None:
 def circuit() -> None:
     """The enrichment circuit of a sum, the neighbourhood of any other unit."""
     follow = around.enrichment_circuit if layer.role == "sum" else around.neighbourhood
-    traced = pictured(store, follow(store, model.id, unit, limit=2), gallery.veil.lifted)
+    traced = pictured(store, follow(store, unit, limit=2), gallery.veil.lifted)
     st.subheader(traced.name, help="The two strongest edges of either sign at each step.")
     drawing = figure.draw(traced, lambda other: linked.address(model.id, other), gallery.veil.lifted)
     session.show(f'<div class="figure">{drawing}</div>', "figure")

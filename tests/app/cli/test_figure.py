@@ -17,7 +17,7 @@ from catalog.circuits.pictures import pictured
 from catalog.circuits.rendering import render
 from catalog.labels.labels import Labels
 from extract.units import Unit
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
 
 MODEL = "planted:by-hand"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -37,12 +37,12 @@ def images(file: Path) -> list[str]:
 
 
 def test_a_unit_s_neighbourhood_and_enrichment_circuit_are_drawn_as_the_catalog_draws_them(
-    figure: Run, tmp_path: Path, planted_store: CircuitStore
+    figure: Run, tmp_path: Path, planted_store: ModelStore
 ) -> None:
     for flag, trace in (("--neighbourhood", neighbourhood), ("--circuit", enrichment_circuit)):
         done = figure("4/2/6/14", flag, "--limit", 2, "--output", "cap.svg")
 
-        traced = pictured(planted_store, trace(planted_store, MODEL, Unit.parse("4/2/6/14"), 2))
+        traced = pictured(planted_store, trace(planted_store, Unit.parse("4/2/6/14"), 2))
         assert done.exit_code == 0, done.output
         assert (tmp_path / "cap.svg").read_bytes() == render(draw(traced), "svg")
         assert done.stdout.startswith(f"{traced.name}: {len(traced.units)} units and {len(traced.edges)} edges")
@@ -60,9 +60,9 @@ def test_png_and_pdf_are_told_by_the_name(figure: Run, tmp_path: Path) -> None:
 
 
 def test_what_is_sensitive_is_drawn_when_it_is_asked_for(
-    figure: Run, tmp_path: Path, planted_store: CircuitStore
+    figure: Run, tmp_path: Path, planted_store: ModelStore
 ) -> None:
-    Labels(planted_store, MODEL).add(Unit.parse("4/2/6/15"), "gruesome", "ada", sensitive=True)
+    Labels(planted_store).add(Unit.parse("4/2/6/15"), "gruesome", "ada", sensitive=True)
 
     figure("4/2/6/15", "--circuit", "--limit", 1, "--output", "hidden.svg")
     figure("4/2/6/15", "--circuit", "--limit", 1, "--reveal", "--output", "shown.svg")
@@ -73,9 +73,9 @@ def test_what_is_sensitive_is_drawn_when_it_is_asked_for(
 
 
 def test_an_exported_circuit_is_drawn_without_a_database_and_with_pictures_out_of_one(
-    figure: Run, tmp_path: Path, planted_store: CircuitStore, monkeypatch: pytest.MonkeyPatch
+    figure: Run, tmp_path: Path, planted_store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    circuit = enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/6/16"), 1)
+    circuit = enrichment_circuit(planted_store, Unit.parse("4/2/6/16"), 1)
     write(circuit, tmp_path / "unit.json")
 
     assert figure("unit.json", "--pictures", "--output", "pictured.svg").exit_code == 0

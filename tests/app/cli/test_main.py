@@ -20,7 +20,8 @@ from catalog.circuits.export import FORMATS, Format, read
 from extract.folder.extraction import Extraction
 from extract.units import Unit
 from graph.embedded.server import stop
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
+from graph.store import Store
 
 MODEL = "planted:by-hand"
 Run = Callable[..., Result]
@@ -115,10 +116,10 @@ def test_a_units_distribution_is_told_bin_by_bin(circuits: Run) -> None:
     assert content(circuits("unit", "4/2/6/9", "--json"))["histogram"] is None
 
 
-def test_a_units_edges_by_their_mean(circuits: Run, planted_store: CircuitStore) -> None:
+def test_a_units_edges_by_their_mean(circuits: Run, planted_store: ModelStore) -> None:
     found = content(circuits("unit", "4/2/5/6", "--by", "mean", "--limit", 2, "--json"))["inputs"]
 
-    wanted = planted_store.inputs(MODEL, Unit.parse("4/2/5/6"), 2, by="mean")
+    wanted = planted_store.inputs(Unit.parse("4/2/5/6"), 2, by="mean")
     assert [edge["source"] for edge in found] == [edge.source for edge in wanted]
 
 
@@ -136,7 +137,7 @@ def test_find_by_evidence_and_by_weights(circuits: Run) -> None:
     assert "0.9966" in table
 
 
-def test_unit_shows_statistics_examples_inputs_and_branches(circuits: Run, planted_store: CircuitStore) -> None:
+def test_unit_shows_statistics_examples_inputs_and_branches(circuits: Run, planted_store: ModelStore) -> None:
     facts = content(circuits("unit", "4/2/6/0", "--json"))
 
     assert facts["id"] == "4/2/6/0"
@@ -447,10 +448,10 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_with_code_2_and_changes_nothing(
-    circuits: Run, planted_store: CircuitStore, case: str
+    circuits: Run, planted_store: ModelStore, case: str
 ) -> None:
     arguments, word = BAD[case]
-    before = planted_store.annotations(MODEL), planted_store.models()
+    before = planted_store.annotations(), Store(planted_store.database).models()
 
     result = circuits(*arguments)
 
@@ -460,7 +461,7 @@ def test_bad_input_is_one_line_with_code_2_and_changes_nothing(
     assert last.startswith("circuits: ")
     assert word in last
     assert "Traceback" not in result.stderr
-    assert (planted_store.annotations(MODEL), planted_store.models()) == before
+    assert (planted_store.annotations(), Store(planted_store.database).models()) == before
     assert list(Path().iterdir()) == []
 
 

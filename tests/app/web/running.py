@@ -46,8 +46,8 @@ def markup(app: AppTest) -> str:
 
 
 def labels_of(app: AppTest) -> Labels:
-    return Labels(session.store(), app.session_state["model"])
+    return Labels(session.store().model(app.session_state["model"]))
 
 
 def card_of(app: AppTest) -> ModelCard:
-    return session.store().model(app.session_state["model"])
+    return session.store().model(app.session_state["model"]).card

@@ -35,7 +35,7 @@ def field(app: AppTest, name: str, unit: str, past: int = 0) -> str:
 
 def test_the_queue_begins_with_candidates_and_leads_on_and_back(app: AppTest) -> None:
     opened(app, "annotate", queue="all")
-    order = queue.order(labels_of(app).store, MODEL, Unit.parse("4/2/6/0").layer)
+    order = queue.order(labels_of(app).store, Unit.parse("4/2/6/0").layer)
     assert shown_unit(app) == order[0] == "4/2/6/0"
     assert app.button(key="Back").disabled
     for wanted in (order[1], order[2]):
@@ -188,5 +188,5 @@ def test_an_image_is_flagged_where_it_is_an_example_of_any_unit(app: AppTest) ->
     image = "p1"
     app.button(key="flag").click().run()
     assert "picture 1" not in markup(opened(app, "unit", unit="4/2/6/22", model=MODEL))
-    Flags(labels_of(app).store, MODEL).set("image", image, False, "ada")
+    Flags(labels_of(app).store).set("image", image, False, "ada")
     assert "picture 1" in markup(opened(app, "unit", unit="4/2/6/22", model=MODEL))

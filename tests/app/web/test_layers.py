@@ -55,4 +55,4 @@ def test_what_is_missing_comes_with_the_command_that_makes_it(app: AppTest) -> N
 @pytest.mark.parametrize("address", [{"layer": "9/9/9"}, {"layer": "<script>"}, {"share": "most"}])
 def test_an_address_that_says_nothing_does_no_harm(app: AppTest, address: dict[str, str]) -> None:
     visited(app, "layers", **{"model": MODEL, **address})
-    assert len(app.dataframe[0].value) == len(session.store().layers(MODEL))
+    assert len(app.dataframe[0].value) == len(session.store().model(MODEL).layers())

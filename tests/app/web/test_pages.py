@@ -61,7 +61,7 @@ def test_the_unit_page_shows_the_unit_of_the_address_with_both_branches(app: App
 
 def test_the_unit_page_shows_every_kept_edge_among_the_strongest(app: AppTest) -> None:
     shown = markup(opened(app, "unit", unit="4/2/5/0", model=MODEL))
-    edges = session.store().inputs(MODEL, Unit.parse("4/2/5/0"), limit=5)
+    edges = session.store().model(MODEL).inputs(Unit.parse("4/2/5/0"), limit=5)
     assert edges
     for edge in edges:
         assert edge.source in shown
@@ -174,7 +174,7 @@ def test_enrichment_by_weights(app: AppTest) -> None:
     opened(app, "enrichment", model=MODEL)
     app.segmented_control(key="screen").select("weights").run()
     assert not app.exception
-    found = [candidate.unit for candidate in by_weights(session.store(), MODEL, limit=100)]
+    found = [candidate.unit for candidate in by_weights(session.store().model(MODEL), limit=100)]
     assert "4/2/6/0" in found
     assert list(app.dataframe[0].value["unit"]) == found
     assert "cosine" in app.dataframe[0].value.columns

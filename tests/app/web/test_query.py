@@ -61,7 +61,7 @@ def test_a_link_reproduces_query_parameters_and_answer(app: AppTest) -> None:
         (branch, edge.source)
         for branch, into in (("shortcut", "4/1/6/0"), ("conv", "4/2/5/0"))
         for edge in sorted(
-            session.store().inputs(MODEL, Unit.parse(into), limit=100), key=lambda e: (-e.magnitude, e.source)
+            session.store().model(MODEL).inputs(Unit.parse(into), limit=100), key=lambda e: (-e.magnitude, e.source)
         )[:2]
     ]
     assert list(zip(table.value["branch"], table.value["source"], strict=True)) == edges
@@ -103,7 +103,7 @@ def test_a_write_is_refused_with_a_message_and_changes_nothing(app: AppTest, tex
     asked(app, text)
     assert "only reading is allowed" in app.error[0].value
     assert not app.dataframe
-    assert session.store().unit(MODEL, Unit.parse("4/2/6/3")).channel == 3
+    assert session.store().model(MODEL).unit(Unit.parse("4/2/6/3")).channel == 3
     assert session.store().database.read("MATCH (i:Intruder) RETURN i") == []
 
 

@@ -108,7 +108,7 @@ def test_a_picture_over_the_mean_of_the_probes(demo: AppTest) -> None:
     assert not demo.error
     picture = Image.new("RGB", (50, 40), (200, 30, 30))
     values = channel_means(load_network("demo"), [picture], [MEASURED])[MEASURED][0]
-    known = session.store().activities(demo_catalog.MODEL, MEASURED)
+    known = session.store().model(demo_catalog.MODEL).activities(MEASURED)
     away = {c: (float(values[c]) - mean) / sd for c, (mean, sd) in known.items() if sd}
     risen = sorted((c for c in away if away[c] > 0), key=lambda c: -away[c])[:20]
     assert units(markup(demo)) == [f"{MEASURED}/{c}" for c in risen] != []

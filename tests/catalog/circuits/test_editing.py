@@ -11,7 +11,7 @@ from catalog.circuits.local import enrichment_circuit, neighbourhood
 from catalog.circuits.trace import Tracing, backward
 from catalog.errors import CircuitError
 from extract.units import Unit
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
 
 MODEL = "planted:by-hand"
 
@@ -70,17 +70,17 @@ def test_a_unit_that_is_not_there_changes_nothing() -> None:
     assert without(random_circuit(1), Unit.parse("1/0/1/0")) == random_circuit(1)
 
 
-def test_a_lone_unit_beside_others_stays(planted_store: CircuitStore) -> None:
+def test_a_lone_unit_beside_others_stays(planted_store: ModelStore) -> None:
     lone = Node("1/0/1/0", "unit")
     circuit = random_circuit(1)
     beside = replace(circuit, units=(*circuit.units, lone))
     assert lone in without(beside, Unit.parse(circuit.units[0].id)).units
 
 
-def test_an_expanded_unit_brings_its_neighbourhood(planted_store: CircuitStore) -> None:
-    start = enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/6/3"), 2)
+def test_an_expanded_unit_brings_its_neighbourhood(planted_store: ModelStore) -> None:
+    start = enrichment_circuit(planted_store, Unit.parse("4/2/6/3"), 2)
     shortcut = Unit.parse("4/1/6/3")
-    near = neighbourhood(planted_store, MODEL, shortcut, 2)
+    near = neighbourhood(planted_store, shortcut, 2)
     grown = expanded(planted_store, start, shortcut, 2)
     assert {node.id for node in grown.units} == {node.id for node in (*start.units, *near.units)}
     assert set(grown.edges) == {*start.edges, *near.edges}
@@ -88,8 +88,8 @@ def test_an_expanded_unit_brings_its_neighbourhood(planted_store: CircuitStore) 
     assert grown.unit("4/1/6/3").role == "shortcut"
 
 
-def test_what_is_removed_stays_away_whatever_is_expanded(planted_store: CircuitStore) -> None:
-    start = enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/6/3"), 2)
+def test_what_is_removed_stays_away_whatever_is_expanded(planted_store: ModelStore) -> None:
+    start = enrichment_circuit(planted_store, Unit.parse("4/2/6/3"), 2)
     conv = Unit.parse("4/2/5/3")
     changed = edited(planted_store, start, [Unit.parse("4/2/6/3"), conv], [conv], 2)
     assert "4/2/5/3" not in {node.id for node in changed.units}
@@ -97,8 +97,8 @@ def test_what_is_removed_stays_away_whatever_is_expanded(planted_store: CircuitS
     assert edited(planted_store, start, [], [], 2) == start
 
 
-def test_a_changed_circuit_says_how_and_no_longer_what_it_holds(planted_store: CircuitStore) -> None:
-    traced = backward(planted_store, MODEL, Unit.parse("4/2/6/3"), Tracing(steps=2))
+def test_a_changed_circuit_says_how_and_no_longer_what_it_holds(planted_store: ModelStore) -> None:
+    traced = backward(planted_store, Unit.parse("4/2/6/3"), Tracing(steps=2))
     shortcut, conv = Unit.parse("4/1/6/3"), Unit.parse("4/2/5/3")
     changed = edited(planted_store, traced, [shortcut], [conv], 2)
     assert "influence" in traced.sentence
@@ -111,9 +111,9 @@ def test_a_changed_circuit_says_how_and_no_longer_what_it_holds(planted_store: C
     assert decode(encode(changed, "graphml"), "graphml") == changed
 
 
-def test_an_edge_of_both_is_there_once_as_the_first_has_it(planted_store: CircuitStore) -> None:
-    traced = backward(planted_store, MODEL, Unit.parse("4/2/5/3"), Tracing(steps=1))
-    both = joined(traced, neighbourhood(planted_store, MODEL, Unit.parse("4/2/5/3"), 10))
+def test_an_edge_of_both_is_there_once_as_the_first_has_it(planted_store: ModelStore) -> None:
+    traced = backward(planted_store, Unit.parse("4/2/5/3"), Tracing(steps=1))
+    both = joined(traced, neighbourhood(planted_store, Unit.parse("4/2/5/3"), 10))
     ends = [(edge.source, edge.target, edge.kind) for edge in both.edges]
     assert len(set(ends)) == len(ends) > len(traced.edges)
     assert both.edges[: len(traced.edges)] == traced.edges

@@ -8,7 +8,7 @@ from catalog.labels.labels import Labels
 from extract.errors import UnknownUnit
 from extract.folder.extraction import Extraction
 from extract.units import Unit
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
 
 MODEL = "planted:by-hand"
 
@@ -18,9 +18,9 @@ def edges(circuit: Circuit, target: str) -> set[tuple[str, str]]:
 
 
 def test_a_neighbourhood_has_the_strongest_of_either_sign_and_the_sums(
-    planted_store: CircuitStore, planted: Extraction
+    planted_store: ModelStore, planted: Extraction
 ) -> None:
-    circuit = neighbourhood(planted_store, MODEL, Unit.parse("4/2/5/7"), limit=3)
+    circuit = neighbourhood(planted_store, Unit.parse("4/2/5/7"), limit=3)
 
     rows = planted.table("edges").to_pylist()
     into = [row for row in rows if (row["target"], row["target_channel"]) == ("4/2/5", 7)]
@@ -33,8 +33,8 @@ def test_a_neighbourhood_has_the_strongest_of_either_sign_and_the_sums(
     assert (circuit.kind, circuit.model, dict(circuit.settings)) == ("neighbourhood", MODEL, {"limit": 3})
 
 
-def test_a_sum_in_the_middle_has_its_branches_below_and_is_the_shortcut_above(planted_store: CircuitStore) -> None:
-    circuit = neighbourhood(planted_store, MODEL, Unit.parse("4/1/6/7"), limit=2)
+def test_a_sum_in_the_middle_has_its_branches_below_and_is_the_shortcut_above(planted_store: ModelStore) -> None:
+    circuit = neighbourhood(planted_store, Unit.parse("4/1/6/7"), limit=2)
 
     adds = {(edge.source, edge.target, edge.branch) for edge in circuit.edges if edge.kind == "ADDS"}
     assert adds == {
@@ -47,21 +47,21 @@ def test_a_sum_in_the_middle_has_its_branches_below_and_is_the_shortcut_above(pl
     assert (roles["4/0/8/7"], roles["4/1/5/7"], roles["4/2/6/7"]) == ("shortcut", "conv", "sum")
 
 
-def test_a_source_has_outputs(planted_store: CircuitStore) -> None:
-    circuit = neighbourhood(planted_store, MODEL, Unit.parse("4/2/3/1"), limit=4)
+def test_a_source_has_outputs(planted_store: ModelStore) -> None:
+    circuit = neighbourhood(planted_store, Unit.parse("4/2/3/1"), limit=4)
 
     assert {node.role for node in circuit.units[1:]} == {"output"}
     assert {edge.target for edge in circuit.edges} == {f"4/2/5/{channel}" for channel in (31, 30, 29, 28)}
 
 
-def test_a_downsample_is_the_shortcut_of_its_block(planted_store: CircuitStore) -> None:
-    circuit = neighbourhood(planted_store, MODEL, Unit.parse("4/0/7/3"), limit=1)
+def test_a_downsample_is_the_shortcut_of_its_block(planted_store: ModelStore) -> None:
+    circuit = neighbourhood(planted_store, Unit.parse("4/0/7/3"), limit=1)
 
     assert ("4/0/7/3", "4/0/8/3", "shortcut") in {(e.source, e.target, e.branch) for e in circuit.edges}
 
 
-def test_an_enrichment_circuit_joins_both_branches_and_their_direct_inputs(planted_store: CircuitStore) -> None:
-    circuit = enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/6/0"), limit=5)  # 4 direct of a sign
+def test_an_enrichment_circuit_joins_both_branches_and_their_direct_inputs(planted_store: ModelStore) -> None:
+    circuit = enrichment_circuit(planted_store, Unit.parse("4/2/6/0"), limit=5)  # 4 direct of a sign
 
     assert edges(circuit, "4/2/6/0") == {("4/1/6/0", "ADDS"), ("4/2/5/0", "ADDS")}
     assert edges(circuit, "4/2/5/0") == {(f"4/2/3/{channel}", "CONTRIBUTES") for channel in range(8)}
@@ -73,15 +73,15 @@ def test_an_enrichment_circuit_joins_both_branches_and_their_direct_inputs(plant
     assert roles["4/2/3/7"] == "input"
 
 
-def test_only_a_sum_ends_an_enrichment_circuit(planted_store: CircuitStore) -> None:
+def test_only_a_sum_ends_an_enrichment_circuit(planted_store: ModelStore) -> None:
     with pytest.raises(CircuitError, match="Try 4/2/6/0"):
-        enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/5/0"))
+        enrichment_circuit(planted_store, Unit.parse("4/2/5/0"))
 
 
-def test_among_units_lie_their_kept_edges_and_residual_sums(planted_store: CircuitStore, planted: Extraction) -> None:
+def test_among_units_lie_their_kept_edges_and_residual_sums(planted_store: ModelStore, planted: Extraction) -> None:
     chosen = ["4/2/6/7", "4/2/5/7", "4/2/3/2", "4/2/3/5", "4/1/6/7", "4/0/8/1", "4/0/8/30"]
 
-    circuit = among(planted_store, MODEL, map(Unit.parse, [*chosen, chosen[0]]))
+    circuit = among(planted_store, map(Unit.parse, [*chosen, chosen[0]]))
 
     rows = planted.table("edges").to_pylist()
     pairs = {(f"{row['source']}/{row['source_channel']}", f"{row['target']}/{row['target_channel']}") for row in rows}
@@ -94,23 +94,23 @@ def test_among_units_lie_their_kept_edges_and_residual_sums(planted_store: Circu
     assert [node.id for node in circuit.units] == chosen
 
 
-def test_among_units_that_the_model_does_not_have_there_is_nothing(planted_store: CircuitStore) -> None:
+def test_among_units_that_the_model_does_not_have_there_is_nothing(planted_store: ModelStore) -> None:
     with pytest.raises(UnknownUnit):
-        among(planted_store, MODEL, [Unit.parse("4/2/6/0"), Unit.parse("4/2/6/32")])
+        among(planted_store, [Unit.parse("4/2/6/0"), Unit.parse("4/2/6/32")])
 
 
 @pytest.mark.parametrize("trace", [neighbourhood, enrichment_circuit])
-def test_a_unit_that_the_model_does_not_have_is_refused(planted_store: CircuitStore, trace: object) -> None:
+def test_a_unit_that_the_model_does_not_have_is_refused(planted_store: ModelStore, trace: object) -> None:
     with pytest.raises(UnknownUnit):
-        trace(planted_store, MODEL, Unit.parse("4/2/6/32"))  # type: ignore[operator]
+        trace(planted_store, Unit.parse("4/2/6/32"))  # type: ignore[operator]
 
 
-def test_units_carry_labels_their_flag_and_what_was_measured(planted_store: CircuitStore) -> None:
-    labels = Labels(planted_store, MODEL)
+def test_units_carry_labels_their_flag_and_what_was_measured(planted_store: ModelStore) -> None:
+    labels = Labels(planted_store)
     labels.add(Unit.parse("4/2/6/30"), "you", "ada")
     labels.add(Unit.parse("4/2/5/30"), "wound", "ada", sensitive=True)
 
-    circuit = enrichment_circuit(planted_store, MODEL, Unit.parse("4/2/6/30"), limit=1)
+    circuit = enrichment_circuit(planted_store, Unit.parse("4/2/6/30"), limit=1)
 
     total, conv, other = (circuit.unit(name) for name in ("4/2/6/30", "4/2/5/30", "4/1/6/30"))
     assert (total.labels, total.sensitive) == (("you",), False)
@@ -120,8 +120,8 @@ def test_units_carry_labels_their_flag_and_what_was_measured(planted_store: Circ
     assert "share_published" not in total.statistics  # which nobody measured
 
 
-def test_the_graph_is_of_plain_attributes_and_leaves_out_what_is_not_known(planted_store: CircuitStore) -> None:
-    circuit = neighbourhood(planted_store, MODEL, Unit.parse("4/1/6/7"), limit=2)
+def test_the_graph_is_of_plain_attributes_and_leaves_out_what_is_not_known(planted_store: ModelStore) -> None:
+    circuit = neighbourhood(planted_store, Unit.parse("4/1/6/7"), limit=2)
 
     graph = circuit.graph()
 

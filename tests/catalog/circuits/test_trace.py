@@ -21,8 +21,9 @@ from extract.units import Unit
 from graph.embedded.server import stop
 from graph.errors import NotExtracted
 from graph.loading.load import load
+from graph.model_store import ModelStore
 from graph.opening import connect
-from graph.store import CircuitStore
+from graph.store import Store
 
 MODEL = "random:traced"
 ALL = Tracing(steps=4, strongest=1000)
@@ -35,11 +36,11 @@ def extraction(random_extraction: Callable[..., Extraction], tmp_path_factory: p
 
 
 @pytest.fixture(scope="module")
-def store(extraction: Extraction, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CircuitStore]:
+def store(extraction: Extraction, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelStore]:
     folder: Path = tmp_path_factory.mktemp("traced") / "database"
     load(extraction, folder, progress=False)
     with connect(folder) as database:
-        yield CircuitStore(database)
+        yield Store(database).model(MODEL)
     stop(folder)
 
 
@@ -85,10 +86,10 @@ def influences(circuit: Circuit) -> dict[str, float]:
 @pytest.mark.parametrize("scaled", [False, True])
 @pytest.mark.parametrize("root", ROOTS)
 def test_a_backward_trace_of_everything_is_the_sum_over_all_paths(
-    store: CircuitStore, extraction: Extraction, root: str, scaled: bool
+    store: ModelStore, extraction: Extraction, root: str, scaled: bool
 ) -> None:
     back = ways(extraction, scaled).reverse()
-    circuit = backward(store, MODEL, Unit.parse(root), replace(ALL, steps=3, scaled=scaled))
+    circuit = backward(store, Unit.parse(root), replace(ALL, steps=3, scaled=scaled))
 
     within = nx.single_source_shortest_path_length(back, root, cutoff=3)  # no unit is reached at two distances
     routes = {unit: nx.all_simple_paths(back, root, unit, cutoff=3) if unit != root else [[root]] for unit in within}
@@ -99,10 +100,10 @@ def test_a_backward_trace_of_everything_is_the_sum_over_all_paths(
     assert (circuit.kind, circuit.units[0].id, circuit.units[0].role) == ("backward", root, "unit")
 
 
-def test_the_strongest_edges_alone_hold_their_part(store: CircuitStore, extraction: Extraction) -> None:
+def test_the_strongest_edges_alone_hold_their_part(store: ModelStore, extraction: Extraction) -> None:
     back = ways(extraction).reverse()
     root = "2/1/5/9"
-    circuit = backward(store, MODEL, Unit.parse(root), Tracing(steps=2, strongest=2))
+    circuit = backward(store, Unit.parse(root), Tracing(steps=2, strongest=2))
 
     best = {
         unit: sorted(back.successors(unit), key=lambda other: -back.edges[unit, other]["weight"])[:2] for unit in back
@@ -115,10 +116,10 @@ def test_the_strongest_edges_alone_hold_their_part(store: CircuitStore, extracti
     assert carried[root, best[root][0]] == pytest.approx(part(back, [root, best[root][0]]), rel=1e-5)
 
 
-def test_a_forward_trace_follows_sums_and_direct_edges(store: CircuitStore, extraction: Extraction) -> None:
+def test_a_forward_trace_follows_sums_and_direct_edges(store: ModelStore, extraction: Extraction) -> None:
     onward = ways(extraction)
     root = "1/1/6/3"
-    circuit = forward(store, MODEL, Unit.parse(root), replace(ALL, steps=2))
+    circuit = forward(store, Unit.parse(root), replace(ALL, steps=2))
 
     wanted = {unit for path in paths(onward, root, 2) for unit in path}
     assert set(influences(circuit)) == wanted
@@ -128,21 +129,21 @@ def test_a_forward_trace_follows_sums_and_direct_edges(store: CircuitStore, extr
 
 
 def test_what_leads_to_a_unit_beside_the_kept_edges_counts_where_it_is_known(
-    store: CircuitStore, extraction: Extraction
+    store: ModelStore, extraction: Extraction
 ) -> None:
     back, root = ways(extraction).reverse(), "2/1/5/11"
     total = back.out_degree(root, weight="weight")
     key = f"{MODEL}/{root}"
     store.database.write("MATCH (u:Unit {key: $key}) SET u.inflow = $flow", key=key, flow=4 * total)
-    circuit = backward(store, MODEL, Unit.parse(root), Tracing(steps=1, strongest=1000))
+    circuit = backward(store, Unit.parse(root), Tracing(steps=1, strongest=1000))
     store.database.write("MATCH (u:Unit {key: $key}) REMOVE u.inflow", key=key)
 
     assert circuit.settings["share"] == pytest.approx(0.25, rel=1e-5)
     assert circuit.settings["of"] == "all edges"
 
 
-def test_no_weaker_edge_than_asked_for_is_followed(store: CircuitStore) -> None:
-    circuit = backward(store, MODEL, Unit.parse("2/1/6/5"), replace(ALL, steps=3, least=1.5))
+def test_no_weaker_edge_than_asked_for_is_followed(store: ModelStore) -> None:
+    circuit = backward(store, Unit.parse("2/1/6/5"), replace(ALL, steps=3, least=1.5))
 
     weights = [edge.magnitude for edge in circuit.edges if edge.kind == "CONTRIBUTES"]
     assert weights
@@ -150,10 +151,10 @@ def test_no_weaker_edge_than_asked_for_is_followed(store: CircuitStore) -> None:
     assert float(circuit.settings["share"]) < 1
 
 
-def test_pruning_leaves_fewer_units_that_all_lie_on_the_way(store: CircuitStore) -> None:
+def test_pruning_leaves_fewer_units_that_all_lie_on_the_way(store: ModelStore) -> None:
     root = Unit.parse("2/1/6/5")
-    whole = backward(store, MODEL, root, ALL)
-    some = backward(store, MODEL, root, replace(ALL, nodes=0.8, edges=0.98))
+    whole = backward(store, root, ALL)
+    some = backward(store, root, replace(ALL, nodes=0.8, edges=0.98))
 
     assert 1 < len(some.units) < len(whole.units)
     assert 0.8 * 0.98 * float(whole.settings["share"]) <= float(some.settings["share"]) < float(whole.settings["share"])
@@ -207,25 +208,25 @@ def test_the_unit_through_which_least_passes_goes_first() -> None:
     assert set(pruned(graph, "0", ends, 0.6, 1.0)) == {"0", "b", "e"}
 
 
-def test_a_trace_that_has_nowhere_to_go_says_why(store: CircuitStore) -> None:
+def test_a_trace_that_has_nowhere_to_go_says_why(store: ModelStore) -> None:
     with pytest.raises(CircuitError, match="reads the stem, which has no units"):
-        backward(store, MODEL, Unit.parse("1/0/1/0"))
+        backward(store, Unit.parse("1/0/1/0"))
     with pytest.raises(CircuitError, match="last layer"):
-        forward(store, MODEL, Unit.parse("2/1/6/0"))
+        forward(store, Unit.parse("2/1/6/0"))
     with pytest.raises(CircuitError, match="Lower the least weight"):
-        backward(store, MODEL, Unit.parse("2/1/5/0"), Tracing(least=1e9))
+        backward(store, Unit.parse("2/1/5/0"), Tracing(least=1e9))
     with pytest.raises(UnknownUnit):
-        backward(store, MODEL, Unit.parse("9/9/9/9"))
+        backward(store, Unit.parse("9/9/9/9"))
 
 
-def test_without_activity_nothing_is_scaled_by_it(planted_store: CircuitStore) -> None:
+def test_without_activity_nothing_is_scaled_by_it(planted_store: ModelStore) -> None:
     with pytest.raises(NotExtracted, match="No activity"):
-        backward(planted_store, "planted:by-hand", Unit.parse("4/2/6/0"), Tracing(scaled=True))
+        backward(planted_store, Unit.parse("4/2/6/0"), Tracing(scaled=True))
 
 
 @pytest.mark.parametrize("form", ["json", "graphml", "csv"])
-def test_a_trace_is_written_with_its_influences_and_reads_back_equal(store: CircuitStore, form: Any) -> None:
-    circuit = backward(store, MODEL, Unit.parse("2/1/6/5"), Tracing(steps=2, strongest=2))
+def test_a_trace_is_written_with_its_influences_and_reads_back_equal(store: ModelStore, form: Any) -> None:
+    circuit = backward(store, Unit.parse("2/1/6/5"), Tracing(steps=2, strongest=2))
 
     assert decode(encode(circuit, form), form) == circuit
     assert f"hold {float(circuit.settings['share']):.1%} of the influence over 2 steps" in circuit.sentence

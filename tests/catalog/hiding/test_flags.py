@@ -19,8 +19,9 @@ from extract.folder.extraction import Extraction
 from extract.probes.explicit_words import sensitive
 from extract.units import Unit
 from graph.loading.load import load
+from graph.model_store import ModelStore
 from graph.schema import Depiction, Example, Shown
-from graph.store import CircuitStore
+from graph.store import Store
 from tests.builders.servers import server_with
 
 MODEL = "random:a"
@@ -35,22 +36,22 @@ def extraction(random_extraction: Callable[..., Extraction], tmp_path_factory: p
 @pytest.fixture(scope="module", params=["embedded", "neo4j"])
 def store(
     request: pytest.FixtureRequest, extraction: Extraction, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[CircuitStore]:
+) -> Iterator[ModelStore]:
     """A server that holds the extraction."""
     with server_with(extraction, request, tmp_path_factory.mktemp("flags") / "database") as database:
-        yield CircuitStore(database)
+        yield Store(database).model(MODEL)
 
 
 def test_flags_hide_what_they_name_until_they_are_cleared_and_outlive_a_reload(
-    store: CircuitStore, random_extraction: Callable[..., Extraction], tmp_path: Path
+    store: ModelStore, random_extraction: Callable[..., Extraction], tmp_path: Path
 ) -> None:
-    flags, image = Flags(store, MODEL), store.examples(MODEL, Unit.parse(UNIT))[0]
-    Labels(store, MODEL).add(Unit.parse(UNIT), "hat", "ada")
+    flags, image = Flags(store), store.examples(Unit.parse(UNIT))[0]
+    Labels(store).add(Unit.parse(UNIT), "hat", "ada")
     said = [flags.set("unit", UNIT, author="ada"), flags.set("image", image.image, author="bob")]
     said.append(flags.set("word", " Hat ", author="cy"))
 
     for _ in range(2):
-        veil = Veil.of(store, MODEL)
+        veil = Veil.of(store)
         assert flags.history() == said
         assert veil.over(UNIT).labels(["anything"]) == HIDDEN
         assert veil.over(OTHER).labels(["anything"]) == "anything"
@@ -60,14 +61,14 @@ def test_flags_hide_what_they_name_until_they_are_cleared_and_outlive_a_reload(
 
     said += [flags.set("unit", UNIT, False, "ada"), flags.set("image", image.image, False, "ada")]
     said.append(flags.set("word", "hat", False, "ada"))
-    veil = Veil.of(store, MODEL)
+    veil = Veil.of(store)
     assert veil.over(UNIT).labels(["hat"]) == "hat"
     assert not veil.covers(replace(image, modality="picture"))
     assert [(f.kind, f.name, f.sensitive) for f in flags.history()] == [(f.kind, f.name, f.sensitive) for f in said]
 
 
-def test_what_is_not_there_cannot_be_flagged(store: CircuitStore) -> None:
-    flags = Flags(store, MODEL)
+def test_what_is_not_there_cannot_be_flagged(store: ModelStore) -> None:
+    flags = Flags(store)
     before = flags.history()
     with pytest.raises(UnknownUnit):
         flags.set("unit", "9/9/6/1", author="ada")
@@ -79,12 +80,12 @@ def test_what_is_not_there_cannot_be_flagged(store: CircuitStore) -> None:
     assert flags.history() == before
 
 
-def test_a_flagged_unit_is_hidden_in_a_traced_circuit_and_its_figure(store: CircuitStore) -> None:
+def test_a_flagged_unit_is_hidden_in_a_traced_circuit_and_its_figure(store: ModelStore) -> None:
     unit = Unit.parse("2/1/6/5")
-    Labels(store, MODEL).add(unit, "harmless", "ada")
-    assert not neighbourhood(store, MODEL, unit).unit(str(unit)).sensitive
-    Flags(store, MODEL).set("unit", str(unit), author="ada")
-    circuit = neighbourhood(store, MODEL, unit)
+    Labels(store).add(unit, "harmless", "ada")
+    assert not neighbourhood(store, unit).unit(str(unit)).sensitive
+    Flags(store).set("unit", str(unit), author="ada")
+    circuit = neighbourhood(store, unit)
     assert circuit.unit(str(unit)).sensitive
     assert "harmless" not in figure.draw(circuit)
     assert "harmless" in figure.draw(circuit, lifted=True)
@@ -159,11 +160,11 @@ def test_a_depiction_is_hidden_with_its_unit_or_as_an_image() -> None:
 
 
 def test_the_list_of_flags_does_not_tell_the_words_that_it_hides(
-    store: CircuitStore, capsys: pytest.CaptureFixture[str]
+    store: ModelStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Flags(store, MODEL).set("word", "ghastly", author="ada")
-    found = Flags(store, MODEL).history()
-    tables.show(tables.flags(found, Veil.of(store, MODEL)))
+    Flags(store).set("word", "ghastly", author="ada")
+    found = Flags(store).history()
+    tables.show(tables.flags(found, Veil.of(store)))
     assert "ghastly" not in capsys.readouterr().out
-    tables.show(tables.flags(found, Veil.of(store, MODEL, lifted=True)))
+    tables.show(tables.flags(found, Veil.of(store, lifted=True)))
     assert "ghastly" in capsys.readouterr().out

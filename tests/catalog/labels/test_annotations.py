@@ -21,7 +21,7 @@ from graph.connection.database import Database
 from graph.errors import AnnotationSuperseded, WriteRefused
 from graph.loading.load import load
 from graph.schema import Annotation
-from graph.store import CircuitStore
+from graph.store import Store
 from tests.builders.servers import server_with
 
 MODEL = "random:a"
@@ -44,7 +44,7 @@ def database(
 
 @pytest.fixture
 def labels(database: Database) -> Labels:
-    return Labels(CircuitStore(database), MODEL)
+    return Labels(Store(database).model(MODEL))
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_an_amendment_takes_the_labels_place_and_both_stay_in_the_history(labels
     assert (new.action, new.supersedes, new.author, new.text) == ("amend", old.id, "bob", "bowler hat")
     assert (new.branch, new.facet, new.modality) == ("conv", "felt", "picture")
     assert (new.confidence, new.evidence) == (0.9, "https://example.org/hats")
-    assert labels.store.unit(MODEL, unit).labels == ("bowler hat",)
+    assert labels.store.unit(unit).labels == ("bowler hat",)
 
 
 def test_an_amendment_may_take_a_facet_away_and_one_that_changes_nothing_adds_nothing(
@@ -96,7 +96,7 @@ def test_a_rejection_ends_a_label_with_its_author_and_reason_in_the_history(labe
     assert labels.current(unit) == []
     assert labels.history(unit) == [said, no]
     assert (no.action, no.author, no.text, no.evidence) == ("reject", "bob", "hat", "it is the head below")
-    assert labels.store.unit(MODEL, unit).labels == ()
+    assert labels.store.unit(unit).labels == ()
 
 
 @pytest.mark.parametrize("change", ["amend", "reject", "withdraw"])
@@ -175,7 +175,7 @@ def test_after_any_story_cypher_finds_the_labels_that_the_history_comes_to(label
         roots = [root(a, labels.history(unit)) for a in labels.current(unit)]
         assert len(set(roots)) == len(roots)  # no two labels stand for one
     assert done > 40
-    labels.store.verify(MODEL)
+    Store(labels.store.database).verify(MODEL)
 
 
 def root(label: Annotation, history: list[Annotation]) -> str:
@@ -200,7 +200,7 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
 
 
 def test_of_writers_that_amend_one_label_at_once_one_succeeds_and_the_others_are_told(database: Database) -> None:
-    writers = [Labels(CircuitStore(database), MODEL) for _ in range(4)]
+    writers = [Labels(Store(database).model(MODEL)) for _ in range(4)]
     for unit in (Unit.parse(f"2/0/8/{channel}") for channel in range(5)):
         said = writers[0].add(unit, "hat", "ada")
         notes = [_amendment(said, f"hat {n}") for n in range(4)]
@@ -214,7 +214,7 @@ def test_of_writers_that_amend_one_label_at_once_one_succeeds_and_the_others_are
         assert kept == notes[told.index(None)]
         assert writers[0].history(unit) == [said, kept]
         assert seen(writers[0], unit) == holding([kept])
-    writers[0].store.verify(MODEL)
+    Store(writers[0].store.database).verify(MODEL)
 
 
 def _amendment(old: Annotation, text: str) -> Annotation:
@@ -222,7 +222,7 @@ def _amendment(old: Annotation, text: str) -> Annotation:
 
 
 def test_writers_that_undo_one_change_at_once_undo_it_once(database: Database, unit: Unit) -> None:
-    labels = Labels(CircuitStore(database), MODEL)
+    labels = Labels(Store(database).model(MODEL))
     labels.add(unit, "hat", "ada")
     at_once(*(lambda: labels.undo(unit, author="ada") for _ in range(4)))
     assert labels.current(unit) == []
@@ -230,12 +230,12 @@ def test_writers_that_undo_one_change_at_once_undo_it_once(database: Database, u
 
 
 def test_labels_added_to_one_unit_at_once_are_all_there(database: Database, unit: Unit) -> None:
-    labels = Labels(CircuitStore(database), MODEL)
+    labels = Labels(Store(database).model(MODEL))
     told = at_once(*(lambda n=n: labels.add(unit, f"hat {n}", "ada") for n in range(8)))
     assert [error for error in told if not isinstance(error, Annotation)] == []
     assert {a.text for a in labels.current(unit)} == {f"hat {n}" for n in range(8)}
     assert seen(labels, unit) == holding(labels.current(unit))
-    labels.store.verify(MODEL)
+    Store(labels.store.database).verify(MODEL)
 
 
 def test_a_label_for_many_units_is_previewed_then_written_and_a_second_time_changes_nothing(labels: Labels) -> None:
@@ -247,19 +247,19 @@ def test_a_label_for_many_units_is_previewed_then_written_and_a_second_time_chan
     assert (plan.there, plan.unknown, labels.current(Unit.parse(names[0]))) == ((there,), (), [])
     apply(labels, plan)
 
-    assert {card.id for card in labels.store.labelled(MODEL, "stripes")} == set(names)
+    assert {card.id for card in labels.store.labelled("stripes")} == set(names)
     assert adding(labels, names, "stripes", "ada").new == ()
     assert adding(labels, names, "stripes", "ada").sentence == "0 new, 6 already there, 0 in conflict, 0 unknown"
 
     no = rejecting(labels, names, " stripes ", "cy", "they are bars")
     assert len(no.new) == 6
     apply(labels, no)
-    assert labels.store.labelled(MODEL, "stripes") == []
+    assert labels.store.labelled("stripes") == []
     assert {(a.author, a.evidence) for a in labels.history(Unit.parse(names[5])) if a.action == "reject"} == {
         ("cy", "they are bars")
     }
     assert labels.store.database.read("MATCH (l:Label {text: 'stripes'}) RETURN l") == []
-    labels.store.verify(MODEL)
+    Store(labels.store.database).verify(MODEL)
 
 
 def test_units_that_are_not_known_refuse_the_whole_or_are_passed_over(labels: Labels) -> None:
@@ -267,9 +267,9 @@ def test_units_that_are_not_known_refuse_the_whole_or_are_passed_over(labels: La
     assert plan.unknown == ("9/9/6/1", "hat")
     with pytest.raises(LabelError, match="9/9/6/1, hat"):
         apply(labels, plan)
-    assert labels.store.labelled(MODEL, "dots") == []
+    assert labels.store.labelled("dots") == []
     apply(labels, plan, skip=True)
-    assert [card.id for card in labels.store.labelled(MODEL, "dots")] == ["1/0/8/1", "1/0/8/2"]
+    assert [card.id for card in labels.store.labelled("dots")] == ["1/0/8/1", "1/0/8/2"]
 
 
 def test_many_changes_are_written_all_or_none(labels: Labels) -> None:
@@ -309,5 +309,5 @@ def test_history_and_labels_outlive_a_reload(
     load(other, database, progress=False)
     assert labels.history() == before
     for label in held:
-        assert label.text in labels.store.unit(MODEL, Unit.parse(label.unit)).labels
+        assert label.text in labels.store.unit(Unit.parse(label.unit)).labels
     assert seen(labels, unit) == holding(labels.current(unit))

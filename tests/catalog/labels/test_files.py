@@ -20,8 +20,9 @@ from catalog.labels.files import FORMS, Form, decode, encode, importing
 from catalog.labels.history import current
 from catalog.labels.labels import Labels
 from extract.units import Unit
+from graph.model_store import ModelStore
 from graph.schema import Annotation
-from graph.store import CircuitStore
+from graph.store import Store
 
 MODEL = "planted:by-hand"
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -34,8 +35,8 @@ _channels = count()
 
 
 @pytest.fixture
-def labels(planted_store: CircuitStore) -> Labels:
-    return Labels(planted_store, MODEL)
+def labels(planted_store: ModelStore) -> Labels:
+    return Labels(planted_store)
 
 
 @pytest.fixture
@@ -187,7 +188,7 @@ def test_labels_leave_one_catalog_and_enter_another_equal_and_a_second_time_noth
     again = take_in(labels, decode(written, form, MODEL, "nobody"))
     assert (again.new, set(again.there), again.conflicts) == ((), set(said), ())
     assert labels.history() == history
-    labels.store.verify(MODEL)
+    Store(labels.store.database).verify(MODEL)
 
 
 def test_of_a_history_the_labels_that_hold_are_taken_in(labels: Labels, unit: Unit) -> None:

@@ -9,7 +9,7 @@ from catalog.labels.labels import Labels
 from catalog.text_rules import LONGEST
 from extract.errors import UnknownUnit
 from extract.units import Unit
-from graph.store import CircuitStore
+from graph.model_store import ModelStore
 
 MODEL = "planted:by-hand"
 AWKWARD = 'a, "b"\n<i>c</i> 👩‍🚀 {x: 1}\') DETACH DELETE n //'
@@ -17,8 +17,8 @@ _channels = count()
 
 
 @pytest.fixture
-def labels(planted_store: CircuitStore) -> Labels:
-    return Labels(planted_store, MODEL)
+def labels(planted_store: ModelStore) -> Labels:
+    return Labels(planted_store)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_text_is_trimmed_and_otherwise_kept_to_the_letter(labels: Labels, unit: 
     labels.add(unit, f"  {AWKWARD}\n", "ada")
 
     assert [a.text for a in labels.current(unit)] == [AWKWARD]
-    assert labels.store.unit(MODEL, unit).labels == (AWKWARD,)
+    assert labels.store.unit(unit).labels == (AWKWARD,)
 
 
 def test_a_unit_has_several_labels_by_several_people(labels: Labels, unit: Unit) -> None:
@@ -76,7 +76,7 @@ def test_a_withdrawal_ends_a_label_and_stays_beside_it_in_the_history(labels: La
     assert labels.history(unit) == [said, other, withdrawn]
     assert (withdrawn.action, withdrawn.supersedes, withdrawn.author) == ("withdraw", said.id, "grace")
     assert (withdrawn.text, withdrawn.sensitive) == ("hat", True)
-    assert labels.store.unit(MODEL, unit).labels == ("cap",)
+    assert labels.store.unit(unit).labels == ("cap",)
 
 
 def test_what_was_withdrawn_can_be_said_again(labels: Labels, unit: Unit) -> None:

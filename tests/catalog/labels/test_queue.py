@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 from catalog.labels.history import fates, matching
 from catalog.labels.queue import Queue, order, queue
 from extract.units import Layer
+from graph.model_store import ModelStore
 from graph.schema import Annotation
-from graph.store import CircuitStore
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 MODEL = "planted:by-hand"
@@ -39,13 +39,13 @@ def test_the_way_on_and_back_leads_over_waiting_units_also_from_one_that_waits_n
     assert Queue(UNITS, frozenset()).at(None) is None
 
 
-def test_candidates_come_first_then_the_other_units_of_the_layer(planted_store: CircuitStore) -> None:
-    found = order(planted_store, MODEL, Layer(4, 2, 6))
+def test_candidates_come_first_then_the_other_units_of_the_layer(planted_store: ModelStore) -> None:
+    found = order(planted_store, Layer(4, 2, 6))
     assert found[:3] == ("4/2/6/0", "4/2/6/4", "4/2/6/1")
     assert sorted(found) == sorted(f"4/2/6/{channel}" for channel in range(32))
     assert found[3:5] == ("4/2/6/2", "4/2/6/3")
     for layer in (Layer(4, 2, 5), Layer(4, 1, 6)):  # no sum; not tested
-        assert order(planted_store, MODEL, layer) == tuple(f"{layer}/{channel}" for channel in range(32))
+        assert order(planted_store, layer) == tuple(f"{layer}/{channel}" for channel in range(32))
 
 
 def test_entries_are_found_by_author_source_unit_and_day_the_newest_first() -> None:

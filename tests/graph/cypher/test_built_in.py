@@ -21,7 +21,7 @@ from graph.cypher.named_query import BUILT_IN
 from graph.errors import QueryError, WriteRefused
 from graph.loading.load import load
 from graph.schema import Annotation
-from graph.store import CircuitStore
+from graph.store import Store
 from tests.builders.servers import server_with
 
 MODEL = "random:a"
@@ -56,12 +56,13 @@ def queries(
 ) -> Iterator[Queries]:
     """The queries of either server, which holds the extraction and the labels above."""
     with server_with(extraction, request, tmp_path_factory.mktemp("named") / "database") as database:
-        store = CircuitStore(database)
+        store = Store(database)
+        opened = store.model(MODEL)
         for n, (unit, branch, text) in enumerate(LABELS):
-            store.annotate(Annotation(f"label {n}", MODEL, unit, text, "ada", NOON, branch=branch))  # type: ignore[arg-type]
+            opened.annotate(Annotation(f"label {n}", MODEL, unit, text, "ada", NOON, branch=branch))  # type: ignore[arg-type]
         withdrawn = Annotation("taken back", MODEL, "2/1/6/3", "scar", "ada", NOON, branch="shortcut", sensitive=True)
-        store.annotate(withdrawn)
-        store.annotate(
+        opened.annotate(withdrawn)
+        opened.annotate(
             Annotation("back", MODEL, "2/1/6/3", "scar", "ada", NOON, action="withdraw", supersedes="taken back")
         )
         yield Queries(store)
@@ -449,9 +450,9 @@ def test_the_texts_to_veil_are_those_of_sensitive_labels_and_images_also_withdra
 
 
 def test_the_labels_of_a_flagged_unit_and_what_a_flagged_image_shows_are_veiled_too(queries: Queries) -> None:
-    flags, before = Flags(queries.store, MODEL), queries.veil().texts
+    flags, before = Flags(queries.store.model(MODEL)), queries.veil().texts
     unit = LABELS[0][0]
-    image = next(e for e in queries.store.examples(MODEL, Unit.parse(unit)) if e.concept not in before)
+    image = next(e for e in queries.store.model(MODEL).examples(Unit.parse(unit)) if e.concept not in before)
     flags.set("unit", unit, author="ada")
     flags.set("image", image.image, author="ada")
     said = {text for of, _, text in LABELS if of == unit}

@@ -22,8 +22,9 @@ from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError
 from graph.instructions import Nodes, Step
 from graph.loading.load import load
 from graph.loading.rows import steps
+from graph.model_store import ModelStore
 from graph.opening import connect
-from graph.store import CircuitStore
+from graph.store import Store
 from tests.builders.neo4j_server import LocalNeo4j
 
 MODEL = "random:a"
@@ -48,10 +49,10 @@ from itertools import count
 import graph.connection.servers
 from graph.opening import connect
 from graph.schema import Annotation
-from graph.store import CircuitStore
+from graph.store import Store
 graph.connection.servers.PATIENCE = 2.0
 with connect(sys.argv[1]) as database:
-    store = CircuitStore(database)
+    store = Store(database).model("random:a")
     for number in count():
         at = datetime.fromtimestamp(number, UTC)
         store.annotate(Annotation(f"note {number}", "random:a", "2/1/6/3", f"text {number % 7}", "ada", at))
@@ -156,9 +157,9 @@ def test_a_load_whose_client_is_killed_is_refused_and_goes_on_where_it_stopped(
 ) -> None:
     came = half_loaded(service, extraction, lambda client: client.kill())
     with service.connect() as database:
-        assert CircuitStore(database).models() == []
+        assert Store(database).models() == []
         with pytest.raises(DatabaseDamaged, match="goes on where it stopped"):
-            CircuitStore(database).model(MODEL)
+            Store(database).model(MODEL)
         database.write("MATCH (u:Unit {key: $key}) SET u.met = true", key=f"{MODEL}/{UNIT}")
         load(extraction, database, progress=False)
         assert rows_there(database) > came
@@ -180,7 +181,7 @@ def test_a_load_whose_server_is_killed_ends_with_an_error_and_can_go_on(
     assert any(name in said[0] for name in ("ServerUnavailable", "DatabaseDamaged", "LoadFailed"))
     with service.connect() as database:
         with pytest.raises(DatabaseDamaged):
-            CircuitStore(database).model(MODEL)
+            Store(database).model(MODEL)
         load(extraction, database, progress=False)
         assert whole(extraction, database)
 
@@ -217,7 +218,7 @@ def test_of_two_that_load_one_model_the_second_goes_on_alone(
         with pytest.raises(DatabaseBusy, match="goes on alone"):
             first.result(PATIENCE)
         assert whole(other, database)
-        assert CircuitStore(database).model(MODEL).units == other.table("units").num_rows
+        assert Store(database).model(MODEL).card.units == other.table("units").num_rows
 
 
 @pytest.mark.parametrize("victim", ["client", "server"])
@@ -234,16 +235,16 @@ def test_no_acknowledged_annotation_is_lost_and_none_is_half_there(
     if victim == "server":
         service.revive()
     with service.connect() as database:
-        check_annotations(CircuitStore(database), acknowledged)
+        check_annotations(Store(database).model(MODEL), acknowledged)
 
 
-def check_annotations(store: CircuitStore, acknowledged: list[int]) -> None:
-    history = [int(a.id.removeprefix("note ")) for a in store.annotations(MODEL)]
+def check_annotations(store: ModelStore, acknowledged: list[int]) -> None:
+    history = [int(a.id.removeprefix("note ")) for a in store.annotations()]
     assert history[: len(acknowledged)] == acknowledged
     assert len(history) <= len(acknowledged) + 1  # committed, and killed before it was told
-    assert store.model(MODEL).labelled == 1
+    assert Store(store.database).model(MODEL).card.labelled == 1
     texts = {f"text {number % 7}" for number in history}
-    assert set(store.unit(MODEL, UNIT).labels) == texts
+    assert set(store.unit(UNIT).labels) == texts
     linked = store.database.read(
         "MATCH (u:Unit {key: $key}) RETURN COUNT { (u)-[:LABELLED]->() } AS labels, "
         "COUNT { (u)-[:HAS_ANNOTATION]->() } AS notes, [x IN labels(u) WHERE x = 'Labelled'] AS marks",

@@ -21,7 +21,7 @@ from graph.errors import DatabaseDamaged, LoadFailed, ModelMissing
 from graph.loading.load import load
 from graph.opening import connect
 from graph.schema import Annotation
-from graph.store import CircuitStore
+from graph.store import Store
 from tests.builders.neo4j_server import Neo4j
 
 Write = Callable[..., Extraction]
@@ -103,22 +103,24 @@ def test_a_reload_over_bolt_does_the_same(
 
 def check_reload(database: Database, into: Database | Path, first: Extraction, narrower: Extraction) -> None:
     """Annotate units of `first` and of random:b, then load `narrower` instead of `first`, then `first` again."""
-    store = CircuitStore(database)
+    store = Store(database)
     lost = replace(NOTE, id="lost", unit="2/1/6/20", text="lost")  # the narrower model has no such unit
     mistake, theirs = replace(NOTE, id="mistake", text="sky"), replace(NOTE, id="theirs", model="random:b")
     withdrawal = replace(mistake, id="withdrawal", action="withdraw", supersedes="mistake")
     for annotation in (NOTE, lost, mistake, withdrawal, theirs):
-        store.annotate(annotation)
-    before, history = content(database, "random:b"), store.annotations("random:a")
+        store.model(annotation.model).annotate(annotation)
+    before, history = content(database, "random:b"), store.model("random:a").annotations()
     for extraction, labels in ((narrower, {NOTE.unit: "wound"}), (first, {NOTE.unit: "wound", lost.unit: "lost"})):
         assert load(extraction, into, progress=False).edges == extraction.table("edges").num_rows
         assert whole(extraction, database)
-        assert store.annotations("random:a") == history
-        assert {card.id: card.labels for card in store.labelled("random:a")} == {u: (t,) for u, t in labels.items()}
+        assert store.model("random:a").annotations() == history
+        assert {card.id: card.labels for card in store.model("random:a").labelled()} == {
+            u: (t,) for u, t in labels.items()
+        }
         texts = database.write("MATCH (l:Label) RETURN l.text AS text ORDER BY text")
         assert [row["text"] for row in texts] == sorted(labels.values())
     assert content(database, "random:b") == before
-    assert [card.id for card in store.labelled("random:b")] == [theirs.unit]
+    assert [card.id for card in store.model("random:b").labelled()] == [theirs.unit]
 
 
 @pytest.fixture
@@ -139,22 +141,22 @@ def test_a_load_that_fails_leaves_the_database_as_it_was(
         with pytest.raises(LoadFailed):
             load(ill_fitting, folder, progress=False)
         assert content(database, "random:a") == before
-        CircuitStore(database).verify("random:a")
+        Store(database).verify("random:a")
 
 
 def test_a_load_over_bolt_that_fails_is_refused_until_it_is_done_again(
     database: Database, first: Extraction, ill_fitting: Extraction
 ) -> None:
     load(first, database, progress=False)
-    CircuitStore(database).annotate(NOTE)
+    Store(database).model(NOTE.model).annotate(NOTE)
     with pytest.raises(LoadFailed, match="did not arrive whole"):
         load(ill_fitting, database, progress=False)
     with pytest.raises(DatabaseDamaged, match="not loaded to the end"):
-        CircuitStore(database).model("random:a")
-    assert CircuitStore(database).models() == []
+        Store(database).model("random:a")
+    assert Store(database).models() == []
     load(first, database, progress=False)
     assert whole(first, database)
-    assert CircuitStore(database).unit("random:a", Unit.parse(NOTE.unit)).labels == ("wound",)
+    assert Store(database).model("random:a").unit(Unit.parse(NOTE.unit)).labels == ("wound",)
 
 
 def test_an_unfinished_extraction_is_refused(tmp_path: Path, folder: Path, first: Extraction) -> None:
@@ -176,17 +178,17 @@ def test_an_extraction_of_nothing_but_units_loads(tmp_path: Path, database: Data
 
 def test_an_empty_database_says_how_to_fill_it(database: Database) -> None:
     with pytest.raises(ModelMissing, match="circuits load"):
-        CircuitStore(database).model(None)
+        Store(database).model(None)
 
 
 def test_annotations_that_vanish_are_noticed(database: Database, first: Extraction) -> None:
     load(first, database, progress=False)
-    CircuitStore(database).annotate(NOTE)
+    Store(database).model(NOTE.model).annotate(NOTE)
     database.write("MATCH (a:Annotation) DETACH DELETE a")
     with pytest.raises(DatabaseDamaged, match="import the labels"):
-        CircuitStore(database).model("random:a")
+        Store(database).model("random:a")
     load(first, database, progress=False)
-    assert CircuitStore(database).model("random:a").labelled == 0
+    assert Store(database).model("random:a").card.labelled == 0
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +206,7 @@ def test_a_database_cut_short_is_noticed_when_it_is_opened(name: str, sound: Pat
     (file,) = (folder / "databases" / "circuits").glob(f"{name}.*.bucket")
     os.truncate(file, int(file.stat().st_size * 0.6))
     with connect(folder) as database, pytest.raises(DatabaseDamaged, match=r"lost data of random:a.*Load the extract"):
-        CircuitStore(database).model(None)
+        Store(database).model(None)
 
 
 @pytest.mark.parametrize("name", ["CONTRIBUTES_0", "Unit_0_in_edges"])
@@ -215,8 +217,8 @@ def test_counted_behind_its_use_a_database_cut_short_is_refused_once_that_is_fou
     (file,) = (folder / "databases" / "circuits").glob(f"{name}.*.bucket")
     os.truncate(file, int(file.stat().st_size * 0.6))
     with connect(folder) as database:
-        store = CircuitStore(database, behind=True)
-        assert store.model("random:a").edges
+        store = Store(database, behind=True)
+        assert store.model("random:a").card.edges
         _counted(store)
         for _ in range(2):
             with pytest.raises(DatabaseDamaged, match=r"lost data of random:a.*Load the extract"):
@@ -226,13 +228,13 @@ def test_counted_behind_its_use_a_database_cut_short_is_refused_once_that_is_fou
 def test_counted_behind_its_use_a_whole_database_is_counted_once_for_all(sound: Path, folder: Path) -> None:
     shutil.copytree(sound, folder)
     with connect(folder) as database:
-        store = CircuitStore(database, behind=True)
-        first = store.model("random:a")
+        store = Store(database, behind=True)
+        first = store.model("random:a").card
         _counted(store)
-        assert store.model("random:a") == first
+        assert store.model("random:a").card == first
         (row,) = database.read(queries.MODELS)
         assert row["verified"] == database.start
-        again = CircuitStore(database, behind=True)
+        again = Store(database, behind=True)
         again.model("random:a")
         assert not again.counting("random:a")
 
@@ -241,7 +243,7 @@ def test_counted_behind_its_use_a_database_without_some_units_is_refused_too(sou
     shutil.copytree(sound, folder)
     with connect(folder) as database:
         database.write("MATCH (u:Unit) WITH u LIMIT 1 DETACH DELETE u")
-        store = CircuitStore(database, behind=True)
+        store = Store(database, behind=True)
         store.model("random:a")
         _counted(store)
         with pytest.raises(DatabaseDamaged, match="units come to 575, and 576 were written"):
@@ -251,7 +253,7 @@ def test_counted_behind_its_use_a_database_without_some_units_is_refused_too(sou
 def test_a_server_that_stops_while_it_counts_is_counted_anew_at_its_next_start(sound: Path, folder: Path) -> None:
     shutil.copytree(sound, folder)
     with connect(folder) as database:
-        store = CircuitStore(database, behind=True)
+        store = Store(database, behind=True)
         store.model("random:a")
         stop(folder)
         store.model("random:a")
@@ -260,7 +262,7 @@ def test_a_server_that_stops_while_it_counts_is_counted_anew_at_its_next_start(s
         assert row["verified"] == database.start
 
 
-def _counted(store: CircuitStore) -> None:
+def _counted(store: Store) -> None:
     """Wait until nothing is being counted any more."""
     deadline = time.monotonic() + 60
     while store.counting("random:a"):

@@ -16,7 +16,7 @@ from graph.loading.load import load
 from graph.loading.migration import migrate
 from graph.opening import connect
 from graph.schema import SCHEMA, VERSION, Annotation
-from graph.store import CircuitStore
+from graph.store import Store
 from tests.builders.neo4j_server import Neo4j
 
 MODEL = "random:a"
@@ -43,12 +43,12 @@ def extraction(random_extraction: Callable[..., Extraction], tmp_path_factory: p
 
 
 @pytest.fixture
-def old(database: Database, extraction: Extraction) -> CircuitStore:
+def old(database: Database, extraction: Extraction) -> Store:
     """A catalog as version 1 wrote it: its number on each model, no words or pictures of units, no schema node."""
     database.write("MATCH (n) DETACH DELETE n")
     load(extraction, database, progress=False)
-    store = CircuitStore(database)
-    store.annotate(Annotation("note", MODEL, UNIT, "wound", "ada", datetime(2026, 1, 2, tzinfo=UTC)))
+    store = Store(database)
+    store.model(MODEL).annotate(Annotation("note", MODEL, UNIT, "wound", "ada", datetime(2026, 1, 2, tzinfo=UTC)))
     database.write("MATCH (s:Schema) DELETE s")
     database.write("MATCH (n) WHERE n:Word OR n.modality = 'visualisation' DETACH DELETE n")
     database.write(
@@ -67,24 +67,24 @@ def test_an_empty_database_gets_our_schema_and_nothing_more_the_second_time(data
     assert database.read("MATCH (s:Schema) RETURN s.version AS v") == [{"v": VERSION}]
 
 
-def test_an_older_schema_is_refused_and_brought_up_with_all_that_is_in_it(old: CircuitStore) -> None:
+def test_an_older_schema_is_refused_and_brought_up_with_all_that_is_in_it(old: Store) -> None:
     for ask in (old.models, lambda: old.model(None)):
         with pytest.raises(SchemaUnfit, match=r"schema 1, and ours is \d+\. `circuits migrate`"):
             ask()
     assert migrate(old.database) == 1
     assert migrate(old.database) == VERSION
     old.verify(MODEL)
-    assert old.model(None).labelled == 1
-    assert old.unit(MODEL, Unit.parse(UNIT)).labels == ("wound",)
+    assert old.model(None).card.labelled == 1
+    assert old.model(MODEL).unit(Unit.parse(UNIT)).labels == ("wound",)
     assert old.database.read("MATCH (m:Model) WHERE m.version IS NOT NULL RETURN m") == []
 
 
-def test_a_load_brings_an_older_schema_up_by_itself(old: CircuitStore, extraction: Extraction) -> None:
+def test_a_load_brings_an_older_schema_up_by_itself(old: Store, extraction: Extraction) -> None:
     card = load(extraction, old.database, progress=False)
-    assert (card, card.labelled) == (old.model(None), 1)
+    assert (card, card.labelled) == (old.model(None).card, 1)
 
 
-def test_a_later_schema_is_left_alone(old: CircuitStore, extraction: Extraction) -> None:
+def test_a_later_schema_is_left_alone(old: Store, extraction: Extraction) -> None:
     old.database.write(queries.STAMP, id=SCHEMA, version=VERSION + 1)
     before = old.database.read("MATCH (n) RETURN count(n) AS n")
     for act in (old.models, lambda: migrate(old.database), lambda: load(extraction, old.database, progress=False)):

@@ -14,7 +14,7 @@ from graph.connection.database import Database
 from graph.errors import DatabaseDamaged, LoadFailed
 from graph.loading.load import load
 from graph.loading.neo4j_import import write_csv
-from graph.store import CircuitStore
+from graph.store import Store
 from tests.builders.neo4j_server import LocalNeo4j, Neo4j
 
 MODEL = "random:a"
@@ -51,7 +51,7 @@ def test_neo4j_imports_the_files_and_a_load_finishes(
     local_neo4j.start()
     with local_neo4j.connect() as imported, neo4j.emptied() as usual:
         with pytest.raises(DatabaseDamaged, match="Load it again"):
-            CircuitStore(imported).model(MODEL)
+            Store(imported).model(MODEL)
         units = imported.read("MATCH (u:Unit) RETURN elementId(u) AS id ORDER BY id")
         assert load(extraction, imported, progress=False) == load(extraction, usual, progress=False)
         assert content(imported) == content(usual)
