@@ -121,6 +121,11 @@ class Architecture:
                 for index in (1, 3, 5, 6) if block else (1, 3, 5, 7, 8):
                     yield Layer(stage, block, index)
 
+    @cached_property
+    def sums(self) -> tuple[Layer, ...]:
+        """Every block's sum, in forward order."""
+        return tuple(layer for layer in self.layers if layer.role == "sum")
+
     @property
     def final(self) -> Layer:
         """The last block's sum, whose units the attention pool reads."""

@@ -62,7 +62,7 @@ def ablate(
     unit = loaded.architecture.unit(name)
     part = parts.Branch(unit, branch) if branch else parts.Edge(loaded.architecture.unit(edge or ""), unit)
     parts.check(loaded.architecture, part)
-    shown = reference.drawn(probes_at(pictures), count, seed)
+    shown = reference.random_sample(probes_at(pictures), count, seed)
     ways = (how,) if how else ablation.WAYS
     found = ablation.ablate(loaded, part, list(shown.values()), prompts(loaded.model, classes), ways, seed)
     content = _told(found, list(shown), limit)
@@ -107,7 +107,7 @@ def calibrate(
     loaded = weights.load_network(name, pretrained)
     extraction = Extraction.open(folder or default_folder(loaded.model, database))
     layers = [_layers(loaded.architecture, text) for text in pair] if pair else calibration.pairs(loaded.architecture)
-    shown = list(reference.drawn(probes_at(pictures), count, seed).values())
+    shown = list(reference.random_sample(probes_at(pictures), count, seed).values())
     measured = [calibration.calibrate(loaded, extraction, *each, shown, edges, seed) for each in layers]
     found = pa.concat_tables(measured)
     told = agreements(found)

@@ -83,8 +83,9 @@ def attack(
     """
     with torch_needed():
         from extract.network import weights
+        from extract.probes import pictures
         from extract.recording import typographic_attack as attack
-    shown = attack.read_picture(picture)
+    shown = pictures.read_picture(picture)
     loaded = weights.load_network(network, pretrained)
     chosen = loaded.architecture.layer(layer) if layer else None
     lettering = replace(ATTACK, size=size)

@@ -139,10 +139,10 @@ def _named_after(model: str) -> Path:
 
 def probes_at(chosen: str) -> "Source":
     """The probes at a path, or the demo's."""
+    from extract.demo import PROBES
     from extract.probes.sources import source
-    from extract.probes.table import BUNDLED
 
-    return source(BUNDLED if chosen == "demo" else chosen)
+    return source(PROBES if chosen == "demo" else chosen)
 
 
 def _visualise(network: "Network", extraction: Extraction, folder: Path) -> None:

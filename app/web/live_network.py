@@ -101,8 +101,8 @@ def _deviations(values: np.ndarray, activities: Mapping[int, tuple[float, float 
 def picture(content: bytes, name: str) -> "Image":
     """A picture that somebody uploaded; TorchMissing, ProbesError for what is none."""
     with torch_needed():
-        from extract.recording.typographic_attack import decoded
-    return decoded(content, name)
+        from extract.probes.pictures import decode_picture
+    return decode_picture(content, name)
 
 
 def as_seen(card: ModelCard, shown: "Image", name: str) -> str:

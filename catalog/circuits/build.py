@@ -24,7 +24,7 @@ def adds(architecture: Architecture, unit: Unit) -> list[Edge]:
 
 def sums_over(architecture: Architecture, unit: Unit) -> list[Unit]:
     """The sums to which this unit is added, as conv branch or as shortcut."""
-    sums = [layer for layer in architecture.layers if layer.role == "sum" and layer.stage == unit.layer.stage]
+    sums = [layer for layer in architecture.sums if layer.stage == unit.layer.stage]
     return [
         Unit(total, unit.channel) for total in sums
         if unit.layer == architecture.shortcut(total) or (unit.layer.role == "conv" and unit.layer.output == total)

@@ -24,7 +24,7 @@ import numpy as np
 
 from extract.ablation.branch_ablation import Lesioned
 from extract.enrichment.two_facets import Embedded
-from extract.responses.top_probes import Listed
+from extract.responses.top_probes import RankedProbes
 
 CONCEPTS = 12  # of each facet
 FEWEST = 4  # concepts of a facet below which no interval is worth its name
@@ -57,7 +57,7 @@ class Sides:
     conv: np.ndarray
 
 
-def sides(tops: Mapping[str, Listed], subjects: np.ndarray, embedded: Embedded, among: Concepts) -> Sides:
+def sides(tops: Mapping[str, RankedProbes], subjects: np.ndarray, embedded: Embedded, among: Concepts) -> Sides:
     """Choose the concepts nearest to the one list and farthest from the other, of those in neither.
 
     From the branches' top lists, and the number of every probe's concept, (probes,). As many for all units: CONCEPTS,

@@ -8,11 +8,12 @@ import pyarrow as pa
 from extract.ablation.branch_ablation import Lesioned, lesions
 from extract.enrichment.dissociation import FEWEST, Concepts, Sides, effects, sides, verdicts
 from extract.enrichment.two_facets import Embedded, Shown
+from extract.folder.activations import moments
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS, per_unit
 from extract.network.network import Network
 from extract.probes.sources import Source
-from extract.responses.top_probes import Listed, lists, moments
+from extract.responses.top_probes import RankedProbes, lists
 from extract.units import Layer
 
 PROBES = 4  # of a concept that are shown
@@ -99,7 +100,7 @@ def _table(extraction: Extraction, layer: Layer, shown: Shown, among: Concepts, 
     return per_unit("dissociation", layer, {"concepts": count} | columns | told | facets)
 
 
-def _unproven(tops: dict[str, Listed], columns: dict[str, np.ndarray], chosen: Sides) -> np.ndarray:
+def _unproven(tops: dict[str, RankedProbes], columns: dict[str, np.ndarray], chosen: Sides) -> np.ndarray:
     """Why each unit has no verdict, text (units,); empty where it has one."""
     reasons = np.full(len(chosen.conv), "", object)
     reasons[np.isnan(columns["effect_conv"])] = "the sum never changes"

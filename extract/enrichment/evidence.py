@@ -8,32 +8,36 @@ sum). Reach is a percentile among all held-out probes, so 0.5 for a facet that t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
+from extract.demo import PROBES
 from extract.enrichment.dissociation_table import prove
 from extract.enrichment.shortcut_share import ratio, shares, terms
 from extract.enrichment.two_facets import Embedded, Shown, concept_means, reach, two_facets, undecided, verdict
 from extract.errors import ExtractionError
-from extract.folder.extraction import Extraction, part
+from extract.folder.activations import blocks
+from extract.folder.extraction import Extraction
+from extract.folder.manifest import part
 from extract.folder.schemas import SCHEMAS, per_unit
 from extract.network.network import Network
-from extract.probes.sources import Source, Table
-from extract.probes.table import BUNDLED, check
+from extract.probes.sources import ProbeTable, Source
+from extract.probes.table import check
 from extract.ranking import percentiles
 from extract.recording.recording import add_thumbnails, digest, show
 from extract.responses.histograms import histograms
-from extract.responses.top_probes import Listed, blocks, lists, table
+from extract.responses.top_probes import RankedProbes, lists, table
 from extract.units import Layer
 
 TABLES = ("evidence.parquet", "tests.parquet", "shares.parquet", "dissociation.parquet")
 
 
-def evidence(shown: Shown, tops: Mapping[str, Listed], output: np.ndarray, embedded: Embedded) -> dict[str, np.ndarray]:
+def evidence(
+    shown: Shown, tops: Mapping[str, RankedProbes], output: np.ndarray, embedded: Embedded
+) -> dict[str, np.ndarray]:
     """The columns of units in the evidence table but for the shares, float64 (units,); NaN where a branch has no list.
 
     And both p of reach. From the top lists of the branches, what the sum does after its ReLU, `output` (units, probes),
@@ -56,11 +60,11 @@ def evidence(shown: Shown, tops: Mapping[str, Listed], output: np.ndarray, embed
     return columns
 
 
-def _words(shown: Shown, top: Listed) -> np.ndarray:
+def _words(shown: Shown, top: RankedProbes) -> np.ndarray:
     return ratio((shown.words[top.probes] & top.valid).sum(axis=1), top.valid.sum(axis=1))
 
 
-def overlap(one: Listed, other: Listed) -> np.ndarray:
+def overlap(one: RankedProbes, other: RankedProbes) -> np.ndarray:
     """Probes in both lists over the length of the longer one, float64 (units,); NaN where a list is empty."""
     both = (one.probes[:, :, None] == other.probes[:, None, :]) & one.valid[:, :, None] & other.valid[:, None, :]
     lengths = np.stack([one.valid.sum(axis=1), other.valid.sum(axis=1)])
@@ -72,7 +76,7 @@ def _concept_difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return 1 - ratio((one * other).sum(axis=1), np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1))
 
 
-def _answered(shown: Shown, top: Listed) -> np.ndarray:
+def _answered(shown: Shown, top: RankedProbes) -> np.ndarray:
     """Which concepts, each in its modality, are in every unit's list: bool (units, all of them)."""
     unit, rank = np.nonzero(top.valid)
     answered = np.zeros((len(top.probes), shown.facets.max() + 1), bool)
@@ -139,12 +143,12 @@ def _add_histograms(extraction: Extraction, source: Source, layers: Sequence[Lay
 
 def _source(probes: pa.Table | Source | None) -> Source:
     if probes is None:
-        return Table.read(Path(BUNDLED))
-    return Table.of(probes) if isinstance(probes, pa.Table) else probes
+        return ProbeTable.read(PROBES)
+    return ProbeTable.of(probes) if isinstance(probes, pa.Table) else probes
 
 
 def _sums(extraction: Extraction) -> list[Layer]:
-    return [layer for layer in extraction.layers if layer.role == "sum"]
+    return list(extraction.manifest.architecture.sums)
 
 
 def _usual(extraction: Extraction) -> list[Layer]:
@@ -172,7 +176,7 @@ def _facts(extraction: Extraction) -> pa.Table:
 
 
 def _examples(
-    extraction: Extraction, layer: Layer, found: Mapping[str, dict[str, Listed]], names: "pa.ChunkedArray[Any]"
+    extraction: Extraction, layer: Layer, found: Mapping[str, dict[str, RankedProbes]], names: "pa.ChunkedArray[Any]"
 ) -> pa.Table:
     places = _branches(extraction, layer)
     grid, ids = extraction.manifest.architecture.grid, names.combine_chunks()
@@ -180,7 +184,7 @@ def _examples(
 
 
 def _measures(
-    extraction: Extraction, layer: Layer, shown: Shown, tops: Mapping[str, Listed]
+    extraction: Extraction, layer: Layer, shown: Shown, tops: Mapping[str, RankedProbes]
 ) -> dict[str, dict[str, np.ndarray]]:
     """A sum's columns of the evidence and shares tables."""
     share = shares(terms(extraction, layer, tops["sum"]))

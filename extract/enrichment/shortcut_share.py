@@ -20,8 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from extract.folder.activations import moments
 from extract.folder.extraction import Extraction
-from extract.responses.top_probes import Listed, moments
+from extract.responses.top_probes import RankedProbes
 from extract.units import Layer
 
 RESAMPLES = 1000
@@ -57,7 +58,7 @@ class Shares:
     corrected_high: np.ndarray
 
 
-def terms(extraction: Extraction, total: Layer, top: Listed) -> Terms:
+def terms(extraction: Extraction, total: Layer, top: RankedProbes) -> Terms:
     """The terms of a sum's shares on its units' top examples, from the chunks' own highest, which contain them."""
     names = ("value", "passed", "open", "published")
     found = {name: np.full(top.probes.shape, np.nan, np.float32) for name in names}

@@ -21,7 +21,7 @@ import pyarrow as pa
 from scipy.stats import false_discovery_control
 
 from extract.folder.schemas import TOP_PROBES
-from extract.responses.top_probes import Listed
+from extract.responses.top_probes import RankedProbes
 
 DRAWS = 10_000
 FEW = 6  # concepts in both lists together: of fewer no exchange is rarer than one in twenty
@@ -58,7 +58,7 @@ class Embedded:
     rows: np.ndarray
 
     @classmethod
-    def of(cls, tops: Iterable[Listed], chunks: Iterable[np.ndarray]) -> Self:
+    def of(cls, tops: Iterable[RankedProbes], chunks: Iterable[np.ndarray]) -> Self:
         """Of the probes in lists, from the embeddings of all, chunk by chunk."""
         probes = np.unique(np.concatenate([top.probes[top.valid] for top in tops]))
         first, rows = 0, list[np.ndarray]()
@@ -68,11 +68,11 @@ class Embedded:
             first += len(chunk)
         return cls(probes, np.concatenate(rows))
 
-    def near(self, top: Listed) -> Listed:
+    def near(self, top: RankedProbes) -> RankedProbes:
         """The same list, its valid probes as places among these."""
         return replace(top, probes=np.searchsorted(self.probes, top.probes))
 
-    def sums(self, top: Listed) -> np.ndarray:
+    def sums(self, top: RankedProbes) -> np.ndarray:
         """The sum over every unit's list, float64 (units, E)."""
         total = np.zeros((len(top.probes), self.rows.shape[1]))
         unit, rank = np.nonzero(top.valid)
@@ -171,7 +171,7 @@ def concept_means(values: np.ndarray, facets: np.ndarray) -> tuple[np.ndarray, n
     return means, there
 
 
-def two_facets(tops: Mapping[str, Listed], shown: Shown, embedded: Embedded) -> dict[str, np.ndarray]:
+def two_facets(tops: Mapping[str, RankedProbes], shown: Shown, embedded: Embedded) -> dict[str, np.ndarray]:
     """Columns p_concept, p_modality and p_facets of every unit, float64 (units,); NaN where a branch has no list.
 
     p_facets is of either difference: twice the lesser (Bonferroni). From the branches' top lists.
@@ -196,7 +196,7 @@ def verdict(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {"p": p, "q": q}
 
 
-def undecided(tops: Mapping[str, Listed], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+def undecided(tops: Mapping[str, RankedProbes], columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """Why each unit has no p, text (units,); None where it has one. From the lists and the columns of reach."""
     reasons = np.full(len(columns["reach_conv"]), None, object)
     for branch in ("conv", "shortcut"):

@@ -15,7 +15,8 @@ from tqdm import tqdm
 from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.expanded_weights import sources, support
 from extract.expansion.layer_tables import shard, units
-from extract.folder.extraction import Extraction, Manifest, Settings, part
+from extract.folder.extraction import Extraction
+from extract.folder.manifest import ExtractionSettings, Manifest, part
 from extract.network.network import Network
 from extract.units import Architecture, Layer
 
@@ -41,7 +42,7 @@ def extract(
     """
     architecture = network.architecture
     layers = scope(architecture, targets)
-    settings = Settings(targets=tuple(map(str, layers)), strongest=strongest, matrices=matrices)
+    settings = ExtractionSettings(targets=tuple(map(str, layers)), strongest=strongest, matrices=matrices)
     for layer in layers:
         _check_memory(architecture, layer, strongest, memory)
     extraction = Extraction.create(path, _manifest(network, settings))
@@ -79,7 +80,7 @@ def _matching(architecture: Architecture, possible: list[Layer], text: str) -> l
     return found
 
 
-def _manifest(network: Network, settings: Settings) -> Manifest:
+def _manifest(network: Network, settings: ExtractionSettings) -> Manifest:
     architecture = network.architecture
     return Manifest(
         model=network.model,

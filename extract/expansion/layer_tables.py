@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from extract.errors import ExtractionError
+from extract.expansion.distribution import distribution
 from extract.expansion.expanded_weights import Support, expanded_weights, sources, support, sweep
-from extract.expansion.strongest import Strongest, distribution, strongest
-from extract.folder.extraction import Content, Settings, part
+from extract.expansion.strongest import Strongest, strongest
+from extract.folder.extraction import Content
+from extract.folder.manifest import ExtractionSettings, part
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.ranking import Floats
@@ -21,7 +23,9 @@ Dense = dict[Layer, tuple[Floats, Floats]]  # by source: magnitude and mean, bot
 Supports = dict[Layer, Support]  # by source, nearest first
 
 
-def shard(network: Network, target: Layer, settings: Settings, done: Callable[[int], object]) -> dict[str, Content]:
+def shard(
+    network: Network, target: Layer, settings: ExtractionSettings, done: Callable[[int], object]
+) -> dict[str, Content]:
     """Every file about a target layer; `done` hears how many units were swept. ExtractionError if weights overflow."""
     supports = {
         source: support(network.architecture, source, target) for source in sources(network.architecture, target)

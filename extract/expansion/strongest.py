@@ -12,28 +12,6 @@ from extract.ranking import Floats, Integers, ranks
 
 
 @dataclass(frozen=True)
-class Contribution:
-    """One kernel in four numbers; positive means excite and negative ones inhibit.
-
-    `magnitude` is the Frobenius norm and `crispness` magnitude over the sum of absolute values: 1 for a single
-    position, 1/sqrt(span) for a flat kernel, 0 for an empty one (the article's expanded_weights.py).
-    """
-
-    magnitude: float
-    mean: float
-    sum: float
-    crispness: float
-
-
-def contribution(kernel: Floats) -> Contribution:
-    """The numbers of a kernel (h, w), cropped to its true support, which the mean divides by."""
-    values = kernel.astype(np.float64)
-    magnitude, total = float(np.sqrt(np.square(values).sum())), float(values.sum())
-    absolute = float(np.abs(values).sum())
-    return Contribution(magnitude, total / values.size, total, magnitude / absolute if absolute else 0.0)
-
-
-@dataclass(frozen=True)
 class Strongest:
     """The edges kept of a layer pair, by target and then source channel; every array has the shape (kept,).
 
@@ -64,37 +42,3 @@ def strongest(magnitude: Floats, mean: Floats, k: int) -> Strongest:
         cutoff_magnitude=float(magnitude.max(where=~kept, initial=0)),
         cutoff_mean=float(absolute.max(where=~kept, initial=0)),
     )
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """How each unit's weights are spread: sample statistics over n values, every array (units,), NaN where undefined.
-
-    `kurtosis` is the excess. `bimodality` is Sarle's coefficient for samples, which exceeds 5/9 for two peaks but also
-    for skewed tails. `density_at_zero` is the share within a tenth of the deviation of zero, 0.080 for a normal.
-    """
-
-    n: int
-    mean: Floats
-    sd: Floats
-    skewness: Floats
-    kurtosis: Floats
-    bimodality: Floats
-    density_at_zero: Floats
-
-
-def distribution(values: Floats) -> Distribution:
-    """Statistics of each row of (units, n), n > 3; skewness and kurtosis are SAS's and SPSS's unbiased ones."""
-    n, x = values.shape[1], values.astype(np.float64)
-    mean = x.mean(axis=1)
-    deviation = x - mean[:, None]  # (units, n)
-    spread = np.sqrt(np.square(deviation).mean(axis=1))
-    spread[spread <= 1e-10 * np.abs(mean)] = np.nan  # equal values, but for rounding, have no shape
-    z = deviation / spread[:, None]  # (units, n)
-    square = z * z
-    skewness = np.sqrt(n * (n - 1)) / (n - 2) * (square * z).mean(axis=1)
-    kurtosis = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * ((square * square).mean(axis=1) - 3) + 6)
-    bimodality = (skewness**2 + 1) / (kurtosis + 3 * (n - 1) ** 2 / ((n - 2) * (n - 3)))
-    sd = spread * np.sqrt(n / (n - 1))
-    near = (np.abs(x) < 0.1 * sd[:, None]).mean(axis=1)
-    return Distribution(n, mean, sd, skewness, kurtosis, bimodality, np.where(np.isnan(sd), np.nan, near))

@@ -3,11 +3,14 @@
 From the dense matrices of an extraction, which hold every pair of units; without them nothing is known.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS, per_unit
+from extract.ranking import Floats
 from extract.units import Layer
 
 _COLUMNS = SCHEMAS["flows"].names[2:]
@@ -48,3 +51,25 @@ def _activity(extraction: Extraction) -> dict[str, np.ndarray]:
     table = extraction.table("activity").sort_by([("layer", "ascending"), ("channel", "ascending")])
     layers, values = np.array(table["layer"].to_pylist()), table["activity"].to_numpy()
     return {str(layer): values[layers == layer] for layer in np.unique(layers)}
+
+
+@dataclass(frozen=True)
+class KernelStatistics:
+    """One kernel in four numbers; positive means excite and negative ones inhibit.
+
+    `magnitude` is the Frobenius norm and `crispness` magnitude over the sum of absolute values: 1 for a single
+    position, 1/sqrt(span) for a flat kernel, 0 for an empty one (the article's expanded_weights.py).
+    """
+
+    magnitude: float
+    mean: float
+    sum: float
+    crispness: float
+
+
+def kernel_statistics(kernel: Floats) -> KernelStatistics:
+    """The numbers of a kernel (h, w), cropped to its true support, which the mean divides by."""
+    values = kernel.astype(np.float64)
+    magnitude, total = float(np.sqrt(np.square(values).sum())), float(values.sum())
+    absolute = float(np.abs(values).sum())
+    return KernelStatistics(magnitude, total / values.size, total, magnitude / absolute if absolute else 0.0)

@@ -32,81 +32,27 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from extract.errors import ExtractionError
 from extract.files import replace_file
+from extract.folder.manifest import File, Manifest, part, read_manifest
 from extract.folder.schemas import SCHEMAS
-from extract.units import Architecture, Layer
-
-FORMAT: Final = 1
+from extract.units import Layer
 
 Item = TypeVar("Item")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Settings(_Strict):
-    """What was asked for: target layers, strongest edges kept a unit, layer pair and direction, matrices or not."""
-
-    targets: tuple[str, ...]
-    strongest: int
-    matrices: bool
-
-
-class File(_Strict):
-    """What a file must hold to be taken for whole."""
-
-    sha256: str
-    size: int
-
-
-FileName = Annotated[str, Field(pattern=r"^(\w[\w.-]*/)?\w[\w.-]*$")]  # never outside the folder
-
-
-class Manifest(_Strict):
-    """Says what the folder was made from, and lists its finished files."""
-
-    format: Literal[1] = FORMAT
-    model: str
-    weights_sha256: str
-    blocks: tuple[int, ...]
-    width: int
-    image_size: int
-    settings: Settings
-    tools: dict[str, str]
-    files: dict[FileName, File] = {}
-
-    @property
-    def architecture(self) -> Architecture:
-        """The network's shape."""
-        return Architecture(self.blocks, self.width, self.image_size)
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Target layers whose edges are not computed yet."""
-        return tuple(t for t in self.settings.targets if part("edges", t) not in self.files)
-
-
-Kind = Literal["magnitude", "mean", "kernel"]
+MatrixKind = Literal["magnitude", "mean", "kernel"]
 WordKind = Literal["value", "mean", "sd", "length"]
 ActivationKind = Literal["value", "at"]
 Content = pa.Table | Mapping[str, np.ndarray]
-
-
-def part(table: str, target: str) -> str:
-    """Where a target layer's part of a table, or its matrices, or a layer's activations on words lie in the folder."""
-    name = target.replace("/", "-")
-    return f"{table}/{name}.safetensors" if table in ("matrices", "words") else f"{table}.parquet/{name}.parquet"
 
 
 def run_digest(*settings: object) -> str:
@@ -123,7 +69,7 @@ class Extraction:
     @classmethod
     def open(cls, path: Path) -> Self:
         """A folder whose every table is whole; else ExtractionError. Matrices are checked when they are read."""
-        extraction = cls(path, _read_manifest(path))
+        extraction = cls(path, read_manifest(path))
         for name in extraction.manifest.files:
             if name.endswith(".parquet"):
                 extraction._whole(name)
@@ -133,7 +79,7 @@ class Extraction:
     def create(cls, path: Path, manifest: Manifest) -> Self:
         """A new folder, or the one already there if it was begun with the same manifest; else ExtractionError."""
         if _begun(path):
-            begun = _read_manifest(path)
+            begun = read_manifest(path)
             if begun.model_copy(update={"files": {}}) != manifest:
                 raise ExtractionError(
                     f"{path} was begun with another model, other settings or other versions of its tools. "
@@ -191,7 +137,7 @@ class Extraction:
         """A table's file."""
         return _read_table(self.path / name, SCHEMAS[name.partition(".parquet")[0]])
 
-    def matrix(self, source: Layer, target: Layer, kind: Kind) -> np.ndarray | None:
+    def matrix(self, source: Layer, target: Layer, kind: MatrixKind) -> np.ndarray | None:
         """A dense (target channels, source channels) matrix, a direct edge's kernels with (h, w) behind, or None."""
         return self.array(part("matrices", str(target)), f"{source} {kind}")
 
@@ -280,20 +226,6 @@ class Extraction:
 def _begun(path: Path) -> bool:
     """Whether anything lies there but the first draft of a manifest."""
     return path.exists() and (not path.is_dir() or any(file.name != "manifest.json.tmp" for file in path.iterdir()))
-
-
-def _read_manifest(path: Path) -> Manifest:
-    file = path / "manifest.json"
-    if not file.is_file():
-        raise ExtractionError(f"{path} is no extraction: it holds no manifest.json. `circuits extract` makes one.")
-    try:
-        return Manifest.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
-        raise ExtractionError(
-            f"{file} is no manifest of format {FORMAT} ({what}). "
-            "It was altered, or made by another version: extract again."
-        ) from error
 
 
 def _read_table(file: Path, schema: pa.Schema) -> pa.Table:

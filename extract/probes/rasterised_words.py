@@ -5,13 +5,12 @@ side, so that a word covers the same share of the network's view.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from extract.errors import WordsError
@@ -19,7 +18,6 @@ from extract.errors import WordsError
 DEJAVU = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 SIDE = 224  # of the article's images
 CORNERS = tuple(product((20, 120), repeat=2))  # where the article writes a word on a picture
-BLOCKS = 8  # along a side of a scrambled picture; divides the input of every CLIP ResNet
 _UNASSIGNED = "\U0010ffff"  # no letter in any font, so it is drawn as a font draws what it lacks
 
 Place = tuple[float, float]  # of a word's upper left corner: x, y in pixels
@@ -103,24 +101,6 @@ def overlay(
     scale = min(attacked.size) / SIDE
     _write(attacked, text, font, lettering, at or [(x * scale, y * scale) for x, y in CORNERS])
     return attacked
-
-
-def scrambled(picture: Image.Image, seed: int | Sequence[int], blocks: int = BLOCKS) -> Image.Image:
-    """The picture's `blocks` x `blocks` equal blocks in a random order: the same colours and textures, no large shape.
-
-    RGB of the same size, with new edges at the seams; the same seed gives the same order. Raises WordsError if a side
-    is no multiple of `blocks`.
-    """
-    if picture.width % blocks or picture.height % blocks:
-        raise WordsError(
-            f"A picture of {picture.width} x {picture.height} pixels cannot be cut into {blocks} x {blocks} equal "
-            f"blocks. Resize it to multiples of {blocks}."
-        )
-    high, wide = picture.height // blocks, picture.width // blocks
-    pixels = np.asarray(picture.convert("RGB")).reshape(blocks, high, blocks, wide, 3)
-    cut = pixels.swapaxes(1, 2).reshape(blocks * blocks, high, wide, 3)
-    mixed = np.random.default_rng(seed).permutation(cut).reshape(blocks, blocks, high, wide, 3)
-    return Image.fromarray(mixed.swapaxes(1, 2).reshape(picture.height, picture.width, 3))
 
 
 def _set(text: str, width: int, height: int, lettering: Lettering) -> tuple[ImageFont.FreeTypeFont, tuple[int, int]]:

@@ -1,14 +1,14 @@
-"""Reference images: some of a source's probes, drawn at random, the same ones for the same seed."""
+"""Reference images: some of a source's probes, random_sample at random, the same ones for the same seed."""
 
 import numpy as np
 from PIL.Image import Image
 
 from extract.errors import ProbesError
+from extract.probes.pictures import UNREADABLE, opaque
 from extract.probes.sources import Source
-from extract.probes.table import UNREADABLE, opaque
 
 
-def drawn(source: Source, count: int, seed: int = 0) -> dict[str, Image]:
+def random_sample(source: Source, count: int, seed: int = 0) -> dict[str, Image]:
     """So many of the probes by their ids, RGB, in the order of the source; all of them if there are no more.
 
     What cannot be read is left out of a source that forgives it; else it raises ProbesError.

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from extract.errors import NoShards, ProbesError
 from extract.folder.schemas import SCHEMAS
 from extract.probes.explicit_words import sensitive
-from extract.probes.table import SUFFIXES, VALUES, check, read_columns
+from extract.probes.pictures import SUFFIXES
+from extract.probes.table import VALUES, check, read_columns
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,12 @@ def source(chosen: str | Path) -> Source:
     """
     path = Path(chosen)
     if path.is_dir():
-        return Shards.at(path) if any(path.glob("*.tar")) else Folder.at(path)
-    return Shards.at(path) if path.suffix == ".tar" else Table.read(path)
+        return Shards.at(path) if any(path.glob("*.tar")) else PictureFolder.at(path)
+    return Shards.at(path) if path.suffix == ".tar" else ProbeTable.read(path)
 
 
 @dataclass(frozen=True)
-class Table:
+class ProbeTable:
     """A table of probes; a Parquet file's images are read a few hundred at a time."""
 
     facts: pa.Table  # all but the images
@@ -70,13 +71,13 @@ class Table:
     forgiving = False
 
     @classmethod
-    def of(cls, table: pa.Table) -> "Table":
+    def of(cls, table: pa.Table) -> "ProbeTable":
         """A table in memory; ProbesError if it is unsound."""
         check(table)
         return cls(table.drop(["image"]), partial(table.to_batches, max_chunksize=_ROWS), partial(_hashed, table))
 
     @classmethod
-    def read(cls, file: Path) -> "Table":
+    def read(cls, file: Path) -> "ProbeTable":
         """A table in a Parquet file; ProbesError if it is none, or unsound."""
         facts = read_columns(file, images=False)
         return cls(facts, partial(_row_batches, file), partial(_file_hash, file))
@@ -95,14 +96,14 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Folder:
+class PictureFolder:
     """A folder's pictures, however deep; the first subfolder names the concept, the folder itself for loose ones."""
 
     path: Path
     forgiving = True
 
     @classmethod
-    def at(cls, path: Path) -> "Folder":
+    def at(cls, path: Path) -> "PictureFolder":
         """A folder with at least one picture file; else ProbesError."""
         folder = cls(path)
         if next(iter(folder._files()), None) is None:

@@ -11,19 +11,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from extract.demo import PROBES
 from extract.errors import ProbesError
 from extract.folder.schemas import SCHEMAS
+from extract.probes.pictures import UNREADABLE
 
-BUNDLED = Path(__file__).parents[1] / "demo" / "probes.parquet"
 VALUES = {"modality": ("picture", "word"), "split": ("discovery", "held-out")}
-SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".gif", ".bmp"}
-THUMBNAIL = 128  # pixels
-UNREADABLE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's own
 
 
-def read(file: Path = BUNDLED) -> pa.Table:
+def read(file: Path = PROBES) -> pa.Table:
     """A table of probes from Parquet; the demo's emoji and words unless told otherwise.
 
     Raises ProbesError for a file that is no such table, or where a value is missing, unknown or an id repeated.
@@ -75,23 +73,3 @@ def _decoded(name: str, data: bytes) -> Image.Image:
         raise ProbesError(
             f"The image of probe {name} cannot be read ({error}). Remove the probe, or write it anew."
         ) from error
-
-
-def opaque(data: bytes) -> Image.Image:
-    """A picture from its bytes: upright, RGB, on white where it is transparent; raises one of `UNREADABLE`."""
-    picture = ImageOps.exif_transpose(Image.open(BytesIO(data)))
-    if "A" not in picture.getbands() and "transparency" not in picture.info:
-        return picture.convert("RGB")
-    clear = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
-
-
-def thumbnail(data: bytes, side: int = THUMBNAIL) -> bytes:
-    """A picture's middle square of at most `side` pixels as WebP; the bytes themselves if they are small already."""
-    with Image.open(BytesIO(data)) as picture:
-        if picture.width == picture.height <= side:
-            return data
-    square = ImageOps.fit(opaque(data), (side, side), Image.Resampling.BICUBIC)
-    stream = BytesIO()
-    square.save(stream, "webp", quality=80)
-    return stream.getvalue()

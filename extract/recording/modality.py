@@ -21,7 +21,8 @@ from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.probes import table as probes
-from extract.probes.rasterised_words import Lettering, check, fits, rasterise, scrambled, usual
+from extract.probes.rasterised_words import Lettering, check, fits, rasterise, usual
+from extract.probes.scrambled import scrambled
 from extract.probes.word_lists import letter_strings, most_common
 from extract.ranking import percentiles
 from extract.recording.channel_means import channel_means

@@ -28,8 +28,8 @@ from extract.folder.schemas import SCHEMAS, TOP_PROBES, per_unit
 from extract.network.hooks import firing, watched
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
+from extract.probes.pictures import UNREADABLE, opaque, thumbnail
 from extract.probes.sources import Probe, Source
-from extract.probes.table import UNREADABLE, opaque, thumbnail
 from extract.ranking import top
 from extract.units import Layer
 

@@ -3,21 +3,17 @@
 After Goh et al. (2021), who stick a label on a thing, in the article's lettering, which writes on the picture itself.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from extract.errors import ProbesError
 from extract.network.network import Network
 from extract.network.preprocessing import seen
 from extract.network.text import zero_shot
 from extract.probes.rasterised_words import ATTACK, Lettering, Place, overlay
-from extract.probes.table import UNREADABLE, opaque
 from extract.recording.channel_means import means
 from extract.recording.difference import Ranking
 from extract.units import Layer, Unit
@@ -75,23 +71,3 @@ def attack(
         before, after = zero_shot(network, [plain, attacked], classes)
     change = found[0][1] - found[0][0]  # (channels,)
     return Attack(plain, attacked, tuple(classes), before, after, Ranking(layer, change.numpy()))
-
-
-def read_picture(file: Path) -> Image.Image:
-    """A picture from a file, upright, RGB, on white where it is transparent; ProbesError if it cannot be read."""
-    with _told_if_unreadable(str(file)):
-        return opaque(file.read_bytes())
-
-
-def decoded(content: bytes, name: str) -> Image.Image:
-    """The same from what a file of some name held."""
-    with _told_if_unreadable(name):
-        return opaque(content)
-
-
-@contextmanager
-def _told_if_unreadable(name: str) -> Iterator[None]:
-    try:
-        yield
-    except UNREADABLE as error:
-        raise ProbesError(f"{name} is no picture that can be read ({error}). Give a PNG, JPEG or WebP file.") from error

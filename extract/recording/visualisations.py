@@ -20,7 +20,7 @@ from extract.folder.schemas import SCHEMAS
 from extract.network.hooks import watched
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
-from extract.probes.table import SUFFIXES, UNREADABLE, opaque, thumbnail
+from extract.probes.pictures import SUFFIXES, UNREADABLE, opaque, thumbnail
 from extract.recording.recording import beside
 from extract.units import Layer
 

@@ -14,14 +14,15 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from extract.errors import ExtractionError, WordsError
-from extract.folder.extraction import Extraction, part, run_digest
+from extract.folder.activations import CONSTANT
+from extract.folder.extraction import Extraction, run_digest
+from extract.folder.manifest import part
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.probes.rasterised_words import Lettering, check, fits, rasterise, usual
 from extract.probes.word_lists import letter_strings, most_common
 from extract.ranking import ranks
 from extract.recording.channel_means import channel_means
-from extract.responses.top_probes import CONSTANT
 from extract.units import Architecture, Layer
 
 TABLES = ("vocabulary.parquet", "words.parquet")

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pyarrow as pa
 
+from extract.folder.activations import moments
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS, per_unit
-from extract.responses.top_probes import moments
 from extract.units import Layer
 
 BINS = 20

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from extract.errors import ExtractionError, LevelsError
+from extract.folder.activations import moments
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
-from extract.responses.top_probes import moments
 from extract.units import Unit
 
 BINS = 100
@@ -26,7 +26,7 @@ Z95 = 1.959964
 
 
 @dataclass(frozen=True)
-class Distribution:
+class ActivationDistribution:
     """A unit's activations over all probes: counts between `edges` (bins + 1,), mean and standard deviation, and z.
 
     `values` and `z` are (probes,); all in the order of the table of probes.
@@ -64,7 +64,7 @@ class Estimate:
     high: float
 
 
-def distribution(extraction: Extraction, unit: Unit, bins: int = BINS) -> Distribution:
+def distribution(extraction: Extraction, unit: Unit, bins: int = BINS) -> ActivationDistribution:
     """The exact distribution of a unit's activation, a branch being the layer that it is.
 
     The shortcut of 4/2/6/34 is 4/1/6/34, its conv branch 4/2/5/34. Raises ExtractionError where the layer was not
@@ -76,7 +76,7 @@ def distribution(extraction: Extraction, unit: Unit, bins: int = BINS) -> Distri
     if not np.isfinite(sd):
         raise LevelsError(f"{unit} does the same on every probe, so it has no levels. Choose another unit.")
     counts, edges = np.histogram(found, bins)
-    return Distribution(counts, edges, mean, sd, found, (found - mean) / sd)
+    return ActivationDistribution(counts, edges, mean, sd, found, (found - mean) / sd)
 
 
 def at_level(

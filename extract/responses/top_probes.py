@@ -1,25 +1,23 @@
 """Which probes show what a unit does: its top, middle, low and random ones, from what lies on the disk."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 
+from extract.folder.activations import blocks, moments
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS, TOP_PROBES
 from extract.ranking import lowest, top
 from extract.units import Layer
 
-CONSTANT = 1e-6  # relative deviation below which float32 rounding is all that a unit does
 FEW = 8  # of the middle, low and random examples
 KINDS = ("top", "middle", "low", "random")
-_BLOCK = 2**21  # activations worked on at once: about 50 MB
 
 
 @dataclass(frozen=True)
-class Listed:
+class RankedProbes:
     """Some probes of every unit, each (units, length), in the order of their rank where `valid`."""
 
     probes: np.ndarray  # int, places among all probes
@@ -38,9 +36,9 @@ class Listed:
         return type(self)(*(getattr(self, field.name)[units] for field in fields(self)))
 
 
-def lists(extraction: Extraction, layer: Layer, held_out: np.ndarray) -> dict[str, Listed]:
+def lists(extraction: Extraction, layer: Layer, held_out: np.ndarray) -> dict[str, RankedProbes]:
     """The lists of every kind of a layer's units, from which probes are held out (probes,); discovery probes alone."""
-    parts: dict[str, list[Listed]] = {kind: [] for kind in KINDS}
+    parts: dict[str, list[RankedProbes]] = {kind: [] for kind in KINDS}
     mean, sd = moments(extraction, layer)
     for units in blocks(len(mean), len(held_out)):
         values, at = (extraction.activations(layer, units, kind) for kind in ("value", "at"))  # (probes, units) each
@@ -48,30 +46,12 @@ def lists(extraction: Extraction, layer: Layer, held_out: np.ndarray) -> dict[st
         assert at is not None  # noqa: S101
         for kind, each in listed(values.T, at.T, mean[units], sd[units], held_out).items():
             parts[kind].append(each)
-    return {kind: Listed.joined(each) for kind, each in parts.items()}
-
-
-def moments(extraction: Extraction, layer: Layer) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of a layer's units over all probes, before rounding: float64 (channels,) each.
-
-    The deviation is NaN where it is nothing but float32's rounding.
-    """
-    found = [extraction.lines(name, f"{layer} moments") for name in extraction.under("activations")]
-    count, total, squares = np.sum([each for each in found if each is not None], axis=0)  # (channels,) each
-    mean = total / count
-    sd = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    return mean, np.where(sd > CONSTANT * np.sqrt(squares / count), sd, np.nan)
-
-
-def blocks(units: int, probes: int) -> Iterator[slice]:
-    """Runs of units, so few that what they do on all probes is held at once."""
-    step = max(1, _BLOCK // max(1, probes))
-    return (slice(first, min(first + step, units)) for first in range(0, units, step))
+    return {kind: RankedProbes.joined(each) for kind, each in parts.items()}
 
 
 def listed(
     values: np.ndarray, at: np.ndarray, mean: np.ndarray, sd: np.ndarray, held_out: np.ndarray
-) -> dict[str, Listed]:
+) -> dict[str, RankedProbes]:
     """The lists of units from what they do, and where, (units, probes); from their mean and deviation (units,).
 
     A top list ends at the mean over all probes: a unit that answers to three probes has three top examples. A unit
@@ -88,22 +68,22 @@ def listed(
         "random": np.broadcast_to(drawn, (len(exact), len(drawn))),
     }
 
-    def made(kind: str, places: np.ndarray) -> Listed:
+    def made(kind: str, places: np.ndarray) -> RankedProbes:
         probes = discovery[places]  # (units, length)
         some = np.take_along_axis(values, probes, axis=1)
         z = (some - mean[:, None]) / sd[:, None]
         valid = z > 0 if kind == "top" else np.isfinite(z)
-        return Listed(probes, some.astype(np.float32), z, np.take_along_axis(at, probes, axis=1), valid)
+        return RankedProbes(probes, some.astype(np.float32), z, np.take_along_axis(at, probes, axis=1), valid)
 
     return {kind: made(kind, places) for kind, places in chosen.items()}
 
 
-def table(found: dict[str, Listed], layer: Layer, branch: str, columns: int, names: "pa.Array[Any]") -> pa.Table:
+def table(found: dict[str, RankedProbes], layer: Layer, branch: str, columns: int, names: "pa.Array[Any]") -> pa.Table:
     """Rows of the examples table by kind, channel and rank; `names` are the ids of all probes, `columns` the map's."""
     return pa.concat_tables([_rows(kind, each, layer, branch, columns, names) for kind, each in found.items()])
 
 
-def _rows(kind: str, each: Listed, layer: Layer, branch: str, columns: int, names: "pa.Array[Any]") -> pa.Table:
+def _rows(kind: str, each: RankedProbes, layer: Layer, branch: str, columns: int, names: "pa.Array[Any]") -> pa.Table:
     channel, rank = np.nonzero(each.valid)
     at = each.at[channel, rank]
     same = {"layer": str(layer), "branch": branch, "kind": kind}

@@ -156,10 +156,9 @@ def _adds(extraction: Extraction) -> pa.Table:
 def _sums(extraction: Extraction) -> Iterator[tuple[Layer, int, dict[str, Layer]]]:
     """Every unit of a sum with the layers of its branches."""
     architecture = extraction.manifest.architecture
-    for total in architecture.layers:
-        if total.role == "sum":
-            branches = {name: layer for name, layer in architecture.branches(total).items() if name != "sum"}
-            yield from ((total, channel, branches) for channel in range(architecture.channels(total)))
+    for total in architecture.sums:
+        branches = {name: layer for name, layer in architecture.branches(total).items() if name != "sum"}
+        yield from ((total, channel, branches) for channel in range(architecture.channels(total)))
 
 
 def _contributions(extraction: Extraction) -> Iterator[pa.Table]:

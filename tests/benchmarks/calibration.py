@@ -20,11 +20,11 @@ from scipy.stats import spearmanr
 
 from extract.ablation.agreement import agreements
 from extract.ablation.calibration import Edges, calibrate, measure, pairs
+from extract.demo import PROBES
 from extract.network.network import Network
 from extract.network.weights import load_network
-from extract.probes.sample import drawn
+from extract.probes.sample import random_sample
 from extract.probes.sources import source
-from extract.probes.table import BUNDLED
 from extract.units import Layer
 from tests.builders.extractions import without_edges
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     network = load_network("demo")
-    both = list(drawn(source(BUNDLED), 2 * options.images, options.seed).values())
+    both = list(random_sample(source(PROBES), 2 * options.images, options.seed).values())
     np.random.default_rng(options.seed).shuffle(both)
     images, others = both[: options.images], both[options.images :]
     print(f"torch {torch.__version__}, {options.images} images, {options.edges} edges a pair, seed {options.seed}")

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from extract.folder.extraction import Extraction, Manifest, Settings, part
+from extract.folder.extraction import Extraction
+from extract.folder.manifest import ExtractionSettings, Manifest, part
 from extract.folder.schemas import SCHEMAS
-from extract.probes.table import THUMBNAIL
+from extract.probes.pictures import THUMBNAIL
 from extract.recording.vocabulary import TABLES, table
 from extract.units import ARCHITECTURES, Layer
 from graph.model_store import ModelStore
@@ -27,7 +28,7 @@ PROBES = 1000
 
 def units_alone(path: Path, targets: list[Layer] | None = None) -> Extraction:
     """RN50's units, and nothing of them."""
-    settings = Settings(targets=tuple(map(str, targets or [])), strongest=20, matrices=False)
+    settings = ExtractionSettings(targets=tuple(map(str, targets or [])), strongest=20, matrices=False)
     manifest = Manifest(
         model=MODEL,
         weights_sha256="0" * 64,

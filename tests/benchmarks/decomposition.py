@@ -19,14 +19,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from extract.demo import PROBES
 from extract.network.attention_pool import Decomposition, decompose
 from extract.network.network import Network
 from extract.network.parts import Branch, exchanged, watched_branches
 from extract.network.preprocessing import stack
 from extract.network.weights import load_network
-from extract.probes.sample import drawn
+from extract.probes.sample import random_sample
 from extract.probes.sources import source
-from extract.probes.table import BUNDLED
 from extract.units import Unit
 
 
@@ -58,7 +58,7 @@ def main() -> None:
     print(f"{'':16} relative error   held                 cosine: median      least   length")
     for name in ("demo", "RN50"):
         network, maps = load_network(name), dict[str, Tensor]()
-        pictures = drawn(source(BUNDLED), options.images, options.seed).values()
+        pictures = random_sample(source(PROBES), options.images, options.seed).values()
         pixels = next(stack(pictures, network.preprocess, options.images))  # (images, 3, side, side)
         with torch.inference_mode():
             with watched_branches(network.visual, network.architecture.final, maps.__setitem__):

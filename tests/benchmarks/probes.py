@@ -35,7 +35,7 @@ from extract.enrichment.evidence import measure
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
 from extract.network.weights import load_network
-from extract.probes.sources import Folder, Probe
+from extract.probes.sources import PictureFolder, Probe
 from extract.recording.recording import keep_freed_memory, show
 from tests.builders.extractions import without_edges
 
@@ -80,7 +80,7 @@ def timed(run: Callable[[], object]) -> Timing:
 
 
 def speed(network: Network, folder: Path, rounds: int) -> dict[str, Timing]:
-    layers, source = list(network.architecture.layers), Folder.at(folder)
+    layers, source = list(network.architecture.layers), PictureFolder.at(folder)
     cuts = [network.cut(Image.open(BytesIO(probe.load())).convert("RGB")) for probe in source]
     made = [network.normalise(cuts[first : first + BATCH]) for first in range(0, len(cuts), BATCH)]
 

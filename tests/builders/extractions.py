@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from extract.folder.extraction import Extraction, Manifest, Settings
+from extract.folder.extraction import Extraction
+from extract.folder.manifest import ExtractionSettings, Manifest
 from extract.network.network import Network
 
 
@@ -15,7 +16,7 @@ def without_edges(network: Network, folder: Path) -> Extraction:
         blocks=shape.blocks,
         width=shape.width,
         image_size=shape.image_size,
-        settings=Settings(targets=(), strongest=1, matrices=False),
+        settings=ExtractionSettings(targets=(), strongest=1, matrices=False),
         tools={},
     )
     return Extraction.create(folder, manifest)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from extract.folder.extraction import Extraction, Manifest, Settings, part
+from extract.folder.extraction import Extraction
+from extract.folder.manifest import ExtractionSettings, Manifest, part
 from extract.folder.schemas import SCHEMAS
 
 MODEL = "planted:by-hand"
@@ -19,7 +20,7 @@ def planted_catalog(folder: Path) -> Extraction:
         blocks=(1, 1, 1, 3),
         width=1,
         image_size=64,
-        settings=Settings(targets=("4/1/5", "4/1/6", "4/2/5"), strongest=10, matrices=False),
+        settings=ExtractionSettings(targets=("4/1/5", "4/1/6", "4/2/5"), strongest=10, matrices=False),
         tools={},
     )
     extraction = Extraction.create(folder, manifest)

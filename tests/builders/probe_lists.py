@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from extract.responses.top_probes import Listed
+from extract.responses.top_probes import RankedProbes
 
 
-def lists(*rows: list[int]) -> Listed:
+def lists(*rows: list[int]) -> RankedProbes:
     """Lists of probes by place, as long as the longest; the rest is not valid."""
     longest = max(map(len, rows))
     probes = np.array([row + [0] * (longest - len(row)) for row in rows])
     valid = np.array([[n < len(row) for n in range(longest)] for row in rows])
-    return Listed(probes, valid * 1.0, valid * 1.0, probes * 0, valid)
+    return RankedProbes(probes, valid * 1.0, valid * 1.0, probes * 0, valid)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from extract.folder.extraction import Extraction, Manifest, Settings, part
+from extract.folder.extraction import Extraction
+from extract.folder.manifest import ExtractionSettings, Manifest, part
 from extract.folder.schemas import SCHEMAS
 from extract.units import Architecture, Layer
 
@@ -23,7 +24,7 @@ def random_extraction(path: Path, model: str, seed: int = 0, width: int = 4, den
             blocks=architecture.blocks,
             width=architecture.width,
             image_size=architecture.image_size,
-            settings=Settings(targets=tuple(map(str, channels)), strongest=9, matrices=False),
+            settings=ExtractionSettings(targets=tuple(map(str, channels)), strongest=9, matrices=False),
             tools={},
         ),
     )

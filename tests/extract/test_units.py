@@ -194,3 +194,10 @@ def test_direct_pairs_have_one_convolution_between_them() -> None:
     assert len(pairs - inputs) == 2 * 16
     assert len(inputs) == 15 + 3  # every block but the first; the stages' first blocks but the first have index 7
     assert not {target for _, target in pairs if target[-1] in "68"}
+
+
+def test_sums_are_the_last_layer_of_every_block() -> None:
+    shape = ARCHITECTURES["RN50"]
+    assert len(shape.sums) == sum(shape.blocks)
+    assert [layer for layer in shape.layers if layer.index in (6, 8)] == list(shape.sums)
+    assert shape.sums[-1] == shape.final

@@ -37,7 +37,7 @@ def by_weights(layer: Layer) -> Candidates:
     """Which inputs of the branches are compared, and the units whose branches have different ones."""
     store, model = session.model_store(), session.model()
     source, strongest = st.columns(2)
-    below = [str(other) for other in reversed(model.architecture.layers) if other < layer and other.role == "sum"]
+    below = [str(other) for other in reversed(model.architecture.sums) if other < layer]
     chosen = source.selectbox(
         "Inputs from", [_BACK, *below], key="inputs_of", bind="query-params", help="The branches' common source layer."
     )

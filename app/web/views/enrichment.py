@@ -10,7 +10,7 @@ from catalog import cards as pictures
 from extract.units import Layer
 
 model = session.model()
-sums = [str(layer) for layer in reversed(model.architecture.layers) if layer.role == "sum"]
+sums = [str(layer) for layer in reversed(model.architecture.sums)]
 
 st.title("Enrichment circuits")
 st.write(

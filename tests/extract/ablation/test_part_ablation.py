@@ -19,8 +19,8 @@ from extract.network.network import Network
 from extract.network.parts import Branch, Edge, Part, exchanged
 from extract.network.text import zero_shot
 from extract.network.weights import load_network
-from extract.probes.sample import drawn
-from extract.probes.sources import Table, source
+from extract.probes.sample import random_sample
+from extract.probes.sources import ProbeTable, source
 from extract.probes.table import images
 from extract.units import Unit
 from tests.builders.tiny_network import TINY
@@ -237,20 +237,20 @@ def test_what_is_not_there_is_refused(tiny: Network, shown: list[Image.Image]) -
 
 
 def test_reference_images_are_drawn_once_each_in_their_order(noise: pa.Table, tmp_path: Path) -> None:
-    table = Table.of(noise)
+    table = ProbeTable.of(noise)
     ids = noise["id"].to_pylist()
-    found = drawn(table, 20)
+    found = random_sample(table, 20)
     assert len(found) == 20
     assert list(found) == sorted(found)
-    assert list(found) == list(drawn(table, 20)) != list(drawn(table, 20, seed=1))
-    assert list(drawn(table, 1000)) == ids
+    assert list(found) == list(random_sample(table, 20)) != list(random_sample(table, 20, seed=1))
+    assert list(random_sample(table, 1000)) == ids
     assert found[next(iter(found))].tobytes() == list(images(noise))[int(next(iter(found)))].tobytes()
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"no picture")
-    assert list(drawn(source(tmp_path), 5)) == ["a.png"]
+    assert list(random_sample(source(tmp_path), 5)) == ["a.png"]
     damaged = noise.set_column(6, "image", pa.array([b"no picture"] * 88, pa.binary()))
     with pytest.raises(ProbesError, match="cannot be read"):
-        drawn(Table.of(damaged), 5)
+        random_sample(ProbeTable.of(damaged), 5)
 
 
 def asked(*arguments: object) -> Result:

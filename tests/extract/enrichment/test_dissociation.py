@@ -9,11 +9,12 @@ from extract.ablation.branch_ablation import Lesioned, lesions
 from extract.enrichment.dissociation import CONCEPTS, Concepts, Sides, effects, sides, verdicts
 from extract.enrichment.evidence import measure
 from extract.enrichment.two_facets import Embedded
+from extract.folder.activations import moments
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
 from extract.network.preprocessing import batches
-from extract.probes.sources import Table
-from extract.responses.top_probes import Listed, moments
+from extract.probes.sources import ProbeTable
+from extract.responses.top_probes import RankedProbes
 from extract.units import Layer
 from tests.builders.extractions import without_edges
 from tests.builders.last_block import last_block
@@ -114,7 +115,7 @@ def test_concepts_are_near_the_one_list_far_from_the_other_and_in_neither() -> N
     kinds = np.eye(2)[np.arange(60) % 2] * 3  # even concepts of one kind, odd ones of the other
     rows = kinds + 0.3 * generator.normal(size=(60, 2))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    tops: dict[str, Listed] = {"shortcut": lists([0, 2, 4]), "conv": lists([1, 3, 5, 7])}
+    tops: dict[str, RankedProbes] = {"shortcut": lists([0, 2, 4]), "conv": lists([1, 3, 5, 7])}
     among = Concepts(np.arange(60), np.array(list("?" * 60), object), np.arange(60), rows)
     found = sides(tops, np.arange(60), Embedded.of(tops.values(), [rows]), among)
     assert found.conv.shape == found.shortcut.shape == (1, CONCEPTS)
@@ -129,7 +130,7 @@ def test_a_lesion_is_the_branch_s_maps_replaced_by_their_mean(tiny: Network, noi
         shortcut, conv, total, _ = last_block(tiny, pixels)  # (n, c, h, w) each
     means = [each.mean((0, 2, 3)).double().numpy() for each in (shortcut, conv)]
     concepts = [n % 5 for n in range(88)]
-    found = lesions(tiny, Table.of(noise), concepts, {layer: (means[0], means[1])}, progress=False)[layer]
+    found = lesions(tiny, ProbeTable.of(noise), concepts, {layer: (means[0], means[1])}, progress=False)[layer]
     over, through = (torch.from_numpy(mean).float()[:, None, None] for mean in means)
     expected = {"whole": total, "without_conv": shortcut + through, "without_shortcut": over + conv}
     for name, maps in expected.items():
@@ -147,7 +148,7 @@ def test_lesions_of_a_block_with_a_downsample_take_its_output_for_the_shortcut(t
         shortcut = visual.layer4[0].downsample(inside)
         total = visual.layer4[0](inside)
     zero = np.zeros(shortcut.shape[1])
-    found = lesions(tiny, Table.of(noise[:8]), [0] * 8, {layer: (zero, zero)}, progress=False)[layer]
+    found = lesions(tiny, ProbeTable.of(noise[:8]), [0] * 8, {layer: (zero, zero)}, progress=False)[layer]
     np.testing.assert_allclose(found.whole[0], total.mean((0, 2, 3)).numpy(), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(
         found.without_conv[0], shortcut.clamp(min=0).mean((0, 2, 3)).numpy(), rtol=1e-4, atol=1e-6

@@ -14,21 +14,21 @@ from torch.nn import functional as F
 from extract.enrichment.evidence import TABLES, evidence, measure, overlap
 from extract.enrichment.two_facets import Embedded, Shown
 from extract.errors import ExtractionError, ProbesError, UnknownUnit
+from extract.folder import activations
 from extract.folder.extraction import Extraction
 from extract.network.hooks import watched
 from extract.network.network import Network
 from extract.network.preprocessing import batches
 from extract.ranking import percentiles
 from extract.recording import recording as showing
-from extract.responses import top_probes as examples
-from extract.responses.top_probes import FEW, Listed, listed
+from extract.responses.top_probes import FEW, RankedProbes, listed
 from extract.units import Layer
 from tests.builders.extractions import without_edges
 
 CONCEPTS, FACET = 200, 4  # concepts, each with 4 discovery and 4 held-out probes a modality; concepts of a facet
 
 
-def top(values: np.ndarray, held_out: np.ndarray) -> Listed:
+def top(values: np.ndarray, held_out: np.ndarray) -> RankedProbes:
     """The top list of one unit."""
     line = values.astype(np.float32)[None]
     deviation = line.std(axis=1, dtype=np.float64)
@@ -167,7 +167,7 @@ def test_tables_equal_a_plain_computation_over_all_probes_at_once(
 ) -> None:
     """Several chunks, several blocks of units; and a network's maps as torch alone gives them."""
     monkeypatch.setattr(showing, "CHUNK", 40)
-    monkeypatch.setattr(examples, "_BLOCK", 88 * 50)
+    monkeypatch.setattr(activations, "_BLOCK", 88 * 50)
     folder = without_edges(tiny, tmp_path / "x")
     measure(tiny, folder, noise, LAYERS, progress=False)
     seen: dict[str, torch.Tensor] = {}
@@ -429,9 +429,9 @@ def test_a_damaged_image_in_a_table_is_an_error(tiny: Network, noise: pa.Table, 
 
 
 def test_overlap_counts_common_probes_over_the_longer_list() -> None:
-    def of(probes: list[int], valid: int) -> Listed:
+    def of(probes: list[int], valid: int) -> RankedProbes:
         flags = np.arange(4)[None] < valid
-        return Listed(np.array([probes]), np.zeros((1, 4)), np.zeros((1, 4)), np.zeros((1, 4), int), flags)
+        return RankedProbes(np.array([probes]), np.zeros((1, 4)), np.zeros((1, 4)), np.zeros((1, 4), int), flags)
 
     assert overlap(of([1, 2, 3, 4], 4), of([4, 9, 1, 2], 3))[0] == 0.5
     assert np.isnan(overlap(of([1, 2, 3, 4], 4), of([1, 2, 3, 4], 0))[0])

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from extract.enrichment.shortcut_share import Terms, interval, ratio, shares, terms
-from extract.folder.extraction import Extraction, Manifest, Settings
-from extract.responses.top_probes import Listed
+from extract.folder.extraction import Extraction
+from extract.folder.manifest import ExtractionSettings, Manifest
+from extract.responses.top_probes import RankedProbes
 from extract.units import Layer
 
 UNITS, PROBES, POSITIONS, LENGTH = 5, 12, 9, 4
@@ -117,7 +118,7 @@ def test_terms_are_found_beyond_the_first_hundred_thousand_probes(tmp_path: Path
     """One unit with one example, in a second chunk that stands behind a very long first."""
     manifest = Manifest(
         model="by hand", weights_sha256="0" * 64, blocks=(1, 1, 1, 3), width=1, image_size=64,
-        settings=Settings(targets=(), strongest=1, matrices=False), tools={},
+        settings=ExtractionSettings(targets=(), strongest=1, matrices=False), tools={},
     )  # fmt: skip
     folder, names = Extraction.create(tmp_path / "x", manifest), ("value", "passed", "open", "published")
     for chunk, count in enumerate((100_000, 3)):
@@ -126,7 +127,7 @@ def test_terms_are_found_beyond_the_first_hundred_thousand_probes(tmp_path: Path
         arrays = {**moments, **best, "4/2/6 best": np.array([[2]], np.uint16)}
         folder.add({f"activations/x-{chunk}.safetensors": arrays})
     nothing = np.zeros((1, 1))
-    top = Listed(np.array([[100_002]]), nothing, nothing, nothing, np.ones((1, 1), bool))
+    top = RankedProbes(np.array([[100_002]]), nothing, nothing, nothing, np.ones((1, 1), bool))
     found = terms(folder, Layer(4, 2, 6), top)
     assert [float(each[0, 0]) for each in (found.output, found.passed, found.open, found.published)] == [10, 11, 12, 13]
     assert (found.shortcut[0], found.conv[0]) == (1, 1)

@@ -18,7 +18,8 @@ from scipy import stats
 from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.atlas import extract, scope
 from extract.expansion.expanded_weights import expanded_weights, sources
-from extract.folder.extraction import Extraction, Kind, part
+from extract.folder.extraction import Extraction, MatrixKind
+from extract.folder.manifest import part
 from extract.network.network import Network
 from extract.network.weights import load_network
 from extract.ranking import Floats
@@ -104,7 +105,7 @@ def test_dense_matrices_and_direct_kernels_are_those_of_brute_force(folder: Extr
     for (source, target), kernel in kernels.items():
         layers = Layer.parse(source), Layer.parse(target)
         magnitude, mean = np.sqrt((kernel**2).sum((2, 3))), kernel.mean((2, 3))
-        expected: dict[Kind, Floats] = {"magnitude": magnitude, "mean": mean}
+        expected: dict[MatrixKind, Floats] = {"magnitude": magnitude, "mean": mean}
         for kind, values in expected.items():
             stored = folder.matrix(*layers, kind)
             assert stored is not None

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from extract.expansion.strongest import contribution, distribution, strongest
+from extract.expansion.distribution import distribution
+from extract.expansion.strongest import strongest
+from extract.folder.derived import kernel_statistics
 from extract.ranking import Floats
 
 
@@ -14,14 +16,14 @@ def generator() -> np.random.Generator:
 
 
 def test_a_kernels_numbers() -> None:
-    found = contribution(np.array([[3.0, 0.0], [-4.0, 0.0]], np.float32))
+    found = kernel_statistics(np.array([[3.0, 0.0], [-4.0, 0.0]], np.float32))
     assert (found.magnitude, found.mean, found.sum) == (5, -0.25, -1)
     assert found.crispness == pytest.approx(5 / 7)
 
 
 @pytest.mark.parametrize(("kernel", "crispness"), [(np.eye(1), 1), (np.ones((3, 3)), 1 / 3), (np.zeros((2, 2)), 0)])
 def test_crispness_tells_a_point_from_a_plain(kernel: Floats, crispness: float) -> None:
-    assert contribution(kernel).crispness == pytest.approx(crispness)
+    assert kernel_statistics(kernel).crispness == pytest.approx(crispness)
 
 
 def plainly_strongest(magnitude: Floats, mean: Floats, k: int) -> dict[tuple[int, int], tuple[int, int]]:

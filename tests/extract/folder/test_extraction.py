@@ -14,16 +14,17 @@ import pytest
 from numpy.typing import NDArray
 
 from extract.errors import ExtractionError
-from extract.folder.extraction import Content, Extraction, Kind, Manifest, Settings, part
+from extract.folder.extraction import Content, Extraction, MatrixKind
+from extract.folder.manifest import ExtractionSettings, Manifest, part
 from extract.folder.schemas import SCHEMAS
 from extract.units import Layer
 
-KINDS: tuple[Kind, ...] = ("magnitude", "mean", "kernel")
+KINDS: tuple[MatrixKind, ...] = ("magnitude", "mean", "kernel")
 SOURCE, TARGET = Layer(4, 1, 6), Layer(4, 2, 1)
 
 
 def manifest(**changes: Any) -> Manifest:
-    settings = Settings(targets=("4/2/1", "4/2/3"), strongest=2, matrices=True)
+    settings = ExtractionSettings(targets=("4/2/1", "4/2/3"), strongest=2, matrices=True)
     fields = {"model": "RN50:openai", "weights_sha256": "00", "blocks": (3, 4, 6, 3), "width": 64, "image_size": 224}
     return Manifest.model_validate(fields | {"settings": settings, "tools": {"torch": "2"}} | changes)
 
@@ -138,8 +139,8 @@ def test_an_extraction_goes_on_with_what_is_there(folder: Path) -> None:
         {"model": "RN50:yfcc15m"},
         {"weights_sha256": "11"},
         {"image_size": 288},
-        {"settings": Settings(targets=("4/2/1", "4/2/3"), strongest=3, matrices=True)},
-        {"settings": Settings(targets=("4/2/1",), strongest=2, matrices=True)},
+        {"settings": ExtractionSettings(targets=("4/2/1", "4/2/3"), strongest=3, matrices=True)},
+        {"settings": ExtractionSettings(targets=("4/2/1",), strongest=2, matrices=True)},
         {"tools": {"torch": "3"}},
     ],
 )

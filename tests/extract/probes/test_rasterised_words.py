@@ -16,9 +16,9 @@ from extract.probes.rasterised_words import (
     fits,
     overlay,
     rasterise,
-    scrambled,
     usual,
-)  # fmt: skip
+)
+from extract.probes.scrambled import scrambled
 
 
 def pixels(image: Image.Image) -> np.ndarray:

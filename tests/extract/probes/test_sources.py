@@ -12,7 +12,7 @@ from extract.enrichment.evidence import measure
 from extract.errors import NoShards, ProbesError
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
-from extract.probes.sources import Folder, Shards, Table, source
+from extract.probes.sources import PictureFolder, ProbeTable, Shards, source
 from extract.recording.recording import beside
 from extract.units import Layer
 from tests.builders.extractions import without_edges
@@ -110,7 +110,8 @@ def test_a_source_is_the_same_each_time_and_another_has_another_digest(tmp_path:
 def test_a_table_in_a_file_shows_what_the_table_in_memory_does(noise: pa.Table, tmp_path: Path) -> None:
     pq.write_table(noise, tmp_path / "noise.parquet")
     shown = [
-        [(probe.id, probe.load()) for probe in each] for each in (source(tmp_path / "noise.parquet"), Table.of(noise))
+        [(probe.id, probe.load()) for probe in each]
+        for each in (source(tmp_path / "noise.parquet"), ProbeTable.of(noise))
     ]
     assert shown[0] == shown[1] == [(row["id"], row["image"]) for row in noise.to_pylist()]
 
@@ -183,7 +184,7 @@ def test_shards_without_pictures_are_refused(tmp_path: Path) -> None:
 
 
 def test_files_are_found_one_folder_at_a_time(tmp_path: Path) -> None:
-    probes = iter(Folder.at(folder(tmp_path, {"a/1.png": b"", "b/1.png": b""})))
+    probes = iter(PictureFolder.at(folder(tmp_path, {"a/1.png": b"", "b/1.png": b""})))
     assert next(probes).id == "a/1.png"
     (tmp_path / "b/2.png").write_bytes(b"")
     assert [probe.id for probe in probes] == ["b/1.png", "b/2.png"]

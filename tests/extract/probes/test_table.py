@@ -12,7 +12,8 @@ from PIL import Image
 from extract.errors import ProbesError
 from extract.folder.schemas import SCHEMAS
 from extract.network.preprocessing import batches
-from extract.probes.table import THUMBNAIL, check, opaque, read, thumbnail
+from extract.probes.pictures import THUMBNAIL, opaque, thumbnail
+from extract.probes.table import check, read
 
 SIDE = 64
 PREPROCESS = open_clip.image_transform(SIDE, is_train=False)

@@ -12,7 +12,8 @@ from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.network.weights import load_network
-from extract.probes.rasterised_words import LARGE, rasterise, scrambled
+from extract.probes.rasterised_words import LARGE, rasterise
+from extract.probes.scrambled import scrambled
 from extract.probes.table import images
 from extract.recording.channel_means import channel_means
 from extract.recording.modality import effect, profile

@@ -19,10 +19,11 @@ from extract.network.network import Network
 from extract.network.preprocessing import seen
 from extract.network.text import zero_shot
 from extract.network.weights import load_network
+from extract.probes.pictures import read_picture
 from extract.probes.rasterised_words import LARGE, overlay, rasterise
 from extract.probes.table import images, read
 from extract.recording.difference import difference
-from extract.recording.typographic_attack import attack, read_picture
+from extract.recording.typographic_attack import attack
 from extract.units import Layer
 
 CLASSES = ("cat", "dog", "mosque", "tiger")

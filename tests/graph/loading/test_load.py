@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from extract.errors import ExtractionError
-from extract.folder.extraction import Extraction, part
+from extract.folder.extraction import Extraction
+from extract.folder.manifest import part
 from extract.units import Unit
 from graph.connection.database import Database
 from graph.cypher import units as queries
