@@ -11,8 +11,17 @@ from catalog.formats import bounded, meaning, name, printed
 from catalog.hiding.veil import Veil
 from catalog.search import reason
 from extract.units import Architecture, Unit
-from graph.schema import Annotation, Contribution, Depiction, Example, Measure, Reading, UnitCard
-from graph.search import Found, Match
+from graph.records import (
+    Annotation,
+    Contribution,
+    Depiction,
+    Match,
+    Measure,
+    SearchHit,
+    TopProbe,
+    UnitCard,
+    WordResponse,
+)
 
 STYLE = Path(__file__).with_name("cards.css").read_text(encoding="utf-8")  # for a page that shows cards
 BRANCHES = {
@@ -89,13 +98,13 @@ class Gallery:
         told = ", ".join(filter(None, (*about, sure, f"by {label.author}", f"{label.at:%d %b %Y}", evidence)))
         return f'{self.over(label.unit).label(label.text)}<div class="quiet">{escape(told)}</div>'
 
-    def picture(self, example: Example) -> str:
+    def picture(self, example: TopProbe) -> str:
         """A probe's thumbnail; the tooltip tells what it is and how strongly it was answered to."""
         caption, source = escape(self.veil.caption(example)), escape(f"{example.modality}, {example.source}")
         told = f"{caption} ({source}): {example.z:.1f} standard deviations above the mean over all probes"
         return f'<img src="{escape(self.veil.picture(example))}" alt="{caption}" title="{told}" loading="lazy">'
 
-    def row(self, examples: Iterable[Example]) -> str:
+    def row(self, examples: Iterable[TopProbe]) -> str:
         """Probes side by side, each with its name."""
         figures = (
             f"<figure>{self.picture(e)}<figcaption>{escape(self.veil.caption(e))}</figcaption></figure>"
@@ -104,7 +113,7 @@ class Gallery:
         return f'<div class="row">{"".join(figures)}</div>'
 
     def branches(
-        self, units: Mapping[str, str], examples: Sequence[Example], statistics: Mapping[str, float | None] = _UNKNOWN
+        self, units: Mapping[str, str], examples: Sequence[TopProbe], statistics: Mapping[str, float | None] = _UNKNOWN
     ) -> str:
         """A row of probes for each branch, beneath each other, with what the rows have in common.
 
@@ -125,7 +134,7 @@ class Gallery:
         units: Mapping[str, str],
         labels: Iterable[str],
         told: str,
-        examples: Sequence[Example],
+        examples: Sequence[TopProbe],
         verdict: str | None = None,
     ) -> str:
         """A sum unit's two facets side by side, under what is told of it; `units` as for `branches`."""
@@ -144,7 +153,7 @@ class Gallery:
         name = escape(f"feature visualisation of {unit}")
         return f'<img class="depiction" src="{escape(self.veil.depiction(unit, found))}" alt="{name}" title="{name}">'
 
-    def words(self, readings: Iterable[Reading]) -> str:
+    def words(self, readings: Iterable[WordResponse]) -> str:
         """Words in a line, the strongest first; the tooltip tells how strongly each is answered to."""
         chips = (
             f'<span class="chip" title="{escape(_told(r))}">{escape(self.veil.over(r.unit).label(r.word))}</span>'
@@ -153,7 +162,7 @@ class Gallery:
         return f"<div>{''.join(chips)}</div>"
 
     def contributions(
-        self, edges: Sequence[Contribution], end: str, thumbnails: Mapping[str, Example], by: Measure = "magnitude"
+        self, edges: Sequence[Contribution], end: str, thumbnails: Mapping[str, TopProbe], by: Measure = "magnitude"
     ) -> str:
         """The units at one end of edges, `source` or `target`, excitation first, each group strongest first."""
         if not edges:
@@ -165,7 +174,7 @@ class Gallery:
         rows = "".join(self._contribution(edge, end, thumbnails, size[edge] / heaviest) for edge in ordered)
         return f'<div class="edges"><div class="edge heads">{3 * "<span></span>"}{heads}</div>{rows}</div>'
 
-    def units(self, cards: Iterable[UnitCard], thumbnails: Mapping[str, Example]) -> str:
+    def units(self, cards: Iterable[UnitCard], thumbnails: Mapping[str, TopProbe]) -> str:
         """Units in a grid, each with its picture and labels."""
         named = (
             (c.id, f'<div class="names">{self.pill(c.id)} {self.over(c.id).labels(c.labels)}</div>') for c in cards
@@ -173,7 +182,7 @@ class Gallery:
         cells = "".join(f"<div>{self._small(unit, thumbnails)}{names}</div>" for unit, names in named)
         return f'<div class="units">{cells}</div>'
 
-    def found(self, found: Iterable[Found], thumbnails: Mapping[str, Example]) -> str:
+    def found(self, found: Iterable[SearchHit], thumbnails: Mapping[str, TopProbe]) -> str:
         """Units that a search found in a grid, each with its picture, its labels and why it was found."""
         cells = "".join(
             f'<div>{self._small(f.unit.id, thumbnails)}<div><div class="names">{self.pill(f.unit.id)} '
@@ -186,7 +195,7 @@ class Gallery:
         told = escape("; ".join(dict.fromkeys(reason(match, self.veil) for match in matches if match.kind != "label")))
         return f'<div class="quiet why" title="{told}">{told}</div>'
 
-    def rises(self, cards: Iterable[UnitCard], rises: Sequence[float], thumbnails: Mapping[str, Example]) -> str:
+    def rises(self, cards: Iterable[UnitCard], rises: Sequence[float], thumbnails: Mapping[str, TopProbe]) -> str:
         """Units with how far something raises them, the one raised most first."""
         rows = (
             f'<div class="edge excites">{self._bar(c.id, c.labels, thumbnails, rise / rises[0], f"{rise:+.3f}")}</div>'
@@ -197,20 +206,22 @@ class Gallery:
     def _head(self, branch: str, unit: str) -> str:
         return f'<div class="head" title="{escape(BRANCHES[branch])}"><b>{branch}</b>{self.pill(unit)}</div>'
 
-    def _of(self, branch: str, examples: Iterable[Example]) -> str:
+    def _of(self, branch: str, examples: Iterable[TopProbe]) -> str:
         return self.row(example for example in examples if example.branch == branch)
 
-    def _small(self, unit: str, thumbnails: Mapping[str, Example]) -> str:
+    def _small(self, unit: str, thumbnails: Mapping[str, TopProbe]) -> str:
         return self.over(unit).picture(thumbnails[unit]) if unit in thumbnails else _NO_PICTURE
 
-    def _contribution(self, edge: Contribution, end: str, thumbnails: Mapping[str, Example], share: float) -> str:
+    def _contribution(self, edge: Contribution, end: str, thumbnails: Mapping[str, TopProbe], share: float) -> str:
         unit, labels = (edge.source, edge.source_labels) if end == "source" else (edge.target, edge.target_labels)
         kind, sign = ("excites", "+") if edge.mean >= 0 else ("inhibits", "\u2212")
         told = f"<b>{sign}</b>{edge.magnitude:.3g}"
         number = f'<span class="number">{edge.mean:+.3g}</span>'
         return f'<div class="edge {kind}">{self._bar(unit, labels, thumbnails, share, told)}{number}</div>'
 
-    def _bar(self, unit: str, labels: Iterable[str], thumbnails: Mapping[str, Example], share: float, told: str) -> str:
+    def _bar(
+        self, unit: str, labels: Iterable[str], thumbnails: Mapping[str, TopProbe], share: float, told: str
+    ) -> str:
         """A unit, and what is told of it on a bar of some share of the width."""
         names = self.over(unit).labels(labels)
         return (
@@ -233,12 +244,12 @@ def _overlaps(branch: str, statistics: Mapping[str, float | None]) -> str:
     )
 
 
-def _told(reading: Reading) -> str:
+def _told(reading: WordResponse) -> str:
     over = "" if reading.z is None else f", {reading.z:+.1f} standard deviations from letter strings of its length"
     return f"mean activation {reading.value:.3g}{over}"
 
 
-def _columns(examples: Iterable[Example]) -> str:
+def _columns(examples: Iterable[TopProbe]) -> str:
     """As many columns as the longest row has pictures, so that rows stand in line."""
     return f'style="--columns:{max(Counter(e.branch for e in examples).values(), default=1)}"'
 

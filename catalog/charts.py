@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from graph.schema import Histogram
+from graph.records import Histogram
 
 WIDTH, HEIGHT = 560, 120  # of a histogram, in pixels
 _SIDE = 260  # of a spatial matrix, about

@@ -17,7 +17,7 @@ from catalog.errors import CircuitError
 from extract.units import Layer
 from graph.errors import NotExtracted
 from graph.model_store import ModelStore
-from graph.schema import EvidenceTerms, WeightTerms
+from graph.records import EvidenceTerms, WeightTerms
 
 Q = 0.05  # the false discovery rate: the share of candidates that are expected to be none
 _ORDER = ("supported", "inconclusive", None, "contradicted")

@@ -14,9 +14,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 from catalog.errors import NamedQueryError
 from catalog.hiding.veil import Veil
 from catalog.text_rules import Name, broken, in_one_line, login_name
-from graph.connection.read_only import Rows
 from graph.cypher.named_query import BUILT_IN, NamedQuery
 from graph.errors import QueryTimeout
+from graph.records import Rows
 from graph.store import Store
 
 LONGEST = 10_000  # characters of a text, and of the defaults as JSON

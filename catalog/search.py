@@ -1,13 +1,12 @@
 """Why a search found a unit, in words, for pages and terminals."""
 
 from catalog.hiding.veil import HIDDEN, Veil
-from graph.schema import Shown
-from graph.search import Match
+from graph.records import Match, ProbeSummary
 
 
 def reason(match: Match, veil: Veil) -> str:
     """Why a unit was found, behind the veil."""
-    hidden = any(veil.covers(Shown(match.kind, match.text, image, match.sensitive)) for image in match.images)
+    hidden = any(veil.covers(ProbeSummary(match.kind, match.text, image, match.sensitive)) for image in match.images)
     text = HIDDEN if hidden else veil.label(match.text)
     of = f" ({match.branch})" if match.branch not in (None, "sum", "unit") else ""
     said = {"label": f"called {text}", "picture": f"sees {text}", "word": f"reads {text}"}

@@ -2,11 +2,11 @@
 
 CircuitsError
 ├── GraphError                the root of this room's tree
-│   ├── SettingsUnfit         an option, variable or line of .env that does not fit
+│   ├── InvalidSettings         an option, variable or line of .env that does not fit
 │   ├── ServerUnavailable     no server answers there, it speaks no Bolt, or the embedded one cannot start
 │   ├── AccessRefused         wrong user or password, or too few rights
 │   ├── DatabaseMissing       the server has no database of that name
-│   ├── SchemaUnfit           a database of an older or a later version of this project
+│   ├── SchemaMismatch           a database of an older or a later version of this project
 │   ├── DatabaseDamaged       files that cannot be opened, of another version, or that hold less than was loaded
 │   ├── DatabaseBusy          somebody else is loading or stopping this database
 │   ├── LoadFailed            data that does not fit together, or a load that broke off; the database is as before
@@ -28,7 +28,7 @@ class GraphError(CircuitsError):
     """Something between us and the graph database."""
 
 
-class SettingsUnfit(GraphError):
+class InvalidSettings(GraphError):
     """An option, an environment variable or a line of .env that does not fit."""
 
 
@@ -44,7 +44,7 @@ class DatabaseMissing(GraphError):
     """The server has no database of that name."""
 
 
-class SchemaUnfit(GraphError):
+class SchemaMismatch(GraphError):
     """A database of an older or a later version of this project."""
 
 

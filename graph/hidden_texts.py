@@ -2,12 +2,12 @@
 
 from graph.connection.database import Database
 from graph.cypher import built_in as named_queries
-from graph.schema import Kind
+from graph.records import FlagKind
 
 
 def sensitive(database: Database) -> frozenset[str]:
     """Every text called sensitive, said of a flagged unit or shown by such an image; of all models, also withdrawn."""
-    kinds: dict[str, Kind] = {"units": "unit", "images": "image"}
+    kinds: dict[str, FlagKind] = {"units": "unit", "images": "image"}
     keys = {
         name: [f"{model}/{flagged}" for (model, flagged), bad in _flagged(database, kind).items() if bad]
         for name, kind in kinds.items()
@@ -22,7 +22,7 @@ def flagged_words(database: Database) -> dict[str, bool]:
     return {word: any(bad for (_, other), bad in last.items() if other == word) for _, word in last}
 
 
-def _flagged(database: Database, kind: Kind) -> dict[tuple[str, str], bool]:
+def _flagged(database: Database, kind: FlagKind) -> dict[tuple[str, str], bool]:
     """What was said last of each model's units, images or words, by model and name."""
     rows = database.read(named_queries.FLAGGED, kind=kind)
     return {(row["model"], row["name"]): bool(row["sensitive"]) for row in rows}

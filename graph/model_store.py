@@ -11,32 +11,35 @@ from extract.units import Architecture, Layer, Unit
 from graph import rows as answers
 from graph import saved
 from graph.connection.database import Database
-from graph.connection.read_only import Rows
 from graph.cypher import labels as label_queries
 from graph.cypher import layers as layer_queries
 from graph.cypher import trace as trace_queries
 from graph.cypher import units as queries
 from graph.errors import AnnotationSuperseded, DatabaseDamaged, ModelMissing, NotExtracted
-from graph.schema import (
+from graph.records import (
+    NO_FILTERS,
     Annotation,
     Contribution,
     Depiction,
     EvidenceTerms,
-    Example,
+    Filters,
     Flag,
-    KeptCircuit,
     LayerCard,
-    Lead,
     Measure,
     ModelCard,
-    Reading,
+    Rows,
+    SavedCircuit,
+    SearchHit,
     Share,
     Sweep,
+    TopProbe,
+    TraceEdge,
     UnitCard,
     Verdict,
     WeightTerms,
+    WordResponse,
 )
-from graph.search import ANY, LIMIT, Found, Wanted, search
+from graph.search import LIMIT, NEAREST, search
 
 
 class ModelStore:
@@ -83,28 +86,28 @@ class ModelStore:
         """The units added up in a sum's unit, as `shortcut` and `conv`; empty for what is no sum."""
         return self.architecture.addends(unit)
 
-    def examples(self, unit: Unit, limit: int = 8) -> list[Example]:
+    def top_probes(self, unit: Unit, limit: int = 8) -> list[TopProbe]:
         """The probes that each branch of a sum's unit answers to most, `limit` each; empty where not measured."""
-        return self.examples_of([unit], limit).get(unit, [])
+        return self.top_probes_of([unit], limit).get(unit, [])
 
-    def examples_of(self, units: Iterable[Unit], limit: int = 8) -> dict[Unit, list[Example]]:
+    def top_probes_of(self, units: Iterable[Unit], limit: int = 8) -> dict[Unit, list[TopProbe]]:
         """The same of several units; a unit without any is left out."""
         keys = [f"{self.id}/{unit}" for unit in dict.fromkeys(units)]
         rows = self.database.read(queries.EXAMPLES, keys=keys, limit=limit)
         groups = groupby(rows, key=lambda row: row.pop("unit"))
-        return {Unit.parse(unit): [Example(**row) for row in group] for unit, group in groups}
+        return {Unit.parse(unit): [TopProbe(**row) for row in group] for unit, group in groups}
 
     def depiction(self, unit: Unit) -> Depiction | None:
         """A unit's feature visualisation, if there is one."""
         rows = self.database.read(queries.DEPICTION, key=f"{self.id}/{unit}")
         return Depiction(**rows[0]) if rows else None
 
-    def words(self, unit: Unit, limit: int = 10) -> list[Reading]:
+    def words(self, unit: Unit, limit: int = 10) -> list[WordResponse]:
         """The words that drive a unit most; empty where none were shown or the unit tells none apart."""
         rows = self.database.read(queries.WORDS, key=f"{self.id}/{unit}", limit=limit)
-        return [answers.reading(row) for row in rows]
+        return [answers.word_response(row) for row in rows]
 
-    def readers(self, word: str, layer: Layer | None = None, limit: int = 10) -> list[Reading]:
+    def readers(self, word: str, layer: Layer | None = None, limit: int = 10) -> list[WordResponse]:
         """The units that a word drives most above letter strings of its length, `limit` a layer; else NotExtracted."""
         name = None if layer is None else str(layer)
         rows = self.database.read(queries.READERS, key=f"{self.id}/{word}", layer=name, limit=limit)
@@ -113,7 +116,7 @@ class ModelStore:
                 f"No unit is known to read {word!r}: {self.card.words:,} words were shown to {self.id}. "
                 "`circuits difference` shows it any other."
             )
-        return [answers.reading(row) for row in rows]
+        return [answers.word_response(row) for row in rows]
 
     # ---- contributions
 
@@ -157,17 +160,17 @@ class ModelStore:
         keys = [f"{self.id}/{unit}" for unit in dict.fromkeys(units)]
         return [answers.contribution(row) for row in self.database.read(queries.AMONG, keys=keys)]
 
-    def upstream(self, units: Iterable[Unit], limit: int, least: float = 0.0, scaled: bool = False) -> list[Lead]:
+    def upstream(self, units: Iterable[Unit], limit: int, least: float = 0.0, scaled: bool = False) -> list[TraceEdge]:
         """The strongest direct edges into each unit, `limit` of any sign; `scaled` by the source's activity."""
         keys = [f"{self.id}/{unit}" for unit in units]
         rows = self.database.read(trace_queries.UPSTREAM, keys=keys, limit=limit, least=least, scaled=scaled)
-        return list(map(answers.lead, rows))
+        return list(map(answers.trace_edge, rows))
 
-    def downstream(self, units: Iterable[Unit], limit: int, least: float = 0.0) -> list[Lead]:
+    def downstream(self, units: Iterable[Unit], limit: int, least: float = 0.0) -> list[TraceEdge]:
         """The strongest direct edges out of each unit; out of a conv or shortcut unit there are none but ADDS."""
         keys = [f"{self.id}/{unit}" for unit in units]
         rows = self.database.read(trace_queries.DOWNSTREAM, keys=keys, limit=limit, least=least)
-        return list(map(answers.lead, rows))
+        return list(map(answers.trace_edge, rows))
 
     def sweeps(self, target: Layer | None = None, source: Layer | None = None) -> list[Sweep]:
         """The pairs of layers whose expanded weights were computed, those into a target or from a source, last first.
@@ -180,9 +183,11 @@ class ModelStore:
 
     # ---- searching, and whole layers
 
-    def search(self, text: str = "", wanted: Wanted = ANY, limit: int = LIMIT) -> list[Found]:
-        """Units that answer to a text, or are labelled so, among those that are wanted; see `graph.search`."""
-        return search(self.database, self.id, self.architecture.layers, text, wanted, limit)
+    def search(
+        self, text: str = "", filters: Filters = NO_FILTERS, limit: int = LIMIT, nearest: int = NEAREST
+    ) -> list[SearchHit]:
+        """Units that pass the filters and answer to a text, or are labelled so; see `graph.search`."""
+        return search(self.database, self.id, self.architecture.layers, text, filters, limit, nearest)
 
     def layers(self, layer: Layer | None = None) -> list[LayerCard]:
         """How much is known about the units of every layer, or of one; in forward order."""
@@ -327,12 +332,12 @@ class ModelStore:
 
     # ---- saved circuits
 
-    def saved_circuits(self) -> list[KeptCircuit]:
+    def saved_circuits(self) -> list[SavedCircuit]:
         """The model's saved circuits, by name."""
         return saved.kept(self.database, self.id)
 
     def save_circuit(
-        self, circuit: KeptCircuit, identity: str, content: str, roles: Mapping[str, str], replace: bool = False
+        self, circuit: SavedCircuit, identity: str, content: str, roles: Mapping[str, str], replace: bool = False
     ) -> bool:
         """Save a circuit's content, tied to its units by their roles; whether its name was free, or is replaced."""
         return saved.keep(self.database, circuit, identity, content, roles, replace)

@@ -16,7 +16,7 @@ def connect(
 ) -> Database:
     """Open the database at bolt://, neo4j:// and the like, or the embedded one in a folder, started if need be.
 
-    What is not given is as in `graph.settings`; `database` is a name on the server. Raises SettingsUnfit,
+    What is not given is as in `graph.settings`; `database` is a name on the server. Raises InvalidSettings,
     ServerUnavailable, AccessRefused, DatabaseMissing, DatabaseDamaged or DatabaseBusy.
     """
     chosen = settings(database=url and str(url), user=user, password=password, database_name=database)

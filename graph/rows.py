@@ -1,28 +1,26 @@
-"""Rows of an answer as the records of `graph.schema`."""
+"""Rows of an answer as the records of `graph.records`."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from graph.schema import (
-    FINDINGS,
-    HISTOGRAM,
-    STATISTICS,
+from graph.records import (
     Annotation,
     Contribution,
     EvidenceTerms,
     Flag,
     Histogram,
-    KeptCircuit,
-    Lead,
     ModelCard,
-    Reading,
-    Shown,
+    ProbeSummary,
+    SavedCircuit,
     Sweep,
+    TraceEdge,
     UnitCard,
     WeightTerms,
+    WordResponse,
 )
+from graph.schema import FINDINGS, HISTOGRAM, STATISTICS
 
 Row = Mapping[str, Any]
 
@@ -54,14 +52,14 @@ def contribution(row: Row) -> Contribution:
     return Contribution(**{**row, **{name: _labels(row[name]) for name in ("source_labels", "target_labels")}})
 
 
-def lead(row: Row) -> Lead:
+def trace_edge(row: Row) -> TraceEdge:
     """A row of UPSTREAM or DOWNSTREAM."""
-    return Lead(Contribution(**_named(Contribution, row)), row["weight"], row["total"])
+    return TraceEdge(Contribution(**_named(Contribution, row)), row["weight"], row["total"])
 
 
-def reading(row: Row) -> Reading:
+def word_response(row: Row) -> WordResponse:
     """A row of WORDS or READERS."""
-    return Reading(**{**row, "labels": _labels(row.get("labels", ()))})
+    return WordResponse(**{**row, "labels": _labels(row.get("labels", ()))})
 
 
 def sweep(row: Row) -> Sweep:
@@ -74,9 +72,9 @@ def annotation(row: Row) -> Annotation:
     return Annotation(**{**row, "at": utc(row["at"])})
 
 
-def kept_circuit(row: Row) -> KeptCircuit:
+def saved_circuit(row: Row) -> SavedCircuit:
     """A row of KEPT."""
-    return KeptCircuit(**{**row, "at": utc(row["at"])})
+    return SavedCircuit(**{**row, "at": utc(row["at"])})
 
 
 def flag(row: Row) -> Flag:
@@ -91,7 +89,9 @@ def weight_terms(row: Row) -> WeightTerms:
 
 def evidence_terms(row: Row) -> EvidenceTerms:
     """A row of ENRICHMENT_BY_EVIDENCE."""
-    shown = {name: tuple(Shown(*values) for values in row[name]) for name in ("shortcut_examples", "conv_examples")}
+    shown = {
+        name: tuple(ProbeSummary(*values) for values in row[name]) for name in ("shortcut_examples", "conv_examples")
+    }
     given = _named(EvidenceTerms, row) | shown | {"labels": _labels(row["labels"])}
     measured = {
         field.name: row["evidence"].get(field.name) for field in fields(EvidenceTerms) if field.name not in given

@@ -12,12 +12,12 @@ from graph.connection.database import Database
 from graph.cypher import built_in as named_queries
 from graph.cypher import saved as circuit_queries
 from graph.cypher.named_query import NamedQuery
+from graph.records import SavedCircuit
 from graph.rows import utc
-from graph.schema import KeptCircuit
 
 
 def keep(
-    database: Database, circuit: KeptCircuit, identity: str, content: str, roles: Mapping[str, str], replace: bool
+    database: Database, circuit: SavedCircuit, identity: str, content: str, roles: Mapping[str, str], replace: bool
 ) -> bool:
     """Keep a circuit's content, tied to its units by their roles; whether its name was free, or is replaced."""
     key, at = _key(circuit.model, circuit.name), circuit.at.astimezone(UTC)
@@ -26,9 +26,9 @@ def keep(
     return bool(database.write(circuit_queries.KEEP, key=key, properties=properties, replace=replace))
 
 
-def kept(database: Database, model: str) -> list[KeptCircuit]:
+def kept(database: Database, model: str) -> list[SavedCircuit]:
     """The circuits that are kept of a model, by name."""
-    return list(map(answers.kept_circuit, database.read(circuit_queries.KEPT, model=model)))
+    return list(map(answers.saved_circuit, database.read(circuit_queries.KEPT, model=model)))
 
 
 def content_of(database: Database, model: str, name: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from graph.errors import SettingsUnfit
+from graph.errors import InvalidSettings
 
 
 class Settings(BaseSettings):
@@ -37,12 +37,12 @@ class Settings(BaseSettings):
 
 
 def settings(**given: Any) -> Settings:
-    """The settings, those given first; None counts as not given. Raises SettingsUnfit."""
+    """The settings, those given first; None counts as not given. Raises InvalidSettings."""
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsUnfit(
+        raise InvalidSettings(
             f"CIRCUITS_{name} does not fit: {first['msg'].removeprefix('Value error, ')}. Mend it, or leave it out."
         ) from error

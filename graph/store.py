@@ -6,12 +6,12 @@ from typing import Any
 from graph import hidden_texts, saved
 from graph import rows as answers
 from graph.connection.database import Database
-from graph.connection.read_only import Rows
 from graph.cypher import units as queries
 from graph.cypher.named_query import NamedQuery
-from graph.errors import DatabaseDamaged, ModelMissing, SchemaUnfit
+from graph.errors import DatabaseDamaged, ModelMissing, SchemaMismatch
 from graph.model_store import ModelStore
-from graph.schema import VERSION, ModelCard
+from graph.records import ModelCard, Rows
+from graph.schema import VERSION
 from graph.verification import Counting
 
 
@@ -30,11 +30,14 @@ class Store:
     # ---- models
 
     def models(self) -> list[ModelCard]:
-        """Every model that is wholly loaded, in the order of their names; SchemaUnfit."""
+        """Every model that is wholly loaded, in the order of their names; SchemaMismatch."""
         return [answers.model(row) for row in self._models() if row["complete"]]
 
     def model(self, name: str | None = None) -> ModelStore:
-        """A model by its name, or the only one there; else ModelMissing. DatabaseDamaged for lost data; SchemaUnfit."""
+        """Open a model by its name, or the only one there.
+
+        Raises ModelMissing, DatabaseDamaged for lost data, SchemaMismatch.
+        """
         rows = {row["id"]: row for row in self._models()}
         if not rows:
             raise ModelMissing("The database holds no model yet. `circuits demo` or `circuits load` puts one in.")
@@ -57,7 +60,7 @@ class Store:
         for row in rows:
             if row["version"] != VERSION:
                 way = "`circuits migrate` brings it up" if row["version"] < VERSION else "Update clip-circuits"
-                raise SchemaUnfit(
+                raise SchemaMismatch(
                     f"The database has schema {row['version']}, and ours is {VERSION}. {way}; all in it is kept."
                 )
         return rows

@@ -23,7 +23,7 @@ from app.cli.options import (
 )
 from catalog.hiding.veil import Veil
 from catalog.labels.labels import Labels
-from graph.schema import Branch
+from graph.records import Branch
 
 label = typer.Typer(no_args_is_help=True, help="Label units; every change stays in the history.")
 

@@ -12,7 +12,7 @@ from catalog.labels import bulk as many
 from catalog.labels import files as label_files
 from catalog.labels.labels import Labels
 from catalog.text_rules import login_name
-from graph.schema import Branch
+from graph.records import Branch
 
 LabelFile = Annotated[Path, typer.Argument(metavar="FILE", help="Its name ends in .csv or .json.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")]

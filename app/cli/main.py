@@ -43,7 +43,7 @@ from catalog.circuits.local import enrichment_circuit, neighbourhood
 from catalog.hiding.veil import Veil
 from catalog.top_probes import examples
 from extract.errors import CircuitsError
-from graph.schema import Measure
+from graph.records import Measure
 from graph.store import Store
 
 

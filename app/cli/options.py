@@ -10,12 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.labels.rules import Modality
 from catalog.queries import parse_value
 from graph.connection.database import Database as Connection
 from graph.model_store import ModelStore
 from graph.opening import connect
-from graph.schema import ModelCard
+from graph.records import Modality, ModelCard
 from graph.settings import Settings, settings
 from graph.store import Store
 

@@ -21,21 +21,21 @@ from extract.responses.levels import Estimate
 from extract.units import Unit, microscope_url
 from graph.connection.servers import Capabilities
 from graph.cypher.named_query import NamedQuery
-from graph.schema import (
+from graph.records import (
     Annotation,
     Contribution,
     EvidenceTerms,
-    Example,
     Flag,
     Histogram,
-    KeptCircuit,
     ModelCard,
-    Reading,
-    Shown,
+    ProbeSummary,
+    SavedCircuit,
+    SearchHit,
+    TopProbe,
     UnitCard,
     WeightTerms,
+    WordResponse,
 )
-from graph.search import Found
 
 if TYPE_CHECKING:
     from extract.ablation.agreement import Agreement
@@ -125,7 +125,7 @@ def contributions(title: str, found: Iterable[Contribution], sources: bool, veil
     return table(title, ("unit", "labels", "magnitude", "mean", "span", "", "rank in", "rank out"), rows)
 
 
-def examples(found: Sequence[Example], units: Mapping[str, Unit], veil: Veil) -> Table:
+def examples(found: Sequence[TopProbe], units: Mapping[str, Unit], veil: Veil) -> Table:
     """What every branch answers to most, one branch a row; `units` gives the unit of each branch."""
     branches = dict.fromkeys(example.branch for example in found)
     veils = {branch: veil.over(str(units[branch])) if branch in units else veil for branch in branches}
@@ -136,7 +136,7 @@ def examples(found: Sequence[Example], units: Mapping[str, Unit], veil: Veil) ->
     return table("Top examples", ("branch", "probes"), rows)
 
 
-def words(found: Iterable[Reading], veil: Veil) -> Table:
+def words(found: Iterable[WordResponse], veil: Veil) -> Table:
     """The words that a unit answers to most."""
     return table("Top words", ("word", "value", "z"), [(veil.over(r.unit).label(r.word), r.value, r.z) for r in found])
 
@@ -155,25 +155,25 @@ def _weights(edge: Edge) -> tuple[object, object]:
     return ("", "") if edge.kind == "ADDS" else (edge.magnitude, edge.mean)
 
 
-def kept(found: Iterable[KeptCircuit]) -> Table:
+def kept(found: Iterable[SavedCircuit]) -> Table:
     """The circuits that were kept."""
     rows = [(c.name, c.kind, c.units, c.author, f"{c.at:%Y-%m-%d %H:%M}") for c in found]
     return table("Kept", ("name", "kind", "units", "by", "at"), rows)
 
 
-def readers(found: Iterable[Reading], veil: Veil) -> Table:
+def readers(found: Iterable[WordResponse], veil: Veil) -> Table:
     """The units that answer to a word most."""
     rows = [(r.unit, veil.over(r.unit).labels(r.labels), r.value, r.z, r.rank) for r in found]
     return table("Units that read it", ("unit", "labels", "value", "z", "rank in layer"), rows)
 
 
-def found(units: Iterable[Found], veil: Veil) -> Table:
+def found(units: Iterable[SearchHit], veil: Veil) -> Table:
     """Units that a search found, and why."""
     rows = [_found(each, veil.over(each.unit.id)) for each in units]
     return table("", ("unit", "labels", "why"), rows)
 
 
-def _found(found: Found, veil: Veil) -> tuple[str, str, str]:
+def _found(found: SearchHit, veil: Veil) -> tuple[str, str, str]:
     why = dict.fromkeys(reason(match, veil) for match in found.matches)
     return found.unit.id, veil.labels(found.unit.labels), "; ".join(why)
 
@@ -303,7 +303,7 @@ def flags(found: Iterable[Flag], veil: Veil) -> Table:
     return table("Flags", ("name", "kind", "", "by", "at"), rows)
 
 
-def _shown(examples: Iterable[Shown], veil: Veil, most: int = 3) -> str:
+def _shown(examples: Iterable[ProbeSummary], veil: Veil, most: int = 3) -> str:
     """The first few different things, words in quotation marks."""
     told = ((e.modality, veil.caption(e)) for e in examples)
     seen = dict.fromkeys(f"“{caption}”" if modality == "word" else caption for modality, caption in told)

@@ -9,8 +9,8 @@ import typer
 from app.cli import printing as tables
 from app.cli.options import Author, Database, Json, Model, Reveal, connected, parameter
 from catalog.queries import Queries
-from graph.connection.read_only import Rows
 from graph.cypher.named_query import OURS, NamedQuery
+from graph.records import Rows
 from graph.store import Store
 
 query = typer.Typer(no_args_is_help=True, help="Ask by name; save queries of your own.")

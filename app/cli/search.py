@@ -7,7 +7,8 @@ import typer
 from app.cli import printing as tables
 from app.cli.options import Database, Json, Limit, Model, Reveal, opened
 from catalog.hiding.veil import Veil
-from graph.search import LIMIT, Modality, Wanted
+from graph.records import Filters, Modality
+from graph.search import LIMIT
 
 Bounds = list[str] | None
 
@@ -32,7 +33,7 @@ def search(
     bounds = (dict(map(_bound, given or [])) for given in (least, most))
     with opened(database, model) as (store, card):
         within = card.architecture.layer(layer) if layer else None
-        found = store.search(text, Wanted(within, labelled, modality, *bounds), limit)
+        found = store.search(text, Filters(within, labelled, modality, *bounds), limit)
         veil = Veil.of(store, reveal)
     tables.show_rows(found, tables.found(found, veil), as_json)
 

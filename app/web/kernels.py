@@ -8,7 +8,7 @@ import streamlit as st
 from app.web import live_network as rises
 from catalog.live_network import torch_needed
 from extract.units import Unit
-from graph.schema import Contribution, ModelCard
+from graph.records import Contribution, ModelCard
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from catalog.live_network import DEMO, network_of, torch_needed
 from extract.errors import WeightsError
 from extract.probes.rasterised_words import rasterise, usual
 from extract.units import Layer, Unit
-from graph.schema import ModelCard
+from graph.records import ModelCard
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -19,7 +19,7 @@ from extract.errors import CircuitsError
 from extract.units import Unit
 from graph.model_store import ModelStore
 from graph.opening import connect
-from graph.schema import Example, ModelCard
+from graph.records import ModelCard, TopProbe
 from graph.settings import settings
 from graph.store import Store
 
@@ -164,12 +164,12 @@ def gallery() -> Gallery:
     return Gallery(veil(), partial(linked.address, model().id))
 
 
-def examples(unit: Unit, limit: int = 8) -> list[Example]:
+def examples(unit: Unit, limit: int = 8) -> list[TopProbe]:
     """The probes that a unit answers to most: a sum's with those of its branches, a branch's as its sum has them."""
     return probes.examples(model_store(), unit, limit)
 
 
-def thumbnails(units: Iterable[str]) -> dict[str, Example]:
+def thumbnails(units: Iterable[str]) -> dict[str, TopProbe]:
     """The probe that each unit answers to most, for those where this was measured."""
     return probes.thumbnails(model_store(), units)
 

@@ -7,7 +7,7 @@ from catalog.circuits.circuit import Circuit, Edge, Node, Plain, Role
 from catalog.hiding.veil import Veil
 from extract.units import Architecture, Unit
 from graph.model_store import ModelStore
-from graph.schema import Branch, Contribution, UnitCard
+from graph.records import Branch, Contribution, UnitCard
 
 
 def adds(architecture: Architecture, unit: Unit) -> list[Edge]:

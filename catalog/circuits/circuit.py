@@ -9,7 +9,7 @@ from typing import Any, Literal
 import networkx as nx
 
 from extract.units import Unit
-from graph.schema import Branch
+from graph.records import Branch
 
 Role = Literal["unit", "input", "output", "sum", "shortcut", "conv"]
 Plain = str | int | float | bool

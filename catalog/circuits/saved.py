@@ -11,7 +11,7 @@ from catalog.circuits.circuit import Circuit
 from catalog.errors import CircuitError
 from catalog.text_rules import Name, broken, login_name
 from graph.model_store import ModelStore
-from graph.schema import KeptCircuit
+from graph.records import SavedCircuit
 
 
 class _Said(BaseModel):
@@ -23,7 +23,7 @@ class _Said(BaseModel):
 
 def keep(
     store: ModelStore, circuit: Circuit, name: str, author: str | None = None, replace: bool = False
-) -> KeptCircuit:
+) -> SavedCircuit:
     """Keep a circuit under a name of its own in its model; `author` None takes the login name.
 
     Raises CircuitError for a name that is taken, unless that circuit is to be replaced, or that is no line of text.
@@ -34,7 +34,7 @@ def keep(
         raise CircuitError(
             f"No circuit can be kept so ({broken(error)}). Nothing was changed; mend it and try again."
         ) from error
-    fresh = KeptCircuit(said.name, circuit.model, circuit.kind, said.author, datetime.now(UTC), len(circuit.units))
+    fresh = SavedCircuit(said.name, circuit.model, circuit.kind, said.author, datetime.now(UTC), len(circuit.units))
     units = {node.id: node.role for node in circuit.units}
     content = export.encode(circuit, "json").decode()
     if not store.save_circuit(fresh, str(uuid.uuid4()), content, units, replace):
@@ -44,7 +44,7 @@ def keep(
     return fresh
 
 
-def kept(store: ModelStore) -> list[KeptCircuit]:
+def kept(store: ModelStore) -> list[SavedCircuit]:
     """What is kept of a model, by name."""
     return store.saved_circuits()
 

@@ -19,7 +19,7 @@ from catalog.errors import CircuitError
 from extract.units import Architecture, Unit
 from graph.errors import NotExtracted
 from graph.model_store import ModelStore
-from graph.schema import Lead
+from graph.records import TraceEdge
 
 Direction = Literal["backward", "forward"]
 
@@ -145,7 +145,7 @@ def _targets(store: ModelStore, tracing: Tracing, units: Sequence[Unit]) -> list
 
 
 def _arcs(
-    leads: Sequence[Lead], added: Mapping[Edge, float], flows: Mapping[str, float | None], direction: Direction
+    leads: Sequence[TraceEdge], added: Mapping[Edge, float], flows: Mapping[str, float | None], direction: Direction
 ) -> list[_Arc]:
     """Edges with their part of all that leads into their target or out of their source: the flow, and what is added.
 

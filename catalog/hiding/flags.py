@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from catalog.errors import LabelError
 from catalog.text_rules import Authored, ShortText, checked, login_name
 from graph.model_store import ModelStore
-from graph.schema import Flag, Kind
+from graph.records import Flag, FlagKind
 
 
 class _Flagged(Authored):
     """A flag as it comes in."""
 
-    kind: Kind
+    kind: FlagKind
     name: ShortText
     sensitive: bool
 

@@ -15,14 +15,14 @@ from PIL import Image
 
 from extract.probes.explicit_words import sensitive
 from graph.model_store import ModelStore
-from graph.schema import Annotation, Depiction, Example, Kind, Shown
+from graph.records import Annotation, Depiction, FlagKind, ProbeSummary, TopProbe
 
 HIDDEN = "sensitive"
 _GRAIN = 5  # a side of the smear in colours; too few to tell what is shown
 _SIDE = 64  # pixels of the smear
 _PICTURE = re.compile(r"(?:iVBOR|UklGR)[\w+/]{60}")  # how PNG and WebP begin in base64
 
-Flagged = Mapping[Kind, Mapping[str, bool]]
+Flagged = Mapping[FlagKind, Mapping[str, bool]]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Veil:
     @classmethod
     def of(cls, store: ModelStore, lifted: bool = False) -> "Veil":
         """The veil of a model's catalog as people have flagged it by now."""
-        flags: dict[Kind, dict[str, bool]] = {}
+        flags: dict[FlagKind, dict[str, bool]] = {}
         for flag in store.flags():
             flags.setdefault(flag.kind, {})[flag.name] = flag.sensitive
         return cls(lifted, store.sensitive(), flags)
@@ -68,7 +68,7 @@ class Veil:
         words = self.flags.get("word", {})
         return not self.lifted and (self.closed or text in self.texts or sensitive(text, flags=words))
 
-    def covers(self, example: Example | Shown) -> bool:
+    def covers(self, example: TopProbe | ProbeSummary) -> bool:
         """Whether an image is to be hidden: as it is flagged itself, or as a word that is flagged, or as it came."""
         if self.lifted or self.closed:
             return not self.lifted
@@ -96,7 +96,7 @@ class Veil:
         found = _any_of(self.texts).search(text.casefold()) or _PICTURE.match(text)
         return not self.lifted and (found is not None or sensitive(text, flags=self.flags.get("word", {})))
 
-    def picture(self, example: Example) -> str:
+    def picture(self, example: TopProbe) -> str:
         """An example's thumbnail as the address that an `img` or `image` element takes."""
         return address(blurred(example.thumbnail) if self.covers(example) else example.thumbnail)
 
@@ -105,11 +105,11 @@ class Veil:
         hidden = self.over(unit).closed or self._flag("image", f"visualisation/{unit}")
         return address(blurred(found.thumbnail) if hidden and not self.lifted else found.thumbnail)
 
-    def caption(self, example: Example | Shown) -> str:
+    def caption(self, example: TopProbe | ProbeSummary) -> str:
         """What an example shows, in a word or two."""
         return HIDDEN if self.covers(example) else self.label(example.concept)
 
-    def _flag(self, kind: Kind, name: str) -> bool | None:
+    def _flag(self, kind: FlagKind, name: str) -> bool | None:
         """What somebody said of it last; None where nobody did."""
         return self.flags.get(kind, {}).get(name)
 

@@ -10,7 +10,7 @@ from catalog.labels.rules import Label, Objection
 from catalog.text_rules import checked, login_name
 from extract.errors import UnknownUnit
 from extract.units import Unit
-from graph.schema import Annotation
+from graph.records import Annotation
 
 MOST = 10_000  # units of a query's answer
 

@@ -25,7 +25,7 @@ from catalog.labels.labels import Labels
 from catalog.labels.rules import Label
 from catalog.text_rules import ShortText, broken
 from extract.files import replace_file
-from graph.schema import Action, Annotation, Origin
+from graph.records import Action, Annotation, Origin
 
 Form = Literal["csv", "json"]
 FORMS: tuple[Form, ...] = get_args(Form)

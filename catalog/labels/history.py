@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 
-from graph.schema import Annotation
+from graph.records import Annotation
 
 LABELLING = ("add", "amend")  # what brings a label
 UNDOING = ("undo", "redo")  # what flips another entry

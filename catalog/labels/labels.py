@@ -15,7 +15,7 @@ from catalog.labels.rules import Label, Objection
 from catalog.text_rules import Authored, checked, login_name
 from extract.units import Unit
 from graph.model_store import ModelStore
-from graph.schema import Action, Annotation
+from graph.records import Action, Annotation
 
 
 class Details(TypedDict, total=False):

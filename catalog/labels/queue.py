@@ -10,7 +10,7 @@ from catalog.errors import CatalogError
 from extract.units import Layer
 from graph.errors import NotExtracted
 from graph.model_store import ModelStore
-from graph.schema import Annotation
+from graph.records import Annotation
 
 Wanted = Literal["unlabelled", "disagreeing", "unsure", "all"]
 WANTED: tuple[Wanted, ...] = get_args(Wanted)

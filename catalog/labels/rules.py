@@ -1,13 +1,11 @@
 """What may be said of a unit: the rules that every label keeps, from wherever it comes in."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from catalog.text_rules import Authored, Reason, ShortText
-from graph.schema import Branch, Origin
-
-Modality = Literal["picture", "word"]
+from graph.records import Branch, Modality, Origin
 
 
 class Objection(Authored):

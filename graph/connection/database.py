@@ -15,9 +15,9 @@ from neo4j.exceptions import DriverError, Neo4jError
 from graph.connection import read_only as console
 from graph.connection.driver_errors import translated
 from graph.connection.json_values import plain
-from graph.connection.read_only import Rows
 from graph.connection.servers import Capabilities, Server
 from graph.endpoint import Endpoint
+from graph.records import Rows
 
 Answer = list[dict[str, Any]]
 

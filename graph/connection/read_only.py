@@ -5,7 +5,6 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -17,15 +16,7 @@ from graph.connection.json_values import plain
 from graph.connection.servers import Server
 from graph.cypher.named_query import COMMENT, bare
 from graph.errors import WriteRefused
-
-
-@dataclass(frozen=True)
-class Rows:
-    """An answer: columns, rows of plain JSON values, and whether there were more. A plan has one row a line."""
-
-    columns: tuple[str, ...]
-    rows: list[list[Any]]
-    truncated: bool
+from graph.records import Rows
 
 
 def ask(server: Server, text: str, parameters: Mapping[str, Any], timeout: float, limit: int) -> Rows:

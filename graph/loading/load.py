@@ -25,7 +25,7 @@ from graph.instructions import Edges, Nodes, Statement, Step
 from graph.loading.migration import migrate, statements
 from graph.loading.rows import content, steps
 from graph.opening import connect
-from graph.schema import ModelCard
+from graph.records import ModelCard
 from graph.store import Store
 
 ROWS = 5_000  # in a transaction over Bolt

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from graph.connection.database import Database
 from graph.cypher import units as queries
-from graph.errors import SchemaUnfit
+from graph.errors import SchemaMismatch
 from graph.instructions import Statement
 from graph.schema import CONSTRAINTS, FURTHER_INDEXES, INDEXES, MIGRATIONS, SCHEMA, VERSION
 
@@ -16,11 +16,11 @@ def statements() -> Iterator[Statement]:
 
 
 def migrate(database: Database) -> int:
-    """Bring the schema up to ours; the version it had, ours where there was none. SchemaUnfit for a later one."""
+    """Bring the schema up to ours; the version it had, ours where there was none. SchemaMismatch for a later one."""
     found = database.read(queries.SCHEMA)
     version = found[0]["version"] if found else VERSION
     if version > VERSION:
-        raise SchemaUnfit(
+        raise SchemaMismatch(
             f"The database has schema {version}, and ours is {VERSION}. Update clip-circuits; all is kept."
         )
     for older in range(version, VERSION):

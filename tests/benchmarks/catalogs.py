@@ -16,7 +16,7 @@ from extract.probes.pictures import THUMBNAIL
 from extract.recording.vocabulary import TABLES, table
 from extract.units import ARCHITECTURES, Layer
 from graph.model_store import ModelStore
-from graph.schema import Annotation
+from graph.records import Annotation
 
 MODEL = "RN50:synthetic"
 RN50 = ARCHITECTURES["RN50"]

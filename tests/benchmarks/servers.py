@@ -29,7 +29,7 @@ from graph.embedded.server import stop
 from graph.loading.load import load
 from graph.loading.neo4j_import import write_csv
 from graph.opening import connect
-from graph.schema import Annotation
+from graph.records import Annotation
 from graph.store import Store
 from tests.benchmarks.catalogs import MODEL, RN50, SUM, TARGETS, synthetic
 from tests.builders.neo4j_server import LocalNeo4j, fetched
@@ -96,7 +96,7 @@ def questions(database: Database) -> dict[str, Callable[[int], object]]:
 
     def page(channel: int) -> None:
         unit = Unit(SUM, channel)
-        store.unit(unit), store.adds(unit), store.examples(unit)
+        store.unit(unit), store.adds(unit), store.top_probes(unit)
         store.inputs(unit, limit=5), store.outputs(unit, limit=5)
         store.annotations(unit), store.sensitive()
 

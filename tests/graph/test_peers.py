@@ -24,7 +24,7 @@ from extract.recording import vocabulary
 from extract.recording.modality import profile
 from extract.recording.visualisations import visualise
 from extract.units import Layer, Unit
-from graph import schema
+from graph import records, schema
 from graph.connection.database import Answer, Database
 from graph.connection.servers import open_server
 from graph.cypher import units as queries
@@ -33,8 +33,7 @@ from graph.embedded.server import ensure
 from graph.errors import AnnotationSuperseded, LoadFailed
 from graph.loading.load import load
 from graph.model_store import ModelStore
-from graph.schema import Annotation, Flag, KeptCircuit, Share
-from graph.search import Wanted
+from graph.records import Annotation, Filters, Flag, SavedCircuit, Share
 from graph.store import Store
 from tests.builders.neo4j_server import VERSION, Neo4j
 from tests.builders.query_texts import TEXTS
@@ -167,7 +166,7 @@ def label(store: ModelStore) -> None:
 
 def keep(store: ModelStore) -> None:
     """Two circuits kept, one of them twice, one name refused, and one taken away."""
-    hat = KeptCircuit("hat", store.id, "neighbourhood", "ada", NOON, 2)
+    hat = SavedCircuit("hat", store.id, "neighbourhood", "ada", NOON, 2)
     units = {FIRST: "unit", "1/0/8/2": "output"}
     assert store.save_circuit(hat, "a", "{}", units, replace=False)
     assert not store.save_circuit(replace(hat, author="bob"), "b", "[]", units, replace=False)
@@ -207,7 +206,7 @@ def question(store: ModelStore, extraction: Extraction) -> None:
     store.annotations(Unit.parse(FIRST))
     store.sensitive()
     assert [flag.sensitive for flag in store.flags()] == [True, True, False, True]
-    shown = store.examples_of([Unit(list(extraction.layers)[-1], channel) for channel in range(9)])
+    shown = store.top_probes_of([Unit(list(extraction.layers)[-1], channel) for channel in range(9)])
     assert store.has_image(next(iter(shown.values()))[0].image)
     assert not store.has_image("nowhere")
     enrich(store, list(extraction.layers)[-1])
@@ -218,11 +217,11 @@ def search(store: ModelStore, total: Layer) -> None:
     """For labels, concepts and words with all kinds of filters, and what is counted in whole layers."""
     for text in ("WOU", "b", "concept 3", "anchor", "word 5", "' OR 1=1 //", ""):
         for wanted in (
-            Wanted(),
-            Wanted(layer=total, labelled=False),
-            Wanted(labelled=True),
-            Wanted(modality="word"),
-            Wanted(modality="picture", least={"share_exact": 0.2, "activity": 0.0}, most={"share_exact": 0.8}),
+            Filters(),
+            Filters(layer=total, labelled=False),
+            Filters(labelled=True),
+            Filters(modality="word"),
+            Filters(modality="picture", at_least={"share_exact": 0.2, "activity": 0.0}, at_most={"share_exact": 0.8}),
         ):
             store.search(text, wanted, 40)
     for layer in (None, total):
@@ -239,7 +238,7 @@ def enrich(store: ModelStore, total: Layer) -> None:
     for channel in range(0, 32, 3):
         for branch in store.adds(Unit(total, channel)).values():
             store.sweeps(branch.layer)
-        store.examples(Unit(total, channel))
+        store.top_probes(Unit(total, channel))
         store.words(Unit(total, channel))
         store.depiction(Unit(total, channel))
     word = "anchor" if store.id.startswith("demo") else "word 5"
@@ -258,7 +257,7 @@ def ask_by_name(store: ModelStore, extraction: Extraction) -> None:
     edges = extraction.table("edges").to_pylist()
     into = [edge for edge in edges if edge["target"] == str(branches["conv"]) and edge["mean"] > 0]
     driver = max(into, key=lambda edge: float(edge["magnitude"]))
-    said: list[tuple[str, schema.Branch, str]] = [
+    said: list[tuple[str, records.Branch, str]] = [
         (f"{total}/0", "conv", "wound"),
         (f"{branches['shortcut']}/0", "sum", "sky"),
         (f"{branches['conv']}/1", "conv", "Sea"),

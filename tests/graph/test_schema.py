@@ -12,7 +12,8 @@ from graph.connection.database import Database
 from graph.embedded.server import stop
 from graph.errors import ConstraintViolated
 from graph.opening import connect
-from graph.schema import CONSTRAINTS, INDEXES, Contribution, EvidenceTerms, ModelCard, Sweep
+from graph.records import Contribution, EvidenceTerms, ModelCard, Sweep
+from graph.schema import CONSTRAINTS, INDEXES
 
 
 def names(record: type) -> set[str]:

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.main import cli
-from graph.errors import SettingsUnfit
+from graph.errors import InvalidSettings
 from graph.settings import settings
 
 
@@ -39,7 +39,7 @@ def test_a_variable_without_a_value_is_not_set(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_value_that_does_not_fit_is_told_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIRCUITS_HEAP", "much")
-    with pytest.raises(SettingsUnfit, match="CIRCUITS_HEAP does not fit"):
+    with pytest.raises(InvalidSettings, match="CIRCUITS_HEAP does not fit"):
         settings()
 
 

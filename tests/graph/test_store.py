@@ -21,8 +21,9 @@ from graph.errors import GraphError, ModelMissing, NotExtracted, UnknownStatisti
 from graph.loading.load import load
 from graph.model_store import ModelStore
 from graph.opening import connect
-from graph.schema import EFFECTS, EVIDENCE, FLOWS, SHARES, TESTS, Annotation, Contribution
-from graph.search import LIMIT, Found, Wanted
+from graph.records import Annotation, Contribution, Filters, SearchHit
+from graph.schema import EFFECTS, EVIDENCE, FLOWS, SHARES, TESTS
+from graph.search import LIMIT
 from graph.store import Store
 
 MODEL = "random:a"
@@ -199,7 +200,7 @@ def test_examples_come_by_branch_and_rank_with_their_picture(
     table = extractions[MODEL].table("examples").to_pandas()
     probes = {row["id"]: row for row in extractions[MODEL].table("probes").to_pylist()}
     table = table[(table["layer"] == str(SUM)) & (table["channel"] == 7)]
-    got = first.examples(Unit(SUM, 7), limit=3)
+    got = first.top_probes(Unit(SUM, 7), limit=3)
     assert [(e.branch, e.rank) for e in got] == list(product(("sum", "shortcut", "conv"), (1, 2, 3)))
     for example in got:
         row = table[(table["branch"] == example.branch) & (table["rank"] == example.rank)].iloc[0]
@@ -207,7 +208,7 @@ def test_examples_come_by_branch_and_rank_with_their_picture(
         assert (example.image, example.value, example.z) == (row["probe"], row["value"], row["z"])
         assert base64.b64decode(example.thumbnail) == probe["image"]
         assert all(getattr(example, name) == probe[name] for name in ("modality", "concept", "source", "sensitive"))
-    assert first.examples(Unit(SUM, 6)) == []
+    assert first.top_probes(Unit(SUM, 6)) == []
 
 
 # ---- contributions
@@ -369,26 +370,26 @@ def tables_joined(extraction: Extraction) -> pd.DataFrame:
     return frame
 
 
-def ids(found: list[Found]) -> set[str]:
+def ids(found: list[SearchHit]) -> set[str]:
     return {each.unit.id for each in found}
 
 
 def test_filters_keep_the_units_that_the_tables_name(first: ModelStore, extractions: dict[str, Extraction]) -> None:
     frame = tables_joined(extractions[MODEL])
     shares = frame[(frame["share_exact"] >= 0.3) & (frame["share_exact"] <= 0.6)]
-    bounds = Wanted(least={"share_exact": 0.3}, most={"share_exact": 0.6})
-    assert ids(first.search(wanted=bounds, limit=1000)) == set(shares.index)
+    bounds = Filters(at_least={"share_exact": 0.3}, at_most={"share_exact": 0.6})
+    assert ids(first.search(filters=bounds, limit=1000)) == set(shares.index)
     reading = frame[frame["words"] > frame["pictures"]]
-    assert ids(first.search(wanted=Wanted(modality="word"), limit=1000)) == set(reading.index)
+    assert ids(first.search(filters=Filters(modality="word"), limit=1000)) == set(reading.index)
     seeing = frame[(frame["words"] < frame["pictures"]) & frame.index.str.startswith("2/1/6/")]
-    wanted = Wanted(layer=SUM, modality="picture", labelled=False)
-    assert ids(first.search(wanted=wanted, limit=1000)) == set(seeing.index)
-    assert not first.search(wanted=Wanted(labelled=True, least={"share_exact": 2.0}))
+    wanted = Filters(layer=SUM, modality="picture", labelled=False)
+    assert ids(first.search(filters=wanted, limit=1000)) == set(seeing.index)
+    assert not first.search(filters=Filters(labelled=True, at_least={"share_exact": 2.0}))
 
 
 def test_a_number_that_no_unit_has_is_refused() -> None:
     with pytest.raises(UnknownStatistic, match="share_exact"):
-        Wanted(least={"share_exactly": 0.5})
+        Filters(at_least={"share_exactly": 0.5})
 
 
 def test_units_that_answer_to_a_concept_are_found_the_strongest_first(
@@ -409,10 +410,11 @@ def test_units_that_answer_to_a_concept_are_found_the_strongest_first(
 
 
 def test_of_many_images_that_contain_a_text_the_nearest_are_looked_at(
-    first: ModelStore, monkeypatch: pytest.MonkeyPatch
+    first: ModelStore,
 ) -> None:
-    monkeypatch.setattr("graph.search.NEAREST", 4)
-    found = first.search("concept", limit=1000)  # all concepts are as long, so by key: probes 0, 1, 10 and 11
+    found = first.search(
+        "concept", limit=1000, nearest=4
+    )  # all concepts are as long, so by key: probes 0, 1, 10 and 11
     assert {match.text for each in found for match in each.matches} == {"concept 0", "concept 2"}
 
 
@@ -513,7 +515,7 @@ def test_enrichment_by_evidence_joins_differences_and_reach(
     for terms, row in zip(answer, table.to_dict("records"), strict=True):
         assert (terms.shortcut, terms.conv) == (f"2/0/8/{row['channel']}", f"2/1/5/{row['channel']}")
         assert all(getattr(terms, name) == number(row[name]) for name in EVIDENCE)
-        examples = first.examples(Unit(SUM, row["channel"]), limit=2)
+        examples = first.top_probes(Unit(SUM, row["channel"]), limit=2)
         for branch, shown in (("shortcut", terms.shortcut_examples), ("conv", terms.conv_examples)):
             assert [(s.modality, s.concept) for s in shown] == [
                 (e.modality, e.concept) for e in examples if e.branch == branch
@@ -669,9 +671,9 @@ def test_units_called_so_are_found_before_those_that_answer_to_it(second: ModelS
     found = second.search("word 10")
     assert [each.unit.id for each in found][:2] == ["2/0/5/12", "2/0/5/11"]
     assert [each.matches[0].kind for each in found][:3] == ["label", "label", "vocabulary"]
-    labelled = second.search(wanted=Wanted(labelled=True))
+    labelled = second.search(filters=Filters(labelled=True))
     assert ids(labelled) == {card.id for card in second.labelled()}
-    assert not ids(labelled) & ids(second.search(wanted=Wanted(labelled=False), limit=1000))
+    assert not ids(labelled) & ids(second.search(filters=Filters(labelled=False), limit=1000))
     assert "2/0/5/12" in ids(second.search()[: len(labelled)])
 
 

@@ -9,7 +9,7 @@ from app.web import session
 from catalog.labels.bulk import Plan, apply
 from catalog.labels.history import fates
 from catalog.labels.labels import Labels
-from graph.schema import Annotation
+from graph.records import Annotation
 
 
 def annotations(

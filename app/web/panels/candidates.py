@@ -7,7 +7,7 @@ from typing import Any
 from app.web import session
 from catalog.enrichment import Candidate
 from extract.units import Unit
-from graph.schema import EvidenceTerms, WeightTerms
+from graph.records import EvidenceTerms, WeightTerms
 
 Candidates = Sequence[Candidate[EvidenceTerms]] | Sequence[Candidate[WeightTerms]]
 

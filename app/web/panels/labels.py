@@ -9,7 +9,7 @@ from catalog.labels.history import current
 from catalog.labels.labels import Labels
 from catalog.text_rules import EVIDENCE, LONGEST
 from extract.units import Unit
-from graph.schema import Annotation
+from graph.records import Annotation
 
 _DETAILS = ("facet", "modality", "confidence", "evidence")
 _PARTS = ("sum", "shortcut", "conv")

@@ -11,7 +11,7 @@ from app.web.panels import commands
 from catalog import charts
 from catalog import formats as meanings
 from extract.units import Layer
-from graph.schema import LayerCard, ModelCard, Share, Sweep
+from graph.records import LayerCard, ModelCard, Share, Sweep
 
 _COUNTS = {
     "layer": ("Layer", ""),

@@ -21,8 +21,8 @@ from catalog.text_rules import LONGEST_NAME
 from extract.errors import UnknownUnit
 from extract.units import Unit
 from graph import schema
-from graph.connection.read_only import Rows
 from graph.cypher.named_query import BUILT_IN, OURS, NamedQuery
+from graph.records import Rows
 
 SHOWN = 60  # units listed below an answer
 BY_NAME, IN_CYPHER = "by name", "in Cypher"
@@ -110,12 +110,10 @@ def as_csv(columns: Sequence[str], shown: Iterable[dict[str, Any]]) -> str:
 
 
 def graph_schema() -> str:
-    """What is in the graph, from its own description, as safe HTML."""
-    lines = [line.strip() for line in (schema.__doc__ or "").splitlines() if line.startswith("    (")]
-    told = [re.split(r"\s{2,}", line, maxsplit=1) for line in lines]
+    """What is in the graph, as safe HTML."""
     items = "".join(
-        f'<div><code>{escape(pattern)}</code><span class="quiet">{escape(" ".join(meaning))}</span></div>'
-        for pattern, *meaning in told
+        f'<div><code>{escape(pattern)}</code><span class="quiet">{escape(meaning)}</span></div>'
+        for pattern, meaning in schema.PATTERNS
     )
     names = ", ".join(map(escape, (*schema.STATISTICS, *schema.FINDINGS)))
     measured = f"<div><b>On units, where measured</b><span>{names}</span></div>"

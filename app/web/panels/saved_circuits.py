@@ -10,7 +10,7 @@ from app.web.panels import circuit_canvas as canvas
 from catalog.circuits import saved as keeping
 from catalog.circuits.circuit import Circuit
 from catalog.text_rules import LONGEST_NAME
-from graph.schema import KeptCircuit
+from graph.records import SavedCircuit
 
 _NONE = "None yet. The form below the figure keeps the circuit shown, in the database, for all who use it."
 
@@ -46,13 +46,13 @@ def _keep(circuit: Circuit) -> None:
     keeping.keep(session.model_store(), circuit, said["keep as"], session.author(), said["replace"])
 
 
-def _drop(circuit: KeptCircuit) -> None:
+def _drop(circuit: SavedCircuit) -> None:
     keeping.drop(session.model_store(), circuit.name)
     if st.query_params.get("kept") == circuit.name:
         del st.query_params["kept"]
 
 
-def _told(circuit: KeptCircuit) -> str:
+def _told(circuit: SavedCircuit) -> str:
     name = escape(session.veil().label(circuit.name))
     told = escape(f"{circuit.kind}, {circuit.units} units, by {circuit.author}, {circuit.at:%d %b %Y}")
     return f'{name}<div class="quiet">{told}</div>'

@@ -11,7 +11,8 @@ from app.web.panels import commands
 from catalog import formats as meanings
 from extract.errors import UnknownUnit
 from extract.units import Layer, Unit
-from graph.search import LIMIT, Modality, Wanted
+from graph.records import Filters, Modality
+from graph.search import LIMIT
 
 ANY, PROBES, GREY = "any layer", "mean of the probes", "a grey picture"
 BASELINE = "eeeeee"  # the article's
@@ -48,7 +49,7 @@ def layer() -> Layer | None:
     return None if chosen == ANY else Layer.parse(chosen)
 
 
-def filters(within: Layer | None) -> Wanted:
+def filters(within: Layer | None) -> Filters:
     """What units must be, from the widgets; all of it stands in the address."""
     labelled, modality = st.columns(2, gap="large")
     label = labelled.segmented_control(
@@ -59,12 +60,12 @@ def filters(within: Layer | None) -> Wanted:
         bind="query-params", help="Of words against letter strings, and of pictures against scrambled ones.",
     )  # fmt: skip
     least, most = _bounds()
-    return Wanted(
+    return Filters(
         layer=within,
         labelled={"labelled": True, "not labelled": False}.get(label),
         modality=None if leaning == "any" else leaning,
-        least=least,
-        most=most,
+        at_least=least,
+        at_most=most,
     )
 
 
@@ -84,7 +85,7 @@ def _bounds() -> tuple[dict[str, float], dict[str, float]]:
     return bounds["least"], bounds["most"]
 
 
-def catalog(text: str, wanted: Wanted) -> None:
+def catalog(text: str, wanted: Filters) -> None:
     """Units by their labels, the concepts of their top examples and the words that drive them."""
     found = session.model_store().search(text, wanted)
     if not found:

@@ -10,7 +10,7 @@ from app.web import live_network as rises
 from app.web.panels import commands
 from catalog import charts
 from extract.units import Layer, Unit
-from graph.schema import Contribution, Measure, UnitCard
+from graph.records import Contribution, Measure, UnitCard
 
 ANY = "any layer"
 

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from app.web import session
 from app.web import unit_links as linked
 from catalog.labels.labels import Labels
-from graph.schema import ModelCard
+from graph.records import ModelCard
 
 MAIN = Path(linked.__file__).with_name("main.py")
 MODEL = "planted:by-hand"

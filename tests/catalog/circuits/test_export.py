@@ -14,7 +14,8 @@ import pytest
 from catalog.circuits.circuit import Circuit, Edge, Node
 from catalog.circuits.export import FORMATS, Format, decode, encode, read, write
 from catalog.errors import ExportError
-from graph.schema import STATISTICS, Branch
+from graph.records import Branch
+from graph.schema import STATISTICS
 
 AWKWARD = (
     "hat",

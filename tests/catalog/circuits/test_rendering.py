@@ -14,7 +14,7 @@ from catalog.circuits.figure import ADDS, EXCITES, INHIBITS, draw
 from catalog.circuits.rendering import FORMS, MOST, Form, render, write
 from catalog.errors import ExportError
 from catalog.hiding.veil import Veil, address
-from graph.schema import Example
+from graph.records import TopProbe
 
 LOUD = (255, 0, 255), (0, 255, 255)  # colours that nothing else in a drawing has
 
@@ -110,7 +110,7 @@ def test_inhibition_is_dashed_in_every_form(drawing: str, form: Form) -> None:
 @pytest.mark.parametrize("kind", ["WEBP", "PNG"])
 @pytest.mark.parametrize("form", FORMS)
 def test_no_pixel_of_a_sensitive_picture_is_in_any_form_until_revealed(form: Form, kind: str) -> None:
-    example = Example("a", "picture", "blood", "noto", True, "conv", 1, 0.5, 3.0, thumbnail(kind))
+    example = TopProbe("a", "picture", "blood", "noto", True, "conv", 1, 0.5, 3.0, thumbnail(kind))
     hidden = render(draw(circuit(Veil().picture(example))), form)
     assert thumbnail(kind).encode() not in hidden
     assert not [loud for loud in LOUD if shows(pixels(hidden, form), loud)]

@@ -20,7 +20,7 @@ from extract.probes.explicit_words import sensitive
 from extract.units import Unit
 from graph.loading.load import load
 from graph.model_store import ModelStore
-from graph.schema import Depiction, Example, Shown
+from graph.records import Depiction, ProbeSummary, TopProbe
 from graph.store import Store
 from tests.builders.servers import server_with
 
@@ -45,7 +45,7 @@ def store(
 def test_flags_hide_what_they_name_until_they_are_cleared_and_outlive_a_reload(
     store: ModelStore, random_extraction: Callable[..., Extraction], tmp_path: Path
 ) -> None:
-    flags, image = Flags(store), store.examples(Unit.parse(UNIT))[0]
+    flags, image = Flags(store), store.top_probes(Unit.parse(UNIT))[0]
     Labels(store).add(Unit.parse(UNIT), "hat", "ada")
     said = [flags.set("unit", UNIT, author="ada"), flags.set("image", image.image, author="bob")]
     said.append(flags.set("word", " Hat ", author="cy"))
@@ -91,7 +91,7 @@ def test_a_flagged_unit_is_hidden_in_a_traced_circuit_and_its_figure(store: Mode
     assert "harmless" in figure.draw(circuit, lifted=True)
 
 
-PICTURE = Example("p1", "picture", "wound", "hand", False, "sum", 1, 1.0, 2.0, "iVBORw0KGgo=")
+PICTURE = TopProbe("p1", "picture", "wound", "hand", False, "sum", 1, 1.0, 2.0, "iVBORw0KGgo=")
 WORD = replace(PICTURE, image="w1", modality="word", concept="hammer")
 WHOLE = {"sum": UNIT, "shortcut": "2/0/8/3", "conv": "2/1/5/3"}
 
@@ -112,13 +112,16 @@ WHOLE = {"sum": UNIT, "shortcut": "2/0/8/3", "conv": "2/1/5/3"}
     ],
 )
 def test_an_image_is_covered_as_itself_was_flagged_or_its_word_or_as_it_came(
-    example: Example, flags: dict[str, dict[str, bool]], hidden: bool
+    example: TopProbe, flags: dict[str, dict[str, bool]], hidden: bool
 ) -> None:
     veil = Veil(flags=flags)  # type: ignore[arg-type]
     assert veil.covers(example) is hidden
     assert (veil.picture(example) == address(blurred(example.thumbnail))) is hidden
     assert not replace(veil, lifted=True).covers(example)
-    assert veil.over(UNIT).covers(Shown(example.modality, example.concept, example.image, example.sensitive)) is hidden
+    assert (
+        veil.over(UNIT).covers(ProbeSummary(example.modality, example.concept, example.image, example.sensitive))
+        is hidden
+    )
 
 
 def test_a_word_that_was_cleared_is_shown_although_the_list_has_it_and_a_flagged_one_is_hidden_in_labels() -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from catalog.hiding.veil import HIDDEN, Veil, blurred
-from graph.schema import Annotation, Example
+from graph.records import Annotation, TopProbe
 
 
 def thumbnail(kind: str) -> str:
@@ -23,8 +23,8 @@ ENTRY = Annotation(
 )
 
 
-def example(sensitive: bool, kind: str = "WEBP") -> Example:
-    return Example("wound.png", "picture", "wound", "noto", sensitive, "conv", 1, 0.5, 3.0, thumbnail(kind))
+def example(sensitive: bool, kind: str = "WEBP") -> TopProbe:
+    return TopProbe("wound.png", "picture", "wound", "noto", sensitive, "conv", 1, 0.5, 3.0, thumbnail(kind))
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "PNG"])

@@ -20,7 +20,7 @@ from extract.units import Unit
 from graph.connection.database import Database
 from graph.errors import AnnotationSuperseded, WriteRefused
 from graph.loading.load import load
-from graph.schema import Annotation
+from graph.records import Annotation
 from graph.store import Store
 from tests.builders.servers import server_with
 

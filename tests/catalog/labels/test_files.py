@@ -21,7 +21,7 @@ from catalog.labels.history import current
 from catalog.labels.labels import Labels
 from extract.units import Unit
 from graph.model_store import ModelStore
-from graph.schema import Annotation
+from graph.records import Annotation
 from graph.store import Store
 
 MODEL = "planted:by-hand"

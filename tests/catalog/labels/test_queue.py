@@ -4,7 +4,7 @@ from catalog.labels.history import fates, matching
 from catalog.labels.queue import Queue, order, queue
 from extract.units import Layer
 from graph.model_store import ModelStore
-from graph.schema import Annotation
+from graph.records import Annotation
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 MODEL = "planted:by-hand"

@@ -20,7 +20,7 @@ from extract.units import Layer, Unit
 from graph.cypher.named_query import BUILT_IN
 from graph.errors import QueryError, WriteRefused
 from graph.loading.load import load
-from graph.schema import Annotation
+from graph.records import Annotation
 from graph.store import Store
 from tests.builders.servers import server_with
 
@@ -452,7 +452,7 @@ def test_the_texts_to_veil_are_those_of_sensitive_labels_and_images_also_withdra
 def test_the_labels_of_a_flagged_unit_and_what_a_flagged_image_shows_are_veiled_too(queries: Queries) -> None:
     flags, before = Flags(queries.store.model(MODEL)), queries.veil().texts
     unit = LABELS[0][0]
-    image = next(e for e in queries.store.model(MODEL).examples(Unit.parse(unit)) if e.concept not in before)
+    image = next(e for e in queries.store.model(MODEL).top_probes(Unit.parse(unit)) if e.concept not in before)
     flags.set("unit", unit, author="ada")
     flags.set("image", image.image, author="ada")
     said = {text for of, _, text in LABELS if of == unit}

@@ -48,7 +48,7 @@ from datetime import datetime, UTC
 from itertools import count
 import graph.connection.servers
 from graph.opening import connect
-from graph.schema import Annotation
+from graph.records import Annotation
 from graph.store import Store
 graph.connection.servers.PATIENCE = 2.0
 with connect(sys.argv[1]) as database:

@@ -21,7 +21,7 @@ from graph.embedded.server import stop
 from graph.errors import DatabaseDamaged, LoadFailed, ModelMissing
 from graph.loading.load import load
 from graph.opening import connect
-from graph.schema import Annotation
+from graph.records import Annotation
 from graph.store import Store
 from tests.builders.neo4j_server import Neo4j
 

@@ -11,11 +11,12 @@ from extract.units import Unit
 from graph.connection.database import Database
 from graph.cypher import units as queries
 from graph.embedded.server import stop
-from graph.errors import SchemaUnfit
+from graph.errors import SchemaMismatch
 from graph.loading.load import load
 from graph.loading.migration import migrate
 from graph.opening import connect
-from graph.schema import SCHEMA, VERSION, Annotation
+from graph.records import Annotation
+from graph.schema import SCHEMA, VERSION
 from graph.store import Store
 from tests.builders.neo4j_server import Neo4j
 
@@ -69,7 +70,7 @@ def test_an_empty_database_gets_our_schema_and_nothing_more_the_second_time(data
 
 def test_an_older_schema_is_refused_and_brought_up_with_all_that_is_in_it(old: Store) -> None:
     for ask in (old.models, lambda: old.model(None)):
-        with pytest.raises(SchemaUnfit, match=r"schema 1, and ours is \d+\. `circuits migrate`"):
+        with pytest.raises(SchemaMismatch, match=r"schema 1, and ours is \d+\. `circuits migrate`"):
             ask()
     assert migrate(old.database) == 1
     assert migrate(old.database) == VERSION
@@ -88,7 +89,7 @@ def test_a_later_schema_is_left_alone(old: Store, extraction: Extraction) -> Non
     old.database.write(queries.STAMP, id=SCHEMA, version=VERSION + 1)
     before = old.database.read("MATCH (n) RETURN count(n) AS n")
     for act in (old.models, lambda: migrate(old.database), lambda: load(extraction, old.database, progress=False)):
-        with pytest.raises(SchemaUnfit, match="Update clip-circuits"):
+        with pytest.raises(SchemaMismatch, match="Update clip-circuits"):
             act()
     assert old.database.read("MATCH (n) RETURN count(n) AS n") == before
     old.database.write("MATCH (s:Schema) DELETE s")
