@@ -1,7 +1,7 @@
 """The texts that answers hide, over all models."""
 
 from graph.connection.database import Database
-from graph.cypher import built_in as named_queries
+from graph.cypher import flags
 from graph.records import FlagKind
 
 
@@ -12,7 +12,7 @@ def sensitive(database: Database) -> frozenset[str]:
         name: [f"{model}/{flagged}" for (model, flagged), bad in _flagged(database, kind).items() if bad]
         for name, kind in kinds.items()
     }
-    found = database.read(named_queries.SENSITIVE_TEXTS) + database.read(named_queries.FLAGGED_TEXTS, **keys)
+    found = database.read(flags.SENSITIVE_TEXTS) + database.read(flags.FLAGGED_TEXTS, **keys)
     return frozenset(row["text"] for row in found)
 
 
@@ -24,5 +24,5 @@ def flagged_words(database: Database) -> dict[str, bool]:
 
 def _flagged(database: Database, kind: FlagKind) -> dict[tuple[str, str], bool]:
     """What was said last of each model's units, images or words, by model and name."""
-    rows = database.read(named_queries.FLAGGED, kind=kind)
+    rows = database.read(flags.FLAGGED, kind=kind)
     return {(row["model"], row["name"]): bool(row["sensitive"]) for row in rows}

@@ -11,6 +11,7 @@ from extract.units import Architecture, Layer, Unit
 from graph import rows as answers
 from graph import saved
 from graph.connection.database import Database
+from graph.cypher import flags as flag_queries
 from graph.cypher import labels as label_queries
 from graph.cypher import layers as layer_queries
 from graph.cypher import trace as trace_queries
@@ -243,16 +244,16 @@ class ModelStore:
     def flag(self, flag: Flag) -> None:
         """Append a flag; ModelMissing. Whether there is what it names is not looked at."""
         properties = asdict(flag) | {"at": flag.at.astimezone(UTC)}
-        if not self.database.write(label_queries.FLAG, model=self.id, id=flag.id, properties=properties):
+        if not self.database.write(flag_queries.FLAG, model=self.id, id=flag.id, properties=properties):
             raise ModelMissing(f"The database holds no model {self.id!r} any more. Load it again.")
 
     def flags(self) -> list[Flag]:
         """Every flag, oldest first: of those of one kind and name the last holds. They outlive a reload."""
-        return [answers.flag(row) for row in self.database.read(label_queries.FLAGS, model=self.id)]
+        return [answers.flag(row) for row in self.database.read(flag_queries.FLAGS, model=self.id)]
 
     def has_image(self, image: str) -> bool:
         """Whether an image of this id is an example or a depiction of some unit."""
-        return bool(self.database.read(label_queries.IMAGE, key=f"{self.id}/{image}"))
+        return bool(self.database.read(flag_queries.IMAGE, key=f"{self.id}/{image}"))
 
     # ---- enrichment
 

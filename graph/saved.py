@@ -9,7 +9,6 @@ from typing import Any
 
 from graph import rows as answers
 from graph.connection.database import Database
-from graph.cypher import built_in as named_queries
 from graph.cypher import saved as circuit_queries
 from graph.cypher.named_query import NamedQuery
 from graph.records import SavedCircuit
@@ -48,7 +47,7 @@ def _key(model: str, name: str) -> str:
 
 def saved_queries(database: Database) -> list[NamedQuery]:
     """The queries that users keep, by name."""
-    return [_query(row) for row in database.read(named_queries.KEPT_QUERIES)]
+    return [_query(row) for row in database.read(circuit_queries.KEPT_QUERIES)]
 
 
 def save_query(database: Database, query: NamedQuery, replace: bool = False) -> bool:
@@ -62,12 +61,12 @@ def save_query(database: Database, query: NamedQuery, replace: bool = False) -> 
         "author": query.author,
         "at": (query.at or datetime.now(UTC)).astimezone(UTC),
     }
-    return bool(database.write(named_queries.KEEP_QUERY, name=query.name, properties=properties, replace=replace))
+    return bool(database.write(circuit_queries.KEEP_QUERY, name=query.name, properties=properties, replace=replace))
 
 
 def remove_query(database: Database, name: str) -> bool:
     """Take a query away; whether there was one."""
-    return bool(database.write(named_queries.FORGET_QUERY, name=name)[0]["done"])
+    return bool(database.write(circuit_queries.FORGET_QUERY, name=name)[0]["done"])
 
 
 def _query(row: Mapping[str, Any]) -> NamedQuery:

@@ -29,10 +29,10 @@ MATCH (u:Unit {model: $model, layer: $layer})
 WHERE $q IS NULL OR u.q <= $q
 MATCH (u)<-[adds:ADDS]-(b:Unit)
 UNWIND [u, b] AS place
-MATCH (place)-[:HAS_ANNOTATION]->(a:Annotation {action: 'add'})
-WHERE NOT EXISTS { MATCH (a)<-[:SUPERSEDES]-(:Annotation) }
-  AND (place = u AND a.branch = adds.branch OR place = b AND a.branch = 'sum'
-    OR place = b AND a.branch = 'conv' AND adds.branch = 'conv')
+MATCH (place)-[:HAS_ANNOTATION]->(a:Annotation)
+MATCH (place)-[:LABELLED {annotation: a.id}]->(:Label)
+WHERE place = u AND a.branch = adds.branch OR place = b AND a.branch = 'sum'
+   OR place = b AND a.branch = 'conv' AND adds.branch = 'conv'
 WITH u, adds.branch AS branch, a.text AS text ORDER BY text
 WITH u, collect(DISTINCT CASE branch WHEN 'shortcut' THEN text END) AS shortcut_labels,
      collect(DISTINCT CASE branch WHEN 'conv' THEN text END) AS conv_labels
@@ -134,72 +134,4 @@ WITH u, count(*) AS edges, sum(e.magnitude) AS strength, collect(n.id) AS neighb
      collect(n.label) AS neighbour_labels
 RETURN u.id AS unit, edges, strength, neighbours, neighbour_labels
 ORDER BY edges DESC, strength DESC, unit
-"""
-
-# Users' own -----------------------------------------------------------------------------------------------------------
-
-# no parameters -> one row a query
-KEPT_QUERIES = """
-MATCH (q:Query)
-RETURN q.name AS name, q.text AS text, q.description AS description, q.parameters AS parameters, q.author AS author,
-       q.at AS at
-ORDER BY name
-"""
-
-# name, properties (the name, an id of its own, text, description, parameters, author, at), replace (one of that name)
-# -> no row and no change where the name is taken and not to be replaced
-KEEP_QUERY = """
-MERGE (q:Query {name: $name})
-ON CREATE SET q = $properties
-WITH q WHERE $replace OR q.id = $properties.id
-SET q = $properties
-RETURN q.name AS name
-"""
-
-# name -> how many were taken away: one or none
-FORGET_QUERY = """
-MATCH (q:Query {name: $name})
-DELETE q
-RETURN count(*) AS done
-"""
-
-# no parameters -> every text that somebody called sensitive, also what was withdrawn, and what sensitive images show
-SENSITIVE_TEXTS = """
-CALL () {
-  MATCH (a:Annotation {sensitive: true})
-  RETURN a.text AS text
-  UNION
-  MATCH (a:Annotation {sensitive: true})
-  RETURN a.facet AS text
-  UNION
-  MATCH (i:Image {sensitive: true})
-  RETURN i.concept AS text
-}
-WITH text WHERE text IS NOT NULL
-RETURN text
-ORDER BY text
-"""
-
-# kind -> every flag of it in any model, oldest first: of one model and name the last holds
-FLAGGED = """
-MATCH (f:Flag {kind: $kind})
-RETURN f.model AS model, f.name AS name, f.sensitive AS sensitive, f.at AS at, f.id AS id
-ORDER BY at, id
-"""
-
-# units and images (keys) -> every text said of these units, also what was withdrawn, and what these images show
-FLAGGED_TEXTS = """
-CALL () {
-  MATCH (a:Annotation)
-  WHERE a.model + '/' + a.unit IN $units
-  UNWIND [a.text, a.facet] AS text
-  RETURN text
-  UNION
-  UNWIND $images AS key
-  MATCH (i:Image {key: key})
-  RETURN i.concept AS text
-}
-WITH text WHERE text IS NOT NULL
-RETURN text
-ORDER BY text
 """

@@ -1,35 +1,14 @@
-"""The Cypher texts of what people say, with their parameters: labels and their history, and flags; see `units`.
+"""The Cypher texts of labels and their history, with their parameters; see `graph.cypher.current_label`.
 
-What is said is only ever appended. An entry stands unless it was undone an odd number of times; a label holds while it
-stands and no standing amendment, rejection or withdrawal supersedes it.
+The history is only ever appended to.
 """
 
-# The view of u's annotations: its Label nodes, :Labelled and its text. Whatever it was, it is made anew.
-_DERIVE = """
-OPTIONAL MATCH (u)-[stale:LABELLED]->(was:Label)
-DELETE stale
-WITH u, collect(DISTINCT was) AS before
-OPTIONAL MATCH (u)-[:HAS_ANNOTATION]->(a:Annotation)
-WHERE a.action IN ['add', 'amend'] AND COUNT { (a)<-[:UNDOES]-() } % 2 = 0
-  AND NOT EXISTS { MATCH (a)<-[:SUPERSEDES]-(c:Annotation) WHERE COUNT { (c)<-[:UNDOES]-() } % 2 = 0 }
-WITH u, before, a ORDER BY a.at, a.id
-WITH u, before, collect(a) AS current
-WITH u, before, current,
-     reduce(once = [], a IN current | CASE WHEN a.text IN once THEN once ELSE once + [a.text] END) AS texts
-FOREACH (a IN current |
-  MERGE (l:Label {text: a.text}) CREATE (u)-[:LABELLED {annotation: a.id, sensitive: a.sensitive}]->(l))
-FOREACH (x IN CASE texts WHEN [] THEN [] ELSE [u] END |
-  SET x:Labelled, x.label = reduce(all = head(texts), text IN tail(texts) | all + '; ' + text))
-FOREACH (x IN CASE texts WHEN [] THEN [u] ELSE [] END | REMOVE x:Labelled, x.label)
-FOREACH (l IN [x IN before WHERE COUNT { (x)<-[:LABELLED]-() } = 0] | DELETE l)
-RETURN u.key AS key
-ORDER BY key
-"""
+from graph.cypher import current_label
 
 # model, rows: maps of key (a unit's), id, properties, supersedes (an annotation of the same unit, or null), undoing
-# (whether this undoes or redoes it) and stands (whether it must stand now, else it must be undone)
-# -> all or nothing: no row and no change where a unit is not there, or what a row is about is not, or has been changed
-# since; an annotation already there stays as it is. The model is written first: others wait for this, or try again.
+# (whether this undoes or redoes it) and stands (whether it must be in effect now, else it must be undone)
+# -> all or nothing: no row and no change where a unit is missing, or where what a row supersedes is missing or has been
+# changed since; an annotation that exists stays as it is. The model is written first, so that others wait or try again.
 ANNOTATE = (
     """
 MATCH (m:Model {id: $model})
@@ -38,19 +17,23 @@ REMOVE m.locked
 WITH m
 UNWIND $rows AS row
 OPTIONAL MATCH (u:Unit {key: row.key})
-OPTIONAL MATCH (there:Annotation {id: row.id})
+OPTIONAL MATCH (same:Annotation {id: row.id})
 OPTIONAL MATCH (u)-[:HAS_ANNOTATION]->(old:Annotation {id: row.supersedes})
 OPTIONAL MATCH (old)-[:SUPERSEDES]->(before:Annotation)
-WITH m, row, u, old, u IS NOT NULL AND (there IS NOT NULL OR row.supersedes IS NULL OR (
-       old IS NOT NULL AND (COUNT { (old)<-[:UNDOES]-() } % 2 = 0) = row.stands
-       AND NOT EXISTS { MATCH (old)<-[:SUPERSEDES]-(c:Annotation) WHERE COUNT { (c)<-[:UNDOES]-() } % 2 = 0 }
-       AND (before IS NULL OR (COUNT { (before)<-[:UNDOES]-() } % 2 = 0
-         AND NOT EXISTS { MATCH (before)<-[:SUPERSEDES]-(c:Annotation)
-                          WHERE c.id <> old.id AND COUNT { (c)<-[:UNDOES]-() } % 2 = 0 })))) AS fits
-WITH m, collect({row: row, u: u, old: old}) AS told, collect(fits) AS fitting
+WITH m, row, u, same, old, [a IN [old, before] WHERE a IS NOT NULL] AS entries
+WITH m, row, u, same, old, [a IN entries | """
+    + current_label.IN_EFFECT
+    + """] AS effects,
+     [a IN entries | """
+    + current_label.CHANGES
+    + """] AS changes
+WITH m, row, u, old, u IS NOT NULL AND (same IS NOT NULL OR row.supersedes IS NULL OR (
+       old IS NOT NULL AND effects[0] = row.stands AND changes[0] = 0
+       AND (size(effects) = 1 OR effects[1] AND changes[1] = CASE WHEN effects[0] THEN 1 ELSE 0 END))) AS fits
+WITH m, collect({row: row, u: u, old: old}) AS entries, collect(fits) AS fitting
 WHERE all(fits IN fitting WHERE fits)
-UNWIND told AS one
-WITH m, one.row AS row, one.u AS u, one.old AS old
+UNWIND entries AS entry
+WITH m, entry.row AS row, entry.u AS u, entry.old AS old
 MERGE (a:Annotation {id: row.id})
 ON CREATE SET a = row.properties, m.annotations = m.annotations + 1
 MERGE (u)-[:HAS_ANNOTATION]->(a)
@@ -58,7 +41,7 @@ FOREACH (o IN CASE WHEN old IS NULL OR row.undoing THEN [] ELSE [old] END | MERG
 FOREACH (o IN CASE WHEN old IS NOT NULL AND row.undoing THEN [old] ELSE [] END | MERGE (a)-[:UNDOES]->(o))
 WITH DISTINCT u
 """
-    + _DERIVE
+    + current_label.DERIVE
 )
 
 _HISTORY = """
@@ -79,26 +62,4 @@ SENSITIVE = """
 MATCH (:Labelled {model: $model})-[:LABELLED {sensitive: true}]->(l:Label)
 RETURN DISTINCT l.text AS text
 ORDER BY text
-"""
-
-# model, id, properties -> the flag's id; no row where the model is not there
-FLAG = """
-MATCH (:Model {id: $model})
-MERGE (f:Flag {id: $id})
-ON CREATE SET f = $properties
-RETURN f.id AS id
-"""
-
-# model -> every flag, oldest first: the last of a kind and name holds
-FLAGS = """
-MATCH (f:Flag {model: $model})
-RETURN f.id AS id, f.model AS model, f.kind AS kind, f.name AS name, f.sensitive AS sensitive, f.author AS author,
-       f.at AS at
-ORDER BY at, id
-"""
-
-# key -> one row if there is such an image
-IMAGE = """
-MATCH (i:Image {key: $key})
-RETURN i.id AS id
 """

@@ -1,6 +1,6 @@
 """The Cypher texts of a load, with their parameters, and those that count what arrived; see `graph.cypher.units`."""
 
-from graph.cypher.labels import _DERIVE
+from graph.cypher import current_label
 
 # model, content (what is to be loaded), loader (who loads, anew each time) -> how many rows of this very content are
 # there already, of a load that broke off; a model is refused from now on until COMPLETE
@@ -39,7 +39,7 @@ MATCH (u:Unit {key: a.model + '/' + a.unit})
 MERGE (u)-[:HAS_ANNOTATION]->(a)
 WITH DISTINCT u
 """
-    + _DERIVE
+    + current_label.DERIVE
 )
 
 # model, properties (what it is, and counts and sums of what was loaded)

@@ -53,3 +53,28 @@ MATCH (c:Circuit {model: $model})
 """
     + _INCLUDE
 )
+
+# no parameters -> one row a query
+KEPT_QUERIES = """
+MATCH (q:Query)
+RETURN q.name AS name, q.text AS text, q.description AS description, q.parameters AS parameters, q.author AS author,
+       q.at AS at
+ORDER BY name
+"""
+
+# name, properties (the name, an id of its own, text, description, parameters, author, at), replace (one of that name)
+# -> no row and no change where the name is taken and not to be replaced
+KEEP_QUERY = """
+MERGE (q:Query {name: $name})
+ON CREATE SET q = $properties
+WITH q WHERE $replace OR q.id = $properties.id
+SET q = $properties
+RETURN q.name AS name
+"""
+
+# name -> how many were taken away: one or none
+FORGET_QUERY = """
+MATCH (q:Query {name: $name})
+DELETE q
+RETURN count(*) AS done
+"""

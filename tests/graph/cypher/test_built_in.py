@@ -13,6 +13,7 @@ import pytest
 
 from catalog.errors import NamedQueryError
 from catalog.hiding.flags import Flags
+from catalog.labels.labels import Labels
 from catalog.queries import LONGEST, Queries
 from catalog.text_rules import LONGEST_NAME
 from extract.folder.extraction import Extraction
@@ -26,6 +27,7 @@ from tests.builders.servers import server_with
 
 MODEL = "random:a"
 SUM = "2/1/6"
+DISPUTED = Unit.parse("2/1/6/6")
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 LABELS = (  # unit, branch, text
     ("2/1/6/0", "shortcut", "cat"),
@@ -158,6 +160,56 @@ def test_only_candidates_have_conflicting_labels(queries: Queries, extraction: E
     assert known is not None
     assert [row["unit"] for row in ask(queries, "conflicting-labels", q=known)] == ["2/1/6/7"]
     assert ask(queries, "conflicting-labels", q=known * 0.99) == []
+
+
+@pytest.fixture
+def disputed(queries: Queries) -> Iterator[Labels]:
+    """Labels of which the disputed unit has none when a test begins; they are withdrawn when it ends."""
+    labels = Labels(queries.store.model(MODEL))
+    yield labels
+    for annotation in labels.current(DISPUTED):
+        labels.withdraw(DISPUTED, annotation.id, "ada")
+
+
+def conflict(queries: Queries) -> tuple[list[str], list[str]] | None:
+    """The labels of the disputed unit's shortcut and conv branch, if they conflict."""
+    rows = [row for row in ask(queries, "conflicting-labels", q=None) if row["unit"] == str(DISPUTED)]
+    return (rows[0]["shortcut_labels"], rows[0]["conv_labels"]) if rows else None
+
+
+def test_an_amended_label_conflicts_by_its_new_text(queries: Queries, disputed: Labels) -> None:
+    disputed.add(DISPUTED, "cat", "ada", branch="shortcut")
+    conv = disputed.add(DISPUTED, "cat", "ada", branch="conv")
+    assert conflict(queries) is None
+    disputed.amend(DISPUTED, conv.id, "dog", "bob")
+    assert conflict(queries) == (["cat"], ["dog"])
+
+
+def test_a_label_conflicts_again_once_its_withdrawal_is_undone(queries: Queries, disputed: Labels) -> None:
+    disputed.add(DISPUTED, "cat", "ada", branch="shortcut")
+    disputed.add(DISPUTED, "dog", "ada", branch="conv")
+    withdrawal = disputed.withdraw(DISPUTED, "dog", "ada")
+    assert conflict(queries) is None
+    disputed.undo(DISPUTED, withdrawal.id, "ada")
+    assert conflict(queries) == (["cat"], ["dog"])
+
+
+def test_an_undone_label_does_not_conflict(queries: Queries, disputed: Labels) -> None:
+    disputed.add(DISPUTED, "cat", "ada", branch="shortcut")
+    conv = disputed.add(DISPUTED, "dog", "ada", branch="conv")
+    assert conflict(queries) == (["cat"], ["dog"])
+    disputed.undo(DISPUTED, conv.id, "ada")
+    assert conflict(queries) is None
+
+
+def test_a_redone_amendment_conflicts_by_its_text(queries: Queries, disputed: Labels) -> None:
+    disputed.add(DISPUTED, "cat", "ada", branch="shortcut")
+    conv = disputed.add(DISPUTED, "dog", "ada", branch="conv")
+    amendment = disputed.amend(DISPUTED, conv.id, "fish", "ada")
+    undo = disputed.undo(DISPUTED, amendment.id, "ada")
+    assert conflict(queries) == (["cat"], ["dog"])
+    disputed.undo(DISPUTED, undo.id, "ada")
+    assert conflict(queries) == (["cat"], ["fish"])
 
 
 def test_units_are_driven_by_a_label_over_strong_positive_edges_into_conv(

@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from graph import schema
+from graph.cypher import current_label
 from tests.builders.query_texts import MODULES, TEXTS
 
 LINTER = "@neo4j-cypher/language-support@2.0.0-next.38"
@@ -67,7 +68,7 @@ def test_the_comment_above_a_text_lists_its_parameters() -> None:
             assert re.search(rf"\b{parameter}\b", comment[1]), f"{name} does not list {parameter}"
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [*MODULES, current_label])
 def test_no_text_is_formatted(module: ModuleType) -> None:
     tree = ast.parse(Path(str(module.__file__)).read_text())
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.Call | ast.Mod)]

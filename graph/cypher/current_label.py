@@ -1,0 +1,40 @@
+"""The one definition of a current label in Cypher, and the text that derives from it what a unit shows.
+
+An annotation is in effect unless it was undone an odd number of times. A label is current while its annotation is in
+effect and no change in effect (an amendment, a rejection or a withdrawal) supersedes it. Whoever only reads follows the
+derived view, `(u)-[:LABELLED {annotation: a.id}]->(:Label)`. Python has the same rules in `catalog.labels.history`.
+"""
+
+# Whether annotation a is in effect
+IN_EFFECT = "COUNT { (a)<-[:UNDOES]-() } % 2 = 0"
+
+# How many changes in effect supersede annotation a
+CHANGES = "COUNT { MATCH (a)<-[:SUPERSEDES]-(c:Annotation) WHERE COUNT { (c)<-[:UNDOES]-() } % 2 = 0 }"
+
+# Whether annotation a is a current label
+CURRENT = "a.action IN ['add', 'amend'] AND " + IN_EFFECT + " AND " + CHANGES + " = 0"
+
+# u (a unit, once) -> its derived view made anew: LABELLED to its Label nodes, :Labelled and `label`, its current text
+DERIVE = (
+    """
+OPTIONAL MATCH (u)-[stale:LABELLED]->(was:Label)
+DELETE stale
+WITH u, collect(DISTINCT was) AS before
+OPTIONAL MATCH (u)-[:HAS_ANNOTATION]->(a:Annotation)
+WHERE """
+    + CURRENT
+    + """
+WITH u, before, a ORDER BY a.at, a.id
+WITH u, before, collect(a) AS current
+WITH u, before, current,
+     reduce(once = [], a IN current | CASE WHEN a.text IN once THEN once ELSE once + [a.text] END) AS texts
+FOREACH (a IN current |
+  MERGE (l:Label {text: a.text}) CREATE (u)-[:LABELLED {annotation: a.id, sensitive: a.sensitive}]->(l))
+FOREACH (x IN CASE texts WHEN [] THEN [] ELSE [u] END |
+  SET x:Labelled, x.label = reduce(all = head(texts), text IN tail(texts) | all + '; ' + text))
+FOREACH (x IN CASE texts WHEN [] THEN [u] ELSE [] END | REMOVE x:Labelled, x.label)
+FOREACH (l IN [x IN before WHERE COUNT { (x)<-[:LABELLED]-() } = 0] | DELETE l)
+RETURN u.key AS key
+ORDER BY key
+"""
+)

@@ -1,0 +1,64 @@
+"""The Cypher texts of flags and of the texts that answers hide, with their parameters; see `graph.cypher.units`."""
+
+# model, id, properties -> the flag's id; no row where the model is missing
+FLAG = """
+MATCH (:Model {id: $model})
+MERGE (f:Flag {id: $id})
+ON CREATE SET f = $properties
+RETURN f.id AS id
+"""
+
+# model -> every flag, oldest first: the last of a kind and name holds
+FLAGS = """
+MATCH (f:Flag {model: $model})
+RETURN f.id AS id, f.model AS model, f.kind AS kind, f.name AS name, f.sensitive AS sensitive, f.author AS author,
+       f.at AS at
+ORDER BY at, id
+"""
+
+# key -> one row if there is such an image
+IMAGE = """
+MATCH (i:Image {key: $key})
+RETURN i.id AS id
+"""
+
+# no parameters -> every text that somebody called sensitive, also what was withdrawn, and what sensitive images show
+SENSITIVE_TEXTS = """
+CALL () {
+  MATCH (a:Annotation {sensitive: true})
+  RETURN a.text AS text
+  UNION
+  MATCH (a:Annotation {sensitive: true})
+  RETURN a.facet AS text
+  UNION
+  MATCH (i:Image {sensitive: true})
+  RETURN i.concept AS text
+}
+WITH text WHERE text IS NOT NULL
+RETURN text
+ORDER BY text
+"""
+
+# kind -> every flag of it in any model, oldest first: of one model and name the last holds
+FLAGGED = """
+MATCH (f:Flag {kind: $kind})
+RETURN f.model AS model, f.name AS name, f.sensitive AS sensitive, f.at AS at, f.id AS id
+ORDER BY at, id
+"""
+
+# units and images (keys) -> every text said of these units, also what was withdrawn, and what these images show
+FLAGGED_TEXTS = """
+CALL () {
+  MATCH (a:Annotation)
+  WHERE a.model + '/' + a.unit IN $units
+  UNWIND [a.text, a.facet] AS text
+  RETURN text
+  UNION
+  UNWIND $images AS key
+  MATCH (i:Image {key: key})
+  RETURN i.concept AS text
+}
+WITH text WHERE text IS NOT NULL
+RETURN text
+ORDER BY text
+"""
