@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
-from catalog.formats import bounded, meaning, name, printed
+from catalog.enrichment import Candidate, Terms
+from catalog.formats import bounded, is_rate, is_share, meaning, name, printed
 from catalog.hiding.veil import Veil
 from catalog.search import reason
 from extract.units import Architecture, Unit
@@ -147,6 +149,12 @@ class Gallery:
             f"{whole.labels(labels)}"
             f'<span class="quiet">{escape(told)}</span></div><div class="halves">{halves}</div></div>'
         )
+
+    def candidate(self, candidate: Candidate[Terms], examples: Sequence[Example]) -> str:
+        """A candidate for an enrichment circuit: its two facets under the criteria that it met."""
+        units = {"sum": candidate.unit, "shortcut": candidate.shortcut, "conv": candidate.conv}
+        verdict = getattr(candidate.terms, "verdict", None)
+        return self.facets(units, candidate.labels, "; ".join(candidate.criteria), examples, verdict)
 
     def depiction(self, unit: str, found: Depiction) -> str:
         """A unit's feature visualisation."""
@@ -303,3 +311,39 @@ def terms(values: Mapping[str, float]) -> str:
         if not _interval(column.rpartition("_")[0], values)
     )
     return f'<div class="terms">{"".join(rows)}</div>'
+
+
+_NOTEBOOK = (  # a notebook's own colours are not known, so these are see-through
+    "--violet: #6d4aff; --text: inherit; --line: rgba(128, 128, 128, .35); --ground: rgba(128, 128, 128, .12); "
+    "--paper: transparent; --link: #6d4aff; --green: #23934a; --red: #cf3a32; --gray: #808088; font-size: 0.93rem;"
+)
+
+
+def framed(markup: str, title: str = "") -> str:
+    """Safe markup with the style it needs, for a notebook; the style holds within it alone."""
+    head = f"<b>{escape(title)}</b>" if title else ""
+    style = f"<style>.clip-circuits {{ {STYLE} }}</style>"
+    return f'<div class="clip-circuits" style="{_NOTEBOOK}">{style}{head}{markup}</div>'
+
+
+def cells(rows: Sequence[Mapping[str, object]], veil: Veil, columns: Sequence[str] = ()) -> str:
+    """Rows as a plain table behind the veil, as safe HTML; columns with nothing in them are left out."""
+    names = [column for column in columns or dict.fromkeys(chain.from_iterable(rows)) if _filled(column, rows)]
+    head = "".join(f'<th title="{escape(meaning(column))}">{escape(name(column))}</th>' for column in names)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(_cell(column, veil.value(row.get(column))))}</td>' for column in names)}</tr>"
+        for row in rows
+    )
+    return f'<table class="cells"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _filled(column: str, rows: Sequence[Mapping[str, object]]) -> bool:
+    return any(row.get(column) not in (None, "", []) for row in rows)
+
+
+def _cell(column: str, value: object) -> str:
+    if isinstance(value, float):
+        return printed(column, value) if is_share(column) or is_rate(column) else f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)

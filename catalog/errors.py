@@ -9,6 +9,9 @@ CatalogError (a CircuitsError)
 └── TorchMissing              what needs the network itself, where torch or open_clip are not installed
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from extract.errors import CircuitsError
 
 
@@ -38,3 +41,14 @@ class ExportError(CatalogError):
 
 class TorchMissing(CatalogError):
     """What needs the network itself, where torch or open_clip are not installed."""
+
+
+@contextmanager
+def torch_needed() -> Iterator[None]:
+    """Around an import that needs torch: one line on how to get it where it is missing."""
+    try:
+        yield
+    except ImportError as error:
+        raise TorchMissing(
+            f"Reading a network needs torch and open_clip ({error}). Install them: pip install 'clip-circuits[extract]'"
+        ) from error

@@ -1,50 +1,350 @@
-"""The network itself, where torch is installed and its weights can be had; most of the app does without."""
+"""The network itself, where torch is installed and its weights can be had; most of the catalog does without.
+
+Nothing else above `extract` imports torch: `Model.network` and `open_network` import this module when they are called.
+"""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
 
-from catalog.errors import TorchMissing
-from extract.errors import WeightsError
+import numpy as np
+import pyarrow as pa
+from PIL import Image
 
-if TYPE_CHECKING:
-    from extract.network.network import Network
+from catalog.cards import framed
+from catalog.charts import matrix
+from catalog.extraction_view import ExtractionView
+from extract import demo
+from extract.ablation import calibration, part_ablation
+from extract.ablation.agreement import Agreement, agreements
+from extract.ablation.part_ablation import Ablation, How
+from extract.enrichment import evidence
+from extract.errors import AblationError, WeightsError
+from extract.expansion import atlas
+from extract.expansion.expanded_weights import expanded_weights, support
+from extract.network.network import Network
+from extract.network.parts import Branch, BranchName, Edge, check
+from extract.network.preprocessing import seen
+from extract.network.weights import load_network
+from extract.probes import table as probe_table
+from extract.probes.rasterised_words import ATTACK, Place
+from extract.probes.sample import drawn
+from extract.probes.sources import Source, source
+from extract.probes.word_lists import from_file, most_common
+from extract.recording import modality, typographic_attack, vocabulary
+from extract.recording.channel_means import channel_means
+from extract.recording.difference import BASELINE, Ranking, difference
+from extract.recording.typographic_attack import Attack
+from extract.recording.visualisations import visualise
+from extract.units import Architecture, Layer, Unit
+from graph.schema import Contribution
+
+Images = str | Path | Source  # "demo" for the demo's own, a folder of pictures, WebDataset shards, or a table of probes
+Classes = Sequence[str] | Path | None  # prompts, or a file with one a line; None for the demo's concepts
+Activities = Mapping[int, tuple[float, float | None]]
+
+CHUNK = 250  # words shown between two steps of progress
 
 
-DEMO = "demo:emoji"  # the one model whose weights come along
+@dataclass(frozen=True)
+class Kernel:
+    """An expanded weight over the source's positions, float32 (h, w), from row and column `first` of its map on.
 
-
-@contextmanager
-def torch_needed() -> Iterator[None]:
-    """Around the imports that need torch: one line on how to get it where it is missing."""
-    try:
-        yield
-    except ImportError as error:
-        raise TorchMissing(
-            f"Reading a network needs torch and open_clip ({error}). Install them: pip install 'clip-circuits[extract]'"
-        ) from error
-
-
-def network_of(model: str, weights_sha256: str) -> "Network":
-    """The network that a model in the catalog was extracted from, by the model's id, such as `RN50:openai`.
-
-    Raises TorchMissing; WeightsError where the weights cannot be had, or are others than those in the catalog.
+    `cut` where the border of the map cuts it.
     """
-    with torch_needed():
-        from extract.network.weights import load_network
-    name, _, tag = model.partition(":")
-    random = re.fullmatch(r"random-(\d+)", tag)
-    try:
-        if random:
-            network = load_network(name, seed=int(random[1]))
-        else:
-            network = load_network(name, None if model == DEMO else tag)
-    except WeightsError as error:
-        raise WeightsError(f"The catalog holds what was extracted from {model}, not its weights. {error}") from error
-    if network.sha256 != weights_sha256:
-        raise WeightsError(
-            f"The weights of {model} that can be had here ({network.sha256[:12]}) are not those in the catalog "
-            f"({weights_sha256[:12]}). Extract and load them again."
+
+    source: Unit
+    target: Unit
+    values: np.ndarray
+    first: int
+    cut: bool
+
+    @property
+    def magnitude(self) -> float:
+        """Its Frobenius norm."""
+        return float(np.linalg.norm(self.values))
+
+    @property
+    def mean(self) -> float:
+        """Over the positions that can be non-zero, which are all of these."""
+        return float(self.values.mean())
+
+    def agrees(self, edge: Contribution) -> bool:
+        """Whether the catalog holds the same, to a hundredth: it may have been computed in half precision."""
+        close = 0.01 * edge.magnitude
+        return abs(self.magnitude - edge.magnitude) <= close and abs(self.mean - edge.mean) <= close
+
+    @property
+    def svg(self) -> str:
+        """A heat map: positive positions green, negative ones red and hatched."""
+        size = " x ".join(map(str, self.values.shape))
+        return matrix(self.values, self.first, f"{self.source} to {self.target}, {size} positions")
+
+    def _repr_html_(self) -> str:
+        title = f"{self.source} to {self.target}: magnitude {self.magnitude:.3g}, mean {self.mean:+.3g}"
+        return framed(f"<div>{self.svg}</div>", title)
+
+
+class LiveNetwork:
+    """A network to be asked itself. Methods take units and layers as text too, and raise UnknownUnit.
+
+    Threads may share it: they wait for one another, since units are read by hooks on the one network.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._common: dict[Layer, np.ndarray] = {}
+        self._alone = Lock()
+
+    @classmethod
+    def of(cls, model: str, weights_sha256: str) -> "LiveNetwork":
+        """The network that a model in the catalog was extracted from, by the model's id, such as `RN50:openai`.
+
+        Raises WeightsError where its weights cannot be had, or are others than those in the catalog.
+        """
+        name, _, tag = model.partition(":")
+        random = re.fullmatch(r"random-(\d+)", tag)
+        try:
+            if random:
+                network = load_network(name, seed=int(random[1]))
+            else:
+                network = load_network(name, None if model == demo.MODEL else tag)
+        except WeightsError as error:
+            raise WeightsError(
+                f"The catalog holds what was extracted from {model}, not its weights. {error}"
+            ) from error
+        if network.sha256 != weights_sha256:
+            raise WeightsError(
+                f"The weights of {model} that can be had here ({network.sha256[:12]}) are not those in the catalog "
+                f"({weights_sha256[:12]}). Extract and load them again."
+            )
+        return cls(network)
+
+    @classmethod
+    def open(cls, name: str = "demo", pretrained: str | Path | None = None, seed: int = 0) -> "LiveNetwork":
+        """A network by its name, as `open_network`."""
+        return cls(load_network(name, pretrained, seed))
+
+    @property
+    def model(self) -> str:
+        """The model's id, such as `RN50:openai`."""
+        return self._network.model
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's shape."""
+        return self._network.architecture
+
+    # ---- weights
+
+    def expanded_weight(self, source: Unit | str, target: Unit | str) -> Kernel:
+        """The linear map from one unit to another, ReLU taken as identity; NoPath where none leads there."""
+        one, other = self.architecture.unit(str(source)), self.architecture.unit(str(target))
+        place = support(self.architecture, one.layer, other.layer)
+        values = expanded_weights(self._network, one, other).numpy()  # (h, w)
+        return Kernel(one, other, values, place.rows.start, place.cut)
+
+    # ---- what an image does
+
+    def difference(
+        self,
+        word: str,
+        baseline: str | Iterable[str] | None = BASELINE,
+        layer: Layer | str | None = None,
+        progress: bool = False,
+    ) -> Ranking:
+        """How far a word, drawn as an image, raises each unit of a layer (None: the last) over a baseline.
+
+        The baseline is a text, several, or None: the 10,000 most common words. Raises WordsError for a text that cannot
+        be set.
+        """
+        against = most_common() if baseline is None else baseline
+        with self._alone:
+            return difference(self._network, word, against, self._layer(layer), progress=progress)
+
+    def over_common_words(
+        self, word: str, layer: Layer | str | None = None, step: Callable[[float], object] = lambda _: None
+    ) -> Ranking:
+        """How far a word raises each unit of a layer over the mean of the 10,000 most common words.
+
+        The common words are shown once for each layer; `step` is then called with the part of them that is done.
+        """
+        within = self._layer(layer)
+        if within not in self._common:
+            self._common[within] = self._baseline_over_common(within, step)
+        return Ranking(within, self.difference(word, BASELINE, within).values + self._common[within])
+
+    def _baseline_over_common(self, layer: Layer, step: Callable[[float], object]) -> np.ndarray:
+        """What the article's baseline raises over the mean of the common words: float32 (channels,)."""
+        common = most_common()
+        chunks = [common[first : first + CHUNK] for first in range(0, len(common), CHUNK)]
+        rises = list[np.ndarray]()
+        for done, chunk in enumerate(chunks, start=1):
+            rises.append(self.difference(BASELINE, chunk, layer).values)
+            step(done / len(chunks))
+        return np.average(rises, axis=0, weights=[len(chunk) for chunk in chunks]).astype(np.float32)
+
+    def rises(
+        self, picture: Image.Image, layer: Layer | str | None = None, activities: Activities | None = None
+    ) -> Ranking:
+        """How far a picture raises each unit of a layer (None: the last) over a grey one.
+
+        With `activities`, each channel's mean and standard deviation over the probes, over those, in deviations.
+        """
+        within = self._layer(layer)
+        with self._alone:
+            if activities is None:
+                return difference(self._network, picture, Image.new("RGB", picture.size, "grey"), within)
+            values = channel_means(self._network, [picture], [within])[within][0]  # (channels,)
+        return Ranking(within, _deviations(values, activities))
+
+    def seen(self, picture: Image.Image) -> Image.Image:
+        """The part of a picture that the network sees, at its size."""
+        return seen(self._network, picture)
+
+    def attack(
+        self,
+        picture: Image.Image | Path | str,
+        text: str,
+        classes: Classes = None,
+        layer: Layer | str | None = None,
+        size: float = ATTACK.size,
+        at: Place | None = None,
+    ) -> Attack:
+        """Write a text on a picture: what the network takes it for before and after, and how its units change.
+
+        `size` of the letters is in 224ths of the image; `at` is a place in pixels of the network's input, None for four
+        places as in the article. Raises ProbesError for a picture that cannot be read, WordsError for a text that
+        cannot be set or classes that leave nothing to choose among.
+        """
+        shown = typographic_attack.read_picture(Path(picture)) if isinstance(picture, str | Path) else picture
+        lettering = replace(ATTACK, size=size)
+        places = None if at is None else [at]
+        with self._alone:
+            return typographic_attack.attack(
+                self._network, shown, text, self.classes(classes), self._layer(layer), lettering, places
+            )
+
+    def classes(self, classes: Classes = None) -> tuple[str, ...]:
+        """Prompts, each once: those given, a file's lines, or of the demo its own concepts."""
+        if isinstance(classes, Path):
+            return from_file(classes)
+        if classes is None and self.model == demo.MODEL:
+            return tuple(sorted({str(concept) for concept in probe_table.read()["concept"].to_pylist()}))
+        return tuple(dict.fromkeys(classes or ()))
+
+    # ---- taking parts away
+
+    def ablate(
+        self,
+        unit: Unit | str,
+        branch: BranchName | None = None,
+        source: Unit | str | None = None,
+        images: Images = "demo",
+        count: int = 64,
+        ways: Sequence[How] = part_ablation.WAYS,
+        classes: Classes = None,
+        seed: int = 0,
+    ) -> Ablation:
+        """Take a `branch` away from a sum's unit, or from any unit what one `source` brings it over one convolution.
+
+        The network sees `count` of the images, drawn at random. Raises AblationError where neither or both are named.
+        """
+        if (branch is None) == (source is None):
+            raise AblationError("Name either the branch that is taken away, or the source of an edge.")
+        target = self.architecture.unit(str(unit))
+        part = Branch(target, branch) if branch else Edge(self.architecture.unit(str(source)), target)
+        check(self.architecture, part)
+        shown = drawn(_source(images), count, seed)
+        with self._alone:
+            return part_ablation.ablate(self._network, part, list(shown.values()), self.classes(classes), ways, seed)
+
+    def calibrate(
+        self,
+        extraction: ExtractionView,
+        pairs: Iterable[tuple[Layer | str, Layer | str]] | None = None,
+        images: Images = "demo",
+        count: int = 128,
+        edges: int = calibration.EDGES,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> pa.Table:
+        """Measure by ablation how far expanded weights can be believed; the measured edges go into the extraction.
+
+        `pairs` are source and target layers, None for several into the last conv branch; `edges` are measured of each,
+        half of them the strongest. Raises NoPath, ExtractionError for an extraction of other weights.
+        """
+        shape = self.architecture
+        layers = [(shape.layer(str(one)), shape.layer(str(other))) for one, other in pairs or calibration.pairs(shape)]
+        shown = list(drawn(_source(images), count, seed).values())
+        return pa.concat_tables(
+            calibration.calibrate(self._network, extraction.folder, *pair, shown, edges, seed, progress)
+            for pair in layers
         )
-    return network
+
+    @staticmethod
+    def agreements(measured: pa.Table) -> list[Agreement]:
+        """How well expanded weights agree with what `calibrate` measured, for each layer pair and kind of edges."""
+        return agreements(measured)
+
+    # ---- what goes into an extraction folder
+
+    def extract(
+        self,
+        folder: Path | str,
+        targets: Iterable[str] | None = None,
+        strongest: int = 20,
+        matrices: bool = True,
+        memory: int = 2**31,
+        progress: bool = True,
+    ) -> ExtractionView:
+        """Compute the expanded weights into a folder; an interrupted run goes on where it stopped.
+
+        `targets` are layers and patterns such as `4/*`, None for all; `memory` is in bytes, without the network.
+        """
+        found = atlas.extract(self._network, Path(folder), targets, strongest, matrices, memory, progress)
+        return ExtractionView(found)
+
+    def show_probes(self, extraction: ExtractionView, probes: Images = "demo", progress: bool = True) -> list[str]:
+        """Show the network probes and add what its units do on them; the ids of those that could not be read."""
+        evidence.measure(self._network, extraction.folder, _source(probes), progress=progress)
+        return [str(row["id"]) for row in extraction.folder.table("skipped").to_pylist()]
+
+    def show_words(
+        self, extraction: ExtractionView, words: int | Path | Iterable[str] = 10_000, progress: bool = True
+    ) -> None:
+        """Show the network words as images and add what its units do on them, and how they tell words from controls.
+
+        A number takes so many of the most common English words, a path a file with one a line.
+        """
+        texts = most_common(words) if isinstance(words, int) else from_file(words) if isinstance(words, Path) else words
+        listed = tuple(texts)
+        vocabulary.measure(self._network, extraction.folder, listed, progress=progress)
+        if not extraction.folder.has("modality.parquet"):
+            modality.profile(self._network, extraction.folder, listed, progress=progress)
+
+    def visualise(self, extraction: ExtractionView, folder: Path | str, progress: bool = True) -> tuple[str, ...]:
+        """Add a folder's feature visualisations of the last sum, such as channel34.png; the files left out, and why."""
+        final = self.architecture.final
+        return visualise(self._network, extraction.folder, Path(folder), final, progress)
+
+    def _layer(self, layer: Layer | str | None) -> Layer:
+        return self.architecture.final if layer is None else self.architecture.layer(str(layer))
+
+
+def _source(images: Images) -> Source:
+    """The probes at a path, or the demo's."""
+    if not isinstance(images, str | Path):
+        return images
+    return source(probe_table.BUNDLED if images == "demo" else images)
+
+
+def _deviations(values: np.ndarray, activities: Activities) -> np.ndarray:
+    """Values (channels,) in standard deviations above the mean; 0 for a channel that does the same on all probes."""
+    means, deviations = np.zeros_like(values), np.full_like(values, np.inf)
+    for channel, (mean, sd) in activities.items():
+        means[channel], deviations[channel] = mean, sd or np.inf
+    away: np.ndarray = (values - means) / deviations
+    return away

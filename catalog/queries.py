@@ -4,7 +4,7 @@ A query only reads, whoever wrote it: the server sees to that whenever one is ru
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 
 from catalog.errors import NamedQueryError
 from catalog.hiding.veil import Veil
+from catalog.table import Table
 from catalog.text_rules import Name, broken, in_one_line, login_name
 from graph.cypher.named_query import BUILT_IN, NamedQuery
 from graph.errors import QueryTimeout
@@ -50,13 +51,13 @@ class Queries:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def all(self) -> list[NamedQuery]:
-        """Ours in the order of their subject, then users' own by name."""
+    def list(self) -> Sequence[NamedQuery]:
+        """Return ours in the order of their subject, then users' own by name."""
         return [*BUILT_IN, *self.store.saved_queries()]
 
-    def named(self, name: str) -> NamedQuery:
-        """A query; NamedQueryError where there is none of that name."""
-        known = {query.name: query for query in self.all()}
+    def get(self, name: str) -> NamedQuery:
+        """Return a query; NamedQueryError where there is none of that name."""
+        known = {query.name: query for query in self.list()}
         if name not in known:
             raise NamedQueryError(f"There is no query {name!r}. `circuits query list` shows those there are.")
         return known[name]
@@ -95,7 +96,7 @@ class Queries:
         """Take a user's query away. Raises NamedQueryError for one of ours, or where there is none of that name."""
         _refuse_ours(name)
         if not self.store.remove_query(name):
-            self.named(name)
+            self.get(name)  # raises for a name that is not there
 
     def parameters(self, query: NamedQuery, given: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
         """What a query is run with: what was given, else its defaults, else the model and the model's last sum.
@@ -116,14 +117,33 @@ class Queries:
 
     def run(
         self,
-        query: NamedQuery,
-        given: Mapping[str, Any],
+        query: NamedQuery | str,
+        parameters: Mapping[str, Any] | None = None,
+        /,
+        *,
         model: str | None = None,
         timeout: float = 30.0,
         limit: int = 1000,
-    ) -> Rows:
-        """Its answer: `limit` rows in `timeout` seconds at most. Raises as `parameters` and `store.query` do."""
-        return self.store.query(query.text, self.parameters(query, given, model), timeout, limit)
+        **named: Any,
+    ) -> Table[Mapping[str, Any]]:
+        """Ask a query, or the one of this name: `limit` rows in `timeout` seconds at most.
+
+        Parameters are named, or stand in a mapping. Raises as `parameters` and `ask`.
+        """
+        asked = self.get(query) if isinstance(query, str) else query
+        values = self.parameters(asked, {**(parameters or {}), **named}, model)
+        return self.ask(asked.text, values, timeout, limit, asked.name)
+
+    def ask(
+        self, text: str, parameters: Mapping[str, Any], timeout: float = 30.0, limit: int = 1000, title: str = "Answer"
+    ) -> Table[Mapping[str, Any]]:
+        """Ask in Cypher of one's own; a record is a mapping of the answer's columns.
+
+        Raises WriteRefused, QueryTimeout, QueryError.
+        """
+        answer = self.store.query(text, parameters, timeout, limit)
+        records = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+        return Table(title, records, self.veil, columns=answer.columns, truncated=answer.truncated)
 
     def veil(self, lifted: bool = False) -> Veil:
         """What hides the sensitive of all models in an answer: texts called so or of what is flagged, flagged words."""

@@ -26,6 +26,12 @@ def connect(
     return Database(place, partial(open_server, place, login, chosen.database_name))
 
 
+def start(place: str | Path) -> None:
+    """Start the embedded server of a folder if none runs; a URL's server is somebody else's to start."""
+    if isinstance(place, Path):
+        local_server.ensure(place)
+
+
 def _open_folder(folder: Path) -> Server:
     """The folder's server; another one if that stops just now, having been idle."""
     endpoint = local_server.ensure(folder)

@@ -12,8 +12,7 @@ from app.cli.difference import Classes, Network, Pretrained, prompts
 from app.cli.extract import default_folder, probes_at
 from app.cli.options import Database, Json, Limit, UnitName
 from app.cli.scatter import scatter
-from catalog.errors import ExportError
-from catalog.live_network import torch_needed
+from catalog.errors import ExportError, torch_needed
 from extract.files import replace_file
 from extract.folder.extraction import Extraction
 from extract.units import Architecture, Layer

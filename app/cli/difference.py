@@ -10,8 +10,8 @@ import typer
 
 from app.cli import printing as tables
 from app.cli.options import Json, Limit
-from catalog.errors import ExportError
-from catalog.live_network import DEMO, torch_needed
+from catalog.errors import ExportError, torch_needed
+from extract.demo import MODEL as DEMO
 from extract.files import replace_file
 from extract.probes.rasterised_words import ATTACK
 

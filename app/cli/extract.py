@@ -10,8 +10,9 @@ import typer
 from app.cli import printing as tables
 from app.cli.options import Database, Folder, Memory, chosen, connected, opened
 from catalog import enrichment
+from catalog.errors import torch_needed
 from catalog.hiding.veil import Veil
-from catalog.live_network import DEMO, torch_needed
+from extract.demo import MODEL as DEMO
 from extract.folder.extraction import Extraction
 from graph.loading.load import load as loaded
 from graph.loading.migration import migrate as migrated

@@ -1,7 +1,7 @@
 """`circuits query` and `circuits cypher`: questions to the database, by name or in one's own Cypher."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -9,8 +9,8 @@ import typer
 from app.cli import printing as tables
 from app.cli.options import Author, Database, Json, Model, Reveal, connected, parameter
 from catalog.queries import Queries
+from catalog.table import Table
 from graph.cypher.named_query import OURS, NamedQuery
-from graph.records import Rows
 from graph.store import Store
 
 query = typer.Typer(no_args_is_help=True, help="Ask by name; save queries of your own.")
@@ -30,7 +30,7 @@ def list_queries(database: Database = None, as_json: Json = False) -> None:
     Example: circuits query list
     """
     with connected(database) as connection:
-        found = Queries(Store(connection)).all()
+        found = Queries(Store(connection)).list()
     tables.show_rows(found, tables.queries(found), as_json)
 
 
@@ -51,7 +51,7 @@ def run_query(
     """
     with connected(database) as connection:
         queries = Queries(Store(connection))
-        answer = queries.run(queries.named(name), _given(parameters), model, timeout, limit)
+        answer = queries.run(name, _given(parameters), model=model, timeout=timeout, limit=limit)
         _show(answer, queries, reveal, as_json)
 
 
@@ -62,7 +62,7 @@ def show_query(name: _Name, database: Database = None, as_json: Json = False) ->
     Example: circuits query show candidates
     """
     with connected(database) as connection:
-        found = Queries(Store(connection)).named(name)
+        found = Queries(Store(connection)).get(name)
     if as_json:
         tables.show_json(found)
     else:
@@ -114,19 +114,19 @@ def cypher(
     Example: circuits cypher "MATCH (u:Unit {layer: $layer}) RETURN u.id, u.label LIMIT 5" --parameter layer=4/2/6
     """
     with connected(database) as connection:
-        answer = connection.query(text, _given(parameters), timeout=timeout, limit=limit)
-        _show(answer, Queries(Store(connection)), reveal, as_json)
+        queries = Queries(Store(connection))
+        _show(queries.ask(text, _given(parameters), timeout, limit), queries, reveal, as_json)
 
 
 def _given(parameters: Iterable[str] | None) -> dict[str, Any]:
     return dict(map(parameter, parameters or []))
 
 
-def _show(answer: Rows, queries: Queries, reveal: bool, as_json: bool) -> None:
+def _show(answer: Table[Mapping[str, Any]], queries: Queries, reveal: bool, as_json: bool) -> None:
     """An answer as a table behind the veil, or as JSON; on stderr how many rows, and whether there are more."""
     veil = queries.veil(reveal)
-    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-    cells = [[_line(veil.value(value)) for value in row] for row in answer.rows]
+    rows = list(answer)
+    cells = [[_line(veil.value(value)) for value in row.values()] for row in answer]
     tables.show_rows(rows, tables.table("", answer.columns, cells), as_json)
     told = f"the first {len(rows)} rows; there are more (--limit)" if answer.truncated else f"{len(rows)} rows"
     typer.echo(f"circuits: {told}.", err=True)

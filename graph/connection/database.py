@@ -7,6 +7,7 @@ user's own go through `query`.
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Self
 
 from neo4j import ManagedTransaction
@@ -44,6 +45,7 @@ class Database:
     ) -> None:
         self.url, self._open, self._current, self._lock = url, open_server, current, threading.Lock()
         self._server = open_server()
+        self._answers: ContextVar[dict[tuple[str, str], Answer] | None] = ContextVar("answers", default=None)
 
     def __enter__(self) -> Self:
         """The database itself."""
@@ -74,14 +76,34 @@ class Database:
 
         Raises QueryError, or what `connect` raises.
         """
+        answers = self._answers.get()
+        if answers is None:
+            return self._read(text, parameters)
+        key = text, repr(parameters)
+        if key not in answers:
+            answers[key] = self._read(text, parameters)
+        return [dict(row) for row in answers[key]]
+
+    def _read(self, text: str, parameters: dict[str, Any]) -> Answer:
         with self._translating(), self._live().session() as session:
             return session.execute_read(_answer, text, parameters)
+
+    @contextmanager
+    def reading_once(self) -> Iterator[None]:
+        """Inside this block, in this thread, `read` asks no text twice with the same parameters, until a `write`."""
+        outer = self._answers.set({})
+        try:
+            yield
+        finally:
+            self._answers.reset(outer)
 
     def write(self, text: str, **parameters: Any) -> Answer:
         """Run one of our own texts in a transaction of its own, again where others changed meanwhile what it read.
 
         Raises ConstraintViolated, QueryError, or what `connect` raises.
         """
+        if (answers := self._answers.get()) is not None:
+            answers.clear()
         with self._translating(), self._live().session() as session:
             for _ in range(TRIES - 1):
                 try:

@@ -82,7 +82,7 @@ def test_a_query_is_saved_linked_and_removed(page: Page, planted_store: ModelSto
     expect(page.get_by_text("Saved by ada.")).to_be_visible(timeout=PATIENCE)
     ready(page)
     address = page.url
-    assert dict(Queries(Store(planted_store.database)).named(name).defaults) == {"n": 41}
+    assert dict(Queries(Store(planted_store.database)).get(name).defaults) == {"n": 41}
     page.goto("about:blank")
     ready_at(page, address)
     expect(page.get_by_role("combobox", name="Query")).to_have_value(name, timeout=PATIENCE)
@@ -91,7 +91,7 @@ def test_a_query_is_saved_linked_and_removed(page: Page, planted_store: ModelSto
     page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_role("button", name="Remove for good").click()
     expect(page.get_by_role("combobox", name="Query")).to_have_value(BUILT_IN[0].name, timeout=PATIENCE)
-    assert name not in {query.name for query in Queries(Store(planted_store.database)).all()}
+    assert name not in {query.name for query in Queries(Store(planted_store.database)).list()}
 
 
 def test_a_copy_to_edit_is_in_the_address_at_once(page: Page) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from catalog.live_network import DEMO
+from extract.demo import MODEL as DEMO
 
 
 def extract(model: str) -> str:

@@ -5,7 +5,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from html import escape
 from itertools import chain
@@ -17,6 +17,7 @@ from streamlit.errors import StreamlitAPIException
 from app.web import session
 from catalog.hiding.veil import Veil
 from catalog.queries import LONGEST_DESCRIPTION, Queries, parse_value
+from catalog.table import Table
 from catalog.text_rules import LONGEST_NAME
 from extract.errors import UnknownUnit
 from extract.units import Unit
@@ -26,6 +27,7 @@ from graph.records import Rows
 
 SHOWN = 60  # units listed below an answer
 BY_NAME, IN_CYPHER = "by name", "in Cypher"
+Answer = Table[Mapping[str, Any]]
 _UNIT = re.compile(r"\d+/\d+/\d+/\d+")
 
 
@@ -66,7 +68,7 @@ def values(query: NamedQuery) -> dict[str, Any]:
     return {name: parse_value(value.strip()) for name, value in given.items() if value and value.strip()}
 
 
-def answered(query: NamedQuery, given: dict[str, Any], seconds: float, limit: int, again: bool) -> tuple[Rows, float]:
+def answered(query: NamedQuery, given: dict[str, Any], seconds: float, limit: int, again: bool) -> tuple[Answer, float]:
     """The answer and how many seconds it took; what was asked last is not asked anew unless `again`.
 
     Raises NamedQueryError for a parameter that is missing; WriteRefused, QueryTimeout, QueryError.
@@ -76,28 +78,25 @@ def answered(query: NamedQuery, given: dict[str, Any], seconds: float, limit: in
     if again or st.session_state.get("answer", [None])[0] != asked:
         start = time.perf_counter()
         with st.spinner("Asking the database"):
-            found = queries().run(query, given, chosen, seconds, limit)
+            found = queries().run(query, given, model=chosen, timeout=seconds, limit=limit)
         st.session_state["answer"] = asked, found, time.perf_counter() - start
     _, found, took = st.session_state["answer"]
     return found, took
 
 
-def units(answer: Rows) -> list[Unit]:
+def units(answer: Answer) -> list[Unit]:
     """The chosen model's units whose ids are in an answer, alone or in a list, in its order; SHOWN at most."""
     architecture, found = session.model().architecture, list[Unit]()
-    cells = chain.from_iterable(cell if isinstance(cell, list) else [cell] for row in answer.rows for cell in row)
+    cells = chain.from_iterable(cell if isinstance(cell, list) else [cell] for row in answer for cell in row.values())
     for name in dict.fromkeys(cell for cell in cells if isinstance(cell, str) and _UNIT.fullmatch(cell)):
         with suppress(UnknownUnit):
             found.append(architecture.unit(name))
     return found[:SHOWN]
 
 
-def rows(answer: Rows, behind: Veil) -> list[dict[str, Any]]:
+def rows(answer: Answer, behind: Veil) -> list[dict[str, Any]]:
     """A row each, by column, behind the veil; what is no number, text or list of texts becomes JSON."""
-    return [
-        {column: _cell(behind.value(value)) for column, value in zip(answer.columns, row, strict=True)}
-        for row in answer.rows
-    ]
+    return [{column: _cell(behind.value(value)) for column, value in row.items()} for row in answer]
 
 
 def as_csv(columns: Sequence[str], shown: Iterable[dict[str, Any]]) -> str:

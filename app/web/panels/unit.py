@@ -1,16 +1,19 @@
 """The parts of the unit page that have something to choose: its edges, an edge's spatial matrix, its distribution."""
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import streamlit as st
 
-from app.web import kernels, session
 from app.web import live_network as rises
+from app.web import session
 from app.web.panels import commands
 from catalog import charts
 from extract.units import Layer, Unit
 from graph.records import Contribution, Measure, UnitCard
+
+if TYPE_CHECKING:
+    from catalog.live_network import Kernel
 
 ANY = "any layer"
 
@@ -77,10 +80,10 @@ def spatial(edges: Sequence[Contribution]) -> None:
     model = session.model()
     if rises.ready(model.id, "a matrix"):
         with rises.missing_shown():
-            _matrix(kernels.kernel(model, named[chosen]), named[chosen])
+            _matrix(rises.kernel(model, named[chosen]), named[chosen])
 
 
-def _matrix(found: kernels.Kernel, edge: Contribution) -> None:
+def _matrix(found: "Kernel", edge: Contribution) -> None:
     size = " x ".join(map(str, found.values.shape))
     session.show(
         charts.matrix(found.values, found.first, f"{edge.source} to {edge.target}, {size} positions"), "matrix"

@@ -11,7 +11,7 @@ from graph.cypher.named_query import OURS, NamedQuery
 from graph.records import Rows
 
 gallery = session.gallery()
-known = {query.name: query for query in asking.queries().all()}
+known = {query.name: query for query in asking.queries().list()}
 
 
 def named() -> NamedQuery:
@@ -40,11 +40,11 @@ def own() -> NamedQuery:
     return NamedQuery("", text or "")
 
 
-def show(answer: Rows, took: float) -> None:
+def show(answer: asking.Answer, took: float) -> None:
     """The answer as a table, as a file, and the units in it."""
     more = "The first {} rows; there are more." if answer.truncated else "{} rows"
-    st.caption(f"{more.format(len(answer.rows))} · {took:.2f} s")
-    if not answer.rows:
+    st.caption(f"{more.format(len(answer))} · {took:.2f} s")
+    if not answer:
         return
     rows = asking.rows(answer, asking.veil())
     st.dataframe(rows, hide_index=True)

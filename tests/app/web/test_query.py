@@ -169,7 +169,7 @@ def test_a_query_is_saved_shown_run_and_removed(app: AppTest) -> None:
     save(app, name, f"What <b>it</b> does {HOSTILE}")
     assert not app.error, app.error[0].value
     assert app.selectbox(key="query").value == name
-    (saved,) = (query for query in Queries(session.store()).all() if query.name == name)
+    (saved,) = (query for query in Queries(session.store()).list() if query.name == name)
     assert (saved.text, dict(saved.defaults), saved.author) == ("RETURN $n + 1 AS x", {"n": 41}, "ada")
     assert "<b>it</b>" not in markup(app)
     assert "&lt;script&gt;" in markup(app)
@@ -179,7 +179,7 @@ def test_a_query_is_saved_shown_run_and_removed(app: AppTest) -> None:
     button.click().run()
     assert not app.error
     assert app.selectbox(key="query").value == BUILT_IN[0].name
-    assert name not in {query.name for query in Queries(session.store()).all()}
+    assert name not in {query.name for query in Queries(session.store()).list()}
 
 
 def save(app: AppTest, name: str, description: str = "") -> None:
@@ -196,7 +196,7 @@ def test_a_name_that_will_not_do_is_a_message(app: AppTest, name: str) -> None:
     asked(app, "RETURN 1 AS x")
     save(app, name)
     assert len(app.error) == 1
-    assert len(Queries(session.store()).named(BUILT_IN[0].name).text) > 100
+    assert len(Queries(session.store()).get(BUILT_IN[0].name).text) > 100
 
 
 def test_ours_has_no_way_to_remove_it(app: AppTest) -> None:
@@ -209,7 +209,7 @@ def test_a_copy_of_a_named_query_can_be_edited(app: AppTest) -> None:
     (button,) = (button for button in app.button if button.label == "Edit a copy")
     button.click().run()
     assert not app.exception
-    chains = Queries(session.store()).named("chains")
+    chains = Queries(session.store()).get("chains")
     assert app.text_area(key="cypher").value == chains.text.strip()
     assert "layer" in app.info[0].value or app.dataframe or "needs a value" in app.info[0].value
 

@@ -93,9 +93,9 @@ def measured(extraction: Extraction, name: str) -> dict[str, Row]:
 
 
 def ask(queries: Queries, name: str, **given: Any) -> list[Row]:
-    answer = queries.run(queries.named(name), given, limit=100_000)
+    answer = queries.run(queries.get(name), given, limit=100_000)
     assert not answer.truncated
-    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    return [dict(row) for row in answer]
 
 
 def labels(unit: str) -> list[str]:
@@ -361,35 +361,35 @@ def test_a_named_query_runs_as_it_stands_with_its_parameters_given_to_the_server
 
 
 def test_model_and_layer_are_the_chosen_model_and_its_last_sum(queries: Queries) -> None:
-    given = queries.parameters(queries.named("candidates"), {})
+    given = queries.parameters(queries.get("candidates"), {})
     assert given == {"model": MODEL, "layer": SUM, "q": 0.05}
-    assert queries.parameters(queries.named("candidates"), {"layer": None, "q": 1}) == given | {"layer": None, "q": 1}
+    assert queries.parameters(queries.get("candidates"), {"layer": None, "q": 1}) == given | {"layer": None, "q": 1}
 
 
 def test_a_parameter_that_is_missing_or_not_there_is_named(queries: Queries) -> None:
     with pytest.raises(NamedQueryError, match=r"label \(any part"):
-        queries.run(queries.named("driven-by-label"), {})
+        queries.run(queries.get("driven-by-label"), {})
     with pytest.raises(NamedQueryError, match="no parameter quality"):
-        queries.run(queries.named("candidates"), {"quality": 1})
+        queries.run(queries.get("candidates"), {"quality": 1})
 
 
 def test_a_saved_query_is_listed_after_ours_and_runs_with_its_defaults(queries: Queries) -> None:
     before, name = datetime.now(UTC), next(_names)
     saved = queries.save(f" {name} ", HOSTILE, "What <b>it</b> is for.", {"n": [1, "two", None]}, "ada")
-    assert [query.name for query in queries.all()][: len(BUILT_IN)] == [query.name for query in BUILT_IN]
-    (found,) = (query for query in queries.all() if query.name == name)
+    assert [query.name for query in queries.list()][: len(BUILT_IN)] == [query.name for query in BUILT_IN]
+    (found,) = (query for query in queries.list() if query.name == name)
     assert found == saved
     assert (found.text, found.description, found.author) == (HOSTILE, "What <b>it</b> is for.", "ada")
     assert found.at is not None
     assert before - timedelta(seconds=1) < found.at < datetime.now(UTC) + timedelta(seconds=1)
     text = "UNWIND range(1, $n) AS x RETURN x, $model AS model"
     queries.save(name, text, "", {"n": 3}, "ada", replace=True)
-    assert queries.run(queries.named(name), {}).rows == [[1, MODEL], [2, MODEL], [3, MODEL]]
-    assert queries.run(queries.named(name), {"n": 1}, limit=1).rows == [[1, MODEL]]
-    assert queries.run(queries.named(name), {}, limit=2).truncated
+    assert [[*row.values()] for row in queries.run(queries.get(name), {})] == [[1, MODEL], [2, MODEL], [3, MODEL]]
+    assert [[*row.values()] for row in queries.run(queries.get(name), {"n": 1}, limit=1)] == [[1, MODEL]]
+    assert queries.run(queries.get(name), {}, limit=2).truncated
     queries.remove(name)
     with pytest.raises(NamedQueryError, match=name):
-        queries.named(name)
+        queries.get(name)
 
 
 def test_a_name_that_is_taken_is_kept_unless_it_is_to_be_replaced(queries: Queries) -> None:
@@ -397,9 +397,9 @@ def test_a_name_that_is_taken_is_kept_unless_it_is_to_be_replaced(queries: Queri
     queries.save(name, "RETURN 1 AS x", author="ada")
     with pytest.raises(NamedQueryError, match="already"):
         queries.save(name, "RETURN 2 AS x", author="bob")
-    assert queries.named(name).text == "RETURN 1 AS x"
+    assert queries.get(name).text == "RETURN 1 AS x"
     queries.save(name, "RETURN 2 AS x", author="bob", replace=True)
-    assert [(each.text, each.author) for each in queries.all() if each.name == name] == [("RETURN 2 AS x", "bob")]
+    assert [(each.text, each.author) for each in queries.list() if each.name == name] == [("RETURN 2 AS x", "bob")]
     queries.remove(name)
 
 
@@ -419,7 +419,7 @@ def test_of_two_who_take_a_name_at_once_one_is_refused(queries: Queries) -> None
     for thread in threads:
         thread.join()
     assert len(refused) == 1
-    assert [query.author for query in queries.all() if query.name == name] == [*({"ada", "bob"} - set(refused))]
+    assert [query.author for query in queries.list() if query.name == name] == [*({"ada", "bob"} - set(refused))]
     queries.remove(name)
 
 
@@ -451,7 +451,7 @@ def test_a_text_that_writes_or_does_more_than_read_is_not_saved(queries: Queries
     name = next(_names)
     with pytest.raises(WriteRefused):
         queries.save(name, text, author="ada", replace=True)
-    assert name not in {query.name for query in queries.all()}
+    assert name not in {query.name for query in queries.list()}
 
 
 def test_a_text_in_error_is_not_saved(queries: Queries) -> None:
@@ -476,11 +476,11 @@ MISFITS: dict[str, Row] = {
 
 @pytest.mark.parametrize("case", MISFITS)
 def test_what_breaks_a_rule_is_not_saved(queries: Queries, case: str) -> None:
-    before = queries.all()
+    before = queries.list()
     given: Row = {"name": next(_names), "text": "RETURN 1 AS x", "author": "ada"}
     with pytest.raises(NamedQueryError):
         queries.save(**given | MISFITS[case])
-    assert queries.all() == before
+    assert queries.list() == before
 
 
 def test_a_load_leaves_saved_queries_alone(queries: Queries, extraction: Extraction) -> None:
@@ -490,7 +490,7 @@ def test_a_load_leaves_saved_queries_alone(queries: Queries, extraction: Extract
         load(extraction, queries.store.database, progress=False)
     else:
         load(extraction, Path(queries.store.database.url), progress=False)
-    assert queries.named(name).text == "RETURN 1 AS x"
+    assert queries.get(name).text == "RETURN 1 AS x"
     queries.remove(name)
 
 
@@ -523,5 +523,5 @@ def test_a_runaway_query_is_saved_as_slow_and_not_as_wrong(queries: Queries, mon
         "RETURN count(*) AS n",
         author="ada",
     )
-    assert queries.named(name)
+    assert queries.get(name)
     queries.remove(name)

@@ -1,0 +1,86 @@
+"""An extraction folder: its tables, how a unit's activation is distributed, and images of its levels to sort."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from extract.units import Architecture, Unit
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from extract.folder.extraction import Extraction
+    from extract.responses.levels import Distribution, Estimate
+
+Part = Literal["unit", "sum", "shortcut", "conv"]
+
+# extract.responses and pyarrow are imported where they are used: half a second that opening a catalog can do without.
+
+
+class ExtractionView:
+    """An extraction folder, which needs no torch; `open_extraction` opens one, and `LiveNetwork.extract` makes one.
+
+    A `part` names the unit itself, or of a sum's unit one of its branches.
+    """
+
+    def __init__(self, folder: "Extraction") -> None:
+        self.folder = folder
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self.folder.path
+
+    @property
+    def model(self) -> str:
+        """The model's id, such as `RN50:openai`."""
+        return self.folder.manifest.model
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's shape."""
+        return self.folder.manifest.architecture
+
+    def table(self, name: str) -> "pa.Table":
+        """One of its tables, such as `units`, `edges`, `distributions` or `probes`; empty where it was not made."""
+        return self.folder.table(name)
+
+    def distribution(self, unit: Unit | str, part: Part = "unit", bins: int = 100) -> "Distribution":
+        """How a unit's activation over all probes is distributed.
+
+        Raises ExtractionError where its layer was not measured, LevelsError for a unit that does the same on all.
+        """
+        from extract.responses.levels import distribution
+
+        return distribution(self.folder, self._part(unit, part), bins)
+
+    def draw_levels(
+        self, unit: Unit | str, folder: Path | str, levels: Iterable[float], count: int = 10, part: Part = "unit"
+    ) -> Path:
+        """Lay out `count` images of each level, to be sorted into categories; the sheet to fill in.
+
+        A level is a distance from the mean over all probes, in standard deviations.
+        """
+        from extract.responses.sorting_task import draw
+
+        return draw(self.folder, self._part(unit, part), levels, Path(folder), count)
+
+    def store_sorting(self, unit: Unit | str, sheet: Path | str, part: Part = "unit") -> "tuple[Estimate, ...]":
+        """Store how somebody sorted the images of `draw_levels`; how probable each category is at each level."""
+        from extract.responses.levels import store
+        from extract.responses.sorting_task import read
+
+        named = self.architecture.unit(str(unit))
+        if part != "unit":
+            self._part(named, part)  # raises UnknownUnit for a unit without branches
+        return store(self.folder, named, part, read(Path(sheet)))
+
+    def _part(self, unit: Unit | str, part: Part) -> Unit:
+        from extract.responses.levels import of_branch
+
+        named = self.architecture.unit(str(unit))
+        return named if part == "unit" else of_branch(self.folder, named, part)
+
+    def __repr__(self) -> str:
+        """The model and the place."""
+        return f"<extraction of {self.model} in {self.path}>"

@@ -1,0 +1,276 @@
+"""One model of a catalog: its units, circuits and labels, searches over them, and the network itself."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from catalog import enrichment, top_probes
+from catalog.cards import Gallery
+from catalog.circuit_view import CircuitView
+from catalog.circuits import local
+from catalog.circuits import saved as saved_circuits
+from catalog.circuits.circuit import Circuit
+from catalog.enrichment import Candidate, Tally, Terms
+from catalog.errors import torch_needed
+from catalog.hiding.flags import Flags
+from catalog.hiding.veil import Veil
+from catalog.model_labels import ModelLabels
+from catalog.table import Table
+from catalog.unit_view import UnitView
+from extract.units import Architecture, Layer, Unit
+from graph.model_store import ModelStore
+from graph.schema import (
+    EvidenceTerms,
+    Example,
+    Flag,
+    KeptCircuit,
+    Kind,
+    LayerCard,
+    ModelCard,
+    Reading,
+    Share,
+    Sweep,
+    UnitCard,
+    WeightTerms,
+)
+from graph.search import LIMIT, Found, Modality, Wanted
+from graph.store import Store
+
+if TYPE_CHECKING:
+    from catalog.live_network import LiveNetwork
+
+_DRAWN = 10  # candidates that a notebook shows with pictures
+
+
+class Model:
+    """One model of a catalog; `Catalog.model` opens it. Methods take units and layers as text too.
+
+    `card` describes the model as it was when it was opened; `refresh` asks anew. What is sensitive is asked for at each
+    use, so that what somebody flags is hidden from then on.
+    """
+
+    def __init__(self, store: Store, of: ModelStore) -> None:
+        self._all, self._store = store, of
+
+    # ---- what it is
+
+    @property
+    def id(self) -> str:
+        """Its id, such as `RN50:openai`."""
+        return self._store.id
+
+    @property
+    def card(self) -> ModelCard:
+        """Its shape, weights and counts."""
+        return self._store.card
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's shape."""
+        return self._store.architecture
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """On what its numbers were measured, kind by kind."""
+        return self.card.measured
+
+    def refresh(self) -> "Model":
+        """Ask for the card anew; the model itself. ModelMissing where it is gone, DatabaseDamaged for lost data."""
+        self._store = self._all.model(self.id)
+        return self
+
+    def verify(self) -> None:
+        """Count and sum all of it, both ways along its edges; DatabaseDamaged where it is not what was loaded."""
+        self._all.verify(self.id)
+
+    @property
+    def being_verified(self) -> bool:
+        """Whether it is still being counted behind its use."""
+        return self._all.counting(self.id)
+
+    def veil(self, revealed: bool = False) -> Veil:
+        """What hides the sensitive as people have flagged it by now; `revealed` hides nothing."""
+        return Veil.of(self._store, revealed)
+
+    # ---- units
+
+    def unit(self, name: Unit | str) -> UnitView:
+        """A unit by its id, a Microscope op or a module such as layer4.2.act3:34; UnknownUnit."""
+        return UnitView(self._store, self.architecture.unit(str(name)))
+
+    def units(self, names: Iterable[Unit | str]) -> Table[UnitCard]:
+        """Units in the order asked for; UnknownUnit."""
+        units = [self.architecture.unit(str(name)) for name in names]
+        return self._unit_table("Units", self._store.units(units))
+
+    def labelled(self, text: str = "", limit: int | None = None) -> Table[UnitCard]:
+        """The units with a current label that contains this text, in any case; by layer and channel."""
+        return self._unit_table("Labelled units", self._store.labelled(text, limit))
+
+    def thumbnails(self, units: Iterable[Unit | str]) -> dict[str, Example]:
+        """The probe that each unit answers to most, for those where this was measured."""
+        return top_probes.thumbnails(self._store, map(str, units))
+
+    def search(
+        self,
+        text: str = "",
+        layer: Layer | str | None = None,
+        labelled: bool | None = None,
+        modality: Modality | None = None,
+        at_least: Mapping[str, float] | None = None,
+        at_most: Mapping[str, float] | None = None,
+        limit: int = LIMIT,
+    ) -> Table[Found]:
+        """Units by labels, by what their top probes show, by the words that drive them, and by numbers.
+
+        `at_least` and `at_most` bound statistics by name; a unit that lacks one does not pass. UnknownStatistic.
+        """
+        filters = Wanted(self._layer(layer), labelled, modality, at_least or {}, at_most or {})
+
+        def draw(found: Sequence[Found], veil: Veil) -> str:
+            return Gallery(veil).found(found, self.thumbnails(each.unit.id for each in found))
+
+        return Table(f"Search for {text!r}", self._store.search(text, filters, limit), self.veil, draw)
+
+    def units_reading(self, word: str, layer: Layer | str | None = None, limit: int = 10) -> Table[Reading]:
+        """The units that a word drives most above letter strings of its length, `limit` a layer; else NotExtracted."""
+
+        def draw(readings: Sequence[Reading], veil: Veil) -> str:
+            cards = self._store.units(Unit.parse(str(reading.unit)) for reading in readings)
+            return Gallery(veil).units(cards, self.thumbnails(card.id for card in cards))
+
+        return Table(f"Units reading {word!r}", self._store.readers(word, self._layer(layer), limit), self.veil, draw)
+
+    # ---- layers
+
+    @property
+    def layers(self) -> Table[LayerCard]:
+        """How much is known about the units of every layer, in forward order."""
+        return Table(f"Layers of {self.id}", self._store.layers())
+
+    def layer(self, name: Layer | str) -> LayerCard:
+        """How much is known about the units of one layer; UnknownUnit."""
+        return self._store.layers(self._layer(name))[0]
+
+    def sweeps(self, target: Layer | str | None = None, source: Layer | str | None = None) -> Table[Sweep]:
+        """The pairs of layers whose expanded weights were computed, into a target or from a source; last first."""
+        return Table("Layer pairs computed", self._store.sweeps(self._layer(target), self._layer(source)))
+
+    def share_counts(
+        self, share: Share = "share_exact", bins: int = 20, layer: Layer | str | None = None
+    ) -> dict[str, tuple[int, ...]]:
+        """How many units of every measured layer have a share below 0, in each bin from 0 to 1, and above 1."""
+        return self._store.share_counts(share, bins, self._layer(layer))
+
+    def activities(self, layer: Layer | str) -> dict[int, tuple[float, float | None]]:
+        """By channel the mean and standard deviation over the probes of a layer's units; empty where not measured."""
+        return self._store.activities(self.architecture.layer(str(layer)))
+
+    # ---- enrichment circuits
+
+    def candidates(
+        self,
+        layer: Layer | str | None = None,
+        limit: int = 20,
+        q: float | None = enrichment.Q,
+        concepts: float = 0.0,
+        modalities: float = 0.0,
+        reach: float = 0.5,
+    ) -> Table[Candidate[EvidenceTerms]]:
+        """Candidates for enrichment circuits in a sum layer (None: the last), tested on probes; see `by_evidence`.
+
+        At a false discovery rate `q` (None: untested ones too). Raises NotExtracted where nothing was measured.
+        """
+        found = enrichment.by_evidence(self._store, self._layer(layer), limit, q, concepts, modalities, reach)
+        return self._candidate_table("Candidates by evidence", found)
+
+    def candidates_by_weights(
+        self,
+        layer: Layer | str | None = None,
+        source: Layer | str | None = None,
+        strongest: int = enrichment.STRONGEST,
+        limit: int = 20,
+    ) -> Table[Candidate[WeightTerms]]:
+        """Units of a sum layer whose branches have different strongest inputs from one layer: a screen, no test.
+
+        Raises NotExtracted where these weights were not extracted.
+        """
+        found = enrichment.by_weights(self._store, self._layer(layer), self._layer(source), strongest, limit)
+        return self._candidate_table("Candidates by weights", found)
+
+    def tally(self, layer: Layer | str | None = None, q: float = enrichment.Q) -> Tally:
+        """The candidates of a sum layer (None: the last) in numbers."""
+        return enrichment.tally(self._store, self._layer(layer), q)
+
+    # ---- circuits
+
+    def induced_subgraph(self, units: Iterable[Unit | str]) -> CircuitView:
+        """Units, every kept edge between two of them, and the residual sums of which they hold both ends."""
+        return self.circuit(local.among(self._store, [self.architecture.unit(str(unit)) for unit in units]))
+
+    def circuit(self, record: Circuit | CircuitView) -> CircuitView:
+        """A circuit of this model, such as one read from a file, as one that has its pictures and can be saved."""
+        return CircuitView(record.record if isinstance(record, CircuitView) else record, self._store)
+
+    @property
+    def saved_circuits(self) -> Table[KeptCircuit]:
+        """The circuits saved in the database, by name."""
+        return Table(f"Saved circuits of {self.id}", saved_circuits.kept(self._store), self.veil)
+
+    def open_circuit(self, name: str) -> CircuitView:
+        """A saved circuit with its units' labels as they are now; CircuitError where there is none of this name."""
+        return self.circuit(saved_circuits.reopened(self._store, name))
+
+    def remove_circuit(self, name: str) -> None:
+        """Remove a saved circuit; its units stay. CircuitError where there is none of this name."""
+        saved_circuits.drop(self._store, name)
+
+    # ---- what people say
+
+    @property
+    def labels(self) -> ModelLabels:
+        """Its labels: current ones, the history, many at once, files, and which units to look at next."""
+        return ModelLabels(self._store)
+
+    def flag(self, kind: Kind, name: Unit | str, sensitive: bool = True, author: str | None = None) -> Flag:
+        """Say that a unit, an image or a word is sensitive, or that it is not; `author` None takes the login name.
+
+        Raises UnknownUnit, LabelError for an image that the model does not have or for a broken rule.
+        """
+        return Flags(self._store).set(kind, str(name), sensitive, author)
+
+    @property
+    def flags(self) -> Table[Flag]:
+        """Every flag, oldest first: of one kind and name the last holds."""
+        return Table(f"Flags of {self.id}", Flags(self._store).history(), self.veil)
+
+    # ---- the network itself
+
+    def network(self) -> "LiveNetwork":
+        """The network that the model was extracted from, its weights checked against the card.
+
+        Raises TorchMissing; WeightsError where the weights cannot be had or are others than those in the catalog.
+        """
+        with torch_needed():
+            from catalog.live_network import LiveNetwork  # reaches torch, and all else here does without
+        return LiveNetwork.of(self.id, self.card.weights_sha256)
+
+    def __repr__(self) -> str:
+        """Its id and size."""
+        return f"<model {self.id}: {self.card.units:,} units, {self.card.edges:,} edges>"
+
+    def _layer(self, layer: Layer | str | None) -> Layer | None:
+        return None if layer is None else self.architecture.layer(str(layer))
+
+    def _unit_table(self, title: str, cards: Iterable[UnitCard]) -> Table[UnitCard]:
+        def draw(drawn: Sequence[UnitCard], veil: Veil) -> str:
+            return Gallery(veil).units(drawn, self.thumbnails(card.id for card in drawn))
+
+        return Table(title, cards, self.veil, draw)
+
+    def _candidate_table(self, title: str, found: Iterable[Candidate[Terms]]) -> Table[Candidate[Terms]]:
+        def draw(candidates: Sequence[Candidate[Terms]], veil: Veil) -> str:
+            first = candidates[:_DRAWN]
+            probes = self._store.examples_of((Unit.parse(str(each.unit)) for each in first), limit=4)
+            return "".join(Gallery(veil).candidate(each, probes.get(Unit.parse(str(each.unit)), [])) for each in first)
+
+        return Table(title, found, self.veil, draw)
