@@ -1,23 +1,130 @@
-"""The front door of the catalog: everything that commands, pages and notebooks use of it."""
+"""The front door of the catalog: all that commands, pages and notebooks use of it, and nothing of its own."""
 
+from typing import TYPE_CHECKING
+
+from catalog.cards import BRANCHES, STYLE, Gallery, findings, notes, terms
 from catalog.catalog import Catalog, open_catalog, open_extraction, open_network, read_circuit
+from catalog.charts import activation_chart, share_chart
 from catalog.circuit_view import CircuitView
+from catalog.circuits.circuit import Circuit, Edge, Node, printable
+from catalog.circuits.export import FORMATS as CIRCUIT_FORMATS
+from catalog.circuits.export import SUFFIXES as CIRCUIT_SUFFIXES
+from catalog.circuits.export import Format as CircuitFormat
+from catalog.circuits.rendering import FORMS as DRAWING_FORMS
+from catalog.circuits.rendering import KINDS as DRAWING_MEDIA_TYPES
+from catalog.circuits.rendering import SCALE as DRAWING_SCALE
+from catalog.circuits.trace import USUAL as USUAL_TRACING
+from catalog.circuits.trace import Direction, Tracing
+from catalog.enrichment import STRONGEST, Candidate, Q, Tally
 from catalog.extraction_view import ExtractionView
+from catalog.extraction_view import Part as ExtractionPart
+from catalog.formats import bounded, is_rate, is_share, meaning, name, printed
+from catalog.hiding.veil import HIDDEN, Veil
+from catalog.hiding.veil import address as picture_address
+from catalog.labels.bulk import Conflict, Plan
+from catalog.labels.files import FORMS as LABEL_FORMS
+from catalog.labels.files import form_of as label_form
+from catalog.labels.queue import UNSURE, Queue
+from catalog.labels.queue import WANTED as QUEUES
+from catalog.labels.rules import Modality as LabelModality
 from catalog.model import Model
+from catalog.model_labels import ModelLabels
+from catalog.queries import LONGEST as LONGEST_QUERY
+from catalog.queries import LONGEST_DESCRIPTION, Queries, parse_value
+from catalog.search import reason
 from catalog.table import Table
+from catalog.text_rules import EVIDENCE as LONGEST_REASON
+from catalog.text_rules import LONGEST as LONGEST_LABEL
+from catalog.text_rules import LONGEST_NAME, login_name
 from catalog.unit_view import UnitView
+from extract.demo import MODEL as DEMO
 from extract.errors import CircuitsError
+from graph.cypher.named_query import BUILT_IN, OURS, NamedQuery
+from graph.schema import FINDINGS, STATISTICS
+from graph.schema import VERSION as SCHEMA_VERSION
+from graph.search import LIMIT, Found, Match
+from graph.settings import Settings, settings
+
+if TYPE_CHECKING:  # what `Model.network` gives, for annotations
+    from catalog.live_network import Kernel, LiveNetwork
 
 __all__ = [
+    "BRANCHES",
+    "BUILT_IN",
+    "CIRCUIT_FORMATS",
+    "CIRCUIT_SUFFIXES",
+    "DEMO",
+    "DRAWING_FORMS",
+    "DRAWING_MEDIA_TYPES",
+    "DRAWING_SCALE",
+    "FINDINGS",
+    "HIDDEN",
+    "LABEL_FORMS",
+    "LIMIT",
+    "LONGEST_DESCRIPTION",
+    "LONGEST_LABEL",
+    "LONGEST_NAME",
+    "LONGEST_QUERY",
+    "LONGEST_REASON",
+    "OURS",
+    "QUEUES",
+    "SCHEMA_VERSION",
+    "STATISTICS",
+    "STRONGEST",
+    "STYLE",
+    "UNSURE",
+    "USUAL_TRACING",
+    "Candidate",
     "Catalog",
+    "Circuit",
+    "CircuitFormat",
     "CircuitView",
     "CircuitsError",
+    "Conflict",
+    "Direction",
+    "Edge",
+    "ExtractionPart",
     "ExtractionView",
+    "Found",
+    "Gallery",
+    "Kernel",
+    "LabelModality",
+    "LiveNetwork",
+    "Match",
     "Model",
+    "ModelLabels",
+    "NamedQuery",
+    "Node",
+    "Plan",
+    "Q",
+    "Queries",
+    "Queue",
+    "Settings",
     "Table",
+    "Tally",
+    "Tracing",
     "UnitView",
+    "Veil",
+    "activation_chart",
+    "bounded",
+    "findings",
+    "is_rate",
+    "is_share",
+    "label_form",
+    "login_name",
+    "meaning",
+    "name",
+    "notes",
     "open_catalog",
     "open_extraction",
     "open_network",
+    "parse_value",
+    "picture_address",
+    "printable",
+    "printed",
     "read_circuit",
+    "reason",
+    "settings",
+    "share_chart",
+    "terms",
 ]

@@ -34,7 +34,7 @@ def open_catalog(
     database_name: str | None = None,
     verify: Literal["before", "behind"] = "before",
 ) -> "Catalog":
-    """The catalog at bolt://, neo4j:// and the like, or the embedded one in a folder; it connects at its first question.
+    """The catalog at bolt://, neo4j:// and the like, or the embedded one in a folder; connects at its first question.
 
     What is not given is read from CIRCUITS_* variables and from a file .env here; else the embedded catalog of this
     folder. An embedded model is counted before its first use, or `behind` it. Raises InvalidSettings.

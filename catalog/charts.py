@@ -13,7 +13,7 @@ _SIDE = 260  # of a spatial matrix, about
 _SMALLEST, _LARGEST = 6, 34  # of a position in it
 
 
-def distribution(found: Histogram, unit: str) -> str:
+def activation_chart(found: Histogram, unit: str) -> str:
     """A unit's activation over the probes, with lines at its mean and at whole standard deviations from it."""
     edges = np.linspace(found.low, found.high, len(found.counts) + 1)
     told = [
@@ -28,7 +28,7 @@ def distribution(found: Histogram, unit: str) -> str:
     return f'<div class="chart">{chart}{_ends(f"{found.low:.3g}", f"{found.high:.3g}")}</div>'
 
 
-def shares(counts: Sequence[int], layer: str) -> str:
+def share_chart(counts: Sequence[int], layer: str) -> str:
     """How many units of a sum have which share over the shortcut; the first and last count lie outside 0 to 1."""
     width, units = 1 / (len(counts) - 2), sum(counts)
     spans = [f"from {k * width:.0%} to {(k + 1) * width:.0%}" for k in range(len(counts) - 2)]

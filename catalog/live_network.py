@@ -200,6 +200,11 @@ class LiveNetwork:
             values = channel_means(self._network, [picture], [within])[within][0]  # (channels,)
         return Ranking(within, _deviations(values, activities))
 
+    @staticmethod
+    def picture(content: bytes, name: str) -> Image.Image:
+        """A picture from what a file of some name held; ProbesError for what is none."""
+        return typographic_attack.decoded(content, name)
+
     def seen(self, picture: Image.Image) -> Image.Image:
         """The part of a picture that the network sees, at its size."""
         return seen(self._network, picture)

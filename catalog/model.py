@@ -16,6 +16,7 @@ from catalog.hiding.veil import Veil
 from catalog.model_labels import ModelLabels
 from catalog.table import Table
 from catalog.unit_view import UnitView
+from extract.probes.rasterised_words import rasterise, usual
 from extract.units import Architecture, Layer, Unit
 from graph.model_store import ModelStore
 from graph.schema import (
@@ -36,6 +37,8 @@ from graph.search import LIMIT, Found, Modality, Wanted
 from graph.store import Store
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from catalog.live_network import LiveNetwork
 
 _DRAWN = 10  # candidates that a notebook shows with pictures
@@ -244,6 +247,11 @@ class Model:
         return Table(f"Flags of {self.id}", Flags(self._store).history(), self.veil)
 
     # ---- the network itself
+
+    def word_image(self, text: str) -> "Image":
+        """A text as the network is shown it; WordsError for one that cannot be set."""
+        side = self.architecture.image_size
+        return rasterise(text, side, usual(side))
 
     def network(self) -> "LiveNetwork":
         """The network that the model was extracted from, its weights checked against the card.

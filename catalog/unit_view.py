@@ -243,7 +243,7 @@ class UnitView:
         measured = {name: value for name, value in card.statistics.items() if value is not None}
         parts = [gallery.title(card), gallery.branches(self._rows, probes, card.statistics)]
         parts += [gallery.words(words)] if words else []
-        parts += [charts.distribution(card.histogram, str(self.id))] if card.histogram else []
+        parts += [charts.activation_chart(card.histogram, str(self.id))] if card.histogram else []
         parts += [cards.terms(measured), cards.findings(card.findings, gallery.veil.over(str(self.id)))]
         return cards.framed("".join(parts))
 

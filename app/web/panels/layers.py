@@ -77,7 +77,7 @@ def shares(layer: Layer | None) -> None:
     share = definitions[chosen]
     found = session.model_store().share_counts(share, layer=layer)
     if found:
-        drawn = "".join(charts.shares(counts, name) for name, counts in reversed(found.items()))
+        drawn = "".join(charts.share_chart(counts, name) for name, counts in reversed(found.items()))
         session.show(f'<div class="charts">{drawn}</div>', "shares")
         told = "The paler bars at either end are below 0% and above 100%; heights are square roots of the counts."
         st.caption(f"{meanings.meaning(share).capitalize()}. {told}")

@@ -30,7 +30,7 @@ def distribution(card: UnitCard) -> None:
         st.code(f"{commands.extract(card.model)} --probes FOLDER", language="bash")
         return
     found = card.histogram
-    session.show(charts.distribution(found, card.id), "distribution")
+    session.show(charts.activation_chart(found, card.id), "distribution")
     deviation = "always the same" if found.sd is None else f"standard deviation {found.sd:.3g} (dashed, up to three)"
     st.caption(f"{found.n:,} probes: mean {found.mean:.3g} (whole line), {deviation}.")
 

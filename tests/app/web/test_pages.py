@@ -198,8 +198,8 @@ def test_the_words_page_lists_the_units_of_the_channel_difference(demo: AppTest,
 
 def test_the_words_page_takes_the_mean_over_common_words_once(demo: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     common = ("the", "to", "and", "of", "a")
-    monkeypatch.setattr("extract.probes.word_lists.most_common", lambda: common)
-    monkeypatch.setattr("app.web.live_network.CHUNK", 2)  # so that the last chunk is a shorter one
+    monkeypatch.setattr("catalog.live_network.most_common", lambda: common)
+    monkeypatch.setattr("catalog.live_network.CHUNK", 2)  # so that the last chunk is a shorter one
     opened(demo, "words", baseline="mean")
     for word in ("anchor", "dog"):
         demo.text_input(key="word").input(word).run()
