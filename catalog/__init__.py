@@ -26,7 +26,6 @@ from catalog.labels.files import FORMS as LABEL_FORMS
 from catalog.labels.files import form_of as label_form
 from catalog.labels.queue import UNSURE, Queue
 from catalog.labels.queue import WANTED as QUEUES
-from catalog.labels.rules import Modality as LabelModality
 from catalog.model import Model
 from catalog.model_labels import ModelLabels
 from catalog.queries import LONGEST as LONGEST_QUERY
@@ -40,9 +39,9 @@ from catalog.unit_view import UnitView
 from extract.demo import MODEL as DEMO
 from extract.errors import CircuitsError
 from graph.cypher.named_query import BUILT_IN, OURS, NamedQuery
-from graph.schema import FINDINGS, STATISTICS
+from graph.schema import FINDINGS, PATTERNS, STATISTICS
 from graph.schema import VERSION as SCHEMA_VERSION
-from graph.search import LIMIT, Found, Match
+from graph.search import LIMIT
 from graph.settings import Settings, settings
 
 if TYPE_CHECKING:  # what `Model.network` gives, for annotations
@@ -67,6 +66,7 @@ __all__ = [
     "LONGEST_QUERY",
     "LONGEST_REASON",
     "OURS",
+    "PATTERNS",
     "QUEUES",
     "SCHEMA_VERSION",
     "STATISTICS",
@@ -85,12 +85,9 @@ __all__ = [
     "Edge",
     "ExtractionPart",
     "ExtractionView",
-    "Found",
     "Gallery",
     "Kernel",
-    "LabelModality",
     "LiveNetwork",
-    "Match",
     "Model",
     "ModelLabels",
     "NamedQuery",

@@ -150,7 +150,7 @@ class Gallery:
             f'<span class="quiet">{escape(told)}</span></div><div class="halves">{halves}</div></div>'
         )
 
-    def candidate(self, candidate: Candidate[Terms], examples: Sequence[Example]) -> str:
+    def candidate(self, candidate: Candidate[Terms], examples: Sequence[TopProbe]) -> str:
         """A candidate for an enrichment circuit: its two facets under the criteria that it met."""
         units = {"sum": candidate.unit, "shortcut": candidate.shortcut, "conv": candidate.conv}
         verdict = getattr(candidate.terms, "verdict", None)

@@ -14,7 +14,7 @@ from catalog.model import Model
 from catalog.queries import Queries
 from catalog.table import Table
 from graph.opening import connect, start
-from graph.schema import ModelCard
+from graph.records import ModelCard
 from graph.settings import Settings, settings
 from graph.store import Store
 

@@ -16,7 +16,7 @@ from catalog.hiding.veil import HIDDEN, Veil
 from catalog.table import Table, row
 from extract.units import Unit
 from graph.model_store import ModelStore
-from graph.schema import KeptCircuit
+from graph.records import SavedCircuit
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -112,7 +112,7 @@ class CircuitView:
         """A networkx graph with plain attributes: text, numbers and booleans."""
         return self.record.graph()
 
-    def save(self, name: str, author: str | None = None, replace: bool = False) -> KeptCircuit:
+    def save(self, name: str, author: str | None = None, replace: bool = False) -> SavedCircuit:
         """Save the circuit in the database under a name; `author` None takes the login name.
 
         Raises CircuitError for a name that is taken, unless that circuit is to be replaced.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from extract.folder.extraction import Extraction
-    from extract.responses.levels import Distribution, Estimate
+    from extract.responses.levels import ActivationDistribution, Estimate
 
 Part = Literal["unit", "sum", "shortcut", "conv"]
 
@@ -45,7 +45,7 @@ class ExtractionView:
         """One of its tables, such as `units`, `edges`, `distributions` or `probes`; empty where it was not made."""
         return self.folder.table(name)
 
-    def distribution(self, unit: Unit | str, part: Part = "unit", bins: int = 100) -> "Distribution":
+    def distribution(self, unit: Unit | str, part: Part = "unit", bins: int = 100) -> "ActivationDistribution":
         """How a unit's activation over all probes is distributed.
 
         Raises ExtractionError where its layer was not measured, LevelsError for a unit that does the same on all.

@@ -29,8 +29,9 @@ from extract.network.parts import Branch, BranchName, Edge, check
 from extract.network.preprocessing import seen
 from extract.network.weights import load_network
 from extract.probes import table as probe_table
+from extract.probes.pictures import decode_picture, read_picture
 from extract.probes.rasterised_words import ATTACK, Place
-from extract.probes.sample import drawn
+from extract.probes.sample import random_sample
 from extract.probes.sources import Source, source
 from extract.probes.word_lists import from_file, most_common
 from extract.recording import modality, typographic_attack, vocabulary
@@ -39,7 +40,7 @@ from extract.recording.difference import BASELINE, Ranking, difference
 from extract.recording.typographic_attack import Attack
 from extract.recording.visualisations import visualise
 from extract.units import Architecture, Layer, Unit
-from graph.schema import Contribution
+from graph.records import Contribution
 
 Images = str | Path | Source  # "demo" for the demo's own, a folder of pictures, WebDataset shards, or a table of probes
 Classes = Sequence[str] | Path | None  # prompts, or a file with one a line; None for the demo's concepts
@@ -203,7 +204,7 @@ class LiveNetwork:
     @staticmethod
     def picture(content: bytes, name: str) -> Image.Image:
         """A picture from what a file of some name held; ProbesError for what is none."""
-        return typographic_attack.decoded(content, name)
+        return decode_picture(content, name)
 
     def seen(self, picture: Image.Image) -> Image.Image:
         """The part of a picture that the network sees, at its size."""
@@ -224,7 +225,7 @@ class LiveNetwork:
         places as in the article. Raises ProbesError for a picture that cannot be read, WordsError for a text that
         cannot be set or classes that leave nothing to choose among.
         """
-        shown = typographic_attack.read_picture(Path(picture)) if isinstance(picture, str | Path) else picture
+        shown = read_picture(Path(picture)) if isinstance(picture, str | Path) else picture
         lettering = replace(ATTACK, size=size)
         places = None if at is None else [at]
         with self._alone:
@@ -262,7 +263,7 @@ class LiveNetwork:
         target = self.architecture.unit(str(unit))
         part = Branch(target, branch) if branch else Edge(self.architecture.unit(str(source)), target)
         check(self.architecture, part)
-        shown = drawn(_source(images), count, seed)
+        shown = random_sample(_source(images), count, seed)
         with self._alone:
             return part_ablation.ablate(self._network, part, list(shown.values()), self.classes(classes), ways, seed)
 
@@ -283,7 +284,7 @@ class LiveNetwork:
         """
         shape = self.architecture
         layers = [(shape.layer(str(one)), shape.layer(str(other))) for one, other in pairs or calibration.pairs(shape)]
-        shown = list(drawn(_source(images), count, seed).values())
+        shown = list(random_sample(_source(images), count, seed).values())
         return pa.concat_tables(
             calibration.calibrate(self._network, extraction.folder, *pair, shown, edges, seed, progress)
             for pair in layers
@@ -343,7 +344,7 @@ def _source(images: Images) -> Source:
     """The probes at a path, or the demo's."""
     if not isinstance(images, str | Path):
         return images
-    return source(probe_table.BUNDLED if images == "demo" else images)
+    return source(demo.PROBES if images == "demo" else images)
 
 
 def _deviations(values: np.ndarray, activities: Activities) -> np.ndarray:

@@ -19,21 +19,24 @@ from catalog.unit_view import UnitView
 from extract.probes.rasterised_words import rasterise, usual
 from extract.units import Architecture, Layer, Unit
 from graph.model_store import ModelStore
-from graph.schema import (
+from graph.records import (
     EvidenceTerms,
-    Example,
+    Filters,
     Flag,
-    KeptCircuit,
-    Kind,
+    FlagKind,
     LayerCard,
+    Modality,
     ModelCard,
-    Reading,
+    SavedCircuit,
+    SearchHit,
     Share,
     Sweep,
+    TopProbe,
     UnitCard,
     WeightTerms,
+    WordResponse,
 )
-from graph.search import LIMIT, Found, Modality, Wanted
+from graph.search import LIMIT
 from graph.store import Store
 
 if TYPE_CHECKING:
@@ -109,7 +112,7 @@ class Model:
         """The units with a current label that contains this text, in any case; by layer and channel."""
         return self._unit_table("Labelled units", self._store.labelled(text, limit))
 
-    def thumbnails(self, units: Iterable[Unit | str]) -> dict[str, Example]:
+    def thumbnails(self, units: Iterable[Unit | str]) -> dict[str, TopProbe]:
         """The probe that each unit answers to most, for those where this was measured."""
         return top_probes.thumbnails(self._store, map(str, units))
 
@@ -122,22 +125,22 @@ class Model:
         at_least: Mapping[str, float] | None = None,
         at_most: Mapping[str, float] | None = None,
         limit: int = LIMIT,
-    ) -> Table[Found]:
+    ) -> Table[SearchHit]:
         """Units by labels, by what their top probes show, by the words that drive them, and by numbers.
 
         `at_least` and `at_most` bound statistics by name; a unit that lacks one does not pass. UnknownStatistic.
         """
-        filters = Wanted(self._layer(layer), labelled, modality, at_least or {}, at_most or {})
+        filters = Filters(self._layer(layer), labelled, modality, at_least or {}, at_most or {})
 
-        def draw(found: Sequence[Found], veil: Veil) -> str:
+        def draw(found: Sequence[SearchHit], veil: Veil) -> str:
             return Gallery(veil).found(found, self.thumbnails(each.unit.id for each in found))
 
         return Table(f"Search for {text!r}", self._store.search(text, filters, limit), self.veil, draw)
 
-    def units_reading(self, word: str, layer: Layer | str | None = None, limit: int = 10) -> Table[Reading]:
+    def units_reading(self, word: str, layer: Layer | str | None = None, limit: int = 10) -> Table[WordResponse]:
         """The units that a word drives most above letter strings of its length, `limit` a layer; else NotExtracted."""
 
-        def draw(readings: Sequence[Reading], veil: Veil) -> str:
+        def draw(readings: Sequence[WordResponse], veil: Veil) -> str:
             cards = self._store.units(Unit.parse(str(reading.unit)) for reading in readings)
             return Gallery(veil).units(cards, self.thumbnails(card.id for card in cards))
 
@@ -215,7 +218,7 @@ class Model:
         return CircuitView(record.record if isinstance(record, CircuitView) else record, self._store)
 
     @property
-    def saved_circuits(self) -> Table[KeptCircuit]:
+    def saved_circuits(self) -> Table[SavedCircuit]:
         """The circuits saved in the database, by name."""
         return Table(f"Saved circuits of {self.id}", saved_circuits.kept(self._store), self.veil)
 
@@ -234,7 +237,7 @@ class Model:
         """Its labels: current ones, the history, many at once, files, and which units to look at next."""
         return ModelLabels(self._store)
 
-    def flag(self, kind: Kind, name: Unit | str, sensitive: bool = True, author: str | None = None) -> Flag:
+    def flag(self, kind: FlagKind, name: Unit | str, sensitive: bool = True, author: str | None = None) -> Flag:
         """Say that a unit, an image or a word is sensitive, or that it is not; `author` None takes the login name.
 
         Raises UnknownUnit, LabelError for an image that the model does not have or for a broken rule.
@@ -278,7 +281,7 @@ class Model:
     def _candidate_table(self, title: str, found: Iterable[Candidate[Terms]]) -> Table[Candidate[Terms]]:
         def draw(candidates: Sequence[Candidate[Terms]], veil: Veil) -> str:
             first = candidates[:_DRAWN]
-            probes = self._store.examples_of((Unit.parse(str(each.unit)) for each in first), limit=4)
+            probes = self._store.top_probes_of((Unit.parse(str(each.unit)) for each in first), limit=4)
             return "".join(Gallery(veil).candidate(each, probes.get(Unit.parse(str(each.unit)), [])) for each in first)
 
         return Table(title, found, self.veil, draw)

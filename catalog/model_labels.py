@@ -11,7 +11,7 @@ from catalog.labels.labels import Labels
 from catalog.labels.queue import Queue
 from catalog.text_rules import login_name
 from extract.units import Layer, Unit
-from graph.schema import Annotation
+from graph.records import Annotation
 
 Names = Iterable[Unit | str]
 

@@ -17,7 +17,6 @@ from catalog.table import Table
 from catalog.text_rules import Name, broken, in_one_line, login_name
 from graph.cypher.named_query import BUILT_IN, NamedQuery
 from graph.errors import QueryTimeout
-from graph.records import Rows
 from graph.store import Store
 
 LONGEST = 10_000  # characters of a text, and of the defaults as JSON

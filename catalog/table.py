@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from catalog.cards import cells, framed
 from catalog.hiding.veil import Veil
 from extract.units import Layer, Unit
-from graph.schema import Annotation
+from graph.records import Annotation
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,17 +15,17 @@ from catalog.labels.labels import Details, Labels
 from catalog.table import Table, annotation_rows
 from extract.units import Layer, Unit, microscope_url
 from graph.model_store import ModelStore
-from graph.schema import (
+from graph.records import (
     Annotation,
     Branch,
     Contribution,
     Depiction,
-    Example,
     Flag,
     Histogram,
     Measure,
-    Reading,
+    TopProbe,
     UnitCard,
+    WordResponse,
 )
 
 
@@ -132,15 +132,15 @@ class UnitView:
 
     # ---- what it answers to
 
-    def top_probes(self, limit: int = 8) -> Table[Example]:
+    def top_probes(self, limit: int = 8) -> Table[TopProbe]:
         """The probes that it answers to most, `limit` a row; a sum's with those of its branches."""
 
-        def draw(shown: Sequence[Example], veil: Veil) -> str:
+        def draw(shown: Sequence[TopProbe], veil: Veil) -> str:
             return Gallery(veil).branches(self._rows, shown)
 
         return Table(f"Top probes of {self.id}", top_probes.examples(self._store, self.id, limit), self._veil, draw)
 
-    def top_words(self, limit: int = 10) -> Table[Reading]:
+    def top_words(self, limit: int = 10) -> Table[WordResponse]:
         """The words that drive it most; empty where none were shown or it tells none apart."""
         found = self._store.words(self.id, limit)
         return Table(f"Top words of {self.id}", found, self._veil, lambda words, veil: Gallery(veil).words(words))

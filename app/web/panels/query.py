@@ -23,7 +23,6 @@ from extract.errors import UnknownUnit
 from extract.units import Unit
 from graph import schema
 from graph.cypher.named_query import BUILT_IN, OURS, NamedQuery
-from graph.records import Rows
 
 SHOWN = 60  # units listed below an answer
 BY_NAME, IN_CYPHER = "by name", "in Cypher"

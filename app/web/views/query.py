@@ -8,7 +8,6 @@ from catalog import cards as pictures
 from catalog.errors import NamedQueryError
 from catalog.queries import LONGEST
 from graph.cypher.named_query import OURS, NamedQuery
-from graph.records import Rows
 
 gallery = session.gallery()
 known = {query.name: query for query in asking.queries().list()}
