@@ -38,7 +38,8 @@ from catalog.text_rules import LONGEST_NAME, login_name
 from catalog.unit_view import UnitView
 from extract.demo import MODEL as DEMO
 from extract.errors import CircuitsError
-from graph.cypher.named_query import BUILT_IN, OURS, NamedQuery
+from graph.cypher.built_in import BUILT_IN
+from graph.cypher.named_query import BUILT_IN_AUTHOR, NamedQuery
 from graph.schema import FINDINGS, PATTERNS, STATISTICS
 from graph.schema import VERSION as SCHEMA_VERSION
 from graph.search import LIMIT
@@ -50,6 +51,7 @@ if TYPE_CHECKING:  # what `Model.network` gives, for annotations
 __all__ = [
     "BRANCHES",
     "BUILT_IN",
+    "BUILT_IN_AUTHOR",
     "CIRCUIT_FORMATS",
     "CIRCUIT_SUFFIXES",
     "DEMO",
@@ -65,7 +67,6 @@ __all__ = [
     "LONGEST_NAME",
     "LONGEST_QUERY",
     "LONGEST_REASON",
-    "OURS",
     "PATTERNS",
     "QUEUES",
     "SCHEMA_VERSION",

@@ -15,7 +15,8 @@ from catalog.errors import NamedQueryError
 from catalog.hiding.veil import Veil
 from catalog.table import Table
 from catalog.text_rules import Name, broken, in_one_line, login_name
-from graph.cypher.named_query import BUILT_IN, NamedQuery
+from graph.cypher.built_in import BUILT_IN
+from graph.cypher.named_query import NamedQuery
 from graph.errors import QueryTimeout
 from graph.store import Store
 

@@ -11,11 +11,15 @@ from extract.units import Architecture, Layer, Unit
 from graph import rows as answers
 from graph import saved
 from graph.connection.database import Database
-from graph.cypher import flags as flag_queries
-from graph.cypher import labels as label_queries
-from graph.cypher import layers as layer_queries
-from graph.cypher import trace as trace_queries
-from graph.cypher import units as queries
+from graph.cypher.contributions import INDUCED_EDGES, INPUTS, OUTPUTS
+from graph.cypher.enrichment import ENRICHMENT_BY_EVIDENCE, ENRICHMENT_BY_WEIGHTS, VERDICTS
+from graph.cypher.flags import FLAG, FLAGS, IMAGE
+from graph.cypher.labels import ANNOTATE, ANNOTATIONS, SENSITIVE, UNIT_ANNOTATIONS
+from graph.cypher.layers import ACTIVITIES, LAYERS, SHARES
+from graph.cypher.models import SWEEPS
+from graph.cypher.probes import DEPICTION, READERS, TOP_PROBES, WORDS
+from graph.cypher.trace import DOWNSTREAM, UPSTREAM
+from graph.cypher.units import LABELLED, UNITS
 from graph.errors import AnnotationSuperseded, DatabaseDamaged, ModelMissing, NotExtracted
 from graph.records import (
     NO_FILTERS,
@@ -71,7 +75,7 @@ class ModelStore:
     def units(self, units: Iterable[Unit]) -> list[UnitCard]:
         """Units in the order asked for; UnknownUnit if the model lacks one."""
         asked = {f"{self.id}/{unit}": unit for unit in units}
-        found = {row["key"]: answers.unit(row) for row in self.database.read(queries.UNITS, keys=list(asked))}
+        found = {row["key"]: answers.unit(row) for row in self.database.read(UNITS, keys=list(asked))}
         for key, unit in asked.items():
             if key not in found:
                 self.architecture.unit(str(unit))  # says what is unknown
@@ -80,7 +84,7 @@ class ModelStore:
 
     def labelled(self, text: str = "", limit: int | None = None) -> list[UnitCard]:
         """The units with a current label that contains this text, in any case; by layer and channel, the first ones."""
-        rows = self.database.read(queries.LABELLED, model=self.id, containing=text)
+        rows = self.database.read(LABELLED, model=self.id, containing=text)
         return self.units(sorted(Unit.parse(row["id"]) for row in rows)[:limit])
 
     def adds(self, unit: Unit) -> dict[str, Unit]:
@@ -94,24 +98,24 @@ class ModelStore:
     def top_probes_of(self, units: Iterable[Unit], limit: int = 8) -> dict[Unit, list[TopProbe]]:
         """The same of several units; a unit without any is left out."""
         keys = [f"{self.id}/{unit}" for unit in dict.fromkeys(units)]
-        rows = self.database.read(queries.EXAMPLES, keys=keys, limit=limit)
+        rows = self.database.read(TOP_PROBES, keys=keys, limit=limit)
         groups = groupby(rows, key=lambda row: row.pop("unit"))
         return {Unit.parse(unit): [TopProbe(**row) for row in group] for unit, group in groups}
 
     def depiction(self, unit: Unit) -> Depiction | None:
         """A unit's feature visualisation, if there is one."""
-        rows = self.database.read(queries.DEPICTION, key=f"{self.id}/{unit}")
+        rows = self.database.read(DEPICTION, key=f"{self.id}/{unit}")
         return Depiction(**rows[0]) if rows else None
 
     def words(self, unit: Unit, limit: int = 10) -> list[WordResponse]:
         """The words that drive a unit most; empty where none were shown or the unit tells none apart."""
-        rows = self.database.read(queries.WORDS, key=f"{self.id}/{unit}", limit=limit)
+        rows = self.database.read(WORDS, key=f"{self.id}/{unit}", limit=limit)
         return [answers.word_response(row) for row in rows]
 
     def readers(self, word: str, layer: Layer | None = None, limit: int = 10) -> list[WordResponse]:
         """The units that a word drives most above letter strings of its length, `limit` a layer; else NotExtracted."""
         name = None if layer is None else str(layer)
-        rows = self.database.read(queries.READERS, key=f"{self.id}/{word}", layer=name, limit=limit)
+        rows = self.database.read(READERS, key=f"{self.id}/{word}", layer=name, limit=limit)
         if not rows:
             raise NotExtracted(
                 f"No unit is known to read {word!r}: {self.card.words:,} words were shown to {self.id}. "
@@ -134,7 +138,7 @@ class ModelStore:
         By magnitude, or by the mean without its sign: of either kind the strongest of each layer pair are kept.
         """
         layer = None if source is None else str(_as_source(source))
-        return self._strongest(queries.INPUTS, unit, layer=layer, direct=direct, by=by, limit=limit)
+        return self._strongest(INPUTS, unit, layer=layer, direct=direct, by=by, limit=limit)
 
     def outputs(
         self,
@@ -147,7 +151,7 @@ class ModelStore:
         """The strongest edges out of a unit, as `inputs`; out of a branch they are those of its block's output."""
         layer = None if target is None else str(target)
         unit = Unit(_as_source(unit.layer), unit.channel)
-        return self._strongest(queries.OUTPUTS, unit, layer=layer, direct=direct, by=by, limit=limit)
+        return self._strongest(OUTPUTS, unit, layer=layer, direct=direct, by=by, limit=limit)
 
     def _strongest(self, text: str, unit: Unit, **parameters: object) -> list[Contribution]:
         key = f"{self.id}/{unit}"
@@ -159,18 +163,18 @@ class ModelStore:
     def contributions_among(self, units: Iterable[Unit]) -> list[Contribution]:
         """Every kept edge between two of these units, the strongest first."""
         keys = [f"{self.id}/{unit}" for unit in dict.fromkeys(units)]
-        return [answers.contribution(row) for row in self.database.read(queries.AMONG, keys=keys)]
+        return [answers.contribution(row) for row in self.database.read(INDUCED_EDGES, keys=keys)]
 
     def upstream(self, units: Iterable[Unit], limit: int, least: float = 0.0, scaled: bool = False) -> list[TraceEdge]:
         """The strongest direct edges into each unit, `limit` of any sign; `scaled` by the source's activity."""
         keys = [f"{self.id}/{unit}" for unit in units]
-        rows = self.database.read(trace_queries.UPSTREAM, keys=keys, limit=limit, least=least, scaled=scaled)
+        rows = self.database.read(UPSTREAM, keys=keys, limit=limit, least=least, scaled=scaled)
         return list(map(answers.trace_edge, rows))
 
     def downstream(self, units: Iterable[Unit], limit: int, least: float = 0.0) -> list[TraceEdge]:
         """The strongest direct edges out of each unit; out of a conv or shortcut unit there are none but ADDS."""
         keys = [f"{self.id}/{unit}" for unit in units]
-        rows = self.database.read(trace_queries.DOWNSTREAM, keys=keys, limit=limit, least=least)
+        rows = self.database.read(DOWNSTREAM, keys=keys, limit=limit, least=least)
         return list(map(answers.trace_edge, rows))
 
     def sweeps(self, target: Layer | None = None, source: Layer | None = None) -> list[Sweep]:
@@ -180,7 +184,7 @@ class ModelStore:
         """
         ends = {"target": None if target is None else str(target)}
         ends |= {"source": None if source is None else str(_as_source(source))}
-        return [answers.sweep(row) for row in self.database.read(queries.SWEEPS, model=self.id, **ends)]
+        return [answers.sweep(row) for row in self.database.read(SWEEPS, model=self.id, **ends)]
 
     # ---- searching, and whole layers
 
@@ -193,7 +197,7 @@ class ModelStore:
     def layers(self, layer: Layer | None = None) -> list[LayerCard]:
         """How much is known about the units of every layer, or of one; in forward order."""
         name = None if layer is None else str(layer)
-        cards = [LayerCard(**row) for row in self.database.read(layer_queries.LAYERS, model=self.id, layer=name)]
+        cards = [LayerCard(**row) for row in self.database.read(LAYERS, model=self.id, layer=name)]
         return sorted(cards, key=lambda card: Layer.parse(card.layer))
 
     def share_counts(
@@ -202,16 +206,14 @@ class ModelStore:
         """How many units of every measured layer have a share below 0, in each bin from 0 to 1, and above 1."""
         asked = {"layer": None if layer is None else str(layer), "share": share, "bins": bins}
         found: dict[str, tuple[int, ...]] = {}
-        for name, rows in groupby(
-            self.database.read(layer_queries.SHARES, model=self.id, **asked), itemgetter("layer")
-        ):
+        for name, rows in groupby(self.database.read(SHARES, model=self.id, **asked), itemgetter("layer")):
             units = {row["bin"]: row["units"] for row in rows}
             found[name] = tuple(units.get(place, 0) for place in range(-1, bins + 1))
         return dict(sorted(found.items(), key=lambda item: Layer.parse(item[0])))
 
     def activities(self, layer: Layer) -> dict[int, tuple[float, float | None]]:
         """By channel the mean and standard deviation over the probes of a layer's units; empty where not measured."""
-        rows = self.database.read(layer_queries.ACTIVITIES, model=self.id, layer=str(layer))
+        rows = self.database.read(ACTIVITIES, model=self.id, layer=str(layer))
         return {row["channel"]: (row["mean"], row["sd"]) for row in rows}
 
     # ---- labels
@@ -225,35 +227,35 @@ class ModelStore:
         if others := {annotation.model for annotation in annotations} - {self.id}:
             raise ModelMissing(f"{self.id} takes no labels of {', '.join(sorted(others))}. Open that model for them.")
         rows = [_annotating(annotation) for annotation in annotations]
-        if rows and not self.database.write(label_queries.ANNOTATE, model=self.id, rows=rows):
+        if rows and not self.database.write(ANNOTATE, model=self.id, rows=rows):
             self.units([Unit.parse(annotation.unit) for annotation in annotations])
             raise _superseded(annotations)
 
     def annotations(self, unit: Unit | None = None) -> list[Annotation]:
         """The history of a model or of one unit, oldest first; also of units that the model no longer has."""
         if unit is None:
-            rows = self.database.read(label_queries.ANNOTATIONS, model=self.id)
+            rows = self.database.read(ANNOTATIONS, model=self.id)
         else:
-            rows = self.database.read(label_queries.UNIT_ANNOTATIONS, model=self.id, unit=str(unit))
+            rows = self.database.read(UNIT_ANNOTATIONS, model=self.id, unit=str(unit))
         return [answers.annotation(row) for row in rows]
 
     def sensitive(self) -> frozenset[str]:
         """The current labels that somebody marked sensitive."""
-        return frozenset(row["text"] for row in self.database.read(label_queries.SENSITIVE, model=self.id))
+        return frozenset(row["text"] for row in self.database.read(SENSITIVE, model=self.id))
 
     def flag(self, flag: Flag) -> None:
         """Append a flag; ModelMissing. Whether there is what it names is not looked at."""
         properties = asdict(flag) | {"at": flag.at.astimezone(UTC)}
-        if not self.database.write(flag_queries.FLAG, model=self.id, id=flag.id, properties=properties):
+        if not self.database.write(FLAG, model=self.id, id=flag.id, properties=properties):
             raise ModelMissing(f"The database holds no model {self.id!r} any more. Load it again.")
 
     def flags(self) -> list[Flag]:
         """Every flag, oldest first: of those of one kind and name the last holds. They outlive a reload."""
-        return [answers.flag(row) for row in self.database.read(flag_queries.FLAGS, model=self.id)]
+        return [answers.flag(row) for row in self.database.read(FLAGS, model=self.id)]
 
     def has_image(self, image: str) -> bool:
         """Whether an image of this id is an example or a depiction of some unit."""
-        return bool(self.database.read(flag_queries.IMAGE, key=f"{self.id}/{image}"))
+        return bool(self.database.read(IMAGE, key=f"{self.id}/{image}"))
 
     # ---- enrichment
 
@@ -275,7 +277,7 @@ class ModelStore:
                 + (f"Those from here were: {known}." if known else "Extract its branches as targets, then load again.")
             )
         rows = self.database.read(
-            queries.ENRICHMENT_BY_WEIGHTS,
+            ENRICHMENT_BY_WEIGHTS,
             model=self.id,
             layer=str(layer),
             branches=list(map(str, branches)),
@@ -305,7 +307,7 @@ class ModelStore:
             raise NotExtracted(f"No probes were measured for {self.id}. Measure them, then load the extraction again.")
         self._branches(layer)
         rows = self.database.read(
-            queries.ENRICHMENT_BY_EVIDENCE,
+            ENRICHMENT_BY_EVIDENCE,
             model=self.id,
             layer=str(layer),
             limit=limit,
@@ -320,7 +322,7 @@ class ModelStore:
     def verdicts(self, layer: Layer, q: float) -> dict[tuple[bool | None, Verdict | None], int]:
         """How many units of a sum are candidates at this q (None: were not tested), by verdict (None: none)."""
         self._branches(layer)
-        rows = self.database.read(queries.VERDICTS, model=self.id, layer=str(layer), q=q)
+        rows = self.database.read(VERDICTS, model=self.id, layer=str(layer), q=q)
         return {(row["candidate"], row["verdict"]): row["units"] for row in rows}
 
     def _branches(self, layer: Layer) -> list[Layer]:
@@ -335,21 +337,21 @@ class ModelStore:
 
     def saved_circuits(self) -> list[SavedCircuit]:
         """The model's saved circuits, by name."""
-        return saved.kept(self.database, self.id)
+        return saved.saved_circuits(self.database, self.id)
 
     def save_circuit(
         self, circuit: SavedCircuit, identity: str, content: str, roles: Mapping[str, str], replace: bool = False
     ) -> bool:
         """Save a circuit's content, tied to its units by their roles; whether its name was free, or is replaced."""
-        return saved.keep(self.database, circuit, identity, content, roles, replace)
+        return saved.save_circuit(self.database, circuit, identity, content, roles, replace)
 
     def circuit_content(self, name: str) -> str | None:
         """The content saved under a name; None where nothing was."""
-        return saved.content_of(self.database, self.id, name)
+        return saved.circuit_content(self.database, self.id, name)
 
     def remove_circuit(self, name: str) -> bool:
         """Remove a saved circuit; whether there was one."""
-        return saved.drop(self.database, self.id, name)
+        return saved.remove_circuit(self.database, self.id, name)
 
     # ---- the console
 

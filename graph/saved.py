@@ -1,4 +1,4 @@
-"""Circuits that people keep in the database under a name, tied to their units."""
+"""Circuits and queries saved in the database under a name; a circuit is tied to its units."""
 
 import json
 import uuid
@@ -9,36 +9,44 @@ from typing import Any
 
 from graph import rows as answers
 from graph.connection.database import Database
-from graph.cypher import saved as circuit_queries
 from graph.cypher.named_query import NamedQuery
+from graph.cypher.saved import (
+    CIRCUIT_CONTENT,
+    REMOVE_CIRCUIT,
+    REMOVE_QUERY,
+    SAVE_CIRCUIT,
+    SAVE_QUERY,
+    SAVED_CIRCUITS,
+    SAVED_QUERIES,
+)
 from graph.records import SavedCircuit
 from graph.rows import utc
 
 
-def keep(
+def save_circuit(
     database: Database, circuit: SavedCircuit, identity: str, content: str, roles: Mapping[str, str], replace: bool
 ) -> bool:
-    """Keep a circuit's content, tied to its units by their roles; whether its name was free, or is replaced."""
+    """Save a circuit's content, tied to its units by their roles; whether its name was free, or is replaced."""
     key, at = _key(circuit.model, circuit.name), circuit.at.astimezone(UTC)
     known = asdict(circuit) | {"key": key, "id": identity, "at": at, "content": content}
     properties = known | {"units": list(roles), "roles": list(roles.values())}
-    return bool(database.write(circuit_queries.KEEP, key=key, properties=properties, replace=replace))
+    return bool(database.write(SAVE_CIRCUIT, key=key, properties=properties, replace=replace))
 
 
-def kept(database: Database, model: str) -> list[SavedCircuit]:
-    """The circuits that are kept of a model, by name."""
-    return list(map(answers.saved_circuit, database.read(circuit_queries.KEPT, model=model)))
+def saved_circuits(database: Database, model: str) -> list[SavedCircuit]:
+    """The saved circuits of a model, by name."""
+    return list(map(answers.saved_circuit, database.read(SAVED_CIRCUITS, model=model)))
 
 
-def content_of(database: Database, model: str, name: str) -> str | None:
-    """What was kept under a name; None where nothing was."""
-    rows = database.read(circuit_queries.OPEN, key=_key(model, name))
+def circuit_content(database: Database, model: str, name: str) -> str | None:
+    """The content of the circuit saved under a name; None where there is none."""
+    rows = database.read(CIRCUIT_CONTENT, key=_key(model, name))
     return str(rows[0]["content"]) if rows else None
 
 
-def drop(database: Database, model: str, name: str) -> bool:
-    """Take a kept circuit away; whether there was one."""
-    return bool(database.write(circuit_queries.DROP, key=_key(model, name))[0]["dropped"])
+def remove_circuit(database: Database, model: str, name: str) -> bool:
+    """Remove a saved circuit; whether there was one."""
+    return bool(database.write(REMOVE_CIRCUIT, key=_key(model, name))[0]["removed"])
 
 
 def _key(model: str, name: str) -> str:
@@ -46,12 +54,12 @@ def _key(model: str, name: str) -> str:
 
 
 def saved_queries(database: Database) -> list[NamedQuery]:
-    """The queries that users keep, by name."""
-    return [_query(row) for row in database.read(circuit_queries.KEPT_QUERIES)]
+    """The users' saved queries, by name."""
+    return [_query(row) for row in database.read(SAVED_QUERIES)]
 
 
 def save_query(database: Database, query: NamedQuery, replace: bool = False) -> bool:
-    """Keep a query; whether its name was free, or is replaced."""
+    """Save a query; whether its name was free, or is replaced."""
     properties = {
         "name": query.name,
         "id": str(uuid.uuid4()),
@@ -61,12 +69,12 @@ def save_query(database: Database, query: NamedQuery, replace: bool = False) -> 
         "author": query.author,
         "at": (query.at or datetime.now(UTC)).astimezone(UTC),
     }
-    return bool(database.write(circuit_queries.KEEP_QUERY, name=query.name, properties=properties, replace=replace))
+    return bool(database.write(SAVE_QUERY, name=query.name, properties=properties, replace=replace))
 
 
 def remove_query(database: Database, name: str) -> bool:
-    """Take a query away; whether there was one."""
-    return bool(database.write(circuit_queries.FORGET_QUERY, name=name)[0]["done"])
+    """Remove a saved query; whether there was one."""
+    return bool(database.write(REMOVE_QUERY, name=name)[0]["removed"])
 
 
 def _query(row: Mapping[str, Any]) -> NamedQuery:

@@ -1,4 +1,4 @@
-"""The graph: its version, what it holds, its constraints and indexes, and the names of what was measured on units.
+"""The graph: its version, what it holds, and the names of what was measured on units.
 
 A key is the model's id, a slash and an id: `RN50:openai/4/2/6/34`. An edge that is not there is no zero weight: SWEPT
 says above which cutoff every edge was kept.
@@ -33,36 +33,6 @@ PATTERNS = (  # what is in the graph: a pattern of Cypher, and its meaning
     ("(:Circuit {key})-[:INCLUDES {role}]->(:Unit)", "a saved circuit, whole in its content"),
     ("(:Query {name, id})", "a saved Cypher text"),
 )
-
-CONSTRAINTS = (
-    "CREATE CONSTRAINT model_id IF NOT EXISTS FOR (n:Model) REQUIRE n.id IS UNIQUE",
-    "CREATE CONSTRAINT layer_key IF NOT EXISTS FOR (n:Layer) REQUIRE n.key IS UNIQUE",
-    "CREATE CONSTRAINT unit_key IF NOT EXISTS FOR (n:Unit) REQUIRE n.key IS UNIQUE",
-    "CREATE CONSTRAINT image_key IF NOT EXISTS FOR (n:Image) REQUIRE n.key IS UNIQUE",
-    "CREATE CONSTRAINT word_key IF NOT EXISTS FOR (n:Word) REQUIRE n.key IS UNIQUE",
-    "CREATE CONSTRAINT annotation_id IF NOT EXISTS FOR (n:Annotation) REQUIRE n.id IS UNIQUE",
-    "CREATE CONSTRAINT flag_id IF NOT EXISTS FOR (n:Flag) REQUIRE n.id IS UNIQUE",
-    "CREATE CONSTRAINT label_text IF NOT EXISTS FOR (n:Label) REQUIRE n.text IS UNIQUE",
-    "CREATE CONSTRAINT circuit_key IF NOT EXISTS FOR (n:Circuit) REQUIRE n.key IS UNIQUE",
-    "CREATE CONSTRAINT query_name IF NOT EXISTS FOR (n:Query) REQUIRE n.name IS UNIQUE",
-)
-INDEXES = (
-    "CREATE INDEX unit_layer IF NOT EXISTS FOR (n:Unit) ON (n.model, n.layer)",
-    "CREATE INDEX annotation_model IF NOT EXISTS FOR (n:Annotation) ON (n.model)",
-    "CREATE INDEX annotation_unit IF NOT EXISTS FOR (n:Annotation) ON (n.model, n.unit)",
-    "CREATE INDEX flag_model IF NOT EXISTS FOR (n:Flag) ON (n.model)",
-)
-FURTHER_INDEXES = (  # for users' own queries, where the server has these kinds and minds them
-    "CREATE INDEX contribution_magnitude IF NOT EXISTS FOR ()-[e:CONTRIBUTES]-() ON (e.magnitude)",
-    "CREATE FULLTEXT INDEX label_words IF NOT EXISTS FOR (n:Label) ON EACH [n.text]",
-)
-MIGRATIONS = {  # from a version to the next
-    1: (
-        "MATCH (m:Model) REMOVE m.version SET m.words = coalesce(m.words, 0), "
-        "m.readings = coalesce(m.readings, 0), m.depictions = coalesce(m.depictions, 0)",
-    ),
-    2: (),  # kept circuits and queries came, of which there are none yet
-}
 
 EVIDENCE = tuple(SCHEMAS["evidence"].names[2:])
 SHARES = tuple(SCHEMAS["shares"].names[3:])

@@ -6,7 +6,7 @@ from typing import Any
 from extract.units import Layer
 from graph import rows as answers
 from graph.connection.database import Database
-from graph.cypher import search as search_queries
+from graph.cypher.search import SEARCH, SEARCH_LABELS, SEARCH_TOP_PROBES, SEARCH_WORDS
 from graph.records import Filters, Match, SearchHit, UnitCard
 
 LIMIT = 60  # units of an answer
@@ -26,10 +26,10 @@ def search(
     text = text.strip()
     if not text:
         return [SearchHit(answers.unit(row)) for row in _browsed(database, asked, layers)]
-    named = database.read(search_queries.SEARCH_LABELS, containing=text, **asked)
+    named = database.read(SEARCH_LABELS, containing=text, **asked)
     bounded = {**asked, "containing": text, "nearest": nearest, "limit": _REASONS * limit}
-    shown = database.read(search_queries.SEARCH_EXAMPLES, **bounded)
-    read = database.read(search_queries.SEARCH_WORDS, **bounded)
+    shown = database.read(SEARCH_TOP_PROBES, **bounded)
+    read = database.read(SEARCH_WORDS, **bounded)
     answering = sorted([*shown, *read], key=lambda row: (row["exact"], row["z"]), reverse=True)
     return _joined([*named, *answering])[:limit]
 
@@ -49,12 +49,12 @@ def _browsed(database: Database, asked: Mapping[str, Any], layers: Sequence[Laye
     """Labelled units, then layer by layer until there are enough: most often that is one layer, with an index."""
     rows: dict[str, answers.Row] = {}
     if asked["labelled"] is not False:
-        rows |= {row["key"]: row for row in database.read(search_queries.SEARCH_LABELS, containing="", **asked)}
+        rows |= {row["key"]: row for row in database.read(SEARCH_LABELS, containing="", **asked)}
     if asked["labelled"] is not True:
         for layer in reversed(layers):
             if asked["layer"] in (None, str(layer)) and (lacking := asked["limit"] - len(rows)) > 0:
                 one = {**asked, "layer": str(layer), "labelled": False, "limit": lacking}
-                rows |= {row["key"]: row for row in database.read(search_queries.SEARCH, **one)}
+                rows |= {row["key"]: row for row in database.read(SEARCH, **one)}
     return list(rows.values())
 
 

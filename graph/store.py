@@ -6,7 +6,7 @@ from typing import Any
 from graph import hidden_texts, saved
 from graph import rows as answers
 from graph.connection.database import Database
-from graph.cypher import units as queries
+from graph.cypher.models import MODELS
 from graph.cypher.named_query import NamedQuery
 from graph.errors import DatabaseDamaged, ModelMissing, SchemaMismatch
 from graph.model_store import ModelStore
@@ -56,7 +56,7 @@ class Store:
         return ModelStore(self.database, answers.model(row))
 
     def _models(self) -> list[dict[str, Any]]:
-        rows = self.database.read(queries.MODELS)
+        rows = self.database.read(MODELS)
         for row in rows:
             if row["version"] != VERSION:
                 way = "`circuits migrate` brings it up" if row["version"] < VERSION else "Update clip-circuits"
@@ -98,7 +98,7 @@ class Store:
 
     def sensitive_texts(self) -> frozenset[str]:
         """Every text called sensitive, said of a flagged unit or shown by such an image; of all models."""
-        return hidden_texts.sensitive(self.database)
+        return hidden_texts.sensitive_texts(self.database)
 
     def flagged_words(self) -> dict[str, bool]:
         """Whether each flagged word is sensitive, as the last flag says; where models differ, it is."""

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from graph.connection.database import Database
-from graph.cypher.loading import TALLY, VERIFY
-from graph.cypher.units import VERIFIED
+from graph.cypher.models import VERIFIED
+from graph.cypher.verification import TALLY, VERIFY
 from graph.errors import DatabaseDamaged, GraphError
 
 _Use = tuple[str, str | None]  # a model, and the start of the server

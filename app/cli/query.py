@@ -10,7 +10,7 @@ from app.cli import printing as tables
 from app.cli.options import Author, Database, Json, Model, Reveal, connected, parameter
 from catalog.queries import Queries
 from catalog.table import Table
-from graph.cypher.named_query import OURS, NamedQuery
+from graph.cypher.named_query import BUILT_IN_AUTHOR, NamedQuery
 from graph.store import Store
 
 query = typer.Typer(no_args_is_help=True, help="Ask by name; save queries of your own.")
@@ -142,7 +142,7 @@ def _head(query: NamedQuery) -> list[str]:
     """Comments that say what a query answers, and in Neo4j Browser how to set its parameters."""
     asked = [name for name in query.parameters if name not in query.defaults]
     values = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in query.defaults.items()]
-    told = [] if query.author == OURS else [f"saved by {query.author}"]
+    told = [] if query.author == BUILT_IN_AUTHOR else [f"saved by {query.author}"]
     lines = [query.description, *told, *(f"${name}: {meaning}" for name, meaning in query.meanings.items())]
     if query.parameters:
         lines.append(f"in Neo4j Browser first   :params {{{', '.join([*(f'{n}: ...' for n in asked), *values])}}}")

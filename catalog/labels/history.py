@@ -1,6 +1,6 @@
 """What a history of annotations comes to: which entries stand, and which labels hold now.
 
-The database derives the same for Cypher, in `graph.cypher.labels`.
+The database derives the same for Cypher, in `graph.cypher.current_label`.
 """
 
 from collections import Counter

@@ -1,14 +1,20 @@
-"""The Cypher texts that are asked by name, with their parameters, and those that keep users' own.
+"""The built-in queries: of each its text, what it answers, and the meanings and defaults of its parameters.
 
-The named ones run as they stand in Neo4j Browser too, once their parameters are set there; `named_query` says
-what each is for. A candidate is a sum unit whose q is at most $q; where $q is null, any is.
+The texts run as they stand in Neo4j Browser too, once their parameters are set there. A candidate is a sum unit whose q
+is at most $q; where $q is null, any is.
 """
 
+from graph.cypher.named_query import NamedQuery
 
-# Named ones -----------------------------------------------------------------------------------------------------------
+_LAYER = "a layer of sums"
+_Q = "the most that the tests may leave (q) of a candidate; null: any unit"
+_STRONGEST = "how many of a unit's strongest inputs from one layer count"
+_APART = "the least difference in modality"
 
 # model, layer (of sums), q -> the layer's candidates with every test and effect, the likeliest first
-CANDIDATES = """
+CANDIDATES = NamedQuery(
+    "candidates",
+    """
 MATCH (u:Unit {model: $model, layer: $layer})
 WHERE $q IS NULL OR u.q <= $q
 MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
@@ -20,11 +26,17 @@ RETURN u.id AS unit, [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.verdict 
        s.id AS shortcut, [(s)-[:LABELLED]->(l:Label) | l.text] AS shortcut_labels,
        c.id AS conv, [(c)-[:LABELLED]->(l:Label) | l.text] AS conv_labels
 ORDER BY q, u.channel
-"""
+""",
+    "Enrichment candidates of a layer, the likeliest first, with every test, effect and label.",
+    {"q": 0.05},
+    {"layer": _LAYER, "q": _Q},
+)
 
 # model, layer (of sums), q -> candidates whose branches both have labels and none in common, in any case
 # A branch is labelled on the sum's unit, as that branch's, or on its own unit.
-CONFLICTING_LABELS = """
+CONFLICTING_LABELS = NamedQuery(
+    "conflicting-labels",
+    """
 MATCH (u:Unit {model: $model, layer: $layer})
 WHERE $q IS NULL OR u.q <= $q
 MATCH (u)<-[adds:ADDS]-(b:Unit)
@@ -41,11 +53,17 @@ WHERE size(shortcut_labels) > 0 AND size(conv_labels) > 0
 RETURN u.id AS unit, shortcut_labels, conv_labels, u.verdict AS verdict, u.q AS q,
        u.concept_difference AS concept_difference, u.modality_difference AS modality_difference
 ORDER BY u.channel
-"""
+""",
+    "Candidates of which people labelled both branches, and gave them no label in common.",
+    {"q": 0.05},
+    {"layer": _LAYER, "q": _Q},
+)
 
 # model, layer (of sums), label (any part of one, in any case), strongest (inputs of a unit from one layer that count)
 # -> units whose conv branch units so labelled excite, and those units
-DRIVEN_BY_LABEL = """
+DRIVEN_BY_LABEL = NamedQuery(
+    "driven-by-label",
+    """
 MATCH (l:Label)
 WHERE toLower(l.text) CONTAINS toLower($label)
 MATCH (l)<-[:LABELLED]-(i:Unit {model: $model})
@@ -57,11 +75,17 @@ WITH u, c, count(*) AS inputs, sum(e.magnitude) AS strength, collect(i.id) AS un
 RETURN u.id AS unit, c.id AS conv, inputs, strength, units, unit_labels, u.verdict AS verdict, u.q AS q,
        [(u)-[:LABELLED]->(l:Label) | l.text] AS labels
 ORDER BY inputs DESC, strength DESC, unit
-"""
+""",
+    "Units whose conv branch is excited by units with a label.",
+    {"strongest": 5},
+    {"layer": _LAYER, "label": "any part of a label, in any case", "strongest": _STRONGEST},
+)
 
 # model, layer (of the later sums; null: of any), q, strongest (inputs of a conv unit from one layer that count)
 # -> candidates fed by a candidate of an earlier block: over the shortcut by the sum before, or into the conv branch
-CHAINS = """
+CHAINS = NamedQuery(
+    "chains",
+    """
 MATCH (u:Unit {model: $model})<-[adds:ADDS]-(b:Unit)
 WHERE ($layer IS NULL OR u.layer = $layer) AND ($q IS NULL OR u.q <= $q)
 CALL (adds, b) {
@@ -78,10 +102,16 @@ WHERE EXISTS { MATCH (f)<-[:ADDS]-(:Unit) } AND ($q IS NULL OR f.q <= $q)
 RETURN u.id AS unit, branch, f.id AS fed_by, magnitude, mean, u.verdict AS verdict, f.verdict AS fed_by_verdict,
        [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, [(f)-[:LABELLED]->(l:Label) | l.text] AS fed_by_labels
 ORDER BY u.layer DESC, u.channel, branch DESC, magnitude DESC, fed_by
-"""
+""",
+    "Candidates fed by a candidate of an earlier block, over the shortcut or into the conv branch.",
+    {"q": 0.05, "strongest": 5},
+    {"layer": "the layer of the later sums; null: any", "q": _Q, "strongest": _STRONGEST},
+)
 
 # model, unit (a sum's, its id), source (a layer; null: any), strongest (inputs of each branch) -> what feeds a facet
-FACET_INPUTS = """
+FACET_INPUTS = NamedQuery(
+    "facet-inputs",
+    """
 MATCH (u:Unit {key: $model + '/' + $unit})<-[adds:ADDS]-(b:Unit)
 CALL (b) {
   MATCH (b)<-[e:CONTRIBUTES]-(s:Unit)
@@ -92,10 +122,20 @@ RETURN adds.branch AS branch, b.id AS into, s.id AS source, e.magnitude AS magni
        e.direct AS direct, s.word_selectivity AS word_selectivity, s.picture_selectivity AS picture_selectivity,
        [(s)-[:LABELLED]->(l:Label) | l.text] AS labels
 ORDER BY branch DESC, magnitude DESC, source
-"""
+""",
+    "What feeds each facet of a sum's unit: the strongest contributions to its shortcut and to its conv branch.",
+    {"source": None, "strongest": 5},
+    {
+        "unit": "a unit of a sum, such as 4/2/6/34",
+        "source": "the layer of the inputs; null: any",
+        "strongest": "inputs of each branch",
+    },
+)
 
 # model, word, apart (the least difference in modality) -> units that the word drives and whose branches differ so
-WORD_ACROSS_MODALITIES = """
+WORD_ACROSS_MODALITIES = NamedQuery(
+    "word-across-modalities",
+    """
 MATCH (w:Word {key: $model + '/' + $word})-[a:ACTIVATES]->(u:Unit)
 WHERE a.unit_rank IS NOT NULL AND a.z > 0 AND u.modality_difference >= $apart
 MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
@@ -105,10 +145,16 @@ RETURN u.id AS unit, a.z AS z, a.unit_rank AS rank, u.modality_difference AS mod
        c.id AS conv, c.word_selectivity AS conv_words, c.picture_selectivity AS conv_pictures,
        u.verdict AS verdict, [(u)-[:LABELLED]->(l:Label) | l.text] AS labels
 ORDER BY z DESC, unit
-"""
+""",
+    "Units that a word drives and whose conv branch and shortcut differ in modality.",
+    {"apart": 0.1},
+    {"word": "one of those shown to the network", "apart": _APART},
+)
 
 # model, layer (of sums), apart (the least difference in modality) -> units of which one branch reads, the other sees
-READ_AND_SEE = """
+READ_AND_SEE = NamedQuery(
+    "read-and-see",
+    """
 MATCH (u:Unit {model: $model, layer: $layer})
 WHERE u.modality_difference >= $apart
 MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
@@ -122,11 +168,17 @@ RETURN u.id AS unit, CASE WHEN conv_lean > 0 THEN 'conv' ELSE 'shortcut' END AS 
        c.picture_selectivity AS conv_pictures, u.verdict AS verdict, u.q AS q,
        [(u)-[:LABELLED]->(l:Label) | l.text] AS labels
 ORDER BY modality_difference DESC, u.channel
-"""
+""",
+    "Units of which one branch leans to words and the other to pictures, against controls.",
+    {"apart": 0.1},
+    {"layer": _LAYER, "apart": _APART},
+)
 
 # model, layer (of the unlabelled units), strongest (inputs of a unit from one layer that count)
 # -> units without a label that are tied to labelled ones, those with most ties first
-NEXT_TO_LABELLED = """
+NEXT_TO_LABELLED = NamedQuery(
+    "next-to-labelled",
+    """
 MATCH (n:Labelled {model: $model})-[e:CONTRIBUTES]-(u:Unit {layer: $layer})
 WHERE e.rank_in <= $strongest AND u.label IS NULL
 WITH u, n, e ORDER BY e.magnitude DESC, n.id
@@ -134,4 +186,19 @@ WITH u, count(*) AS edges, sum(e.magnitude) AS strength, collect(n.id) AS neighb
      collect(n.label) AS neighbour_labels
 RETURN u.id AS unit, edges, strength, neighbours, neighbour_labels
 ORDER BY edges DESC, strength DESC, unit
-"""
+""",
+    "Units without a label that have most ties to labelled ones: what to label next.",
+    {"strongest": 5},
+    {"layer": "the layer of the units", "strongest": _STRONGEST},
+)
+
+BUILT_IN = (
+    CANDIDATES,
+    CONFLICTING_LABELS,
+    DRIVEN_BY_LABEL,
+    CHAINS,
+    FACET_INPUTS,
+    WORD_ACROSS_MODALITIES,
+    READ_AND_SEE,
+    NEXT_TO_LABELLED,
+)

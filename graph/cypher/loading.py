@@ -1,4 +1,4 @@
-"""The Cypher texts of a load, with their parameters, and those that count what arrived; see `graph.cypher.units`."""
+"""The Cypher texts of a load, with their parameters; see `graph.cypher.units`."""
 
 from graph.cypher import current_label
 
@@ -94,7 +94,7 @@ NODES = {
 # properties in the order of the text) -> how many were written; by the source's
 # label and the type
 # Grouped by target, since a look-up of both ends for every edge takes most of the time.
-EDGES = {
+RELATIONSHIPS = {
     ("Model", "HAS_LAYER"): _LOADED
     + """
 UNWIND $groups AS g MATCH (t:Layer {key: g[0]})
@@ -157,56 +157,4 @@ UNION ALL
 MATCH (n:Word {model: $model}) RETURN 'words' AS what, count(*) AS found
 UNION ALL
 MATCH (n:Layer {model: $model}) RETURN 'layers' AS what, count(*) AS found
-"""
-
-# model -> of each kind how many were written and are found, without following an edge
-TALLY = """
-MATCH (m:Model {id: $model})
-RETURN 'units' AS what, m.units AS recorded, COUNT { MATCH (u:Unit) WHERE u.model = $model } AS found
-UNION ALL
-MATCH (m:Model {id: $model})
-RETURN 'annotations' AS what, m.annotations AS recorded, COUNT { MATCH (a:Annotation) WHERE a.model = $model } AS found
-UNION ALL
-MATCH (m:Model {id: $model})
-RETURN 'images' AS what, m.images AS recorded, COUNT { MATCH (i:Image) WHERE i.model = $model } AS found
-UNION ALL
-MATCH (m:Model {id: $model})
-RETURN 'words' AS what, m.words AS recorded, COUNT { MATCH (w:Word) WHERE w.model = $model } AS found
-"""
-
-# model -> the same for units by key and by layer, and for edges from their sources and from their targets
-VERIFY = """
-MATCH (m:Model {id: $model})
-OPTIONAL MATCH (u:Unit {model: $model})
-OPTIONAL MATCH (same:Unit {key: u.key})
-RETURN 'units by key' AS what, m.units AS recorded, count(same) AS found
-UNION ALL
-MATCH (m:Model {id: $model})
-OPTIONAL MATCH (m)-[:HAS_LAYER]->(l:Layer)
-OPTIONAL MATCH (u:Unit {model: $model, layer: l.id})
-RETURN 'units by layer' AS what, m.units AS recorded, count(u) AS found
-UNION ALL
-MATCH (m:Model {id: $model})
-OPTIONAL MATCH (u:Unit {model: $model})-[e:CONTRIBUTES]->()
-WITH m, count(e) AS edges, sum(e.magnitude) AS magnitude
-UNWIND [['edges out of units', m.edges, edges], ['magnitudes', m.magnitude, magnitude]] AS row
-RETURN row[0] AS what, row[1] AS recorded, row[2] AS found
-UNION ALL
-MATCH (m:Model {id: $model})
-OPTIONAL MATCH (u:Unit {model: $model})<-[e:CONTRIBUTES]-()
-RETURN 'edges into units' AS what, m.edges AS recorded, count(e) AS found
-UNION ALL
-MATCH (m:Model {id: $model})
-OPTIONAL MATCH (u:Unit {model: $model})<-[a:ADDS]-()
-RETURN 'residual sums' AS what, m.adds AS recorded, count(a) AS found
-UNION ALL
-MATCH (m:Model {id: $model})
-OPTIONAL MATCH (u:Unit {model: $model})<-[:ACTIVATES]-(s)
-WITH m, sum(CASE WHEN s:Image THEN 1 ELSE 0 END) AS images, sum(CASE WHEN s:Word THEN 1 ELSE 0 END) AS words
-UNWIND [['examples', m.examples, images], ['readings', m.readings, words]] AS row
-RETURN row[0] AS what, row[1] AS recorded, row[2] AS found
-UNION ALL
-MATCH (m:Model {id: $model})
-OPTIONAL MATCH (u:Unit {model: $model})<-[d:DEPICTS]-()
-RETURN 'visualisations' AS what, m.depictions AS recorded, count(d) AS found
 """

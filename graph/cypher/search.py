@@ -54,7 +54,7 @@ ORDER BY exact DESC, u.layer DESC, u.channel LIMIT $limit
 # model, containing, nearest (images looked at, of the shortest concepts), limit, layer, labelled, modality, least, most
 # -> units of which a top example's concept contains this text, in any case; a row a concept, modality and branch with
 # its highest z, the highest first, but before them the concepts that are the text
-SEARCH_EXAMPLES = (
+SEARCH_TOP_PROBES = (
     """
 MATCH (found:Image {model: $model})
 WHERE toLower(found.concept) CONTAINS toLower($containing)

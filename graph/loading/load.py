@@ -18,7 +18,7 @@ from tqdm import tqdm
 from extract.errors import ExtractionError
 from extract.folder.extraction import Extraction
 from graph.connection.database import Database
-from graph.cypher import loading as load_queries
+from graph.cypher.loading import CLAIM, COMPLETE, FORGET, HELD, NODES, RELATIONSHIPS, REMOVE, REMOVE_LABELS
 from graph.embedded.server import bulk_load
 from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError, LoadFailed
 from graph.instructions import Edges, Nodes, Statement, Step
@@ -99,14 +99,14 @@ def _over_bolt(extraction: Extraction, database: Database, progress: bool) -> Mo
 def _claim(extraction: Extraction) -> Statement:
     """Make the model ours to load."""
     words = {"model": extraction.manifest.model, "content": content(extraction), "loader": secrets.token_hex(8)}
-    return Statement(load_queries.CLAIM, words)
+    return Statement(CLAIM, words)
 
 
 def _removal(database: Database, claim: Statement) -> Iterator[Statement]:
     """As many statements as it takes to remove what there is of a model, a few nodes each."""
     owner = _owner(claim)
-    for row in database.read(load_queries.HELD, model=owner["model"]):
-        statement = Statement(load_queries.REMOVE[row["what"]], owner | {"limit": REMOVED})
+    for row in database.read(HELD, model=owner["model"]):
+        statement = Statement(REMOVE[row["what"]], owner | {"limit": REMOVED})
         yield from [statement] * -(-row["found"] // REMOVED)
 
 
@@ -136,10 +136,10 @@ class _Loading:
                 self._database.write(step.text, **step.parameters)
             case Nodes():
                 for table in self._new(step.table):
-                    self._write(load_queries.NODES[step.label], table, rows=table.to_pylist())
+                    self._write(NODES[step.label], table, rows=table.to_pylist())
             case Edges():
                 for table in self._new(step.table.sort_by("target")):
-                    self._write(load_queries.EDGES[step.source[0], step.type], table, groups=_by_target(table))
+                    self._write(RELATIONSHIPS[step.source[0], step.type], table, groups=_by_target(table))
 
     def _new(self, table: pa.Table) -> Iterator[pa.Table]:
         """What was not written before, a transaction's rows at a time."""
@@ -169,16 +169,16 @@ def _finished(database: Database, claim: Statement) -> ModelCard:
         store.verify(owner["model"])
     except DatabaseDamaged as error:
         raise _given_up(database, owner, str(error)) from error
-    if not database.write(load_queries.COMPLETE, **owner):
+    if not database.write(COMPLETE, **owner):
         raise _given_up(database, owner, "")
-    database.write(load_queries.REMOVE_LABELS)
+    database.write(REMOVE_LABELS)
     return store.model(owner["model"]).card
 
 
 def _given_up(database: Database, owner: dict[str, Any], reason: str) -> GraphError:
     """What to raise: somebody took the load over, or what is there does not fit and is not gone on with."""
     model = owner["model"]
-    if not database.write(load_queries.FORGET, **owner):
+    if not database.write(FORGET, **owner):
         return DatabaseBusy(f"Somebody else began to load {model} and goes on alone. Wait until that is done.")
     return LoadFailed(
         f"{model} did not arrive whole and stays refused until it is loaded again. The extraction's tables may not fit "

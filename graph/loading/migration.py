@@ -3,21 +3,21 @@
 from collections.abc import Iterator
 
 from graph.connection.database import Database
-from graph.cypher import units as queries
+from graph.cypher.schema import CONSTRAINTS, FURTHER_INDEXES, INDEXES, MIGRATIONS, SCHEMA_VERSION, SET_VERSION
 from graph.errors import SchemaMismatch
 from graph.instructions import Statement
-from graph.schema import CONSTRAINTS, FURTHER_INDEXES, INDEXES, MIGRATIONS, SCHEMA, VERSION
+from graph.schema import SCHEMA, VERSION
 
 
 def statements() -> Iterator[Statement]:
     """Our schema for a database that has none, on any server."""
     yield from map(Statement, (*CONSTRAINTS, *INDEXES))
-    yield Statement(queries.STAMP, {"id": SCHEMA, "version": VERSION})
+    yield Statement(SET_VERSION, {"id": SCHEMA, "version": VERSION})
 
 
 def migrate(database: Database) -> int:
     """Bring the schema up to ours; the version it had, ours where there was none. SchemaMismatch for a later one."""
-    found = database.read(queries.SCHEMA)
+    found = database.read(SCHEMA_VERSION)
     version = found[0]["version"] if found else VERSION
     if version > VERSION:
         raise SchemaMismatch(
@@ -26,7 +26,7 @@ def migrate(database: Database) -> int:
     for older in range(version, VERSION):
         for text in MIGRATIONS[older]:
             database.write(text)
-        database.write(queries.STAMP, id=SCHEMA, version=older + 1)
+        database.write(SET_VERSION, id=SCHEMA, version=older + 1)
     for statement in statements():
         database.write(statement.text, **statement.parameters)
     for text in FURTHER_INDEXES if database.capabilities.further_indexes else ():

@@ -12,8 +12,8 @@ from extract.folder.derived import flows
 from extract.folder.extraction import Extraction
 from extract.folder.provenance import measured
 from extract.units import Layer
-from graph.cypher import loading as load_queries
-from graph.cypher import saved as circuit_queries
+from graph.cypher.loading import RECORD, RELINK
+from graph.cypher.saved import TIE_CIRCUITS
 from graph.instructions import Edges, Nodes, Statement, Step
 from graph.schema import FINDINGS, HISTOGRAM, SELECTIVITY, STATISTICS, VERSION
 
@@ -43,8 +43,8 @@ def steps(extraction: Extraction) -> Iterator[Step]:
     yield Edges("HAS_LAYER", _MODEL, _LAYER, _has_layer(extraction))
     yield Edges("SWEPT", _LAYER, _LAYER, _sweeps(extraction))
     yield Nodes("Unit", "key", units)
-    yield Statement(load_queries.RELINK, {"model": model})
-    yield Statement(circuit_queries.INCLUDE, {"model": model})
+    yield Statement(RELINK, {"model": model})
+    yield Statement(TIE_CIRCUITS, {"model": model})
     adds = _adds(extraction)
     yield Edges("ADDS", _UNIT, _UNIT, adds)
     edges, magnitude = 0, 0.0
@@ -65,7 +65,7 @@ def steps(extraction: Extraction) -> Iterator[Step]:
     counts |= {"words": words.num_rows, "readings": readings.num_rows, "depictions": depictions.num_rows}
     told = {"measured": measured(extraction)}
     shape = manifest.model_dump(mode="json", include={"blocks", "width", "image_size", "weights_sha256"})
-    yield Statement(load_queries.RECORD, {"model": model, "properties": shape | counts | told})
+    yield Statement(RECORD, {"model": model, "properties": shape | counts | told})
 
 
 def _layers(extraction: Extraction) -> pa.Table:

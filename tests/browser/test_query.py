@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from catalog.queries import Queries
 from extract.units import Unit
-from graph.cypher.named_query import BUILT_IN
+from graph.cypher.built_in import BUILT_IN
 from graph.model_store import ModelStore
 from graph.store import Store
 from tests.browser.serving import MODEL, PATIENCE, heard, ready, ready_at, signed

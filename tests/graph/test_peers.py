@@ -24,11 +24,13 @@ from extract.recording import vocabulary
 from extract.recording.modality import profile
 from extract.recording.visualisations import visualise
 from extract.units import Layer, Unit
-from graph import records, schema
+from graph import records
 from graph.connection.database import Answer, Database
 from graph.connection.servers import open_server
-from graph.cypher import units as queries
-from graph.cypher.named_query import BUILT_IN, NamedQuery
+from graph.cypher import schema
+from graph.cypher.built_in import BUILT_IN
+from graph.cypher.models import VERIFIED
+from graph.cypher.named_query import NamedQuery
 from graph.embedded.server import ensure
 from graph.errors import AnnotationSuperseded, LoadFailed
 from graph.loading.load import load
@@ -130,7 +132,7 @@ def tell(database: Database, extraction: Extraction, folder: Path) -> None:
     keep(store)
     question(store, extraction)
     ask_by_name(store, extraction)
-    database.write(queries.VERIFIED, model=model, start="now")
+    database.write(VERIFIED, model=model, start="now")
     load(without_edges(extraction, folder / "less.extraction"), database, progress=False)
     assert [card.id for card in store.labelled()] == [FIRST]
     tied = "MATCH (c:Circuit)-[i:INCLUDES]->(u:Unit) RETURN c.name AS name, i.role AS role, u.id AS unit"
@@ -343,7 +345,9 @@ def test_every_text_is_told_and_those_that_return_something_answer(stories: dict
 
 def test_what_follows_edges_is_as_networkx_follows_them(stories: dict[str, list[Told]], extraction: Extraction) -> None:
     edges, found = network(extraction), 0
-    for told in (each for story in stories.values() for each in story if each.name in ("INPUTS", "OUTPUTS", "AMONG")):
+    for told in (
+        each for story in stories.values() for each in story if each.name in ("INPUTS", "OUTPUTS", "INDUCED_EDGES")
+    ):
         rows = [(row["source"], row["target"], row["magnitude"]) for row in told.rows]
         assert rows == followed(edges, told)
         found += len(rows)
@@ -353,7 +357,7 @@ def test_what_follows_edges_is_as_networkx_follows_them(stories: dict[str, list[
 def followed(graph: "nx.DiGraph[str]", told: Told) -> list[tuple[str, str, float]]:
     """The edges that a text is asked for, the strongest first."""
     wanted = told.parameters
-    if told.name == "AMONG":
+    if told.name == "INDUCED_EDGES":
         inside = graph.subgraph(map(ident, wanted["keys"]))
         return numbered(in_order(inside.edges(data=True)))
     side, far = (graph.in_edges, "source") if told.name == "INPUTS" else (graph.out_edges, "target")

@@ -9,11 +9,11 @@ import pytest
 from extract.folder.schemas import SCHEMAS
 from extract.units import ARCHITECTURES
 from graph.connection.database import Database
+from graph.cypher.schema import CONSTRAINTS, INDEXES
 from graph.embedded.server import stop
 from graph.errors import ConstraintViolated
 from graph.opening import connect
 from graph.records import Contribution, EvidenceTerms, ModelCard, Sweep
-from graph.schema import CONSTRAINTS, INDEXES
 
 
 def names(record: type) -> set[str]:

@@ -22,7 +22,8 @@ from catalog.text_rules import LONGEST_NAME
 from extract.errors import UnknownUnit
 from extract.units import Unit
 from graph import schema
-from graph.cypher.named_query import BUILT_IN, OURS, NamedQuery
+from graph.cypher.built_in import BUILT_IN
+from graph.cypher.named_query import BUILT_IN_AUTHOR, NamedQuery
 
 SHOWN = 60  # units listed below an answer
 BY_NAME, IN_CYPHER = "by name", "in Cypher"
@@ -128,7 +129,7 @@ def saving(query: NamedQuery, given: dict[str, Any]) -> None:
         st.caption("What the parameters are now becomes their default.")
         st.form_submit_button("Save", on_click=session.act, args=("query", lambda: _save(query, given)))
     session.refused("query")
-    if query.name and query.author != OURS:
+    if query.name and query.author != BUILT_IN_AUTHOR:
         with removal.popover("Remove", icon=":material/delete:"):
             st.write("Nobody will find it here any more.")
             st.button("Remove for good", on_click=session.act, args=("query", lambda: _remove(query)))

@@ -7,7 +7,7 @@ from app.web.panels import query as asking
 from catalog import cards as pictures
 from catalog.errors import NamedQueryError
 from catalog.queries import LONGEST
-from graph.cypher.named_query import OURS, NamedQuery
+from graph.cypher.named_query import BUILT_IN_AUTHOR, NamedQuery
 
 gallery = session.gallery()
 known = {query.name: query for query in asking.queries().list()}
@@ -17,7 +17,7 @@ def named() -> NamedQuery:
     """A query by its name, what it answers, and its text."""
     name = st.selectbox("Query", list(known), key="query", bind="query-params", help="Ours first, then those saved.")
     query = known[name]
-    by = "" if query.author == OURS else f" Saved by {query.author}."
+    by = "" if query.author == BUILT_IN_AUTHOR else f" Saved by {query.author}."
     session.show(pictures.notes([query.description + by]), "description")
     with st.expander("Its Cypher", icon=":material/code:"):
         st.code(query.text.strip(), language=None, wrap_lines=True)

@@ -12,7 +12,7 @@ from app.web import session
 from catalog.hiding.veil import HIDDEN
 from catalog.queries import Queries
 from extract.units import Unit
-from graph.cypher.named_query import BUILT_IN
+from graph.cypher.built_in import BUILT_IN
 from tests.app.web.running import MODEL, labels_of, markup, opened, visited
 
 HOSTILE = "<script>alert(1)</script> ![x](http://127.0.0.1:1/x.png) \u202egnp 👩‍🚀"

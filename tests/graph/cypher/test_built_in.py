@@ -18,7 +18,7 @@ from catalog.queries import LONGEST, Queries
 from catalog.text_rules import LONGEST_NAME
 from extract.folder.extraction import Extraction
 from extract.units import Layer, Unit
-from graph.cypher.named_query import BUILT_IN
+from graph.cypher.built_in import BUILT_IN
 from graph.errors import QueryError, WriteRefused
 from graph.loading.load import load
 from graph.records import Annotation

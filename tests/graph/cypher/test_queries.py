@@ -10,8 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from graph import schema
-from graph.cypher import current_label
+from graph.cypher import current_label, schema
 from tests.builders.query_texts import MODULES, TEXTS
 
 LINTER = "@neo4j-cypher/language-support@2.0.0-next.38"
@@ -71,4 +70,5 @@ def test_the_comment_above_a_text_lists_its_parameters() -> None:
 @pytest.mark.parametrize("module", [*MODULES, current_label])
 def test_no_text_is_formatted(module: ModuleType) -> None:
     tree = ast.parse(Path(str(module.__file__)).read_text())
-    assert not [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.Call | ast.Mod)]
+    formatting = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.Call | ast.Mod)]
+    assert all(isinstance(node, ast.Call) and ast.unparse(node.func) == "NamedQuery" for node in formatting)

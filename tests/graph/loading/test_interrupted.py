@@ -16,7 +16,7 @@ import pytest
 from extract.folder.extraction import Extraction
 from extract.units import Unit
 from graph.connection.database import Database
-from graph.cypher import loading as load_queries
+from graph.cypher.loading import COMPLETE, NODES, REMOVE
 from graph.embedded.server import status, stop
 from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError
 from graph.instructions import Nodes, Step
@@ -258,7 +258,7 @@ def test_what_was_not_claimed_is_not_written(service: Service, other: Extraction
         load(other, database, progress=False)
         owner = {"model": MODEL, "loader": "nobody"}
         rows = [{"key": f"{MODEL}/9/9/9", "id": "9/9/9"}]
-        assert database.write(load_queries.NODES["Layer"], **owner, loaded=1, rows=rows) == [{"done": 0}]
-        assert database.write(load_queries.REMOVE["units"], **owner, limit=9) == [{"done": 0}]
-        assert database.write(load_queries.COMPLETE, **owner) == []
+        assert database.write(NODES["Layer"], **owner, loaded=1, rows=rows) == [{"done": 0}]
+        assert database.write(REMOVE["units"], **owner, limit=9) == [{"done": 0}]
+        assert database.write(COMPLETE, **owner) == []
         assert whole(other, database)

@@ -16,7 +16,7 @@ from extract.folder.extraction import Extraction
 from extract.folder.manifest import part
 from extract.units import Unit
 from graph.connection.database import Database
-from graph.cypher import units as queries
+from graph.cypher.models import MODELS
 from graph.embedded.server import stop
 from graph.errors import DatabaseDamaged, LoadFailed, ModelMissing
 from graph.loading.load import load
@@ -233,7 +233,7 @@ def test_counted_behind_its_use_a_whole_database_is_counted_once_for_all(sound: 
         first = store.model("random:a").card
         _counted(store)
         assert store.model("random:a").card == first
-        (row,) = database.read(queries.MODELS)
+        (row,) = database.read(MODELS)
         assert row["verified"] == database.start
         again = Store(database, behind=True)
         again.model("random:a")
@@ -259,7 +259,7 @@ def test_a_server_that_stops_while_it_counts_is_counted_anew_at_its_next_start(s
         stop(folder)
         store.model("random:a")
         _counted(store)
-        (row,) = database.read(queries.MODELS)
+        (row,) = database.read(MODELS)
         assert row["verified"] == database.start
 
 

@@ -9,7 +9,7 @@ import pytest
 from extract.folder.extraction import Extraction
 from extract.units import Unit
 from graph.connection.database import Database
-from graph.cypher import units as queries
+from graph.cypher.schema import SET_VERSION
 from graph.embedded.server import stop
 from graph.errors import SchemaMismatch
 from graph.loading.load import load
@@ -86,7 +86,7 @@ def test_a_load_brings_an_older_schema_up_by_itself(old: Store, extraction: Extr
 
 
 def test_a_later_schema_is_left_alone(old: Store, extraction: Extraction) -> None:
-    old.database.write(queries.STAMP, id=SCHEMA, version=VERSION + 1)
+    old.database.write(SET_VERSION, id=SCHEMA, version=VERSION + 1)
     before = old.database.read("MATCH (n) RETURN count(n) AS n")
     for act in (old.models, lambda: migrate(old.database), lambda: load(extraction, old.database, progress=False)):
         with pytest.raises(SchemaMismatch, match="Update clip-circuits"):

@@ -1,0 +1,59 @@
+"""The Cypher texts of enrichment candidates, with their parameters; see `graph.cypher.units`."""
+
+# model, layer (of sums), branches (the layers that they add up), source (the layer of the inputs), strongest (inputs of
+# each branch), limit
+# From the source onwards, since fewer layers follow it than lie before the branches.
+ENRICHMENT_BY_WEIGHTS = """
+MATCH (i:Unit {model: $model, layer: $source})-[e:CONTRIBUTES]->(b:Unit)
+WHERE e.rank_in <= $strongest AND b.layer IN $branches
+MATCH (b)-[a:ADDS]->(u:Unit {layer: $layer})
+WITH u, i, count(*) AS branches,
+     sum(CASE a.branch WHEN 'shortcut' THEN e.mean ELSE 0.0 END) AS shortcut,
+     sum(CASE a.branch WHEN 'conv' THEN e.mean ELSE 0.0 END) AS conv,
+     sum(CASE a.branch WHEN 'shortcut' THEN 1 ELSE 0 END) AS from_shortcut,
+     sum(CASE a.branch WHEN 'conv' THEN 1 ELSE 0 END) AS from_conv,
+     sum(CASE a.branch WHEN 'shortcut' THEN e.magnitude ELSE 0.0 END) AS over_shortcut,
+     sum(CASE a.branch WHEN 'conv' THEN e.magnitude ELSE 0.0 END) AS over_conv
+WITH u, sum(branches - 1) AS shared, sum(shortcut * conv) AS product,
+     sqrt(sum(shortcut * shortcut) * sum(conv * conv)) AS norms,
+     sum(from_shortcut) AS shortcut_inputs, sum(from_conv) AS conv_inputs,
+     sum(over_shortcut) AS shortcut_strength, sum(over_conv) AS conv_strength
+WHERE norms > 0
+WITH u, shared, product / norms + 0.0 AS cosine, shortcut_inputs, conv_inputs, shortcut_strength, conv_strength
+ORDER BY cosine, u.channel LIMIT $limit
+MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
+MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
+RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, $source AS source_layer, shared, cosine,
+       1 - cosine AS dissimilarity, shortcut_inputs, conv_inputs, shortcut_strength, conv_strength,
+       [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.channel AS channel
+ORDER BY cosine, channel
+"""
+
+# model, layer (of sums), limit, examples (of each branch), q (the most; null: also units without one), and the least a
+# unit must have: concept_difference or modality_difference (one of them suffices; null: no such demand), reach (of both
+# branches, from 0 to 1)
+ENRICHMENT_BY_EVIDENCE = """
+MATCH (u:Unit {model: $model, layer: $layer})
+WHERE u.reach_shortcut >= $reach AND u.reach_conv >= $reach AND ($q IS NULL OR u.q <= $q)
+  AND (($concept_difference IS NULL AND $modality_difference IS NULL)
+    OR u.concept_difference >= $concept_difference OR u.modality_difference >= $modality_difference)
+WITH u, CASE WHEN u.reach_shortcut < u.reach_conv THEN u.reach_shortcut ELSE u.reach_conv END AS reach
+ORDER BY u.modality_difference DESC, u.concept_difference DESC, reach DESC, u.channel LIMIT $limit
+MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
+MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
+RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, properties(u) AS evidence,
+       COLLECT { MATCH (u)<-[a:ACTIVATES {branch: 'shortcut'}]-(i:Image) WHERE a.rank <= $examples
+                 WITH i, a ORDER BY a.rank RETURN [i.modality, i.concept, i.id, i.sensitive] } AS shortcut_examples,
+       COLLECT { MATCH (u)<-[a:ACTIVATES {branch: 'conv'}]-(i:Image) WHERE a.rank <= $examples
+                 WITH i, a ORDER BY a.rank RETURN [i.modality, i.concept, i.id, i.sensitive] } AS conv_examples,
+       [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.channel AS channel, reach
+ORDER BY u.modality_difference DESC, u.concept_difference DESC, reach DESC, channel
+"""
+
+# model, layer (of sums), q (the most of a candidate) -> how many units are a candidate or not (null: were not tested),
+# and with which verdict (null: none)
+VERDICTS = """
+MATCH (u:Unit {model: $model, layer: $layer})
+RETURN u.q <= $q AS candidate, u.verdict AS verdict, count(*) AS units
+ORDER BY candidate, verdict
+"""

@@ -1,0 +1,29 @@
+"""The Cypher texts of the models and what was extracted of them, with their parameters; see `graph.cypher.units`."""
+
+# no parameters -> one row a model, wholly loaded or not
+MODELS = """
+MATCH (m:Model)
+OPTIONAL MATCH (s:Schema)
+RETURN m.id AS id, m.complete AS complete, coalesce(s.version, 1) AS version, coalesce(m.content, '') AS content,
+       coalesce(m.measured, []) AS measured, m.verified AS verified, m.blocks AS blocks, m.width AS width,
+       m.image_size AS image_size, m.weights_sha256 AS weights_sha256, m.units AS units, m.edges AS edges,
+       m.images AS images, m.words AS words,
+       COUNT { MATCH (u:Labelled) WHERE u.model = m.id } AS labelled
+ORDER BY id
+"""
+
+# model, start (of the server that the model was verified on)
+VERIFIED = """
+MATCH (m:Model {id: $model})
+SET m.verified = $start
+"""
+
+# model, source and target (ids or null: any) -> one row a pair of layers swept, from the last layers on
+SWEEPS = """
+MATCH (:Model {id: $model})-[:HAS_LAYER]->(t:Layer)<-[w:SWEPT]-(s:Layer)
+WHERE ($target IS NULL OR t.id = $target) AND ($source IS NULL OR s.id = $source)
+RETURN s.id AS source, t.id AS target, w.n AS n, w.kept AS kept, w.cutoff_magnitude AS cutoff_magnitude,
+       w.cutoff_mean AS cutoff_mean, w.span AS span, w.direct AS direct, w.cut AS cut,
+       t.position AS upper, s.position AS lower
+ORDER BY upper DESC, lower DESC
+"""

@@ -1,0 +1,48 @@
+"""The Cypher texts of the schema and its migrations, with their parameters; see `graph.cypher.units`."""
+
+# no parameters -> no row for a database that is not ours yet, else one; version 1 wrote its number on the models
+SCHEMA_VERSION = """
+OPTIONAL MATCH (s:Schema)
+WITH max(s.version) AS stamped
+OPTIONAL MATCH (m:Model)
+WITH stamped, count(m) AS models
+WHERE stamped IS NOT NULL OR models > 0
+RETURN coalesce(stamped, 1) AS version
+"""
+
+# id (of the schema), version
+SET_VERSION = """
+MERGE (s:Schema {id: $id})
+SET s.version = $version
+"""
+
+CONSTRAINTS = (
+    "CREATE CONSTRAINT model_id IF NOT EXISTS FOR (n:Model) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT layer_key IF NOT EXISTS FOR (n:Layer) REQUIRE n.key IS UNIQUE",
+    "CREATE CONSTRAINT unit_key IF NOT EXISTS FOR (n:Unit) REQUIRE n.key IS UNIQUE",
+    "CREATE CONSTRAINT image_key IF NOT EXISTS FOR (n:Image) REQUIRE n.key IS UNIQUE",
+    "CREATE CONSTRAINT word_key IF NOT EXISTS FOR (n:Word) REQUIRE n.key IS UNIQUE",
+    "CREATE CONSTRAINT annotation_id IF NOT EXISTS FOR (n:Annotation) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT flag_id IF NOT EXISTS FOR (n:Flag) REQUIRE n.id IS UNIQUE",
+    "CREATE CONSTRAINT label_text IF NOT EXISTS FOR (n:Label) REQUIRE n.text IS UNIQUE",
+    "CREATE CONSTRAINT circuit_key IF NOT EXISTS FOR (n:Circuit) REQUIRE n.key IS UNIQUE",
+    "CREATE CONSTRAINT query_name IF NOT EXISTS FOR (n:Query) REQUIRE n.name IS UNIQUE",
+)
+INDEXES = (
+    "CREATE INDEX unit_layer IF NOT EXISTS FOR (n:Unit) ON (n.model, n.layer)",
+    "CREATE INDEX annotation_model IF NOT EXISTS FOR (n:Annotation) ON (n.model)",
+    "CREATE INDEX annotation_unit IF NOT EXISTS FOR (n:Annotation) ON (n.model, n.unit)",
+    "CREATE INDEX flag_model IF NOT EXISTS FOR (n:Flag) ON (n.model)",
+)
+FURTHER_INDEXES = (  # for users' own queries, where the server has these kinds
+    "CREATE INDEX contribution_magnitude IF NOT EXISTS FOR ()-[e:CONTRIBUTES]-() ON (e.magnitude)",
+    "CREATE FULLTEXT INDEX label_words IF NOT EXISTS FOR (n:Label) ON EACH [n.text]",
+)
+# from a version to the next
+MIGRATIONS = {
+    1: (
+        "MATCH (m:Model) REMOVE m.version SET m.words = coalesce(m.words, 0), "
+        "m.readings = coalesce(m.readings, 0), m.depictions = coalesce(m.depictions, 0)",
+    ),
+    2: (),  # saved circuits and queries came, of which there are none yet
+}
