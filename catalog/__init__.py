@@ -6,7 +6,7 @@ from catalog.cards import BRANCHES, STYLE, Gallery, findings, notes, terms
 from catalog.catalog import Catalog, open_catalog, open_extraction, open_network, read_circuit
 from catalog.charts import activation_chart, share_chart
 from catalog.circuit_view import CircuitView
-from catalog.circuits.circuit import Circuit, Edge, Node, printable
+from catalog.circuits.circuit import Circuit, CircuitEdge, Node, printable
 from catalog.circuits.export import FORMATS as CIRCUIT_FORMATS
 from catalog.circuits.export import SUFFIXES as CIRCUIT_SUFFIXES
 from catalog.circuits.export import Format as CircuitFormat
@@ -25,7 +25,7 @@ from catalog.labels.bulk import Conflict, Plan
 from catalog.labels.files import FORMS as LABEL_FORMS
 from catalog.labels.files import form_of as label_form
 from catalog.labels.queue import UNSURE, Queue
-from catalog.labels.queue import WANTED as QUEUES
+from catalog.labels.queue import WHICH as QUEUES
 from catalog.model import Model
 from catalog.model_labels import ModelLabels
 from catalog.queries import LONGEST as LONGEST_QUERY
@@ -78,12 +78,12 @@ __all__ = [
     "Candidate",
     "Catalog",
     "Circuit",
+    "CircuitEdge",
     "CircuitFormat",
     "CircuitView",
     "CircuitsError",
     "Conflict",
     "Direction",
-    "Edge",
     "ExtractionPart",
     "ExtractionView",
     "Gallery",

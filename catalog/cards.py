@@ -48,20 +48,20 @@ class Gallery:
     """Draws units behind one veil; every method gives safe HTML. `address` gives a unit's page, where there is one."""
 
     veil: Veil
-    address: Callable[[str], str] | None = None
+    address: Callable[[Unit], str] | None = None
 
-    def link(self, unit: str, text: str, kind: str = "") -> str:
+    def link(self, unit: Unit, text: str, kind: str = "") -> str:
         """A text that leads to a unit's page, where there is one."""
         if self.address is None:
             return f'<span class="{kind}">{escape(text)}</span>'
-        page, name = escape(self.address(unit)), escape(unit)
-        return f'<a class="{kind}" href="{page}" data-unit="{name}">{escape(text)}</a>'
+        page = escape(self.address(unit))
+        return f'<a class="{kind}" href="{page}" data-unit="{unit}">{escape(text)}</a>'
 
-    def pill(self, unit: str) -> str:
+    def pill(self, unit: Unit) -> str:
         """A unit's id, linked to its page."""
-        return self.link(unit, unit, "pill")
+        return self.link(unit, str(unit), "pill")
 
-    def over(self, *units: str) -> "Gallery":
+    def over(self, *units: Unit | str) -> "Gallery":
         """What draws what belongs to these units."""
         return replace(self, veil=self.veil.over(*units))
 
@@ -77,17 +77,17 @@ class Gallery:
 
     def title(self, card: UnitCard) -> str:
         """A unit's id, linked to its page, its verdict and its labels."""
-        name = self.link(card.id, card.id)
+        name = self.link(card.id, str(card.id))
         told = badge(card.findings["verdict"]) + self.over(card.id).labels(card.labels)
         return f'<div class="heading"><h1>{name}</h1><div>{told}</div></div>'
 
     def heading(self, card: UnitCard, architecture: Architecture) -> str:
         """A unit's id and labels, with links to the channels before and after it."""
-        layer, channels = Unit.parse(card.id).layer, architecture.channels(Unit.parse(card.id).layer)
+        channels = architecture.channels(card.layer)
         near = ((card.channel - 1, "\u2039 {}"), (card.channel + 1, "{} \u203a"))
-        links = [self.link(f"{layer}/{c}", text.format(c)) for c, text in near if 0 <= c < channels]
+        links = [self.link(Unit(card.layer, c), text.format(c)) for c, text in near if 0 <= c < channels]
         return (
-            f'<div class="heading"><h1>{escape(card.id)}</h1><div>{badge(card.findings["verdict"])}'
+            f'<div class="heading"><h1>{card.id}</h1><div>{badge(card.findings["verdict"])}'
             f"{self.over(card.id).labels(card.labels)}</div>"
             f'<div class="near">{"".join(links)}</div></div>'
         )
@@ -115,7 +115,7 @@ class Gallery:
         return f'<div class="row">{"".join(figures)}</div>'
 
     def branches(
-        self, units: Mapping[str, str], examples: Sequence[TopProbe], statistics: Mapping[str, float | None] = _UNKNOWN
+        self, units: Mapping[str, Unit], examples: Sequence[TopProbe], statistics: Mapping[str, float | None] = _UNKNOWN
     ) -> str:
         """A row of probes for each branch, beneath each other, with what the rows have in common.
 
@@ -133,7 +133,7 @@ class Gallery:
 
     def facets(
         self,
-        units: Mapping[str, str],
+        units: Mapping[str, Unit],
         labels: Iterable[str],
         told: str,
         examples: Sequence[TopProbe],
@@ -156,7 +156,7 @@ class Gallery:
         verdict = getattr(candidate.terms, "verdict", None)
         return self.facets(units, candidate.labels, "; ".join(candidate.criteria), examples, verdict)
 
-    def depiction(self, unit: str, found: Depiction) -> str:
+    def depiction(self, unit: Unit, found: Depiction) -> str:
         """A unit's feature visualisation."""
         name = escape(f"feature visualisation of {unit}")
         return f'<img class="depiction" src="{escape(self.veil.depiction(unit, found))}" alt="{name}" title="{name}">'
@@ -170,7 +170,7 @@ class Gallery:
         return f"<div>{''.join(chips)}</div>"
 
     def contributions(
-        self, edges: Sequence[Contribution], end: str, thumbnails: Mapping[str, TopProbe], by: Measure = "magnitude"
+        self, edges: Sequence[Contribution], end: str, thumbnails: Mapping[Unit, TopProbe], by: Measure = "magnitude"
     ) -> str:
         """The units at one end of edges, `source` or `target`, excitation first, each group strongest first."""
         if not edges:
@@ -182,7 +182,7 @@ class Gallery:
         rows = "".join(self._contribution(edge, end, thumbnails, size[edge] / heaviest) for edge in ordered)
         return f'<div class="edges"><div class="edge heads">{3 * "<span></span>"}{heads}</div>{rows}</div>'
 
-    def units(self, cards: Iterable[UnitCard], thumbnails: Mapping[str, TopProbe]) -> str:
+    def units(self, cards: Iterable[UnitCard], thumbnails: Mapping[Unit, TopProbe]) -> str:
         """Units in a grid, each with its picture and labels."""
         named = (
             (c.id, f'<div class="names">{self.pill(c.id)} {self.over(c.id).labels(c.labels)}</div>') for c in cards
@@ -190,7 +190,7 @@ class Gallery:
         cells = "".join(f"<div>{self._small(unit, thumbnails)}{names}</div>" for unit, names in named)
         return f'<div class="units">{cells}</div>'
 
-    def found(self, found: Iterable[SearchHit], thumbnails: Mapping[str, TopProbe]) -> str:
+    def found(self, found: Iterable[SearchHit], thumbnails: Mapping[Unit, TopProbe]) -> str:
         """Units that a search found in a grid, each with its picture, its labels and why it was found."""
         cells = "".join(
             f'<div>{self._small(f.unit.id, thumbnails)}<div><div class="names">{self.pill(f.unit.id)} '
@@ -203,7 +203,7 @@ class Gallery:
         told = escape("; ".join(dict.fromkeys(reason(match, self.veil) for match in matches if match.kind != "label")))
         return f'<div class="quiet why" title="{told}">{told}</div>'
 
-    def rises(self, cards: Iterable[UnitCard], rises: Sequence[float], thumbnails: Mapping[str, TopProbe]) -> str:
+    def rises(self, cards: Iterable[UnitCard], rises: Sequence[float], thumbnails: Mapping[Unit, TopProbe]) -> str:
         """Units with how far something raises them, the one raised most first."""
         rows = (
             f'<div class="edge excites">{self._bar(c.id, c.labels, thumbnails, rise / rises[0], f"{rise:+.3f}")}</div>'
@@ -211,16 +211,16 @@ class Gallery:
         )
         return f'<div class="edges">{"".join(rows)}</div>'
 
-    def _head(self, branch: str, unit: str) -> str:
+    def _head(self, branch: str, unit: Unit) -> str:
         return f'<div class="head" title="{escape(BRANCHES[branch])}"><b>{branch}</b>{self.pill(unit)}</div>'
 
     def _of(self, branch: str, examples: Iterable[TopProbe]) -> str:
         return self.row(example for example in examples if example.branch == branch)
 
-    def _small(self, unit: str, thumbnails: Mapping[str, TopProbe]) -> str:
+    def _small(self, unit: Unit, thumbnails: Mapping[Unit, TopProbe]) -> str:
         return self.over(unit).picture(thumbnails[unit]) if unit in thumbnails else _NO_PICTURE
 
-    def _contribution(self, edge: Contribution, end: str, thumbnails: Mapping[str, TopProbe], share: float) -> str:
+    def _contribution(self, edge: Contribution, end: str, thumbnails: Mapping[Unit, TopProbe], share: float) -> str:
         unit, labels = (edge.source, edge.source_labels) if end == "source" else (edge.target, edge.target_labels)
         kind, sign = ("excites", "+") if edge.mean >= 0 else ("inhibits", "\u2212")
         told = f"<b>{sign}</b>{edge.magnitude:.3g}"
@@ -228,7 +228,7 @@ class Gallery:
         return f'<div class="edge {kind}">{self._bar(unit, labels, thumbnails, share, told)}{number}</div>'
 
     def _bar(
-        self, unit: str, labels: Iterable[str], thumbnails: Mapping[str, TopProbe], share: float, told: str
+        self, unit: Unit, labels: Iterable[str], thumbnails: Mapping[Unit, TopProbe], share: float, told: str
     ) -> str:
         """A unit, and what is told of it on a bar of some share of the width."""
         names = self.over(unit).labels(labels)

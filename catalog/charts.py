@@ -6,6 +6,7 @@ from math import sqrt
 
 import numpy as np
 
+from extract.units import Layer, Unit
 from graph.records import Histogram
 
 WIDTH, HEIGHT = 560, 120  # of a histogram, in pixels
@@ -13,7 +14,7 @@ _SIDE = 260  # of a spatial matrix, about
 _SMALLEST, _LARGEST = 6, 34  # of a position in it
 
 
-def activation_chart(found: Histogram, unit: str) -> str:
+def activation_chart(found: Histogram, unit: Unit) -> str:
     """A unit's activation over the probes, with lines at its mean and at whole standard deviations from it."""
     edges = np.linspace(found.low, found.high, len(found.counts) + 1)
     told = [
@@ -28,13 +29,13 @@ def activation_chart(found: Histogram, unit: str) -> str:
     return f'<div class="chart">{chart}{_ends(f"{found.low:.3g}", f"{found.high:.3g}")}</div>'
 
 
-def share_chart(counts: Sequence[int], layer: str) -> str:
+def share_chart(counts: Sequence[int], layer: Layer) -> str:
     """How many units of a sum have which share over the shortcut; the first and last count lie outside 0 to 1."""
     width, units = 1 / (len(counts) - 2), sum(counts)
     spans = [f"from {k * width:.0%} to {(k + 1) * width:.0%}" for k in range(len(counts) - 2)]
     told = [f"{n:,} units {span}" for n, span in zip(counts, ["below 0%", *spans, "above 100%"], strict=True)]
     chart = bars(counts, told, f"share over the shortcut of {units:,} units of {layer}")
-    head = f'<b>{escape(layer)}</b> <span class="quiet">{units:,} units</span>'
+    head = f'<b>{layer}</b> <span class="quiet">{units:,} units</span>'
     return f'<div class="chart outside">{head}{chart}{_ends("0%", "100%")}</div>'
 
 

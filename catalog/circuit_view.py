@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from catalog.cards import cells
 from catalog.circuits import editing, export, figure, rendering
 from catalog.circuits import saved as saved_circuits
-from catalog.circuits.circuit import Circuit, Edge, Node, Plain
+from catalog.circuits.circuit import Circuit, CircuitEdge, Node, Plain
 from catalog.circuits.export import Format
 from catalog.circuits.pictures import pictured
 from catalog.errors import CircuitError
@@ -53,7 +53,7 @@ class CircuitView:
         return Table(f"Units of {self.name}", self.record.units, self._veil, _drawn)
 
     @cached_property
-    def edges(self) -> Table[Edge]:
+    def edges(self) -> Table[CircuitEdge]:
         """Its edges: expanded weights, and residual sums under the kind ADDS."""
         return Table(f"Edges of {self.name}", self.record.edges)
 
@@ -75,8 +75,8 @@ class CircuitView:
 
     def svg(
         self,
-        link: Callable[[str], str] | None = None,
-        bold: Collection[str] = (),
+        link: Callable[[Unit], str] | None = None,
+        bold: Collection[Unit] = (),
         revealed: bool = False,
         pictures: bool = True,
     ) -> str:
@@ -146,6 +146,6 @@ class CircuitView:
 
 
 def _drawn(units: Sequence[Node], veil: Veil) -> str:
-    labels = [HIDDEN if node.sensitive else veil.over(str(node.id)).labels(node.labels) for node in units]
+    labels = [HIDDEN if node.sensitive else veil.over(node.id).labels(node.labels) for node in units]
     rows = [row(node) | {"labels": texts} for node, texts in zip(units, labels, strict=True)]
     return cells(rows, veil)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from catalog.errors import CircuitError
-from extract.units import Layer
+from extract.units import Layer, Unit
 from graph.errors import NotExtracted
 from graph.model_store import ModelStore
 from graph.records import EvidenceTerms, WeightTerms
@@ -36,7 +36,7 @@ class Tally:
     have a verdict, and `others_judged`.
     """
 
-    layer: str
+    layer: Layer
     q: float
     tested: int
     candidates: int
@@ -64,9 +64,9 @@ class Candidate(Generic[Terms]):
     in standard deviations (0 where there are none); by weights the lesser of two percentiles.
     """
 
-    unit: str
-    shortcut: str
-    conv: str
+    unit: Unit
+    shortcut: Unit
+    conv: Unit
     labels: tuple[str, ...]
     criteria: tuple[str, ...]
     order: float
@@ -107,7 +107,7 @@ def tally(store: ModelStore, layer: Layer | None = None, q: float = Q) -> Tally:
 
     verdicts = ("supported", "contradicted", "inconclusive")
     return Tally(
-        str(layer),
+        layer,
         q,
         tested=count(True) + count(False),
         candidates=count(True),

@@ -112,9 +112,9 @@ class Model:
         """The units with a current label that contains this text, in any case; by layer and channel."""
         return self._unit_table("Labelled units", self._store.labelled(text, limit))
 
-    def thumbnails(self, units: Iterable[Unit | str]) -> dict[str, TopProbe]:
+    def thumbnails(self, units: Iterable[Unit | str]) -> dict[Unit, TopProbe]:
         """The probe that each unit answers to most, for those where this was measured."""
-        return top_probes.thumbnails(self._store, map(str, units))
+        return top_probes.thumbnails(self._store, [self.architecture.unit(str(unit)) for unit in units])
 
     def search(
         self,
@@ -141,7 +141,7 @@ class Model:
         """The units that a word drives most above letter strings of its length, `limit` a layer; else NotExtracted."""
 
         def draw(readings: Sequence[WordResponse], veil: Veil) -> str:
-            cards = self._store.units(Unit.parse(str(reading.unit)) for reading in readings)
+            cards = self._store.units(reading.unit for reading in readings)
             return Gallery(veil).units(cards, self.thumbnails(card.id for card in cards))
 
         return Table(f"Units reading {word!r}", self._store.readers(word, self._layer(layer), limit), self.veil, draw)
@@ -163,7 +163,7 @@ class Model:
 
     def share_counts(
         self, share: Share = "share_exact", bins: int = 20, layer: Layer | str | None = None
-    ) -> dict[str, tuple[int, ...]]:
+    ) -> dict[Layer, tuple[int, ...]]:
         """How many units of every measured layer have a share below 0, in each bin from 0 to 1, and above 1."""
         return self._store.share_counts(share, bins, self._layer(layer))
 
@@ -211,7 +211,7 @@ class Model:
 
     def induced_subgraph(self, units: Iterable[Unit | str]) -> CircuitView:
         """Units, every kept edge between two of them, and the residual sums of which they hold both ends."""
-        return self.circuit(local.among(self._store, [self.architecture.unit(str(unit)) for unit in units]))
+        return self.circuit(local.induced_subgraph(self._store, [self.architecture.unit(str(unit)) for unit in units]))
 
     def circuit(self, record: Circuit | CircuitView) -> CircuitView:
         """A circuit of this model, such as one read from a file, as one that has its pictures and can be saved."""
@@ -281,7 +281,7 @@ class Model:
     def _candidate_table(self, title: str, found: Iterable[Candidate[Terms]]) -> Table[Candidate[Terms]]:
         def draw(candidates: Sequence[Candidate[Terms]], veil: Veil) -> str:
             first = candidates[:_DRAWN]
-            probes = self._store.top_probes_of((Unit.parse(str(each.unit)) for each in first), limit=4)
-            return "".join(Gallery(veil).candidate(each, probes.get(Unit.parse(str(each.unit)), [])) for each in first)
+            probes = self._store.top_probes_of((each.unit for each in first), limit=4)
+            return "".join(Gallery(veil).candidate(each, probes.get(each.unit, [])) for each in first)
 
         return Table(title, found, self.veil, draw)

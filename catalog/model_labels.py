@@ -54,11 +54,11 @@ class ModelLabels(Labels):
 
     def units_of_query(self, query: str, timeout: float = 30.0) -> list[str]:
         """The units in the one column of a read-only query's answer; LabelError for an answer that is none such."""
-        return bulk.asked(self, query, timeout)
+        return bulk.units_of_query(self, query, timeout)
 
     def units_from(self, listed: str | None, query: str | None) -> list[str]:
         """The units of a text with commas or line breaks between, or of a query; LabelError for neither or both."""
-        return bulk.chosen(self, listed, query)
+        return bulk.units_from(self, listed, query)
 
     # ---- files
 
@@ -110,12 +110,12 @@ class ModelLabels(Labels):
         """What became of each entry of a history, by id: `holds` of a label, `undone`, `changed`, else nothing."""
         return history.fates(entries)
 
-    def order(self, layer: Layer | str) -> Sequence[str]:
+    def order(self, layer: Layer | str) -> Sequence[Unit]:
         """Every unit of a layer: candidates for enrichment circuits first, then the others by channel."""
         return queue.order(self.store, self.store.architecture.layer(str(layer)))
 
     def queue(
-        self, layer: Layer | str, which: queue.Wanted = "unlabelled", order: Sequence[str] | None = None
+        self, layer: Layer | str, which: queue.Which = "unlabelled", order: Sequence[Unit] | None = None
     ) -> Queue:
         """The units of a layer in their order, and those that wait: unlabelled, disagreeing, unsure or all.
 

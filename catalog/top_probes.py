@@ -9,25 +9,25 @@ from graph.records import ProbeBranch, TopProbe
 _ROWS: dict[str, ProbeBranch] = {"sum": "sum", "conv": "conv", "downsample": "shortcut"}
 
 
-def row(unit: Unit) -> ProbeBranch:
-    """Which examples are a unit's own: of its sum's those of a branch, or inside a conv branch the unit's."""
+def branch_of(unit: Unit) -> ProbeBranch:
+    """The branch whose top probes are a unit's own: one of its sum's, or `unit` inside a conv branch."""
     return _ROWS.get(unit.layer.role, "unit")
 
 
-def examples(store: ModelStore, unit: Unit, limit: int = 8) -> list[TopProbe]:
+def top_probes(store: ModelStore, unit: Unit, limit: int = 8) -> list[TopProbe]:
     """The probes that a unit answers to most: a sum's with those of its branches, a branch's as its sum has them."""
-    own = row(unit)
-    return [example for example in store.top_probes(_holder(unit), limit) if own in ("sum", example.branch)]
+    own = branch_of(unit)
+    return [probe for probe in store.top_probes(_holder(unit), limit) if own in ("sum", probe.branch)]
 
 
-def thumbnails(store: ModelStore, units: Iterable[str]) -> dict[str, TopProbe]:
+def thumbnails(store: ModelStore, units: Iterable[Unit]) -> dict[Unit, TopProbe]:
     """The probe that each unit answers to most, for those where this was measured."""
-    shown = {name: Unit.parse(name) for name in units}
-    found = store.top_probes_of(map(_holder, shown.values()), limit=1)
-    own = {name: [e for e in found.get(_holder(unit), []) if e.branch == row(unit)] for name, unit in shown.items()}
-    return {name: examples[0] for name, examples in own.items() if examples}
+    units = list(units)
+    probes = store.top_probes_of(map(_holder, units), limit=1)
+    own = {unit: [p for p in probes.get(_holder(unit), []) if p.branch == branch_of(unit)] for unit in units}
+    return {unit: first[0] for unit, first in own.items() if first}
 
 
 def _holder(unit: Unit) -> Unit:
     """The unit that holds a unit's examples: its sum, or inside a conv branch itself."""
-    return unit if row(unit) == "unit" else Unit(unit.layer.output, unit.channel)
+    return unit if branch_of(unit) == "unit" else Unit(unit.layer.output, unit.channel)

@@ -89,7 +89,7 @@ class UnitView:
     @property
     def probe_rows(self) -> dict[str, Unit]:
         """Whose top probes `top_probes` gives: the unit's own row, then of a sum those of its branches."""
-        return {top_probes.row(self.id): self.id} | self._store.adds(self.id)
+        return {top_probes.branch_of(self.id): self.id} | self._store.adds(self.id)
 
     @property
     def previous(self) -> "UnitView | None":
@@ -136,9 +136,9 @@ class UnitView:
         """The probes that it answers to most, `limit` a row; a sum's with those of its branches."""
 
         def draw(shown: Sequence[TopProbe], veil: Veil) -> str:
-            return Gallery(veil).branches(self._rows, shown)
+            return Gallery(veil).branches(self.probe_rows, shown)
 
-        return Table(f"Top probes of {self.id}", top_probes.examples(self._store, self.id, limit), self._veil, draw)
+        return Table(f"Top probes of {self.id}", top_probes.top_probes(self._store, self.id, limit), self._veil, draw)
 
     def top_words(self, limit: int = 10) -> Table[WordResponse]:
         """The words that drive it most; empty where none were shown or it tells none apart."""
@@ -239,20 +239,16 @@ class UnitView:
 
     def _repr_html_(self) -> str:
         gallery, card = Gallery(self._veil()), self.card
-        probes, words = top_probes.examples(self._store, self.id), self._store.words(self.id)
+        probes, words = top_probes.top_probes(self._store, self.id), self._store.words(self.id)
         measured = {name: value for name, value in card.statistics.items() if value is not None}
-        parts = [gallery.title(card), gallery.branches(self._rows, probes, card.statistics)]
+        parts = [gallery.title(card), gallery.branches(self.probe_rows, probes, card.statistics)]
         parts += [gallery.words(words)] if words else []
-        parts += [charts.activation_chart(card.histogram, str(self.id))] if card.histogram else []
-        parts += [cards.terms(measured), cards.findings(card.findings, gallery.veil.over(str(self.id)))]
+        parts += [charts.activation_chart(card.histogram, self.id)] if card.histogram else []
+        parts += [cards.terms(measured), cards.findings(card.findings, gallery.veil.over(self.id))]
         return cards.framed("".join(parts))
 
     def _veil(self) -> Veil:
         return Veil.of(self._store)
-
-    @property
-    def _rows(self) -> dict[str, str]:
-        return {row: str(unit) for row, unit in self.probe_rows.items()}
 
     @property
     def _labels(self) -> Labels:

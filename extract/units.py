@@ -9,9 +9,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from extract.errors import UnknownUnit
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
 
 ROLES = {1: "bn1", 3: "bn2", 5: "conv", 6: "sum", 7: "downsample", 8: "sum"}
 _MODULES = {"bn1": "bn1", "bn2": "bn2", "bn3": "conv"}
@@ -45,6 +48,11 @@ class Layer:
     def __str__(self) -> str:
         """The article's notation, such as 4/2/6."""
         return f"{self.stage}/{self.block}/{self.index}"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> "CoreSchema":
+        """In pydantic's models a layer is read from its text and written as it."""
+        return _text_schema(cls)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -92,6 +100,11 @@ class Unit:
     def __str__(self) -> str:
         """The article's notation, such as 4/2/6/34."""
         return f"{self.layer}/{self.channel}"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> "CoreSchema":
+        """In pydantic's models a unit is read from its text and written as it."""
+        return _text_schema(cls)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -224,3 +237,13 @@ def _index(role: str, block: int) -> int:
     if role == "sum":
         return 6 if block else 8
     return {"bn1": 1, "bn2": 3, "conv": 5, "downsample": 7}[role]
+
+
+def _text_schema(cls: "type[Layer] | type[Unit]") -> "CoreSchema":
+    """Say how pydantic reads a layer or a unit (from text or as it is; UnknownUnit) and writes it (as text)."""
+    from pydantic_core import core_schema as schema  # here, since units need the standard library alone
+
+    text = schema.no_info_after_validator_function(cls.parse, schema.str_schema())
+    return schema.union_schema(
+        [schema.is_instance_schema(cls), text], serialization=schema.to_string_ser_schema(when_used="always")
+    )

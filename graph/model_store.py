@@ -1,10 +1,7 @@
 """What the catalog asks of one model in the graph, as verbs that answer in records."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import UTC
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from extract.units import Architecture, Layer, Unit
@@ -66,6 +63,14 @@ class ModelStore:
         """The network's shape."""
         return self.card.architecture
 
+    def _key(self, unit: Unit) -> str:
+        """The unit's key in the database."""
+        return f"{self.id}/{unit}"
+
+    def _keys(self, units: Iterable[Unit]) -> list[str]:
+        """The keys of several units, each once."""
+        return list(map(self._key, dict.fromkeys(units)))
+
     # ---- units
 
     def unit(self, unit: Unit) -> UnitCard:
@@ -74,18 +79,19 @@ class ModelStore:
 
     def units(self, units: Iterable[Unit]) -> list[UnitCard]:
         """Units in the order asked for; UnknownUnit if the model lacks one."""
-        asked = {f"{self.id}/{unit}": unit for unit in units}
-        found = {row["key"]: answers.unit(row) for row in self.database.read(UNITS, keys=list(asked))}
-        for key, unit in asked.items():
-            if key not in found:
+        units = list(dict.fromkeys(units))
+        rows = self.database.read(UNITS, keys=self._keys(units))
+        cards = {card.id: card for card in map(answers.unit, rows)}
+        for unit in units:
+            if unit not in cards:
                 self.architecture.unit(str(unit))  # says what is unknown
                 raise DatabaseDamaged(f"{self.id} has a unit {unit}, but the database lost it. Load the model again.")
-        return [found[key] for key in asked]
+        return [cards[unit] for unit in units]
 
     def labelled(self, text: str = "", limit: int | None = None) -> list[UnitCard]:
         """The units with a current label that contains this text, in any case; by layer and channel, the first ones."""
         rows = self.database.read(LABELLED, model=self.id, containing=text)
-        return self.units(sorted(Unit.parse(row["id"]) for row in rows)[:limit])
+        return self.units(sorted(map(answers.unit_id, rows))[:limit])
 
     def adds(self, unit: Unit) -> dict[str, Unit]:
         """The units added up in a sum's unit, as `shortcut` and `conv`; empty for what is no sum."""
@@ -97,19 +103,16 @@ class ModelStore:
 
     def top_probes_of(self, units: Iterable[Unit], limit: int = 8) -> dict[Unit, list[TopProbe]]:
         """The same of several units; a unit without any is left out."""
-        keys = [f"{self.id}/{unit}" for unit in dict.fromkeys(units)]
-        rows = self.database.read(TOP_PROBES, keys=keys, limit=limit)
-        groups = groupby(rows, key=lambda row: row.pop("unit"))
-        return {Unit.parse(unit): [TopProbe(**row) for row in group] for unit, group in groups}
+        return answers.top_probes(self.database.read(TOP_PROBES, keys=self._keys(units), limit=limit))
 
     def depiction(self, unit: Unit) -> Depiction | None:
         """A unit's feature visualisation, if there is one."""
-        rows = self.database.read(DEPICTION, key=f"{self.id}/{unit}")
+        rows = self.database.read(DEPICTION, key=self._key(unit))
         return Depiction(**rows[0]) if rows else None
 
     def words(self, unit: Unit, limit: int = 10) -> list[WordResponse]:
         """The words that drive a unit most; empty where none were shown or the unit tells none apart."""
-        rows = self.database.read(WORDS, key=f"{self.id}/{unit}", limit=limit)
+        rows = self.database.read(WORDS, key=self._key(unit), limit=limit)
         return [answers.word_response(row) for row in rows]
 
     def readers(self, word: str, layer: Layer | None = None, limit: int = 10) -> list[WordResponse]:
@@ -154,7 +157,7 @@ class ModelStore:
         return self._strongest(OUTPUTS, unit, layer=layer, direct=direct, by=by, limit=limit)
 
     def _strongest(self, text: str, unit: Unit, **parameters: object) -> list[Contribution]:
-        key = f"{self.id}/{unit}"
+        key = self._key(unit)
         rows = self.database.read(text, key=key, **parameters)
         if not rows:
             self.unit(unit)
@@ -162,19 +165,17 @@ class ModelStore:
 
     def contributions_among(self, units: Iterable[Unit]) -> list[Contribution]:
         """Every kept edge between two of these units, the strongest first."""
-        keys = [f"{self.id}/{unit}" for unit in dict.fromkeys(units)]
-        return [answers.contribution(row) for row in self.database.read(INDUCED_EDGES, keys=keys)]
+        return list(map(answers.contribution, self.database.read(INDUCED_EDGES, keys=self._keys(units))))
 
     def upstream(self, units: Iterable[Unit], limit: int, least: float = 0.0, scaled: bool = False) -> list[TraceEdge]:
         """The strongest direct edges into each unit, `limit` of any sign; `scaled` by the source's activity."""
-        keys = [f"{self.id}/{unit}" for unit in units]
-        rows = self.database.read(UPSTREAM, keys=keys, limit=limit, least=least, scaled=scaled)
+        asked = {"keys": self._keys(units), "limit": limit, "least": least, "scaled": scaled}
+        rows = self.database.read(UPSTREAM, **asked)
         return list(map(answers.trace_edge, rows))
 
     def downstream(self, units: Iterable[Unit], limit: int, least: float = 0.0) -> list[TraceEdge]:
         """The strongest direct edges out of each unit; out of a conv or shortcut unit there are none but ADDS."""
-        keys = [f"{self.id}/{unit}" for unit in units]
-        rows = self.database.read(DOWNSTREAM, keys=keys, limit=limit, least=least)
+        rows = self.database.read(DOWNSTREAM, keys=self._keys(units), limit=limit, least=least)
         return list(map(answers.trace_edge, rows))
 
     def sweeps(self, target: Layer | None = None, source: Layer | None = None) -> list[Sweep]:
@@ -197,19 +198,16 @@ class ModelStore:
     def layers(self, layer: Layer | None = None) -> list[LayerCard]:
         """How much is known about the units of every layer, or of one; in forward order."""
         name = None if layer is None else str(layer)
-        cards = [LayerCard(**row) for row in self.database.read(LAYERS, model=self.id, layer=name)]
-        return sorted(cards, key=lambda card: Layer.parse(card.layer))
+        rows = self.database.read(LAYERS, model=self.id, layer=name)
+        return sorted(map(answers.layer, rows), key=lambda card: card.layer)
 
     def share_counts(
         self, share: Share = "share_exact", bins: int = 20, layer: Layer | None = None
-    ) -> dict[str, tuple[int, ...]]:
+    ) -> dict[Layer, tuple[int, ...]]:
         """How many units of every measured layer have a share below 0, in each bin from 0 to 1, and above 1."""
         asked = {"layer": None if layer is None else str(layer), "share": share, "bins": bins}
-        found: dict[str, tuple[int, ...]] = {}
-        for name, rows in groupby(self.database.read(SHARES, model=self.id, **asked), itemgetter("layer")):
-            units = {row["bin"]: row["units"] for row in rows}
-            found[name] = tuple(units.get(place, 0) for place in range(-1, bins + 1))
-        return dict(sorted(found.items(), key=lambda item: Layer.parse(item[0])))
+        rows = self.database.read(SHARES, model=self.id, **asked)
+        return answers.share_counts(rows, bins)
 
     def activities(self, layer: Layer) -> dict[int, tuple[float, float | None]]:
         """By channel the mean and standard deviation over the probes of a layer's units; empty where not measured."""
@@ -228,7 +226,7 @@ class ModelStore:
             raise ModelMissing(f"{self.id} takes no labels of {', '.join(sorted(others))}. Open that model for them.")
         rows = [_annotating(annotation) for annotation in annotations]
         if rows and not self.database.write(ANNOTATE, model=self.id, rows=rows):
-            self.units([Unit.parse(annotation.unit) for annotation in annotations])
+            self.units(self.architecture.unit(annotation.unit) for annotation in annotations)
             raise _superseded(annotations)
 
     def annotations(self, unit: Unit | None = None) -> list[Annotation]:
@@ -245,7 +243,7 @@ class ModelStore:
 
     def flag(self, flag: Flag) -> None:
         """Append a flag; ModelMissing. Whether there is what it names is not looked at."""
-        properties = asdict(flag) | {"at": flag.at.astimezone(UTC)}
+        properties = vars(flag) | {"at": flag.at.astimezone(UTC)}
         if not self.database.write(FLAG, model=self.id, id=flag.id, properties=properties):
             raise ModelMissing(f"The database holds no model {self.id!r} any more. Load it again.")
 
@@ -270,8 +268,8 @@ class ModelStore:
         branches = self._branches(layer)
         swept = [{s.source for s in self.sweeps(branch)} for branch in branches]
         common = set.intersection(*swept) if swept else set()
-        if str(_as_source(source)) not in common:
-            known = ", ".join(sorted(common, key=Layer.parse))
+        if _as_source(source) not in common:
+            known = ", ".join(map(str, sorted(common)))
             raise NotExtracted(
                 f"Weights from {source} into both branches of {layer} were not extracted. "
                 + (f"Those from here were: {known}." if known else "Extract its branches as targets, then load again.")
@@ -372,7 +370,7 @@ def _annotating(annotation: Annotation) -> dict[str, Any]:
     return {
         "key": f"{annotation.model}/{annotation.unit}",
         "id": annotation.id,
-        "properties": asdict(annotation) | {"at": annotation.at.astimezone(UTC)},
+        "properties": vars(annotation) | {"at": annotation.at.astimezone(UTC)},
         "supersedes": annotation.supersedes,
         "undoing": annotation.action in ("undo", "redo"),
         "stands": annotation.action != "redo",

@@ -1,11 +1,11 @@
 """The records in which the store answers, and the words that some of their fields take."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from extract.units import Architecture, Layer
+from extract.units import Architecture, Layer, Unit
 from graph.errors import UnknownStatistic
 from graph.schema import STATISTICS
 
@@ -71,9 +71,9 @@ class UnitCard:
     """A unit, its current labels, and what was measured, tested and found of it: numbers, and texts; None where not."""
 
     key: str
-    id: str
+    id: Unit
     model: str
-    layer: str
+    layer: Layer
     channel: int
     labels: tuple[str, ...]
     statistics: dict[str, float | None]
@@ -83,10 +83,10 @@ class UnitCard:
 
 @dataclass(frozen=True)
 class Contribution:
-    """An expanded weight between two units, given by their ids; a rank is None where there is none."""
+    """An expanded weight between two units; a rank is None where there is none."""
 
-    source: str
-    target: str
+    source: Unit
+    target: Unit
     magnitude: float
     mean: float
     sum: float
@@ -111,8 +111,8 @@ class TraceEdge:
 class Sweep:
     """What was computed between two layers: n pairs; every edge above a cutoff is kept."""
 
-    source: str
-    target: str
+    source: Layer
+    target: Layer
     n: int
     kept: int
     cutoff_magnitude: float
@@ -129,7 +129,7 @@ class LayerCard:
     `activity` and `histograms` come from all probes, `evidence` from top examples, `modality` from words and controls.
     """
 
-    layer: str
+    layer: Layer
     units: int
     labelled: int
     activity: int
@@ -174,7 +174,7 @@ class WordResponse:
     """
 
     word: str
-    unit: str
+    unit: Unit
     value: float
     z: float | None
     rank: int
@@ -249,10 +249,10 @@ class WeightTerms:
     that was not kept counting as nought; `dissimilarity` is 1 - cosine; a strength is the sum of a branch's magnitudes.
     """
 
-    unit: str
-    shortcut: str
-    conv: str
-    source_layer: str
+    unit: Unit
+    shortcut: Unit
+    conv: Unit
+    source_layer: Layer
     shared: int
     cosine: float
     dissimilarity: float
@@ -267,9 +267,9 @@ class WeightTerms:
 class EvidenceTerms:
     """A sum unit's evidence, tests and effects, see `extract.folder.schemas`, and what its branches answer to most."""
 
-    unit: str
-    shortcut: str
-    conv: str
+    unit: Unit
+    shortcut: Unit
+    conv: Unit
     share_published: float | None
     share_exact: float | None
     share_corrected: float | None
@@ -351,3 +351,23 @@ class Rows:
     columns: tuple[str, ...]
     rows: list[list[Any]]
     truncated: bool
+
+
+def as_json(value: object, omit: Collection[str] = ()) -> Any:
+    """Turn a record, or what holds records, into plain JSON values, without the fields to omit.
+
+    A record becomes a dict of its fields; a unit, a layer, a time and anything else that JSON lacks become their text.
+    """
+    match value:
+        case None | str() | int() | float():
+            return value
+        case Unit() | Layer():
+            return str(value)
+        case Mapping():
+            return {str(name): as_json(item, omit) for name, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [as_json(item, omit) for item in value]
+        case _ if is_dataclass(value):
+            named = (field.name for field in fields(value) if field.name not in omit)
+            return {name: as_json(getattr(value, name), omit) for name in named}
+    return str(value)

@@ -1,20 +1,25 @@
 """Rows of an answer as the records of `graph.records`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+from extract.units import Layer, Unit
 from graph.records import (
     Annotation,
     Contribution,
     EvidenceTerms,
     Flag,
     Histogram,
+    LayerCard,
     ModelCard,
     ProbeSummary,
     SavedCircuit,
     Sweep,
+    TopProbe,
     TraceEdge,
     UnitCard,
     WeightTerms,
@@ -40,6 +45,11 @@ def unit(row: Row) -> UnitCard:
     return UnitCard(**_named(UnitCard, row) | found)
 
 
+def unit_id(row: Row) -> Unit:
+    """The unit of a row of LABELLED."""
+    return Unit.parse(row["id"])
+
+
 def _histogram(properties: Row) -> Histogram | None:
     if properties.get("histogram") is None:
         return None
@@ -49,7 +59,8 @@ def _histogram(properties: Row) -> Histogram | None:
 
 def contribution(row: Row) -> Contribution:
     """A row of INPUTS, OUTPUTS or AMONG."""
-    return Contribution(**{**row, **{name: _labels(row[name]) for name in ("source_labels", "target_labels")}})
+    labels = {name: _labels(row[name]) for name in ("source_labels", "target_labels")}
+    return Contribution(**_named(Contribution, row) | labels)
 
 
 def trace_edge(row: Row) -> TraceEdge:
@@ -59,7 +70,27 @@ def trace_edge(row: Row) -> TraceEdge:
 
 def word_response(row: Row) -> WordResponse:
     """A row of WORDS or READERS."""
-    return WordResponse(**{**row, "labels": _labels(row.get("labels", ()))})
+    return WordResponse(**_named(WordResponse, row) | {"labels": _labels(row.get("labels", ()))})
+
+
+def layer(row: Row) -> LayerCard:
+    """A row of LAYERS."""
+    return LayerCard(**_named(LayerCard, row))
+
+
+def top_probes(rows: Iterable[Row]) -> dict[Unit, list[TopProbe]]:
+    """The rows of EXAMPLES by their unit."""
+    groups = groupby(rows, key=itemgetter("unit"))
+    return {Unit.parse(text): [TopProbe(**_named(TopProbe, row)) for row in group] for text, group in groups}
+
+
+def share_counts(rows: Iterable[Row], bins: int) -> dict[Layer, tuple[int, ...]]:
+    """The rows of SHARES by their layer: units below 0, in each of the bins, and above 1."""
+    counts: dict[Layer, tuple[int, ...]] = {}
+    for text, group in groupby(rows, key=itemgetter("layer")):
+        units = {row["bin"]: row["units"] for row in group}
+        counts[Layer.parse(text)] = tuple(units.get(place, 0) for place in range(-1, bins + 1))
+    return dict(sorted(counts.items()))
 
 
 def sweep(row: Row) -> Sweep:
@@ -100,8 +131,10 @@ def evidence_terms(row: Row) -> EvidenceTerms:
 
 
 def _named(record: type, row: Row) -> dict[str, Any]:
-    """Those values of a row that the record has a field for."""
-    return {field.name: row[field.name] for field in fields(record) if field.name in row}
+    """The values of a row that the record has a field for; the text of a unit or a layer becomes one."""
+    parse: dict[Any, Callable[[str], Unit | Layer]] = {Unit: Unit.parse, Layer: Layer.parse}
+    known = {field.name: parse.get(field.type) for field in fields(record) if field.name in row}
+    return {name: parsed(row[name]) if parsed else row[name] for name, parsed in known.items()}
 
 
 def _labels(texts: Iterable[str]) -> tuple[str, ...]:

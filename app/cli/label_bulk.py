@@ -39,7 +39,7 @@ def bulk(
     """
     with opened(database, model) as (store, _):
         labels = Labels(store)
-        names = many.chosen(labels, units, query)
+        names = many.units_from(labels, units, query)
         if reject:
             plan = many.rejecting(labels, names, text, author, reason)
         else:

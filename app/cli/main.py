@@ -41,7 +41,7 @@ from catalog import enrichment
 from catalog.circuits import export
 from catalog.circuits.local import enrichment_circuit, neighbourhood
 from catalog.hiding.veil import Veil
-from catalog.top_probes import examples
+from catalog.top_probes import top_probes
 from extract.errors import CircuitsError
 from graph.records import Measure
 from graph.store import Store
@@ -146,7 +146,7 @@ def unit(
         chosen = card.architecture.unit(name)
         facts, adds = store.unit(chosen), store.adds(chosen)
         inputs, outputs = (ask(chosen, limit=limit, by=by) for ask in (store.inputs, store.outputs))
-        seen, read = examples(store, chosen, limit), store.words(chosen, limit=limit)
+        seen, read = top_probes(store, chosen, limit), store.words(chosen, limit=limit)
         veil = Veil.of(store, reveal)
     if as_json:
         added = {branch: str(source) for branch, source in adds.items()}

@@ -3,7 +3,6 @@
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from catalog.circuits.circuit import Circuit, Edge
+from catalog.circuits.circuit import Circuit, CircuitEdge
 from catalog.enrichment import Candidate
 from catalog.hiding.veil import Veil
 from catalog.labels.bulk import Conflict
@@ -35,6 +34,7 @@ from graph.records import (
     UnitCard,
     WeightTerms,
     WordResponse,
+    as_json,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def show(*parts: Table) -> None:
 
 def show_json(content: object) -> None:
     """Print records as JSON, without their pictures; dates as text."""
-    typer.echo(json.dumps(content, indent=1, ensure_ascii=False, default=_plain))
+    typer.echo(json.dumps(as_json(content, _PICTURES), indent=1, ensure_ascii=False))
 
 
 def show_rows(records: Sequence[Any], table: Table, as_json: bool) -> None:
@@ -108,8 +108,8 @@ def unit(card: UnitCard, adds: dict[str, Unit], veil: Veil) -> Table:
     facts += [(name, value) for name, value in card.statistics.items() if value is not None]
     if card.histogram is not None:
         facts += [("mean on probes", card.histogram.mean), ("standard deviation", card.histogram.sd)]
-    facts.append(("Microscope", microscope_url(card.model, Unit.parse(card.id))))
-    return table(card.id, ("", ""), [fact for fact in facts if fact[1] not in (None, "")])
+    facts.append(("Microscope", microscope_url(card.model, card.id)))
+    return table(str(card.id), ("", ""), [fact for fact in facts if fact[1] not in (None, "")])
 
 
 def contributions(title: str, found: Iterable[Contribution], sources: bool, veil: Veil) -> Table:
@@ -151,7 +151,7 @@ def circuit(traced: Circuit, veil: Veil) -> Table:
     return table(traced.name, ("source", "labels", "target", "labels", "adds", "magnitude", "mean", "influence"), rows)
 
 
-def _weights(edge: Edge) -> tuple[object, object]:
+def _weights(edge: CircuitEdge) -> tuple[object, object]:
     return ("", "") if edge.kind == "ADDS" else (edge.magnitude, edge.mean)
 
 
@@ -175,7 +175,7 @@ def found(units: Iterable[SearchHit], veil: Veil) -> Table:
 
 def _found(found: SearchHit, veil: Veil) -> tuple[str, str, str]:
     why = dict.fromkeys(reason(match, veil) for match in found.matches)
-    return found.unit.id, veil.labels(found.unit.labels), "; ".join(why)
+    return str(found.unit.id), veil.labels(found.unit.labels), "; ".join(why)
 
 
 def spread(found: Histogram) -> Table:
@@ -322,9 +322,3 @@ def _cell(value: object) -> Text:
 def _commands(letter: str) -> bool:
     """Whether a terminal may take the letter for a command."""
     return letter != "\n" and unicodedata.category(letter) == "Cc"
-
-
-def _plain(value: Any) -> object:
-    if not is_dataclass(value):
-        return str(value)
-    return {field.name: getattr(value, field.name) for field in fields(value) if field.name not in _PICTURES}

@@ -98,7 +98,7 @@ def table(found: Rises) -> str:
     """Units with their pictures, labels and rises, each linked to its page, as safe HTML."""
     units, rises = zip(*found, strict=True)
     gallery = session.gallery()
-    return gallery.rises(session.model_store().units(units), rises, session.thumbnails(map(str, units)))
+    return gallery.rises(session.model_store().units(units), rises, session.thumbnails(units))
 
 
 def words(texts: Sequence[str], side: int) -> str:

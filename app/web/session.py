@@ -14,7 +14,7 @@ from catalog.cards import Gallery
 from catalog.hiding.veil import Veil
 from catalog.labels.labels import Labels
 from catalog.text_rules import LONGEST_NAME, login_name
-from catalog.top_probes import row as row
+from catalog.top_probes import branch_of as branch_of
 from extract.errors import CircuitsError
 from extract.units import Unit
 from graph.model_store import ModelStore
@@ -166,10 +166,10 @@ def gallery() -> Gallery:
 
 def examples(unit: Unit, limit: int = 8) -> list[TopProbe]:
     """The probes that a unit answers to most: a sum's with those of its branches, a branch's as its sum has them."""
-    return probes.examples(model_store(), unit, limit)
+    return probes.top_probes(model_store(), unit, limit)
 
 
-def thumbnails(units: Iterable[str]) -> dict[str, TopProbe]:
+def thumbnails(units: Iterable[Unit]) -> dict[Unit, TopProbe]:
     """The probe that each unit answers to most, for those where this was measured."""
     return probes.thumbnails(model_store(), units)
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from catalog.cards import STYLE
+from extract.units import Unit
 
 _SCRIPT = """
 export default function({ parentElement, data, setTriggerValue }) {
@@ -52,9 +53,9 @@ def show(markup: str, key: str, opened: Callable[[str], object]) -> None:
     _component()(data=markup, key=key, on_opened_change=lambda: opened(st.session_state[key].opened))
 
 
-def address(model: str, unit: str) -> str:
+def address(model: str, unit: Unit) -> str:
     """A unit's page, relative to any page of the app."""
-    return f"unit?{urlencode({'unit': unit, 'model': model}, safe='/:')}"
+    return f"unit?{urlencode({'unit': str(unit), 'model': model}, safe='/:')}"
 
 
 @cache

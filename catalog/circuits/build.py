@@ -3,21 +3,21 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from catalog.circuits.circuit import Circuit, Edge, Node, Plain, Role
+from catalog.circuits.circuit import Circuit, CircuitEdge, Node, Plain, Role
 from catalog.hiding.veil import Veil
 from extract.units import Architecture, Unit
 from graph.model_store import ModelStore
 from graph.records import Branch, Contribution, UnitCard
 
 
-def adds(architecture: Architecture, unit: Unit) -> list[Edge]:
+def adds(architecture: Architecture, unit: Unit) -> list[CircuitEdge]:
     """The residual sum that a unit is, as edges; none where it is no sum."""
     if unit.layer.role != "sum":
         return []
     layers = architecture.branches(unit.layer)
     branches: tuple[Branch, ...] = ("shortcut", "conv")
     return [
-        Edge(f"{layers[branch]}/{unit.channel}", str(unit), "ADDS", 1.0, 1.0, 1.0, 1, direct=True, branch=branch)
+        CircuitEdge(Unit(layers[branch], unit.channel), unit, "ADDS", 1.0, 1.0, 1.0, 1, direct=True, branch=branch)
         for branch in branches
     ]
 
@@ -31,19 +31,21 @@ def sums_over(architecture: Architecture, unit: Unit) -> list[Unit]:
     ]  # fmt: skip
 
 
-def edge_of(c: Contribution) -> Edge:
+def edge_of(c: Contribution) -> CircuitEdge:
     """An expanded weight as an edge."""
-    return Edge(c.source, c.target, "CONTRIBUTES", c.magnitude, c.mean, c.sum, c.span, c.direct, c.rank_in, c.rank_out)
+    return CircuitEdge(
+        c.source, c.target, "CONTRIBUTES", c.magnitude, c.mean, c.sum, c.span, c.direct, c.rank_in, c.rank_out
+    )
 
 
 def assembled(
     store: ModelStore,
     name: str,
     kind: str,
-    roles: Mapping[str, Role],
-    edges: Iterable[Edge],
+    roles: Mapping[Unit, Role],
+    edges: Iterable[CircuitEdge],
     settings: Mapping[str, Plain],
-    influences: Mapping[str, float] | None = None,
+    influences: Mapping[Unit, float] | None = None,
 ) -> Circuit:
     """The units named in `roles` and every other end of an edge, in the order of their first mention."""
     once = tuple(dict.fromkeys(edges))
@@ -56,13 +58,13 @@ def assembled(
 
 def refreshed(store: ModelStore, circuit: Circuit) -> Circuit:
     """The circuit with its units' labels, flags and statistics as they are in the store now."""
-    roles: dict[str, Role] = {node.id: node.role for node in circuit.units}
+    roles: dict[Unit, Role] = {node.id: node.role for node in circuit.units}
     reached = {node.id: node.influence for node in circuit.units}
     return replace(circuit, units=_nodes(store, roles, reached))
 
 
-def _nodes(store: ModelStore, roles: Mapping[str, Role], influences: Mapping[str, float | None]) -> tuple[Node, ...]:
-    veil, cards = Veil.of(store), store.units(map(Unit.parse, roles))
+def _nodes(store: ModelStore, roles: Mapping[Unit, Role], influences: Mapping[Unit, float | None]) -> tuple[Node, ...]:
+    veil, cards = Veil.of(store), store.units(roles)
     return tuple(_node(card, roles[card.id], veil.over(card.id), influences.get(card.id)) for card in cards)
 
 

@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import networkx as nx
 
 from extract.units import Unit
-from graph.records import Branch
+from graph.records import Branch, as_json
 
 Role = Literal["unit", "input", "output", "sum", "shortcut", "conv"]
 Plain = str | int | float | bool
@@ -26,7 +26,7 @@ class Node:
     there to be drawn: it makes no other circuit, and no file of `catalog.circuits.export` holds it.
     """
 
-    id: str
+    id: Unit
     role: Role
     labels: tuple[str, ...] = ()
     sensitive: bool = False
@@ -36,14 +36,14 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Edge:
+class CircuitEdge:
     """An expanded weight; or the residual sum: a kernel of a single 1, with `branch` saying which branch it adds.
 
     `influence` is the part of a trace's influence that it carries.
     """
 
-    source: str
-    target: str
+    source: Unit
+    target: Unit
     kind: Literal["CONTRIBUTES", "ADDS"]
     magnitude: float
     mean: float
@@ -64,12 +64,12 @@ class Circuit:
     kind: str
     model: str
     units: tuple[Node, ...]
-    edges: tuple[Edge, ...]
+    edges: tuple[CircuitEdge, ...]
     settings: Mapping[str, Plain] = field(default_factory=dict)
 
-    def unit(self, id: str) -> Node:  # noqa: A002, the field's own name
-        """The node of this id; KeyError where the circuit does not include it."""
-        return {node.id: node for node in self.units}[id]
+    def unit(self, unit: Unit) -> Node:
+        """The node of a unit; KeyError where the circuit does not include it."""
+        return {node.id: node for node in self.units}[unit]
 
     @property
     def sentence(self) -> str:
@@ -89,9 +89,9 @@ class Circuit:
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
         graph.graph.update(self.settings, name=self.name, kind=self.kind, model=self.model)
         for node in self.units:
-            graph.add_node(node.id, **_attributes(node))
+            graph.add_node(str(node.id), **_attributes(node))
         for key, edge in enumerate(self.edges):
-            known = {name: value for name, value in asdict(edge).items() if value is not None}
+            known = {name: value for name, value in as_json(edge).items() if value is not None}
             graph.add_edge(known.pop("source"), known.pop("target"), key=key, **known)
         return graph
 
@@ -108,8 +108,7 @@ def printable(text: str) -> str:
 
 
 def _attributes(node: Node) -> dict[str, Any]:
-    unit = Unit.parse(node.id)
-    attributes: dict[str, Any] = {"layer": str(unit.layer), "channel": unit.channel, "role": node.role}
+    attributes: dict[str, Any] = {"layer": str(node.id.layer), "channel": node.id.channel, "role": node.role}
     if node.labels:
         attributes["label"] = printable("; ".join(node.labels))
         attributes["labels"] = json.dumps(node.labels)

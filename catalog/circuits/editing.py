@@ -31,12 +31,11 @@ def joined(one: Circuit, other: Circuit) -> Circuit:
 
 def without(circuit: Circuit, unit: Unit) -> Circuit:
     """The circuit without a unit, its edges, and the units that had edges only with it; the same if it is not there."""
-    gone = str(unit)
-    if gone not in {node.id for node in circuit.units}:
+    if unit not in {node.id for node in circuit.units}:
         return circuit
-    edges = tuple(edge for edge in circuit.edges if gone not in (edge.source, edge.target))
+    edges = tuple(edge for edge in circuit.edges if unit not in (edge.source, edge.target))
     left = {end for edge in edges for end in (edge.source, edge.target)}
-    lonely = {end for edge in circuit.edges for end in (edge.source, edge.target)} - left | {gone}
+    lonely = {end for edge in circuit.edges for end in (edge.source, edge.target)} - left | {unit}
     units = tuple(node for node in circuit.units if node.id not in lonely)
     return replace(circuit, units=units, edges=edges, settings=_untold(circuit))
 

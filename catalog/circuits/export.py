@@ -22,7 +22,6 @@ from catalog.circuits.circuit import Circuit
 from catalog.errors import ExportError
 from extract.errors import UnknownUnit
 from extract.files import replace_file
-from extract.units import Unit
 from graph.schema import STATISTICS
 
 Format = Literal["json", "graphml", "csv"]
@@ -93,7 +92,6 @@ def _circuit(graph: _Graph) -> Circuit:
 
 
 def _node(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    Unit.parse(name)
     statistics = {column: attributes[column] for column in STATISTICS if column in attributes}
     labels = json.loads(attributes.get("labels", "[]"))
     part = {"role": attributes["role"], "sensitive": attributes["sensitive"]}

@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 
-from catalog.circuits.circuit import Circuit, Edge, Node, printable
+from catalog.circuits.circuit import Circuit, CircuitEdge, Node, printable
 from catalog.circuits.layout import Place, layout
 from catalog.hiding.veil import HIDDEN, Veil
+from extract.units import Unit
 
 SIDE = 62  # pixels of a unit's picture
 _LEFT, _TOP, _BELOW = 80, 40, 110  # room around the middles of the outer units; below stand label and legend
@@ -40,7 +41,7 @@ INHIBITS = Stroke("inhibits", "inhibitory", "#cf3a32", "#b92f28", "7 4", "\u2212
 
 
 def draw(
-    circuit: Circuit, link: Callable[[str], str] | None = None, lifted: bool = False, chosen: Collection[str] = ()
+    circuit: Circuit, link: Callable[[Unit], str] | None = None, lifted: bool = False, chosen: Collection[Unit] = ()
 ) -> str:
     """The circuit as one SVG element, which needs no other file.
 
@@ -48,7 +49,7 @@ def draw(
     hidden; `chosen` units have a bold frame.
     """
     veil = Veil(lifted)
-    circuit = replace(circuit, edges=tuple(sorted(circuit.edges, key=lambda e: (e.source, e.target, e.kind))))
+    circuit = replace(circuit, edges=tuple(sorted(circuit.edges, key=lambda e: (str(e.source), str(e.target), e.kind))))
     places = {unit: Place(place.x + _LEFT, place.y + _TOP) for unit, place in layout(circuit).items()}
     width = max((place.x for place in places.values()), default=0) + _LEFT
     width, height = max(width, _LEGEND), max((place.y for place in places.values()), default=0) + _BELOW
@@ -80,14 +81,14 @@ def _labels(node: Node, veil: Veil) -> str:
     return HIDDEN if node.sensitive and not veil.lifted else printable(veil.labels(node.labels))
 
 
-def _edge(edge: Edge, circuit: Circuit, places: Mapping[str, Place]) -> str:
+def _edge(edge: CircuitEdge, circuit: Circuit, places: Mapping[Unit, Place]) -> str:
     stroke = _stroke(edge)
     start, end = _ends(edge, circuit, places)
     middle = (start.x + end.x) / 2
     curve = f"M{start.x:.1f} {start.y:.1f}C{middle:.1f} {start.y:.1f} {middle:.1f} {end.y:.1f} {end.x:.1f} {end.y:.1f}"
     text = edge.branch if edge.kind == "ADDS" else f"{stroke.sign}{edge.magnitude:.3g}"
     return (
-        f'<g class="edge {stroke.name}" data-source="{escape(edge.source)}" data-target="{escape(edge.target)}">'
+        f'<g class="edge {stroke.name}" data-source="{edge.source}" data-target="{edge.target}">'
         f"<title>{escape(_sentence(edge))}</title>"
         f'<path d="{curve}" fill="none" stroke="{stroke.colour}" stroke-width="{_width(edge, circuit):.2f}" '
         f'stroke-dasharray="{stroke.dashes}" marker-end="url(#{stroke.name})"/>'
@@ -96,7 +97,7 @@ def _edge(edge: Edge, circuit: Circuit, places: Mapping[str, Place]) -> str:
     )
 
 
-def _ends(edge: Edge, circuit: Circuit, places: Mapping[str, Place]) -> tuple[Place, Place]:
+def _ends(edge: CircuitEdge, circuit: Circuit, places: Mapping[Unit, Place]) -> tuple[Place, Place]:
     """Beside both pictures; the edges between the same two units run side by side."""
     parallel = [other for other in circuit.edges if (other.source, other.target) == (edge.source, edge.target)]
     aside = 36 * (parallel.index(edge) - (len(parallel) - 1) / 2)
@@ -104,13 +105,13 @@ def _ends(edge: Edge, circuit: Circuit, places: Mapping[str, Place]) -> tuple[Pl
     return Place(start.x + SIDE / 2 + 4, start.y + aside), Place(end.x - SIDE / 2 - 9, end.y + aside)
 
 
-def _stroke(edge: Edge) -> Stroke:
+def _stroke(edge: CircuitEdge) -> Stroke:
     if edge.kind == "ADDS":
         return ADDS
     return EXCITES if edge.mean >= 0 else INHIBITS
 
 
-def _width(edge: Edge, circuit: Circuit) -> float:
+def _width(edge: CircuitEdge, circuit: Circuit) -> float:
     """1 to 5 pixels, by the square root of the magnitude over that of the heaviest edge into the same unit."""
     if edge.kind == "ADDS":
         return 2.0
@@ -118,7 +119,7 @@ def _width(edge: Edge, circuit: Circuit) -> float:
     return 1 + 4 * (edge.magnitude / heaviest) ** 0.5 if heaviest else 1.0
 
 
-def _value_place(edge: Edge, circuit: Circuit, start: Place, end: Place) -> str:
+def _value_place(edge: CircuitEdge, circuit: Circuit, start: Place, end: Place) -> str:
     """Beside the end where edges fan out, not where they meet, and on the side that the curve turns away from."""
     into = sum(other.target == edge.target for other in circuit.edges)
     out_of = sum(other.source == edge.source for other in circuit.edges)
@@ -126,7 +127,7 @@ def _value_place(edge: Edge, circuit: Circuit, start: Place, end: Place) -> str:
     return f'x="{near.x + aside:.1f}" y="{near.y + (16 if far.y < near.y else -8):.1f}" text-anchor="{anchor}"'
 
 
-def _sentence(edge: Edge) -> str:
+def _sentence(edge: CircuitEdge) -> str:
     if edge.kind == "ADDS":
         return f"{edge.source} is the {edge.branch} branch of {edge.target}, added with weight 1"
     verb = _stroke(edge).name
@@ -138,11 +139,12 @@ def _sentence(edge: Edge) -> str:
 
 def _linked(node: Node, address: str, labels: str, drawn: str) -> str:
     name = escape(f"{node.id} {labels}".strip())
-    return f'<a href="{escape(address)}" data-unit="{escape(node.id)}" aria-label="{name}">{drawn}</a>'
+    return f'<a href="{escape(address)}" data-unit="{node.id}" aria-label="{name}">{drawn}</a>'
 
 
 def _node(node: Node, place: Place, labels: str, chosen: bool) -> str:
-    name, pill = escape(node.id), 6.6 * len(node.id) + 16
+    name = str(node.id)
+    pill = 6.6 * len(name) + 16
     left, top, bottom = place.x - SIDE / 2, place.y - SIDE / 2, place.y + SIDE / 2
     square = f'x="{left:.1f}" y="{top:.1f}" width="{SIDE}" height="{SIDE}"'
     image = f'<image {square} href="{escape(node.picture)}"/>' if node.picture else ""

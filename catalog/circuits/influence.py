@@ -9,16 +9,17 @@ through it to the ends, since the residual sums near the root would else outweig
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Hashable, Mapping
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import networkx as nx
 
-Arcs: TypeAlias = "nx.DiGraph[str]"
+Arcs: TypeAlias = "nx.DiGraph[Any]"
+Vertex = TypeVar("Vertex", bound=Hashable)
 Key = TypeVar("Key", bound=Hashable)
 Without: TypeAlias = Callable[[set[Key]], Arcs]
 
 
-def shares(arcs: Arcs, root: str) -> dict[str, float]:
+def shares(arcs: Arcs, root: Vertex) -> dict[Vertex, float]:
     """The part of the root's influence that reaches each unit: 1 at the root, elsewhere summed over all ways."""
     found = dict.fromkeys(arcs, 0.0) | {root: 1.0}
     for unit in nx.topological_sort(arcs):
@@ -27,13 +28,13 @@ def shares(arcs: Arcs, root: str) -> dict[str, float]:
     return found
 
 
-def held(arcs: Arcs, root: str, ends: Collection[str]) -> float:
+def held(arcs: Arcs, root: Vertex, ends: Collection[Vertex]) -> float:
     """The part of the root's influence that reaches any of the ends, at which no way goes on."""
     found = shares(arcs, root)
     return sum(found[end] for end in ends if end in found)
 
 
-def arriving(arcs: Arcs, ends: Collection[str]) -> dict[str, float]:
+def arriving(arcs: Arcs, ends: Collection[Vertex]) -> dict[Vertex, float]:
     """The part of each unit's own influence that reaches any of the ends: 1 at an end."""
     found = {unit: float(unit in ends) for unit in arcs}
     for unit in reversed(list(nx.topological_sort(arcs))):
@@ -41,7 +42,7 @@ def arriving(arcs: Arcs, ends: Collection[str]) -> dict[str, float]:
     return found
 
 
-def pruned(arcs: Arcs, root: str, ends: Collection[str], nodes: float, edges: float) -> Arcs:
+def pruned(arcs: Arcs, root: Vertex, ends: Collection[Vertex], nodes: float, edges: float) -> Arcs:
     """The arcs without the units, then without the arcs, through which least passes from the root to the ends.
 
     As many units go as leave the part `nodes` of what was held, then as many arcs as leave the part `edges` of the
@@ -56,7 +57,7 @@ def pruned(arcs: Arcs, root: str, ends: Collection[str], nodes: float, edges: fl
 
 
 def _without_least(
-    arcs: Arcs, root: str, ends: Collection[str], passing: Mapping[Key, float], part: float, without: Without[Key]
+    arcs: Arcs, root: Vertex, ends: Collection[Vertex], passing: Mapping[Key, float], part: float, without: Without[Key]
 ) -> Arcs:
     """The arcs without as many keys as leave this part of what is held; that through which least passes goes first."""
     order, wanted = sorted(passing, key=lambda key: passing[key]), part * held(arcs, root, ends) * (1 - 1e-9)
@@ -66,7 +67,7 @@ def _without_least(
     return _on_the_way(without(set(order[: first_too_many - 1])) if part < 1 else arcs, root, ends)
 
 
-def _on_the_way(arcs: Arcs, root: str, ends: Collection[str]) -> Arcs:
+def _on_the_way(arcs: Arcs, root: Vertex, ends: Collection[Vertex]) -> Arcs:
     """What lies on a way from the root to an end."""
     if root not in arcs:
         return nx.DiGraph()

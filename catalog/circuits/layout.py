@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from catalog.circuits.circuit import Circuit, Edge
+from catalog.circuits.circuit import Circuit, CircuitEdge
 from catalog.errors import CircuitError
 from extract.units import Unit
 
@@ -23,7 +23,7 @@ class Place:
     y: float
 
 
-def layout(circuit: Circuit) -> dict[str, Place]:
+def layout(circuit: Circuit) -> dict[Unit, Place]:
     """The place of every unit, by its id; the topmost have y = 0.
 
     The circuit is about its first unit, whose branches part the lanes. In a lane of a column units stand in the order
@@ -32,7 +32,7 @@ def layout(circuit: Circuit) -> dict[str, Place]:
     """
     lanes, columns = _lanes(circuit), _columns(circuit)
     middles = _middles(columns, lanes)
-    places: dict[str, Place] = {}
+    places: dict[Unit, Place] = {}
     for left, column in zip(reversed(range(len(columns))), columns, strict=True):
         orders = {unit: _order(unit, circuit, places) for unit in column}
         for lane, middle in middles.items():
@@ -43,14 +43,14 @@ def layout(circuit: Circuit) -> dict[str, Place]:
     return {unit: Place(place.x, place.y - top) for unit, place in places.items()}
 
 
-def signed(edge: Edge) -> float:
+def signed(edge: CircuitEdge) -> float:
     """An edge's magnitude with the sign of its mean."""
     return edge.magnitude if edge.mean >= 0 else -edge.magnitude
 
 
-def _columns(circuit: Circuit) -> list[list[str]]:
+def _columns(circuit: Circuit) -> list[list[Unit]]:
     """The units by the longest way to an end of the circuit, ends first."""
-    backward: nx.DiGraph[str] = nx.DiGraph((edge.target, edge.source) for edge in circuit.edges)
+    backward: nx.DiGraph[Unit] = nx.DiGraph((edge.target, edge.source) for edge in circuit.edges)
     backward.add_nodes_from(node.id for node in circuit.units)
     try:
         return [list(generation) for generation in nx.topological_generations(backward)]
@@ -60,10 +60,10 @@ def _columns(circuit: Circuit) -> list[list[str]]:
         ) from error
 
 
-def _lanes(circuit: Circuit) -> dict[str, int]:
+def _lanes(circuit: Circuit) -> dict[Unit, int]:
     """-1 for what reaches the first unit by its conv branch alone, 1 for its shortcut alone, 0 for all else."""
-    forward: nx.DiGraph[str] = nx.DiGraph((edge.source, edge.target) for edge in circuit.edges)
-    reached: dict[str, set[int]] = {node.id: set() for node in circuit.units}
+    forward: nx.DiGraph[Unit] = nx.DiGraph((edge.source, edge.target) for edge in circuit.edges)
+    reached: dict[Unit, set[int]] = {node.id: set() for node in circuit.units}
     for edge in circuit.edges:
         if edge.target == circuit.units[0].id and edge.branch in _LANES:
             for unit in {edge.source, *nx.ancestors(forward, edge.source)}:
@@ -71,7 +71,7 @@ def _lanes(circuit: Circuit) -> dict[str, int]:
     return {unit: min(lanes) if len(lanes) == 1 else 0 for unit, lanes in reached.items()}
 
 
-def _middles(columns: list[list[str]], lanes: Mapping[str, int]) -> dict[int, float]:
+def _middles(columns: list[list[Unit]], lanes: Mapping[Unit, int]) -> dict[int, float]:
     """The middle of each lane in rows; a lane is as tall as its fullest column, the middle one only beside others."""
     middles, top = {}, 0.0
     for lane in (-1, 0, 1):
@@ -82,8 +82,8 @@ def _middles(columns: list[list[str]], lanes: Mapping[str, int]) -> dict[int, fl
     return middles
 
 
-def _order(unit: str, circuit: Circuit, places: Mapping[str, Place]) -> Order:
+def _order(unit: Unit, circuit: Circuit, places: Mapping[Unit, Place]) -> Order:
     """The mean height of what a unit feeds, its strongest edge with excitation first, and the unit itself."""
     fed = [places[edge.target].y for edge in circuit.edges if edge.source == unit and edge.target in places]
     weights = [signed(edge) for edge in circuit.edges if unit in (edge.source, edge.target)]
-    return sum(fed) / len(fed) if fed else 0.0, -max(weights, key=abs, default=0.0), Unit.parse(unit)
+    return sum(fed) / len(fed) if fed else 0.0, -max(weights, key=abs, default=0.0), unit

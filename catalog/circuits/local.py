@@ -8,7 +8,7 @@ a trace: `catalog.circuits.trace`.
 from collections.abc import Iterable
 
 from catalog.circuits.build import adds, assembled, edge_of, sums_over
-from catalog.circuits.circuit import Circuit, Edge, Role
+from catalog.circuits.circuit import Circuit, CircuitEdge, Role
 from catalog.errors import CircuitError
 from extract.units import Architecture, Unit
 from graph.model_store import ModelStore
@@ -25,7 +25,7 @@ def neighbourhood(store: ModelStore, unit: Unit, limit: int = 10) -> Circuit:
     into = adds(architecture, unit)
     onward = [e for total in sums_over(architecture, unit) for e in adds(architecture, total) if e.source == card.id]
     edges = [*into, *onward, *map(edge_of, inputs), *map(edge_of, outputs)]
-    roles: dict[str, Role] = {card.id: "unit"}
+    roles: dict[Unit, Role] = {card.id: "unit"}
     roles |= {edge.source: edge.branch for edge in into if edge.branch}
     roles |= {edge.target: "sum" for edge in onward}
     return assembled(store, f"Neighbourhood of {card.id}", "neighbourhood", roles, edges, {"limit": limit})
@@ -44,28 +44,28 @@ def enrichment_circuit(store: ModelStore, unit: Unit, limit: int = 5) -> Circuit
             f"Try {Unit(unit.layer.output, unit.channel)}, the sum of its block."
         )
     branches = adds(architecture, unit)
-    roles: dict[str, Role] = {card.id: "sum"}
+    roles: dict[Unit, Role] = {card.id: "sum"}
     roles |= {edge.source: edge.branch for edge in branches if edge.branch}
     edges = list(branches)
     for branch in branches:
-        edges += _direct(store, architecture, Unit.parse(branch.source), limit)
+        edges += _direct(store, architecture, branch.source, limit)
     return assembled(store, f"Enrichment circuit of {card.id}", "enrichment", roles, edges, {"limit": limit})
 
 
-def among(store: ModelStore, units: Iterable[Unit]) -> Circuit:
+def induced_subgraph(store: ModelStore, units: Iterable[Unit]) -> Circuit:
     """Units, every kept edge between two of them, and the residual sums of which they hold both ends.
 
     Raises UnknownUnit for a unit that the model does not have.
     """
-    chosen, architecture = list(dict.fromkeys(units)), store.architecture
-    roles: dict[str, Role] = dict.fromkeys(map(str, chosen), "unit")
-    added = [edge for unit in chosen for edge in adds(architecture, unit) if edge.source in roles]
-    edges = [*added, *map(edge_of, store.contributions_among(chosen))]
+    units, architecture = list(dict.fromkeys(units)), store.architecture
+    roles: dict[Unit, Role] = dict.fromkeys(units, "unit")
+    added = [edge for unit in units for edge in adds(architecture, unit) if edge.source in roles]
+    edges = [*added, *map(edge_of, store.contributions_among(units))]
     return assembled(store, "Chosen units", "among", roles, edges, {})
 
 
-def _direct(store: ModelStore, architecture: Architecture, unit: Unit, limit: int) -> list[Edge]:
-    """Edges into a unit over one convolution; into a sum, its ADDS and those into its conv branch."""
+def _direct(store: ModelStore, architecture: Architecture, unit: Unit, limit: int) -> list[CircuitEdge]:
+    """CircuitEdges into a unit over one convolution; into a sum, its ADDS and those into its conv branch."""
     added = adds(architecture, unit)
-    end = next((Unit.parse(edge.source) for edge in added if edge.branch == "conv"), unit)
+    end = next((edge.source for edge in added if edge.branch == "conv"), unit)
     return added + [edge_of(c) for c in store.inputs(end, limit=limit, direct=True)]

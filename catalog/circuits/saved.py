@@ -35,7 +35,7 @@ def keep(
             f"No circuit can be kept so ({broken(error)}). Nothing was changed; mend it and try again."
         ) from error
     fresh = SavedCircuit(said.name, circuit.model, circuit.kind, said.author, datetime.now(UTC), len(circuit.units))
-    units = {node.id: node.role for node in circuit.units}
+    units = {str(node.id): node.role for node in circuit.units}
     content = export.encode(circuit, "json").decode()
     if not store.save_circuit(fresh, str(uuid.uuid4()), content, units, replace):
         raise CircuitError(

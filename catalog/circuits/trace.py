@@ -14,7 +14,7 @@ import networkx as nx
 
 from catalog.circuits import influence
 from catalog.circuits.build import adds, assembled, edge_of, sums_over
-from catalog.circuits.circuit import Circuit, Edge, Plain, Role
+from catalog.circuits.circuit import Circuit, CircuitEdge, Plain, Role
 from catalog.errors import CircuitError
 from extract.units import Architecture, Unit
 from graph.errors import NotExtracted
@@ -51,10 +51,10 @@ class _Arc:
     `known` says whether that part is of everything there is, or of the kept edges alone.
     """
 
-    near: str
-    far: str
+    near: Unit
+    far: Unit
     part: float
-    edge: Edge
+    edge: CircuitEdge
     known: bool = True
 
 
@@ -62,8 +62,8 @@ class _Arc:
 class _Walk:
     """What was found: arcs, by their ends, and the units at which no way goes on."""
 
-    arcs: dict[tuple[str, str], _Arc] = field(default_factory=dict)
-    ends: set[str] = field(default_factory=set)
+    arcs: dict[tuple[Unit, Unit], _Arc] = field(default_factory=dict)
+    ends: set[Unit] = field(default_factory=set)
 
 
 def backward(store: ModelStore, unit: Unit, tracing: Tracing = USUAL) -> Circuit:
@@ -106,11 +106,11 @@ def _traced(
     return assembled(store, name, direction, _roles(root, kept, direction), edges, settings, reached)
 
 
-def _walk(root: str, steps: int, step: Callable[[Sequence[Unit]], list[_Arc]]) -> _Walk:
+def _walk(root: Unit, steps: int, step: Callable[[Sequence[Unit]], list[_Arc]]) -> _Walk:
     """Step by step from the root; a unit that was reached before is not gone on from again."""
     walk, seen, front = _Walk(), {root}, [root]
     for _ in range(steps):
-        found = step([Unit.parse(each) for each in front])
+        found = step(front)
         walk.arcs |= {(arc.near, arc.far): arc for arc in found}
         walk.ends |= set(front) - {arc.near for arc in found}
         front = [far for far in dict.fromkeys(arc.far for arc in found) if far not in seen]
@@ -122,7 +122,7 @@ def _walk(root: str, steps: int, step: Callable[[Sequence[Unit]], list[_Arc]]) -
 def _sources(store: ModelStore, tracing: Tracing, units: Sequence[Unit]) -> list[_Arc]:
     """One step back: over ADDS from a sum, over direct edges from any other unit."""
     added = [edge for unit in units for edge in adds(store.architecture, unit)]
-    cards = {c.id: c for c in store.units([*units, *(Unit.parse(edge.source) for edge in added)])}
+    cards = {c.id: c for c in store.units([*units, *(edge.source for edge in added)])}
     if tracing.scaled and any(card.statistics["activity"] is None for card in cards.values()):
         raise NotExtracted(
             f"No activity of {store.id} was measured. Extract it with --probes, load it again, or do without."
@@ -145,7 +145,10 @@ def _targets(store: ModelStore, tracing: Tracing, units: Sequence[Unit]) -> list
 
 
 def _arcs(
-    leads: Sequence[TraceEdge], added: Mapping[Edge, float], flows: Mapping[str, float | None], direction: Direction
+    leads: Sequence[TraceEdge],
+    added: Mapping[CircuitEdge, float],
+    flows: Mapping[Unit, float | None],
+    direction: Direction,
 ) -> list[_Arc]:
     """Edges with their part of all that leads into their target or out of their source: the flow, and what is added.
 
@@ -165,9 +168,9 @@ def _arcs(
     ]
 
 
-def _roles(root: str, arcs: Sequence[_Arc], direction: Direction) -> dict[str, Role]:
+def _roles(root: Unit, arcs: Sequence[_Arc], direction: Direction) -> dict[Unit, Role]:
     """The root first; then the branches of a sum as such, going back, and the sums of a branch, going on."""
-    roles: dict[str, Role] = {root: "unit"}
+    roles: dict[Unit, Role] = {root: "unit"}
     for arc in arcs:
         part: Role = "input" if direction == "backward" else "output"
         if arc.edge.branch:

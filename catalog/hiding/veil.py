@@ -14,6 +14,7 @@ from typing import Any
 from PIL import Image
 
 from extract.probes.explicit_words import sensitive
+from extract.units import Unit
 from graph.model_store import ModelStore
 from graph.records import Annotation, Depiction, FlagKind, ProbeSummary, TopProbe
 
@@ -46,9 +47,9 @@ class Veil:
             flags.setdefault(flag.kind, {})[flag.name] = flag.sensitive
         return cls(lifted, store.sensitive(), flags)
 
-    def over(self, *units: str) -> "Veil":
+    def over(self, *units: Unit | str) -> "Veil":
         """The veil over what belongs to these units: closed where one of them is flagged."""
-        return replace(self, closed=self.closed or any(self._flag("unit", unit) for unit in units))
+        return replace(self, closed=self.closed or any(self._flag("unit", str(unit)) for unit in units))
 
     def label(self, text: str) -> str:
         """The label, or a word in its place; nothing in place of nothing."""
@@ -100,7 +101,7 @@ class Veil:
         """An example's thumbnail as the address that an `img` or `image` element takes."""
         return address(blurred(example.thumbnail) if self.covers(example) else example.thumbnail)
 
-    def depiction(self, unit: str, found: Depiction) -> str:
+    def depiction(self, unit: Unit, found: Depiction) -> str:
         """A unit's feature visualisation, as such an address."""
         hidden = self.over(unit).closed or self._flag("image", f"visualisation/{unit}")
         return address(blurred(found.thumbnail) if hidden and not self.lifted else found.thumbnail)

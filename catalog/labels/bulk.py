@@ -86,18 +86,18 @@ def rejecting(
     return Plan(new=tuple(new), unknown=unknown)
 
 
-def chosen(labels: Labels, listed: str | None, query: str | None) -> list[str]:
-    """The units of a list with commas or line breaks between, or of a query's answer as `asked`.
+def units_from(labels: Labels, listed: str | None, query: str | None) -> list[str]:
+    """The units of a list with commas or line breaks between, or of a query's answer as `units_of_query`.
 
     LabelError where neither or both are given.
     """
     names = [name.strip() for name in (listed or "").replace("\n", ",").split(",") if name.strip()]
     if bool(names) == bool(query and query.strip()):
         raise LabelError("Say which units: list them, or give a query that answers with their ids, and not both.")
-    return names or asked(labels, query or "")
+    return names or units_of_query(labels, query or "")
 
 
-def asked(labels: Labels, query: str, timeout: float = 30.0) -> list[str]:
+def units_of_query(labels: Labels, query: str, timeout: float = 30.0) -> list[str]:
     """The units in the one column of a read-only query's answer; LabelError for an answer that is none such.
 
     Raises QueryError for Cypher that writes or that the server does not accept.

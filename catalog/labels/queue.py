@@ -7,13 +7,13 @@ from typing import Literal, get_args
 
 from catalog.enrichment import by_evidence
 from catalog.errors import CatalogError
-from extract.units import Layer
+from extract.units import Layer, Unit
 from graph.errors import NotExtracted
 from graph.model_store import ModelStore
 from graph.records import Annotation
 
-Wanted = Literal["unlabelled", "disagreeing", "unsure", "all"]
-WANTED: tuple[Wanted, ...] = get_args(Wanted)
+Which = Literal["unlabelled", "disagreeing", "unsure", "all"]
+WHICH: tuple[Which, ...] = get_args(Which)
 UNSURE = 0.5  # a label of less confidence wants a second look
 
 
@@ -21,38 +21,38 @@ UNSURE = 0.5  # a label of less confidence wants a second look
 class Queue:
     """Units in their order, and those of them that are wanted."""
 
-    order: tuple[str, ...]
-    wanted: frozenset[str]
+    order: tuple[Unit, ...]
+    open: frozenset[Unit]
 
     @property
-    def waiting(self) -> tuple[str, ...]:
+    def waiting(self) -> tuple[Unit, ...]:
         """The units that are wanted, in order."""
-        return tuple(unit for unit in self.order if unit in self.wanted)
+        return tuple(unit for unit in self.order if unit in self.open)
 
-    def at(self, unit: str | None) -> str | None:
+    def at(self, unit: Unit | None) -> Unit | None:
         """The unit asked for if it is one of the order, wanted or not; else the first that is wanted, if any."""
         return unit if unit in self.order else next(iter(self.waiting), None)
 
-    def after(self, unit: str) -> str | None:
+    def after(self, unit: Unit) -> Unit | None:
         """The next wanted unit, if any."""
-        return next((other for other in self.order[self.order.index(unit) + 1 :] if other in self.wanted), None)
+        return next((other for other in self.order[self.order.index(unit) + 1 :] if other in self.open), None)
 
-    def before(self, unit: str) -> str | None:
+    def before(self, unit: Unit) -> Unit | None:
         """The wanted unit before this one, if any."""
-        return next((other for other in self.order[: self.order.index(unit)][::-1] if other in self.wanted), None)
+        return next((other for other in self.order[: self.order.index(unit)][::-1] if other in self.open), None)
 
 
-def order(store: ModelStore, layer: Layer) -> tuple[str, ...]:
+def order(store: ModelStore, layer: Layer) -> tuple[Unit, ...]:
     """Every unit of a layer: candidates for enrichment circuits as they are found, then the others by channel."""
     channels = store.architecture.channels(layer)
     try:
         first = [candidate.unit for candidate in by_evidence(store, layer, limit=channels)]
     except (CatalogError, NotExtracted):  # no sum, or not tested
         first = []
-    return tuple(dict.fromkeys([*first, *(f"{layer}/{channel}" for channel in range(channels))]))
+    return tuple(dict.fromkeys([*first, *(Unit(layer, channel) for channel in range(channels))]))
 
 
-def queue(units: tuple[str, ...], labels: Iterable[Annotation], which: Wanted) -> Queue:
+def queue(units: tuple[Unit, ...], labels: Iterable[Annotation], which: Which) -> Queue:
     """The units in this order, of which those are wanted that these current labels leave open.
 
     `disagreeing`: different people say different things of one branch and facet; `unsure`: a label is of low
@@ -61,10 +61,10 @@ def queue(units: tuple[str, ...], labels: Iterable[Annotation], which: Wanted) -
     held: dict[str, list[Annotation]] = {}
     for label in labels:
         held.setdefault(label.unit, []).append(label)
-    return Queue(units, frozenset(unit for unit in units if _wants(which, held.get(unit, []))))
+    return Queue(units, frozenset(unit for unit in units if _wants(which, held.get(str(unit), []))))
 
 
-def _wants(which: Wanted, own: list[Annotation]) -> bool:
+def _wants(which: Which, own: list[Annotation]) -> bool:
     match which:
         case "all":
             return True

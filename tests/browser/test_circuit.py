@@ -41,14 +41,16 @@ def test_a_unit_is_expanded_removed_and_pinned_by_clicks_and_the_address_shows_i
     ready_at(page, f"/circuit?unit=4/2/6/26&trace=enrichment&strongest=2&model={MODEL}")
     start = enrichment_circuit(planted_store, Unit.parse("4/2/6/26"), 2)
     near = neighbourhood(planted_store, Unit.parse("4/1/6/26"), 2)
-    grown = {node.id for node in (*start.units, *near.units)}
-    assert shown(page, len(start.units)) == {node.id for node in start.units}
+    grown = {str(node.id) for node in (*start.units, *near.units)}
+    assert shown(page, len(start.units)) == {str(node.id) for node in start.units}
     act(page, "4/1/6/26", "Expand")
     assert shown(page, len(grown)) == grown
     act(page, "4/2/5/26", "Pin")
     expect(page.get_by_role("button", name="Unpin")).to_have_count(1, timeout=PATIENCE)
     act(page, "4/2/5/26", "Remove")
-    left = grown - {node.id for node in start.units} | {n.id for n in without(start, Unit.parse("4/2/5/26")).units}
+    left = grown - {str(node.id) for node in start.units} | {
+        str(n.id) for n in without(start, Unit.parse("4/2/5/26")).units
+    }
     assert shown(page, len(left)) == left
     address = page.url
     page.goto("about:blank")

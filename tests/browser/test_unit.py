@@ -19,7 +19,7 @@ def test_a_copied_address_shows_the_same_edges(page: Page, planted_store: ModelS
     ready(page)
     unit = Unit.parse("4/2/5/6")
     found = planted_store.inputs(unit, 5, source=Unit.parse("4/0/8/0").layer, by="mean")
-    wanted = [edge.source for edge in sorted(found, key=lambda edge: edge.mean < 0)]
+    wanted = [str(edge.source) for edge in sorted(found, key=lambda edge: edge.mean < 0)]
     pills = page.locator(".edges").first.locator("a.pill")
     expect(pills).to_have_text(wanted, timeout=PATIENCE)
     address = page.url

@@ -2,15 +2,15 @@ import pytest
 
 from catalog.enrichment import STRONGEST, by_evidence, by_weights, tally
 from extract.errors import UnknownUnit
-from extract.units import Layer
+from extract.units import Layer, Unit
 from graph.errors import NotExtracted
 from graph.model_store import ModelStore
 
 MODEL = "planted:by-hand"
 
 
-def channels(units: list[str]) -> list[int]:
-    return [int(unit.rpartition("/")[2]) for unit in units]
+def channels(units: list[Unit]) -> list[int]:
+    return [unit.channel for unit in units]
 
 
 def test_evidence_finds_two_facets_that_both_reach_the_sum(planted_store: ModelStore) -> None:
@@ -27,7 +27,7 @@ def test_a_candidate_says_which_criteria_it_met_and_shows_every_term(planted_sto
         "both reach the sum: percentiles 0.970 and 0.950, p 0.001",
         "supported: each facet loses more without its own branch, in sd +0.90 without conv, +1.00 without the shortcut",
     )
-    assert (best.shortcut, best.conv) == ("4/1/6/0", "4/2/5/0")
+    assert (str(best.shortcut), str(best.conv)) == ("4/1/6/0", "4/2/5/0")
     assert best.terms.share_exact == pytest.approx(0.9966)
     assert {e.modality for e in best.terms.conv_examples} == {"word"}
     assert {e.modality for e in best.terms.shortcut_examples} == {"picture"}
@@ -67,7 +67,7 @@ def test_the_tally_counts_candidates_and_what_ablation_says_of_them_and_of_the_r
 ) -> None:
     found = tally(planted_store)
 
-    assert (found.layer, found.tested, found.candidates) == ("4/2/6", 31, 3)
+    assert (str(found.layer), found.tested, found.candidates) == ("4/2/6", 31, 3)
     assert (found.judged, found.supported, found.contradicted) == (3, 2, 0)
     assert (found.others_judged, found.others_supported) == (28, 0)
     assert found.sentence.startswith("4/2/6: 3 of 31 tested units are candidates at q <= 0.05. Ablation supports 2 ")

@@ -134,7 +134,7 @@ def tell(database: Database, extraction: Extraction, folder: Path) -> None:
     ask_by_name(store, extraction)
     database.write(VERIFIED, model=model, start="now")
     load(without_edges(extraction, folder / "less.extraction"), database, progress=False)
-    assert [card.id for card in store.labelled()] == [FIRST]
+    assert [str(card.id) for card in store.labelled()] == [FIRST]
     tied = "MATCH (c:Circuit)-[i:INCLUDES]->(u:Unit) RETURN c.name AS name, i.role AS role, u.id AS unit"
     assert database.read(tied) == [{"name": "hat", "role": "unit", "unit": FIRST}]
 

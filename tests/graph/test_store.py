@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
 from pathlib import Path
@@ -21,7 +21,7 @@ from graph.errors import GraphError, ModelMissing, NotExtracted, UnknownStatisti
 from graph.loading.load import load
 from graph.model_store import ModelStore
 from graph.opening import connect
-from graph.records import Annotation, Contribution, Filters, SearchHit
+from graph.records import Annotation, Contribution, Filters, SearchHit, as_json
 from graph.schema import EFFECTS, EVIDENCE, FLOWS, SHARES, TESTS
 from graph.search import LIMIT
 from graph.store import Store
@@ -102,7 +102,7 @@ def evidence(extractions: dict[str, Extraction]) -> pd.DataFrame:
 
 
 def rows(contributions: list[Contribution]) -> list[tuple[object, ...]]:
-    return [tuple(asdict(c).values())[:9] for c in contributions]
+    return [tuple(as_json(c).values())[:9] for c in contributions]
 
 
 def expected(frame: pd.DataFrame) -> list[tuple[object, ...]]:
@@ -157,8 +157,8 @@ def test_units_carry_their_scale_evidence_and_selectivity(
     )
     for layer, channel, scale in list(zip(*extractions[MODEL].table("units").to_pydict().values(), strict=True))[::9]:
         card = first.unit(Unit(Layer.parse(layer), channel))
-        assert (card.key, card.id) == (f"{MODEL}/{layer}/{channel}", f"{layer}/{channel}")
-        assert (card.model, card.layer, card.channel, card.labels) == (MODEL, layer, channel, ())
+        assert (card.key, str(card.id)) == (f"{MODEL}/{layer}/{channel}", f"{layer}/{channel}")
+        assert (card.model, str(card.layer), card.channel, card.labels) == (MODEL, layer, channel, ())
         measured = evidence.loc[(layer, channel)] if (layer, channel) in evidence.index else {}
         selective = profile.loc[(layer, channel)] if (layer, channel) in profile.index else {}
         shared = shares.loc[(layer, channel)] if (layer, channel) in shares.index else {}
@@ -231,7 +231,9 @@ def test_edges_are_ordered_by_the_mean_without_its_sign(first: ModelStore, edges
         signs = [own[own["mean"] > 0], own[own["mean"] < 0]]
         wanted = pd.concat([part.nlargest(3, "size") for part in signs]).sort_values("size", ascending=False)
         answer = ask(Unit.parse(text), limit=3, by="mean")
-        assert [(c.source, c.target) for c in answer] == list(zip(wanted["source"], wanted["target"], strict=True))
+        assert [(str(c.source), str(c.target)) for c in answer] == list(
+            zip(wanted["source"], wanted["target"], strict=True)
+        )
         assert answer != ask(Unit.parse(text), limit=3)
 
 
@@ -261,7 +263,7 @@ def test_edges_among_units_are_the_induced_subgraph(first: ModelStore, edges: pd
     units = [*(f"2/1/6/{c}" for c in range(5)), *(f"1/0/8/{c}" for c in range(8)), "1/1/3/2", "2/0/1/1"]
     inside = whole.subgraph(units)
     answer = first.contributions_among([Unit.parse(text) for text in (*units, units[0])])
-    assert {(c.source, c.target): c.magnitude for c in answer} == nx.get_edge_attributes(inside, "magnitude")
+    assert {(str(c.source), str(c.target)): c.magnitude for c in answer} == nx.get_edge_attributes(inside, "magnitude")
     assert len(answer) == inside.number_of_edges() > 10
     assert [c.magnitude for c in answer] == sorted((c.magnitude for c in answer), reverse=True)
 
@@ -283,18 +285,18 @@ def test_traces_in_cypher_are_networkx_paths(store: Store, edges: pd.DataFrame) 
 def test_sweeps_tell_what_was_computed(first: ModelStore, extractions: dict[str, Extraction]) -> None:
     table = extractions[MODEL].table("sweeps").to_pandas()
     table = table[table["target"] == str(SUM)]
-    assert [asdict(sweep) for sweep in first.sweeps(SUM)] == table.iloc[::-1].to_dict("records")
+    assert [as_json(sweep) for sweep in first.sweeps(SUM)] == table.iloc[::-1].to_dict("records")
     assert first.sweeps(Layer(1, 0, 1)) == []
 
 
 def test_sweeps_from_a_layer_and_all_of_them(first: ModelStore, extractions: dict[str, Extraction]) -> None:
     table = extractions[MODEL].table("sweeps").to_pandas()
     pairs = set(zip(table["source"], table["target"], strict=True))
-    assert {(s.source, s.target) for s in first.sweeps()} == pairs
+    assert {(str(s.source), str(s.target)) for s in first.sweeps()} == pairs
     assert len(first.sweeps()) == len(pairs)
     out = [sweep.target for sweep in first.sweeps(source=Layer(1, 1, 5))]  # as of its block's output
-    assert set(out) == {target for source, target in pairs if source == "1/1/6"}
-    assert out == sorted(out, key=Layer.parse, reverse=True)
+    assert set(map(str, out)) == {target for source, target in pairs if source == "1/1/6"}
+    assert out == sorted(out, reverse=True)
 
 
 # ---- distributions and whole layers
@@ -305,7 +307,7 @@ def test_a_unit_has_the_histogram_of_the_extraction(first: ModelStore, extractio
     kept = {f"{row['layer']}/{row['channel']}": row for row in table}
     asked = ["1/0/1/0", *(f"2/1/{index}/{c}" for index in (3, 5, 6) for c in range(8))]
     for card in first.units(map(Unit.parse, asked)):
-        if (row := kept.get(card.id)) is None:
+        if (row := kept.get(str(card.id))) is None:
             assert card.histogram is None
             continue
         assert card.histogram is not None
@@ -336,13 +338,13 @@ def test_layers_are_counted_as_the_tables_count_them(first: ModelStore, extracti
     }  # fmt: skip
     verdicts = extraction.table("dissociation").to_pandas().groupby(["layer", "verdict"])["channel"].count().to_dict()
     cards = first.layers()
-    assert [card.layer for card in cards] == list(map(str, extraction.layers))
+    assert [card.layer for card in cards] == list(extraction.layers)
     for card in cards:
         for name, counts in wanted.items():
-            assert getattr(card, name) == counts.get(card.layer, 0), (card.layer, name)
+            assert getattr(card, name) == counts.get(str(card.layer), 0), (card.layer, name)
         for verdict in ("supported", "contradicted", "inconclusive"):
-            assert getattr(card, verdict) == verdicts.get((card.layer, verdict), 0)
-    assert first.layers(SUM) == [card for card in cards if card.layer == str(SUM)]
+            assert getattr(card, verdict) == verdicts.get((str(card.layer), verdict), 0)
+    assert first.layers(SUM) == [card for card in cards if card.layer == SUM]
 
 
 def test_shares_of_a_layer_are_counted_as_numpy_counts_them(
@@ -350,12 +352,12 @@ def test_shares_of_a_layer_are_counted_as_numpy_counts_them(
 ) -> None:
     frame = extractions[MODEL].table("evidence").to_pandas()
     found = first.share_counts("share_corrected", 8)
-    assert list(found) == ["1/0/8", "1/1/6", "2/0/8", "2/1/6"]
+    assert list(map(str, found)) == ["1/0/8", "1/1/6", "2/0/8", "2/1/6"]
     for layer, counts in found.items():
-        values = frame[frame["layer"] == layer]["share_corrected"].dropna().to_numpy(float)
+        values = frame[frame["layer"] == str(layer)]["share_corrected"].dropna().to_numpy(float)
         inside = np.histogram(values, 8, (0, 1))[0].tolist()
         assert list(counts) == [(values < 0).sum(), *inside, (values > 1).sum()]
-    assert first.share_counts("share_corrected", 8, SUM) == {str(SUM): found[str(SUM)]}
+    assert first.share_counts("share_corrected", 8, SUM) == {SUM: found[SUM]}
 
 
 # ---- the search
@@ -371,7 +373,7 @@ def tables_joined(extraction: Extraction) -> pd.DataFrame:
 
 
 def ids(found: list[SearchHit]) -> set[str]:
-    return {each.unit.id for each in found}
+    return {str(each.unit.id) for each in found}
 
 
 def test_filters_keep_the_units_that_the_tables_name(first: ModelStore, extractions: dict[str, Extraction]) -> None:
@@ -424,9 +426,9 @@ def test_units_that_a_word_drives_are_found_exact_words_first(
     words = extractions[MODEL].table("words").to_pandas()
     driven = words[(words["word"] == "word 1") & words["z"].notna()]
     found = first.search("word 1", limit=1000)
-    exact = [each.unit.id for each in found if any(match.text == "word 1" for match in each.matches)]
+    exact = [str(each.unit.id) for each in found if any(match.text == "word 1" for match in each.matches)]
     assert set(exact) == set(driven["layer"] + "/" + driven["channel"].astype(str))
-    assert [each.unit.id for each in found][: len(exact)] == exact
+    assert [str(each.unit.id) for each in found][: len(exact)] == exact
     assert {match.text for each in found for match in each.matches} == {"word 1", "word 10", "word 11"}
 
 
@@ -472,13 +474,11 @@ def test_enrichment_by_weights_compares_the_branches_inputs(first: ModelStore, e
         (a**2).sum(axis=1) * (b**2).sum(axis=1)
     )
     answer = first.enrichment_by_weights(SUM, Layer(1, 1, 6), strongest=4, limit=100)
-    assert [Unit.parse(terms.unit).channel for terms in answer] == list(
-        cosine.dropna().sort_values(kind="stable").index
-    )
+    assert [terms.unit.channel for terms in answer] == list(cosine.dropna().sort_values(kind="stable").index)
     assert len(answer) > 20
     for terms in answer:
-        c = Unit.parse(terms.unit).channel
-        assert (terms.shortcut, terms.conv, terms.source_layer) == (f"2/0/8/{c}", f"2/1/5/{c}", "1/1/6")
+        c = terms.unit.channel
+        assert (str(terms.shortcut), str(terms.conv), str(terms.source_layer)) == (f"2/0/8/{c}", f"2/1/5/{c}", "1/1/6")
         assert terms.cosine == pytest.approx(cosine[c])
         assert terms.dissimilarity == pytest.approx(1 - cosine[c])
         assert terms.shared == (a.loc[c].notna() & b.loc[c].notna()).sum()
@@ -510,10 +510,10 @@ def test_enrichment_by_evidence_joins_differences_and_reach(
     answer = first.enrichment_by_evidence(
         SUM, 100, concept_difference=concept, modality_difference=modality, reach=reach, examples=2
     )
-    assert [terms.unit for terms in answer] == [f"{SUM}/{c}" for c in table["channel"]]
+    assert [str(terms.unit) for terms in answer] == [f"{SUM}/{c}" for c in table["channel"]]
     assert 0 < len(answer) < 25
     for terms, row in zip(answer, table.to_dict("records"), strict=True):
-        assert (terms.shortcut, terms.conv) == (f"2/0/8/{row['channel']}", f"2/1/5/{row['channel']}")
+        assert (str(terms.shortcut), str(terms.conv)) == (f"2/0/8/{row['channel']}", f"2/1/5/{row['channel']}")
         assert all(getattr(terms, name) == number(row[name]) for name in EVIDENCE)
         examples = first.top_probes(Unit(SUM, row["channel"]), limit=2)
         for branch, shown in (("shortcut", terms.shortcut_examples), ("conv", terms.conv_examples)):
@@ -557,7 +557,7 @@ def test_a_word_knows_the_units_that_read_it(
     own = own.sort_values("z", ascending=False)
     found = first.readers("word 5", layer, limit=8)
     assert len(found) > 1
-    assert [(r.unit, r.z, r.rank) for r in found] == [
+    assert [(str(r.unit), r.z, r.rank) for r in found] == [
         (f"{row.layer}/{row.channel}", row.z, row.unit_rank) for row in own.itertuples()
     ]
 
@@ -652,15 +652,15 @@ def test_the_text_of_a_label_stays_data(second: ModelStore, database: Database, 
     unit = f"1/1/6/{channel}"
     second.annotate(note(unit, text, channel))
     assert second.unit(Unit.parse(unit)).labels == (text,)
-    assert [card.id for card in second.labelled(text)] == [unit]
+    assert [str(card.id) for card in second.labelled(text)] == [unit]
     assert state(database, unit)["label"] == text
 
 
 def test_labelled_units_are_found_by_a_part_of_a_label(store: Store, first: ModelStore, second: ModelStore) -> None:
     for number, (unit, text) in enumerate([("2/0/5/10", "Dog fur"), ("2/0/5/9", "hot dog"), ("2/0/5/8", "cat fur")]):
         second.annotate(note(unit, text, number))
-    assert [card.id for card in second.labelled("DOG")] == ["2/0/5/9", "2/0/5/10"]
-    assert {"2/0/5/8", "2/0/5/9", "2/0/5/10"} <= {card.id for card in second.labelled()}
+    assert [str(card.id) for card in second.labelled("DOG")] == ["2/0/5/9", "2/0/5/10"]
+    assert {"2/0/5/8", "2/0/5/9", "2/0/5/10"} <= {str(card.id) for card in second.labelled()}
     assert store.model("random:b").card.labelled == len(second.labelled())
     assert first.labelled() == []
 
@@ -669,10 +669,10 @@ def test_units_called_so_are_found_before_those_that_answer_to_it(second: ModelS
     for number, (unit, text) in enumerate([("2/0/5/11", "word 10 there"), ("2/0/5/12", "WORD 10")]):
         second.annotate(note(unit, text, number))
     found = second.search("word 10")
-    assert [each.unit.id for each in found][:2] == ["2/0/5/12", "2/0/5/11"]
+    assert [str(each.unit.id) for each in found][:2] == ["2/0/5/12", "2/0/5/11"]
     assert [each.matches[0].kind for each in found][:3] == ["label", "label", "vocabulary"]
     labelled = second.search(filters=Filters(labelled=True))
-    assert ids(labelled) == {card.id for card in second.labelled()}
+    assert ids(labelled) == {str(card.id) for card in second.labelled()}
     assert not ids(labelled) & ids(second.search(filters=Filters(labelled=False), limit=1000))
     assert "2/0/5/12" in ids(second.search()[: len(labelled)])
 

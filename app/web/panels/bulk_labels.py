@@ -27,7 +27,7 @@ def show() -> None:
     if previewed:
         st.session_state.pop("plan", None)
         with session.errors_shown():
-            names = many.chosen(labels, units, query)
+            names = many.units_from(labels, units, query)
             st.session_state["plan"] = _plan(names, text, act == "Reject it", reason)
     if plan := st.session_state.get("plan"):
         told.offer(labels, plan, "bulk", lambda: st.session_state.pop("plan", None))

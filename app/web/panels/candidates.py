@@ -6,7 +6,6 @@ from typing import Any
 
 from app.web import session
 from catalog.enrichment import Candidate
-from extract.units import Unit
 from graph.records import EvidenceTerms, WeightTerms
 
 Candidates = Sequence[Candidate[EvidenceTerms]] | Sequence[Candidate[WeightTerms]]
@@ -22,7 +21,7 @@ def rows(found: Candidates) -> list[dict[str, Any]]:
     """A row for each candidate: unit, labels behind the veil, order, and every term that is a number."""
     veil = session.veil()
     return [
-        {"unit": c.unit, "labels": veil.over(c.unit).labels(c.labels)}
+        {"unit": str(c.unit), "labels": veil.over(c.unit).labels(c.labels)}
         | ({"verdict": c.terms.verdict} if isinstance(c.terms, EvidenceTerms) else {})
         | {"order": c.order}
         | {term: getattr(c.terms, term) for term in numbers(found)}
@@ -34,7 +33,7 @@ def show(found: Iterable[Candidate[Any]], pictures: int) -> None:
     """Each candidate as a card: shortcut and conv pictures side by side under the criteria that it met."""
     gallery = session.gallery()
     for candidate in found:
-        examples = session.examples(Unit.parse(candidate.unit), pictures)
+        examples = session.examples(candidate.unit, pictures)
         units = {"sum": candidate.unit, "shortcut": candidate.shortcut, "conv": candidate.conv}
         verdict = getattr(candidate.terms, "verdict", None)
         card = gallery.facets(units, candidate.labels, "; ".join(candidate.criteria), examples, verdict)

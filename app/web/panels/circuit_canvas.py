@@ -28,19 +28,19 @@ def show(circuit: Circuit) -> Circuit:
     fit = size.toggle("Fit", key="fit", bind="query-params", help="All of a tall figure in the window.")
     model = session.model().id
     circuit = pictured(session.model_store(), circuit, veil.lifted)
-    chosen = st.query_params.get(_CHOSEN, "")
-    drawing = draw(circuit, lambda unit: linked.address(model, unit), veil.lifted, (chosen,))
+    bold = [node.id for node in circuit.units if str(node.id) == st.query_params.get(_CHOSEN)]
+    drawing = draw(circuit, lambda unit: linked.address(model, unit), veil.lifted, bold)
     linked.show(f'<div class="figure{" fit" * fit}">{drawing}</div>', "canvas", _choose)
     return circuit
 
 
 def actions(circuit: Circuit) -> None:
     """What can be done with the chosen unit, and a way back to what was traced."""
-    chosen = next((node.id for node in circuit.units if node.id == st.query_params.get(_CHOSEN)), None)
-    unit = Unit.parse(chosen) if chosen else None
+    chosen = st.query_params.get(_CHOSEN)
+    unit = next((node.id for node in circuit.units if str(node.id) == chosen), None)
     which, what = st.columns([1, 4], vertical_alignment="center")
     with which:
-        session.show(session.gallery().pill(chosen) if chosen else _HINT, "chosen")
+        session.show(session.gallery().pill(unit) if unit else _HINT, "chosen")
     with what.container(horizontal=True, horizontal_alignment="right", gap="small"):
         for label, icon, act in _ACTIONS:
             st.button(label, icon=icon, key=label, disabled=unit is None, on_click=act, args=(unit,))

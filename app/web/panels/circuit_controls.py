@@ -61,7 +61,7 @@ def traced(choices: Choices, pinned: list[Unit]) -> Circuit:
         case "forward":
             return trace.forward(store, unit, choices.tracing)
         case "pinned":
-            return around.among(store, pinned)
+            return around.induced_subgraph(store, pinned)
         case "kept":
             return keeping.reopened(store, st.query_params.get("kept", ""))
         case _:

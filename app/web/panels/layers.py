@@ -1,7 +1,6 @@
 """The parts of the layers page: what was computed and measured of layers, their shares, and what is missing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import get_args
 
 import streamlit as st
@@ -11,7 +10,7 @@ from app.web.panels import commands
 from catalog import charts
 from catalog import formats as meanings
 from extract.units import Layer
-from graph.records import LayerCard, ModelCard, Share, Sweep
+from graph.records import LayerCard, ModelCard, Share, Sweep, as_json
 
 _COUNTS = {
     "layer": ("Layer", ""),
@@ -44,9 +43,7 @@ _SWEEP = {
 def counts(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
     """A row a layer."""
     swept = [sweep.target for sweep in sweeps]
-    rows = [
-        asdict(card) | {"role": Layer.parse(card.layer).role, "swept": swept.count(card.layer)} for card in cards[::-1]
-    ]
+    rows = [as_json(card) | {"role": card.layer.role, "swept": swept.count(card.layer)} for card in cards[::-1]]
     _table([{name: row[name] for name in _COUNTS} for row in rows], _COUNTS)
 
 
@@ -56,7 +53,7 @@ def sweeps(found: Sequence[Sweep]) -> None:
         "Expanded weights", help="What was computed between layers. An edge that is not kept is no zero weight."
     )
     if found:
-        _table([{name: getattr(sweep, name) for name in _SWEEP} for sweep in found], _SWEEP)
+        _table([{name: as_json(getattr(sweep, name)) for name in _SWEEP} for sweep in found], _SWEEP)
     else:
         st.caption("None was computed into this layer.")
 
@@ -89,8 +86,8 @@ def missing(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
     """What these layers lack, each with the command that makes it."""
     model, swept = session.model(), {sweep.target for sweep in sweeps}
     command = commands.extract(model.id)
-    unswept = [card.layer for card in cards if card.layer not in swept and _has_inputs(model, Layer.parse(card.layer))]
-    sums = [card for card in cards if Layer.parse(card.layer).role == "sum"]
+    unswept = [str(card.layer) for card in cards if card.layer not in swept and _has_inputs(model, card.layer)]
+    sums = [card for card in cards if card.layer.role == "sum"]
     lacking = {
         f"Expanded weights into {_named(unswept)}": (unswept, f"{command} --targets {','.join(unswept)}"),
         "What units do on pictures: shares, tests, distributions": (

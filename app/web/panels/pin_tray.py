@@ -15,11 +15,9 @@ def show(pinned: list[Unit]) -> None:
     if not pinned:
         st.caption(_EMPTY)
         return
-    gallery, shown = session.gallery(), session.thumbnails(map(str, pinned))
+    gallery, shown = session.gallery(), session.thumbnails(pinned)
     for card in session.model_store().units(pinned):
         text, button = st.columns([2, 1], vertical_alignment="center", gap="small")
         with text:
             session.show(gallery.units([card], shown), f"pinned {card.id}")
-        button.button(
-            "Unpin", key=f"unpin {card.id}", type="tertiary", on_click=canvas.unpin, args=(Unit.parse(card.id),)
-        )
+        button.button("Unpin", key=f"unpin {card.id}", type="tertiary", on_click=canvas.unpin, args=(card.id,))

@@ -40,8 +40,8 @@ def contributions(unit: Unit) -> None:
     store = session.model_store()
     st.subheader("Expanded weights", help="The linear map between two units with ReLU taken as identity.")
     below, above, order, many = st.columns(4, gap="large")
-    source = _layer(below, "Inputs from", "from", [s.source for s in store.sweeps(target=unit.layer)])
-    target = _layer(above, "Outputs into", "into", [s.target for s in store.sweeps(source=unit.layer)][::-1])
+    source = _layer(below, "Inputs from", "from", [str(s.source) for s in store.sweeps(target=unit.layer)])
+    target = _layer(above, "Outputs into", "into", [str(s.target) for s in store.sweeps(source=unit.layer)][::-1])
     by: Measure = order.segmented_control(
         "Strongest by", get_args(Measure), default="magnitude", required=True, key="order", bind="query-params",
         help="Magnitude is the norm over positions; the mean keeps the sign, and positions can cancel in it.",

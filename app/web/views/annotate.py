@@ -21,23 +21,23 @@ _TOLD = {
 
 
 @st.cache_data(max_entries=50, ttl=600, show_spinner="Putting the units in order")
-def order(model: str, content: str, layer: str) -> tuple[str, ...]:
+def order(model: str, content: str, layer: str) -> tuple[Unit, ...]:
     """The units of a layer in the order of the queue; `content` tells one load of the model from another."""
     return queue.order(session.store().model(model), Layer.parse(layer))
 
 
-def go(unit: str) -> None:
+def go(unit: Unit) -> None:
     """Make this the unit in the address."""
-    st.query_params["unit"] = unit
+    st.query_params["unit"] = str(unit)
 
 
-def one(found: queue.Queue, name: str) -> None:
+def one(found: queue.Queue, unit: Unit) -> None:
     """One unit: its pictures, the way on, and its labels."""
-    unit, waiting = Unit.parse(name), len(found.waiting)
+    waiting = len(found.waiting)
     back, on, place = st.columns([1, 1, 4], vertical_alignment="center")
     for button, words, key, other in (
-        (back, "Back", "Left", found.before(name)),
-        (on, "Next", "Right", found.after(name)),
+        (back, "Back", "Left", found.before(unit)),
+        (on, "Next", "Right", found.after(unit)),
     ):
         button.button(
             words, shortcut=key, key=words, disabled=other is None, on_click=go, args=(other,), width="stretch"
@@ -47,9 +47,8 @@ def one(found: queue.Queue, name: str) -> None:
     with pictures:
         card = store.unit(unit)
         session.show(gallery.title(card), "queued heading")
-        parts = {session.row(unit): unit} | store.adds(unit)
-        rows = {branch: str(part) for branch, part in parts.items()}
-        session.show(gallery.branches(rows, session.examples(unit), card.statistics), "queued")
+        parts = {session.branch_of(unit): unit} | store.adds(unit)
+        session.show(gallery.branches(parts, session.examples(unit), card.statistics), "queued")
         with st.expander("Sensitive content"):
             flag_form.show(unit)
     with form:
@@ -64,12 +63,13 @@ st.write(
 where, which = st.columns([1, 2])
 layer = where.selectbox("Units of", layers, key="queue_layer", bind="query-params")
 wanted = which.segmented_control(
-    "Which", queue.WANTED, default="unlabelled", required=True, key="queue", bind="query-params"
+    "Which", queue.WHICH, default="unlabelled", required=True, key="queue", bind="query-params"
 )
 which.caption(_TOLD[wanted])
 found = queue.queue(order(model.id, model.content, layer), session.labels().current(), wanted)
-if name := found.at(st.query_params.get("unit")):
-    one(found, name)
+name = st.query_params.get("unit")
+if unit := found.at(next((other for other in found.order if str(other) == name), None)):
+    one(found, unit)
 else:
     st.info(f"No unit of {layer} waits here. Choose another layer, or another kind of unit.")
 with st.expander("One label for many units"):

@@ -45,7 +45,7 @@ picked = st.dataframe(
 )
 st.caption(f"{len(found)} candidates. Select a row to open its unit.")
 if picked.selection.rows:
-    session.open_unit(found[picked.selection.rows[0]].unit)
+    session.open_unit(str(found[picked.selection.rows[0]].unit))
 st.subheader("The first ten", help="What each branch answers to most, side by side.")
 candidates.show(found[:10], pictures=7)
 session.show(pictures.notes(model.measured), "measured")

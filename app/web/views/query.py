@@ -51,7 +51,7 @@ def show(answer: asking.Answer, took: float) -> None:
     if found := asking.units(answer):
         st.subheader("Units in the answer", help=f"The first {asking.SHOWN} at most, of the model at the side.")
         cards = session.model_store().units(found)
-        session.show(gallery.units(cards, session.thumbnails(map(str, found))), "units")
+        session.show(gallery.units(cards, session.thumbnails(found)), "units")
 
 
 st.title("Query")

@@ -23,7 +23,7 @@ def heading() -> None:
     side, url = model.architecture.grid(layer), microscope_url(model.id, unit)
     elsewhere = f" · [OpenAI Microscope]({url})" if url else ""
     if depicted := store.depiction(unit):
-        session.show(gallery.depiction(str(unit), depicted), "depiction")
+        session.show(gallery.depiction(unit, depicted), "depiction")
     st.caption(
         f"{layer.role} of block {layer.stage}/{layer.block} · {side} x {side} positions · `{layer.module}`{elsewhere}"
     )
@@ -32,9 +32,8 @@ def heading() -> None:
 def answers() -> None:
     """Rows of probes: the sum's, the shortcut's, the conv branch's; of a branch its own."""
     st.subheader("Answers to", help="The probes with the largest mean over the unit's positions, strongest first.")
-    parts = {session.row(unit): unit} | store.adds(unit)
-    rows = {branch: str(part) for branch, part in parts.items()}
-    session.show(gallery.branches(rows, session.examples(unit), card.statistics), "answers")
+    parts = {session.branch_of(unit): unit} | store.adds(unit)
+    session.show(gallery.branches(parts, session.examples(unit), card.statistics), "answers")
 
 
 def words() -> None:

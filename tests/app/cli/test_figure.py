@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from app.cli.main import cli
-from catalog.circuits.circuit import Circuit, Edge, Node
+from catalog.circuits.circuit import Circuit, CircuitEdge, Node
 from catalog.circuits.export import write
 from catalog.circuits.figure import draw
 from catalog.circuits.local import enrichment_circuit, neighbourhood
@@ -98,7 +98,7 @@ def test_a_unit_is_drawn_without_its_pictures_if_asked(figure: Run, tmp_path: Pa
 
 def test_a_name_out_of_a_file_is_no_terminal_command_and_stays_behind_the_veil(figure: Run, tmp_path: Path) -> None:
     for name in ("\x1b[2Jcap", "dildo"):
-        write(Circuit(name, "neighbourhood", "m", (Node("1/0/1/0", "unit"),), ()), tmp_path / "one.json")
+        write(Circuit(name, "neighbourhood", "m", (Node(Unit.parse("1/0/1/0"), "unit"),), ()), tmp_path / "one.json")
         done = figure("one.json", "--output", "one.svg")
         assert done.exit_code == 0
         assert name not in done.stdout
@@ -107,9 +107,13 @@ def test_a_name_out_of_a_file_is_no_terminal_command_and_stays_behind_the_veil(f
 
 def test_mistakes_are_one_line_and_exit_code_2(figure: Run, tmp_path: Path) -> None:
     edges = tuple(
-        Edge(s, t, "CONTRIBUTES", 1.0, 1.0, 1.0, 1, True) for s, t in (("1/0/1/0", "1/0/1/1"), ("1/0/1/1", "1/0/1/0"))
+        CircuitEdge(Unit.parse(s), Unit.parse(t), "CONTRIBUTES", 1.0, 1.0, 1.0, 1, True)
+        for s, t in (("1/0/1/0", "1/0/1/1"), ("1/0/1/1", "1/0/1/0"))
     )
-    write(Circuit("o", "k", "m", (Node("1/0/1/0", "unit"), Node("1/0/1/1", "unit")), edges), tmp_path / "circle.json")
+    write(
+        Circuit("o", "k", "m", (Node(Unit.parse("1/0/1/0"), "unit"), Node(Unit.parse("1/0/1/1"), "unit")), edges),
+        tmp_path / "circle.json",
+    )
     for arguments, told in {
         ("4/2/6/14", "--output", "cap.gif"): "End it in .svg, .png or .pdf",
         ("4/2/6/99", "--output", "cap.svg"): "4/2/6",

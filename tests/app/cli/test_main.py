@@ -120,7 +120,7 @@ def test_a_units_edges_by_their_mean(circuits: Run, planted_store: ModelStore) -
     found = content(circuits("unit", "4/2/5/6", "--by", "mean", "--limit", 2, "--json"))["inputs"]
 
     wanted = planted_store.inputs(Unit.parse("4/2/5/6"), 2, by="mean")
-    assert [edge["source"] for edge in found] == [edge.source for edge in wanted]
+    assert [edge["source"] for edge in found] == [str(edge.source) for edge in wanted]
 
 
 def test_find_by_evidence_and_by_weights(circuits: Run) -> None:

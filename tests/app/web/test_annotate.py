@@ -35,7 +35,7 @@ def field(app: AppTest, name: str, unit: str, past: int = 0) -> str:
 
 def test_the_queue_begins_with_candidates_and_leads_on_and_back(app: AppTest) -> None:
     opened(app, "annotate", queue="all")
-    order = queue.order(labels_of(app).store, Unit.parse("4/2/6/0").layer)
+    order = list(map(str, queue.order(labels_of(app).store, Unit.parse("4/2/6/0").layer)))
     assert shown_unit(app) == order[0] == "4/2/6/0"
     assert app.button(key="Back").disabled
     for wanted in (order[1], order[2]):

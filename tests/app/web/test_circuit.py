@@ -9,7 +9,7 @@ from app.web import session
 from catalog.circuits import saved as keeping
 from catalog.circuits.circuit import Circuit
 from catalog.circuits.editing import expanded, without
-from catalog.circuits.local import among, enrichment_circuit, neighbourhood
+from catalog.circuits.local import enrichment_circuit, induced_subgraph, neighbourhood
 from catalog.circuits.trace import Tracing, backward, forward
 from catalog.hiding.veil import HIDDEN
 from extract.units import Unit
@@ -28,8 +28,8 @@ def edges(app: AppTest) -> set[tuple[str, str]]:
 
 
 def same(app: AppTest, circuit: Circuit) -> bool:
-    return drawn(app) == {node.id for node in circuit.units} and edges(app) == {
-        (edge.source, edge.target) for edge in circuit.edges
+    return drawn(app) == {str(node.id) for node in circuit.units} and edges(app) == {
+        (str(edge.source), str(edge.target)) for edge in circuit.edges
     }
 
 
@@ -110,7 +110,7 @@ def test_pins_stay_in_the_tray_on_the_way_over_other_pages(app: AppTest) -> None
 def test_what_lies_between_pinned_units_is_traced(app: AppTest) -> None:
     pins = ["4/2/6/19", "4/2/5/19", "4/2/3/2", "4/0/8/3"]
     opened(app, "circuit", model=MODEL, trace="pinned", pins=",".join(pins))
-    assert same(app, among(session.store().model(MODEL), map(Unit.parse, pins)))
+    assert same(app, induced_subgraph(session.store().model(MODEL), map(Unit.parse, pins)))
     assert ("4/2/3/2", "4/2/5/19") in edges(app)
 
 

@@ -64,7 +64,7 @@ def test_the_unit_page_shows_every_kept_edge_among_the_strongest(app: AppTest) -
     edges = session.store().model(MODEL).inputs(Unit.parse("4/2/5/0"), limit=5)
     assert edges
     for edge in edges:
-        assert edge.source in shown
+        assert str(edge.source) in shown
         assert f"{edge.magnitude:.3g}" in shown
 
 
@@ -174,7 +174,7 @@ def test_enrichment_by_weights(app: AppTest) -> None:
     opened(app, "enrichment", model=MODEL)
     app.segmented_control(key="screen").select("weights").run()
     assert not app.exception
-    found = [candidate.unit for candidate in by_weights(session.store().model(MODEL), limit=100)]
+    found = [str(candidate.unit) for candidate in by_weights(session.store().model(MODEL), limit=100)]
     assert "4/2/6/0" in found
     assert list(app.dataframe[0].value["unit"]) == found
     assert "cosine" in app.dataframe[0].value.columns
@@ -302,5 +302,7 @@ def test_the_app_runs_without_torch(planted_folder: Path) -> None:
 
 
 def test_a_link_carries_unit_and_model_and_is_escaped() -> None:
-    assert linked.address("RN50:openai", "4/2/6/34") == "unit?unit=4/2/6/34&model=RN50:openai"
-    assert '"><script>' not in Gallery(Veil(), partial(linked.address, '"><script>')).link('"><script>', "x")
+    assert linked.address("RN50:openai", Unit.parse("4/2/6/34")) == "unit?unit=4/2/6/34&model=RN50:openai"
+    assert '"><script>' not in Gallery(Veil(), partial(linked.address, '"><script>')).link(
+        Unit.parse("4/2/6/34"), '"><script>'
+    )

@@ -58,10 +58,11 @@ def test_a_link_reproduces_query_parameters_and_answer(app: AppTest) -> None:
     opened(app, "query", model=MODEL, query="facet-inputs", **{"$unit": "4/2/6/0", "$strongest": "2"})
     (table,) = app.dataframe
     edges = [
-        (branch, edge.source)
+        (branch, str(edge.source))
         for branch, into in (("shortcut", "4/1/6/0"), ("conv", "4/2/5/0"))
         for edge in sorted(
-            session.store().model(MODEL).inputs(Unit.parse(into), limit=100), key=lambda e: (-e.magnitude, e.source)
+            session.store().model(MODEL).inputs(Unit.parse(into), limit=100),
+            key=lambda e: (-e.magnitude, str(e.source)),
         )[:2]
     ]
     assert list(zip(table.value["branch"], table.value["source"], strict=True)) == edges

@@ -55,7 +55,7 @@ def test_a_unit_inside_a_branch_has_its_own_probes(app: AppTest) -> None:
 def test_edges_come_in_the_order_and_from_the_layer_of_the_address(app: AppTest, by: str) -> None:
     opened(app, "unit", unit="4/2/5/1", model=MODEL, order=by, count="3", **{"from": "4/2/3"})
     found = session.store().model(MODEL).inputs(Unit.parse("4/2/5/1"), 3, source=Unit.parse("4/2/3/0").layer)
-    signs = [edge.source for edge in found if edge.mean > 0], [edge.source for edge in found if edge.mean < 0]
+    signs = [str(edge.source) for edge in found if edge.mean > 0], [str(edge.source) for edge in found if edge.mean < 0]
     assert edges(app, 0) == [*signs[0], *signs[1]] != []
     assert app.slider(key="count").value == 3
 

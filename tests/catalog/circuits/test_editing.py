@@ -4,7 +4,7 @@ from dataclasses import replace
 import networkx as nx
 import pytest
 
-from catalog.circuits.circuit import Circuit, Edge, Node
+from catalog.circuits.circuit import Circuit, CircuitEdge, Node
 from catalog.circuits.editing import edited, expanded, joined, without
 from catalog.circuits.export import decode, encode
 from catalog.circuits.local import enrichment_circuit, neighbourhood
@@ -20,9 +20,14 @@ def random_circuit(seed: int, model: str = "m") -> Circuit:
     """Ten of thirty units and edges between them, each from a lower layer to a higher."""
     chance = random.Random(seed)  # noqa: S311
     names = sorted(chance.sample([f"{block}/3/{c}" for block in ("3/0", "4/0", "4/1") for c in range(10)], 10))
+    units = {name: Unit.parse(name) for name in names}
     pairs = [(s, t) for s in names for t in names if s[:3] < t[:3] and chance.random() < 0.3]
-    edges = tuple(Edge(s, t, "CONTRIBUTES", 1.0 + len(s + t), 1.0, 1.0, 1, direct=True) for s, t in pairs)
-    return Circuit(f"random {seed}", "random", model, tuple(Node(name, "input") for name in names), edges, {"s": seed})
+    edges = tuple(
+        CircuitEdge(units[s], units[t], "CONTRIBUTES", 1.0 + len(s + t), 1.0, 1.0, 1, direct=True) for s, t in pairs
+    )
+    return Circuit(
+        f"random {seed}", "random", model, tuple(Node(units[name], "input") for name in names), edges, {"s": seed}
+    )
 
 
 def plain(circuit: Circuit) -> "nx.DiGraph[str]":
@@ -34,8 +39,8 @@ def test_joined_circuits_hold_the_units_and_edges_of_both_once(seed: int) -> Non
     one, other = random_circuit(seed), random_circuit(seed + 100)
     both = joined(one, other)
     composed = nx.compose(plain(one), plain(other))
-    assert {node.id for node in both.units} == set(composed)
-    assert {(edge.source, edge.target) for edge in both.edges} == set(composed.edges)
+    assert {str(node.id) for node in both.units} == set(composed)
+    assert {(str(edge.source), str(edge.target)) for edge in both.edges} == set(composed.edges)
     assert len(both.units) == composed.number_of_nodes()
     assert len(both.edges) == composed.number_of_edges()
     assert both.units[: len(one.units)] == one.units
@@ -44,8 +49,8 @@ def test_joined_circuits_hold_the_units_and_edges_of_both_once(seed: int) -> Non
 
 
 def test_the_first_circuit_says_what_a_shared_unit_is() -> None:
-    one = Circuit("a", "k", "m", (Node("4/2/6/0", "sum", ("you",)),), ())
-    other = Circuit("b", "k", "m", (Node("4/2/6/0", "output"), Node("4/2/5/0", "conv")), ())
+    one = Circuit("a", "k", "m", (Node(Unit.parse("4/2/6/0"), "sum", ("you",)),), ())
+    other = Circuit("b", "k", "m", (Node(Unit.parse("4/2/6/0"), "output"), Node(Unit.parse("4/2/5/0"), "conv")), ())
     assert joined(one, other).units == (*one.units, other.units[1])
 
 
@@ -58,12 +63,12 @@ def test_circuits_of_two_models_are_not_joined() -> None:
 def test_a_unit_goes_with_its_edges_and_those_that_hung_on_it_alone(seed: int) -> None:
     circuit = random_circuit(seed)
     for node in circuit.units:
-        left = without(circuit, Unit.parse(node.id))
-        graph = plain(circuit)
-        alone = {n for n in nx.all_neighbors(graph, node.id) if set(nx.all_neighbors(graph, n)) == {node.id}}
-        graph.remove_nodes_from([node.id, *alone])
-        assert {unit.id for unit in left.units} == set(graph)
-        assert {(edge.source, edge.target) for edge in left.edges} == set(graph.edges)
+        left = without(circuit, node.id)
+        graph, name = plain(circuit), str(node.id)
+        alone = {n for n in nx.all_neighbors(graph, name) if set(nx.all_neighbors(graph, n)) == {name}}
+        graph.remove_nodes_from([name, *alone])
+        assert {str(unit.id) for unit in left.units} == set(graph)
+        assert {(str(edge.source), str(edge.target)) for edge in left.edges} == set(graph.edges)
 
 
 def test_a_unit_that_is_not_there_changes_nothing() -> None:
@@ -71,10 +76,10 @@ def test_a_unit_that_is_not_there_changes_nothing() -> None:
 
 
 def test_a_lone_unit_beside_others_stays(planted_store: ModelStore) -> None:
-    lone = Node("1/0/1/0", "unit")
+    lone = Node(Unit.parse("1/0/1/0"), "unit")
     circuit = random_circuit(1)
     beside = replace(circuit, units=(*circuit.units, lone))
-    assert lone in without(beside, Unit.parse(circuit.units[0].id)).units
+    assert lone in without(beside, circuit.units[0].id).units
 
 
 def test_an_expanded_unit_brings_its_neighbourhood(planted_store: ModelStore) -> None:
@@ -85,15 +90,15 @@ def test_an_expanded_unit_brings_its_neighbourhood(planted_store: ModelStore) ->
     assert {node.id for node in grown.units} == {node.id for node in (*start.units, *near.units)}
     assert set(grown.edges) == {*start.edges, *near.edges}
     assert len(grown.units) > len(start.units)
-    assert grown.unit("4/1/6/3").role == "shortcut"
+    assert grown.unit(shortcut).role == "shortcut"
 
 
 def test_what_is_removed_stays_away_whatever_is_expanded(planted_store: ModelStore) -> None:
     start = enrichment_circuit(planted_store, Unit.parse("4/2/6/3"), 2)
     conv = Unit.parse("4/2/5/3")
     changed = edited(planted_store, start, [Unit.parse("4/2/6/3"), conv], [conv], 2)
-    assert "4/2/5/3" not in {node.id for node in changed.units}
-    assert not [edge for edge in changed.edges if "4/2/5/3" in (edge.source, edge.target)]
+    assert conv not in {node.id for node in changed.units}
+    assert not [edge for edge in changed.edges if conv in (edge.source, edge.target)]
     assert edited(planted_store, start, [], [], 2) == start
 
 

@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 import networkx as nx
 import pytest
 
-from catalog.circuits.circuit import Circuit, Edge, Node
+from catalog.circuits.circuit import Circuit, CircuitEdge, Node
 from catalog.circuits.export import FORMATS, Format, decode, encode, read, write
 from catalog.errors import ExportError
+from extract.units import Unit
 from graph.records import Branch
 from graph.schema import STATISTICS
 
@@ -32,6 +33,19 @@ AWKWARD = (
     "MATCH (n) DETACH DELETE n //'\\`$x",
 )
 
+STORED = (  # of a circuit saved by the first version that saved any
+    '{"directed": true, "multigraph": true, '
+    '"graph": {"limit": 2, "name": "c", "kind": "enrichment", "model": "m:t"}, '
+    '"nodes": [{"layer": "4/2/6", "channel": 9, "role": "sum", "label": "you", "labels": "[\\"you\\"]", '
+    '"influence": 1.0, "sensitive": true, "scale": 0.5, "id": "4/2/6/9"}, '
+    '{"layer": "4/2/5", "channel": 9, "role": "conv", "sensitive": false, "id": "4/2/5/9"}, '
+    '{"layer": "4/2/3", "channel": 10, "role": "input", "influence": 0.25, "sensitive": false, "id": "4/2/3/10"}], '
+    '"edges": [{"kind": "ADDS", "magnitude": 1.0, "mean": 1.0, "sum": 1.0, "span": 1, "direct": true, '
+    '"branch": "conv", "source": "4/2/5/9", "target": "4/2/6/9", "key": 0}, '
+    '{"kind": "CONTRIBUTES", "magnitude": 0.5, "mean": -0.1, "sum": -0.9, "span": 9, "direct": true, "rank_in": 1, '
+    '"source": "4/2/3/10", "target": "4/2/5/9", "key": 1}]}'
+)
+
 KINDS: tuple[Literal["CONTRIBUTES", "ADDS"], ...] = ("CONTRIBUTES", "ADDS")
 BRANCHES: tuple[Branch | None, ...] = (None, "conv", "shortcut")
 
@@ -45,7 +59,7 @@ def random_circuit(seed: int) -> Circuit:
     ids = chance.sample([f"{block}/3/{channel}" for block in ("3/0", "4/0", "4/1") for channel in range(40)], 12)
     units = tuple(
         Node(
-            name,
+            Unit.parse(name),
             chance.choice(("unit", "input", "output", "sum", "shortcut", "conv")),
             tuple(chance.sample(AWKWARD, chance.randrange(4))),
             chance.random() < 0.5,
@@ -54,9 +68,9 @@ def random_circuit(seed: int) -> Circuit:
         for name in ids
     )
     edges = tuple(
-        Edge(
-            source=chance.choice(ids),
-            target=chance.choice(ids),
+        CircuitEdge(
+            source=Unit.parse(chance.choice(ids)),
+            target=Unit.parse(chance.choice(ids)),
             kind=chance.choice(KINDS),
             magnitude=number(),
             mean=number(),
@@ -98,9 +112,24 @@ def test_equal_circuits_give_equal_bytes(form: Format) -> None:
     assert encode(random_circuit(3), form) == encode(random_circuit(3), form)
 
 
+def test_the_json_of_a_circuit_is_what_it_always_was() -> None:
+    conv, total = Unit.parse("4/2/5/9"), Unit.parse("4/2/6/9")
+    edges = (
+        CircuitEdge(conv, total, "ADDS", 1.0, 1.0, 1.0, 1, direct=True, branch="conv"),
+        CircuitEdge(Unit.parse("4/2/3/10"), conv, "CONTRIBUTES", 0.5, -0.1, -0.9, 9, direct=True, rank_in=1),
+    )
+    units = (
+        Node(total, "sum", ("you",), True, {"scale": 0.5}, 1.0),
+        Node(conv, "conv"),
+        Node(Unit.parse("4/2/3/10"), "input", influence=0.25),
+    )
+    stored = encode(Circuit("c", "enrichment", "m:t", units, edges, {"limit": 2}), "json").decode()
+    assert json.dumps(json.loads(stored), ensure_ascii=False) == STORED
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_circuit_of_one_unit_and_no_edge_survives(form: Format) -> None:
-    lonely = Circuit("lonely", "neighbourhood", "demo:emoji", (Node("4/2/6/34", "unit"),), ())
+    lonely = Circuit("lonely", "neighbourhood", "demo:emoji", (Node(Unit.parse("4/2/6/34"), "unit"),), ())
 
     assert decode(encode(lonely, form), form) == lonely
 
@@ -126,7 +155,7 @@ def test_graphml_gives_every_edge_an_id_of_its_own() -> None:
 
 def test_every_format_says_which_units_are_sensitive() -> None:
     circuit = random_circuit(5)
-    sensitive = {node.id for node in circuit.units if node.sensitive}
+    sensitive = {str(node.id) for node in circuit.units if node.sensitive}
 
     bundle = zipfile.ZipFile(io.BytesIO(encode(circuit, "csv")))
     rows = csv.DictReader(io.StringIO(bundle.read("nodes.csv").decode()))
@@ -140,7 +169,7 @@ def test_every_format_says_which_units_are_sensitive() -> None:
 
 
 def test_a_label_stands_readable_beside_its_exact_list() -> None:
-    circuit = Circuit("c", "k", "m", (Node("4/2/6/34", "unit", ("you 🩸", "wound\x00")),), ())
+    circuit = Circuit("c", "k", "m", (Node(Unit.parse("4/2/6/34"), "unit", ("you 🩸", "wound\x00")),), ())
 
     attributes = circuit.graph().nodes["4/2/6/34"]
 
@@ -192,7 +221,9 @@ def test_an_edge_to_a_unit_that_is_not_there_is_refused() -> None:
 
 
 def test_a_name_that_is_no_unit_s_is_refused() -> None:
-    data = encode(Circuit("c", "k", "m", (Node("4/2/6/34", "unit"),), ()), "json").replace(b"4/2/6/34", b"hat")
+    data = encode(Circuit("c", "k", "m", (Node(Unit.parse("4/2/6/34"), "unit"),), ()), "json").replace(
+        b"4/2/6/34", b"hat"
+    )
 
     with pytest.raises(ExportError):
         decode(data, "json")

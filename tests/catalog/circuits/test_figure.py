@@ -6,21 +6,22 @@ from xml.etree.ElementTree import Element, fromstring
 import pytest
 
 from catalog.circuits import figure
-from catalog.circuits.circuit import Circuit, Edge, Node
+from catalog.circuits.circuit import Circuit, CircuitEdge, Node
 from catalog.circuits.layout import Place, layout
 from catalog.errors import CircuitError
 from catalog.hiding.veil import HIDDEN
+from extract.units import Layer, Unit
 
 SVG = "{http://www.w3.org/2000/svg}"
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 
 
-def contributes(source: str, target: str, magnitude: float, mean: float) -> Edge:
-    return Edge(source, target, "CONTRIBUTES", magnitude, mean, 9 * mean, 9, direct=True)
+def contributes(source: str, target: str, magnitude: float, mean: float) -> CircuitEdge:
+    return CircuitEdge(Unit.parse(source), Unit.parse(target), "CONTRIBUTES", magnitude, mean, 9 * mean, 9, direct=True)
 
 
-def adds(source: str, target: str, branch: str) -> Edge:
-    return Edge(source, target, "ADDS", 1.0, 1.0, 1.0, 1, direct=True, branch=branch)  # type: ignore[arg-type]
+def adds(source: str, target: str, branch: str) -> CircuitEdge:
+    return CircuitEdge(Unit.parse(source), Unit.parse(target), "ADDS", 1.0, 1.0, 1.0, 1, direct=True, branch=branch)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -35,10 +36,10 @@ def circuit() -> Circuit:
         adds("4/0/8/34", "4/1/6/34", "shortcut"),
     ]
     units = (
-        Node("4/2/6/34", "sum", ("you + wound",)),
-        Node("4/2/5/34", "conv", ("wound",), sensitive=True),
-        *(Node(unit, "shortcut") for unit in ("4/1/6/34", "4/1/5/34", "4/0/8/34")),
-        *(Node(f"4/2/3/{n}", "input") for n in range(4)),
+        Node(Unit.parse("4/2/6/34"), "sum", ("you + wound",)),
+        Node(Unit.parse("4/2/5/34"), "conv", ("wound",), sensitive=True),
+        *(Node(Unit.parse(unit), "shortcut") for unit in ("4/1/6/34", "4/1/5/34", "4/0/8/34")),
+        *(Node(Unit.parse(f"4/2/3/{n}"), "input") for n in range(4)),
     )
     return Circuit("Enrichment circuit of 4/2/6/34", "enrichment", "RN50:openai", units, (*edges, *inputs))
 
@@ -96,7 +97,7 @@ def test_width_grows_with_the_magnitude_among_edges_into_the_same_unit(circuit: 
 
 def test_label_text_stays_text(circuit: Circuit) -> None:
     hostile = "</title><script>alert('1')</script> \" & ]]> <"
-    named = replace(circuit, name=hostile, units=(Node("4/2/6/34", "sum", (hostile,)), *circuit.units[1:]))
+    named = replace(circuit, name=hostile, units=(Node(Unit.parse("4/2/6/34"), "sum", (hostile,)), *circuit.units[1:]))
     root = parsed(figure.draw(named, lambda unit: f"unit?unit={unit}&model=<m>"))
     assert not list(root.iter(f"{SVG}script"))
     assert f"4/2/6/34 {hostile}" in [element.text for element in root.iter(f"{SVG}title")]
@@ -112,7 +113,9 @@ def test_a_sensitive_unit_keeps_its_label_to_itself_until_revealed(circuit: Circ
 
 def test_a_long_label_is_cut_under_the_picture_and_whole_in_the_tooltip(circuit: Circuit) -> None:
     long = "a label of quite some length, for a label"
-    shown = texts(figure.draw(replace(circuit, units=(Node("4/2/6/34", "sum", (long,)), *circuit.units[1:]))))
+    shown = texts(
+        figure.draw(replace(circuit, units=(Node(Unit.parse("4/2/6/34"), "sum", (long,)), *circuit.units[1:])))
+    )
     assert f"4/2/6/34 {long}" in shown
     assert long not in shown
     assert [text for text in shown if text.endswith("\u2026") and long.startswith(text[:-1])]
@@ -136,7 +139,9 @@ def test_a_notebook_shows_the_same_drawing_behind_the_veil(circuit: Circuit) -> 
 
 
 def test_an_explicit_label_or_name_is_hidden_whoever_said_it(circuit: Circuit) -> None:
-    said = replace(circuit, name="dildo", units=(Node("4/2/6/34", "sum", ("hat", "dildo")), *circuit.units[1:]))
+    said = replace(
+        circuit, name="dildo", units=(Node(Unit.parse("4/2/6/34"), "sum", ("hat", "dildo")), *circuit.units[1:])
+    )
     assert "dildo" not in figure.draw(said)
     assert f"hat, {HIDDEN}" in texts(figure.draw(said))
     assert "hat, dildo" in texts(figure.draw(said, lifted=True))
@@ -144,7 +149,9 @@ def test_an_explicit_label_or_name_is_hidden_whoever_said_it(circuit: Circuit) -
 
 def test_control_characters_of_a_label_leave_the_drawing_whole(circuit: Circuit) -> None:
     said = replace(
-        circuit, name="a\x00b", units=(Node("4/2/6/34", "sum", ("bell\x07 \ufffe \ud800",)), *circuit.units[1:])
+        circuit,
+        name="a\x00b",
+        units=(Node(Unit.parse("4/2/6/34"), "sum", ("bell\x07 \ufffe \ud800",)), *circuit.units[1:]),
     )
     assert "4/2/6/34 bell\ufffd \ufffd \ufffd" in texts(figure.draw(said))
 
@@ -161,16 +168,16 @@ def test_with_addresses_every_unit_is_a_link_with_a_name_from_left_to_right(circ
     root = parsed(figure.draw(circuit, lambda unit: f"unit?unit={unit}"))
     links = list(root.iter(f"{SVG}a"))
     assert root.get("role") == "group"  # an img would hide its links
-    assert {link.get("data-unit") for link in links} == {node.id for node in circuit.units}
+    assert {link.get("data-unit") for link in links} == {str(node.id) for node in circuit.units}
     assert "4/2/6/34 you + wound" in [link.get("aria-label") for link in links]
     assert f"4/2/5/34 {HIDDEN}" in [link.get("aria-label") for link in links]
     places = layout(circuit)
-    order = [places[link.get("data-unit", "")] for link in links]
+    order = [places[Unit.parse(link.get("data-unit", ""))] for link in links]
     assert order == sorted(order, key=lambda place: (place.x, place.y))
 
 
 def test_a_chosen_unit_has_a_bold_frame(circuit: Circuit) -> None:
-    root = parsed(figure.draw(circuit, chosen=("4/2/5/34",)))
+    root = parsed(figure.draw(circuit, chosen=[Unit.parse("4/2/5/34")]))
     widths = {
         g.get("data-unit"): rect.get("stroke-width")
         for g in root.iter(f"{SVG}g") for rect in g.iter(f"{SVG}rect") if rect.get("class") == "frame"
@@ -184,7 +191,9 @@ def test_sixty_units_and_all_their_text_stay_apart_and_inside() -> None:
     names = [f"{layer}/{channel}" for layer in layers for channel in range(1000, 1012)]
     pairs = [pair for pair in combinations(names, 2) if pair[0][:5] != pair[1][:5] and generator.random() < 0.08]
     edges = tuple(contributes(s, t, generator.random(), generator.uniform(-1, 1)) for s, t in pairs)
-    crowd = Circuit("crowd", "random", "m", tuple(Node(name, "input", ("W" * 26,)) for name in names), edges)
+    crowd = Circuit(
+        "crowd", "random", "m", tuple(Node(Unit.parse(name), "input", ("W" * 26,)) for name in names), edges
+    )
     root = parsed(figure.draw(crowd))
     _, _, width, height = map(float, root.get("viewBox", "").split())
     rects = [
@@ -210,17 +219,26 @@ def test_the_order_of_units_and_edges_changes_no_byte(circuit: Circuit) -> None:
         assert figure.draw(shuffled) == drawing
 
 
+def test_edges_are_drawn_in_the_order_of_their_units_names_as_text() -> None:
+    sources = ("4/2/3/9", "4/2/3/10", "4/2/3/2")
+    units = (Node(Unit.parse("4/2/5/0"), "unit"), *(Node(Unit.parse(source), "input") for source in sources))
+    edges = tuple(contributes(source, "4/2/5/0", 1.0, 1.0) for source in sources)
+    drawn = parsed(figure.draw(Circuit("c", "k", "m", units, edges)))
+    ends = [g.get("data-source") for g in drawn.iter(f"{SVG}g") if g.get("data-source")]
+    assert ends == ["4/2/3/10", "4/2/3/2", "4/2/3/9"]
+
+
 def test_the_conv_branch_stands_above_the_shortcut_with_all_that_feeds_them(circuit: Circuit) -> None:
     places = layout(circuit)
-    conv = [places[unit].y for unit in ("4/2/5/34", *(f"4/2/3/{n}" for n in range(4)))]
-    shortcut = [places[unit].y for unit in ("4/1/6/34", "4/1/5/34", "4/0/8/34")]
+    conv = [places[Unit.parse(unit)].y for unit in ("4/2/5/34", *(f"4/2/3/{n}" for n in range(4)))]
+    shortcut = [places[Unit.parse(unit)].y for unit in ("4/1/6/34", "4/1/5/34", "4/0/8/34")]
     assert max(conv) < min(shortcut)
 
 
 def test_excitation_stands_above_inhibition_the_strongest_outermost(circuit: Circuit) -> None:
     places = layout(circuit)
-    order = sorted((unit for unit in places if unit.startswith("4/2/3")), key=lambda unit: places[unit].y)
-    assert order == ["4/2/3/0", "4/2/3/1", "4/2/3/3", "4/2/3/2"]
+    order = sorted((unit for unit in places if unit.layer == Layer(4, 2, 3)), key=lambda unit: places[unit].y)
+    assert list(map(str, order)) == ["4/2/3/0", "4/2/3/1", "4/2/3/3", "4/2/3/2"]
 
 
 def test_every_edge_goes_right_and_no_unit_covers_another() -> None:
@@ -228,7 +246,7 @@ def test_every_edge_goes_right_and_no_unit_covers_another() -> None:
     names = [f"{stage}/{block}/3/{channel}" for stage in (2, 3) for block in range(3) for channel in range(4)]
     pairs = [pair for pair in combinations(names, 2) if pair[0][:3] < pair[1][:3] and generator.random() < 0.2]
     edges = tuple(contributes(s, t, generator.random(), generator.uniform(-1, 1)) for s, t in pairs)
-    places = layout(Circuit("random", "random", "m", tuple(Node(name, "input") for name in names), edges))
+    places = layout(Circuit("random", "random", "m", tuple(Node(Unit.parse(name), "input") for name in names), edges))
     assert all(places[e.source].x < places[e.target].x for e in edges)
     assert not [pair for pair in combinations(places.values(), 2) if _overlap(*pair)]
 
@@ -241,7 +259,7 @@ def test_two_edges_between_the_same_units_do_not_cover_each_other(circuit: Circu
 
 
 def test_a_lone_unit_is_a_figure_too() -> None:
-    svg = figure.draw(Circuit("One", "neighbourhood", "m", (Node("1/0/1/0", "unit"),), ()))
+    svg = figure.draw(Circuit("One", "neighbourhood", "m", (Node(Unit.parse("1/0/1/0"), "unit"),), ()))
     assert "1/0/1/0" in texts(svg)
 
 

@@ -2,7 +2,7 @@ import networkx as nx
 import pytest
 
 from catalog.circuits.circuit import Circuit
-from catalog.circuits.local import among, enrichment_circuit, neighbourhood
+from catalog.circuits.local import enrichment_circuit, induced_subgraph, neighbourhood
 from catalog.errors import CircuitError
 from catalog.labels.labels import Labels
 from extract.errors import UnknownUnit
@@ -14,7 +14,7 @@ MODEL = "planted:by-hand"
 
 
 def edges(circuit: Circuit, target: str) -> set[tuple[str, str]]:
-    return {(edge.source, edge.kind) for edge in circuit.edges if edge.target == target}
+    return {(str(edge.source), edge.kind) for edge in circuit.edges if str(edge.target) == target}
 
 
 def test_a_neighbourhood_has_the_strongest_of_either_sign_and_the_sums(
@@ -36,13 +36,13 @@ def test_a_neighbourhood_has_the_strongest_of_either_sign_and_the_sums(
 def test_a_sum_in_the_middle_has_its_branches_below_and_is_the_shortcut_above(planted_store: ModelStore) -> None:
     circuit = neighbourhood(planted_store, Unit.parse("4/1/6/7"), limit=2)
 
-    adds = {(edge.source, edge.target, edge.branch) for edge in circuit.edges if edge.kind == "ADDS"}
+    adds = {(str(edge.source), str(edge.target), edge.branch) for edge in circuit.edges if edge.kind == "ADDS"}
     assert adds == {
         ("4/0/8/7", "4/1/6/7", "shortcut"),
         ("4/1/5/7", "4/1/6/7", "conv"),
         ("4/1/6/7", "4/2/6/7", "shortcut"),
     }
-    roles = {node.id: node.role for node in circuit.units}
+    roles = {str(node.id): node.role for node in circuit.units}
     assert roles["4/1/6/7"] == "unit"
     assert (roles["4/0/8/7"], roles["4/1/5/7"], roles["4/2/6/7"]) == ("shortcut", "conv", "sum")
 
@@ -51,13 +51,13 @@ def test_a_source_has_outputs(planted_store: ModelStore) -> None:
     circuit = neighbourhood(planted_store, Unit.parse("4/2/3/1"), limit=4)
 
     assert {node.role for node in circuit.units[1:]} == {"output"}
-    assert {edge.target for edge in circuit.edges} == {f"4/2/5/{channel}" for channel in (31, 30, 29, 28)}
+    assert {str(edge.target) for edge in circuit.edges} == {f"4/2/5/{channel}" for channel in (31, 30, 29, 28)}
 
 
 def test_a_downsample_is_the_shortcut_of_its_block(planted_store: ModelStore) -> None:
     circuit = neighbourhood(planted_store, Unit.parse("4/0/7/3"), limit=1)
 
-    assert ("4/0/7/3", "4/0/8/3", "shortcut") in {(e.source, e.target, e.branch) for e in circuit.edges}
+    assert ("4/0/7/3", "4/0/8/3", "shortcut") in {(str(e.source), str(e.target), e.branch) for e in circuit.edges}
 
 
 def test_an_enrichment_circuit_joins_both_branches_and_their_direct_inputs(planted_store: ModelStore) -> None:
@@ -68,7 +68,7 @@ def test_an_enrichment_circuit_joins_both_branches_and_their_direct_inputs(plant
     assert edges(circuit, "4/1/6/0") == {("4/0/8/0", "ADDS"), ("4/1/5/0", "ADDS")}
     assert edges(circuit, "4/1/5/0") == {(f"4/1/3/{channel}", "CONTRIBUTES") for channel in range(8)}
     assert all(edge.direct for edge in circuit.edges)
-    roles = {node.id: node.role for node in circuit.units}
+    roles = {str(node.id): node.role for node in circuit.units}
     assert (roles["4/2/6/0"], roles["4/1/6/0"], roles["4/2/5/0"]) == ("sum", "shortcut", "conv")
     assert roles["4/2/3/7"] == "input"
 
@@ -81,22 +81,22 @@ def test_only_a_sum_ends_an_enrichment_circuit(planted_store: ModelStore) -> Non
 def test_among_units_lie_their_kept_edges_and_residual_sums(planted_store: ModelStore, planted: Extraction) -> None:
     chosen = ["4/2/6/7", "4/2/5/7", "4/2/3/2", "4/2/3/5", "4/1/6/7", "4/0/8/1", "4/0/8/30"]
 
-    circuit = among(planted_store, map(Unit.parse, [*chosen, chosen[0]]))
+    circuit = induced_subgraph(planted_store, map(Unit.parse, [*chosen, chosen[0]]))
 
     rows = planted.table("edges").to_pylist()
     pairs = {(f"{row['source']}/{row['source_channel']}", f"{row['target']}/{row['target_channel']}") for row in rows}
     kept = {pair for pair in pairs if set(pair) <= set(chosen)}
-    found = {(edge.source, edge.target, edge.kind) for edge in circuit.edges}
+    found = {(str(edge.source), str(edge.target), edge.kind) for edge in circuit.edges}
     assert found == {(*pair, "CONTRIBUTES") for pair in kept} | {
         ("4/1/6/7", "4/2/6/7", "ADDS"),
         ("4/2/5/7", "4/2/6/7", "ADDS"),
     }
-    assert [node.id for node in circuit.units] == chosen
+    assert [str(node.id) for node in circuit.units] == chosen
 
 
 def test_among_units_that_the_model_does_not_have_there_is_nothing(planted_store: ModelStore) -> None:
     with pytest.raises(UnknownUnit):
-        among(planted_store, [Unit.parse("4/2/6/0"), Unit.parse("4/2/6/32")])
+        induced_subgraph(planted_store, [Unit.parse("4/2/6/0"), Unit.parse("4/2/6/32")])
 
 
 @pytest.mark.parametrize("trace", [neighbourhood, enrichment_circuit])
@@ -112,7 +112,7 @@ def test_units_carry_labels_their_flag_and_what_was_measured(planted_store: Mode
 
     circuit = enrichment_circuit(planted_store, Unit.parse("4/2/6/30"), limit=1)
 
-    total, conv, other = (circuit.unit(name) for name in ("4/2/6/30", "4/2/5/30", "4/1/6/30"))
+    total, conv, other = (circuit.unit(Unit.parse(name)) for name in ("4/2/6/30", "4/2/5/30", "4/1/6/30"))
     assert (total.labels, total.sensitive) == (("you",), False)
     assert (conv.labels, conv.sensitive) == (("wound",), True)
     assert (other.labels, other.sensitive) == ((), False)
@@ -126,7 +126,7 @@ def test_the_graph_is_of_plain_attributes_and_leaves_out_what_is_not_known(plant
     graph = circuit.graph()
 
     assert isinstance(graph, nx.MultiDiGraph)
-    assert set(graph) == {node.id for node in circuit.units}
+    assert set(graph) == {str(node.id) for node in circuit.units}
     assert graph.number_of_edges() == len(circuit.edges)
     assert graph.nodes["4/1/6/7"]["layer"] == "4/1/6"
     assert graph.nodes["4/1/6/7"]["channel"] == 7

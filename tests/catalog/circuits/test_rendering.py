@@ -9,11 +9,12 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from catalog.circuits.circuit import Circuit, Edge, Node
+from catalog.circuits.circuit import Circuit, CircuitEdge, Node
 from catalog.circuits.figure import ADDS, EXCITES, INHIBITS, draw
 from catalog.circuits.rendering import FORMS, MOST, Form, render, write
 from catalog.errors import ExportError
 from catalog.hiding.veil import Veil, address
+from extract.units import Unit
 from graph.records import TopProbe
 
 LOUD = (255, 0, 255), (0, 255, 255)  # colours that nothing else in a drawing has
@@ -29,12 +30,17 @@ def thumbnail(kind: str) -> str:
 
 def circuit(picture: str = "", labels: tuple[str, ...] = ("you + wound",)) -> Circuit:
     edges = (
-        Edge("4/2/5/0", "4/2/6/0", "ADDS", 1.0, 1.0, 1.0, 1, direct=True, branch="conv"),
-        Edge("4/2/3/0", "4/2/5/0", "CONTRIBUTES", 0.5, 0.1, 0.9, 9, direct=True),
-        Edge("4/2/3/1", "4/2/5/0", "CONTRIBUTES", 0.4, -0.1, -0.9, 9, direct=True),
+        CircuitEdge(Unit.parse("4/2/5/0"), Unit.parse("4/2/6/0"), "ADDS", 1.0, 1.0, 1.0, 1, direct=True, branch="conv"),
+        CircuitEdge(Unit.parse("4/2/3/0"), Unit.parse("4/2/5/0"), "CONTRIBUTES", 0.5, 0.1, 0.9, 9, direct=True),
+        CircuitEdge(Unit.parse("4/2/3/1"), Unit.parse("4/2/5/0"), "CONTRIBUTES", 0.4, -0.1, -0.9, 9, direct=True),
     )
-    conv = Node("4/2/5/0", "conv", ("blood",), sensitive=True, picture=picture)
-    units = (Node("4/2/6/0", "sum", labels), conv, Node("4/2/3/0", "input"), Node("4/2/3/1", "input"))
+    conv = Node(Unit.parse("4/2/5/0"), "conv", ("blood",), sensitive=True, picture=picture)
+    units = (
+        Node(Unit.parse("4/2/6/0"), "sum", labels),
+        conv,
+        Node(Unit.parse("4/2/3/0"), "input"),
+        Node(Unit.parse("4/2/3/1"), "input"),
+    )
     return Circuit("Enrichment circuit of 4/2/6/0", "enrichment", "m", units, edges)
 
 

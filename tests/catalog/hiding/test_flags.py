@@ -83,17 +83,17 @@ def test_what_is_not_there_cannot_be_flagged(store: ModelStore) -> None:
 def test_a_flagged_unit_is_hidden_in_a_traced_circuit_and_its_figure(store: ModelStore) -> None:
     unit = Unit.parse("2/1/6/5")
     Labels(store).add(unit, "harmless", "ada")
-    assert not neighbourhood(store, unit).unit(str(unit)).sensitive
+    assert not neighbourhood(store, unit).unit(unit).sensitive
     Flags(store).set("unit", str(unit), author="ada")
     circuit = neighbourhood(store, unit)
-    assert circuit.unit(str(unit)).sensitive
+    assert circuit.unit(unit).sensitive
     assert "harmless" not in figure.draw(circuit)
     assert "harmless" in figure.draw(circuit, lifted=True)
 
 
 PICTURE = TopProbe("p1", "picture", "wound", "hand", False, "sum", 1, 1.0, 2.0, "iVBORw0KGgo=")
 WORD = replace(PICTURE, image="w1", modality="word", concept="hammer")
-WHOLE = {"sum": UNIT, "shortcut": "2/0/8/3", "conv": "2/1/5/3"}
+WHOLE = {"sum": Unit.parse(UNIT), "shortcut": Unit.parse("2/0/8/3"), "conv": Unit.parse("2/1/5/3")}
 
 
 @pytest.mark.parametrize(
@@ -154,10 +154,10 @@ def test_a_depiction_is_hidden_with_its_unit_or_as_an_image() -> None:
     drawn = Depiction(PICTURE.thumbnail, None)
     for flags in ({"unit": {UNIT: True}}, {"image": {f"visualisation/{UNIT}": True}}):
         veil = Veil(flags=flags)  # type: ignore[arg-type]
-        assert veil.depiction(UNIT, drawn) == address(blurred(drawn.thumbnail))
+        assert veil.depiction(Unit.parse(UNIT), drawn) == address(blurred(drawn.thumbnail))
         assert (
-            veil.depiction(OTHER, drawn)
-            == replace(veil, lifted=True).depiction(UNIT, drawn)
+            veil.depiction(Unit.parse(OTHER), drawn)
+            == replace(veil, lifted=True).depiction(Unit.parse(UNIT), drawn)
             == address(drawn.thumbnail)
         )
 

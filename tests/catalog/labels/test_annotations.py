@@ -11,7 +11,7 @@ from threading import Barrier
 import pytest
 
 from catalog.errors import LabelError
-from catalog.labels.bulk import adding, apply, asked, chosen, rejecting
+from catalog.labels.bulk import adding, apply, rejecting, units_from, units_of_query
 from catalog.labels.history import current
 from catalog.labels.labels import Labels, changed
 from extract.errors import CircuitsError
@@ -241,13 +241,13 @@ def test_labels_added_to_one_unit_at_once_are_all_there(database: Database, unit
 def test_a_label_for_many_units_is_previewed_then_written_and_a_second_time_changes_nothing(labels: Labels) -> None:
     names = [f"1/1/6/{channel}" for channel in range(6)]
     there = labels.add(Unit.parse(names[2]), "stripes", "bob")
-    plan = adding(labels, chosen(labels, "\n".join([*names, names[0]]), None), "stripes", "ada")
+    plan = adding(labels, units_from(labels, "\n".join([*names, names[0]]), None), "stripes", "ada")
 
     assert [a.unit for a in plan.new] == [name for name in names if name != names[2]]
     assert (plan.there, plan.unknown, labels.current(Unit.parse(names[0]))) == ((there,), (), [])
     apply(labels, plan)
 
-    assert {card.id for card in labels.store.labelled("stripes")} == set(names)
+    assert {str(card.id) for card in labels.store.labelled("stripes")} == set(names)
     assert adding(labels, names, "stripes", "ada").new == ()
     assert adding(labels, names, "stripes", "ada").sentence == "0 new, 6 already there, 0 in conflict, 0 unknown"
 
@@ -269,7 +269,7 @@ def test_units_that_are_not_known_refuse_the_whole_or_are_passed_over(labels: La
         apply(labels, plan)
     assert labels.store.labelled("dots") == []
     apply(labels, plan, skip=True)
-    assert [card.id for card in labels.store.labelled("dots")] == ["1/0/8/1", "1/0/8/2"]
+    assert [str(card.id) for card in labels.store.labelled("dots")] == ["1/0/8/1", "1/0/8/2"]
 
 
 def test_many_changes_are_written_all_or_none(labels: Labels) -> None:
@@ -286,16 +286,16 @@ def test_many_changes_are_written_all_or_none(labels: Labels) -> None:
 
 def test_a_query_gives_the_units_and_writes_nothing(labels: Labels) -> None:
     query = "MATCH (u:Unit {layer: '1/1/6'}) WHERE u.channel < 3 RETURN u.id ORDER BY u.channel"
-    assert asked(labels, query) == ["1/1/6/0", "1/1/6/1", "1/1/6/2"]
+    assert units_of_query(labels, query) == ["1/1/6/0", "1/1/6/1", "1/1/6/2"]
     for text in ("MATCH (u:Unit) RETURN u.id, u.layer", "RETURN 1 AS n", "MATCH (u:Unit) RETURN u LIMIT 1"):
         with pytest.raises(LabelError, match="one column of unit ids"):
-            asked(labels, text)
+            units_of_query(labels, text)
     for units, wanted in ((None, None), (" , ", " "), ("1/1/6/0", query)):
         with pytest.raises(LabelError, match="Say which units"):
-            chosen(labels, units, wanted)
-    assert chosen(labels, None, query) == asked(labels, query)
+            units_from(labels, units, wanted)
+    assert units_from(labels, None, query) == units_of_query(labels, query)
     with pytest.raises(WriteRefused):
-        asked(labels, "MATCH (u:Unit) SET u.id = 'x' RETURN u.id")
+        units_of_query(labels, "MATCH (u:Unit) SET u.id = 'x' RETURN u.id")
 
 
 def test_history_and_labels_outlive_a_reload(

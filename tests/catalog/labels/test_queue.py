@@ -2,50 +2,53 @@ from datetime import UTC, datetime
 
 from catalog.labels.history import fates, matching
 from catalog.labels.queue import Queue, order, queue
-from extract.units import Layer
+from extract.units import Layer, Unit
 from graph.model_store import ModelStore
 from graph.records import Annotation
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 MODEL = "planted:by-hand"
-UNITS = tuple("abcdef")
+UNITS = tuple(Unit(Layer(4, 2, 6), channel) for channel in range(6))
+A, B, C, D, E, F = UNITS
 
 
-def label(unit: str, text: str, author: str = "ada", confidence: float | None = None, **more: object) -> Annotation:
-    fields: dict[str, object] = {"id": f"{unit} {text} {author}", "model": MODEL, "unit": unit, "text": text}
+def label(
+    unit: Unit | str, text: str, author: str = "ada", confidence: float | None = None, **more: object
+) -> Annotation:
+    fields: dict[str, object] = {"id": f"{unit} {text} {author}", "model": MODEL, "unit": str(unit), "text": text}
     return Annotation(**{**fields, "author": author, "at": NOON, "confidence": confidence, **more})  # type: ignore[arg-type]
 
 
 LABELS = [
-    label("b", "hat"), label("b", "cap", "bob"),  # disagree
-    label("c", "hat"), label("c", "Hat", "bob"),  # agree
-    label("d", "hat"), label("d", "wool", facet="stuff", author="bob"), label("d", "cap"),  # one mind
-    label("e", "hat", confidence=0.2), label("f", "hat", confidence=0.5),
+    label(B, "hat"), label(B, "cap", "bob"),  # disagree
+    label(C, "hat"), label(C, "Hat", "bob"),  # agree
+    label(D, "hat"), label(D, "wool", facet="stuff", author="bob"), label(D, "cap"),  # one mind
+    label(E, "hat", confidence=0.2), label(F, "hat", confidence=0.5),
 ]  # fmt: skip
 
 
 def test_units_wait_for_a_first_label_a_decision_or_a_second_look() -> None:
     assert queue(UNITS, LABELS, "all").waiting == UNITS
-    assert queue(UNITS, LABELS, "unlabelled").waiting == ("a",)
-    assert queue(UNITS, LABELS, "disagreeing").waiting == ("b",)
-    assert queue(UNITS, LABELS, "unsure").waiting == ("e",)
+    assert queue(UNITS, LABELS, "unlabelled").waiting == (A,)
+    assert queue(UNITS, LABELS, "disagreeing").waiting == (B,)
+    assert queue(UNITS, LABELS, "unsure").waiting == (E,)
 
 
 def test_the_way_on_and_back_leads_over_waiting_units_also_from_one_that_waits_no_more() -> None:
-    found = Queue(UNITS, frozenset("bd"))
-    assert (found.at(None), found.at("x"), found.at("e")) == ("b", "b", "e")
-    assert (found.after("a"), found.after("b"), found.after("c"), found.after("d")) == ("b", "d", "d", None)
-    assert (found.before("f"), found.before("d"), found.before("c"), found.before("b")) == ("d", "b", "b", None)
+    found = Queue(UNITS, frozenset({B, D}))
+    assert (found.at(None), found.at(Unit(Layer(4, 2, 6), 9)), found.at(E)) == (B, B, E)
+    assert (found.after(A), found.after(B), found.after(C), found.after(D)) == (B, D, D, None)
+    assert (found.before(F), found.before(D), found.before(C), found.before(B)) == (D, B, B, None)
     assert Queue(UNITS, frozenset()).at(None) is None
 
 
 def test_candidates_come_first_then_the_other_units_of_the_layer(planted_store: ModelStore) -> None:
     found = order(planted_store, Layer(4, 2, 6))
-    assert found[:3] == ("4/2/6/0", "4/2/6/4", "4/2/6/1")
-    assert sorted(found) == sorted(f"4/2/6/{channel}" for channel in range(32))
-    assert found[3:5] == ("4/2/6/2", "4/2/6/3")
+    assert tuple(map(str, found[:3])) == ("4/2/6/0", "4/2/6/4", "4/2/6/1")
+    assert sorted(map(str, found)) == sorted(f"4/2/6/{channel}" for channel in range(32))
+    assert tuple(map(str, found[3:5])) == ("4/2/6/2", "4/2/6/3")
     for layer in (Layer(4, 2, 5), Layer(4, 1, 6)):  # no sum; not tested
-        assert order(planted_store, layer) == tuple(f"{layer}/{channel}" for channel in range(32))
+        assert order(planted_store, layer) == tuple(Unit(layer, channel) for channel in range(32))
 
 
 def test_entries_are_found_by_author_source_unit_and_day_the_newest_first() -> None:

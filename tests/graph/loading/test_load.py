@@ -115,13 +115,13 @@ def check_reload(database: Database, into: Database | Path, first: Extraction, n
         assert load(extraction, into, progress=False).edges == extraction.table("edges").num_rows
         assert whole(extraction, database)
         assert store.model("random:a").annotations() == history
-        assert {card.id: card.labels for card in store.model("random:a").labelled()} == {
+        assert {str(card.id): card.labels for card in store.model("random:a").labelled()} == {
             u: (t,) for u, t in labels.items()
         }
         texts = database.write("MATCH (l:Label) RETURN l.text AS text ORDER BY text")
         assert [row["text"] for row in texts] == sorted(labels.values())
     assert content(database, "random:b") == before
-    assert [card.id for card in store.model("random:b").labelled()] == [theirs.unit]
+    assert [str(card.id) for card in store.model("random:b").labelled()] == [theirs.unit]
 
 
 @pytest.fixture
