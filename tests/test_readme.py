@@ -1,5 +1,7 @@
 """The README's commands do what it says, in its order, on the catalog that its first command makes."""
 
+import ast
+import json
 import os
 import re
 import shlex
@@ -7,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,9 +32,14 @@ Run = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
-def circuits(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The console script in a fresh folder, as a new user has it."""
-    folder = tmp_path_factory.mktemp("user")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh folder, as a new user has it."""
+    return tmp_path_factory.mktemp("user")
+
+
+@pytest.fixture(scope="module")
+def circuits(folder: Path) -> Run:
+    """The console script in that folder."""
     script = str(Path(sys.executable).with_name("circuits"))
 
     def run(line: str) -> str:
@@ -45,11 +53,17 @@ def circuits(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
-def test_every_command_works_on_the_demo(circuits: Run) -> None:
-    lines = commands()
+@pytest.fixture(scope="module")
+def demo(circuits: Run) -> str:
+    """What the first command prints, which makes the catalog that all else asks."""
+    return circuits("demo")
 
-    assert lines[0] == "demo"
-    answers = {line: circuits(line) for line in lines}
+
+def test_every_command_works_on_the_demo(circuits: Run, demo: str) -> None:
+    first, *others = commands()
+
+    assert first == "demo"
+    answers = {first: demo} | {line: circuits(line) for line in others}
 
     assert "4/2/6/" in answers["demo"]
     assert "you" in answers["label list"]
@@ -57,10 +71,47 @@ def test_every_command_works_on_the_demo(circuits: Run) -> None:
     assert answers["find"].count("4/2/6/") >= 10
 
 
-def test_the_python_example_runs() -> None:
-    (example,) = blocks("python")
+@pytest.fixture
+def there(folder: Path, demo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python runs where the commands did."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CIRCUITS_HOME", str(folder / ".circuits"))
 
-    exec(compile(example, "README.md", "exec"), {})  # noqa: S102, our own text
+
+@pytest.mark.usefixtures("there")
+def test_the_python_examples_run() -> None:
+    names: dict[str, Any] = {}
+    for example in blocks("python"):
+        exec(compile(example, "README.md", "exec"), names)  # noqa: S102, our own text
+    names["catalog"].close()
+
+
+@pytest.mark.usefixtures("there")
+def test_the_notebook_runs_and_shows_what_each_cell_ends_in(folder: Path) -> None:
+    book = json.loads((ROOT / "docs/front_door.ipynb").read_text())
+    cells = ["".join(cell["source"]) for cell in book["cells"] if cell["cell_type"] == "code"]
+    names: dict[str, Any] = {}
+
+    shown = [displayed(cell, names) for cell in cells]
+
+    assert len(shown) == 10
+    assert all(shown)
+    assert "<svg" in shown[3]
+    assert shown[4].count('class="card"') == 5
+    assert (folder / "unit-34.graphml").stat().st_size > 1000
+    names["catalog"].close()
+
+
+def displayed(cell: str, names: dict[str, Any]) -> str:
+    """What a notebook shows below a cell: its last expression, in the richest form that it has."""
+    *statements, last = ast.parse(cell).body
+    assert isinstance(last, ast.Expr)
+    exec(compile(ast.Module(statements, []), "front_door.ipynb", "exec"), names)  # noqa: S102, our own text
+    value = eval(compile(ast.Expression(last.value), "front_door.ipynb", "eval"), names)  # noqa: S307, our own text
+    rich = next(
+        (getattr(value, name) for name in ("_repr_html_", "_repr_svg_") if hasattr(value, name)), value.__repr__
+    )
+    return str(rich())
 
 
 def test_the_model_card_meets_its_bars() -> None:
