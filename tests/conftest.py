@@ -2,7 +2,9 @@
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are imported: each worker has one core
+# Each worker has one core: one thread a worker, set before numpy and torch are imported, and a Java that is soon there.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +19,9 @@ from graph.loading.load import load
 from graph.model_store import ModelStore
 from graph.opening import connect
 from graph.store import Store
+from tests.builders.demo_catalog import demo_catalog
 from tests.builders.extractions import without_edges
+from tests.builders.once import once
 from tests.builders.planted_catalog import planted_catalog
 from tests.builders.random_extraction import random_extraction as write_random_extraction
 from tests.builders.tiny_network import noise_probes, tiny_network
@@ -26,6 +30,11 @@ if TYPE_CHECKING:
     from extract.network.network import Network
 
 pytest_plugins = ("tests.server_fixtures",)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file goes first, so that no worker is left alone with it in the end."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
 
 
 @pytest.fixture(scope="session")
@@ -65,8 +74,15 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Extraction:
 @pytest.fixture(scope="session")
 def planted_folder(planted: Extraction, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of an embedded database that holds the planted extraction; its server runs until the tests end."""
-    folder = tmp_path_factory.mktemp("planted") / "database"
-    load(planted, folder, progress=False)
+    folder = once(tmp_path_factory, "planted", lambda folder: load(planted, folder, progress=False))
+    yield folder
+    stop(folder)
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of an embedded database that holds the demo's units."""
+    folder = once(tmp_path_factory, "demo", demo_catalog)
     yield folder
     stop(folder)
 

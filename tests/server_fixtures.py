@@ -50,6 +50,8 @@ def neo4j(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def _named() -> Iterator[Neo4j]:
     """The empty server that NEO4J_URI names, and empty again at the end."""
     url, user = os.environ["NEO4J_URI"], os.environ.get("NEO4J_USERNAME", "neo4j")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.fail("The tests wipe the server that NEO4J_URI names, and two workers have it: run pytest with -n 0.")
     server = Neo4j(url, user, os.environ.get("NEO4J_PASSWORD", ""), os.environ.get("NEO4J_DATABASE"))
     with server.connect() as database:
         if database.read("MATCH (n) RETURN n LIMIT 1"):

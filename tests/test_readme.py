@@ -7,11 +7,15 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from app.cli.main import cli
+from graph.embedded.server import stop
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -28,38 +32,39 @@ def commands() -> list[str]:
     return [line for line in found if not line.startswith(ELSEWHERE)]
 
 
-Run = Callable[[str], str]
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A fresh folder, as a new user has it."""
-    return tmp_path_factory.mktemp("user")
+    folder = tmp_path_factory.mktemp("user")
+    yield folder
+    stop(folder / ".circuits" / "database")
 
 
 @pytest.fixture(scope="module")
-def circuits(folder: Path) -> Run:
-    """The console script in that folder."""
-    script = str(Path(sys.executable).with_name("circuits"))
-
-    def run(line: str) -> str:
-        environment = {**os.environ, "CIRCUITS_HOME": str(folder / ".circuits")}
-        done = subprocess.run(
-            [script, *shlex.split(line)], cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"circuits {line}: {done.stderr[-2000:]}"
-        return done.stdout
-
-    return run
+def demo(folder: Path) -> str:
+    """What the first command prints, as a user types it, which makes the catalog that all else asks."""
+    script = Path(sys.executable).with_name("circuits")
+    environment = os.environ | {"CIRCUITS_HOME": str(folder / ".circuits")}
+    done = subprocess.run([script, "demo"], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"circuits demo: {done.stderr[-2000:]}"
+    return done.stdout
 
 
-@pytest.fixture(scope="module")
-def demo(circuits: Run) -> str:
-    """What the first command prints, which makes the catalog that all else asks."""
-    return circuits("demo")
+@pytest.fixture
+def there(folder: Path, demo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process goes on where the first command ran."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CIRCUITS_HOME", str(folder / ".circuits"))
 
 
-def test_every_command_works_on_the_demo(circuits: Run, demo: str) -> None:
+def circuits(line: str) -> str:
+    result = CliRunner().invoke(cli, shlex.split(line))
+    assert result.exit_code == 0, f"circuits {line}: {result.stderr[-2000:]} {result.exception!r}"
+    return result.stdout
+
+
+@pytest.mark.usefixtures("there")
+def test_every_command_works_on_the_demo(demo: str) -> None:
     first, *others = commands()
 
     assert first == "demo"
@@ -69,13 +74,6 @@ def test_every_command_works_on_the_demo(circuits: Run, demo: str) -> None:
     assert "you" in answers["label list"]
     assert "withdraw" in answers["label history"]
     assert answers["find"].count("4/2/6/") >= 10
-
-
-@pytest.fixture
-def there(folder: Path, demo: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python runs where the commands did."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("CIRCUITS_HOME", str(folder / ".circuits"))
 
 
 @pytest.mark.usefixtures("there")

@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.serving import chromium, launched, serving, watched
-from tests.builders.demo_catalog import demo_catalog
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +26,9 @@ def served(planted_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def demo_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def demo_served(demo_folder: Path) -> Iterator[str]:
     """The app's address while it is served on the demo's catalog."""
-    with demo_catalog(tmp_path_factory.mktemp("demo")) as folder, serving(folder) as address:
+    with serving(demo_folder) as address:
         yield address
 
 

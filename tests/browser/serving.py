@@ -14,12 +14,19 @@ from pathlib import Path
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-MODEL = "planted:by-hand"
+from tests.builders.planted_catalog import MODEL as MODEL
+
 PATIENCE = 60_000  # milliseconds for anything to appear
 FLAGS = (
     *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
+
+NOTE_A_RUN = """app => {
+  window.hasRun = false;
+  new MutationObserver(() => window.hasRun = true).observe(app, {attributeFilter: ['data-test-script-state']});
+}"""
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
 
 
 def chromium() -> str | None:
@@ -91,8 +98,9 @@ def ready(page: Page) -> Page:
 def signed(page: Page, author: str) -> None:
     """The page with this author in the side bar; entered, so that no click meets the rerun that it causes."""
     page.get_by_label("Author").fill(author)
+    page.get_by_test_id("stApp").evaluate(NOTE_A_RUN)
     page.get_by_label("Author").press("Enter")
-    page.wait_for_timeout(300)  # until the rerun is on its way
+    page.wait_for_function("() => window.hasRun")
     ready(page)
 
 
@@ -112,7 +120,7 @@ def choose(page: Page, menu: str, option: str = "") -> str:
     """Choose from a menu the first option with this text; scrolled to before, since scrolling closes an open menu."""
     box, found = page.get_by_role("combobox", name=menu), page.get_by_role("option", name=option).first
     box.scroll_into_view_if_needed()
-    page.wait_for_timeout(300)  # until the page has been told of it
+    page.evaluate(TWO_FRAMES)  # a page is told of scrolling with the next frame
     box.click()
     text = found.inner_text()
     found.click()

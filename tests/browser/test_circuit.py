@@ -116,7 +116,7 @@ def test_the_edges_of_the_unit_under_the_pointer_or_the_keyboard_stand_out(page:
     lit = page.locator(".figure svg.lit .edge.of")
     unit(page, "4/2/6/27").hover()
     expect(lit).to_have_count(2)
-    page.wait_for_timeout(300)  # until they have faded
+    edges.evaluate_all("edges => Promise.all(edges.flatMap(e => e.getAnimations().map(fading => fading.finished)))")
     faint = [edge.evaluate("e => getComputedStyle(e).opacity") for edge in edges.all()]
     assert (faint.count("1"), faint.count("0.15")) == (2, len(faint) - 2)
     page.mouse.move(2, 2)

@@ -1,5 +1,6 @@
 """A real Neo4j for the tests: Community's own classes from Maven Central, in a folder, on a port of this machine."""
 
+import fcntl
 import os
 import re
 import socket
@@ -7,7 +8,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -135,10 +135,11 @@ class LocalNeo4j(Neo4j):
 def fetched(cache: Path) -> Path:
     """The server's classes, fetched by Maven if they are not in this folder yet (123 MB); raises CalledProcessError."""
     jars = cache / VERSION
-    if not jars.exists():
-        half = Path(tempfile.mkdtemp(dir=cache))
-        command = ["mvn", "--quiet", "--batch-mode", f"--file={POM}", f"-Dlib={half}", "package"]
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
-        with suppress(OSError):  # somebody else was faster
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one worker fetches, the others wait
+        if not jars.exists():
+            half = Path(tempfile.mkdtemp(dir=cache))
+            command = ["mvn", "--quiet", "--batch-mode", f"--file={POM}", f"-Dlib={half}", "package"]
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
             half.rename(jars)
     return jars

@@ -8,7 +8,6 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.app.web.running import MAIN, PATIENCE
-from tests.builders import demo_catalog
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,13 +22,6 @@ def app(planted_folder: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The app on the planted catalog, not run yet."""
     monkeypatch.setenv("CIRCUITS_DATABASE", str(planted_folder))
     return AppTest.from_file(MAIN, default_timeout=PATIENCE)
-
-
-@pytest.fixture(scope="session")
-def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a database that holds the demo."""
-    with demo_catalog.demo_catalog(tmp_path_factory.mktemp("demo")) as folder:
-        yield folder
 
 
 @pytest.fixture

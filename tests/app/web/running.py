@@ -9,15 +9,14 @@ from app.web import session
 from app.web import unit_links as linked
 from catalog.labels.labels import Labels
 from graph.records import ModelCard
+from tests.builders.planted_catalog import MODEL as MODEL
 
 MAIN = Path(linked.__file__).with_name("main.py")
-MODEL = "planted:by-hand"
 PATIENCE = 180  # seconds for a page, on a machine that does other things too
 
 
 def visited(app: AppTest, page: str, **address: str) -> AppTest:
-    """A page after a run without a traceback, perhaps with a message."""
-    app.run()
+    """A page after one run without a traceback, perhaps with a message; a new session begins there."""
     app.switch_page(f"views/{page}.py")
     for name, value in address.items():
         app.query_params[name] = value
