@@ -18,7 +18,7 @@ from catalog.circuits.trace import Direction, Tracing
 from catalog.enrichment import STRONGEST, Candidate, Q, Tally
 from catalog.extraction_view import ExtractionView
 from catalog.extraction_view import Part as ExtractionPart
-from catalog.formats import bounded, is_rate, is_share, meaning, name, printed
+from catalog.formats import PROPERTIES, SEARCHABLE, column_format, has_bar, header, meaning, printed, title
 from catalog.hiding.veil import HIDDEN, Veil
 from catalog.hiding.veil import address as picture_address
 from catalog.labels.bulk import Conflict, Plan
@@ -40,7 +40,7 @@ from extract.demo import MODEL as DEMO
 from extract.errors import CircuitsError
 from graph.cypher.built_in import BUILT_IN
 from graph.cypher.named_query import BUILT_IN_AUTHOR, NamedQuery
-from graph.schema import FINDINGS, PATTERNS, STATISTICS
+from graph.schema import PATTERNS
 from graph.schema import VERSION as SCHEMA_VERSION
 from graph.search import LIMIT
 from graph.settings import Settings, settings
@@ -58,7 +58,6 @@ __all__ = [
     "DRAWING_FORMS",
     "DRAWING_MEDIA_TYPES",
     "DRAWING_SCALE",
-    "FINDINGS",
     "HIDDEN",
     "LABEL_FORMS",
     "LIMIT",
@@ -68,9 +67,10 @@ __all__ = [
     "LONGEST_QUERY",
     "LONGEST_REASON",
     "PATTERNS",
+    "PROPERTIES",
     "QUEUES",
     "SCHEMA_VERSION",
-    "STATISTICS",
+    "SEARCHABLE",
     "STRONGEST",
     "STYLE",
     "UNSURE",
@@ -104,14 +104,13 @@ __all__ = [
     "UnitView",
     "Veil",
     "activation_chart",
-    "bounded",
+    "column_format",
     "findings",
-    "is_rate",
-    "is_share",
+    "has_bar",
+    "header",
     "label_form",
     "login_name",
     "meaning",
-    "name",
     "notes",
     "open_catalog",
     "open_extraction",
@@ -125,4 +124,5 @@ __all__ = [
     "settings",
     "share_chart",
     "terms",
+    "title",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from catalog.enrichment import Candidate, Terms
-from catalog.formats import bounded, is_rate, is_share, meaning, name, printed
+from catalog.formats import has_bar, meaning, printed, title
 from catalog.hiding.veil import Veil
 from catalog.search import reason
 from extract.units import Architecture, Unit
@@ -304,8 +304,8 @@ def _interval(column: str, values: Mapping[str, float]) -> str:
 def terms(values: Mapping[str, float]) -> str:
     """Numbers with their names, a bar of those that lie between 0 and 1, and what they mean, as safe HTML."""
     rows = (
-        f'<div class="term"><span>{escape(name(column))}</span><span class="number">{printed(column, value)}</span>'
-        f"{_scale(value) if bounded(column) else '<span></span>'}"
+        f'<div class="term"><span>{escape(title(column))}</span><span class="number">{printed(column, value)}</span>'
+        f"{_scale(value) if has_bar(column) else '<span></span>'}"
         f'<span class="quiet">{escape(meaning(column))}{_interval(column, values)}</span></div>'
         for column, value in values.items()
         if not _interval(column.rpartition("_")[0], values)
@@ -329,7 +329,7 @@ def framed(markup: str, title: str = "") -> str:
 def cells(rows: Sequence[Mapping[str, object]], veil: Veil, columns: Sequence[str] = ()) -> str:
     """Rows as a plain table behind the veil, as safe HTML; columns with nothing in them are left out."""
     names = [column for column in columns or dict.fromkeys(chain.from_iterable(rows)) if _filled(column, rows)]
-    head = "".join(f'<th title="{escape(meaning(column))}">{escape(name(column))}</th>' for column in names)
+    head = "".join(f'<th title="{escape(meaning(column))}">{escape(title(column))}</th>' for column in names)
     body = "".join(
         f"<tr>{''.join(f'<td>{escape(_cell(column, veil.value(row.get(column))))}</td>' for column in names)}</tr>"
         for row in rows
@@ -343,7 +343,7 @@ def _filled(column: str, rows: Sequence[Mapping[str, object]]) -> bool:
 
 def _cell(column: str, value: object) -> str:
     if isinstance(value, float):
-        return printed(column, value) if is_share(column) or is_rate(column) else f"{value:.4g}"
+        return printed(column, value, number=".4g")
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from extract.folder.statistics import STATISTICS
 from extract.units import Architecture, Layer, Unit
 from graph.errors import UnknownStatistic
-from graph.schema import STATISTICS
 
 Action = Literal["add", "amend", "reject", "withdraw", "undo", "redo"]
 FlagKind = Literal["unit", "image", "word"]

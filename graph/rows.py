@@ -7,6 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from extract.folder.statistics import FINDINGS, HISTOGRAM, STATISTICS
 from extract.units import Layer, Unit
 from graph.records import (
     Annotation,
@@ -25,7 +26,6 @@ from graph.records import (
     WeightTerms,
     WordResponse,
 )
-from graph.schema import FINDINGS, HISTOGRAM, STATISTICS
 
 Row = Mapping[str, Any]
 

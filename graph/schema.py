@@ -1,10 +1,8 @@
-"""The graph: its version, what it holds, and the names of what was measured on units.
+"""The graph: its version and what it holds.
 
 A key is the model's id, a slash and an id: `RN50:openai/4/2/6/34`. An edge that is not there is no zero weight: SWEPT
 says above which cutoff every edge was kept.
 """
-
-from extract.folder.schemas import SCHEMAS
 
 SCHEMA, VERSION = "clip-circuits", 3
 
@@ -33,13 +31,3 @@ PATTERNS = (  # what is in the graph: a pattern of Cypher, and its meaning
     ("(:Circuit {key})-[:INCLUDES {role}]->(:Unit)", "a saved circuit, whole in its content"),
     ("(:Query {name, id})", "a saved Cypher text"),
 )
-
-EVIDENCE = tuple(SCHEMAS["evidence"].names[2:])
-SHARES = tuple(SCHEMAS["shares"].names[3:])
-TESTS = tuple(SCHEMAS["tests"].names[2:-1])
-FLOWS = tuple(SCHEMAS["flows"].names[2:])
-EFFECTS = tuple(SCHEMAS["dissociation"].names[3:-4])
-SELECTIVITY = ("word_selectivity", "picture_selectivity")
-FINDINGS = ("verdict", "undecided", "unproven", "facet_conv", "facet_shortcut")
-STATISTICS = ("scale", "activity", *FLOWS, *EVIDENCE, *TESTS, *EFFECTS, *SHARES, *SELECTIVITY)
-HISTOGRAM = ("histogram", "histogram_low", "histogram_high", "activity_mean", "activity_sd")

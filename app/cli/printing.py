@@ -13,6 +13,7 @@ from rich.text import Text
 
 from catalog.circuits.circuit import Circuit, CircuitEdge
 from catalog.enrichment import Candidate
+from catalog.formats import header
 from catalog.hiding.veil import Veil
 from catalog.labels.bulk import Conflict
 from catalog.search import reason
@@ -197,6 +198,13 @@ def estimates(found: Iterable[Estimate]) -> Table:
     return table("Sorted", ("level", "category", "images", "probability", "at least", "at most"), rows)
 
 
+_BY_EVIDENCE = (
+    *("concept_difference", "modality_difference", "reach_shortcut", "reach_conv", "q"),
+    *("effect_shortcut", "effect_conv", "verdict", "share_exact"),
+)
+_BY_WEIGHTS = ("cosine", "shortcut_strength", "conv_strength")
+
+
 def by_evidence(found: Iterable[Candidate[EvidenceTerms]], veil: Veil) -> Table:
     """Candidates with what either branch answers to; the share over the shortcut stands last, as no criterion."""
     rows = [
@@ -204,14 +212,12 @@ def by_evidence(found: Iterable[Candidate[EvidenceTerms]], veil: Veil) -> Table:
             *(c.unit, veil.over(c.unit).labels(c.labels)),
             _shown(c.terms.shortcut_examples, veil.over(c.unit, c.shortcut)),
             _shown(c.terms.conv_examples, veil.over(c.unit, c.conv)),
-            *(c.terms.concept_difference, c.terms.modality_difference, c.terms.reach_shortcut, c.terms.reach_conv),
-            *(c.terms.q, c.terms.effect_shortcut, c.terms.effect_conv, c.terms.verdict, c.terms.share_exact),
+            *(getattr(c.terms, column) for column in _BY_EVIDENCE),
         )
         for c in found
     ]
-    columns = ("unit", "labels", "shortcut answers to", "conv answers to", "concepts apart", "modalities apart")
-    tested = ("reach shortcut", "reach conv", "q", "effect shortcut", "effect conv", "verdict")
-    return table("Enrichment by evidence", (*columns, *tested, "share exact"), rows)
+    columns = ("unit", "labels", "shortcut answers to", "conv answers to", *map(header, _BY_EVIDENCE))
+    return table("Enrichment by evidence", columns, rows)
 
 
 def by_weights(found: Iterable[Candidate[WeightTerms]], veil: Veil) -> Table:
@@ -219,12 +225,13 @@ def by_weights(found: Iterable[Candidate[WeightTerms]], veil: Veil) -> Table:
     rows = [
         (
             *(c.unit, veil.over(c.unit).labels(c.labels), c.shortcut, c.conv, c.terms.source_layer, c.terms.shared),
-            *(c.terms.cosine, c.terms.shortcut_strength, c.terms.conv_strength, c.order),
+            *(getattr(c.terms, column) for column in _BY_WEIGHTS),
+            c.order,
         )
         for c in found
     ]
-    columns = ("unit", "labels", "shortcut", "conv", "inputs from", "shared", "cosine")
-    return table("Enrichment by weights", (*columns, "strength shortcut", "strength conv", "percentile"), rows)
+    columns = ("unit", "labels", "shortcut", "conv", "inputs from", *map(header, ("shared", *_BY_WEIGHTS, "order")))
+    return table("Enrichment by weights", columns, rows)
 
 
 def rises(word: str, baseline: str, found: Iterable[Mapping[str, Any]]) -> Table:

@@ -22,7 +22,7 @@ from catalog.circuits.circuit import Circuit
 from catalog.errors import ExportError
 from extract.errors import UnknownUnit
 from extract.files import replace_file
-from graph.schema import STATISTICS
+from extract.folder.statistics import STATISTICS
 
 Format = Literal["json", "graphml", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)

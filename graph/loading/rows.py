@@ -11,11 +11,12 @@ import pyarrow.compute as pc
 from extract.folder.derived import flows
 from extract.folder.extraction import Extraction
 from extract.folder.provenance import measured
+from extract.folder.statistics import FINDINGS, STATISTICS, of_table
 from extract.units import Layer
 from graph.cypher.loading import RECORD, RELINK
 from graph.cypher.saved import TIE_CIRCUITS
 from graph.instructions import Edges, Nodes, Statement, Step
-from graph.schema import FINDINGS, HISTOGRAM, SELECTIVITY, STATISTICS, VERSION
+from graph.schema import VERSION
 
 CHUNK = 100_000  # edges a step
 
@@ -95,11 +96,8 @@ def _sweeps(extraction: Extraction) -> pa.Table:
 def _units(extraction: Extraction) -> pa.Table:
     """One row a unit with its evidence, where there is some; what is not a number is no property."""
     model, table = extraction.manifest.model, extraction.table("units")
-    activity, evidence, tests = (extraction.table(name) for name in ("activity", "evidence", "tests"))
-    proof = extraction.table("dissociation").drop_columns("concepts")
-    shares = extraction.table("shares").drop_columns("examples")
-    for further in (activity, flows(extraction), evidence, tests, proof, shares, _modality(extraction)):
-        table = table.join(further, ["layer", "channel"], use_threads=False)
+    for name in ("activity", "flows", "evidence", "tests", "dissociation", "shares", "modality"):
+        table = table.join(_statistics(extraction, name), ["layer", "channel"], use_threads=False)
     ids = _key(table["layer"], table["channel"])
     columns: dict[str, Any] = {"key": _key(model, ids), "id": ids, "model": _repeat(model, len(ids))}
     columns |= {name: table[name] for name in ("layer", "channel")}
@@ -112,18 +110,19 @@ def _units(extraction: Extraction) -> pa.Table:
     return pa.table(columns)
 
 
+def _statistics(extraction: Extraction, name: str) -> pa.Table:
+    """The statistics of a table under the graph's names, with the units' layer and channel."""
+    table, rows = flows(extraction) if name == "flows" else extraction.table(name), of_table(name)
+    columns = {row.stored: row.name for row in rows}
+    return table.select(["layer", "channel", *columns]).rename_columns(["layer", "channel", *columns.values()])
+
+
 def _histograms(extraction: Extraction, ids: Column) -> dict[str, Column]:
     """The histograms of these units, null where there is none; Arrow joins no tables that hold lists."""
     table = extraction.table("histograms")
     places: Column = pc.index_in(ids, value_set=_key(table["layer"], table["channel"]).combine_chunks())
     found = table.take(places)
-    columns = ("counts", "low", "high", "mean", "sd")
-    return {name: found[column] for name, column in zip(HISTOGRAM, columns, strict=True)}
-
-
-def _modality(extraction: Extraction) -> pa.Table:
-    table = extraction.table("modality").select(["layer", "channel", "words", "pictures"])
-    return table.rename_columns(["layer", "channel", *SELECTIVITY])
+    return {row.name: found[row.stored] for row in of_table("histograms")}
 
 
 def _modality_difference(extraction: Extraction) -> dict[str, float]:

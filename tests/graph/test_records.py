@@ -1,10 +1,12 @@
 """Records as JSON: what goes out is text, numbers, lists and dicts alone."""
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime
 
+from extract.folder.statistics import BY_NAME, TABLE
 from extract.units import Layer, Unit
-from graph.records import Annotation, Contribution, Sweep, TopProbe, TraceEdge, as_json
+from graph.records import Annotation, Contribution, EvidenceTerms, Sweep, TopProbe, TraceEdge, WeightTerms, as_json
 
 EDGE = Contribution(Unit.parse("4/2/3/10"), Unit.parse("4/2/5/9"), 0.5, -0.1, -0.9, 9, True, 1, None, ("hat",))
 
@@ -36,3 +38,13 @@ def test_pictures_are_left_out_where_asked_and_times_are_text() -> None:
 def test_a_sweep_names_its_layers() -> None:
     sweep = Sweep(Layer(4, 0, 8), Layer(4, 2, 5), 9, 3, 0.5, 0.25, 9, False, False)
     assert (as_json(sweep)["source"], as_json(sweep)["target"]) == ("4/0/8", "4/2/5")
+
+
+def test_candidates_by_evidence_carry_the_numbers_that_the_table_shows_with_them() -> None:
+    shown = [row.name for row in TABLE if row.candidate]
+    assert [field.name for field in fields(EvidenceTerms) if field.name in BY_NAME] == shown
+
+
+def test_candidates_by_weights_carry_all_numbers_of_candidates_but_their_order() -> None:
+    terms = {field.name for field in fields(WeightTerms)}
+    assert {row.name for row in TABLE if row.subject == "candidate"} - terms == {"order"}

@@ -14,6 +14,7 @@ import pytest
 
 from extract.errors import UnknownUnit
 from extract.folder.extraction import Extraction
+from extract.folder.statistics import of_table
 from extract.units import Layer, Unit
 from graph.connection.database import Database
 from graph.embedded.server import stop
@@ -22,7 +23,6 @@ from graph.loading.load import load
 from graph.model_store import ModelStore
 from graph.opening import connect
 from graph.records import Annotation, Contribution, Filters, SearchHit, as_json
-from graph.schema import EFFECTS, EVIDENCE, FLOWS, SHARES, TESTS
 from graph.search import LIMIT
 from graph.store import Store
 
@@ -101,6 +101,11 @@ def evidence(extractions: dict[str, Extraction]) -> pd.DataFrame:
     return frame
 
 
+def names(table: str) -> list[str]:
+    """Of a table's numbers, in the graph and the extraction folder alike."""
+    return [row.name for row in of_table(table) if row.kind == "number"]
+
+
 def rows(contributions: list[Contribution]) -> list[tuple[object, ...]]:
     return [tuple(as_json(c).values())[:9] for c in contributions]
 
@@ -164,11 +169,15 @@ def test_units_carry_their_scale_evidence_and_selectivity(
         shared = shares.loc[(layer, channel)] if (layer, channel) in shares.index else {}
         tested = tests.loc[(layer, channel)] if (layer, channel) in tests.index else {}
         proven = proof.loc[(layer, channel)] if (layer, channel) in proof.index else {}
-        known = {name: number(measured.get(name)) for name in EVIDENCE} | {name: shared.get(name) for name in SHARES}
-        known |= {name: tested.get(name) for name in TESTS} | {name: proven.get(name) for name in EFFECTS}
+        known = {name: number(measured.get(name)) for name in names("evidence")} | {
+            name: shared.get(name) for name in names("shares")
+        }
+        known |= {name: tested.get(name) for name in names("tests")} | {
+            name: proven.get(name) for name in names("dissociation")
+        }
         assert card.findings["verdict"] in (proven.get("verdict"), None)
         assert (card.findings["verdict"] is None) == (not isinstance(proven.get("verdict"), str))
-        known |= dict.fromkeys(FLOWS)  # nothing is known without matrices
+        known |= dict.fromkeys(names("flows"))  # nothing is known without matrices
         known["activity"] = active.loc[(layer, channel), "activity"]
         assert card.statistics == {"scale": scale} | known | {
             "word_selectivity": selective.get("words"),
@@ -514,7 +523,7 @@ def test_enrichment_by_evidence_joins_differences_and_reach(
     assert 0 < len(answer) < 25
     for terms, row in zip(answer, table.to_dict("records"), strict=True):
         assert (str(terms.shortcut), str(terms.conv)) == (f"2/0/8/{row['channel']}", f"2/1/5/{row['channel']}")
-        assert all(getattr(terms, name) == number(row[name]) for name in EVIDENCE)
+        assert all(getattr(terms, name) == number(row[name]) for name in names("evidence"))
         examples = first.top_probes(Unit(SUM, row["channel"]), limit=2)
         for branch, shown in (("shortcut", terms.shortcut_examples), ("conv", terms.conv_examples)):
             assert [(s.modality, s.concept) for s in shown] == [

@@ -15,6 +15,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from app.web import session
+from catalog import formats
 from catalog.hiding.veil import Veil
 from catalog.queries import LONGEST_DESCRIPTION, Queries, parse_value
 from catalog.table import Table
@@ -114,7 +115,7 @@ def graph_schema() -> str:
         f'<div><code>{escape(pattern)}</code><span class="quiet">{escape(meaning)}</span></div>'
         for pattern, meaning in schema.PATTERNS
     )
-    names = ", ".join(map(escape, (*schema.STATISTICS, *schema.FINDINGS)))
+    names = ", ".join(map(escape, formats.PROPERTIES))
     measured = f"<div><b>On units, where measured</b><span>{names}</span></div>"
     return f'<div class="schema" tabindex="0">{items}{measured}</div>'
 

@@ -16,10 +16,6 @@ from graph.search import LIMIT
 
 ANY, PROBES, GREY = "any layer", "mean of the probes", "a grey picture"
 BASELINE = "eeeeee"  # the article's
-NUMBERS = (
-    *("share_exact", "share_corrected", "overlap", "concept_difference", "modality_difference"),
-    *("word_selectivity", "picture_selectivity", "q", "activity"),
-)
 TOP = 20
 
 T = TypeVar("T")
@@ -71,13 +67,13 @@ def filters(within: Layer | None) -> Filters:
 
 def _bounds() -> tuple[dict[str, float], dict[str, float]]:
     chosen = st.multiselect(
-        "Numbers", NUMBERS, key="numbers", bind="query-params",
+        "Numbers", meanings.SEARCHABLE, key="numbers", bind="query-params",
         placeholder="Bounds on what was measured", help="A unit of which it was not measured does not pass.",
     )  # fmt: skip
     bounds: dict[str, dict[str, float]] = {"least": {}, "most": {}}
     for number in chosen:
         for place, (end, found) in zip(st.columns(2, gap="large"), bounds.items(), strict=True):
-            label, key = f"{meanings.name(number)}, at {end}", f"{end}_{number}"
+            label, key = f"{meanings.title(number)}, at {end}", f"{end}_{number}"
             told = meanings.meaning(number)
             value = place.number_input(label, value=None, step=0.05, key=key, bind="query-params", help=told)
             if value is not None:

@@ -9,8 +9,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.web import session
-from app.web.panels import search as searching
+from catalog.formats import SEARCHABLE
 from catalog.hiding.veil import HIDDEN
+from extract.folder.statistics import STATISTICS
 from extract.network.weights import load_network
 from extract.recording.channel_means import channel_means
 from extract.recording.difference import difference
@@ -140,7 +141,5 @@ def test_a_layer_that_is_named_is_offered(app: AppTest) -> None:
 
 
 def test_the_numbers_that_bound_are_numbers_of_units() -> None:
-    from graph.schema import STATISTICS
-
-    assert set(searching.NUMBERS) <= set(STATISTICS)
-    assert len(np.unique(searching.NUMBERS)) == len(searching.NUMBERS)
+    assert set(SEARCHABLE) <= set(STATISTICS)
+    assert len(np.unique(SEARCHABLE)) == len(SEARCHABLE)

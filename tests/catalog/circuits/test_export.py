@@ -14,9 +14,9 @@ import pytest
 from catalog.circuits.circuit import Circuit, CircuitEdge, Node
 from catalog.circuits.export import FORMATS, Format, decode, encode, read, write
 from catalog.errors import ExportError
+from extract.folder.statistics import STATISTICS
 from extract.units import Unit
 from graph.records import Branch
-from graph.schema import STATISTICS
 
 AWKWARD = (
     "hat",

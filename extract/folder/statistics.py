@@ -1,0 +1,370 @@
+"""The one table of statistics: every number on a unit, an edge or a candidate, with its title, meaning and format.
+
+The order of the rows is the order of JSON, of exports and of columns. The schemas of the extraction folder, the graph's
+properties, the search filters, the columns and tooltips of pages and the README's glossary are made from it.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+Subject = Literal["unit", "edge", "candidate"]
+Kind = Literal["number", "text", "counts"]
+Format = Literal["number", "share", "rate", "count"]
+Units = Literal["all", "sums", "norms"]
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One number, or text, and all that is known of it.
+
+    `table` and `column` say where it stands in the extraction folder, `derived_by` which function of
+    `extract.folder.derived` computes it from other tables; `definition` is the meaning as the folder's metadata has it,
+    where that differs. `low` and `high` are its bounds, None where it has none. `of` says which units have it: all
+    layers that were measured, sums, or the outputs of batch norms.
+    """
+
+    name: str
+    title: str
+    meaning: str = ""
+    subject: Subject = "unit"
+    kind: Kind = "number"
+    format: Format = "number"
+    low: float | None = None
+    high: float | None = None
+    bar: bool = False  # drawn as a part of its highest value
+    of: Units = "all"
+    table: str | None = None
+    column: str | None = None  # None: the name
+    derived_by: str | None = None
+    definition: str | None = None  # None: the meaning
+    header: str | None = None  # in tables of the terminal; None: the name
+    searchable: bool = False
+    candidate: bool = False  # shown with candidates
+    since: int = 1  # version of the graph's schema
+
+    @property
+    def stored(self) -> str:
+        """The name of its column in the extraction folder."""
+        return self.column or self.name
+
+    @property
+    def interval(self) -> tuple[str, str] | None:
+        """The names of the ends of its 95 % interval, where it has one."""
+        ends = (f"{self.name}_low", f"{self.name}_high")
+        return ends if self.kind == "number" and all(end in BY_NAME for end in ends) else None
+
+
+_Evidence = partial(Statistic, of="sums", table="evidence", candidate=True)
+_Fraction = partial(_Evidence, format="share", low=0, high=1, bar=True)
+_Rate = partial(Statistic, format="rate", low=0, high=1, bar=True, of="sums", table="tests")
+_Effect = partial(Statistic, of="sums", table="dissociation")
+_Share = partial(Statistic, format="share", bar=True, of="sums", table="shares")
+_Text = partial(Statistic, kind="text", of="sums")
+_Flow = partial(Statistic, table="flows", derived_by="flows")
+_Selectivity = partial(Statistic, table="modality", low=-1, high=1, searchable=True)
+_Histogram = partial(Statistic, table="histograms")
+_Edge = partial(Statistic, subject="edge", table="edges")
+_Candidate = partial(Statistic, subject="candidate")
+
+TABLE = (
+    # Units: numbers
+    Statistic(
+        "scale",
+        "Batch norm scale",
+        "batch norm's gamma over its standard deviation",
+        of="norms",
+        table="units",
+        definition="batch norm's gamma over its standard deviation; null for a sum",
+    ),
+    Statistic(
+        "activity",
+        "Activity",
+        "mean over all probes of the unit's mean over positions; of bn1, bn2 and sums after their ReLU, of conv "
+        "and downsample without its sign",
+        table="activity",
+        searchable=True,
+    ),
+    _Flow("inflow", "Flow in", "sum of the magnitudes of all direct edges into the unit, kept or not", low=0),
+    _Flow(
+        "inflow_active",
+        "Flow in, by activity",
+        "sum over all direct edges into the unit of the magnitude times its source's activity",
+        definition="the same, each magnitude times its source's activity",
+    ),
+    _Flow("outflow", "Flow out", "sum of the magnitudes of all direct edges out of the unit, kept or not", low=0),
+    _Evidence(
+        "share_published",
+        "Over the shortcut, published",
+        "norm share of the raw shortcut over its sum with raw conv3's, mean over the top examples",
+        format="share",
+        bar=True,
+    ),
+    _Evidence(
+        "share_exact",
+        "Over the shortcut",
+        "ratio of sums over positions where the sum is positive, on the sum's top examples",
+        format="share",
+        bar=True,
+        searchable=True,
+    ),
+    _Evidence(
+        "share_corrected",
+        "Over the shortcut, centred",
+        "the same with each branch's mean over all probes taken off",
+        format="share",
+        bar=True,
+        searchable=True,
+    ),
+    _Fraction(
+        "overlap",
+        "Overlap of the branches",
+        "probes among both branches' top examples, over the length of the longer list",
+        searchable=True,
+    ),
+    _Evidence(
+        "concept_difference",
+        "Difference in concept",
+        "1 - cosine of the mean embeddings of the branches' top examples",
+        low=0,
+        high=2,
+        header="concepts apart",
+        searchable=True,
+    ),
+    _Evidence(
+        "modality_difference",
+        "Difference in modality",
+        "between the branches: half the difference of word minus picture selectivity; where that was not "
+        "measured, of the shares of words among the top examples",
+        low=0,
+        high=1,
+        bar=True,
+        definition="absolute difference of the branches' shares of words among their top examples",
+        header="modalities apart",
+        searchable=True,
+    ),
+    _Fraction(
+        "words_shortcut",
+        "Words over the shortcut",
+        "share of words, against pictures, among the probes that the shortcut answers to most",
+        definition="share of words among the shortcut's top examples",
+    ),
+    _Fraction(
+        "words_conv",
+        "Words over conv",
+        "share of words, against pictures, among the probes that the conv branch answers to most",
+        definition="the same for the conv branch",
+    ),
+    _Fraction(
+        "reach_shortcut",
+        "Reach of the shortcut facet",
+        "mean percentile, among all held-out probes, of the sum after its ReLU on those with the concepts and "
+        "modality of the shortcut's top examples, each concept counting once",
+    ),
+    _Fraction(
+        "reach_conv",
+        "Reach of the conv facet",
+        "the reach of what the conv branch answers to, measured as the shortcut's",
+        definition="the same for the conv branch",
+    ),
+    _Rate(
+        "p_concept",
+        "p, difference in concept",
+        "of the difference in concept, against lists whose concepts are exchanged at random",
+    ),
+    _Rate("p_modality", "p, difference in modality", "of the difference in shares of words, against the same"),
+    _Rate("p_facets", "p, two facets", "of either difference: twice the lesser", candidate=True),
+    _Rate(
+        "p_reach_shortcut",
+        "p, reach of the shortcut facet",
+        "of the reach of the shortcut's facet, against as many random concepts",
+        candidate=True,
+    ),
+    _Rate("p_reach_conv", "p, reach of the conv facet", "the same for the conv branch's facet", candidate=True),
+    _Rate("p", "p, all tests", "the largest of the three; null where there is no verdict"),
+    _Rate(
+        "q",
+        "q, false discovery rate",
+        "Benjamini and Hochberg's, over the units of the layer that have a p",
+        searchable=True,
+        candidate=True,
+    ),
+    _Effect(
+        "effect_conv",
+        "Effect of conv on its facet",
+        "how much more of the sum is lost on the conv branch's facet than on the shortcut's where conv is "
+        "replaced by its mean, in standard deviations of the sum",
+        candidate=True,
+    ),
+    _Effect(
+        "effect_conv_low",
+        "Effect of conv, at least",
+        "lower end of its 95 % interval, percentile bootstrap over concepts",
+        candidate=True,
+    ),
+    _Effect("effect_conv_high", "Effect of conv, at most", "upper end", candidate=True),
+    _Effect(
+        "effect_shortcut",
+        "Effect of the shortcut on its facet",
+        "the same for the shortcut: how much more is lost on its own facet than on the conv branch's",
+        candidate=True,
+    ),
+    _Effect(
+        "effect_shortcut_low", "Effect of the shortcut, at least", "lower end of its 95 % interval", candidate=True
+    ),
+    _Effect("effect_shortcut_high", "Effect of the shortcut, at most", "upper end", candidate=True),
+    _Effect(
+        "rise_conv",
+        "Rise on conv's facet",
+        "how far the sum lies above its mean over all probes on the conv branch's facet, in standard deviations; "
+        "below nought where the sum discards it",
+    ),
+    _Effect("rise_conv_low", "Rise on conv's facet, at least", "lower end of its 95 % interval"),
+    _Effect("rise_conv_high", "Rise on conv's facet, at most", "upper end"),
+    _Effect("rise_shortcut", "Rise on the shortcut's facet", "the same on the shortcut's facet"),
+    _Effect("rise_shortcut_low", "Rise on the shortcut's facet, at least", "lower end of its 95 % interval"),
+    _Effect("rise_shortcut_high", "Rise on the shortcut's facet, at most", "upper end"),
+    _Effect(
+        "control",
+        "Effects in units of like activity",
+        "95th percentile of the lesser of both effects in units of like activity, on the same probes",
+        candidate=True,
+    ),
+    _Effect("shuffled", "Effects with facets shuffled", "the same with the concepts of both facets shuffled"),
+    _Share(
+        "share_corrected_low",
+        "Over the shortcut, centred, at least",
+        "lower end of a 95 % interval, percentile bootstrap over the sum's top examples; null for fewer than two",
+    ),
+    _Share("share_corrected_high", "Over the shortcut, centred, at most", "its upper end"),
+    _Share(
+        "overlap_shortcut",
+        "Overlap of sum and shortcut",
+        "probes among both the sum's and the shortcut's top examples, over the longer list's length",
+        low=0,
+        high=1,
+    ),
+    _Share("overlap_conv", "Overlap of sum and conv", "the same for the sum and the conv branch", low=0, high=1),
+    _Selectivity(
+        "word_selectivity",
+        "Selectivity for words",
+        "2 AUROC - 1 of words against random letter strings of their lengths",
+        column="words",
+        definition=(
+            "2 AUROC - 1 of words against random letter strings of their lengths: 1 where every word drives the "
+            "unit more than every string, 0 where neither does, -1 for the reverse"
+        ),
+    ),
+    _Selectivity(
+        "picture_selectivity",
+        "Selectivity for pictures",
+        "2 AUROC - 1 of pictures against the same pictures scrambled",
+        column="pictures",
+        definition="the same for pictures against the same pictures scrambled",
+    ),
+    # Units: texts
+    _Text(
+        "verdict",
+        "Verdict",
+        "supported, contradicted or inconclusive; null where there is none",
+        table="dissociation",
+        candidate=True,
+    ),
+    _Text("undecided", "undecided", "why no verdict is possible; null where one is", table="tests"),
+    _Text("unproven", "unproven", "why there is no verdict; null where there is one", table="dissociation"),
+    _Text(
+        "facet_conv",
+        "facet_conv",
+        "the concepts that stand for the conv branch's facet, words in quotation marks",
+        table="dissociation",
+    ),
+    _Text("facet_shortcut", "facet_shortcut", "the same for the shortcut's", table="dissociation"),
+    # Units: the histogram over all probes
+    _Histogram(
+        "histogram",
+        "histogram",
+        kind="counts",
+        column="counts",
+        definition="probes in each of the bins, which are equally wide; a value between two belongs to the upper one",
+    ),
+    _Histogram(
+        "histogram_low",
+        "histogram_low",
+        column="low",
+        definition=(
+            "lowest of the unit's means over positions on all probes, after the ReLU where one follows; there "
+            "the bins begin"
+        ),
+    ),
+    _Histogram(
+        "histogram_high", "histogram_high", column="high", definition="the highest; the last bin ends here and holds it"
+    ),
+    _Histogram("activity_mean", "activity_mean", column="mean"),
+    _Histogram(
+        "activity_sd",
+        "activity_sd",
+        column="sd",
+        definition="over the probes; null for a unit that does the same on all of them",
+    ),
+    # Edges
+    _Edge("magnitude", "magnitude", "Frobenius norm of the expanded weight"),
+    _Edge("mean", "mean", "sum over span"),
+    _Edge("sum", "sum"),
+    _Edge("span", "span", "positions of the source's map that can be non-zero", format="count"),
+    _Edge("rank_in", "rank_in", "place by magnitude among the target's sources in this layer, from 1", format="count"),
+    _Edge(
+        "rank_out", "rank_out", "place by magnitude among the source's targets in this layer, from 1", format="count"
+    ),
+    # Candidates
+    _Candidate(
+        "shared", "Shared inputs", "of the strongest inputs compared, how many both branches have", format="count"
+    ),
+    _Candidate(
+        "cosine",
+        "Cosine",
+        "between the means of both branches over their strongest inputs; 1 is the same inputs, 0 unrelated ones",
+        low=-1,
+        high=1,
+    ),
+    _Candidate("dissimilarity", "Dissimilarity", "1 - cosine", low=0, high=2),
+    _Candidate(
+        "shortcut_inputs",
+        "Inputs of the shortcut",
+        "strongest inputs of the shortcut that were compared",
+        format="count",
+    ),
+    _Candidate(
+        "conv_inputs", "Inputs of conv", "strongest inputs of the conv branch that were compared", format="count"
+    ),
+    _Candidate(
+        "shortcut_strength",
+        "Strength of the shortcut",
+        "sum of the magnitudes of the shortcut's strongest inputs",
+        header="strength shortcut",
+    ),
+    _Candidate(
+        "conv_strength",
+        "Strength of conv",
+        "sum of the magnitudes of the conv branch's strongest inputs",
+        header="strength conv",
+    ),
+    _Candidate(
+        "order",
+        "Order",
+        "what the list is ordered by: by evidence, within a verdict, the lesser of both effects; by weights the "
+        "lesser of the two branches' percentiles",
+        header="percentile",
+    ),
+)
+BY_NAME = {row.name: row for row in TABLE}
+
+STATISTICS = tuple(
+    row.name for row in TABLE if row.subject == "unit" and row.kind == "number" and row.table != "histograms"
+)
+FINDINGS = tuple(row.name for row in TABLE if row.kind == "text")
+HISTOGRAM = tuple(row.name for row in TABLE if row.table == "histograms")
+
+
+def of_table(table: str) -> list[Statistic]:
+    """The rows that a table of the extraction folder holds, in order."""
+    return [row for row in TABLE if row.table == table]

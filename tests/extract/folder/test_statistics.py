@@ -1,0 +1,51 @@
+"""The table of statistics, against the names, titles, meanings and schemas as they were before there was a table."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extract.folder.schemas import SCHEMAS
+from extract.folder.statistics import BY_NAME, FINDINGS, HISTOGRAM, STATISTICS, TABLE, of_table
+
+BEFORE: dict[str, Any] = json.loads(Path(__file__).with_name("statistics.json").read_text())
+
+
+def test_names_stand_in_the_order_of_json_and_exports() -> None:
+    assert list(STATISTICS) == BEFORE["statistics"]
+    assert list(FINDINGS) == BEFORE["findings"]
+    assert list(HISTOGRAM) == BEFORE["histogram"]
+
+
+@pytest.mark.parametrize("table", BEFORE["tables"])
+def test_a_tables_columns_and_metadata_are_those_of_existing_folders(table: str) -> None:
+    schema, before = SCHEMAS[table], BEFORE["tables"][table]
+    assert [f"{field.name} {field.type}" for field in schema] == before["columns"]
+    assert [[key.decode(), text.decode()] for key, text in (schema.metadata or {}).items()] == before["meanings"]
+
+
+def test_every_name_stands_once() -> None:
+    assert len(BY_NAME) == len(TABLE)
+    assert all(row.stored in SCHEMAS[row.table].names for row in TABLE if row.table)
+
+
+def test_intervals_have_both_ends() -> None:
+    expected = {"share_corrected", "effect_conv", "effect_shortcut", "rise_conv", "rise_shortcut"}
+    assert {row.name for row in TABLE if row.interval} == expected
+    assert BY_NAME["rise_conv"].interval == ("rise_conv_low", "rise_conv_high")
+
+
+def test_the_table_needs_the_standard_library_alone() -> None:
+    code = "import sys, extract.folder.statistics; print({'numpy', 'pyarrow', 'pydantic', 'torch'} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "set()"
+
+
+def test_a_tables_numbers_follow_its_rows() -> None:
+    for table in ("units", "activity", "flows", "evidence", "tests", "dissociation", "shares"):
+        assert [row.stored for row in of_table(table) if row.kind == "number"] == [
+            name for name in SCHEMAS[table].names if SCHEMAS[table].field(name).type == "float"
+        ]
