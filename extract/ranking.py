@@ -1,4 +1,4 @@
-"""Rank values: the places of the highest or lowest of every row, and percentiles."""
+"""Rank values: the places of the highest or lowest of every row."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,17 +46,3 @@ def ranks(values: Floats, count: int | None = None) -> Integers:
     places = np.zeros(values.shape, np.int32)
     np.put_along_axis(places, highest, np.arange(1, highest.shape[1] + 1, dtype=np.int32)[None], axis=1)
     return places
-
-
-def percentiles(values: np.ndarray) -> np.ndarray:
-    """The share of all values in a column that lie below each one, equals counted half: (n, channels), mean 0.5.
-
-    Counting equals half keeps a unit that is silent on many probes, all at zero, from favouring either side.
-    """
-    ranked = np.sort(values, axis=0)
-    sides = [
-        [np.searchsorted(ranked[:, c], values[:, c], side) for c in range(values.shape[1])]
-        for side in ("left", "right")
-    ]
-    shares: np.ndarray = np.sum(sides, axis=0).T / (2 * max(1, len(values)))
-    return shares

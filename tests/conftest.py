@@ -52,7 +52,7 @@ def noise() -> pa.Table:
 @pytest.fixture(scope="module")
 def measured(tiny: "Network", noise: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
     """An extraction of no edges, the tiny network's last sum measured on the noise."""
-    from extract.enrichment.evidence import measure  # torch is slow to import
+    from extract.enrichment.pipeline import measure  # torch is slow to import
 
     extraction = without_edges(tiny, tmp_path_factory.mktemp("measured") / "x")
     measure(tiny, extraction, noise, [tiny.architecture.final], progress=False)

@@ -59,10 +59,10 @@ def ablate(
         from extract.probes import sample as reference
     loaded = weights.load_network(network, pretrained)
     unit = loaded.architecture.unit(name)
-    part = parts.Branch(unit, branch) if branch else parts.Edge(loaded.architecture.unit(edge or ""), unit)
+    part = parts.Branch(unit, branch) if branch else parts.ConvolutionEdge(loaded.architecture.unit(edge or ""), unit)
     parts.check(loaded.architecture, part)
     shown = reference.random_sample(probes_at(pictures), count, seed)
-    ways = (how,) if how else ablation.WAYS
+    ways = (how,) if how else ablation.REPLACEMENTS
     found = ablation.ablate(loaded, part, list(shown.values()), prompts(loaded.model, classes), ways, seed)
     content = _told(found, list(shown), limit)
     if as_json:
@@ -101,7 +101,7 @@ def calibrate(
         from extract.ablation import calibration
         from extract.network import weights
         from extract.probes import sample as reference
-    from extract.ablation.agreement import agreements
+    from extract.ablation.calibration import agreements
 
     loaded = weights.load_network(name, pretrained)
     extraction = Extraction.open(folder or default_folder(loaded.model, database))
@@ -135,7 +135,7 @@ def _told(found: "Ablation", pictures: list[str], limit: int) -> dict[str, list[
             "or in size": float(np.abs(effect.unit).mean()),
             "cosine of embeddings": float(effect.cosine.mean()),
             "distance": float(effect.distance.mean()),
-            "named otherwise": found.renamed(way) if found.prompts else None,
+            "named otherwise": found.changed_answers(way) if found.prompts else None,
         }
         for way, effect in effects.items()
     ]

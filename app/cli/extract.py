@@ -31,13 +31,13 @@ def demo(database: Database = None, memory: Memory = 2**31) -> None:
     Example: circuits demo
     """
     with torch_needed():
-        from extract.enrichment import evidence
+        from extract.enrichment import pipeline
         from extract.expansion import atlas
         from extract.network import weights
     network = weights.load_network("demo")
     folder = default_folder(network.model, database)
     extraction = atlas.extract(network, folder, strongest=enrichment.STRONGEST, memory=memory)
-    evidence.measure(network, extraction)
+    pipeline.measure(network, extraction)
     _show_words(network, extraction, sorted(set(filter(None, extraction.table("probes")["concept"].to_pylist()))))
     _load(folder, database)
     with opened(database, network.model) as (store, _):
@@ -72,7 +72,7 @@ def extract(
     Example: circuits extract RN50 --pretrained openai --targets "4/*" --output rn50.extraction
     """
     with torch_needed():
-        from extract.enrichment import evidence
+        from extract.enrichment import pipeline
         from extract.expansion import atlas
         from extract.network import weights
     network = weights.load_network(name, pretrained, seed)
@@ -81,7 +81,7 @@ def extract(
     shown, listed = probes_at(probes) if probes else None, _words(words) if words else None
     extraction = atlas.extract(network, folder, patterns, strongest, matrices, memory)
     if shown is not None:
-        evidence.measure(network, extraction, shown)
+        pipeline.measure(network, extraction, shown)
         for row in extraction.table("skipped").to_pylist():
             typer.echo(f"circuits: {row['id']} is no picture that can be read; left out.", err=True)
     if visualisations is not None:

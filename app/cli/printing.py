@@ -39,7 +39,7 @@ from graph.records import (
 )
 
 if TYPE_CHECKING:
-    from extract.ablation.agreement import Agreement
+    from extract.ablation.calibration import Agreement
 
 _PICTURES = ("thumbnail", "picture")  # fields that no terminal shows
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from extract.ablation.agreement import Agreement
+    from extract.ablation.calibration import Agreement
 
 _SIDE, _LEFT, _TOP, _RIGHT, _BELOW, _COLUMNS = 220, 64, 46, 24, 62, 3
 _COLOURS = {"strongest": "#6d4aff", "random": "#33333f"}  # in the order in which they are drawn

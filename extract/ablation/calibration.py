@@ -1,26 +1,28 @@
-"""How far expanded weights foretell what units do to one another: static edges against measured ones.
+"""Calibrate expanded weights: compare them with the effect of ablating the source on the target.
 
-An expanded weight takes every ReLU for the identity. What a source really does to a target is measured by taking its
-whole channel away behind its ReLU, in two ways, and reading how far the target's mean over positions falls, as batch
-norm leaves it, or of a sum before its ReLU:
+An expanded weight takes every ReLU for the identity. The real effect of a source on a target is measured by ablating
+the source's whole channel behind its ReLU, in two ways. The loss is how far the target's mean over positions falls, as
+batch norm leaves it, or of a sum before its ReLU:
 
     slope   the source is replaced by its mean over reference images and positions; the least-squares slope, over the
-            images, of what the target loses on how far the source's mean over positions lies above that mean
-    zero    the source is replaced by nothing; what the target loses on average, over the source's mean
+            images, of the target's loss on the source's mean over positions minus that mean
+    zero    the source is replaced by zero; the target's mean loss over the source's mean
 
-Where no ReLU lies between, both are the sum of the expanded weight but for the border. An edge whose source hardly
-varies over the images (by less than a hundredth of what its layer's units do on average: rounding would rule) or whose
-target never fires (a branch's: its sum) has neither number. Half of the edges of a layer pair are its strongest by
-magnitude, the others drawn at random from the rest.
+Where no ReLU lies between, both equal the sum of the expanded weight, except for the border of the map. An edge has
+neither number if its source hardly varies over the images (by less than a hundredth of its layer's average, where
+rounding would decide) or its target never fires (for a branch: its sum). Half of the edges of a layer pair are its
+strongest by magnitude, the others are drawn at random from the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from PIL.Image import Image
+from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from extract.ablation.channel_ablation import Stretch
@@ -33,12 +35,13 @@ from extract.network.network import Network
 from extract.units import Architecture, Layer
 
 EDGES = 600  # of a layer pair
-_LEAST = 0.01  # that a source must vary, over the mean of its layer
+_NUMBERS = ("magnitude", "mean", "span", "slope", "zero")
+_LEAST = 0.01  # deviation of a source over the mean deviation of its layer; a source that varies less is left out
 
 
 @dataclass(frozen=True)
-class Edges:
-    """Edges of a layer pair by their channels, int (edges,) each; the first `strongest` are that, the others random."""
+class ChosenEdges:
+    """Edges of a layer pair by their channels, int (edges,) each: the first `strongest` are that, the others random."""
 
     source: np.ndarray
     target: np.ndarray
@@ -64,25 +67,25 @@ def calibrate(
     seed: int = 0,
     progress: bool = True,
 ) -> pa.Table:
-    """Measure edges of a layer pair on reference images; their rows, in the extraction instead of the pair's old ones.
+    """Measure edges of a layer pair on reference images, and write their rows to the extraction in place of older ones.
 
-    Static weights are the extraction's where it has them, else computed. An interrupted run leaves the folder
-    whole, with the pair's old rows or none. Raises NoPath where no edge leads from source to target, UnknownUnit,
-    AblationError for fewer than two images, ExtractionError for an extraction of other weights or a disk that refuses.
+    Static weights are read from the extraction, or computed if it has none. An interrupted run leaves the folder whole,
+    with the pair's old rows or none. Raises NoPath where no edge leads from source to target, UnknownUnit,
+    AblationError for fewer than two images, ExtractionError for an extraction of other weights or a full disk.
     """
     extraction.check(network.model, network.sha256)
     magnitude, mean, span = _weights(network, extraction, source, target)
     if len(images) < 2:
         raise AblationError("There are no two images, and what a unit does is compared over several. Give more.")
-    chosen = choose(magnitude, edges, seed)
-    slope, zero = measure(network, source, target, images, chosen, progress)
-    count, place = len(chosen.source), (chosen.target, chosen.source)
+    sample = choose(magnitude, edges, seed)
+    slope, zero = measure(network, source, target, images, sample, progress)
+    count, place = len(sample.source), (sample.target, sample.source)
     columns = {
         "source": [str(source)] * count,
-        "source_channel": chosen.source,
+        "source_channel": sample.source,
         "target": [str(target)] * count,
-        "target_channel": chosen.target,
-        "chosen": ["strongest"] * chosen.strongest + ["random"] * (count - chosen.strongest),
+        "target_channel": sample.target,
+        "chosen": ["strongest"] * sample.strongest + ["random"] * (count - sample.strongest),
         "magnitude": magnitude[place],
         "mean": mean[place],
         "span": [span] * count,
@@ -96,49 +99,113 @@ def calibrate(
     return table
 
 
-def choose(magnitude: np.ndarray, edges: int, seed: int = 0) -> Edges:
-    """So many edges of a layer pair, by its magnitudes (target channels, source channels): all if there are no more."""
+def choose(magnitude: np.ndarray, edges: int, seed: int = 0) -> ChosenEdges:
+    """Choose edges of a layer pair by its magnitudes (target channels, source channels): half strongest, half random.
+
+    All edges if there are no more than `edges`.
+    """
     order = np.argsort(-magnitude, axis=None, kind="stable")
     strongest = min(edges, len(order)) // 2
     others = np.sort(order[strongest:])  # so that the draw hardly depends on how magnitudes were rounded
     rest = np.random.default_rng(seed).choice(others, min(edges, len(order)) - strongest, replace=False)
     target, source = np.unravel_index(np.concatenate([order[:strongest], rest]), magnitude.shape)
-    return Edges(source, target, strongest)
+    return ChosenEdges(source, target, strongest)
 
 
 def measure(
-    network: Network, source: Layer, target: Layer, images: Sequence[Image], chosen: Edges, progress: bool = True
+    network: Network, source: Layer, target: Layer, images: Sequence[Image], edges: ChosenEdges, progress: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The slope of every edge, and its change under zero ablation over its source's mean: float64 (edges,) each.
+    """Measure the slope of every edge, and its loss under zero ablation over its source's mean: float64 (edges,) each.
 
     NaN where the source hardly varies over the images, or the target never fires.
     """
     stretch = Stretch.of(network, source, target, images)
-    slope, zero = np.full((2, len(chosen.source)), np.nan)
+    slope, zero = np.full((2, len(edges.source)), np.nan)
     above = stretch.activity - stretch.activity.mean(axis=0)  # (images, source channels)
-    spread = above.std(axis=0)
-    known = (spread > _LEAST * spread.mean())[chosen.source] & stretch.alive[chosen.target]  # (edges,)
-    for channel in tqdm(np.unique(chosen.source[known]), desc=f"{source} to {target}", disable=not progress):
-        edges = np.flatnonzero(known & (chosen.source == channel))
+    deviation = above.std(axis=0)
+    known = (deviation > _LEAST * deviation.mean())[edges.source] & stretch.alive[edges.target]  # (edges,)
+    for channel in tqdm(np.unique(edges.source[known]), desc=f"{source} to {target}", disable=not progress):
+        places = np.flatnonzero(known & (edges.source == channel))
         mean, own = float(stretch.activity[:, channel].mean()), above[:, channel]
-        lost = [stretch.before - stretch.without(int(channel), value) for value in (mean, 0.0)]
-        by_mean, by_zero = (each[:, chosen.target[edges]] for each in lost)  # (images, edges) each
-        slope[edges], zero[edges] = own @ by_mean / (own @ own), by_zero.mean(axis=0) / mean
+        losses = [stretch.before - stretch.without(int(channel), value) for value in (mean, 0.0)]
+        by_mean, by_zero = (loss[:, edges.target[places]] for loss in losses)  # (images, edges) each
+        slope[places], zero[places] = own @ by_mean / (own @ own), by_zero.mean(axis=0) / mean
     return slope, zero
 
 
 def _weights(
     network: Network, extraction: Extraction, source: Layer, target: Layer
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Magnitudes and means, float32 (target channels, source channels) each, and the positions a kernel spans."""
+    """Read or compute magnitudes and means, float32 (target, source channels) each, and count a kernel's positions."""
     shape = network.architecture
     if shape.check(source) not in sources(shape, target):
         raise NoPath(f"No edge leads from {source} to {target}. Edges start at 1, 3 and the sums of the layers below.")
     span = support(shape, source, target).span
-    kept = [extraction.matrix(source, target, "magnitude"), extraction.matrix(source, target, "mean")]
-    found = [matrix.astype(np.float32) for matrix in kept if matrix is not None]
-    if len(found) < 2:
+    saved = [extraction.matrix(source, target, kind) for kind in ("magnitude", "mean")]
+    matrices = [matrix.astype(np.float32) for matrix in saved if matrix is not None]
+    if len(matrices) < 2:
         swept = [parts[source] for _, parts in sweep(network, target, range(shape.channels(target)), [source])]
         sums = torch.cat([each.sum for each in swept]) / span
-        found = [torch.cat([each.magnitude for each in swept]).numpy(), sums.numpy()]
-    return found[0], found[1], span
+        matrices = [torch.cat([each.magnitude for each in swept]).numpy(), sums.numpy()]
+    return matrices[0], matrices[1], span
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well static and measured edges of a layer pair agree, over its strongest edges or over its random ones.
+
+    `n` edges were measured; `left_out` have no measurement. `means` is Spearman's rank correlation of mean times span
+    with the slope, `zeros` that with the loss under zero ablation, `magnitudes` that of the magnitude with the slope's
+    size. `signs` is the share of edges whose mean and slope have the same sign. None for fewer than three edges, or
+    where all are equal. The magnitudes of the strongest edges are so close that their ranks say little.
+    """
+
+    source: str
+    target: str
+    chosen: str
+    n: int
+    left_out: int
+    means: float | None
+    zeros: float | None
+    magnitudes: float | None
+    signs: float | None
+
+
+def agreements(table: pa.Table) -> list[Agreement]:
+    """Compute one agreement for every layer pair and kind of edges in the calibration table, in its order."""
+    kinds = dict.fromkeys(zip(*(table[name].to_pylist() for name in ("source", "target", "chosen")), strict=True))
+    return [_agreement(table, *kind) for kind in kinds]
+
+
+def _agreement(table: pa.Table, source: str, target: str, chosen: str) -> Agreement:
+    of_kind = (pc.field("source") == source) & (pc.field("target") == target) & (pc.field("chosen") == chosen)
+    edges = {name: table.filter(of_kind)[name].to_numpy().astype(np.float64) for name in _NUMBERS}  # null becomes NaN
+    known = ~np.isnan(edges["slope"])
+    magnitude, mean, span, slope, zero = (edges[name][known] for name in _NUMBERS)
+    return Agreement(
+        source,
+        target,
+        chosen,
+        n=int(known.sum()),
+        left_out=int((~known).sum()),
+        means=_unless_equal(_rank_correlation, mean * span, slope),
+        zeros=_unless_equal(_rank_correlation, mean * span, zero),
+        magnitudes=_unless_equal(_rank_correlation, magnitude, np.abs(slope)),
+        signs=_unless_equal(_same_signs, mean, slope),
+    )
+
+
+def _unless_equal(
+    measure: Callable[[np.ndarray, np.ndarray], float], one: np.ndarray, other: np.ndarray
+) -> float | None:
+    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return None
+    return measure(one, other)
+
+
+def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    return float(spearmanr(one, other).statistic)
+
+
+def _same_signs(one: np.ndarray, other: np.ndarray) -> float:
+    return float((np.sign(one) == np.sign(other)).mean())

@@ -1,11 +1,13 @@
-"""What a branch or an edge does for the network: it is taken away, and all that lies above goes on without it.
+"""Ablate a branch or an edge and measure the effect on its unit, the embedding and the logits.
 
-    mean       in its place stands its mean over the reference images and positions, a number
-    resample   its map on another reference image; the draw gives every image another one's
-    zero       nothing
+A replacement takes the place of the part's map:
 
-Nothing is what the network hardly ever sees, and what an ablation tells depends on what it puts in place (Zhang & Nanda
-2023, arXiv 2309.16042); so mean and resample are told side by side, and zero never alone.
+    mean       its mean over the reference images and positions, a number
+    resample   its map on another reference image; every image gets another one's
+    zero       zero
+
+The effect depends on the replacement, and zero is a value that the network hardly ever sees (Zhang & Nanda 2023, arXiv
+2309.16042). So mean and resample are measured side by side, and zero never alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,22 +21,22 @@ from PIL.Image import Image
 from torch import Tensor
 
 from extract.errors import AblationError
+from extract.network.hooks import Change, replace_part, watch_means
 from extract.network.network import Network
-from extract.network.parts import Change, Part, check, exchanged
+from extract.network.parts import Part, check
 from extract.network.preprocessing import BATCH, stack
 from extract.network.text import embedded
-from extract.recording.channel_means import means
 
-How = Literal["mean", "resample", "zero"]
-WAYS: Final[tuple[How, ...]] = ("mean", "resample")
+Replacement = Literal["mean", "resample", "zero"]
+REPLACEMENTS: Final[tuple[Replacement, ...]] = ("mean", "resample")
 
 
 @dataclass(frozen=True)
-class State:
-    """What the network makes of every image.
+class NetworkOutput:
+    """The network's output for every image.
 
     `unit` is the mean over positions of the unit that the part enters, (images,): a sum's after its ReLU, another's as
-    batch norm leaves it. `embedding` is of length 1, (images, E); `logits` are cosines with the prompts, scaled as for
+    batch norm leaves it. `embedding` has length 1, (images, E); `logits` are cosines with the prompts, scaled as for
     zero-shot classes, (images, prompts). All float32.
     """
 
@@ -45,10 +47,10 @@ class State:
 
 @dataclass(frozen=True)
 class Effect:
-    """What one way of taking a part away changes, image by image: after minus before.
+    """The effect of one replacement, image by image: after minus before.
 
-    Of the unit (images,) and the logits (images, prompts); `cosine` of the embeddings before and after, and `distance`,
-    the norm of their difference, (images,).
+    Of the unit (images,) and the logits (images, prompts); `cosine` is that of the embeddings before and after, and
+    `distance` the norm of their difference, (images,).
     """
 
     unit: np.ndarray
@@ -59,17 +61,18 @@ class Effect:
 
 @dataclass(frozen=True)
 class Ablation:
-    """A part, what the network does with it, and what is changed without it."""
+    """A part, the network's output with it, and the effect of every replacement."""
 
     part: Part
     prompts: tuple[str, ...]
-    before: State
-    effects: Mapping[How, Effect]
+    before: NetworkOutput
+    effects: Mapping[Replacement, Effect]
 
-    def renamed(self, how: How) -> float:
-        """The share of images for which another prompt has the highest logit."""
+    def changed_answers(self, replacement: Replacement) -> float:
+        """The share of images for which another prompt gets the highest logit."""
         logits = self.before.logits
-        return float((logits.argmax(axis=1) != (logits + self.effects[how].logits).argmax(axis=1)).mean())
+        after = logits + self.effects[replacement].logits
+        return float((logits.argmax(axis=1) != after.argmax(axis=1)).mean())
 
 
 @torch.inference_mode()
@@ -78,68 +81,68 @@ def ablate(
     part: Part,
     images: Sequence[Image],
     prompts: Sequence[str] = (),
-    ways: Sequence[How] = WAYS,
+    replacements: Sequence[Replacement] = REPLACEMENTS,
     seed: int = 0,
 ) -> Ablation:
-    """Take a part away from the network while it sees the images, which are the reference images too.
+    """Ablate a part while the network sees the images, which are the reference images too.
 
-    Where zero alone is asked for, the other two ways are told beside it. Raises UnknownUnit and AblationError as
-    `parts.check`, AblationError for fewer than two images; WeightsError for prompts to a text tower with another
+    If zero is the only replacement, the other two are measured beside it. Raises UnknownUnit and AblationError as
+    `parts.check`, AblationError for fewer than two images, WeightsError for prompts to a text tower with another
     vocabulary.
     """
     check(network.architecture, part)
     if len(images) < 2:
         raise AblationError("There are no two images, and what a part brings one is compared with others. Give more.")
     texts = embedded(network, prompts)  # (prompts, E)
-    kept: list[Tensor] = []
+    batches: list[Tensor] = []
 
-    def keep(brought: Tensor) -> Tensor:
-        kept.append(brought)
-        return brought
+    def read(maps: Tensor) -> Tensor:
+        batches.append(maps)
+        return maps
 
-    before = _shown(network, part, images, texts, keep)
-    brought = torch.cat(kept)  # (images, h, w)
-    effects: dict[How, Effect] = {}
-    for way in (*WAYS, "zero") if set(ways) == {"zero"} else ways:
-        instead = iter(torch.split(_instead(brought, way, seed), BATCH))
-        effects[way] = _effect(before, _shown(network, part, images, texts, partial(_next, instead)))
+    before = _output(network, part, images, texts, read)
+    maps = torch.cat(batches)  # (images, h, w)
+    effects: dict[Replacement, Effect] = {}
+    for replacement in (*REPLACEMENTS, "zero") if set(replacements) == {"zero"} else replacements:
+        replaced = iter(torch.split(_replaced(maps, replacement, seed), BATCH))
+        effects[replacement] = _effect(before, _output(network, part, images, texts, partial(_next, replaced)))
     return Ablation(part, tuple(prompts), before, effects)
 
 
 def donors(count: int, seed: int = 0) -> np.ndarray:
-    """For every one of two or more images another, each once: int (count,)."""
+    """Draw another image for every one of two or more, each once: int (count,)."""
     order = np.random.default_rng(seed).permutation(count)
     others = np.empty(count, int)
     others[order] = np.roll(order, 1)
     return others
 
 
-def _instead(brought: Tensor, way: How, seed: int) -> Tensor:
+def _replaced(maps: Tensor, replacement: Replacement, seed: int) -> Tensor:
     """What takes the place of a part's maps, (images, h, w) both."""
-    if way == "resample":
-        return brought[torch.from_numpy(donors(len(brought), seed))]
-    return torch.full_like(brought, float(brought.mean()) if way == "mean" else 0.0)
+    if replacement == "resample":
+        return maps[torch.from_numpy(donors(len(maps), seed))]
+    return torch.full_like(maps, float(maps.mean()) if replacement == "mean" else 0.0)
 
 
-def _next(instead: Iterator[Tensor], brought: Tensor) -> Tensor:
-    return next(instead)
+def _next(batches: Iterator[Tensor], maps: Tensor) -> Tensor:
+    return next(batches)
 
 
-def _shown(network: Network, part: Part, images: Sequence[Image], texts: Tensor, change: Change) -> State:
+def _output(network: Network, part: Part, images: Sequence[Image], texts: Tensor, change: Change) -> NetworkOutput:
     units, embeddings = list[Tensor](), list[Tensor]()
     layer, channel = part.unit.layer, part.unit.channel
     with (
-        exchanged(network.visual, part, change),
-        means(network.visual, [layer], lambda _, values: units.append(values[:, channel])),
+        replace_part(network.visual, part, change),
+        watch_means(network.visual, [layer], lambda _, values: units.append(values[:, channel])),
     ):
-        for some in stack(images, network.preprocess, BATCH):
-            embeddings.append(network.clip.encode_image(some, normalize=True))
+        for batch in stack(images, network.preprocess, BATCH):
+            embeddings.append(network.clip.encode_image(batch, normalize=True))
     embedding = torch.cat(embeddings)  # (images, E)
     logits = network.clip.logit_scale.exp() * embedding @ texts.T  # (images, prompts)
-    return State(torch.cat(units).numpy(), embedding.numpy(), logits.numpy())
+    return NetworkOutput(torch.cat(units).numpy(), embedding.numpy(), logits.numpy())
 
 
-def _effect(before: State, after: State) -> Effect:
+def _effect(before: NetworkOutput, after: NetworkOutput) -> Effect:
     return Effect(
         unit=after.unit - before.unit,
         cosine=(after.embedding * before.embedding).sum(axis=1),

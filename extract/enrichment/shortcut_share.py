@@ -1,4 +1,4 @@
-"""How much of a unit comes over the residual shortcut: the article's share, the exact one, and the corrected one.
+"""Measure the share of a sum's units that comes over the shortcut: published, exact and corrected.
 
 With r the shortcut's map, b the conv branch's (bn3's output), and the sums over a unit's top examples and all positions
 where r + b > 0, that is, where the ReLU lets the sum pass:
@@ -8,12 +8,12 @@ where r + b > 0, that is, where the ReLU lets the sum pass:
     exact       sum of r / sum of (r + b)
     corrected   sum of (r - mean r) / sum of (r + b - mean r - mean b), means over all probes and positions
 
-The published share leaves out the sign and bn3's scale (definition: the code of the enrichment circuits article, which
-takes it on feature visualisations; `visualisations` does so). The exact one adds up: with the conv branch's it makes
-1, so it exceeds 1 where the branch inhibits and falls below 0 where the shortcut does. A constant offset is no part of
-telling images apart; the corrected share takes it off both terms. Both are ratios of sums: a mean of ratios would be
-ruled by examples on which the sum hardly rises above zero. The corrected share has an interval, by percentile bootstrap
-over the examples; the means over all probes are taken as known.
+The published share ignores the sign and bn3's scale (definition: the code of the enrichment circuits article, which
+takes it on feature visualisations; `visualisations` does so). The exact shares of both branches add up to 1, so one
+exceeds 1 where the other branch inhibits. A constant offset does not tell images apart; the corrected share subtracts
+it from both terms. Both are ratios of sums: examples on which the sum hardly rises above zero would dominate a mean of
+ratios. The corrected share has an interval, by percentile bootstrap over the examples; the means over all probes are
+taken as known.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ import numpy as np
 
 from extract.folder.activations import moments
 from extract.folder.extraction import Extraction
+from extract.recording.highest_probes import HighestProbes
 from extract.responses.top_probes import RankedProbes
 from extract.units import Layer
 
@@ -30,18 +31,18 @@ _ENDS = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
-class Terms:
+class ShareTerms:
     """What the shares are made of: on every unit's top examples, each (units, length), and on all probes (units,).
 
-    `output` is the mean over positions of the sum after its ReLU, `passed` of the shortcut where the sum is positive,
-    `open` the share of positions where it is, `published` the share of norms; `shortcut` and `conv` are means of the
-    branches over all probes and positions. Only `valid` examples count.
+    `output` is the mean over positions of the sum after its ReLU, `gated_shortcut` that of the shortcut where the sum
+    is positive, `active_fraction` the share of positions where it is, `published_share` the share of norms. `shortcut`
+    and `conv` are means of the branches over all probes and positions. Only `valid` examples count.
     """
 
     output: np.ndarray
-    passed: np.ndarray
-    open: np.ndarray
-    published: np.ndarray
+    gated_shortcut: np.ndarray
+    active_fraction: np.ndarray
+    published_share: np.ndarray
     valid: np.ndarray
     shortcut: np.ndarray
     conv: np.ndarray
@@ -58,71 +59,76 @@ class Shares:
     corrected_high: np.ndarray
 
 
-def terms(extraction: Extraction, total: Layer, top: RankedProbes) -> Terms:
-    """The terms of a sum's shares on its units' top examples, from the chunks' own highest, which contain them."""
-    names = ("value", "passed", "open", "published")
-    found = {name: np.full(top.probes.shape, np.nan, np.float32) for name in names}
+_NUMBERS = ("value", "gated_shortcut", "active_fraction", "published_share")
+
+
+def share_terms(extraction: Extraction, total: Layer, top: RankedProbes) -> ShareTerms:
+    """Gather the terms of a sum's shares on its units' top examples from the chunks' highest, which contain them."""
+    terms = {name: np.full(top.probes.shape, np.nan, np.float32) for name in _NUMBERS}
     first = 0
     for file in extraction.under("activations"):
-        best = extraction.lines(file, f"{total} best")  # (length, units), places in the chunk
-        if best is not None:
-            places = best.T.astype(np.int64) + first  # (units, length), among all probes
+        if highest := HighestProbes.read(extraction, file, total):
+            places = highest.places.T.astype(np.int64) + first  # (units, length), among all probes
             same = (places[:, None, :] == top.probes[:, :, None]) & top.valid[:, :, None]
             unit, rank, place = np.nonzero(same)
-            for name in names:
-                numbers = extraction.lines(file, f"{total} best {name}")
-                assert numbers is not None  # noqa: S101, written with `best`
-                found[name][unit, rank] = numbers[place, unit]
+            for name in _NUMBERS:
+                terms[name][unit, rank] = getattr(highest, name)[place, unit]
         counted = extraction.lines(file, f"{total} moments")
-        assert counted is not None  # noqa: S101
+        assert counted is not None  # noqa: S101, every chunk has them
         first += int(counted[0, 0])
-    over = extraction.manifest.architecture.branches(total)
-    means = {branch: moments(extraction, over[branch])[0] for branch in ("shortcut", "conv")}
-    return Terms(
-        found["value"], found["passed"], found["open"], found["published"], top.valid, means["shortcut"], means["conv"]
+    branches = extraction.manifest.architecture.branches(total)
+    shortcut, conv = (moments(extraction, branches[name])[0] for name in ("shortcut", "conv"))
+    return ShareTerms(
+        output=terms["value"],
+        gated_shortcut=terms["gated_shortcut"],
+        active_fraction=terms["active_fraction"],
+        published_share=terms["published_share"],
+        valid=top.valid,
+        shortcut=shortcut,
+        conv=conv,
     )
 
 
-def shares(given: Terms) -> Shares:
-    """Every unit's shares over its sum's top examples."""
+def shares(terms: ShareTerms) -> Shares:
+    """Compute every unit's shares over its sum's top examples."""
 
     def total(values: np.ndarray) -> np.ndarray:
-        return np.asarray(np.sum(values, axis=1, where=given.valid, dtype=np.float64))  # (units,)
+        return np.asarray(np.sum(values, axis=1, where=terms.valid, dtype=np.float64))  # (units,)
 
-    part, whole = _corrected(given)
-    low, high = interval(part, whole, given.valid)
+    part, whole = _corrected(terms)
+    low, high = interval(part, whole, terms.valid)
     return Shares(
-        published=ratio(total(given.published), given.valid.sum(axis=1)),
-        exact=ratio(total(given.passed), total(given.output)),
+        published=ratio(total(terms.published_share), terms.valid.sum(axis=1)),
+        exact=ratio(total(terms.gated_shortcut), total(terms.output)),
         corrected=ratio(total(part), total(whole)),
         corrected_low=low,
         corrected_high=high,
     )
 
 
-def _corrected(given: Terms) -> tuple[np.ndarray, np.ndarray]:
+def _corrected(terms: ShareTerms) -> tuple[np.ndarray, np.ndarray]:
     """The corrected share's two terms on every example: float64 (units, length)."""
-    positions = given.open.astype(np.float64)
-    shortcut, conv = given.shortcut[:, None], given.conv[:, None]
-    return given.passed - positions * shortcut, given.output - positions * (shortcut + conv)
+    positions = terms.active_fraction.astype(np.float64)
+    shortcut, conv = terms.shortcut[:, None], terms.conv[:, None]
+    return terms.gated_shortcut - positions * shortcut, terms.output - positions * (shortcut + conv)
 
 
 def interval(part: np.ndarray, whole: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A 95 % interval of each unit's sum of parts over sum of wholes, (units, length), by percentile bootstrap.
 
-    The same examples, by rank, are drawn for all units with as many; draws on which the whole is not positive count
-    for nothing. NaN for fewer than two examples, or where the ratio is NaN itself.
+    Units with equally many valid examples share their draws, by rank. Draws on which the whole is not positive are
+    ignored. NaN for fewer than two examples, or where the ratio itself is NaN.
     """
     counts, generator = valid.sum(axis=1), np.random.default_rng(0)
     ends = np.full((2, len(part)), np.nan)
     for count in np.unique(counts[counts > 1]):
-        some = counts == count
+        same = counts == count
         drawn = generator.multinomial(count, np.full(count, 1 / count), RESAMPLES)  # (draws, count)
-        shown = [values[some][valid[some]].reshape(-1, count) for values in (part, whole)]  # (units, count)
-        ratios = ratio(*(values @ drawn.T for values in shown))  # (units, draws)
-        sure = shown[1].sum(axis=1) > 0
-        places = np.flatnonzero(some)[sure]
-        ends[:, places] = np.nanquantile(ratios[sure], _ENDS, axis=1)
+        examples = [values[same][valid[same]].reshape(-1, count) for values in (part, whole)]  # (units, count)
+        ratios = ratio(*(values @ drawn.T for values in examples))  # (units, draws)
+        positive = examples[1].sum(axis=1) > 0
+        places = np.flatnonzero(same)[positive]
+        ends[:, places] = np.nanquantile(ratios[positive], _ENDS, axis=1)
     return ends[0], ends[1]
 
 

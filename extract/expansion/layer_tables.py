@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import nn
 
 from extract.errors import ExtractionError
 from extract.expansion.distribution import distribution
@@ -16,6 +15,7 @@ from extract.folder.extraction import Content
 from extract.folder.manifest import ExtractionSettings, part
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
+from extract.network.parts import scale
 from extract.ranking import Floats
 from extract.units import Layer
 
@@ -51,14 +51,10 @@ def units(network: Network) -> pa.Table:
     return pa.concat_tables(
         _table("units", count := architecture.channels(layer), layer=str(layer), channel=np.arange(count), scale=scale)
         for layer in architecture.layers
-        for scale in [None if layer.role == "sum" else _scale(network.visual.get_submodule(layer.module))]
+        for scale in [
+            None if layer.role == "sum" else scale(network.visual.get_submodule(layer.module), torch.float32).numpy()
+        ]
     )
-
-
-def _scale(norm: nn.Module) -> Floats:
-    assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101, what stands there in every ModifiedResNet
-    assert norm.running_var is not None  # noqa: S101
-    return (norm.weight / torch.sqrt(norm.running_var + norm.eps)).cpu().numpy()
 
 
 def _dense(network: Network, target: Layer, supports: Supports, done: Callable[[int], object]) -> Dense:

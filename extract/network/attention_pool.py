@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from extract.network.hooks import watch_branches
 from extract.network.network import Network
-from extract.network.parts import watched_branches
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ class Decomposition:
 def decompose(network: Network, pixels: Tensor) -> Decomposition:
     """Decompose the embeddings of images, as `preprocess` makes them: (images, 3, side, side)."""
     pool: Any = network.visual.get_submodule("attnpool")
-    kept: dict[str, Tensor] = {}
-    with watched_branches(network.visual, network.architecture.final, kept.__setitem__):
+    maps: dict[str, Tensor] = {}
+    with watch_branches(network.visual, network.architecture.final, maps.__setitem__):
         network.visual(pixels)
-    conv, shortcut = (kept[name].flatten(2) for name in ("conv", "shortcut"))  # (images, units, positions)
+    conv, shortcut = (maps[name].flatten(2) for name in ("conv", "shortcut"))  # (images, units, positions)
     total = conv + shortcut  # (images, units, positions)
     tokens = _tokens(total.relu()) + pool.positional_embedding.T  # (images, units, 1 + positions)
     attention = _attention(pool, tokens)  # (images, heads, 1 + positions)

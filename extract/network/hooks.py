@@ -1,124 +1,320 @@
-"""What units do on images, read while these pass through the network: means over positions, and where they peak."""
+"""Forward hooks: read or change what a ModifiedResNet does while images pass through it.
 
-from collections.abc import Callable, Iterable, Iterator
+Every context manager registers its hooks on entry and removes them on exit, after an error too. open_clip adds the
+shortcut and applies the ReLU in place, so a hook must take its numbers before; a map is copied only where the
+docstring says so.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
+from typing import Self, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.hooks import RemovableHandle
 
+from extract.network.parts import Branch, BranchName, ConvolutionEdge, Part, scale
 from extract.units import Layer
 
+_CONVOLUTIONS = {"bn1": "conv1", "bn2": "conv2", "conv": "conv3", "downsample": "downsample.0"}
+_RELUS = {"bn1": "act1", "bn2": "act2"}  # by role; every other layer passes the block's last, act3
 _SLAB = 2**20  # numbers of a map reduced at once, so that what lies between two steps stays in the cache
 
-See = Callable[[str, Tensor], None]
+See = Callable[[Tensor], object]
+Change = Callable[[Tensor], Tensor]
 
 
 @contextmanager
-def watched(visual: nn.Module, layers: Iterable[Layer], see: See) -> Iterator[None]:
-    """While open, a forward pass hands what the layers do to `see`, by name; each (images, channels), float32.
-
-        4/2/6 value      mean over positions; after the ReLU where one follows, else as batch norm leaves it
-        4/2/6 at         the position where it is highest before a ReLU, row times columns plus column, the first of
-                         equals; int64
-        4/2/6 passed     of a sum: mean of its shortcut over all positions, taken as 0 where the sum is not positive
-        4/2/6 open       of a sum: share of positions where it is positive
-        4/2/6 published  of a sum: norm of the raw shortcut over its sum with raw conv3's, norms over positions
-
-    The raw shortcut of a block without downsample is its input, else the downsample convolution's output. Nothing is
-    cloned: every number is taken before open_clip adds the shortcut or applies the ReLU in place.
-    """
+def registered(handles: Iterable[RemovableHandle]) -> Iterator[None]:
+    """Register hooks on entry and remove them on exit; if one cannot be registered, remove those before it."""
     with ExitStack() as stack:
-        for layer in layers:
-            hooks = _sum_hooks(visual, layer, see) if layer.role == "sum" else _plain_hooks(visual, layer, see)
-            for handle in hooks:
-                stack.callback(handle.remove)
+        for handle in handles:
+            stack.callback(handle.remove)
         yield
 
 
-@contextmanager
-def firing(visual: nn.Module, layers: Iterable[Layer], see: See) -> Iterator[None]:
-    """While open, a forward pass hands what bn1 and bn2 layers pass on to `see`, as `4/2/3 fired`.
+def see_input(module: nn.Module, see: See) -> RemovableHandle:
+    """Hand a module's input to `see`; what `see` returns is ignored."""
 
-    Each is the mean over positions after the ReLU, (images, channels), float32.
+    def hook(module: nn.Module, inputs: tuple[Tensor]) -> None:
+        see(inputs[0])
+
+    return module.register_forward_pre_hook(hook)
+
+
+def see_output(module: nn.Module, see: See) -> RemovableHandle:
+    """Hand a module's output to `see`; what `see` returns is ignored."""
+
+    def hook(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        see(output)
+
+    return module.register_forward_hook(hook)
+
+
+def _change_input(module: nn.Module, change: Change) -> RemovableHandle:
+    return module.register_forward_pre_hook(lambda _, inputs: (change(inputs[0]),))
+
+
+def _change_output(module: nn.Module, change: Change) -> RemovableHandle:
+    return module.register_forward_hook(lambda _, inputs, output: change(output))
+
+
+def block_of(visual: nn.Module, layer: Layer) -> nn.Module:
+    """The bottleneck block that a layer belongs to."""
+    return visual.get_submodule(f"layer{layer.stage}.{layer.block}")
+
+
+def relu_of(block: nn.Module, layer: Layer) -> nn.Module:
+    """The ReLU that a layer's output passes in its block, directly or as a branch of the sum."""
+    return block.get_submodule(_RELUS.get(layer.role, "act3"))
+
+
+def _see_shortcut(block: nn.Module, see: See, raw: bool = False) -> RemovableHandle:
+    """Hand a block's shortcut (n, c, h, w) to `see`: its input, or with a downsample that batch norm's output.
+
+    `raw` is before the batch norm: the downsample convolution's output.
     """
-    with ExitStack() as stack:
-        for layer in layers:
-            stack.callback(_firing_hook(visual, layer, see).remove)
-        yield
-
-
-def _firing_hook(visual: nn.Module, layer: Layer, see: See) -> RemovableHandle:
-    relu = visual.get_submodule(layer.module.replace("bn", "act"))
-    return relu.register_forward_hook(lambda _, inputs, maps: see(f"{layer} fired", maps.mean((2, 3))))
-
-
-def _plain_hooks(visual: nn.Module, layer: Layer, see: See) -> Iterator[RemovableHandle]:
-    def done(module: nn.Module, inputs: object, maps: Tensor) -> None:
-        see(f"{layer} value", _reduced(_fired, maps) if layer.inner else maps.mean((2, 3)))
-        see(f"{layer} at", peak(maps))
-
-    yield visual.get_submodule(layer.module).register_forward_hook(done)
-
-
-def _sum_hooks(visual: nn.Module, layer: Layer, see: See) -> Iterator[RemovableHandle]:
-    """Hooks that keep what a block adds up until its sum is there."""
-    block = visual.get_submodule(layer.module.rpartition(".")[0])
-    part, read = block.get_submodule, dict[str, Tensor]()
-
-    def output_of(module: nn.Module, name: str, change: Callable[[Tensor], Tensor]) -> RemovableHandle:
-        return module.register_forward_hook(lambda _, inputs, output: read.update({name: change(output)}))
-
-    def done(module: nn.Module, inputs: tuple[Tensor]) -> None:
-        value, passed, positive = _reduced(_joined, inputs[0], read["shortcut"]).unbind(-1)  # (n, c) each
-        over = read["raw_shortcut"]
-        see(f"{layer} value", value)
-        see(f"{layer} at", peak(inputs[0]))
-        see(f"{layer} passed", passed)
-        see(f"{layer} open", positive)
-        see(f"{layer} published", torch.nan_to_num(over / (over + read["raw_conv"])))
-        read.clear()
-
-    norm = partial(_reduced, _norm)
     if block.downsample is None:
-        yield block.register_forward_pre_hook(
-            lambda _, inputs: read.update(shortcut=inputs[0], raw_shortcut=norm(inputs[0]))
+        return see_input(block, see)
+    return see_output(block.get_submodule("downsample.0" if raw else "downsample.1"), see)
+
+
+def _see_branch(block: nn.Module, name: BranchName, see: See) -> RemovableHandle:
+    return _see_shortcut(block, see) if name == "shortcut" else see_output(block.get_submodule("bn3"), see)
+
+
+@dataclass(frozen=True)
+class SumTerms:
+    """What the shares of a sum over its shortcut are made of, float32 (images, channels) each.
+
+    `gated_shortcut` is the mean of the shortcut over all positions, taken as 0 where the sum is not positive.
+    `active_fraction` is the share of positions where the sum is positive. `published_share` is the norm of the raw
+    shortcut over its sum with raw conv3's, norms over positions; raw means before the batch norm.
+    """
+
+    gated_shortcut: Tensor
+    active_fraction: Tensor
+    published_share: Tensor
+
+    @classmethod
+    def joined(cls, batches: Sequence[Self]) -> Self:
+        """Several batches as one."""
+        terms = [(batch.gated_shortcut, batch.active_fraction, batch.published_share) for batch in batches]
+        return cls(*map(torch.cat, zip(*terms, strict=True)))
+
+
+@dataclass(frozen=True)
+class LayerActivations:
+    """What a layer's channels do on images, (images, channels) each.
+
+    `value` is the mean over positions, after the ReLU where one follows, else as batch norm leaves it; float32. `peak`
+    is the position of the highest value before a ReLU, row times columns plus column, the first of equals; int64.
+    """
+
+    value: Tensor
+    peak: Tensor
+    terms: SumTerms | None  # of a sum
+
+    @classmethod
+    def joined(cls, batches: Sequence[Self]) -> Self:
+        """Several batches of one layer as one."""
+        terms = [batch.terms for batch in batches if batch.terms]
+        return cls(
+            torch.cat([batch.value for batch in batches]),
+            torch.cat([batch.peak for batch in batches]),
+            SumTerms.joined(terms) if terms else None,
         )
-    else:
-        yield output_of(part("downsample.0"), "raw_shortcut", norm)
-        yield output_of(part("downsample.1"), "shortcut", lambda maps: maps)
-    yield output_of(part("conv3"), "raw_conv", norm)
-    yield part("act3").register_forward_pre_hook(done)
+
+
+@contextmanager
+def watch_activations(
+    visual: nn.Module, layers: Iterable[Layer], see: Callable[[Layer, LayerActivations], object]
+) -> Iterator[None]:
+    """While open, hand what the layers do in a forward pass to `see`, layer by layer."""
+
+    def hooks(layer: Layer) -> Iterator[RemovableHandle]:
+        return (_sum_hooks if layer.role == "sum" else _plain_hooks)(visual, layer, partial(see, layer))
+
+    with registered(handle for layer in layers for handle in hooks(layer)):
+        yield
+
+
+def _plain_hooks(
+    visual: nn.Module, layer: Layer, see: Callable[[LayerActivations], object]
+) -> Iterator[RemovableHandle]:
+    def measure(maps: Tensor) -> None:
+        value = _reduced(_relu_mean, maps) if layer.inner else maps.mean((2, 3))
+        see(LayerActivations(value, peak(maps), None))
+
+    yield see_output(visual.get_submodule(layer.module), measure)
+
+
+def _sum_hooks(visual: nn.Module, layer: Layer, see: Callable[[LayerActivations], object]) -> Iterator[RemovableHandle]:
+    """Hooks that keep what a block adds up until its sum is there."""
+    block, waiting = block_of(visual, layer), dict[str, Tensor]()
+
+    def keep(name: str, maps: Tensor) -> None:
+        waiting[name] = maps
+
+    def keep_norm(name: str, maps: Tensor) -> None:
+        waiting[name] = _reduced(_norm, maps)
+
+    def measure(total: Tensor) -> None:
+        value, gated, active = _reduced(_sum_means, total, waiting["shortcut"]).unbind(-1)  # (n, c) each
+        raw = waiting["raw shortcut"]
+        published = torch.nan_to_num(raw / (raw + waiting["raw conv"]))
+        waiting.clear()
+        see(LayerActivations(value, peak(total), SumTerms(gated, active, published)))
+
+    yield _see_shortcut(block, partial(keep_norm, "raw shortcut"), raw=True)
+    yield _see_shortcut(block, partial(keep, "shortcut"))
+    yield see_output(block.get_submodule("conv3"), partial(keep_norm, "raw conv"))
+    yield see_input(block.get_submodule("act3"), measure)
 
 
 def _reduced(step: Callable[..., Tensor], *maps: Tensor) -> Tensor:
-    """A step on maps laid out as (images, positions, channels), so few images at a time that the cache holds them."""
+    """Apply a step to maps laid out as (images, positions, channels), to so few images at once that the cache holds."""
     flat = [each.permute(0, 2, 3, 1).flatten(1, 2) for each in maps]  # (n, h w, c), a view in channels-last
     images = max(1, _SLAB // flat[0][0].numel())
-    parts = zip(*(torch.split(each, images) for each in flat), strict=True)
-    return torch.cat([step(*some) for some in parts])
+    slabs = zip(*(torch.split(each, images) for each in flat), strict=True)
+    return torch.cat([step(*slab) for slab in slabs])
 
 
 def _norm(maps: Tensor) -> Tensor:
     return (maps * maps).sum(1).sqrt()  # (n, c); several times faster than torch's own norm
 
 
-def _fired(maps: Tensor) -> Tensor:
+def _relu_mean(maps: Tensor) -> Tensor:
     return maps.relu().mean(1)  # (n, c)
 
 
-def _joined(total: Tensor, shortcut: Tensor) -> Tensor:
-    """Means of the sum after its ReLU, of the shortcut where that is positive, and of being so: (n, c, 3)."""
-    fired = total.relu()  # (n, p, c)
-    value = fired.mean(1)  # (n, c)
-    positive = fired.sign_()  # (n, p, c); many times faster than a comparison made a number
-    share = positive.mean(1)  # (n, c)
-    return torch.stack([value, positive.mul_(shortcut).mean(1), share], dim=-1)
+def _sum_means(total: Tensor, shortcut: Tensor) -> Tensor:
+    """Means of the sum after its ReLU, of the shortcut where the sum is positive, and of being positive: (n, c, 3)."""
+    output = total.relu()  # (n, p, c)
+    value = output.mean(1)  # (n, c)
+    positive = output.sign_()  # (n, p, c); many times faster than a comparison made a number
+    fraction = positive.mean(1)  # (n, c)
+    return torch.stack([value, positive.mul_(shortcut).mean(1), fraction], dim=-1)
 
 
 def peak(maps: Tensor) -> Tensor:
     """Where maps (n, c, h, w) are highest: row times columns plus column, the first of equals; int64 (n, c)."""
     places = F.adaptive_max_pool2d(maps, 1, return_indices=True)[1]  # (n, c, 1, 1), one pass in channels-last
     return places.flatten(1)
+
+
+@contextmanager
+def watch_relu_means(
+    visual: nn.Module, layers: Iterable[Layer], see: Callable[[Layer, Tensor], object]
+) -> Iterator[None]:
+    """While open, hand the means over positions after the ReLU of bn1 and bn2 layers to `see`: (n, channels)."""
+
+    def hook(layer: Layer) -> RemovableHandle:
+        relu = relu_of(block_of(visual, layer), layer)
+        return see_output(relu, lambda maps: see(layer, maps.mean((2, 3))))
+
+    with registered(map(hook, layers)):
+        yield
+
+
+@contextmanager
+def watch_means(visual: nn.Module, layers: Iterable[Layer], see: Callable[[Layer, Tensor], object]) -> Iterator[None]:
+    """While open, hand the means over positions of every layer to `see`: float32 (n, channels).
+
+    A sum is read after its ReLU, any other layer as batch norm leaves it. `watch_activations` reads more and is slower.
+    """
+
+    def hook(layer: Layer) -> RemovableHandle:
+        return see_output(visual.get_submodule(layer.module), lambda maps: see(layer, maps.mean((2, 3))))
+
+    with registered(map(hook, layers)):
+        yield
+
+
+@contextmanager
+def watch_branches(visual: nn.Module, total: Layer, see: Callable[[BranchName, Tensor], object]) -> Iterator[None]:
+    """While open, hand a copy of the map of either branch of a sum to `see`, by name: (n, c, h, w)."""
+    block = block_of(visual, total)
+
+    def hook(name: BranchName) -> RemovableHandle:
+        return _see_branch(block, name, lambda maps: see(name, maps.clone()))
+
+    with registered(map(hook, get_args(BranchName))):
+        yield
+
+
+@contextmanager
+def watch_sums(
+    visual: nn.Module, layers: Iterable[Layer], see: Callable[[Layer, Tensor, Tensor], object]
+) -> Iterator[None]:
+    """While open, hand every sum before its ReLU and its shortcut to `see`: (n, c, h, w) each, not copied."""
+
+    def hooks(layer: Layer) -> Iterator[RemovableHandle]:
+        block, shortcuts = block_of(visual, layer), list[Tensor]()
+        yield _see_shortcut(block, shortcuts.append)
+        yield see_input(block.get_submodule("act3"), lambda total: see(layer, total, shortcuts.pop()))
+
+    with registered(handle for layer in layers for handle in hooks(layer)):
+        yield
+
+
+@contextmanager
+def replace_part(visual: nn.Module, part: Part, change: Change) -> Iterator[None]:
+    """While open, replace the map (n, h, w) that a part brings its unit by what `change` makes of it.
+
+    `change` gets a copy, and may return it to change nothing. A convolution edge's map is before the batch norm's
+    offset. The part must have passed `parts.check`.
+    """
+    waiting: list[Tensor] = []
+
+    def add_difference(maps: Tensor) -> Tensor:
+        before = waiting.pop()  # (n, h, w)
+        changed = maps.clone()  # (n, c, h, w)
+        changed[:, part.unit.channel] += change(before) - before
+        return changed
+
+    if isinstance(part, Branch):
+        hooks = _branch_hooks(visual, part, waiting.append, add_difference)
+    else:
+        hooks = _edge_hooks(visual, part, waiting.append, add_difference)
+    with registered(hooks):
+        yield
+
+
+def _branch_hooks(visual: nn.Module, branch: Branch, keep: See, add: Change) -> Iterator[RemovableHandle]:
+    block, channel = block_of(visual, branch.unit.layer), branch.unit.channel
+    yield _see_branch(block, branch.name, lambda maps: keep(maps[:, channel].clone()))
+    yield _change_input(block.get_submodule("act3"), add)
+
+
+def _edge_hooks(visual: nn.Module, edge: ConvolutionEdge, keep: See, add: Change) -> Iterator[RemovableHandle]:
+    """Hooks that make an edge's map of the convolution's input, behind the pool where there is one."""
+    layer, source, target = edge.unit.layer, edge.source.channel, edge.unit.channel
+    norm = visual.get_submodule(layer.module)
+    convolution = block_of(visual, layer).get_submodule(_CONVOLUTIONS[layer.role])
+    assert isinstance(convolution, nn.Conv2d)  # noqa: S101, open_clip's own
+    kernel = convolution.weight[target : target + 1, source : source + 1] * scale(norm)[target]  # (1, 1, k, k)
+    kernel, padding = kernel.to(convolution.weight.dtype), convolution.padding
+
+    def convolve(maps: Tensor) -> None:
+        keep(F.conv2d(maps[:, source : source + 1], kernel, padding=padding)[:, 0])  # (n, h, w)
+
+    yield see_input(convolution, convolve)
+    yield _change_output(norm, add)
+
+
+def change_source(first: nn.Module, source: Layer, change: Change) -> RemovableHandle:
+    """Change a source layer's map behind its ReLU (n, c, h, w); `first` is the first block that reads it."""
+    if source.role == "sum":
+        return _change_input(first, change)
+    return _change_output(relu_of(first, source), change)
+
+
+def see_target(last: nn.Module, target: Layer, see: See) -> RemovableHandle:
+    """Hand the means over positions of a layer of the block `last` to `see`: (n, c), a sum's before its ReLU."""
+    module = last.get_submodule(target.module.split(".", 2)[2])
+    hook = see_input if target.role == "sum" else see_output
+    return hook(module, lambda maps: see(maps.mean((2, 3))))

@@ -1,7 +1,7 @@
-"""The channel difference engine: what a word or a picture does to the channels of a layer, over a baseline.
+"""Channel differences: the activations of a layer's channels on a word or a picture, minus those on a baseline.
 
-After the article, which subtracts the mean activations of "eeeeee". That leaves in what units do on any other letters:
-two of them top almost every word. Goh et al. (2021) subtract the mean over 10,000 words instead.
+The article subtracts the mean activations of "eeeeee". What units do on any other letters remains: two units top almost
+every word. Goh et al. (2021) subtract the mean over 10,000 words instead.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ class Ranking:
 
     @cached_property
     def order(self) -> np.ndarray:
-        """The channels from the highest value, equals as they come: int (channels,)."""
+        """The channels from the highest value, equals in their own order: int (channels,)."""
         return np.argsort(-self.values, kind="stable")
 
     def top(self, n: int) -> list[tuple[Unit, float]]:
@@ -48,25 +48,25 @@ def difference(
     lettering: Lettering | None = None,
     progress: bool = False,
 ) -> Ranking:
-    """The mean activation of every channel on a probe, minus that on a baseline, or minus its mean over several.
+    """Subtract the mean activation of every channel on a baseline, or on several on average, from that on a probe.
 
-    Of the final layer unless told otherwise; the network's `usual` lettering. Raises WordsError for a text that cannot
+    By default of the final layer and in the network's `usual` lettering. Raises WordsError for a text that cannot
     be set or an empty baseline, UnknownUnit for a layer that this network does not have.
     """
     layer = layer or network.architecture.final
-    several = [baseline] if isinstance(baseline, str | Image) else list(baseline)
-    if not several:
+    baselines = [baseline] if isinstance(baseline, str | Image) else list(baseline)
+    if not baselines:
         raise WordsError("There is no baseline to compare with. Give a text, a picture, or a list that is not empty.")
-    taken = _activations(network, [probe, *several], layer, lettering, progress)  # (1 + baselines, channels)
-    return Ranking(layer, (taken[0] - taken[1:].mean(axis=0)).astype(np.float32))
+    means = _activations(network, [probe, *baselines], layer, lettering, progress)  # (1 + baselines, channels)
+    return Ranking(layer, (means[0] - means[1:].mean(axis=0)).astype(np.float32))
 
 
 def intersection(
     network: Network, one: Probe, other: Probe, layer: Layer | None = None, lettering: Lettering | None = None
 ) -> Ranking:
-    """What both probes do to every channel: the smaller of the two mean activations (the article's intersection).
+    """Take the smaller of every channel's mean activations on two probes (the article's intersection).
 
-    For a word and a photograph of the same, say. Options and errors as in `difference`.
+    For example of a word and a photograph of the same thing. Options and errors as in `difference`.
     """
     layer = layer or network.architecture.final
     return Ranking(layer, _activations(network, [one, other], layer, lettering).min(axis=0).astype(np.float32))
@@ -77,7 +77,7 @@ def _activations(
 ) -> np.ndarray:
     """Mean activations, float64 (probes, channels)."""
     side = network.architecture.image_size
-    chosen = lettering or usual(side)
-    images = (rasterise(probe, side, chosen) if isinstance(probe, str) else probe for probe in probes)
+    lettering = lettering or usual(side)
+    images = (rasterise(probe, side, lettering) if isinstance(probe, str) else probe for probe in probes)
     with tqdm(total=len(probes), desc="probes", disable=not progress) as bar:
         return channel_means(network, images, [layer], bar.update)[layer].astype(np.float64)

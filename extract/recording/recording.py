@@ -1,20 +1,16 @@
-"""All probes shown to a network, once: what every unit of the layers does on each, written chunk by chunk.
+"""Record what every unit of the layers does on all probes, in one pass, written chunk by chunk.
 
-Images are decoded and cut by threads beside the forward pass, and no more than a chunk's numbers are held, so memory
-does not grow with the probes. An interrupted pass goes on at the first chunk that is not written, to the same bytes.
+Threads decode and cut images beside the forward pass, and no more than a chunk's numbers are in memory, whatever the
+number of probes. An interrupted pass goes on at the first chunk that is not written, to the same bytes.
 """
 
 import ctypes
-import os
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby, islice
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,77 +21,75 @@ from tqdm import tqdm
 from extract.errors import ExtractionError, ProbesError
 from extract.folder.extraction import Content, Extraction, run_digest
 from extract.folder.schemas import SCHEMAS, TOP_PROBES, per_unit
-from extract.network.hooks import firing, watched
+from extract.network.hooks import LayerActivations, watch_activations, watch_relu_means
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
-from extract.probes.pictures import UNREADABLE, opaque, thumbnail
 from extract.probes.sources import Probe, Source
-from extract.ranking import top
+from extract.recording.decoding import THREADS, DecodedProbe, decode, ordered_parallel_map, thumbnail_again
+from extract.recording.highest_probes import HighestProbes
 from extract.units import Layer
 
 _FOLDERS = ("probes.parquet", "skipped.parquet", "activity.parquet", "histograms.parquet", "activations")
 CHUNK = 256  # probes between two writes: about 40 MB for RN50's sums and branches
-THREADS = min(4, os.cpu_count() or 1)
-_SHARES = ("passed", "open", "published")  # of a sum, kept for a chunk's highest probes alone
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-def beside(work: Callable[[T], R], items: Iterable[T], ahead: int = 2 * BATCH) -> Iterator[R]:
-    """Results of the work in the order of the items; threads do up to `ahead` of them while the caller is busy."""
-    waiting = deque[Future[R]]()
-    pool = ThreadPoolExecutor(THREADS)
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True)
-class _Cut:
-    """A probe, its place in the source, and its image as the network's `cut` makes it, or why it has none."""
+class _Chunk:
+    """What the network does on a chunk's probes, batch by batch."""
 
-    place: int
-    probe: Probe
-    pixels: np.ndarray | None
-    reason: str = ""
+    embeddings: list[Tensor] = field(default_factory=list)  # (n, E) each
+    activations: dict[Layer, list[LayerActivations]] = field(default_factory=dict)
+    relu_means: dict[Layer, list[Tensor]] = field(default_factory=dict)  # (n, channels) each
+
+    def see(self, layer: Layer, batch: LayerActivations) -> None:
+        self.activations.setdefault(layer, []).append(batch)
+
+    def see_relu(self, layer: Layer, means: Tensor) -> None:
+        self.relu_means.setdefault(layer, []).append(means)
+
+    def clear(self) -> None:
+        for part in (self.embeddings, self.activations, self.relu_means):
+            part.clear()
+
+    def arrays(self, discovery: np.ndarray) -> dict[str, np.ndarray]:
+        """The arrays of the chunk's file; `discovery` says which probes are for discovery, bool (n,)."""
+        arrays = {"embedding": torch.cat(self.embeddings).numpy()}
+        for layer, batches in self.activations.items():
+            arrays |= _layer_arrays(layer, LayerActivations.joined(batches), discovery)
+        for layer, means in self.relu_means.items():
+            arrays[f"{layer} activity"] = _activity(torch.cat(means).numpy())
+        return arrays
 
 
 @torch.inference_mode()
-def show(
-    network: Network, extraction: Extraction, source: Source, layers: Sequence[Layer], progress: bool = True
+def record(
+    network: Network,
+    extraction: Extraction,
+    source: Source,
+    layers: Sequence[Layer],
+    progress: bool = True,
+    chunk: int = CHUNK,
+    threads: int = THREADS,
 ) -> None:
-    """Write the files of every chunk that has none, then the table of activity; another source's unfinished pass goes.
+    """Write the files of every chunk that has none, then the table of activity.
 
-    Raises ProbesError if no image can be read, or one of a source that forgives none; ExtractionError for numbers that
-    overflow or a disk that refuses.
+    Files of another source, other layers or another chunk size are deleted first. Raises ProbesError if no image can be
+    read, or one of a source that forgives none; ExtractionError for numbers that overflow or a disk that refuses.
     """
     keep_freed_memory()
-    name = digest(source, layers)
+    name = digest(source, layers, chunk)
     extraction.drop([file for file in _files(extraction) if name not in file])
-    seen: dict[str, list[Tensor]] = {}
-
-    def see(key: str, values: Tensor) -> None:
-        seen.setdefault(key, []).append(values)
-
     done = len(extraction.under("probes.parquet"))
-    places = extraction.remaining(
-        enumerate(source), lambda placed: f"probes.parquet/{name}-{placed[0] // CHUNK:06}.parquet"
-    )
-    cut = beside(partial(_cut, network), places)
+    remaining = extraction.remaining(enumerate(source), lambda numbered: _file(name, numbered[0] // chunk))
+    decoded = ordered_parallel_map(partial(decode, network), remaining, threads=threads)
+    seen, inner = _Chunk(), [layer for layer in extraction.layers if layer.inner and layer not in layers]
     with (
-        watched(network.visual, layers, see),
-        firing(network.visual, [layer for layer in extraction.layers if layer.inner and layer not in layers], see),
-        tqdm(desc="probes", unit="image", initial=done * CHUNK, disable=not progress) as bar,
+        watch_activations(network.visual, layers, seen.see),
+        watch_relu_means(network.visual, inner, seen.see_relu),
+        tqdm(desc="probes", unit="image", initial=done * chunk, disable=not progress) as bar,
     ):
-        for number, group in groupby(cut, key=lambda each: each.place // CHUNK):
-            contents = _chunk(network, group, seen, source.forgiving, bar.update)
+        for number, probes in groupby(decoded, key=lambda probe: probe.place // chunk):
+            contents = _record_chunk(network, probes, seen, source.forgiving, bar.update)
             extraction.add({file.format(f"{name}-{number:06}"): content for file, content in contents.items()})
             seen.clear()
     if not extraction.under("activations"):
@@ -105,62 +99,56 @@ def show(
         extraction.add({table: activity(extraction)})
 
 
-def digest(source: Source, layers: Sequence[Layer]) -> str:
-    """A short hash of what is shown and measured; it is in the names of the files made from it."""
-    return run_digest(source.digest, list(map(str, layers)), CHUNK, TOP_PROBES)
+def digest(source: Source, layers: Sequence[Layer], chunk: int = CHUNK) -> str:
+    """A short hash of what is recorded; it stands in the names of the files made from it."""
+    return run_digest(source.digest, list(map(str, layers)), chunk, TOP_PROBES)
 
 
 def activity(extraction: Extraction) -> pa.Table:
-    """The table of activity, from every chunk's counts and sums; layers that a chunk lacks are left out."""
-    parts, chunks = [SCHEMAS["activity"].empty_table()], extraction.under("activations")
+    """Compute the table of activity from every chunk's counts and sums; layers that a chunk lacks are left out."""
+    tables, chunks = [SCHEMAS["activity"].empty_table()], extraction.under("activations")
     for layer in extraction.layers:
-        found = [extraction.lines(chunk, f"{layer} activity") for chunk in chunks]
-        known = [each for each in found if each is not None]
+        sums = [extraction.lines(chunk, f"{layer} activity") for chunk in chunks]
+        known = [each for each in sums if each is not None]
         if len(known) == len(chunks):
             count, total = np.sum(known, axis=0)  # (channels,) each
-            parts.append(per_unit("activity", layer, {"activity": total / count}))
-    return pa.concat_tables(parts)
+            tables.append(per_unit("activity", layer, {"activity": total / count}))
+    return pa.concat_tables(tables)
 
 
 def _files(extraction: Extraction) -> list[str]:
     return [file for folder in _FOLDERS for file in extraction.under(folder)]
 
 
-def _cut(network: Network, placed: tuple[int, Probe]) -> _Cut:
-    place, probe = placed
-    try:
-        return _Cut(place, probe, network.cut(opaque(probe.load())))
-    except UNREADABLE as error:
-        return _Cut(place, probe, None, str(error))
+def _file(name: str, number: int) -> str:
+    return f"probes.parquet/{name}-{number:06}.parquet"
 
 
-def _chunk(
+def _record_chunk(
     network: Network,
-    group: Iterator[_Cut],
-    seen: dict[str, list[Tensor]],
+    decoded: Iterator[DecodedProbe],
+    seen: _Chunk,
     forgiving: bool,
-    shown: Callable[[int], object],
+    update: Callable[[int], object],
 ) -> dict[str, Content]:
-    """Show a chunk; what is to be written of it."""
-    kept, skipped, embeddings = list[Probe](), list[dict[str, str]](), list[Tensor]()
-    while some := list(islice(group, BATCH)):
-        readable = [each for each in some if each.pixels is not None]
-        skipped += [_skip(each, forgiving) for each in some if each.pixels is None]
-        kept += [replace(each.probe, load=bytes) for each in readable]
-        if readable:
-            pixels = network.normalise([each.pixels for each in readable if each.pixels is not None])
-            embeddings.append(network.clip.encode_image(pixels, normalize=True))  # (n, E)
-        shown(len(some))
-    files: dict[str, Content] = {"probes.parquet/{}.parquet": _table(kept)}
+    """Show a chunk's probes to the network; return what is to be written, by file name with {} for the chunk's."""
+    probes, skipped = list[Probe](), list[dict[str, str]]()
+    while batch := list(islice(decoded, BATCH)):
+        skipped += [_skip(each, forgiving) for each in batch if each.pixels is None]
+        probes += [replace(each.probe, load=bytes) for each in batch if each.pixels is not None]
+        if images := [each.pixels for each in batch if each.pixels is not None]:
+            seen.embeddings.append(network.clip.encode_image(network.normalise(images), normalize=True))
+        update(len(batch))
+    files: dict[str, Content] = {"probes.parquet/{}.parquet": _table(probes)}
     if skipped:
         files["skipped.parquet/{}.parquet"] = pa.Table.from_pylist(skipped, schema=SCHEMAS["skipped"])
-    if kept:
-        discovery = np.array([probe.split == "discovery" for probe in kept])
-        files["activations/{}.safetensors"] = {"embedding": torch.cat(embeddings).numpy()} | _arrays(seen, discovery)
+    if probes:
+        discovery = np.array([probe.split == "discovery" for probe in probes])
+        files["activations/{}.safetensors"] = seen.arrays(discovery)
     return files
 
 
-def _skip(damaged: _Cut, forgiving: bool) -> dict[str, str]:
+def _skip(damaged: DecodedProbe, forgiving: bool) -> dict[str, str]:
     if not forgiving:
         raise ProbesError(
             f"The image of probe {damaged.probe.id} cannot be read ({damaged.reason}). "
@@ -172,61 +160,46 @@ def _skip(damaged: _Cut, forgiving: bool) -> dict[str, str]:
 def _table(probes: Sequence[Probe]) -> pa.Table:
     """Rows of the probes table, without images as yet."""
     schema = SCHEMAS["probes"]
-    columns: dict[str, Any] = {field: [getattr(probe, field) for probe in probes] for field in schema.names[:-1]}
+    columns: dict[str, Any] = {name: [getattr(probe, name) for probe in probes] for name in schema.names[:-1]}
     return pa.table(columns | {"image": [None] * len(probes)}, schema=schema)
 
 
-def _arrays(seen: dict[str, list[Tensor]], discovery: np.ndarray) -> dict[str, np.ndarray]:
-    """Of every layer `value` and `at` (channels, n) and `moments`; of sums what the shares need; `activity`.
+def _layer_arrays(layer: Layer, activations: LayerActivations, discovery: np.ndarray) -> dict[str, np.ndarray]:
+    """A layer's arrays in a chunk's file; n counts the chunk's probes.
 
-    The moments are the count, sum and sum of squares over the probes: (3, channels); the activity is the count and the
-    sum, (2, channels), of a unit's means over positions, after its ReLU or else without their sign.
+    `value` and `at` (channels, n) are rounded; `moments` are the count, sum and sum of squares over the probes, (3,
+    channels). `activity` is the count and the sum, (2, channels), of a unit's means over positions, after its ReLU or
+    else without their sign. Of sums also what the shares need.
     """
-    whole = {key: torch.cat(parts).numpy() for key, parts in seen.items()}  # (n, channels) each
-    arrays = _activities(whole)
-    for key in [key for key in whole if key.endswith(" value")]:
-        layer = key.removesuffix(" value")
-        exact = whole[key].astype(np.float64)
-        arrays[f"{layer} moments"] = np.stack(
-            [np.full(exact.shape[1], len(exact)), exact.sum(axis=0), (exact**2).sum(axis=0)]
+    value, at = activations.value.numpy(), activations.peak.numpy()  # (n, channels) each
+    exact, rounded = value.astype(np.float64), _transposed(value, np.float16)
+    if not np.isfinite(rounded).all():
+        raise ExtractionError(
+            f"Activations of layer {layer} overflow. Usually the weights are damaged: fetch them again."
         )
-        arrays[key] = _transposed(whole[key], np.float16)
-        at = whole[f"{layer} at"]
-        arrays[f"{layer} at"] = _transposed(at, np.uint8 if at.max() < 256 else np.uint16)
-        if not np.isfinite(arrays[key]).all():
-            raise ExtractionError(
-                f"Activations of layer {layer} overflow. Usually the weights are damaged: fetch them again."
-            )
-        if f"{layer} passed" in whole and discovery.any():
-            best = _best(arrays[key], discovery)  # (LENGTH, channels)
-            numbers = {name: np.take_along_axis(whole[f"{layer} {name}"], best, axis=0) for name in ("value", *_SHARES)}
-            arrays |= {f"{layer} best {name}": values for name, values in numbers.items()}
-            arrays[f"{layer} best"] = best.astype(np.uint16)
+    arrays = {
+        f"{layer} activity": _activity(np.abs(value)),
+        f"{layer} moments": np.stack([np.full(exact.shape[1], len(exact)), exact.sum(axis=0), (exact**2).sum(axis=0)]),
+        f"{layer} value": rounded,
+        f"{layer} at": _transposed(at, np.uint8 if at.max() < 256 else np.uint16),
+    }
+    if activations.terms and discovery.any():
+        arrays |= HighestProbes.of(rounded, value, activations.terms, discovery).arrays(layer)
     return arrays
 
 
-def _activities(whole: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Count and sum by layer; bn1 and bn2 layers that are not watched tell what they pass on alone."""
-    means = {key.removesuffix(" value"): np.abs(values) for key, values in whole.items() if key.endswith(" value")}
-    means |= {key.removesuffix(" fired"): values for key, values in whole.items() if key.endswith(" fired")}
-    return {
-        f"{layer} activity": np.stack([np.full(values.shape[1], len(values)), values.sum(axis=0, dtype=np.float64)])
-        for layer, values in means.items()
-    }
+def _activity(means: np.ndarray) -> np.ndarray:
+    return np.stack([np.full(means.shape[1], len(means)), means.sum(axis=0, dtype=np.float64)])
 
 
 def _transposed(values: np.ndarray, kind: type[np.generic]) -> np.ndarray:
     return np.ascontiguousarray(values.T.astype(kind))
 
 
-def _best(values: np.ndarray, discovery: np.ndarray) -> np.ndarray:
-    """Places of a sum's highest discovery probes, from its values (channels, n): (at most TOP_PROBES, channels)."""
-    places = np.flatnonzero(discovery)
-    return np.ascontiguousarray(places[top(values[:, places], TOP_PROBES)].T)
-
-
-def add_thumbnails(extraction: Extraction, source: Source, wanted: np.ndarray, progress: bool = True) -> None:
-    """Put small pictures of the `wanted` probes, bool (probes,), into the table of probes, a part at a time.
+def add_thumbnails(
+    extraction: Extraction, source: Source, pictured: np.ndarray, progress: bool = True, chunk: int = CHUNK
+) -> None:
+    """Put thumbnails of the `pictured` probes, bool (probes,), into the table of probes, a part at a time.
 
     Raises ProbesError where the source no longer has them.
     """
@@ -234,33 +207,12 @@ def add_thumbnails(extraction: Extraction, source: Source, wanted: np.ndarray, p
     for name in tqdm(extraction.under("probes.parquet"), desc="thumbnails", disable=not progress):
         part = extraction.part(name)
         ids = list(map(str, part["id"].to_pylist()))
-        asked = dict(zip(ids, wanted[first : first + len(ids)], strict=True))
-        chosen = [probe for probe in islice(probes, CHUNK) if asked.get(probe.id)]
-        small = dict(zip((probe.id for probe in chosen), beside(_small, chosen), strict=True))
-        images = pa.array([small.get(each) for each in ids], pa.binary())
+        by_id = dict(zip(ids, pictured[first : first + len(ids)], strict=True))
+        some = [probe for probe in islice(probes, chunk) if by_id.get(probe.id)]
+        thumbnails = dict(zip((probe.id for probe in some), ordered_parallel_map(thumbnail_again, some), strict=True))
+        images = pa.array([thumbnails.get(id_) for id_ in ids], pa.binary())
         extraction.add({name: part.set_column(part.num_columns - 1, "image", images)})
         first += len(ids)
-
-
-def cut_again(network: Network, probe: Probe) -> np.ndarray:
-    """The image of a probe that was shown before, as the network's `cut` makes it; ProbesError where it is gone."""
-    with _shown_before(probe):
-        return network.cut(opaque(probe.load()))
-
-
-def _small(probe: Probe) -> bytes:
-    with _shown_before(probe):
-        return thumbnail(probe.load())
-
-
-@contextmanager
-def _shown_before(probe: Probe) -> Iterator[None]:
-    try:
-        yield
-    except UNREADABLE as error:
-        raise ProbesError(
-            f"Probe {probe.id} was shown, but is gone since ({error}). Put it back, and go on."
-        ) from error
 
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's mallopt(3)
@@ -268,11 +220,11 @@ _USUAL, _KEEP = 2**17, 2**31 - 1  # bytes
 
 
 def keep_freed_memory(keep: bool = True) -> bool:
-    """Have glibc keep freed memory for this process, or give it back as usual; whether there is a glibc to ask.
+    """Let glibc keep freed memory for this process, or give it back as usual; return whether there is a glibc.
 
-    A network's forward pass on a CPU takes about a fifth less time, since the system zeroes every page that it hands
+    A network's forward pass on a CPU takes about a fifth less time, because the system zeroes every page that it hands
     out. The process then stays as large as it was at its largest, which is no larger than without.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     size = _KEEP if keep else _USUAL
-    return mallopt is not None and all(mallopt(what, size) for what in (_TRIM_THRESHOLD, _MMAP_THRESHOLD))
+    return mallopt is not None and all(mallopt(option, size) for option in (_TRIM_THRESHOLD, _MMAP_THRESHOLD))

@@ -1,6 +1,6 @@
-"""A typographic attack: what a text written on a picture does to the network's answer, and to its units.
+"""Attack a picture with text: measure what a text on it changes in the network's answer and in its units.
 
-After Goh et al. (2021), who stick a label on a thing, in the article's lettering, which writes on the picture itself.
+After Goh et al. (2021), who stick a label on a thing; as in the article, the text is written on the picture itself.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,11 +10,11 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from extract.network.hooks import watch_means
 from extract.network.network import Network
 from extract.network.preprocessing import seen
 from extract.network.text import zero_shot
 from extract.probes.rasterised_words import ATTACK, Lettering, Place, overlay
-from extract.recording.channel_means import means
 from extract.recording.difference import Ranking
 from extract.units import Layer, Unit
 
@@ -66,8 +66,8 @@ def attack(
     layer = network.architecture.check(layer or network.architecture.final)
     plain = seen(network, picture)
     attacked = overlay(plain, text, lettering, places)
-    found: list[Tensor] = []
-    with means(network.visual, [layer], lambda _, values: found.append(values)):
+    means: list[Tensor] = []
+    with watch_means(network.visual, [layer], lambda _, values: means.append(values)):
         before, after = zero_shot(network, [plain, attacked], classes)
-    change = found[0][1] - found[0][0]  # (channels,)
+    change = means[0][1] - means[0][0]  # (channels,)
     return Attack(plain, attacked, tuple(classes), before, after, Ranking(layer, change.numpy()))

@@ -1,7 +1,7 @@
-"""Pictures of units, as saved from Microscope: a folder of `channel34.png`, one a unit, and what is measured on them.
+"""Import pictures of units, as saved from Microscope: a folder of `channel34.png`, one a unit.
 
-The published shortcut share is of these: the norm of the raw shortcut over its sum with raw conv3's, of the unit whose
-picture is shown (definition: the code of the enrichment circuits article).
+The published shortcut share is measured on them: of the unit whose picture is shown, the norm of the raw shortcut over
+its sum with raw conv3's (definition: the code of the enrichment circuits article).
 """
 
 import re
@@ -17,11 +17,11 @@ from tqdm import tqdm
 from extract.errors import VisualisationsError
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
-from extract.network.hooks import watched
+from extract.network.hooks import LayerActivations, watch_activations
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
 from extract.probes.pictures import SUFFIXES, UNREADABLE, opaque, thumbnail
-from extract.recording.recording import beside
+from extract.recording.decoding import ordered_parallel_map
 from extract.units import Layer
 
 SIDE = 224  # pixels; a visualisation is looked at closer than an example
@@ -31,7 +31,7 @@ _NAME = re.compile(r"(?:channel|unit)?[-_ ]?(\d{1,6})", re.IGNORECASE)
 def visualise(
     network: Network, extraction: Extraction, folder: Path, layer: Layer, progress: bool = True
 ) -> tuple[str, ...]:
-    """Take a folder's pictures of the layer's units into the extraction; the names of files left out, with the reason.
+    """Add a folder's pictures of the layer's units to the extraction; return the files left out, with the reason.
 
     A picture is named by its channel, such as channel34.png or 34.png. Those of the same layer that were there before
     are replaced. Raises VisualisationsError where no name fits a unit of the layer, two fit the same one or none can be
@@ -39,20 +39,20 @@ def visualise(
     """
     extraction.check(network.model, network.sha256)
     files = _files(folder, layer, network.architecture.channels(network.architecture.check(layer)))
-    found, skipped = dict[int, bytes](), list[str]()
+    pictures, skipped = dict[int, bytes](), list[str]()
     for channel, file in files.items():
         data = file.read_bytes()
         try:
             opaque(data)
-            found[channel] = data
+            pictures[channel] = data
         except UNREADABLE as error:
             skipped.append(f"{file.name}: {error}")
-    if not found:
+    if not pictures:
         raise VisualisationsError(f"No picture in {folder} can be read. Usually they are damaged: save them again.")
-    shares = _shares(network, layer, found, progress) if layer.role == "sum" else [None] * len(found)
+    shares = _shares(network, layer, pictures, progress) if layer.role == "sum" else [None] * len(pictures)
     rows = [
         {"layer": str(layer), "channel": channel, "share_published": share, "image": image}
-        for channel, share, image in zip(found, shares, beside(_small, found.values()), strict=True)
+        for channel, share, image in zip(pictures, shares, ordered_parallel_map(_small, pictures.values()), strict=True)
     ]
     others = extraction.table("visualisations").filter(pc.field("layer") != str(layer))
     table = pa.concat_tables([others, pa.Table.from_pylist(rows, SCHEMAS["visualisations"])])
@@ -78,24 +78,21 @@ def _files(folder: Path, layer: Layer, channels: int) -> dict[int, Path]:
 
 
 @torch.inference_mode()
-def _shares(network: Network, layer: Layer, found: Mapping[int, bytes], progress: bool) -> list[float]:
+def _shares(network: Network, layer: Layer, pictures: Mapping[int, bytes], progress: bool) -> list[float]:
     """The published share of every channel on its own picture."""
-    seen: list[torch.Tensor] = []
-
-    def see(name: str, values: torch.Tensor) -> None:
-        if name == f"{layer} published":
-            seen.append(values)  # (n, channels)
-
-    cuts = list(_cuts(network, found.values()))
-    with watched(network.visual, [layer], see):
+    batches: list[LayerActivations] = []
+    cuts = list(_cuts(network, pictures.values()))
+    with watch_activations(network.visual, [layer], lambda _, batch: batches.append(batch)):
         for first in tqdm(range(0, len(cuts), BATCH), desc="visualisations", disable=not progress):
             network.visual(network.normalise(cuts[first : first + BATCH]))
-    shares: list[float] = torch.cat(seen)[range(len(found)), list(found)].tolist()
+    terms = LayerActivations.joined(batches).terms
+    assert terms is not None  # noqa: S101, the layer is a sum
+    shares: list[float] = terms.published_share[range(len(pictures)), list(pictures)].tolist()
     return shares
 
 
 def _cuts(network: Network, pictures: Iterable[bytes]) -> Iterable[np.ndarray]:
-    return beside(lambda data: network.cut(opaque(data)), pictures)
+    return ordered_parallel_map(lambda data: network.cut(opaque(data)), pictures)
 
 
 def _small(data: bytes) -> bytes:

@@ -18,8 +18,7 @@ import torch
 from PIL.Image import Image
 from scipy.stats import spearmanr
 
-from extract.ablation.agreement import agreements
-from extract.ablation.calibration import Edges, calibrate, measure, pairs
+from extract.ablation.calibration import ChosenEdges, agreements, calibrate, measure, pairs
 from extract.demo import PROBES
 from extract.network.network import Network
 from extract.network.weights import load_network
@@ -31,7 +30,7 @@ from tests.builders.extractions import without_edges
 
 def again(network: Network, table: dict[str, list[int]], pair: tuple[Layer, Layer], images: list[Image]) -> np.ndarray:
     """The slopes of the same edges on other images."""
-    edges = Edges(np.array(table["source_channel"]), np.array(table["target_channel"]), 0)
+    edges = ChosenEdges(np.array(table["source_channel"]), np.array(table["target_channel"]), 0)
     with torch.inference_mode():
         return measure(network, *pair, images, edges, progress=False)[0]
 

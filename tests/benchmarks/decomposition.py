@@ -21,8 +21,9 @@ from torch.nn import functional as F
 
 from extract.demo import PROBES
 from extract.network.attention_pool import Decomposition, decompose
+from extract.network.hooks import replace_part, watch_branches
 from extract.network.network import Network
-from extract.network.parts import Branch, exchanged, watched_branches
+from extract.network.parts import Branch
 from extract.network.preprocessing import stack
 from extract.network.weights import load_network
 from extract.probes.sample import random_sample
@@ -42,7 +43,7 @@ def changes(network: Network, pixels: Tensor, found: Decomposition, unit: int, m
     conv, shortcut = maps["conv"][:, unit], maps["shortcut"][:, unit]  # (images, h, w) each
     before, instead = conv + shortcut, conv.mean() + shortcut
     part = Branch(Unit(network.architecture.final, unit), "conv")
-    with exchanged(network.visual, part, lambda own: own.mean().expand_as(own)):
+    with replace_part(network.visual, part, lambda own: own.mean().expand_as(own)):
         true = network.visual(pixels) - maps["embedding"]
     held = carried(found, unit, instead.relu() - before.relu())
     return [true, held, carried(found, unit, (instead - before) * (before > 0))]
@@ -61,7 +62,7 @@ def main() -> None:
         pictures = random_sample(source(PROBES), options.images, options.seed).values()
         pixels = next(stack(pictures, network.preprocess, options.images))  # (images, 3, side, side)
         with torch.inference_mode():
-            with watched_branches(network.visual, network.architecture.final, maps.__setitem__):
+            with watch_branches(network.visual, network.architecture.final, maps.__setitem__):
                 embedding = maps["embedding"] = network.visual(pixels)
             found = decompose(network, pixels)
             error = float(((found.embedding - embedding).norm(dim=1) / embedding.norm(dim=1)).max())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from extract.enrichment.evidence import measure
+from extract.enrichment.pipeline import measure
 from tests.builders.extractions import without_edges
 from tests.builders.planted_network import KINDS, planted
 

@@ -31,12 +31,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from extract.enrichment.evidence import measure
+from extract.enrichment.pipeline import measure
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
 from extract.network.weights import load_network
 from extract.probes.sources import PictureFolder, Probe
-from extract.recording.recording import keep_freed_memory, show
+from extract.recording.recording import keep_freed_memory, record
 from tests.builders.extractions import without_edges
 
 SMALL = {
@@ -91,7 +91,7 @@ def speed(network: Network, folder: Path, rounds: int) -> dict[str, Timing]:
 
     def probe_pass() -> None:
         with tempfile.TemporaryDirectory() as place:
-            show(network, without_edges(network, Path(place) / "x"), source, layers, progress=False)
+            record(network, without_edges(network, Path(place) / "x"), source, layers, progress=False)
 
     passes = {"bare forward pass": (bare, False), "bare, memory kept": (bare, True), "probe pass": (probe_pass, True)}
     turns: dict[str, list[Timing]] = {name: [] for name in passes}

@@ -16,7 +16,7 @@ MEASURED = Layer(1, 1, 6)  # the one sum that was shown probes
 
 def demo_catalog(folder: Path) -> None:
     """Fill the folder of an embedded database with the demo's units."""
-    from extract.enrichment import evidence  # torch is slow to import
+    from extract.enrichment import pipeline  # torch is slow to import
     from extract.expansion import atlas
     from extract.network.weights import load_network
 
@@ -25,5 +25,5 @@ def demo_catalog(folder: Path) -> None:
         extraction = atlas.extract(network, Path(place) / "demo.extraction", [TARGET], strongest=2, progress=False)
         probes = read()
         few = probes.filter(pc.starts_with(probes["concept"], "ban"))
-        evidence.measure(network, extraction, few, [MEASURED], progress=False)
+        pipeline.measure(network, extraction, few, [MEASURED], progress=False)
         load(extraction, folder, progress=False)

@@ -20,8 +20,9 @@ from torch.nn import BatchNorm2d
 
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
-from extract.network.preprocessing import batches
+from extract.network.preprocessing import stack
 from extract.network.weights import load_network
+from extract.probes.table import images
 
 Kind = Literal["enriched", "one facet", "one branch", "discarded", "drowned", "noise"]
 KINDS: tuple[Kind, ...] = ("enriched", "one facet", "one branch", "discarded", "drowned", "noise")
@@ -109,7 +110,7 @@ def _plant(network: Network, probes: pa.Table, shortcut: np.ndarray, conv: np.nd
     """Solve for the last two blocks' conv3 and bn3."""
     visual: Any = network.visual
     below, last = visual.layer4
-    pixels = torch.cat(list(batches(probes, network.preprocess, 64)))
+    pixels = torch.cat(list(stack(images(probes), network.preprocess, 64)))
     _calibrate(visual, pixels)
     norm = below.get_submodule("downsample.1")
     norm.weight.zero_()

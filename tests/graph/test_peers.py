@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pytest
 from neo4j import GraphDatabase, Query
 
-from extract.enrichment import evidence
+from extract.enrichment import pipeline
 from extract.expansion import atlas
 from extract.folder.extraction import Extraction
 from extract.network.weights import load_network
@@ -82,7 +82,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Extraction:
     extraction = atlas.extract(network, folder, ["4/1/6", "4/2/5"], strongest=1, progress=False)
     probes = read()
     few = probes.filter(pc.starts_with(probes["concept"], "b"))
-    evidence.measure(network, extraction, few, [Layer(4, 2, 6)], progress=False)
+    pipeline.measure(network, extraction, few, [Layer(4, 2, 6)], progress=False)
     picture = few["image"][0].as_py()
     (drawn := tmp_path_factory.mktemp("drawn") / "channel3.webp").write_bytes(picture)
     visualise(network, extraction, drawn.parent, Layer(4, 2, 6), progress=False)

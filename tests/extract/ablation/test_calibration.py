@@ -14,8 +14,7 @@ from typer.testing import CliRunner, Result
 
 from app.cli.main import cli
 from app.cli.scatter import scatter
-from extract.ablation.agreement import agreements
-from extract.ablation.calibration import Edges, calibrate, choose, measure, pairs
+from extract.ablation.calibration import ChosenEdges, agreements, calibrate, choose, measure, pairs
 from extract.errors import AblationError, ExtractionError, NoPath, UnknownUnit
 from extract.expansion.atlas import extract
 from extract.folder.extraction import Extraction
@@ -91,7 +90,7 @@ def test_an_edge_is_measured_as_by_hand(tiny: Network, shown: list[Image.Image],
     channels = np.argsort(-activity.std(axis=0))[[0, 1, 2]]
     ends = np.array([2, 5, 7])
     slope, zero = measure(
-        tiny, Layer.parse(source), Layer.parse(target), shown, Edges(channels, ends, 1), progress=False
+        tiny, Layer.parse(source), Layer.parse(target), shown, ChosenEdges(channels, ends, 1), progress=False
     )
     alive = _alive(before, target)[ends]
     assert alive.any()

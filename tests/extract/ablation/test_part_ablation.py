@@ -13,10 +13,11 @@ from torch.nn import functional as F
 from typer.testing import CliRunner, Result
 
 from app.cli.main import cli
-from extract.ablation.part_ablation import Ablation, How, ablate, donors
+from extract.ablation.part_ablation import Ablation, Replacement, ablate, donors
 from extract.errors import AblationError, ProbesError, UnknownUnit, WeightsError
+from extract.network.hooks import replace_part
 from extract.network.network import Network
-from extract.network.parts import Branch, Edge, Part, exchanged
+from extract.network.parts import Branch, ConvolutionEdge, Part
 from extract.network.text import zero_shot
 from extract.network.weights import load_network
 from extract.probes.sample import random_sample
@@ -25,7 +26,7 @@ from extract.probes.table import images
 from extract.units import Unit
 from tests.builders.tiny_network import TINY
 
-WAYS: tuple[How, ...] = ("mean", "resample", "zero")
+WAYS: tuple[Replacement, ...] = ("mean", "resample", "zero")
 BRANCHES = [  # in blocks with a pool, with a downsample alone, and with neither
     (unit, name) for unit in ("4/2/6/34", "3/0/8/0", "1/0/8/3", "1/1/6/2") for name in ("conv", "shortcut")
 ]
@@ -71,7 +72,7 @@ def written_out(
     return kept[0], kept[1], F.normalize(visual.attnpool(flow), dim=-1)
 
 
-def without(network: Network, edge: Edge, offset: float = 0.0) -> Any:
+def without(network: Network, edge: ConvolutionEdge, offset: float = 0.0) -> Any:
     """A copy of the tower in which the edge's weight is zero, and its target's batch norm gives `offset` more."""
     visual = deepcopy(network.visual)
     layer = edge.unit.layer
@@ -96,7 +97,7 @@ def read(visual: Any, unit: Unit, shown: Tensor) -> tuple[Tensor, Tensor]:
     return kept[0], embedding
 
 
-def compare(found: Ablation, way: How, unit: Tensor, embedding: Tensor, before: tuple[Tensor, Tensor]) -> None:
+def compare(found: Ablation, way: Replacement, unit: Tensor, embedding: Tensor, before: tuple[Tensor, Tensor]) -> None:
     effect = found.effects[way]
     np.testing.assert_allclose(found.before.unit, before[0], atol=1e-5)
     np.testing.assert_allclose(effect.unit, unit - before[0], atol=1e-5)
@@ -113,7 +114,7 @@ def test_a_branch_taken_away_is_the_same_edit_in_a_tower_written_out(
     tiny: Network, shown: list[Image.Image], unit: str, name: Any
 ) -> None:
     part = Branch(Unit.parse(unit), name)
-    found, seen = ablate(tiny, part, shown, ways=WAYS, seed=3), pixels(tiny, shown)
+    found, seen = ablate(tiny, part, shown, replacements=WAYS, seed=3), pixels(tiny, shown)
     with torch.no_grad():
         brought, *before = written_out(tiny.visual, seen, part)
         edits = {"mean": brought.mean(), "resample": brought[donors(40, 3)], "zero": torch.tensor(0.0)}
@@ -127,8 +128,8 @@ def test_a_branch_taken_away_is_the_same_edit_in_a_tower_written_out(
 def test_an_edge_taken_away_is_a_weight_of_zero(
     tiny: Network, shown: list[Image.Image], source: str, target: str
 ) -> None:
-    edge = Edge(Unit.parse(source), Unit.parse(target))
-    found, seen = ablate(tiny, edge, shown, ways=WAYS), pixels(tiny, shown)
+    edge = ConvolutionEdge(Unit.parse(source), Unit.parse(target))
+    found, seen = ablate(tiny, edge, shown, replacements=WAYS), pixels(tiny, shown)
     clean, before = read(tiny.visual, edge.unit, seen)
     bare, zeroed = read(without(tiny, edge), edge.unit, seen)
     _, averaged = read(without(tiny, edge, float((clean - bare).mean())), edge.unit, seen)
@@ -141,8 +142,8 @@ def test_an_edge_taken_away_is_a_weight_of_zero(
 
 
 def test_a_source_that_never_fires_brings_nothing(tiny: Network, shown: list[Image.Image]) -> None:
-    edge = Edge(Unit.parse("4/1/6/3"), Unit.parse("4/2/1/7"))
-    for effect in ablate(tiny, edge, shown, ways=WAYS).effects.values():
+    edge = ConvolutionEdge(Unit.parse("4/1/6/3"), Unit.parse("4/2/1/7"))
+    for effect in ablate(tiny, edge, shown, replacements=WAYS).effects.values():
         assert not effect.unit.any()
         assert not effect.distance.any()
 
@@ -162,7 +163,7 @@ def test_logits_are_those_of_open_clip_with_an_edited_batch_norm(shown: list[Ima
     np.testing.assert_allclose(found.before.logits, ends[0], atol=1e-4)
     np.testing.assert_allclose(found.effects["zero"].logits, ends[1] - ends[0], atol=1e-4)
     likeliest = [zero_shot(network, shown, classes).argmax(axis=1) for network in (demo, edited)]
-    assert found.renamed("zero") == pytest.approx((likeliest[0] != likeliest[1]).mean())
+    assert found.changed_answers("zero") == pytest.approx((likeliest[0] != likeliest[1]).mean())
 
 
 def test_a_branch_given_back_as_it_is_changes_nothing_and_no_hook_stays(
@@ -170,11 +171,11 @@ def test_a_branch_given_back_as_it_is_changes_nothing_and_no_hook_stays(
 ) -> None:
     seen = pixels(tiny, shown)
     parts: list[Part] = [Branch(Unit.parse(unit), name) for unit, name in BRANCHES]  # type: ignore[arg-type]
-    parts += [Edge(Unit.parse(source), Unit.parse(target)) for source, target in EDGES]
+    parts += [ConvolutionEdge(Unit.parse(source), Unit.parse(target)) for source, target in EDGES]
     with torch.no_grad():
         before = tiny.visual(seen)
         for part in parts:
-            with exchanged(tiny.visual, part, lambda maps: maps):
+            with replace_part(tiny.visual, part, lambda maps: maps):
                 assert torch.equal(tiny.visual(seen), before)
             assert hooks(tiny) == 0
             assert torch.equal(tiny.visual(seen), before)
@@ -184,16 +185,16 @@ def test_hooks_are_removed_after_an_error(tiny: Network, shown: list[Image.Image
     def stop(maps: Tensor) -> Tensor:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), exchanged(tiny.visual, Branch(Unit.parse("4/2/6/34"), "conv"), stop):
+    with pytest.raises(KeyboardInterrupt), replace_part(tiny.visual, Branch(Unit.parse("4/2/6/34"), "conv"), stop):
         tiny.visual(pixels(tiny, shown[:2]))
     assert hooks(tiny) == 0
 
 
 def test_zero_is_never_told_alone(tiny: Network, shown: list[Image.Image]) -> None:
     part = Branch(Unit.parse("4/2/6/34"), "conv")
-    assert list(ablate(tiny, part, shown[:2], ways=["zero"]).effects) == ["mean", "resample", "zero"]
+    assert list(ablate(tiny, part, shown[:2], replacements=["zero"]).effects) == ["mean", "resample", "zero"]
     assert list(ablate(tiny, part, shown[:2]).effects) == ["mean", "resample"]
-    assert list(ablate(tiny, part, shown[:2], ways=["mean"]).effects) == ["mean"]
+    assert list(ablate(tiny, part, shown[:2], replacements=["mean"]).effects) == ["mean"]
 
 
 @pytest.mark.parametrize("count", [2, 3, 10, 77])
@@ -219,7 +220,7 @@ def test_an_edge_that_is_not_direct_is_refused(
     tiny: Network, shown: list[Image.Image], source: str, target: str, way: str
 ) -> None:
     with pytest.raises(AblationError, match=way):
-        ablate(tiny, Edge(Unit.parse(source), Unit.parse(target)), shown)
+        ablate(tiny, ConvolutionEdge(Unit.parse(source), Unit.parse(target)), shown)
 
 
 def test_what_is_not_there_is_refused(tiny: Network, shown: list[Image.Image]) -> None:
@@ -227,7 +228,7 @@ def test_what_is_not_there_is_refused(tiny: Network, shown: list[Image.Image]) -
         with pytest.raises(UnknownUnit):
             ablate(tiny, part, shown)
     with pytest.raises(UnknownUnit):
-        ablate(tiny, Edge(Unit.parse("4/2/3/999"), Unit.parse("4/2/5/0")), shown)
+        ablate(tiny, ConvolutionEdge(Unit.parse("4/2/3/999"), Unit.parse("4/2/5/0")), shown)
     for few in ([], shown[:1]):
         with pytest.raises(AblationError, match="two images"):
             ablate(tiny, Branch(Unit.parse("4/2/6/34"), "conv"), few)
@@ -268,7 +269,7 @@ def test_the_command_line_tells_what_the_library_finds(folder: Path, shown: list
     options = ("--pictures", folder, "--classes", "cat,dog", "--limit", 3, "--json")
     result = asked("4/2/5/34", "--edge", "4/2/3/12", "--how", "zero", *options)
     assert result.exit_code == 0, result.output
-    edge = Edge(Unit.parse("4/2/3/12"), Unit.parse("4/2/5/34"))
+    edge = ConvolutionEdge(Unit.parse("4/2/3/12"), Unit.parse("4/2/5/34"))
     found = ablate(load_network("demo"), edge, shown[:4], ["cat", "dog"], WAYS)
     content = json.loads(result.stdout)
     average, logits, pictures = (content[name] for name in ("average", "logits", "pictures"))

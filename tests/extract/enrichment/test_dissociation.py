@@ -5,15 +5,16 @@ import pyarrow as pa
 import pytest
 import torch
 
-from extract.ablation.branch_ablation import Lesioned, lesions
+from extract.ablation.branch_ablation import BranchAblation, ablate_branches
 from extract.enrichment.dissociation import CONCEPTS, Concepts, Sides, effects, sides, verdicts
-from extract.enrichment.evidence import measure
-from extract.enrichment.two_facets import Embedded
+from extract.enrichment.facts import ProbeEmbeddings
+from extract.enrichment.pipeline import measure
 from extract.folder.activations import moments
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
-from extract.network.preprocessing import batches
+from extract.network.preprocessing import stack
 from extract.probes.sources import ProbeTable
+from extract.probes.table import images
 from extract.responses.top_probes import RankedProbes
 from extract.units import Layer
 from tests.builders.extractions import without_edges
@@ -32,11 +33,11 @@ def unit(shortcut: float, conv: float, kept: float = 1.0, seed: int = 0) -> tupl
     return over, kept * through
 
 
-def lesioned(*units: tuple[np.ndarray, np.ndarray]) -> tuple[Lesioned, np.ndarray, np.ndarray]:
+def ablated(*units: tuple[np.ndarray, np.ndarray]) -> tuple[BranchAblation, np.ndarray, np.ndarray]:
     """Units whose sum is never cut by the ReLU, with the mean and deviation of each."""
     over, through = (np.stack(each, axis=1) for each in zip(*units, strict=True))  # (concepts, units)
     whole = over + through
-    found = Lesioned(whole, over + through.mean(axis=0), over.mean(axis=0) + through)
+    found = BranchAblation(whole, over + through.mean(axis=0), over.mean(axis=0) + through)
     return found, whole.mean(axis=0), whole.std(axis=0)
 
 
@@ -45,7 +46,7 @@ def judged(*units: tuple[np.ndarray, np.ndarray], swapped: bool = False) -> dict
     others = [unit(1.0, 0.0, seed=n) for n in range(100, 150)]
     pair = (SHORTCUT, CONV) if not swapped else (CONV, SHORTCUT)
     chosen = Sides(*(np.tile(side, (len(units) + 50, 1)) for side in pair))
-    columns = effects(*lesioned(*units, *others), chosen)
+    columns = effects(*ablated(*units, *others), chosen)
     return columns | {"verdict": verdicts(columns)}
 
 
@@ -82,7 +83,7 @@ def test_one_facet_or_none_is_inconclusive(shortcut: float, conv: float, kept: f
 
 def test_an_effect_that_units_of_like_activity_have_as_well_supports_nothing() -> None:
     alike = [unit(1.0, 1.0, seed=seed) for seed in range(60)]
-    columns = effects(*lesioned(*alike), Sides(*(np.tile(side, (60, 1)) for side in (SHORTCUT, CONV))))
+    columns = effects(*ablated(*alike), Sides(*(np.tile(side, (60, 1)) for side in (SHORTCUT, CONV))))
     assert np.mean(verdicts(columns) == "supported") < 0.2
 
 
@@ -91,7 +92,7 @@ def test_intervals_hold_the_true_effect_about_as_often_as_they_say() -> None:
     for _ in range(60):
         through = generator.normal(size=(40, 200))
         through[CONV] += 0.7
-        found = Lesioned(through, np.zeros_like(through), through)
+        found = BranchAblation(through, np.zeros_like(through), through)
         columns = effects(
             found, np.ones(200), np.ones(200), Sides(np.tile(SHORTCUT, (200, 1)), np.tile(CONV, (200, 1)))
         )
@@ -102,7 +103,7 @@ def test_intervals_hold_the_true_effect_about_as_often_as_they_say() -> None:
 def test_a_unit_that_never_changes_and_too_few_concepts_have_no_verdict() -> None:
     still = np.full(40, 3.0), np.full(40, 1.0)
     others = [unit(1.0, 1.0, seed=n) for n in range(5)]
-    found, mean, sd = lesioned(still, *others)
+    found, mean, sd = ablated(still, *others)
     sd[0] = np.nan  # as `moments` tells rounding
     both = Sides(*(np.tile(side, (6, 1)) for side in (SHORTCUT, CONV)))
     assert verdicts(effects(found, mean, sd, both))[0] is None
@@ -117,39 +118,41 @@ def test_concepts_are_near_the_one_list_far_from_the_other_and_in_neither() -> N
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     tops: dict[str, RankedProbes] = {"shortcut": lists([0, 2, 4]), "conv": lists([1, 3, 5, 7])}
     among = Concepts(np.arange(60), np.array(list("?" * 60), object), np.arange(60), rows)
-    found = sides(tops, np.arange(60), Embedded.of(tops.values(), [rows]), among)
+    found = sides(tops, np.arange(60), ProbeEmbeddings.of(tops.values(), [rows]), among)
     assert found.conv.shape == found.shortcut.shape == (1, CONCEPTS)
     assert all(place % 2 == 0 and place > 4 for place in found.shortcut[0])
     assert all(place % 2 == 1 and place > 7 for place in found.conv[0])
 
 
-def test_a_lesion_is_the_branch_s_maps_replaced_by_their_mean(tiny: Network, noise: pa.Table) -> None:
+def test_an_ablation_is_the_branch_s_maps_replaced_by_their_mean(tiny: Network, noise: pa.Table) -> None:
     layer = tiny.architecture.final
-    pixels = torch.cat(list(batches(noise, tiny.preprocess, 32)))
+    pixels = torch.cat(list(stack(images(noise), tiny.preprocess, 32)))
     with torch.no_grad():
         shortcut, conv, total, _ = last_block(tiny, pixels)  # (n, c, h, w) each
     means = [each.mean((0, 2, 3)).double().numpy() for each in (shortcut, conv)]
     concepts = [n % 5 for n in range(88)]
-    found = lesions(tiny, ProbeTable.of(noise), concepts, {layer: (means[0], means[1])}, progress=False)[layer]
+    found = ablate_branches(tiny, ProbeTable.of(noise), concepts, {layer: (means[0], means[1])}, progress=False)[layer]
     over, through = (torch.from_numpy(mean).float()[:, None, None] for mean in means)
-    expected = {"whole": total, "without_conv": shortcut + through, "without_shortcut": over + conv}
+    expected = {"intact": total, "without_conv": shortcut + through, "without_shortcut": over + conv}
     for name, maps in expected.items():
         pooled = maps.clamp(min=0).mean((2, 3)).numpy()  # (n, c)
         by_concept = np.stack([pooled[np.array(concepts) == k].mean(axis=0) for k in range(5)])
         np.testing.assert_allclose(getattr(found, name), by_concept, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-def test_lesions_of_a_block_with_a_downsample_take_its_output_for_the_shortcut(tiny: Network, noise: pa.Table) -> None:
+def test_ablations_of_a_block_with_a_downsample_take_its_output_for_the_shortcut(
+    tiny: Network, noise: pa.Table
+) -> None:
     visual: Any = tiny.visual
     layer = Layer(4, 0, 8)
-    pixels = torch.cat(list(batches(noise[:8], tiny.preprocess, 8)))
+    pixels = torch.cat(list(stack(images(noise[:8]), tiny.preprocess, 8)))
     with torch.no_grad():
         inside = visual.layer3(visual.layer2(visual.layer1(visual.stem(pixels))))
         shortcut = visual.layer4[0].downsample(inside)
         total = visual.layer4[0](inside)
     zero = np.zeros(shortcut.shape[1])
-    found = lesions(tiny, ProbeTable.of(noise[:8]), [0] * 8, {layer: (zero, zero)}, progress=False)[layer]
-    np.testing.assert_allclose(found.whole[0], total.mean((0, 2, 3)).numpy(), rtol=1e-4, atol=1e-6)
+    found = ablate_branches(tiny, ProbeTable.of(noise[:8]), [0] * 8, {layer: (zero, zero)}, progress=False)[layer]
+    np.testing.assert_allclose(found.intact[0], total.mean((0, 2, 3)).numpy(), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(
         found.without_conv[0], shortcut.clamp(min=0).mean((0, 2, 3)).numpy(), rtol=1e-4, atol=1e-6
     )

@@ -11,16 +11,16 @@ import torch
 from scipy.stats import rankdata
 from torch.nn import functional as F
 
-from extract.enrichment.evidence import TABLES, evidence, measure, overlap
-from extract.enrichment.two_facets import Embedded, Shown
+from extract.enrichment.evidence import evidence, overlap, percentiles
+from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts
+from extract.enrichment.pipeline import TABLES, measure
 from extract.errors import ExtractionError, ProbesError, UnknownUnit
-from extract.folder import activations
 from extract.folder.extraction import Extraction
-from extract.network.hooks import watched
+from extract.network.hooks import LayerActivations, watch_activations
 from extract.network.network import Network
-from extract.network.preprocessing import batches
-from extract.ranking import percentiles
-from extract.recording import recording as showing
+from extract.network.preprocessing import stack
+from extract.probes.table import images
+from extract.responses import top_probes as examples
 from extract.responses.top_probes import FEW, RankedProbes, listed
 from extract.units import Layer
 from tests.builders.extractions import without_edges
@@ -40,7 +40,7 @@ def top(values: np.ndarray, held_out: np.ndarray) -> RankedProbes:
 class World:
     """Probes whose embedding is their concept, and what units would do on them."""
 
-    shown: Shown
+    shown: ProbeFacts
     concept: np.ndarray
 
     def facet(self, first: int, *, words: bool) -> np.ndarray:
@@ -56,7 +56,7 @@ class World:
         fired = np.maximum(shortcut + conv if output is None else output, 0).astype(np.float32)
         tops = {branch: top(values, self.shown.held_out) for branch, values in (("shortcut", shortcut), ("conv", conv))}
         space = np.eye(CONCEPTS, dtype=np.float32)[self.concept]
-        embedded = Embedded.of(tops.values(), np.array_split(space, 7))
+        embedded = ProbeEmbeddings.of(tops.values(), np.array_split(space, 7))
         found = evidence(self.shown, tops, fired[None], embedded)
         return {name: float(values[0]) for name, values in found.items()}
 
@@ -66,7 +66,7 @@ def world() -> World:
     concept, words, held_out, _ = (
         grid.ravel() for grid in np.meshgrid(np.arange(CONCEPTS), [False, True], [False, True], range(4), indexing="ij")
     )
-    return World(Shown(words, held_out, concept * 2 + words, concept), concept)
+    return World(ProbeFacts(words, held_out, concept * 2 + words, concept), concept)
 
 
 def test_a_unit_that_joins_two_facets_shows_it_in_every_measure(world: World) -> None:
@@ -131,7 +131,7 @@ def test_a_dead_branch_gives_no_number(world: World, dead: float) -> None:
 
 
 def test_a_concept_is_another_facet_as_a_word_than_as_a_picture(noise: pa.Table) -> None:
-    shown = Shown.of(noise)
+    shown = ProbeFacts.of(noise)
     columns = zip(noise["modality"].to_pylist(), noise["concept"].to_pylist(), strict=True)
     facets = set(zip(columns, shown.facets.tolist(), strict=True))
     assert len(facets) == len(set(shown.facets.tolist())) == 22  # 11 concepts in 2 modalities
@@ -166,17 +166,18 @@ def test_tables_equal_a_plain_computation_over_all_probes_at_once(
     tiny: Network, noise: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several chunks, several blocks of units; and a network's maps as torch alone gives them."""
-    monkeypatch.setattr(showing, "CHUNK", 40)
-    monkeypatch.setattr(activations, "_BLOCK", 88 * 50)
+    monkeypatch.setattr(examples, "_BLOCK", 88 * 50)
     folder = without_edges(tiny, tmp_path / "x")
-    measure(tiny, folder, noise, LAYERS, progress=False)
-    seen: dict[str, torch.Tensor] = {}
-    with torch.no_grad(), watched(tiny.visual, [*tiny.architecture.layers], seen.__setitem__):
-        pixels = torch.cat(list(batches(noise, tiny.preprocess, size=88)))
+    measure(tiny, folder, noise, LAYERS, progress=False, chunk=40)
+    seen: dict[Layer, LayerActivations] = {}
+    with torch.no_grad(), watch_activations(tiny.visual, [*tiny.architecture.layers], seen.__setitem__):
+        pixels = torch.cat(list(stack(images(noise), tiny.preprocess, 88)))
         space = F.normalize(tiny.visual(pixels), dim=1).numpy()
     held_out = np.array(noise["split"].to_pylist()) == "held-out"
     sources = {"sum": "4/2/6", "shortcut": "4/1/6", "conv": "4/2/5"}
-    values = {branch: seen[f"{layer} value"].numpy() for branch, layer in sources.items()}
+    values = {branch: seen[Layer.parse(layer)].value.numpy() for branch, layer in sources.items()}
+    terms = seen[Layer(4, 2, 6)].terms
+    assert terms is not None
     ids, discovery = noise["id"].to_pylist(), np.flatnonzero(~held_out)
     rows = folder.table("examples").filter(pc.field("layer") == "4/2/6").to_pylist()
     kept: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
@@ -204,7 +205,7 @@ def test_tables_equal_a_plain_computation_over_all_probes_at_once(
                 assert [row["probe"] for row in found] == [ids[n] for n in expected]
                 np.testing.assert_allclose([row["z"] for row in found], z[expected, c], atol=2e-3)
                 at = [row["row"] * 2 + row["column"] for row in found]
-                assert at == seen[f"{sources[branch]} at"][expected, c].tolist()
+                assert at == seen[Layer.parse(sources[branch])].peak[expected, c].tolist()
     exact, published, distance, over = columns(
         folder.table("evidence"), "4/2/6", "share_exact", "share_published", "concept_difference", "overlap"
     )
@@ -213,9 +214,9 @@ def test_tables_equal_a_plain_computation_over_all_probes_at_once(
         if not all(of.values()):
             assert np.isnan(over[c]) or not of["sum"]
             continue
-        passed, fired = seen["4/2/6 passed"][of["sum"], c].sum(), values["sum"][of["sum"], c].sum()
+        passed, fired = terms.gated_shortcut[of["sum"], c].sum(), values["sum"][of["sum"], c].sum()
         assert exact[c] == pytest.approx(float(passed / fired), rel=1e-4)
-        assert published[c] == pytest.approx(float(seen["4/2/6 published"][of["sum"], c].mean()), rel=1e-4)
+        assert published[c] == pytest.approx(float(terms.published_share[of["sum"], c].mean()), rel=1e-4)
         one, other = (space[of[branch]].mean(axis=0) for branch in ("shortcut", "conv"))
         cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
         assert distance[c] == pytest.approx(1 - cosine, abs=1e-5)
@@ -226,25 +227,24 @@ def test_tables_equal_a_plain_computation_over_all_probes_at_once(
 def test_activations_of_every_measured_unit_are_read_by_column(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
     folder = without_edges(tiny, tmp_path / "x")
     measure(tiny, folder, noise, LAYERS, progress=False)
-    seen: dict[str, torch.Tensor] = {}
-    with torch.no_grad(), watched(tiny.visual, [Layer(4, 2, 5)], seen.__setitem__):
-        tiny.visual(torch.cat(list(batches(noise, tiny.preprocess, size=88))))
+    seen: dict[Layer, LayerActivations] = {}
+    with torch.no_grad(), watch_activations(tiny.visual, [Layer(4, 2, 5)], seen.__setitem__):
+        tiny.visual(torch.cat(list(stack(images(noise), tiny.preprocess, 88))))
     opened = Extraction.open(tmp_path / "x")
     found, at = (opened.activations(Layer(4, 2, 5), slice(7, 9), kind) for kind in ("value", "at"))
     assert found is not None
     assert found.dtype == np.float16
-    np.testing.assert_allclose(found, seen["4/2/5 value"][:, 7:9], rtol=1e-3, atol=1e-4)
-    np.testing.assert_array_equal(at, seen["4/2/5 at"][:, 7:9])
+    np.testing.assert_allclose(found, seen[Layer(4, 2, 5)].value[:, 7:9], rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(at, seen[Layer(4, 2, 5)].peak[:, 7:9])
     assert opened.activations(Layer(1, 0, 5)) is None
 
 
 @pytest.mark.parametrize("layers", [LAYERS, None])
 def test_activity_is_the_mean_over_all_probes_of_what_a_unit_passes_on(
-    tiny: Network, noise: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layers: list[Layer] | None
+    tiny: Network, noise: pa.Table, tmp_path: Path, layers: list[Layer] | None
 ) -> None:
-    monkeypatch.setattr(showing, "CHUNK", 40)
     folder = without_edges(tiny, tmp_path / "x")
-    measure(tiny, folder, noise, layers, progress=False)
+    measure(tiny, folder, noise, layers, progress=False, chunk=40)
     kept: dict[str, np.ndarray] = {}
 
     def keep(name: str) -> Callable[..., None]:
@@ -253,7 +253,7 @@ def test_activity_is_the_mean_over_all_probes_of_what_a_unit_passes_on(
     modules = {"4/2/6": "layer4.2.act3", "4/2/5": "layer4.2.bn3", "4/2/3": "layer4.2.act2", "1/0/1": "layer1.0.act1"}
     handles = [tiny.visual.get_submodule(module).register_forward_hook(keep(name)) for name, module in modules.items()]
     with torch.no_grad():
-        tiny.visual(torch.cat(list(batches(noise, tiny.preprocess, size=88))))
+        tiny.visual(torch.cat(list(stack(images(noise), tiny.preprocess, 88))))
     for handle in handles:
         handle.remove()
     assert (kept["4/2/5"] < 0).any()
@@ -317,7 +317,7 @@ def test_what_lies_inside_a_branch_is_listed_by_what_it_passes_on(
     relu = tiny.visual.get_submodule("layer4.1.act1")
     handle = relu.register_forward_hook(lambda _, inputs, maps: passed.append(maps.numpy().mean((2, 3))))
     with torch.no_grad():
-        tiny.visual(torch.cat(list(batches(noise, tiny.preprocess, size=88))))
+        tiny.visual(torch.cat(list(stack(images(noise), tiny.preprocess, 88))))
     handle.remove()
     discovery = [n for n, row in enumerate(noise.to_pylist()) if row["split"] == "discovery"]
     rows = [row for row in folder.table("examples").to_pylist() if (row["layer"], row["rank"]) == ("4/1/1", 1)]
@@ -341,8 +341,7 @@ def test_thumbnails_are_kept_of_examples_alone(tiny: Network, noise: pa.Table, t
 def test_an_interrupted_pass_goes_on_to_the_same_bytes(
     tiny: Network, noise: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(showing, "CHUNK", 20)
-    measure(tiny, without_edges(tiny, tmp_path / "whole"), noise, LAYERS, progress=False)
+    measure(tiny, without_edges(tiny, tmp_path / "whole"), noise, LAYERS, progress=False, chunk=20)
     write, written = Extraction.add, list[str]()
 
     def interrupted(self: Extraction, files: Any) -> None:
@@ -357,7 +356,7 @@ def test_an_interrupted_pass_goes_on_to_the_same_bytes(
     while not folder.has(*TABLES):
         tries += 1
         try:
-            measure(tiny, folder, noise, LAYERS, progress=False)
+            measure(tiny, folder, noise, LAYERS, progress=False, chunk=20)
         except KeyboardInterrupt:
             folder = Extraction.open(tmp_path / "x")
     assert tries == 4
@@ -369,7 +368,7 @@ def test_another_sources_unfinished_pass_leaves_nothing_behind(
 ) -> None:
     folder = without_edges(tiny, tmp_path / "x")
     with monkeypatch.context() as patch:
-        patch.setattr("extract.enrichment.evidence.lists", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("extract.enrichment.pipeline.lists", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             measure(tiny, folder, noise.slice(4), LAYERS, progress=False)
     measure(tiny, folder, noise, LAYERS, progress=False)

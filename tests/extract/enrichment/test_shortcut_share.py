@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from extract.enrichment.shortcut_share import Terms, interval, ratio, shares, terms
+from extract.enrichment.shortcut_share import ShareTerms, interval, ratio, share_terms, shares
 from extract.folder.extraction import Extraction
 from extract.folder.manifest import ExtractionSettings, Manifest
 from extract.responses.top_probes import RankedProbes
@@ -18,7 +18,7 @@ def maps(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(UNITS, PROBES, POSITIONS)).astype(np.float32)
 
 
-def given_terms(shortcut: np.ndarray, conv: np.ndarray, top: np.ndarray) -> Terms:
+def given_terms(shortcut: np.ndarray, conv: np.ndarray, top: np.ndarray) -> ShareTerms:
     """The terms of units with these maps whose top examples are `top` (units, length)."""
     total = shortcut + conv
     passed = np.where(total > 0, shortcut, 0)
@@ -27,7 +27,7 @@ def given_terms(shortcut: np.ndarray, conv: np.ndarray, top: np.ndarray) -> Term
         for each in (np.maximum(total, 0), passed, total > 0, np.abs(maps(9)) / 10)
     )
     means = shortcut.mean(axis=(1, 2)), conv.mean(axis=(1, 2))
-    return Terms(output, passed, positive, published, np.ones(top.shape, bool), *means)
+    return ShareTerms(output, passed, positive, published, np.ones(top.shape, bool), *means)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_shares_equal_sums_written_out_position_by_position(top: np.ndarray) -> 
                     over, under = over + at_r, under + at_r + at_b
                     over_corrected += at_r - r[unit].mean()
                     under_corrected += at_r + at_b - r[unit].mean() - b[unit].mean()
-        assert found.published[unit] == pytest.approx(given.published[unit][given.valid[unit]].mean(), rel=1e-5)
+        assert found.published[unit] == pytest.approx(given.published_share[unit][given.valid[unit]].mean(), rel=1e-5)
         assert found.exact[unit] == pytest.approx(over / under, rel=1e-5)
         assert found.corrected[unit] == pytest.approx(over_corrected / under_corrected, rel=1e-4)
 
@@ -128,6 +128,7 @@ def test_terms_are_found_beyond_the_first_hundred_thousand_probes(tmp_path: Path
         folder.add({f"activations/x-{chunk}.safetensors": arrays})
     nothing = np.zeros((1, 1))
     top = RankedProbes(np.array([[100_002]]), nothing, nothing, nothing, np.ones((1, 1), bool))
-    found = terms(folder, Layer(4, 2, 6), top)
-    assert [float(each[0, 0]) for each in (found.output, found.passed, found.open, found.published)] == [10, 11, 12, 13]
+    found = share_terms(folder, Layer(4, 2, 6), top)
+    numbers = (found.output, found.gated_shortcut, found.active_fraction, found.published_share)
+    assert [float(each[0, 0]) for each in numbers] == [10, 11, 12, 13]
     assert (found.shortcut[0], found.conv[0]) == (1, 1)

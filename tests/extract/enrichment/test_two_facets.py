@@ -5,19 +5,18 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cosine
 
+from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts
 from extract.enrichment.two_facets import (
     DRAWS,
-    Embedded,
-    Shown,
+    concept_distance,
     concept_means,
-    concepts_apart,
-    exchange,
+    exchange_p,
     reach,
-    shares_apart,
     split,
     two_facets,
     undecided,
-    verdict,
+    unit_tests,
+    word_share_distance,
 )
 from tests.builders.probe_lists import lists
 
@@ -54,7 +53,7 @@ def test_the_difference_in_concept_is_tested_against_every_exchange_of_concepts(
     expected = every_exchange(
         first, second, facets, lambda one, other: float(cosine(rows[one].sum(0), rows[other].sum(0)))
     )
-    assert exchange(given, concepts_apart) == pytest.approx(expected, abs=0.02)
+    assert exchange_p(given, concept_distance) == pytest.approx(expected, abs=0.02)
 
 
 def test_two_kinds_of_concepts_are_two_facets_and_one_kind_is_one() -> None:
@@ -62,8 +61,8 @@ def test_two_kinds_of_concepts_are_two_facets_and_one_kind_is_one() -> None:
     first, second = np.arange(0, 16), np.arange(32, 48)  # concepts of either kind
     apart = split(first, second, facets, np.zeros(48, bool), rows)
     mixed = split(np.arange(0, 48, 4), np.arange(2, 48, 4), facets, np.zeros(48, bool), rows)
-    assert exchange(apart, concepts_apart) < 0.01
-    assert exchange(mixed, concepts_apart) > 0.05
+    assert exchange_p(apart, concept_distance) < 0.01
+    assert exchange_p(mixed, concept_distance) > 0.05
 
 
 def test_other_concepts_of_one_kind_in_either_list_are_no_second_facet() -> None:
@@ -73,7 +72,7 @@ def test_other_concepts_of_one_kind_in_either_list_are_no_second_facet() -> None
         facets = np.repeat(np.arange(16), 2)
         rows = np.random.default_rng(seed).normal(size=(16, 8))[facets] + 3
         given = split(np.arange(16), np.arange(16, 32), facets, np.zeros(32, bool), rows)
-        p.append(exchange(given, concepts_apart))
+        p.append(exchange_p(given, concept_distance))
     assert np.mean(np.array(p) <= 0.05) <= 0.12  # 0.05 but for chance; were probes exchanged, nearly all
 
 
@@ -82,7 +81,7 @@ def test_few_concepts_with_many_probes_are_exchanged_probe_by_probe() -> None:
     rows = np.eye(2)[facets] + 0.01 * np.random.default_rng(0).normal(size=(16, 2))
     given = split(np.arange(8), np.arange(8, 16), facets, np.zeros(16, bool), rows)
     assert given.counts.shape == (2, 16)
-    assert exchange(given, concepts_apart) < 0.001
+    assert exchange_p(given, concept_distance) < 0.001
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -95,13 +94,13 @@ def test_the_difference_in_modality_is_tested_against_every_exchange_of_concepts
     expected = every_exchange(
         first, second, facets, lambda one, other: abs(float(words[one].mean() - words[other].mean()))
     )
-    assert exchange(given, shares_apart) == pytest.approx(expected, abs=0.02)
+    assert exchange_p(given, word_share_distance) == pytest.approx(expected, abs=0.02)
 
 
 def test_a_probe_in_both_lists_stays_in_both_and_the_same_lists_are_one_facet() -> None:
     facets, rows = world()
     given = split(np.arange(12), np.arange(12), facets, np.zeros(24, bool), rows)
-    assert exchange(given, concepts_apart) == 1
+    assert exchange_p(given, concept_distance) == 1
 
 
 def test_reach_is_the_mean_over_concepts_and_random_ones_are_its_null() -> None:
@@ -145,8 +144,8 @@ def test_concept_means_are_of_the_probes_of_each_concept() -> None:
 def test_a_unit_without_a_list_has_no_p_and_is_told_why() -> None:
     facets, rows = world()
     tops = {"shortcut": lists([0, 1, 2], []), "conv": lists([20, 21], [3])}
-    shown = Shown(np.zeros(24, bool), np.zeros(24, bool), facets, facets)
-    columns = two_facets(tops, shown, Embedded.of(tops.values(), np.array_split(rows, 5)))
+    shown = ProbeFacts(np.zeros(24, bool), np.zeros(24, bool), facets, facets)
+    columns = two_facets(tops, shown, ProbeEmbeddings.of(tops.values(), np.array_split(rows, 5)))
     assert np.isfinite(columns["p_facets"]).tolist() == [True, False]
     reaches = {"reach_shortcut": np.array([0.9, np.nan]), "reach_conv": np.array([np.nan, 0.9])}
     reasons = undecided(tops, reaches)
@@ -157,14 +156,14 @@ def test_a_unit_without_a_list_has_no_p_and_is_told_why() -> None:
 def test_embeddings_are_gathered_from_all_chunks_by_place() -> None:
     rows = np.random.default_rng(0).normal(size=(30, 4))
     top = lists([3, 29, 0], [17, 3])
-    found = Embedded.of([top], np.array_split(rows, 4))
+    found = ProbeEmbeddings.of([top], np.array_split(rows, 4))
     np.testing.assert_allclose(found.sums(top), [rows[[3, 29, 0]].sum(axis=0), rows[[17, 3]].sum(axis=0)])
-    np.testing.assert_array_equal(found.rows[found.near(top).probes[0]], rows[[3, 29, 0]])
+    np.testing.assert_array_equal(found.rows[found.local(top).probes[0]], rows[[3, 29, 0]])
 
 
 def test_the_verdict_is_the_worst_p_and_a_false_discovery_rate_over_the_units_that_have_one() -> None:
     p = np.array([0.001, 0.02, np.nan, 0.03, 0.5])
-    found = verdict({"p_facets": p, "p_reach_shortcut": p / 2, "p_reach_conv": p / 3})
+    found = unit_tests({"p_facets": p, "p_reach_shortcut": p / 2, "p_reach_conv": p / 3})
     np.testing.assert_array_equal(found["p"], p)
     ranked = np.array([0.001, 0.02, 0.03, 0.5]) * 4 / np.array([1, 2, 3, 4])  # Benjamini and Hochberg, written out
     np.testing.assert_allclose(found["q"][[0, 1, 3, 4]], np.minimum.accumulate(ranked[::-1])[::-1])

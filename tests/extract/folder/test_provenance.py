@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from extract.enrichment.evidence import measure
+from extract.enrichment.pipeline import measure
 from extract.folder import provenance
 from extract.recording import modality, vocabulary
 from tests.builders.extractions import without_edges

@@ -5,9 +5,10 @@ import torch
 from torch import Tensor
 
 from extract.errors import UnknownUnit
-from extract.network.hooks import firing, peak, watched
+from extract.network.hooks import LayerActivations, peak, watch_activations, watch_relu_means
 from extract.network.network import Network
-from extract.network.preprocessing import batches
+from extract.network.preprocessing import stack
+from extract.probes import table as probes
 from extract.units import Layer
 from tests.builders.last_block import last_block
 
@@ -23,10 +24,13 @@ def images(network: Network, n: int = 5) -> Tensor:
 
 
 def read(network: Network, layers: list[Layer], pixels: Tensor) -> dict[str, Tensor]:
-    seen: dict[str, Tensor] = {}
-    with torch.no_grad(), watched(network.visual, layers, seen.__setitem__):
+    """What is seen of the layers, by name."""
+    seen: dict[Layer, LayerActivations] = {}
+    with torch.no_grad(), watch_activations(network.visual, layers, seen.__setitem__):
         network.visual(pixels)
-    return seen
+    names = {f"{layer} {name}": values for layer, each in seen.items() for name, values in vars(each).items()}
+    terms = {f"{layer} {name}": v for layer, each in seen.items() if each.terms for name, v in vars(each.terms).items()}
+    return names | terms
 
 
 def hooks(network: Network) -> int:
@@ -42,7 +46,7 @@ def test_what_is_seen_equals_a_recomputation_without_hooks(tiny: Network, noise:
     total_layer = Layer(4, 2, 6)
     places = tiny.architecture.branches(total_layer)
     with torch.no_grad():
-        pixels = torch.cat(list(batches(noise, tiny.preprocess, size=77)))
+        pixels = torch.cat(list(stack(probes.images(noise), tiny.preprocess, 77)))
         shortcut, conv, total, raw = last_block(tiny, pixels)
     seen = read(tiny, sorted(places.values()), pixels.contiguous(memory_format=torch.channels_last))
     positive = total > 0
@@ -50,13 +54,13 @@ def test_what_is_seen_equals_a_recomputation_without_hooks(tiny: Network, noise:
         "4/2/6 value": total.clamp(min=0).mean((2, 3)),
         "4/1/6 value": shortcut.mean((2, 3)),
         "4/2/5 value": conv.mean((2, 3)),
-        "4/2/6 passed": torch.where(positive, shortcut, 0).mean((2, 3)),
-        "4/2/6 open": positive.float().mean((2, 3)),
-        "4/2/6 published": norm(shortcut) / (norm(shortcut) + norm(raw)),
+        "4/2/6 gated_shortcut": torch.where(positive, shortcut, 0).mean((2, 3)),
+        "4/2/6 active_fraction": positive.float().mean((2, 3)),
+        "4/2/6 published_share": norm(shortcut) / (norm(shortcut) + norm(raw)),
     }
     for name, values in expected.items():
         np.testing.assert_allclose(seen[name], values, atol=2e-5, err_msg=name)
-    best = np.take_along_axis(conv.flatten(2).numpy(), seen["4/2/5 at"].numpy()[..., None], axis=2)[..., 0]
+    best = np.take_along_axis(conv.flatten(2).numpy(), seen["4/2/5 peak"].numpy()[..., None], axis=2)[..., 0]
     np.testing.assert_allclose(best, conv.amax((2, 3)), atol=2e-5)
 
 
@@ -71,36 +75,34 @@ def test_a_first_blocks_published_share_is_of_raw_convolutions(tiny: Network) ->
     for handle in handles:
         handle.remove()
     over, conv = norm(kept["downsample.0"]), norm(kept["conv3"])
-    np.testing.assert_allclose(seen["4/0/8 published"], over / (over + conv), rtol=1e-5)
+    np.testing.assert_allclose(seen["4/0/8 published_share"], over / (over + conv), rtol=1e-5)
 
 
 def test_a_unit_of_any_layer_can_be_watched(tiny: Network) -> None:
     for layer in tiny.architecture.layers:
         seen = read(tiny, [layer], images(tiny))
         assert seen[f"{layer} value"].shape == (5, tiny.architecture.channels(layer))
-        assert int(seen[f"{layer} at"].max()) < tiny.architecture.grid(layer) ** 2
+        assert int(seen[f"{layer} peak"].max()) < tiny.architecture.grid(layer) ** 2
 
 
 def test_what_inner_layers_pass_on_is_their_value_after_the_relu(tiny: Network) -> None:
     layers = [layer for layer in tiny.architecture.layers if layer.role in ("bn1", "bn2")]
-    expected, seen = dict[str, np.ndarray](), dict[str, Tensor]()
+    expected, seen = dict[Layer, np.ndarray](), dict[Layer, Tensor]()
     handles = [
         tiny.visual.get_submodule(layer.module).register_forward_hook(
-            lambda _, inputs, maps, layer=layer: expected.update(
-                {f"{layer} fired": np.maximum(maps.numpy(), 0).mean((2, 3))}
-            )
+            lambda _, inputs, maps, layer=layer: expected.update({layer: np.maximum(maps.numpy(), 0).mean((2, 3))})
         )
         for layer in layers
     ]
-    with torch.no_grad(), firing(tiny.visual, layers, seen.__setitem__):
+    with torch.no_grad(), watch_relu_means(tiny.visual, layers, seen.__setitem__):
         tiny.visual(images(tiny))
     values_of = read(tiny, layers, images(tiny))
     for handle in handles:
         handle.remove()
     assert seen.keys() == expected.keys()
-    for name, values in seen.items():
-        np.testing.assert_allclose(values, expected[name], rtol=1e-5, atol=1e-7)
-        np.testing.assert_allclose(values_of[name.replace("fired", "value")], expected[name], rtol=1e-5, atol=1e-7)
+    for layer, values in seen.items():
+        np.testing.assert_allclose(values, expected[layer], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(values_of[f"{layer} value"], expected[layer], rtol=1e-5, atol=1e-7)
     assert hooks(tiny) == 0
 
 
@@ -118,7 +120,7 @@ def test_the_peak_is_the_first_of_the_highest_positions(side: int) -> None:
 def test_watching_changes_nothing_and_leaves_no_hook_behind(tiny: Network) -> None:
     with torch.no_grad():
         before = tiny.visual(images(tiny))
-        with watched(tiny.visual, tiny.architecture.layers, lambda name, values: None):
+        with watch_activations(tiny.visual, tiny.architecture.layers, lambda layer, values: None):
             assert hooks(tiny) > 0
             during = tiny.visual(images(tiny))
     assert hooks(tiny) == 0
@@ -126,10 +128,10 @@ def test_watching_changes_nothing_and_leaves_no_hook_behind(tiny: Network) -> No
 
 
 def test_hooks_are_removed_after_an_error(tiny: Network) -> None:
-    def stop(name: str, values: Tensor) -> None:
+    def stop(layer: Layer, values: LayerActivations) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), torch.no_grad(), watched(tiny.visual, sums(tiny), stop):
+    with pytest.raises(KeyboardInterrupt), torch.no_grad(), watch_activations(tiny.visual, sums(tiny), stop):
         tiny.visual(images(tiny))
     assert hooks(tiny) == 0
 

@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from extract.enrichment.evidence import measure
+from extract.enrichment.pipeline import measure
 from extract.errors import NoShards, ProbesError
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
 from extract.probes.sources import PictureFolder, ProbeTable, Shards, source
-from extract.recording.recording import beside
+from extract.recording.decoding import ordered_parallel_map
 from extract.units import Layer
 from tests.builders.extractions import without_edges
 
@@ -198,7 +198,7 @@ def test_work_beside_the_caller_keeps_order_and_never_runs_far_ahead() -> None:
             begun.append(n)
             yield n
 
-    results = beside(lambda n: n * n, items(), ahead=10)
+    results = ordered_parallel_map(lambda n: n * n, items(), ahead=10)
     assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
     assert len(begun) <= 20
     assert next(results) == 25
@@ -206,4 +206,4 @@ def test_work_beside_the_caller_keeps_order_and_never_runs_far_ahead() -> None:
 
 def test_an_error_beside_the_caller_reaches_it() -> None:
     with pytest.raises(ZeroDivisionError):
-        list(beside(lambda n: 1 // n, [2, 1, 0, 3]))
+        list(ordered_parallel_map(lambda n: 1 // n, [2, 1, 0, 3]))

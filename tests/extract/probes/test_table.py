@@ -11,9 +11,9 @@ from PIL import Image
 
 from extract.errors import ProbesError
 from extract.folder.schemas import SCHEMAS
-from extract.network.preprocessing import batches
+from extract.network.preprocessing import stack
 from extract.probes.pictures import THUMBNAIL, opaque, thumbnail
-from extract.probes.table import check, read
+from extract.probes.table import check, images, read
 
 SIDE = 64
 PREPROCESS = open_clip.image_transform(SIDE, is_train=False)
@@ -39,7 +39,7 @@ def table(**changes: list[object]) -> pa.Table:
 
 
 def test_batches_keep_the_order_and_normalise_as_clip_does() -> None:
-    parts = list(batches(table(), PREPROCESS, size=2))
+    parts = list(stack(images(table()), PREPROCESS, 2))
     assert [tuple(part.shape) for part in parts] == [(2, 3, SIDE, SIDE), (1, 3, SIDE, SIDE)]
     red = torch.cat(parts)[:, 0, 0, 0]
     expected = (np.array([0, 100, 200]) / 255 - 0.48145466) / 0.26862954
@@ -47,7 +47,7 @@ def test_batches_keep_the_order_and_normalise_as_clip_does() -> None:
 
 
 def test_a_batch_is_decoded_only_when_its_turn_comes() -> None:
-    stream = batches(table(image=[encoded((0, 0, 0)), b"no image", b"no image"]), PREPROCESS, size=1)
+    stream = stack(images(table(image=[encoded((0, 0, 0)), b"no image", b"no image"])), PREPROCESS, 1)
     assert next(stream).shape == (1, 3, SIDE, SIDE)
     with pytest.raises(ProbesError, match="probe b cannot be read"):
         next(stream)

@@ -7,10 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from extract.enrichment.evidence import measure
+from extract.enrichment.pipeline import measure
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
-from extract.recording import recording as showing
 from extract.responses.histograms import BINS, binned
 from extract.responses.levels import distribution
 from extract.units import Layer, Unit
@@ -23,9 +22,7 @@ LAYERS = [Layer(4, 1, 6), Layer(4, 2, 6)]
 def chunked(tiny: Network, noise: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
     """The tiny network measured on the noise in three chunks."""
     extraction = without_edges(tiny, tmp_path_factory.mktemp("chunked") / "x")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(showing, "CHUNK", 40)
-        measure(tiny, extraction, noise, LAYERS, progress=False)
+    measure(tiny, extraction, noise, LAYERS, progress=False, chunk=40)
     return extraction
 
 
@@ -80,12 +77,11 @@ def test_a_unit_that_always_does_the_same_has_all_probes_in_one_bin_and_no_devia
 
 
 def test_an_extraction_measured_before_there_were_any_gets_them(
-    tiny: Network, noise: pa.Table, chunked: Extraction, monkeypatch: pytest.MonkeyPatch
+    tiny: Network, noise: pa.Table, chunked: Extraction
 ) -> None:
-    monkeypatch.setattr(showing, "CHUNK", 40)
     (file,) = chunked.under("histograms.parquet")
     others, before = dict(chunked.manifest.files), chunked.manifest.files[file]
     chunked.drop([file])
-    measure(tiny, chunked, noise, LAYERS, progress=False)
+    measure(tiny, chunked, noise, LAYERS, progress=False, chunk=40)
     assert chunked.manifest.files == others
     assert chunked.manifest.files[file] == before

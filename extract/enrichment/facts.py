@@ -1,0 +1,62 @@
+"""What is known of the probes: modality, split and concept of all, embeddings of some."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from extract.responses.top_probes import RankedProbes
+
+
+@dataclass(frozen=True)
+class ProbeFacts:
+    """Modality, split and concept of every probe, (probes,) each.
+
+    A facet is a concept in one modality, a subject the concept in either; both are numbered from 0.
+    """
+
+    words: np.ndarray  # bool
+    held_out: np.ndarray  # bool
+    facets: np.ndarray  # int
+    subjects: np.ndarray  # int
+
+    @classmethod
+    def of(cls, probes: pa.Table) -> Self:
+        """Read the facts from a table of probes."""
+        modality, split, concept = (probes[name].to_pylist() for name in ("modality", "split", "concept"))
+        numbers = dict[object, int]()
+        facets = [numbers.setdefault(facet, len(numbers)) for facet in zip(modality, concept, strict=True)]
+        subjects = np.unique(np.array(list(map(str, concept))), return_inverse=True)[1]
+        return cls(np.array(modality) == "word", np.array(split) == "held-out", np.array(facets), subjects)
+
+
+@dataclass(frozen=True)
+class ProbeEmbeddings:
+    """The image embeddings of some probes: their places among all, in order, and float32 rows (probes, E)."""
+
+    probes: np.ndarray
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, lists: Iterable[RankedProbes], chunks: Iterable[np.ndarray]) -> Self:
+        """Gather those of the probes in lists from the embeddings of all, which come chunk by chunk."""
+        probes = np.unique(np.concatenate([ranked.probes[ranked.valid] for ranked in lists]))
+        first, rows = 0, list[np.ndarray]()
+        for chunk in chunks:
+            inside = probes[(probes >= first) & (probes < first + len(chunk))]
+            rows.append(chunk[inside - first])
+            first += len(chunk)
+        return cls(probes, np.concatenate(rows))
+
+    def local(self, ranked: RankedProbes) -> RankedProbes:
+        """The same list, with its valid probes as places among these."""
+        return replace(ranked, probes=np.searchsorted(self.probes, ranked.probes))
+
+    def sums(self, ranked: RankedProbes) -> np.ndarray:
+        """The sum of the embeddings over every unit's list, float64 (units, E)."""
+        total = np.zeros((len(ranked.probes), self.rows.shape[1]))
+        unit, rank = np.nonzero(ranked.valid)
+        np.add.at(total, unit, self.rows[self.local(ranked).probes[unit, rank]])
+        return total

@@ -1,0 +1,193 @@
+"""Is a sum two facets? The steps from probes to evidence, in order.
+
+record          show the network all probes; write what the layers' units do
+histograms      how every unit's activation is spread
+rank probes     every unit's top, middle, low and random probes
+two facets      test whether a sum's branches differ and both reach it
+shares          how much of a sum comes over the shortcut
+thumbnails      small pictures of the ranked probes
+ablate          the double dissociation: ablate either branch of every sum
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from tqdm import tqdm
+
+from extract.demo import PROBES
+from extract.enrichment.dissociation_table import dissociation_table
+from extract.enrichment.evidence import evidence, overlap
+from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts
+from extract.enrichment.shortcut_share import Shares, share_terms, shares
+from extract.enrichment.two_facets import two_facets, undecided, unit_tests
+from extract.errors import ExtractionError
+from extract.folder.activations import blocks
+from extract.folder.extraction import Extraction
+from extract.folder.manifest import part
+from extract.folder.schemas import SCHEMAS, per_unit
+from extract.network.network import Network
+from extract.probes.sources import ProbeTable, Source
+from extract.probes.table import check
+from extract.recording.recording import CHUNK, add_thumbnails, digest, record
+from extract.responses.histograms import histograms
+from extract.responses.top_probes import RankedProbes, lists, table
+from extract.units import Layer
+
+TABLES = ("evidence.parquet", "tests.parquet", "shares.parquet", "dissociation.parquet")
+
+RankedLists = dict[str, dict[str, RankedProbes]]  # by branch, or "unit" of a layer that is no sum, and by kind
+
+
+def measure(
+    network: Network,
+    extraction: Extraction,
+    probes: pa.Table | Source | None = None,
+    layers: Iterable[Layer] | None = None,
+    progress: bool = True,
+    chunk: int = CHUNK,
+) -> None:
+    """Show the network all probes; add probes, activations, examples, shares and evidence to the extraction.
+
+    `probes` are a table or any source, such as `sources.source` opens; by default the demo's. `layers` are by default
+    all sums and what lies inside their conv branches; layers that are no sums get examples alone. Measured before with
+    the same probes and layers, it does nothing. An interrupted run goes on where it stopped. The same machine and
+    threads give the same bytes. Memory: under 1 GB with RN50, whatever the number of probes.
+
+    Raises ExtractionError for an extraction of other weights, or with evidence from other probes or layers; ProbesError
+    for probes that cannot be shown; UnknownUnit for a layer that is not there.
+    """
+    extraction.check(network.model, network.sha256)
+    source = _source(probes)
+    if layers is None:
+        measured = _usual_layers(extraction)
+    else:
+        measured = [network.architecture.check(layer) for layer in sorted({*layers})]
+    recorded = _recorded_layers(extraction, measured)
+    if extraction.has(*TABLES):
+        if _is_measured(extraction, source, measured, chunk):
+            _add_histograms(extraction, source, recorded, chunk)
+            return
+        if layers is not None or not _is_measured(extraction, source, network.architecture.sums, chunk):
+            raise ExtractionError(
+                f"{extraction.path} holds evidence from other probes or layers. Extract into another folder."
+            )
+        extraction.drop(TABLES)  # an earlier version showed its probes to sums and their branches alone
+    record(network, extraction, source, recorded, progress, chunk)
+    _add_histograms(extraction, source, recorded, chunk)
+    _add_evidence(network, extraction, source, measured, progress, chunk)
+
+
+def _add_evidence(
+    network: Network, extraction: Extraction, source: Source, layers: Sequence[Layer], progress: bool, chunk: int
+) -> None:
+    """Everything after the recording: rank probes, test, share, picture and ablate; the tables come last, together."""
+    probes = check(_probes(extraction))
+    facts = ProbeFacts.of(probes)
+    rows: dict[str, list[pa.Table]] = {name: [SCHEMAS[name].empty_table()] for name in ("evidence", "tests", "shares")}
+    pictured = np.zeros(probes.num_rows, bool)
+    for layer in tqdm(layers, desc="evidence", disable=not progress):
+        ranked = _rank_probes(extraction, layer, facts, probes["id"])
+        for kinds in ranked.values():
+            for probes_of_kind in kinds.values():
+                pictured[probes_of_kind.probes[probes_of_kind.valid]] = True
+        if layer.role == "sum":
+            tops = {branch: kinds["top"] for branch, kinds in ranked.items()}
+            for name, columns in _sum_columns(extraction, layer, facts, tops).items():
+                rows[name].append(per_unit(name, layer, columns))
+    add_thumbnails(extraction, source, pictured, progress, chunk)
+    tables = {name: pa.concat_tables(parts) for name, parts in rows.items()}
+    tables["dissociation"] = dissociation_table(network, extraction, source, probes, _sums(layers), progress)
+    extraction.add({f"{name}.parquet": table for name, table in tables.items()})
+
+
+def _add_histograms(extraction: Extraction, source: Source, layers: Sequence[Layer], chunk: int) -> None:
+    """Add histograms, also to an extraction that was measured before there were any."""
+    if not extraction.has(file := f"histograms.parquet/{digest(source, layers, chunk)}.parquet"):
+        extraction.add({file: histograms(extraction, layers)})
+
+
+def _rank_probes(extraction: Extraction, layer: Layer, facts: ProbeFacts, ids: "pa.ChunkedArray[Any]") -> RankedLists:
+    """Rank every unit's probes, of a sum those of its branches too, and add them to the examples."""
+    places = _branches(extraction, layer)
+    ranked = {branch: lists(extraction, place, facts.held_out) for branch, place in places.items()}
+    grid, names = extraction.manifest.architecture.grid, ids.combine_chunks()
+    tables = [table(kinds, layer, branch, grid(places[branch]), names) for branch, kinds in ranked.items()]
+    extraction.add({part("examples", str(layer)): pa.concat_tables(tables)})
+    return ranked
+
+
+def _sum_columns(
+    extraction: Extraction, layer: Layer, facts: ProbeFacts, tops: Mapping[str, RankedProbes]
+) -> dict[str, dict[str, np.ndarray]]:
+    """A sum's columns of the evidence, tests and shares tables."""
+    share = shares(share_terms(extraction, layer, tops["sum"]))
+    embeddings = ProbeEmbeddings.of([tops["shortcut"], tops["conv"]], extraction.embeddings())
+    columns = _evidence_columns(extraction, layer, facts, tops, embeddings)
+    tests = two_facets(tops, facts, embeddings)
+    tests |= {name: columns.pop(name) for name in ("p_reach_shortcut", "p_reach_conv")}
+    tests |= unit_tests(tests) | {"undecided": undecided(tops, columns)}
+    columns |= {"share_published": share.published, "share_exact": share.exact, "share_corrected": share.corrected}
+    return {"evidence": columns, "tests": tests, "shares": _share_columns(share, tops)}
+
+
+def _evidence_columns(
+    extraction: Extraction,
+    layer: Layer,
+    facts: ProbeFacts,
+    tops: Mapping[str, RankedProbes],
+    embeddings: ProbeEmbeddings,
+) -> dict[str, np.ndarray]:
+    """The evidence of a sum's units, so few at a time that what they do on all probes fits into memory."""
+    parts = []
+    for units in blocks(len(tops["sum"].probes), len(facts.words)):
+        output = extraction.activations(layer, units)  # (probes, units)
+        assert output is not None  # noqa: S101, recorded above
+        own = {branch: ranked.only(units) for branch, ranked in tops.items()}
+        parts.append(evidence(facts, own, output.T.astype(np.float32), embeddings))
+    return {name: np.concatenate([columns[name] for columns in parts]) for name in parts[0]}
+
+
+def _share_columns(share: Shares, tops: Mapping[str, RankedProbes]) -> dict[str, np.ndarray]:
+    return {
+        "examples": tops["sum"].valid.sum(axis=1),
+        "share_corrected_low": share.corrected_low,
+        "share_corrected_high": share.corrected_high,
+        "overlap_shortcut": overlap(tops["sum"], tops["shortcut"]),
+        "overlap_conv": overlap(tops["sum"], tops["conv"]),
+    }
+
+
+def _source(probes: pa.Table | Source | None) -> Source:
+    if probes is None:
+        return ProbeTable.read(PROBES)
+    return ProbeTable.of(probes) if isinstance(probes, pa.Table) else probes
+
+
+def _sums(layers: Iterable[Layer]) -> list[Layer]:
+    return [layer for layer in layers if layer.role == "sum"]
+
+
+def _usual_layers(extraction: Extraction) -> list[Layer]:
+    return [layer for layer in extraction.layers if layer.inner or layer.role == "sum"]
+
+
+def _branches(extraction: Extraction, layer: Layer) -> dict[str, Layer]:
+    return extraction.manifest.architecture.branches(layer) if layer.role == "sum" else {"unit": layer}
+
+
+def _recorded_layers(extraction: Extraction, layers: Iterable[Layer]) -> list[Layer]:
+    return sorted({place for layer in layers for place in _branches(extraction, layer).values()})
+
+
+def _is_measured(extraction: Extraction, source: Source, layers: Sequence[Layer], chunk: int) -> bool:
+    """Whether these probes were shown to these layers and no others."""
+    files, done = extraction.under("activations"), extraction.under("examples.parquet")
+    name = digest(source, _recorded_layers(extraction, layers), chunk)
+    return name in files[0] and done == sorted(part("examples", str(layer)) for layer in layers)
+
+
+def _probes(extraction: Extraction) -> pa.Table:
+    """The table of probes without their images, which need not be in memory at once."""
+    return pa.concat_tables([each.drop(["image"]) for each in extraction.parts("probes")]).combine_chunks()

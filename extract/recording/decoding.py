@@ -1,0 +1,80 @@
+"""Decode probes in threads beside the forward pass, and load again those that were recorded before."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from extract.errors import ProbesError
+from extract.network.network import Network
+from extract.network.preprocessing import BATCH
+from extract.probes.pictures import UNREADABLE, opaque, thumbnail
+from extract.probes.sources import Probe
+
+THREADS = min(4, os.cpu_count() or 1)
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def ordered_parallel_map(
+    work: Callable[[T], R], items: Iterable[T], ahead: int = 2 * BATCH, threads: int = THREADS
+) -> Iterator[R]:
+    """Map in a thread pool: results in the order of the items, at most `ahead` of them in flight."""
+    waiting = deque[Future[R]]()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class DecodedProbe:
+    """A probe, its place in the source, and its image as the network's `cut` makes it, or why it has none."""
+
+    place: int
+    probe: Probe
+    pixels: np.ndarray | None
+    reason: str = ""
+
+
+def decode(network: Network, numbered: tuple[int, Probe]) -> DecodedProbe:
+    """Load and cut a probe, which comes with its place in the source."""
+    place, probe = numbered
+    try:
+        return DecodedProbe(place, probe, network.cut(opaque(probe.load())))
+    except UNREADABLE as error:
+        return DecodedProbe(place, probe, None, str(error))
+
+
+def cut_again(network: Network, probe: Probe) -> np.ndarray:
+    """Load and cut a probe that was recorded before; ProbesError where it is gone."""
+    with _recorded_before(probe):
+        return network.cut(opaque(probe.load()))
+
+
+def thumbnail_again(probe: Probe) -> bytes:
+    """Load and shrink a probe that was recorded before; ProbesError where it is gone."""
+    with _recorded_before(probe):
+        return thumbnail(probe.load())
+
+
+@contextmanager
+def _recorded_before(probe: Probe) -> Iterator[None]:
+    try:
+        yield
+    except UNREADABLE as error:
+        raise ProbesError(
+            f"Probe {probe.id} was shown, but is gone since ({error}). Put it back, and go on."
+        ) from error
