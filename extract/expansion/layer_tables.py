@@ -47,13 +47,19 @@ def shard(
 
 def units(network: Network) -> pa.Table:
     """One row a unit, in forward order, with its batch norm's scale."""
-    architecture = network.architecture
+    shape = network.architecture
+    norms = {
+        layer: None if layer.role == "sum" else network.visual.get_submodule(layer.module) for layer in shape.layers
+    }
     return pa.concat_tables(
-        _table("units", count := architecture.channels(layer), layer=str(layer), channel=np.arange(count), scale=scale)
-        for layer in architecture.layers
-        for scale in [
-            None if layer.role == "sum" else scale(network.visual.get_submodule(layer.module), torch.float32).numpy()
-        ]
+        _table(
+            "units",
+            count := shape.channels(layer),
+            layer=str(layer),
+            channel=np.arange(count),
+            scale=scale(norm, torch.float32).numpy() if norm else None,
+        )
+        for layer, norm in norms.items()
     )
 
 

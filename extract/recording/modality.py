@@ -43,9 +43,9 @@ def profile(
 ) -> pa.Table:
     """Measure the selectivity of every unit of the layers, add it to the extraction as `modality`, and return it.
 
-    The defaults are the 1,000 most common words, the demo's pictures, the branches and sums of the last stage, and the
-    `usual` lettering. `pictures` is a table of probes, of which the pictures count. Earlier measurements are replaced. Raises
-    what `vocabulary.measure` raises, and ProbesError where there is no picture.
+    By default of the 1,000 most common words, the demo's pictures, the branches and sums of the last stage, and the
+    `usual` lettering. `pictures` is a table of probes, of which the pictures count. Earlier measurements are replaced.
+    Raises what `vocabulary.measure` raises, and ProbesError where there is no picture.
     """
     extraction.check(network.model, network.sha256)
     shape, side = network.architecture, network.architecture.image_size
