@@ -10,11 +10,11 @@ circular. Reach is a percentile among all held-out probes, so 0.5 for a facet th
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.stats import rankdata
 
 from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts
 from extract.enrichment.shortcut_share import ratio
 from extract.enrichment.two_facets import concept_means, reach
+from extract.recording.percentiles import percentiles
 from extract.responses.top_probes import RankedProbes
 
 
@@ -41,15 +41,6 @@ def evidence(
         listed = _listed_concepts(facts, tops[branch])[:, concepts]  # (units, concepts)
         columns[f"reach_{branch}"], columns[f"p_reach_{branch}"] = reach(means, listed)
     return columns
-
-
-def percentiles(values: np.ndarray) -> np.ndarray:
-    """The share of all values in a column that lie below each one, equals counted half: (n, channels), mean 0.5.
-
-    Counting equals half keeps a unit that is silent on many probes, all at zero, from favouring either side.
-    """
-    shares: np.ndarray = (rankdata(values, axis=0) - 0.5) / max(1, len(values))
-    return shares
 
 
 def _word_share(facts: ProbeFacts, top: RankedProbes) -> np.ndarray:

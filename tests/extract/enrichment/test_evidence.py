@@ -11,16 +11,17 @@ import torch
 from scipy.stats import rankdata
 from torch.nn import functional as F
 
-from extract.enrichment.evidence import evidence, overlap, percentiles
+from extract.enrichment.evidence import evidence, overlap
 from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts
 from extract.enrichment.pipeline import TABLES, measure
 from extract.errors import ExtractionError, ProbesError, UnknownUnit
+from extract.folder import activations
 from extract.folder.extraction import Extraction
 from extract.network.hooks import LayerActivations, watch_activations
 from extract.network.network import Network
 from extract.network.preprocessing import stack
 from extract.probes.table import images
-from extract.responses import top_probes as examples
+from extract.recording.percentiles import percentiles
 from extract.responses.top_probes import FEW, RankedProbes, listed
 from extract.units import Layer
 from tests.builders.extractions import without_edges
@@ -166,7 +167,7 @@ def test_tables_equal_a_plain_computation_over_all_probes_at_once(
     tiny: Network, noise: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several chunks, several blocks of units; and a network's maps as torch alone gives them."""
-    monkeypatch.setattr(examples, "_BLOCK", 88 * 50)
+    monkeypatch.setattr(activations, "_BLOCK", 88 * 50)
     folder = without_edges(tiny, tmp_path / "x")
     measure(tiny, folder, noise, LAYERS, progress=False, chunk=40)
     seen: dict[Layer, LayerActivations] = {}
