@@ -18,14 +18,14 @@ from catalog.charts import matrix
 from catalog.extraction_view import ExtractionView
 from extract import demo
 from extract.ablation import calibration, part_ablation
-from extract.ablation.agreement import Agreement, agreements
-from extract.ablation.part_ablation import Ablation, How
-from extract.enrichment import evidence
+from extract.ablation.calibration import Agreement, agreements
+from extract.ablation.part_ablation import Ablation, Replacement
+from extract.enrichment import pipeline
 from extract.errors import AblationError, WeightsError
 from extract.expansion import atlas
 from extract.expansion.expanded_weights import expanded_weights, support
 from extract.network.network import Network
-from extract.network.parts import Branch, BranchName, Edge, check
+from extract.network.parts import Branch, BranchName, ConvolutionEdge, check
 from extract.network.preprocessing import seen
 from extract.network.weights import load_network
 from extract.probes import table as probe_table
@@ -250,7 +250,7 @@ class LiveNetwork:
         source: Unit | str | None = None,
         images: Images = "demo",
         count: int = 64,
-        ways: Sequence[How] = part_ablation.WAYS,
+        ways: Sequence[Replacement] = part_ablation.REPLACEMENTS,
         classes: Classes = None,
         seed: int = 0,
     ) -> Ablation:
@@ -261,7 +261,7 @@ class LiveNetwork:
         if (branch is None) == (source is None):
             raise AblationError("Name either the branch that is taken away, or the source of an edge.")
         target = self.architecture.unit(str(unit))
-        part = Branch(target, branch) if branch else Edge(self.architecture.unit(str(source)), target)
+        part = Branch(target, branch) if branch else ConvolutionEdge(self.architecture.unit(str(source)), target)
         check(self.architecture, part)
         shown = random_sample(_source(images), count, seed)
         with self._alone:
@@ -315,7 +315,7 @@ class LiveNetwork:
 
     def show_probes(self, extraction: ExtractionView, probes: Images = "demo", progress: bool = True) -> list[str]:
         """Show the network probes and add what its units do on them; the ids of those that could not be read."""
-        evidence.measure(self._network, extraction.folder, _source(probes), progress=progress)
+        pipeline.measure(self._network, extraction.folder, _source(probes), progress=progress)
         return [str(row["id"]) for row in extraction.folder.table("skipped").to_pylist()]
 
     def show_words(
