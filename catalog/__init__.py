@@ -19,8 +19,8 @@ from catalog.enrichment import STRONGEST, Candidate, Q, Tally
 from catalog.extraction_view import ExtractionView
 from catalog.extraction_view import Part as ExtractionPart
 from catalog.formats import PROPERTIES, SEARCHABLE, column_format, has_bar, header, meaning, printed, title
+from catalog.hiding.smear import address as picture_address
 from catalog.hiding.veil import HIDDEN, Veil
-from catalog.hiding.veil import address as picture_address
 from catalog.labels.bulk import Conflict, Plan
 from catalog.labels.files import FORMS as LABEL_FORMS
 from catalog.labels.files import form_of as label_form

@@ -94,7 +94,10 @@ class Gallery:
 
     def annotation(self, label: Annotation) -> str:
         """A current label with what it speaks of, by whom and since when."""
-        facet, evidence = self.veil.said(label, label.facet), self.veil.said(label, label.evidence)
+        facet, evidence = (
+            self.veil.annotation_text(label, label.facet),
+            self.veil.annotation_text(label, label.evidence),
+        )
         about = (label.branch, facet and f"facet {facet}", label.modality and f"as {label.modality}")
         sure = "" if label.confidence is None else f"{label.confidence:.0%} sure"
         told = ", ".join(filter(None, (*about, sure, f"by {label.author}", f"{label.at:%d %b %Y}", evidence)))

@@ -145,9 +145,9 @@ class Queries:
         records = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
         return Table(title, records, self.veil, columns=answer.columns, truncated=answer.truncated)
 
-    def veil(self, lifted: bool = False) -> Veil:
+    def veil(self, revealed: bool = False) -> Veil:
         """What hides the sensitive of all models in an answer: texts called so or of what is flagged, flagged words."""
-        return Veil(lifted, self.store.sensitive_texts(), {"word": self.store.flagged_words()})
+        return Veil(revealed, self.store.sensitive_texts(), {"word": self.store.flagged_words()})
 
 
 def _refuse_ours(name: str) -> None:

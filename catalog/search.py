@@ -6,7 +6,9 @@ from graph.records import Match, ProbeSummary
 
 def reason(match: Match, veil: Veil) -> str:
     """Why a unit was found, behind the veil."""
-    hidden = any(veil.covers(ProbeSummary(match.kind, match.text, image, match.sensitive)) for image in match.images)
+    hidden = any(
+        veil.hides_image(ProbeSummary(match.kind, match.text, image, match.sensitive)) for image in match.images
+    )
     text = HIDDEN if hidden else veil.label(match.text)
     of = f" ({match.branch})" if match.branch not in (None, "sum", "unit") else ""
     said = {"label": f"called {text}", "picture": f"sees {text}", "word": f"reads {text}"}

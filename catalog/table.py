@@ -114,5 +114,5 @@ def _plain(value: Any) -> Any:
 def annotation_rows(entries: Sequence[Annotation], veil: Veil) -> str:
     """Entries of a history, drawn behind the veil: all that a sensitive one says is hidden."""
     texts = ("text", "facet", "evidence")
-    hidden = [{name: veil.said(entry, getattr(entry, name)) for name in texts} for entry in entries]
+    hidden = [{name: veil.annotation_text(entry, getattr(entry, name)) for name in texts} for entry in entries]
     return cells([row(entry) | said for entry, said in zip(entries, hidden, strict=True)], veil)

@@ -47,6 +47,6 @@ def draw(
             trace = enrichment_circuit if circuit else neighbourhood
             drawn = trace(store, card.architecture.unit(subject), limit)
             drawn = drawn if pictures is False else pictured(store, drawn, reveal)
-    rendering.write(figure.draw(drawn, lifted=reveal), output, scale)
+    rendering.write(figure.draw(drawn, revealed=reveal), output, scale)
     name = printable(Veil(reveal).label(drawn.name))
     typer.echo(f"{name}: {len(drawn.units)} units and {len(drawn.edges)} edges are drawn in {output}.")

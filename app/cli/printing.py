@@ -273,8 +273,17 @@ def annotations(found: Iterable[Annotation], veil: Veil) -> Table:
     """Labels, or a history of what became of them."""
     rows = [
         (
-            *(a.unit, a.action, veil.said(a, a.text), a.branch, veil.said(a, a.facet), a.modality, a.author, a.source),
-            *(a.confidence, veil.said(a, a.evidence), f"{a.at:%Y-%m-%d %H:%M}", a.id),
+            *(
+                a.unit,
+                a.action,
+                veil.annotation_text(a, a.text),
+                a.branch,
+                veil.annotation_text(a, a.facet),
+                a.modality,
+                a.author,
+                a.source,
+            ),
+            *(a.confidence, veil.annotation_text(a, a.evidence), f"{a.at:%Y-%m-%d %H:%M}", a.id),
         )
         for a in found
     ]
@@ -286,9 +295,9 @@ def conflicts(found: Iterable[Conflict], veil: Veil) -> Table:
     """What a file says beside what the catalog says."""
     rows = [
         (
-            *(c.said.unit, veil.said(c.said, c.said.text), c.said.author),
-            "changed here since" if c.changed_since else veil.said(c.held, c.held.text),
-            *(c.held.author, c.held.branch, veil.said(c.held, c.held.facet), c.held.id),
+            *(c.entry.unit, veil.annotation_text(c.entry, c.entry.text), c.entry.author),
+            "changed here since" if c.changed_since else veil.annotation_text(c.current, c.current.text),
+            *(c.current.author, c.current.branch, veil.annotation_text(c.current, c.current.facet), c.current.id),
         )
         for c in found
     ]

@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.web import session
 from catalog.errors import TorchMissing, torch_needed
-from catalog.hiding.veil import address
+from catalog.hiding.smear import address
 from extract.demo import MODEL as DEMO
 from extract.errors import WeightsError
 from extract.probes.rasterised_words import rasterise, usual

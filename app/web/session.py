@@ -121,7 +121,7 @@ def model() -> ModelCard:
 
 
 def veil() -> Veil:
-    """What hides the sensitive unless the user lifted it, as `bar` found it in this run."""
+    """What hides the sensitive unless the user revealed it, as `bar` found it in this run."""
     found: Veil = st.session_state["veil"]
     return found
 
@@ -160,7 +160,7 @@ def author() -> str:
 
 
 def gallery() -> Gallery:
-    """What draws units and probes, behind the veil unless the user lifted it."""
+    """What draws units and probes, behind the veil unless the user revealed it."""
     return Gallery(veil(), partial(linked.address, model().id))
 
 

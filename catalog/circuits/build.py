@@ -70,4 +70,4 @@ def _nodes(store: ModelStore, roles: Mapping[Unit, Role], influences: Mapping[Un
 
 def _node(card: UnitCard, role: Role, veil: Veil, influence: float | None) -> Node:
     known = {name: value for name, value in card.statistics.items() if value is not None}
-    return Node(card.id, role, card.labels, veil.closed or any(map(veil.hides, card.labels)), known, influence)
+    return Node(card.id, role, card.labels, veil.hides_all or any(map(veil.hides, card.labels)), known, influence)

@@ -41,14 +41,14 @@ INHIBITS = Stroke("inhibits", "inhibitory", "#cf3a32", "#b92f28", "7 4", "\u2212
 
 
 def draw(
-    circuit: Circuit, link: Callable[[Unit], str] | None = None, lifted: bool = False, chosen: Collection[Unit] = ()
+    circuit: Circuit, link: Callable[[Unit], str] | None = None, revealed: bool = False, bold: Collection[Unit] = ()
 ) -> str:
     """The circuit as one SVG element, which needs no other file.
 
-    Units show the pictures that they carry; `link` gives a unit's address; unless `lifted`, sensitive labels are
-    hidden; `chosen` units have a bold frame.
+    Units show the pictures that they carry; `link` gives a unit's address; unless `revealed`, sensitive labels are
+    hidden; `bold` units have a bold frame.
     """
-    veil = Veil(lifted)
+    veil = Veil(revealed)
     circuit = replace(circuit, edges=tuple(sorted(circuit.edges, key=lambda e: (str(e.source), str(e.target), e.kind))))
     places = {unit: Place(place.x + _LEFT, place.y + _TOP) for unit, place in layout(circuit).items()}
     width = max((place.x for place in places.values()), default=0) + _LEFT
@@ -57,7 +57,7 @@ def draw(
     nodes = sorted(circuit.units, key=lambda node: (places[node.id].x, places[node.id].y))  # the order of the tab key
     for node in nodes:
         labels = _labels(node, veil)
-        unit = _node(node, places[node.id], labels, node.id in chosen)
+        unit = _node(node, places[node.id], labels, node.id in bold)
         drawn.append(_linked(node, link(node.id), labels, unit) if link else unit)
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
     return (
@@ -78,7 +78,7 @@ def _described(circuit: Circuit) -> str:
 
 
 def _labels(node: Node, veil: Veil) -> str:
-    return HIDDEN if node.sensitive and not veil.lifted else printable(veil.labels(node.labels))
+    return HIDDEN if node.sensitive and not veil.revealed else printable(veil.labels(node.labels))
 
 
 def _edge(edge: CircuitEdge, circuit: Circuit, places: Mapping[Unit, Place]) -> str:
@@ -142,13 +142,13 @@ def _linked(node: Node, address: str, labels: str, drawn: str) -> str:
     return f'<a href="{escape(address)}" data-unit="{node.id}" aria-label="{name}">{drawn}</a>'
 
 
-def _node(node: Node, place: Place, labels: str, chosen: bool) -> str:
+def _node(node: Node, place: Place, labels: str, bold: bool) -> str:
     name = str(node.id)
     pill = 6.6 * len(name) + 16
     left, top, bottom = place.x - SIDE / 2, place.y - SIDE / 2, place.y + SIDE / 2
     square = f'x="{left:.1f}" y="{top:.1f}" width="{SIDE}" height="{SIDE}"'
     image = f'<image {square} href="{escape(node.picture)}"/>' if node.picture else ""
-    frame = 'stroke-opacity="1" stroke-width="4"' if chosen else 'stroke-opacity="0.5" stroke-width="1.5"'
+    frame = 'stroke-opacity="1" stroke-width="4"' if bold else 'stroke-opacity="0.5" stroke-width="1.5"'
     return (
         f'<g class="unit {node.role}" data-unit="{name}"><title>{escape(f"{node.id} {labels}".strip())}</title>'
         f'<rect {square} class="empty" fill="{_EMPTY}"/>{image}'

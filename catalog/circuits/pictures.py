@@ -8,9 +8,9 @@ from catalog.top_probes import thumbnails
 from graph.model_store import ModelStore
 
 
-def pictured(store: ModelStore, circuit: Circuit, lifted: bool = False) -> Circuit:
-    """The same circuit, its units with their pictures; sensitive ones are smeared unless the veil is `lifted`."""
-    veil = Veil.of(store, lifted)
+def pictured(store: ModelStore, circuit: Circuit, revealed: bool = False) -> Circuit:
+    """The same circuit, its units with their pictures; sensitive ones are smeared unless the veil is `revealed`."""
+    veil = Veil.of(store, revealed)
     found = thumbnails(store, (node.id for node in circuit.units))
     pictures = {unit: veil.over(unit).picture(example) for unit, example in found.items()}
     units = tuple(replace(node, picture=pictures.get(node.id, "")) for node in circuit.units)

@@ -1,4 +1,4 @@
-"""People's flags on units, images and words: sensitive, or not, whatever a list says; the last word holds.
+"""Flag units, images and words as sensitive or as not sensitive; the last flag on a name decides.
 
 Flags are only ever appended, and outlive a reload of their model as labels do.
 """
@@ -12,7 +12,7 @@ from graph.model_store import ModelStore
 from graph.records import Flag, FlagKind
 
 
-class _Flagged(Authored):
+class _FlagInput(Authored):
     """A flag as it comes in."""
 
     kind: FlagKind
@@ -21,21 +21,22 @@ class _Flagged(Authored):
 
 
 class Flags:
-    """The flags of one model's units, images and words, through its store."""
+    """The flags on one model's units, images and words."""
 
     def __init__(self, store: ModelStore) -> None:
         self.store = store
 
     def set(self, kind: str, name: str, sensitive: bool = True, author: str | None = None) -> Flag:
-        """Say that a unit, an image or a word is sensitive, or that it is not; `author` None takes the login name.
+        """Flag a unit, an image or a word as sensitive, or as not; `author` None takes the login name.
 
-        Raises UnknownUnit, LabelError for an image that the model does not have or for a broken rule. A word may be
-        any: it is hidden in labels and as what an image shows, too.
+        A word may be any: labels that hold it and images that show it are hidden, too. Raises UnknownUnit; LabelError
+        for an image that the model does not have or for a text that breaks a rule.
         """
-        said = checked(_Flagged, {"kind": kind, "name": name, "sensitive": sensitive, "author": author or login_name()})
-        flag = Flag(
-            id=str(uuid.uuid4()), model=self.store.id, at=datetime.now(UTC), **dict(said) | {"name": self._name(said)}
+        rules = checked(
+            _FlagInput, {"kind": kind, "name": name, "sensitive": sensitive, "author": author or login_name()}
         )
+        fields = dict(rules) | {"name": self._name(rules)}
+        flag = Flag(id=str(uuid.uuid4()), model=self.store.id, at=datetime.now(UTC), **fields)
         self.store.flag(flag)
         return flag
 
@@ -43,13 +44,13 @@ class Flags:
         """Every flag, oldest first."""
         return self.store.flags()
 
-    def _name(self, said: _Flagged) -> str:
-        """The name by which it is found again."""
-        if said.kind == "unit":
-            return str(self.store.architecture.unit(said.name))
-        if said.kind == "image" and not self.store.has_image(said.name):
+    def _name(self, flag: _FlagInput) -> str:
+        """The name under which the flag is looked up."""
+        if flag.kind == "unit":
+            return str(self.store.architecture.unit(flag.name))
+        if flag.kind == "image" and not self.store.has_image(flag.name):
             raise LabelError(
-                f"{self.store.id} has no image {said.name!r} among its examples. "
+                f"{self.store.id} has no image {flag.name!r} among its examples. "
                 "`circuits unit UNIT --json` names them."
             )
-        return said.name.casefold() if said.kind == "word" else said.name
+        return flag.name.casefold() if flag.kind == "word" else flag.name

@@ -1,26 +1,22 @@
-"""What is hidden until it is asked for: sensitive units, labels, words and pictures.
+"""Hide sensitive units, labels, words and pictures until somebody asks to see them.
 
-What is hidden never leaves the server: a label becomes another word, a picture a smear of a few colours.
+What is hidden never leaves the server: a word stands in place of a label, a smear of a few colours in place of a
+picture.
 """
 
-import base64
-import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from PIL import Image
-
+from catalog.hiding.smear import address, smeared
 from extract.probes.explicit_words import sensitive
 from extract.units import Unit
 from graph.model_store import ModelStore
 from graph.records import Annotation, Depiction, FlagKind, ProbeSummary, TopProbe
 
 HIDDEN = "sensitive"
-_GRAIN = 5  # a side of the smear in colours; too few to tell what is shown
-_SIDE = 64  # pixels of the smear
 _PICTURE = re.compile(r"(?:iVBOR|UklGR)[\w+/]{60}")  # how PNG and WebP begin in base64
 
 Flagged = Mapping[FlagKind, Mapping[str, bool]]
@@ -28,61 +24,65 @@ Flagged = Mapping[FlagKind, Mapping[str, bool]]
 
 @dataclass(frozen=True)
 class Veil:
-    """Hides the sensitive, or with `lifted` nothing.
+    """Hides what is sensitive; nothing once `revealed`.
 
-    `texts` are the labels somebody called sensitive, `flags` what somebody said of units, images and words by name. A
-    text with an explicit word is hidden whoever said it, unless somebody cleared that word. `closed` hides all.
+    `texts` are labels marked sensitive; `flags` are the last flags on units, images and words, by name. A text with an
+    explicit word is hidden, too, unless a flag clears that word. `hides_all` hides everything.
     """
 
-    lifted: bool = False
+    revealed: bool = False
     texts: frozenset[str] = frozenset()
     flags: Flagged = field(default_factory=dict)
-    closed: bool = False
+    hides_all: bool = False
 
     @classmethod
-    def of(cls, store: ModelStore, lifted: bool = False) -> "Veil":
-        """The veil of a model's catalog as people have flagged it by now."""
+    def of(cls, store: ModelStore, revealed: bool = False) -> "Veil":
+        """The veil of a model, from its sensitive labels and flags in the database."""
         flags: dict[FlagKind, dict[str, bool]] = {}
         for flag in store.flags():
             flags.setdefault(flag.kind, {})[flag.name] = flag.sensitive
-        return cls(lifted, store.sensitive(), flags)
+        return cls(revealed, store.sensitive(), flags)
 
     def over(self, *units: Unit | str) -> "Veil":
-        """The veil over what belongs to these units: closed where one of them is flagged."""
-        return replace(self, closed=self.closed or any(self._flag("unit", str(unit)) for unit in units))
+        """The veil over what belongs to these units: it hides all if one of them is flagged."""
+        return replace(self, hides_all=self.hides_all or any(self._flag("unit", str(unit)) for unit in units))
 
     def label(self, text: str) -> str:
-        """The label, or a word in its place; nothing in place of nothing."""
+        """The label, or a word in its place if it is hidden; an empty text stays empty."""
         return HIDDEN if text and self.hides(text) else text
 
     def labels(self, texts: Iterable[str]) -> str:
-        """Labels in one line; hidden ones are told once."""
+        """Labels in one line; all hidden ones are a single word."""
         return ", ".join(dict.fromkeys(map(self.label, texts)))
 
-    def said(self, entry: Annotation, text: str | None) -> str:
-        """One of the texts of an annotation: all of one that is sensitive is hidden, or is about a flagged unit."""
-        over = self.over(entry.unit)
-        return replace(over, closed=over.closed or entry.sensitive).label(text or "")
+    def annotation_text(self, annotation: Annotation, text: str | None) -> str:
+        """A text of an annotation; hidden if the annotation is sensitive or its unit is flagged."""
+        over = self.over(annotation.unit)
+        return replace(over, hides_all=over.hides_all or annotation.sensitive).label(text or "")
 
     def hides(self, text: str) -> bool:
-        """Whether this label or word is to be hidden."""
+        """Whether this label or word is hidden."""
         words = self.flags.get("word", {})
-        return not self.lifted and (self.closed or text in self.texts or sensitive(text, flags=words))
+        return not self.revealed and (self.hides_all or text in self.texts or sensitive(text, flags=words))
 
-    def covers(self, example: TopProbe | ProbeSummary) -> bool:
-        """Whether an image is to be hidden: as it is flagged itself, or as a word that is flagged, or as it came."""
-        if self.lifted or self.closed:
-            return not self.lifted
-        own = self._flag("image", example.image)
-        if own is not None or example.modality != "word":
-            return example.sensitive if own is None else own
-        cleared = self._flag("word", example.concept.casefold()) is False
-        return self.hides(example.concept) or (example.sensitive and not cleared)
+    def hides_image(self, probe: TopProbe | ProbeSummary) -> bool:
+        """Whether an image is hidden.
+
+        The image's own flag decides. Without one, a rasterised word is hidden as that word is, and any image as its
+        extraction marked it.
+        """
+        if self.revealed or self.hides_all:
+            return not self.revealed
+        flag = self._flag("image", probe.image)
+        if flag is not None or probe.modality != "word":
+            return probe.sensitive if flag is None else flag
+        cleared = self._flag("word", probe.concept.casefold()) is False
+        return self.hides(probe.concept) or (probe.sensitive and not cleared)
 
     def value(self, value: Any) -> Any:
-        """A value of an answer to a query; each text in it that holds what is hidden, or a picture, becomes one word.
+        """A value of a query's answer; a word stands in place of each text that holds something hidden, or a picture.
 
-        A picture alone does not tell whether it is sensitive, so all are hidden.
+        All pictures are hidden, since a picture alone does not tell whether it is sensitive.
         """
         match value:
             case str():
@@ -94,51 +94,30 @@ class Veil:
         return value
 
     def _within(self, text: str) -> bool:
-        found = _any_of(self.texts).search(text.casefold()) or _PICTURE.match(text)
-        return not self.lifted and (found is not None or sensitive(text, flags=self.flags.get("word", {})))
+        """Whether a longer text holds something hidden, or is a picture."""
+        match = _any_of(self.texts).search(text.casefold()) or _PICTURE.match(text)
+        return not self.revealed and (match is not None or sensitive(text, flags=self.flags.get("word", {})))
 
-    def picture(self, example: TopProbe) -> str:
-        """An example's thumbnail as the address that an `img` or `image` element takes."""
-        return address(blurred(example.thumbnail) if self.covers(example) else example.thumbnail)
+    def picture(self, probe: TopProbe) -> str:
+        """A probe's thumbnail, smeared if hidden, as the address that an `img` or `image` element takes."""
+        return address(smeared(probe.thumbnail) if self.hides_image(probe) else probe.thumbnail)
 
-    def depiction(self, unit: Unit, found: Depiction) -> str:
-        """A unit's feature visualisation, as such an address."""
-        hidden = self.over(unit).closed or self._flag("image", f"visualisation/{unit}")
-        return address(blurred(found.thumbnail) if hidden and not self.lifted else found.thumbnail)
+    def depiction(self, unit: Unit, depiction: Depiction) -> str:
+        """A unit's feature visualisation, smeared if hidden, as such an address."""
+        hidden = self.over(unit).hides_all or self._flag("image", f"visualisation/{unit}")
+        return address(smeared(depiction.thumbnail) if hidden and not self.revealed else depiction.thumbnail)
 
-    def caption(self, example: TopProbe | ProbeSummary) -> str:
-        """What an example shows, in a word or two."""
-        return HIDDEN if self.covers(example) else self.label(example.concept)
+    def caption(self, probe: TopProbe | ProbeSummary) -> str:
+        """The concept that a probe shows, or a word in its place."""
+        return HIDDEN if self.hides_image(probe) else self.label(probe.concept)
 
     def _flag(self, kind: FlagKind, name: str) -> bool | None:
-        """What somebody said of it last; None where nobody did."""
+        """The last flag on a name; None where there is none."""
         return self.flags.get(kind, {}).get(name)
 
 
 @lru_cache(maxsize=8)
 def _any_of(texts: frozenset[str]) -> re.Pattern[str]:
-    """Finds any of these texts where it is no part of a longer word; there may be none."""
+    """Match any of these texts where it is no part of a longer word; match nothing if there are none."""
     known = "|".join(re.escape(text.casefold()) for text in sorted(texts) if text.strip())
     return re.compile(rf"(?<!\w)(?:{known})(?!\w)" if known else r"(?!)")
-
-
-def address(thumbnail: str) -> str:
-    """A `data:` address of a picture held as base64 text, WebP or PNG."""
-    kind = "png" if thumbnail.startswith("iVBOR") else "webp"  # PNG's signature in base64
-    return f"data:image/{kind};base64,{thumbnail}"
-
-
-@lru_cache(maxsize=4096)
-def blurred(thumbnail: str) -> str:
-    """The picture averaged to a few colours, as base64 text of a large PNG; all grey if it cannot be read."""
-    stream = io.BytesIO()
-    _grains(base64.b64decode(thumbnail)).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC).save(stream, "PNG")
-    return base64.b64encode(stream.getvalue()).decode()
-
-
-def _grains(data: bytes) -> Image.Image:
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            return picture.convert("RGB").resize((_GRAIN, _GRAIN), Image.Resampling.BOX)
-    except OSError:  # no picture, or one cut short
-        return Image.new("RGB", (_GRAIN, _GRAIN), "grey")

@@ -19,13 +19,13 @@ MOST = 10_000  # units of a query's answer
 class Conflict:
     """What was to be said, and the entry in the catalog that says something else."""
 
-    said: Annotation
-    held: Annotation
+    entry: Annotation
+    current: Annotation
 
     @property
     def changed_since(self) -> bool:
         """Whether it is the same entry, which was changed or taken back here, and not another label."""
-        return self.said.id == self.held.id
+        return self.entry.id == self.current.id
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Plan:
     """
 
     new: tuple[Annotation, ...]
-    there: tuple[Annotation, ...] = ()
+    existing: tuple[Annotation, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     unknown: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
         """The counts, to be read."""
-        known = f"{len(self.new)} new, {len(self.there)} already there"
+        known = f"{len(self.new)} new, {len(self.existing)} already there"
         return f"{known}, {len(self.conflicts)} in conflict, {len(self.unknown)} unknown"
 
 
@@ -69,7 +69,7 @@ def adding(labels: Labels, names: Iterable[str], text: str, author: str | None =
     found = {a.unit: a for a in held if (a.text, a.branch) == (label.text, label.branch)}
     return Plan(
         new=tuple(labels.fresh(unit, label) for unit in units if str(unit) not in found),
-        there=tuple(found[str(unit)] for unit in units if str(unit) in found),
+        existing=tuple(found[str(unit)] for unit in units if str(unit) in found),
         unknown=unknown,
     )
 

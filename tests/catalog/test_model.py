@@ -85,7 +85,7 @@ def test_what_people_say_is_no_markup(model: Model, text: str) -> None:
 def test_the_labels_of_many_units_are_planned_and_written(model: Model, tmp_path: Path) -> None:
     written = model.labels.label_many(["4/2/6/4", Unit.parse("4/2/6/5")], "pair", author="ada")
     assert len(written.new) == 2
-    assert len(model.labels.plan_labels(["4/2/6/4"], "pair", author="ada").there) == 1
+    assert len(model.labels.plan_labels(["4/2/6/4"], "pair", author="ada").existing) == 1
     assert model.labels.export(tmp_path / "labels.csv") >= 2
     assert model.labels.plan_import(tmp_path / "labels.csv").new == ()
     assert {str(unit) for unit in model.labels.queue("4/2/6", "unlabelled").waiting}.isdisjoint({"4/2/6/4", "4/2/6/5"})

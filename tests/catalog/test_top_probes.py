@@ -1,7 +1,7 @@
 from catalog.circuits.figure import draw
 from catalog.circuits.local import enrichment_circuit
 from catalog.circuits.pictures import pictured
-from catalog.hiding.veil import address, blurred
+from catalog.hiding.smear import address, smeared
 from catalog.top_probes import branch_of, thumbnails, top_probes
 from extract.folder.extraction import Extraction
 from extract.units import Unit
@@ -35,11 +35,11 @@ def test_pictures_come_behind_the_veil_and_out_of_it_when_it_is_lifted(planted_s
     circuit = enrichment_circuit(planted_store, Unit.parse("4/2/6/3"), limit=1)
     total, branch, inner = map(Unit.parse, ("4/2/6/3", "4/2/5/3", "4/2/3/7"))
     shown = thumbnails(planted_store, [total, branch])
-    hidden, lifted = (pictured(planted_store, circuit, way) for way in (False, True))
+    hidden, revealed = (pictured(planted_store, circuit, way) for way in (False, True))
     conv = shown[branch]
     assert conv.sensitive
-    assert hidden.unit(branch).picture == address(blurred(conv.thumbnail))
-    assert lifted.unit(branch).picture == address(conv.thumbnail)
+    assert hidden.unit(branch).picture == address(smeared(conv.thumbnail))
+    assert revealed.unit(branch).picture == address(conv.thumbnail)
     assert hidden.unit(total).picture == address(shown[total].thumbnail)
     assert hidden.unit(inner).picture == ""
     assert hidden == circuit

@@ -19,10 +19,15 @@ def annotations(
     became, veil = fates(among), session.veil()
     return [
         ({"unit": a.unit} if of_units else {})
-        | {"what": a.action, "text": veil.said(a, a.text), "now": became.get(a.id, ""), "by": a.author}
-        | {"at": f"{a.at:%Y-%m-%d %H:%M}", "of": a.branch, "facet": veil.said(a, a.facet), "modality": a.modality or ""}
+        | {"what": a.action, "text": veil.annotation_text(a, a.text), "now": became.get(a.id, ""), "by": a.author}
+        | {
+            "at": f"{a.at:%Y-%m-%d %H:%M}",
+            "of": a.branch,
+            "facet": veil.annotation_text(a, a.facet),
+            "modality": a.modality or "",
+        }
         | {"source": a.source, "confidence": a.confidence}
-        | {"evidence": veil.said(a, a.evidence), "id": a.id}
+        | {"evidence": veil.annotation_text(a, a.evidence), "id": a.id}
         for a in entries
     ]
 
@@ -31,7 +36,8 @@ def lines(entries: Iterable[Annotation]) -> dict[str, str]:
     """Each entry in one line, by id."""
     veil = session.veil()
     return {
-        a.id: f"{a.at:%Y-%m-%d %H:%M:%S} {a.author}: {a.action} {veil.said(a, a.text)} of {a.unit}" for a in entries
+        a.id: f"{a.at:%Y-%m-%d %H:%M:%S} {a.author}: {a.action} {veil.annotation_text(a, a.text)} of {a.unit}"
+        for a in entries
     }
 
 
@@ -39,7 +45,7 @@ def offer(labels: Labels, plan: Plan, name: str, written: Callable[[], object]) 
     """Show what a plan would write, and write it when asked to; then `written` is called, and `done` says so."""
     st.markdown(f"**Preview:** {plan.sentence}.")
     _rows("To be written", annotations(plan.new))
-    _rows("There already, and left as it is", annotations(plan.there))
+    _rows("There already, and left as it is", annotations(plan.existing))
     _rows("In conflict, and left out", _conflicts(plan))
     if plan.unknown:
         st.warning("With unknown units nothing is written, unless they are passed over.", icon=":material/help:")
@@ -66,9 +72,9 @@ def done(name: str) -> None:
 def _conflicts(plan: Plan) -> list[dict[str, Any]]:
     veil = session.veil()
     return [
-        {"unit": c.said.unit, "to be said": veil.said(c.said, c.said.text), "by": c.said.author}
-        | {"in the catalog": "changed since" if c.changed_since else veil.said(c.held, c.held.text)}
-        | {"said by": c.held.author, "of": c.said.branch, "facet": veil.said(c.said, c.said.facet)}
+        {"unit": c.entry.unit, "to be said": veil.annotation_text(c.entry, c.entry.text), "by": c.entry.author}
+        | {"in the catalog": "changed since" if c.changed_since else veil.annotation_text(c.current, c.current.text)}
+        | {"said by": c.current.author, "of": c.entry.branch, "facet": veil.annotation_text(c.entry, c.entry.facet)}
         for c in plan.conflicts
     ]
 

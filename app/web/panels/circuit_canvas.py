@@ -27,9 +27,9 @@ def show(circuit: Circuit) -> Circuit:
         session.show(notes([veil.label(circuit.name) + circuit.sentence.removeprefix(circuit.name)]), "told")
     fit = size.toggle("Fit", key="fit", bind="query-params", help="All of a tall figure in the window.")
     model = session.model().id
-    circuit = pictured(session.model_store(), circuit, veil.lifted)
+    circuit = pictured(session.model_store(), circuit, veil.revealed)
     bold = [node.id for node in circuit.units if str(node.id) == st.query_params.get(_CHOSEN)]
-    drawing = draw(circuit, lambda unit: linked.address(model, unit), veil.lifted, bold)
+    drawing = draw(circuit, lambda unit: linked.address(model, unit), veil.revealed, bold)
     linked.show(f'<div class="figure{" fit" * fit}">{drawing}</div>', "canvas", _choose)
     return circuit
 

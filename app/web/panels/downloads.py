@@ -12,12 +12,12 @@ _ENDINGS = {form: suffix for suffix, form in export.SUFFIXES.items()}
 _NAMES = {"json": "JSON", "graphml": "GraphML", "csv": "CSV"}
 
 
-def show(circuit: Circuit, lifted: bool) -> None:
-    """A button for each format, side by side; a file is made when it is asked for, behind the veil unless `lifted`."""
+def show(circuit: Circuit, revealed: bool) -> None:
+    """A button for each format, side by side; a file is made when it is asked for, hidden unless `revealed`."""
     stem = f"{circuit.kind} {circuit.units[0].id}".replace("/", "-").replace(" ", "-")
     with st.container(horizontal=True, gap="small"):
         for form in rendering.FORMS:
-            data = partial(rendering.render, draw(circuit, lifted=lifted), form)
+            data = partial(rendering.render, draw(circuit, revealed=revealed), form)
             _button(form.upper(), data, f"{stem}.{form}", rendering.KINDS[form])
         for kind in export.FORMATS:
             _button(_NAMES[kind], partial(export.encode, circuit, kind), f"{stem}{_ENDINGS[kind]}")

@@ -20,10 +20,10 @@ def show(unit: Unit) -> None:
     named |= {("image", image): f"image {image}, {veil.caption(e)}" for image, e in examples.items()}
     named |= {("word", r.word): f"word {veil.over(r.unit).label(r.word)}" for r in words}
     chosen = st.selectbox("What", list(named), format_func=named.__getitem__, key=f"flag {unit}", help=_HELP)
-    lowered = replace(veil, lifted=False)
+    lowered = replace(veil, revealed=False)
     hides = {
-        "unit": lambda name: lowered.over(name).closed,
-        "image": lambda name: lowered.covers(examples[name]),
+        "unit": lambda name: lowered.over(name).hides_all,
+        "image": lambda name: lowered.hides_image(examples[name]),
         "word": lowered.hides,
     }
 

@@ -38,7 +38,7 @@ def queries() -> Queries:
 
 
 def veil() -> Veil:
-    """What hides the sensitive of all models in an answer, unless the user lifted it."""
+    """What hides the sensitive of all models in an answer, unless the user revealed it."""
     return queries().veil(st.session_state["reveal"])
 
 

@@ -30,5 +30,5 @@ with left:
         st.info("Every unit was removed. Undo all brings them back.")
         st.stop()
     circuit = canvas.show(circuit)
-    downloads.show(circuit, session.veil().lifted)
+    downloads.show(circuit, session.veil().revealed)
     kept.form(circuit)

@@ -46,11 +46,11 @@ def words() -> None:
 def circuit() -> None:
     """The enrichment circuit of a sum, the neighbourhood of any other unit."""
     follow = around.enrichment_circuit if layer.role == "sum" else around.neighbourhood
-    traced = pictured(store, follow(store, unit, limit=2), gallery.veil.lifted)
+    traced = pictured(store, follow(store, unit, limit=2), gallery.veil.revealed)
     st.subheader(traced.name, help="The two strongest edges of either sign at each step.")
-    drawing = figure.draw(traced, lambda other: linked.address(model.id, other), gallery.veil.lifted)
+    drawing = figure.draw(traced, lambda other: linked.address(model.id, other), gallery.veil.revealed)
     session.show(f'<div class="figure">{drawing}</div>', "figure")
-    downloads.show(traced, gallery.veil.lifted)
+    downloads.show(traced, gallery.veil.revealed)
     onward = {"unit": str(unit), "model": model.id}
     st.page_link("views/circuit.py", label="Trace it further", icon=":material/account_tree:", query_params=onward)
 

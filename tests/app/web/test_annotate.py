@@ -95,10 +95,10 @@ def test_a_sensitive_label_that_was_revealed_is_hidden_again_in_its_field_too(ap
     def told() -> str:
         return " ".join([markup(app), *(str(field.value) for field in app.text_input)])
 
-    for lifted in (True, False, True, False):  # a field first shown with its text would keep it
-        app.toggle(key="reveal").set_value(lifted).run()
+    for revealed in (True, False, True, False):  # a field first shown with its text would keep it
+        app.toggle(key="reveal").set_value(revealed).run()
         for text in ("ghastly", "gory", "grisly"):
-            assert (text in told()) is lifted
+            assert (text in told()) is revealed
 
 
 def test_a_labelled_unit_stays_until_one_goes_on_and_waits_no_more(app: AppTest, cleaned: list[str]) -> None:

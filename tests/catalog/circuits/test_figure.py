@@ -107,7 +107,7 @@ def test_label_text_stays_text(circuit: Circuit) -> None:
 
 def test_a_sensitive_unit_keeps_its_label_to_itself_until_revealed(circuit: Circuit) -> None:
     assert not [text for text in texts(figure.draw(circuit)) if text == "wound" or "4/2/5/34 wound" in text]
-    assert "wound" in texts(figure.draw(circuit, lifted=True))
+    assert "wound" in texts(figure.draw(circuit, revealed=True))
     assert "you + wound" in texts(figure.draw(circuit))
 
 
@@ -144,7 +144,7 @@ def test_an_explicit_label_or_name_is_hidden_whoever_said_it(circuit: Circuit) -
     )
     assert "dildo" not in figure.draw(said)
     assert f"hat, {HIDDEN}" in texts(figure.draw(said))
-    assert "hat, dildo" in texts(figure.draw(said, lifted=True))
+    assert "hat, dildo" in texts(figure.draw(said, revealed=True))
 
 
 def test_control_characters_of_a_label_leave_the_drawing_whole(circuit: Circuit) -> None:
@@ -177,7 +177,7 @@ def test_with_addresses_every_unit_is_a_link_with_a_name_from_left_to_right(circ
 
 
 def test_a_chosen_unit_has_a_bold_frame(circuit: Circuit) -> None:
-    root = parsed(figure.draw(circuit, chosen=[Unit.parse("4/2/5/34")]))
+    root = parsed(figure.draw(circuit, bold=[Unit.parse("4/2/5/34")]))
     widths = {
         g.get("data-unit"): rect.get("stroke-width")
         for g in root.iter(f"{SVG}g") for rect in g.iter(f"{SVG}rect") if rect.get("class") == "frame"

@@ -13,7 +13,8 @@ from catalog.circuits.circuit import Circuit, CircuitEdge, Node
 from catalog.circuits.figure import ADDS, EXCITES, INHIBITS, draw
 from catalog.circuits.rendering import FORMS, MOST, Form, render, write
 from catalog.errors import ExportError
-from catalog.hiding.veil import Veil, address
+from catalog.hiding.smear import address
+from catalog.hiding.veil import Veil
 from extract.units import Unit
 from graph.records import TopProbe
 
@@ -120,7 +121,7 @@ def test_no_pixel_of_a_sensitive_picture_is_in_any_form_until_revealed(form: For
     hidden = render(draw(circuit(Veil().picture(example))), form)
     assert thumbnail(kind).encode() not in hidden
     assert not [loud for loud in LOUD if shows(pixels(hidden, form), loud)]
-    revealed = render(draw(circuit(Veil(lifted=True).picture(example)), lifted=True), form)
+    revealed = render(draw(circuit(Veil(revealed=True).picture(example)), revealed=True), form)
     assert all(shows(pixels(revealed, form), loud) for loud in LOUD)
 
 

@@ -12,7 +12,8 @@ from catalog.circuits import figure
 from catalog.circuits.local import neighbourhood
 from catalog.errors import LabelError
 from catalog.hiding.flags import Flags
-from catalog.hiding.veil import HIDDEN, Veil, address, blurred
+from catalog.hiding.smear import address, smeared
+from catalog.hiding.veil import HIDDEN, Veil
 from catalog.labels.labels import Labels
 from extract.errors import UnknownUnit
 from extract.folder.extraction import Extraction
@@ -55,7 +56,7 @@ def test_flags_hide_what_they_name_until_they_are_cleared_and_outlive_a_reload(
         assert flags.history() == said
         assert veil.over(UNIT).labels(["anything"]) == HIDDEN
         assert veil.over(OTHER).labels(["anything"]) == "anything"
-        assert veil.covers(image)
+        assert veil.hides_image(image)
         assert veil.label("straw hats") == HIDDEN
         load(random_extraction(tmp_path / "b.extraction", MODEL, 2), store.database, progress=False)
 
@@ -63,7 +64,7 @@ def test_flags_hide_what_they_name_until_they_are_cleared_and_outlive_a_reload(
     said.append(flags.set("word", "hat", False, "ada"))
     veil = Veil.of(store)
     assert veil.over(UNIT).labels(["hat"]) == "hat"
-    assert not veil.covers(replace(image, modality="picture"))
+    assert not veil.hides_image(replace(image, modality="picture"))
     assert [(f.kind, f.name, f.sensitive) for f in flags.history()] == [(f.kind, f.name, f.sensitive) for f in said]
 
 
@@ -88,7 +89,7 @@ def test_a_flagged_unit_is_hidden_in_a_traced_circuit_and_its_figure(store: Mode
     circuit = neighbourhood(store, unit)
     assert circuit.unit(unit).sensitive
     assert "harmless" not in figure.draw(circuit)
-    assert "harmless" in figure.draw(circuit, lifted=True)
+    assert "harmless" in figure.draw(circuit, revealed=True)
 
 
 PICTURE = TopProbe("p1", "picture", "wound", "hand", False, "sum", 1, 1.0, 2.0, "iVBORw0KGgo=")
@@ -115,11 +116,11 @@ def test_an_image_is_covered_as_itself_was_flagged_or_its_word_or_as_it_came(
     example: TopProbe, flags: dict[str, dict[str, bool]], hidden: bool
 ) -> None:
     veil = Veil(flags=flags)  # type: ignore[arg-type]
-    assert veil.covers(example) is hidden
-    assert (veil.picture(example) == address(blurred(example.thumbnail))) is hidden
-    assert not replace(veil, lifted=True).covers(example)
+    assert veil.hides_image(example) is hidden
+    assert (veil.picture(example) == address(smeared(example.thumbnail))) is hidden
+    assert not replace(veil, revealed=True).hides_image(example)
     assert (
-        veil.over(UNIT).covers(ProbeSummary(example.modality, example.concept, example.image, example.sensitive))
+        veil.over(UNIT).hides_image(ProbeSummary(example.modality, example.concept, example.image, example.sensitive))
         is hidden
     )
 
@@ -146,18 +147,18 @@ def test_the_gallery_hides_all_of_a_flagged_unit_and_a_flagged_branchs_row() -> 
     less = Veil(flags={"unit": {"2/1/5/3": True}})
     shown = Gallery(less).branches(WHOLE, examples)
     assert ("a sum" in shown, "a shortcut" in shown, "a conv" in shown) == (True, True, False)
-    lifted = Gallery(replace(veil, lifted=True)).branches(WHOLE, examples)
-    assert all(word in lifted for word in ("a sum", "a shortcut", "a conv"))
+    revealed = Gallery(replace(veil, revealed=True)).branches(WHOLE, examples)
+    assert all(word in revealed for word in ("a sum", "a shortcut", "a conv"))
 
 
 def test_a_depiction_is_hidden_with_its_unit_or_as_an_image() -> None:
     drawn = Depiction(PICTURE.thumbnail, None)
     for flags in ({"unit": {UNIT: True}}, {"image": {f"visualisation/{UNIT}": True}}):
         veil = Veil(flags=flags)  # type: ignore[arg-type]
-        assert veil.depiction(Unit.parse(UNIT), drawn) == address(blurred(drawn.thumbnail))
+        assert veil.depiction(Unit.parse(UNIT), drawn) == address(smeared(drawn.thumbnail))
         assert (
             veil.depiction(Unit.parse(OTHER), drawn)
-            == replace(veil, lifted=True).depiction(Unit.parse(UNIT), drawn)
+            == replace(veil, revealed=True).depiction(Unit.parse(UNIT), drawn)
             == address(drawn.thumbnail)
         )
 
@@ -169,5 +170,5 @@ def test_the_list_of_flags_does_not_tell_the_words_that_it_hides(
     found = Flags(store).history()
     tables.show(tables.flags(found, Veil.of(store)))
     assert "ghastly" not in capsys.readouterr().out
-    tables.show(tables.flags(found, Veil.of(store, lifted=True)))
+    tables.show(tables.flags(found, Veil.of(store, revealed=True)))
     assert "ghastly" in capsys.readouterr().out

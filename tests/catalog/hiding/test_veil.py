@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catalog.hiding.veil import HIDDEN, Veil, blurred
+from catalog.hiding.smear import smeared
+from catalog.hiding.veil import HIDDEN, Veil
 from graph.records import Annotation, TopProbe
 
 
@@ -29,7 +30,7 @@ def example(sensitive: bool, kind: str = "WEBP") -> TopProbe:
 
 @pytest.mark.parametrize("kind", ["WEBP", "PNG"])
 def test_a_sensitive_picture_is_a_smear_until_the_veil_is_lifted(kind: str) -> None:
-    shown = Veil(lifted=True).picture(example(True, kind))
+    shown = Veil(revealed=True).picture(example(True, kind))
     assert shown == f"data:image/{kind.lower()};base64,{thumbnail(kind)}"
     hidden = Veil().picture(example(True, kind))
     assert thumbnail(kind)[:200] not in hidden
@@ -37,7 +38,7 @@ def test_a_sensitive_picture_is_a_smear_until_the_veil_is_lifted(kind: str) -> N
 
 
 def test_a_smear_has_lost_all_detail() -> None:
-    with Image.open(io.BytesIO(base64.b64decode(blurred(thumbnail("PNG"))))) as smear:
+    with Image.open(io.BytesIO(base64.b64decode(smeared(thumbnail("PNG"))))) as smear:
         pixels = np.asarray(smear, float)
     assert np.abs(np.diff(pixels, axis=0)).max() < 16  # noise changes by up to 255 from pixel to pixel
     assert np.abs(np.diff(pixels, axis=1)).max() < 16
@@ -46,12 +47,12 @@ def test_a_smear_has_lost_all_detail() -> None:
 def test_an_explicit_word_is_hidden_whoever_said_it() -> None:
     assert Veil().label("dildos on a shelf") == HIDDEN
     assert Veil().labels(["hat", "dildo", "porn"]) == f"hat, {HIDDEN}"
-    assert Veil(lifted=True).label("dildo") == "dildo"
+    assert Veil(revealed=True).label("dildo") == "dildo"
 
 
 def test_what_a_sensitive_picture_shows_is_not_named() -> None:
     assert Veil().caption(example(True)) == HIDDEN
-    assert Veil(lifted=True).caption(example(True)) == Veil().caption(example(False)) == "wound"
+    assert Veil(revealed=True).caption(example(True)) == Veil().caption(example(False)) == "wound"
 
 
 def test_a_label_called_sensitive_is_hidden_and_hidden_ones_are_told_once() -> None:
@@ -71,11 +72,11 @@ def test_a_hidden_text_is_found_anywhere_in_an_answer_but_not_inside_another_wor
 @pytest.mark.parametrize("kind", ["WEBP", "PNG"])
 def test_a_picture_in_an_answer_is_hidden_since_it_may_be_sensitive(kind: str) -> None:
     assert Veil().value([thumbnail(kind), "iVBOR is how it begins"]) == [HIDDEN, "iVBOR is how it begins"]
-    assert Veil(lifted=True).value(thumbnail(kind)) == thumbnail(kind)
+    assert Veil(revealed=True).value(thumbnail(kind)) == thumbnail(kind)
 
 
 def test_what_is_no_picture_is_hidden_too() -> None:
-    assert blurred(base64.b64encode(b"no picture").decode()) == blurred(base64.b64encode(b"another").decode())
+    assert smeared(base64.b64encode(b"no picture").decode()) == smeared(base64.b64encode(b"another").decode())
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_what_is_no_picture_is_hidden_too() -> None:
     [
         (ENTRY, Veil(), False),
         (replace(ENTRY, sensitive=True), Veil(), True),
-        (replace(ENTRY, sensitive=True), Veil(lifted=True), False),
+        (replace(ENTRY, sensitive=True), Veil(revealed=True), False),
         (ENTRY, Veil(flags={"unit": {"4/2/6/3": True}}), True),
         (ENTRY, Veil(flags={"unit": {"4/2/6/4": True}}), False),
     ],
@@ -92,5 +93,5 @@ def test_all_texts_of_a_sensitive_annotation_or_of_a_flagged_unit_are_hidden(
     entry: Annotation, veil: Veil, hidden: bool
 ) -> None:
     for text in (entry.text, entry.facet, entry.evidence):
-        assert veil.said(entry, text) == (HIDDEN if hidden else text)
-    assert veil.said(entry, None) == veil.said(entry, "") == ""
+        assert veil.annotation_text(entry, text) == (HIDDEN if hidden else text)
+    assert veil.annotation_text(entry, None) == veil.annotation_text(entry, "") == ""

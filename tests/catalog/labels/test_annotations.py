@@ -244,7 +244,7 @@ def test_a_label_for_many_units_is_previewed_then_written_and_a_second_time_chan
     plan = adding(labels, units_from(labels, "\n".join([*names, names[0]]), None), "stripes", "ada")
 
     assert [a.unit for a in plan.new] == [name for name in names if name != names[2]]
-    assert (plan.there, plan.unknown, labels.current(Unit.parse(names[0]))) == ((there,), (), [])
+    assert (plan.existing, plan.unknown, labels.current(Unit.parse(names[0]))) == ((there,), (), [])
     apply(labels, plan)
 
     assert {str(card.id) for card in labels.store.labelled("stripes")} == set(names)

@@ -179,14 +179,14 @@ def test_labels_leave_one_catalog_and_enter_another_equal_and_a_second_time_noth
     written = encode(said, form)
     plan = take_in(labels, decode(written, form, MODEL, "nobody"))
 
-    assert (len(plan.new), plan.there, plan.conflicts, plan.unknown) == (12, (), (), ())
+    assert (len(plan.new), plan.existing, plan.conflicts, plan.unknown) == (12, (), (), ())
     held = labels.current(unit)
     assert held == sorted(said, key=lambda a: (a.at, a.id))
     assert encode(sorted(held, key=lambda a: said.index(a)), form) == written
 
     history = labels.history()
     again = take_in(labels, decode(written, form, MODEL, "nobody"))
-    assert (again.new, set(again.there), again.conflicts) == ((), set(said), ())
+    assert (again.new, set(again.existing), again.conflicts) == ((), set(said), ())
     assert labels.history() == history
     Store(labels.store.database).verify(MODEL)
 
@@ -209,7 +209,7 @@ def test_what_says_something_else_than_a_person_is_reported_and_not_added(labels
     held = labels.add(unit, "hat", "ada")
     said = entry(unit, "wound")
     plan = take_in(labels, said)
-    assert [(c.said.text, c.held, c.changed_since) for c in plan.conflicts] == [("wound", held, False)]
+    assert [(c.entry.text, c.current, c.changed_since) for c in plan.conflicts] == [("wound", held, False)]
     assert plan.new == ()
     assert labels.current(unit) == [held]
 
@@ -217,7 +217,7 @@ def test_what_says_something_else_than_a_person_is_reported_and_not_added(labels
     assert both.conflicts == ()
     assert [a.text for a in labels.current(unit)] == ["hat", "wound"]
     assert take_in(labels, said, both=True).new == ()
-    assert take_in(labels, said).there == both.new
+    assert take_in(labels, said).existing == both.new
 
 
 def test_another_branch_or_facet_or_a_person_who_agrees_or_a_proposal_is_no_conflict(
@@ -245,7 +245,7 @@ def test_a_label_that_was_changed_or_taken_back_here_does_not_come_back(labels: 
 def test_an_entry_that_stands_twice_in_a_file_is_added_once(labels: Labels, unit: Unit) -> None:
     plan = take_in(labels, entry(unit, "hat") + entry(unit, "hat") + entry(unit, "cap"))
     assert [a.text for a in plan.new] == ["hat", "cap"]
-    assert len(plan.there) == 1
+    assert len(plan.existing) == 1
 
 
 def test_unknown_units_are_all_listed_and_refuse_the_whole_or_are_passed_over(labels: Labels, unit: Unit) -> None:
