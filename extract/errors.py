@@ -8,7 +8,7 @@ CircuitsError                 the root of every room's tree; the command line tu
 │   └── NoShards              a file that is no WebDataset shard, or a folder that holds none
 ├── VisualisationsError       a folder of visualisations whose names fit no unit, or that holds none
 ├── LevelsError               a level or a sorting of images that says nothing
-├── AblationError             what cannot be taken away from a network, or on too few images to tell
+├── AblationError             a part that cannot be ablated, or too few images to compare
 ├── WordsError                a word that cannot be set as an image, or a list that holds none
 └── ExtractionError           a folder that is no extraction, is damaged, or cannot be written
 """
@@ -47,7 +47,7 @@ class LevelsError(CircuitsError):
 
 
 class AblationError(CircuitsError):
-    """A part that cannot be taken away from a network, or too few images to tell what that changes."""
+    """A part that cannot be ablated, or too few images to measure the effect."""
 
 
 class WordsError(CircuitsError):

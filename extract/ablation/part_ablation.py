@@ -25,7 +25,7 @@ from extract.network.hooks import Change, replace_part, watch_means
 from extract.network.network import Network
 from extract.network.parts import Part, check
 from extract.network.preprocessing import BATCH, stack
-from extract.network.text import embedded
+from extract.network.text import embed_prompts
 
 Replacement = Literal["mean", "resample", "zero"]
 REPLACEMENTS: Final[tuple[Replacement, ...]] = ("mean", "resample")
@@ -60,6 +60,30 @@ class Effect:
 
 
 @dataclass(frozen=True)
+class AverageEffect:
+    """The effect of one replacement, on average over the images; `unit_size` is the average of the change's size.
+
+    `changed_answers` is the share of images for which another prompt gets the highest logit; None without prompts.
+    """
+
+    replacement: Replacement
+    unit_change: float
+    unit_size: float
+    cosine: float
+    distance: float
+    changed_answers: float | None
+
+
+@dataclass(frozen=True)
+class LargestChange:
+    """An image or a prompt by its place, its value before, and the change under every replacement."""
+
+    place: int
+    before: float
+    changes: Mapping[Replacement, float]
+
+
+@dataclass(frozen=True)
 class Ablation:
     """A part, the network's output with it, and the effect of every replacement."""
 
@@ -73,6 +97,38 @@ class Ablation:
         logits = self.before.logits
         after = logits + self.effects[replacement].logits
         return float((logits.argmax(axis=1) != after.argmax(axis=1)).mean())
+
+    @property
+    def averages(self) -> list[AverageEffect]:
+        """The average effect of every replacement."""
+        return [
+            AverageEffect(
+                replacement,
+                unit_change=float(effect.unit.mean()),
+                unit_size=float(np.abs(effect.unit).mean()),
+                cosine=float(effect.cosine.mean()),
+                distance=float(effect.distance.mean()),
+                changed_answers=self.changed_answers(replacement) if self.prompts else None,
+            )
+            for replacement, effect in self.effects.items()
+        ]
+
+    def most_changed_images(self, n: int) -> list[LargestChange]:
+        """The n images on which the unit changes most, under whichever replacement."""
+        return _largest(self.before.unit, {name: effect.unit for name, effect in self.effects.items()}, n)
+
+    def most_changed_prompts(self, n: int) -> list[LargestChange]:
+        """The n prompts whose logit changes most on average over the images, under whichever replacement."""
+        changes = {name: effect.logits.mean(axis=0) for name, effect in self.effects.items()}
+        return _largest(self.before.logits.mean(axis=0), changes, n)
+
+
+def _largest(before: np.ndarray, changes: Mapping[Replacement, np.ndarray], n: int) -> list[LargestChange]:
+    size = np.max([np.abs(change) for change in changes.values()], axis=0)
+    return [
+        LargestChange(place, float(before[place]), {name: float(change[place]) for name, change in changes.items()})
+        for place in np.argsort(-size, kind="stable")[:n].tolist()
+    ]
 
 
 @torch.inference_mode()
@@ -93,7 +149,7 @@ def ablate(
     check(network.architecture, part)
     if len(images) < 2:
         raise AblationError("There are no two images, and what a part brings one is compared with others. Give more.")
-    texts = embedded(network, prompts)  # (prompts, E)
+    texts = embed_prompts(network, prompts)  # (prompts, E)
     batches: list[Tensor] = []
 
     def read(maps: Tensor) -> Tensor:

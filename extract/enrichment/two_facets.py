@@ -121,9 +121,9 @@ def reach(means: np.ndarray, listed: np.ndarray) -> tuple[np.ndarray, np.ndarray
         drawn = generator.integers(0, means.shape[1], (DRAWS, count))
         same = np.flatnonzero(counts == count)
         for units in np.array_split(same, -(-len(same) // step)):
-            seen = np.mean(means[units], axis=1, where=listed[units])  # (u,)
+            average = np.mean(means[units], axis=1, where=listed[units])  # (u,)
             null = means[units][:, drawn].mean(axis=2)  # (u, DRAWS)
-            mean[units], p[units] = seen, (1 + (null >= seen[:, None] - _EQUAL).sum(axis=1)) / (1 + DRAWS)
+            mean[units], p[units] = average, (1 + (null >= average[:, None] - _EQUAL).sum(axis=1)) / (1 + DRAWS)
     return mean, p
 
 

@@ -1,4 +1,4 @@
-"""The image embedding as an exact sum over the final units, the attention pool's heads, and both branches.
+"""Split an image embedding into an exact sum over the final units, the attention pool's heads, and both branches.
 
 With z the final sum after its ReLU, a^h the attention of head h over its tokens (their mean, and the positions), and
 P^h_n the mean of unit n's map weighted by a^h:
@@ -6,8 +6,8 @@ P^h_n the mean of unit n's map weighted by a^h:
     e = sum over n and h of P^h_n(z) W^h_n + rest      W^h_n = c_proj's columns of head h times v_proj's of h and n
     P(z) = P(conv where z > 0) + P(shortcut where z > 0)
 
-The rest is what biases and the position embedding bring. With the attention held as it is, a term is the direct effect
-of a unit, head and branch. After Gandelsman et al. (ICLR 2024, arXiv 2310.05916), who split the embedding by heads, and
+The rest comes from biases and the position embedding. With the attention held fixed, a term is the direct effect of a
+unit, head and branch. After Gandelsman et al. (ICLR 2024, arXiv 2310.05916), who split the embedding by heads, and
 Bu & Gandelsman (2025, arXiv 2509.19943), who split a ResNet's by neurons and heads; the branches are split here.
 """
 
@@ -24,7 +24,7 @@ from extract.network.network import Network
 
 @dataclass(frozen=True)
 class Decomposition:
-    """What every unit brings the embedding in every head over either branch, and what is left.
+    """What every unit adds to the embedding in every head over either branch, and the rest.
 
     `conv` and `shortcut` are the units' maps where the sum is positive, pooled by each head's attention: (images,
     heads, units). `attention` is that of every head, over the mean token and the positions: (images, heads, 1 +
@@ -41,22 +41,22 @@ class Decomposition:
 
     @cached_property
     def embedding(self) -> Tensor:
-        """The terms added up: (images, E), before it is normalised."""
+        """Add up the terms: (images, E), before it is normalised."""
         pooled = torch.einsum("ihn,hdn->ihd", self.conv + self.shortcut, self.value)  # (images, heads, d)
         return torch.einsum("ihd,ehd->ie", pooled, self.output) + self.rest
 
     def directions(self, texts: Tensor | None = None) -> Tensor:
-        """W, the direction that a unit writes in a head: (heads, units, E); that is 268 MB for RN50.
+        """Compute W, the direction that a unit writes in a head: (heads, units, E); that is 268 MB for RN50.
 
-        Or its products with `texts` (texts, E), without W ever being made: (heads, units, texts).
+        With `texts` (texts, E), compute its products with them, without making W: (heads, units, texts).
         """
         output = self.output if texts is None else torch.einsum("te,ehd->thd", texts, self.output)
         return torch.einsum("hdn,ehd->hne", self.value, output)
 
     def effects(self, texts: Tensor) -> tuple[Tensor, Tensor]:
-        """The part of the cosine with every text that comes directly from every unit, over conv and over the shortcut.
+        """Compute the direct part of every unit in the cosine with every text, over conv and over the shortcut.
 
-        For `texts` of length 1 (texts, E), (images, units, texts) each; the embedding's length is held as it is, and
+        For `texts` of length 1 (texts, E), (images, units, texts) each; the embedding's length is held fixed, and
         times the logit scale these are parts of the logits. With those of `rest` they add up to the cosine.
         """
         towards = self.directions(texts)  # (heads, units, texts)

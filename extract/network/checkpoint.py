@@ -1,4 +1,4 @@
-"""Weights files: read without running anything in them, and compared with a module key by key."""
+"""Read weights files without running anything in them, and compare them with a module key by key."""
 
 import pickle
 import warnings
@@ -14,16 +14,16 @@ from torch import Tensor, nn
 from extract.errors import WeightsError
 from extract.units import ARCHITECTURES
 
-State = dict[str, Tensor]
+Tensors = dict[str, Tensor]
 
 _OPENAI_EXTRAS = {"input_resolution", "context_length", "vocab_size"}  # numbers that openai's archives carry along
 _UNUSED = ".num_batches_tracked"  # of a batch norm in training; older files lack it
 
 
-def read(path: Path) -> State:
-    """Tensors by key from a safetensors file, a state dict saved by torch, or openai's TorchScript archive.
+def read(path: Path) -> Tensors:
+    """Read tensors by key from a safetensors file, a state dict saved by torch, or openai's TorchScript archive.
 
-    Nothing is unpickled but tensors. WeightsError for a file that is absent, cut short or something else.
+    Only tensors are unpickled. Raises WeightsError for a file that is absent, cut short or something else.
     """
     try:
         return _tensors(_read(path), path)
@@ -54,8 +54,8 @@ def _is_torchscript(path: Path) -> bool:
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
-def _tensors(stored: object, path: Path) -> State:
-    """The state dict itself, out of what a training script may have wrapped around it."""
+def _tensors(stored: object, path: Path) -> Tensors:
+    """The state dict itself, without what a training script may have wrapped around it."""
     state = stored.get("state_dict", stored) if isinstance(stored, Mapping) else None
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"{path} holds no state dict, that is, tensors by key. Save model.state_dict() alone.")
@@ -63,24 +63,24 @@ def _tensors(stored: object, path: Path) -> State:
     return {key: value for key, value in plain.items() if key not in _OPENAI_EXTRAS}
 
 
-def fill(module: nn.Module, state: State, name: str) -> None:
-    """Copy the weights into the module in its own precision; WeightsError if any key or shape differs."""
-    wanted = module.state_dict()
-    _compare(wanted, state, name)
-    unused = {key: torch.zeros_like(value) for key, value in wanted.items() if key.endswith(_UNUSED)}
+def fill(module: nn.Module, state: Tensors, name: str) -> None:
+    """Copy the weights into the module, in its own precision; WeightsError if any key or shape differs."""
+    expected = module.state_dict()
+    _compare(expected, state, name)
+    unused = {key: torch.zeros_like(value) for key, value in expected.items() if key.endswith(_UNUSED)}
     module.load_state_dict(unused | state)
 
 
-def _compare(wanted: State, state: State, name: str) -> None:
-    needed = {key for key in wanted if not key.endswith(_UNUSED)}
+def _compare(expected: Tensors, state: Tensors, name: str) -> None:
+    needed = {key for key in expected if not key.endswith(_UNUSED)}
     shapes = [
-        f"{key} is {_shape(state[key])}, not {_shape(wanted[key])}"
-        for key in wanted
-        if key in state and state[key].shape != wanted[key].shape
+        f"{key} is {_shape(state[key])}, not {_shape(expected[key])}"
+        for key in expected
+        if key in state and state[key].shape != expected[key].shape
     ]
     wrong = [
         *_some("missing", sorted(needed - state.keys())),
-        *_some("unexpected", sorted(state.keys() - wanted.keys())),
+        *_some("unexpected", sorted(state.keys() - expected.keys())),
         *_some("of another shape", shapes),
     ]
     if wrong:
@@ -101,8 +101,8 @@ def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a number"
 
 
-def _way_out(state: State) -> str:
-    """What the weights look like instead, and what to do about it."""
+def _way_out(state: Tensors) -> str:
+    """Say what the weights are instead, and what to do."""
     if "visual.class_embedding" in state or "visual.proj" in state:
         return "They are a vision transformer's, which has no channels to catalogue: give a CLIP ResNet's."
     if "visual.conv3.weight" not in state:

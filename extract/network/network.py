@@ -15,7 +15,7 @@ from extract.units import Architecture
 
 @dataclass(frozen=True)
 class Network:
-    """A CLIP in eval mode and float32, without gradients to its weights, and what its vision tower is made of.
+    """A CLIP in eval mode and float32, without gradients to its weights, and the architecture of its vision tower.
 
     `model` names it in every table and address: `RN50:openai`, `demo:emoji`, `RN50:random-0`, `RN50:<file's stem>`.
     `sha256` is that of the weights file, or of the tensors in the order of their keys where there is none.

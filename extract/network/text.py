@@ -1,4 +1,4 @@
-"""The text tower: prompts as embeddings, and zero-shot classification."""
+"""Embed prompts with the text tower, and classify images by them (zero-shot)."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,26 +14,26 @@ from extract.network.preprocessing import BATCH, stack
 
 @torch.inference_mode()
 def zero_shot(network: Network, images: Iterable[Image.Image], classes: Sequence[str]) -> np.ndarray:
-    """The probability of every class for every image, float32 (images, classes): CLIP's cosines, scaled, softmax.
+    """Compute the probability of every class for every image, float32 (images, classes): softmax of scaled cosines.
 
-    A class is given as its prompt, such as "a photo of a cat"; the demo's captions are bare words. Raises WordsError
+    A class is written as its prompt, such as "a photo of a cat"; the demo's captions are bare words. Raises WordsError
     unless there are two classes or more, all different; WeightsError for a text tower with another vocabulary.
     """
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise WordsError("There is nothing to choose among. Give two classes or more, each of them once.")
-    captions = embedded(network, classes)  # (classes, E)
+    captions = embed_prompts(network, classes)  # (classes, E)
     scale = network.clip.logit_scale.exp()
-    found = [torch.empty(0, len(classes))]
-    for some in stack(images, network.preprocess, BATCH):
-        image = network.clip.encode_image(some, normalize=True)  # (n, E)
-        found.append((scale * image @ captions.T).softmax(dim=-1))  # (n, classes)
-    return torch.cat(found).numpy()
+    probabilities = [torch.empty(0, len(classes))]
+    for batch in stack(images, network.preprocess, BATCH):
+        image = network.clip.encode_image(batch, normalize=True)  # (n, E)
+        probabilities.append((scale * image @ captions.T).softmax(dim=-1))  # (n, classes)
+    return torch.cat(probabilities).numpy()
 
 
-def embedded(network: Network, prompts: Sequence[str]) -> Tensor:
-    """What the text tower makes of prompts, of length 1: float32 (prompts, E).
+def embed_prompts(network: Network, prompts: Sequence[str]) -> Tensor:
+    """Embed prompts with the text tower: float32 (prompts, E), of length 1.
 
-    Raises WeightsError where there are any and the text tower has another vocabulary than CLIP's.
+    Raises WeightsError for any prompt to a text tower with another vocabulary than CLIP's.
     """
     if not prompts:
         return torch.empty(0, network.clip.visual.output_dim)
@@ -43,5 +43,5 @@ def embedded(network: Network, prompts: Sequence[str]) -> Tensor:
             f"The text tower of {network.model} knows {known} tokens, and CLIP's tokenizer gives more, so it can name "
             "nothing. Take a network with CLIP's own vocabulary."
         )
-    found: Tensor = network.clip.encode_text(tokens, normalize=True)  # (prompts, E)
-    return found
+    embeddings: Tensor = network.clip.encode_text(tokens, normalize=True)  # (prompts, E)
+    return embeddings

@@ -1,7 +1,7 @@
-"""A CLIP whose vision tower is a ModifiedResNet, from open_clip's hub, a file, the bundled demo, or chance.
+"""Load a CLIP whose vision tower is a ModifiedResNet: from open_clip's hub, a file, the bundled demo, or at random.
 
-The weights are compared with the network key by key before any of them is used, and the SHA-256 of what was read goes
-into everything made from it.
+Weights are compared with the network key by key before they are used, and the SHA-256 of the file goes into everything
+made from it.
 """
 
 import hashlib
@@ -26,11 +26,12 @@ Config = dict[str, Any]
 
 
 def load_network(name: str, pretrained: str | Path | None = None, seed: int = 0) -> Network:
-    """A network by open_clip's name (`RN50`), `demo`, or the path of an open_clip configuration (`.json`).
+    """Load a network by open_clip's name (`RN50`), `demo`, or the path of an open_clip configuration (`.json`).
 
     `pretrained` is a tag that open_clip knows (`openai`) or a weights file. Without it, `demo` is the bundled trained
     network, and any other is randomised from `seed`, batch norms included. The text tower of the published
-    architectures uses QuickGELU, as all their published weights do. WeightsError says what cannot be had and why.
+    architectures uses QuickGELU, as all their published weights do. Raises WeightsError for weights that cannot be had,
+    and says why.
     """
     short, config = _config(name)
     if name == "demo" and pretrained is None:

@@ -1,6 +1,6 @@
 """The highest discovery probes of a sum's units in one chunk: the numbers that its shares over the shortcut need.
 
-A unit's top probes over all chunks are among the highest of every chunk, so that nothing else need be kept.
+A unit's top probes over all chunks are among the highest of every chunk, so nothing else is stored.
 """
 
 from dataclasses import dataclass, fields

@@ -82,16 +82,16 @@ def record(
     done = len(extraction.under("probes.parquet"))
     remaining = extraction.remaining(enumerate(source), lambda numbered: _file(name, numbered[0] // chunk))
     decoded = ordered_parallel_map(partial(decode, network), remaining, threads=threads)
-    seen, inner = _Chunk(), [layer for layer in extraction.layers if layer.inner and layer not in layers]
+    measured, inner = _Chunk(), [layer for layer in extraction.layers if layer.inner and layer not in layers]
     with (
-        watch_activations(network.visual, layers, seen.see),
-        watch_relu_means(network.visual, inner, seen.see_relu),
+        watch_activations(network.visual, layers, measured.see),
+        watch_relu_means(network.visual, inner, measured.see_relu),
         tqdm(desc="probes", unit="image", initial=done * chunk, disable=not progress) as bar,
     ):
         for number, probes in groupby(decoded, key=lambda probe: probe.place // chunk):
-            contents = _record_chunk(network, probes, seen, source.forgiving, bar.update)
+            contents = _record_chunk(network, probes, measured, source.forgiving, bar.update)
             extraction.add({file.format(f"{name}-{number:06}"): content for file, content in contents.items()})
-            seen.clear()
+            measured.clear()
     if not extraction.under("activations"):
         extraction.drop(_files(extraction))
         raise ProbesError("None of the images can be read. Usually they are damaged or of another format: see to them.")
@@ -127,7 +127,7 @@ def _file(name: str, number: int) -> str:
 def _record_chunk(
     network: Network,
     decoded: Iterator[DecodedProbe],
-    seen: _Chunk,
+    measured: _Chunk,
     forgiving: bool,
     update: Callable[[int], object],
 ) -> dict[str, Content]:
@@ -137,14 +137,14 @@ def _record_chunk(
         skipped += [_skip(each, forgiving) for each in batch if each.pixels is None]
         probes += [replace(each.probe, load=bytes) for each in batch if each.pixels is not None]
         if images := [each.pixels for each in batch if each.pixels is not None]:
-            seen.embeddings.append(network.clip.encode_image(network.normalise(images), normalize=True))
+            measured.embeddings.append(network.clip.encode_image(network.normalise(images), normalize=True))
         update(len(batch))
     files: dict[str, Content] = {"probes.parquet/{}.parquet": _table(probes)}
     if skipped:
         files["skipped.parquet/{}.parquet"] = pa.Table.from_pylist(skipped, schema=SCHEMAS["skipped"])
     if probes:
         discovery = np.array([probe.split == "discovery" for probe in probes])
-        files["activations/{}.safetensors"] = seen.arrays(discovery)
+        files["activations/{}.safetensors"] = measured.arrays(discovery)
     return files
 
 
@@ -208,8 +208,9 @@ def add_thumbnails(
         part = extraction.part(name)
         ids = list(map(str, part["id"].to_pylist()))
         by_id = dict(zip(ids, pictured[first : first + len(ids)], strict=True))
-        some = [probe for probe in islice(probes, chunk) if by_id.get(probe.id)]
-        thumbnails = dict(zip((probe.id for probe in some), ordered_parallel_map(thumbnail_again, some), strict=True))
+        again = [probe for probe in islice(probes, chunk) if by_id.get(probe.id)]
+        small = ordered_parallel_map(thumbnail_again, again)
+        thumbnails = dict(zip((probe.id for probe in again), small, strict=True))
         images = pa.array([thumbnails.get(id_) for id_ in ids], pa.binary())
         extraction.add({name: part.set_column(part.num_columns - 1, "image", images)})
         first += len(ids)

@@ -21,7 +21,7 @@ from extract.units import Layer, Unit
 
 @dataclass(frozen=True)
 class Attack:
-    """A picture as the network sees it, RGB (side, side), and with the text on it; and what that changed.
+    """A picture as the network sees it, RGB (side, side), the same with the text on it, and the change.
 
     `before` and `after` are the probabilities of the classes, float32 (classes,), `change` the mean activation of every
     channel of a layer on the attacked picture minus that on the picture.
@@ -38,6 +38,11 @@ class Attack:
     def answers(self) -> tuple[str, str]:
         """The most probable class before and after."""
         return self.classes[int(self.before.argmax())], self.classes[int(self.after.argmax())]
+
+    def likeliest(self, n: int) -> list[int]:
+        """Places of the n classes that are most probable before or after."""
+        places: list[int] = np.argsort(-np.maximum(self.before, self.after), kind="stable")[:n].tolist()
+        return places
 
     def risen(self, n: int) -> list[tuple[Unit, float]]:
         """The n units that rise most, with their changes."""

@@ -1,8 +1,8 @@
-"""What every unit does on every word of a list, shown as images: the article's activation database.
+"""Record what every unit does on images of the words of a list: the article's activation database.
 
-A word's activation alone says little of reading: any black letters on white drive many units. So it is also given as z,
-in standard deviations above the mean over random letter strings of the same length. Images are shown a few hundred at a
-time and what they did is written at once, so that an interrupted run goes on where it stopped, to the same bytes.
+A word's activation alone says little about reading, because any black letters on white drive many units. So there is
+also z, in standard deviations above the mean over random letter strings of the same length. A few hundred images are
+recorded at a time and written at once, so that an interrupted run goes on where it stopped, to the same bytes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ from extract.units import Architecture, Layer
 
 TABLES = ("vocabulary.parquet", "words.parquet")
 STRINGS = 64  # letter strings of a length; the deviation is then known to an eleventh, the mean to an eighth of it
-TOP = 20  # words kept of a unit, units kept of a word in a layer
+TOP = 20  # words listed of a unit, units listed of a word in a layer
 CHUNK = 512  # texts between two writes: 25 MB for the last stage of RN50
 
 
@@ -39,26 +39,30 @@ def measure(
     lettering: Lettering | None = None,
     seed: int = 0,
     progress: bool = True,
+    chunk: int = CHUNK,
 ) -> None:
     """Show the network all words, and random letter strings of their lengths; add what the layers' units do.
 
-    The 10,000 most common words, the conv branches and sums of the last stage, and the `usual` lettering by default.
-    Done before with the same ones, it does nothing. One pass serves all layers; 0.5 GB for 10,000 words and RN50's
-    layers. Raises WordsError for an empty list or a word that cannot be set, UnknownUnit for a layer that is not there,
-    ExtractionError if the folder is of other weights or holds other words.
+    The defaults are the 10,000 most common words, the conv branches and sums of the last stage, and the `usual`
+    lettering. Measured before with the same ones, it does nothing. One pass serves all layers; it takes 0.5 GB for
+    10,000 words and RN50's layers. Raises WordsError for an empty list or a word that cannot be set, UnknownUnit for a
+    layer that is not there, ExtractionError if the folder is of other weights or holds other words.
     """
     extraction.check(network.model, network.sha256)
     architecture = network.architecture
-    chosen = _last_stage(architecture) if layers is None else [architecture.check(layer) for layer in sorted({*layers})]
+    if layers is None:
+        measured = _last_stage(architecture)
+    else:
+        measured = [architecture.check(layer) for layer in sorted({*layers})]
     side = architecture.image_size
     lettering = lettering or usual(side)
     vocabulary = _vocabulary(most_common() if words is None else words, side, lettering, seed)
-    chunks = _chunks(vocabulary, chosen)
+    chunks = _chunks(vocabulary, measured, chunk)
     if extraction.has(*TABLES):
-        _same(extraction, vocabulary, chosen)
+        _check_same(extraction, vocabulary, measured)
     else:
-        _show(network, extraction, chunks, chosen, lettering, progress)
-        tables = [_layer(extraction, vocabulary, layer, list(chunks)) for layer in chosen]
+        _record(network, extraction, chunks, measured, lettering, progress)
+        tables = [_layer(extraction, vocabulary, layer, list(chunks)) for layer in measured]
         extraction.add(dict(zip(TABLES, (vocabulary, pa.concat_tables(tables)), strict=True)))
     extraction.drop([name for name in extraction.manifest.files if name.startswith("words/part-")])
 
@@ -69,7 +73,7 @@ def _last_stage(architecture: Architecture) -> list[Layer]:
 
 
 def _vocabulary(words: Iterable[str], side: int, lettering: Lettering, seed: int) -> pa.Table:
-    """The words and their letter strings, as the table says; WordsError if there is none or one cannot be set."""
+    """Make the table of words and letter strings; WordsError if there is no word or one cannot be set."""
     texts = list(dict.fromkeys(words))
     if not texts:
         raise WordsError("There is no word to show. Give at least one.")
@@ -77,24 +81,24 @@ def _vocabulary(words: Iterable[str], side: int, lettering: Lettering, seed: int
         check(text, side, lettering)
     accept = partial(fits, side=side, lettering=lettering)
     strings = letter_strings(dict.fromkeys(map(len, texts), STRINGS), texts, seed, accept)
-    kinds = {"word": texts, "letters": [text for some in strings.values() for text in some]}
+    kinds = {"word": texts, "letters": [text for same_length in strings.values() for text in same_length]}
     rows = [
         {"text": text, "kind": kind, "length": len(text), "lettering": str(lettering)}
-        for kind, some in kinds.items()
-        for text in some
+        for kind, same_kind in kinds.items()
+        for text in same_kind
     ]
     return pa.Table.from_pylist(rows, schema=SCHEMAS["vocabulary"])
 
 
-def _chunks(vocabulary: pa.Table, layers: Sequence[Layer]) -> dict[str, list[str]]:
-    """Texts by the name of the file that keeps what they do until all are shown; another run's has another name."""
+def _chunks(vocabulary: pa.Table, layers: Sequence[Layer], chunk: int) -> dict[str, list[str]]:
+    """Texts by the name of their temporary file; the names of a run with other settings differ."""
     rows = vocabulary.to_pylist()
-    name = f"words/part-{run_digest(rows, list(map(str, layers)), CHUNK)}"
+    name = f"words/part-{run_digest(rows, list(map(str, layers)), chunk)}"
     texts = [str(row["text"]) for row in rows]
-    return {f"{name}-{first:08}.safetensors": texts[first : first + CHUNK] for first in range(0, len(texts), CHUNK)}
+    return {f"{name}-{first:08}.safetensors": texts[first : first + chunk] for first in range(0, len(texts), chunk)}
 
 
-def _show(
+def _record(
     network: Network,
     extraction: Extraction,
     chunks: dict[str, list[str]],
@@ -102,56 +106,58 @@ def _show(
     lettering: Lettering,
     progress: bool,
 ) -> None:
-    """Write what the texts of every chunk do, unless it is written: by layer, float32 (texts, channels)."""
+    """Write what the units do on the texts of every chunk that has no file: by layer, float32 (texts, channels)."""
     side = network.architecture.image_size
     remaining = list(extraction.remaining(chunks, str))
     total, ahead = (sum(len(chunks[name]) for name in names) for names in (chunks, remaining))
     with tqdm(total=total, initial=total - ahead, desc="words", unit="word", disable=not progress) as bar:
         for name in remaining:
             images = (rasterise(text, side, lettering) for text in chunks[name])
-            found = channel_means(network, images, layers, bar.update)
-            extraction.add({name: {str(layer): values for layer, values in found.items()}})
+            means = channel_means(network, images, layers, bar.update)
+            extraction.add({name: {str(layer): values for layer, values in means.items()}})
 
 
 def _layer(extraction: Extraction, vocabulary: pa.Table, layer: Layer, chunks: Iterable[str]) -> pa.Table:
-    """Write a layer's file from the chunks; its rows of the words table."""
+    """Write a layer's file from the chunks; return its rows of the words table."""
     parts = [values for name in chunks if (values := extraction.array(name, str(layer))) is not None]
     values, lengths = np.concatenate(parts), np.array(vocabulary["length"])  # float32 (texts, channels)
     count = vocabulary["kind"].to_pylist().count("word")  # the words come first
-    shown, mean, sd = compared(values[count:], lengths[count:], np.unique(lengths[:count]))
-    values, place = values[:count], np.searchsorted(shown, lengths[:count])  # (words, channels)
+    different, mean, sd = string_statistics(values[count:], lengths[count:], np.unique(lengths[:count]))
+    values, place = values[:count], np.searchsorted(different, lengths[:count])  # (words, channels)
     compact = values.astype(np.float16)
     if not np.isfinite(compact).all():
         raise ExtractionError(
             f"Activations of layer {layer} overflow. Usually the weights are damaged: fetch them again."
         )
-    extraction.add({part("words", str(layer)): {"value": compact, "length": shown, "mean": mean, "sd": sd}})
+    extraction.add({part("words", str(layer)): {"value": compact, "length": different, "mean": mean, "sd": sd}})
     z = values - mean[place]  # (words, channels)
     z /= sd[place]
     return table(layer, np.array(vocabulary["text"])[:count], values, z)
 
 
-def compared(values: np.ndarray, lengths: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def string_statistics(
+    values: np.ndarray, lengths: np.ndarray, different: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean and sample standard deviation over the letter strings of each length: float32 (lengths, channels).
 
-    From their `values` (strings, channels) and `lengths` (strings,). The deviation is NaN where there are fewer than
-    two strings, or where it is rounding.
+    `values` (strings, channels) and `lengths` (strings,) are of all strings; `different` are the lengths to average
+    over, and come back as int32. The deviation is NaN where there are fewer than two strings, or where it is rounding.
     """
-    mean = np.full((len(wanted), values.shape[1]), np.nan, np.float32)
+    mean = np.full((len(different), values.shape[1]), np.nan, np.float32)
     sd = mean.copy()
-    for place, length in enumerate(wanted):
-        some = values[lengths == length].astype(np.float64)  # (strings, channels)
-        if len(some) > 1:
-            mean[place], sd[place] = some.mean(axis=0), some.std(axis=0, ddof=1)
-            sd[place][sd[place] <= CONSTANT * np.abs(some).max(axis=0)] = np.nan
-    return wanted.astype(np.int32), mean, sd
+    for place, length in enumerate(different):
+        same = values[lengths == length].astype(np.float64)  # (strings, channels)
+        if len(same) > 1:
+            mean[place], sd[place] = same.mean(axis=0), same.std(axis=0, ddof=1)
+            sd[place][sd[place] <= CONSTANT * np.abs(same).max(axis=0)] = np.nan
+    return different.astype(np.int32), mean, sd
 
 
-def table(layer: Layer, words: np.ndarray, values: np.ndarray, z: np.ndarray) -> pa.Table:
+def table(layer: Layer, words: np.ndarray, values: np.ndarray, z: np.ndarray, top: int = TOP) -> pa.Table:
     """Rows of the words table from `values` and `z` (words, channels): each unit's top words, each word's top units."""
     above = values - values.mean(axis=0, dtype=np.float64) > CONSTANT * np.abs(values).max(axis=0)
-    word_rank = np.where(above, ranks(values.T, TOP).T, 0)  # (words, channels)
-    unit_rank = np.where(z > 0, ranks(z, TOP), 0)
+    word_rank = np.where(above, ranks(values.T, top).T, 0)  # (words, channels)
+    unit_rank = np.where(z > 0, ranks(z, top), 0)
     word, channel = np.nonzero(word_rank | unit_rank)
     columns = {
         "word": pa.array(words[word], pa.string()),
@@ -169,7 +175,7 @@ def _null_zero(places: np.ndarray) -> "pa.Array[Any]":
     return pa.array(places, pa.int32(), mask=places == 0)
 
 
-def _same(extraction: Extraction, vocabulary: pa.Table, layers: Sequence[Layer]) -> None:
+def _check_same(extraction: Extraction, vocabulary: pa.Table, layers: Sequence[Layer]) -> None:
     done = extraction.table("words")["layer"].unique().to_pylist()
     if done != list(map(str, layers)) or not extraction.table("vocabulary").equals(vocabulary):
         raise ExtractionError(

@@ -14,7 +14,7 @@ from extract.network.weights import load_network
 from extract.probes.rasterised_words import ARTICLE, LARGE, rasterise
 from extract.recording import vocabulary
 from extract.recording.channel_means import channel_means
-from extract.recording.vocabulary import STRINGS, TABLES, TOP, compared, measure, table
+from extract.recording.vocabulary import STRINGS, TABLES, TOP, measure, string_statistics, table
 from extract.units import Layer
 
 WORDS = ["cat", "dog", "tea", "milk", "cap", "a", "coffee", "famous", "savage", "anchor", "eye", "hat"] + [
@@ -86,12 +86,11 @@ def test_the_mean_and_deviation_over_letter_strings_are_kept(tiny: Network, fold
     np.testing.assert_allclose(sd[3], values.std(axis=0, ddof=1), rtol=1e-2, atol=1e-5)
 
 
-def test_ranks_are_those_of_sorted_values_and_z(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vocabulary, "TOP", 3)
+def test_ranks_are_those_of_sorted_values_and_z() -> None:
     rng = np.random.default_rng(0)
     values, z = rng.normal(5, 1, (9, 7)).astype(np.float32), rng.normal(1, 1, (9, 7)).astype(np.float32)
     words = np.array(list("abcdefghi"))
-    found = table(Layer(4, 2, 6), words, values, z)
+    found = table(Layer(4, 2, 6), words, values, z, top=3)
     assert found.schema.equals(SCHEMAS["words"])
     rows = {(row["word"], row["channel"]): row for row in found.to_pylist()}
     for channel in range(7):
@@ -116,7 +115,7 @@ def test_a_unit_that_answers_to_one_word_alone_lists_one() -> None:
 
 def test_units_that_do_not_tell_letter_strings_apart_have_no_deviation() -> None:
     values = np.array([[1, 0], [1, 2], [1, 4], [1, 9]], np.float32)
-    lengths, mean, sd = compared(values, np.array([3, 3, 3, 5]), np.array([3, 5, 6]))
+    lengths, mean, sd = string_statistics(values, np.array([3, 3, 3, 5]), np.array([3, 5, 6]))
     assert lengths.tolist() == [3, 5, 6]
     np.testing.assert_array_equal(mean, np.array([[1, 2], [np.nan] * 2, [np.nan] * 2], np.float32))
     np.testing.assert_array_equal(sd, np.array([[np.nan, 2], [np.nan] * 2, [np.nan] * 2], np.float32))
@@ -147,17 +146,16 @@ def stops_after(chunks: int, show: Callable[..., Any], shown: list[int]) -> Call
 def test_an_interrupted_run_goes_on_where_it_stopped_to_the_same_bytes(
     tiny: Network, folder: Extraction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vocabulary, "CHUNK", 50)
     whole = extract(tiny, tmp_path / "whole.extraction", ["1/0/3"], 1, matrices=False, progress=False)
-    show(tiny, whole)
+    show(tiny, whole, chunk=50)
     first, second = list[int](), list[int]()
     monkeypatch.setattr(vocabulary, "channel_means", stops_after(2, channel_means, first))
     with pytest.raises(Interrupted):
-        show(tiny, folder)
+        show(tiny, folder, chunk=50)
     assert not folder.has(*TABLES)
     monkeypatch.setattr(vocabulary, "channel_means", stops_after(99, channel_means, second))
     opened = Extraction.open(folder.path)
-    show(tiny, opened)
+    show(tiny, opened, chunk=50)
     texts = opened.table("vocabulary").num_rows
     assert first == [50, 50]
     assert sum(first + second) == texts
@@ -168,12 +166,11 @@ def test_an_interrupted_run_goes_on_where_it_stopped_to_the_same_bytes(
 def test_a_run_begun_with_other_words_is_not_gone_on_with(
     tiny: Network, folder: Extraction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vocabulary, "CHUNK", 50)
     with monkeypatch.context() as patch:
         patch.setattr(vocabulary, "channel_means", stops_after(1, channel_means, []))
         with pytest.raises(Interrupted):
-            show(tiny, folder, WORDS[::-1])
-    show(tiny, folder)
+            show(tiny, folder, WORDS[::-1], chunk=50)
+    show(tiny, folder, chunk=50)
     expected = channel_means(tiny, [rasterise(word, 64, LARGE) for word in WORDS], LAYERS)[LAYERS[1]]
     np.testing.assert_allclose(folder.words(LAYERS[1]), expected, rtol=1e-3, atol=1e-3)  # type: ignore[arg-type]
     assert not any("part" in file.name for file in (folder.path / "words").iterdir())
