@@ -1,13 +1,11 @@
 """Records as a table: a sequence that becomes dicts, a DataFrame, and in a notebook what the pages draw of it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from catalog.cards import cells, framed
 from catalog.hiding.veil import Veil
-from extract.units import Layer, Unit
-from graph.records import Annotation
+from graph.records import Annotation, as_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,30 +83,12 @@ class Table(Sequence[Record]):
 def row(record: object) -> dict[str, Any]:
     """A record's fields under their names; those of a record within it where the name is free."""
     flat: dict[str, Any] = {}
-    for name, value in _items(record):
-        if name in _SPREAD and (is_dataclass(value) or isinstance(value, Mapping)) and not isinstance(value, Unit):
-            flat |= {inner: cell for inner, cell in row(value).items() if inner not in flat}
-        elif name not in _PICTURES:
-            flat[name] = _plain(value)
+    for name, value in as_json(record, _PICTURES).items():
+        if name in _SPREAD and isinstance(value, dict):
+            flat |= {inner: cell for inner, cell in value.items() if inner not in flat}
+        else:
+            flat[name] = value
     return flat
-
-
-def _items(record: object) -> Iterable[tuple[str, Any]]:
-    if isinstance(record, Mapping):
-        return record.items()
-    assert is_dataclass(record)  # noqa: S101, what a table holds
-    return [(field.name, getattr(record, field.name)) for field in fields(record)]
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case Unit() | Layer():
-            return str(value)
-        case tuple() | list() | frozenset():
-            return [_plain(item) for item in value]
-        case _ if is_dataclass(value) or isinstance(value, Mapping):
-            return row(value)
-    return value
 
 
 def annotation_rows(entries: Sequence[Annotation], veil: Veil) -> str:

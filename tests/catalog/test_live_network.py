@@ -1,0 +1,91 @@
+"""The network itself, asked through one object: what it answers is what the functions below it give."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL.Image import Image, new
+
+import clip_circuits as cc
+from catalog.errors import TorchMissing
+from catalog.live_network import LiveNetwork
+from extract.errors import AblationError, NoPath, UnknownUnit, WeightsError
+from extract.expansion.expanded_weights import expanded_weights
+from extract.network.weights import load_network
+from extract.recording.difference import difference
+from extract.units import Layer, Unit
+
+
+def white() -> Image:
+    return new("RGB", (96, 96), "white")
+
+
+@pytest.fixture(scope="module")
+def network() -> LiveNetwork:
+    return cc.open_network("demo")
+
+
+def test_an_expanded_weight_is_a_kernel_that_draws_itself(network: LiveNetwork) -> None:
+    kernel = network.expanded_weight("4/2/3/12", Unit.parse("4/2/5/34"))
+
+    expected = expanded_weights(load_network("demo"), Unit.parse("4/2/3/12"), Unit.parse("4/2/5/34")).numpy()
+    np.testing.assert_array_equal(kernel.values, expected)
+    assert kernel.magnitude == pytest.approx(np.linalg.norm(expected))
+    assert "4/2/3/12 to 4/2/5/34" in kernel._repr_html_()
+    with pytest.raises(NoPath):
+        network.expanded_weight("4/2/5/34", "4/2/3/12")
+    with pytest.raises(UnknownUnit):
+        network.expanded_weight("9/9/3/12", "4/2/5/34")
+
+
+def test_a_word_and_a_picture_raise_units(network: LiveNetwork) -> None:
+    direct = difference(load_network("demo"), "anchor", "eeeeee", Layer(4, 2, 5))
+
+    np.testing.assert_array_equal(network.difference("anchor", layer="4/2/5").values, direct.values)
+    assert network.difference("anchor").layer == network.architecture.final
+    grey = network.seen(network.attack(white(), "cat", ["cat", "dog"]).picture)
+    assert network.rises(grey, "4/2/6").values.shape == (512,)
+    activities = dict.fromkeys(range(512), (0.0, None))
+    assert not network.rises(grey, "4/2/6", activities).values.any()
+
+
+def test_common_words_are_shown_once_for_each_layer(network: LiveNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    common, steps = ("the", "to", "and"), list[float]()
+    monkeypatch.setattr("catalog.live_network.most_common", lambda: common)
+    for word in ("anchor", "dog"):
+        found = network.over_common_words(word, "4/1/6", steps.append)
+        direct = difference(load_network("demo"), word, common, Layer(4, 1, 6))
+        np.testing.assert_allclose(found.values, direct.values, atol=1e-5)
+    assert steps == [1.0]
+
+
+def test_an_attack_names_what_the_picture_is_taken_for(network: LiveNetwork, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("cat\ndog\n")
+
+    attacked = network.attack(white(), "dog", prompts, "4/2/6")
+
+    assert attacked.classes == ("cat", "dog")
+    assert len(network.classes()) == 499
+
+
+def test_either_a_branch_or_an_edge_is_ablated(network: LiveNetwork) -> None:
+    assert set(network.ablate("4/2/6/34", branch="conv", count=2, classes=()).effects) == {"mean", "resample"}
+    assert network.ablate("4/2/5/34", source="4/2/3/80", count=2, classes=()).prompts == ()
+    for ends in ({}, {"branch": "conv", "source": "4/2/3/80"}):
+        with pytest.raises(AblationError):
+            network.ablate("4/2/6/34", **ends)  # type: ignore[arg-type]
+
+
+def test_other_weights_than_the_catalogs_are_refused() -> None:
+    with pytest.raises(WeightsError, match="not those in the catalog"):
+        LiveNetwork.of("demo:emoji", "0" * 64)
+
+
+def test_without_torch_a_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith(("catalog.live_network", "extract.network"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(TorchMissing, match=r"clip-circuits\[extract\]"):
+        cc.open_network()
