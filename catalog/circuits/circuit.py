@@ -4,12 +4,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any, Literal
 
 from extract.units import Unit
 from graph.records import Branch, as_json
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Role = Literal["unit", "input", "output", "sum", "shortcut", "conv"]
 Plain = str | int | float | bool
@@ -86,6 +87,8 @@ class Circuit:
         A node has layer, channel, role, sensitive, its statistics, and where it is labelled `label` to be read and
         `labels`, the same as a JSON list. An edge's key is its place in `edges`, unique in the whole graph.
         """
+        import networkx as nx  # takes 0.3 s, and most uses of a circuit do without
+
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
         graph.graph.update(self.settings, name=self.name, kind=self.kind, model=self.model)
         for node in self.units:

@@ -8,7 +8,7 @@ through it to the ends, since the residual sums near the root would else outweig
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 import networkx as nx
@@ -17,6 +17,13 @@ Arcs: TypeAlias = "nx.DiGraph[Any]"
 Vertex = TypeVar("Vertex", bound=Hashable)
 Key = TypeVar("Key", bound=Hashable)
 Without: TypeAlias = Callable[[set[Key]], Arcs]
+
+
+def graph_of(arcs: Iterable[tuple[Hashable, Hashable, float]]) -> Arcs:
+    """Return the graph of arcs, each a nearer unit, a further one and the part of the nearer's influence it carries."""
+    graph: Arcs = nx.DiGraph()
+    graph.add_edges_from((near, far, {"part": part}) for near, far, part in arcs)
+    return graph
 
 
 def shares(arcs: Arcs, root: Vertex) -> dict[Vertex, float]:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import networkx as nx
-
 from catalog.circuits.circuit import Circuit, CircuitEdge
 from catalog.errors import CircuitError
 from extract.units import Unit
@@ -50,6 +48,8 @@ def signed(edge: CircuitEdge) -> float:
 
 def _columns(circuit: Circuit) -> list[list[Unit]]:
     """The units by the longest way to an end of the circuit, ends first."""
+    import networkx as nx  # takes 0.3 s, which a catalog that draws nothing does without
+
     backward: nx.DiGraph[Unit] = nx.DiGraph((edge.target, edge.source) for edge in circuit.edges)
     backward.add_nodes_from(node.id for node in circuit.units)
     try:
@@ -62,6 +62,8 @@ def _columns(circuit: Circuit) -> list[list[Unit]]:
 
 def _lanes(circuit: Circuit) -> dict[Unit, int]:
     """-1 for what reaches the first unit by its conv branch alone, 1 for its shortcut alone, 0 for all else."""
+    import networkx as nx  # as in `_columns`
+
     forward: nx.DiGraph[Unit] = nx.DiGraph((edge.source, edge.target) for edge in circuit.edges)
     reached: dict[Unit, set[int]] = {node.id: set() for node in circuit.units}
     for edge in circuit.edges:

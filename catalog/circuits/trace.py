@@ -10,9 +10,6 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Literal
 
-import networkx as nx
-
-from catalog.circuits import influence
 from catalog.circuits.build import adds, assembled, edge_of, sums_over
 from catalog.circuits.circuit import Circuit, CircuitEdge, Plain, Role
 from catalog.errors import CircuitError
@@ -90,12 +87,13 @@ def _traced(
     direction: Direction,
     step: Callable[[ModelStore, Tracing, Sequence[Unit]], list[_Arc]],
 ) -> Circuit:
+    from catalog.circuits import influence  # and with it networkx, which takes 0.3 s
+
     root = store.unit(unit).id
     walk = _walk(root, tracing.steps, partial(step, store, tracing))
     if not walk.arcs:
         raise CircuitError(_nothing(store.architecture, unit, direction))
-    arcs: influence.Arcs = nx.DiGraph()
-    arcs.add_edges_from((arc.near, arc.far, {"part": arc.part}) for arc in walk.arcs.values())
+    arcs = influence.graph_of((arc.near, arc.far, arc.part) for arc in walk.arcs.values())
     arcs = influence.pruned(arcs, root, walk.ends, tracing.nodes, tracing.edges)
     reached = influence.shares(arcs, root)
     kept = [walk.arcs[ends] for ends in walk.arcs if arcs.has_edge(*ends)]
