@@ -318,7 +318,8 @@ def terms(values: Mapping[str, float]) -> str:
 
 _NOTEBOOK = (  # a notebook's own colours are not known, so these are see-through
     "--violet: #6d4aff; --text: inherit; --line: rgba(128, 128, 128, .35); --ground: rgba(128, 128, 128, .12); "
-    "--paper: transparent; --link: #6d4aff; --green: #23934a; --red: #cf3a32; --gray: #808088; font-size: 0.93rem;"
+    "--paper: transparent; --link: #6d4aff; --green: #23934a; --red: #cf3a32; --gray: #808088; "
+    "display: grid; gap: 12px; font-size: 0.93rem;"
 )
 
 
@@ -332,7 +333,7 @@ def framed(markup: str, title: str = "") -> str:
 def cells(rows: Sequence[Mapping[str, object]], veil: Veil, columns: Sequence[str] = ()) -> str:
     """Rows as a plain table behind the veil, as safe HTML; columns with nothing in them are left out."""
     names = [column for column in columns or dict.fromkeys(chain.from_iterable(rows)) if _filled(column, rows)]
-    head = "".join(f'<th title="{escape(meaning(column))}">{escape(title(column))}</th>' for column in names)
+    head = "".join(f'<th title="{escape(meaning(column))}">{escape(column)}</th>' for column in names)
     body = "".join(
         f"<tr>{''.join(f'<td>{escape(_cell(column, veil.value(row.get(column))))}</td>' for column in names)}</tr>"
         for row in rows

@@ -92,7 +92,11 @@ def row(record: object) -> dict[str, Any]:
 
 
 def annotation_rows(entries: Sequence[Annotation], veil: Veil) -> str:
-    """Entries of a history, drawn behind the veil: all that a sensitive one says is hidden."""
-    texts = ("text", "facet", "evidence")
-    hidden = [{name: veil.annotation_text(entry, getattr(entry, name)) for name in texts} for entry in entries]
-    return cells([row(entry) | said for entry, said in zip(entries, hidden, strict=True)], veil)
+    """Draw entries of a history behind the veil: all that a sensitive one says is hidden."""
+    rows: list[dict[str, object]] = [
+        {"unit": str(a.unit), "action": a.action, "text": veil.annotation_text(a, a.text), "branch": a.branch}
+        | {"facet": veil.annotation_text(a, a.facet), "modality": a.modality, "author": a.author, "source": a.source}
+        | {"confidence": a.confidence, "evidence": veil.annotation_text(a, a.evidence), "at": f"{a.at:%Y-%m-%d %H:%M}"}
+        for a in entries
+    ]
+    return cells(rows, veil)
