@@ -5,15 +5,10 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Database, Limit, Model, Reveal, opened
-from catalog.circuits import export, figure, rendering
-from catalog.circuits.circuit import printable
-from catalog.circuits.local import enrichment_circuit, neighbourhood
-from catalog.circuits.pictures import pictured
-from catalog.hiding.veil import Veil
+from app.cli.options import Database, Limit, Model, Reveal, open_model
 
 
-def draw(
+def figure(
     subject: Annotated[
         str, typer.Argument(metavar="UNIT|FILE", help="A unit, or a circuit that `circuits export` wrote.")
     ],
@@ -26,9 +21,7 @@ def draw(
         bool | None,
         typer.Option("--pictures/--no-pictures", help="Out of the catalog; without being asked for a unit alone."),
     ] = None,
-    scale: Annotated[
-        float, typer.Option(min=0.1, max=10, help="Pixels of a PNG for each of the drawing.")
-    ] = rendering.SCALE,
+    scale: Annotated[float, typer.Option(min=0.1, max=10, help="Pixels of a PNG for each of the drawing.")] = 2.0,
     database: Database = None,
     model: Model = None,
     reveal: Reveal = False,
@@ -37,16 +30,23 @@ def draw(
 
     Example: circuits figure 4/2/6/34 --circuit --output unit-34.pdf
     """
+    from catalog.circuits import export, rendering
+    from catalog.circuits.circuit import printable
+    from catalog.circuits.figure import draw
+    from catalog.circuits.local import enrichment_circuit, neighbourhood
+    from catalog.circuits.pictures import pictured
+    from catalog.hiding.veil import Veil
+
     if Path(subject).suffix in export.SUFFIXES:
         drawn = export.read(Path(subject))
         if pictures:
-            with opened(database, model or drawn.model) as (store, _):
+            with open_model(database, model or drawn.model) as (store, _):
                 drawn = pictured(store, drawn, reveal)
     else:
-        with opened(database, model) as (store, card):
-            trace = enrichment_circuit if circuit else neighbourhood
-            drawn = trace(store, card.architecture.unit(subject), limit)
+        with open_model(database, model) as (store, card):
+            around = enrichment_circuit if circuit else neighbourhood
+            drawn = around(store, card.architecture.unit(subject), limit)
             drawn = drawn if pictures is False else pictured(store, drawn, reveal)
-    rendering.write(figure.draw(drawn, revealed=reveal), output, scale)
+    rendering.write(draw(drawn, revealed=reveal), output, scale)
     name = printable(Veil(reveal).label(drawn.name))
     typer.echo(f"{name}: {len(drawn.units)} units and {len(drawn.edges)} edges are drawn in {output}.")

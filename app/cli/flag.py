@@ -1,13 +1,16 @@
-"""`circuits flag`: the verbs that say what is sensitive, and what is not."""
+"""`circuits flag`: what is sensitive, and what is not."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli import printing as tables
-from app.cli.options import Author, Database, Json, Model, Reveal, UnitName, opened
-from catalog.hiding.flags import Flags
-from catalog.hiding.veil import Veil
+from app.cli import printing
+from app.cli.options import Author, Database, Json, Model, Reveal, UnitName, open_model
+
+if TYPE_CHECKING:
+    from catalog.hiding.veil import Veil
+    from graph.records import Flag
 
 Clear = Annotated[bool, typer.Option("--clear", help="It is not sensitive, whatever was said before.")]
 
@@ -61,12 +64,33 @@ def list_flags(database: Database = None, model: Model = None, reveal: Reveal = 
 
     Example: circuits flag list
     """
-    with opened(database, model) as (store, _):
-        found, veil = Flags(store).history(), Veil.of(store, reveal)
-    tables.show_rows(found, tables.flags(found, veil), as_json)
+    from catalog.hiding.flags import Flags
+    from catalog.hiding.veil import Veil
+
+    with open_model(database, model) as (store, _):
+        flags, veil = Flags(store).history(), Veil.of(store, reveal)
+    printing.show_rows(flags, flags_table(flags, veil), as_json)
+
+
+def flags_table(flags: "Iterable[Flag]", veil: "Veil") -> printing.TerminalTable:
+    """Flags with who set them and when; sensitive words are hidden."""
+    rows = [
+        (
+            veil.label(f.name) if f.kind == "word" else f.name,
+            f.kind,
+            "sensitive" if f.sensitive else "cleared",
+            f.author,
+            f"{f.at:%Y-%m-%d %H:%M}",
+        )
+        for f in flags
+    ]
+    return printing.table("Flags", ("name", "kind", "", "by", "at"), rows)
 
 
 def _flag(kind: str, name: str, clear: bool, author: str | None, database: str | None, model: str | None) -> None:
-    with opened(database, model) as (store, _):
-        said = Flags(store).set(kind, name, not clear, author)
-    typer.echo(f"{said.name} is {'not sensitive' if clear else 'sensitive'} from now on.")
+    """Set a flag, or clear it."""
+    from catalog.hiding.flags import Flags
+
+    with open_model(database, model) as (store, _):
+        flagged = Flags(store).set(kind, name, not clear, author)
+    typer.echo(f"{flagged.name} is {'not sensitive' if clear else 'sensitive'} from now on.")

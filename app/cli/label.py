@@ -1,29 +1,33 @@
-"""`circuits label`: the verbs that label units."""
+"""`circuits label`: label units, one or many; see what became of labels, and pass them on as files."""
 
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli import printing as tables
-from app.cli.options import (
-    Author,
-    Confidence,
-    Database,
-    Evidence,
-    Facet,
-    Json,
-    LabelName,
-    LabelText,
-    Model,
-    Reason,
-    Reveal,
-    Seen,
-    UnitName,
-    opened,
-)
-from catalog.hiding.veil import Veil
-from catalog.labels.labels import Labels
-from graph.records import Branch
+from app.cli import printing
+from app.cli.options import Author, Database, Json, Model, Reveal, UnitName, open_model
+from graph.records import Branch, Modality
+
+if TYPE_CHECKING:
+    from catalog.hiding.veil import Veil
+    from catalog.labels.bulk import Conflict, Plan
+    from catalog.labels.labels import Labels
+    from graph.records import Annotation, ModelCard
+
+LabelName = Annotated[str, typer.Argument(metavar="LABEL", help="The label's text or id.")]
+LabelText = Annotated[str, typer.Argument(metavar="TEXT", help="What the unit answers to.")]
+LabelFile = Annotated[Path, typer.Argument(metavar="FILE", help="Its name ends in .csv or .json.")]
+AnyUnit = Annotated[str | None, typer.Argument(metavar="UNIT", help="All units if not given.")]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why it is wrong: a short text or a link.")]
+Evidence = Annotated[str | None, typer.Option("--evidence", help="Why it is so: a short text or a link.")]
+Facet = Annotated[str | None, typer.Option("--facet", help="One of the things a unit answers to.")]
+Responds = Annotated[Modality | None, typer.Option("--modality", help="Pictures, or words in pictures.")]
+Confidence = Annotated[float | None, typer.Option("--confidence", help="From 0 to 1.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")]
+Skip = Annotated[bool, typer.Option("--skip", help="Pass over unknown units; else they refuse the whole.")]
 
 label = typer.Typer(no_args_is_help=True, help="Label units; every change stays in the history.")
 
@@ -35,7 +39,7 @@ def add_label(
     author: Author = None,
     branch: Annotated[Branch, typer.Option(help="What the label speaks of.")] = "sum",
     facet: Facet = None,
-    modality: Seen = None,
+    modality: Responds = None,
     confidence: Confidence = None,
     evidence: Evidence = None,
     sensitive: Annotated[bool, typer.Option("--sensitive", help="Hide it until it is asked for.")] = False,
@@ -46,11 +50,10 @@ def add_label(
 
     Example: circuits label add 4/2/6/34 "bloody wound" --branch shortcut --modality picture --sensitive
     """
-    with opened(database, model) as (store, card):
-        chosen, labels = card.architecture.unit(name), Labels(store)
-        more: dict[str, Any] = {"branch": branch, "facet": facet, "modality": modality, "confidence": confidence}
-        added = labels.add(chosen, text, author, **more, evidence=evidence, sensitive=sensitive)
-    typer.echo(added.id)
+    details: Any = {"branch": branch, "facet": facet, "modality": modality, "confidence": confidence}
+    details |= {"evidence": evidence, "sensitive": sensitive}
+    with _open_labels(database, model) as (labels, card, _):
+        typer.echo(labels.add(card.architecture.unit(name), text, author, **details).id)
 
 
 @label.command("amend")
@@ -61,7 +64,7 @@ def amend_label(
     author: Author = None,
     branch: Annotated[Branch | None, typer.Option(help="What the label speaks of.")] = None,
     facet: Facet = None,
-    modality: Seen = None,
+    modality: Responds = None,
     confidence: Confidence = None,
     evidence: Evidence = None,
     sensitive: Annotated[bool | None, typer.Option("--sensitive/--not-sensitive", help="Hide it, or not.")] = None,
@@ -72,10 +75,11 @@ def amend_label(
 
     Example: circuits label amend 4/2/6/34 "bloody wound" "wound" --confidence 0.8
     """
-    given = {"branch": branch, "facet": facet, "modality": modality, "confidence": confidence, "evidence": evidence}
-    details: Any = {detail: value for detail, value in (given | {"sensitive": sensitive}).items() if value is not None}
-    with opened(database, model) as (store, card):
-        typer.echo(Labels(store).amend(card.architecture.unit(name), old, text, author, **details).id)
+    details: Any = {"branch": branch, "facet": facet, "modality": modality, "confidence": confidence}
+    details |= {"evidence": evidence, "sensitive": sensitive}
+    changes = {name: value for name, value in details.items() if value is not None}
+    with _open_labels(database, model) as (labels, card, _):
+        typer.echo(labels.amend(card.architecture.unit(name), old, text, author, **changes).id)
 
 
 @label.command("reject")
@@ -91,8 +95,8 @@ def reject_label(
 
     Example: circuits label reject 4/2/6/34 "bloody wound" --reason "it is the colour"
     """
-    with opened(database, model) as (store, card):
-        typer.echo(Labels(store).reject(card.architecture.unit(name), text, reason, author).id)
+    with _open_labels(database, model) as (labels, card, _):
+        typer.echo(labels.reject(card.architecture.unit(name), text, reason, author).id)
 
 
 @label.command("withdraw")
@@ -103,8 +107,8 @@ def withdraw_label(
 
     Example: circuits label withdraw 4/2/6/34 "bloody wound"
     """
-    with opened(database, model) as (store, card):
-        typer.echo(Labels(store).withdraw(card.architecture.unit(name), text, author).id)
+    with _open_labels(database, model) as (labels, card, _):
+        typer.echo(labels.withdraw(card.architecture.unit(name), text, author).id)
 
 
 @label.command("undo")
@@ -119,14 +123,13 @@ def undo_label(
 
     Example: circuits label undo 4/2/6/34
     """
-    with opened(database, model) as (store, card):
-        undone = Labels(store).undo(card.architecture.unit(name), entry, author)
-    typer.echo(undone.id)
+    with _open_labels(database, model) as (labels, card, _):
+        typer.echo(labels.undo(card.architecture.unit(name), entry, author).id)
 
 
 @label.command("list")
 def list_labels(
-    name: Annotated[str | None, typer.Argument(metavar="UNIT", help="All units if not given.")] = None,
+    name: AnyUnit = None,
     containing: Annotated[str, typer.Option(help="Only texts that contain this, in any case.")] = "",
     database: Database = None,
     model: Model = None,
@@ -137,15 +140,14 @@ def list_labels(
 
     Example: circuits label list --containing hat
     """
-    with opened(database, model) as (store, card):
-        chosen = card.architecture.unit(name) if name else None
-        found = Labels(store).current(chosen, containing)
-        tables.show_rows(found, tables.annotations(found, Veil.of(store, reveal)), as_json)
+    with _open_labels(database, model, reveal) as (labels, card, veil):
+        current = labels.current(card.architecture.unit(name) if name else None, containing)
+        printing.show_rows(current, _annotations(current, veil), as_json)
 
 
 @label.command("history")
 def label_history(
-    name: Annotated[str | None, typer.Argument(metavar="UNIT", help="All units if not given.")] = None,
+    name: AnyUnit = None,
     database: Database = None,
     model: Model = None,
     reveal: Reveal = False,
@@ -155,6 +157,128 @@ def label_history(
 
     Example: circuits label history 4/2/6/34
     """
-    with opened(database, model) as (store, card):
-        found = Labels(store).history(card.architecture.unit(name) if name else None)
-        tables.show_rows(found, tables.annotations(found, Veil.of(store, reveal)), as_json)
+    with _open_labels(database, model, reveal) as (labels, card, veil):
+        history = labels.history(card.architecture.unit(name) if name else None)
+        printing.show_rows(history, _annotations(history, veil), as_json)
+
+
+@label.command("bulk")
+def label_many(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The label.")],
+    units: Annotated[str | None, typer.Option(help="With commas between, such as 4/2/6/3, 4/2/6/9.")] = None,
+    query: Annotated[str | None, typer.Option(help="Cypher that answers with one column of unit ids.")] = None,
+    reject: Annotated[bool, typer.Option("--reject", help="Reject this text instead, whoever said it.")] = False,
+    reason: Reason = None,
+    branch: Annotated[Branch, typer.Option(help="What the label speaks of.")] = "sum",
+    author: Author = None,
+    dry_run: DryRun = False,
+    skip: Skip = False,
+    database: Database = None,
+    model: Model = None,
+    reveal: Reveal = False,
+) -> None:
+    """Give many units one label, all or none; units of a list or of a query's answer.
+
+    Example: circuits label bulk stripes --query "MATCH (u:Unit {layer: '4/2/6'}) RETURN u.id LIMIT 3" --dry-run
+    """
+    from catalog.labels.bulk import adding, rejecting, units_from
+
+    with _open_labels(database, model, reveal) as (labels, _, veil):
+        names = units_from(labels, units, query)
+        if reject:
+            _carry_out(labels, rejecting(labels, names, text, author, reason), dry_run, skip, veil)
+        else:
+            _carry_out(labels, adding(labels, names, text, author, branch), dry_run, skip, veil)
+
+
+@label.command("export")
+def export_labels(
+    file: LabelFile,
+    history: Annotated[bool, typer.Option("--history", help="Every entry, not only the labels that hold.")] = False,
+    database: Database = None,
+    model: Model = None,
+) -> None:
+    """Write the labels of a model as CSV or JSON; what is sensitive is flagged in the file and not hidden.
+
+    Example: circuits label export labels.csv
+    """
+    from catalog.labels.files import write
+
+    with _open_labels(database, model) as (labels, card, _):
+        annotations = labels.history() if history else labels.current()
+    write(annotations, file, history)
+    typer.echo(f"{len(annotations)} labels of {card.id} are in {file}.")
+
+
+@label.command("import")
+def import_labels(
+    file: LabelFile,
+    also: Annotated[bool, typer.Option("--also", help="Add what is in conflict beside what is there.")] = False,
+    author: Author = None,
+    dry_run: DryRun = False,
+    skip: Skip = False,
+    database: Database = None,
+    model: Model = None,
+    reveal: Reveal = False,
+) -> None:
+    """Add the labels of a file, all or none; what contradicts a person's label is reported and left out.
+
+    Example: circuits label import labels.csv --dry-run
+    """
+    from catalog.labels.files import importing, read
+    from catalog.text_rules import login_name
+
+    with _open_labels(database, model, reveal) as (labels, card, veil):
+        plan = importing(labels, read(file, card.id, author or login_name()), also)
+        _carry_out(labels, plan, dry_run, skip, veil)
+
+
+@contextmanager
+def _open_labels(
+    database: str | None, model: str | None, reveal: bool = False
+) -> "Iterator[tuple[Labels, ModelCard, Veil]]":
+    """Open the labels of a model, with the model and what to hide of it."""
+    from catalog.hiding.veil import Veil
+    from catalog.labels.labels import Labels
+
+    with open_model(database, model) as (store, card):
+        yield Labels(store), card, Veil.of(store, reveal)
+
+
+def _carry_out(labels: "Labels", plan: "Plan", dry_run: bool, skip: bool, veil: "Veil") -> None:
+    """Show the plan, and write it unless this is a dry run."""
+    from catalog.labels.bulk import apply
+
+    if not dry_run:
+        apply(labels, plan, skip)
+    parts = [_annotations(plan.new, veil)] if plan.new else []
+    parts += [_conflicts(plan.conflicts, veil)] if plan.conflicts else []
+    if parts:
+        printing.show(*parts)
+    unknown = f" ({', '.join(plan.unknown)})" if plan.unknown else ""
+    typer.echo(f"{plan.sentence}{unknown}. {'Nothing was written.' if dry_run or not plan.new else 'Written.'}")
+
+
+def _annotations(annotations: "Iterable[Annotation]", veil: "Veil") -> printing.TerminalTable:
+    """Labels, or a history of what became of them."""
+    rows = []
+    for a in annotations:
+        text, facet, evidence = (veil.annotation_text(a, part) for part in (a.text, a.facet, a.evidence))
+        details = a.modality, a.author, a.source, a.confidence, evidence, f"{a.at:%Y-%m-%d %H:%M}", a.id
+        rows.append((a.unit, a.action, text, a.branch, facet, *details))
+    columns = ("unit", "", "text", "branch", "facet", "modality", "author", "source")
+    return printing.table("Labels", (*columns, "confidence", "evidence", "at", "id"), rows)
+
+
+def _conflicts(conflicts: "Iterable[Conflict]", veil: "Veil") -> printing.TerminalTable:
+    """Labels of a file beside the labels of the catalog that they contradict."""
+    rows = []
+    for conflict in conflicts:
+        entry, current = conflict.entry, conflict.current
+        text, facet = (veil.annotation_text(current, part) for part in (current.text, current.facet))
+        contradicted = "changed here since" if conflict.changed_since else text, current.author, current.branch
+        rows.append(
+            (entry.unit, veil.annotation_text(entry, entry.text), entry.author, *contradicted, facet, current.id)
+        )
+    columns = ("unit", "file", "by", "catalog", "by", "branch", "facet", "id")
+    return printing.table("In conflict", columns, rows)

@@ -1,15 +1,16 @@
 """`circuits levels`: how a unit's activation is distributed, and what is shown at each of its levels."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.cli import printing as tables
+from app.cli import printing
 from app.cli.options import Folder, Json, UnitName
-from extract.folder.extraction import Extraction
-from extract.responses import levels as library
-from extract.responses import sorting_task as sorting
+
+if TYPE_CHECKING:
+    from extract.responses.levels import Estimate
 
 LEVELS = (-1.0, 0.0, 1.0, 2.0, 3.0)
 
@@ -34,18 +35,32 @@ def levels(
 
     Example: circuits levels demo.extraction 4/2/6/34 --draw sorting
     """
+    from extract.folder.extraction import Extraction
+    from extract.responses import sorting_task
+    from extract.responses.levels import distribution, of_branch, store
+
     extraction = Extraction.open(folder)
     named = extraction.manifest.architecture.unit(name)
-    unit = named if branch == "unit" else library.of_branch(extraction, named, branch)
+    unit = named if branch == "unit" else of_branch(extraction, named, branch)
     if sheet is not None:
-        found = library.store(extraction, named, branch, sorting.read(sheet))
-        tables.show_rows(found, tables.estimates(found), as_json)
+        estimates = store(extraction, named, branch, sorting_task.read(sheet))
+        printing.show_rows(estimates, _estimates(estimates), as_json)
     elif draw is not None:
-        typer.echo(f"Fill in the last column of {sorting.draw(extraction, unit, level or LEVELS, draw, each)}.")
+        sheet_file = sorting_task.draw(extraction, unit, level or LEVELS, draw, each)
+        typer.echo(f"Fill in the last column of {sheet_file}.")
     else:
-        shape = library.distribution(extraction, unit, bins=20)
+        shape = distribution(extraction, unit, bins=20)
         rows = [
             {"from": float(low), "to": float(high), "probes": int(count)}
             for low, high, count in zip(shape.edges, shape.edges[1:], shape.counts, strict=False)
         ]
-        tables.show_rows(rows, tables.histogram(str(unit), shape.mean, shape.sd, rows), as_json)
+        title = f"Activation of {unit}: mean {shape.mean:.4g}, standard deviation {shape.sd:.4g}"
+        histogram = printing.table(title, ("from", "to", "probes"), [tuple(row.values()) for row in rows])
+        printing.show_rows(rows, histogram, as_json)
+
+
+def _estimates(estimates: "Iterable[Estimate]") -> printing.TerminalTable:
+    """How probable each category is at each level."""
+    rows = [(e.level, e.category, f"{e.n} of {e.of}", e.probability, e.low, e.high) for e in estimates]
+    columns = ("level", "category", "images", "probability", "at least", "at most")
+    return printing.table("Sorted", columns, rows)

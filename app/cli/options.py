@@ -1,64 +1,76 @@
-"""Options and arguments that several verbs of the command line share, and the catalog they open."""
+"""Options and arguments that several commands share, and the catalog that they name.
+
+The catalog is imported where it is opened: help, completion and mistakes do without it.
+"""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog.queries import parse_value
-from graph.connection.database import Database as Connection
-from graph.model_store import ModelStore
-from graph.opening import connect
-from graph.records import Modality, ModelCard
-from graph.settings import Settings, settings
-from graph.store import Store
+if TYPE_CHECKING:
+    from graph.connection.database import Database as OpenDatabase
+    from graph.model_store import ModelStore
+    from graph.records import ModelCard
+    from graph.settings import Settings
 
-BEFORE_THE_VERB: ContextVar[Mapping[str, str]] = ContextVar("BEFORE_THE_VERB", default=MappingProxyType({}))
+GLOBAL_OPTIONS: ContextVar[Mapping[str, str]] = ContextVar("GLOBAL_OPTIONS", default=MappingProxyType({}))
 
 
-def given(database: str | None) -> dict[str, str]:
-    """The settings that stand on the command line: before the verb, and this verb's --database."""
-    return dict(BEFORE_THE_VERB.get()) | ({"database": database} if database else {})
+def overrides(database: str | None) -> dict[str, str]:
+    """The settings on the command line: those before the command, and the command's --database."""
+    return dict(GLOBAL_OPTIONS.get()) | ({"database": database} if database else {})
 
 
-def chosen(database: str | None) -> Settings:
+def resolved_settings(database: str | None) -> "Settings":
     """The settings: those on the command line, then the environment's, then those of .env."""
-    return settings(**given(database))
+    from graph.settings import settings
+
+    return settings(**overrides(database))
 
 
-def connected(database: str | None) -> Connection:
-    """The open database."""
-    wanted = chosen(database)
-    return connect(wanted.place, wanted.user, wanted.password.get_secret_value(), wanted.database_name)
+def connect(database: str | None) -> "OpenDatabase":
+    """Open the database."""
+    from graph import opening
+
+    place = resolved_settings(database)
+    return opening.connect(place.place, place.user, place.password.get_secret_value(), place.database_name)
 
 
 @contextmanager
-def opened(database: str | None, model: str | None) -> Iterator[tuple[ModelStore, ModelCard]]:
-    """The store of the model asked for or the only one, and its card."""
-    with connected(database) as connection:
+def open_model(database: str | None, model: str | None) -> Iterator[tuple["ModelStore", "ModelCard"]]:
+    """Open the store of the model of that name, or of the only one, with the model's card."""
+    from graph.store import Store
+
+    with connect(database) as connection:
         store = Store(connection).model(model)
         yield store, store.card
 
 
 def size(text: str | int) -> int:
     """Bytes from a number with K, M, G or T, such as 2G."""
-    found = re.fullmatch(r"(\d+)([KMGT]?)", str(text).strip().upper())
-    if found is None:
+    number = re.fullmatch(r"(\d+)([KMGT]?)", str(text).strip().upper())
+    if number is None:
         raise typer.BadParameter(f"{text!r} is no size. Write bytes, or a number with K, M, G or T, such as 2G.")
-    return int(found[1]) << 10 * " KMGT".index(found[2] or " ")
+    return int(number[1]) << 10 * " KMGT".index(number[2] or " ")
 
 
-def parameter(text: str) -> tuple[str, Any]:
-    """A parameter's name and value, from name=value."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise typer.BadParameter(f"{text!r} sets no parameter. Write name=value.")
-    return name, parse_value(value)
+def parameters_of(texts: Iterable[str] | None) -> dict[str, Any]:
+    """The parameters of a query by name, from texts name=value."""
+    from catalog.queries import parse_value
+
+    parameters = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{text!r} sets no parameter. Write name=value.")
+        parameters[name] = parse_value(value)
+    return parameters
 
 
 Database = Annotated[
@@ -69,16 +81,15 @@ Model = Annotated[str | None, typer.Option("--model", help="Such as RN50:openai;
 Json = Annotated[bool, typer.Option("--json", help="Rows as JSON, for programs.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show what is flagged as sensitive.")]
 Author = Annotated[str | None, typer.Option("--author", help="Who does this; the login name if not given.")]
-LabelName = Annotated[str, typer.Argument(metavar="LABEL", help="The label's text or id.")]
-LabelText = Annotated[str, typer.Argument(metavar="TEXT", help="What the unit answers to.")]
-Reason = Annotated[str | None, typer.Option("--reason", help="Why it is wrong: a short text or a link.")]
-Evidence = Annotated[str | None, typer.Option("--evidence", help="Why it is so: a short text or a link.")]
-Facet = Annotated[str | None, typer.Option("--facet", help="One of the things a unit answers to.")]
-Seen = Annotated[Modality | None, typer.Option("--modality", help="Pictures, or words in pictures.")]
-Confidence = Annotated[float | None, typer.Option("--confidence", help="From 0 to 1.")]
 UnitName = Annotated[str, typer.Argument(metavar="UNIT", help="layer/block/index/channel, such as 4/2/6/34.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many; of contributions, how many of each sign.")]
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="An extraction folder.")]
 Memory = Annotated[
     int, typer.Option("--memory", parser=size, metavar="SIZE", show_default="2G", help="What extracting may take.")
 ]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="How many; of contributions, how many of each sign.")]
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="An extraction folder.")]
+CircuitFile = Annotated[Path | None, typer.Option("--output", help="Write the circuit; .json, .graphml or .zip.")]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--parameter", help="name=value, the value JSON or text; repeatable.")
+]
+RowLimit = Annotated[int, typer.Option("--limit", min=1, help="Rows at most.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds at most.")]

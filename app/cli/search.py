@@ -1,14 +1,12 @@
-"""The verb that searches for units: `circuits search`."""
+"""`circuits search`: units by labels, by what drives them, and by numbers."""
 
 from typing import Annotated
 
 import typer
 
-from app.cli import printing as tables
-from app.cli.options import Database, Json, Limit, Model, Reveal, opened
-from catalog.hiding.veil import Veil
+from app.cli import printing
+from app.cli.options import Database, Json, Limit, Model, Reveal, open_model
 from graph.records import Filters, Modality
-from graph.search import LIMIT
 
 Bounds = list[str] | None
 
@@ -20,7 +18,7 @@ def search(
     modality: Annotated[Modality | None, typer.Option(help="What the units are more selective for.")] = None,
     least: Annotated[Bounds, typer.Option(metavar="NAME=NUMBER", help="Such as share_exact=0.5; repeatable.")] = None,
     most: Annotated[Bounds, typer.Option(metavar="NAME=NUMBER", help="The same from above.")] = None,
-    limit: Limit = LIMIT,
+    limit: Limit = 60,
     database: Database = None,
     model: Model = None,
     reveal: Reveal = False,
@@ -30,15 +28,24 @@ def search(
 
     Example: circuits search banana --layer 4/2/6 --least share_exact=0.5 --limit 10
     """
-    bounds = (dict(map(_bound, given or [])) for given in (least, most))
-    with opened(database, model) as (store, card):
+    from catalog.hiding.veil import Veil
+    from catalog.search import reason
+
+    bounds = (dict(map(_bound, bounds or [])) for bounds in (least, most))
+    with open_model(database, model) as (store, card):
         within = card.architecture.layer(layer) if layer else None
-        found = store.search(text, Filters(within, labelled, modality, *bounds), limit)
+        units = store.search(text, Filters(within, labelled, modality, *bounds), limit)
         veil = Veil.of(store, reveal)
-    tables.show_rows(found, tables.found(found, veil), as_json)
+    rows = []
+    for result in units:
+        own = veil.over(result.unit.id)
+        reasons = dict.fromkeys(reason(match, own) for match in result.matches)
+        rows.append((str(result.unit.id), own.labels(result.unit.labels), "; ".join(reasons)))
+    printing.show_rows(units, printing.table("", ("unit", "labels", "why"), rows), as_json)
 
 
 def _bound(text: str) -> tuple[str, float]:
+    """A statistic's name and number, from NAME=NUMBER."""
     name, _, number = text.partition("=")
     try:
         return name, float(number)

@@ -1,3 +1,4 @@
+import inspect
 import json
 import os
 import re
@@ -8,16 +9,26 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
+import typer
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from app.cli.main import cli
+import graph.search
+from app.cli import ablate, attack, export, figure, find, search, trace
+from app.cli.main import COMMANDS, cli, command
+from catalog import enrichment
+from catalog.circuits import rendering
 from catalog.circuits.export import FORMATS, Format, read
+from catalog.circuits.trace import USUAL
+from extract.ablation import part_ablation
 from extract.folder.extraction import Extraction
+from extract.probes.rasterised_words import ATTACK
 from extract.units import Unit
 from graph.embedded.server import stop
 from graph.model_store import ModelStore
@@ -45,9 +56,14 @@ def content(result: Result) -> Any:
 def commands() -> Iterator[tuple[str, Any]]:
     waiting: list[tuple[str, Any]] = [("circuits", get_command(cli))]
     while waiting:
-        name, command = waiting.pop()
-        yield name, command
-        waiting += [(f"{name} {verb}", below) for verb, below in getattr(command, "commands", {}).items()]
+        name, group = waiting.pop()
+        yield name, group
+        for verb, listed in getattr(group, "commands", {}).items():
+            if not listed.hidden:
+                command = group.resolve_command(typer.Context(group), [verb])[
+                    1
+                ]  # the command, not the line that lists it
+                waiting.append((f"{name} {verb}", command))
 
 
 VERBS = {name: command for name, command in commands() if not hasattr(command, "commands")}
@@ -56,7 +72,7 @@ VERBS = {name: command for name, command in commands() if not hasattr(command, "
 def test_the_verbs_are_these() -> None:
     wanted = ["demo", "extract", "load", "find", "unit", "cypher", "export", "app", "doctor", "migrate"]
     wanted += ["word", "search", "difference", "attack", "ablate", "calibrate", "levels", "trace", "figure"]
-    wanted += [f"kept {verb}" for verb in ("list", "show", "drop")]
+    wanted += [f"saved {verb}" for verb in ("list", "show", "remove")]
     labelling = ["add", "list", "withdraw", "history", "amend", "reject", "undo", "bulk", "export", "import"]
     wanted += [f"label {verb}" for verb in labelling]
     wanted += [f"flag {kind}" for kind in ("unit", "image", "word", "list")]
@@ -76,6 +92,57 @@ def test_every_verb_has_help_with_an_example_that_parses(verb: str) -> None:
     arguments = shlex.split(example.removeprefix(verb))
     command.make_context(verb, arguments)  # raises for an option that is not there
     assert verb.rpartition(" ")[2] in CliRunner().invoke(cli, [*verb.split()[1:], "--help"]).output
+
+
+def test_the_help_lists_every_command_with_the_first_line_of_its_own() -> None:
+    loaded = {name: command(name) for name in COMMANDS}
+
+    assert {name: command.help.partition("\n")[0] for name, command in loaded.items()} == COMMANDS
+    assert {name: command.name for name, command in loaded.items()} == {name: name for name in COMMANDS}
+
+
+def test_what_an_option_may_be_and_is_if_not_given_is_what_the_library_says() -> None:
+    assert choices(export.export, "form") == FORMATS
+    assert choices(ablate.ablate, "how") == get_args(part_ablation.Replacement)
+    assert usual(find.find)["rate"] == enrichment.Q
+    assert usual(search.search)["limit"] == graph.search.LIMIT
+    assert usual(figure.figure)["scale"] == rendering.SCALE
+    assert usual(attack.attack)["size"] == ATTACK.size
+    assert {name: usual(trace.trace)[name] for name in asdict(USUAL)} == asdict(USUAL)
+
+
+def choices(function: Callable[..., None], option: str) -> tuple[str, ...]:
+    hint = get_type_hints(function)[option]
+    return next((get_args(kind) for kind in get_args(hint) if get_origin(kind) is Literal), get_args(hint))
+
+
+def usual(function: Callable[..., None]) -> dict[str, Any]:
+    return {name: parameter.default for name, parameter in inspect.signature(function).parameters.items()}
+
+
+def test_old_names_are_understood_and_not_listed(circuits: Run) -> None:
+    assert "kept" not in circuits("--help").stdout
+    assert "drop" not in circuits("saved", "--help").stdout
+    assert "--keep" not in circuits("trace", "--help").stdout
+    assert circuits("trace", "4/2/6/0", "--steps", 1, "--keep", "old").exit_code == 0
+    assert [row["name"] for row in content(circuits("kept", "list", "--json"))] == ["old"]
+    assert content(circuits("kept", "show", "old", "--json")) == content(circuits("saved", "show", "old", "--json"))
+    assert circuits("kept", "drop", "old").exit_code == 0
+    assert content(circuits("saved", "list", "--json")) == []
+
+
+def test_a_traced_circuit_is_saved_shown_and_removed(circuits: Run) -> None:
+    traced = content(circuits("trace", "4/2/6/0", "--steps", 1, "--save", "new", "--json"))
+
+    saved = content(circuits("saved", "show", "new", "--json"))
+    assert saved["units"] == traced["units"]
+    assert "new" in circuits("saved", "list").stdout
+    assert circuits("saved", "remove", "new").exit_code == 0
+    assert circuits("saved", "show", "new").exit_code == 2
+
+
+def test_the_version_is_that_of_the_package(circuits: Run) -> None:
+    assert circuits("--version").stdout == f"clip-circuits {version('clip-circuits')}\n"
 
 
 def test_a_word_is_looked_up_in_the_catalog_and_stands_with_its_unit(circuits: Run) -> None:
@@ -210,11 +277,11 @@ def test_a_flagged_unit_image_or_word_is_hidden_until_it_is_asked_for_or_cleared
 
 
 def test_a_unit_of_a_branch_or_inside_one_is_shown_with_its_own_probes(circuits: Run) -> None:
-    for unit, shown in (
+    for name, shown in (
         ("4/2/3/2", "unit +picture 0 .picture., picture 2"),
         ("4/2/5/3", "conv +sensitive .word., word 2"),
     ):
-        assert re.search(shown, circuits("unit", unit).stdout)
+        assert re.search(shown, circuits("unit", name).stdout)
     assert "Top examples" in circuits("unit", "4/2/6/3").stdout
 
 
@@ -489,7 +556,7 @@ def test_what_nobody_expected_has_code_1(circuits: Run, monkeypatch: pytest.Monk
     def broken(*_: object) -> None:
         raise RuntimeError("unexpected")
 
-    monkeypatch.setattr("app.cli.main.neighbourhood", broken)
+    monkeypatch.setattr("catalog.circuits.local.neighbourhood", broken)
 
     assert circuits("export", "4/2/6/1", "--output", "x.json").exit_code == 1
 
@@ -503,7 +570,7 @@ class Blocked:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Blocked())
-from app.cli import cli
+from app.cli.main import COMMANDS, cli, command
 
 for line in ("find", "find --by weights", "unit 4/2/6/0", "label add 4/0/8/2 hat", "label list", "label history",
              "label withdraw 4/0/8/2 hat", "export 4/2/6/0 --output x.graphml", "doctor"):

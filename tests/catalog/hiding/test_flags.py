@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import printing as tables
+from app.cli import printing
+from app.cli.flag import flags_table
 from catalog.cards import Gallery
 from catalog.circuits import figure
 from catalog.circuits.local import neighbourhood
@@ -168,7 +169,7 @@ def test_the_list_of_flags_does_not_tell_the_words_that_it_hides(
 ) -> None:
     Flags(store).set("word", "ghastly", author="ada")
     found = Flags(store).history()
-    tables.show(tables.flags(found, Veil.of(store)))
+    printing.show(flags_table(found, Veil.of(store)))
     assert "ghastly" not in capsys.readouterr().out
-    tables.show(tables.flags(found, Veil.of(store, revealed=True)))
+    printing.show(flags_table(found, Veil.of(store, revealed=True)))
     assert "ghastly" in capsys.readouterr().out

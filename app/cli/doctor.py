@@ -1,0 +1,78 @@
+"""`circuits doctor`: what is installed, which database answers, and what it holds."""
+
+import platform
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import typer
+
+from app.cli import printing
+from app.cli.options import Database, connect, resolved_settings
+from extract.errors import CircuitsError
+
+if TYPE_CHECKING:
+    from graph.connection.servers import Capabilities
+    from graph.records import ModelCard
+    from graph.store import Store
+
+PACKAGES = ("clip-circuits", "torch", "open_clip_torch", "neo4j", "arcadedb-embedded", "streamlit")
+
+
+def doctor(database: Database = None) -> None:
+    """Say what is installed, which database answers, and whether it holds all that was loaded.
+
+    Example: circuits doctor
+    """
+    from graph.store import Store
+
+    place = str(resolved_settings(database).place)
+    facts = [("python", platform.python_version()), *map(_installed, PACKAGES), ("database", place)]
+    printing.show(printing.table("Installed", ("", ""), facts))
+    with connect(database) as connection:
+        printing.show(_server(connection.version, connection.capabilities))
+        store = Store(connection)
+        models = [(card, _problem(store, card.id)) for card in store.models()]
+        if not models:
+            store.model(None)  # says why: nothing was loaded yet, or not to the end
+        printing.show(_models(models))
+    if any(problem for _, problem in models):
+        raise typer.Exit(2)
+
+
+def _problem(store: "Store", model: str) -> str:
+    """What is wrong with a model, or nothing."""
+    try:
+        store.verify(model)
+    except CircuitsError as error:
+        return str(error)
+    return ""
+
+
+def _installed(name: str) -> tuple[str, str]:
+    """A package's name and version."""
+    try:
+        return name, version(name)
+    except PackageNotFoundError:
+        return name, "not installed"
+
+
+def _server(version: str, can: "Capabilities") -> printing.TerminalTable:
+    """Which server answers, and what it does of its own."""
+    facts = [
+        ("server", f"{can.name} {version}"),
+        (
+            "keeps a user's Cypher from writing",
+            "by read mode" if can.refuses_writes_in_read_mode else "by a user's rights",
+        ),
+        ("ends a query in time", "by itself" if can.minds_timeouts else "when told to"),
+        ("full-text and relationship indexes", "yes" if can.further_indexes else "no"),
+    ]
+    return printing.table("Server", ("", ""), facts)
+
+
+def _models(models: "Iterable[tuple[ModelCard, str]]") -> printing.TerminalTable:
+    """The models in a database, and what is wrong with any."""
+    rows = [(c.id, c.units, c.edges, c.labelled, c.images, problem or "all is there") for c, problem in models]
+    columns = ("model", "units", "edges", "labelled units", "images", "counted again")
+    return printing.table("Held", columns, rows)

@@ -1,0 +1,33 @@
+"""`circuits export`: a circuit as a file for other graph tools."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from app.cli.options import Database, Limit, Model, UnitName, open_model
+
+
+def export(
+    name: UnitName,
+    output: Annotated[Path, typer.Option(help="The file; .json, .graphml or .zip tells the format.")],
+    form: Annotated[
+        Literal["json", "graphml", "csv"] | None, typer.Option("--format", help="csv is a zip with two tables.")
+    ] = None,
+    circuit: Annotated[bool, typer.Option("--circuit", help="The enrichment circuit, not the neighbourhood.")] = False,
+    limit: Limit = 10,
+    database: Database = None,
+    model: Model = None,
+) -> None:
+    """Write a unit's neighbourhood or enrichment circuit as a file for other graph tools.
+
+    Example: circuits export 4/2/6/34 --circuit --output unit-34.graphml
+    """
+    from catalog.circuits.export import write
+    from catalog.circuits.local import enrichment_circuit, neighbourhood
+
+    with open_model(database, model) as (store, card):
+        around = enrichment_circuit if circuit else neighbourhood
+        drawn = around(store, card.architecture.unit(name), limit)
+    write(drawn, output, form)
+    typer.echo(f"{drawn.name}: {len(drawn.units)} units and {len(drawn.edges)} edges are in {output}.")

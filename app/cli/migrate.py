@@ -1,0 +1,18 @@
+"""`circuits migrate`: an older database to this version."""
+
+import typer
+
+from app.cli.options import Database, connect
+
+
+def migrate(database: Database = None) -> None:
+    """Bring a database of an older version up to this one; units, edges and labels stay.
+
+    Example: circuits migrate
+    """
+    from graph.loading import migration
+    from graph.schema import VERSION
+
+    with connect(database) as connection:
+        before = migration.migrate(connection)
+    typer.echo(f"The schema is of version {VERSION}" + (f"; it was of {before}." if before < VERSION else "."))

@@ -1,0 +1,84 @@
+"""`circuits saved`: circuits that stand in the database under a name."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli import printing
+from app.cli.options import CircuitFile, Database, Json, Model, Reveal, open_model
+
+if TYPE_CHECKING:
+    from catalog.circuits.circuit import Circuit
+    from catalog.hiding.veil import Veil
+
+saved = typer.Typer(no_args_is_help=True, help="Circuits that were saved under a name.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Of a saved circuit.")]
+
+
+@saved.command("list")
+def list_saved(database: Database = None, model: Model = None, as_json: Json = False) -> None:
+    """List the circuits that were saved.
+
+    Example: circuits saved list
+    """
+    from catalog.circuits.saved import kept
+
+    with open_model(database, model) as (store, _):
+        circuits = kept(store)
+    rows = [(c.name, c.kind, c.units, c.author, f"{c.at:%Y-%m-%d %H:%M}") for c in circuits]
+    printing.show_rows(circuits, printing.table("Saved", ("name", "kind", "units", "by", "at"), rows), as_json)
+
+
+@saved.command("show")
+def show_saved(
+    name: Name,
+    output: CircuitFile = None,
+    database: Database = None,
+    model: Model = None,
+    reveal: Reveal = False,
+    as_json: Json = False,
+) -> None:
+    """Show a saved circuit with its units' labels as they are now, or write it to a file.
+
+    Example: circuits saved show "what feeds 34" --output 34.graphml
+    """
+    from catalog.circuits.export import write
+    from catalog.circuits.saved import reopened
+    from catalog.hiding.veil import Veil
+
+    with open_model(database, model) as (store, _):
+        circuit, veil = reopened(store, name), Veil.of(store, reveal)
+    if output:
+        write(circuit, output)
+    show_circuit(circuit, veil, as_json)
+
+
+@saved.command("remove")
+@saved.command("drop", hidden=True)  # its name in an earlier version
+def remove_saved(name: Name, database: Database = None, model: Model = None) -> None:
+    """Remove a saved circuit; its units stay.
+
+    Example: circuits saved remove "what feeds 34"
+    """
+    from catalog.circuits.saved import drop
+
+    with open_model(database, model) as (store, _):
+        drop(store, name)
+
+
+def show_circuit(circuit: "Circuit", veil: "Veil", as_json: bool) -> None:
+    """Print a circuit's edges, the most influential first where that was measured, and its sentence."""
+    if as_json:
+        printing.show_json(circuit)
+        return
+    labels = {node.id: veil.over(node.id).labels(node.labels) for node in circuit.units}
+    rows = [
+        (edge.source, labels[edge.source], edge.target, labels[edge.target], edge.branch or "")
+        + (("", "") if edge.kind == "ADDS" else (edge.magnitude, edge.mean))
+        + (edge.influence,)
+        for edge in sorted(circuit.edges, key=lambda edge: -(edge.influence or 0.0))
+    ]
+    columns = ("source", "labels", "target", "labels", "adds", "magnitude", "mean", "influence")
+    printing.show(printing.table(circuit.name, columns, rows))
+    typer.echo(f"\n{circuit.sentence}")
