@@ -22,7 +22,6 @@ from graph.store import Store
 
 LONGEST = 10_000  # characters of a text, and of the defaults as JSON
 LONGEST_DESCRIPTION = 500
-PATIENCE = 10.0  # seconds to find out whether a text only reads
 
 
 def _short(defaults: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -70,12 +69,13 @@ class Queries:
         defaults: Mapping[str, Any] | None = None,
         author: str | None = None,
         replace: bool = False,
+        patience: float = 10.0,
     ) -> NamedQuery:
         """Keep a query, `replace` in place of one that has its name; `defaults` are those of its parameters.
 
-        `author` None takes the login name. Raises NamedQueryError for what breaks a rule, a name of ours, or one that
-        is taken, WriteRefused for a text that writes, and QueryError for one that the server does not understand;
-        nothing is changed then.
+        The server has `patience` seconds to tell whether the text only reads. `author` None takes the login name.
+        Raises NamedQueryError for what breaks a rule, a name of ours, or one that is taken, WriteRefused for a text
+        that writes, and QueryError for one that the server does not understand; nothing is changed then.
         """
         saved = _checked(
             {"name": name, "text": text, "description": description, "defaults": dict(defaults or {})}
@@ -85,7 +85,7 @@ class Queries:
         _refuse_ours(name.strip())
         _known(query, query.defaults)
         with suppress(QueryTimeout):  # it is slow and does read
-            self.store.query(query.text, {**dict.fromkeys(query.parameters), **query.defaults}, PATIENCE, limit=1)
+            self.store.query(query.text, {**dict.fromkeys(query.parameters), **query.defaults}, patience, limit=1)
         if not self.store.save_query(query, replace):
             raise NamedQueryError(
                 f"There is a query {query.name!r} already. Give this one another name, or replace that (--replace)."

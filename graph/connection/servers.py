@@ -23,7 +23,7 @@ from graph.connection.driver_errors import translated
 from graph.endpoint import Endpoint
 from graph.errors import ServerUnavailable
 
-PATIENCE = 10.0  # seconds that connecting, or retrying a transaction, may take
+PATIENCE = 10.0  # seconds
 OLDEST_NEO4J = (5, 23)  # the first with CALL (variables) { }
 SCHEMES = ("bolt://", "bolt+s://", "bolt+ssc://", "neo4j://", "neo4j+s://", "neo4j+ssc://")
 
@@ -86,23 +86,29 @@ class Server:
 
 
 def open_server(
-    url: str, login: Login, database: str | None, reader: Login | None = None, place: str | None = None
+    url: str,
+    login: Login,
+    database: str | None,
+    reader: Login | None = None,
+    place: str | None = None,
+    patience: float = PATIENCE,
 ) -> Server:
     """Connect and log in.
 
-    Messages name `place`, else the URL. Raises ServerUnavailable, AccessRefused or DatabaseMissing.
+    Messages name `place`, else the URL; connecting, or retrying a transaction, may take `patience` seconds. Raises
+    ServerUnavailable, AccessRefused or DatabaseMissing.
     """
     try:
-        return _opened(url, login, database, reader)
+        return _opened(url, login, database, reader, patience)
     except (DriverError, Neo4jError) as error:
         raise translated(error, place or url) from error
 
 
-def _opened(url: str, login: Login, database: str | None, reader: Login | None) -> Server:
+def _opened(url: str, login: Login, database: str | None, reader: Login | None, patience: float) -> Server:
     if not url.startswith(SCHEMES):
         raise ServerUnavailable(f"{url} is no address of a database: bolt://, bolt+s://, neo4j:// and neo4j+s:// are.")
     with ExitStack() as opened:
-        driver = opened.enter_context(_driver(url, login))
+        driver = opened.enter_context(_driver(url, login, patience))
         with driver.session(database=database) as session:
             try:  # to log in does not tell whether the database is there
                 agent = session.run("RETURN 1").consume().server.agent
@@ -111,18 +117,18 @@ def _opened(url: str, login: Login, database: str | None, reader: Login | None) 
         capabilities, version = _capabilities(agent, url)
         reading = driver if capabilities.refuses_writes_in_read_mode else None
         if reading is None and reader:
-            reading = opened.enter_context(_driver(url, reader))
+            reading = opened.enter_context(_driver(url, reader, patience))
         opened.pop_all()
     return Server(url, driver, reading, database, version, capabilities)
 
 
-def _driver(url: str, login: Login) -> Driver:
+def _driver(url: str, login: Login, patience: float) -> Driver:
     return GraphDatabase.driver(
         url,
         auth=login,
-        connection_timeout=PATIENCE,
-        connection_acquisition_timeout=PATIENCE,
-        max_transaction_retry_time=PATIENCE,
+        connection_timeout=patience,
+        connection_acquisition_timeout=patience,
+        max_transaction_retry_time=patience,
         notifications_min_severity=NotificationMinimumSeverity.OFF,
         telemetry_disabled=True,
     )

@@ -32,16 +32,16 @@ ROWS = 5_000  # in a transaction over Bolt
 REMOVED = 100  # nodes in a transaction, each with up to thousands of edges
 
 
-def load(extraction: Extraction, into: Database | Path, progress: bool = True) -> ModelCard:
+def load(extraction: Extraction, into: Database | Path, progress: bool = True, rows: int = ROWS) -> ModelCard:
     """Load an extraction into the embedded database of a folder, or over Bolt into any server, and count it there.
 
-    A model of the same name is replaced, its labels stay; the very same content is left as it is. Raises
-    ExtractionError for an extraction that is not finished, LoadFailed for one whose tables do not fit together,
-    DatabaseBusy if somebody else loads the same model, and what `connect` raises.
+    Over Bolt a transaction writes so many `rows`. A model of the same name is replaced, its labels stay; the very same
+    content is left as it is. Raises ExtractionError for an extraction that is not finished, LoadFailed for one whose
+    tables do not fit together, DatabaseBusy if somebody else loads the same model, and what `connect` raises.
     """
     refuse_unfinished(extraction)
     if isinstance(into, Database):
-        return _over_bolt(extraction, into, progress)
+        return _over_bolt(extraction, into, progress, rows)
     return _in_bulk(extraction, into, progress)
 
 
@@ -82,7 +82,7 @@ def _in_bulk(extraction: Extraction, folder: Path, progress: bool) -> ModelCard:
         return _finished(database, claim)
 
 
-def _over_bolt(extraction: Extraction, database: Database, progress: bool) -> ModelCard:
+def _over_bolt(extraction: Extraction, database: Database, progress: bool, rows: int) -> ModelCard:
     if card := _there(extraction, database):
         return card
     claim = _claim(extraction)
@@ -90,7 +90,7 @@ def _over_bolt(extraction: Extraction, database: Database, progress: bool) -> Mo
     if not done:
         for statement in _removal(database, claim):
             database.write(statement.text, **statement.parameters)
-    loading = _Loading(database, claim, done)
+    loading = _Loading(database, claim, done, rows)
     for step in _shown(extraction, progress):
         loading.write(step)
     return _finished(database, claim)
@@ -126,8 +126,9 @@ def _shown(extraction: Extraction, progress: bool) -> Iterator[Step]:
 class _Loading:
     """A load over Bolt: which rows were written, those of an earlier attempt included, and that it is still ours."""
 
-    def __init__(self, database: Database, claim: Statement, done: int) -> None:
-        self._database, self._owner, self._done, self._handed = database, _owner(claim), done, 0
+    def __init__(self, database: Database, claim: Statement, done: int, rows: int) -> None:
+        self._database, self._owner, self._rows = database, _owner(claim), rows
+        self._done, self._handed = done, 0
 
     def write(self, step: Step) -> None:
         """Do a step, or pass over what was done before."""
@@ -144,8 +145,8 @@ class _Loading:
     def _new(self, table: pa.Table) -> Iterator[pa.Table]:
         """What was not written before, a transaction's rows at a time."""
         start, self._handed = self._handed, self._handed + table.num_rows
-        for row in range(max(0, self._done - start), table.num_rows, ROWS):
-            yield table.slice(row, ROWS)
+        for row in range(max(0, self._done - start), table.num_rows, self._rows):
+            yield table.slice(row, self._rows)
 
     def _write(self, text: str, table: pa.Table, **rows: Any) -> None:
         after = self._done + table.num_rows

@@ -327,13 +327,10 @@ def places() -> Iterator[dict[str, int]]:
         ("bolt://127.0.0.1:port", "no address"),
     ],
 )
-def test_where_no_database_answers_is_told_soon(
-    places: dict[str, int], url: str, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("graph.connection.servers.PATIENCE", 2.0)
+def test_where_no_database_answers_is_told_soon(places: dict[str, int], url: str, words: str) -> None:
     start = time.monotonic()
     with pytest.raises(ServerUnavailable, match=words):
-        connect(url.format_map(places), "neo4j", "x")
+        connect(url.format_map(places), "neo4j", "x", patience=2.0)
     assert time.monotonic() - start < 20
 
 

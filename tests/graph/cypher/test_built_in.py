@@ -514,14 +514,14 @@ def test_the_labels_of_a_flagged_unit_and_what_a_flagged_image_shows_are_veiled_
     assert queries.veil().texts == before
 
 
-def test_a_runaway_query_is_saved_as_slow_and_not_as_wrong(queries: Queries, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("catalog.queries.PATIENCE", 0.5)
+def test_a_runaway_query_is_saved_as_slow_and_not_as_wrong(queries: Queries) -> None:
     name = next(_names)
     queries.save(
         name,
         "MATCH (a:Unit), (b:Unit), (c:Unit), (d:Unit) WHERE a.channel + b.channel + c.channel + d.channel < 0 "
         "RETURN count(*) AS n",
         author="ada",
+        patience=0.5,
     )
     assert queries.get(name)
     queries.remove(name)

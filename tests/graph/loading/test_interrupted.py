@@ -33,25 +33,20 @@ PATIENCE = 60.0
 LOAD = """
 import sys
 from pathlib import Path
-import graph.loading.load
-import graph.connection.servers
 from extract.folder.extraction import Extraction
+from graph.loading.load import load
 from graph.opening import connect
-graph.loading.load.ROWS = 40  # many small transactions
-graph.connection.servers.PATIENCE = 2.0
-with connect(sys.argv[1]) as database:
-    graph.loading.load.load(Extraction.open(Path(sys.argv[2])), database, progress=False)
+with connect(sys.argv[1], patience=2.0) as database:
+    load(Extraction.open(Path(sys.argv[2])), database, progress=False, rows=40)  # many small transactions
 """
 ANNOTATE = """
 import sys
 from datetime import datetime, UTC
 from itertools import count
-import graph.connection.servers
 from graph.opening import connect
 from graph.records import Annotation
 from graph.store import Store
-graph.connection.servers.PATIENCE = 2.0
-with connect(sys.argv[1]) as database:
+with connect(sys.argv[1], patience=2.0) as database:
     store = Store(database).model("random:a")
     for number in count():
         at = datetime.fromtimestamp(number, UTC)
