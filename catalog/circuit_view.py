@@ -1,7 +1,7 @@
 """A circuit to work with: it draws itself, is changed by hand, written to files and saved in the database."""
 
 from collections.abc import Callable, Collection, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,8 +97,8 @@ class CircuitView:
         rendering.write(self.svg(revealed=revealed, pictures=pictures), Path(path), scale)
 
     def rendered(self, form: rendering.Form, revealed: bool = False) -> Callable[[], bytes]:
-        """What makes the drawing's bytes as a file when it is called."""
-        return partial(rendering.render, self.svg(revealed=revealed), form)
+        """What draws the circuit and makes its file's bytes when it is called."""
+        return lambda: rendering.render(self.svg(revealed=revealed), form)
 
     def export(self, path: Path | str, form: Format | None = None) -> None:
         """Write the circuit for other graph tools; the name ends in .json, .graphml or .zip. Raises ExportError."""

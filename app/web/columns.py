@@ -1,17 +1,17 @@
-"""How a table of units and their numbers heads, explains and prints its columns on a page."""
+"""The columns of a page's table of units: their titles, tooltips and formats."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
 
-from catalog.formats import column_format, meaning, title
+from catalog import column_format, meaning, title
 
 _TEXTS = {"unit": "Unit", "labels": "Labels", "verdict": title("verdict")}
 
 
 def columns(numbers: Iterable[str]) -> dict[str, Any]:
-    """How a table of units, their labels and these numbers heads, explains and prints its columns."""
+    """Configure the columns of units, their labels and these numbers: titles, tooltips and formats."""
     config = st.column_config
     texts = {column: config.TextColumn(text, pinned=column == "unit") for column, text in _TEXTS.items()}
     return texts | {n: config.NumberColumn(title(n), help=meaning(n), format=column_format(n)) for n in numbers}

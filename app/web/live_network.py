@@ -1,4 +1,4 @@
-"""What a word or a picture raises, asked of the network itself; one loaded network serves all sessions."""
+"""The network itself on a page: loaded once for all sessions, and what a word or a picture raises in it."""
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,29 +10,28 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.web import session
-from catalog.errors import TorchMissing, torch_needed
-from catalog.hiding.smear import address
-from extract.demo import MODEL as DEMO
+from catalog import DEMO, Model, picture_address
+from catalog.errors import TorchMissing
 from extract.errors import WeightsError
-from extract.probes.rasterised_words import rasterise, usual
 from extract.units import Layer, Unit
-from graph.records import Contribution, ModelCard
+from graph.records import Contribution
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from catalog.live_network import Kernel, LiveNetwork
-    from extract.recording.difference import Ranking
+    from catalog import Kernel, LiveNetwork
 
 Rises = Sequence[tuple[Unit, float]]
+Activities = Mapping[int, tuple[float, float | None]]
 
 _WANTED = {DEMO}  # models whose networks are loaded; this one is never far
 
 
-def ready(model: str, what: str) -> bool:
-    """Whether to load a model's network for what needs it: somebody has to ask, since weights may come from the hub."""
-    told = "Its weights are taken from this machine, or else fetched from the Hugging Face hub."
-    if model not in _WANTED and st.button(f"Load {model}", icon=":material/download:", help=told):
+def ready(what: str) -> bool:
+    """Whether to load the model's network for `what`: somebody has to ask, since weights may come from the hub."""
+    model = session.model().id
+    source = "Its weights are taken from this machine, or else fetched from the Hugging Face hub."
+    if model not in _WANTED and st.button(f"Load {model}", icon=":material/download:", help=source):
         _WANTED.add(model)
     if model in _WANTED:
         return True
@@ -49,61 +48,68 @@ def missing_shown() -> Iterator[None]:
         st.info(str(error), icon=":material/cloud_off:")
 
 
-def over(card: ModelCard, word: str, baseline: str | None, layer: Layer, n: int) -> Rises:
-    """The n units of a layer that a word raises most over a baseline text, or over the mean of the common words.
+def network() -> "LiveNetwork":
+    """The network of the session's model. Raises TorchMissing, WeightsError."""
+    model = session.model()
+    return _network(model.id, model.card.weights_sha256, model)
 
-    Raises TorchMissing, WeightsError as `Model.network`; WordsError for a text that cannot be set.
+
+@st.cache_resource(max_entries=2, show_spinner="Loading torch and the network", show_time=True)
+def _network(name: str, weights_sha256: str, _model: Model) -> "LiveNetwork":
+    return _model.network()
+
+
+def word_rises(word: str, baseline: str | None, layer: Layer | str, count: int) -> Rises:
+    """The `count` units of a layer that a word raises most over a baseline text, or over the mean of common words.
+
+    Raises TorchMissing, WeightsError; WordsError for a text that cannot be set.
     """
-    asked = network(card.id, card.weights_sha256)
+    live = network()
     if baseline:
         with st.spinner("Showing the word to the network"):
-            return _highest(asked.difference(word, baseline, layer), n)
-    place = st.empty()
-    told = "Showing the common words to the network, once for this layer"
-    ranking = asked.over_common_words(word, layer, lambda part: place.progress(part, told))
-    place.empty()
-    return _highest(ranking, n)
+            return live.difference(word, baseline, layer).rises(count)
+    bar = st.empty()
+    message = "Showing the common words to the network, once for this layer"
+    ranking = live.over_common_words(word, layer, lambda part: bar.progress(part, message))
+    bar.empty()
+    return ranking.rises(count)
 
 
-def over_picture(
-    card: ModelCard, shown: "Image", layer: Layer, n: int, activities: Mapping[int, tuple[float, float | None]] | None
-) -> Rises:
-    """The n units of a layer that a picture raises most over a grey one; TorchMissing, WeightsError.
+def picture_rises(picture: "Image", layer: Layer, count: int, activities: Activities | None) -> Rises:
+    """The `count` units of a layer that a picture raises most over a grey one. Raises TorchMissing, WeightsError.
 
-    Where `activities` gives every channel's mean and deviation over the probes, over those, in deviations.
+    With `activities`, every channel's mean and deviation over the probes: over those, in deviations.
     """
-    asked = network(card.id, card.weights_sha256)
+    live = network()
     with st.spinner("Showing the picture to the network"):
-        return _highest(asked.rises(shown, layer, activities), n)
+        return live.rises(picture, layer, activities).rises(count)
 
 
-def _highest(ranking: "Ranking", n: int) -> Rises:
-    """The n highest units, of those that rise."""
-    return [(unit, rise) for unit, rise in ranking.top(n) if rise > 0]
+def rises_table(rises: Rises) -> str:
+    """Draw units with their pictures, labels and rises, each linked to its page, as safe HTML."""
+    model, units = session.model(), [unit for unit, _ in rises]
+    return session.gallery().rises(model.units(units), [rise for _, rise in rises], model.thumbnails(units))
 
 
-def picture(content: bytes, name: str) -> "Image":
-    """A picture that somebody uploaded; ProbesError for what is none."""
-    with torch_needed():
-        from extract.probes.pictures import decode_picture
-    return decode_picture(content, name)
+def as_seen(picture: "Image", name: str) -> str:
+    """Draw the part of a picture that the network sees, as safe HTML. Raises TorchMissing, WeightsError."""
+    return _figures({name: network().seen(picture)})
 
 
-def as_seen(card: ModelCard, shown: "Image", name: str) -> str:
-    """The part of a picture that the network sees, as safe HTML; TorchMissing, WeightsError."""
-    return _figures({name: network(card.id, card.weights_sha256).seen(shown)})
+def word_figures(texts: Sequence[str]) -> str:
+    """Draw texts as the network is shown them, side by side, as safe HTML; WordsError for one that cannot be set."""
+    return _figures({text: session.model().word_image(text) for text in texts})
 
 
-def table(found: Rises) -> str:
-    """Units with their pictures, labels and rises, each linked to its page, as safe HTML."""
-    units, rises = zip(*found, strict=True)
-    gallery = session.gallery()
-    return gallery.rises(session.model_store().units(units), rises, session.thumbnails(units))
+def kernel(edge: Contribution) -> "Kernel":
+    """The spatial matrix of an edge. Raises TorchMissing, WeightsError."""
+    model = session.model()
+    return _kernel(model.id, model.card.weights_sha256, str(edge.source), str(edge.target))
 
 
-def words(texts: Sequence[str], side: int) -> str:
-    """Texts as the network is shown them, side by side, as safe HTML; WordsError for one that cannot be set."""
-    return _figures({text: rasterise(text, side, usual(side)) for text in texts})
+@st.cache_data(max_entries=200, show_spinner="Computing the expanded weight")
+def _kernel(model: str, weights_sha256: str, source: str, target: str) -> "Kernel":
+    return network().expanded_weight(source, target)
 
 
 def _figures(images: Mapping[str, "Image"]) -> str:
@@ -117,22 +123,4 @@ def _figures(images: Mapping[str, "Image"]) -> str:
 def _png(image: "Image") -> str:
     stream = BytesIO()
     image.save(stream, "png")
-    return address(b64encode(stream.getvalue()).decode())
-
-
-def kernel(card: ModelCard, edge: Contribution) -> "Kernel":
-    """The spatial matrix of an edge; TorchMissing, WeightsError."""
-    return _kernel(card.id, card.weights_sha256, str(edge.source), str(edge.target))
-
-
-@st.cache_data(max_entries=200, show_spinner="Computing the expanded weight")
-def _kernel(model: str, weights_sha256: str, source: str, target: str) -> "Kernel":
-    return network(model, weights_sha256).expanded_weight(source, target)
-
-
-@st.cache_resource(max_entries=2, show_spinner="Loading torch and the network", show_time=True)
-def network(model: str, weights_sha256: str) -> "LiveNetwork":
-    """The one loaded network of a model, by its id; TorchMissing, WeightsError."""
-    with torch_needed():
-        from catalog.live_network import LiveNetwork  # reaches torch, and most pages do without
-    return LiveNetwork.of(model, weights_sha256)
+    return picture_address(b64encode(stream.getvalue()).decode())

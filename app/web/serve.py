@@ -1,4 +1,4 @@
-"""What `circuits app` becomes: Streamlit in this very process, so that what pages need is imported before one is asked.
+"""Serve the app: run Streamlit in this very process, with all that pages need imported before one is asked for.
 
 An embedded database's server starts meanwhile, for the first page would wait for it.
 """
@@ -9,9 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
+from catalog import open_catalog
 from extract.errors import CircuitsError
-from graph.embedded.server import ensure
-from graph.settings import settings
 
 NEEDED = ("app.web.panels.candidates", "app.web.panels.labels")  # by the pages, which Streamlit runs as scripts
 MAIN = Path(__file__).with_name("main.py")
@@ -19,16 +18,15 @@ MAIN = Path(__file__).with_name("main.py")
 
 def serve(*options: str) -> NoReturn:
     """Serve the app, with options of Streamlit's, until it is told to stop."""
-    threading.Thread(target=_open, daemon=True).start()
+    threading.Thread(target=_start, daemon=True).start()
     for module in NEEDED:
         import_module(module)
-    from streamlit.web import cli
+    from streamlit.web import cli  # after what starts the database's server meanwhile
 
     cli.main(["run", str(MAIN), *options])
     raise SystemExit
 
 
-def _open() -> None:
+def _start() -> None:
     with suppress(CircuitsError):  # the first page says what is wrong
-        if isinstance(place := settings().place, Path):
-            ensure(place)
+        open_catalog().start()

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from catalog.cards import STYLE
+from catalog import STYLE
 from extract.units import Unit
 
 _SCRIPT = """

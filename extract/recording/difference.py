@@ -39,6 +39,10 @@ class Ranking:
         """The n highest units with their values."""
         return [(Unit(self.layer, int(channel)), float(self.values[channel])) for channel in self.order[:n]]
 
+    def rises(self, n: int) -> list[tuple[Unit, float]]:
+        """The n highest units with their values, of those above 0."""
+        return [(unit, rise) for unit, rise in self.top(n) if rise > 0]
+
 
 def difference(
     network: Network,

@@ -1,4 +1,4 @@
-"""Annotations, plans and flags as tables and messages of the pages, behind the veil."""
+"""Tables of annotations, and the preview of a plan that writes them, with what is sensitive hidden."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -6,20 +6,18 @@ from typing import Any
 import streamlit as st
 
 from app.web import session
-from catalog.labels.bulk import Plan, apply
-from catalog.labels.history import fates
-from catalog.labels.labels import Labels
+from catalog import ModelLabels, Plan
 from graph.records import Annotation
 
 
-def annotations(
-    entries: Iterable[Annotation], among: Iterable[Annotation] = (), of_units: bool = True
+def annotation_rows(
+    entries: Iterable[Annotation], history: Iterable[Annotation] = (), with_unit: bool = True
 ) -> list[dict[str, Any]]:
-    """A row an entry; `among` is the history that tells what became of each."""
-    became, veil = fates(among), session.veil()
+    """Make a row of each entry; `history` tells what became of it."""
+    fates, veil = ModelLabels.fates(history), session.veil()
     return [
-        ({"unit": a.unit} if of_units else {})
-        | {"what": a.action, "text": veil.annotation_text(a, a.text), "now": became.get(a.id, ""), "by": a.author}
+        ({"unit": str(a.unit)} if with_unit else {})
+        | {"what": a.action, "text": veil.annotation_text(a, a.text), "now": fates.get(a.id, ""), "by": a.author}
         | {
             "at": f"{a.at:%Y-%m-%d %H:%M}",
             "of": a.branch,
@@ -33,7 +31,7 @@ def annotations(
 
 
 def lines(entries: Iterable[Annotation]) -> dict[str, str]:
-    """Each entry in one line, by id."""
+    """Describe each entry in one line, by id."""
     veil = session.veil()
     return {
         a.id: f"{a.at:%Y-%m-%d %H:%M:%S} {a.author}: {a.action} {veil.annotation_text(a, a.text)} of {a.unit}"
@@ -41,50 +39,50 @@ def lines(entries: Iterable[Annotation]) -> dict[str, str]:
     }
 
 
-def offer(labels: Labels, plan: Plan, name: str, written: Callable[[], object]) -> None:
-    """Show what a plan would write, and write it when asked to; then `written` is called, and `done` says so."""
+def preview(labels: ModelLabels, plan: Plan, name: str, on_written: Callable[[], object]) -> None:
+    """Show what a plan would write, and write it at a click; then call `on_written`. `show_written` says so."""
     st.markdown(f"**Preview:** {plan.sentence}.")
-    _rows("To be written", annotations(plan.new))
-    _rows("There already, and left as it is", annotations(plan.existing))
-    _rows("In conflict, and left out", _conflicts(plan))
+    _titled_table("To be written", annotation_rows(plan.new))
+    _titled_table("There already, and left as it is", annotation_rows(plan.existing))
+    _titled_table("In conflict, and left out", _conflicts(plan))
     if plan.unknown:
         st.warning("With unknown units nothing is written, unless they are passed over.", icon=":material/help:")
-        _rows("Unknown", [{"unit": name} for name in plan.unknown])
+        _titled_table("Unknown", [{"unit": name} for name in plan.unknown])
     skip = bool(plan.unknown) and st.checkbox("Pass over unknown units", key=f"skip {name}")
     blocked = not plan.new or (bool(plan.unknown) and not skip)
 
     def write() -> None:
-        apply(labels, plan, skip)
+        labels.write(plan, skip)
         st.session_state[f"written {name}"] = f"Written: {plan.sentence}."
-        written()
+        on_written()
 
     label, place = f"Write {len(plan.new)}", f"write {name}"
-    st.button(label, type="primary", key=place, disabled=blocked, on_click=session.act, args=(place, write))
-    session.refused(place)
+    st.button(label, type="primary", key=place, disabled=blocked, on_click=session.run_action, args=(place, write))
+    session.show_action_error(place)
 
 
-def done(name: str) -> None:
+def show_written(name: str) -> None:
     """Say what the last click on a plan's button wrote."""
     if sentence := st.session_state.pop(f"written {name}", None):
         st.success(sentence)
 
 
+def table(rows: list[dict[str, Any]], max_height: int) -> None:
+    """Show a table as high as its rows, at most `max_height` pixels."""
+    st.dataframe(rows, hide_index=True, height=min(37 + 35 * len(rows), max_height))
+
+
 def _conflicts(plan: Plan) -> list[dict[str, Any]]:
     veil = session.veil()
     return [
-        {"unit": c.entry.unit, "to be said": veil.annotation_text(c.entry, c.entry.text), "by": c.entry.author}
+        {"unit": str(c.entry.unit), "to be said": veil.annotation_text(c.entry, c.entry.text), "by": c.entry.author}
         | {"in the catalog": "changed since" if c.changed_since else veil.annotation_text(c.current, c.current.text)}
         | {"said by": c.current.author, "of": c.entry.branch, "facet": veil.annotation_text(c.entry, c.entry.facet)}
         for c in plan.conflicts
     ]
 
 
-def _rows(title: str, rows: list[dict[str, Any]]) -> None:
+def _titled_table(title: str, rows: list[dict[str, Any]]) -> None:
     if rows:
         st.caption(title)
         table(rows, 320)
-
-
-def table(rows: list[dict[str, Any]], most: int) -> None:
-    """A table as high as its rows, at most so many pixels."""
-    st.dataframe(rows, hide_index=True, height=min(37 + 35 * len(rows), most))

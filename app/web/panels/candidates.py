@@ -5,36 +5,33 @@ from dataclasses import fields
 from typing import Any
 
 from app.web import session
-from catalog.enrichment import Candidate
+from catalog import Candidate
 from graph.records import EvidenceTerms, WeightTerms
 
 Candidates = Sequence[Candidate[EvidenceTerms]] | Sequence[Candidate[WeightTerms]]
 
 
-def numbers(found: Candidates) -> list[str]:
-    """The names of the terms that are numbers; the share over the shortcut last, since it is no criterion."""
-    terms = [f.name for c in found[:1] for f in fields(c.terms) if f.type in (int, float, float | None)]
+def numbers(candidates: Candidates) -> list[str]:
+    """Name the terms that are numbers; the share over the shortcut last, since it is no criterion."""
+    terms = [f.name for c in candidates[:1] for f in fields(c.terms) if f.type in (int, float, float | None)]
     return sorted(terms, key=lambda term: term.startswith("share_"))
 
 
-def rows(found: Candidates) -> list[dict[str, Any]]:
-    """A row for each candidate: unit, labels behind the veil, order, and every term that is a number."""
-    veil = session.veil()
+def rows(candidates: Candidates) -> list[dict[str, Any]]:
+    """Make a row of each candidate: unit, labels behind the veil, order, and every term that is a number."""
+    veil, names = session.veil(), numbers(candidates)
     return [
         {"unit": str(c.unit), "labels": veil.over(c.unit).labels(c.labels)}
         | ({"verdict": c.terms.verdict} if isinstance(c.terms, EvidenceTerms) else {})
         | {"order": c.order}
-        | {term: getattr(c.terms, term) for term in numbers(found)}
-        for c in found
+        | {name: getattr(c.terms, name) for name in names}
+        for c in candidates
     ]
 
 
-def show(found: Iterable[Candidate[Any]], pictures: int) -> None:
-    """Each candidate as a card: shortcut and conv pictures side by side under the criteria that it met."""
+def show(candidates: Iterable[Candidate[Any]], pictures: int) -> None:
+    """Draw each candidate as a card: shortcut and conv pictures side by side under the criteria that it met."""
     gallery = session.gallery()
-    for candidate in found:
-        examples = session.examples(candidate.unit, pictures)
-        units = {"sum": candidate.unit, "shortcut": candidate.shortcut, "conv": candidate.conv}
-        verdict = getattr(candidate.terms, "verdict", None)
-        card = gallery.facets(units, candidate.labels, "; ".join(candidate.criteria), examples, verdict)
-        session.show(card, f"candidate {candidate.unit}")
+    for candidate in candidates:
+        probes = session.model().unit(candidate.unit).top_probes(pictures)
+        session.show(gallery.candidate(candidate, probes), f"candidate {candidate.unit}")

@@ -1,66 +1,77 @@
-"""The circuit canvas: the figure, what was changed in it by hand, and which units are pinned, all in the address."""
+"""The circuit canvas: the figure, the changes made to it by hand, and the pinned units, all in the address."""
+
+from collections.abc import Callable
 
 import streamlit as st
 
-from app.web import session
-from app.web import unit_links as linked
-from catalog.cards import notes
-from catalog.circuits import editing
-from catalog.circuits.circuit import Circuit
-from catalog.circuits.figure import draw
-from catalog.circuits.pictures import pictured
+from app.web import session, unit_links
+from catalog import CircuitView, notes
 from extract.units import Unit
 
 _PINS, _EXPANDED, _REMOVED, _CHOSEN = "pins", "expanded", "removed", "chosen"
 
 
-def edited(circuit: Circuit, limit: int) -> Circuit:
-    """The circuit with what was expanded, `limit` edges of either sign each, and without what was removed by hand."""
-    return editing.edited(session.model_store(), circuit, _listed(_EXPANDED), _listed(_REMOVED), limit)
+def edited(circuit: CircuitView, limit: int) -> CircuitView:
+    """The circuit with the units expanded by hand, `limit` edges of either sign each, and without those removed."""
+    return circuit.edited(_listed(_EXPANDED), _listed(_REMOVED), limit)
 
 
-def show(circuit: Circuit) -> Circuit:
-    """The figure under its size; a click on a unit chooses it. Gives the circuit with the pictures that were drawn."""
-    told, size = st.columns([5, 1], vertical_alignment="center")
+def show(circuit: CircuitView) -> None:
+    """Draw the figure under its size; a click on a unit chooses it."""
+    summary, size = st.columns([5, 1], vertical_alignment="center")
     veil = session.veil()
-    with told:
+    with summary:
         session.show(notes([veil.label(circuit.name) + circuit.sentence.removeprefix(circuit.name)]), "told")
     fit = size.toggle("Fit", key="fit", bind="query-params", help="All of a tall figure in the window.")
+    unit = _chosen(circuit)
+    drawing = circuit.svg(link(), () if unit is None else (unit,), veil.revealed)
+    unit_links.show(f'<div class="figure{" fit" * fit}">{drawing}</div>', "canvas", _choose)
+
+
+def link() -> Callable[[Unit], str]:
+    """What gives the address of a unit's page."""
     model = session.model().id
-    circuit = pictured(session.model_store(), circuit, veil.revealed)
-    bold = [node.id for node in circuit.units if str(node.id) == st.query_params.get(_CHOSEN)]
-    drawing = draw(circuit, lambda unit: linked.address(model, unit), veil.revealed, bold)
-    linked.show(f'<div class="figure{" fit" * fit}">{drawing}</div>', "canvas", _choose)
-    return circuit
+    return lambda unit: unit_links.address(model, unit)
 
 
-def actions(circuit: Circuit) -> None:
-    """What can be done with the chosen unit, and a way back to what was traced."""
-    chosen = st.query_params.get(_CHOSEN)
-    unit = next((node.id for node in circuit.units if str(node.id) == chosen), None)
+def actions(circuit: CircuitView) -> None:
+    """Offer what can be done with the chosen unit, and a way back to what was traced."""
+    unit = _chosen(circuit)
     which, what = st.columns([1, 4], vertical_alignment="center")
     with which:
         session.show(session.gallery().pill(unit) if unit else _HINT, "chosen")
     with what.container(horizontal=True, horizontal_alignment="right", gap="small"):
-        for label, icon, act in _ACTIONS:
-            st.button(label, icon=icon, key=label, disabled=unit is None, on_click=act, args=(unit,))
+        for label, icon, action in _ACTIONS:
+            st.button(label, icon=icon, key=label, disabled=unit is None, on_click=action, args=(unit,))
         changed = bool(_listed(_EXPANDED) or _listed(_REMOVED))
         st.button("Undo all", icon=":material/undo:", disabled=not changed, on_click=reset)
 
 
 def pins() -> list[Unit]:
     """The pinned units: the address's, or those pinned before another page was looked at."""
-    kept = f"pins of {session.model().id}"
+    earlier = f"pins of {session.model().id}"
     if _PINS in st.query_params:
-        st.session_state[kept] = st.query_params[_PINS]
-    elif st.session_state.get(kept):
-        st.query_params[_PINS] = st.session_state[kept]
+        st.session_state[earlier] = st.query_params[_PINS]
+    elif st.session_state.get(earlier):
+        st.query_params[_PINS] = st.session_state[earlier]
     return _listed(_PINS)
 
 
 def unpin(unit: Unit) -> None:
-    """Take a unit out of the tray."""
+    """Remove a unit from the tray."""
     _list(_PINS, [other for other in pins() if other != unit])
+
+
+def reset() -> None:
+    """Undo the changes made by hand."""
+    _list(_EXPANDED, [])
+    _list(_REMOVED, [])
+
+
+def _chosen(circuit: CircuitView) -> Unit | None:
+    """The unit in the circuit that the address names as chosen."""
+    name = st.query_params.get(_CHOSEN)
+    return next((node.id for node in circuit.units if str(node.id) == name), None)
 
 
 def _choose(unit: str) -> None:
@@ -80,12 +91,6 @@ def _remove(unit: Unit) -> None:
     _list(_REMOVED, [*_listed(_REMOVED), unit])
 
 
-def reset() -> None:
-    """Take back what was changed by hand."""
-    _list(_EXPANDED, [])
-    _list(_REMOVED, [])
-
-
 def _start(unit: Unit) -> None:
     reset()
     st.query_params["unit"] = str(unit)
@@ -95,7 +100,7 @@ def _start(unit: Unit) -> None:
 
 
 def _open(unit: Unit) -> None:
-    session.want(str(unit))
+    session.request_unit(str(unit))
 
 
 def _listed(name: str) -> list[Unit]:

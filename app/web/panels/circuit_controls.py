@@ -1,15 +1,11 @@
-"""What the circuit canvas is asked to trace: its controls, each in the address, and the circuit that they give."""
+"""The controls of the circuit canvas, each in the address, and the circuit that they ask for."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import streamlit as st
 
 from app.web import session
-from catalog.circuits import local as around
-from catalog.circuits import saved as keeping
-from catalog.circuits import trace
-from catalog.circuits.circuit import Circuit
-from catalog.circuits.trace import Tracing
+from catalog import CircuitView, Tracing, UnitView
 from extract.units import Unit
 
 KINDS = {
@@ -25,23 +21,23 @@ _TRACES = ("backward", "forward")
 
 @dataclass(frozen=True)
 class Choices:
-    """What is to be traced, from where, how many edges at every unit, and for a trace how far and what it leaves."""
+    """The kind of circuit, its unit, the edges at every unit, and of a trace how far it goes and what is pruned."""
 
     kind: str
-    unit: Unit
+    unit: UnitView
     strongest: int
     tracing: Tracing
 
 
 def choose() -> Choices:
-    """The controls; those that mean nothing for a kind of circuit stay, and are grey."""
+    """Show the controls; those that mean nothing for a kind of circuit are grey."""
     which, start, count = st.columns([3.2, 1, 1.4], gap="medium")
     kind = which.segmented_control(
         "Circuit", list(KINDS), default="neighbourhood", required=True, key="trace", bind="query-params",
-        help="; ".join(f"{name}: {told}" for name, told in KINDS.items()) + ".",
+        help="; ".join(f"{name}: {meaning}" for name, meaning in KINDS.items()) + ".",
     )  # fmt: skip
     st.session_state["from"] = st.query_params.get("unit", f"{session.model().architecture.final}/0")
-    start.text_input("From unit", key="from", on_change=_from, disabled=kind in ("pinned", "kept"))
+    start.text_input("From unit", key="from", on_change=_set_unit, disabled=kind in ("pinned", "kept"))
     strongest = count.slider(
         "Strongest edges", 1, 20, 3, key="strongest", bind="query-params",
         help="At every unit, by magnitude; of a neighbourhood or an enrichment circuit so many of either sign.",
@@ -50,26 +46,24 @@ def choose() -> Choices:
     return Choices(kind, session.unit(), strongest, tracing)
 
 
-def traced(choices: Choices, pinned: list[Unit]) -> Circuit:
+def traced(choices: Choices, pinned: list[Unit]) -> CircuitView:
     """The circuit of these choices."""
-    store, unit, limit = session.model_store(), choices.unit, choices.strongest
+    unit, limit = choices.unit, choices.strongest
     match choices.kind:
         case "enrichment":
-            return around.enrichment_circuit(store, unit, limit)
-        case "backward":
-            return trace.backward(store, unit, choices.tracing)
-        case "forward":
-            return trace.forward(store, unit, choices.tracing)
+            return unit.enrichment_circuit(limit)
+        case "backward" | "forward":
+            return unit.trace(choices.kind, **asdict(choices.tracing))
         case "pinned":
-            return around.induced_subgraph(store, pinned)
+            return session.model().induced_subgraph(pinned)
         case "kept":
-            return keeping.reopened(store, st.query_params.get("kept", ""))
+            return session.model().open_circuit(st.query_params.get("kept", ""))
         case _:
-            return around.neighbourhood(store, unit, limit)
+            return unit.neighbourhood(limit)
 
 
 def _tracing(strongest: int, off: bool) -> Tracing:
-    """How a trace goes on, and what pruning leaves of it."""
+    """Show the controls of a trace: how it goes on, and what pruning leaves of it."""
     far, weak, units, edges, active = st.columns([1, 1, 1, 1, 1.1], gap="medium", vertical_alignment="bottom")
     return Tracing(
         far.slider("Steps", 1, 6, 3, key="steps", bind="query-params", disabled=off, help="From the unit to the ends."),
@@ -93,5 +87,5 @@ def _tracing(strongest: int, off: bool) -> Tracing:
     )  # fmt: skip
 
 
-def _from() -> None:
+def _set_unit() -> None:
     st.query_params["unit"] = st.session_state["from"].strip()

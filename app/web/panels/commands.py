@@ -2,7 +2,7 @@
 
 import re
 
-from extract.demo import MODEL as DEMO
+from catalog import DEMO
 
 
 def extract(model: str) -> str:

@@ -5,23 +5,19 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.web import session
 from app.web.panels.candidates import Candidates
-from catalog import enrichment
-from catalog import formats as meanings
+from catalog import STRONGEST, Q, meaning
 from extract.units import Layer
 
 _RATES = (0.001, 0.01, 0.05, 0.1, 0.2, 1.0)
 _BACK = "two blocks back"
 
 
-def by_evidence(layer: Layer) -> Candidates:
-    """Filters on what was tested and measured, and the units that pass them."""
-    store = session.model_store()
+def by_evidence(layer: str) -> Candidates:
+    """Show the filters on what was tested and measured; the units that pass them."""
+    model = session.model()
     rate, concepts, modalities, reach = st.columns(4)
-    q = rate.select_slider(
-        "False discovery rate", _RATES, enrichment.Q, key="q", bind="query-params", help=meanings.meaning("q")
-    )
-    found = enrichment.by_evidence(
-        store,
+    q = rate.select_slider("False discovery rate", _RATES, Q, key="q", bind="query-params", help=meaning("q"))
+    candidates = model.candidates(
         layer,
         limit=100,
         q=q,
@@ -29,34 +25,25 @@ def by_evidence(layer: Layer) -> Candidates:
         modalities=_least(modalities, "or in modality", "modality_difference"),
         reach=_least(reach, "Least reach of both facets", "reach_shortcut", 0.5),
     )
-    st.caption(enrichment.tally(store, layer, q).sentence)
-    return found
+    st.caption(model.tally(layer, q).sentence)
+    return candidates
 
 
-def by_weights(layer: Layer) -> Candidates:
-    """Which inputs of the branches are compared, and the units whose branches have different ones."""
-    store, model = session.model_store(), session.model()
-    source, strongest = st.columns(2)
-    below = [str(other) for other in reversed(model.architecture.sums) if other < layer]
-    chosen = source.selectbox(
+def by_weights(layer: str) -> Candidates:
+    """Show which inputs of the branches are compared; the units whose branches have different ones."""
+    model = session.model()
+    left, right = st.columns(2)
+    below = [str(other) for other in reversed(model.architecture.sums) if other < Layer.parse(layer)]
+    source = left.selectbox(
         "Inputs from", [_BACK, *below], key="inputs_of", bind="query-params", help="The branches' common source layer."
     )
-    return enrichment.by_weights(
-        store,
-        layer,
-        None if chosen == _BACK else Layer.parse(chosen),
-        strongest=strongest.slider(
-            "Strongest inputs compared",
-            *(2, 20, enrichment.STRONGEST),
-            key="compared",
-            bind="query-params",
-            help="Of either branch, by magnitude.",
-        ),
-        limit=100,
-    )
+    strongest = right.slider(
+        "Strongest inputs compared", 2, 20, STRONGEST, key="compared", bind="query-params",
+        help="Of either branch, by magnitude.",
+    )  # fmt: skip
+    return model.candidates_by_weights(layer, None if source == _BACK else source, strongest, limit=100)
 
 
 def _least(place: DeltaGenerator, label: str, column: str, least: float = 0.0) -> float:
-    """The least value that a unit must have of a number, up to 1."""
-    told = meanings.meaning(column)
-    return place.slider(label, least, 1.0, least, key=f"least_{column}", bind="query-params", help=told)
+    """Show a slider for the least value, up to 1, that a unit must have of a number."""
+    return place.slider(label, least, 1.0, least, key=f"least_{column}", bind="query-params", help=meaning(column))

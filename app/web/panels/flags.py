@@ -1,37 +1,36 @@
-"""What of a unit is sensitive: itself, its example images, its words; each can be flagged and cleared."""
+"""Flag or clear what of a unit is sensitive: itself, its top probes' images, its words."""
 
 from dataclasses import replace
 
 import streamlit as st
 
 from app.web import session
-from catalog.hiding.flags import Flags
-from extract.units import Unit
+from catalog import UnitView
 
 _HELP = "What is flagged is hidden in every view and export of pictures until somebody reveals what is sensitive."
 
 
-def show(unit: Unit) -> None:
-    """A choice of what may be flagged, and the button that hides or shows it."""
-    store, veil = session.model_store(), session.veil()
-    examples = {e.image: e for e in session.examples(unit)}
-    words = store.words(unit, limit=12)
-    named = {("unit", str(unit)): f"unit {unit}"}
-    named |= {("image", image): f"image {image}, {veil.caption(e)}" for image, e in examples.items()}
-    named |= {("word", r.word): f"word {veil.over(r.unit).label(r.word)}" for r in words}
-    chosen = st.selectbox("What", list(named), format_func=named.__getitem__, key=f"flag {unit}", help=_HELP)
+def show(unit: UnitView) -> None:
+    """Offer what may be flagged, and the button that hides or shows it."""
+    model, veil = session.model(), session.veil()
+    probes = {probe.image: probe for probe in unit.top_probes()}
+    options = {("unit", str(unit.id)): f"unit {unit.id}"}
+    options |= {("image", image): f"image {image}, {veil.caption(probe)}" for image, probe in probes.items()}
+    options |= {("word", r.word): f"word {veil.over(r.unit).label(r.word)}" for r in unit.top_words(12)}
+    key = f"flag {unit.id}"
+    option = st.selectbox("What", list(options), format_func=options.__getitem__, key=key, help=_HELP)
     lowered = replace(veil, revealed=False)
     hides = {
-        "unit": lambda name: lowered.over(name).hides_all,
-        "image": lambda name: lowered.hides_image(examples[name]),
+        "unit": lambda _: lowered.over(unit.id).hides_all,
+        "image": lambda name: lowered.hides_image(probes[name]),
         "word": lowered.hides,
     }
 
     def flip() -> None:
-        """Flag or clear what is chosen when the click comes."""
-        kind, name = st.session_state[f"flag {unit}"]
-        Flags(store).set(kind, name, not hides[kind](name), session.author())
+        """Flag or clear what is selected when the click comes."""
+        kind, name = st.session_state[key]
+        model.flag(kind, name, not hides[kind](name), session.author())
 
-    label = "Show again" if hides[chosen[0]](chosen[1]) else "Hide as sensitive"
-    st.button(label, key="flag", on_click=session.act, args=(f"flag {unit}", flip))
-    session.refused(f"flag {unit}")
+    label = "Show again" if hides[option[0]](option[1]) else "Hide as sensitive"
+    st.button(label, key="flag", on_click=session.run_action, args=(key, flip))
+    session.show_action_error(key)

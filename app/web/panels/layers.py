@@ -1,4 +1,4 @@
-"""The parts of the layers page: what was computed and measured of layers, their shares, and what is missing."""
+"""The parts of the Layers page: what was computed and measured of layers, their shares, and what is missing."""
 
 from collections.abc import Mapping, Sequence
 from typing import get_args
@@ -7,10 +7,9 @@ import streamlit as st
 
 from app.web import session
 from app.web.panels import commands
-from catalog import charts
-from catalog import formats as meanings
+from catalog import meaning, share_chart
 from extract.units import Layer
-from graph.records import LayerCard, ModelCard, Share, Sweep, as_json
+from graph.records import LayerCard, Share, Sweep, as_json
 
 _COUNTS = {
     "layer": ("Layer", ""),
@@ -41,30 +40,30 @@ _SWEEP = {
 
 
 def counts(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
-    """A row a layer."""
+    """Show a row for each layer."""
     swept = [sweep.target for sweep in sweeps]
     rows = [as_json(card) | {"role": card.layer.role, "swept": swept.count(card.layer)} for card in cards[::-1]]
     _table([{name: row[name] for name in _COUNTS} for row in rows], _COUNTS)
 
 
-def sweeps(found: Sequence[Sweep]) -> None:
-    """A row a pair of layers."""
+def sweep_table(sweeps: Sequence[Sweep]) -> None:
+    """Show a row for each pair of layers."""
     st.subheader(
         "Expanded weights", help="What was computed between layers. An edge that is not kept is no zero weight."
     )
-    if found:
-        _table([{name: as_json(getattr(sweep, name)) for name in _SWEEP} for sweep in found], _SWEEP)
+    if sweeps:
+        _table([{name: as_json(getattr(sweep, name)) for name in _SWEEP} for sweep in sweeps], _SWEEP)
     else:
         st.caption("None was computed into this layer.")
 
 
 def _table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, tuple[str, str]]) -> None:
-    config = {name: st.column_config.Column(title, help=told) for name, (title, told) in columns.items()}
+    config = {name: st.column_config.Column(title, help=text) for name, (title, text) in columns.items()}
     st.dataframe(rows, column_config=config, hide_index=True, height=min(35 * len(rows) + 38, 400))
 
 
 def shares(layer: Layer | None) -> None:
-    """Histograms of the share over the shortcut, a sum each."""
+    """Draw a histogram of the share over the shortcut for each sum."""
     st.subheader("Share over the shortcut", help="How much of a sum's units comes over the shortcut, by definition.")
     definitions: dict[str, Share] = {share.removeprefix("share_"): share for share in get_args(Share)}
     chosen = st.segmented_control(
@@ -72,21 +71,21 @@ def shares(layer: Layer | None) -> None:
         help="The unit page says what each of them means.",
     )  # fmt: skip
     share = definitions[chosen]
-    found = session.model_store().share_counts(share, layer=layer)
-    if found:
-        drawn = "".join(charts.share_chart(counts, name) for name, counts in reversed(found.items()))
+    counts = session.model().share_counts(share, layer=layer)
+    if counts:
+        drawn = "".join(share_chart(bins, name) for name, bins in reversed(counts.items()))
         session.show(f'<div class="charts">{drawn}</div>', "shares")
-        told = "The paler bars at either end are below 0% and above 100%; heights are square roots of the counts."
-        st.caption(f"{meanings.meaning(share).capitalize()}. {told}")
+        legend = "The paler bars at either end are below 0% and above 100%; heights are square roots of the counts."
+        st.caption(f"{meaning(share).capitalize()}. {legend}")
     else:
         st.caption("Measured of no unit here: only sums have shares, and only once the network was shown probes.")
 
 
 def missing(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
-    """What these layers lack, each with the command that makes it."""
+    """Show what these layers lack, each with the command that makes it."""
     model, swept = session.model(), {sweep.target for sweep in sweeps}
     command = commands.extract(model.id)
-    unswept = [str(card.layer) for card in cards if card.layer not in swept and _has_inputs(model, card.layer)]
+    unswept = [str(card.layer) for card in cards if card.layer not in swept and _has_inputs(card.layer)]
     sums = [card for card in cards if card.layer.role == "sum"]
     lacking = {
         f"Expanded weights into {_named(unswept)}": (unswept, f"{command} --targets {','.join(unswept)}"),
@@ -99,19 +98,19 @@ def missing(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
             f"{command} --words 10000",
         ),
     }
-    told = {what: how for what, (layers, how) in lacking.items() if layers}
-    if told:
+    commands_of = {what: command for what, (layers, command) in lacking.items() if layers}
+    if commands_of:
         st.subheader(
             "Missing", help="Each command writes an extraction folder; `circuits load` puts it into the catalog."
         )
-    for what, how in told.items():
+    for what, text in commands_of.items():
         st.caption(what)
-        st.code(how, language="bash")
+        st.code(text, language="bash")
 
 
-def _has_inputs(model: ModelCard, layer: Layer) -> bool:
+def _has_inputs(layer: Layer) -> bool:
     """Whether anything but the stem feeds a layer."""
-    return layer.role not in ("bn1", "downsample") or model.architecture.block_input(layer) is not None
+    return layer.role not in ("bn1", "downsample") or session.model().architecture.block_input(layer) is not None
 
 
 def _named(layers: Sequence[str]) -> str:

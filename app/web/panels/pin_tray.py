@@ -3,21 +3,22 @@
 import streamlit as st
 
 from app.web import session
-from app.web.panels import circuit_canvas as canvas
+from app.web.panels import circuit_canvas
 from extract.units import Unit
 
 _EMPTY = "Pin units to keep them here while you look at others, and to trace what lies between them."
 
 
 def show(pinned: list[Unit]) -> None:
-    """The pinned units one below the other."""
+    """Show the pinned units one below the other."""
     st.subheader("Pinned", help="Pinned units stand in the address too, so a copied link holds them.")
     if not pinned:
         st.caption(_EMPTY)
         return
-    gallery, shown = session.gallery(), session.thumbnails(pinned)
-    for card in session.model_store().units(pinned):
+    gallery, model = session.gallery(), session.model()
+    thumbnails = model.thumbnails(pinned)
+    for card in model.units(pinned):
         text, button = st.columns([2, 1], vertical_alignment="center", gap="small")
         with text:
-            session.show(gallery.units([card], shown), f"pinned {card.id}")
-        button.button("Unpin", key=f"unpin {card.id}", type="tertiary", on_click=canvas.unpin, args=(card.id,))
+            session.show(gallery.units([card], thumbnails), f"pinned {card.id}")
+        button.button("Unpin", key=f"unpin {card.id}", type="tertiary", on_click=circuit_canvas.unpin, args=(card.id,))

@@ -1,4 +1,4 @@
-"""What the Query page is made of: inputs for parameters, the answer as rows, as CSV and as units, and saving."""
+"""The parts of the Query page: inputs for parameters, the answer as rows, as CSV and as units, and saving."""
 
 import csv
 import io
@@ -15,16 +15,21 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from app.web import session
-from catalog import formats
-from catalog.hiding.veil import Veil
-from catalog.queries import LONGEST_DESCRIPTION, Queries, parse_value
-from catalog.table import Table
-from catalog.text_rules import LONGEST_NAME
+from catalog import (
+    BUILT_IN,
+    LONGEST_DESCRIPTION,
+    LONGEST_NAME,
+    OURS,
+    PATTERNS,
+    PROPERTIES,
+    NamedQuery,
+    Queries,
+    Table,
+    Veil,
+    parse_value,
+)
 from extract.errors import UnknownUnit
 from extract.units import Unit
-from graph import schema
-from graph.cypher.built_in import BUILT_IN
-from graph.cypher.named_query import BUILT_IN_AUTHOR, NamedQuery
 
 SHOWN = 60  # units listed below an answer
 BY_NAME, IN_CYPHER = "by name", "in Cypher"
@@ -34,118 +39,120 @@ _UNIT = re.compile(r"\d+/\d+/\d+/\d+")
 
 def queries() -> Queries:
     """The named queries of the catalog."""
-    return Queries(session.store())
+    return session.catalog().queries
 
 
 def veil() -> Veil:
-    """What hides the sensitive of all models in an answer, unless the user revealed it."""
+    """What hides the sensitive of all models in an answer; hides nothing where the user reveals it."""
     return queries().veil(st.session_state["reveal"])
 
 
 def edit(text: str) -> None:
-    """Take a text as one's own."""
+    """Put a text into the field for Cypher of one's own."""
     _choose("ask", IN_CYPHER)
     _choose("cypher", text)
 
 
 def values(query: NamedQuery) -> dict[str, Any]:
-    """Inputs for a query's parameters, but for the model, which is the one chosen at the side; what they were given.
+    """Show an input for each of a query's parameters but the model; the values typed there.
 
-    What is left empty has its default, which stands there in grey.
+    The model is the one chosen at the side. An empty input has its default, which it shows in grey.
     """
     names = [name for name in query.parameters if name != "model"]
-    known = {"layer": str(session.model().architecture.final), **query.defaults}
+    defaults = {"layer": str(session.model().architecture.final), **query.defaults}
     places = st.columns(max(3, len(names)))
-    given = {
+    texts = {
         name: place.text_input(
             name,
             key=f"${name}",
             bind="query-params",
-            placeholder=_written(known[name]) if name in known else "",
+            placeholder=_typed(defaults[name]) if name in defaults else "",
             help=f"{query.meanings.get(name, 'a parameter of the query')}. A number, JSON or text; empty: the default.",
         )
         for name, place in zip(names, places, strict=False)
     }
-    return {name: parse_value(value.strip()) for name, value in given.items() if value and value.strip()}
+    return {name: parse_value(value.strip()) for name, value in texts.items() if value and value.strip()}
 
 
-def answered(query: NamedQuery, given: dict[str, Any], seconds: float, limit: int, again: bool) -> tuple[Answer, float]:
-    """The answer and how many seconds it took; what was asked last is not asked anew unless `again`.
+def answered(
+    query: NamedQuery, parameters: dict[str, Any], timeout: float, limit: int, again: bool
+) -> tuple[Answer, float]:
+    """The answer and the seconds it took; the question asked last is not asked anew unless `again`.
 
     Raises NamedQueryError for a parameter that is missing; WriteRefused, QueryTimeout, QueryError.
     """
-    chosen = session.model().id
-    asked = query.text, queries().parameters(query, given, chosen), seconds, limit
-    if again or st.session_state.get("answer", [None])[0] != asked:
+    model = session.model().id
+    question = query.text, queries().parameters(query, parameters, model), timeout, limit
+    if again or st.session_state.get("answer", [None])[0] != question:
         start = time.perf_counter()
         with st.spinner("Asking the database"):
-            found = queries().run(query, given, model=chosen, timeout=seconds, limit=limit)
-        st.session_state["answer"] = asked, found, time.perf_counter() - start
-    _, found, took = st.session_state["answer"]
-    return found, took
+            answer = queries().run(query, parameters, model=model, timeout=timeout, limit=limit)
+        st.session_state["answer"] = question, answer, time.perf_counter() - start
+    _, answer, seconds = st.session_state["answer"]
+    return answer, seconds
 
 
 def units(answer: Answer) -> list[Unit]:
     """The chosen model's units whose ids are in an answer, alone or in a list, in its order; SHOWN at most."""
-    architecture, found = session.model().architecture, list[Unit]()
+    architecture, units = session.model().architecture, list[Unit]()
     cells = chain.from_iterable(cell if isinstance(cell, list) else [cell] for row in answer for cell in row.values())
     for name in dict.fromkeys(cell for cell in cells if isinstance(cell, str) and _UNIT.fullmatch(cell)):
         with suppress(UnknownUnit):
-            found.append(architecture.unit(name))
-    return found[:SHOWN]
+            units.append(architecture.unit(name))
+    return units[:SHOWN]
 
 
-def rows(answer: Answer, behind: Veil) -> list[dict[str, Any]]:
-    """A row each, by column, behind the veil; what is no number, text or list of texts becomes JSON."""
-    return [{column: _cell(behind.value(value)) for column, value in row.items()} for row in answer]
+def rows(answer: Answer, veil: Veil) -> list[dict[str, Any]]:
+    """Make a row of each record, behind the veil; what is no number, text or list of texts becomes JSON."""
+    return [{column: _cell(veil.value(value)) for column, value in row.items()} for row in answer]
 
 
-def as_csv(columns: Sequence[str], shown: Iterable[dict[str, Any]]) -> str:
-    """The same rows as CSV; lists are JSON."""
+def as_csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
+    """Write such rows as CSV; lists are JSON."""
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(columns)
-    writer.writerows([_json(v) if isinstance(v, list) else v for v in row.values()] for row in shown)
+    writer.writerows([_json(v) if isinstance(v, list) else v for v in row.values()] for row in rows)
     return stream.getvalue()
 
 
 def graph_schema() -> str:
-    """What is in the graph, as safe HTML."""
+    """Describe what is in the graph, as safe HTML."""
     items = "".join(
         f'<div><code>{escape(pattern)}</code><span class="quiet">{escape(meaning)}</span></div>'
-        for pattern, meaning in schema.PATTERNS
+        for pattern, meaning in PATTERNS
     )
-    names = ", ".join(map(escape, formats.PROPERTIES))
+    names = ", ".join(map(escape, PROPERTIES))
     measured = f"<div><b>On units, where measured</b><span>{names}</span></div>"
     return f'<div class="schema" tabindex="0">{items}{measured}</div>'
 
 
-def saving(query: NamedQuery, given: dict[str, Any]) -> None:
-    """A form that saves a query under a name, with what was given as its defaults; and a way to remove a saved one."""
+def saving(query: NamedQuery, parameters: dict[str, Any]) -> None:
+    """Show a form that saves a query with these parameters as defaults, and a way to remove a saved one."""
     form, removal = st.columns([4, 1])
     with form.expander("Save as", icon=":material/save:"), st.form("save", border=False):
         st.text_input("Name", key="save as", max_chars=LONGEST_NAME)
         st.text_input("What it answers", query.description, key=f"of {query.name}", max_chars=LONGEST_DESCRIPTION)
         st.checkbox("Replace the saved one of that name", key="save over")
         st.caption("What the parameters are now becomes their default.")
-        st.form_submit_button("Save", on_click=session.act, args=("query", lambda: _save(query, given)))
-    session.refused("query")
-    if query.name and query.author != BUILT_IN_AUTHOR:
+        st.form_submit_button("Save", on_click=session.run_action, args=("query", lambda: _save(query, parameters)))
+    session.show_action_error("query")
+    if query.name and query.author != OURS:
         with removal.popover("Remove", icon=":material/delete:"):
             st.write("Nobody will find it here any more.")
-            st.button("Remove for good", on_click=session.act, args=("query", lambda: _remove(query)))
+            st.button("Remove for good", on_click=session.run_action, args=("query", lambda: _remove(query)))
 
 
-def _save(query: NamedQuery, given: dict[str, Any]) -> None:
+def _save(query: NamedQuery, parameters: dict[str, Any]) -> None:
     """Save what the form says, and turn to it."""
-    said, defaults = st.session_state, {**query.defaults, **given}
-    description = said[f"of {query.name}"]
-    saved = queries().save(said["save as"], query.text, description, defaults, session.author(), said["save over"])
+    fields, defaults = st.session_state, {**query.defaults, **parameters}
+    description = fields[f"of {query.name}"]
+    saved = queries().save(fields["save as"], query.text, description, defaults, session.author(), fields["save over"])
     _turn(saved.name)
 
 
 def _remove(query: NamedQuery) -> None:
-    """Take a saved query away, and turn to the first."""
+    """Remove a saved query, and turn to the first."""
     queries().remove(query.name)
     _turn(BUILT_IN[0].name)
 
@@ -171,6 +178,6 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _written(value: Any) -> str:
-    """A value as it is to be typed."""
+def _typed(value: Any) -> str:
+    """A value as somebody would type it."""
     return value if isinstance(value, str) and parse_value(value) == value else _json(value)

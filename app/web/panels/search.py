@@ -1,18 +1,16 @@
-"""The parts of the search page: its filters, and the ways to search, in the catalog or by asking the network."""
+"""The parts of the Search page: its filters, and the ways to search, in the catalog or by asking the network."""
 
 from collections.abc import Callable
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import streamlit as st
 
-from app.web import live_network as rises
-from app.web import session
+from app.web import live_network, session
 from app.web.panels import commands
-from catalog import formats as meanings
+from catalog import LIMIT, SEARCHABLE, meaning, title
 from extract.errors import UnknownUnit
 from extract.units import Layer, Unit
-from graph.records import Filters, Modality
-from graph.search import LIMIT
+from graph.records import Modality
 
 ANY, PROBES, GREY = "any layer", "mean of the probes", "a grey picture"
 BASELINE = "eeeeee"  # the article's
@@ -41,12 +39,12 @@ def _parsed(parse: Callable[[str], T], text: str) -> T | None:
 def layer() -> Layer | None:
     """The layer whose units are searched; None for any."""
     layers = [str(layer) for layer in reversed(session.model().architecture.layers)]
-    chosen = st.selectbox("Layer", [ANY, *layers], key="layer", bind="query-params", help="The last one stands first.")
-    return None if chosen == ANY else Layer.parse(chosen)
+    name = st.selectbox("Layer", [ANY, *layers], key="layer", bind="query-params", help="The last one stands first.")
+    return None if name == ANY else Layer.parse(name)
 
 
-def filters(within: Layer | None) -> Filters:
-    """What units must be, from the widgets; all of it stands in the address."""
+def filters() -> dict[str, Any]:
+    """Show what units must be; the arguments of `Model.search`. All of it stands in the address."""
     labelled, modality = st.columns(2, gap="large")
     label = labelled.segmented_control(
         "Labels", ["any", "labelled", "not labelled"], default="any", required=True, key="labelled", bind="query-params"
@@ -56,77 +54,75 @@ def filters(within: Layer | None) -> Filters:
         bind="query-params", help="Of words against letter strings, and of pictures against scrambled ones.",
     )  # fmt: skip
     least, most = _bounds()
-    return Filters(
-        layer=within,
-        labelled={"labelled": True, "not labelled": False}.get(label),
-        modality=None if leaning == "any" else leaning,
-        at_least=least,
-        at_most=most,
-    )
+    return {
+        "labelled": {"labelled": True, "not labelled": False}.get(label),
+        "modality": None if leaning == "any" else leaning,
+        "at_least": least,
+        "at_most": most,
+    }
 
 
 def _bounds() -> tuple[dict[str, float], dict[str, float]]:
-    chosen = st.multiselect(
-        "Numbers", meanings.SEARCHABLE, key="numbers", bind="query-params",
+    numbers = st.multiselect(
+        "Numbers", SEARCHABLE, key="numbers", bind="query-params",
         placeholder="Bounds on what was measured", help="A unit of which it was not measured does not pass.",
     )  # fmt: skip
     bounds: dict[str, dict[str, float]] = {"least": {}, "most": {}}
-    for number in chosen:
-        for place, (end, found) in zip(st.columns(2, gap="large"), bounds.items(), strict=True):
-            label, key = f"{meanings.title(number)}, at {end}", f"{end}_{number}"
-            told = meanings.meaning(number)
-            value = place.number_input(label, value=None, step=0.05, key=key, bind="query-params", help=told)
+    for number in numbers:
+        for place, (end, values) in zip(st.columns(2, gap="large"), bounds.items(), strict=True):
+            label, key, tooltip = f"{title(number)}, at {end}", f"{end}_{number}", meaning(number)
+            value = place.number_input(label, value=None, step=0.05, key=key, bind="query-params", help=tooltip)
             if value is not None:
-                found[number] = value
+                values[number] = value
     return bounds["least"], bounds["most"]
 
 
-def catalog(text: str, wanted: Filters) -> None:
-    """Units by their labels, the concepts of their top examples and the words that drive them."""
-    found = session.model_store().search(text, wanted)
-    if not found:
+def in_catalog(text: str, layer: Layer | None, filters: dict[str, Any]) -> None:
+    """Show units by their labels, the concepts of their top probes and the words that drive them."""
+    model = session.model()
+    hits = model.search(text, layer, **filters)
+    if not hits:
         st.info("Nothing in the catalog fits. Loosen the filters, or show the text to the network itself.")
         return
-    count = f"The first {LIMIT} units" if len(found) == LIMIT else f"{len(found)} units"
+    count = f"The first {LIMIT} units" if len(hits) == LIMIT else f"{len(hits)} units"
     order = "labelled so first, then those that answer most strongly" if text.strip() else "labelled ones first"
     st.caption(f"{count}: {order}.")
-    session.show(session.gallery().found(found, session.thumbnails(each.unit.id for each in found)), "found")
+    session.show(session.gallery().found(hits, model.thumbnails(hit.unit.id for hit in hits)), "found")
 
 
-def word(text: str, within: Layer) -> None:
-    """Units of a layer that the text as an image raises over the article's baseline."""
-    model = session.model()
+def word(text: str, layer: Layer) -> None:
+    """Show units of a layer that the text as an image raises over the article's baseline."""
     if not text.strip():
         st.info("Type a word above: it is drawn as an image and shown to the network.")
         return
-    session.show(rises.words([text], model.architecture.image_size), "as shown")
-    if rises.ready(model.id, "this"):
-        with rises.missing_shown():
-            _risen(rises.over(model, text, BASELINE, within, TOP), f"over {BASELINE}, in {within}")
+    session.show(live_network.word_figures([text]), "as shown")
+    if live_network.ready("this"):
+        with live_network.missing_shown():
+            _show_rises(live_network.word_rises(text, BASELINE, layer, TOP), f"over {BASELINE}, in {layer}")
 
 
-def picture(within: Layer) -> None:
-    """Units of a layer that an uploaded picture raises over the probes' mean, or over a grey picture."""
+def picture(layer: Layer) -> None:
+    """Show units of a layer that an uploaded picture raises over the probes' mean, or over a grey picture."""
     model = session.model()
-    activities = session.model_store().activities(within)
-    given = st.file_uploader("Picture", key="picture", help="PNG, JPEG or WebP; it stays with the app.")
+    activities = model.activities(layer)
+    file = st.file_uploader("Picture", key="picture", help="PNG, JPEG or WebP; it stays with the app.")
     over = st.selectbox("Over", [PROBES, GREY] if activities else [GREY], key="over", bind="query-params")
     if not activities:
-        st.caption(f"{within} was not measured on probes, so there is no mean to compare with. This measures it:")
+        st.caption(f"{layer} was not measured on probes, so there is no mean to compare with. This measures it:")
         st.code(f"{commands.extract(model.id)} --probes FOLDER", language="bash")
-    if given is None or not rises.ready(model.id, "this"):
+    if file is None or not live_network.ready("this"):
         return
-    with rises.missing_shown():
-        shown = rises.picture(given.getvalue(), given.name)
-        session.show(rises.as_seen(model, shown, given.name), "as shown")
-        known = activities if over == PROBES else None
-        unit = "in standard deviations over the mean of the probes" if known else f"over {GREY}"
-        _risen(rises.over_picture(model, shown, within, TOP, known), f"{unit}, in {within}")
+    with live_network.missing_shown():
+        upload = live_network.network().picture(file.getvalue(), file.name)
+        session.show(live_network.as_seen(upload, file.name), "as shown")
+        baseline = activities if over == PROBES else None
+        scale = "in standard deviations over the mean of the probes" if baseline else f"over {GREY}"
+        _show_rises(live_network.picture_rises(upload, layer, TOP, baseline), f"{scale}, in {layer}")
 
 
-def _risen(found: rises.Rises, told: str) -> None:
-    st.subheader(f"Units that rise most {told}")
-    if found:
-        session.show(rises.table(found), "risen")
+def _show_rises(rises: live_network.Rises, comparison: str) -> None:
+    st.subheader(f"Units that rise most {comparison}")
+    if rises:
+        session.show(live_network.rises_table(rises), "risen")
     else:
         st.caption("No unit rises.")

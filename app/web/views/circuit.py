@@ -3,32 +3,28 @@
 import streamlit as st
 
 from app.web import session
-from app.web.panels import circuit_canvas as canvas
-from app.web.panels import circuit_controls as choices
-from app.web.panels import downloads
-from app.web.panels import pin_tray as tray
-from app.web.panels import saved_circuits as kept
+from app.web.panels import circuit_canvas, circuit_controls, downloads, pin_tray, saved_circuits
 
 st.title("Circuit")
-chosen = choices.choose()
-pinned = canvas.pins()
+choices = circuit_controls.choose()
+pinned = circuit_canvas.pins()
 left, right = st.columns([3.6, 1], gap="large")
 with right:
-    tray.show(pinned)
-    kept.show()
+    pin_tray.show(pinned)
+    saved_circuits.show()
 with left:
-    if chosen.kind == "pinned" and not pinned:
+    if choices.kind == "pinned" and not pinned:
         st.info("No unit is pinned yet. Trace another circuit, click a unit in it and pin it.")
         st.stop()
-    if chosen.kind == "kept" and "kept" not in st.query_params:
+    if choices.kind == "kept" and "kept" not in st.query_params:
         st.info("Open one of the kept circuits, or trace another and keep it.")
         st.stop()
     with st.spinner("Tracing"):
-        circuit = canvas.edited(choices.traced(chosen, pinned), chosen.strongest)
-    canvas.actions(circuit)
+        circuit = circuit_canvas.edited(circuit_controls.traced(choices, pinned), choices.strongest)
+    circuit_canvas.actions(circuit)
     if not circuit.units:
         st.info("Every unit was removed. Undo all brings them back.")
         st.stop()
-    circuit = canvas.show(circuit)
+    circuit_canvas.show(circuit)
     downloads.show(circuit, session.veil().revealed)
-    kept.form(circuit)
+    saved_circuits.form(circuit)

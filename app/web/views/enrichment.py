@@ -4,10 +4,8 @@ import streamlit as st
 
 from app.web import session
 from app.web.columns import columns
-from app.web.panels import candidates
-from app.web.panels import enrichment as screens
-from catalog import cards as pictures
-from extract.units import Layer
+from app.web.panels import candidates, enrichment
+from catalog import notes
 
 model = session.model()
 sums = [str(layer) for layer in reversed(model.architecture.sums)]
@@ -18,7 +16,7 @@ st.write(
     "branch away. Every term stands beside the others, and none is multiplied into a score."
 )
 way, where = st.columns([1, 1])
-screen = way.segmented_control(
+method = way.segmented_control(
     "Search by",
     ["evidence", "weights"],
     default="evidence",
@@ -30,22 +28,22 @@ screen = way.segmented_control(
 layer = where.selectbox(
     "Sum layer", sums, key="sums", bind="query-params", help="Only sums join two branches; the last comes first."
 )
-found = (screens.by_evidence if screen == "evidence" else screens.by_weights)(Layer.parse(layer))
-if not found:
+passing = (enrichment.by_evidence if method == "evidence" else enrichment.by_weights)(layer)
+if not passing:
     st.info("No unit passes these filters. Loosen them, or try another layer.")
     st.stop()
-numbers = ["order", *candidates.numbers(found)]
-picked = st.dataframe(
-    candidates.rows(found),
+numbers = ["order", *candidates.numbers(passing)]
+selected = st.dataframe(
+    candidates.rows(passing),
     column_config=columns(numbers),
     hide_index=True,
     on_select="rerun",
     selection_mode="single-row",
     height=310,
 )
-st.caption(f"{len(found)} candidates. Select a row to open its unit.")
-if picked.selection.rows:
-    session.open_unit(str(found[picked.selection.rows[0]].unit))
+st.caption(f"{len(passing)} candidates. Select a row to open its unit.")
+if selected.selection.rows:
+    session.open_unit(str(passing[selected.selection.rows[0]].unit))
 st.subheader("The first ten", help="What each branch answers to most, side by side.")
-candidates.show(found[:10], pictures=7)
-session.show(pictures.notes(model.measured), "measured")
+candidates.show(passing[:10], pictures=7)
+session.show(notes(model.measured), "measured")

@@ -3,13 +3,11 @@
 import streamlit as st
 
 from app.web import session
-from app.web.panels import annotations as told
-from catalog.labels.history import matching
-from extract.units import Unit
+from app.web.panels import annotations
 
 MOST = 1000  # rows of the table
 
-labels = session.labels()
+labels = session.model().labels
 history = labels.history()
 
 st.title("History")
@@ -33,18 +31,18 @@ source = of.selectbox(
 about = unit.text_input("Unit or layer", key="about", bind="query-params", placeholder="4/2/6 or 4/2/6/34")
 since = first.date_input("Since", None, key="since", bind="query-params", help="This day and later, in UTC.")
 until = last.date_input("Until", None, key="until", bind="query-params", help="This day and earlier, in UTC.")
-found = matching(history, author or "", source, about.strip(), since, until)
-told.table(told.annotations(found[:MOST], among=history), 460)
-session.show(f'<p class="quiet">{len(found):,} of {len(history):,} entries</p>', "count")
+matching = labels.matching(history, author or "", source, about.strip(), since, until)
+annotations.table(annotations.annotation_rows(matching[:MOST], history), 460)
+session.show(f'<p class="quiet">{len(matching):,} of {len(history):,} entries</p>', "count")
 
 
 def undo() -> None:
-    """Undo the entry that is chosen when the click comes."""
-    chosen = st.session_state["entry"]
-    labels.undo(units[chosen], chosen, session.author())
+    """Undo the entry that is selected when the click comes."""
+    selected = st.session_state["entry"]
+    labels.undo(units[selected], selected, session.author())
 
 
-lines, units = told.lines(found[:MOST]), {a.id: Unit.parse(a.unit) for a in found}
+lines, units = annotations.lines(matching[:MOST]), {a.id: a.unit for a in matching}
 entry = st.selectbox(
     "Entry to undo",
     list(lines),
@@ -58,7 +56,7 @@ st.button(
     icon=":material/undo:",
     key="undo entry",
     disabled=entry is None,
-    on_click=session.act,
+    on_click=session.run_action,
     args=("undo entry", undo),
 )
-session.refused("undo entry")
+session.show_action_error("undo entry")

@@ -4,15 +4,15 @@ import streamlit as st
 
 from app.web import session
 from app.web.panels import candidates
-from catalog import cards as pictures
-from catalog import enrichment
+from catalog import notes
 from catalog.errors import CircuitError
 
-store, card, gallery = session.model_store(), session.model(), session.gallery()
+model, gallery = session.model(), session.gallery()
 
 
-def holdings() -> None:
-    """The model's size, and what is known about it."""
+def show_holdings() -> None:
+    """Show the model's size, and what is known about it."""
+    card = model.card
     st.title("CLIP circuits")
     st.write(
         "Every channel of the vision ResNet is a unit, every expanded weight between two units an edge, and labels say "
@@ -29,42 +29,42 @@ def holdings() -> None:
         "Labelled units": (card.labelled, "units with at least one current label"),
         "Images": (card.images, "probes shown to the network: pictures and rasterised words"),
     }
-    for place, (name, (count, told)) in zip(st.columns(len(counts)), counts.items(), strict=True):
-        place.metric(name, count, help=told, border=True, format="localized")
+    for place, (name, (count, tooltip)) in zip(st.columns(len(counts)), counts.items(), strict=True):
+        place.metric(name, count, help=tooltip, border=True, format="localized")
     side, blocks = card.architecture.image_size, ", ".join(map(str, card.blocks))
     st.caption(f"{card.id}: stages of {blocks} blocks, {side} x {side} pixels, weights {card.weights_sha256[:12]}")
-    session.show(pictures.notes(card.measured), "measured")
-    told = "What was computed and measured of each layer, and what is missing"
-    st.page_link("views/layers.py", label=told, icon=":material/layers:", query_params={"model": card.id})
+    session.show(notes(card.measured), "measured")
+    link = "What was computed and measured of each layer, and what is missing"
+    st.page_link("views/layers.py", label=link, icon=":material/layers:", query_params={"model": card.id})
 
 
-def starting_points() -> None:
-    """The first candidates for enrichment circuits."""
+def show_starting_points() -> None:
+    """Show the first candidates for enrichment circuits."""
     st.subheader("Start here: two facets in one unit", help="The first candidates of the Enrichment page.")
     try:
-        found = enrichment.by_evidence(store, limit=4)
+        first = model.candidates(limit=4)
     except CircuitError as error:
         st.info(str(error))
         return
-    for place, candidate in zip(st.columns(2) * 2, found, strict=False):
+    for place, candidate in zip(st.columns(2) * 2, first, strict=False):
         with place:
             candidates.show([candidate], pictures=4)
     st.page_link(
-        "views/enrichment.py", label="All candidates", icon=":material/call_merge:", query_params={"model": card.id}
+        "views/enrichment.py", label="All candidates", icon=":material/call_merge:", query_params={"model": model.id}
     )
 
 
-def labelled() -> None:
-    """The units that carry labels, or those whose labels contain a word."""
+def show_labelled() -> None:
+    """Show the units that carry labels, or those whose labels contain a word."""
     st.subheader("Labelled units")
     word = st.text_input("Find", placeholder="Any part of a label", key="word", label_visibility="collapsed")
-    found = store.labelled(word, limit=60)
-    if found:
-        session.show(gallery.units(found, session.thumbnails(unit.id for unit in found)), "labelled")
+    cards = model.labelled(word, limit=60)
+    if cards:
+        session.show(gallery.units(cards, model.thumbnails(card.id for card in cards)), "labelled")
     else:
         st.caption("No label contains that." if word else "None yet. Every unit's page has a form that labels it.")
 
 
-holdings()
-starting_points()
-labelled()
+show_holdings()
+show_starting_points()
+show_labelled()

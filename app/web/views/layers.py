@@ -3,12 +3,12 @@
 import streamlit as st
 
 from app.web import session
-from app.web.panels import layers as layer_parts
+from app.web.panels import layers
 from extract.units import Layer
 
 ALL = "all layers"
 
-store, model = session.model_store(), session.model()
+model = session.model()
 names = [str(layer) for layer in reversed(model.architecture.layers)]
 
 st.title("Layers")
@@ -16,10 +16,11 @@ st.write(
     "How many units each layer has, how much is known about them, and between which layers expanded weights were "
     "computed. Whatever is not there yet comes with the command that makes it."
 )
-chosen = st.selectbox("Layer", [ALL, *names], key="layer", bind="query-params", help="The last one stands first.")
-layer = None if chosen == ALL else Layer.parse(chosen)
-cards, sweeps = store.layers(layer), store.sweeps(target=layer)
-layer_parts.counts(cards, sweeps)
+name = st.selectbox("Layer", [ALL, *names], key="layer", bind="query-params", help="The last one stands first.")
+layer = None if name == ALL else Layer.parse(name)
+cards = model.layers if layer is None else [model.layer(layer)]
+sweeps = model.sweeps(target=layer)
+layers.counts(cards, sweeps)
 if layer is not None:
     st.page_link(
         "views/search.py",
@@ -27,6 +28,6 @@ if layer is not None:
         icon=":material/search:",
         query_params={"layer": str(layer), "model": model.id},
     )
-layer_parts.shares(layer)
-layer_parts.sweeps(sweeps)
-layer_parts.missing(cards, sweeps)
+layers.shares(layer)
+layers.sweep_table(sweeps)
+layers.missing(cards, sweeps)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.web import session
-from app.web.panels import search as searching
+from app.web.panels import search
 
 WAYS = {
     "catalog": "In the catalog: labels, what top examples show, words that drive a unit.",
@@ -19,16 +19,16 @@ text = st.text_input(
     placeholder="4/2/6/34, layer4.2.act3:34, wound, banana",
     help="The id or the module name of a unit goes to its page.",
 )
-searching.goto(text)
+search.goto(text)
 way, where = st.columns(2, gap="large")
 by = way.segmented_control(
     "Search", list(WAYS), default="catalog", required=True, key="by", bind="query-params", help=" ".join(WAYS.values())
 )
 with where:
-    layer = searching.layer()
+    layer = search.layer()
 if by == "catalog":
-    searching.catalog(text, searching.filters(layer))
+    search.in_catalog(text, layer, search.filters())
 elif by == "word":
-    searching.word(text, layer or session.model().architecture.final)
+    search.word(text, layer or session.model().architecture.final)
 else:
-    searching.picture(layer or session.model().architecture.final)
+    search.picture(layer or session.model().architecture.final)

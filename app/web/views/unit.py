@@ -3,74 +3,64 @@
 import streamlit as st
 
 from app.web import session
-from app.web import unit_links as linked
-from app.web.panels import downloads
-from app.web.panels import labels as label_form
-from app.web.panels import unit as unit_parts
-from catalog import cards as pictures
-from catalog.circuits import figure
-from catalog.circuits import local as around
-from catalog.circuits.pictures import pictured
-from extract.units import microscope_url
+from app.web.panels import circuit_canvas, downloads, labels
+from app.web.panels import unit as parts
+from catalog import findings, notes, terms
 
-store, model, gallery, unit = session.model_store(), session.model(), session.gallery(), session.unit()
-card, layer = store.unit(unit), unit.layer
+model, gallery, unit = session.model(), session.gallery(), session.unit()
 
 
-def heading() -> None:
-    """Id, labels, neighbours, and where in the network it stands."""
-    session.show(gallery.heading(card, model.architecture), "heading")
-    side, url = model.architecture.grid(layer), microscope_url(model.id, unit)
+def show_heading() -> None:
+    """Show id, labels, neighbours, and where in the network it stands."""
+    layer = unit.layer
+    session.show(gallery.heading(unit.card, model.architecture), "heading")
+    side, url = model.architecture.grid(layer), unit.microscope_url
     elsewhere = f" · [OpenAI Microscope]({url})" if url else ""
-    if depicted := store.depiction(unit):
-        session.show(gallery.depiction(unit, depicted), "depiction")
+    if depiction := unit.depiction:
+        session.show(gallery.depiction(unit.id, depiction), "depiction")
     st.caption(
         f"{layer.role} of block {layer.stage}/{layer.block} · {side} x {side} positions · `{layer.module}`{elsewhere}"
     )
 
 
-def answers() -> None:
-    """Rows of probes: the sum's, the shortcut's, the conv branch's; of a branch its own."""
+def show_probes() -> None:
+    """Show rows of probes: the sum's, the shortcut's, the conv branch's; of a branch its own."""
     st.subheader("Answers to", help="The probes with the largest mean over the unit's positions, strongest first.")
-    parts = {session.branch_of(unit): unit} | store.adds(unit)
-    session.show(gallery.branches(parts, session.examples(unit), card.statistics), "answers")
+    session.show(gallery.branches(unit.probe_rows, unit.top_probes(), unit.statistics), "answers")
 
 
-def words() -> None:
-    """The words that it answers to most, where words were shown."""
-    if found := store.words(unit, limit=12):
+def show_words() -> None:
+    """Show the words that it answers to most, where words were shown."""
+    if words := unit.top_words(12):
         st.subheader("Words", help="Of the words shown as images, those with the largest mean over its positions.")
-        session.show(gallery.words(found), "words")
+        session.show(gallery.words(words), "words")
 
 
-def circuit() -> None:
-    """The enrichment circuit of a sum, the neighbourhood of any other unit."""
-    follow = around.enrichment_circuit if layer.role == "sum" else around.neighbourhood
-    traced = pictured(store, follow(store, unit, limit=2), gallery.veil.revealed)
-    st.subheader(traced.name, help="The two strongest edges of either sign at each step.")
-    drawing = figure.draw(traced, lambda other: linked.address(model.id, other), gallery.veil.revealed)
+def show_circuit() -> None:
+    """Show the enrichment circuit of a sum, the neighbourhood of any other unit."""
+    circuit = unit.enrichment_circuit(2) if unit.layer.role == "sum" else unit.neighbourhood(2)
+    revealed = gallery.veil.revealed
+    st.subheader(circuit.name, help="The two strongest edges of either sign at each step.")
+    drawing = circuit.svg(circuit_canvas.link(), revealed=revealed)
     session.show(f'<div class="figure">{drawing}</div>', "figure")
-    downloads.show(traced, gallery.veil.revealed)
-    onward = {"unit": str(unit), "model": model.id}
+    downloads.show(circuit, revealed)
+    onward = {"unit": str(unit.id), "model": model.id}
     st.page_link("views/circuit.py", label="Trace it further", icon=":material/account_tree:", query_params=onward)
 
 
-heading()
+show_heading()
 left, right = st.columns([3, 1], gap="large")
 with left:
-    answers()
+    show_probes()
 with right:
     st.subheader("Labels", help="Nothing is overwritten: a label that is withdrawn stays in the history.")
-    label_form.show(unit)
-words()
-circuit()
-unit_parts.contributions(unit)
-unit_parts.distribution(card)
-if measured := {name: value for name, value in card.statistics.items() if value is not None}:
+    labels.show(unit)
+show_words()
+show_circuit()
+parts.contributions(unit)
+parts.distribution(unit)
+if measured := {name: value for name, value in unit.statistics.items() if value is not None}:
     st.subheader("Measured")
     session.show(
-        pictures.terms(measured)
-        + pictures.findings(card.findings, gallery.veil.over(card.id))
-        + pictures.notes(model.measured),
-        "measured",
+        terms(measured) + findings(unit.findings, gallery.veil.over(unit.id)) + notes(model.measured), "measured"
     )

@@ -2,14 +2,12 @@
 
 import streamlit as st
 
-from app.web import live_network as rises
-from app.web import session
+from app.web import live_network, session
 
 MEAN = "mean"  # as in `circuits difference`
 TOP = 20
 
-model = session.model()
-layers = [str(layer) for layer in reversed(model.architecture.layers)]
+layers = [str(layer) for layer in reversed(session.model().architecture.layers)]
 
 st.title("Words")
 st.write(
@@ -28,12 +26,12 @@ baseline = middle.selectbox(
 )
 layer = right.selectbox("Layer", layers, key="layer", bind="query-params", help="The last sum stands first.")
 texts = [word] if baseline == MEAN else [word, baseline]
-session.show(rises.words(texts, model.architecture.image_size), "as shown")
-if rises.ready(model.id, "a word"):
-    with rises.missing_shown():
-        found = rises.over(model, word, None if baseline == MEAN else baseline, model.architecture.layer(layer), TOP)
+session.show(live_network.word_figures(texts), "as shown")
+if live_network.ready("a word"):
+    with live_network.missing_shown():
+        rises = live_network.word_rises(word, None if baseline == MEAN else baseline, layer, TOP)
         st.subheader(f"Units of {layer} that rise most", help="Mean over positions; of a sum after its ReLU.")
-        if found:
-            session.show(rises.table(found), "risen")
+        if rises:
+            session.show(live_network.rises_table(rises), "risen")
         else:
             st.caption("No unit rises over this baseline.")
