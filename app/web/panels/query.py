@@ -17,9 +17,9 @@ from streamlit.errors import StreamlitAPIException
 from app.web import session
 from catalog import (
     BUILT_IN,
+    BUILT_IN_AUTHOR,
     LONGEST_DESCRIPTION,
     LONGEST_NAME,
-    OURS,
     PATTERNS,
     PROPERTIES,
     NamedQuery,
@@ -137,7 +137,7 @@ def saving(query: NamedQuery, parameters: dict[str, Any]) -> None:
         st.caption("What the parameters are now becomes their default.")
         st.form_submit_button("Save", on_click=session.run_action, args=("query", lambda: _save(query, parameters)))
     session.show_action_error("query")
-    if query.name and query.author != OURS:
+    if query.name and query.author != BUILT_IN_AUTHOR:
         with removal.popover("Remove", icon=":material/delete:"):
             st.write("Nobody will find it here any more.")
             st.button("Remove for good", on_click=session.run_action, args=("query", lambda: _remove(query)))

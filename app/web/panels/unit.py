@@ -29,7 +29,7 @@ def distribution(unit: UnitView) -> None:
         st.caption("Not measured. This shows the network probes, and `circuits load` puts what it does on them here:")
         st.code(f"{commands.extract(unit.card.model)} --probes FOLDER", language="bash")
         return
-    session.show(activation_chart(histogram, str(unit.id)), "distribution")
+    session.show(activation_chart(histogram, unit.id), "distribution")
     sd = histogram.sd
     deviation = "always the same" if sd is None else f"standard deviation {sd:.3g} (dashed, up to three)"
     st.caption(f"{histogram.n:,} probes: mean {histogram.mean:.3g} (whole line), {deviation}.")

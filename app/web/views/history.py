@@ -39,7 +39,7 @@ session.show(f'<p class="quiet">{len(matching):,} of {len(history):,} entries</p
 def undo() -> None:
     """Undo the entry that is selected when the click comes."""
     selected = st.session_state["entry"]
-    labels.undo(units[selected], selected, session.author())
+    session.model().unit(units[selected]).undo(selected, session.author())
 
 
 lines, units = annotations.lines(matching[:MOST]), {a.id: a.unit for a in matching}

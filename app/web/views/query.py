@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.web import session
 from app.web.panels import query as parts
-from catalog import LONGEST_QUERY, OURS, NamedQuery, notes
+from catalog import BUILT_IN_AUTHOR, LONGEST_QUERY, NamedQuery, notes
 from catalog.errors import NamedQueryError
 
 gallery = session.gallery()
@@ -15,7 +15,7 @@ def named() -> NamedQuery:
     """Offer the queries by name; show what the selected one answers, and its text."""
     name = st.selectbox("Query", list(queries), key="query", bind="query-params", help="Ours first, then those saved.")
     query = queries[name]
-    by = "" if query.author == OURS else f" Saved by {query.author}."
+    by = "" if query.author == BUILT_IN_AUTHOR else f" Saved by {query.author}."
     session.show(notes([query.description + by]), "description")
     with st.expander("Its Cypher", icon=":material/code:"):
         st.code(query.text.strip(), language=None, wrap_lines=True)

@@ -5,13 +5,18 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from app.web import session
-from app.web import unit_links as linked
+from app.web import unit_links
 from catalog.labels.labels import Labels
+from graph.connection.database import Database
+from graph.model_store import ModelStore
+from graph.opening import connect
 from graph.records import ModelCard
+from graph.settings import settings
+from graph.store import Store
 from tests.builders.planted_catalog import MODEL as MODEL
 
-MAIN = Path(linked.__file__).with_name("main.py")
+MAIN = Path(unit_links.__file__).with_name("main.py")
+_CONNECTIONS: dict[str | Path, Database] = {}
 PATIENCE = 180  # seconds for a page, on a machine that does other things too
 
 
@@ -44,9 +49,22 @@ def markup(app: AppTest) -> str:
     return "\n".join(json.loads(part.proto.json) for part in app.get("bidi_component"))
 
 
+def database() -> Database:
+    """The database that the pages ask, through a connection of the test's own."""
+    place = settings().place
+    if place not in _CONNECTIONS:
+        _CONNECTIONS[place] = connect(place)
+    return _CONNECTIONS[place]
+
+
+def model_store(model: str = MODEL) -> ModelStore:
+    """A model below the pages."""
+    return Store(database()).model(model)
+
+
 def labels_of(app: AppTest) -> Labels:
-    return Labels(session.store().model(app.session_state["model"]))
+    return Labels(model_store(app.session_state["model"]))
 
 
 def card_of(app: AppTest) -> ModelCard:
-    return session.store().model(app.session_state["model"]).card
+    return model_store(app.session_state["model"]).card

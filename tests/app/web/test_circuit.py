@@ -5,7 +5,6 @@ from html import escape
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.web import session
 from catalog.circuits import saved as keeping
 from catalog.circuits.circuit import Circuit
 from catalog.circuits.editing import expanded, without
@@ -13,7 +12,7 @@ from catalog.circuits.local import enrichment_circuit, induced_subgraph, neighbo
 from catalog.circuits.trace import Tracing, backward, forward
 from catalog.hiding.veil import HIDDEN
 from extract.units import Unit
-from tests.app.web.running import MAIN, MODEL, PATIENCE, labels_of, markup, opened, visited
+from tests.app.web.running import MAIN, MODEL, PATIENCE, labels_of, markup, model_store, opened, visited
 
 Trace = Callable[..., Circuit]
 
@@ -49,27 +48,27 @@ def chosen(app: AppTest, unit: str) -> None:
 
 def test_a_unit_of_the_address_is_traced(app: AppTest) -> None:
     opened(app, "circuit", unit="4/2/5/17", model=MODEL)
-    assert same(app, neighbourhood(session.store().model(MODEL), Unit.parse("4/2/5/17"), 3))
+    assert same(app, neighbourhood(model_store(), Unit.parse("4/2/5/17"), 3))
 
 
 def test_the_kind_the_number_of_edges_and_the_unit_are_chosen_or_stand_in_the_address(app: AppTest) -> None:
     opened(app, "circuit", unit="4/2/6/17", model=MODEL)
     app.segmented_control(key="trace").select("enrichment").run()
     app.slider(key="strongest").set_value(1).run()
-    assert same(app, enrichment_circuit(session.store().model(MODEL), Unit.parse("4/2/6/17"), 1))
+    assert same(app, enrichment_circuit(model_store(), Unit.parse("4/2/6/17"), 1))
     app.text_input(key="from").input(" layer4.2.act3:22 ").run()
-    assert same(app, enrichment_circuit(session.store().model(MODEL), Unit.parse("4/2/6/22"), 1))
+    assert same(app, enrichment_circuit(model_store(), Unit.parse("4/2/6/22"), 1))
     address = {"unit": "4/2/6/17", "model": MODEL, "trace": "enrichment", "strongest": "2"}
     other = opened(AppTest.from_file(MAIN, default_timeout=PATIENCE), "circuit", **address)
-    assert same(other, enrichment_circuit(session.store().model(MODEL), Unit.parse("4/2/6/17"), 2))
+    assert same(other, enrichment_circuit(model_store(), Unit.parse("4/2/6/17"), 2))
 
 
 def test_a_chosen_unit_is_expanded_and_removed_and_both_are_undone(app: AppTest) -> None:
     opened(app, "circuit", unit="4/2/6/17", model=MODEL, trace="enrichment")
-    start = enrichment_circuit(session.store().model(MODEL), Unit.parse("4/2/6/17"), 3)
+    start = enrichment_circuit(model_store(), Unit.parse("4/2/6/17"), 3)
     chosen(app, "4/1/6/17")
     click(app, "Expand")
-    grown = expanded(session.store().model(MODEL), start, Unit.parse("4/1/6/17"), 3)
+    grown = expanded(model_store(), start, Unit.parse("4/1/6/17"), 3)
     assert len(grown.units) > len(start.units)
     assert same(app, grown)
     chosen(app, "4/2/5/17")
@@ -110,7 +109,7 @@ def test_pins_stay_in_the_tray_on_the_way_over_other_pages(app: AppTest) -> None
 def test_what_lies_between_pinned_units_is_traced(app: AppTest) -> None:
     pins = ["4/2/6/19", "4/2/5/19", "4/2/3/2", "4/0/8/3"]
     opened(app, "circuit", model=MODEL, trace="pinned", pins=",".join(pins))
-    assert same(app, induced_subgraph(session.store().model(MODEL), map(Unit.parse, pins)))
+    assert same(app, induced_subgraph(model_store(), map(Unit.parse, pins)))
     assert ("4/2/3/2", "4/2/5/19") in edges(app)
 
 
@@ -118,13 +117,13 @@ def test_what_lies_between_pinned_units_is_traced(app: AppTest) -> None:
 def test_a_trace_tells_what_part_of_the_influence_it_holds(app: AppTest, kind: str, trace: Trace) -> None:
     unit = "4/2/6/23" if kind == "backward" else "4/2/3/5"
     opened(app, "circuit", unit=unit, model=MODEL, trace=kind, steps="2", strongest="4", keep_units="0.9")
-    found = trace(session.store().model(MODEL), Unit.parse(unit), Tracing(2, 4, nodes=0.9))
+    found = trace(model_store(), Unit.parse(unit), Tracing(2, 4, nodes=0.9))
     assert same(app, found)
     assert escape(found.sentence) in markup(app)
     app.slider(key="steps").set_value(1)
     app.number_input(key="least").set_value(2.0)
     app.slider(key="keep_units").set_value(1.0).run()
-    assert same(app, trace(session.store().model(MODEL), Unit.parse(unit), Tracing(1, 4, least=2.0)))
+    assert same(app, trace(model_store(), Unit.parse(unit), Tracing(1, 4, least=2.0)))
 
 
 def test_what_means_nothing_for_a_kind_of_circuit_is_grey(app: AppTest) -> None:
@@ -151,7 +150,7 @@ def test_a_circuit_is_kept_as_it_is_shown_opened_again_and_dropped(app: AppTest)
     app.text_input(key="keep as").input(name)
     app.text_input(key="author").input("ada")
     click(app, "Keep")
-    (kept,) = [circuit for circuit in keeping.kept(session.store().model(MODEL)) if circuit.name == name]
+    (kept,) = [circuit for circuit in keeping.kept(model_store()) if circuit.name == name]
     assert (kept.author, kept.units) == ("ada", len(shown))
     assert "&lt;b&gt;what&lt;/b&gt; feeds *24*" in markup(app)
     other = opened(AppTest.from_file(MAIN, default_timeout=PATIENCE), "circuit", model=MODEL, removed="4/2/6/24")
@@ -161,7 +160,7 @@ def test_a_circuit_is_kept_as_it_is_shown_opened_again_and_dropped(app: AppTest)
     fresh = opened(AppTest.from_file(MAIN, default_timeout=PATIENCE), "circuit", model=MODEL, trace="kept", kept=name)
     assert drawn(fresh) == shown
     fresh.button(key=f"drop {name}").click().run()
-    assert name not in {circuit.name for circuit in keeping.kept(session.store().model(MODEL))}
+    assert name not in {circuit.name for circuit in keeping.kept(model_store())}
     assert not fresh.exception
     assert not fresh.error
     assert "Open one of the kept circuits" in fresh.info[0].value
@@ -174,8 +173,8 @@ def test_an_address_of_a_circuit_that_is_no_longer_kept_is_a_message(app: AppTes
 
 def test_a_name_that_is_taken_is_a_message_until_it_is_to_be_replaced(app: AppTest) -> None:
     keeping.keep(
-        session.store().model(MODEL),
-        neighbourhood(session.store().model(MODEL), Unit.parse("4/2/5/25"), 1),
+        model_store(),
+        neighbourhood(model_store(), Unit.parse("4/2/5/25"), 1),
         "taken 25",
         "ada",
     )
@@ -186,15 +185,15 @@ def test_a_name_that_is_taken_is_a_message_until_it_is_to_be_replaced(app: AppTe
     assert "kept already" in app.error[0].value
     app.checkbox(key="replace").check()
     click(app, "Keep")
-    (kept,) = [circuit for circuit in keeping.kept(session.store().model(MODEL)) if circuit.name == "taken 25"]
-    keeping.drop(session.store().model(MODEL), "taken 25")
+    (kept,) = [circuit for circuit in keeping.kept(model_store()) if circuit.name == "taken 25"]
+    keeping.drop(model_store(), "taken 25")
     assert kept.units == len(drawn(app))
 
 
 def test_the_name_of_a_kept_circuit_stays_behind_the_veil(app: AppTest) -> None:
     keeping.keep(
-        session.store().model(MODEL),
-        neighbourhood(session.store().model(MODEL), Unit.parse("4/2/5/25"), 1),
+        model_store(),
+        neighbourhood(model_store(), Unit.parse("4/2/5/25"), 1),
         "dildo 25",
         "ada",
     )
@@ -205,7 +204,7 @@ def test_the_name_of_a_kept_circuit_stays_behind_the_veil(app: AppTest) -> None:
         app.toggle(key="reveal").set_value(True).run()
         assert "dildo 25" in markup(app)
     finally:
-        keeping.drop(session.store().model(MODEL), "dildo 25")
+        keeping.drop(model_store(), "dildo 25")
 
 
 def test_an_empty_tray_says_how_to_fill_it(app: AppTest) -> None:
@@ -218,7 +217,7 @@ def test_the_chosen_unit_starts_another_trace_and_opens_its_page(app: AppTest) -
     opened(app, "circuit", unit="4/2/6/20", model=MODEL, trace="enrichment", expanded="4/1/6/20")
     chosen(app, "4/2/5/20")
     click(app, "Start here")
-    assert same(app, neighbourhood(session.store().model(MODEL), Unit.parse("4/2/5/20"), 3))
+    assert same(app, neighbourhood(model_store(), Unit.parse("4/2/5/20"), 3))
     click(app, "Open")
     assert "<h1>4/2/5/20</h1>" in markup(app)
 
@@ -249,7 +248,7 @@ def test_an_address_that_names_no_unit_is_a_message_and_no_traceback(app: AppTes
 @pytest.mark.parametrize("address", [{"trace": "nonsense"}, {"strongest": "99"}, {"strongest": "x"}, {"fit": "maybe"}])
 def test_a_control_s_value_that_says_nothing_does_no_harm(app: AppTest, address: dict[str, str]) -> None:
     opened(app, "circuit", unit="4/2/6/20", model=MODEL, **address)
-    assert same(app, neighbourhood(session.store().model(MODEL), Unit.parse("4/2/6/20"), 3))
+    assert same(app, neighbourhood(model_store(), Unit.parse("4/2/6/20"), 3))
 
 
 def test_sensitive_labels_and_pictures_stay_on_the_server_until_revealed(app: AppTest) -> None:

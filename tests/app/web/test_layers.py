@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.web import session
 from extract.folder.extraction import Extraction
-from tests.app.web.running import MODEL, anew, card_of, labels_of, markup, opened, visited
+from tests.app.web.running import MODEL, anew, card_of, labels_of, markup, model_store, opened, visited
 
 
 def test_every_layer_is_counted(app: AppTest, planted: Extraction) -> None:
@@ -55,4 +54,4 @@ def test_what_is_missing_comes_with_the_command_that_makes_it(app: AppTest) -> N
 @pytest.mark.parametrize("address", [{"layer": "9/9/9"}, {"layer": "<script>"}, {"share": "most"}])
 def test_an_address_that_says_nothing_does_no_harm(app: AppTest, address: dict[str, str]) -> None:
     visited(app, "layers", **{"model": MODEL, **address})
-    assert len(app.dataframe[0].value) == len(session.store().model(MODEL).layers())
+    assert len(app.dataframe[0].value) == len(model_store().layers())

@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app.web import session
-from app.web import unit_links as linked
+from app.web import unit_links
 from app.web.views import PAGES, Entry
 from catalog.cards import Gallery
 from catalog.enrichment import by_weights
@@ -22,7 +21,7 @@ from extract.probes.rasterised_words import LARGE, rasterise
 from extract.recording.difference import difference
 from extract.units import Layer, Unit
 from graph.embedded.server import stop
-from tests.app.web.running import MAIN, MODEL, PATIENCE, card_of, labels_of, markup, opened, visited
+from tests.app.web.running import MAIN, MODEL, PATIENCE, card_of, labels_of, markup, model_store, opened, visited
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** \"'&"
 
@@ -61,7 +60,7 @@ def test_the_unit_page_shows_the_unit_of_the_address_with_both_branches(app: App
 
 def test_the_unit_page_shows_every_kept_edge_among_the_strongest(app: AppTest) -> None:
     shown = markup(opened(app, "unit", unit="4/2/5/0", model=MODEL))
-    edges = session.store().model(MODEL).inputs(Unit.parse("4/2/5/0"), limit=5)
+    edges = model_store().inputs(Unit.parse("4/2/5/0"), limit=5)
     assert edges
     for edge in edges:
         assert str(edge.source) in shown
@@ -174,7 +173,7 @@ def test_enrichment_by_weights(app: AppTest) -> None:
     opened(app, "enrichment", model=MODEL)
     app.segmented_control(key="screen").select("weights").run()
     assert not app.exception
-    found = [str(candidate.unit) for candidate in by_weights(session.store().model(MODEL), limit=100)]
+    found = [str(candidate.unit) for candidate in by_weights(model_store(), limit=100)]
     assert "4/2/6/0" in found
     assert list(app.dataframe[0].value["unit"]) == found
     assert "cosine" in app.dataframe[0].value.columns
@@ -302,7 +301,7 @@ def test_the_app_runs_without_torch(planted_folder: Path) -> None:
 
 
 def test_a_link_carries_unit_and_model_and_is_escaped() -> None:
-    assert linked.address("RN50:openai", Unit.parse("4/2/6/34")) == "unit?unit=4/2/6/34&model=RN50:openai"
-    assert '"><script>' not in Gallery(Veil(), partial(linked.address, '"><script>')).link(
+    assert unit_links.address("RN50:openai", Unit.parse("4/2/6/34")) == "unit?unit=4/2/6/34&model=RN50:openai"
+    assert '"><script>' not in Gallery(Veil(), partial(unit_links.address, '"><script>')).link(
         Unit.parse("4/2/6/34"), '"><script>'
     )

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.web import session
 from catalog.hiding.veil import HIDDEN
 from catalog.queries import Queries
 from extract.units import Unit
 from graph.cypher.built_in import BUILT_IN
-from tests.app.web.running import MODEL, labels_of, markup, opened, visited
+from graph.store import Store
+from tests.app.web.running import MODEL, database, labels_of, markup, model_store, opened, visited
 
 HOSTILE = "<script>alert(1)</script> ![x](http://127.0.0.1:1/x.png) \u202egnp 👩‍🚀"
 RUNAWAY = (
@@ -61,7 +61,7 @@ def test_a_link_reproduces_query_parameters_and_answer(app: AppTest) -> None:
         (branch, str(edge.source))
         for branch, into in (("shortcut", "4/1/6/0"), ("conv", "4/2/5/0"))
         for edge in sorted(
-            session.store().model(MODEL).inputs(Unit.parse(into), limit=100),
+            model_store().inputs(Unit.parse(into), limit=100),
             key=lambda e: (-e.magnitude, str(e.source)),
         )[:2]
     ]
@@ -104,8 +104,8 @@ def test_a_write_is_refused_with_a_message_and_changes_nothing(app: AppTest, tex
     asked(app, text)
     assert "only reading is allowed" in app.error[0].value
     assert not app.dataframe
-    assert session.store().model(MODEL).unit(Unit.parse("4/2/6/3")).channel == 3
-    assert session.store().database.read("MATCH (i:Intruder) RETURN i") == []
+    assert model_store().unit(Unit.parse("4/2/6/3")).channel == 3
+    assert database().read("MATCH (i:Intruder) RETURN i") == []
 
 
 @pytest.mark.parametrize("text", ["MATCHES", f"RETURN {HOSTILE}", "RETURN 1 AS x, 2 AS x", "x" * 10_000])
@@ -170,7 +170,7 @@ def test_a_query_is_saved_shown_run_and_removed(app: AppTest) -> None:
     save(app, name, f"What <b>it</b> does {HOSTILE}")
     assert not app.error, app.error[0].value
     assert app.selectbox(key="query").value == name
-    (saved,) = (query for query in Queries(session.store()).list() if query.name == name)
+    (saved,) = (query for query in Queries(Store(database())).list() if query.name == name)
     assert (saved.text, dict(saved.defaults), saved.author) == ("RETURN $n + 1 AS x", {"n": 41}, "ada")
     assert "<b>it</b>" not in markup(app)
     assert "&lt;script&gt;" in markup(app)
@@ -180,7 +180,7 @@ def test_a_query_is_saved_shown_run_and_removed(app: AppTest) -> None:
     button.click().run()
     assert not app.error
     assert app.selectbox(key="query").value == BUILT_IN[0].name
-    assert name not in {query.name for query in Queries(session.store()).list()}
+    assert name not in {query.name for query in Queries(Store(database())).list()}
 
 
 def save(app: AppTest, name: str, description: str = "") -> None:
@@ -197,7 +197,7 @@ def test_a_name_that_will_not_do_is_a_message(app: AppTest, name: str) -> None:
     asked(app, "RETURN 1 AS x")
     save(app, name)
     assert len(app.error) == 1
-    assert len(Queries(session.store()).get(BUILT_IN[0].name).text) > 100
+    assert len(Queries(Store(database())).get(BUILT_IN[0].name).text) > 100
 
 
 def test_ours_has_no_way_to_remove_it(app: AppTest) -> None:
@@ -210,7 +210,7 @@ def test_a_copy_of_a_named_query_can_be_edited(app: AppTest) -> None:
     (button,) = (button for button in app.button if button.label == "Edit a copy")
     button.click().run()
     assert not app.exception
-    chains = Queries(session.store()).get("chains")
+    chains = Queries(Store(database())).get("chains")
     assert app.text_area(key="cypher").value == chains.text.strip()
     assert "layer" in app.info[0].value or app.dataframe or "needs a value" in app.info[0].value
 
@@ -229,8 +229,8 @@ def test_csv_holds_the_rows_with_lists_as_json() -> None:
 
 def test_the_schema_lists_every_kind_of_node_and_relationship_that_is_loaded(app: AppTest) -> None:
     opened(app, "query")
-    database = session.store().database
-    kinds = {row["kind"] for row in database.read("MATCH (n) UNWIND labels(n) AS kind RETURN DISTINCT kind")}
-    kinds |= {row["kind"] for row in database.read("MATCH ()-[e]->() RETURN DISTINCT type(e) AS kind")}
+    graph = database()
+    kinds = {row["kind"] for row in graph.read("MATCH (n) UNWIND labels(n) AS kind RETURN DISTINCT kind")}
+    kinds |= {row["kind"] for row in graph.read("MATCH ()-[e]->() RETURN DISTINCT type(e) AS kind")}
     assert len(kinds) > 8
     assert {kind for kind in kinds if f":{kind}" not in markup(app)} == set()

@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from app.web import session
 from catalog.formats import SEARCHABLE
 from catalog.hiding.veil import HIDDEN
 from extract.folder.statistics import STATISTICS
@@ -16,7 +15,7 @@ from extract.network.weights import load_network
 from extract.recording.channel_means import channel_means
 from extract.recording.difference import difference
 from extract.units import Layer, Unit
-from tests.app.web.running import anew, labels_of, markup, opened
+from tests.app.web.running import anew, labels_of, markup, model_store, opened
 from tests.builders import demo_catalog
 from tests.builders.demo_catalog import MEASURED
 
@@ -109,7 +108,7 @@ def test_a_picture_over_the_mean_of_the_probes(demo: AppTest) -> None:
     assert not demo.error
     picture = Image.new("RGB", (50, 40), (200, 30, 30))
     values = channel_means(load_network("demo"), [picture], [MEASURED])[MEASURED][0]
-    known = session.store().model(demo_catalog.MODEL).activities(MEASURED)
+    known = model_store(demo_catalog.MODEL).activities(MEASURED)
     away = {c: (float(values[c]) - mean) / sd for c, (mean, sd) in known.items() if sd}
     risen = sorted((c for c in away if away[c] > 0), key=lambda c: -away[c])[:20]
     assert units(markup(demo)) == [f"{MEASURED}/{c}" for c in risen] != []

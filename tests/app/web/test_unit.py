@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.web import session
 from extract.expansion.expanded_weights import expanded_weights, support
 from extract.network.weights import load_network
 from extract.units import Unit
-from tests.app.web.running import MODEL, markup, opened, visited
+from tests.app.web.running import MODEL, markup, model_store, opened, visited
 from tests.builders import demo_catalog
 from tests.builders.demo_catalog import TARGET
 
@@ -54,7 +53,7 @@ def test_a_unit_inside_a_branch_has_its_own_probes(app: AppTest) -> None:
 @pytest.mark.parametrize("by", ["magnitude", "mean"])
 def test_edges_come_in_the_order_and_from_the_layer_of_the_address(app: AppTest, by: str) -> None:
     opened(app, "unit", unit="4/2/5/1", model=MODEL, order=by, count="3", **{"from": "4/2/3"})
-    found = session.store().model(MODEL).inputs(Unit.parse("4/2/5/1"), 3, source=Unit.parse("4/2/3/0").layer)
+    found = model_store().inputs(Unit.parse("4/2/5/1"), 3, source=Unit.parse("4/2/3/0").layer)
     signs = [str(edge.source) for edge in found if edge.mean > 0], [str(edge.source) for edge in found if edge.mean < 0]
     assert edges(app, 0) == [*signs[0], *signs[1]] != []
     assert app.slider(key="count").value == 3
