@@ -21,6 +21,7 @@ from catalog.extraction_view import Part as ExtractionPart
 from catalog.formats import PROPERTIES, SEARCHABLE, column_format, has_bar, header, meaning, printed, title
 from catalog.hiding.smear import address as picture_address
 from catalog.hiding.veil import HIDDEN, Veil
+from catalog.kernel import Kernel
 from catalog.labels.bulk import Conflict, Plan
 from catalog.labels.files import FORMS as LABEL_FORMS
 from catalog.labels.files import form_of as label_form
@@ -46,7 +47,7 @@ from graph.search import LIMIT
 from graph.settings import Settings, settings
 
 if TYPE_CHECKING:  # what `Model.network` gives, for annotations
-    from catalog.live_network import Kernel, LiveNetwork
+    from catalog.live_network import LiveNetwork
 
 __all__ = [
     "BRANCHES",

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from html import escape
 from math import sqrt
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from extract.units import Layer, Unit
 from graph.records import Histogram
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WIDTH, HEIGHT = 560, 120  # of a histogram, in pixels
 _SIDE = 260  # of a spatial matrix, about
@@ -16,7 +18,8 @@ _SMALLEST, _LARGEST = 6, 34  # of a position in it
 
 def activation_chart(found: Histogram, unit: Unit) -> str:
     """A unit's activation over the probes, with lines at its mean and at whole standard deviations from it."""
-    edges = np.linspace(found.low, found.high, len(found.counts) + 1)
+    step = (found.high - found.low) / len(found.counts)
+    edges = [*(found.low + k * step for k in range(len(found.counts))), found.high]
     told = [
         f"{n:,} probes from {low:.3g} to {high:.3g}"
         for n, low, high in zip(found.counts, edges[:-1], edges[1:], strict=True)
@@ -62,14 +65,14 @@ def bars(counts: Sequence[int], told: Sequence[str], name: str, marks: Sequence[
     )
 
 
-def matrix(kernel: np.ndarray, first: int, name: str) -> str:
+def matrix(kernel: "np.ndarray", first: int, name: str) -> str:
     """A spatial matrix (h, w) as a heat map whose first row and column are the map's `first`.
 
     Positive positions are green and plain, negative ones red and hatched, the deeper the stronger.
     """
     rows, columns = kernel.shape
     cell = max(_SMALLEST, min(_LARGEST, _SIDE // max(rows, columns)))
-    largest = float(np.abs(kernel).max()) or 1.0
+    largest = float(abs(kernel).max()) or 1.0
     cells = "".join(
         _position(float(kernel[r, c]), largest, (r, c), (first + r, first + c), cell)
         for r in range(rows)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from catalog.kernel import Kernel
 from extract.units import Architecture, Unit
 
 if TYPE_CHECKING:
@@ -44,6 +45,20 @@ class ExtractionView:
     def table(self, name: str) -> "pa.Table":
         """One of its tables, such as `units`, `edges`, `distributions` or `probes`; empty where it was not made."""
         return self.folder.table(name)
+
+    def kernel(self, source: Unit | str, target: Unit | str) -> Kernel | None:
+        """The expanded weight of a direct edge as it was extracted, mostly in float16; None for any other edge.
+
+        Raises NoPath where no edge leads from source to target. `LiveNetwork.expanded_weight` computes any.
+        """
+        from extract.folder.kernel_support import support
+
+        one, other = self.architecture.unit(str(source)), self.architecture.unit(str(target))
+        place = support(self.architecture, one.layer, other.layer)
+        kernels = self.folder.matrix(one.layer, other.layer, "kernel")  # (target channels, source channels, h, w)
+        if kernels is None:
+            return None
+        return Kernel(one, other, kernels[other.channel, one.channel].astype("float32"), place.rows.start, place.cut)
 
     def distribution(self, unit: Unit | str, part: Part = "unit", bins: int = 100) -> "ActivationDistribution":
         """How a unit's activation over all probes is distributed.

@@ -5,7 +5,7 @@ Nothing else above `extract` imports torch: `Model.network` and `open_network` i
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
@@ -13,9 +13,8 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from catalog.cards import framed
-from catalog.charts import matrix
 from catalog.extraction_view import ExtractionView
+from catalog.kernel import Kernel
 from extract import demo
 from extract.ablation import calibration, part_ablation
 from extract.ablation.calibration import Agreement, agreements
@@ -23,7 +22,8 @@ from extract.ablation.part_ablation import Ablation, Replacement
 from extract.enrichment import pipeline
 from extract.errors import AblationError, WeightsError
 from extract.expansion import atlas
-from extract.expansion.expanded_weights import expanded_weights, support
+from extract.expansion.expanded_weights import expanded_weights
+from extract.folder.kernel_support import support
 from extract.network.network import Network
 from extract.network.parts import Branch, BranchName, ConvolutionEdge, check
 from extract.network.preprocessing import seen
@@ -40,52 +40,12 @@ from extract.recording.difference import BASELINE, Ranking, difference
 from extract.recording.typographic_attack import Attack
 from extract.recording.visualisations import visualise
 from extract.units import Architecture, Layer, Unit
-from graph.records import Contribution
 
 Images = str | Path | Source  # "demo" for the demo's own, a folder of pictures, WebDataset shards, or a table of probes
 Classes = Sequence[str] | Path | None  # prompts, or a file with one a line; None for the demo's concepts
 Activities = Mapping[int, tuple[float, float | None]]
 
 CHUNK = 250  # words shown between two steps of progress
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """An expanded weight over the source's positions, float32 (h, w), from row and column `first` of its map on.
-
-    `cut` where the border of the map cuts it.
-    """
-
-    source: Unit
-    target: Unit
-    values: np.ndarray
-    first: int
-    cut: bool
-
-    @property
-    def magnitude(self) -> float:
-        """Its Frobenius norm."""
-        return float(np.linalg.norm(self.values))
-
-    @property
-    def mean(self) -> float:
-        """Over the positions that can be non-zero, which are all of these."""
-        return float(self.values.mean())
-
-    def agrees(self, edge: Contribution) -> bool:
-        """Whether the catalog holds the same, to a hundredth: it may have been computed in half precision."""
-        close = 0.01 * edge.magnitude
-        return abs(self.magnitude - edge.magnitude) <= close and abs(self.mean - edge.mean) <= close
-
-    @property
-    def svg(self) -> str:
-        """A heat map: positive positions green, negative ones red and hatched."""
-        size = " x ".join(map(str, self.values.shape))
-        return matrix(self.values, self.first, f"{self.source} to {self.target}, {size} positions")
-
-    def _repr_html_(self) -> str:
-        title = f"{self.source} to {self.target}: magnitude {self.magnitude:.3g}, mean {self.mean:+.3g}"
-        return framed(f"<div>{self.svg}</div>", title)
 
 
 class LiveNetwork:

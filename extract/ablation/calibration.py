@@ -27,8 +27,9 @@ from tqdm import tqdm
 
 from extract.ablation.channel_ablation import Stretch
 from extract.errors import AblationError, NoPath
-from extract.expansion.expanded_weights import sources, support, sweep
+from extract.expansion.expanded_weights import sweep
 from extract.folder.extraction import Extraction
+from extract.folder.kernel_support import sources, support
 from extract.folder.manifest import part
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network

@@ -13,9 +13,9 @@ import torch
 from tqdm import tqdm
 
 from extract.errors import ExtractionError, UnknownUnit
-from extract.expansion.expanded_weights import sources, support
 from extract.expansion.layer_tables import shard, units
 from extract.folder.extraction import Extraction
+from extract.folder.kernel_support import sources, support
 from extract.folder.manifest import ExtractionSettings, Manifest, part
 from extract.network.network import Network
 from extract.units import Architecture, Layer

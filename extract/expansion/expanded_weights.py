@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from extract.errors import NoPath
 from extract.expansion.backward import Descent, exact_float32
 from extract.expansion.window import Gradient
+from extract.folder.kernel_support import gradient_layer, sources, support
 from extract.network.network import Network
 from extract.units import Architecture, Layer, Unit
 
@@ -23,38 +23,11 @@ _STRIP = 2**19  # numbers whose squares stay in a processor's cache
 
 
 @dataclass(frozen=True)
-class Support:
-    """The rows and columns of a source's map that can be non-zero; `cut` where the border cuts the kernel."""
-
-    rows: slice
-    columns: slice
-    cut: bool
-
-    @property
-    def span(self) -> int:
-        """How many positions that is."""
-        return int((self.rows.stop - self.rows.start) * (self.columns.stop - self.columns.start))
-
-
-@dataclass(frozen=True)
 class Weights:
     """What a sweep keeps of the kernels from one source layer."""
 
     magnitude: Tensor  # (target channels, source channels), the Frobenius norm over positions
     sum: Tensor  # (target channels, source channels), over positions
-
-
-def sources(architecture: Architecture, target: Layer) -> tuple[Layer, ...]:
-    """Every layer 1, 3, 6 and 8 with a path to the target, nearest first; UnknownUnit if the target is not there."""
-    return tuple(layer for layer, _ in _windows(architecture, target))[1:]
-
-
-def support(architecture: Architecture, source: Layer, target: Layer) -> Support:
-    """Where the kernels of a layer pair can be non-zero; NoPath if the source does not lie below the target."""
-    place = _place(architecture, source, target)
-    window, grid = dict(_windows(architecture, target))[place], architecture.grid(place)
-    rows = slice(max(0, window.start), min(grid, window.stop))
-    return Support(rows, rows, rows.stop - rows.start < len(window))
 
 
 def expanded_weights(
@@ -68,7 +41,7 @@ def expanded_weights(
     architecture, lower, upper = network.architecture, _layer(source), _layer(target)
     rows = support(architecture, lower, upper).rows
     read, swept = _channels(architecture, source), _channels(architecture, target)
-    descent = Descent.between(network, _place(architecture, lower, upper), upper, dtype)
+    descent = Descent.between(network, gradient_layer(architecture, lower, upper), upper, dtype)
     shape = len(swept), len(read), rows.stop - rows.start, rows.stop - rows.start
     kernels = torch.empty(shape, dtype=descent.dtype, device=descent.device)  # (target channels, source channels, h, w)
     done = 0
@@ -117,7 +90,7 @@ def sweep(
     if channels:
         architecture.unit(f"{target}/{max(channels)}")
     chosen = _all_sources(architecture, target) if sources is None else sources
-    places = {source: _place(architecture, source, target) for source in chosen}
+    places = {source: gradient_layer(architecture, source, target) for source in chosen}
     lowest = min(places.values(), key=architecture.layers.index, default=target)
     descent = Descent.between(network, lowest, target, dtype)
     for batch in _batches(channels, units):
@@ -160,30 +133,3 @@ def statistics(gradient: Gradient) -> Weights:
         squares += (exact * exact).sum(1)
         total += exact.sum(1)
     return Weights(squares.sqrt() * gradient.cell, total * gradient.cell**2)  # a value stands for cell^2 positions
-
-
-def _place(architecture: Architecture, source: Layer, target: Layer) -> Layer:
-    """The layer whose gradient a source's kernels are: 5 and 7 share that of their block's output."""
-    architecture.check(source)
-    place = source.output if source != target and source.role in ("conv", "downsample") else source
-    if place not in (target, *sources(architecture, target)):
-        raise NoPath(f"No path leads from {source} to {target}. A source lies below its target: exchange the two?")
-    return place
-
-
-def _windows(architecture: Architecture, target: Layer) -> Iterator[tuple[Layer, range]]:
-    """The target and the layers below, nearest first, with the rows that kernels would have on an endless map."""
-    layer: Layer | None = architecture.check(target)
-    first = last = (architecture.grid(target) - 1) // 2
-    yield target, range(first, last + 1)
-    while layer is not None:
-        stride = 2 if layer.block == 0 and layer.stage > 1 else 1
-        if not layer.inner:
-            first, last = stride * first, stride * last + stride - 1
-        if layer.role in ("sum", "conv"):
-            yield Layer(layer.stage, layer.block, 3), range(first, last + 1)
-        if layer.role not in ("bn1", "downsample"):
-            first, last = first - 1, last + 1
-            yield Layer(layer.stage, layer.block, 1), range(first, last + 1)
-        if (layer := architecture.block_input(layer)) is not None:
-            yield layer, range(first, last + 1)

@@ -9,9 +9,10 @@ import torch
 
 from extract.errors import ExtractionError
 from extract.expansion.distribution import distribution
-from extract.expansion.expanded_weights import Support, expanded_weights, sources, support, sweep
+from extract.expansion.expanded_weights import expanded_weights, sweep
 from extract.expansion.strongest import Strongest, strongest
 from extract.folder.extraction import Content
+from extract.folder.kernel_support import Support, sources, support
 from extract.folder.manifest import ExtractionSettings, part
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from extract.expansion.expanded_weights import sources, sweep
+from extract.expansion.expanded_weights import sweep
+from extract.folder.kernel_support import sources
 from extract.network.network import Network
 from extract.network.weights import load_network
 from extract.units import Layer

@@ -39,6 +39,20 @@ def test_an_expanded_weight_is_a_kernel_that_draws_itself(network: LiveNetwork) 
         network.expanded_weight("9/9/3/12", "4/2/5/34")
 
 
+def test_kernels_of_direct_edges_are_read_from_the_folder_as_they_are_computed(
+    network: LiveNetwork, tmp_path: Path
+) -> None:
+    extraction = network.extract(tmp_path / "x", ["1/1/3"], strongest=2, progress=False)
+
+    stored = cc.open_extraction(tmp_path / "x").kernel("1/1/1/3", "1/1/3/5")
+    computed = network.expanded_weight("1/1/1/3", "1/1/3/5")
+    assert stored is not None
+    assert (stored.first, stored.cut, stored.values.shape) == (computed.first, computed.cut, computed.values.shape)
+    np.testing.assert_allclose(stored.values, computed.values, atol=1e-2 * np.abs(computed.values).max())
+    assert extraction.kernel("1/0/8/3", "1/1/3/5") is None
+    assert set(extraction.table("distributions")["direction"].to_pylist()) == {"backward", "forward"}
+
+
 def test_a_word_and_a_picture_raise_units(network: LiveNetwork) -> None:
     direct = difference(load_network("demo"), "anchor", "eeeeee", Layer(4, 2, 5))
 

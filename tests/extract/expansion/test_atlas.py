@@ -17,8 +17,9 @@ from scipy import stats
 
 from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.atlas import extract, scope
-from extract.expansion.expanded_weights import expanded_weights, sources
+from extract.expansion.expanded_weights import expanded_weights
 from extract.folder.extraction import Extraction, MatrixKind
+from extract.folder.kernel_support import sources
 from extract.folder.manifest import part
 from extract.network.network import Network
 from extract.network.weights import load_network

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from extract.errors import NoPath, UnknownUnit
-from extract.expansion.expanded_weights import Support, expanded_weights, sources, support, sweep
+from extract.expansion.expanded_weights import expanded_weights, sweep
+from extract.folder.kernel_support import Support, sources, support
 from extract.network.network import Network
 from extract.network.parts import scale
 from extract.network.weights import load_network

@@ -1,0 +1,61 @@
+"""Where the kernels between two layers can be non-zero, which follows from the network's shape alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from extract.errors import NoPath
+from extract.units import Architecture, Layer
+
+
+@dataclass(frozen=True)
+class Support:
+    """The rows and columns of a source's map that can be non-zero; `cut` where the border cuts the kernel."""
+
+    rows: slice
+    columns: slice
+    cut: bool
+
+    @property
+    def span(self) -> int:
+        """How many positions that is."""
+        return int((self.rows.stop - self.rows.start) * (self.columns.stop - self.columns.start))
+
+
+def sources(architecture: Architecture, target: Layer) -> tuple[Layer, ...]:
+    """Every layer 1, 3, 6 and 8 with a path to the target, nearest first; UnknownUnit if the target is not there."""
+    return tuple(layer for layer, _ in _windows(architecture, target))[1:]
+
+
+def support(architecture: Architecture, source: Layer, target: Layer) -> Support:
+    """Where the kernels of a layer pair can be non-zero; NoPath if the source does not lie below the target."""
+    place = gradient_layer(architecture, source, target)
+    window, grid = dict(_windows(architecture, target))[place], architecture.grid(place)
+    rows = slice(max(0, window.start), min(grid, window.stop))
+    return Support(rows, rows, rows.stop - rows.start < len(window))
+
+
+def gradient_layer(architecture: Architecture, source: Layer, target: Layer) -> Layer:
+    """The layer whose gradient a source's kernels are: 5 and 7 share that of their block's output."""
+    architecture.check(source)
+    place = source.output if source != target and source.role in ("conv", "downsample") else source
+    if place not in (target, *sources(architecture, target)):
+        raise NoPath(f"No path leads from {source} to {target}. A source lies below its target: exchange the two?")
+    return place
+
+
+def _windows(architecture: Architecture, target: Layer) -> Iterator[tuple[Layer, range]]:
+    """The target and the layers below, nearest first, with the rows that kernels would have on an endless map."""
+    layer: Layer | None = architecture.check(target)
+    first = last = (architecture.grid(target) - 1) // 2
+    yield target, range(first, last + 1)
+    while layer is not None:
+        stride = 2 if layer.block == 0 and layer.stage > 1 else 1
+        if not layer.inner:
+            first, last = stride * first, stride * last + stride - 1
+        if layer.role in ("sum", "conv"):
+            yield Layer(layer.stage, layer.block, 3), range(first, last + 1)
+        if layer.role not in ("bn1", "downsample"):
+            first, last = first - 1, last + 1
+            yield Layer(layer.stage, layer.block, 1), range(first, last + 1)
+        if (layer := architecture.block_input(layer)) is not None:
+            yield layer, range(first, last + 1)
