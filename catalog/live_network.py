@@ -24,9 +24,11 @@ from extract.errors import AblationError, WeightsError
 from extract.expansion import atlas
 from extract.expansion.expanded_weights import expanded_weights
 from extract.folder.kernel_support import support
+from extract.network.attention_pool import Decomposition, decompose
 from extract.network.network import Network
 from extract.network.parts import Branch, BranchName, ConvolutionEdge, check
-from extract.network.preprocessing import seen
+from extract.network.preprocessing import seen, stack
+from extract.network.text import embed_prompts
 from extract.network.weights import load_network
 from extract.probes import table as probe_table
 from extract.probes.pictures import decode_picture, read_picture
@@ -200,6 +202,20 @@ class LiveNetwork:
         if classes is None and self.model == demo.MODEL:
             return tuple(sorted({str(concept) for concept in probe_table.read()["concept"].to_pylist()}))
         return tuple(dict.fromkeys(classes or ()))
+
+    def decompose(self, pictures: Sequence[Image.Image]) -> Decomposition:
+        """Split the embeddings of pictures exactly into what every unit brings in every head, over either branch."""
+        pixels = next(stack(pictures, self._network.preprocess, len(pictures)))  # (images, 3, side, side)
+        with self._alone:
+            return decompose(self._network, pixels)
+
+    def direct_effects(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the direct part of every unit in the cosine of each picture with each prompt.
+
+        Over the conv branch and over the shortcut, float32 (pictures, units, prompts) each.
+        """
+        conv, shortcut = self.decompose(pictures).effects(embed_prompts(self._network, prompts))
+        return conv.numpy(), shortcut.numpy()
 
     # ---- taking parts away
 

@@ -74,6 +74,14 @@ def test_common_words_are_shown_once_for_each_layer(network: LiveNetwork, monkey
     assert steps == [1.0]
 
 
+def test_an_embedding_is_split_among_units_and_branches(network: LiveNetwork) -> None:
+    conv, shortcut = network.direct_effects([white()], ["cat", "dog"])
+
+    assert conv.shape == shortcut.shape == (1, 512, 2)
+    split = network.decompose([white()])
+    assert split.embedding.shape == split.rest.shape
+
+
 def test_an_attack_names_what_the_picture_is_taken_for(network: LiveNetwork, tmp_path: Path) -> None:
     prompts = tmp_path / "prompts.txt"
     prompts.write_text("cat\ndog\n")
