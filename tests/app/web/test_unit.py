@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-<<<<<<< HEAD
-from extract.expansion.expanded_weights import expanded_weights, support
-=======
-from app.web import session
 from extract.expansion.expanded_weights import expanded_weights
 from extract.folder.kernel_support import support
->>>>>>> 596d19c (Kernels of direct edges and the distributions of weights are read from an extraction folder without torch)
 from extract.network.weights import load_network
 from extract.units import Unit
 from tests.app.web.running import MODEL, markup, model_store, opened, visited
