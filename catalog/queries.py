@@ -147,7 +147,8 @@ class Queries:
 
     def veil(self, revealed: bool = False) -> Veil:
         """What hides the sensitive of all models in an answer: texts called so or of what is flagged, flagged words."""
-        return Veil(revealed, self.store.sensitive_texts(), {"word": self.store.flagged_words()})
+        hidden = self.store.hidden_texts()
+        return Veil(revealed, hidden.texts, {"word": hidden.words})
 
 
 def _refuse_ours(name: str) -> None:

@@ -1,36 +1,42 @@
 """The texts that answers hide, over all models."""
 
+from dataclasses import dataclass
+
 from graph.connection.database import Database
-from graph.cypher.flags import FLAGGED, FLAGGED_TEXTS, SENSITIVE_TEXTS
+from graph.cypher.flags import ALL_FLAGS, HIDDEN_TEXTS
 from graph.records import FlagKind
 
 
-def sensitive_texts(database: Database) -> frozenset[str]:
-    """The texts to hide, over all models.
+@dataclass(frozen=True)
+class HiddenTexts:
+    """The texts to hide over all models, and whether each flagged word is sensitive.
 
-    Sensitive labels, labels of flagged units (withdrawn ones too), and what sensitive or flagged images show.
+    The texts are sensitive labels, labels of flagged units (withdrawn ones too), and what sensitive or flagged images
+    show. A word is sensitive by its last flag; where models differ, it is.
     """
-    kinds: dict[str, FlagKind] = {"units": "unit", "images": "image"}
-    keys = {name: _sensitive_keys(database, kind) for name, kind in kinds.items()}
-    rows = database.read(SENSITIVE_TEXTS) + database.read(FLAGGED_TEXTS, **keys)
-    return frozenset(row["text"] for row in rows)
+
+    texts: frozenset[str]
+    words: dict[str, bool]
 
 
-def flagged_words(database: Database) -> dict[str, bool]:
-    """Whether each flagged word is sensitive, by its last flag; where models differ, it is."""
+def hidden_texts(database: Database) -> HiddenTexts:
+    """Ask what to hide, in two questions."""
+    flags = _last_flags(database)
+    keys = {"units": _sensitive_keys(flags["unit"]), "images": _sensitive_keys(flags["image"])}
+    texts = frozenset(row["text"] for row in database.read(HIDDEN_TEXTS, **keys))
     words: dict[str, bool] = {}
-    for (_, word), is_sensitive in _last_flags(database, "word").items():
+    for (_, word), is_sensitive in flags["word"].items():
         words[word] = words.get(word, False) or is_sensitive
-    return words
+    return HiddenTexts(texts, words)
 
 
-def _sensitive_keys(database: Database, kind: FlagKind) -> list[str]:
-    """The keys of all units or images whose last flag calls them sensitive."""
-    flags = _last_flags(database, kind)
+def _last_flags(database: Database) -> dict[FlagKind, dict[tuple[str, str], bool]]:
+    """Whether the last flag of each unit, image and word calls it sensitive: by kind, then by model and name."""
+    flags: dict[FlagKind, dict[tuple[str, str], bool]] = {"unit": {}, "image": {}, "word": {}}
+    for row in database.read(ALL_FLAGS):
+        flags[row["kind"]][row["model"], row["name"]] = row["sensitive"]
+    return flags
+
+
+def _sensitive_keys(flags: dict[tuple[str, str], bool]) -> list[str]:
     return [f"{model}/{name}" for (model, name), is_sensitive in flags.items() if is_sensitive]
-
-
-def _last_flags(database: Database, kind: FlagKind) -> dict[tuple[str, str], bool]:
-    """Whether the last flag of each unit, image or word calls it sensitive, by model and name."""
-    rows = database.read(FLAGGED, kind=kind)
-    return {(row["model"], row["name"]): bool(row["sensitive"]) for row in rows}

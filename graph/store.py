@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from graph import hidden_texts, saved
 from graph import rows as answers
+from graph import saved
 from graph.connection.database import Database
 from graph.cypher.models import MODELS
 from graph.cypher.named_query import NamedQuery
 from graph.errors import DatabaseDamaged, ModelMissing, SchemaMismatch
+from graph.hidden_texts import HiddenTexts, hidden_texts
 from graph.model_store import ModelStore
 from graph.records import ModelCard, Rows
 from graph.schema import VERSION
@@ -96,10 +97,6 @@ class Store:
 
     # ---- what answers hide
 
-    def sensitive_texts(self) -> frozenset[str]:
-        """Every text called sensitive, said of a flagged unit or shown by such an image; of all models."""
-        return hidden_texts.sensitive_texts(self.database)
-
-    def flagged_words(self) -> dict[str, bool]:
-        """Whether each flagged word is sensitive, as the last flag says; where models differ, it is."""
-        return hidden_texts.flagged_words(self.database)
+    def hidden_texts(self) -> HiddenTexts:
+        """What to hide in answers, over all models."""
+        return hidden_texts(self.database)

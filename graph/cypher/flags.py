@@ -22,37 +22,28 @@ MATCH (i:Image {key: $key})
 RETURN i.id AS id
 """
 
-# no parameters -> every text that somebody called sensitive, also what was withdrawn, and what sensitive images show
-SENSITIVE_TEXTS = """
-CALL () {
-  MATCH (a:Annotation {sensitive: true})
-  RETURN a.text AS text
-  UNION
-  MATCH (a:Annotation {sensitive: true})
-  RETURN a.facet AS text
-  UNION
-  MATCH (i:Image {sensitive: true})
-  RETURN i.concept AS text
-}
-WITH text WHERE text IS NOT NULL
-RETURN text
-ORDER BY text
-"""
-
-# kind -> every flag of it in any model, oldest first: of one model and name the last holds
-FLAGGED = """
-MATCH (f:Flag {kind: $kind})
-RETURN f.model AS model, f.name AS name, f.sensitive AS sensitive, f.at AS at, f.id AS id
+# no parameters -> every flag of any model, oldest first: the last of a model, kind and name holds
+ALL_FLAGS = """
+MATCH (f:Flag)
+RETURN f.model AS model, f.kind AS kind, f.name AS name, f.sensitive AS sensitive, f.at AS at, f.id AS id
 ORDER BY at, id
 """
 
-# units and images (keys) -> every text said of these units, also what was withdrawn, and what these images show
-FLAGGED_TEXTS = """
+# units and images (keys of those that are flagged) -> the texts to hide, of all models: sensitive annotations and those
+# of these units, withdrawn ones too, and what sensitive images and these images show
+HIDDEN_TEXTS = """
 CALL () {
+  MATCH (a:Annotation {sensitive: true})
+  UNWIND [a.text, a.facet] AS text
+  RETURN text
+  UNION
   MATCH (a:Annotation)
   WHERE a.model + '/' + a.unit IN $units
   UNWIND [a.text, a.facet] AS text
   RETURN text
+  UNION
+  MATCH (i:Image {sensitive: true})
+  RETURN i.concept AS text
   UNION
   UNWIND $images AS key
   MATCH (i:Image {key: key})

@@ -284,8 +284,8 @@ def ask_by_name(store: ModelStore, extraction: Extraction) -> None:
         values = given | {"strongest": strongest, "layer": str(layer)}
         database.read(query.text, **{name: values[name] for name in query.parameters})
     whole = Store(database)
-    assert whole.sensitive_texts() >= {"wound", "f", "Blood", "sky"}
-    assert whole.flagged_words() == {"wound": True}
+    assert whole.hidden_texts().texts >= {"wound", "f", "Blood", "sky"}
+    assert whole.hidden_texts().words == {"wound": True}
     for annotation in added:
         store.annotate(replace(annotation, id=f"{annotation.id} back", action="withdraw", supersedes=annotation.id))
     save(whole)
