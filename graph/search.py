@@ -1,4 +1,4 @@
-"""The search for units: by their labels, by what their top examples show, by the words that drive them, by numbers."""
+"""Search for units by their labels, by what their top probes show, by the words that drive them, and by numbers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,29 +9,29 @@ from graph.connection.database import Database
 from graph.cypher.search import SEARCH, SEARCH_LABELS, SEARCH_TOP_PROBES, SEARCH_WORDS
 from graph.records import Filters, Match, SearchHit, UnitCard
 
-LIMIT = 60  # units of an answer
-NEAREST = 500  # images, and words, that a text is taken to mean; those with the least beside it
-_REASONS = 4  # rows asked for each unit of an answer, since it may be found for several reasons
+LIMIT = 60  # units in an answer
+NEAREST = 500  # images, and words, that may match a text: those with the shortest texts
+_MATCHES = 4  # rows read for each unit of an answer, since several may match it
 
 
 def search(
     database: Database, model: str, layers: Sequence[Layer], text: str, filters: Filters, limit: int, nearest: int
 ) -> list[SearchHit]:
-    """Units of a model's layers that fit, at most `limit`: called so first, then those that answer most strongly to it.
+    """Find at most `limit` units: those labelled with the text first, then those that respond most strongly to it.
 
-    What is the text, in any case, stands before what contains it; of the images and words that contain it the `nearest`
-    are looked at. Without a text labelled units come first, and then all from the last layer on.
+    Case is ignored, and equal texts come before texts that contain it. Of the images and words that contain it only
+    the `nearest` shortest are used. Without a text labelled units come first, then all units from the last layer on.
     """
-    asked = {"model": model, "limit": limit, **_parameters(filters)}
+    parameters = {"model": model, "limit": limit, **_parameters(filters)}
     text = text.strip()
     if not text:
-        return [SearchHit(answers.unit(row)) for row in _browsed(database, asked, layers)]
-    named = database.read(SEARCH_LABELS, containing=text, **asked)
-    bounded = {**asked, "containing": text, "nearest": nearest, "limit": _REASONS * limit}
-    shown = database.read(SEARCH_TOP_PROBES, **bounded)
-    read = database.read(SEARCH_WORDS, **bounded)
-    answering = sorted([*shown, *read], key=lambda row: (row["exact"], row["z"]), reverse=True)
-    return _joined([*named, *answering])[:limit]
+        return [SearchHit(answers.unit(row)) for row in _browse(database, parameters, layers)]
+    labelled = database.read(SEARCH_LABELS, containing=text, **parameters)
+    bounded = {**parameters, "containing": text, "nearest": nearest, "limit": _MATCHES * limit}
+    probes = database.read(SEARCH_TOP_PROBES, **bounded)
+    words = database.read(SEARCH_WORDS, **bounded)
+    responding = sorted([*probes, *words], key=lambda row: (row["exact"], row["z"]), reverse=True)
+    return _grouped_by_unit([*labelled, *responding])[:limit]
 
 
 def _parameters(filters: Filters) -> dict[str, Any]:
@@ -45,21 +45,21 @@ def _parameters(filters: Filters) -> dict[str, Any]:
     }
 
 
-def _browsed(database: Database, asked: Mapping[str, Any], layers: Sequence[Layer]) -> list[answers.Row]:
-    """Labelled units, then layer by layer until there are enough: most often that is one layer, with an index."""
+def _browse(database: Database, parameters: Mapping[str, Any], layers: Sequence[Layer]) -> list[answers.Row]:
+    """List labelled units, then those of one layer after another until there are enough: mostly one layer."""
     rows: dict[str, answers.Row] = {}
-    if asked["labelled"] is not False:
-        rows |= {row["key"]: row for row in database.read(SEARCH_LABELS, containing="", **asked)}
-    if asked["labelled"] is not True:
+    if parameters["labelled"] is not False:
+        rows |= {row["key"]: row for row in database.read(SEARCH_LABELS, containing="", **parameters)}
+    if parameters["labelled"] is not True:
         for layer in reversed(layers):
-            if asked["layer"] in (None, str(layer)) and (lacking := asked["limit"] - len(rows)) > 0:
-                one = {**asked, "layer": str(layer), "labelled": False, "limit": lacking}
-                rows |= {row["key"]: row for row in database.read(SEARCH, **one)}
+            if parameters["layer"] in (None, str(layer)) and (missing := parameters["limit"] - len(rows)) > 0:
+                of_layer = {**parameters, "layer": str(layer), "labelled": False, "limit": missing}
+                rows |= {row["key"]: row for row in database.read(SEARCH, **of_layer)}
     return list(rows.values())
 
 
-def _joined(rows: Iterable[answers.Row]) -> list[SearchHit]:
-    """A unit once, where it stands first, with everything that it was found for."""
+def _grouped_by_unit(rows: Iterable[answers.Row]) -> list[SearchHit]:
+    """List each unit once, at its first row, with all its matches."""
     units: dict[str, UnitCard] = {}
     matches: dict[str, list[Match]] = {}
     for row in rows:

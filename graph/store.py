@@ -13,7 +13,7 @@ from graph.hidden_texts import HiddenTexts, hidden_texts
 from graph.model_store import ModelStore
 from graph.records import ModelCard, Rows
 from graph.schema import VERSION
-from graph.verification import Counting
+from graph.verification import Verification
 
 
 class Store:
@@ -26,7 +26,7 @@ class Store:
 
     def __init__(self, database: Database, behind: bool = False) -> None:
         self.database = database
-        self._counting = Counting(database, behind)
+        self._verification = Verification(database, behind)
 
     # ---- models
 
@@ -53,7 +53,7 @@ class Store:
             raise DatabaseDamaged(
                 f"{row['id']} was not loaded to the end. Load it again: it goes on where it stopped; labels are kept."
             )
-        self._counting.once(row["id"], row["verified"])
+        self._verification.ensure(row["id"], row["verified"])
         return ModelStore(self.database, answers.model(row))
 
     def _models(self) -> list[dict[str, Any]]:
@@ -68,11 +68,11 @@ class Store:
 
     def counting(self, model: str) -> bool:
         """Whether a model is in use that is still being counted behind it."""
-        return self._counting.under_way(model)
+        return self._verification.is_running(model)
 
     def verify(self, model: str) -> None:
         """Count and sum all of a model, both ways along its edges; DatabaseDamaged where it is not what was loaded."""
-        if not self._counting.whole(model):
+        if not self._verification.verify(model):
             self.model(model)  # says that it is not there
 
     # ---- queries over all models

@@ -1,8 +1,7 @@
-"""When a model is counted: before its first use, or behind it, once for every start of its server.
+"""Verify a model: count and sum what the database holds, once for every start of its server.
 
-An embedded server would serve files that were cut short, so after every start all is counted and summed once more. Two
-million edges take ten seconds, which is long to look at nothing; behind the first use, numbers are shown meanwhile, and
-refused as soon as the count does not come out.
+An embedded server would serve files that were cut short, so after every start all is counted and summed again. Two
+million edges take ten seconds. In the background, numbers are shown meanwhile, and refused as soon as a count is wrong.
 """
 
 import math
@@ -18,21 +17,21 @@ from graph.errors import DatabaseDamaged, GraphError
 _Use = tuple[str, str | None]  # a model, and the start of the server
 
 
-class Counting:
-    """Counts models, and knows which were counted: before their first use, or `behind` it."""
+class Verification:
+    """Verifies models and remembers which ones: before their first use, or in the background."""
 
-    def __init__(self, database: Database, behind: bool) -> None:
-        self._database, self._behind = database, behind
+    def __init__(self, database: Database, in_background: bool) -> None:
+        self._database, self._in_background = database, in_background
         self._lock = threading.Lock()
-        self._whole: set[_Use] = set()
-        self._under_way: set[_Use] = set()
+        self._verified: set[_Use] = set()
+        self._running: set[_Use] = set()
         self._failed: dict[_Use, GraphError] = {}
 
-    def once(self, model: str, verified: str | None) -> None:
-        """See that a model is counted on this start of the server, unless it is verified there.
+    def ensure(self, model: str, verified: str | None) -> None:
+        """Verify a model on this start of the server, unless that is done; `verified` is the start the database names.
 
-        DatabaseDamaged, at every use from the moment that this is known; what else the count came upon once, and then
-        it begins anew.
+        DatabaseDamaged, at every use once it is known. Any other error of a verification in the background is raised
+        once, and the next use verifies again.
         """
         use = model, self._database.start
         with self._lock:
@@ -40,50 +39,47 @@ class Counting:
                 if not isinstance(error, DatabaseDamaged):
                     del self._failed[use]
                 raise error.with_traceback(None)
-            if use in self._whole | self._under_way:
+            if use in self._verified | self._running:
                 return
-        if use[1] == verified:  # so on a server that checks its own files, whose start is None
-            self._tally(model)
-            self._whole.add(use)
-        elif self._behind:
+        if use[1] == verified:  # always on a server that checks its own files, whose start is None
+            self._check(model, TALLY)  # the counts that take a moment
+            self._verified.add(use)
+        elif self._in_background:
             self._begin(use)
         else:
-            self._count(use)
+            self._complete(use)
 
-    def whole(self, model: str) -> bool:
-        """Count and sum all of a model, and whether there is such a model; DatabaseDamaged for one that lost data."""
-        return self._tally(model) and self._check(model, VERIFY)
+    def verify(self, model: str) -> bool:
+        """Count and sum all of a model; False if there is no such model. DatabaseDamaged for lost data."""
+        return self._check(model, TALLY) and self._check(model, VERIFY)
 
-    def under_way(self, model: str) -> bool:
-        """Whether a model is in use that is still being counted."""
-        return (model, self._database.start) in self._under_way
+    def is_running(self, model: str) -> bool:
+        """Whether the model is being verified in the background."""
+        return (model, self._database.start) in self._running
 
     def _begin(self, use: _Use) -> None:
         with self._lock:
-            first = use not in self._under_way
-            self._under_way.add(use)
+            first = use not in self._running
+            self._running.add(use)
         if first:
-            threading.Thread(target=self._go_on, args=(use,), daemon=True).start()
+            threading.Thread(target=self._run, args=(use,), daemon=True).start()
 
-    def _go_on(self, use: _Use) -> None:
+    def _run(self, use: _Use) -> None:
         try:
-            self._count(use)
+            self._complete(use)
         except GraphError as error:
             self._failed[use] = error
         finally:
-            self._under_way.discard(use)
+            self._running.discard(use)
 
-    def _count(self, use: _Use) -> None:
+    def _complete(self, use: _Use) -> None:
         model, start = use
-        self.whole(model)
+        self.verify(model)
         self._database.write(VERIFIED, model=model, start=start)
-        self._whole.add(use)
-
-    def _tally(self, model: str) -> bool:
-        """The count that a moment allows."""
-        return self._check(model, TALLY)
+        self._verified.add(use)
 
     def _check(self, model: str, text: str) -> bool:
+        """Compare counts and sums with those recorded at the load; False if there is no such model."""
         rows = self._database.read(text, model=model)
         for row in rows:
             if row["recorded"] is None or not math.isclose(row["found"], row["recorded"], rel_tol=1e-9):

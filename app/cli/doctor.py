@@ -65,7 +65,7 @@ def _server(version: str, can: "Capabilities") -> printing.TerminalTable:
             "keeps a user's Cypher from writing",
             "by read mode" if can.refuses_writes_in_read_mode else "by a user's rights",
         ),
-        ("ends a query in time", "by itself" if can.minds_timeouts else "when told to"),
+        ("ends a query in time", "by itself" if can.enforces_timeouts else "when told to"),
         ("full-text and relationship indexes", "yes" if can.further_indexes else "no"),
     ]
     return printing.table("Server", ("", ""), facts)

@@ -1,7 +1,7 @@
 """A graph database over Bolt, through the official driver: Neo4j wherever it runs, or the embedded server of a folder.
 
-Our own texts go through `read` and `write`, which the driver retries where the server says that this may help; the
-user's own go through `query`.
+Our own texts go through `read` and `write`, which the driver retries where the server says that this may help; users'
+own go through `query`.
 """
 
 import threading
@@ -13,17 +13,17 @@ from typing import Any, Self
 from neo4j import ManagedTransaction
 from neo4j.exceptions import DriverError, Neo4jError
 
-from graph.connection import read_only as console
-from graph.connection.driver_errors import translated
-from graph.connection.json_values import plain
+from graph.connection.driver_errors import translate
+from graph.connection.json_values import json_value
+from graph.connection.read_only import run_read_only
 from graph.connection.servers import Capabilities, Server
 from graph.endpoint import Endpoint
 from graph.records import Rows
 
 Answer = list[dict[str, Any]]
 
-TRIES = 5
-_OVERTAKEN = (  # somebody deleted what was just read, or gave it a label, which moves it; the driver takes it for final
+_ATTEMPTS = 5
+_RETRYABLE = (  # another transaction deleted what was just read, or moved it by adding a label; the driver gives up
     "Neo.ClientError.Statement.EntityNotFound",
     "Neo.ClientError.Schema.ConstraintValidationFailed",
 )
@@ -33,8 +33,7 @@ class Database:
     """A connection to a graph database, shared by threads; a context manager. `connect` makes one.
 
     Values come back as plain JSON, see `graph.connection.json_values`. `open_server` connects;
-    `current` tells which embedded server runs now, where there is one, so that a connection to an earlier one is
-    opened anew.
+    `current` finds the embedded server that runs now, so that a connection to an earlier one is replaced.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class Database:
         open_server: Callable[[], Server],
         current: Callable[[], Endpoint | None] = lambda: None,
     ) -> None:
-        self.url, self._open, self._current, self._lock = url, open_server, current, threading.Lock()
+        self.url, self._open_server, self._current, self._lock = url, open_server, current, threading.Lock()
         self._server = open_server()
         self._answers: ContextVar[dict[tuple[str, str], Answer] | None] = ContextVar("answers", default=None)
 
@@ -57,7 +56,7 @@ class Database:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the server does of its own."""
+        """What the server does by itself."""
         return self._server.capabilities
 
     @property
@@ -67,12 +66,12 @@ class Database:
 
     @property
     def start(self) -> str | None:
-        """Which start of an embedded server this is; None for a server that checks its files itself."""
-        endpoint = self._live().endpoint
+        """The start of the embedded server, as text; None for a server that checks its own files."""
+        endpoint = self._current_server().endpoint
         return f"{endpoint.uri} {endpoint.pid}" if endpoint else None
 
     def read(self, text: str, **parameters: Any) -> Answer:
-        """Run one of our own texts that only reads; a cluster answers with any of its servers.
+        """Run one of our own texts that only reads; on a cluster any server may answer.
 
         Raises QueryError, or what `connect` raises.
         """
@@ -85,7 +84,7 @@ class Database:
         return [dict(row) for row in answers[key]]
 
     def _read(self, text: str, parameters: dict[str, Any]) -> Answer:
-        with self._translating(), self._live().session() as session:
+        with self._translating_errors(), self._current_server().session() as session:
             return session.execute_read(_answer, text, parameters)
 
     @contextmanager
@@ -98,18 +97,18 @@ class Database:
             self._answers.reset(outer)
 
     def write(self, text: str, **parameters: Any) -> Answer:
-        """Run one of our own texts in a transaction of its own, again where others changed meanwhile what it read.
+        """Run one of our own texts in a transaction of its own, again if another one changed what it read.
 
         Raises ConstraintViolated, QueryError, or what `connect` raises.
         """
         if (answers := self._answers.get()) is not None:
             answers.clear()
-        with self._translating(), self._live().session() as session:
-            for _ in range(TRIES - 1):
+        with self._translating_errors(), self._current_server().session() as session:
+            for _ in range(_ATTEMPTS - 1):
                 try:
                     return session.execute_write(_answer, text, parameters)
                 except Neo4jError as error:
-                    if error.code not in _OVERTAKEN:
+                    if error.code not in _RETRYABLE:
                         raise
             return session.execute_write(_answer, text, parameters)
 
@@ -120,31 +119,31 @@ class Database:
 
         Raises WriteRefused, QueryTimeout, QueryError, or what `connect` raises.
         """
-        server = self._live()
-        with self._translating(timeout):
-            return console.ask(server, text, dict(parameters or {}), timeout, limit)
+        server = self._current_server()
+        with self._translating_errors(timeout):
+            return run_read_only(server, text, dict(parameters or {}), timeout, limit)
 
     def close(self) -> None:
-        """Close the connection; an embedded server goes on for others, and stops when nobody is left."""
+        """Close the connection; an embedded server stops once no client is left."""
         self._server.close()
 
-    def _live(self) -> Server:
-        """The connection; a new one if the folder's server has stopped or was started anew since."""
+    def _current_server(self) -> Server:
+        """The connection, replaced if the folder's server has stopped or was started again."""
         if self._server.endpoint is None:
             return self._server
         with self._lock:
             if self._current() != self._server.endpoint:
                 self._server.close()
-                self._server = self._open()
+                self._server = self._open_server()
             return self._server
 
     @contextmanager
-    def _translating(self, timeout: float = 0.0) -> Iterator[None]:
+    def _translating_errors(self, timeout: float = 0.0) -> Iterator[None]:
         try:
             yield
         except (DriverError, Neo4jError) as error:
-            raise translated(error, self.url, timeout) from error
+            raise translate(error, self.url, timeout) from error
 
 
 def _answer(transaction: ManagedTransaction, text: str, parameters: dict[str, Any]) -> Answer:
-    return [plain(dict(record)) for record in transaction.run(text, parameters)]
+    return [json_value(dict(record)) for record in transaction.run(text, parameters)]

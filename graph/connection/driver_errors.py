@@ -1,4 +1,4 @@
-"""The driver's and the servers' refusals in our own words: what happened, the usual cause, the way out."""
+"""Translate errors of the driver and the servers into ours: what happened, the usual cause, the way out."""
 
 import re
 
@@ -15,9 +15,9 @@ from graph.errors import (
     WriteRefused,
 )
 
-_Words = tuple[type[GraphError], str]
+_Translation = tuple[type[GraphError], str]
 
-_CODES: dict[str, _Words] = {  # by the beginning of the server's code; the first that fits
+_CODES: dict[str, _Translation] = {  # by the beginning of the server's code; the first match applies
     "Neo.ClientError.Security.Forbidden": (
         WriteRefused,
         "The server refuses this ({message}): only reading is allowed here.",
@@ -64,12 +64,14 @@ _CAUSES = {  # by what the driver says about the connection
 _MARK = re.compile(r"/\* [0-9a-f]{16} \*/")  # the watchdog's
 
 
-def translated(error: Exception, url: str, timeout: float = 0.0) -> GraphError:
-    """The error of ours that tells what an error of the driver's means for the user."""
+def translate(error: Exception, url: str, timeout: float = 0.0) -> GraphError:
+    """Translate an error of the driver; `timeout` is the query's, in seconds."""
     if isinstance(error, Neo4jError):
-        kind, words = next(words for code, words in _CODES.items() if (error.code or "").startswith(code))
+        error_type, template = next(entry for code, entry in _CODES.items() if (error.code or "").startswith(code))
         message = " ".join(_MARK.sub("", error.message or "it does not say why").split()).rstrip(".")
-        return kind(words.format(url=url, message=message, limit=f"after {timeout:g} s" if timeout else message))
+        return error_type(
+            template.format(url=url, message=message, limit=f"after {timeout:g} s" if timeout else message)
+        )
     if isinstance(error, IncompleteCommit):
         return ServerUnavailable(
             f"The connection to {url} broke during a write. Look whether the last change is there."

@@ -1,4 +1,4 @@
-"""The driver's values as plain JSON."""
+"""Convert the driver's values to plain JSON."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -9,21 +9,21 @@ from neo4j.spatial import Point
 from neo4j.time import Date, DateTime, Duration, Time
 
 
-def plain(value: Any) -> Any:
-    """A value of the driver's as JSON can hold it.
+def json_value(value: Any) -> Any:
+    """Convert a value of the driver.
 
     A node is {id, labels, properties}, a relationship {id, type, start, end, properties}, a path {nodes,
-    relationships}, a date or time its ISO text, bytes base64 text. The ids hold within one answer only.
+    relationships}, a date or time its ISO text, bytes base64 text. The ids are valid within one answer only.
     """
     match value:
         case Node():
-            return {"id": value.element_id, "labels": sorted(value.labels), "properties": plain(dict(value))}
+            return {"id": value.element_id, "labels": sorted(value.labels), "properties": json_value(dict(value))}
         case Relationship():
             start, end = (None if node is None else node.element_id for node in value.nodes)
             words = {"id": value.element_id, "type": value.type, "start": start, "end": end}
-            return words | {"properties": plain(dict(value))}
+            return words | {"properties": json_value(dict(value))}
         case Path():
-            return {"nodes": plain(list(value.nodes)), "relationships": plain(list(value.relationships))}
+            return {"nodes": json_value(list(value.nodes)), "relationships": json_value(list(value.relationships))}
         case DateTime() | Date() | Time():
             return value.to_native().isoformat()
         case Duration():
@@ -33,7 +33,7 @@ def plain(value: Any) -> Any:
         case bytes() | bytearray():
             return b64encode(value).decode()
         case Mapping():
-            return {name: plain(item) for name, item in value.items()}
+            return {name: json_value(item) for name, item in value.items()}
         case list() | tuple() | set():
-            return [plain(item) for item in value]
+            return [json_value(item) for item in value]
     return value

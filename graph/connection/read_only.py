@@ -1,4 +1,4 @@
-"""A user's own Cypher: the server itself refuses to write, ends what takes too long, and sends only so many rows."""
+"""Run a user's own Cypher: the server refuses to write, ends slow queries, and sends a limited number of rows."""
 
 import re
 import secrets
@@ -12,37 +12,37 @@ from typing import Any
 from neo4j import Query, Session
 from neo4j.exceptions import DriverError, Neo4jError
 
-from graph.connection.json_values import plain
+from graph.connection.json_values import json_value
 from graph.connection.servers import Server
 from graph.cypher.named_query import COMMENT, bare
 from graph.errors import WriteRefused
 from graph.records import Rows
 
 
-def ask(server: Server, text: str, parameters: Mapping[str, Any], timeout: float, limit: int) -> Rows:
-    """Run Cypher that may only read; the driver's errors come untranslated."""
+def run_read_only(server: Server, text: str, parameters: Mapping[str, Any], timeout: float, limit: int) -> Rows:
+    """Run Cypher that may only read; errors of the driver are not translated."""
     if server.reader is None:
         raise WriteRefused(
             f"{server.url} would let a query write, and has no user here that may only read. "
             "Open the folder of an embedded database, or a Neo4j server."
         )
     _refuse_by_text(text)
-    wanted, statement = _parts(text)
+    plan, statement = _split_plan(text)
     with server.reading(fetch_size=limit + 1) as session:
         if server.capabilities.explains:
             _refuse_by_plan(session, statement, parameters, timeout)
-        if server.capabilities.minds_timeouts:
-            return _fetch(session, _query(wanted + statement, timeout), parameters, limit)
+        if server.capabilities.enforces_timeouts:
+            return _fetch(session, _query(plan + statement, timeout), parameters, limit)
         with _watchdog(server, timeout) as (mark, terminate):
-            return _fetch(session, _query(f"{wanted}{statement}\n{mark}"), parameters, limit, terminate)
+            return _fetch(session, _query(f"{plan}{statement}\n{mark}"), parameters, limit, terminate)
 
 
 def _fetch(
     session: Session, query: Query, parameters: Mapping[str, Any], limit: int, cut: Callable[[], None] = lambda: None
 ) -> Rows:
-    """The first rows; if there are more, `cut` ends the query, which would otherwise run to its end unread."""
+    """Fetch the first rows; `cut` ends a query that has more, which would otherwise run to its end."""
     answer = session.run(query, dict(parameters))
-    rows = [[plain(value) for value in record.values()] for record in islice(answer, limit + 1)]
+    rows = [[json_value(value) for value in record.values()] for record in islice(answer, limit + 1)]
     if len(rows) > limit:
         cut()
         with suppress(Neo4jError):
@@ -52,15 +52,15 @@ def _fetch(
     if plan := summary.profile or summary.plan:  # asked for with PROFILE or EXPLAIN
         text = plan["args"].get("string-representation", str(plan))
         return Rows(("plan",), [[line] for line in text.splitlines()], truncated=False)
-    if "w" in (summary.query_type or ""):  # it would have written, had it found where
+    if "w" in (summary.query_type or ""):  # even where it found nothing to write to
         raise WriteRefused("The query writes: only reading is allowed here.")
     return Rows(tuple(answer.keys()), rows, truncated=False)
 
 
-# Reading mode allows what is more than reading. A plan shows that in any spelling, but not inside an expression such as
-# [x IN xs | COLLECT { ... }]; so the text is looked through as well, less its comments and what is quoted.
+# Read mode allows more than reading. A plan shows that in any spelling, but not inside an expression such as
+# [x IN xs | COLLECT { ... }]; so the text is searched too, without its comments and quotations.
 
-_WANTED = re.compile(rf"(?>\s|{COMMENT})*+(PROFILE|EXPLAIN)\b", re.DOTALL | re.IGNORECASE)
+_PLAN = re.compile(rf"(?>\s|{COMMENT})*+(PROFILE|EXPLAIN)\b", re.DOTALL | re.IGNORECASE)
 _CALL = re.compile(r"\bCALL\b([^({]*)", re.IGNORECASE)  # of a subquery: nothing
 _MORE_THAN_READING = {
     r"\bLOAD\W+CSV\b": "LOAD CSV reads files of the server",
@@ -79,10 +79,10 @@ def _refuse_by_text(text: str) -> None:
             raise WriteRefused(f"{words}: that is refused here.")
 
 
-def _parts(text: str) -> tuple[str, str]:
-    """The plan that is wanted, if any, and the statement: what is explained is then what is run, to the letter."""
-    found = _WANTED.match(text)
-    return (f"{found[1]} ", text[found.end() :]) if found else ("", text)
+def _split_plan(text: str) -> tuple[str, str]:
+    """Split off PROFILE or EXPLAIN, so that the statement explained is exactly the statement run."""
+    match = _PLAN.match(text)
+    return (f"{match[1]} ", text[match.end() :]) if match else ("", text)
 
 
 def _refuse_by_plan(session: Session, statement: str, parameters: Mapping[str, Any], timeout: float) -> None:
@@ -99,7 +99,7 @@ def _refuse_by_plan(session: Session, statement: str, parameters: Mapping[str, A
 
 
 def _operators(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a plan does, and with what."""
+    """List the operators of a plan with their details."""
     if plan:
         yield plan["operatorType"].partition("@")[0], plan["args"].get("Details", "")
         yield from chain.from_iterable(map(_operators, plan.get("children", ())))
@@ -107,22 +107,22 @@ def _operators(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def _watchdog(server: Server, timeout: float) -> Iterator[tuple[str, Callable[[], None]]]:
-    """A mark for the query's text, and what ends the query that bears it; after `timeout` seconds it ends by itself."""
-    mark, left = f"/* {secrets.token_hex(8)} */", threading.Event()  # `translated` takes the mark out of messages
+    """A mark for the query's text, and a function that ends the marked query; it is called after `timeout` seconds."""
+    mark, finished = f"/* {secrets.token_hex(8)} */", threading.Event()  # `translate` removes the mark from messages
     terminate = partial(_terminate, server, mark)
 
     def watch() -> None:
-        late = not left.wait(timeout)
-        while late and not left.is_set():
+        late = not finished.wait(timeout)
+        while late and not finished.is_set():
             terminate()
-            left.wait(0.5)
+            finished.wait(0.5)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
         yield mark, terminate
     finally:
-        left.set()
+        finished.set()
         thread.join()
 
 

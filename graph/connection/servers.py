@@ -1,6 +1,6 @@
-"""An open connection: the official driver, and what the server behind it is and can.
+"""Open a connection: the official driver, and the kind of server that answers.
 
-What differs between servers is a small table, `Capabilities`, and never a condition in a query.
+Servers differ in a small table, `Capabilities`, and never by a condition in a query.
 """
 
 import re
@@ -19,11 +19,11 @@ from neo4j import (
 from neo4j.api import BookmarkManager
 from neo4j.exceptions import DriverError, Neo4jError
 
-from graph.connection.driver_errors import translated
+from graph.connection.driver_errors import translate
 from graph.endpoint import Endpoint
 from graph.errors import ServerUnavailable
 
-PATIENCE = 10.0  # seconds
+TIMEOUT = 10.0  # seconds that connecting, or retrying a transaction, may take
 OLDEST_NEO4J = (5, 23)  # the first with CALL (variables) { }
 SCHEMES = ("bolt://", "bolt+s://", "bolt+ssc://", "neo4j://", "neo4j+s://", "neo4j+ssc://")
 
@@ -32,28 +32,28 @@ Login = tuple[str, str]  # user and password
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a server does of its own, where servers differ."""
+    """What a server does by itself, where servers differ."""
 
     name: str
-    refuses_writes_in_read_mode: bool  # else a user with the right to read and no other
-    minds_timeouts: bool  # else a watchdog that terminates the query
-    explains: bool  # what counts as reading there and yet is more, EXPLAIN shows
+    refuses_writes_in_read_mode: bool  # else by a user who may only read
+    enforces_timeouts: bool  # else a watchdog terminates the query
+    explains: bool  # EXPLAIN shows what its read mode allows beyond reading
     further_indexes: bool  # full-text, and on properties of relationships
 
 
 NEO4J = Capabilities(
-    "Neo4j", refuses_writes_in_read_mode=True, minds_timeouts=True, explains=True, further_indexes=True
+    "Neo4j", refuses_writes_in_read_mode=True, enforces_timeouts=True, explains=True, further_indexes=True
 )
 ARCADEDB = Capabilities(
-    "ArcadeDB", refuses_writes_in_read_mode=False, minds_timeouts=False, explains=False, further_indexes=False
+    "ArcadeDB", refuses_writes_in_read_mode=False, enforces_timeouts=False, explains=False, further_indexes=False
 )
 
 
 @dataclass(frozen=True)
 class Server:
-    """An open connection: the driver, one that may only read, and what the server is.
+    """An open connection: a driver, a driver that may only read, and the kind of server.
 
-    Every session sees what those before it wrote, on a cluster too: they share their bookmarks.
+    Every session sees what earlier ones wrote, on a cluster too, since they share their bookmarks.
     """
 
     url: str
@@ -66,23 +66,23 @@ class Server:
     bookmarks: BookmarkManager = field(default_factory=GraphDatabase.bookmark_manager)
 
     def session(self) -> Session:
-        """A session for our own texts."""
+        """Open a session for our own texts."""
         return self.driver.session(
             database=self.database, default_access_mode=WRITE_ACCESS, bookmark_manager=self.bookmarks
         )
 
     def reading(self, **settings: Any) -> Session:
-        """A session for a user's text: it may only read."""
+        """Open a session for a user's text, which may only read."""
         driver = self.reader or self.driver
         return driver.session(
             database=self.database, default_access_mode=READ_ACCESS, bookmark_manager=self.bookmarks, **settings
         )
 
     def close(self) -> None:
-        """Close both."""
+        """Close both drivers."""
         self.driver.close()
         if self.reader:
-            self.reader.close()  # closing twice does no harm
+            self.reader.close()
 
 
 def open_server(
@@ -91,54 +91,53 @@ def open_server(
     database: str | None,
     reader: Login | None = None,
     place: str | None = None,
-    patience: float = PATIENCE,
+    timeout: float = TIMEOUT,
 ) -> Server:
-    """Connect and log in.
+    """Connect and log in; `timeout` is in seconds.
 
-    Messages name `place`, else the URL; connecting, or retrying a transaction, may take `patience` seconds. Raises
-    ServerUnavailable, AccessRefused or DatabaseMissing.
+    Messages name `place`, else the URL. Raises ServerUnavailable, AccessRefused or DatabaseMissing.
     """
     try:
-        return _opened(url, login, database, reader, patience)
+        return _connect(url, login, database, reader, timeout)
     except (DriverError, Neo4jError) as error:
-        raise translated(error, place or url) from error
+        raise translate(error, place or url) from error
 
 
-def _opened(url: str, login: Login, database: str | None, reader: Login | None, patience: float) -> Server:
+def _connect(url: str, login: Login, database: str | None, reader: Login | None, timeout: float) -> Server:
     if not url.startswith(SCHEMES):
         raise ServerUnavailable(f"{url} is no address of a database: bolt://, bolt+s://, neo4j:// and neo4j+s:// are.")
-    with ExitStack() as opened:
-        driver = opened.enter_context(_driver(url, login, patience))
+    with ExitStack() as drivers:
+        driver = drivers.enter_context(_driver(url, login, timeout))
         with driver.session(database=database) as session:
-            try:  # to log in does not tell whether the database is there
+            try:  # logging in does not check that the database exists
                 agent = session.run("RETURN 1").consume().server.agent
-            except ValueError as error:  # the driver's word for a port that is no number
+            except ValueError as error:  # the driver's error for a port that is no number
                 raise ServerUnavailable(f"{url} is no address: {error}.") from error
         capabilities, version = _capabilities(agent, url)
         reading = driver if capabilities.refuses_writes_in_read_mode else None
         if reading is None and reader:
-            reading = opened.enter_context(_driver(url, reader, patience))
-        opened.pop_all()
+            reading = drivers.enter_context(_driver(url, reader, timeout))
+        drivers.pop_all()
     return Server(url, driver, reading, database, version, capabilities)
 
 
-def _driver(url: str, login: Login, patience: float) -> Driver:
+def _driver(url: str, login: Login, timeout: float) -> Driver:
     return GraphDatabase.driver(
         url,
         auth=login,
-        connection_timeout=patience,
-        connection_acquisition_timeout=patience,
-        max_transaction_retry_time=patience,
+        connection_timeout=timeout,
+        connection_acquisition_timeout=timeout,
+        max_transaction_retry_time=timeout,
         notifications_min_severity=NotificationMinimumSeverity.OFF,
         telemetry_disabled=True,
     )
 
 
 def _capabilities(agent: str, url: str) -> tuple[Capabilities, str]:
-    """With the version, from what the server calls itself, such as Neo4j/5.26.0 compatible (ArcadeDB 26.10.2)."""
-    if found := re.search(r"ArcadeDB (\S+)\)", agent):
-        return ARCADEDB, found[1]
-    found = re.fullmatch(r"Neo4j/((\d+)\.(\d+)\S*)", agent)
-    if found is None or (int(found[2]), int(found[3])) < OLDEST_NEO4J:
+    """Read kind and version from the server's agent, such as Neo4j/5.26.0 compatible (ArcadeDB 26.10.2)."""
+    if arcadedb := re.search(r"ArcadeDB (\S+)\)", agent):
+        return ARCADEDB, arcadedb[1]
+    neo4j = re.fullmatch(r"Neo4j/((\d+)\.(\d+)\S*)", agent)
+    if neo4j is None or (int(neo4j[2]), int(neo4j[3])) < OLDEST_NEO4J:
         raise ServerUnavailable(f"{url} is {agent}. The queries here need Neo4j 5.23 or later, or ArcadeDB.")
-    return NEO4J, found[1]
+    return NEO4J, neo4j[1]

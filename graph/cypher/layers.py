@@ -1,4 +1,4 @@
-"""The Cypher texts that count and measure whole layers, with their parameters; as those in `graph.cypher.units`."""
+"""The Cypher texts that count and measure whole layers, with their parameters; see `graph.cypher.units`."""
 
 # model, layer (an id or null: all) -> one row a layer: how many units it has, how many of them have a label, activity,
 # a histogram, shares, were tested, and have each of the verdicts

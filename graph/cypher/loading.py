@@ -2,8 +2,8 @@
 
 from graph.cypher import current_label
 
-# model, content (what is to be loaded), loader (who loads, anew each time) -> how many rows of this very content are
-# there already, of a load that broke off; a model is refused from now on until COMPLETE
+# model, content (a hash of what is loaded), loader (an id, new for each load) -> how many rows of this content an
+# interrupted load has written; the model is refused from now on until COMPLETE
 CLAIM = """
 MERGE (m:Model {id: $model})
 ON CREATE SET m.annotations = 0
@@ -12,7 +12,7 @@ SET m.content = $content, m.complete = false, m.loader = $loader
 RETURN m.loaded AS loaded
 """
 
-# Whoever claimed the model last goes on alone: to all others these texts answer that nothing was done.
+# Only the last loader to claim the model goes on: for all others these texts change nothing and return no row.
 _CLAIMED = """
 MATCH (m:Model {id: $model, loader: $loader})
 """
@@ -23,7 +23,7 @@ DETACH DELETE n
 RETURN count(*) AS done
 """
 
-# by kind: model, loader, limit (nodes to take away, with all that hangs on them) -> how many were
+# by kind: model, loader, limit (nodes to remove with their relationships) -> how many were removed
 REMOVE = {
     "units": _CLAIMED + "MATCH (n:Unit {model: m.id})" + _REMOVED,
     "images": _CLAIMED + "MATCH (n:Image {model: m.id})" + _REMOVED,
@@ -31,7 +31,7 @@ REMOVE = {
     "layers": _CLAIMED + "MATCH (n:Layer {model: m.id})" + _REMOVED,
 }
 
-# model -> annotations tied to the units that they name, and the view of them
+# model -> its annotations tied to the units that they name, and the units' current labels
 RELINK = (
     """
 MATCH (a:Annotation {model: $model})
@@ -42,7 +42,7 @@ WITH DISTINCT u
     + current_label.DERIVE
 )
 
-# model, properties (what it is, and counts and sums of what was loaded)
+# model, properties (its shape, and counts and sums of what was loaded)
 RECORD = """
 MATCH (m:Model {id: $model})
 SET m += $properties, m.annotations = COUNT { MATCH (a:Annotation) WHERE a.model = m.id }
@@ -58,8 +58,8 @@ RETURN m.id AS id
 """
 )
 
-# model, loader -> the model, if it is still this loader's: what is there of it is not gone on with
-FORGET = (
+# model, loader -> the model, if it is still this loader's: the next load starts anew
+RESET = (
     _CLAIMED
     + """
 SET m.loaded = 0
@@ -67,8 +67,8 @@ RETURN m.id AS id
 """
 )
 
-# no parameters -> texts that label nothing any more are taken away
-REMOVE_LABELS = """
+# no parameters -> labels without a unit are removed
+REMOVE_UNUSED_LABELS = """
 MATCH (l:Label)
 WHERE NOT EXISTS { MATCH (l)<-[:LABELLED]-() }
 DELETE l
@@ -82,7 +82,7 @@ WITH m
 """
 )
 
-# model, loader, loaded (rows when this is done), rows (maps of properties) -> how many were written; by label
+# by label: model, loader, loaded (rows written after this), rows (maps of properties) -> how many were written
 NODES = {
     "Layer": _LOADED + "UNWIND $rows AS row MERGE (n:Layer {key: row.key}) SET n += row RETURN count(n) AS done",
     "Unit": _LOADED + "UNWIND $rows AS row MERGE (n:Unit {key: row.key}) SET n += row RETURN count(n) AS done",
@@ -90,10 +90,9 @@ NODES = {
     "Word": _LOADED + "UNWIND $rows AS row MERGE (n:Word {key: row.key}) SET n += row RETURN count(n) AS done",
 }
 
-# model, loader, loaded (as above), groups (each a target's key and a list of rows, each a source's key and then the
-# properties in the order of the text) -> how many were written; by the source's
-# label and the type
-# Grouped by target, since a look-up of both ends for every edge takes most of the time.
+# by the source's label and the type: model, loader, loaded (as above), groups (each a target's key and a list of rows,
+# each a source's key and then the properties in the order of the text) -> how many were written
+# They are grouped by target, since looking up both ends for every edge takes most of the time.
 RELATIONSHIPS = {
     ("Model", "HAS_LAYER"): _LOADED
     + """
@@ -149,7 +148,7 @@ RETURN count(e) AS done
 }
 
 # model -> how many nodes of each kind it has, whole or not
-HELD = """
+NODE_COUNTS = """
 MATCH (n:Unit {model: $model}) RETURN 'units' AS what, count(*) AS found
 UNION ALL
 MATCH (n:Image {model: $model}) RETURN 'images' AS what, count(*) AS found

@@ -1,11 +1,11 @@
-"""The Cypher texts that search for units, with their parameters; written and run as those in `graph.cypher.units`.
+"""The Cypher texts that search for units, with their parameters; see `graph.cypher.units`.
 
-All of them have these filters: layer (an id or null: any), labelled (true, false or null: either), modality (word,
+All have these filters: layer (an id or null: any), labelled (true, false or null: either), modality (word,
 picture or null: either; which one the unit is the more selective for), least and most (maps of a statistic's name to a
-number; a unit without the statistic does not pass).
+number; a unit without the statistic is left out).
 """
 
-_FITTING = """
+_FILTERS = """
 WHERE ($layer IS NULL OR u.layer = $layer)
   AND ($labelled IS NULL OR (u.label IS NOT NULL) = $labelled)
   AND ($modality IS NULL OR ($modality = 'word' AND u.word_selectivity > u.picture_selectivity)
@@ -26,7 +26,7 @@ SEARCH = (
     """
 MATCH (u:Unit {model: $model, layer: $layer})
 """
-    + _FITTING
+    + _FILTERS
     + """
 WITH u ORDER BY u.channel LIMIT $limit
 RETURN u.key AS key, u.id AS id, u.model AS model, u.layer AS layer, u.channel AS channel,
@@ -36,12 +36,12 @@ ORDER BY channel
 )
 
 # model, containing, limit, layer, labelled, modality, least, most -> units with current labels that contain this text,
-# in any case; a row a label, those that are the text first
+# in any case; a row a label, equal texts first
 SEARCH_LABELS = (
     """
 MATCH (u:Labelled {model: $model})-[:LABELLED]->(found:Label)
 """
-    + _FITTING
+    + _FILTERS
     + """
   AND toLower(found.text) CONTAINS toLower($containing)
 WITH DISTINCT u, 'label' AS kind, found.text AS what, [] AS images, false AS sensitive, null AS branch, null AS z,
@@ -51,9 +51,9 @@ ORDER BY exact DESC, u.layer DESC, u.channel LIMIT $limit
     + _UNIT
 )
 
-# model, containing, nearest (images looked at, of the shortest concepts), limit, layer, labelled, modality, least, most
-# -> units of which a top example's concept contains this text, in any case; a row a concept, modality and branch with
-# its highest z, the highest first, but before them the concepts that are the text
+# model, containing, nearest (images used, of the shortest concepts), limit, layer, labelled, modality, least, most
+# -> units with a top probe whose concept contains this text, in any case; a row a concept, modality and branch with its
+# highest z; equal concepts first, then by z
 SEARCH_TOP_PROBES = (
     """
 MATCH (found:Image {model: $model})
@@ -62,7 +62,7 @@ WITH found.key AS image, size(found.concept) AS length
 ORDER BY length, image LIMIT $nearest
 MATCH (i:Image {key: image})-[a:ACTIVATES]->(u:Unit)
 """
-    + _FITTING
+    + _FILTERS
     + """
 WITH u.key AS unit, u.layer AS layer, u.channel AS channel, i.modality AS kind, i.concept AS what,
      collect(i.id) AS images, i.sensitive AS sensitive, a.branch AS branch, max(a.z) AS z,
@@ -73,9 +73,8 @@ MATCH (u:Unit {key: unit})
     + _UNIT
 )
 
-# model, containing, nearest (words looked at, the shortest), limit, layer, labelled, modality, least, most -> units
-# driven by a word that contains this text, in any case; a row a word, the highest z over letter strings first, but
-# before them the words that are the text
+# model, containing, nearest (words used, the shortest), limit, layer, labelled, modality, least, most -> units driven
+# by a word that contains this text, in any case; a row a word; equal words first, then by z over letter strings
 SEARCH_WORDS = (
     """
 MATCH (found:Word {model: $model})
@@ -84,7 +83,7 @@ WITH found.key AS word, size(found.text) AS length
 ORDER BY length, word LIMIT $nearest
 MATCH (w:Word {key: word})-[a:ACTIVATES]->(u:Unit)
 """
-    + _FITTING
+    + _FILTERS
     + """
   AND a.z IS NOT NULL
 WITH u.key AS unit, u.layer AS layer, u.channel AS channel, 'vocabulary' AS kind, w.text AS what, [] AS images,

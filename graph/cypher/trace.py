@@ -1,4 +1,4 @@
-"""The Cypher texts of a trace: what leads directly into units, and out of them; see `graph.cypher.units`."""
+"""The Cypher texts of a trace: the direct edges into units and out of them; see `graph.cypher.units`."""
 
 # keys, scaled (weights are magnitudes times the source's activity), least (weight), limit (edges into each unit)
 # -> the strongest direct edges into each unit, any sign; `total` is that of all such edges into it that are kept

@@ -1,4 +1,4 @@
-"""The schema made, and an older one brought up to ours; doing either again changes nothing."""
+"""Create the schema, or bring an older one up to ours; doing either again changes nothing."""
 
 from collections.abc import Iterator
 
@@ -10,15 +10,15 @@ from graph.schema import SCHEMA, VERSION
 
 
 def statements() -> Iterator[Statement]:
-    """Our schema for a database that has none, on any server."""
+    """Yield the statements that create our schema, on any server."""
     yield from map(Statement, (*CONSTRAINTS, *INDEXES))
     yield Statement(SET_VERSION, {"id": SCHEMA, "version": VERSION})
 
 
 def migrate(database: Database) -> int:
-    """Bring the schema up to ours; the version it had, ours where there was none. SchemaMismatch for a later one."""
-    found = database.read(SCHEMA_VERSION)
-    version = found[0]["version"] if found else VERSION
+    """Bring the schema up to ours; return its version before, ours if it had none. SchemaMismatch for a later one."""
+    rows = database.read(SCHEMA_VERSION)
+    version = rows[0]["version"] if rows else VERSION
     if version > VERSION:
         raise SchemaMismatch(
             f"The database has schema {version}, and ours is {VERSION}. Update clip-circuits; all is kept."

@@ -1,7 +1,7 @@
-"""An extraction as the CSV files of `neo4j-admin database import`, Neo4j's fastest way into an empty database.
+"""Write an extraction as CSV files for `neo4j-admin database import`, Neo4j's fastest way into an empty database.
 
-What the import leaves to do (constraints, indexes, counting what arrived) an ordinary load of the same extraction does
-in seconds: it finds every row there already.
+The import leaves constraints, indexes and the final count to do. An ordinary load of the same extraction does them in
+seconds, since every row is in the database already.
 """
 
 import shlex
@@ -25,7 +25,7 @@ _TYPES = ((pa.types.is_integer, "long"), (pa.types.is_floating, "double"), (pa.t
 
 
 def write_csv(extraction: Extraction, folder: Path, progress: bool = True) -> str:
-    """Write the files into a new or empty folder; the command that imports them while the server is stopped.
+    """Write the files into a new or empty folder; return the command that imports them while the server is stopped.
 
     Raises ExtractionError for an extraction that is not finished, LoadFailed if the folder holds anything.
     """
@@ -38,19 +38,19 @@ def write_csv(extraction: Extraction, folder: Path, progress: bool = True) -> st
         bar = tqdm(steps(extraction), desc=str(model["id"]), unit=" tables", disable=not progress)
         for step in bar:
             match step:
-                case Statement():  # the last of them records what the database must hold
+                case Statement():  # the last one records the counts that the database must hold
                     model |= step.parameters.get("properties", {})
                 case Nodes():
                     files.write("nodes", step.label, step.label, _nodes(step))
                 case Edges():
-                    files.write("relationships", step.type, f"{step.source[0]}-{step.type}", _edges(step))
+                    files.write("relationships", step.type, f"{step.source[0]}-{step.type}", _relationships(step))
         for kind, node in (("Model", model | {"loaded": files.rows}), ("Schema", {"id": SCHEMA, "version": VERSION})):
             files.write("nodes", kind, kind, _nodes(Nodes(kind, "id", pa.Table.from_pylist([node]))))
     return shlex.join(["neo4j-admin", "database", "import", "full", "neo4j", *files.options])
 
 
 class _Files:
-    """A file a kind of node, or of relationship out of a kind; the rows written; the options that name the files."""
+    """Open CSV files, one for each kind of node or relationship; `options` name them, `rows` counts their rows."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._open, self._writers = folder.absolute(), ExitStack(), dict[str, csv.CSVWriter]()
@@ -74,11 +74,11 @@ class _Files:
 
 
 def _nodes(step: Nodes) -> pa.Table:
-    """The columns under the names that tell the import their types; the key is the ID among its kind."""
+    """Rename the columns so that they carry their types; the key is the ID among nodes of its label."""
     return _renamed(step.table, {step.key: f"{step.key}:ID({step.label})"})
 
 
-def _edges(step: Edges) -> pa.Table:
+def _relationships(step: Edges) -> pa.Table:
     return _renamed(step.table, {"source": f":START_ID({step.source[0]})", "target": f":END_ID({step.target[0]})"})
 
 
@@ -94,7 +94,7 @@ def _type(kind: pa.DataType) -> str:
 
 
 def _flat(column: Any) -> Any:
-    """As CSV can hold it: a list with semicolons; a float32's exact value."""
+    """Convert to what CSV can hold: a list joined by semicolons, a float32 with its exact value."""
     if pa.types.is_list(column.type):
         return pc.binary_join(column.cast(pa.list_(pa.string())), ";")
     return column.cast(pa.float64()) if pa.types.is_floating(column.type) else column

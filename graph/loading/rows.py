@@ -1,4 +1,4 @@
-"""What of an extraction becomes which nodes and relationships, as the steps of a load."""
+"""Turn an extraction into the steps of a load: its nodes and relationships as Arrow tables."""
 
 import base64
 import hashlib
@@ -18,25 +18,25 @@ from graph.cypher.saved import TIE_CIRCUITS
 from graph.instructions import Edges, Nodes, Statement, Step
 from graph.schema import VERSION
 
-CHUNK = 100_000  # edges a step
+CHUNK = 100_000  # rows of relationships in a step
 
-Column = Any  # an Arrow array; its stubs tell no kinds apart that matter here
+Column = Any  # an Arrow array; pyarrow's stubs have no type that fits all of them
 
 _MODEL, _LAYER, _UNIT = ("Model", "id"), ("Layer", "key"), ("Unit", "key")
 _IMAGE, _WORD = ("Image", "key"), ("Word", "key")
 
 
 def content(extraction: Extraction) -> str:
-    """What the steps are made of, as a short hash: the same steps have the same, in the same order."""
-    words = f"{VERSION} {CHUNK} {extraction.manifest.model_dump_json()}"  # it has the checksum of every table
-    return hashlib.sha256(words.encode()).hexdigest()[:16]
+    """A short hash of what the steps are made from: equal hashes mean equal steps in equal order."""
+    source = f"{VERSION} {CHUNK} {extraction.manifest.model_dump_json()}"  # with the checksum of every table
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
 def steps(extraction: Extraction) -> Iterator[Step]:
-    """A model's whole graph, for a database that holds its node and nothing else of it but perhaps its annotations.
+    """Yield the steps of a model's whole graph, for a database that holds its node and at most its annotations.
 
-    Annotations and kept circuits are tied to the new units while these have no edges yet: a node that gains the label
-    :Labelled is moved with all that hangs on it. The last step records what the database must now hold.
+    Annotations and saved circuits are tied to the new units before these have edges, since a node that gains the label
+    :Labelled is moved with all its relationships. The last step records the counts that the database must then hold.
     """
     manifest, model = extraction.manifest, extraction.manifest.model
     units = _units(extraction)
@@ -52,21 +52,21 @@ def steps(extraction: Extraction) -> Iterator[Step]:
     for table in _contributions(extraction):
         edges, magnitude = edges + table.num_rows, magnitude + pc.sum(table["magnitude"].cast(pa.float64())).as_py()
         yield Edges("CONTRIBUTES", _UNIT, _UNIT, table)
-    images, examples = _images(extraction), _examples(extraction)
+    images, top_probes = _images(extraction), _top_probes(extraction)
     yield Nodes("Image", "key", images)
-    yield from (Edges("ACTIVATES", _IMAGE, _UNIT, table) for table in _chunks(examples))
-    drawings, depictions = _drawings(extraction), _depictions(extraction)
-    yield Nodes("Image", "key", drawings)
+    yield from (Edges("ACTIVATES", _IMAGE, _UNIT, table) for table in _chunks(top_probes))
+    visualisations, depictions = _visualisations(extraction), _depictions(extraction)
+    yield Nodes("Image", "key", visualisations)
     yield Edges("DEPICTS", _IMAGE, _UNIT, depictions)
-    words, readings = _words(extraction), _readings(extraction)
+    words, responses = _words(extraction), _word_responses(extraction)
     yield Nodes("Word", "key", words)
-    yield from (Edges("ACTIVATES", _WORD, _UNIT, table) for table in _chunks(readings))
+    yield from (Edges("ACTIVATES", _WORD, _UNIT, table) for table in _chunks(responses))
     counts = {"units": units.num_rows, "adds": adds.num_rows, "edges": edges, "magnitude": magnitude}
-    counts |= {"images": images.num_rows + drawings.num_rows, "examples": examples.num_rows}
-    counts |= {"words": words.num_rows, "readings": readings.num_rows, "depictions": depictions.num_rows}
-    told = {"measured": measured(extraction)}
+    counts |= {"images": images.num_rows + visualisations.num_rows, "examples": top_probes.num_rows}
+    counts |= {"words": words.num_rows, "readings": responses.num_rows, "depictions": depictions.num_rows}
+    provenance = {"measured": measured(extraction)}
     shape = manifest.model_dump(mode="json", include={"blocks", "width", "image_size", "weights_sha256"})
-    yield Statement(RECORD, {"model": model, "properties": shape | counts | told})
+    yield Statement(RECORD, {"model": model, "properties": shape | counts | provenance})
 
 
 def _layers(extraction: Extraction) -> pa.Table:
@@ -94,7 +94,7 @@ def _sweeps(extraction: Extraction) -> pa.Table:
 
 
 def _units(extraction: Extraction) -> pa.Table:
-    """One row a unit with its evidence, where there is some; what is not a number is no property."""
+    """One row a unit with its evidence, where it was measured; a number that is not finite becomes null."""
     model, table = extraction.manifest.model, extraction.table("units")
     for name in ("activity", "flows", "evidence", "tests", "dissociation", "shares", "modality"):
         table = table.join(_statistics(extraction, name), ["layer", "channel"], use_threads=False)
@@ -118,11 +118,11 @@ def _statistics(extraction: Extraction, name: str) -> pa.Table:
 
 
 def _histograms(extraction: Extraction, ids: Column) -> dict[str, Column]:
-    """The histograms of these units, null where there is none; Arrow joins no tables that hold lists."""
+    """The histograms of these units, null where there is none; Arrow cannot join tables that hold lists."""
     table = extraction.table("histograms")
     places: Column = pc.index_in(ids, value_set=_key(table["layer"], table["channel"]).combine_chunks())
-    found = table.take(places)
-    return {row.name: found[row.stored] for row in of_table("histograms")}
+    histograms = table.take(places)
+    return {row.name: histograms[row.stored] for row in of_table("histograms")}
 
 
 def _modality_difference(extraction: Extraction) -> dict[str, float]:
@@ -142,7 +142,7 @@ def _finite(column: Column) -> Column:
 
 
 def _adds(extraction: Extraction) -> pa.Table:
-    """The two units added up in every sum's unit."""
+    """The two branch units added in every sum unit."""
     model = extraction.manifest.model
     rows = [
         {"source": f"{model}/{layer}/{channel}", "target": f"{model}/{total}/{channel}", "branch": branch}
@@ -153,7 +153,7 @@ def _adds(extraction: Extraction) -> pa.Table:
 
 
 def _sums(extraction: Extraction) -> Iterator[tuple[Layer, int, dict[str, Layer]]]:
-    """Every unit of a sum with the layers of its branches."""
+    """Yield every unit of a sum with the layers of its branches."""
     architecture = extraction.manifest.architecture
     for total in architecture.sums:
         branches = {name: layer for name, layer in architecture.branches(total).items() if name != "sum"}
@@ -174,9 +174,9 @@ def _chunks(table: pa.Table) -> Iterator[pa.Table]:
 
 
 def _images(extraction: Extraction) -> pa.Table:
-    """The probes that are an example of something, their pictures as base64 text."""
+    """The probes that are a top probe of some unit, their pictures as base64 text."""
     model, probes = extraction.manifest.model, extraction.table("probes")
-    probes = probes.filter(pc.is_in(probes["id"], pc.unique(_top(extraction)["probe"])))
+    probes = probes.filter(pc.is_in(probes["id"], pc.unique(_top_rows(extraction)["probe"])))
     columns: dict[str, Any] = {"key": _key(model, probes["id"]), "model": _repeat(model, probes.num_rows)}
     columns |= {name: probes[name] for name in ("id", "modality", "concept", "source", "sensitive")}
     return pa.table(columns | {"thumbnail": _texts(probes["image"])})
@@ -186,7 +186,7 @@ def _texts(images: Column) -> Column:
     return pa.array([base64.b64encode(image).decode() for image in images.to_pylist()], pa.string())
 
 
-def _drawings(extraction: Extraction) -> pa.Table:
+def _visualisations(extraction: Extraction) -> pa.Table:
     """The feature visualisations of units, with the columns of `_images`."""
     model, table = extraction.manifest.model, extraction.table("visualisations")
     ids = _key("visualisation", table["layer"], table["channel"])
@@ -199,32 +199,32 @@ def _drawings(extraction: Extraction) -> pa.Table:
 def _depictions(extraction: Extraction) -> pa.Table:
     model, table = extraction.manifest.model, extraction.table("visualisations")
     units = _key(model, table["layer"], table["channel"])
-    drawings = _key(model, "visualisation", table["layer"], table["channel"])
-    return _with_ends(drawings, units, table.select(["share_published"]))
+    visualisations = _key(model, "visualisation", table["layer"], table["channel"])
+    return _with_ends(visualisations, units, table.select(["share_published"]))
 
 
-def _examples(extraction: Extraction) -> pa.Table:
-    model, table = extraction.manifest.model, _top(extraction)
+def _top_probes(extraction: Extraction) -> pa.Table:
+    model, table = extraction.manifest.model, _top_rows(extraction)
     units = _key(model, table["layer"], table["channel"])
     return _with_ends(_key(model, table["probe"]), units, table.select(["branch", "rank", "value", "z"]))
 
 
 def _words(extraction: Extraction) -> pa.Table:
-    """The words that were shown, and no letter strings."""
+    """The words that were shown, without the letter strings."""
     model, table = extraction.manifest.model, extraction.table("vocabulary")
     table = table.filter(pc.field("kind") == "word")
     columns: dict[str, Any] = {"key": _key(model, table["text"]), "model": _repeat(model, table.num_rows)}
     return pa.table(columns | {name: table[name] for name in ("text", "length", "lettering")})
 
 
-def _readings(extraction: Extraction) -> pa.Table:
+def _word_responses(extraction: Extraction) -> pa.Table:
     model, table = extraction.manifest.model, extraction.table("words")
     units = _key(model, table["layer"], table["channel"])
     return _with_ends(_key(model, table["word"]), units, table.select(["value", "z", "word_rank", "unit_rank"]))
 
 
-def _top(extraction: Extraction) -> pa.Table:
-    """The top examples; an extraction of an older version has no others, and no word for it."""
+def _top_rows(extraction: Extraction) -> pa.Table:
+    """The rows of top probes; an extraction of an older version has only these, and no `kind`."""
     kind = pc.field("kind")
     return extraction.table("examples").filter(kind.is_null() | (kind == "top"))
 

@@ -29,10 +29,13 @@ class Question:
 
 @contextmanager
 def recorded_questions() -> Iterator[list[Question]]:
-    """Record every question to any database while the block runs, of all threads of this process."""
+    """Record every question to any database while the block runs, of all threads of this process.
+
+    A `read` that is answered from what `reading_once` remembers asks nothing.
+    """
     questions = list[Question]()
     with ExitStack() as stack:
-        for verb in ("read", "write", "query"):
+        for verb in ("_read", "write", "query"):
             stack.enter_context(patch.object(Database, verb, _recording(getattr(Database, verb), questions)))
         yield questions
 

@@ -330,7 +330,7 @@ def places() -> Iterator[dict[str, int]]:
 def test_where_no_database_answers_is_told_soon(places: dict[str, int], url: str, words: str) -> None:
     start = time.monotonic()
     with pytest.raises(ServerUnavailable, match=words):
-        connect(url.format_map(places), "neo4j", "x", patience=2.0)
+        connect(url.format_map(places), "neo4j", "x", timeout=2.0)
     assert time.monotonic() - start < 20
 
 

@@ -36,7 +36,7 @@ from pathlib import Path
 from extract.folder.extraction import Extraction
 from graph.loading.load import load
 from graph.opening import connect
-with connect(sys.argv[1], patience=2.0) as database:
+with connect(sys.argv[1], timeout=2.0) as database:
     load(Extraction.open(Path(sys.argv[2])), database, progress=False, rows=40)  # many small transactions
 """
 ANNOTATE = """
@@ -46,7 +46,7 @@ from itertools import count
 from graph.opening import connect
 from graph.records import Annotation
 from graph.store import Store
-with connect(sys.argv[1], patience=2.0) as database:
+with connect(sys.argv[1], timeout=2.0) as database:
     store = Store(database).model("random:a")
     for number in count():
         at = datetime.fromtimestamp(number, UTC)
@@ -193,20 +193,19 @@ def test_other_content_replaces_a_half_loaded_model_without_a_mixture(
 
 
 def test_of_two_that_load_one_model_the_second_goes_on_alone(
-    service: Service, extraction: Extraction, other: Extraction, monkeypatch: pytest.MonkeyPatch
+    service: Service, extraction: Extraction, other: Extraction
 ) -> None:
     halfway, over = threading.Event(), threading.Event()
 
     def pausing(of: Extraction) -> Iterator[Step]:
         for step in steps(of):
-            if of is extraction and isinstance(step, Nodes) and step.label == "Image":
+            if isinstance(step, Nodes) and step.label == "Image":
                 halfway.set()
                 assert over.wait(PATIENCE)
             yield step
 
-    monkeypatch.setattr("graph.loading.load.steps", pausing)
     with service.connect() as database, ThreadPoolExecutor() as pool:
-        first = pool.submit(load, extraction, database, progress=False)
+        first = pool.submit(load, extraction, database, progress=False, make_steps=pausing)
         assert halfway.wait(PATIENCE)
         load(other, database, progress=False)
         over.set()
