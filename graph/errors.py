@@ -1,20 +1,20 @@
-"""What can go wrong between us and a graph database; every message ends with the way out.
+"""Errors between this project and a graph database; every message ends with a way out.
 
 CircuitsError
-├── GraphError                the root of this room's tree
-│   ├── InvalidSettings         an option, variable or line of .env that does not fit
-│   ├── ServerUnavailable     no server answers there, it speaks no Bolt, or the embedded one cannot start
+├── GraphError                the root of this room's errors
+│   ├── InvalidSettings       an option, variable or line of .env that does not fit
+│   ├── ServerUnavailable     no server answers, it speaks no Bolt, or the embedded one cannot start
 │   ├── AccessRefused         wrong user or password, or too few rights
 │   ├── DatabaseMissing       the server has no database of that name
-│   ├── SchemaMismatch           a database of an older or a later version of this project
+│   ├── SchemaMismatch        a database of an older or a later version of this project
 │   ├── DatabaseDamaged       files that cannot be opened, of another version, or that hold less than was loaded
-│   ├── DatabaseBusy          somebody else is loading or stopping this database
-│   ├── LoadFailed            data that does not fit together, or a load that broke off; the database is as before
-│   ├── ConstraintViolated    a write that would make two of what there is one of
-│   ├── AnnotationSuperseded  what an annotation is about is not there, or somebody changed it meanwhile
+│   ├── DatabaseBusy          another process is loading or stopping this database
+│   ├── LoadFailed            data that does not fit together, or an interrupted load; the database is as before
+│   ├── ConstraintViolated    a write that would duplicate a unique node
+│   ├── AnnotationSuperseded  the annotation to change is missing, or was changed meanwhile
 │   ├── ModelMissing          no such model in the database, or several and none named
-│   ├── NotExtracted          what was asked for is not among what was extracted and loaded
-│   ├── UnknownStatistic      no such number is measured of units
+│   ├── NotExtracted          the numbers asked for were not extracted or not loaded
+│   ├── UnknownStatistic      units have no statistic of that name
 │   └── QueryError            the user's Cypher
 │       ├── WriteRefused      it writes, where only reading is allowed
 │       └── QueryTimeout      it took too long and was stopped
@@ -25,7 +25,7 @@ from extract.errors import CircuitsError
 
 
 class GraphError(CircuitsError):
-    """Something between us and the graph database."""
+    """An error between this project and a graph database."""
 
 
 class InvalidSettings(GraphError):
@@ -33,7 +33,7 @@ class InvalidSettings(GraphError):
 
 
 class ServerUnavailable(GraphError):
-    """No server answers, what answers speaks no Bolt, or the embedded server cannot start."""
+    """No server answers, it speaks no Bolt, or the embedded server cannot start."""
 
 
 class AccessRefused(GraphError):
@@ -53,19 +53,19 @@ class DatabaseDamaged(GraphError):
 
 
 class DatabaseBusy(GraphError):
-    """Somebody else is loading or stopping this database."""
+    """Another process is loading or stopping this database."""
 
 
 class LoadFailed(GraphError):
-    """Data that does not fit together, or a load that broke off; the database is as it was before."""
+    """Data that does not fit together, or an interrupted load; the database is as it was before."""
 
 
 class ConstraintViolated(GraphError):
-    """A write that would make two of what there is one of."""
+    """A write that would duplicate a unique node."""
 
 
 class AnnotationSuperseded(GraphError):
-    """What an annotation is about is not there, or somebody changed it meanwhile."""
+    """The annotation to change is missing, or was changed meanwhile."""
 
 
 class ModelMissing(GraphError):
@@ -73,11 +73,11 @@ class ModelMissing(GraphError):
 
 
 class NotExtracted(GraphError):
-    """What was asked for is not among what was extracted and loaded."""
+    """The numbers asked for were not extracted or not loaded."""
 
 
 class UnknownStatistic(GraphError):
-    """No such number is measured of units."""
+    """Units have no statistic of that name."""
 
 
 class QueryError(GraphError):

@@ -1,4 +1,4 @@
-"""Where the catalog is and who asks for it: the environment's CIRCUITS_* variables, else those in a file .env here."""
+"""Settings of the database: CIRCUITS_* variables of the environment, else of a file .env in the current folder."""
 
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from graph.errors import InvalidSettings
 
 
 class Settings(BaseSettings):
-    """What may be set; an argument goes before the environment, and that before .env."""
+    """All settings; arguments override the environment, which overrides .env."""
 
     model_config = SettingsConfigDict(env_prefix="CIRCUITS_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
-    home: Path = Path(".circuits")  # what this project keeps
+    home: Path = Path(".circuits")  # the folder of this project's data
     database: str | None = None  # a server's URL, or the folder of an embedded database
     user: str = "neo4j"
     password: SecretStr = SecretStr("")
@@ -24,22 +24,22 @@ class Settings(BaseSettings):
     @field_validator("database")
     @classmethod
     def _without_secrets(cls, database: str | None) -> str | None:
-        if database and "://" in database and "@" in database:  # an address is shown, in messages and by `doctor`
+        if database and "://" in database and "@" in database:  # messages and `doctor` print the address
             raise ValueError("an address holds no user and no password; CIRCUITS_USER and CIRCUITS_PASSWORD do")
         return database
 
     @property
     def place(self) -> str | Path:
-        """A server's URL, or a folder: the one named, else `database` in `home`."""
+        """A server's URL, or a folder: `database` if it is set, else the folder `database` in `home`."""
         if self.database and "://" in self.database:
             return self.database
         return Path(self.database) if self.database else self.home / "database"
 
 
-def settings(**given: Any) -> Settings:
-    """The settings, those given first; None counts as not given. Raises InvalidSettings."""
+def settings(**overrides: Any) -> Settings:
+    """Read the settings; overrides that are not None come first. Raises InvalidSettings."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
