@@ -1,6 +1,6 @@
-"""The work of the loading process: steps into an open ArcadeDB database, through its batch writer and its own SQL.
+"""Write the steps of a load into an open ArcadeDB database, through its batch writer and its own SQL.
 
-The batch writer is handed ready JSON, which is its fastest door; it writes no log, so the files must be a copy.
+The batch writer takes JSON, which is its fastest way in; it writes no log, so the files must be a copy.
 """
 
 from typing import Any
@@ -8,35 +8,36 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from graph.embedded.pipe import json_rows
 from graph.errors import LoadFailed
-from graph.instructions import Edges, Nodes, Statement, Step, json_rows
+from graph.instructions import Nodes, Relationships, Statement, Step
 
 
-class Loader:
-    """Carries out steps on an open database; `batchers` are Java's, for vertices and edges. `flush` ends it."""
+class BatchWriter:
+    """Executes steps on an open database; `batchers` are Java's, for vertices and edges. End with `flush`."""
 
     def __init__(self, database: Any, batchers: tuple[Any, Any]) -> None:
         self._database = database
         self._batch: Any = None
         self._vertices, self._edges = batchers
         self._declared: set[str] = set()
-        self._found: dict[tuple[str, str], pa.Table] = {}  # every node of a label: its key, its record id
+        self._nodes: dict[tuple[str, str], pa.Table] = {}  # every node of a label: its key, its record id
 
-    def carry_out(self, step: Step) -> None:
-        """Do one step, or LoadFailed."""
+    def execute(self, step: Step) -> None:
+        """Execute one step; LoadFailed for data that does not fit."""
         match step:
             case Statement():
                 self.flush()
-                self._found.clear()
+                self._nodes.clear()
                 self._declared.clear()
                 self._cypher(step.text, dict(step.parameters))
             case Nodes():
                 self._merge(step)
-            case Edges():
+            case Relationships():
                 self._append(step)
 
     def flush(self) -> None:
-        """Write what is buffered: edges are, until there are many."""
+        """Write the buffered edges."""
         if self._batch:
             self._batch.close()
             self._batch = None
@@ -49,9 +50,9 @@ class Loader:
         keys = step.table[step.key]
         if keys.null_count or len(pc.unique(keys)) < len(keys):
             raise LoadFailed(f"the column {step.key} of {step.label} is not unique")
-        old: Any = pc.is_in(keys, value_set=self._find(step.label, step.key)["key"].combine_chunks())
-        self._update(step, step.table.filter(old))
-        self._create(step, step.table.filter(pc.invert(old)))
+        existing: Any = pc.is_in(keys, value_set=self._records_of(step.label, step.key)["key"].combine_chunks())
+        self._update(step, step.table.filter(existing))
+        self._create(step, step.table.filter(pc.invert(existing)))
 
     def _update(self, step: Nodes, table: pa.Table) -> None:
         self.flush()
@@ -65,9 +66,11 @@ class Loader:
         table = table.select([step.key, *(name for name in table.column_names if name != step.key)])
         records = str(self._vertices.createVerticesJson(self._batcher(), step.label, json_rows(table)))
         columns: dict[str, Any] = {"key": table[step.key], "record": records.split(";")}
-        self._found[step.label, step.key] = pa.concat_tables([self._find(step.label, step.key), pa.table(columns)])
+        self._nodes[step.label, step.key] = pa.concat_tables(
+            [self._records_of(step.label, step.key), pa.table(columns)]
+        )
 
-    def _append(self, step: Edges) -> None:
+    def _append(self, step: Relationships) -> None:
         self._declare("EDGE", step.type)
         columns: dict[str, Any] = {
             "_src": self._records(step.table["source"], step.source),
@@ -78,25 +81,25 @@ class Loader:
             self._edges.newEdgesJson(self._batcher(), step.type, json_rows(pa.table(columns)))
 
     def _records(self, keys: Any, end: tuple[str, str]) -> Any:
-        found: Any = self._find(*end)
-        places: Any = pc.index_in(keys, value_set=found["key"].combine_chunks())
+        records: Any = self._records_of(*end)
+        places: Any = pc.index_in(keys, value_set=records["key"].combine_chunks())
         if places.null_count:
             missing = keys.filter(pc.is_null(places))
             raise LoadFailed(f"{len(missing)} ends are no {end[0]} of the database, such as {missing[0]}")
-        return found["record"].take(places)
+        return records["record"].take(places)
 
-    def _find(self, label: str, key: str) -> pa.Table:
-        if (label, key) not in self._found:
+    def _records_of(self, label: str, key: str) -> pa.Table:
+        if (label, key) not in self._nodes:
             self.flush()
             self._declare("VERTEX", label, key)
             text = f"SELECT `{key}` AS key, @rid.asString() AS record FROM `{label}`"  # noqa: S608, names were checked
             rows = self._database.query("sql", text).to_list()
             schema = pa.schema([("key", pa.string()), ("record", pa.string())])
-            self._found[label, key] = pa.Table.from_pylist(rows, schema)
-        return self._found[label, key]
+            self._nodes[label, key] = pa.Table.from_pylist(rows, schema)
+        return self._nodes[label, key]
 
     def _declare(self, kind: str, *names: str) -> None:
-        """Make the type first named if it is new; a second name is its key's."""
+        """Create the vertex or edge type of the first name if it is new; a second name is its key."""
         if bad := [name for name in names if not (name.isascii() and name.isidentifier())]:
             raise LoadFailed(f"{bad[0]!r} is no name for nodes, relationships or properties")
         if names[0] not in self._declared:

@@ -1,14 +1,14 @@
-"""The folder of an embedded database: whose it is, who may touch its files, and where its server listens.
+"""The folder of an embedded database: its layout, its lock, and where its server listens.
 
     FOLDER/
-      version              layout of this folder; one with another is refused and left alone
-      server.lock          locked by the one process that may touch the files; holds what that process does
+      version              layout of this folder; another layout is refused and left unchanged
+      server.lock          locked by the one process that may touch the files; holds its task and id
       endpoint.json        mode 600: where the running server listens, and its passwords, new at every start
       databases/circuits/  the server's own files
       config/, log/, server.log
 
-The lock is held for as long as its process lives, so the kernel itself tells a stale endpoint, whatever became of the
-process that wrote it. Linux and macOS only.
+The kernel releases the lock when its process ends, however it ends, so an endpoint without a lock is stale. Linux and
+macOS only.
 """
 
 import fcntl
@@ -29,16 +29,16 @@ LAYOUT = "1"
 _MEBIBYTE = 2**20
 
 
-class Folder:
+class DatabaseDirectory:
     """The folder of one embedded database; `prepare` it before anything else."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self.log = self.path / "server.log"
-        self._lock, self._endpoint = self.path / "server.lock", self.path / "endpoint.json"
+        self._lock_file, self._endpoint_file = self.path / "server.lock", self.path / "endpoint.json"
 
     def prepare(self) -> None:
-        """Make the folder ours; DatabaseDamaged if it is another's, with nothing changed."""
+        """Create the folder or check its layout; DatabaseDamaged if it holds anything else, which stays unchanged."""
         version = self.path / "version"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -62,37 +62,37 @@ class Folder:
     def endpoint(self) -> Endpoint | None:
         """Where the running server listens; None if none runs or it is still starting."""
         try:
-            endpoint = Endpoint(**json.loads(self._endpoint.read_bytes()))
+            endpoint = Endpoint(**json.loads(self._endpoint_file.read_bytes()))
             os.kill(endpoint.pid, 0)
         except (OSError, ValueError, TypeError):
             return None
-        return endpoint if self.held() else None
+        return endpoint if self.is_locked() else None
 
     def publish(self, endpoint: Endpoint) -> None:
-        """Tell where the server listens, to this user alone."""
+        """Write where the server listens, readable by this user alone."""
         new = self.path / "endpoint.new"
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(asdict(endpoint), file)
-        new.rename(self._endpoint)
+        new.rename(self._endpoint_file)
 
     def withdraw(self) -> None:
-        """Remove the endpoint, our own or a killed server's."""
-        self._endpoint.unlink(missing_ok=True)
+        """Remove the endpoint file, this server's or a killed one's."""
+        self._endpoint_file.unlink(missing_ok=True)
 
-    def held(self) -> bool:
-        """Whether a process serves or loads this folder; probes lock it shared, and so never see each other."""
-        if not self._lock.exists():
+    def is_locked(self) -> bool:
+        """Whether a process serves or loads this folder; this tries a shared lock, so concurrent calls do not clash."""
+        if not self._lock_file.exists():
             return False
-        descriptor = self._try(fcntl.LOCK_SH)
+        descriptor = self._try_lock(fcntl.LOCK_SH)
         if descriptor is not None:
             os.close(descriptor)
         return descriptor is None
 
-    def hold(self, purpose: Literal["serve", "load"]) -> int | None:
-        """Hold the folder alone, through the descriptor returned; None if another process does."""
-        for _ in range(20):  # a probe's lock passes
-            descriptor = self._try(fcntl.LOCK_EX)
+    def lock(self, purpose: Literal["serve", "load"]) -> int | None:
+        """Lock the folder until the returned descriptor is closed; None if another process has locked it."""
+        for _ in range(20):  # the shared lock of `is_locked` is soon released
+            descriptor = self._try_lock(fcntl.LOCK_EX)
             if descriptor is not None:
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"{purpose} {os.getpid()}".encode(), 0)
@@ -100,32 +100,32 @@ class Folder:
             time.sleep(0.02)
         return None
 
-    def holder(self) -> tuple[str, str]:
-        """What the holding process does, and its id."""
-        purpose, _, pid = self._lock.read_text().partition(" ")
+    def lock_holder(self) -> tuple[str, str]:
+        """The task (serve or load) and the id of the process that has locked the folder."""
+        purpose, _, pid = self._lock_file.read_text().partition(" ")
         return purpose, pid
 
     def refuse_if_loading(self) -> None:
-        """DatabaseBusy while a load holds the folder."""
-        purpose, pid = self.holder()
+        """DatabaseBusy while a load has locked the folder."""
+        purpose, pid = self.lock_holder()
         if purpose == "load":
             raise DatabaseBusy(f"{self.path} is being loaded by process {pid}. Wait until that is done.")
 
     def heap(self, least: int) -> int:
-        """MiB of Java heap: three times the files, since the page cache lives in it; at most 60 % of the memory."""
+        """MiB of Java heap: three times the files, since it holds the page cache; at most 60 % of the memory."""
         size = sum(file.stat().st_size for file in self.path.glob("databases/*/*"))
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         return min(max(least, 3 * size // _MEBIBYTE), memory * 6 // 10 // _MEBIBYTE)
 
-    def last_words(self) -> str:
-        """The end of the server's log."""
+    def last_log_line(self) -> str:
+        """The last line of the server's log."""
         lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
         return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "it ended without a word")
 
     @contextmanager
     def working_copy(self) -> Iterator[Path]:
-        """A copy of the databases to change at will; it takes their place if the block succeeds."""
-        self.mend_swap()
+        """Copy the databases; the copy takes their place if the block succeeds."""
+        self.repair_swap()
         copy, databases = self.path / "loading", self.path / "databases"
         if databases.exists():
             shutil.copytree(databases, copy)
@@ -137,18 +137,18 @@ class Folder:
                 databases.rename(self.path / "previous")
             copy.rename(databases)
         finally:
-            self.mend_swap()
+            self.repair_swap()
 
-    def mend_swap(self) -> None:
-        """Finish or undo a swap that broke off, for whoever holds the folder."""
+    def repair_swap(self) -> None:
+        """Finish or undo an interrupted swap; the caller has locked the folder."""
         databases, previous = self.path / "databases", self.path / "previous"
         if previous.exists() and not databases.exists():
             previous.rename(databases)
         for leftover in (previous, self.path / "loading"):
             shutil.rmtree(leftover, ignore_errors=True)
 
-    def _try(self, mode: int) -> int | None:
-        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+    def _try_lock(self, mode: int) -> int | None:
+        descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -158,7 +158,7 @@ class Folder:
 
 
 def _flush(folder: Path) -> None:
-    """Let no file's bytes be lost with the power, before the folder takes another's place."""
+    """Write all files to disk, so that none is lost with the power after the swap."""
     for file in folder.rglob("*"):
         if file.is_file():
             with file.open("rb") as stream:

@@ -21,7 +21,7 @@ from graph.connection.database import Database
 from graph.cypher.loading import CLAIM, COMPLETE, NODE_COUNTS, NODES, RELATIONSHIPS, REMOVE, REMOVE_UNUSED_LABELS, RESET
 from graph.embedded.server import bulk_load
 from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError, LoadFailed
-from graph.instructions import Edges, Nodes, Statement, Step
+from graph.instructions import Nodes, Relationships, Statement, Step
 from graph.loading.migration import migrate, statements
 from graph.loading.rows import content, steps
 from graph.opening import connect
@@ -128,7 +128,7 @@ def _with_progress(extraction: Extraction, load_steps: Iterable[Step], progress:
     with tqdm(total=total, desc=extraction.manifest.model, unit=" edges", unit_scale=True, disable=not progress) as bar:
         for step in load_steps:
             yield step
-            bar.update(step.table.num_rows if isinstance(step, Edges) and step.type == "CONTRIBUTES" else 0)
+            bar.update(step.table.num_rows if isinstance(step, Relationships) and step.type == "CONTRIBUTES" else 0)
 
 
 class _Loading:
@@ -146,7 +146,7 @@ class _Loading:
             case Nodes():
                 for table in self._new(step.table):
                     self._write(NODES[step.label], table, rows=table.to_pylist())
-            case Edges():
+            case Relationships():
                 for table in self._new(step.table.sort_by("target")):
                     self._write(RELATIONSHIPS[step.source[0], step.type], table, groups=_grouped_by_target(table))
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from extract.folder.extraction import Extraction
 from graph.errors import LoadFailed
-from graph.instructions import Edges, Nodes, Statement
+from graph.instructions import Nodes, Relationships, Statement
 from graph.loading.load import refuse_unfinished
 from graph.loading.rows import content, steps
 from graph.schema import SCHEMA, VERSION
@@ -42,7 +42,7 @@ def write_csv(extraction: Extraction, folder: Path, progress: bool = True) -> st
                     model |= step.parameters.get("properties", {})
                 case Nodes():
                     files.write("nodes", step.label, step.label, _nodes(step))
-                case Edges():
+                case Relationships():
                     files.write("relationships", step.type, f"{step.source[0]}-{step.type}", _relationships(step))
         for kind, node in (("Model", model | {"loaded": files.rows}), ("Schema", {"id": SCHEMA, "version": VERSION})):
             files.write("nodes", kind, kind, _nodes(Nodes(kind, "id", pa.Table.from_pylist([node]))))
@@ -78,7 +78,7 @@ def _nodes(step: Nodes) -> pa.Table:
     return _renamed(step.table, {step.key: f"{step.key}:ID({step.label})"})
 
 
-def _relationships(step: Edges) -> pa.Table:
+def _relationships(step: Relationships) -> pa.Table:
     return _renamed(step.table, {"source": f":START_ID({step.source[0]})", "target": f":END_ID({step.target[0]})"})
 
 

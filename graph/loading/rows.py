@@ -15,7 +15,7 @@ from extract.folder.statistics import FINDINGS, STATISTICS, of_table
 from extract.units import Layer
 from graph.cypher.loading import RECORD, RELINK
 from graph.cypher.saved import TIE_CIRCUITS
-from graph.instructions import Edges, Nodes, Statement, Step
+from graph.instructions import Nodes, Relationships, Statement, Step
 from graph.schema import VERSION
 
 CHUNK = 100_000  # rows of relationships in a step
@@ -41,26 +41,26 @@ def steps(extraction: Extraction) -> Iterator[Step]:
     manifest, model = extraction.manifest, extraction.manifest.model
     units = _units(extraction)
     yield Nodes("Layer", "key", _layers(extraction))
-    yield Edges("HAS_LAYER", _MODEL, _LAYER, _has_layer(extraction))
-    yield Edges("SWEPT", _LAYER, _LAYER, _sweeps(extraction))
+    yield Relationships("HAS_LAYER", _MODEL, _LAYER, _has_layer(extraction))
+    yield Relationships("SWEPT", _LAYER, _LAYER, _sweeps(extraction))
     yield Nodes("Unit", "key", units)
     yield Statement(RELINK, {"model": model})
     yield Statement(TIE_CIRCUITS, {"model": model})
     adds = _adds(extraction)
-    yield Edges("ADDS", _UNIT, _UNIT, adds)
+    yield Relationships("ADDS", _UNIT, _UNIT, adds)
     edges, magnitude = 0, 0.0
     for table in _contributions(extraction):
         edges, magnitude = edges + table.num_rows, magnitude + pc.sum(table["magnitude"].cast(pa.float64())).as_py()
-        yield Edges("CONTRIBUTES", _UNIT, _UNIT, table)
+        yield Relationships("CONTRIBUTES", _UNIT, _UNIT, table)
     images, top_probes = _images(extraction), _top_probes(extraction)
     yield Nodes("Image", "key", images)
-    yield from (Edges("ACTIVATES", _IMAGE, _UNIT, table) for table in _chunks(top_probes))
+    yield from (Relationships("ACTIVATES", _IMAGE, _UNIT, table) for table in _chunks(top_probes))
     visualisations, depictions = _visualisations(extraction), _depictions(extraction)
     yield Nodes("Image", "key", visualisations)
-    yield Edges("DEPICTS", _IMAGE, _UNIT, depictions)
+    yield Relationships("DEPICTS", _IMAGE, _UNIT, depictions)
     words, responses = _words(extraction), _word_responses(extraction)
     yield Nodes("Word", "key", words)
-    yield from (Edges("ACTIVATES", _WORD, _UNIT, table) for table in _chunks(responses))
+    yield from (Relationships("ACTIVATES", _WORD, _UNIT, table) for table in _chunks(responses))
     counts = {"units": units.num_rows, "adds": adds.num_rows, "edges": edges, "magnitude": magnitude}
     counts |= {"images": images.num_rows + visualisations.num_rows, "examples": top_probes.num_rows}
     counts |= {"words": words.num_rows, "readings": responses.num_rows, "depictions": depictions.num_rows}

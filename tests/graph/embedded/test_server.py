@@ -15,11 +15,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from graph.embedded.directory import Folder
+from graph.embedded.directory import DatabaseDirectory
+from graph.embedded.pipe import json_rows
 from graph.embedded.server import bulk_load, ensure, status, stop
 from graph.endpoint import Endpoint
 from graph.errors import DatabaseBusy, DatabaseDamaged, LoadFailed, ServerUnavailable
-from graph.instructions import Edges, Nodes, Statement, json_rows
+from graph.instructions import Nodes, Relationships, Statement
 from graph.opening import connect
 
 WAIT = 120.0
@@ -141,11 +142,11 @@ def test_the_server_listens_on_loopback_only(embedded: Path) -> None:
 
 
 def test_an_endpoint_whose_process_id_was_reused_is_stale(tmp_path: Path) -> None:
-    folder = Folder(tmp_path)
+    folder = DatabaseDirectory(tmp_path)
     folder.prepare()
     folder.publish(Endpoint("bolt://127.0.0.1:1", "root", "x", "reader", "y", "circuits", os.getpid(), "0"))
     assert status(tmp_path) is None
-    lock = folder.hold("serve")
+    lock = folder.lock("serve")
     assert lock is not None
     assert status(tmp_path) is not None
     os.close(lock)
@@ -177,7 +178,7 @@ def test_files_that_cannot_be_opened_are_a_clear_error(house: Path, tmp_path: Pa
     (copy / "databases" / "circuits" / "schema.json").write_text("{")
     with pytest.raises(DatabaseDamaged, match=r"cannot open .*Dictionary file not found.*server\.log"):
         ensure(copy)
-    assert not Folder(copy).held()
+    assert not DatabaseDirectory(copy).is_locked()
 
 
 UNITS = pa.table(
@@ -189,8 +190,8 @@ UNITS = pa.table(
 ENDS = ("Unit", "key")
 
 
-def edges(source: list[str], target: list[str], **columns: Any) -> Edges:
-    return Edges("CONTRIBUTES", ENDS, ENDS, pa.table({"source": source, "target": target, **columns}))
+def edges(source: list[str], target: list[str], **columns: Any) -> Relationships:
+    return Relationships("CONTRIBUTES", ENDS, ENDS, pa.table({"source": source, "target": target, **columns}))
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +265,7 @@ def test_an_error_of_the_senders_own_comes_through_and_changes_nothing(loaded: P
 
     with pytest.raises(KeyError, match="mine"):
         bulk_load(loaded, steps())
-    assert not Folder(loaded).held()
+    assert not DatabaseDirectory(loaded).is_locked()
     assert ask(loaded, "MATCH (n:New) RETURN count(n)") == [[0]]
 
 
@@ -278,15 +279,20 @@ def test_while_one_loads_others_are_told_and_a_killed_loader_changes_nothing(loa
         with pytest.raises(DatabaseBusy, match="is being loaded"):
             bulk_load(loaded, [])
         sender.kill()
-    await_(lambda: not Folder(loaded).held())
+    await_(lambda: not DatabaseDirectory(loaded).is_locked())
     assert ask(loaded, "MATCH (n:Half) RETURN count(n)") == [[0]]
 
 
+def test_what_a_command_imports_of_the_server_loads_no_java_and_no_pyarrow() -> None:
+    text = "import sys, graph.embedded.server; print(*({'pyarrow', 'jpype', 'arcadedb_embedded'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", text], capture_output=True, check=True, text=True).stdout == "\n"
+
+
 def test_a_swap_that_broke_off_is_undone(tmp_path: Path) -> None:
-    folder = Folder(tmp_path)
+    folder = DatabaseDirectory(tmp_path)
     for name in ("previous", "loading"):
         (tmp_path / name / name).mkdir(parents=True)
-    folder.mend_swap()
+    folder.repair_swap()
     assert [path.name for path in tmp_path.rglob("*")] == ["databases", "previous"]
 
 
@@ -295,8 +301,8 @@ def test_the_heap_is_three_times_the_files_within_bounds(tmp_path: Path) -> None
     file.parent.mkdir(parents=True)
     with file.open("wb") as stream:
         stream.truncate(400 * 2**20)
-    assert Folder(tmp_path).heap(512) == 1200
-    assert Folder(tmp_path / "empty").heap(512) == 512
+    assert DatabaseDirectory(tmp_path).heap(512) == 1200
+    assert DatabaseDirectory(tmp_path / "empty").heap(512) == 512
     with file.open("wb") as stream:
         stream.truncate(2**42)
-    assert Folder(tmp_path).heap(512) * 2**20 < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert DatabaseDirectory(tmp_path).heap(512) * 2**20 < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

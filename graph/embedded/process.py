@@ -1,0 +1,196 @@
+"""The child process of an embedded database: ArcadeDB that serves Bolt, or that loads; the one import of arcadedb.
+
+`python -m graph.embedded.process serve FOLDER HEAP IDLE` or `load FOLDER HEAP`, started by `graph.embedded.server`.
+"""
+
+import json
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+import traceback
+from io import IOBase
+from pathlib import Path
+from typing import Any, cast
+
+from graph.embedded.directory import DatabaseDirectory
+from graph.endpoint import Endpoint
+
+DATABASE = "circuits"
+
+
+# ---- serving
+
+
+def _serve(folder: DatabaseDirectory, answer: int, heap: int, idle: float) -> None:
+    """Serve until a signal, or until no client has been connected for `idle` seconds."""
+    if os.fork():
+        return  # the process that goes on has no parent that waits
+    if folder.lock("serve") is None:
+        os.write(answer, b"busy")
+        return
+    os.truncate(folder.log, 0)
+    folder.withdraw()  # the endpoint of a killed server
+    folder.repair_swap()
+    server, endpoint = _start_server(folder, heap)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):  # Java had replaced the handlers
+        signal.signal(number, lambda *_: stopping.set())
+    folder.publish(endpoint)
+    os.write(answer, b"ready")
+    os.close(answer)
+    _wait(stopping, _connections(server), idle)
+    folder.withdraw()
+    server.stop()
+
+
+def _start_server(folder: DatabaseDirectory, heap: int) -> tuple[Any, Endpoint]:
+    passwords = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    _write_rights(folder)
+    arcadedb = _java(folder, heap)
+    server = arcadedb.create_server(str(folder.path), root_password=passwords[0], config=_SETTINGS)
+    server.start()
+    try:
+        if (folder.path / "databases" / DATABASE).exists():
+            server.get_database(DATABASE)
+        else:
+            server.create_database(DATABASE)
+    except BaseException:
+        server.stop()
+        raise
+    _add_reader(server, passwords[1])
+    uri = f"bolt://127.0.0.1:{_bolt(server).getPort()}"
+    return server, Endpoint(
+        uri, "root", passwords[0], "reader", passwords[1], DATABASE, os.getpid(), arcadedb.__version__
+    )
+
+
+_SETTINGS = {
+    "mode": "development",  # production would hide the errors of a query
+    "host": "127.0.0.1",
+    "bolt_host": "127.0.0.1",
+    "bolt_port": 0,
+    "http_port": 0,  # it cannot be turned off
+    "server_plugins": "Bolt:com.arcadedb.bolt.BoltProtocolPlugin",
+}
+_LIMITS = {  # set for all of Java, since ArcadeDB ignores some of them as server settings
+    "arcadedb.txWalFlush": "1",  # a commit is written to its log before it is acknowledged
+    "arcadedb.opencypher.loadCsv.allowFileUrls": "false",
+    "arcadedb.opencypher.loadCsv.allowRemoteUrls": "false",
+}
+_ALL = ("createRecord", "readRecord", "updateRecord", "deleteRecord")
+_GROUPS = {
+    "admin": {
+        "access": ["updateSecurity", "updateSchema", "updateDatabaseSettings"],
+        "resultSetLimit": -1,
+        "readTimeout": -1,
+        "types": {"*": {"access": _ALL}},
+    },
+    "reader": {  # for users' own Cypher; the time limit ends queries whose client died
+        "access": [],
+        "resultSetLimit": -1,
+        "readTimeout": 600_000,
+        "types": {"*": {"access": ["readRecord"]}},
+    },
+}
+
+
+def _write_rights(folder: DatabaseDirectory) -> None:
+    """Write the groups above and remove all users: they are created again with new passwords."""
+    config = folder.path / "config"
+    config.mkdir(exist_ok=True)
+    rights = {"version": 1, "databases": {"*": {"groups": _GROUPS}}}
+    (config / "server-groups.json").write_text(json.dumps(rights))
+    (config / "server-users.jsonl").unlink(missing_ok=True)
+
+
+def _add_reader(server: Any, password: str) -> None:
+    security = server._java_server.getSecurity()
+    user = {"name": "reader", "password": str(security.encodePassword(password)), "databases": {DATABASE: ["reader"]}}
+    security.createUser(_class("com.arcadedb.serializer.json.JSONObject")(json.dumps(user)))
+
+
+def _java(folder: DatabaseDirectory, heap: int) -> Any:
+    """Start Java with the folder as its working directory, where it writes its logs; import arcadedb."""
+    os.chdir(folder.path)
+    os.environ["ARCADEDB_JVM_ERROR_FILE"] = str(folder.path / "crash-%p.log")
+    import arcadedb_embedded  # it reads the environment set above
+    from arcadedb_embedded.jvm import start_jvm
+
+    limits = _LIMITS | {"arcadedb.queryMaxHeapRAM": str(heap // 3)}
+    arguments = ["-XX:+ExitOnOutOfMemoryError"]  # committed data survives the end of the process
+    start_jvm(heap_size=f"{heap}m", jvm_args=arguments + [f"-D{name}={value}" for name, value in limits.items()])
+    return arcadedb_embedded
+
+
+def _class(name: str) -> Any:
+    import jpype  # it comes with arcadedb, and must not be imported before
+
+    return jpype.JClass(name)
+
+
+def _bolt(server: Any) -> Any:
+    return next(plugin for plugin in server._java_server.getPlugins() if "Bolt" in str(plugin.getName()))
+
+
+def _connections(server: Any) -> Any:
+    """Java's live set of open Bolt connections, from a private field of the server."""
+    holder = _bolt(server)
+    for name in ("listener", "activeConnections"):
+        member = holder.getClass().getDeclaredField(name)
+        member.setAccessible(True)
+        holder = member.get(holder)
+    return holder
+
+
+def _wait(stopping: threading.Event, connections: Any, idle: float) -> None:
+    last_seen = time.monotonic()
+    while not stopping.wait(min(1.0, idle / 4)) and time.monotonic() - last_seen < idle:
+        if connections.size():
+            last_seen = time.monotonic()
+
+
+# ---- loading
+
+
+def _load(folder: DatabaseDirectory, answer: int, heap: int) -> None:
+    from graph.embedded.batch_writer import BatchWriter  # these need pyarrow, which serving does without
+    from graph.embedded.pipe import receive
+
+    arcadedb = _java(folder, heap)
+    with folder.working_copy() as databases:
+        path = databases / DATABASE
+        database = (arcadedb.open_database if path.exists() else arcadedb.create_database)(str(path))
+        batchers = (_class("com.arcadedb.python.VertexBatcher"), _class("com.arcadedb.python.EdgeBatcher"))
+        writer = BatchWriter(database, batchers)
+        for step in receive(cast(IOBase, sys.stdin.buffer)):
+            writer.execute(step)
+        writer.flush()
+        database.close()
+    os.write(answer, b"done")
+
+
+def main() -> None:
+    """Carry out `serve FOLDER HEAP IDLE` or `load FOLDER HEAP`; answer errors on the pipe."""
+    task, path, heap, *idle = sys.argv[1:]
+    answer = os.dup(1)
+    os.dup2(2, 1)  # send what Java prints to the log
+    status = 1
+    try:
+        if task == "serve":
+            _serve(DatabaseDirectory(Path(path)), answer, int(heap), float(*idle))
+        else:
+            _load(DatabaseDirectory(Path(path)), answer, int(heap))
+        status = 0
+    except Exception as error:
+        traceback.print_exc()
+        os.write(answer, str(error).strip(".").encode())
+    finally:
+        sys.stderr.flush()
+        os._exit(status)  # Java's threads would keep the process alive
+
+
+if __name__ == "__main__":
+    main()
