@@ -26,7 +26,7 @@ from extract.expansion.expanded_weights import expanded_weights
 from extract.folder.kernel_support import support
 from extract.network.attention_pool import Decomposition, decompose
 from extract.network.network import Network
-from extract.network.parts import Branch, BranchName, ConvolutionEdge, check
+from extract.network.parts import BranchName, ConvolutionEdge, SumBranch, check
 from extract.network.preprocessing import seen, stack
 from extract.network.text import embed_prompts
 from extract.network.weights import load_network
@@ -237,7 +237,7 @@ class LiveNetwork:
         if (branch is None) == (source is None):
             raise AblationError("Name either the branch that is taken away, or the source of an edge.")
         target = self.architecture.unit(str(unit))
-        part = Branch(target, branch) if branch else ConvolutionEdge(self.architecture.unit(str(source)), target)
+        part = SumBranch(target, branch) if branch else ConvolutionEdge(self.architecture.unit(str(source)), target)
         check(self.architecture, part)
         shown = random_sample(_source(images), count, seed)
         with self._alone:

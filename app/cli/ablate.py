@@ -51,7 +51,7 @@ def ablate(
         from extract.probes import sample
     live = weights.load_network(network, pretrained)
     unit = live.architecture.unit(name)
-    part = parts.Branch(unit, branch) if branch else parts.ConvolutionEdge(live.architecture.unit(edge or ""), unit)
+    part = parts.SumBranch(unit, branch) if branch else parts.ConvolutionEdge(live.architecture.unit(edge or ""), unit)
     parts.check(live.architecture, part)
     images = sample.random_sample(probes_at(pictures), count, seed)
     methods = (how,) if how else part_ablation.REPLACEMENTS

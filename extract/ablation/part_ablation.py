@@ -23,7 +23,7 @@ from torch import Tensor
 from extract.errors import AblationError
 from extract.network.hooks import Change, replace_part, watch_means
 from extract.network.network import Network
-from extract.network.parts import Part, check
+from extract.network.parts import NetworkPart, check
 from extract.network.preprocessing import BATCH, stack
 from extract.network.text import embed_prompts
 
@@ -87,7 +87,7 @@ class LargestChange:
 class Ablation:
     """A part, the network's output with it, and the effect of every replacement."""
 
-    part: Part
+    part: NetworkPart
     prompts: tuple[str, ...]
     before: NetworkOutput
     effects: Mapping[Replacement, Effect]
@@ -134,7 +134,7 @@ def _largest(before: np.ndarray, changes: Mapping[Replacement, np.ndarray], n: i
 @torch.inference_mode()
 def ablate(
     network: Network,
-    part: Part,
+    part: NetworkPart,
     images: Sequence[Image],
     prompts: Sequence[str] = (),
     replacements: Sequence[Replacement] = REPLACEMENTS,
@@ -184,7 +184,9 @@ def _next(batches: Iterator[Tensor], maps: Tensor) -> Tensor:
     return next(batches)
 
 
-def _output(network: Network, part: Part, images: Sequence[Image], texts: Tensor, change: Change) -> NetworkOutput:
+def _output(
+    network: Network, part: NetworkPart, images: Sequence[Image], texts: Tensor, change: Change
+) -> NetworkOutput:
     units, embeddings = list[Tensor](), list[Tensor]()
     layer, channel = part.unit.layer, part.unit.channel
     with (

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torchvision.transforms.functional import to_pil_image
 
 from extract.demo import sprites
-from extract.demo.sprites import FONTS, VENDORS, WEIGHTS, Source
+from extract.demo.sprites import FONTS, VENDORS, WEIGHTS, SpritePackage
 from extract.demo.train import CONFIG, Sprites, accuracies
 from extract.folder.schemas import SCHEMAS
 
@@ -62,7 +62,7 @@ def probes(data: Sprites) -> pa.Table:
     return pa.Table.from_pylist(sorted(rows, key=lambda row: str(row["id"])), schema=SCHEMAS["probes"])
 
 
-def _probe(modality: str, source: Source, concept: str, sprite: torch.Tensor) -> dict[str, str | bool | bytes]:
+def _probe(modality: str, source: SpritePackage, concept: str, sprite: torch.Tensor) -> dict[str, str | bool | bytes]:
     return {
         "id": f"{modality}/{source.name}/{concept}",
         "modality": modality,

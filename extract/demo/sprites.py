@@ -23,7 +23,7 @@ IMAGE_SIDE = 96
 
 
 @dataclass(frozen=True)
-class Source:
+class SpritePackage:
     """One npm package the sprites come from: its version, licence and whether training sees it."""
 
     name: str
@@ -35,14 +35,14 @@ class Source:
 
 
 VENDORS = (
-    Source("noto", "@iconify-json/noto", "1.2.9", "Apache-2.0", "Noto Emoji, Google"),
-    Source("twemoji", "@iconify-json/twemoji", "1.2.5", "CC-BY-4.0", "Twemoji, Twitter and contributors"),
-    Source("fluent", "@iconify-json/fluent-emoji-flat", "1.2.6", "MIT", "Fluent Emoji, Microsoft"),
-    Source("openmoji", "@iconify-json/openmoji", "1.2.29", "CC-BY-SA-4.0", "OpenMoji", trained=False),
+    SpritePackage("noto", "@iconify-json/noto", "1.2.9", "Apache-2.0", "Noto Emoji, Google"),
+    SpritePackage("twemoji", "@iconify-json/twemoji", "1.2.5", "CC-BY-4.0", "Twemoji, Twitter and contributors"),
+    SpritePackage("fluent", "@iconify-json/fluent-emoji-flat", "1.2.6", "MIT", "Fluent Emoji, Microsoft"),
+    SpritePackage("openmoji", "@iconify-json/openmoji", "1.2.29", "CC-BY-SA-4.0", "OpenMoji", trained=False),
 )
 FONTS = (
     *(
-        Source(name, f"@fontsource/{name}", version, "OFL-1.1", credit)
+        SpritePackage(name, f"@fontsource/{name}", version, "OFL-1.1", credit)
         for name, version, credit in (
             ("comic-neue", "5.3.0", "Comic Neue"),
             ("dejavu-sans", "5.3.0", "DejaVu Sans"),
@@ -56,7 +56,7 @@ FONTS = (
             ("source-code-pro", "5.3.1", "Source Code Pro"),
         )
     ),
-    Source("nunito", "@fontsource/nunito", "5.3.0", "OFL-1.1", "Nunito", trained=False),
+    SpritePackage("nunito", "@fontsource/nunito", "5.3.0", "OFL-1.1", "Nunito", trained=False),
 )
 WEIGHTS = (400, 700)  # regular and bold
 
@@ -137,7 +137,7 @@ def _uniform(generator: torch.Generator, n: int, low: float, high: float) -> tor
     return torch.rand(n, generator=generator) * (high - low) + low
 
 
-def _icons(folder: Path, vendor: Source) -> dict[str, Any]:
+def _icons(folder: Path, vendor: SpritePackage) -> dict[str, Any]:
     icons: dict[str, Any] = json.loads((folder / "node_modules" / vendor.package / "icons.json").read_text())
     return icons
 

@@ -65,7 +65,7 @@ def normalised(images: torch.Tensor) -> torch.Tensor:
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def trained(sources: tuple[sprites.Source, ...], per_source: int = 1, wanted: bool = True) -> torch.Tensor:
+def trained(sources: tuple[sprites.SpritePackage, ...], per_source: int = 1, wanted: bool = True) -> torch.Tensor:
     """Indices of the vendors, or of the font faces, that training sees (or does not)."""
     return torch.tensor([i for i in range(len(sources) * per_source) if sources[i // per_source].trained is wanted])
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.hooks import RemovableHandle
 
-from extract.network.parts import Branch, BranchName, ConvolutionEdge, Part, scale
+from extract.network.parts import BranchName, ConvolutionEdge, NetworkPart, SumBranch, scale
 from extract.units import Layer
 
 _CONVOLUTIONS = {"bn1": "conv1", "bn2": "conv2", "conv": "conv3", "downsample": "downsample.0"}
@@ -262,7 +262,7 @@ def watch_sums(
 
 
 @contextmanager
-def replace_part(visual: nn.Module, part: Part, change: Change) -> Iterator[None]:
+def replace_part(visual: nn.Module, part: NetworkPart, change: Change) -> Iterator[None]:
     """While open, replace the map (n, h, w) that a part brings its unit by what `change` makes of it.
 
     `change` gets a copy, and may return it to change nothing. A convolution edge's map is before the batch norm's
@@ -276,7 +276,7 @@ def replace_part(visual: nn.Module, part: Part, change: Change) -> Iterator[None
         changed[:, part.unit.channel] += change(before) - before
         return changed
 
-    if isinstance(part, Branch):
+    if isinstance(part, SumBranch):
         hooks = _branch_hooks(visual, part, waiting.append, add_difference)
     else:
         hooks = _edge_hooks(visual, part, waiting.append, add_difference)
@@ -284,7 +284,7 @@ def replace_part(visual: nn.Module, part: Part, change: Change) -> Iterator[None
         yield
 
 
-def _branch_hooks(visual: nn.Module, branch: Branch, keep: See, add: Change) -> Iterator[RemovableHandle]:
+def _branch_hooks(visual: nn.Module, branch: SumBranch, keep: See, add: Change) -> Iterator[RemovableHandle]:
     block, channel = block_of(visual, branch.unit.layer), branch.unit.channel
     yield _see_branch(block, branch.name, lambda maps: keep(maps[:, channel].clone()))
     yield _change_input(block.get_submodule("act3"), add)

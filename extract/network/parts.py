@@ -18,7 +18,7 @@ BranchName = Literal["conv", "shortcut"]
 
 
 @dataclass(frozen=True)
-class Branch:
+class SumBranch:
     """What one branch adds to a unit of a sum."""
 
     unit: Unit
@@ -41,17 +41,17 @@ class ConvolutionEdge:
         return f"{self.source} into {self.unit}"
 
 
-Part = Branch | ConvolutionEdge
+NetworkPart = SumBranch | ConvolutionEdge
 
 
-def check(architecture: Architecture, part: Part) -> Part:
+def check(architecture: Architecture, part: NetworkPart) -> NetworkPart:
     """Return the part if this network has it.
 
     Raises UnknownUnit for a unit that the network lacks or a branch of a unit that is no sum, AblationError for an edge
     over more than one convolution.
     """
     layer = architecture.unit(str(part.unit)).layer
-    if isinstance(part, Branch):
+    if isinstance(part, SumBranch):
         architecture.branches(layer)
     elif not architecture.is_direct(architecture.unit(str(part.source)).layer, layer):
         raise AblationError(

@@ -20,7 +20,7 @@ from extract.units import Layer, Unit
 
 BASELINE = "eeeeee"  # the article's
 
-Probe = str | Image  # a text is rasterised at the network's side
+WordOrPicture = str | Image  # a text is rasterised at the network's side
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Ranking:
 
 def difference(
     network: Network,
-    probe: Probe,
-    baseline: Probe | Iterable[Probe] = BASELINE,
+    probe: WordOrPicture,
+    baseline: WordOrPicture | Iterable[WordOrPicture] = BASELINE,
     layer: Layer | None = None,
     lettering: Lettering | None = None,
     progress: bool = False,
@@ -66,7 +66,11 @@ def difference(
 
 
 def intersection(
-    network: Network, one: Probe, other: Probe, layer: Layer | None = None, lettering: Lettering | None = None
+    network: Network,
+    one: WordOrPicture,
+    other: WordOrPicture,
+    layer: Layer | None = None,
+    lettering: Lettering | None = None,
 ) -> Ranking:
     """Take the smaller of every channel's mean activations on two probes (the article's intersection).
 
@@ -77,7 +81,7 @@ def intersection(
 
 
 def _activations(
-    network: Network, probes: list[Probe], layer: Layer, lettering: Lettering | None, progress: bool = False
+    network: Network, probes: list[WordOrPicture], layer: Layer, lettering: Lettering | None, progress: bool = False
 ) -> np.ndarray:
     """Mean activations, float64 (probes, channels)."""
     side = network.architecture.image_size

@@ -23,7 +23,7 @@ from extract.demo import PROBES
 from extract.network.attention_pool import Decomposition, decompose
 from extract.network.hooks import replace_part, watch_branches
 from extract.network.network import Network
-from extract.network.parts import Branch
+from extract.network.parts import SumBranch
 from extract.network.preprocessing import stack
 from extract.network.weights import load_network
 from extract.probes.sample import random_sample
@@ -42,7 +42,7 @@ def changes(network: Network, pixels: Tensor, found: Decomposition, unit: int, m
     """The true change of the embedding without a unit's conv branch, and both predictions: (images, E) each."""
     conv, shortcut = maps["conv"][:, unit], maps["shortcut"][:, unit]  # (images, h, w) each
     before, instead = conv + shortcut, conv.mean() + shortcut
-    part = Branch(Unit(network.architecture.final, unit), "conv")
+    part = SumBranch(Unit(network.architecture.final, unit), "conv")
     with replace_part(network.visual, part, lambda own: own.mean().expand_as(own)):
         true = network.visual(pixels) - maps["embedding"]
     held = carried(found, unit, instead.relu() - before.relu())

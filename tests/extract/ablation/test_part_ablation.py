@@ -17,7 +17,7 @@ from extract.ablation.part_ablation import Ablation, Replacement, ablate, donors
 from extract.errors import AblationError, ProbesError, UnknownUnit, WeightsError
 from extract.network.hooks import replace_part
 from extract.network.network import Network
-from extract.network.parts import Branch, ConvolutionEdge, Part
+from extract.network.parts import ConvolutionEdge, NetworkPart, SumBranch
 from extract.network.text import zero_shot
 from extract.network.weights import load_network
 from extract.probes.sample import random_sample
@@ -49,7 +49,7 @@ def pixels(network: Network, pictures: list[Image.Image]) -> Tensor:
 
 
 def written_out(
-    visual: Any, shown: Tensor, part: Branch, instead: Tensor | None = None
+    visual: Any, shown: Tensor, part: SumBranch, instead: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The branch's map, the unit's mean after its ReLU, and the embedding; the whole tower without hooks."""
     stage, number, channel = part.unit.layer.stage, part.unit.layer.block, part.unit.channel
@@ -113,7 +113,7 @@ def hooks(network: Network) -> int:
 def test_a_branch_taken_away_is_the_same_edit_in_a_tower_written_out(
     tiny: Network, shown: list[Image.Image], unit: str, name: Any
 ) -> None:
-    part = Branch(Unit.parse(unit), name)
+    part = SumBranch(Unit.parse(unit), name)
     found, seen = ablate(tiny, part, shown, replacements=WAYS, seed=3), pixels(tiny, shown)
     with torch.no_grad():
         brought, *before = written_out(tiny.visual, seen, part)
@@ -150,7 +150,7 @@ def test_a_source_that_never_fires_brings_nothing(tiny: Network, shown: list[Ima
 
 def test_logits_are_those_of_open_clip_with_an_edited_batch_norm(shown: list[Image.Image]) -> None:
     demo, classes = load_network("demo"), ["cat", "dog", "mosque"]
-    found = ablate(demo, Branch(Unit.parse("4/2/6/34"), "conv"), shown, classes, ["zero"])
+    found = ablate(demo, SumBranch(Unit.parse("4/2/6/34"), "conv"), shown, classes, ["zero"])
     edited = load_network("demo")
     norm: Any = edited.visual.get_submodule("layer4.2.bn3")
     norm.weight[34] = norm.bias[34] = 0
@@ -170,7 +170,7 @@ def test_a_branch_given_back_as_it_is_changes_nothing_and_no_hook_stays(
     tiny: Network, shown: list[Image.Image]
 ) -> None:
     seen = pixels(tiny, shown)
-    parts: list[Part] = [Branch(Unit.parse(unit), name) for unit, name in BRANCHES]  # type: ignore[arg-type]
+    parts: list[NetworkPart] = [SumBranch(Unit.parse(unit), name) for unit, name in BRANCHES]  # type: ignore[arg-type]
     parts += [ConvolutionEdge(Unit.parse(source), Unit.parse(target)) for source, target in EDGES]
     with torch.no_grad():
         before = tiny.visual(seen)
@@ -185,13 +185,13 @@ def test_hooks_are_removed_after_an_error(tiny: Network, shown: list[Image.Image
     def stop(maps: Tensor) -> Tensor:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), replace_part(tiny.visual, Branch(Unit.parse("4/2/6/34"), "conv"), stop):
+    with pytest.raises(KeyboardInterrupt), replace_part(tiny.visual, SumBranch(Unit.parse("4/2/6/34"), "conv"), stop):
         tiny.visual(pixels(tiny, shown[:2]))
     assert hooks(tiny) == 0
 
 
 def test_zero_is_never_told_alone(tiny: Network, shown: list[Image.Image]) -> None:
-    part = Branch(Unit.parse("4/2/6/34"), "conv")
+    part = SumBranch(Unit.parse("4/2/6/34"), "conv")
     assert list(ablate(tiny, part, shown[:2], replacements=["zero"]).effects) == ["mean", "resample", "zero"]
     assert list(ablate(tiny, part, shown[:2]).effects) == ["mean", "resample"]
     assert list(ablate(tiny, part, shown[:2], replacements=["mean"]).effects) == ["mean"]
@@ -224,16 +224,16 @@ def test_an_edge_that_is_not_direct_is_refused(
 
 
 def test_what_is_not_there_is_refused(tiny: Network, shown: list[Image.Image]) -> None:
-    for part in (Branch(Unit.parse("4/2/5/34"), "conv"), Branch(Unit.parse("4/2/6/999"), "conv")):
+    for part in (SumBranch(Unit.parse("4/2/5/34"), "conv"), SumBranch(Unit.parse("4/2/6/999"), "conv")):
         with pytest.raises(UnknownUnit):
             ablate(tiny, part, shown)
     with pytest.raises(UnknownUnit):
         ablate(tiny, ConvolutionEdge(Unit.parse("4/2/3/999"), Unit.parse("4/2/5/0")), shown)
     for few in ([], shown[:1]):
         with pytest.raises(AblationError, match="two images"):
-            ablate(tiny, Branch(Unit.parse("4/2/6/34"), "conv"), few)
+            ablate(tiny, SumBranch(Unit.parse("4/2/6/34"), "conv"), few)
     with pytest.raises(WeightsError, match="32 tokens"):
-        ablate(tiny, Branch(Unit.parse("4/2/6/34"), "conv"), shown, ["cat"])
+        ablate(tiny, SumBranch(Unit.parse("4/2/6/34"), "conv"), shown, ["cat"])
     assert hooks(tiny) == 0
 
 
