@@ -1,4 +1,4 @@
-"""Many labels at once: planned, looked at, and then written as a whole or not at all."""
+"""Label many units at once: make a plan, look at it, then write all of it or nothing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,22 +17,22 @@ MOST = 10_000  # units of a query's answer
 
 @dataclass(frozen=True)
 class Conflict:
-    """What was to be said, and the entry in the catalog that says something else."""
+    """An entry to write, and the one in the catalog that contradicts it."""
 
     entry: Annotation
     current: Annotation
 
     @property
     def changed_since(self) -> bool:
-        """Whether it is the same entry, which was changed or taken back here, and not another label."""
+        """Whether it is the same entry, which was changed or withdrawn in the catalog, and not another label."""
         return self.entry.id == self.current.id
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What writing would do: entries to append, what is there already, conflicts, and units that are not known.
+    """What writing would do: entries to append, those that exist already, conflicts, and unknown units.
 
-    Conflicts are never written; with unknown units nothing is, unless they are passed over.
+    Conflicts are never written. With unknown units nothing is written, unless they are skipped.
     """
 
     new: tuple[Annotation, ...]
@@ -48,28 +48,27 @@ class Plan:
 
 
 def apply(labels: Labels, plan: Plan, skip: bool = False) -> None:
-    """Write what a plan has new, all or nothing; `skip` passes over units that are not known.
+    """Write the new entries of a plan, all or none; `skip` ignores unknown units.
 
-    Raises LabelError that lists the unknown units, AnnotationSuperseded where somebody else was faster.
+    Raises LabelError that lists the unknown units, AnnotationSuperseded if somebody else changed a label meanwhile.
     """
     if plan.unknown and not skip:
         raise LabelError(
-            f"{labels.store.id} has no {', '.join(plan.unknown)}. Nothing was written; mend these units, or pass over "
-            "them with --skip."
+            f"{labels.store.id} has no {', '.join(plan.unknown)}. Nothing was written: correct these units, "
+            "or skip them."
         )
     labels.store.annotate(*plan.new)
 
 
 def adding(labels: Labels, names: Iterable[str], text: str, author: str | None = None, branch: str = "sum") -> Plan:
-    """One label for each of many units, but for those that have one of this text on this branch already."""
+    """Plan one label for many units, except for those that have one of this text on this branch already."""
     label = checked(Label, {"text": text, "author": author or login_name(), "branch": branch})
     named, unknown = known_units(labels, names)
     units = dict.fromkeys(named.values())
-    held = current(labels.history())
-    found = {a.unit: a for a in held if (a.text, a.branch) == (label.text, label.branch)}
+    same = {a.unit: a for a in current(labels.history()) if (a.text, a.branch) == (label.text, label.branch)}
     return Plan(
-        new=tuple(labels.fresh(unit, label) for unit in units if str(unit) not in found),
-        existing=tuple(found[str(unit)] for unit in units if str(unit) in found),
+        new=tuple(labels.fresh(unit, label) for unit in units if str(unit) not in same),
+        existing=tuple(same[str(unit)] for unit in units if str(unit) in same),
         unknown=unknown,
     )
 
@@ -77,19 +76,19 @@ def adding(labels: Labels, names: Iterable[str], text: str, author: str | None =
 def rejecting(
     labels: Labels, names: Iterable[str], text: str, author: str | None = None, reason: str | None = None
 ) -> Plan:
-    """A rejection of every current label of this text, whoever said it, on these units."""
-    said = checked(Objection, {"author": author or login_name(), "reason": reason})
-    units, unknown = known_units(labels, names)
-    wanted = set(map(str, units.values()))
-    held = [a for a in current(labels.history()) if a.unit in wanted and a.text == text.strip()]
-    new = (changed(replace(old, evidence=said.reason), "reject", said.author, old) for old in held)
+    """Plan a rejection of every current label of this text on these units, whoever gave it."""
+    objection = checked(Objection, {"author": author or login_name(), "reason": reason})
+    named, unknown = known_units(labels, names)
+    units = set(map(str, named.values()))
+    rejected = [a for a in current(labels.history()) if a.unit in units and a.text == text.strip()]
+    new = (changed(replace(old, evidence=objection.reason), "reject", objection.author, old) for old in rejected)
     return Plan(new=tuple(new), unknown=unknown)
 
 
 def units_from(labels: Labels, listed: str | None, query: str | None) -> list[str]:
-    """The units of a list with commas or line breaks between, or of a query's answer as `units_of_query`.
+    """The units of a text, separated by commas or line breaks, or of a query (`units_of_query`).
 
-    LabelError where neither or both are given.
+    Raises LabelError for neither or both.
     """
     names = [name.strip() for name in (listed or "").replace("\n", ",").split(",") if name.strip()]
     if bool(names) == bool(query and query.strip()):
@@ -98,7 +97,7 @@ def units_from(labels: Labels, listed: str | None, query: str | None) -> list[st
 
 
 def units_of_query(labels: Labels, query: str, timeout: float = 30.0) -> list[str]:
-    """The units in the one column of a read-only query's answer; LabelError for an answer that is none such.
+    """Run a read-only query that returns one column of unit ids; LabelError otherwise.
 
     Raises QueryError for Cypher that writes or that the server does not accept.
     """
@@ -112,12 +111,11 @@ def units_of_query(labels: Labels, query: str, timeout: float = 30.0) -> list[st
 
 
 def known_units(labels: Labels, names: Iterable[str]) -> tuple[dict[str, Unit], tuple[str, ...]]:
-    """The units of these names, by the name, and the names that are none of the model's."""
+    """Parse the names of units: the units by their name, and the names that the model does not have."""
     units, unknown = dict[str, Unit](), dict[str, None]()
-    architecture = labels.store.architecture
     for name in names:
         try:
-            units[name] = architecture.unit(name)
+            units[name] = labels.store.architecture.unit(name)
         except UnknownUnit:
             unknown[name] = None
     return units, tuple(unknown)

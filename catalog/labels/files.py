@@ -1,8 +1,8 @@
-"""Label files: the labels that hold, or the whole history, as CSV or JSON; read, checked and taken in.
+"""Label files: read and write the current labels, or the whole history, as CSV or JSON, and plan an import.
 
-A file's column or key is a field of an annotation, of which only `unit` and `text` must be there. CSV may have commas,
-semicolons or tabs between, as spreadsheets write it; what a spreadsheet would take for a formula has an apostrophe
-before it there.
+A column or key is a field of an annotation; only `unit` and `text` are required. CSV may be separated by commas,
+semicolons or tabs, as spreadsheets write it. There an apostrophe stands before what a spreadsheet would take for a
+formula.
 """
 
 import csv
@@ -11,7 +11,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -25,7 +25,7 @@ from catalog.labels.labels import Labels
 from catalog.labels.rules import Label
 from catalog.text_rules import ShortText, broken
 from extract.files import replace_file
-from graph.records import Action, Annotation, Origin
+from graph.records import Action, Annotation, Origin, as_json
 
 Form = Literal["csv", "json"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -44,23 +44,23 @@ COLUMNS = (
 )
 _HISTORY = ("action", "supersedes")
 _IDENTITY = ("id", "model")
-_SAID = tuple(name for name in Label.model_fields if name != "source")  # what makes two labels say the same
+_CONTENT = tuple(name for name in Label.model_fields if name != "source")  # equal in two labels that are the same
 _FORMULA = re.compile(r"'*[=+\-@]")
 
 
-def _with_point(told: object) -> object:
-    return told.replace(",", ".") if isinstance(told, str) else told
+def _with_point(number: object) -> object:
+    return number.replace(",", ".") if isinstance(number, str) else number
 
 
 def _in_utc(at: datetime) -> datetime:
     try:
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError("no time of ours") from error
+        raise ValueError("is no time in UTC") from error
 
 
 class _Entry(Label):
-    """An entry of a file; what it does not say of who, when and whence is filled in."""
+    """An entry of a file; `decode` fills in author, time, model and id where the file has none."""
 
     unit: ShortText
     at: Annotated[datetime, AfterValidator(_in_utc)]
@@ -73,39 +73,39 @@ class _Entry(Label):
 
 
 def encode(annotations: Iterable[Annotation], form: Form, whole: bool = False) -> bytes:
-    """Annotations as the bytes of a file; `whole` for a history, with what each entry does."""
+    """Encode annotations as the bytes of a file; `whole` adds the columns of a history."""
     columns = (*COLUMNS, *(_HISTORY if whole else ()), *_IDENTITY)
-    rows = [asdict(a) | {"at": a.at.astimezone(UTC).isoformat()} for a in annotations]
+    rows = [as_json(a) | {"at": a.at.astimezone(UTC).isoformat()} for a in annotations]
     return _WRITERS[form]([{name: row[name] for name in columns} for row in rows]).encode()
 
 
 def decode(data: bytes, form: Form, model: str, author: str) -> list[Annotation]:
-    """The entries of a file's bytes; `model` and `author` where the file names none.
+    """Decode the entries of a file; `model` and `author` stand in where the file names none.
 
-    Raises LabelFileError that tells the first lines which break a rule.
+    Raises LabelFileError that names the first entries which break a rule.
     """
-    now, found, bad = datetime.now(UTC), list[Annotation](), list[str]()
+    now, annotations, broken_entries = datetime.now(UTC), list[Annotation](), list[str]()
     for number, row in enumerate(_rows(data, form), start=1):
-        given = {"model": model, "author": author, "at": now, "id": str(uuid.uuid4())} | row
+        fields = {"model": model, "author": author, "at": now, "id": str(uuid.uuid4())} | row
         try:
-            found.append(Annotation(**dict(_Entry.model_validate(given))))
+            annotations.append(Annotation(**dict(_Entry.model_validate(fields))))
         except ValidationError as error:
-            bad.append(f"entry {number} ({broken(error)})")
-    if bad:
-        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+            broken_entries.append(f"entry {number} ({broken(error)})")
+    if broken_entries:
+        more = f" and {len(broken_entries) - 3} more" if len(broken_entries) > 3 else ""
         raise LabelFileError(
-            f"Entries that are no labels: {'; '.join(bad[:3])}{more}. Mend the file; nothing was read."
+            f"Entries that are no labels: {'; '.join(broken_entries[:3])}{more}. Mend the file; nothing was read."
         )
-    return found
+    return annotations
 
 
 def write(annotations: Iterable[Annotation], path: Path, whole: bool = False) -> None:
-    """Write a file whose name ends in .csv or .json; LabelFileError."""
+    """Write annotations into a file whose name ends in .csv or .json; LabelFileError."""
     replace_file(path, encode(annotations, form_of(path.name), whole), LabelFileError)
 
 
 def read(path: Path, model: str, author: str) -> list[Annotation]:
-    """The entries of a file, as `decode`; LabelFileError."""
+    """Read the entries of a file, as `decode`; LabelFileError."""
     form = form_of(path.name)
     try:
         data = path.read_bytes()
@@ -115,62 +115,69 @@ def read(path: Path, model: str, author: str) -> list[Annotation]:
 
 
 def form_of(name: str) -> Form:
-    """The form that a file's name tells; LabelFileError."""
+    """The form that a file's suffix names; LabelFileError."""
     for form in FORMS:
         if name.casefold().endswith(f".{form}"):
             return form
     raise LabelFileError(f"The name {name!r} tells no form of labels. End it in .csv or .json.")
 
 
-def importing(labels: Labels, said: Iterable[Annotation], both: bool = False) -> Plan:
-    """The labels that hold by a file, set against those of the catalog.
+def importing(labels: Labels, entries: Iterable[Annotation], both: bool = False) -> Plan:
+    """Plan an import: set a file's current labels against those of the catalog.
 
-    In conflict is a label that says something else than a person's current label of its unit, branch and facet, unless
-    another person says the same; and one whose id stands here for something else, or for what was changed since.
-    `both` appends these beside the old ones, under ids of their own. Labels proposed automatically are no person's.
+    A label is in conflict if a person's current label of its unit, branch and facet has another text, unless another
+    person agrees with it; or if its id stands for something else here, or for a label that was changed since. Labels
+    proposed automatically contradict nothing. `both` adds labels in conflict beside the old ones, under new ids.
     """
     history = labels.history()
-    ids, held = {a.id: a for a in history}, current(history)
-    known = {_said(label): label for label in held}
-    labelled, unknown = _told_apart(labels, said)
-    new, there, conflicts = dict[str, Annotation](), list[Annotation](), list[Conflict]()
-    for label in labelled:
-        rival = ids.get(label.id) or _rival(label, held)
-        if same := known.get(_said(label)):
-            there.append(same)
+    by_id, holding = {a.id: a for a in history}, current(history)
+    by_content = {_content(label): label for label in holding}
+    additions, unknown = _additions(labels, entries)
+    new, existing, conflicts = dict[str, Annotation](), list[Annotation](), list[Conflict]()
+    for label in additions:
+        rival = by_id.get(label.id) or _rival(label, holding)
+        if same := by_content.get(_content(label)):
+            existing.append(same)
         elif rival and not both:
             conflicts.append(Conflict(label, rival))
         else:
-            taken = replace(label, id=str(uuid.uuid4())) if label.id in ids else label
-            new[taken.id] = ids[taken.id] = known[_said(label)] = taken
-    return Plan(tuple(new.values()), tuple(there), tuple(conflicts), unknown)
+            added = replace(label, id=str(uuid.uuid4())) if label.id in by_id else label
+            new[added.id] = by_id[added.id] = by_content[_content(label)] = added
+    return Plan(tuple(new.values()), tuple(existing), tuple(conflicts), unknown)
 
 
-def _told_apart(labels: Labels, said: Iterable[Annotation]) -> tuple[list[Annotation], tuple[str, ...]]:
-    """The labels that hold of those said, as additions of this model's units; and units that are none of its."""
-    holding = current(said)
+def _additions(labels: Labels, entries: Iterable[Annotation]) -> tuple[list[Annotation], tuple[str, ...]]:
+    """The current labels of a file as additions to this model's units, and the units that it does not have."""
+    holding = current(entries)
     foreign = [f"{a.model}/{a.unit}" for a in holding if a.model != labels.store.id]
     own = [a for a in holding if a.model == labels.store.id]
     units, unknown = known_units(labels, (a.unit for a in own))
-    found = [replace(a, unit=str(units[a.unit]), action="add", supersedes=None) for a in own if a.unit in units]
-    return found, (*unknown, *dict.fromkeys(foreign))
+    additions = [replace(a, unit=str(units[a.unit]), action="add", supersedes=None) for a in own if a.unit in units]
+    return additions, (*unknown, *dict.fromkeys(foreign))
 
 
-def _rival(label: Annotation, held: Iterable[Annotation]) -> Annotation | None:
-    """A person's label that contradicts this one."""
+def _rival(label: Annotation, holding: Iterable[Annotation]) -> Annotation | None:
+    """A person's current label that contradicts this one: the same author's first.
+
+    None where there is no label of that place by a person, or another person's has the same text.
+    """
     place = label.unit, label.branch, label.facet
-    rivals = [a for a in held if (a.unit, a.branch, a.facet) == place and a.source != "auto"]
+    rivals = [a for a in holding if (a.unit, a.branch, a.facet) == place and a.source != "auto"]
     own = next((a for a in rivals if a.author == label.author), None)
-    agreed = any(a.text == label.text and a.author != label.author for a in rivals)
-    return own if own and own.text == label.text else None if agreed or not rivals else own or rivals[0]
+    if own and own.text == label.text:
+        return own
+    if not rivals or any(a.text == label.text and a.author != label.author for a in rivals):
+        return None
+    return own or rivals[0]
 
 
-def _said(label: Annotation) -> tuple[object, ...]:
-    return label.unit, *(getattr(label, name) for name in _SAID)
+def _content(label: Annotation) -> tuple[object, ...]:
+    """What is equal in two labels that are the same."""
+    return label.unit, *(getattr(label, name) for name in _CONTENT)
 
 
 def _rows(data: bytes, form: Form) -> Iterator[dict[str, Any]]:
-    """The entries as they stand, empty cells left out."""
+    """The entries as dicts, without empty cells."""
     try:
         rows = _READERS[form](data.decode("utf-8-sig"))
         yield from ({name: value for name, value in row.items() if value not in (None, "")} for row in rows)
@@ -214,11 +221,12 @@ def _from_csv(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _guarded(value: object) -> object:
-    """A text that a spreadsheet takes for no formula."""
+    """Put an apostrophe before a text that a spreadsheet would take for a formula."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def _bare(value: str) -> str:
+    """Take that apostrophe away."""
     return value[1:] if value.startswith("'") and _FORMULA.match(value) else value
 
 

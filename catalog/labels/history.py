@@ -1,6 +1,6 @@
-"""What a history of annotations comes to: which entries stand, and which labels hold now.
+"""Resolve the history of annotations: which entries are in effect, and which labels are current.
 
-The database derives the same for Cypher, in `graph.cypher.current_label`.
+The database derives the same in Cypher: `graph.cypher.current_label`.
 """
 
 from collections import Counter
@@ -10,21 +10,21 @@ from datetime import date
 from graph.records import Annotation
 
 LABELLING = ("add", "amend")  # what brings a label
-UNDOING = ("undo", "redo")  # what flips another entry
+UNDOING = ("undo", "redo")  # what takes another entry out of effect, or back into it
 
 
 def standing(history: Iterable[Annotation]) -> list[Annotation]:
-    """The labels and changes that are not undone, in the order given: undone twice is done again."""
+    """The labels and changes in effect, in the order given: those that were undone an even number of times."""
     entries = list(history)
-    flips = Counter(a.supersedes for a in entries if a.action in UNDOING)
-    return [a for a in entries if a.action not in UNDOING and flips[a.id] % 2 == 0]
+    flips = Counter(entry.supersedes for entry in entries if entry.action in UNDOING)
+    return [entry for entry in entries if entry.action not in UNDOING and flips[entry.id] % 2 == 0]
 
 
 def current(history: Iterable[Annotation]) -> list[Annotation]:
-    """The labels that hold: those that stand, and that nothing standing supersedes."""
+    """The current labels: those in effect that no entry in effect supersedes."""
     entries = standing(history)
-    superseded = {a.supersedes for a in entries}
-    return [a for a in entries if a.action in LABELLING and a.id not in superseded]
+    superseded = {entry.supersedes for entry in entries}
+    return [entry for entry in entries if entry.action in LABELLING and entry.id not in superseded]
 
 
 def matching(
@@ -35,25 +35,36 @@ def matching(
     since: date | None = None,
     until: date | None = None,
 ) -> list[Annotation]:
-    """The entries of this author, source, unit or layer, and of these days in UTC, both included; the newest first."""
-    found = [
-        a
-        for a in history
-        if author in ("", a.author)
-        and source in (None, a.source)
-        and f"{a.unit}/".startswith(f"{unit.rstrip('/')}/" if unit else "")
-        and (since is None or since <= a.at.date())
-        and (until is None or a.at.date() <= until)
+    """The entries of an author, a source, a unit or layer, and of days in UTC, both included; the newest first."""
+    entries = [
+        entry
+        for entry in history
+        if author in ("", entry.author)
+        and source in (None, entry.source)
+        and f"{entry.unit}/".startswith(f"{unit.rstrip('/')}/" if unit else "")
+        and (since is None or since <= entry.at.date())
+        and (until is None or entry.at.date() <= until)
     ]
-    return found[::-1]
+    return entries[::-1]
 
 
 def fates(history: Iterable[Annotation]) -> dict[str, str]:
-    """What became of each entry, by id: `holds` of a label, `undone`, `changed` of a label, else nothing."""
+    """What became of each entry, by id.
+
+    A current label `holds`, one in effect that is no longer current was `changed`, an entry out of effect was `undone`;
+    for any other entry the text is empty.
+    """
     entries = list(history)
-    stand, hold = ({a.id for a in found} for found in (standing(entries), current(entries)))
-    return {
-        a.id: "" if a.action in UNDOING else "holds" if a.id in hold else "undone" if a.id not in stand
-        else "changed" if a.action in LABELLING else ""
-        for a in entries
-    }  # fmt: skip
+    in_effect = {entry.id for entry in standing(entries)}
+    holding = {entry.id for entry in current(entries)}
+
+    def fate(entry: Annotation) -> str:
+        if entry.action in UNDOING:
+            return ""
+        if entry.id in holding:
+            return "holds"
+        if entry.id not in in_effect:
+            return "undone"
+        return "changed" if entry.action in LABELLING else ""
+
+    return {entry.id: fate(entry) for entry in entries}

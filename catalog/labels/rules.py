@@ -1,4 +1,4 @@
-"""What may be said of a unit: the rules that every label keeps, from wherever it comes in."""
+"""The rules that every label keeps, wherever it comes from."""
 
 from typing import Annotated
 
