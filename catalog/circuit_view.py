@@ -10,7 +10,7 @@ from catalog.circuits import editing, export, figure, rendering
 from catalog.circuits import saved as saved_circuits
 from catalog.circuits.circuit import Circuit, CircuitEdge, Node, Plain
 from catalog.circuits.export import Format
-from catalog.circuits.pictures import pictured
+from catalog.circuits.pictures import with_pictures
 from catalog.errors import CircuitError
 from catalog.hiding.veil import HIDDEN, Veil
 from catalog.table import Table, row
@@ -59,11 +59,11 @@ class CircuitView:
 
     def join(self, other: "CircuitView") -> "CircuitView":
         """The units and edges of both, under the name of this one; CircuitError for circuits of two models."""
-        return self._with(editing.joined(self.record, other.record))
+        return self._with(editing.join(self.record, other.record))
 
     def expand(self, unit: Unit | str, limit: int = 5) -> "CircuitView":
         """The circuit with a unit's `limit` strongest inputs and outputs of each sign, and the sums it stands in."""
-        return self._with(editing.expanded(self._catalog, self.record, self._unit(unit), limit))
+        return self._with(editing.expand(self._catalog, self.record, self._unit(unit), limit))
 
     def without(self, unit: Unit | str) -> "CircuitView":
         """The circuit without a unit, its edges, and the units that had edges only with it."""
@@ -71,7 +71,7 @@ class CircuitView:
 
     def edited(self, expand: Sequence[Unit], remove: Sequence[Unit], limit: int = 5) -> "CircuitView":
         """The circuit with some units expanded in turn, then others left out; its settings name them."""
-        return self._with(editing.edited(self._catalog, self.record, expand, remove, limit))
+        return self._with(editing.edit(self._catalog, self.record, expand, remove, limit))
 
     def svg(
         self,
@@ -117,7 +117,7 @@ class CircuitView:
 
         Raises CircuitError for a name that is taken, unless that circuit is to be replaced.
         """
-        return saved_circuits.keep(self._catalog, self.record, name, author, replace)
+        return saved_circuits.save(self._catalog, self.record, name, author, replace)
 
     def __repr__(self) -> str:
         """How large it is."""
@@ -130,7 +130,7 @@ class CircuitView:
         return CircuitView(record, self._store)
 
     def _pictured(self, revealed: bool) -> Circuit:
-        return self.record if self._store is None else pictured(self._store, self.record, revealed)
+        return self.record if self._store is None else with_pictures(self._store, self.record, revealed)
 
     def _unit(self, unit: Unit | str) -> Unit:
         return Unit.parse(str(unit)) if self._store is None else self._store.architecture.unit(str(unit))

@@ -220,15 +220,15 @@ class Model:
     @property
     def saved_circuits(self) -> Table[SavedCircuit]:
         """The circuits saved in the database, by name."""
-        return Table(f"Saved circuits of {self.id}", saved_circuits.kept(self._store), self.veil)
+        return Table(f"Saved circuits of {self.id}", saved_circuits.saved_circuits(self._store), self.veil)
 
     def open_circuit(self, name: str) -> CircuitView:
         """A saved circuit with its units' labels as they are now; CircuitError where there is none of this name."""
-        return self.circuit(saved_circuits.reopened(self._store, name))
+        return self.circuit(saved_circuits.open_circuit(self._store, name))
 
     def remove_circuit(self, name: str) -> None:
         """Remove a saved circuit; its units stay. CircuitError where there is none of this name."""
-        saved_circuits.drop(self._store, name)
+        saved_circuits.remove(self._store, name)
 
     # ---- what people say
 

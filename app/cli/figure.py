@@ -34,19 +34,19 @@ def figure(
     from catalog.circuits.circuit import printable
     from catalog.circuits.figure import draw
     from catalog.circuits.local import enrichment_circuit, neighbourhood
-    from catalog.circuits.pictures import pictured
+    from catalog.circuits.pictures import with_pictures
     from catalog.hiding.veil import Veil
 
     if Path(subject).suffix in export.SUFFIXES:
         drawn = export.read(Path(subject))
         if pictures:
             with open_model(database, model or drawn.model) as (store, _):
-                drawn = pictured(store, drawn, reveal)
+                drawn = with_pictures(store, drawn, reveal)
     else:
         with open_model(database, model) as (store, card):
             around = enrichment_circuit if circuit else neighbourhood
             drawn = around(store, card.architecture.unit(subject), limit)
-            drawn = drawn if pictures is False else pictured(store, drawn, reveal)
+            drawn = drawn if pictures is False else with_pictures(store, drawn, reveal)
     rendering.write(draw(drawn, revealed=reveal), output, scale)
     name = printable(Veil(reveal).label(drawn.name))
     typer.echo(f"{name}: {len(drawn.units)} units and {len(drawn.edges)} edges are drawn in {output}.")

@@ -22,10 +22,10 @@ def list_saved(database: Database = None, model: Model = None, as_json: Json = F
 
     Example: circuits saved list
     """
-    from catalog.circuits.saved import kept
+    from catalog.circuits.saved import saved_circuits
 
     with open_model(database, model) as (store, _):
-        circuits = kept(store)
+        circuits = saved_circuits(store)
     rows = [(c.name, c.kind, c.units, c.author, f"{c.at:%Y-%m-%d %H:%M}") for c in circuits]
     printing.show_rows(circuits, printing.table("Saved", ("name", "kind", "units", "by", "at"), rows), as_json)
 
@@ -44,11 +44,11 @@ def show_saved(
     Example: circuits saved show "what feeds 34" --output 34.graphml
     """
     from catalog.circuits.export import write
-    from catalog.circuits.saved import reopened
+    from catalog.circuits.saved import open_circuit
     from catalog.hiding.veil import Veil
 
     with open_model(database, model) as (store, _):
-        circuit, veil = reopened(store, name), Veil.of(store, reveal)
+        circuit, veil = open_circuit(store, name), Veil.of(store, reveal)
     if output:
         write(circuit, output)
     show_circuit(circuit, veil, as_json)
@@ -61,10 +61,10 @@ def remove_saved(name: Name, database: Database = None, model: Model = None) -> 
 
     Example: circuits saved remove "what feeds 34"
     """
-    from catalog.circuits.saved import drop
+    from catalog.circuits.saved import remove
 
     with open_model(database, model) as (store, _):
-        drop(store, name)
+        remove(store, name)
 
 
 def show_circuit(circuit: "Circuit", veil: "Veil", as_json: bool) -> None:

@@ -42,7 +42,7 @@ def trace(
         circuit = (forward if onward else backward)(store, card.architecture.unit(name), tracing)
         veil = Veil.of(store, reveal)
         if save or keep:
-            saved.keep(store, circuit, save or keep or "", author)
+            saved.save(store, circuit, save or keep or "", author)
     if output:
         write(circuit, output)
     show_circuit(circuit, veil, as_json)

@@ -1,4 +1,4 @@
-"""What circuits are put together from: residual sums and contributions as edges, units as they are in the store."""
+"""Build circuits: residual sums and contributions become edges, units come from the database."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -9,22 +9,22 @@ from extract.units import Architecture, Unit
 from graph.model_store import ModelStore
 from graph.records import Branch, Contribution, UnitCard
 
+_BRANCHES: tuple[Branch, ...] = ("shortcut", "conv")
+
 
 def adds(architecture: Architecture, unit: Unit) -> list[CircuitEdge]:
-    """The residual sum that a unit is, as edges; none where it is no sum."""
-    if unit.layer.role != "sum":
-        return []
-    layers = architecture.branches(unit.layer)
-    branches: tuple[Branch, ...] = ("shortcut", "conv")
+    """The edges from both branches into a sum's unit; none for a unit of another layer."""
+    branches = architecture.addends(unit)
     return [
-        CircuitEdge(Unit(layers[branch], unit.channel), unit, "ADDS", 1.0, 1.0, 1.0, 1, direct=True, branch=branch)
-        for branch in branches
+        CircuitEdge(branches[branch], unit, "ADDS", 1.0, 1.0, 1.0, 1, direct=True, branch=branch)
+        for branch in _BRANCHES
+        if branches
     ]
 
 
 def sums_over(architecture: Architecture, unit: Unit) -> list[Unit]:
-    """The sums to which this unit is added, as conv branch or as shortcut."""
-    sums = [layer for layer in architecture.sums if layer.stage == unit.layer.stage]
+    """The sums that add up this unit, as their conv branch or as their shortcut."""
+    sums = [layer for layer in architecture.layers if layer.role == "sum" and layer.stage == unit.layer.stage]
     return [
         Unit(total, unit.channel) for total in sums
         if unit.layer == architecture.shortcut(total) or (unit.layer.role == "conv" and unit.layer.output == total)
@@ -38,7 +38,7 @@ def edge_of(c: Contribution) -> CircuitEdge:
     )
 
 
-def assembled(
+def assemble(
     store: ModelStore,
     name: str,
     kind: str,
@@ -47,20 +47,20 @@ def assembled(
     settings: Mapping[str, Plain],
     influences: Mapping[Unit, float] | None = None,
 ) -> Circuit:
-    """The units named in `roles` and every other end of an edge, in the order of their first mention."""
+    """Assemble a circuit of the units in `roles` and all other ends of the edges, in the order they are first named."""
     once = tuple(dict.fromkeys(edges))
-    parts = dict(roles)
+    all_roles = dict(roles)
     for edge in once:
-        parts.setdefault(edge.source, "input")
-        parts.setdefault(edge.target, "output")
-    return Circuit(name, kind, store.id, _nodes(store, parts, influences or {}), once, settings)
+        all_roles.setdefault(edge.source, "input")
+        all_roles.setdefault(edge.target, "output")
+    return Circuit(name, kind, store.id, _nodes(store, all_roles, influences or {}), once, settings)
 
 
-def refreshed(store: ModelStore, circuit: Circuit) -> Circuit:
-    """The circuit with its units' labels, flags and statistics as they are in the store now."""
+def refresh(store: ModelStore, circuit: Circuit) -> Circuit:
+    """Bring the labels, flags and statistics of a circuit's units up to date with the database."""
     roles: dict[Unit, Role] = {node.id: node.role for node in circuit.units}
-    reached = {node.id: node.influence for node in circuit.units}
-    return replace(circuit, units=_nodes(store, roles, reached))
+    influences = {node.id: node.influence for node in circuit.units}
+    return replace(circuit, units=_nodes(store, roles, influences))
 
 
 def _nodes(store: ModelStore, roles: Mapping[Unit, Role], influences: Mapping[Unit, float | None]) -> tuple[Node, ...]:
@@ -69,5 +69,6 @@ def _nodes(store: ModelStore, roles: Mapping[Unit, Role], influences: Mapping[Un
 
 
 def _node(card: UnitCard, role: Role, veil: Veil, influence: float | None) -> Node:
-    known = {name: value for name, value in card.statistics.items() if value is not None}
-    return Node(card.id, role, card.labels, veil.hides_all or any(map(veil.hides, card.labels)), known, influence)
+    measured = {name: value for name, value in card.statistics.items() if value is not None}
+    sensitive = veil.hides_all or any(map(veil.hides, card.labels))
+    return Node(card.id, role, card.labels, sensitive, measured, influence)

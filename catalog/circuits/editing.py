@@ -1,6 +1,6 @@
-"""A circuit changed by hand: another joined to it, a unit expanded or left out. Each gives a new one.
+"""Change a circuit by hand: join another, expand a unit or leave one out. Each change gives a new circuit.
 
-What part of the influence a trace holds is told of the trace alone, so a changed one tells it no more.
+The share of influence that a trace holds is known of the trace alone, so a changed circuit no longer states it.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from extract.units import Unit
 from graph.model_store import ModelStore
 
 
-def joined(one: Circuit, other: Circuit) -> Circuit:
-    """The units and edges of both, under the name of the first, whose account of what they share holds.
+def join(one: Circuit, other: Circuit) -> Circuit:
+    """Join the units and edges of two circuits; name, settings and shared units are those of the first.
 
     Raises CircuitError for circuits of two models.
     """
@@ -26,35 +26,36 @@ def joined(one: Circuit, other: Circuit) -> Circuit:
         units.setdefault(node.id, node)
     for edge in other.edges:
         edges.setdefault((edge.source, edge.target, edge.kind), edge)
-    return replace(one, units=tuple(units.values()), edges=tuple(edges.values()), settings=_untold(one))
+    settings = _without_share(one)
+    return replace(one, units=tuple(units.values()), edges=tuple(edges.values()), settings=settings)
 
 
 def without(circuit: Circuit, unit: Unit) -> Circuit:
-    """The circuit without a unit, its edges, and the units that had edges only with it; the same if it is not there."""
+    """Leave out a unit, its edges, and the units that had edges only with it; the same circuit if it lacks the unit."""
     if unit not in {node.id for node in circuit.units}:
         return circuit
     edges = tuple(edge for edge in circuit.edges if unit not in (edge.source, edge.target))
-    left = {end for edge in edges for end in (edge.source, edge.target)}
-    lonely = {end for edge in circuit.edges for end in (edge.source, edge.target)} - left | {unit}
-    units = tuple(node for node in circuit.units if node.id not in lonely)
-    return replace(circuit, units=units, edges=edges, settings=_untold(circuit))
+    connected = {end for edge in edges for end in (edge.source, edge.target)}
+    gone = {end for edge in circuit.edges for end in (edge.source, edge.target)} - connected | {unit}
+    units = tuple(node for node in circuit.units if node.id not in gone)
+    return replace(circuit, units=units, edges=edges, settings=_without_share(circuit))
 
 
-def expanded(store: ModelStore, circuit: Circuit, unit: Unit, limit: int) -> Circuit:
-    """The circuit with a unit's `limit` strongest inputs and outputs of each sign, and the sums it stands in."""
-    return joined(circuit, neighbourhood(store, unit, limit))
+def expand(store: ModelStore, circuit: Circuit, unit: Unit, limit: int) -> Circuit:
+    """Add a unit's `limit` strongest inputs and outputs of each sign, and the residual sums that it is part of."""
+    return join(circuit, neighbourhood(store, unit, limit))
 
 
-def edited(store: ModelStore, circuit: Circuit, expand: Sequence[Unit], drop: Sequence[Unit], limit: int) -> Circuit:
-    """The circuit with some units expanded in turn, then others left out; its settings name them."""
-    for unit in expand:
-        circuit = expanded(store, circuit, unit, limit)
-    for unit in drop:
+def edit(store: ModelStore, circuit: Circuit, expanded: Sequence[Unit], removed: Sequence[Unit], limit: int) -> Circuit:
+    """Expand some units in turn, then leave others out; the settings name both."""
+    for unit in expanded:
+        circuit = expand(store, circuit, unit, limit)
+    for unit in removed:
         circuit = without(circuit, unit)
-    changes = {"expanded": expand, "removed": drop}
-    told = {name: ", ".join(map(str, units)) for name, units in changes.items() if units}
-    return replace(circuit, settings={**circuit.settings, **told})
+    changes = {"expanded": expanded, "removed": removed}
+    settings = {name: ", ".join(map(str, units)) for name, units in changes.items() if units}
+    return replace(circuit, settings={**circuit.settings, **settings})
 
 
-def _untold(circuit: Circuit) -> dict[str, Plain]:
+def _without_share(circuit: Circuit) -> dict[str, Plain]:
     return {name: value for name, value in circuit.settings.items() if name not in ("share", "of")}

@@ -1,10 +1,11 @@
-"""How much of one unit's influence passes through which others.
+"""How much of one unit's influence passes through which others, and what can be pruned.
 
-An arc leads from a unit to one a step further from the root of a trace; its `part` is what of the nearer unit's
-influence takes this way, out of all ways there are, in the circuit or not. What takes another way is lost, so that the
-shares of the ends say how much the circuit holds. Source: influence and cumulative pruning as in Ameisen et al. 2025,
-Circuit Tracing, there on attributions, with the rows of their matrix normalised; here a unit is pruned by what passes
-through it to the ends, since the residual sums near the root would else outweigh all that feeds them.
+An arc leads from a unit to one a step further from the root of a trace. Its `part` is the share of the nearer unit's
+influence that takes this way, out of all ways there are, in the circuit or not. What takes a way outside the circuit is
+lost, so the shares that reach the ends say how much of the influence the circuit holds.
+Source: influence and cumulative pruning as in Ameisen et al. 2025, Circuit Tracing, there on attributions, with the
+rows of their matrix normalised. Here a unit is pruned by what passes through it to the ends, since the residual sums
+near the root would otherwise outweigh all that feeds them.
 """
 
 from bisect import bisect_left
@@ -15,8 +16,10 @@ import networkx as nx
 
 Arcs: TypeAlias = "nx.DiGraph[Any]"
 Vertex = TypeVar("Vertex", bound=Hashable)
-Key = TypeVar("Key", bound=Hashable)
+Key = TypeVar("Key", bound=Hashable)  # what may be pruned: a vertex, or a pair of them
 Without: TypeAlias = Callable[[set[Key]], Arcs]
+
+_ROUNDING = 1e-9  # relative error of a sum of shares
 
 
 def graph_of(arcs: Iterable[tuple[Hashable, Hashable, float]]) -> Arcs:
@@ -27,54 +30,64 @@ def graph_of(arcs: Iterable[tuple[Hashable, Hashable, float]]) -> Arcs:
 
 
 def shares(arcs: Arcs, root: Vertex) -> dict[Vertex, float]:
-    """The part of the root's influence that reaches each unit: 1 at the root, elsewhere summed over all ways."""
-    found = dict.fromkeys(arcs, 0.0) | {root: 1.0}
+    """The share of the root's influence that reaches each unit, summed over all ways; 1 at the root."""
+    reaching = dict.fromkeys(arcs, 0.0) | {root: 1.0}
     for unit in nx.topological_sort(arcs):
         for further, arc in arcs[unit].items():
-            found[further] += found[unit] * arc["part"]
-    return found
+            reaching[further] += reaching[unit] * arc["part"]
+    return reaching
 
 
-def held(arcs: Arcs, root: Vertex, ends: Collection[Vertex]) -> float:
-    """The part of the root's influence that reaches any of the ends, at which no way goes on."""
-    found = shares(arcs, root)
-    return sum(found[end] for end in ends if end in found)
+def share_at(arcs: Arcs, root: Vertex, ends: Collection[Vertex]) -> float:
+    """The share of the root's influence that reaches the ends, from which no arc leads on."""
+    reaching = shares(arcs, root)
+    return sum(reaching[end] for end in ends if end in reaching)
 
 
-def arriving(arcs: Arcs, ends: Collection[Vertex]) -> dict[Vertex, float]:
-    """The part of each unit's own influence that reaches any of the ends: 1 at an end."""
-    found = {unit: float(unit in ends) for unit in arcs}
+def shares_of_ends(arcs: Arcs, ends: Collection[Vertex]) -> dict[Vertex, float]:
+    """The share of each unit's own influence that reaches any of the ends; 1 at an end."""
+    onward = {unit: float(unit in ends) for unit in arcs}
     for unit in reversed(list(nx.topological_sort(arcs))):
-        found[unit] += sum(arc["part"] * found[further] for further, arc in arcs[unit].items())
-    return found
+        onward[unit] += sum(arc["part"] * onward[further] for further, arc in arcs[unit].items())
+    return onward
 
 
-def pruned(arcs: Arcs, root: Vertex, ends: Collection[Vertex], nodes: float, edges: float) -> Arcs:
-    """The arcs without the units, then without the arcs, through which least passes from the root to the ends.
+def prune(arcs: Arcs, root: Vertex, ends: Collection[Vertex], nodes: float, edges: float) -> Arcs:
+    """Prune the units, then the arcs, through which least influence passes from the root to the ends.
 
-    As many units go as leave the part `nodes` of what was held, then as many arcs as leave the part `edges` of the
-    rest; and what then lies on no way from the root to an end.
+    Units go as long as the part `nodes` of the influence at the ends stays, then arcs as long as the part `edges` of
+    the rest stays; then what lies on no way from the root to an end.
     """
-    found, left = shares(arcs, root), arriving(arcs, ends)
-    through = {unit: found[unit] * left[unit] for unit in arcs if unit != root}
+    reaching, onward = shares(arcs, root), shares_of_ends(arcs, ends)
+    through = {unit: reaching[unit] * onward[unit] for unit in arcs if unit != root}
     arcs = _without_least(arcs, root, ends, through, nodes, lambda gone: arcs.subgraph(set(arcs) - gone))
-    found, left = shares(arcs, root), arriving(arcs, ends)
-    carried = {(near, far): found[near] * arc["part"] * left[far] for near, far, arc in arcs.edges(data=True)}
-    return _without_least(arcs, root, ends, carried, edges, lambda gone: arcs.edge_subgraph(set(arcs.edges) - gone))
+    reaching, onward = shares(arcs, root), shares_of_ends(arcs, ends)
+    along = {(near, far): reaching[near] * arc["part"] * onward[far] for near, far, arc in arcs.edges(data=True)}
+    return _without_least(arcs, root, ends, along, edges, lambda gone: arcs.edge_subgraph(set(arcs.edges) - gone))
 
 
 def _without_least(
-    arcs: Arcs, root: Vertex, ends: Collection[Vertex], passing: Mapping[Key, float], part: float, without: Without[Key]
+    arcs: Arcs,
+    root: Vertex,
+    ends: Collection[Vertex],
+    passing: Mapping[Key, float],
+    part: float,
+    without: Without[Key],
 ) -> Arcs:
-    """The arcs without as many keys as leave this part of what is held; that through which least passes goes first."""
-    order, wanted = sorted(passing, key=lambda key: passing[key]), part * held(arcs, root, ends) * (1 - 1e-9)
-    first_too_many = bisect_left(
-        range(len(order) + 1), True, key=lambda count: held(without(set(order[:count])), root, ends) < wanted
-    )
-    return _on_the_way(without(set(order[: first_too_many - 1])) if part < 1 else arcs, root, ends)
+    """Leave out as many keys as possible, the least `passing` first, so that this part of the influence stays."""
+    if part >= 1:
+        return _between(arcs, root, ends)
+    order = sorted(passing, key=lambda key: passing[key])
+    least = part * share_at(arcs, root, ends) * (1 - _ROUNDING)
+
+    def too_many(count: int) -> bool:
+        return share_at(without(set(order[:count])), root, ends) < least
+
+    most = bisect_left(range(len(order) + 1), True, key=too_many) - 1
+    return _between(without(set(order[:most])), root, ends)
 
 
-def _on_the_way(arcs: Arcs, root: Vertex, ends: Collection[Vertex]) -> Arcs:
+def _between(arcs: Arcs, root: Vertex, ends: Collection[Vertex]) -> Arcs:
     """What lies on a way from the root to an end."""
     if root not in arcs:
         return nx.DiGraph()

@@ -1,4 +1,4 @@
-"""Circuits with a picture on every unit."""
+"""Put a picture on every unit of a circuit."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ from catalog.top_probes import thumbnails
 from graph.model_store import ModelStore
 
 
-def pictured(store: ModelStore, circuit: Circuit, revealed: bool = False) -> Circuit:
-    """The same circuit, its units with their pictures; sensitive ones are smeared unless the veil is `revealed`."""
+def with_pictures(store: ModelStore, circuit: Circuit, revealed: bool = False) -> Circuit:
+    """The same circuit, each unit with its first top probe as its picture, smeared if sensitive and not `revealed`."""
     veil = Veil.of(store, revealed)
-    found = thumbnails(store, (node.id for node in circuit.units))
-    pictures = {unit: veil.over(unit).picture(example) for unit, example in found.items()}
+    probes = thumbnails(store, (node.id for node in circuit.units))
+    pictures = {unit: veil.over(unit).picture(probe) for unit, probe in probes.items()}
     units = tuple(replace(node, picture=pictures.get(node.id, "")) for node in circuit.units)
     return replace(circuit, units=units)

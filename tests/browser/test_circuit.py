@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from catalog.circuits.editing import without
 from catalog.circuits.export import read
 from catalog.circuits.local import enrichment_circuit, neighbourhood
-from catalog.circuits.saved import kept
+from catalog.circuits.saved import saved_circuits
 from extract.units import Unit
 from graph.model_store import ModelStore
 from tests.browser.serving import MODEL, PATIENCE, heard, ready, ready_at, signed
@@ -158,4 +158,4 @@ def test_a_circuit_is_kept_under_a_name_and_opened_again(page: Page, planted_sto
     assert shown(page, len(units)) == units
     page.get_by_role("button", name="Drop").click()
     expect(page.get_by_text(name)).to_have_count(0, timeout=PATIENCE)
-    assert name not in {circuit.name for circuit in kept(planted_store)}
+    assert name not in {circuit.name for circuit in saved_circuits(planted_store)}

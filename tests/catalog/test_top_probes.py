@@ -1,6 +1,6 @@
 from catalog.circuits.figure import draw
 from catalog.circuits.local import enrichment_circuit
-from catalog.circuits.pictures import pictured
+from catalog.circuits.pictures import with_pictures
 from catalog.hiding.smear import address, smeared
 from catalog.top_probes import branch_of, thumbnails, top_probes
 from extract.folder.extraction import Extraction
@@ -35,7 +35,7 @@ def test_pictures_come_behind_the_veil_and_out_of_it_when_it_is_lifted(planted_s
     circuit = enrichment_circuit(planted_store, Unit.parse("4/2/6/3"), limit=1)
     total, branch, inner = map(Unit.parse, ("4/2/6/3", "4/2/5/3", "4/2/3/7"))
     shown = thumbnails(planted_store, [total, branch])
-    hidden, revealed = (pictured(planted_store, circuit, way) for way in (False, True))
+    hidden, revealed = (with_pictures(planted_store, circuit, way) for way in (False, True))
     conv = shown[branch]
     assert conv.sensitive
     assert hidden.unit(branch).picture == address(smeared(conv.thumbnail))
@@ -46,6 +46,6 @@ def test_pictures_come_behind_the_veil_and_out_of_it_when_it_is_lifted(planted_s
 
 
 def test_a_circuit_with_its_pictures_draws_itself(planted_store: ModelStore) -> None:
-    circuit = pictured(planted_store, enrichment_circuit(planted_store, Unit.parse("4/2/6/3"), limit=1))
+    circuit = with_pictures(planted_store, enrichment_circuit(planted_store, Unit.parse("4/2/6/3"), limit=1))
     assert circuit.unit(Unit.parse("4/2/6/3")).picture in circuit._repr_svg_()
     assert circuit._repr_svg_() == draw(circuit)

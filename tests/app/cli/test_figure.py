@@ -13,7 +13,7 @@ from catalog.circuits.circuit import Circuit, CircuitEdge, Node
 from catalog.circuits.export import write
 from catalog.circuits.figure import draw
 from catalog.circuits.local import enrichment_circuit, neighbourhood
-from catalog.circuits.pictures import pictured
+from catalog.circuits.pictures import with_pictures
 from catalog.circuits.rendering import render
 from catalog.labels.labels import Labels
 from extract.units import Unit
@@ -42,7 +42,7 @@ def test_a_unit_s_neighbourhood_and_enrichment_circuit_are_drawn_as_the_catalog_
     for flag, trace in (("--neighbourhood", neighbourhood), ("--circuit", enrichment_circuit)):
         done = figure("4/2/6/14", flag, "--limit", 2, "--output", "cap.svg")
 
-        traced = pictured(planted_store, trace(planted_store, Unit.parse("4/2/6/14"), 2))
+        traced = with_pictures(planted_store, trace(planted_store, Unit.parse("4/2/6/14"), 2))
         assert done.exit_code == 0, done.output
         assert (tmp_path / "cap.svg").read_bytes() == render(draw(traced), "svg")
         assert done.stdout.startswith(f"{traced.name}: {len(traced.units)} units and {len(traced.edges)} edges")
@@ -83,7 +83,7 @@ def test_an_exported_circuit_is_drawn_without_a_database_and_with_pictures_out_o
 
     assert (done.exit_code, images(tmp_path / "plain.svg")) == (0, [])
     assert (tmp_path / "plain.svg").read_bytes() == render(draw(circuit), "svg")
-    assert (tmp_path / "pictured.svg").read_bytes() == render(draw(pictured(planted_store, circuit)), "svg")
+    assert (tmp_path / "pictured.svg").read_bytes() == render(draw(with_pictures(planted_store, circuit)), "svg")
     nowhere = CliRunner().invoke(
         cli, ["figure", "unit.json", "--output", "x.svg"], env={"CIRCUITS_DATABASE": "bolt://127.0.0.1:1"}
     )

@@ -5,9 +5,9 @@ from html import escape
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from catalog.circuits import saved as keeping
+from catalog.circuits import saved
 from catalog.circuits.circuit import Circuit
-from catalog.circuits.editing import expanded, without
+from catalog.circuits.editing import expand, without
 from catalog.circuits.local import enrichment_circuit, induced_subgraph, neighbourhood
 from catalog.circuits.trace import Tracing, backward, forward
 from catalog.hiding.veil import HIDDEN
@@ -68,7 +68,7 @@ def test_a_chosen_unit_is_expanded_and_removed_and_both_are_undone(app: AppTest)
     start = enrichment_circuit(model_store(), Unit.parse("4/2/6/17"), 3)
     chosen(app, "4/1/6/17")
     click(app, "Expand")
-    grown = expanded(model_store(), start, Unit.parse("4/1/6/17"), 3)
+    grown = expand(model_store(), start, Unit.parse("4/1/6/17"), 3)
     assert len(grown.units) > len(start.units)
     assert same(app, grown)
     chosen(app, "4/2/5/17")
@@ -150,7 +150,7 @@ def test_a_circuit_is_kept_as_it_is_shown_opened_again_and_dropped(app: AppTest)
     app.text_input(key="keep as").input(name)
     app.text_input(key="author").input("ada")
     click(app, "Keep")
-    (kept,) = [circuit for circuit in keeping.kept(model_store()) if circuit.name == name]
+    (kept,) = [circuit for circuit in saved.saved_circuits(model_store()) if circuit.name == name]
     assert (kept.author, kept.units) == ("ada", len(shown))
     assert "&lt;b&gt;what&lt;/b&gt; feeds *24*" in markup(app)
     other = opened(AppTest.from_file(MAIN, default_timeout=PATIENCE), "circuit", model=MODEL, removed="4/2/6/24")
@@ -160,7 +160,7 @@ def test_a_circuit_is_kept_as_it_is_shown_opened_again_and_dropped(app: AppTest)
     fresh = opened(AppTest.from_file(MAIN, default_timeout=PATIENCE), "circuit", model=MODEL, trace="kept", kept=name)
     assert drawn(fresh) == shown
     fresh.button(key=f"drop {name}").click().run()
-    assert name not in {circuit.name for circuit in keeping.kept(model_store())}
+    assert name not in {circuit.name for circuit in saved.saved_circuits(model_store())}
     assert not fresh.exception
     assert not fresh.error
     assert "Open one of the kept circuits" in fresh.info[0].value
@@ -168,11 +168,11 @@ def test_a_circuit_is_kept_as_it_is_shown_opened_again_and_dropped(app: AppTest)
 
 def test_an_address_of_a_circuit_that_is_no_longer_kept_is_a_message(app: AppTest) -> None:
     visited(app, "circuit", trace="kept", kept="gone")
-    assert "is kept" in app.error[0].value
+    assert "is saved" in app.error[0].value
 
 
 def test_a_name_that_is_taken_is_a_message_until_it_is_to_be_replaced(app: AppTest) -> None:
-    keeping.keep(
+    saved.save(
         model_store(),
         neighbourhood(model_store(), Unit.parse("4/2/5/25"), 1),
         "taken 25",
@@ -182,16 +182,16 @@ def test_a_name_that_is_taken_is_a_message_until_it_is_to_be_replaced(app: AppTe
     app.text_input(key="keep as").input("taken 25")
     (button,) = [button for button in app.button if button.label == "Keep"]
     button.click().run()
-    assert "kept already" in app.error[0].value
+    assert "saved already" in app.error[0].value
     app.checkbox(key="replace").check()
     click(app, "Keep")
-    (kept,) = [circuit for circuit in keeping.kept(model_store()) if circuit.name == "taken 25"]
-    keeping.drop(model_store(), "taken 25")
+    (kept,) = [circuit for circuit in saved.saved_circuits(model_store()) if circuit.name == "taken 25"]
+    saved.remove(model_store(), "taken 25")
     assert kept.units == len(drawn(app))
 
 
 def test_the_name_of_a_kept_circuit_stays_behind_the_veil(app: AppTest) -> None:
-    keeping.keep(
+    saved.save(
         model_store(),
         neighbourhood(model_store(), Unit.parse("4/2/5/25"), 1),
         "dildo 25",
@@ -204,7 +204,7 @@ def test_the_name_of_a_kept_circuit_stays_behind_the_veil(app: AppTest) -> None:
         app.toggle(key="reveal").set_value(True).run()
         assert "dildo 25" in markup(app)
     finally:
-        keeping.drop(model_store(), "dildo 25")
+        saved.remove(model_store(), "dildo 25")
 
 
 def test_an_empty_tray_says_how_to_fill_it(app: AppTest) -> None:

@@ -5,7 +5,7 @@ import networkx as nx
 import pytest
 
 from catalog.circuits.circuit import Circuit, CircuitEdge, Node
-from catalog.circuits.editing import edited, expanded, joined, without
+from catalog.circuits.editing import edit, expand, join, without
 from catalog.circuits.export import decode, encode
 from catalog.circuits.local import enrichment_circuit, neighbourhood
 from catalog.circuits.trace import Tracing, backward
@@ -37,7 +37,7 @@ def plain(circuit: Circuit) -> "nx.DiGraph[str]":
 @pytest.mark.parametrize("seed", range(20))
 def test_joined_circuits_hold_the_units_and_edges_of_both_once(seed: int) -> None:
     one, other = random_circuit(seed), random_circuit(seed + 100)
-    both = joined(one, other)
+    both = join(one, other)
     composed = nx.compose(plain(one), plain(other))
     assert {str(node.id) for node in both.units} == set(composed)
     assert {(str(edge.source), str(edge.target)) for edge in both.edges} == set(composed.edges)
@@ -45,18 +45,18 @@ def test_joined_circuits_hold_the_units_and_edges_of_both_once(seed: int) -> Non
     assert len(both.edges) == composed.number_of_edges()
     assert both.units[: len(one.units)] == one.units
     assert (both.name, both.settings) == (one.name, one.settings)
-    assert joined(both, other) == both
+    assert join(both, other) == both
 
 
 def test_the_first_circuit_says_what_a_shared_unit_is() -> None:
     one = Circuit("a", "k", "m", (Node(Unit.parse("4/2/6/0"), "sum", ("you",)),), ())
     other = Circuit("b", "k", "m", (Node(Unit.parse("4/2/6/0"), "output"), Node(Unit.parse("4/2/5/0"), "conv")), ())
-    assert joined(one, other).units == (*one.units, other.units[1])
+    assert join(one, other).units == (*one.units, other.units[1])
 
 
 def test_circuits_of_two_models_are_not_joined() -> None:
     with pytest.raises(CircuitError, match="one model"):
-        joined(random_circuit(0), random_circuit(0, "other"))
+        join(random_circuit(0), random_circuit(0, "other"))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -86,7 +86,7 @@ def test_an_expanded_unit_brings_its_neighbourhood(planted_store: ModelStore) ->
     start = enrichment_circuit(planted_store, Unit.parse("4/2/6/3"), 2)
     shortcut = Unit.parse("4/1/6/3")
     near = neighbourhood(planted_store, shortcut, 2)
-    grown = expanded(planted_store, start, shortcut, 2)
+    grown = expand(planted_store, start, shortcut, 2)
     assert {node.id for node in grown.units} == {node.id for node in (*start.units, *near.units)}
     assert set(grown.edges) == {*start.edges, *near.edges}
     assert len(grown.units) > len(start.units)
@@ -96,16 +96,16 @@ def test_an_expanded_unit_brings_its_neighbourhood(planted_store: ModelStore) ->
 def test_what_is_removed_stays_away_whatever_is_expanded(planted_store: ModelStore) -> None:
     start = enrichment_circuit(planted_store, Unit.parse("4/2/6/3"), 2)
     conv = Unit.parse("4/2/5/3")
-    changed = edited(planted_store, start, [Unit.parse("4/2/6/3"), conv], [conv], 2)
+    changed = edit(planted_store, start, [Unit.parse("4/2/6/3"), conv], [conv], 2)
     assert conv not in {node.id for node in changed.units}
     assert not [edge for edge in changed.edges if conv in (edge.source, edge.target)]
-    assert edited(planted_store, start, [], [], 2) == start
+    assert edit(planted_store, start, [], [], 2) == start
 
 
 def test_a_changed_circuit_says_how_and_no_longer_what_it_holds(planted_store: ModelStore) -> None:
     traced = backward(planted_store, Unit.parse("4/2/6/3"), Tracing(steps=2))
     shortcut, conv = Unit.parse("4/1/6/3"), Unit.parse("4/2/5/3")
-    changed = edited(planted_store, traced, [shortcut], [conv], 2)
+    changed = edit(planted_store, traced, [shortcut], [conv], 2)
     assert "influence" in traced.sentence
     assert "influence" not in changed.sentence
     assert changed.settings == {
@@ -118,7 +118,7 @@ def test_a_changed_circuit_says_how_and_no_longer_what_it_holds(planted_store: M
 
 def test_an_edge_of_both_is_there_once_as_the_first_has_it(planted_store: ModelStore) -> None:
     traced = backward(planted_store, Unit.parse("4/2/5/3"), Tracing(steps=1))
-    both = joined(traced, neighbourhood(planted_store, Unit.parse("4/2/5/3"), 10))
+    both = join(traced, neighbourhood(planted_store, Unit.parse("4/2/5/3"), 10))
     ends = [(edge.source, edge.target, edge.kind) for edge in both.edges]
     assert len(set(ends)) == len(ends) > len(traced.edges)
     assert both.edges[: len(traced.edges)] == traced.edges

@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from catalog.circuits.build import refreshed
+from catalog.circuits.build import refresh
 from catalog.circuits.local import enrichment_circuit
-from catalog.circuits.saved import drop, keep, kept, reopened
+from catalog.circuits.saved import open_circuit, remove, save, saved_circuits
 from catalog.errors import CircuitError
 from catalog.labels.labels import Labels
 from extract.units import Unit
@@ -23,11 +23,11 @@ def named(planted_store: ModelStore, request: pytest.FixtureRequest) -> Iterator
 
 def test_a_kept_circuit_is_listed_and_opens_as_it_was(planted_store: ModelStore, named: str) -> None:
     circuit = enrichment_circuit(planted_store, Unit.parse("4/2/6/20"), limit=2)
-    said = keep(planted_store, circuit, f"  {named} ", "ada")
+    said = save(planted_store, circuit, f"  {named} ", "ada")
 
-    (found,) = [each for each in kept(planted_store) if each.name == named]
+    (found,) = [each for each in saved_circuits(planted_store) if each.name == named]
     assert (found, found.author, found.kind, found.units) == (said, "ada", "enrichment", len(circuit.units))
-    assert reopened(planted_store, named) == circuit
+    assert open_circuit(planted_store, named) == circuit
     rows = planted_store.query(
         "MATCH (c:Circuit {name: $name})-[i:INCLUDES]->(u:Unit) RETURN u.id, i.role", {"name": named}
     ).rows
@@ -36,39 +36,39 @@ def test_a_kept_circuit_is_listed_and_opens_as_it_was(planted_store: ModelStore,
 
 def test_labels_are_as_they_are_when_it_is_opened(planted_store: ModelStore, named: str) -> None:
     unit = Unit.parse("4/2/6/25")
-    keep(planted_store, enrichment_circuit(planted_store, unit, limit=1), named, "ada")
+    save(planted_store, enrichment_circuit(planted_store, unit, limit=1), named, "ada")
     Labels(planted_store).add(unit, "gore", "ada", sensitive=True)
 
-    found = reopened(planted_store, named)
+    found = open_circuit(planted_store, named)
     assert (found.unit(unit).labels, found.unit(unit).sensitive) == (("gore",), True)
-    assert refreshed(planted_store, found) == found
+    assert refresh(planted_store, found) == found
     Labels(planted_store).withdraw(unit, "gore", "ada")
 
 
 def test_a_name_that_is_taken_is_refused_unless_it_is_replaced(planted_store: ModelStore, named: str) -> None:
     first, second = (enrichment_circuit(planted_store, Unit.parse(f"4/2/6/{c}"), limit=1) for c in (22, 23))
-    keep(planted_store, first, named, "ada")
-    with pytest.raises(CircuitError, match="is kept already"):
-        keep(planted_store, second, named, "bob")
-    assert reopened(planted_store, named) == first
-    keep(planted_store, second, named, "bob", replace=True)
-    assert reopened(planted_store, named) == second
+    save(planted_store, first, named, "ada")
+    with pytest.raises(CircuitError, match="is saved already"):
+        save(planted_store, second, named, "bob")
+    assert open_circuit(planted_store, named) == first
+    save(planted_store, second, named, "bob", replace=True)
+    assert open_circuit(planted_store, named) == second
     text = "MATCH (:Circuit {name: $name})-[:INCLUDES]->(u:Unit) RETURN count(u)"
     assert planted_store.query(text, {"name": named}).rows == [[len(second.units)]]
 
 
 def test_what_is_not_kept_cannot_be_opened_or_dropped(planted_store: ModelStore, named: str) -> None:
-    keep(planted_store, enrichment_circuit(planted_store, Unit.parse("4/2/6/24"), limit=1), named, "ada")
-    drop(planted_store, named)
-    for act in (reopened, drop):
-        with pytest.raises(CircuitError, match=r"is kept\. There are:"):
+    save(planted_store, enrichment_circuit(planted_store, Unit.parse("4/2/6/24"), limit=1), named, "ada")
+    remove(planted_store, named)
+    for act in (open_circuit, remove):
+        with pytest.raises(CircuitError, match=r"is saved\. There are:"):
             act(planted_store, named)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 81])
 def test_a_name_is_one_line_of_bounded_length(planted_store: ModelStore, name: str) -> None:
     circuit = enrichment_circuit(planted_store, Unit.parse("4/2/6/24"), limit=1)
-    before = kept(planted_store)
-    with pytest.raises(CircuitError, match="No circuit can be kept so"):
-        keep(planted_store, circuit, name, "ada")
-    assert kept(planted_store) == before
+    before = saved_circuits(planted_store)
+    with pytest.raises(CircuitError, match="No circuit can be saved so"):
+        save(planted_store, circuit, name, "ada")
+    assert saved_circuits(planted_store) == before

@@ -12,7 +12,7 @@ import pytest
 
 from catalog.circuits.circuit import Circuit
 from catalog.circuits.export import decode, encode
-from catalog.circuits.influence import held, pruned, shares
+from catalog.circuits.influence import prune, share_at, shares
 from catalog.circuits.trace import Tracing, backward, forward
 from catalog.errors import CircuitError
 from extract.errors import UnknownUnit
@@ -181,12 +181,12 @@ def test_shares_are_powers_of_the_matrix_and_pruning_leaves_the_part_that_was_as
     assert [found[name] for name in names[1:]] == pytest.approx(total[0, 1:].tolist())
 
     ends = [name for name in names if not list(graph.successors(name))]
-    assert held(graph, "0", ends) == pytest.approx(sum(found[end] for end in ends))
-    assert set(pruned(graph, "0", ends, 1.0, 1.0)) == set(names)
+    assert share_at(graph, "0", ends) == pytest.approx(sum(found[end] for end in ends))
+    assert set(prune(graph, "0", ends, 1.0, 1.0)) == set(names)
     for nodes, edges in ((0.9, 1.0), (1.0, 0.8), (0.7, 0.9)):
-        fewer = pruned(graph, "0", ends, nodes, edges)
+        fewer = prune(graph, "0", ends, nodes, edges)
         assert fewer.number_of_edges() < graph.number_of_edges()
-        assert nodes * edges * held(graph, "0", ends) <= held(fewer, "0", ends) < held(graph, "0", ends)
+        assert nodes * edges * share_at(graph, "0", ends) <= share_at(fewer, "0", ends) < share_at(graph, "0", ends)
         for unit in fewer:
             assert unit == "0" or nx.has_path(fewer, "0", unit)
             assert any(nx.has_path(fewer, unit, end) for end in ends if end in fewer)
@@ -204,8 +204,8 @@ def test_the_unit_through_which_least_passes_goes_first() -> None:
     ):
         graph.add_edge(near, far, part=part)
     ends = ("d", "e", "f")  # through a 0.06 of 0.46 passes, through b 0.3, through c 0.1
-    assert set(pruned(graph, "0", ends, 0.8, 1.0)) == {"0", "b", "e", "c", "f"}
-    assert set(pruned(graph, "0", ends, 0.6, 1.0)) == {"0", "b", "e"}
+    assert set(prune(graph, "0", ends, 0.8, 1.0)) == {"0", "b", "e", "c", "f"}
+    assert set(prune(graph, "0", ends, 0.6, 1.0)) == {"0", "b", "e"}
 
 
 def test_a_trace_that_has_nowhere_to_go_says_why(store: ModelStore) -> None:
