@@ -1,4 +1,4 @@
-"""A Circuit: units and the edges between them, taken out of the graph to be drawn, saved and exported."""
+"""A circuit: units and the edges between them, to be drawn, saved and exported."""
 
 import json
 import re
@@ -20,11 +20,11 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")  # X
 
 @dataclass(frozen=True)
 class Node:
-    """A unit in a circuit: its part there, its current labels, whether one of them is sensitive, what was measured.
+    """A unit in a circuit: its role, its current labels, whether one of them is sensitive, its statistics.
 
-    `influence` is the part of a trace's influence that reaches it, from 0 to 1; None in other circuits.
-    `picture` is a `data:` address, behind the veil already where it is sensitive (`catalog.top_probes.pictured`). It is
-    there to be drawn: it makes no other circuit, and no file of `catalog.circuits.export` holds it.
+    `influence` is the share of a trace's influence that reaches the unit, from 0 to 1; None in other circuits.
+    `picture` is a `data:` address, already smeared if it is sensitive (`catalog.circuits.pictures`). It is there to be
+    drawn: circuits that differ in it are equal, and no exported file holds it.
     """
 
     id: Unit
@@ -38,9 +38,9 @@ class Node:
 
 @dataclass(frozen=True)
 class CircuitEdge:
-    """An expanded weight; or the residual sum: a kernel of a single 1, with `branch` saying which branch it adds.
+    """An expanded weight (CONTRIBUTES), or a residual sum (ADDS): a kernel of a single 1 from the named `branch`.
 
-    `influence` is the part of a trace's influence that it carries.
+    `influence` is the share of a trace's influence that the edge carries.
     """
 
     source: Unit
@@ -59,7 +59,7 @@ class CircuitEdge:
 
 @dataclass(frozen=True)
 class Circuit:
-    """Units and edges under a name; `settings` says how they were found."""
+    """Units and edges under a name; `settings` are the parameters of the search or trace that gave them."""
 
     name: str
     kind: str
@@ -69,12 +69,12 @@ class Circuit:
     settings: Mapping[str, Plain] = field(default_factory=dict)
 
     def unit(self, unit: Unit) -> Node:
-        """The node of a unit; KeyError where the circuit does not include it."""
+        """The node of a unit; KeyError if the circuit does not include it."""
         return {node.id: node for node in self.units}[unit]
 
     @property
     def sentence(self) -> str:
-        """How large it is, and of a trace what part of the influence it holds."""
+        """The size of the circuit, and of a trace the share of influence that it holds."""
         size = f"{self.name}: {len(self.units)} units and {len(self.edges)} edges"
         if "share" not in self.settings:
             return f"{size}."
@@ -82,9 +82,9 @@ class Circuit:
         return f"{size} hold {float(share):.1%} of the influence over {steps} steps, out of {of}."
 
     def graph(self) -> "nx.MultiDiGraph[str]":
-        """A networkx graph with plain attributes: text, numbers and booleans; what is not known is left out.
+        """Make a networkx graph whose attributes are text, numbers and booleans; unknown ones are left out.
 
-        A node has layer, channel, role, sensitive, its statistics, and where it is labelled `label` to be read and
+        A node has layer, channel, role, sensitive and its statistics. A labelled one also has `label`, to be read, and
         `labels`, the same as a JSON list. An edge's key is its place in `edges`, unique in the whole graph.
         """
         import networkx as nx  # takes 0.3 s, and most uses of a circuit do without
@@ -98,15 +98,9 @@ class Circuit:
             graph.add_edge(known.pop("source"), known.pop("target"), key=key, **known)
         return graph
 
-    def _repr_svg_(self) -> str:
-        """The drawing that a notebook shows, behind the veil."""
-        from catalog.circuits.figure import draw  # which knows circuits itself
-
-        return draw(self)
-
 
 def printable(text: str) -> str:
-    """A text that XML can hold: a sign in place of each character that it cannot."""
+    """Replace each character that XML cannot hold by a replacement character."""
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 

@@ -1,10 +1,10 @@
-"""Circuits as files that other graph tools read, each of which reads back as the same circuit.
+"""Export circuits as files for other graph tools; each file reads back as the same circuit.
 
 json      node-link JSON as networkx, D3 and sigma read it, the edges under `edges`
 graphml   GraphML for Gephi, Cytoscape, yEd, igraph and networkx
 csv       a zip with nodes.csv and edges.csv for spreadsheets, pandas and LOAD CSV, and circuit.json: name and settings
 
-All hold `Circuit.graph()`: plain attributes, nothing for what is not known, the flag `sensitive` on every unit.
+All hold `Circuit.graph()`: plain attributes, unknown ones left out, and the flag `sensitive` on every unit.
 """
 
 from collections.abc import Mapping
@@ -23,37 +23,37 @@ SUFFIXES: Mapping[str, Format] = {".json": "json", ".graphml": "graphml", ".zip"
 
 
 def write(circuit: Circuit, path: Path, form: Format | None = None) -> None:
-    """Write a circuit; the format is that of the name's suffix where it is not given. Raises ExportError."""
+    """Write a circuit; the suffix of the name decides the format if none is given. Raises ExportError."""
     replace_file(path, encode(circuit, form or _format(path)), ExportError)
 
 
 def read(path: Path, form: Format | None = None) -> Circuit:
-    """The circuit that `write` wrote; ExportError for a file that holds none."""
-    chosen = form or _format(path)
+    """Read a circuit that `write` wrote; ExportError for a file that holds none."""
+    form = form or _format(path)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ExportError(f"{path} cannot be read: {error.strerror}.") from error
     try:
-        return decode(data, chosen)
+        return decode(data, form)
     except ExportError as error:
         raise ExportError(f"{path}: {error}") from error
 
 
 def encode(circuit: Circuit, form: Format) -> bytes:
-    """A circuit as the bytes of a file; equal circuits give equal bytes."""
-    from catalog.circuits.file_formats import written
+    """Encode a circuit as the bytes of a file; equal circuits give equal bytes."""
+    from catalog.circuits import file_formats
 
-    return written(circuit, form)
+    return file_formats.encode(circuit, form)
 
 
 def decode(data: bytes, form: Format) -> Circuit:
-    """The circuit in a file's bytes; ExportError where there is none."""
-    from catalog.circuits.file_formats import UNREADABLE, circuit_in
+    """Decode the circuit in a file's bytes; ExportError if there is none."""
+    from catalog.circuits import file_formats
 
     try:
-        return circuit_in(data, form)
-    except UNREADABLE as error:
+        return file_formats.decode(data, form)
+    except file_formats.UNREADABLE as error:
         raise ExportError(
             f"This holds no circuit as {form} ({type(error).__name__}). "
             "It is of another format or was altered: export again."

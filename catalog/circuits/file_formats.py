@@ -1,4 +1,4 @@
-"""How a circuit is written as node-link JSON, GraphML or a zip of CSV tables, and read back; with networkx."""
+"""Encode a circuit as node-link JSON, GraphML or a zip of CSV tables with networkx, and decode it."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from catalog.circuits.circuit import Circuit
 from extract.errors import UnknownUnit
 from extract.folder.statistics import STATISTICS
 
-# What the parsers and pydantic raise for a file that is not theirs; the XML parser's error is a SyntaxError.
+# What parsers and pydantic raise for a file of another format; the XML parser raises a SyntaxError.
 UNREADABLE = (
     *(ValueError, LookupError, TypeError, AttributeError, SyntaxError),
     *(nx.NetworkXException, zipfile.BadZipFile, csv.Error, UnknownUnit),
@@ -25,18 +25,18 @@ _CIRCUIT = TypeAdapter(Circuit)
 _Graph: TypeAlias = "nx.MultiDiGraph[Any]"
 
 
-def written(circuit: Circuit, form: str) -> bytes:
-    """Write a circuit as the bytes of a file."""
+def encode(circuit: Circuit, form: str) -> bytes:
+    """Encode a circuit as the bytes of a file."""
     return _WRITERS[form](circuit.graph())
 
 
-def circuit_in(data: bytes, form: str) -> Circuit:
-    """Read the circuit in a file's bytes; one of UNREADABLE where there is none."""
+def decode(data: bytes, form: str) -> Circuit:
+    """Decode the circuit in a file's bytes; one of UNREADABLE if there is none."""
     return _circuit(_READERS[form](data))
 
 
 def _circuit(graph: _Graph) -> Circuit:
-    """The records behind a graph; what other tools have added to it is left aside."""
+    """The circuit of a graph; attributes that other tools added are ignored."""
     edges = sorted(graph.edges(keys=True, data=True), key=lambda edge: edge[2])
     settings = {name: value for name, value in graph.graph.items() if name not in _HEADER}
     return _CIRCUIT.validate_python(
@@ -106,7 +106,7 @@ def _from_csv(data: bytes) -> _Graph:
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
-    """Rows under the union of their columns; an empty cell is what is not known."""
+    """Rows under the union of their columns; unknown values are empty cells."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""Where a circuit's units go: a column left of all they feed, conv above shortcut; the same places every time."""
+"""Lay a circuit out: each unit in a column left of all that it feeds, conv above shortcut; always the same places."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,21 +22,21 @@ class Place:
 
 
 def layout(circuit: Circuit) -> dict[Unit, Place]:
-    """The place of every unit, by its id; the topmost have y = 0.
+    """Place every unit of a circuit, in pixels; the topmost have y = 0.
 
-    The circuit is about its first unit, whose branches part the lanes. In a lane of a column units stand in the order
-    of what they feed; ties are broken by the sign and magnitude of their strongest edge, so that excitation stands
-    above inhibition, then by unit. Raises CircuitError for edges that run in a circle.
+    The branches of the circuit's first unit are separate lanes. In a lane of a column, units are ordered by the mean
+    height of what they feed, then by their strongest edge, excitation above inhibition, then by unit. Raises
+    CircuitError for edges that run in a circle.
     """
     lanes, columns = _lanes(circuit), _columns(circuit)
     middles = _middles(columns, lanes)
     places: dict[Unit, Place] = {}
-    for left, column in zip(reversed(range(len(columns))), columns, strict=True):
+    for place, column in zip(reversed(range(len(columns))), columns, strict=True):
         orders = {unit: _order(unit, circuit, places) for unit in column}
         for lane, middle in middles.items():
             stack = sorted((unit for unit in column if lanes[unit] == lane), key=orders.__getitem__)
             for row, unit in enumerate(stack):
-                places[unit] = Place(COLUMN * left, ROW * (middle + row - len(stack) / 2))
+                places[unit] = Place(COLUMN * place, ROW * (middle + row - len(stack) / 2))
     top = min((place.y for place in places.values()), default=0.0)
     return {unit: Place(place.x, place.y - top) for unit, place in places.items()}
 
@@ -47,7 +47,7 @@ def signed(edge: CircuitEdge) -> float:
 
 
 def _columns(circuit: Circuit) -> list[list[Unit]]:
-    """The units by the longest way to an end of the circuit, ends first."""
+    """Units by the length of their longest way to an end of the circuit, ends first."""
     import networkx as nx  # takes 0.3 s, which a catalog that draws nothing does without
 
     backward: nx.DiGraph[Unit] = nx.DiGraph((edge.target, edge.source) for edge in circuit.edges)
@@ -61,7 +61,7 @@ def _columns(circuit: Circuit) -> list[list[Unit]]:
 
 
 def _lanes(circuit: Circuit) -> dict[Unit, int]:
-    """-1 for what reaches the first unit by its conv branch alone, 1 for its shortcut alone, 0 for all else."""
+    """-1 for units that reach the first unit by its conv branch alone, 1 by its shortcut alone, 0 for all others."""
     import networkx as nx  # as in `_columns`
 
     forward: nx.DiGraph[Unit] = nx.DiGraph((edge.source, edge.target) for edge in circuit.edges)
@@ -74,7 +74,7 @@ def _lanes(circuit: Circuit) -> dict[Unit, int]:
 
 
 def _middles(columns: list[list[Unit]], lanes: Mapping[Unit, int]) -> dict[int, float]:
-    """The middle of each lane in rows; a lane is as tall as its fullest column, the middle one only beside others."""
+    """The middle of each lane, in rows; a lane is as tall as its fullest column, lane 0 only in columns with others."""
     middles, top = {}, 0.0
     for lane in (-1, 0, 1):
         stacks = [[lanes[unit] == lane for unit in column] for column in columns]
@@ -86,6 +86,6 @@ def _middles(columns: list[list[Unit]], lanes: Mapping[Unit, int]) -> dict[int, 
 
 def _order(unit: Unit, circuit: Circuit, places: Mapping[Unit, Place]) -> Order:
     """The mean height of what a unit feeds, its strongest edge with excitation first, and the unit itself."""
-    fed = [places[edge.target].y for edge in circuit.edges if edge.source == unit and edge.target in places]
+    heights = [places[edge.target].y for edge in circuit.edges if edge.source == unit and edge.target in places]
     weights = [signed(edge) for edge in circuit.edges if unit in (edge.source, edge.target)]
-    return sum(fed) / len(fed) if fed else 0.0, -max(weights, key=abs, default=0.0), unit
+    return sum(heights) / len(heights) if heights else 0.0, -max(weights, key=abs, default=0.0), unit

@@ -1,3 +1,4 @@
+from catalog.circuit_view import CircuitView
 from catalog.circuits.figure import draw
 from catalog.circuits.local import enrichment_circuit
 from catalog.circuits.pictures import with_pictures
@@ -47,5 +48,5 @@ def test_pictures_come_behind_the_veil_and_out_of_it_when_it_is_lifted(planted_s
 
 def test_a_circuit_with_its_pictures_draws_itself(planted_store: ModelStore) -> None:
     circuit = with_pictures(planted_store, enrichment_circuit(planted_store, Unit.parse("4/2/6/3"), limit=1))
-    assert circuit.unit(Unit.parse("4/2/6/3")).picture in circuit._repr_svg_()
-    assert circuit._repr_svg_() == draw(circuit)
+    assert circuit.unit(Unit.parse("4/2/6/3")).picture in CircuitView(circuit)._repr_svg_()
+    assert CircuitView(circuit)._repr_svg_() == draw(circuit)

@@ -5,6 +5,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
+from catalog.circuit_view import CircuitView
 from catalog.circuits import figure
 from catalog.circuits.circuit import Circuit, CircuitEdge, Node
 from catalog.circuits.layout import Place, layout
@@ -134,8 +135,8 @@ def test_a_picture_makes_no_other_circuit_and_is_in_no_graph(circuit: Circuit) -
 
 
 def test_a_notebook_shows_the_same_drawing_behind_the_veil(circuit: Circuit) -> None:
-    assert with_picture(circuit)._repr_svg_() == figure.draw(with_picture(circuit))
-    assert "wound" not in circuit._repr_svg_().replace("you + wound", "")
+    assert CircuitView(with_picture(circuit))._repr_svg_() == figure.draw(with_picture(circuit))
+    assert "wound" not in CircuitView(circuit)._repr_svg_().replace("you + wound", "")
 
 
 def test_an_explicit_label_or_name_is_hidden_whoever_said_it(circuit: Circuit) -> None:
