@@ -1,11 +1,11 @@
-"""The search for enrichment circuits: sum units whose conv branch and shortcut bring two different facets.
+"""Search for enrichment circuits: sum units whose conv branch and shortcut bring two different facets.
 
-By evidence: two facets rather than one, both of which reach the sum, tested on probes at a false discovery rate
-(`extract.enrichment.two_facets`); where the branches were ablated, each bringing its own facet is *supported*,
-*contradicted* or *inconclusive* (`extract.enrichment.dissociation`). By weights: both branches are built, strongly,
-from different inputs; that is a screen and no test. Every term stands beside the others and none is multiplied into a
-score; the share over the shortcut is shown and never a criterion, since a high share rules enrichment out as little as
-a middling one establishes it.
+By evidence: a unit has two facets rather than one, and both reach the sum, tested on probes at a false discovery rate
+(`extract.enrichment.two_facets`). Where the branches were ablated, the claim that each brings its own facet is
+*supported*, *contradicted* or *inconclusive* (`extract.enrichment.dissociation`). By weights: the branches have
+different inputs and both are strongly wired; that is a screen and no test. The terms are reported side by side and
+never multiplied into a score. The share over the shortcut is reported, too, but is no criterion: a high share does not
+rule enrichment out, and a middling one does not establish it.
 """
 
 from bisect import bisect_right
@@ -30,7 +30,7 @@ Terms = TypeVar("Terms", EvidenceTerms, WeightTerms)
 
 @dataclass(frozen=True)
 class Tally:
-    """How many units of a sum were tested, how many are candidates, and what ablation says of them and of the others.
+    """Counts of a sum's units: tested ones, candidates, and what ablation says of candidates and of the others.
 
     `supported` and `others_supported` are of the candidates and of the other tested units, out of those `judged`, which
     have a verdict, and `others_judged`.
@@ -58,7 +58,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Candidate(Generic[Terms]):
-    """A sum unit that passed: by which criteria, each a sentence with its numbers, and all its terms.
+    """A sum unit that passed, the criteria it met (sentences with their numbers), and all its terms.
 
     `order` is what candidates are ordered by, larger first: by evidence, within a verdict, the lesser of both effects
     in standard deviations (0 where there are none); by weights the lesser of two percentiles.
@@ -82,23 +82,23 @@ def by_evidence(
     modalities: float = 0.0,
     reach: float = 0.5,
 ) -> list[Candidate[EvidenceTerms]]:
-    """Units of a sum layer (None: the last) with two facets, in concept or in modality, that both reach the sum.
+    """Find units of a sum layer (None: the last) with two facets, in concept or in modality, that both reach the sum.
 
-    At a false discovery rate `q` (None: untested ones too). A unit must also differ by at least `concepts` (1 - cosine)
-    or `modalities` (difference of shares or selectivity), and either facet must reach the percentile `reach`, without
-    effect 0.5. Supported ones come first, contradicted ones last, then by the lesser of both effects. Raises
-    NotExtracted for a layer that is no sum, or where nothing was measured or tested.
+    They pass the tests at a false discovery rate `q`; None also takes untested units. The facets must also differ by at
+    least `concepts` (1 - cosine) or `modalities` (difference of shares or selectivity), and each must reach the
+    percentile `reach`, which is 0.5 without effect. Supported candidates come first, contradicted ones last, then the
+    larger of the lesser effects. Raises NotExtracted for a layer that is no sum, or if nothing was measured or tested.
     """
     layer, channels = _sums(store, layer)
     rows = store.enrichment_by_evidence(layer, channels, concepts, modalities, reach, q)
     if q is not None and not rows and not tally(store, layer, q).tested:
         raise NotExtracted(f"The units of {layer} were not tested. Extract {store.id} with probes, then load it again.")
-    found = sorted(map(_by_evidence, rows), key=lambda each: (_ORDER.index(each.terms.verdict), -each.order))
-    return found[:limit]
+    candidates = sorted(map(_by_evidence, rows), key=lambda c: (_ORDER.index(c.terms.verdict), -c.order))
+    return candidates[:limit]
 
 
 def tally(store: ModelStore, layer: Layer | None = None, q: float = Q) -> Tally:
-    """The candidates of a sum layer (None: the last) in numbers. Raises NotExtracted for a layer that is no sum."""
+    """Count the candidates of a sum layer (None: the last). Raises NotExtracted for a layer that is no sum."""
     layer, _ = _sums(store, layer)
     units = store.verdicts(layer, q)
 
@@ -136,12 +136,12 @@ def by_weights(
     source = source or _two_back(store, layer)
     rows = store.enrichment_by_weights(layer, source, strongest, channels)
     shortcut, conv = (sorted(getattr(row, f"{branch}_strength") for row in rows) for branch in ("shortcut", "conv"))
-    found = [
+    candidates = [
         _by_weights(terms, _place(shortcut, terms.shortcut_strength), _place(conv, terms.conv_strength))
         for terms in rows
         if _apart(terms)
     ]
-    return sorted(found, key=lambda candidate: -candidate.order)[:limit]
+    return sorted(candidates, key=lambda candidate: -candidate.order)[:limit]
 
 
 def _by_evidence(terms: EvidenceTerms) -> Candidate[EvidenceTerms]:
@@ -173,7 +173,7 @@ def _by_weights(terms: WeightTerms, shortcut: float, conv: float) -> Candidate[W
 
 
 def _apart(terms: WeightTerms) -> bool:
-    """Whether the branches' inputs are others, and not the same taken back."""
+    """Whether the branches have different inputs, and conv does not take back what the shortcut brings."""
     return terms.shared <= SHARED * min(terms.shortcut_inputs, terms.conv_inputs) and abs(terms.cosine) <= COSINE
 
 
@@ -184,8 +184,8 @@ def _place(ordered: Sequence[float], value: float) -> float:
 
 def _sums(store: ModelStore, layer: Layer | None) -> tuple[Layer, int]:
     architecture = store.architecture
-    chosen = architecture.check(layer or architecture.final)
-    return chosen, architecture.channels(chosen)
+    total = architecture.check(layer or architecture.final)
+    return total, architecture.channels(total)
 
 
 def _two_back(store: ModelStore, layer: Layer) -> Layer:

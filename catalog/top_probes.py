@@ -1,4 +1,4 @@
-"""The picture that stands for a unit: the probe that it answers to most, behind the veil."""
+"""The top probes of units, and the one probe that stands for each: its first."""
 
 from collections.abc import Iterable
 
@@ -15,13 +15,13 @@ def branch_of(unit: Unit) -> ProbeBranch:
 
 
 def top_probes(store: ModelStore, unit: Unit, limit: int = 8) -> list[TopProbe]:
-    """The probes that a unit answers to most: a sum's with those of its branches, a branch's as its sum has them."""
+    """The top probes of a unit: a sum's with those of its branches, a branch's as its sum has them."""
     own = branch_of(unit)
     return [probe for probe in store.top_probes(_holder(unit), limit) if own in ("sum", probe.branch)]
 
 
 def thumbnails(store: ModelStore, units: Iterable[Unit]) -> dict[Unit, TopProbe]:
-    """The probe that each unit answers to most, for those where this was measured."""
+    """The first top probe of each unit; units without any are left out."""
     units = list(units)
     probes = store.top_probes_of(map(_holder, units), limit=1)
     own = {unit: [p for p in probes.get(_holder(unit), []) if p.branch == branch_of(unit)] for unit in units}
@@ -29,5 +29,5 @@ def thumbnails(store: ModelStore, units: Iterable[Unit]) -> dict[Unit, TopProbe]
 
 
 def _holder(unit: Unit) -> Unit:
-    """The unit that holds a unit's examples: its sum, or inside a conv branch itself."""
+    """The unit whose top probes hold those of a unit: its sum, or inside a conv branch itself."""
     return unit if branch_of(unit) == "unit" else Unit(unit.layer.output, unit.channel)

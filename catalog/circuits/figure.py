@@ -1,8 +1,8 @@
-"""A Circuit drawn as SVG, as the article draws it: from left to right, and the same drawing every time.
+"""Draw a circuit as SVG, from left to right as the article does; equal circuits give equal drawings.
 
-The residual sum is grey; an excitatory edge is green, solid and marked +, an inhibitory one red, dashed and marked -.
-An edge's width grows with its magnitude among the edges into the same unit. `catalog.circuits.rendering` makes files
-of it.
+A residual sum is grey; an excitatory edge is green, solid and marked +, an inhibitory one red, dashed and marked -.
+An edge is the wider, the larger its magnitude is among the edges into the same unit. `catalog.circuits.rendering` makes
+files of drawings.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -24,7 +24,7 @@ _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # of one width; the fir
 
 @dataclass(frozen=True)
 class Stroke:
-    """How a kind of edge looks; its text is darker, to be read on white."""
+    """The look of a kind of edge; the ink of its text is darker, to be read on white."""
 
     name: str
     kind: str
@@ -43,33 +43,34 @@ INHIBITS = Stroke("inhibits", "inhibitory", "#cf3a32", "#b92f28", "7 4", "\u2212
 def draw(
     circuit: Circuit, link: Callable[[Unit], str] | None = None, revealed: bool = False, bold: Collection[Unit] = ()
 ) -> str:
-    """The circuit as one SVG element, which needs no other file.
+    """Draw a circuit as one SVG element, which needs no other file.
 
-    Units show the pictures that they carry; `link` gives a unit's address; unless `revealed`, sensitive labels are
-    hidden; `bold` units have a bold frame.
+    Units show the pictures that they carry. `link` gives a unit's address, `bold` units get a bold frame, and sensitive
+    labels are hidden unless `revealed`.
     """
     veil = Veil(revealed)
     circuit = replace(circuit, edges=tuple(sorted(circuit.edges, key=lambda e: (str(e.source), str(e.target), e.kind))))
     places = {unit: Place(place.x + _LEFT, place.y + _TOP) for unit, place in layout(circuit).items()}
     width = max((place.x for place in places.values()), default=0) + _LEFT
     width, height = max(width, _LEGEND), max((place.y for place in places.values()), default=0) + _BELOW
-    drawn = [_edge(edge, circuit, places) for edge in circuit.edges]
+    parts = [_edge(edge, circuit, places) for edge in circuit.edges]
     nodes = sorted(circuit.units, key=lambda node: (places[node.id].x, places[node.id].y))  # the order of the tab key
     for node in nodes:
         labels = _labels(node, veil)
         unit = _node(node, places[node.id], labels, node.id in bold)
-        drawn.append(_linked(node, link(node.id), labels, unit) if link else unit)
+        parts.append(_link(node, link(node.id), labels, unit) if link else unit)
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="{"group" if link else "img"}" {size} font-family="{_FONT}" '
-        f'font-size="12"><title>{escape(printable(veil.label(circuit.name)))}</title><desc>{escape(_described(circuit))}</desc>'
+        f'font-size="12"><title>{escape(printable(veil.label(circuit.name)))}</title>'
+        f"<desc>{escape(_description(circuit))}</desc>"
         f"<defs>{''.join(map(_arrowhead, (ADDS, EXCITES, INHIBITS)))}</defs>"
-        f'<rect width="100%" height="100%" class="paper" fill="{_PAPER}"/>{"".join(drawn)}{_legend(height - 14)}</svg>'
+        f'<rect width="100%" height="100%" class="paper" fill="{_PAPER}"/>{"".join(parts)}{_legend(height - 14)}</svg>'
     )
 
 
-def _described(circuit: Circuit) -> str:
-    """What the drawing shows, for those who do not see it."""
+def _description(circuit: Circuit) -> str:
+    """Describe the drawing for those who do not see it."""
     counts = {"residual sum": 0, "excitatory": 0, "inhibitory": 0}
     for edge in circuit.edges:
         counts[_stroke(edge).kind] += 1
@@ -98,7 +99,7 @@ def _edge(edge: CircuitEdge, circuit: Circuit, places: Mapping[Unit, Place]) -> 
 
 
 def _ends(edge: CircuitEdge, circuit: Circuit, places: Mapping[Unit, Place]) -> tuple[Place, Place]:
-    """Beside both pictures; the edges between the same two units run side by side."""
+    """Where an edge starts and ends, beside both pictures; edges between the same two units run side by side."""
     parallel = [other for other in circuit.edges if (other.source, other.target) == (edge.source, edge.target)]
     aside = 36 * (parallel.index(edge) - (len(parallel) - 1) / 2)
     start, end = places[edge.source], places[edge.target]
@@ -112,7 +113,7 @@ def _stroke(edge: CircuitEdge) -> Stroke:
 
 
 def _width(edge: CircuitEdge, circuit: Circuit) -> float:
-    """1 to 5 pixels, by the square root of the magnitude over that of the heaviest edge into the same unit."""
+    """Its width, 1 to 5 pixels: by the square root of its magnitude over the largest into the same unit."""
     if edge.kind == "ADDS":
         return 2.0
     heaviest = max(e.magnitude for e in circuit.edges if e.target == edge.target and e.kind == edge.kind)
@@ -120,7 +121,7 @@ def _width(edge: CircuitEdge, circuit: Circuit) -> float:
 
 
 def _value_place(edge: CircuitEdge, circuit: Circuit, start: Place, end: Place) -> str:
-    """Beside the end where edges fan out, not where they meet, and on the side that the curve turns away from."""
+    """Place an edge's number beside the end where edges fan out, on the side that the curve turns away from."""
     into = sum(other.target == edge.target for other in circuit.edges)
     out_of = sum(other.source == edge.source for other in circuit.edges)
     near, far, aside, anchor = (start, end, 6, "start") if into >= out_of else (end, start, -6, "end")
@@ -137,9 +138,9 @@ def _sentence(edge: CircuitEdge) -> str:
     )
 
 
-def _linked(node: Node, address: str, labels: str, drawn: str) -> str:
+def _link(node: Node, address: str, labels: str, unit: str) -> str:
     name = escape(f"{node.id} {labels}".strip())
-    return f'<a href="{escape(address)}" data-unit="{node.id}" aria-label="{name}">{drawn}</a>'
+    return f'<a href="{escape(address)}" data-unit="{node.id}" aria-label="{name}">{unit}</a>'
 
 
 def _node(node: Node, place: Place, labels: str, bold: bool) -> str:
@@ -155,7 +156,7 @@ def _node(node: Node, place: Place, labels: str, bold: bool) -> str:
         f'<rect {square} class="frame" fill="none" stroke="{_VIOLET}" {frame}/>'
         f'<rect x="{place.x - pill / 2:.1f}" y="{bottom + 4:.1f}" width="{pill:.1f}" height="17" rx="8.5" '
         f'fill="{_VIOLET}"/>{_text(place.x, bottom + 16.5, name, "#ffffff")}'
-        f"{_text(place.x, bottom + 35, escape(_shortened(labels)), _INK)}</g>"
+        f"{_text(place.x, bottom + 35, escape(_shorten(labels)), _INK)}</g>"
     )
 
 
@@ -165,7 +166,7 @@ def _text(x: float, y: float, escaped: str, colour: str) -> str:
     return f'<text {where} class="{kind}" fill="{colour}">{escaped}</text>'
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= _LETTERS else text[: _LETTERS - 1].rstrip() + "\u2026"
 
 

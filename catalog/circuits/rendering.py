@@ -1,8 +1,8 @@
-"""Drawings as files: SVG that any program opens, PNG for slides, PDF for papers.
+"""Render drawings as files: SVG that any program opens, PNG for slides, PDF for papers.
 
-Everything is inside the file. Text is set in Liberation Sans, which the renderer brings along, and in the DejaVu Sans
-of `extract/fonts` where a script needs it, so that every machine gives the same picture. Of the PDF the bytes may
-differ, since the renderer puts its parts in no fixed order.
+A file needs no other. Text is set in Liberation Sans, which the renderer brings along, or in the DejaVu Sans of
+`extract/probes/fonts` for other scripts, so every machine gives the same picture. The bytes of a PDF may differ, since
+the renderer orders its parts freely.
 """
 
 import base64
@@ -33,9 +33,9 @@ vl_convert.register_font_directory(str(DEJAVU.parent))
 
 
 def render(svg: str, form: Form, scale: float = SCALE) -> bytes:
-    """A drawing of `catalog.circuits.figure` as the bytes of a file.
+    """Render a drawing of `catalog.circuits.figure` as the bytes of a file.
 
-    Only a PNG minds the scale, pixels for each of the drawing's; it is made smaller where `MOST` would be exceeded.
+    `scale` is a PNG's pixels for each pixel of the drawing; it is reduced where the PNG would exceed `MOST` pixels.
     """
     drawing = _WEBP.sub(_png, svg)
     if form == "svg":
@@ -53,17 +53,17 @@ def _largest(svg: str) -> float:
 
 
 def write(svg: str, path: Path, scale: float = SCALE) -> None:
-    """Write a drawing; the name's suffix tells the form. Raises ExportError."""
+    """Write a drawing; the suffix of the name decides the form. Raises ExportError."""
     form = path.suffix.lower().removeprefix(".")
     if form not in FORMS:
         raise ExportError(f"The name {path.name!r} tells no kind of picture. End it in .svg, .png or .pdf.")
     replace_file(path, render(svg, form, scale), ExportError)
 
 
-def _png(found: re.Match[str]) -> str:
-    """The same picture as PNG, since neither PDF nor many programs know WebP; grey where it cannot be read."""
+def _png(webp: re.Match[str]) -> str:
+    """The same picture as PNG, since neither PDF nor many programs know WebP; grey if it cannot be read."""
     try:
-        with Image.open(io.BytesIO(base64.b64decode(found[1]))) as picture:
+        with Image.open(io.BytesIO(base64.b64decode(webp[1]))) as picture:
             plain = picture.convert("RGBA")
     except (OSError, ValueError):  # no picture, or one cut short
         plain = Image.new("RGBA", (1, 1), "grey")
