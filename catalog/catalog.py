@@ -177,6 +177,12 @@ class Catalog:
 
         return migrate(self._database)
 
+    def outdated_queries(self) -> list[str]:
+        """Names of saved queries that mention a property which `migrate` has replaced; they find nothing by it."""
+        from graph.loading.migration import outdated_queries
+
+        return outdated_queries(self._database)
+
     @staticmethod
     def export_csv(extraction: ExtractionView | Path | str, folder: Path | str) -> str:
         """Write files for neo4j-admin into a folder, for many millions of edges; the command that imports them."""

@@ -3,10 +3,20 @@
 All of it comes from `extract.folder.statistics`; a name that the table lacks is its own title, without a meaning.
 """
 
-from extract.folder.statistics import BY_NAME, FINDINGS, STATISTICS, TABLE, Statistic
+from extract.folder.statistics import BY_NAME, FINDINGS, SEARCHABLE, STATISTICS, Statistic
+
+__all__ = [
+    "PROPERTIES",
+    "SEARCHABLE",
+    "column_format",
+    "has_bar",
+    "header",
+    "meaning",
+    "printed",
+    "title",
+]
 
 PROPERTIES = (*STATISTICS, *FINDINGS)  # of a unit, in the graph
-SEARCHABLE = tuple(row.name for row in TABLE if row.searchable)
 
 _PRINTED = {"share": ".1%", "rate": ".2g", "count": ".0f"}
 _COLUMNS = {"share": "percent", "rate": "%.2g", "number": "%.3f", "count": "%d"}  # as Streamlit writes them

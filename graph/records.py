@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from extract.folder.statistics import STATISTICS
+from extract.folder.statistics import SEARCHABLE, STATISTICS
 from extract.units import Architecture, Layer, Unit
 from graph.errors import UnknownStatistic
 
@@ -276,6 +276,8 @@ class EvidenceTerms:
     overlap: float | None
     concept_difference: float | None
     modality_difference: float | None
+    word_share_difference: float | None
+    selectivity_difference: float | None
     words_shortcut: float | None
     words_conv: float | None
     reach_shortcut: float | None
@@ -313,7 +315,7 @@ class Filters:
     def __post_init__(self) -> None:
         """Refuses names that no unit has."""
         for name in (*self.at_least, *self.at_most):
-            if name not in STATISTICS:
+            if name not in (*STATISTICS, *SEARCHABLE):
                 raise UnknownStatistic(f"Units have no number {name!r}. Take one of these: {', '.join(STATISTICS)}.")
 
 

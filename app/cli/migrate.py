@@ -14,5 +14,10 @@ def migrate(database: Database = None) -> None:
     from graph.schema import VERSION
 
     with connect(database) as connection:
-        before = migration.migrate(connection)
+        before, outdated = migration.migrate(connection), migration.outdated_queries(connection)
     typer.echo(f"The schema is of version {VERSION}" + (f"; it was of {before}." if before < VERSION else "."))
+    if outdated:
+        typer.echo(
+            f"Saved queries that find nothing by modality_difference any more: {', '.join(outdated)}. Save them anew "
+            "with selectivity_difference or word_share_difference in its place."
+        )

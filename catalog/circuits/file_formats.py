@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
+from math import isclose
 from typing import Any, TypeAlias
 
 import networkx as nx
@@ -47,10 +48,26 @@ def _circuit(graph: _Graph) -> Circuit:
 
 
 def _node(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    attributes = _renamed(attributes)
     statistics = {column: attributes[column] for column in STATISTICS if column in attributes}
     labels = json.loads(attributes.get("labels", "[]"))
     part = {"role": attributes["role"], "sensitive": attributes["sensitive"]}
     return {"id": name, "labels": labels, "statistics": statistics, **part, "influence": attributes.get("influence")}
+
+
+def _renamed(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the attributes of a node today's names: before schema 4, `modality_difference` was one of two differences.
+
+    It was that in shares of words where it equals their difference, or where the shares are not known.
+    """
+    if "modality_difference" not in attributes:
+        return attributes
+    old = float(attributes["modality_difference"])
+    shares = [float(attributes[name]) for name in ("words_shortcut", "words_conv") if name in attributes]
+    word_shares = abs(shares[0] - shares[1]) if len(shares) == 2 else old
+    if isclose(old, word_shares, abs_tol=1e-6):
+        return {**attributes, "word_share_difference": old}
+    return {**attributes, "word_share_difference": word_shares, "selectivity_difference": old}
 
 
 def _to_json(graph: _Graph) -> bytes:

@@ -1,7 +1,4 @@
-"""How much leads into every unit and out of it over direct edges, kept or not: of what a trace tells the shares.
-
-From the dense matrices of an extraction, which hold every pair of units; without them nothing is known.
-"""
+"""Numbers that follow from an extraction's tables and matrices, so that old folders have them too."""
 
 from dataclasses import dataclass
 
@@ -16,8 +13,12 @@ from extract.units import Layer
 _COLUMNS = SCHEMAS["flows"].names[2:]
 
 
-def flows(extraction: Extraction) -> pa.Table:
-    """The table `flows`, a row a unit; null where a matrix that it needs was not kept, or no activity measured."""
+def node_strength(extraction: Extraction) -> pa.Table:
+    """The table `flows`: how much leads into every unit and out of it over all direct edges, stored as edges or not.
+
+    From the dense matrices, which hold every pair of units. A row a unit; null where a matrix is missing, or where no
+    activity was measured.
+    """
     layers, shape, active = extraction.layers, extraction.manifest.architecture, _activity(extraction)
     sums: dict[tuple[str, Layer], np.ndarray] = {}  # by column and layer, (channels,); NaN once a term is not known
     for target in layers:
@@ -34,7 +35,7 @@ def flows(extraction: Extraction) -> pa.Table:
 def _terms(
     extraction: Extraction, source: Layer, target: Layer, activity: np.ndarray | None
 ) -> list[tuple[str, Layer, np.ndarray]]:
-    """What the edges between two layers add to each column of either; NaN where that is not known."""
+    """By column and layer, what the edges between two layers add: (channels,); NaN where a matrix is missing."""
     magnitude = extraction.matrix(source, target, "magnitude")  # (targets, sources)
     if magnitude is None:
         magnitude = np.full((extraction.layers[target], extraction.layers[source]), np.nan, np.float32)
@@ -47,15 +48,32 @@ def _terms(
 
 
 def _activity(extraction: Extraction) -> dict[str, np.ndarray]:
-    """By layer that was measured, in the order of its channels."""
+    """By layer that was measured, the activity of its units: (channels,)."""
     table = extraction.table("activity").sort_by([("layer", "ascending"), ("channel", "ascending")])
     layers, values = np.array(table["layer"].to_pylist()), table["activity"].to_numpy()
     return {str(layer): values[layers == layer] for layer in np.unique(layers)}
 
 
+def selectivity_difference(extraction: Extraction) -> pa.Table:
+    """A row a sum unit whose branches were measured: half the difference of their word minus picture selectivity."""
+    rows = extraction.table("modality").to_pylist()
+    leanings = {(row["layer"], row["channel"]): (row["words"] - row["pictures"]) / 2 for row in rows}
+    architecture = extraction.manifest.architecture
+    differences = [
+        {"layer": str(total), "channel": channel, "selectivity_difference": abs(shortcut - conv)}
+        for total in architecture.sums
+        for channel in range(architecture.channels(total))
+        for branches in [architecture.branches(total)]
+        if (shortcut := leanings.get((str(branches["shortcut"]), channel))) is not None
+        and (conv := leanings.get((str(branches["conv"]), channel))) is not None
+    ]
+    types = {"layer": pa.string(), "channel": pa.int32(), "selectivity_difference": pa.float32()}
+    return pa.Table.from_pylist(differences, schema=pa.schema([pa.field(name, kind) for name, kind in types.items()]))
+
+
 @dataclass(frozen=True)
 class KernelStatistics:
-    """One kernel in four numbers; positive means excite and negative ones inhibit.
+    """One kernel in four numbers; a positive mean excites and a negative one inhibits.
 
     `magnitude` is the Frobenius norm and `crispness` magnitude over the sum of absolute values: 1 for a single
     position, 1/sqrt(span) for a flat kernel, 0 for an empty one (the article's expanded_weights.py).
@@ -68,7 +86,7 @@ class KernelStatistics:
 
 
 def kernel_statistics(kernel: Floats) -> KernelStatistics:
-    """The numbers of a kernel (h, w), cropped to its true support, which the mean divides by."""
+    """The statistics of a kernel (h, w), cropped to its true support, by whose positions the mean divides."""
     values = kernel.astype(np.float64)
     magnitude, total = float(np.sqrt(np.square(values).sum())), float(values.sum())
     absolute = float(np.abs(values).sum())

@@ -61,7 +61,7 @@ _Rate = partial(Statistic, format="rate", low=0, high=1, bar=True, of="sums", ta
 _Effect = partial(Statistic, of="sums", table="dissociation")
 _Share = partial(Statistic, format="share", bar=True, of="sums", table="shares")
 _Text = partial(Statistic, kind="text", of="sums")
-_Flow = partial(Statistic, table="flows", derived_by="flows")
+_Flow = partial(Statistic, table="flows", derived_by="node_strength")
 _Selectivity = partial(Statistic, table="modality", low=-1, high=1, searchable=True)
 _Histogram = partial(Statistic, table="histograms")
 _Edge = partial(Statistic, subject="edge", table="edges")
@@ -132,16 +132,26 @@ TABLE = (
         searchable=True,
     ),
     _Evidence(
-        "modality_difference",
-        "Difference in modality",
-        "between the branches: half the difference of word minus picture selectivity; where that was not "
-        "measured, of the shares of words among the top examples",
+        "word_share_difference",
+        "Difference in shares of words",
+        "absolute difference of the branches' shares of words among their top examples",
         low=0,
         high=1,
         bar=True,
-        definition="absolute difference of the branches' shares of words among their top examples",
-        header="modalities apart",
-        searchable=True,
+        column="modality_difference",
+        since=4,
+    ),
+    Statistic(
+        "selectivity_difference",
+        "Difference in selectivity",
+        "between the branches: half the difference of word minus picture selectivity",
+        low=0,
+        high=2,
+        bar=True,
+        of="sums",
+        derived_by="selectivity_difference",
+        candidate=True,
+        since=4,
     ),
     _Fraction(
         "words_shortcut",
@@ -317,6 +327,17 @@ TABLE = (
     ),
     # Candidates
     _Candidate(
+        "modality_difference",
+        "Difference in modality",
+        "between the branches: half the difference of word minus picture selectivity; where that was not measured, "
+        "of the shares of words among the top examples",
+        low=0,
+        high=2,
+        bar=True,
+        header="modalities apart",
+        searchable=True,
+    ),
+    _Candidate(
         "shared", "Shared inputs", "of the strongest inputs compared, how many both branches have", format="count"
     ),
     _Candidate(
@@ -362,6 +383,7 @@ STATISTICS = tuple(
     row.name for row in TABLE if row.subject == "unit" and row.kind == "number" and row.table != "histograms"
 )
 FINDINGS = tuple(row.name for row in TABLE if row.kind == "text")
+SEARCHABLE = tuple(row.name for row in TABLE if row.searchable)
 HISTOGRAM = tuple(row.name for row in TABLE if row.table == "histograms")
 
 

@@ -20,7 +20,8 @@ WHERE $q IS NULL OR u.q <= $q
 MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
 MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
 RETURN u.id AS unit, [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.verdict AS verdict, u.q AS q,
-       u.concept_difference AS concept_difference, u.modality_difference AS modality_difference,
+       u.concept_difference AS concept_difference,
+       coalesce(u.selectivity_difference, u.word_share_difference) AS modality_difference,
        u.reach_shortcut AS reach_shortcut, u.reach_conv AS reach_conv,
        u.effect_shortcut AS effect_shortcut, u.effect_conv AS effect_conv, u.share_exact AS share_exact,
        s.id AS shortcut, [(s)-[:LABELLED]->(l:Label) | l.text] AS shortcut_labels,
@@ -51,7 +52,8 @@ WITH u, collect(DISTINCT CASE branch WHEN 'shortcut' THEN text END) AS shortcut_
 WHERE size(shortcut_labels) > 0 AND size(conv_labels) > 0
   AND none(text IN shortcut_labels WHERE toLower(text) IN [other IN conv_labels | toLower(other)])
 RETURN u.id AS unit, shortcut_labels, conv_labels, u.verdict AS verdict, u.q AS q,
-       u.concept_difference AS concept_difference, u.modality_difference AS modality_difference
+       u.concept_difference AS concept_difference,
+       coalesce(u.selectivity_difference, u.word_share_difference) AS modality_difference
 ORDER BY u.channel
 """,
     "Candidates of which people labelled both branches, and gave them no label in common.",
@@ -137,10 +139,11 @@ WORD_ACROSS_MODALITIES = NamedQuery(
     "word-across-modalities",
     """
 MATCH (w:Word {key: $model + '/' + $word})-[a:ACTIVATES]->(u:Unit)
-WHERE a.unit_rank IS NOT NULL AND a.z > 0 AND u.modality_difference >= $apart
+WHERE a.unit_rank IS NOT NULL AND a.z > 0 AND coalesce(u.selectivity_difference, u.word_share_difference) >= $apart
 MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
 MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
-RETURN u.id AS unit, a.z AS z, a.unit_rank AS rank, u.modality_difference AS modality_difference,
+RETURN u.id AS unit, a.z AS z, a.unit_rank AS rank,
+       coalesce(u.selectivity_difference, u.word_share_difference) AS modality_difference,
        s.id AS shortcut, s.word_selectivity AS shortcut_words, s.picture_selectivity AS shortcut_pictures,
        c.id AS conv, c.word_selectivity AS conv_words, c.picture_selectivity AS conv_pictures,
        u.verdict AS verdict, [(u)-[:LABELLED]->(l:Label) | l.text] AS labels
@@ -156,14 +159,15 @@ READ_AND_SEE = NamedQuery(
     "read-and-see",
     """
 MATCH (u:Unit {model: $model, layer: $layer})
-WHERE u.modality_difference >= $apart
+WHERE coalesce(u.selectivity_difference, u.word_share_difference) >= $apart
 MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
 MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
 WITH u, s, c, s.word_selectivity - s.picture_selectivity AS shortcut_lean,
      c.word_selectivity - c.picture_selectivity AS conv_lean
 WHERE shortcut_lean * conv_lean < 0
 RETURN u.id AS unit, CASE WHEN conv_lean > 0 THEN 'conv' ELSE 'shortcut' END AS reads,
-       u.modality_difference AS modality_difference, s.id AS shortcut, s.word_selectivity AS shortcut_words,
+       coalesce(u.selectivity_difference, u.word_share_difference) AS modality_difference,
+       s.id AS shortcut, s.word_selectivity AS shortcut_words,
        s.picture_selectivity AS shortcut_pictures, c.id AS conv, c.word_selectivity AS conv_words,
        c.picture_selectivity AS conv_pictures, u.verdict AS verdict, u.q AS q,
        [(u)-[:LABELLED]->(l:Label) | l.text] AS labels

@@ -31,23 +31,25 @@ ORDER BY cosine, channel
 
 # model, layer (of sums), limit, examples (of each branch), q (the most; null: also units without one), and the least a
 # unit must have: concept_difference or modality_difference (one of them suffices; null: no such demand), reach (of both
-# branches, from 0 to 1)
+# branches, from 0 to 1); modality_difference is that of the selectivities, or else that of the shares of words
 ENRICHMENT_BY_EVIDENCE = """
 MATCH (u:Unit {model: $model, layer: $layer})
 WHERE u.reach_shortcut >= $reach AND u.reach_conv >= $reach AND ($q IS NULL OR u.q <= $q)
-  AND (($concept_difference IS NULL AND $modality_difference IS NULL)
-    OR u.concept_difference >= $concept_difference OR u.modality_difference >= $modality_difference)
-WITH u, CASE WHEN u.reach_shortcut < u.reach_conv THEN u.reach_shortcut ELSE u.reach_conv END AS reach
-ORDER BY u.modality_difference DESC, u.concept_difference DESC, reach DESC, u.channel LIMIT $limit
+WITH u, coalesce(u.selectivity_difference, u.word_share_difference) AS modality_difference,
+     CASE WHEN u.reach_shortcut < u.reach_conv THEN u.reach_shortcut ELSE u.reach_conv END AS reach
+WHERE ($concept_difference IS NULL AND $modality_difference IS NULL)
+  OR u.concept_difference >= $concept_difference OR modality_difference >= $modality_difference
+WITH u, modality_difference, reach
+ORDER BY modality_difference DESC, u.concept_difference DESC, reach DESC, u.channel LIMIT $limit
 MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
 MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
-RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, properties(u) AS evidence,
+RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, properties(u) AS evidence, modality_difference,
        COLLECT { MATCH (u)<-[a:ACTIVATES {branch: 'shortcut'}]-(i:Image) WHERE a.rank <= $examples
                  WITH i, a ORDER BY a.rank RETURN [i.modality, i.concept, i.id, i.sensitive] } AS shortcut_examples,
        COLLECT { MATCH (u)<-[a:ACTIVATES {branch: 'conv'}]-(i:Image) WHERE a.rank <= $examples
                  WITH i, a ORDER BY a.rank RETURN [i.modality, i.concept, i.id, i.sensitive] } AS conv_examples,
        [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.channel AS channel, reach
-ORDER BY u.modality_difference DESC, u.concept_difference DESC, reach DESC, channel
+ORDER BY modality_difference DESC, u.concept_difference DESC, reach DESC, channel
 """
 
 # model, layer (of sums), q (the most of a candidate) -> how many units are a candidate or not (null: were not tested),

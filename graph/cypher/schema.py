@@ -38,6 +38,35 @@ FURTHER_INDEXES = (  # for users' own queries, where the server has these kinds
     "CREATE INDEX contribution_magnitude IF NOT EXISTS FOR ()-[e:CONTRIBUTES]-() ON (e.magnitude)",
     "CREATE FULLTEXT INDEX label_words IF NOT EXISTS FOR (n:Label) ON EACH [n.text]",
 )
+# no parameters; modality_difference of sums whose branches both have selectivities was half the difference of these,
+# to float32, which is kept as it was
+SPLIT_SELECTIVITY = """
+MATCH (s:Unit)-[:ADDS {branch: 'shortcut'}]->(u:Unit)<-[:ADDS {branch: 'conv'}]-(c:Unit)
+WHERE u.modality_difference IS NOT NULL
+WITH u, u.modality_difference AS old, abs((s.word_selectivity - s.picture_selectivity)
+     - (c.word_selectivity - c.picture_selectivity)) / 2 AS apart
+WHERE apart IS NOT NULL
+SET u.selectivity_difference = CASE WHEN abs(apart - old) < 0.000001 THEN old ELSE apart END,
+    u.word_share_difference = abs(u.words_shortcut - u.words_conv)
+REMOVE u.modality_difference
+"""
+
+# no parameters; all others had the difference of their branches' shares of words
+SPLIT_WORD_SHARES = """
+MATCH (u:Unit)
+WHERE u.modality_difference IS NOT NULL
+SET u.word_share_difference = u.modality_difference
+REMOVE u.modality_difference
+"""
+
+# containing -> the names of saved queries whose text contains it
+QUERIES_MENTIONING = """
+MATCH (q:Query)
+WHERE q.text CONTAINS $containing
+RETURN q.name AS name
+ORDER BY name
+"""
+
 # from a version to the next
 MIGRATIONS = {
     1: (
@@ -45,4 +74,5 @@ MIGRATIONS = {
         "m.readings = coalesce(m.readings, 0), m.depictions = coalesce(m.depictions, 0)",
     ),
     2: (),  # saved circuits and queries came, of which there are none yet
+    3: (SPLIT_SELECTIVITY, SPLIT_WORD_SHARES),
 }

@@ -2,7 +2,8 @@
 
 All have these filters: layer (an id or null: any), labelled (true, false or null: either), modality (word,
 picture or null: either; which one the unit is the more selective for), least and most (maps of a statistic's name to a
-number; a unit without the statistic is left out).
+number; a unit without the statistic is left out). Here, as with candidates, modality_difference is that of the
+selectivities, or else that of the shares of words.
 """
 
 _FILTERS = """
@@ -10,8 +11,12 @@ WHERE ($layer IS NULL OR u.layer = $layer)
   AND ($labelled IS NULL OR (u.label IS NOT NULL) = $labelled)
   AND ($modality IS NULL OR ($modality = 'word' AND u.word_selectivity > u.picture_selectivity)
     OR ($modality = 'picture' AND u.picture_selectivity > u.word_selectivity))
-  AND all(name IN keys($least) WHERE u[name] >= $least[name])
-  AND all(name IN keys($most) WHERE u[name] <= $most[name])
+  AND all(name IN keys($least) WHERE u[name] >= $least[name]
+    OR (name = 'modality_difference'
+      AND coalesce(u.selectivity_difference, u.word_share_difference) >= $least[name]))
+  AND all(name IN keys($most) WHERE u[name] <= $most[name]
+    OR (name = 'modality_difference'
+      AND coalesce(u.selectivity_difference, u.word_share_difference) <= $most[name]))
 """
 
 _UNIT = """

@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 
 from graph.connection.database import Database
-from graph.cypher.schema import CONSTRAINTS, FURTHER_INDEXES, INDEXES, MIGRATIONS, SCHEMA_VERSION, SET_VERSION
+from graph.cypher.schema import (
+    CONSTRAINTS,
+    FURTHER_INDEXES,
+    INDEXES,
+    MIGRATIONS,
+    QUERIES_MENTIONING,
+    SCHEMA_VERSION,
+    SET_VERSION,
+)
 from graph.errors import SchemaMismatch
 from graph.instructions import Statement
 from graph.schema import SCHEMA, VERSION
@@ -13,6 +21,14 @@ def statements() -> Iterator[Statement]:
     """Yield the statements that create our schema, on any server."""
     yield from map(Statement, (*CONSTRAINTS, *INDEXES))
     yield Statement(SET_VERSION, {"id": SCHEMA, "version": VERSION})
+
+
+def outdated_queries(database: Database) -> list[str]:
+    """The names of saved queries that mention a property that units had before schema 4, in order.
+
+    Cypher answers them with nothing, without an error.
+    """
+    return [row["name"] for row in database.read(QUERIES_MENTIONING, containing="modality_difference")]
 
 
 def migrate(database: Database) -> int:

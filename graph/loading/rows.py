@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extract.folder.derived import flows
+from extract.folder.derived import node_strength, selectivity_difference
 from extract.folder.extraction import Extraction
 from extract.folder.provenance import measured
 from extract.folder.statistics import FINDINGS, STATISTICS, of_table
@@ -96,25 +96,28 @@ def _sweeps(extraction: Extraction) -> pa.Table:
 def _units(extraction: Extraction) -> pa.Table:
     """One row a unit with its evidence, where it was measured; a number that is not finite becomes null."""
     model, table = extraction.manifest.model, extraction.table("units")
-    for name in ("activity", "flows", "evidence", "tests", "dissociation", "shares", "modality"):
-        table = table.join(_statistics(extraction, name), ["layer", "channel"], use_threads=False)
+    measured = [
+        _measured(extraction, name) for name in ("activity", "evidence", "tests", "dissociation", "shares", "modality")
+    ]
+    for further in (*measured, node_strength(extraction), selectivity_difference(extraction)):
+        table = table.join(further, ["layer", "channel"], use_threads=False)
     ids = _key(table["layer"], table["channel"])
     columns: dict[str, Any] = {"key": _key(model, ids), "id": ids, "model": _repeat(model, len(ids))}
     columns |= {name: table[name] for name in ("layer", "channel")}
     columns |= {name: _finite(table[name]) for name in STATISTICS}
     columns |= {name: table[name] for name in FINDINGS}
     columns |= _histograms(extraction, ids)
-    apart = _modality_difference(extraction)  # measured with controls, it goes before what top examples tell
-    known = columns["modality_difference"].to_pylist()
-    columns["modality_difference"] = pa.array(map(apart.get, ids.to_pylist(), known), pa.float32())
     return pa.table(columns)
 
 
-def _statistics(extraction: Extraction, name: str) -> pa.Table:
+def _measured(extraction: Extraction, name: str) -> pa.Table:
     """The statistics of a table under the graph's names, with the units' layer and channel."""
-    table, rows = flows(extraction) if name == "flows" else extraction.table(name), of_table(name)
-    columns = {row.stored: row.name for row in rows}
-    return table.select(["layer", "channel", *columns]).rename_columns(["layer", "channel", *columns.values()])
+    columns = {row.stored: row.name for row in of_table(name)}
+    return (
+        extraction.table(name)
+        .select(["layer", "channel", *columns])
+        .rename_columns(["layer", "channel", *columns.values()])
+    )
 
 
 def _histograms(extraction: Extraction, ids: Column) -> dict[str, Column]:
@@ -123,18 +126,6 @@ def _histograms(extraction: Extraction, ids: Column) -> dict[str, Column]:
     places: Column = pc.index_in(ids, value_set=_key(table["layer"], table["channel"]).combine_chunks())
     histograms = table.take(places)
     return {row.name: histograms[row.stored] for row in of_table("histograms")}
-
-
-def _modality_difference(extraction: Extraction) -> dict[str, float]:
-    """By sum unit whose branches were measured: half the difference of their word selectivity minus picture's."""
-    rows = extraction.table("modality").to_pylist()
-    leans = {f"{row['layer']}/{row['channel']}": (row["words"] - row["pictures"]) / 2 for row in rows}
-    found = {}
-    for total, channel, branches in _sums(extraction):
-        one, other = (leans.get(f"{layer}/{channel}") for layer in branches.values())
-        if one is not None and other is not None:
-            found[f"{total}/{channel}"] = abs(one - other)
-    return found
 
 
 def _finite(column: Column) -> Column:

@@ -28,6 +28,7 @@ from graph.store import Store
 
 MODEL = "random:a"
 SUM = Layer(2, 1, 6)
+DIFFERENCES = ("selectivity", "modality")
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
@@ -97,7 +98,9 @@ def evidence(extractions: dict[str, Extraction]) -> pd.DataFrame:
         total = Layer.parse(layer)
         ends = (str(architecture.shortcut(total)), channel), (f"{layer[:4]}5", channel)
         if all(end in lean.index for end in ends):
-            frame.loc[(layer, channel), "modality_difference"] = np.float32(abs(lean[ends[0]] - lean[ends[1]]))
+            frame.loc[(layer, channel), "selectivity_difference"] = np.float32(abs(lean[ends[0]] - lean[ends[1]]))
+    frame = frame.rename(columns={"modality_difference": "word_share_difference"})
+    frame["modality_difference"] = frame["selectivity_difference"].fillna(frame["word_share_difference"])
     return frame
 
 
@@ -177,6 +180,7 @@ def test_units_carry_their_scale_evidence_and_selectivity(
         }
         assert card.findings["verdict"] in (proven.get("verdict"), None)
         assert (card.findings["verdict"] is None) == (not isinstance(proven.get("verdict"), str))
+        known["selectivity_difference"] = number(measured.get("selectivity_difference"))
         known |= dict.fromkeys(names("flows"))  # nothing is known without matrices
         known["activity"] = active.loc[(layer, channel), "activity"]
         assert card.statistics == {"scale": scale} | known | {
@@ -398,6 +402,19 @@ def test_filters_keep_the_units_that_the_tables_name(first: ModelStore, extracti
     assert not first.search(filters=Filters(labelled=True, at_least={"share_exact": 2.0}))
 
 
+def test_a_difference_in_modality_is_that_in_selectivity_or_else_in_shares_of_words(
+    first: ModelStore, evidence: pd.DataFrame
+) -> None:
+    apart = evidence["modality_difference"]
+    for bounds, inside in (
+        (Filters(at_least={"modality_difference": 0.3}), apart >= 0.3),
+        (Filters(at_most={"modality_difference": 0.6}), apart <= 0.6),
+    ):
+        expected = {f"{layer}/{channel}" for layer, channel in evidence.index[inside]}
+        assert ids(first.search(filters=bounds, limit=1000)) == expected
+        assert 0 < len(expected) < len(evidence)
+
+
 def test_a_number_that_no_unit_has_is_refused() -> None:
     with pytest.raises(UnknownStatistic, match="share_exact"):
         Filters(at_least={"share_exactly": 0.5})
@@ -524,6 +541,7 @@ def test_enrichment_by_evidence_joins_differences_and_reach(
     for terms, row in zip(answer, table.to_dict("records"), strict=True):
         assert (str(terms.shortcut), str(terms.conv)) == (f"2/0/8/{row['channel']}", f"2/1/5/{row['channel']}")
         assert all(getattr(terms, name) == number(row[name]) for name in names("evidence"))
+        assert all(getattr(terms, f"{name}_difference") == number(row[f"{name}_difference"]) for name in DIFFERENCES)
         examples = first.top_probes(Unit(SUM, row["channel"]), limit=2)
         for branch, shown in (("shortcut", terms.shortcut_examples), ("conv", terms.conv_examples)):
             assert [(s.modality, s.concept) for s in shown] == [

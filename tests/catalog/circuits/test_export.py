@@ -127,6 +127,27 @@ def test_the_json_of_a_circuit_is_what_it_always_was() -> None:
     assert json.dumps(json.loads(stored), ensure_ascii=False) == STORED
 
 
+@pytest.mark.parametrize(
+    ("words", "differences"),
+    [
+        ({}, {"word_share_difference": 0.4}),
+        ({"words_shortcut": 0.1, "words_conv": 0.5}, {"word_share_difference": 0.4}),
+        (
+            {"words_shortcut": 0.25, "words_conv": 1.0},
+            {"word_share_difference": 0.75, "selectivity_difference": 0.4},
+        ),
+    ],
+)
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_one_difference_in_modality_of_older_files_is_read_as_what_it_was(
+    form: Format, words: dict[str, float], differences: dict[str, float]
+) -> None:
+    old = {"modality_difference": 0.4, **words}
+    circuit = Circuit("c", "enrichment", "m:t", (Node(Unit.parse("4/2/6/9"), "sum", statistics=old),), ())
+    (node,) = decode(encode(circuit, form), form).units
+    assert node.statistics == pytest.approx(words | differences)
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_circuit_of_one_unit_and_no_edge_survives(form: Format) -> None:
     lonely = Circuit("lonely", "neighbourhood", "demo:emoji", (Node(Unit.parse("4/2/6/34"), "unit"),), ())

@@ -7,7 +7,7 @@ import pytest
 
 from extract.expansion import atlas
 from extract.expansion.expanded_weights import expanded_weights
-from extract.folder.derived import flows
+from extract.folder.derived import node_strength
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
 from extract.units import Layer, Unit
@@ -40,7 +40,7 @@ def of(table: pa.Table, unit: str) -> list[float | None]:
 
 
 def test_a_flow_is_the_sum_of_the_norms_of_every_direct_edge(tiny: "Network", extraction: Extraction) -> None:
-    table = flows(extraction)
+    table = node_strength(extraction)
     active = {f"{r['layer']}/{r['channel']}": r["activity"] for r in extraction.table("activity").to_pylist()}
     shape = tiny.architecture
 
@@ -58,7 +58,7 @@ def test_a_flow_is_the_sum_of_the_norms_of_every_direct_edge(tiny: "Network", ex
 
 
 def test_what_was_not_extracted_or_has_no_direct_edges_is_unknown(extraction: Extraction) -> None:
-    table = flows(extraction)
+    table = node_strength(extraction)
 
     assert table.num_rows == sum(extraction.layers.values())
     assert of(table, "4/2/6/0") == [None, None, None]  # only ADDS lead there, and nothing further
@@ -73,6 +73,6 @@ def test_without_matrices_or_activity_nothing_is_known(tiny: "Network", tmp_path
     kept = atlas.extract(tiny, tmp_path / "kept", ["4/2/5"], strongest=1, progress=False)
     bare = atlas.extract(tiny, tmp_path / "bare", ["4/2/5"], strongest=1, matrices=False, progress=False)
 
-    assert of(flows(kept), "4/2/5/0")[1] is None
-    assert of(flows(kept), "4/2/5/0")[0] is not None
-    assert of(flows(bare), "4/2/5/0") == [None, None, None]
+    assert of(node_strength(kept), "4/2/5/0")[1] is None
+    assert of(node_strength(kept), "4/2/5/0")[0] is not None
+    assert of(node_strength(bare), "4/2/5/0") == [None, None, None]

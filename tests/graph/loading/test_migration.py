@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from extract.folder.extraction import Extraction
-from extract.units import Unit
+from extract.units import Layer, Unit
 from graph.connection.database import Database
 from graph.cypher.schema import SET_VERSION
 from graph.embedded.server import stop
 from graph.errors import SchemaMismatch
 from graph.loading.load import load
-from graph.loading.migration import migrate
+from graph.loading.migration import migrate, outdated_queries
 from graph.opening import connect
 from graph.records import Annotation
 from graph.schema import SCHEMA, VERSION
@@ -78,6 +78,50 @@ def test_an_older_schema_is_refused_and_brought_up_with_all_that_is_in_it(old: S
     assert old.model(None).card.labelled == 1
     assert old.model(MODEL).unit(Unit.parse(UNIT)).labels == ("wound",)
     assert old.database.read("MATCH (m:Model) WHERE m.version IS NOT NULL RETURN m") == []
+
+
+SPLIT = ("word_share_difference", "selectivity_difference")
+
+
+def differences(store: Store) -> dict[str, dict[str, float | None]]:
+    """What units have of both differences, and of the one that there was before."""
+    text = "MATCH (u:Unit) WHERE u.layer = '2/1/6' RETURN u.id AS id, properties(u) AS known"
+    names = (*SPLIT, "modality_difference", "words_shortcut", "words_conv")
+    return {row["id"]: {name: row["known"].get(name) for name in names} for row in store.database.read(text)}
+
+
+def test_the_difference_in_modality_becomes_two(database: Database, extraction: Extraction) -> None:
+    database.write("MATCH (n) DETACH DELETE n")
+    load(extraction, database, progress=False)
+    store = Store(database)
+    model, layer = store.model(MODEL), Layer.parse("2/1/6")
+    loaded, candidates = differences(store), model.enrichment_by_evidence(layer, 99, modality_difference=0.2)
+    assert any(None not in (row[SPLIT[0]], row[SPLIT[1]]) for row in loaded.values())
+    database.write(  # as version 3 wrote it: the difference in selectivity, or else that in shares of words
+        "MATCH (u:Unit) WHERE u.word_share_difference IS NOT NULL OR u.selectivity_difference IS NOT NULL "
+        "SET u.modality_difference = coalesce(u.selectivity_difference, u.word_share_difference) "
+        "REMOVE u.selectivity_difference, u.word_share_difference"
+    )
+    database.write("MATCH (u:Unit {id: '2/0/8/3'}) REMOVE u.word_selectivity")  # so that 2/1/6/3 is known by words
+    database.write(SET_VERSION, id=SCHEMA, version=3)
+    for name, text in (("old", "RETURN u.modality_difference"), ("new", "RETURN 1")):
+        database.write("CREATE (:Query {name: $name, text: $cypher})", name=name, cypher=text)
+    assert migrate(database) == 3
+    after = differences(store)
+    assert {row["modality_difference"] for row in after.values()} == {None}
+    before = loaded["2/1/6/3"]
+    assert after.pop("2/1/6/3")[SPLIT[0]] == (before[SPLIT[1]] if before[SPLIT[1]] is not None else before[SPLIT[0]])
+    assert {unit: row[SPLIT[1]] for unit, row in after.items()} == {unit: loaded[unit][SPLIT[1]] for unit in after}
+    for row in after.values():
+        shortcut, conv = row["words_shortcut"], row["words_conv"]
+        apart = None if shortcut is None or conv is None else pytest.approx(abs(shortcut - conv))
+        assert row[SPLIT[1]] is None or row[SPLIT[0]] == apart
+    again = store.model(MODEL).enrichment_by_evidence(layer, 99, modality_difference=0.2)
+    assert [terms.unit for terms in again] == [terms.unit for terms in candidates]
+    assert [terms.modality_difference for terms in again] == [terms.modality_difference for terms in candidates]
+    assert len(again) > 1
+    assert outdated_queries(database) == ["old"]
+    assert migrate(database) == VERSION
 
 
 def test_a_load_brings_an_older_schema_up_by_itself(old: Store, extraction: Extraction) -> None:
