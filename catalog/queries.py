@@ -145,10 +145,14 @@ class Queries:
         records = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
         return Table(title, records, self.veil, columns=answer.columns, truncated=answer.truncated)
 
-    def veil(self, revealed: bool = False) -> Veil:
-        """What hides the sensitive of all models in an answer: texts called so or of what is flagged, flagged words."""
+    def veil(self, revealed: bool = False, model: str | None = None) -> Veil:
+        """What hides the sensitive of all models in an answer: texts called so or of what is flagged, flagged words.
+
+        With a `model`, what hides that model's units in the answer, too.
+        """
         hidden = self.store.hidden_texts()
-        return Veil(revealed, hidden.texts, {"word": hidden.words})
+        flags = {} if model is None else hidden.flags_of(model)
+        return Veil(revealed, hidden.texts, {**flags, "word": hidden.words})
 
 
 def _refuse_ours(name: str) -> None:

@@ -6,17 +6,27 @@ from graph.connection.database import Database
 from graph.cypher.flags import ALL_FLAGS, HIDDEN_TEXTS
 from graph.records import FlagKind
 
+LastFlags = dict[FlagKind, dict[tuple[str, str], bool]]  # by kind, then by model and name
+
 
 @dataclass(frozen=True)
 class HiddenTexts:
     """The texts to hide over all models, and whether each flagged word is sensitive.
 
     The texts are sensitive labels, labels of flagged units (withdrawn ones too), and what sensitive or flagged images
-    show. A word is sensitive by its last flag; where models differ, it is.
+    show. A word is sensitive by its last flag; where models differ, it is. `flags` are the last ones of all models.
     """
 
     texts: frozenset[str]
     words: dict[str, bool]
+    flags: LastFlags
+
+    def flags_of(self, model: str) -> dict[FlagKind, dict[str, bool]]:
+        """Whether the last flag of each unit, image and word of one model calls it sensitive: by kind and name."""
+        return {
+            kind: {name: is_sensitive for (owner, name), is_sensitive in flags.items() if owner == model}
+            for kind, flags in self.flags.items()
+        }
 
 
 def hidden_texts(database: Database) -> HiddenTexts:
@@ -27,12 +37,12 @@ def hidden_texts(database: Database) -> HiddenTexts:
     words: dict[str, bool] = {}
     for (_, word), is_sensitive in flags["word"].items():
         words[word] = words.get(word, False) or is_sensitive
-    return HiddenTexts(texts, words)
+    return HiddenTexts(texts, words, flags)
 
 
-def _last_flags(database: Database) -> dict[FlagKind, dict[tuple[str, str], bool]]:
-    """Whether the last flag of each unit, image and word calls it sensitive: by kind, then by model and name."""
-    flags: dict[FlagKind, dict[tuple[str, str], bool]] = {"unit": {}, "image": {}, "word": {}}
+def _last_flags(database: Database) -> LastFlags:
+    """Whether the last flag of each unit, image and word calls it sensitive."""
+    flags: LastFlags = {"unit": {}, "image": {}, "word": {}}
     for row in database.read(ALL_FLAGS):
         flags[row["kind"]][row["model"], row["name"]] = row["sensitive"]
     return flags

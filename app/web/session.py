@@ -91,7 +91,6 @@ def bar() -> None:
     if in_address != st.session_state["model"]:  # else the address would lose what was changed in it while this ran
         st.query_params["model"] = st.session_state["model"]
     st.session_state["opened"] = catalog().model(st.session_state["model"])
-    st.session_state["veil"] = model().veil(st.session_state["reveal"])
     if model().being_verified:
         with st.sidebar:
             _being_verified()
@@ -106,9 +105,8 @@ def model() -> Model:
 
 
 def veil() -> Veil:
-    """What hides the sensitive in this run, as `bar` read it; hides nothing where the user reveals it."""
-    veil: Veil = st.session_state["veil"]
-    return veil
+    """What hides the sensitive; hides nothing where the user reveals it. A run asks for it once."""
+    return model().veil(st.session_state["reveal"])
 
 
 def unit() -> UnitView:
@@ -138,9 +136,9 @@ def author() -> str:
     return author
 
 
-def gallery() -> Gallery:
+def gallery(hiding: Veil | None = None) -> Gallery:
     """Draw units and probes, with what is sensitive hidden unless the user reveals it."""
-    return Gallery(veil(), partial(unit_links.address, model().id))
+    return Gallery(hiding or veil(), partial(unit_links.address, model().id))
 
 
 @st.fragment(run_every=1.0)

@@ -22,6 +22,7 @@ from catalog import (
     LONGEST_NAME,
     PATTERNS,
     PROPERTIES,
+    Gallery,
     NamedQuery,
     Queries,
     Table,
@@ -40,6 +41,11 @@ _UNIT = re.compile(r"\d+/\d+/\d+/\d+")
 def queries() -> Queries:
     """The named queries of the catalog."""
     return session.catalog().queries
+
+
+def gallery() -> Gallery:
+    """Draw the model's units in an answer, behind the answer's own veil: no question more is asked for it."""
+    return session.gallery(queries().veil(st.session_state["reveal"], session.model().id))
 
 
 def veil() -> Veil:

@@ -7,7 +7,6 @@ from app.web.panels import query as parts
 from catalog import BUILT_IN_AUTHOR, LONGEST_QUERY, NamedQuery, notes
 from catalog.errors import NamedQueryError
 
-gallery = session.gallery()
 queries = {query.name: query for query in parts.queries().list()}
 
 
@@ -49,7 +48,7 @@ def show(answer: parts.Answer, duration: float) -> None:
     if units := parts.units(answer):
         st.subheader("Units in the answer", help=f"The first {parts.SHOWN} at most, of the model at the side.")
         model = session.model()
-        session.show(gallery.units(model.units(units), model.thumbnails(units)), "units")
+        session.show(parts.gallery().units(model.units(units), model.thumbnails(units)), "units")
 
 
 st.title("Query")
