@@ -5,7 +5,7 @@ from app.web.views import PAGES
 from tests.app.web.running import opened
 from tests.builders.question_counter import recorded_questions, surplus
 
-VISITS = [(entry.name, {}) for entry in PAGES] + [
+VISITS: list[tuple[str, dict[str, str]]] = [(entry.name, {}) for entry in PAGES] + [
     ("unit", {"unit": "4/2/5/3"}),
     ("unit", {"unit": "4/2/3/3"}),
     ("circuit", {"trace": "enrichment", "unit": "4/2/6/17"}),
