@@ -13,6 +13,7 @@ from catalog.circuits.export import Format as CircuitFormat
 from catalog.circuits.rendering import FORMS as DRAWING_FORMS
 from catalog.circuits.rendering import KINDS as DRAWING_MEDIA_TYPES
 from catalog.circuits.rendering import SCALE as DRAWING_SCALE
+from catalog.circuits.rendering import write as write_drawing
 from catalog.circuits.trace import USUAL as USUAL_TRACING
 from catalog.circuits.trace import Direction, Tracing
 from catalog.enrichment import STRONGEST, Candidate, Q, Tally
@@ -46,8 +47,9 @@ from graph.schema import VERSION as SCHEMA_VERSION
 from graph.search import LIMIT
 from graph.settings import Settings, settings
 
-if TYPE_CHECKING:  # what `Model.network` gives, for annotations
-    from catalog.live_network import LiveNetwork
+if TYPE_CHECKING:  # what the live network and an extraction give, for annotations
+    from catalog.live_network import Ablation, Agreement, Attack, LiveNetwork
+    from extract.responses.levels import Estimate
 
 __all__ = [
     "BRANCHES",
@@ -76,6 +78,9 @@ __all__ = [
     "STYLE",
     "UNSURE",
     "USUAL_TRACING",
+    "Ablation",
+    "Agreement",
+    "Attack",
     "Candidate",
     "Catalog",
     "Circuit",
@@ -85,6 +90,7 @@ __all__ = [
     "CircuitsError",
     "Conflict",
     "Direction",
+    "Estimate",
     "ExtractionPart",
     "ExtractionView",
     "Gallery",
@@ -126,4 +132,5 @@ __all__ = [
     "share_chart",
     "terms",
     "title",
+    "write_drawing",
 ]

@@ -67,7 +67,7 @@ class ExtractionView:
         """
         from extract.responses.levels import distribution
 
-        return distribution(self.folder, self._part(unit, part), bins)
+        return distribution(self.folder, self.unit(unit, part), bins)
 
     def draw_levels(
         self, unit: Unit | str, folder: Path | str, levels: Iterable[float], count: int = 10, part: Part = "unit"
@@ -78,7 +78,7 @@ class ExtractionView:
         """
         from extract.responses.sorting_task import draw
 
-        return draw(self.folder, self._part(unit, part), levels, Path(folder), count)
+        return draw(self.folder, self.unit(unit, part), levels, Path(folder), count)
 
     def store_sorting(self, unit: Unit | str, sheet: Path | str, part: Part = "unit") -> "tuple[Estimate, ...]":
         """Store how somebody sorted the images of `draw_levels`; how probable each category is at each level."""
@@ -87,10 +87,11 @@ class ExtractionView:
 
         named = self.architecture.unit(str(unit))
         if part != "unit":
-            self._part(named, part)  # raises UnknownUnit for a unit without branches
+            self.unit(named, part)  # raises UnknownUnit for a unit without branches
         return store(self.folder, named, part, read(Path(sheet)))
 
-    def _part(self, unit: Unit | str, part: Part) -> Unit:
+    def unit(self, unit: Unit | str, part: Part = "unit") -> Unit:
+        """A unit, or of a sum's unit that of one of its branches; UnknownUnit."""
         from extract.responses.levels import of_branch
 
         named = self.architecture.unit(str(unit))

@@ -6,6 +6,7 @@ Nothing else above `extract` imports torch: `Model.network` and `open_network` i
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from catalog.errors import ExportError
 from catalog.extraction_view import ExtractionView
 from catalog.kernel import Kernel
 from extract import demo
@@ -23,6 +25,7 @@ from extract.enrichment import pipeline
 from extract.errors import AblationError, WeightsError
 from extract.expansion import atlas
 from extract.expansion.expanded_weights import expanded_weights
+from extract.files import replace_file
 from extract.folder.kernel_support import support
 from extract.network.attention_pool import Decomposition, decompose
 from extract.network.network import Network
@@ -42,6 +45,8 @@ from extract.recording.difference import BASELINE, Ranking, difference
 from extract.recording.typographic_attack import Attack
 from extract.recording.visualisations import visualise
 from extract.units import Architecture, Layer, Unit
+
+__all__ = ["Ablation", "Agreement", "Attack", "LiveNetwork"]
 
 Images = str | Path | Source  # "demo" for the demo's own, a folder of pictures, WebDataset shards, or a table of probes
 Classes = Sequence[str] | Path | None  # prompts, or a file with one a line; None for the demo's concepts
@@ -195,6 +200,17 @@ class LiveNetwork:
                 self._network, shown, text, self.classes(classes), self._layer(layer), lettering, places
             )
 
+    @staticmethod
+    def write_picture(picture: Image.Image, path: Path | str) -> None:
+        """Write a picture in the format that the file's name tells; ExportError where that cannot be done."""
+        file, stream = Path(path), BytesIO()
+        advice = "Name a file such as attacked.png in a folder that is there."
+        try:
+            picture.save(stream, Image.registered_extensions()[file.suffix.lower()])
+        except (OSError, KeyError) as error:
+            raise ExportError(f"{file} cannot be written: Pillow knows no such format. {advice}") from error
+        replace_file(file, stream.getvalue(), ExportError, advice)
+
     def classes(self, classes: Classes = None) -> tuple[str, ...]:
         """Prompts, each once: those given, a file's lines, or of the demo its own concepts."""
         if isinstance(classes, Path):
@@ -241,7 +257,10 @@ class LiveNetwork:
         check(self.architecture, part)
         shown = random_sample(_source(images), count, seed)
         with self._alone:
-            return part_ablation.ablate(self._network, part, list(shown.values()), self.classes(classes), ways, seed)
+            ablation = part_ablation.ablate(
+                self._network, part, list(shown.values()), self.classes(classes), ways, seed
+            )
+        return replace(ablation, images=tuple(shown))
 
     def calibrate(
         self,
@@ -291,8 +310,20 @@ class LiveNetwork:
 
     def show_probes(self, extraction: ExtractionView, probes: Images = "demo", progress: bool = True) -> list[str]:
         """Show the network probes and add what its units do on them; the ids of those that could not be read."""
-        pipeline.measure(self._network, extraction.folder, _source(probes), progress=progress)
+        pipeline.measure(self._network, extraction.folder, self.probes(probes), progress=progress)
         return [str(row["id"]) for row in extraction.folder.table("skipped").to_pylist()]
+
+    @staticmethod
+    def probes(images: Images) -> Source:
+        """Open probes, by name or path; ProbesError for what holds none."""
+        return _source(images)
+
+    @staticmethod
+    def words(words: int | Path | Iterable[str]) -> tuple[str, ...]:
+        """So many of the most common English words, the lines of a file, or these words; WordsError."""
+        if isinstance(words, int):
+            return most_common(words)
+        return from_file(words) if isinstance(words, Path) else tuple(words)
 
     def show_words(
         self, extraction: ExtractionView, words: int | Path | Iterable[str] = 10_000, progress: bool = True
@@ -301,8 +332,7 @@ class LiveNetwork:
 
         A number takes so many of the most common English words, a path a file with one a line.
         """
-        texts = most_common(words) if isinstance(words, int) else from_file(words) if isinstance(words, Path) else words
-        listed = tuple(texts)
+        listed = self.words(words)
         vocabulary.measure(self._network, extraction.folder, listed, progress=progress)
         if not extraction.folder.has("modality.parquet"):
             modality.profile(self._network, extraction.folder, listed, progress=progress)

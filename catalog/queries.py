@@ -88,7 +88,7 @@ class Queries:
             self.store.query(query.text, {**dict.fromkeys(query.parameters), **query.defaults}, patience, limit=1)
         if not self.store.save_query(query, replace):
             raise NamedQueryError(
-                f"There is a query {query.name!r} already. Give this one another name, or replace that (--replace)."
+                f"There is a query {query.name!r} already. Give this one another name, or replace that (replace=True)."
             )
         return query
 

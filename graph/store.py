@@ -43,7 +43,7 @@ class Store:
         if not rows:
             raise ModelMissing("The database holds no model yet. `circuits demo` or `circuits load` puts one in.")
         if name is None and len(rows) > 1:
-            raise ModelMissing(f"The database holds several models: {', '.join(rows)}. Name one of them with --model.")
+            raise ModelMissing(f"The database holds several models: {', '.join(rows)}. Name one of them (model=...).")
         row = rows.get(name) if name else next(iter(rows.values()))
         if row is None:
             raise ModelMissing(

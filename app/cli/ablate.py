@@ -1,19 +1,15 @@
 """`circuits ablate`: what a part of the network does, seen by taking it away."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from app.cli import printing
-from app.cli.network_options import Classes, Network, Pictures, Pretrained, probes_at, prompts
-from app.cli.options import Json, Limit, UnitName
+from app.cli.network_options import Classes, Network, Pictures, Pretrained, prompts
+from app.cli.options import Json, Limit, UnitName, Wide
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from extract.ablation.part_ablation import Ablation
-
-How = Literal["mean", "resample", "zero"]
+    from catalog import Ablation
 
 
 def ablate(
@@ -27,7 +23,7 @@ def ablate(
     pictures: Pictures = "demo",
     count: Annotated[int, typer.Option(min=2, help="Of the pictures at most, drawn at random.")] = 64,
     how: Annotated[
-        How | None,
+        Literal["mean", "resample", "zero"] | None,
         typer.Option(help="What stands in its place; mean and resample if not given, and zero only beside both."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
@@ -35,6 +31,7 @@ def ablate(
     network: Network = "demo",
     pretrained: Pretrained = None,
     limit: Limit = 5,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Take a branch or an edge away from a unit: what that changes of the unit, the embedding and the logits.
@@ -43,61 +40,35 @@ def ablate(
     """
     if (branch is None) == (edge is None):
         raise typer.BadParameter("Name either a --branch or the source of an --edge.")
-    from catalog.errors import torch_needed
+    from catalog import open_network
 
-    with torch_needed():
-        from extract.ablation import part_ablation
-        from extract.network import parts, weights
-        from extract.probes import sample
-    live = weights.load_network(network, pretrained)
-    unit = live.architecture.unit(name)
-    part = parts.SumBranch(unit, branch) if branch else parts.ConvolutionEdge(live.architecture.unit(edge or ""), unit)
-    parts.check(live.architecture, part)
-    images = sample.random_sample(probes_at(pictures), count, seed)
-    methods = (how,) if how else part_ablation.REPLACEMENTS
-    result = part_ablation.ablate(live, part, list(images.values()), prompts(live.model, classes), methods, seed)
-    content = _rows(result, list(images), limit)
+    live, methods = open_network(network, pretrained), {"ways": (how,)} if how else {}
+    result = live.ablate(name, branch, edge, pictures, count, classes=prompts(classes), seed=seed, **methods)
+    content = _rows(result, limit)
     if as_json:
         printing.show_json(content)
     else:
-        printing.show(*printing.sections(f"without {part}", content))
+        printing.show(*printing.sections(f"without {result.part}", content), wide=wide)
 
 
-def _rows(ablation: "Ablation", pictures: list[str], limit: int) -> dict[str, list[dict[str, Any]]]:
+def _rows(ablation: "Ablation", limit: int) -> dict[str, list[dict[str, object]]]:
     """What changes on average, and the classes and pictures for which most does, as rows."""
-    import numpy as np  # which the network has loaded
-
-    before, effects = ablation.before, ablation.effects
     average = [
         {
-            "in its place": method,
-            "pictures": len(pictures),
-            "unit before": float(before.unit.mean()),
-            "unit changes by": float(effect.unit.mean()),
-            "or in size": float(np.abs(effect.unit).mean()),
-            "cosine of embeddings": float(effect.cosine.mean()),
-            "distance": float(effect.distance.mean()),
-            "named otherwise": ablation.changed_answers(method) if ablation.prompts else None,
+            "in its place": effect.replacement,
+            "pictures": len(ablation.images),
+            "unit before": float(ablation.before.unit.mean()),
+            "unit changes by": effect.unit_change,
+            "or in size": effect.unit_size,
+            "cosine of embeddings": effect.cosine,
+            "distance": effect.distance,
+            "named otherwise": effect.changed_answers,
         }
-        for method, effect in effects.items()
+        for effect in ablation.averages
     ]
-    logits = {method: effect.logits.mean(axis=0) for method, effect in effects.items()}
-    units = {method: effect.unit for method, effect in effects.items()}
+    prompts, images = ablation.most_changed_prompts(limit), ablation.most_changed_images(limit)
     return {
         "average": average,
-        "logits": _most("class", ablation.prompts, before.logits.mean(axis=0), logits, limit),
-        "pictures": _most("picture", pictures, before.unit, units, limit),
+        "logits": [{"class": ablation.prompts[c.place], "before": c.before, **c.changes} for c in prompts],
+        "pictures": [{"picture": ablation.images[c.place], "before": c.before, **c.changes} for c in images],
     }
-
-
-def _most(
-    kind: str, names: list[str] | tuple[str, ...], before: "np.ndarray", changes: "dict[How, np.ndarray]", limit: int
-) -> list[dict[str, Any]]:
-    """The things for which most changes, by whichever method, as rows."""
-    import numpy as np  # which the network has loaded
-
-    size = np.max([np.abs(change) for change in changes.values()], axis=0)
-    return [
-        {kind: names[i], "before": float(before[i]), **{name: float(change[i]) for name, change in changes.items()}}
-        for i in np.argsort(-size, kind="stable")[:limit].tolist()
-    ]

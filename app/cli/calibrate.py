@@ -1,19 +1,19 @@
 """`circuits calibrate`: expanded weights against what ablation measures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli import printing
-from app.cli.network_options import NetworkName, Pictures, Pretrained, default_folder, probes_at
-from app.cli.options import Database, Json
-from extract.files import replace_file
-from extract.units import Architecture, Layer
+from app.cli.network_options import NetworkName, Pictures, Pretrained, default_folder
+from app.cli.options import Database, Json, Wide
 
 if TYPE_CHECKING:
-    from extract.ablation.calibration import Agreement
+    from catalog import Agreement
+
+COLOURS = {"strongest": "#6d4aff", "random": "#33333f"}  # of edges, in the order in which they are drawn
 
 
 def calibrate(
@@ -34,43 +34,93 @@ def calibrate(
     ] = None,
     pretrained: Pretrained = None,
     database: Database = None,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Measure by ablation how far expanded weights can be believed, layer pair by layer pair.
 
     Example: circuits calibrate demo --pair 4/1/6:4/2/5 --plot calibration.svg
     """
-    from catalog.errors import ExportError, torch_needed
+    from catalog import open_extraction, open_network, write_drawing
 
-    with torch_needed():
-        import pyarrow as pa
-
-        from app.cli.scatter import scatter
-        from extract.ablation import calibration
-        from extract.ablation.calibration import agreements
-        from extract.folder.extraction import Extraction
-        from extract.network import weights
-        from extract.probes import sample
-
-    live = weights.load_network(name, pretrained)
-    extraction = Extraction.open(folder or default_folder(live.model, database))
-    layers = [_layers(live.architecture, text) for text in pair] if pair else calibration.pairs(live.architecture)
-    images = list(sample.random_sample(probes_at(pictures), count, seed).values())
-    measured = [calibration.calibrate(live, extraction, *ends, images, edges, seed) for ends in layers]
-    rows = pa.concat_tables(measured)
-    agreement = agreements(rows)
+    live = open_network(name, pretrained)
+    extraction = open_extraction(folder or default_folder(live.model, database))
+    pairs = [_layers(text) for text in pair] if pair else None
+    measured = live.calibrate(extraction, pairs, pictures, count, edges, seed)
+    agreements = live.agreements(measured)
     if plot is not None:
-        advice = "Name a file in a folder that is there."
-        replace_file(plot, scatter(rows, agreement).encode(), ExportError, advice)
-    printing.show_rows(agreement, _agreements(agreement), as_json)
+        write_drawing(scatter_plot(measured.to_pylist(), agreements), plot)
+    printing.show_rows(agreements, _agreements(agreements), as_json, wide)
 
 
-def _layers(architecture: Architecture, text: str) -> tuple[Layer, Layer]:
+def _layers(text: str) -> tuple[str, str]:
     """The layers of SOURCE:TARGET."""
     source, colon, target = text.partition(":")
     if not colon:
         raise typer.BadParameter(f"{text!r} is no pair of layers. Write SOURCE:TARGET, such as 4/1/6:4/2/5.")
-    return architecture.layer(source), architecture.layer(target)
+    return source, target
+
+
+def scatter_plot(rows: Sequence[Mapping[str, Any]], agreements: "Sequence[Agreement]") -> str:
+    """Measured edges as an SVG scatter plot, a panel a layer pair; edges that were not measured are left out."""
+    from vl_convert import vegalite_to_svg  # which nothing but a plot needs
+
+    pairs = dict.fromkeys((agreement.source, agreement.target) for agreement in agreements)
+    panels = [
+        _panel(pair, [row for row in rows if (row["source"], row["target"]) == pair], agreements) for pair in pairs
+    ]
+    independent = {"scale": {"color": "independent"}, "legend": {"color": "independent"}}
+    plot = {"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "columns": 3, "concat": panels}
+    svg: str = vegalite_to_svg(plot | {"resolve": independent, "title": "Expanded weights against ablation"})
+    return svg
+
+
+def _panel(
+    pair: tuple[str, str], rows: Sequence[Mapping[str, Any]], agreements: "Iterable[Agreement]"
+) -> dict[str, Any]:
+    """The Vega-Lite view of a layer pair.
+
+    An axis goes as far as the largest number on it, both ways, so that zero is in the middle; where both numbers agree,
+    dots are on the line.
+    """
+    notes = {a.chosen: _note(a) for a in agreements if (a.source, a.target) == pair}
+    dots = [
+        {"x": row["mean"] * row["span"], "y": row["slope"], "edges": notes[kind]}
+        for kind in COLOURS
+        for row in rows
+        if row["chosen"] == kind and row["slope"] is not None
+    ]
+    x, y = (max((abs(dot[name]) for dot in dots), default=0) or 1 for name in "xy")
+    legend = {"orient": "top", "direction": "vertical", "title": None, "labelLimit": 0}
+    colours = {"domain": [notes[kind] for kind in COLOURS if kind in notes], "range": [*COLOURS.values()]}
+    axes = {
+        "x": _axis("x", x, f"sum of the expanded weight, {pair[0]} to {pair[1]}"),
+        "y": _axis("y", y, "measured slope"),
+    }
+    colour = {"field": "edges", "type": "nominal", "scale": colours, "legend": legend}
+    end = min(x, y)
+    line = {"data": {"values": [{"x": -end, "y": -end}, {"x": end, "y": end}]}, "encoding": axes}
+    points = {"data": {"values": dots}, "encoding": axes | {"color": colour}}
+    layers = [
+        line | {"mark": {"type": "line", "strokeDash": [4, 3], "strokeWidth": 1, "color": "#c8c8d0"}},
+        points | {"mark": {"type": "circle", "size": 13, "opacity": 0.6}},
+    ]
+    return {"width": 220, "height": 220, "layer": layers}
+
+
+def _axis(field: str, end: float, title: str) -> dict[str, Any]:
+    """An axis from -end to end with three ticks."""
+    axis = {"title": title, "values": [-end, 0, end], "format": ".3~g"}
+    return {"field": field, "type": "quantitative", "scale": {"domain": [-end, end], "nice": False}, "axis": axis}
+
+
+def _note(agreement: "Agreement") -> str:
+    """How many edges were measured and how well they agree, in a line."""
+    missing = f", {agreement.left_out} left out" if agreement.left_out else ""
+    agree = "no rank correlation"
+    if agreement.means is not None:
+        agree = f"\u03c1 {agreement.means:.2f}, signs {agreement.signs:.0%}"
+    return f"{agreement.n} {agreement.chosen}{missing}: {agree}"
 
 
 def _agreements(agreements: "Iterable[Agreement]") -> printing.TerminalTable:
@@ -81,4 +131,5 @@ def _agreements(agreements: "Iterable[Agreement]") -> printing.TerminalTable:
     ]
     agree = ("rho of means", "under zero", "rho of magnitudes", "signs agree")
     columns = ("layers", "edges", "measured", "left out", *agree)
-    return printing.table("Expanded weights against ablation", columns, rows)
+    decisive = ("layers", "edges", "rho of means", "signs agree", "measured")
+    return printing.table("Expanded weights against ablation", columns, rows, decisive)

@@ -3,35 +3,28 @@
 import typer
 
 from app.cli import printing
-from app.cli.extract import show_words
 from app.cli.find import by_evidence, by_weights
 from app.cli.load import load_folder
 from app.cli.network_options import default_folder
-from app.cli.options import Database, Memory, open_model
+from app.cli.options import Database, Memory, Wide, connect
 
 
-def demo(database: Database = None, memory: Memory = 2**31) -> None:
+def demo(database: Database = None, memory: Memory = 2**31, wide: Wide = False) -> None:
     """Extract the bundled trained CLIP, load it, and show its best enrichment circuits.
 
     Example: circuits demo
     """
-    from catalog import enrichment
-    from catalog.errors import torch_needed
-    from catalog.hiding.veil import Veil
+    from catalog import STRONGEST, open_network
 
-    with torch_needed():
-        from extract.enrichment import pipeline
-        from extract.expansion import atlas
-        from extract.network import weights
-    network = weights.load_network("demo")
-    folder = default_folder(network.model, database)
-    extraction = atlas.extract(network, folder, strongest=enrichment.STRONGEST, memory=memory)
-    pipeline.measure(network, extraction)
-    show_words(network, extraction, sorted(set(filter(None, extraction.table("probes")["concept"].to_pylist()))))
-    load_folder(folder, database)
-    with open_model(database, network.model) as (store, _):
-        veil = Veil.of(store)
-        printing.show(by_evidence(enrichment.by_evidence(store, limit=10), veil))
-        typer.echo(f"\n{enrichment.tally(store).sentence}\n")
-        printing.show(by_weights(enrichment.by_weights(store, limit=10), veil))
+    network = open_network("demo")
+    extraction = network.extract(default_folder(network.model, database), strongest=STRONGEST, memory=memory)
+    network.show_probes(extraction)
+    network.show_words(extraction, sorted(set(filter(None, extraction.table("probes")["concept"].to_pylist()))))
+    with connect(database) as catalog:
+        load_folder(catalog, extraction.path)
+        model = catalog.model(network.model)
+        veil = model.veil()
+        printing.show(by_evidence(model.candidates(limit=10), veil), wide=wide)
+        typer.echo(f"\n{model.tally().sentence}\n")
+        printing.show(by_weights(model.candidates_by_weights(limit=10), veil), wide=wide)
     typer.echo("\nOpen the app with: uv run circuits app")

@@ -24,16 +24,11 @@ def difference(
 
     Example: circuits difference anchor --layer 4/2/6
     """
-    from catalog.errors import torch_needed
+    from catalog import open_network
 
-    with torch_needed():
-        from extract.network import weights
-        from extract.probes.word_lists import most_common
-        from extract.recording import difference
-    live = weights.load_network(network, pretrained)
-    recorded = live.architecture.layer(layer) if layer else None
-    against = most_common() if baseline == "mean" else baseline
-    ranking = difference.difference(live, word, against, recorded, progress=baseline == "mean")
+    common = baseline == "mean"
+    live = open_network(network, pretrained)
+    ranking = live.difference(word, None if common else baseline, layer, progress=common)
     rows = [{"unit": str(unit), "rise": rise} for unit, rise in ranking.top(limit) if rise > 0]
     rises = printing.table("", ("unit", f"{word} over {baseline}"), [(row["unit"], row["rise"]) for row in rows])
     printing.show_rows(rows, rises, as_json)

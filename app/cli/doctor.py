@@ -8,42 +8,36 @@ from typing import TYPE_CHECKING
 import typer
 
 from app.cli import printing
-from app.cli.options import Database, connect, resolved_settings
+from app.cli.options import Database, Wide, connect
 from extract.errors import CircuitsError
 
 if TYPE_CHECKING:
-    from graph.connection.servers import Capabilities
+    from catalog import Catalog
     from graph.records import ModelCard
-    from graph.store import Store
 
 PACKAGES = ("clip-circuits", "torch", "open_clip_torch", "neo4j", "arcadedb-embedded", "streamlit")
 
 
-def doctor(database: Database = None) -> None:
+def doctor(database: Database = None, wide: Wide = False) -> None:
     """Say what is installed, which database answers, and whether it holds all that was loaded.
 
     Example: circuits doctor
     """
-    from graph.store import Store
-
-    place = str(resolved_settings(database).place)
-    facts = [("python", platform.python_version()), *map(_installed, PACKAGES), ("database", place)]
-    printing.show(printing.table("Installed", ("", ""), facts))
-    with connect(database) as connection:
-        printing.show(_server(connection.version, connection.capabilities))
-        store = Store(connection)
-        models = [(card, _problem(store, card.id)) for card in store.models()]
+    with connect(database) as catalog:
+        facts = [("python", platform.python_version()), *map(_installed, PACKAGES), ("database", catalog.url)]
+        printing.show(printing.table("Installed", ("", ""), facts), _server(catalog), wide=wide)
+        models = [(card, _problem(catalog, card.id)) for card in catalog.models]
         if not models:
-            store.model(None)  # says why: nothing was loaded yet, or not to the end
-        printing.show(_models(models))
+            catalog.model()  # says why: nothing was loaded yet, or not to the end
+        printing.show(_models(models), wide=wide)
     if any(problem for _, problem in models):
         raise typer.Exit(2)
 
 
-def _problem(store: "Store", model: str) -> str:
+def _problem(catalog: "Catalog", model: str) -> str:
     """What is wrong with a model, or nothing."""
     try:
-        store.verify(model)
+        catalog.verify(model)
     except CircuitsError as error:
         return str(error)
     return ""
@@ -57,14 +51,13 @@ def _installed(name: str) -> tuple[str, str]:
         return name, "not installed"
 
 
-def _server(version: str, can: "Capabilities") -> printing.TerminalTable:
+def _server(catalog: "Catalog") -> printing.TerminalTable:
     """Which server answers, and what it does of its own."""
+    can = catalog.capabilities
+    guard = "by read mode" if can.refuses_writes_in_read_mode else "by a user's rights"
     facts = [
-        ("server", f"{can.name} {version}"),
-        (
-            "keeps a user's Cypher from writing",
-            "by read mode" if can.refuses_writes_in_read_mode else "by a user's rights",
-        ),
+        ("server", f"{can.name} {catalog.version}"),
+        ("keeps a user's Cypher from writing", guard),
         ("ends a query in time", "by itself" if can.enforces_timeouts else "when told to"),
         ("full-text and relationship indexes", "yes" if can.further_indexes else "no"),
     ]
@@ -75,4 +68,4 @@ def _models(models: "Iterable[tuple[ModelCard, str]]") -> printing.TerminalTable
     """The models in a database, and what is wrong with any."""
     rows = [(c.id, c.units, c.edges, c.labelled, c.images, problem or "all is there") for c, problem in models]
     columns = ("model", "units", "edges", "labelled units", "images", "counted again")
-    return printing.table("Held", columns, rows)
+    return printing.table("Held", columns, rows, ("model", "counted again"))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.cli.options import Database, Limit, Model, UnitName, open_model
+from app.cli.options import Database, Limit, ModelName, UnitName, open_model
 
 
 def export(
@@ -17,17 +17,14 @@ def export(
     circuit: Annotated[bool, typer.Option("--circuit", help="The enrichment circuit, not the neighbourhood.")] = False,
     limit: Limit = 10,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
 ) -> None:
     """Write a unit's neighbourhood or enrichment circuit as a file for other graph tools.
 
     Example: circuits export 4/2/6/34 --circuit --output unit-34.graphml
     """
-    from catalog.circuits.export import write
-    from catalog.circuits.local import enrichment_circuit, neighbourhood
-
-    with open_model(database, model) as (store, card):
-        around = enrichment_circuit if circuit else neighbourhood
-        drawn = around(store, card.architecture.unit(name), limit)
-    write(drawn, output, form)
-    typer.echo(f"{drawn.name}: {len(drawn.units)} units and {len(drawn.edges)} edges are in {output}.")
+    with open_model(database, model) as opened:
+        unit = opened.unit(name)
+        view = unit.enrichment_circuit(limit) if circuit else unit.neighbourhood(limit)
+    view.export(output, form)
+    typer.echo(f"{view.name}: {len(view.units)} units and {len(view.edges)} edges are in {output}.")

@@ -1,18 +1,12 @@
 """`circuits extract`: a network's expanded weights into a folder."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from app.cli.network_options import NetworkName, folder_of, probes_at
+from app.cli.network_options import NetworkName, folder_of
 from app.cli.options import Memory
-
-if TYPE_CHECKING:
-    from extract.folder.extraction import Extraction
-    from extract.network.network import Network
-    from extract.probes.word_lists import Words
 
 
 def extract(
@@ -36,47 +30,19 @@ def extract(
 
     Example: circuits extract RN50 --pretrained openai --targets "4/*" --output rn50.extraction
     """
-    from catalog.errors import torch_needed
+    from catalog import open_network
 
-    with torch_needed():
-        from extract.enrichment import pipeline
-        from extract.expansion import atlas
-        from extract.network import weights
-    network = weights.load_network(name, pretrained, seed)
-    folder = output or folder_of(network.model)
+    network = open_network(name, pretrained, seed)
+    source = network.probes(probes) if probes else None
+    vocabulary = network.words(int(words) if words.isdecimal() else Path(words)) if words else None
     patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
-    source, vocabulary = probes_at(probes) if probes else None, _word_list(words) if words else None
-    extraction = atlas.extract(network, folder, patterns, strongest, matrices, memory)
-    if source is not None:
-        pipeline.measure(network, extraction, source)
-        for row in extraction.table("skipped").to_pylist():
-            typer.echo(f"circuits: {row['id']} is no picture that can be read; left out.", err=True)
-    if visualisations is not None:
-        _show_visualisations(network, extraction, visualisations)
-    if vocabulary is not None:
-        show_words(network, extraction, vocabulary)
-    typer.echo(f"{network.model} is in {folder}. Load it with: circuits load {folder}")
-
-
-def show_words(network: "Network", extraction: "Extraction", words: Iterable[str]) -> None:
-    """Show the network words, and measure the units' selectivity where that was not done."""
-    from extract.recording import modality, vocabulary
-
-    vocabulary.measure(network, extraction, words)
-    if not extraction.has("modality.parquet"):
-        modality.profile(network, extraction, words)
-
-
-def _show_visualisations(network: "Network", extraction: "Extraction", folder: Path) -> None:
-    """Show the network feature visualisations of the last sum, and print which were left out."""
-    from extract.recording.visualisations import visualise
-
-    for reason in visualise(network, extraction, folder, network.architecture.final):
+    folder = output or folder_of(network.model)
+    extraction = network.extract(folder, patterns, strongest, matrices, memory)
+    unread = [] if source is None else network.show_probes(extraction, source)
+    for probe in unread:
+        typer.echo(f"circuits: {probe} is no picture that can be read; left out.", err=True)
+    for reason in network.visualise(extraction, visualisations) if visualisations else ():
         typer.echo(f"circuits: {reason}; left out.", err=True)
-
-
-def _word_list(name: str) -> "Words":
-    """So many of the most common words, or the lines of a file."""
-    from extract.probes.word_lists import from_file, most_common
-
-    return most_common(int(name)) if name.isdecimal() else from_file(Path(name))
+    if vocabulary is not None:
+        network.show_words(extraction, vocabulary)
+    typer.echo(f"{network.model} is in {folder}. Load it with: circuits load {folder}")

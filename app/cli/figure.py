@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Database, Limit, Model, Reveal, open_model
+from app.cli.options import Database, Limit, ModelName, Reveal, open_model
 
 
 def figure(
@@ -23,30 +23,26 @@ def figure(
     ] = None,
     scale: Annotated[float, typer.Option(min=0.1, max=10, help="Pixels of a PNG for each of the drawing.")] = 2.0,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
     reveal: Reveal = False,
 ) -> None:
     """Draw a unit's neighbourhood, its enrichment circuit or an exported circuit as SVG, PNG or PDF.
 
     Example: circuits figure 4/2/6/34 --circuit --output unit-34.pdf
     """
-    from catalog.circuits import export, rendering
-    from catalog.circuits.circuit import printable
-    from catalog.circuits.figure import draw
-    from catalog.circuits.local import enrichment_circuit, neighbourhood
-    from catalog.circuits.pictures import with_pictures
-    from catalog.hiding.veil import Veil
+    from catalog import CIRCUIT_SUFFIXES, Veil, printable, read_circuit
 
-    if Path(subject).suffix in export.SUFFIXES:
-        drawn = export.read(Path(subject))
+    if Path(subject).suffix in CIRCUIT_SUFFIXES:
+        view = read_circuit(subject)
         if pictures:
-            with open_model(database, model or drawn.model) as (store, _):
-                drawn = with_pictures(store, drawn, reveal)
+            with open_model(database, model or view.record.model) as opened:
+                opened.circuit(view).render(output, scale, reveal)
+        else:
+            view.render(output, scale, reveal)
     else:
-        with open_model(database, model) as (store, card):
-            around = enrichment_circuit if circuit else neighbourhood
-            drawn = around(store, card.architecture.unit(subject), limit)
-            drawn = drawn if pictures is False else with_pictures(store, drawn, reveal)
-    rendering.write(draw(drawn, revealed=reveal), output, scale)
-    name = printable(Veil(reveal).label(drawn.name))
-    typer.echo(f"{name}: {len(drawn.units)} units and {len(drawn.edges)} edges are drawn in {output}.")
+        with open_model(database, model) as opened:
+            unit = opened.unit(subject)
+            view = unit.enrichment_circuit(limit) if circuit else unit.neighbourhood(limit)
+            view.render(output, scale, reveal, pictures is not False)
+    name = printable(Veil(reveal).label(view.name))
+    typer.echo(f"{name}: {len(view.units)} units and {len(view.edges)} edges are drawn in {output}.")

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from app.cli import printing
-from app.cli.options import Database, Json, Limit, Model, Reveal, open_model
+from app.cli.options import Database, Json, Limit, ModelName, Reveal, Wide, open_model
 
 if TYPE_CHECKING:
-    from catalog.enrichment import Candidate
-    from catalog.hiding.veil import Veil
+    from catalog import Candidate, Veil
     from graph.records import EvidenceTerms, ProbeSummary, WeightTerms
 
-_BY_EVIDENCE = (
+BY_EVIDENCE = (
     *("concept_difference", "modality_difference", "reach_shortcut", "reach_conv", "q"),
     *("effect_shortcut", "effect_conv", "verdict", "share_exact"),
 )
-_BY_WEIGHTS = ("cosine", "shortcut_strength", "conv_strength")
+BY_WEIGHTS = ("cosine", "shortcut_strength", "conv_strength")
 
 
 def find(
@@ -28,62 +27,60 @@ def find(
     rate: Annotated[float, typer.Option("--q", min=0, max=1, help="False discovery rate of the tests.")] = 0.05,
     limit: Limit = 20,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
     reveal: Reveal = False,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Find enrichment circuits: units that join one facet over the shortcut with another from the conv branch.
 
     Example: circuits find --by weights --limit 5
     """
-    from catalog import enrichment
-    from catalog.hiding.veil import Veil
-
-    with open_model(database, model) as (store, card):
-        sums = card.architecture.layer(layer) if layer else None
-        veil = Veil.of(store, reveal)
+    with open_model(database, model) as opened:
         if by == "evidence":
-            measured = enrichment.by_evidence(store, sums, limit, rate)
-            printing.show_rows(measured, by_evidence(measured, veil), as_json)
+            measured = opened.candidates(layer, limit, rate)
+            printing.show_rows(measured, by_evidence(measured, opened.veil(reveal)), as_json, wide)
             if not as_json:
-                typer.echo(f"\n{enrichment.tally(store, sums, rate).sentence}\n")
-                printing.show(printing.measured(card))
+                typer.echo(f"\n{opened.tally(layer, rate).sentence}\n")
+                printing.show(printing.measured(opened.measured))
         else:
-            wired = enrichment.by_weights(store, sums, limit=limit)
-            printing.show_rows(wired, by_weights(wired, veil), as_json)
+            wired = opened.candidates_by_weights(layer, limit=limit)
+            printing.show_rows(wired, by_weights(wired, opened.veil(reveal)), as_json, wide)
 
 
 def by_evidence(candidates: "Iterable[Candidate[EvidenceTerms]]", veil: "Veil") -> printing.TerminalTable:
     """Candidates with what either branch responds to; the share over the shortcut is last, as it is no criterion."""
-    from catalog.formats import header
+    from catalog import header
 
     rows = [
         (
             *(c.unit, veil.over(c.unit).labels(c.labels)),
             _captions(c.terms.shortcut_examples, veil.over(c.unit, c.shortcut)),
             _captions(c.terms.conv_examples, veil.over(c.unit, c.conv)),
-            *(getattr(c.terms, column) for column in _BY_EVIDENCE),
+            *(getattr(c.terms, column) for column in BY_EVIDENCE),
         )
         for c in candidates
     ]
-    columns = ("unit", "labels", "shortcut answers to", "conv answers to", *map(header, _BY_EVIDENCE))
-    return printing.table("Enrichment by evidence", columns, rows)
+    columns = ("unit", "labels", "shortcut answers to", "conv answers to", *map(header, BY_EVIDENCE))
+    decisive = ("unit", header("verdict"), header("q"), "shortcut answers to", "conv answers to", "labels")
+    return printing.table("Enrichment by evidence", columns, rows, decisive)
 
 
 def by_weights(candidates: "Iterable[Candidate[WeightTerms]]", veil: "Veil") -> printing.TerminalTable:
     """Candidates with how either branch is wired from one common layer."""
-    from catalog.formats import header
+    from catalog import header
 
     rows = [
         (
             *(c.unit, veil.over(c.unit).labels(c.labels), c.shortcut, c.conv, c.terms.source_layer, c.terms.shared),
-            *(getattr(c.terms, column) for column in _BY_WEIGHTS),
+            *(getattr(c.terms, column) for column in BY_WEIGHTS),
             c.order,
         )
         for c in candidates
     ]
-    columns = ("unit", "labels", "shortcut", "conv", "inputs from", *map(header, ("shared", *_BY_WEIGHTS, "order")))
-    return printing.table("Enrichment by weights", columns, rows)
+    columns = ("unit", "labels", "shortcut", "conv", "inputs from", *map(header, ("shared", *BY_WEIGHTS, "order")))
+    decisive = ("unit", header("order"), header("cosine"), "shortcut", "conv", "inputs from", "labels")
+    return printing.table("Enrichment by weights", columns, rows, decisive)
 
 
 def _captions(probes: "Iterable[ProbeSummary]", veil: "Veil", limit: int = 3) -> str:

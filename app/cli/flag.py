@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import printing
-from app.cli.options import Author, Database, Json, Model, Reveal, UnitName, open_model
+from app.cli.options import Author, Database, Json, ModelName, Reveal, UnitName, Wide, open_model
 
 if TYPE_CHECKING:
-    from catalog.hiding.veil import Veil
-    from graph.records import Flag
+    from catalog import Veil
+    from graph.records import Flag, FlagKind
 
 Clear = Annotated[bool, typer.Option("--clear", help="It is not sensitive, whatever was said before.")]
 
@@ -19,7 +19,7 @@ flag = typer.Typer(no_args_is_help=True, help="Say what is sensitive; it is hidd
 
 @flag.command("unit")
 def flag_unit(
-    name: UnitName, clear: Clear = False, author: Author = None, database: Database = None, model: Model = None
+    name: UnitName, clear: Clear = False, author: Author = None, database: Database = None, model: ModelName = None
 ) -> None:
     """Hide a unit's pictures and labels wherever they are shown, or show them again.
 
@@ -34,7 +34,7 @@ def flag_image(
     clear: Clear = False,
     author: Author = None,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
 ) -> None:
     """Blur an image wherever it is an example, or show it again.
 
@@ -49,7 +49,7 @@ def flag_word(
     clear: Clear = False,
     author: Author = None,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
 ) -> None:
     """Hide a word, and the labels and word images that have it, or show them although it is on the list of words.
 
@@ -59,17 +59,20 @@ def flag_word(
 
 
 @flag.command("list")
-def list_flags(database: Database = None, model: Model = None, reveal: Reveal = False, as_json: Json = False) -> None:
+def list_flags(
+    database: Database = None,
+    model: ModelName = None,
+    reveal: Reveal = False,
+    wide: Wide = False,
+    as_json: Json = False,
+) -> None:
     """List every flag, oldest first; of one name the last holds.
 
     Example: circuits flag list
     """
-    from catalog.hiding.flags import Flags
-    from catalog.hiding.veil import Veil
-
-    with open_model(database, model) as (store, _):
-        flags, veil = Flags(store).history(), Veil.of(store, reveal)
-    printing.show_rows(flags, flags_table(flags, veil), as_json)
+    with open_model(database, model) as opened:
+        flags, veil = opened.flags, opened.veil(reveal)
+    printing.show_rows(flags, flags_table(flags, veil), as_json, wide)
 
 
 def flags_table(flags: "Iterable[Flag]", veil: "Veil") -> printing.TerminalTable:
@@ -87,10 +90,10 @@ def flags_table(flags: "Iterable[Flag]", veil: "Veil") -> printing.TerminalTable
     return printing.table("Flags", ("name", "kind", "", "by", "at"), rows)
 
 
-def _flag(kind: str, name: str, clear: bool, author: str | None, database: str | None, model: str | None) -> None:
+def _flag(
+    kind: "FlagKind", name: str, clear: bool, author: str | None, database: str | None, model: str | None
+) -> None:
     """Set a flag, or clear it."""
-    from catalog.hiding.flags import Flags
-
-    with open_model(database, model) as (store, _):
-        flagged = Flags(store).set(kind, name, not clear, author)
+    with open_model(database, model) as opened:
+        flagged = opened.flag(kind, name, not clear, author)
     typer.echo(f"{flagged.name} is {'not sensitive' if clear else 'sensitive'} from now on.")

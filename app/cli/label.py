@@ -1,21 +1,18 @@
 """`circuits label`: label units, one or many; see what became of labels, and pass them on as files."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli import printing
-from app.cli.options import Author, Database, Json, Model, Reveal, UnitName, open_model
+from app.cli.options import Author, Database, Json, ModelName, Reveal, UnitName, Wide, open_model
 from graph.records import Branch, Modality
 
 if TYPE_CHECKING:
-    from catalog.hiding.veil import Veil
-    from catalog.labels.bulk import Conflict, Plan
-    from catalog.labels.labels import Labels
-    from graph.records import Annotation, ModelCard
+    from catalog import Conflict, Plan, Veil
+    from graph.records import Annotation
 
 LabelName = Annotated[str, typer.Argument(metavar="LABEL", help="The label's text or id.")]
 LabelText = Annotated[str, typer.Argument(metavar="TEXT", help="What the unit answers to.")]
@@ -44,7 +41,7 @@ def add_label(
     evidence: Evidence = None,
     sensitive: Annotated[bool, typer.Option("--sensitive", help="Hide it until it is asked for.")] = False,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
 ) -> None:
     """Label a unit or one of its branches.
 
@@ -52,8 +49,8 @@ def add_label(
     """
     details: Any = {"branch": branch, "facet": facet, "modality": modality, "confidence": confidence}
     details |= {"evidence": evidence, "sensitive": sensitive}
-    with _open_labels(database, model) as (labels, card, _):
-        typer.echo(labels.add(card.architecture.unit(name), text, author, **details).id)
+    with open_model(database, model) as opened:
+        typer.echo(opened.unit(name).label(text, author=author, **details).id)
 
 
 @label.command("amend")
@@ -69,7 +66,7 @@ def amend_label(
     evidence: Evidence = None,
     sensitive: Annotated[bool | None, typer.Option("--sensitive/--not-sensitive", help="Hide it, or not.")] = None,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
 ) -> None:
     """Put a label in other words, or change what else it says; the history keeps the old one.
 
@@ -78,8 +75,8 @@ def amend_label(
     details: Any = {"branch": branch, "facet": facet, "modality": modality, "confidence": confidence}
     details |= {"evidence": evidence, "sensitive": sensitive}
     changes = {name: value for name, value in details.items() if value is not None}
-    with _open_labels(database, model) as (labels, card, _):
-        typer.echo(labels.amend(card.architecture.unit(name), old, text, author, **changes).id)
+    with open_model(database, model) as opened:
+        typer.echo(opened.unit(name).amend(old, text, author, **changes).id)
 
 
 @label.command("reject")
@@ -89,26 +86,26 @@ def reject_label(
     reason: Reason = None,
     author: Author = None,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
 ) -> None:
     """Say that somebody's label is wrong: it holds no more; the history keeps it, and who objected and why.
 
     Example: circuits label reject 4/2/6/34 "bloody wound" --reason "it is the colour"
     """
-    with _open_labels(database, model) as (labels, card, _):
-        typer.echo(labels.reject(card.architecture.unit(name), text, reason, author).id)
+    with open_model(database, model) as opened:
+        typer.echo(opened.unit(name).reject(text, reason, author).id)
 
 
 @label.command("withdraw")
 def withdraw_label(
-    name: UnitName, text: LabelName, author: Author = None, database: Database = None, model: Model = None
+    name: UnitName, text: LabelName, author: Author = None, database: Database = None, model: ModelName = None
 ) -> None:
     """Take a label of one's own back; the history keeps it.
 
     Example: circuits label withdraw 4/2/6/34 "bloody wound"
     """
-    with _open_labels(database, model) as (labels, card, _):
-        typer.echo(labels.withdraw(card.architecture.unit(name), text, author).id)
+    with open_model(database, model) as opened:
+        typer.echo(opened.unit(name).withdraw(text, author).id)
 
 
 @label.command("undo")
@@ -117,14 +114,14 @@ def undo_label(
     entry: Annotated[str | None, typer.Argument(metavar="[ID]", help="Of the history; the last if not given.")] = None,
     author: Author = None,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
 ) -> None:
     """Undo the last change of a unit's labels, or the entry of this id, be it an undo itself.
 
     Example: circuits label undo 4/2/6/34
     """
-    with _open_labels(database, model) as (labels, card, _):
-        typer.echo(labels.undo(card.architecture.unit(name), entry, author).id)
+    with open_model(database, model) as opened:
+        typer.echo(opened.unit(name).undo(entry, author).id)
 
 
 @label.command("list")
@@ -132,34 +129,36 @@ def list_labels(
     name: AnyUnit = None,
     containing: Annotated[str, typer.Option(help="Only texts that contain this, in any case.")] = "",
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
     reveal: Reveal = False,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """List the labels that hold now.
 
     Example: circuits label list --containing hat
     """
-    with _open_labels(database, model, reveal) as (labels, card, veil):
-        current = labels.current(card.architecture.unit(name) if name else None, containing)
-        printing.show_rows(current, _annotations(current, veil), as_json)
+    with open_model(database, model) as opened:
+        current = opened.labels.current(opened.unit(name).id if name else None, containing)
+        printing.show_rows(current, _annotations(current, opened.veil(reveal)), as_json, wide)
 
 
 @label.command("history")
 def label_history(
     name: AnyUnit = None,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
     reveal: Reveal = False,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """List every label and what became of it, oldest first.
 
     Example: circuits label history 4/2/6/34
     """
-    with _open_labels(database, model, reveal) as (labels, card, veil):
-        history = labels.history(card.architecture.unit(name) if name else None)
-        printing.show_rows(history, _annotations(history, veil), as_json)
+    with open_model(database, model) as opened:
+        history = opened.labels.history(opened.unit(name).id if name else None)
+        printing.show_rows(history, _annotations(history, opened.veil(reveal)), as_json, wide)
 
 
 @label.command("bulk")
@@ -174,21 +173,24 @@ def label_many(
     dry_run: DryRun = False,
     skip: Skip = False,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
     reveal: Reveal = False,
+    wide: Wide = False,
 ) -> None:
     """Give many units one label, all or none; units of a list or of a query's answer.
 
     Example: circuits label bulk stripes --query "MATCH (u:Unit {layer: '4/2/6'}) RETURN u.id LIMIT 3" --dry-run
     """
-    from catalog.labels.bulk import adding, rejecting, units_from
-
-    with _open_labels(database, model, reveal) as (labels, _, veil):
-        names = units_from(labels, units, query)
+    with open_model(database, model) as opened:
+        labels = opened.labels
+        names = labels.units_from(units, query)
         if reject:
-            _carry_out(labels, rejecting(labels, names, text, author, reason), dry_run, skip, veil)
+            plan = labels.plan_rejections(names, text, author, reason)
         else:
-            _carry_out(labels, adding(labels, names, text, author, branch), dry_run, skip, veil)
+            plan = labels.plan_labels(names, text, author, branch)
+        if not dry_run:
+            labels.write(plan, skip)
+        _show_plan(plan, dry_run, opened.veil(reveal), wide)
 
 
 @label.command("export")
@@ -196,18 +198,15 @@ def export_labels(
     file: LabelFile,
     history: Annotated[bool, typer.Option("--history", help="Every entry, not only the labels that hold.")] = False,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
 ) -> None:
     """Write the labels of a model as CSV or JSON; what is sensitive is flagged in the file and not hidden.
 
     Example: circuits label export labels.csv
     """
-    from catalog.labels.files import write
-
-    with _open_labels(database, model) as (labels, card, _):
-        annotations = labels.history() if history else labels.current()
-    write(annotations, file, history)
-    typer.echo(f"{len(annotations)} labels of {card.id} are in {file}.")
+    with open_model(database, model) as opened:
+        count = opened.labels.export(file, history)
+        typer.echo(f"{count} labels of {opened.id} are in {file}.")
 
 
 @label.command("import")
@@ -218,43 +217,24 @@ def import_labels(
     dry_run: DryRun = False,
     skip: Skip = False,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
     reveal: Reveal = False,
+    wide: Wide = False,
 ) -> None:
     """Add the labels of a file, all or none; what contradicts a person's label is reported and left out.
 
     Example: circuits label import labels.csv --dry-run
     """
-    from catalog.labels.files import importing, read
-    from catalog.text_rules import login_name
-
-    with _open_labels(database, model, reveal) as (labels, card, veil):
-        plan = importing(labels, read(file, card.id, author or login_name()), also)
-        _carry_out(labels, plan, dry_run, skip, veil)
-
-
-@contextmanager
-def _open_labels(
-    database: str | None, model: str | None, reveal: bool = False
-) -> "Iterator[tuple[Labels, ModelCard, Veil]]":
-    """Open the labels of a model, with the model and what to hide of it."""
-    from catalog.hiding.veil import Veil
-    from catalog.labels.labels import Labels
-
-    with open_model(database, model) as (store, card):
-        yield Labels(store), card, Veil.of(store, reveal)
+    with open_model(database, model) as opened:
+        plan = opened.labels.plan_import(file, author, also)
+        if not dry_run:
+            opened.labels.write(plan, skip)
+        _show_plan(plan, dry_run, opened.veil(reveal), wide)
 
 
-def _carry_out(labels: "Labels", plan: "Plan", dry_run: bool, skip: bool, veil: "Veil") -> None:
-    """Show the plan, and write it unless this is a dry run."""
-    from catalog.labels.bulk import apply
-
-    if not dry_run:
-        apply(labels, plan, skip)
-    parts = [_annotations(plan.new, veil)] if plan.new else []
-    parts += [_conflicts(plan.conflicts, veil)] if plan.conflicts else []
-    if parts:
-        printing.show(*parts)
+def _show_plan(plan: "Plan", dry_run: bool, veil: "Veil", wide: bool) -> None:
+    """Print what a plan writes, what is in conflict, and whether it was written."""
+    printing.show(_annotations(plan.new, veil), _conflicts(plan.conflicts, veil), wide=wide)
     unknown = f" ({', '.join(plan.unknown)})" if plan.unknown else ""
     typer.echo(f"{plan.sentence}{unknown}. {'Nothing was written.' if dry_run or not plan.new else 'Written.'}")
 
@@ -267,7 +247,8 @@ def _annotations(annotations: "Iterable[Annotation]", veil: "Veil") -> printing.
         details = a.modality, a.author, a.source, a.confidence, evidence, f"{a.at:%Y-%m-%d %H:%M}", a.id
         rows.append((a.unit, a.action, text, a.branch, facet, *details))
     columns = ("unit", "", "text", "branch", "facet", "modality", "author", "source")
-    return printing.table("Labels", (*columns, "confidence", "evidence", "at", "id"), rows)
+    decisive = ("unit", "", "text", "author", "branch", "at", "facet")
+    return printing.table("Labels", (*columns, "confidence", "evidence", "at", "id"), rows, decisive)
 
 
 def _conflicts(conflicts: "Iterable[Conflict]", veil: "Veil") -> printing.TerminalTable:

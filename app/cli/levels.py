@@ -10,7 +10,7 @@ from app.cli import printing
 from app.cli.options import Folder, Json, UnitName
 
 if TYPE_CHECKING:
-    from extract.responses.levels import Estimate
+    from catalog import Estimate
 
 LEVELS = (-1.0, 0.0, 1.0, 2.0, 3.0)
 
@@ -35,26 +35,24 @@ def levels(
 
     Example: circuits levels demo.extraction 4/2/6/34 --draw sorting
     """
-    from extract.folder.extraction import Extraction
-    from extract.responses import sorting_task
-    from extract.responses.levels import distribution, of_branch, store
+    from catalog import open_extraction
 
-    extraction = Extraction.open(folder)
-    named = extraction.manifest.architecture.unit(name)
-    unit = named if branch == "unit" else of_branch(extraction, named, branch)
+    extraction = open_extraction(folder)
     if sheet is not None:
-        estimates = store(extraction, named, branch, sorting_task.read(sheet))
+        estimates = extraction.store_sorting(name, sheet, branch)
         printing.show_rows(estimates, _estimates(estimates), as_json)
     elif draw is not None:
-        sheet_file = sorting_task.draw(extraction, unit, level or LEVELS, draw, each)
-        typer.echo(f"Fill in the last column of {sheet_file}.")
+        task = extraction.draw_levels(name, draw, level or LEVELS, each, branch)
+        typer.echo(f"Fill in the last column of {task}.")
     else:
-        shape = distribution(extraction, unit, bins=20)
+        shape = extraction.distribution(name, branch, bins=20)
         rows = [
             {"from": float(low), "to": float(high), "probes": int(count)}
             for low, high, count in zip(shape.edges, shape.edges[1:], shape.counts, strict=False)
         ]
-        title = f"Activation of {unit}: mean {shape.mean:.4g}, standard deviation {shape.sd:.4g}"
+        title = (
+            f"Activation of {extraction.unit(name, branch)}: mean {shape.mean:.4g}, standard deviation {shape.sd:.4g}"
+        )
         histogram = printing.table(title, ("from", "to", "probes"), [tuple(row.values()) for row in rows])
         printing.show_rows(rows, histogram, as_json)
 

@@ -1,11 +1,14 @@
 """`circuits load`: an extraction folder into the database."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.options import Database, Folder, connect, resolved_settings
+from app.cli.options import Database, Folder, connect
+
+if TYPE_CHECKING:
+    from catalog import Catalog
 
 
 def load(
@@ -19,25 +22,15 @@ def load(
 
     Example: circuits load rn50.extraction
     """
-    from extract.folder.extraction import Extraction
-    from graph.loading.neo4j_import import write_csv
-
-    if offline_csv is None:
-        load_folder(folder, database)
-        return
-    command = write_csv(Extraction.open(folder), offline_csv)
+    with connect(database) as catalog:
+        if offline_csv is None:
+            load_folder(catalog, folder)
+            return
+        command = catalog.export_csv(folder, offline_csv)
     typer.echo(f"Stop the server, import into an empty database, start it, and load again to finish:\n\n{command}")
 
 
-def load_folder(folder: Path, database: str | None) -> None:
+def load_folder(catalog: "Catalog", folder: Path) -> None:
     """Load a folder and print what arrived."""
-    from extract.folder.extraction import Extraction
-    from graph.loading import load
-
-    extraction, place = Extraction.open(folder), resolved_settings(database).place
-    if isinstance(place, Path):
-        card = load.load(extraction, place)
-    else:
-        with connect(database) as connection:
-            card = load.load(extraction, connection)
+    card = catalog.load(folder).card
     typer.echo(f"{card.id} is loaded: {card.units:,} units, {card.edges:,} edges, {card.images:,} images.")

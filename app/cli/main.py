@@ -44,6 +44,12 @@ COMMANDS = {
     "flag": "Say what is sensitive; it is hidden until somebody reveals it.",
     "query": "Ask by name; save queries of your own.",
 }
+OPTIONS = {  # what messages of the library speak of, and the options that do it here
+    "or skip them": "or skip them with --skip",
+    "(replace=True)": "(--replace)",
+    "(model=...)": "with --model",
+    "Extract it with probes": "Extract it with --probes",
+}
 ALIASES = {"kept": "saved"}  # the names of an earlier version, which the help does not list
 
 
@@ -65,7 +71,10 @@ class CircuitsGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except CircuitsError as error:
-            typer.echo(f"circuits: {' '.join(str(error).split())}", err=True)
+            message = " ".join(str(error).split())
+            for words, option in OPTIONS.items():
+                message = message.replace(words, option)
+            typer.echo(f"circuits: {message}", err=True)
             raise typer.Exit(2) from error
 
 

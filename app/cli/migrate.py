@@ -10,12 +10,12 @@ def migrate(database: Database = None) -> None:
 
     Example: circuits migrate
     """
-    from graph.loading import migration
-    from graph.schema import VERSION
+    from catalog import SCHEMA_VERSION
 
-    with connect(database) as connection:
-        before, outdated = migration.migrate(connection), migration.outdated_queries(connection)
-    typer.echo(f"The schema is of version {VERSION}" + (f"; it was of {before}." if before < VERSION else "."))
+    with connect(database) as catalog:
+        before, outdated = catalog.migrate(), catalog.outdated_queries()
+    older = f"; it was of {before}." if before < SCHEMA_VERSION else "."
+    typer.echo(f"The schema is of version {SCHEMA_VERSION}{older}")
     if outdated:
         typer.echo(
             f"Saved queries that find nothing by modality_difference any more: {', '.join(outdated)}. Save them anew "

@@ -2,14 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from app.cli.options import resolved_settings
-
-if TYPE_CHECKING:
-    from extract.probes.sources import Source
 
 Network = Annotated[str, typer.Option("--network", help="Such as RN50, or an open_clip configuration file.")]
 NetworkName = Annotated[
@@ -31,29 +28,18 @@ Pictures = Annotated[
 ]
 
 
-def prompts(model: str, classes: str | None) -> tuple[str, ...]:
-    """What an image may be taken for: the prompts or the file's lines, each once; if not given, the demo's concepts."""
-    from extract.demo import MODEL as DEMO
-    from extract.probes import table, word_lists
-
-    if classes and Path(classes).is_file():
-        return word_lists.from_file(Path(classes))
-    if classes is None and model == DEMO:
-        return tuple(sorted({str(concept) for concept in table.read()["concept"].to_pylist()}))
-    return tuple(dict.fromkeys(prompt.strip() for prompt in (classes or "").split(",") if prompt.strip()))
-
-
-def probes_at(place: str) -> "Source":
-    """The probes at a path, or the demo's."""
-    from extract.demo import PROBES
-    from extract.probes.sources import source
-
-    return source(PROBES if place == "demo" else place)
+def prompts(classes: str | None) -> Path | list[str] | None:
+    """What an image may be taken for: a file with a prompt a line, or the prompts between commas."""
+    if classes is None:
+        return None
+    if Path(classes).is_file():
+        return Path(classes)
+    return [prompt.strip() for prompt in classes.split(",") if prompt.strip()]
 
 
 def default_folder(model: str, database: str | None) -> Path:
     """Where a model's extraction is unless another place is named; the demo's is where `circuits demo` puts it."""
-    from extract.demo import MODEL as DEMO
+    from catalog import DEMO
 
     return resolved_settings(database).home / "demo.extraction" if model == DEMO else folder_of(model)
 

@@ -14,10 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from graph.connection.database import Database as OpenDatabase
-    from graph.model_store import ModelStore
-    from graph.records import ModelCard
-    from graph.settings import Settings
+    from catalog import Catalog, Model, Settings
 
 GLOBAL_OPTIONS: ContextVar[Mapping[str, str]] = ContextVar("GLOBAL_OPTIONS", default=MappingProxyType({}))
 
@@ -29,27 +26,24 @@ def overrides(database: str | None) -> dict[str, str]:
 
 def resolved_settings(database: str | None) -> "Settings":
     """The settings: those on the command line, then the environment's, then those of .env."""
-    from graph.settings import settings
+    import catalog
 
-    return settings(**overrides(database))
+    return catalog.settings(**overrides(database))
 
 
-def connect(database: str | None) -> "OpenDatabase":
-    """Open the database."""
-    from graph import opening
+def connect(database: str | None) -> "Catalog":
+    """The catalog, which connects at its first question."""
+    import catalog
 
-    place = resolved_settings(database)
-    return opening.connect(place.place, place.user, place.password.get_secret_value(), place.database_name)
+    user, password, name = (GLOBAL_OPTIONS.get().get(name) for name in ("user", "password", "database_name"))
+    return catalog.open_catalog(database, user=user, password=password, database_name=name)
 
 
 @contextmanager
-def open_model(database: str | None, model: str | None) -> Iterator[tuple["ModelStore", "ModelCard"]]:
-    """Open the store of the model of that name, or of the only one, with the model's card."""
-    from graph.store import Store
-
-    with connect(database) as connection:
-        store = Store(connection).model(model)
-        yield store, store.card
+def open_model(database: str | None, name: str | None) -> "Iterator[Model]":
+    """Open the model of that name, or the only one there; no question is asked twice."""
+    with connect(database) as catalog, catalog.reading_once():
+        yield catalog.model(name)
 
 
 def size(text: str | int) -> int:
@@ -62,14 +56,14 @@ def size(text: str | int) -> int:
 
 def parameters_of(texts: Iterable[str] | None) -> dict[str, Any]:
     """The parameters of a query by name, from texts name=value."""
-    from catalog.queries import parse_value
+    import catalog
 
     parameters = {}
     for text in texts or []:
         name, equals, value = text.partition("=")
         if not equals:
             raise typer.BadParameter(f"{text!r} sets no parameter. Write name=value.")
-        parameters[name] = parse_value(value)
+        parameters[name] = catalog.parse_value(value)
     return parameters
 
 
@@ -77,8 +71,11 @@ Database = Annotated[
     str | None,
     typer.Option("--database", help="A folder, or a bolt://, neo4j:// or neo4j+s:// URL."),
 ]
-Model = Annotated[str | None, typer.Option("--model", help="Such as RN50:openai; not needed where there is only one.")]
+ModelName = Annotated[
+    str | None, typer.Option("--model", help="Such as RN50:openai; not needed where there is only one.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Rows as JSON, for programs.")]
+Wide = Annotated[bool, typer.Option("--wide", help="Every column, however wide the terminal.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show what is flagged as sensitive.")]
 Author = Annotated[str | None, typer.Option("--author", help="Who does this; the login name if not given.")]
 UnitName = Annotated[str, typer.Argument(metavar="UNIT", help="layer/block/index/channel, such as 4/2/6/34.")]

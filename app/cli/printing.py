@@ -1,6 +1,6 @@
 """Print records as tables for the terminal or as JSON.
 
-rich is imported where something is printed: completion and `--json` do without it.
+rich is imported where a table is printed: completion and `--json` do without it.
 """
 
 import json
@@ -8,45 +8,49 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from graph.records import as_json
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from graph.records import ModelCard
+    from rich.console import RenderableType
 
 _PICTURES = ("thumbnail", "picture")  # fields that no terminal shows
+_GAP = 2  # spaces between two columns
+_COMFORTABLE = 12  # a column of longer texts is at least so wide
 
 
 @dataclass(frozen=True)
 class TerminalTable:
-    """A title, the names of the columns, and rows of texts; columns without any text are left out."""
+    """A title, the names of the columns, and rows of texts.
+
+    Where not all columns fit, those named in `decisive` come first.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    decisive: tuple[str, ...] = ()
+
+    def texts(self, column: int) -> list[str]:
+        """A column's name and texts."""
+        return [self.columns[column], *(row[column] for row in self.rows)]
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> TerminalTable:
-    """Make a table of any values, each as `cell` writes it."""
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], decisive: Sequence[str] = ()
+) -> TerminalTable:
+    """Make a table of any values, each as `cell` writes it; columns with nothing in them are left out."""
     cells = [[cell(value) for value in row] for row in rows]
-    filled = [i for i in range(len(columns)) if not cells or any(row[i] for row in cells)]
-    return TerminalTable(
-        title, tuple(columns[i] for i in filled), tuple(tuple(row[i] for i in filled) for row in cells)
-    )
-
-
-def measured(model: "ModelCard") -> TerminalTable:
-    """What the numbers of a model were measured on."""
-    return table("Measured on", ("",), [(line,) for line in model.measured])
+    filled = [i for i in range(len(columns)) if any(row[i] for row in cells)]
+    texts = tuple(tuple(row[i] for i in filled) for row in cells)
+    return TerminalTable(title, tuple(columns[i] for i in filled), texts, tuple(decisive))
 
 
 def sections(title: str, content: Mapping[str, Sequence[Mapping[str, object]]]) -> list[TerminalTable]:
-    """A table for each kind of rows by their keys, titled by the kind; kinds without rows are left out."""
+    """Make a table of each kind of rows by their keys, titled by the kind; kinds without rows are left out."""
     return [
         table(f"{name} {title}", tuple(rows[0]), [tuple(row.values()) for row in rows])
         for name, rows in content.items()
@@ -54,11 +58,27 @@ def sections(title: str, content: Mapping[str, Sequence[Mapping[str, object]]]) 
     ]
 
 
-def show(*tables: TerminalTable) -> None:
-    """Print tables one below the other; output that is no terminal is 140 columns wide."""
+def measured(lines: Sequence[str]) -> TerminalTable:
+    """What the numbers of a model were measured on."""
+    return table("Measured on", ("",), [(line,) for line in lines])
+
+
+def show(*tables: TerminalTable, wide: bool = False) -> None:
+    """Print tables one below the other, those without rows left out.
+
+    A table has the columns that fit the terminal, no word broken, or all with `wide`; output that is no terminal is 140
+    columns wide.
+    """
     from rich.console import Console
 
-    Console(width=get_terminal_size((140, 0)).columns).print(*map(_rendered, tables), sep="\n")
+    for content in tables:
+        if content.rows:
+            columns, widths = _layout(content, None if wide else get_terminal_size((140, 0)).columns)
+            total = sum(widths) + _GAP * (len(widths) - 1)
+            console = Console(width=max(total, get_terminal_size((140, 0)).columns))
+            console.print(*_renderables(content, columns, widths, total), sep="\n")
+            if hidden := len(content.columns) - len(columns):
+                typer.echo(f"{hidden} more {'column' if hidden == 1 else 'columns'} with --wide or --json")
 
 
 def show_json(content: object) -> None:
@@ -66,12 +86,14 @@ def show_json(content: object) -> None:
     typer.echo(json.dumps(as_json(content, _PICTURES), indent=1, ensure_ascii=False))
 
 
-def show_rows(records: Sequence[Any], rows: TerminalTable, json_wanted: bool) -> None:
+def show_rows(records: Sequence[object], rows: TerminalTable, json_wanted: bool, wide: bool = False) -> None:
     """Print records as JSON, or else the table made of them."""
     if json_wanted:
-        show_json(records)
+        show_json(list(records))
+    elif rows.rows:
+        show(rows, wide=wide)
     else:
-        show(rows)
+        typer.echo(f"{rows.title}: none" if rows.title else "none")
 
 
 def cell(value: object) -> str:
@@ -89,14 +111,49 @@ def _is_command(letter: str) -> bool:
     return letter != "\n" and unicodedata.category(letter) == "Cc"
 
 
-def _rendered(content: TerminalTable) -> "Table":
-    """The table for rich; its texts are never taken for markup, and the first column, a name, is never broken."""
+def _layout(content: TerminalTable, width: int | None) -> tuple[list[int], list[int]]:
+    """Which columns fit, by place, and how wide each is; None for any width."""
+    from rich.cells import cell_len
+
+    places = range(len(content.columns))
+    full = [max(cell_len(line) for text in content.texts(i) for line in text.split("\n")) for i in places]
+    if width is None or sum(full) + _GAP * (len(full) - 1) <= width:
+        return list(places), full
+    words = [max(cell_len(word) for text in content.texts(i) for word in text.split() or [""]) for i in places]
+    least = [max(word, min(whole, _COMFORTABLE)) for word, whole in zip(words, full, strict=True)]
+    if len(least) > 1 and full[0] <= width // 2:
+        least[0] = full[0]  # a name, in one line
+    first = [i for name in content.decisive for i in places if content.columns[i] == name]
+    columns = list[int]()
+    for i in dict.fromkeys([*first, *places]):
+        if len(columns) < 2 or sum(least[j] + _GAP for j in columns) + least[i] <= width:
+            columns.append(i)
+    if len(columns) == len(places):
+        columns.sort()
+    return columns, _widened([least[i] for i in columns], [full[i] for i in columns], width)
+
+
+def _widened(widths: list[int], full: list[int], width: int) -> list[int]:
+    """The widths with what is left of the terminal given to the columns that want it, evenly."""
+    left = width - sum(widths) - _GAP * (len(widths) - 1)
+    while left > 0 and (narrow := [i for i in range(len(widths)) if widths[i] < full[i]]):
+        for i in narrow[:left]:
+            widths[i] += 1
+        left -= len(narrow[:left])
+    return widths
+
+
+def _renderables(content: TerminalTable, columns: list[int], widths: list[int], total: int) -> "list[RenderableType]":
+    """The title and the table for rich; texts are never taken for markup."""
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    rendered = Table(title=Text(content.title), title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for i, column in enumerate(content.columns):
-        rendered.add_column(Text(column), overflow="fold", no_wrap=i == 0)
+    title = Text(content.title, "bold")
+    title.pad_right(max(0, total - cell_len(content.title)))
+    rows = Table(box=None, pad_edge=False, show_header=True)
+    for i, width in zip(columns, widths, strict=True):
+        rows.add_column(Text(content.columns[i]), overflow="fold", width=width)
     for row in content.rows:
-        rendered.add_row(*map(Text, row))
-    return rendered
+        rows.add_row(*(Text(row[i]) for i in columns))
+    return [title, rows] if content.title else [rows]

@@ -11,19 +11,18 @@ from app.cli.options import (
     Author,
     Database,
     Json,
-    Model,
+    ModelName,
     Parameters,
     Reveal,
     RowLimit,
     Timeout,
+    Wide,
     connect,
     parameters_of,
 )
 
 if TYPE_CHECKING:
-    from catalog.queries import Queries
-    from catalog.table import Table
-    from graph.cypher.named_query import NamedQuery
+    from catalog import NamedQuery, Table, Veil
 
 query = typer.Typer(no_args_is_help=True, help="Ask by name; save queries of your own.")
 
@@ -31,19 +30,16 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="One of `circuits quer
 
 
 @query.command("list")
-def list_queries(database: Database = None, as_json: Json = False) -> None:
+def list_queries(database: Database = None, wide: Wide = False, as_json: Json = False) -> None:
     """List the queries that have a name, ours and those that were saved.
 
     Example: circuits query list
     """
-    from catalog.queries import Queries
-    from graph.store import Store
-
-    with connect(database) as connection:
-        queries = Queries(Store(connection)).list()
+    with connect(database) as catalog:
+        queries = catalog.queries.list()
     rows = [(query.name, query.description, query.author, _parameters(query)) for query in queries]
     listed = printing.table("Queries", ("name", "answers", "by", "parameters"), rows)
-    printing.show_rows(queries, listed, as_json)
+    printing.show_rows(queries, listed, as_json, wide)
 
 
 @query.command("run")
@@ -53,21 +49,19 @@ def run_query(
     limit: RowLimit = 1000,
     timeout: Timeout = 30.0,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
     reveal: Reveal = False,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Ask a named query; a parameter not given has its default, a model or layer the only model and its last sum.
 
     Example: circuits query run candidates --parameter q=0.01 --limit 5
     """
-    from catalog.queries import Queries
-    from graph.store import Store
-
-    with connect(database) as connection:
-        queries = Queries(Store(connection))
+    with connect(database) as catalog:
+        queries = catalog.queries
         answer = queries.run(name, parameters_of(parameters), model=model, timeout=timeout, limit=limit)
-        show_answer(answer, queries, reveal, as_json)
+        show_answer(answer, queries.veil(reveal), as_json, wide)
 
 
 @query.command("show")
@@ -76,11 +70,8 @@ def show_query(name: Name, database: Database = None, as_json: Json = False) -> 
 
     Example: circuits query show candidates
     """
-    from catalog.queries import Queries
-    from graph.store import Store
-
-    with connect(database) as connection:
-        query = Queries(Store(connection)).get(name)
+    with connect(database) as catalog:
+        query = catalog.queries.get(name)
     if as_json:
         printing.show_json(query)
     else:
@@ -103,12 +94,9 @@ def save_query(
 
     Example: circuits query save hats "MATCH (u:Labelled) WHERE u.label CONTAINS $word RETURN u.id" --parameter word=hat
     """
-    from catalog.queries import Queries
-    from graph.store import Store
-
     defaults = parameters_of(parameters)
-    with connect(database) as connection:
-        saved = Queries(Store(connection)).save(name, text, description, defaults, author, replace)
+    with connect(database) as catalog:
+        saved = catalog.queries.save(name, text, description, defaults, author, replace)
     typer.echo(f"Saved. Ask it with: circuits query run {json.dumps(saved.name, ensure_ascii=False)}")
 
 
@@ -118,19 +106,15 @@ def remove_query(name: Name, database: Database = None) -> None:
 
     Example: circuits query remove hats
     """
-    from catalog.queries import Queries
-    from graph.store import Store
-
-    with connect(database) as connection:
-        Queries(Store(connection)).remove(name)
+    with connect(database) as catalog:
+        catalog.queries.remove(name)
 
 
-def show_answer(answer: "Table[Mapping[str, Any]]", queries: "Queries", reveal: bool, as_json: bool) -> None:
+def show_answer(answer: "Table[Mapping[str, Any]]", veil: "Veil", as_json: bool, wide: bool) -> None:
     """Print an answer as a table behind the veil, or as JSON; on stderr how many rows, and whether there are more."""
-    veil = queries.veil(reveal)
     rows = list(answer)
     cells = [[_on_one_line(veil.value(value)) for value in row.values()] for row in rows]
-    printing.show_rows(rows, printing.table("", answer.columns, cells), as_json)
+    printing.show_rows(rows, printing.table("", answer.columns, cells), as_json, wide)
     count = f"the first {len(rows)} rows; there are more (--limit)" if answer.truncated else f"{len(rows)} rows"
     typer.echo(f"circuits: {count}.", err=True)
 
@@ -151,7 +135,7 @@ def _parameters(query: "NamedQuery") -> str:
 
 def _comments(query: "NamedQuery") -> list[str]:
     """Comments that say what a query answers, and in Neo4j Browser how to set its parameters."""
-    from graph.cypher.named_query import BUILT_IN_AUTHOR
+    from catalog import BUILT_IN_AUTHOR
 
     author = [] if query.author == BUILT_IN_AUTHOR else [f"saved by {query.author}"]
     meanings = (f"${name}: {meaning}" for name, meaning in query.meanings.items())

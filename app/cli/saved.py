@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import printing
-from app.cli.options import CircuitFile, Database, Json, Model, Reveal, open_model
+from app.cli.options import CircuitFile, Database, Json, ModelName, Reveal, Wide, open_model
 
 if TYPE_CHECKING:
-    from catalog.circuits.circuit import Circuit
-    from catalog.hiding.veil import Veil
+    from catalog import CircuitView, Veil
 
 saved = typer.Typer(no_args_is_help=True, help="Circuits that were saved under a name.")
 
@@ -17,17 +16,15 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Of a saved circuit.")
 
 
 @saved.command("list")
-def list_saved(database: Database = None, model: Model = None, as_json: Json = False) -> None:
+def list_saved(database: Database = None, model: ModelName = None, wide: Wide = False, as_json: Json = False) -> None:
     """List the circuits that were saved.
 
     Example: circuits saved list
     """
-    from catalog.circuits.saved import saved_circuits
-
-    with open_model(database, model) as (store, _):
-        circuits = saved_circuits(store)
+    with open_model(database, model) as opened:
+        circuits = opened.saved_circuits
     rows = [(c.name, c.kind, c.units, c.author, f"{c.at:%Y-%m-%d %H:%M}") for c in circuits]
-    printing.show_rows(circuits, printing.table("Saved", ("name", "kind", "units", "by", "at"), rows), as_json)
+    printing.show_rows(circuits, printing.table("Saved", ("name", "kind", "units", "by", "at"), rows), as_json, wide)
 
 
 @saved.command("show")
@@ -35,50 +32,46 @@ def show_saved(
     name: Name,
     output: CircuitFile = None,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
     reveal: Reveal = False,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Show a saved circuit with its units' labels as they are now, or write it to a file.
 
     Example: circuits saved show "what feeds 34" --output 34.graphml
     """
-    from catalog.circuits.export import write
-    from catalog.circuits.saved import open_circuit
-    from catalog.hiding.veil import Veil
-
-    with open_model(database, model) as (store, _):
-        circuit, veil = open_circuit(store, name), Veil.of(store, reveal)
+    with open_model(database, model) as opened:
+        circuit, veil = opened.open_circuit(name), opened.veil(reveal)
     if output:
-        write(circuit, output)
-    show_circuit(circuit, veil, as_json)
+        circuit.export(output)
+    show_circuit(circuit, veil, as_json, wide)
 
 
 @saved.command("remove")
 @saved.command("drop", hidden=True)  # its name in an earlier version
-def remove_saved(name: Name, database: Database = None, model: Model = None) -> None:
+def remove_saved(name: Name, database: Database = None, model: ModelName = None) -> None:
     """Remove a saved circuit; its units stay.
 
     Example: circuits saved remove "what feeds 34"
     """
-    from catalog.circuits.saved import remove
-
-    with open_model(database, model) as (store, _):
-        remove(store, name)
+    with open_model(database, model) as opened:
+        opened.remove_circuit(name)
 
 
-def show_circuit(circuit: "Circuit", veil: "Veil", as_json: bool) -> None:
+def show_circuit(circuit: "CircuitView", veil: "Veil", as_json: bool, wide: bool) -> None:
     """Print a circuit's edges, the most influential first where that was measured, and its sentence."""
     if as_json:
-        printing.show_json(circuit)
+        printing.show_json(circuit.record)
         return
     labels = {node.id: veil.over(node.id).labels(node.labels) for node in circuit.units}
     rows = [
-        (edge.source, labels[edge.source], edge.target, labels[edge.target], edge.branch or "")
+        (edge.source, labels[edge.source], edge.target, labels[edge.target], edge.branch)
         + (("", "") if edge.kind == "ADDS" else (edge.magnitude, edge.mean))
         + (edge.influence,)
         for edge in sorted(circuit.edges, key=lambda edge: -(edge.influence or 0.0))
     ]
     columns = ("source", "labels", "target", "labels", "adds", "magnitude", "mean", "influence")
-    printing.show(printing.table(circuit.name, columns, rows))
+    decisive = ("source", "target", "influence", "magnitude", "adds", "labels")
+    printing.show(printing.table(circuit.name, columns, rows, decisive), wide=wide)
     typer.echo(f"\n{circuit.sentence}")

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from app.cli import printing
-from app.cli.options import Database, Json, Limit, Model, Reveal, open_model
-from graph.records import Filters, Modality
+from app.cli.options import Database, Json, Limit, ModelName, Reveal, Wide, open_model
+from graph.records import Modality
 
 Bounds = list[str] | None
 
@@ -20,28 +20,27 @@ def search(
     most: Annotated[Bounds, typer.Option(metavar="NAME=NUMBER", help="The same from above.")] = None,
     limit: Limit = 60,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
     reveal: Reveal = False,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Search for units by labels, by what their top examples show, by words that drive them, and by numbers.
 
     Example: circuits search banana --layer 4/2/6 --least share_exact=0.5 --limit 10
     """
-    from catalog.hiding.veil import Veil
-    from catalog.search import reason
+    from catalog import reason
 
-    bounds = (dict(map(_bound, bounds or [])) for bounds in (least, most))
-    with open_model(database, model) as (store, card):
-        within = card.architecture.layer(layer) if layer else None
-        units = store.search(text, Filters(within, labelled, modality, *bounds), limit)
-        veil = Veil.of(store, reveal)
+    at_least, at_most = (dict(map(_bound, bounds or [])) for bounds in (least, most))
+    with open_model(database, model) as opened:
+        hits = opened.search(text, layer, labelled, modality, at_least, at_most, limit)
+        veil = opened.veil(reveal)
     rows = []
-    for result in units:
-        own = veil.over(result.unit.id)
-        reasons = dict.fromkeys(reason(match, own) for match in result.matches)
-        rows.append((str(result.unit.id), own.labels(result.unit.labels), "; ".join(reasons)))
-    printing.show_rows(units, printing.table("", ("unit", "labels", "why"), rows), as_json)
+    for hit in hits:
+        own = veil.over(hit.unit.id)
+        reasons = dict.fromkeys(reason(match, own) for match in hit.matches)
+        rows.append((hit.unit.id, own.labels(hit.unit.labels), "; ".join(reasons)))
+    printing.show_rows(hits, printing.table("", ("unit", "labels", "why"), rows), as_json, wide)
 
 
 def _bound(text: str) -> tuple[str, float]:

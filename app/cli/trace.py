@@ -1,10 +1,10 @@
 """`circuits trace`: a circuit followed out of a unit."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from app.cli.options import Author, CircuitFile, Database, Json, Model, Reveal, UnitName, open_model
+from app.cli.options import Author, CircuitFile, Database, Json, ModelName, Reveal, UnitName, Wide, open_model
 from app.cli.saved import show_circuit
 
 Part = typer.Option(min=0, max=1, help="The part of what is held that pruning leaves; 1 prunes nothing.")
@@ -24,25 +24,21 @@ def trace(
     author: Author = None,
     output: CircuitFile = None,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
     reveal: Reveal = False,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Follow what leads to a unit, or where it leads, and tell how much of its influence the circuit holds.
 
     Example: circuits trace 4/2/6/34 --steps 4 --save "what feeds 34"
     """
-    from catalog.circuits import saved
-    from catalog.circuits.export import write
-    from catalog.circuits.trace import Tracing, backward, forward
-    from catalog.hiding.veil import Veil
-
-    tracing = Tracing(steps, strongest, least, nodes, edges, scaled)
-    with open_model(database, model) as (store, card):
-        circuit = (forward if onward else backward)(store, card.architecture.unit(name), tracing)
-        veil = Veil.of(store, reveal)
-        if save or keep:
-            saved.save(store, circuit, save or keep or "", author)
+    with open_model(database, model) as opened:
+        direction: Literal["forward", "backward"] = "forward" if onward else "backward"
+        circuit = opened.unit(name).trace(direction, steps, strongest, least, nodes, edges, scaled)
+        veil, saved_name = opened.veil(reveal), save or keep
+        if saved_name:
+            circuit.save(saved_name, author)
     if output:
-        write(circuit, output)
-    show_circuit(circuit, veil, as_json)
+        circuit.export(output)
+    show_circuit(circuit, veil, as_json, wide)

@@ -1,18 +1,17 @@
 """`circuits unit`: a unit, what was measured on it, and its strongest inputs and outputs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli import printing
-from app.cli.options import Database, Json, Limit, Model, Reveal, UnitName, open_model
-from extract.units import Unit, microscope_url
+from app.cli.options import Database, Json, Limit, ModelName, Reveal, UnitName, Wide, open_model
 from graph.records import Measure
 
 if TYPE_CHECKING:
-    from catalog.hiding.veil import Veil
-    from graph.records import Contribution, Histogram, TopProbe, UnitCard, WordResponse
+    from catalog import UnitView, Veil
+    from graph.records import Contribution, Histogram, TopProbe, WordResponse
 
 
 def unit(
@@ -22,54 +21,48 @@ def unit(
     ] = "magnitude",
     limit: Limit = 5,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
     reveal: Reveal = False,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Show a unit: its labels, what was measured on it, its top examples, strongest inputs and outputs.
 
     Example: circuits unit 4/2/6/34
     """
-    from catalog.hiding.veil import Veil
-    from catalog.top_probes import top_probes
-
-    with open_model(database, model) as (store, card):
-        unit = card.architecture.unit(name)
-        facts, adds = store.unit(unit), store.adds(unit)
-        inputs, outputs = (ask(unit, limit=limit, by=by) for ask in (store.inputs, store.outputs))
-        probes, words = top_probes(store, unit, limit), store.words(unit, limit=limit)
-        veil = Veil.of(store, reveal)
+    with open_model(database, model) as opened:
+        view, measured = opened.unit(name), opened.measured
+        card, inputs, outputs = view.card, view.inputs(limit, by=by), view.outputs(limit, by=by)
+        probes, words, veil = view.top_probes(limit), view.top_words(limit), opened.veil(reveal)
     if as_json:
-        added = {branch: str(source) for branch, source in adds.items()}
-        printing.show_json(
-            vars(facts)
-            | {"adds": added, "inputs": inputs, "outputs": outputs, "examples": probes, "words": words}
-            | {"measured": card.measured}
-        )
+        adds = {branch: branch_view.id for branch, branch_view in view.branches.items()}
+        edges = {"inputs": list(inputs), "outputs": list(outputs)}
+        lists = {"examples": list(probes), "words": list(words), "measured": measured}
+        printing.show_json(vars(card) | {"adds": adds} | edges | lists)
         return
-    own = veil.over(unit)
-    printing.show(_facts(facts, adds, veil), _top_probes(probes, adds, own), _top_words(words, veil))
-    if facts.histogram is not None:
-        printing.show(_distribution(facts.histogram))
-    printing.show(_contributions("Inputs", inputs, veil), _contributions("Outputs", outputs, veil))
-    printing.show(printing.measured(card))
+    printing.show(_facts(view, veil), _top_probes(view, probes, veil.over(view.id)), _top_words(words, veil), wide=wide)
+    if card.histogram is not None:
+        printing.show(_distribution(card.histogram), wide=wide)
+    edges_in, edges_out = _contributions("Inputs", inputs, veil), _contributions("Outputs", outputs, veil)
+    printing.show(edges_in, edges_out, printing.measured(measured), wide=wide)
 
 
-def _facts(card: "UnitCard", adds: dict[str, Unit], veil: "Veil") -> printing.TerminalTable:
+def _facts(view: "UnitView", veil: "Veil") -> printing.TerminalTable:
     """What a unit is and what was measured on it."""
+    card = view.card
     facts: list[tuple[str, object]] = [("model", card.model), ("labels", veil.over(card.id).labels(card.labels))]
-    facts += adds.items()
+    facts += [(branch, branch_view.id) for branch, branch_view in view.branches.items()]
     facts += [(name, value) for name, value in card.statistics.items() if value is not None]
     if card.histogram is not None:
         facts += [("mean on probes", card.histogram.mean), ("standard deviation", card.histogram.sd)]
-    facts.append(("Microscope", microscope_url(card.model, card.id)))
+    facts.append(("Microscope", view.microscope_url))
     return printing.table(str(card.id), ("", ""), [fact for fact in facts if fact[1] not in (None, "")])
 
 
-def _top_probes(probes: "Sequence[TopProbe]", units: Mapping[str, Unit], veil: "Veil") -> printing.TerminalTable:
-    """The top probes, one branch a row; `units` gives the unit of each branch."""
-    branches = dict.fromkeys(probe.branch for probe in probes)
-    veils = {branch: veil.over(units[branch]) if branch in units else veil for branch in branches}
+def _top_probes(view: "UnitView", probes: "Sequence[TopProbe]", veil: "Veil") -> printing.TerminalTable:
+    """The top probes, one branch a row."""
+    branches, units = dict.fromkeys(probe.branch for probe in probes), view.branches
+    veils = {branch: veil.over(units[branch].id) if branch in units else veil for branch in branches}
     rows = [
         (branch, ", ".join(f"{veils[branch].caption(p)} ({p.modality})" for p in probes if p.branch == branch))
         for branch in branches
@@ -85,10 +78,8 @@ def _top_words(words: "Iterable[WordResponse]", veil: "Veil") -> printing.Termin
 
 def _distribution(histogram: "Histogram") -> printing.TerminalTable:
     """How a unit's activation is distributed over the probes, bin by bin."""
-    width = (histogram.high - histogram.low) / len(histogram.counts)
-    rows = [
-        (histogram.low + k * width, histogram.low + (k + 1) * width, count) for k, count in enumerate(histogram.counts)
-    ]
+    low, width = histogram.low, (histogram.high - histogram.low) / len(histogram.counts)
+    rows = [(low + k * width, low + (k + 1) * width, count) for k, count in enumerate(histogram.counts)]
     return printing.table("Distribution", ("from", "to", "probes"), rows)
 
 
@@ -99,4 +90,5 @@ def _contributions(title: str, contributions: "Iterable[Contribution]", veil: "V
         end, labels = (c.source, c.source_labels) if title == "Inputs" else (c.target, c.target_labels)
         ranks = "direct" if c.direct else "", c.rank_in, c.rank_out
         rows.append((end, veil.over(end).labels(labels), c.magnitude, c.mean, c.span, *ranks))
-    return printing.table(title, ("unit", "labels", "magnitude", "mean", "span", "", "rank in", "rank out"), rows)
+    columns = ("unit", "labels", "magnitude", "mean", "span", "", "rank in", "rank out")
+    return printing.table(title, columns, rows, ("unit", "magnitude", "mean", "", "labels"))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from app.cli import printing
-from app.cli.options import Database, Json, Limit, Model, Reveal, open_model
+from app.cli.options import Database, Json, Limit, ModelName, Reveal, Wide, open_model
 
 
 def word(
@@ -13,19 +13,18 @@ def word(
     layer: Annotated[str | None, typer.Option(help="Of the units; all that were measured if not given.")] = None,
     limit: Limit = 10,
     database: Database = None,
-    model: Model = None,
+    model: ModelName = None,
     reveal: Reveal = False,
+    wide: Wide = False,
     as_json: Json = False,
 ) -> None:
     """Show which units a word drives furthest above random letter strings of its length.
 
     Example: circuits word anchor --layer 4/2/6
     """
-    from catalog.hiding.veil import Veil
-
-    with open_model(database, model) as (store, card):
-        responses = store.readers(text, card.architecture.layer(layer) if layer else None, limit)
-        veil = Veil.of(store, reveal)
+    with open_model(database, model) as opened:
+        responses, veil = opened.units_reading(text, layer, limit), opened.veil(reveal)
     rows = [(r.unit, veil.over(r.unit).labels(r.labels), r.value, r.z, r.rank) for r in responses]
-    units = printing.table("Units that read it", ("unit", "labels", "value", "z", "rank in layer"), rows)
-    printing.show_rows(responses, units, as_json)
+    columns = ("unit", "labels", "value", "z", "rank in layer")
+    units = printing.table("Units that read it", columns, rows, ("unit", "z", "labels"))
+    printing.show_rows(responses, units, as_json, wide)

@@ -85,12 +85,13 @@ class LargestChange:
 
 @dataclass(frozen=True)
 class Ablation:
-    """A part, the network's output with it, and the effect of every replacement."""
+    """A part, the network's output with it, and the effect of every replacement; the names of the images, if any."""
 
     part: NetworkPart
     prompts: tuple[str, ...]
     before: NetworkOutput
     effects: Mapping[Replacement, Effect]
+    images: tuple[str, ...] = ()
 
     def changed_answers(self, replacement: Replacement) -> float:
         """The share of images for which another prompt gets the highest logit."""

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,8 +13,8 @@ from scipy.stats import linregress, rankdata
 from torch import Tensor
 from typer.testing import CliRunner, Result
 
+from app.cli.calibrate import scatter_plot
 from app.cli.main import cli
-from app.cli.scatter import scatter
 from extract.ablation.calibration import ChosenEdges, agreements, calibrate, choose, measure, pairs
 from extract.errors import AblationError, ExtractionError, NoPath, UnknownUnit
 from extract.expansion.atlas import extract
@@ -278,24 +279,36 @@ def test_too_few_edges_agree_on_nothing(made_up: pa.Table) -> None:
     assert agreements(made_up.slice(0, 0)) == []
 
 
+SVG = "{http://www.w3.org/2000/svg}"
+COLOURS = {"strongest": "#6d4aff", "random": "#33333f"}
+
+
 def test_every_measured_edge_is_a_dot_where_its_numbers_put_it(made_up: pa.Table) -> None:
-    drawn = ElementTree.fromstring(scatter(made_up, agreements(made_up)))  # noqa: S314, our own
-    space = {"svg": "http://www.w3.org/2000/svg"}
-    panels = drawn.findall("svg:g", space)
+    drawn = ElementTree.fromstring(scatter_plot(made_up.to_pylist(), agreements(made_up)))  # noqa: S314, our own
+    panels = [group for group in drawn.iter(f"{SVG}g") if re.search(r"concat_\d_group", group.get("class", ""))]
     assert len(panels) == 2
     frame = made_up.to_pandas().dropna()
     for panel, target in zip(panels, ("4/2/5", "4/2/3"), strict=True):
         some = frame[frame["target"] == target]
         for kind in ("strongest", "random"):
-            dots = panel.findall(f"svg:g[@class='{kind}']/svg:circle", space)
+            dots = [place(dot) for dot in panel.iter(f"{SVG}path") if is_dot(dot, kind)]
             mine = some[some["chosen"] == kind]
             across = mine["mean"] / some["mean"].abs().max()
             up = mine["slope"] / some["slope"].abs().max()
-            assert [float(dot.attrib["cx"]) for dot in dots] == pytest.approx((174 + 110 * across).tolist(), abs=0.06)
-            assert [float(dot.attrib["cy"]) for dot in dots] == pytest.approx((156 - 110 * up).tolist(), abs=0.06)
-        written = " ".join(text.text or "" for text in panel.iter("{http://www.w3.org/2000/svg}text"))
+            assert [x for x, _ in dots] == pytest.approx((110 + 110 * across).tolist(), abs=0.06)
+            assert [y for _, y in dots] == pytest.approx((110 - 110 * up).tolist(), abs=0.06)
+        written = " ".join(text.text or "" for text in panel.iter(f"{SVG}text"))
         assert f"4/1/6 to {target}" in written
         assert "8 random, 2 left out" in written
+
+
+def is_dot(path: ElementTree.Element, kind: str) -> bool:
+    return path.get("aria-roledescription") == "circle" and path.get("fill") == COLOURS[kind]
+
+
+def place(dot: ElementTree.Element) -> tuple[float, float]:
+    x, y = re.fullmatch(r"translate\((.+),(.+)\)", dot.attrib["transform"]).groups()  # type: ignore[union-attr]
+    return float(x), float(y)
 
 
 def asked(*arguments: object) -> Result:
@@ -314,7 +327,7 @@ def test_the_command_line_measures_draws_and_tells(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert stored.num_rows == 20
     assert (told[0]["signs"], told[1]["signs"]) == (1, 1)
-    assert (tmp_path / "x.svg").read_text().count("<circle") == 20
+    assert (tmp_path / "x.svg").read_text().count('aria-roledescription="circle"') == 20
 
 
 @pytest.mark.parametrize(
