@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from catalog.kernel import Kernel
-from extract.units import Architecture, Unit
+from extract.units import Architecture, Layer, Unit
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from extract.folder.extraction import Extraction
+    from extract.folder.extraction import Direction, Extraction
     from extract.responses.levels import ActivationDistribution, Estimate
 
 Part = Literal["unit", "sum", "shortcut", "conv"]
@@ -55,10 +55,18 @@ class ExtractionView:
 
         one, other = self.architecture.unit(str(source)), self.architecture.unit(str(target))
         place = support(self.architecture, one.layer, other.layer)
-        kernels = self.folder.matrix(one.layer, other.layer, "kernel")  # (target channels, source channels, h, w)
-        if kernels is None:
-            return None
-        return Kernel(one, other, kernels[other.channel, one.channel].astype("float32"), place.rows.start, place.cut)
+        values = self.folder.kernel(one, other)
+        return None if values is None else Kernel(one, other, values, place.rows.start, place.cut)
+
+    def weight_distributions(
+        self, layer: Layer | str, other: Layer | str | None = None, direction: "Direction | None" = None
+    ) -> "pa.Table":
+        """How the weights of a layer's units are spread over every other layer's units, or over one's: a row a unit.
+
+        Moments, bimodality and density at zero, `backward` over sources or `forward` over targets, or both.
+        """
+        name = self.architecture.layer
+        return self.folder.distributions(name(str(layer)), None if other is None else name(str(other)), direction)
 
     def distribution(self, unit: Unit | str, part: Part = "unit", bins: int = 100) -> "ActivationDistribution":
         """How a unit's activation over all probes is distributed.

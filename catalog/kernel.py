@@ -1,6 +1,7 @@
 """An expanded weight position by position, drawn as a heat map."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from catalog.cards import framed
@@ -10,6 +11,8 @@ from graph.records import Contribution
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from extract.folder.kernel_statistics import KernelStatistics
 
 
 @dataclass(frozen=True)
@@ -25,17 +28,22 @@ class Kernel:
     first: int
     cut: bool
 
+    @cached_property
+    def statistics(self) -> "KernelStatistics":
+        """Its magnitude, mean, sum and crispness."""
+        from extract.folder.kernel_statistics import kernel_statistics  # numpy takes 0.1 s, and few ask for a kernel
+
+        return kernel_statistics(self.values)
+
     @property
     def magnitude(self) -> float:
         """Its Frobenius norm."""
-        import numpy as np  # takes 0.1 s, and few ask for a kernel
-
-        return float(np.linalg.norm(self.values))
+        return self.statistics.magnitude
 
     @property
     def mean(self) -> float:
         """Over the positions that can be non-zero, which are all of these."""
-        return float(self.values.mean())
+        return self.statistics.mean
 
     def agrees(self, edge: Contribution) -> bool:
         """Whether the catalog holds the same, to a hundredth: it may have been computed in half precision."""

@@ -9,7 +9,7 @@ from extract.ranking import Floats
 
 @dataclass(frozen=True)
 class WeightDistribution:
-    """How each unit's weights are spread: sample statistics over n values, every array (units,), NaN where undefined.
+    """Sample statistics of each unit's weights over n values; every array is (units,), NaN where undefined.
 
     `kurtosis` is the excess. `bimodality` is Sarle's coefficient for samples, which exceeds 5/9 for two peaks but also
     for skewed tails. `density_at_zero` is the share within a tenth of the deviation of zero, 0.080 for a normal.
@@ -25,7 +25,10 @@ class WeightDistribution:
 
 
 def distribution(values: Floats) -> WeightDistribution:
-    """Statistics of each row of (units, n), n > 3; skewness and kurtosis are SAS's and SPSS's unbiased ones."""
+    """Statistics of each row of (units, n), n > 3; skewness and kurtosis are the unbiased estimates.
+
+    scipy's `skew` and `kurtosis` with `bias=False` give the same but for rounding, in three times the time.
+    """
     n, x = values.shape[1], values.astype(np.float64)
     mean = x.mean(axis=1)
     deviation = x - mean[:, None]  # (units, n)

@@ -1,13 +1,10 @@
 """Numbers that follow from an extraction's tables and matrices, so that old folders have them too."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS, per_unit
-from extract.ranking import Floats
 from extract.units import Layer
 
 _COLUMNS = SCHEMAS["flows"].names[2:]
@@ -69,25 +66,3 @@ def selectivity_difference(extraction: Extraction) -> pa.Table:
     ]
     types = {"layer": pa.string(), "channel": pa.int32(), "selectivity_difference": pa.float32()}
     return pa.Table.from_pylist(differences, schema=pa.schema([pa.field(name, kind) for name, kind in types.items()]))
-
-
-@dataclass(frozen=True)
-class KernelStatistics:
-    """One kernel in four numbers; a positive mean excites and a negative one inhibits.
-
-    `magnitude` is the Frobenius norm and `crispness` magnitude over the sum of absolute values: 1 for a single
-    position, 1/sqrt(span) for a flat kernel, 0 for an empty one (the article's expanded_weights.py).
-    """
-
-    magnitude: float
-    mean: float
-    sum: float
-    crispness: float
-
-
-def kernel_statistics(kernel: Floats) -> KernelStatistics:
-    """The statistics of a kernel (h, w), cropped to its true support, by whose positions the mean divides."""
-    values = kernel.astype(np.float64)
-    magnitude, total = float(np.sqrt(np.square(values).sum())), float(values.sum())
-    absolute = float(np.abs(values).sum())
-    return KernelStatistics(magnitude, total / values.size, total, magnitude / absolute if absolute else 0.0)

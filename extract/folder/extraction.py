@@ -36,6 +36,7 @@ from typing import Literal, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -44,7 +45,7 @@ from extract.errors import ExtractionError
 from extract.files import replace_file
 from extract.folder.manifest import File, Manifest, part, read_manifest
 from extract.folder.schemas import SCHEMAS
-from extract.units import Layer
+from extract.units import Layer, Unit
 
 Item = TypeVar("Item")
 
@@ -52,6 +53,7 @@ Item = TypeVar("Item")
 MatrixKind = Literal["magnitude", "mean", "kernel"]
 WordKind = Literal["value", "mean", "sd", "length"]
 ActivationKind = Literal["value", "at"]
+Direction = Literal["backward", "forward"]
 Content = pa.Table | Mapping[str, np.ndarray]
 
 
@@ -140,6 +142,32 @@ class Extraction:
     def matrix(self, source: Layer, target: Layer, kind: MatrixKind) -> np.ndarray | None:
         """A dense (target channels, source channels) matrix, a direct edge's kernels with (h, w) behind, or None."""
         return self.array(part("matrices", str(target)), f"{source} {kind}")
+
+    def kernel(self, source: Unit, target: Unit) -> np.ndarray | None:
+        """The expanded weight of a direct edge by the source's positions, float32 (h, w), cropped to its support.
+
+        The target's kernels alone are read. None where the kernels of this layer pair were not stored.
+        """
+        name, key = part("matrices", str(target.layer)), f"{source.layer} kernel"
+        if not self.has(name):
+            return None
+        kernels = self.lines(name, key, slice(target.channel, target.channel + 1))  # (1, source channels, h, w)
+        return None if kernels is None else kernels[0, source.channel].astype(np.float32)
+
+    def distributions(
+        self, layer: Layer, other: Layer | None = None, direction: Direction | None = None, channel: int | None = None
+    ) -> pa.Table:
+        """Rows of the table `distributions`: how the weights of a layer's units are spread over another layer's units.
+
+        For all other layers, both directions and all channels unless one is named.
+        """
+        columns = {"layer": str(layer), "other": other and str(other), "direction": direction, "channel": channel}
+        rows = pc.scalar(True)
+        for column, value in columns.items():
+            if value is not None:
+                rows = rows & (pc.field(column) == value)
+        parts = [table.filter(rows) for table in self.parts("distributions")]
+        return pa.concat_tables([SCHEMAS["distributions"].empty_table(), *parts])
 
     def words(self, layer: Layer, kind: WordKind = "value") -> np.ndarray | None:
         """What a layer's units do on the vocabulary's words, float16 (words, channels); or None.

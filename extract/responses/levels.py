@@ -138,7 +138,10 @@ def estimates(sorted_at: Mapping[float, Sequence[str]]) -> tuple[Estimate, ...]:
 
 
 def wilson(n: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a probability seen n times of so many."""
+    """Wilson's 95 % interval of a probability, from `n` successes in `of` trials.
+
+    Equals scipy's `proportion_ci`, which only the extra `extract` installs.
+    """
     share, slack = n / of, Z95**2 / of
     centre = (share + slack / 2) / (1 + slack)
     half = sqrt(share * (1 - share) * slack + slack**2 / 4) / (1 + slack)

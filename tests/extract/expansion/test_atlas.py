@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
@@ -18,13 +19,13 @@ from scipy import stats
 from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.atlas import extract, scope
 from extract.expansion.expanded_weights import expanded_weights
-from extract.folder.extraction import Extraction, MatrixKind
+from extract.folder.extraction import Direction, Extraction, MatrixKind
 from extract.folder.kernel_support import sources
 from extract.folder.manifest import part
 from extract.network.network import Network
 from extract.network.weights import load_network
 from extract.ranking import Floats
-from extract.units import ARCHITECTURES, Layer
+from extract.units import ARCHITECTURES, Layer, Unit
 
 Kernels = dict[tuple[str, str], Floats]  # by source and target: (target channels, source channels, h, w)
 TARGETS = ("4/0/*", "4/2/*", "1/1/6")
@@ -115,6 +116,24 @@ def test_dense_matrices_and_direct_kernels_are_those_of_brute_force(folder: Extr
         assert (stored is not None) == folder.manifest.architecture.is_direct(*layers)
         if stored is not None:
             np.testing.assert_allclose(stored, kernel, rtol=1e-3, atol=1e-4 * np.abs(kernel).max())
+            one = folder.kernel(Unit(layers[0], 2), Unit(layers[1], 3))
+            assert one is not None
+            np.testing.assert_array_equal(one, stored[3, 2].astype(np.float32))
+        else:
+            assert folder.kernel(Unit(layers[0], 2), Unit(layers[1], 3)) is None
+
+
+def test_distributions_are_those_of_the_layers_that_are_named(folder: Extraction) -> None:
+    table = folder.table("distributions").to_pandas()
+    for layer, of_layer in table.groupby("layer"):
+        one = Layer.parse(str(layer))
+        assert sorted(folder.distributions(one).to_pandas().n) == sorted(of_layer.n)
+        for (other, direction), rows in of_layer.groupby(["other", "direction"]):
+            side: Direction = "backward" if direction == "backward" else "forward"
+            found = folder.distributions(one, Layer.parse(str(other)), side).to_pandas()
+            pd.testing.assert_frame_equal(found, rows.reset_index(drop=True))
+            assert folder.distributions(one, Layer.parse(str(other)), side, channel=1).num_rows == 1
+    assert folder.distributions(Layer(1, 0, 7)).num_rows == 0
 
 
 def test_distributions_are_scipys_over_brute_force(folder: Extraction, kernels: Kernels) -> None:
