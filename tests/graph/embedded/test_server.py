@@ -114,9 +114,9 @@ def test_nothing_is_left_after_a_stop(house: Path) -> None:
 
 
 def test_a_server_stops_when_nobody_is_connected_but_not_before(tmp_path: Path) -> None:
-    endpoint = ensure(tmp_path, heap=384, idle=2.0)
+    endpoint = ensure(tmp_path, heap=384, idle=4.0)  # seconds, in which a busy machine connects
     with connect(tmp_path) as database:
-        time.sleep(4)
+        time.sleep(5)
         assert status(tmp_path) == endpoint
         assert database.write("RETURN 1 AS x") == [{"x": 1}]
     await_(lambda: status(tmp_path) is None)
