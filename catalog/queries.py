@@ -1,6 +1,6 @@
-"""Queries by name: ours, and users' own, which anybody may save, run with other parameters, and take away.
+"""Named queries: the built-in ones, and saved ones, which anybody may save, run with other parameters, and remove.
 
-A query only reads, whoever wrote it: the server sees to that whenever one is run, and one that writes is not saved.
+Queries only read: the server refuses writing whenever one runs, and a query that writes is not saved.
 """
 
 import json
@@ -31,7 +31,7 @@ def _short(defaults: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 class _Saved(BaseModel):
-    """A query as it comes in: a name and an author of a line each, a text and a description of bounded length."""
+    """The rules of a saved query: name and author are one line each, text and description of bounded length."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,17 +45,17 @@ class _Saved(BaseModel):
 
 
 class Queries:
-    """The named queries of a catalog, through its store."""
+    """The named queries of a catalog."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     def list(self) -> Sequence[NamedQuery]:
-        """Return ours in the order of their subject, then users' own by name."""
+        """List the built-in queries by subject, then the saved ones by name."""
         return [*BUILT_IN, *self.store.saved_queries()]
 
     def get(self, name: str) -> NamedQuery:
-        """Return a query; NamedQueryError where there is none of that name."""
+        """Return the query of this name; NamedQueryError if there is none."""
         known = {query.name: query for query in self.list()}
         if name not in known:
             raise NamedQueryError(f"There is no query {name!r}. `circuits query list` shows those there are.")
@@ -71,19 +71,19 @@ class Queries:
         replace: bool = False,
         patience: float = 10.0,
     ) -> NamedQuery:
-        """Keep a query, `replace` in place of one that has its name; `defaults` are those of its parameters.
+        """Save a query with the defaults of its parameters; `replace` replaces one of the same name.
 
         The server has `patience` seconds to tell whether the text only reads. `author` None takes the login name.
-        Raises NamedQueryError for what breaks a rule, a name of ours, or one that is taken, WriteRefused for a text
-        that writes, and QueryError for one that the server does not understand; nothing is changed then.
+        Raises NamedQueryError for what breaks a rule or a name that is built in or taken, WriteRefused for a text that
+        writes, QueryError for one that the server does not understand; nothing is changed then.
         """
         saved = _checked(
             {"name": name, "text": text, "description": description, "defaults": dict(defaults or {})}
             | {"author": author or login_name()}
         )
         query = NamedQuery(**dict(saved), at=datetime.now(UTC))
-        _refuse_ours(name.strip())
-        _known(query, query.defaults)
+        _refuse_built_in(name.strip())
+        _check_names(query, query.defaults)
         with suppress(QueryTimeout):  # it is slow and does read
             self.store.query(query.text, {**dict.fromkeys(query.parameters), **query.defaults}, patience, limit=1)
         if not self.store.save_query(query, replace):
@@ -93,26 +93,26 @@ class Queries:
         return query
 
     def remove(self, name: str) -> None:
-        """Take a user's query away. Raises NamedQueryError for one of ours, or where there is none of that name."""
-        _refuse_ours(name)
+        """Remove a saved query; NamedQueryError for a built-in one, or if there is none of that name."""
+        _refuse_built_in(name)
         if not self.store.remove_query(name):
             self.get(name)  # raises for a name that is not there
 
-    def parameters(self, query: NamedQuery, given: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
-        """What a query is run with: what was given, else its defaults, else the model and the model's last sum.
+    def parameters(self, query: NamedQuery, values: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
+        """Complete the values of a query by its defaults, and `model` and `layer` by the model and its last sum.
 
-        `model` None is the only one. Raises NamedQueryError for one that is missing or that the query does not have;
-        ModelMissing.
+        `model` None is the only one in the database. Raises NamedQueryError for a value that is missing or that the
+        query does not have, and ModelMissing.
         """
-        _known(query, given)
-        values = {**query.defaults, **given}
+        _check_names(query, values)
+        values = {**query.defaults, **values}
         if lacking := {"model", "layer"} & (set(query.parameters) - set(values)):
             store = self.store.model(values.get("model", model))
             defaults = {"model": store.id, "layer": str(store.architecture.final)}
             values |= {name: defaults[name] for name in lacking}
         if missing := [name for name in query.parameters if name not in values]:
-            meant = [f"{name} ({query.meanings[name]})" if name in query.meanings else name for name in missing]
-            raise NamedQueryError(f"The query needs a value of {', '.join(meant)}.")
+            names = [f"{name} ({query.meanings[name]})" if name in query.meanings else name for name in missing]
+            raise NamedQueryError(f"The query needs a value of {', '.join(names)}.")
         return values
 
     def run(
@@ -126,18 +126,18 @@ class Queries:
         limit: int = 1000,
         **named: Any,
     ) -> Table[Mapping[str, Any]]:
-        """Ask a query, or the one of this name: `limit` rows in `timeout` seconds at most.
+        """Run a query, or the one of this name: at most `limit` rows in at most `timeout` seconds.
 
-        Parameters are named, or stand in a mapping. Raises as `parameters` and `ask`.
+        Parameters are keywords or a mapping. Raises as `parameters` and `ask`.
         """
-        asked = self.get(query) if isinstance(query, str) else query
-        values = self.parameters(asked, {**(parameters or {}), **named}, model)
-        return self.ask(asked.text, values, timeout, limit, asked.name)
+        query = self.get(query) if isinstance(query, str) else query
+        values = self.parameters(query, {**(parameters or {}), **named}, model)
+        return self.ask(query.text, values, timeout, limit, query.name)
 
     def ask(
         self, text: str, parameters: Mapping[str, Any], timeout: float = 30.0, limit: int = 1000, title: str = "Answer"
     ) -> Table[Mapping[str, Any]]:
-        """Ask in Cypher of one's own; a record is a mapping of the answer's columns.
+        """Run a user's own Cypher; each record of the answer maps its columns to values.
 
         Raises WriteRefused, QueryTimeout, QueryError.
         """
@@ -155,12 +155,12 @@ class Queries:
         return Veil(revealed, hidden.texts, {**flags, "word": hidden.words})
 
 
-def _refuse_ours(name: str) -> None:
+def _refuse_built_in(name: str) -> None:
     if name in {query.name for query in BUILT_IN}:
         raise NamedQueryError(f"{name!r} comes with clip-circuits and stays as it is. Take another name.")
 
 
-def _known(query: NamedQuery, values: Mapping[str, Any]) -> None:
+def _check_names(query: NamedQuery, values: Mapping[str, Any]) -> None:
     if unknown := ", ".join(name for name in values if name not in query.parameters):
         known = ", ".join(query.parameters) or "none"
         raise NamedQueryError(f"The query has no parameter {unknown}. Those it has: {known}.")
@@ -171,7 +171,7 @@ def _checked(fields: dict[str, Any]) -> _Saved:
         return _Saved.model_validate(fields)
     except ValidationError as error:
         raise NamedQueryError(
-            f"No query can be saved so ({broken(error)}). Nothing was changed; mend it and try again."
+            f"No query can be saved so ({broken(error)}). Nothing was changed: correct it and try again."
         ) from error
 
 

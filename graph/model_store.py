@@ -1,4 +1,4 @@
-"""What the catalog asks of one model in the graph, as verbs that answer in records."""
+"""One model in the database: what the catalog asks of it and writes to it, in records."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC
@@ -74,11 +74,11 @@ class ModelStore:
     # ---- units
 
     def unit(self, unit: Unit) -> UnitCard:
-        """A unit; else UnknownUnit."""
+        """Read a unit; UnknownUnit if the model does not have it."""
         return self.units([unit])[0]
 
     def units(self, units: Iterable[Unit]) -> list[UnitCard]:
-        """Units in the order asked for; UnknownUnit if the model lacks one."""
+        """Read units, in the order given; UnknownUnit if the model does not have one of them."""
         units = list(dict.fromkeys(units))
         rows = self.database.read(UNITS, keys=self._keys(units))
         cards = {card.id: card for card in map(answers.unit, rows)}
@@ -89,20 +89,20 @@ class ModelStore:
         return [cards[unit] for unit in units]
 
     def labelled(self, text: str = "", limit: int | None = None) -> list[UnitCard]:
-        """The units with a current label that contains this text, in any case; by layer and channel, the first ones."""
+        """The first `limit` units, by layer and channel, with a current label that contains a text in any case."""
         rows = self.database.read(LABELLED, model=self.id, containing=text)
         return self.units(sorted(map(answers.unit_id, rows))[:limit])
 
     def adds(self, unit: Unit) -> dict[str, Unit]:
-        """The units added up in a sum's unit, as `shortcut` and `conv`; empty for what is no sum."""
+        """The units that a sum's unit adds up, as `shortcut` and `conv`; none for a unit of another layer."""
         return self.architecture.addends(unit)
 
     def top_probes(self, unit: Unit, limit: int = 8) -> list[TopProbe]:
-        """The probes that each branch of a sum's unit answers to most, `limit` each; empty where not measured."""
+        """The top probes of a unit: `limit` for each branch of a sum's unit; none if it was not measured."""
         return self.top_probes_of([unit], limit).get(unit, [])
 
     def top_probes_of(self, units: Iterable[Unit], limit: int = 8) -> dict[Unit, list[TopProbe]]:
-        """The same of several units; a unit without any is left out."""
+        """The top probes of several units; units without any are left out."""
         return answers.top_probes(self.database.read(TOP_PROBES, keys=self._keys(units), limit=limit))
 
     def depiction(self, unit: Unit) -> Depiction | None:
@@ -111,12 +111,12 @@ class ModelStore:
         return Depiction(**rows[0]) if rows else None
 
     def words(self, unit: Unit, limit: int = 10) -> list[WordResponse]:
-        """The words that drive a unit most; empty where none were shown or the unit tells none apart."""
+        """The words that drive a unit most; none if no words were shown or the unit responds to all alike."""
         rows = self.database.read(WORDS, key=self._key(unit), limit=limit)
         return [answers.word_response(row) for row in rows]
 
     def readers(self, word: str, layer: Layer | None = None, limit: int = 10) -> list[WordResponse]:
-        """The units that a word drives most above letter strings of its length, `limit` a layer; else NotExtracted."""
+        """The `limit` units of each layer that a word drives most above letter strings of its length; NotExtracted."""
         name = None if layer is None else str(layer)
         rows = self.database.read(READERS, key=f"{self.id}/{word}", layer=name, limit=limit)
         if not rows:
@@ -136,9 +136,9 @@ class ModelStore:
         direct: bool = False,
         by: Measure = "magnitude",
     ) -> list[Contribution]:
-        """The strongest edges into a unit, `limit` excitatory and `limit` inhibitory; UnknownUnit.
+        """The strongest stored edges into a unit, `limit` excitatory and `limit` inhibitory; UnknownUnit.
 
-        By magnitude, or by the mean without its sign: of either kind the strongest of each layer pair are kept.
+        They are ordered by magnitude, or by the absolute mean; the strongest by either are stored for each layer pair.
         """
         layer = None if source is None else str(_as_source(source))
         return self._strongest(INPUTS, unit, layer=layer, direct=direct, by=by, limit=limit)
@@ -151,7 +151,7 @@ class ModelStore:
         direct: bool = False,
         by: Measure = "magnitude",
     ) -> list[Contribution]:
-        """The strongest edges out of a unit, as `inputs`; out of a branch they are those of its block's output."""
+        """The strongest stored edges out of a unit, as `inputs`; a branch has those of its block's output."""
         layer = None if target is None else str(target)
         unit = Unit(_as_source(unit.layer), unit.channel)
         return self._strongest(OUTPUTS, unit, layer=layer, direct=direct, by=by, limit=limit)
@@ -164,24 +164,24 @@ class ModelStore:
         return list(map(answers.contribution, rows))
 
     def contributions_among(self, units: Iterable[Unit]) -> list[Contribution]:
-        """Every kept edge between two of these units, the strongest first."""
+        """Every stored edge between two of these units, the strongest first."""
         return list(map(answers.contribution, self.database.read(INDUCED_EDGES, keys=self._keys(units))))
 
     def upstream(self, units: Iterable[Unit], limit: int, least: float = 0.0, scaled: bool = False) -> list[TraceEdge]:
-        """The strongest direct edges into each unit, `limit` of any sign; `scaled` by the source's activity."""
-        asked = {"keys": self._keys(units), "limit": limit, "least": least, "scaled": scaled}
-        rows = self.database.read(UPSTREAM, **asked)
+        """The `limit` strongest direct edges into each unit; `scaled` weighs them by the source's activity."""
+        parameters = {"keys": self._keys(units), "limit": limit, "least": least, "scaled": scaled}
+        rows = self.database.read(UPSTREAM, **parameters)
         return list(map(answers.trace_edge, rows))
 
     def downstream(self, units: Iterable[Unit], limit: int, least: float = 0.0) -> list[TraceEdge]:
-        """The strongest direct edges out of each unit; out of a conv or shortcut unit there are none but ADDS."""
+        """The `limit` strongest direct edges out of each unit; none for a conv or shortcut unit, which only adds."""
         rows = self.database.read(DOWNSTREAM, keys=self._keys(units), limit=limit, least=least)
         return list(map(answers.trace_edge, rows))
 
     def sweeps(self, target: Layer | None = None, source: Layer | None = None) -> list[Sweep]:
-        """The pairs of layers whose expanded weights were computed, those into a target or from a source, last first.
+        """The layer pairs whose expanded weights were computed, into a target or from a source, the last target first.
 
-        Out of a branch they are those of its block's output.
+        A branch as a source has those of its block's output.
         """
         ends = {"target": None if target is None else str(target)}
         ends |= {"source": None if source is None else str(_as_source(source))}
@@ -192,11 +192,11 @@ class ModelStore:
     def search(
         self, text: str = "", filters: Filters = NO_FILTERS, limit: int = LIMIT, nearest: int = NEAREST
     ) -> list[SearchHit]:
-        """Units that pass the filters and answer to a text, or are labelled so; see `graph.search`."""
+        """Find units that pass the filters and are labelled with a text or respond to it; see `graph.search`."""
         return search(self.database, self.id, self.architecture.layers, text, filters, limit, nearest)
 
     def layers(self, layer: Layer | None = None) -> list[LayerCard]:
-        """How much is known about the units of every layer, or of one; in forward order."""
+        """Count what is known about the units of every layer, or of one; in forward order."""
         name = None if layer is None else str(layer)
         rows = self.database.read(LAYERS, model=self.id, layer=name)
         return sorted(map(answers.layer, rows), key=lambda card: card.layer)
@@ -204,33 +204,33 @@ class ModelStore:
     def share_counts(
         self, share: Share = "share_exact", bins: int = 20, layer: Layer | None = None
     ) -> dict[Layer, tuple[int, ...]]:
-        """How many units of every measured layer have a share below 0, in each bin from 0 to 1, and above 1."""
-        asked = {"layer": None if layer is None else str(layer), "share": share, "bins": bins}
-        rows = self.database.read(SHARES, model=self.id, **asked)
+        """Count the units of every measured layer by their share: below 0, in each bin from 0 to 1, and above 1."""
+        name = None if layer is None else str(layer)
+        rows = self.database.read(SHARES, model=self.id, layer=name, share=share, bins=bins)
         return answers.share_counts(rows, bins)
 
     def activities(self, layer: Layer) -> dict[int, tuple[float, float | None]]:
-        """By channel the mean and standard deviation over the probes of a layer's units; empty where not measured."""
+        """Mean and standard deviation over the probes of a layer's units, by channel; empty if not measured."""
         rows = self.database.read(ACTIVITIES, model=self.id, layer=str(layer))
         return {row["channel"]: (row["mean"], row["sd"]) for row in rows}
 
     # ---- labels
 
     def annotate(self, *annotations: Annotation) -> None:
-        """Append to the history and bring the labels that hold up to date: all of it, or nothing.
+        """Append annotations to the history and update the current labels: all or nothing.
 
-        The same id twice counts once. Raises UnknownUnit; ModelMissing for an annotation of another model; or
-        AnnotationSuperseded where what one of them is about is not there, or was changed since somebody looked.
+        An id that exists is not written again. Raises UnknownUnit; ModelMissing for an annotation of another model;
+        AnnotationSuperseded if an entry that one of them supersedes is missing or was changed meanwhile.
         """
         if others := {annotation.model for annotation in annotations} - {self.id}:
             raise ModelMissing(f"{self.id} takes no labels of {', '.join(sorted(others))}. Open that model for them.")
-        rows = [_annotating(annotation) for annotation in annotations]
+        rows = [_annotate_row(annotation) for annotation in annotations]
         if rows and not self.database.write(ANNOTATE, model=self.id, rows=rows):
             self.units(self.architecture.unit(annotation.unit) for annotation in annotations)
             raise _superseded(annotations)
 
     def annotations(self, unit: Unit | None = None) -> list[Annotation]:
-        """The history of a model or of one unit, oldest first; also of units that the model no longer has."""
+        """The history of all units or of one, oldest first; units that the model no longer has are included."""
         if unit is None:
             rows = self.database.read(ANNOTATIONS, model=self.id)
         else:
@@ -238,21 +238,21 @@ class ModelStore:
         return [answers.annotation(row) for row in rows]
 
     def sensitive(self) -> frozenset[str]:
-        """The current labels that somebody marked sensitive."""
+        """The texts of current labels that are marked sensitive."""
         return frozenset(row["text"] for row in self.database.read(SENSITIVE, model=self.id))
 
     def flag(self, flag: Flag) -> None:
-        """Append a flag; ModelMissing. Whether there is what it names is not looked at."""
+        """Append a flag; ModelMissing. Does not check that what it names exists."""
         properties = vars(flag) | {"at": flag.at.astimezone(UTC)}
         if not self.database.write(FLAG, model=self.id, id=flag.id, properties=properties):
             raise ModelMissing(f"The database holds no model {self.id!r} any more. Load it again.")
 
     def flags(self) -> list[Flag]:
-        """Every flag, oldest first: of those of one kind and name the last holds. They outlive a reload."""
+        """Every flag, oldest first; the last of a kind and name decides. Flags outlive a reload."""
         return [answers.flag(row) for row in self.database.read(FLAGS, model=self.id)]
 
     def has_image(self, image: str) -> bool:
-        """Whether an image of this id is an example or a depiction of some unit."""
+        """Whether an image of this id is a top probe or a depiction of some unit."""
         return bool(self.database.read(IMAGE, key=f"{self.id}/{image}"))
 
     # ---- enrichment
@@ -260,10 +260,10 @@ class ModelStore:
     def enrichment_by_weights(
         self, layer: Layer, source: Layer, strongest: int = 20, limit: int = 20
     ) -> list[WeightTerms]:
-        """Sum units whose branches take the least alike inputs from one layer, the most dissimilar first.
+        """Compare the branches of a sum's units by their inputs from one layer, the most dissimilar units first.
 
-        A branch is known by its `strongest` kept inputs from `source`; a unit without any in one branch is left out.
-        Raises NotExtracted where the layer's branches have no such inputs in common.
+        The `strongest` stored inputs of either branch from `source` are compared; units that lack them in one branch
+        are left out. Raises NotExtracted if weights from `source` into both branches were not extracted.
         """
         branches = self._branches(layer)
         swept = [{s.source for s in self.sweeps(branch)} for branch in branches]
@@ -295,11 +295,11 @@ class ModelStore:
         q: float | None = None,
         examples: int = 8,
     ) -> list[EvidenceTerms]:
-        """Sum units whose branches differ by either of the least differences, and which both facets reach.
+        """Find a sum's units whose branches differ enough in concept or modality, and which both facets reach.
 
-        Differences and reach are those of the evidence table (a percentile from 0 to 1), `q` the most that the tests
-        may leave; None also takes units that were not tested. Ordered by difference in modality, then in concept, then
-        by the weaker reach. Raises NotExtracted where no probes were measured.
+        Differences and `reach`, a percentile from 0 to 1, are those of the evidence table; `q` is the largest accepted
+        q of the tests, None accepts untested units. Ordered by the difference in modality, then in concept, then by the
+        weaker reach. Raises NotExtracted if no probes were measured.
         """
         if not self.card.images:
             raise NotExtracted(f"No probes were measured for {self.id}. Measure them, then load the extraction again.")
@@ -318,7 +318,7 @@ class ModelStore:
         return [answers.evidence_terms(row) for row in rows]
 
     def verdicts(self, layer: Layer, q: float) -> dict[tuple[bool | None, Verdict | None], int]:
-        """How many units of a sum are candidates at this q (None: were not tested), by verdict (None: none)."""
+        """Count a sum's units by being candidates at this q (None: untested) and by verdict (None: no verdict)."""
         self._branches(layer)
         rows = self.database.read(VERDICTS, model=self.id, layer=str(layer), q=q)
         return {(row["candidate"], row["verdict"]): row["units"] for row in rows}
@@ -340,15 +340,15 @@ class ModelStore:
     def save_circuit(
         self, circuit: SavedCircuit, identity: str, content: str, roles: Mapping[str, str], replace: bool = False
     ) -> bool:
-        """Save a circuit's content, tied to its units by their roles; whether its name was free, or is replaced."""
+        """Save a circuit's content, tied to its units by roles; False if its name is taken and not replaced."""
         return saved.save_circuit(self.database, circuit, identity, content, roles, replace)
 
     def circuit_content(self, name: str) -> str | None:
-        """The content saved under a name; None where nothing was."""
+        """The content of the circuit saved under a name, if there is one."""
         return saved.circuit_content(self.database, self.id, name)
 
     def remove_circuit(self, name: str) -> bool:
-        """Remove a saved circuit; whether there was one."""
+        """Remove a saved circuit; False if there is none."""
         return saved.remove_circuit(self.database, self.id, name)
 
     # ---- the console
@@ -356,16 +356,16 @@ class ModelStore:
     def query(
         self, text: str, parameters: Mapping[str, Any] | None = None, timeout: float = 30.0, limit: int = 1000
     ) -> Rows:
-        """A user's own Cypher, read-only; see `Database.query`."""
+        """Run a user's read-only Cypher; see `Database.query`."""
         return self.database.query(text, parameters, timeout=timeout, limit=limit)
 
 
 def _as_source(layer: Layer) -> Layer:
-    """Both branches pass on to their block's output unchanged, so as a source they have its expanded weights."""
+    """The layer whose expanded weights a source has: for a branch its block's output, which it reaches unchanged."""
     return layer.output if layer.role in ("conv", "downsample") else layer
 
 
-def _annotating(annotation: Annotation) -> dict[str, Any]:
+def _annotate_row(annotation: Annotation) -> dict[str, Any]:
     """A row of ANNOTATE."""
     return {
         "key": f"{annotation.model}/{annotation.unit}",
@@ -378,8 +378,8 @@ def _annotating(annotation: Annotation) -> dict[str, Any]:
 
 
 def _superseded(annotations: Iterable[Annotation]) -> AnnotationSuperseded:
-    about = ", ".join(f"{a.supersedes} of {a.unit}" for a in annotations if a.supersedes)
+    entries = ", ".join(f"{a.supersedes} of {a.unit}" for a in annotations if a.supersedes)
     return AnnotationSuperseded(
-        f"One of these annotations is not there to supersede, or somebody changed it meanwhile: {about}. Nothing was "
-        "written; look at the history, and say it again if it still holds."
+        f"One of these annotations is not there to supersede, or somebody changed it meanwhile: {entries}. Nothing was "
+        "written; look at the history, then try again if it is still right."
     )

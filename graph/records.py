@@ -1,4 +1,4 @@
-"""The records in which the store answers, and the words that some of their fields take."""
+"""The records in which the store answers, the words that some of their fields take, and records as JSON."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -23,9 +23,9 @@ MatchKind = Literal["label", "picture", "word", "vocabulary"]
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model in the database, with counts of its units, kept edges, labelled units, images and words.
+    """A model in the database, with counts of its units, stored edges, labelled units, images and words.
 
-    `content` tells one load of the model from another; `measured` says on what its numbers were, kind by kind.
+    `content` differs between loads of other content; `measured` says what each kind of numbers was measured on.
     """
 
     id: str
@@ -49,9 +49,9 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How a unit's activation is spread over the probes: counts in equal bins from low to high, mean and deviation.
+    """The distribution of a unit's activation over the probes: counts in equal bins from low to high, mean and sd.
 
-    The deviation `sd` is None where the unit does the same on all probes.
+    The standard deviation `sd` is None if the unit's activation is the same on all probes.
     """
 
     counts: tuple[int, ...]
@@ -62,13 +62,13 @@ class Histogram:
 
     @property
     def n(self) -> int:
-        """How many probes that is."""
+        """The number of probes."""
         return sum(self.counts)
 
 
 @dataclass(frozen=True)
 class UnitCard:
-    """A unit, its current labels, and what was measured, tested and found of it: numbers, and texts; None where not."""
+    """A unit, its current labels, its statistics (numbers) and its findings (texts), each None if not measured."""
 
     key: str
     id: Unit
@@ -83,7 +83,7 @@ class UnitCard:
 
 @dataclass(frozen=True)
 class Contribution:
-    """An expanded weight between two units; a rank is None where there is none."""
+    """An expanded weight between two units; a rank is None if the edge has none."""
 
     source: Unit
     target: Unit
@@ -100,7 +100,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class TraceEdge:
-    """A direct edge out of or into a unit that a trace asked for: its weight, out of the total of all that are kept."""
+    """A direct edge into or out of a unit of a trace, with its weight and the total of all stored ones of that unit."""
 
     edge: Contribution
     weight: float
@@ -109,7 +109,7 @@ class TraceEdge:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What was computed between two layers: n pairs; every edge above a cutoff is kept."""
+    """The expanded weights computed between two layers: `n` unit pairs; every edge above a cutoff is stored."""
 
     source: Layer
     target: Layer
@@ -124,9 +124,9 @@ class Sweep:
 
 @dataclass(frozen=True)
 class LayerCard:
-    """How many units a layer has, and how many of them have a label, a measured number or each of the verdicts.
+    """The number of a layer's units, and of those with a label, a measured number or each of the verdicts.
 
-    `activity` and `histograms` come from all probes, `evidence` from top examples, `modality` from words and controls.
+    `activity` and `histograms` come from all probes, `evidence` from top probes, `modality` from words and controls.
     """
 
     layer: Layer
@@ -144,7 +144,7 @@ class LayerCard:
 
 @dataclass(frozen=True)
 class TopProbe:
-    """A probe among those that a branch of a unit answers to most; the thumbnail is WebP or PNG as base64 text."""
+    """A top probe of a branch of a unit; the thumbnail is WebP or PNG as base64 text."""
 
     image: str
     modality: str
@@ -160,7 +160,7 @@ class TopProbe:
 
 @dataclass(frozen=True)
 class Depiction:
-    """A feature visualisation of a unit as base64 text, and of a sum's unit its published share on it."""
+    """A feature visualisation of a unit as base64 text, and for a sum's unit its published share on it."""
 
     thumbnail: str
     share_published: float | None
@@ -168,9 +168,9 @@ class Depiction:
 
 @dataclass(frozen=True)
 class WordResponse:
-    """What a word, shown as an image, does to a unit: mean activation, and z over letter strings of its length.
+    """A unit's response to a rasterised word: mean activation, and z over letter strings of the word's length.
 
-    `rank` is the word's among the unit's by value, or the unit's among its layer's by z: as was asked.
+    `rank` is the word's among the unit's words by value, or the unit's among its layer's units by z, as the query asks.
     """
 
     word: str
@@ -183,10 +183,11 @@ class WordResponse:
 
 @dataclass(frozen=True)
 class Annotation:
-    """One entry of the history: a label, or what became of one; by whom, when, and what it speaks of.
+    """One entry of the history: a label, or a change of one, with its author, its time and what it refers to.
 
-    `supersedes` names the entry that an amendment, a rejection, a withdrawal, an undo or a redo is about. `evidence` is
-    a short text or a link: why it is so, or why it is not.
+    `unit` is text, since the history outlives its units and a label file may name unknown ones. `supersedes` is the id
+    of the entry that an amendment, a rejection, a withdrawal, an undo or a redo is about. `evidence` is a short text or
+    a link that says why the label is right, or why it is wrong.
     """
 
     id: str
@@ -208,7 +209,7 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Flag:
-    """Somebody's word that a unit, an image or a word is sensitive, or that it is not."""
+    """A flag that marks a unit, an image or a word as sensitive, or as not sensitive."""
 
     id: str
     model: str
@@ -221,7 +222,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class SavedCircuit:
-    """A circuit that somebody kept under a name, and how many units it has."""
+    """A circuit saved under a name, with its number of units."""
 
     name: str
     model: str
@@ -233,7 +234,7 @@ class SavedCircuit:
 
 @dataclass(frozen=True)
 class ProbeSummary:
-    """What a top example shows."""
+    """The image and the concept of a top probe."""
 
     modality: str
     concept: str
@@ -243,10 +244,10 @@ class ProbeSummary:
 
 @dataclass(frozen=True)
 class WeightTerms:
-    """A sum unit's branches compared by their strongest kept inputs from one common source layer.
+    """A comparison of a sum unit's branches by their strongest stored inputs from one common source layer.
 
-    `shared` counts the inputs that both have; `cosine` compares the means of both over the union of the inputs, an edge
-    that was not kept counting as nought; `dissimilarity` is 1 - cosine; a strength is the sum of a branch's magnitudes.
+    `shared` counts the inputs that both have; `cosine` is that of their means over the union of the inputs, with 0 for
+    an edge that is not stored; `dissimilarity` is 1 - cosine; a strength is the sum of a branch's magnitudes.
     """
 
     unit: Unit
@@ -265,7 +266,7 @@ class WeightTerms:
 
 @dataclass(frozen=True)
 class EvidenceTerms:
-    """A sum unit's evidence, tests and effects, see `extract.folder.schemas`, and what its branches answer to most."""
+    """A sum unit's evidence, tests and effects, see `extract.folder.schemas`, and its branches' top probes."""
 
     unit: Unit
     shortcut: Unit
@@ -301,7 +302,7 @@ class EvidenceTerms:
 
 @dataclass(frozen=True)
 class Filters:
-    """What units must be: of a layer, labelled or not, more selective for a modality; and numbers between bounds.
+    """Filters on units: the layer, labelled or not, the modality they are more selective for, and bounds of statistics.
 
     `at_least` and `at_most` name statistics; a unit that lacks one does not pass. Raises UnknownStatistic.
     """
@@ -324,10 +325,10 @@ NO_FILTERS = Filters()
 
 @dataclass(frozen=True)
 class Match:
-    """Why a unit was found: a label, what a top example shows (picture or word), or a word of the vocabulary.
+    """Why a unit was found: a label, a top probe (picture or word), or a word of the vocabulary.
 
-    `images` are the ids of those that show it, `branch` is the one whose examples they are; `z` is the activation in
-    standard deviations: over all probes, or of the vocabulary over random letter strings.
+    `images` are the ids of the probes that show it, top probes of `branch`. `z` is the activation in standard
+    deviations: over all probes, or for a word of the vocabulary over random letter strings.
     """
 
     kind: MatchKind
@@ -340,7 +341,7 @@ class Match:
 
 @dataclass(frozen=True)
 class SearchHit:
-    """A unit that fits, and why, the best reason first; no reason where nothing was searched for but the filters."""
+    """A unit that a search found, and its matches, the best first; none if the search had filters alone."""
 
     unit: UnitCard
     matches: tuple[Match, ...] = ()
@@ -348,7 +349,7 @@ class SearchHit:
 
 @dataclass(frozen=True)
 class Rows:
-    """An answer: columns, rows of plain JSON values, and whether there were more. A plan has one row a line."""
+    """A query's answer: columns, rows of plain JSON values, and whether there were more. A plan has a row a line."""
 
     columns: tuple[str, ...]
     rows: list[list[Any]]
@@ -358,7 +359,7 @@ class Rows:
 def as_json(value: object, omit: Collection[str] = ()) -> Any:
     """Turn a record, or what holds records, into plain JSON values, without the fields to omit.
 
-    A record becomes a dict of its fields; a unit, a layer, a time and anything else that JSON lacks become their text.
+    A record becomes a dict of its fields; a unit, a layer, a time and all else that JSON lacks become their text.
     """
     match value:
         case None | str() | int() | float():

@@ -1,4 +1,4 @@
-"""Rows of an answer as the records of `graph.records`."""
+"""Make records of the rows of an answer; here the text of a unit or a layer becomes a `Unit` or a `Layer`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
@@ -36,13 +36,14 @@ def model(row: Row) -> ModelCard:
 
 
 def unit(row: Row) -> UnitCard:
-    """A row of UNITS or LABELLED; a property that is not there is None."""
-    known = {"statistics": STATISTICS, "findings": FINDINGS}
-    found: dict[str, Any] = {
-        kind: {name: row["statistics"].get(name) for name in names} for kind, names in known.items()
+    """A row of UNITS or of the search; a property that the unit does not have is None."""
+    properties = row["statistics"]
+    measured: dict[str, Any] = {
+        "statistics": {name: properties.get(name) for name in STATISTICS},
+        "findings": {name: properties.get(name) for name in FINDINGS},
+        "histogram": _histogram(properties),
     }
-    found |= {"labels": _labels(row["labels"]), "histogram": _histogram(row["statistics"])}
-    return UnitCard(**_named(UnitCard, row) | found)
+    return UnitCard(**_named(UnitCard, row) | measured | {"labels": _labels(row["labels"])})
 
 
 def unit_id(row: Row) -> Unit:
@@ -120,14 +121,14 @@ def weight_terms(row: Row) -> WeightTerms:
 
 def evidence_terms(row: Row) -> EvidenceTerms:
     """A row of ENRICHMENT_BY_EVIDENCE."""
-    shown = {
+    probes = {
         name: tuple(ProbeSummary(*values) for values in row[name]) for name in ("shortcut_examples", "conv_examples")
     }
-    given = _named(EvidenceTerms, row) | shown | {"labels": _labels(row["labels"])}
-    measured = {
-        field.name: row["evidence"].get(field.name) for field in fields(EvidenceTerms) if field.name not in given
+    columns = _named(EvidenceTerms, row) | probes | {"labels": _labels(row["labels"])}
+    evidence = {
+        field.name: row["evidence"].get(field.name) for field in fields(EvidenceTerms) if field.name not in columns
     }
-    return EvidenceTerms(**given, **measured)
+    return EvidenceTerms(**columns, **evidence)
 
 
 def _named(record: type, row: Row) -> dict[str, Any]:
@@ -138,11 +139,11 @@ def _named(record: type, row: Row) -> dict[str, Any]:
 
 
 def _labels(texts: Iterable[str]) -> tuple[str, ...]:
-    """Each text once, whoever said it."""
+    """Each text once, in alphabetical order."""
     return tuple(sorted(set(texts)))
 
 
 def utc(text: str) -> datetime:
-    """A time in UTC; the embedded server forgets the zone, which never was another."""
+    """Parse a time in UTC; the embedded server drops the zone, which is always UTC."""
     at = datetime.fromisoformat(text)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""What the catalog asks of a database: its models, queries over all of them, and what answers hide."""
+"""A database: its models, queries over all of them, and what answers hide."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,9 +19,9 @@ from graph.verification import Verification
 class Store:
     """The models in a database.
 
-    A model is counted when it is first asked for, and one that lost data is refused. An embedded server would serve
-    files that were cut short, so there all is counted and summed along the edges, once for every start of the server:
-    before the model is used, or with `behind` meanwhile, so that it is refused as soon as the damage is found.
+    A model is counted when it is first opened, and refused if it lost data. An embedded server would serve truncated
+    files, so there all data is counted and summed once for every start of the server: before the model is used, or with
+    `behind` in the background, so that the model is refused as soon as damage is found.
     """
 
     def __init__(self, database: Database, behind: bool = False) -> None:
@@ -31,7 +31,7 @@ class Store:
     # ---- models
 
     def models(self) -> list[ModelCard]:
-        """Every model that is wholly loaded, in the order of their names; SchemaMismatch."""
+        """Every model that is fully loaded, by name; SchemaMismatch."""
         return [answers.model(row) for row in self._models() if row["complete"]]
 
     def model(self, name: str | None = None) -> ModelStore:
@@ -67,11 +67,11 @@ class Store:
         return rows
 
     def counting(self, model: str) -> bool:
-        """Whether a model is in use that is still being counted behind it."""
+        """Whether a model in use is still being counted in the background."""
         return self._verification.is_running(model)
 
     def verify(self, model: str) -> None:
-        """Count and sum all of a model, both ways along its edges; DatabaseDamaged where it is not what was loaded."""
+        """Count and sum all data of a model, both ways along its edges; DatabaseDamaged if some was lost."""
         if not self._verification.verify(model):
             self.model(model)  # says that it is not there
 
@@ -80,7 +80,7 @@ class Store:
     def query(
         self, text: str, parameters: Mapping[str, Any] | None = None, timeout: float = 30.0, limit: int = 1000
     ) -> Rows:
-        """A user's own Cypher, read-only; see `Database.query`."""
+        """Run a user's read-only Cypher; see `Database.query`."""
         return self.database.query(text, parameters, timeout=timeout, limit=limit)
 
     def saved_queries(self) -> list[NamedQuery]:
@@ -88,11 +88,11 @@ class Store:
         return saved.saved_queries(self.database)
 
     def save_query(self, query: NamedQuery, replace: bool = False) -> bool:
-        """Save a query; whether its name was free, or is replaced."""
+        """Save a query; False if its name is taken and not replaced."""
         return saved.save_query(self.database, query, replace)
 
     def remove_query(self, name: str) -> bool:
-        """Remove a saved query; whether there was one."""
+        """Remove a saved query; False if there is none."""
         return saved.remove_query(self.database, name)
 
     # ---- what answers hide
