@@ -160,8 +160,8 @@ def _by_evidence(terms: EvidenceTerms) -> Candidate[EvidenceTerms]:
 
 def _p(*values: float | None) -> str:
     """The largest p as the end of a sentence."""
-    known = [value for value in values if value is not None]
-    return f", p {max(known):.2g}" if known else ""
+    measured = [value for value in values if value is not None]
+    return f", p {max(measured):.2g}" if measured else ""
 
 
 def _by_weights(terms: WeightTerms, shortcut: float, conv: float) -> Candidate[WeightTerms]:

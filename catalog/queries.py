@@ -56,10 +56,10 @@ class Queries:
 
     def get(self, name: str) -> NamedQuery:
         """Return the query of this name; NamedQueryError if there is none."""
-        known = {query.name: query for query in self.list()}
-        if name not in known:
+        queries = {query.name: query for query in self.list()}
+        if name not in queries:
             raise NamedQueryError(f"There is no query {name!r}. `circuits query list` shows those there are.")
-        return known[name]
+        return queries[name]
 
     def save(
         self,
@@ -106,10 +106,10 @@ class Queries:
         """
         _check_names(query, values)
         values = {**query.defaults, **values}
-        if lacking := {"model", "layer"} & (set(query.parameters) - set(values)):
+        if unset := {"model", "layer"} & (set(query.parameters) - set(values)):
             store = self.store.model(values.get("model", model))
             defaults = {"model": store.id, "layer": str(store.architecture.final)}
-            values |= {name: defaults[name] for name in lacking}
+            values |= {name: defaults[name] for name in unset}
         if missing := [name for name in query.parameters if name not in values]:
             names = [f"{name} ({query.meanings[name]})" if name in query.meanings else name for name in missing]
             raise NamedQueryError(f"The query needs a value of {', '.join(names)}.")
@@ -162,8 +162,8 @@ def _refuse_built_in(name: str) -> None:
 
 def _check_names(query: NamedQuery, values: Mapping[str, Any]) -> None:
     if unknown := ", ".join(name for name in values if name not in query.parameters):
-        known = ", ".join(query.parameters) or "none"
-        raise NamedQueryError(f"The query has no parameter {unknown}. Those it has: {known}.")
+        names = ", ".join(query.parameters) or "none"
+        raise NamedQueryError(f"The query has no parameter {unknown}. Those it has: {names}.")
 
 
 def _checked(fields: dict[str, Any]) -> _Saved:

@@ -269,10 +269,14 @@ class ModelStore:
         swept = [{s.source for s in self.sweeps(branch)} for branch in branches]
         common = set.intersection(*swept) if swept else set()
         if _as_source(source) not in common:
-            known = ", ".join(map(str, sorted(common)))
+            sources = ", ".join(map(str, sorted(common)))
             raise NotExtracted(
                 f"Weights from {source} into both branches of {layer} were not extracted. "
-                + (f"Those from here were: {known}." if known else "Extract its branches as targets, then load again.")
+                + (
+                    f"Those from here were: {sources}."
+                    if sources
+                    else "Extract its branches as targets, then load again."
+                )
             )
         rows = self.database.read(
             ENRICHMENT_BY_WEIGHTS,

@@ -134,8 +134,8 @@ def evidence_terms(row: Row) -> EvidenceTerms:
 def _named(record: type, row: Row) -> dict[str, Any]:
     """The values of a row that the record has a field for; the text of a unit or a layer becomes one."""
     parse: dict[Any, Callable[[str], Unit | Layer]] = {Unit: Unit.parse, Layer: Layer.parse}
-    known = {field.name: parse.get(field.type) for field in fields(record) if field.name in row}
-    return {name: parsed(row[name]) if parsed else row[name] for name, parsed in known.items()}
+    parsers = {field.name: parse.get(field.type) for field in fields(record) if field.name in row}
+    return {name: parser(row[name]) if parser else row[name] for name, parser in parsers.items()}
 
 
 def _labels(texts: Iterable[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The graph: its version and what it holds.
 
 A key is the model's id, a slash and an id: `RN50:openai/4/2/6/34`. An edge that is not there is no zero weight: SWEPT
-says above which cutoff every edge was kept.
+says above which cutoff every edge is stored.
 """
 
 SCHEMA, VERSION = "clip-circuits", 4

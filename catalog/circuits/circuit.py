@@ -94,8 +94,8 @@ class Circuit:
         for node in self.units:
             graph.add_node(str(node.id), **_attributes(node))
         for key, edge in enumerate(self.edges):
-            known = {name: value for name, value in as_json(edge).items() if value is not None}
-            graph.add_edge(known.pop("source"), known.pop("target"), key=key, **known)
+            attributes = {name: value for name, value in as_json(edge).items() if value is not None}
+            graph.add_edge(attributes.pop("source"), attributes.pop("target"), key=key, **attributes)
         return graph
 
 

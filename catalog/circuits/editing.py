@@ -36,8 +36,8 @@ def without(circuit: Circuit, unit: Unit) -> Circuit:
         return circuit
     edges = tuple(edge for edge in circuit.edges if unit not in (edge.source, edge.target))
     connected = {end for edge in edges for end in (edge.source, edge.target)}
-    gone = {end for edge in circuit.edges for end in (edge.source, edge.target)} - connected | {unit}
-    units = tuple(node for node in circuit.units if node.id not in gone)
+    lonely = {end for edge in circuit.edges for end in (edge.source, edge.target)} - connected | {unit}
+    units = tuple(node for node in circuit.units if node.id not in lonely)
     return replace(circuit, units=units, edges=edges, settings=_without_share(circuit))
 
 

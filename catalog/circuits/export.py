@@ -62,6 +62,6 @@ def decode(data: bytes, form: Format) -> Circuit:
 
 def _format(path: Path) -> Format:
     if path.suffix not in SUFFIXES:
-        known = ", ".join(f"{suffix} ({name})" for suffix, name in SUFFIXES.items())
-        raise ExportError(f"The name {path.name!r} tells no format. Name the format, or end it in one of {known}.")
+        endings = ", ".join(f"{suffix} ({name})" for suffix, name in SUFFIXES.items())
+        raise ExportError(f"The name {path.name!r} tells no format. Name the format, or end it in one of {endings}.")
     return SUFFIXES[path.suffix]

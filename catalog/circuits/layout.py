@@ -65,12 +65,12 @@ def _lanes(circuit: Circuit) -> dict[Unit, int]:
     import networkx as nx  # as in `_columns`
 
     forward: nx.DiGraph[Unit] = nx.DiGraph((edge.source, edge.target) for edge in circuit.edges)
-    reached: dict[Unit, set[int]] = {node.id: set() for node in circuit.units}
+    branches: dict[Unit, set[int]] = {node.id: set() for node in circuit.units}
     for edge in circuit.edges:
         if edge.target == circuit.units[0].id and edge.branch in _LANES:
             for unit in {edge.source, *nx.ancestors(forward, edge.source)}:
-                reached[unit].add(_LANES[edge.branch])
-    return {unit: min(lanes) if len(lanes) == 1 else 0 for unit, lanes in reached.items()}
+                branches[unit].add(_LANES[edge.branch])
+    return {unit: min(lanes) if len(lanes) == 1 else 0 for unit, lanes in branches.items()}
 
 
 def _middles(columns: list[list[Unit]], lanes: Mapping[Unit, int]) -> dict[int, float]:

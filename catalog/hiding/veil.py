@@ -119,5 +119,5 @@ class Veil:
 @lru_cache(maxsize=8)
 def _any_of(texts: frozenset[str]) -> re.Pattern[str]:
     """Match any of these texts where it is no part of a longer word; match nothing if there are none."""
-    known = "|".join(re.escape(text.casefold()) for text in sorted(texts) if text.strip())
-    return re.compile(rf"(?<!\w)(?:{known})(?!\w)" if known else r"(?!)")
+    alternatives = "|".join(re.escape(text.casefold()) for text in sorted(texts) if text.strip())
+    return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)" if alternatives else r"(?!)")

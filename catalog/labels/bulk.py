@@ -43,8 +43,8 @@ class Plan:
     @property
     def sentence(self) -> str:
         """The counts, to be read."""
-        known = f"{len(self.new)} new, {len(self.existing)} already there"
-        return f"{known}, {len(self.conflicts)} in conflict, {len(self.unknown)} unknown"
+        written = f"{len(self.new)} new, {len(self.existing)} already there"
+        return f"{written}, {len(self.conflicts)} in conflict, {len(self.unknown)} unknown"
 
 
 def apply(labels: Labels, plan: Plan, skip: bool = False) -> None:
