@@ -96,7 +96,7 @@ class CircuitView:
         """
         rendering.write(self.svg(revealed=revealed, pictures=pictures), Path(path), scale)
 
-    def rendered(self, form: rendering.Form, revealed: bool = False) -> Callable[[], bytes]:
+    def rendered(self, form: rendering.DrawingForm, revealed: bool = False) -> Callable[[], bytes]:
         """What draws the circuit and makes its file's bytes when it is called."""
         return lambda: rendering.render(self.svg(revealed=revealed), form)
 

@@ -10,7 +10,7 @@ from extract.units import Architecture, Layer, Unit
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from extract.folder.extraction import Direction, Extraction
+    from extract.folder.extraction import ContributionDirection, Extraction
     from extract.responses.levels import ActivationDistribution, Estimate
 
 Part = Literal["unit", "sum", "shortcut", "conv"]
@@ -59,7 +59,7 @@ class ExtractionView:
         return None if values is None else Kernel(one, other, values, place.rows.start, place.cut)
 
     def weight_distributions(
-        self, layer: Layer | str, other: Layer | str | None = None, direction: "Direction | None" = None
+        self, layer: Layer | str, other: Layer | str | None = None, direction: "ContributionDirection | None" = None
     ) -> "pa.Table":
         """How the weights of a layer's units are spread over every other layer's units, or over one's: a row a unit.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from app.cli import printing
-from app.cli.network_options import Classes, Network, Pictures, Pretrained, prompts
+from app.cli.network_options import ClassesFile, NetworkOption, Pictures, Pretrained, prompts
 from app.cli.options import Json, Limit, UnitName, Wide
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def ablate(
         typer.Option(help="What stands in its place; mean and resample if not given, and zero only beside both."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
-    classes: Classes = None,
-    network: Network = "demo",
+    classes: ClassesFile = None,
+    network: NetworkOption = "demo",
     pretrained: Pretrained = None,
     limit: Limit = 5,
     wide: Wide = False,

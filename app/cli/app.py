@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Database, overrides
+from app.cli.options import DatabaseOption, overrides
 
 
 def app(
     headless: Annotated[bool, typer.Option("--headless", help="Open no browser.")] = False,
     port: Annotated[int, typer.Option(help="Where the app listens.")] = 8501,
     address: Annotated[str, typer.Option(help="For whom it listens; 0.0.0.0 for all.")] = "localhost",
-    database: Database = None,
+    database: DatabaseOption = None,
 ) -> None:
     """Open the catalog in the browser; nothing is sent anywhere.
 

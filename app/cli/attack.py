@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import printing
-from app.cli.network_options import Classes, LayerName, Network, Pretrained, prompts
+from app.cli.network_options import ClassesFile, LayerName, NetworkOption, Pretrained, prompts
 from app.cli.options import Json, Limit, Wide
 
 if TYPE_CHECKING:
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def attack(
     picture: Annotated[Path, typer.Argument(help="A PNG, JPEG or WebP file.")],
     text: Annotated[str, typer.Argument(help="What is written on it.")],
-    classes: Classes = None,
+    classes: ClassesFile = None,
     size: Annotated[float, typer.Option(min=1, help="Of the letters, in 224ths of the image.")] = 20,
     at: Annotated[
         tuple[float, float] | None,
         typer.Option(help="Once there, x and y in pixels of the network's input; else four times, as in the article."),
     ] = None,
     layer: LayerName = None,
-    network: Network = "demo",
+    network: NetworkOption = "demo",
     pretrained: Pretrained = None,
     output: Annotated[Path | None, typer.Option(help="Where to write the attacked picture.")] = None,
     limit: Limit = 5,

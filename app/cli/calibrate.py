@@ -8,7 +8,7 @@ import typer
 
 from app.cli import printing
 from app.cli.network_options import NetworkName, Pictures, Pretrained, default_folder
-from app.cli.options import Database, Json, Wide
+from app.cli.options import DatabaseOption, Json, Wide
 
 if TYPE_CHECKING:
     from catalog import Agreement
@@ -33,7 +33,7 @@ def calibrate(
         Path | None, typer.Option(metavar="FILE.svg", help="Where to draw static against measured.")
     ] = None,
     pretrained: Pretrained = None,
-    database: Database = None,
+    database: DatabaseOption = None,
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:

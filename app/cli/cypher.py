@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Database, Json, Parameters, Reveal, RowLimit, Timeout, Wide, connect, parameters_of
+from app.cli.options import DatabaseOption, Json, Parameters, Reveal, RowLimit, Timeout, Wide, connect, parameters_of
 from app.cli.query import show_answer
 
 
@@ -13,7 +13,7 @@ def cypher(
     parameters: Parameters = None,
     limit: RowLimit = 1000,
     timeout: Timeout = 30.0,
-    database: Database = None,
+    database: DatabaseOption = None,
     reveal: Reveal = False,
     wide: Wide = False,
     as_json: Json = False,

@@ -6,10 +6,10 @@ from app.cli import printing
 from app.cli.find import by_evidence, by_weights
 from app.cli.load import load_folder
 from app.cli.network_options import default_folder
-from app.cli.options import Database, Memory, Wide, connect
+from app.cli.options import DatabaseOption, Memory, Wide, connect
 
 
-def demo(database: Database = None, memory: Memory = 2**31, wide: Wide = False) -> None:
+def demo(database: DatabaseOption = None, memory: Memory = 2**31, wide: Wide = False) -> None:
     """Extract the bundled trained CLIP, load it, and show its best enrichment circuits.
 
     Example: circuits demo

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from app.cli import printing
-from app.cli.network_options import LayerName, Network, Pretrained
+from app.cli.network_options import LayerName, NetworkOption, Pretrained
 from app.cli.options import Json, Limit
 
 
@@ -15,7 +15,7 @@ def difference(
         str, typer.Option(help="A text, or mean: the mean over the 10,000 most common words.")
     ] = "eeeeee",
     layer: LayerName = None,
-    network: Network = "demo",
+    network: NetworkOption = "demo",
     pretrained: Pretrained = None,
     limit: Limit = 10,
     as_json: Json = False,

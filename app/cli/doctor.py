@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from app.cli import printing
-from app.cli.options import Database, Wide, connect
+from app.cli.options import DatabaseOption, Wide, connect
 from extract.errors import CircuitsError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PACKAGES = ("clip-circuits", "torch", "open_clip_torch", "neo4j", "arcadedb-embedded", "streamlit")
 
 
-def doctor(database: Database = None, wide: Wide = False) -> None:
+def doctor(database: DatabaseOption = None, wide: Wide = False) -> None:
     """Say what is installed, which database answers, and whether it holds all that was loaded.
 
     Example: circuits doctor

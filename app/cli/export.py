@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.cli.options import Database, Limit, ModelName, UnitName, open_model
+from app.cli.options import DatabaseOption, Limit, ModelName, UnitName, open_model
 
 
 def export(
@@ -16,7 +16,7 @@ def export(
     ] = None,
     circuit: Annotated[bool, typer.Option("--circuit", help="The enrichment circuit, not the neighbourhood.")] = False,
     limit: Limit = 10,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
 ) -> None:
     """Write a unit's neighbourhood or enrichment circuit as a file for other graph tools.

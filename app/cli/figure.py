@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Database, Limit, ModelName, Reveal, open_model
+from app.cli.options import DatabaseOption, Limit, ModelName, Reveal, open_model
 
 
 def figure(
@@ -22,7 +22,7 @@ def figure(
         typer.Option("--pictures/--no-pictures", help="Out of the catalog; without being asked for a unit alone."),
     ] = None,
     scale: Annotated[float, typer.Option(min=0.1, max=10, help="Pixels of a PNG for each of the drawing.")] = 2.0,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
     reveal: Reveal = False,
 ) -> None:

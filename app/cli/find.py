@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from app.cli import printing
-from app.cli.options import Database, Json, Limit, ModelName, Reveal, Wide, open_model
+from app.cli.options import DatabaseOption, Json, Limit, ModelName, Reveal, Wide, open_model
 
 if TYPE_CHECKING:
     from catalog import Candidate, Veil
@@ -26,7 +26,7 @@ def find(
     layer: Annotated[str | None, typer.Option(help="Of sums; the last if not given.")] = None,
     rate: Annotated[float, typer.Option("--q", min=0, max=1, help="False discovery rate of the tests.")] = 0.05,
     limit: Limit = 20,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,

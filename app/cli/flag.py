@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import printing
-from app.cli.options import Author, Database, Json, ModelName, Reveal, UnitName, Wide, open_model
+from app.cli.options import Author, DatabaseOption, Json, ModelName, Reveal, UnitName, Wide, open_model
 
 if TYPE_CHECKING:
     from catalog import Veil
@@ -19,7 +19,11 @@ flag = typer.Typer(no_args_is_help=True, help="Say what is sensitive; it is hidd
 
 @flag.command("unit")
 def flag_unit(
-    name: UnitName, clear: Clear = False, author: Author = None, database: Database = None, model: ModelName = None
+    name: UnitName,
+    clear: Clear = False,
+    author: Author = None,
+    database: DatabaseOption = None,
+    model: ModelName = None,
 ) -> None:
     """Hide a unit's pictures and labels wherever they are shown, or show them again.
 
@@ -33,7 +37,7 @@ def flag_image(
     name: Annotated[str, typer.Argument(metavar="IMAGE", help="Its id, as in `circuits unit UNIT --json`.")],
     clear: Clear = False,
     author: Author = None,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
 ) -> None:
     """Blur an image wherever it is an example, or show it again.
@@ -48,7 +52,7 @@ def flag_word(
     name: Annotated[str, typer.Argument(metavar="WORD", help="Any word, in any case.")],
     clear: Clear = False,
     author: Author = None,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
 ) -> None:
     """Hide a word, and the labels and word images that have it, or show them although it is on the list of words.
@@ -60,7 +64,7 @@ def flag_word(
 
 @flag.command("list")
 def list_flags(
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli import printing
-from app.cli.options import Author, Database, Json, ModelName, Reveal, UnitName, Wide, open_model
+from app.cli.options import Author, DatabaseOption, Json, ModelName, Reveal, UnitName, Wide, open_model
 from graph.records import Branch, Modality
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ LabelName = Annotated[str, typer.Argument(metavar="LABEL", help="The label's tex
 LabelText = Annotated[str, typer.Argument(metavar="TEXT", help="What the unit answers to.")]
 LabelFile = Annotated[Path, typer.Argument(metavar="FILE", help="Its name ends in .csv or .json.")]
 AnyUnit = Annotated[str | None, typer.Argument(metavar="UNIT", help="All units if not given.")]
-Reason = Annotated[str | None, typer.Option("--reason", help="Why it is wrong: a short text or a link.")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why it is wrong: a short text or a link.")]
 Evidence = Annotated[str | None, typer.Option("--evidence", help="Why it is so: a short text or a link.")]
 Facet = Annotated[str | None, typer.Option("--facet", help="One of the things a unit answers to.")]
 Responds = Annotated[Modality | None, typer.Option("--modality", help="Pictures, or words in pictures.")]
@@ -40,7 +40,7 @@ def add_label(
     confidence: Confidence = None,
     evidence: Evidence = None,
     sensitive: Annotated[bool, typer.Option("--sensitive", help="Hide it until it is asked for.")] = False,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
 ) -> None:
     """Label a unit or one of its branches.
@@ -65,7 +65,7 @@ def amend_label(
     confidence: Confidence = None,
     evidence: Evidence = None,
     sensitive: Annotated[bool | None, typer.Option("--sensitive/--not-sensitive", help="Hide it, or not.")] = None,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
 ) -> None:
     """Put a label in other words, or change what else it says; the history keeps the old one.
@@ -83,9 +83,9 @@ def amend_label(
 def reject_label(
     name: UnitName,
     text: LabelName,
-    reason: Reason = None,
+    reason: ReasonOption = None,
     author: Author = None,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
 ) -> None:
     """Say that somebody's label is wrong: it holds no more; the history keeps it, and who objected and why.
@@ -98,7 +98,7 @@ def reject_label(
 
 @label.command("withdraw")
 def withdraw_label(
-    name: UnitName, text: LabelName, author: Author = None, database: Database = None, model: ModelName = None
+    name: UnitName, text: LabelName, author: Author = None, database: DatabaseOption = None, model: ModelName = None
 ) -> None:
     """Take a label of one's own back; the history keeps it.
 
@@ -113,7 +113,7 @@ def undo_label(
     name: UnitName,
     entry: Annotated[str | None, typer.Argument(metavar="[ID]", help="Of the history; the last if not given.")] = None,
     author: Author = None,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
 ) -> None:
     """Undo the last change of a unit's labels, or the entry of this id, be it an undo itself.
@@ -128,7 +128,7 @@ def undo_label(
 def list_labels(
     name: AnyUnit = None,
     containing: Annotated[str, typer.Option(help="Only texts that contain this, in any case.")] = "",
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
@@ -146,7 +146,7 @@ def list_labels(
 @label.command("history")
 def label_history(
     name: AnyUnit = None,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
@@ -167,12 +167,12 @@ def label_many(
     units: Annotated[str | None, typer.Option(help="With commas between, such as 4/2/6/3, 4/2/6/9.")] = None,
     query: Annotated[str | None, typer.Option(help="Cypher that answers with one column of unit ids.")] = None,
     reject: Annotated[bool, typer.Option("--reject", help="Reject this text instead, whoever said it.")] = False,
-    reason: Reason = None,
+    reason: ReasonOption = None,
     branch: Annotated[Branch, typer.Option(help="What the label speaks of.")] = "sum",
     author: Author = None,
     dry_run: DryRun = False,
     skip: Skip = False,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
@@ -197,7 +197,7 @@ def label_many(
 def export_labels(
     file: LabelFile,
     history: Annotated[bool, typer.Option("--history", help="Every entry, not only the labels that hold.")] = False,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
 ) -> None:
     """Write the labels of a model as CSV or JSON; what is sensitive is flagged in the file and not hidden.
@@ -216,7 +216,7 @@ def import_labels(
     author: Author = None,
     dry_run: DryRun = False,
     skip: Skip = False,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.options import Database, Folder, connect
+from app.cli.options import DatabaseOption, Folder, connect
 
 if TYPE_CHECKING:
     from catalog import Catalog
@@ -16,7 +16,7 @@ def load(
     offline_csv: Annotated[
         Path | None, typer.Option("--offline-csv", metavar="DIR", help="Write files for neo4j-admin there instead.")
     ] = None,
-    database: Database = None,
+    database: DatabaseOption = None,
 ) -> None:
     """Load an extraction folder into the database; people's labels stay, and an interrupted load goes on.
 

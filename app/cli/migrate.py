@@ -2,10 +2,10 @@
 
 import typer
 
-from app.cli.options import Database, connect
+from app.cli.options import DatabaseOption, connect
 
 
-def migrate(database: Database = None) -> None:
+def migrate(database: DatabaseOption = None) -> None:
     """Bring a database of an older version up to this one; units, edges and labels stay.
 
     Example: circuits migrate

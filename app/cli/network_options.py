@@ -8,7 +8,7 @@ import typer
 
 from app.cli.options import resolved_settings
 
-Network = Annotated[str, typer.Option("--network", help="Such as RN50, or an open_clip configuration file.")]
+NetworkOption = Annotated[str, typer.Option("--network", help="Such as RN50, or an open_clip configuration file.")]
 NetworkName = Annotated[
     str, typer.Argument(metavar="NAME", help="Such as RN50, demo, or an open_clip configuration file.")
 ]
@@ -16,7 +16,7 @@ Pretrained = Annotated[
     str | None,
     typer.Option("--pretrained", help="A tag such as openai, or a weights file; else random, but for the demo."),
 ]
-Classes = Annotated[
+ClassesFile = Annotated[
     str | None,
     typer.Option("--classes", help="Prompts, comma between, or a file, one a line; for the demo its own concepts."),
 ]

@@ -67,7 +67,7 @@ def parameters_of(texts: Iterable[str] | None) -> dict[str, Any]:
     return parameters
 
 
-Database = Annotated[
+DatabaseOption = Annotated[
     str | None,
     typer.Option("--database", help="A folder, or a bolt://, neo4j:// or neo4j+s:// URL."),
 ]

@@ -9,7 +9,7 @@ import typer
 from app.cli import printing
 from app.cli.options import (
     Author,
-    Database,
+    DatabaseOption,
     Json,
     ModelName,
     Parameters,
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 query = typer.Typer(no_args_is_help=True, help="Ask by name; save queries of your own.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="One of `circuits query list`.")]
+QueryName = Annotated[str, typer.Argument(metavar="NAME", help="One of `circuits query list`.")]
 
 
 @query.command("list")
-def list_queries(database: Database = None, wide: Wide = False, as_json: Json = False) -> None:
+def list_queries(database: DatabaseOption = None, wide: Wide = False, as_json: Json = False) -> None:
     """List the queries that have a name, ours and those that were saved.
 
     Example: circuits query list
@@ -44,11 +44,11 @@ def list_queries(database: Database = None, wide: Wide = False, as_json: Json = 
 
 @query.command("run")
 def run_query(
-    name: Name,
+    name: QueryName,
     parameters: Parameters = None,
     limit: RowLimit = 1000,
     timeout: Timeout = 30.0,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
@@ -65,7 +65,7 @@ def run_query(
 
 
 @query.command("show")
-def show_query(name: Name, database: Database = None, as_json: Json = False) -> None:
+def show_query(name: QueryName, database: DatabaseOption = None, as_json: Json = False) -> None:
     """Print a query's Cypher, which runs in Neo4j Browser too.
 
     Example: circuits query show candidates
@@ -88,7 +88,7 @@ def save_query(
     ] = None,
     author: Author = None,
     replace: Annotated[bool, typer.Option("--replace", help="In place of one of that name.")] = False,
-    database: Database = None,
+    database: DatabaseOption = None,
 ) -> None:
     """Keep a query in the database for all who use it; a text that writes is refused.
 
@@ -101,7 +101,7 @@ def save_query(
 
 
 @query.command("remove")
-def remove_query(name: Name, database: Database = None) -> None:
+def remove_query(name: QueryName, database: DatabaseOption = None) -> None:
     """Take a saved query away for good.
 
     Example: circuits query remove hats

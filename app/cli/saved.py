@@ -5,18 +5,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import printing
-from app.cli.options import CircuitFile, Database, Json, ModelName, Reveal, Wide, open_model
+from app.cli.options import CircuitFile, DatabaseOption, Json, ModelName, Reveal, Wide, open_model
 
 if TYPE_CHECKING:
     from catalog import CircuitView, Veil
 
 saved = typer.Typer(no_args_is_help=True, help="Circuits that were saved under a name.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Of a saved circuit.")]
+CircuitName = Annotated[str, typer.Argument(metavar="NAME", help="Of a saved circuit.")]
 
 
 @saved.command("list")
-def list_saved(database: Database = None, model: ModelName = None, wide: Wide = False, as_json: Json = False) -> None:
+def list_saved(
+    database: DatabaseOption = None, model: ModelName = None, wide: Wide = False, as_json: Json = False
+) -> None:
     """List the circuits that were saved.
 
     Example: circuits saved list
@@ -29,9 +31,9 @@ def list_saved(database: Database = None, model: ModelName = None, wide: Wide = 
 
 @saved.command("show")
 def show_saved(
-    name: Name,
+    name: CircuitName,
     output: CircuitFile = None,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
@@ -50,7 +52,7 @@ def show_saved(
 
 @saved.command("remove")
 @saved.command("drop", hidden=True)  # its name in an earlier version
-def remove_saved(name: Name, database: Database = None, model: ModelName = None) -> None:
+def remove_saved(name: CircuitName, database: DatabaseOption = None, model: ModelName = None) -> None:
     """Remove a saved circuit; its units stay.
 
     Example: circuits saved remove "what feeds 34"

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from app.cli import printing
-from app.cli.options import Database, Json, Limit, ModelName, Reveal, Wide, open_model
+from app.cli.options import DatabaseOption, Json, Limit, ModelName, Reveal, Wide, open_model
 from graph.records import Modality
 
 Bounds = list[str] | None
@@ -19,7 +19,7 @@ def search(
     least: Annotated[Bounds, typer.Option(metavar="NAME=NUMBER", help="Such as share_exact=0.5; repeatable.")] = None,
     most: Annotated[Bounds, typer.Option(metavar="NAME=NUMBER", help="The same from above.")] = None,
     limit: Limit = 60,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,

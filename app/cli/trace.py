@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.cli.options import Author, CircuitFile, Database, Json, ModelName, Reveal, UnitName, Wide, open_model
+from app.cli.options import Author, CircuitFile, DatabaseOption, Json, ModelName, Reveal, UnitName, Wide, open_model
 from app.cli.saved import show_circuit
 
-Part = typer.Option(min=0, max=1, help="The part of what is held that pruning leaves; 1 prunes nothing.")
+Retained = typer.Option(min=0, max=1, help="The part of what is held that pruning leaves; 1 prunes nothing.")
 
 
 def trace(
@@ -16,14 +16,14 @@ def trace(
     steps: Annotated[int, typer.Option(min=1, help="Edges from the unit to the ends.")] = 3,
     strongest: Annotated[int, typer.Option(min=1, help="Edges followed from each unit.")] = 5,
     least: Annotated[float, typer.Option(min=0, help="Weight of an edge.")] = 0.0,
-    nodes: Annotated[float, Part] = 1.0,
-    edges: Annotated[float, Part] = 1.0,
+    nodes: Annotated[float, Retained] = 1.0,
+    edges: Annotated[float, Retained] = 1.0,
     scaled: Annotated[bool, typer.Option("--scaled", help="Weigh edges by their source's activity too.")] = False,
     save: Annotated[str | None, typer.Option(metavar="NAME", help="Save the circuit in the database.")] = None,
     keep: Annotated[str | None, typer.Option(hidden=True)] = None,  # the name of --save in an earlier version
     author: Author = None,
     output: CircuitFile = None,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,

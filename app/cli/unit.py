@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import printing
-from app.cli.options import Database, Json, Limit, ModelName, Reveal, UnitName, Wide, open_model
+from app.cli.options import DatabaseOption, Json, Limit, ModelName, Reveal, UnitName, Wide, open_model
 from graph.records import Measure
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def unit(
         Measure, typer.Option(help="Which contributions are strongest: by magnitude, or by mean.")
     ] = "magnitude",
     limit: Limit = 5,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,

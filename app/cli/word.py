@@ -5,14 +5,14 @@ from typing import Annotated
 import typer
 
 from app.cli import printing
-from app.cli.options import Database, Json, Limit, ModelName, Reveal, Wide, open_model
+from app.cli.options import DatabaseOption, Json, Limit, ModelName, Reveal, Wide, open_model
 
 
 def word(
     text: Annotated[str, typer.Argument(metavar="WORD", help="One of those shown to the network.")],
     layer: Annotated[str | None, typer.Option(help="Of the units; all that were measured if not given.")] = None,
     limit: Limit = 10,
-    database: Database = None,
+    database: DatabaseOption = None,
     model: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from catalog import Kernel, LiveNetwork
 
 Rises = Sequence[tuple[Unit, float]]
-Activities = Mapping[int, tuple[float, float | None]]
+ActivityByChannel = Mapping[int, tuple[float, float | None]]
 
 _WANTED = {DEMO}  # models whose networks are loaded; this one is never far
 
@@ -75,7 +75,7 @@ def word_rises(word: str, baseline: str | None, layer: Layer | str, count: int) 
     return ranking.rises(count)
 
 
-def picture_rises(picture: "Image", layer: Layer, count: int, activities: Activities | None) -> Rises:
+def picture_rises(picture: "Image", layer: Layer, count: int, activities: ActivityByChannel | None) -> Rises:
     """The `count` units of a layer that a picture raises most over a grey one. Raises TorchMissing, WeightsError.
 
     With `activities`, every channel's mean and deviation over the probes: over those, in deviations.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from html import escape
 
 from catalog.circuits.circuit import Circuit, CircuitEdge, Node, printable
-from catalog.circuits.layout import Place, layout
+from catalog.circuits.layout import Position, layout
 from catalog.hiding.veil import HIDDEN, Veil
 from extract.units import Unit
 
@@ -50,7 +50,7 @@ def draw(
     """
     veil = Veil(revealed)
     circuit = replace(circuit, edges=tuple(sorted(circuit.edges, key=lambda e: (str(e.source), str(e.target), e.kind))))
-    places = {unit: Place(place.x + _LEFT, place.y + _TOP) for unit, place in layout(circuit).items()}
+    places = {unit: Position(place.x + _LEFT, place.y + _TOP) for unit, place in layout(circuit).items()}
     width = max((place.x for place in places.values()), default=0) + _LEFT
     width, height = max(width, _LEGEND), max((place.y for place in places.values()), default=0) + _BELOW
     parts = [_edge(edge, circuit, places) for edge in circuit.edges]
@@ -82,7 +82,7 @@ def _labels(node: Node, veil: Veil) -> str:
     return HIDDEN if node.sensitive and not veil.revealed else printable(veil.labels(node.labels))
 
 
-def _edge(edge: CircuitEdge, circuit: Circuit, places: Mapping[Unit, Place]) -> str:
+def _edge(edge: CircuitEdge, circuit: Circuit, places: Mapping[Unit, Position]) -> str:
     stroke = _stroke(edge)
     start, end = _ends(edge, circuit, places)
     middle = (start.x + end.x) / 2
@@ -98,12 +98,12 @@ def _edge(edge: CircuitEdge, circuit: Circuit, places: Mapping[Unit, Place]) -> 
     )
 
 
-def _ends(edge: CircuitEdge, circuit: Circuit, places: Mapping[Unit, Place]) -> tuple[Place, Place]:
+def _ends(edge: CircuitEdge, circuit: Circuit, places: Mapping[Unit, Position]) -> tuple[Position, Position]:
     """Where an edge starts and ends, beside both pictures; edges between the same two units run side by side."""
     parallel = [other for other in circuit.edges if (other.source, other.target) == (edge.source, edge.target)]
     aside = 36 * (parallel.index(edge) - (len(parallel) - 1) / 2)
     start, end = places[edge.source], places[edge.target]
-    return Place(start.x + SIDE / 2 + 4, start.y + aside), Place(end.x - SIDE / 2 - 9, end.y + aside)
+    return Position(start.x + SIDE / 2 + 4, start.y + aside), Position(end.x - SIDE / 2 - 9, end.y + aside)
 
 
 def _stroke(edge: CircuitEdge) -> Stroke:
@@ -120,7 +120,7 @@ def _width(edge: CircuitEdge, circuit: Circuit) -> float:
     return 1 + 4 * (edge.magnitude / heaviest) ** 0.5 if heaviest else 1.0
 
 
-def _value_place(edge: CircuitEdge, circuit: Circuit, start: Place, end: Place) -> str:
+def _value_place(edge: CircuitEdge, circuit: Circuit, start: Position, end: Position) -> str:
     """Place an edge's number beside the end where edges fan out, on the side that the curve turns away from."""
     into = sum(other.target == edge.target for other in circuit.edges)
     out_of = sum(other.source == edge.source for other in circuit.edges)
@@ -143,7 +143,7 @@ def _link(node: Node, address: str, labels: str, unit: str) -> str:
     return f'<a href="{escape(address)}" data-unit="{node.id}" aria-label="{name}">{unit}</a>'
 
 
-def _node(node: Node, place: Place, labels: str, bold: bool) -> str:
+def _node(node: Node, place: Position, labels: str, bold: bool) -> str:
     name = str(node.id)
     pill = 6.6 * len(name) + 16
     left, top, bottom = place.x - SIDE / 2, place.y - SIDE / 2, place.y + SIDE / 2

@@ -14,14 +14,14 @@ Order = tuple[float, float, Unit]
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """The middle of a unit's picture, in pixels right of the first column and below the first row."""
 
     x: float
     y: float
 
 
-def layout(circuit: Circuit) -> dict[Unit, Place]:
+def layout(circuit: Circuit) -> dict[Unit, Position]:
     """Place every unit of a circuit, in pixels; the topmost have y = 0.
 
     The branches of the circuit's first unit are separate lanes. In a lane of a column, units are ordered by the mean
@@ -30,15 +30,15 @@ def layout(circuit: Circuit) -> dict[Unit, Place]:
     """
     lanes, columns = _lanes(circuit), _columns(circuit)
     middles = _middles(columns, lanes)
-    places: dict[Unit, Place] = {}
+    places: dict[Unit, Position] = {}
     for place, column in zip(reversed(range(len(columns))), columns, strict=True):
         orders = {unit: _order(unit, circuit, places) for unit in column}
         for lane, middle in middles.items():
             stack = sorted((unit for unit in column if lanes[unit] == lane), key=orders.__getitem__)
             for row, unit in enumerate(stack):
-                places[unit] = Place(COLUMN * place, ROW * (middle + row - len(stack) / 2))
+                places[unit] = Position(COLUMN * place, ROW * (middle + row - len(stack) / 2))
     top = min((place.y for place in places.values()), default=0.0)
-    return {unit: Place(place.x, place.y - top) for unit, place in places.items()}
+    return {unit: Position(place.x, place.y - top) for unit, place in places.items()}
 
 
 def signed(edge: CircuitEdge) -> float:
@@ -84,7 +84,7 @@ def _middles(columns: list[list[Unit]], lanes: Mapping[Unit, int]) -> dict[int, 
     return middles
 
 
-def _order(unit: Unit, circuit: Circuit, places: Mapping[Unit, Place]) -> Order:
+def _order(unit: Unit, circuit: Circuit, places: Mapping[Unit, Position]) -> Order:
     """The mean height of what a unit feeds, its strongest edge with excitation first, and the unit itself."""
     heights = [places[edge.target].y for edge in circuit.edges if edge.source == unit and edge.target in places]
     weights = [signed(edge) for edge in circuit.edges if unit in (edge.source, edge.target)]

@@ -19,9 +19,9 @@ from catalog.errors import ExportError
 from extract.files import replace_file
 from extract.probes.rasterised_words import DEJAVU
 
-Form = Literal["svg", "png", "pdf"]
-FORMS: tuple[Form, ...] = get_args(Form)
-KINDS: Mapping[Form, str] = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
+DrawingForm = Literal["svg", "png", "pdf"]
+FORMS: tuple[DrawingForm, ...] = get_args(DrawingForm)
+KINDS: Mapping[DrawingForm, str] = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
 SCALE = 2.0  # pixels of a PNG for each of the drawing
 MOST = 8e7  # pixels of a PNG: far beyond it the renderer finds no memory, and the whole process ends
 
@@ -32,7 +32,7 @@ _FOREIGN = re.compile(r"<text(?=[^>]*>[^<]*[^\u0000-\u052f\u1e00-\u23ff<])")  # 
 vl_convert.register_font_directory(str(DEJAVU.parent))
 
 
-def render(svg: str, form: Form, scale: float = SCALE) -> bytes:
+def render(svg: str, form: DrawingForm, scale: float = SCALE) -> bytes:
     """Render a drawing of `catalog.circuits.figure` as the bytes of a file.
 
     `scale` is a PNG's pixels for each pixel of the drawing; it is reduced where the PNG would exceed `MOST` pixels.

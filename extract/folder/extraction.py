@@ -53,7 +53,7 @@ Item = TypeVar("Item")
 MatrixKind = Literal["magnitude", "mean", "kernel"]
 WordKind = Literal["value", "mean", "sd", "length"]
 ActivationKind = Literal["value", "at"]
-Direction = Literal["backward", "forward"]
+ContributionDirection = Literal["backward", "forward"]
 Content = pa.Table | Mapping[str, np.ndarray]
 
 
@@ -155,7 +155,11 @@ class Extraction:
         return None if kernels is None else kernels[0, source.channel].astype(np.float32)
 
     def distributions(
-        self, layer: Layer, other: Layer | None = None, direction: Direction | None = None, channel: int | None = None
+        self,
+        layer: Layer,
+        other: Layer | None = None,
+        direction: ContributionDirection | None = None,
+        channel: int | None = None,
     ) -> pa.Table:
         """Rows of the table `distributions`: how the weights of a layer's units are spread over another layer's units.
 

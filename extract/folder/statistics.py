@@ -10,7 +10,7 @@ from typing import Literal
 
 Subject = Literal["unit", "edge", "candidate"]
 Kind = Literal["number", "text", "counts"]
-Format = Literal["number", "share", "rate", "count"]
+NumberFormat = Literal["number", "share", "rate", "count"]
 Units = Literal["all", "sums", "norms"]
 
 
@@ -29,7 +29,7 @@ class Statistic:
     meaning: str = ""
     subject: Subject = "unit"
     kind: Kind = "number"
-    format: Format = "number"
+    format: NumberFormat = "number"
     low: float | None = None
     high: float | None = None
     bar: bool = False  # drawn as a part of its highest value

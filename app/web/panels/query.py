@@ -34,7 +34,7 @@ from extract.units import Unit
 
 SHOWN = 60  # units listed below an answer
 BY_NAME, IN_CYPHER = "by name", "in Cypher"
-Answer = Table[Mapping[str, Any]]
+QueryAnswer = Table[Mapping[str, Any]]
 _UNIT = re.compile(r"\d+/\d+/\d+/\d+")
 
 
@@ -82,7 +82,7 @@ def values(query: NamedQuery) -> dict[str, Any]:
 
 def answered(
     query: NamedQuery, parameters: dict[str, Any], timeout: float, limit: int, again: bool
-) -> tuple[Answer, float]:
+) -> tuple[QueryAnswer, float]:
     """The answer and the seconds it took; the question asked last is not asked anew unless `again`.
 
     Raises NamedQueryError for a parameter that is missing; WriteRefused, QueryTimeout, QueryError.
@@ -98,7 +98,7 @@ def answered(
     return answer, seconds
 
 
-def units(answer: Answer) -> list[Unit]:
+def units(answer: QueryAnswer) -> list[Unit]:
     """The chosen model's units whose ids are in an answer, alone or in a list, in its order; SHOWN at most."""
     architecture, units = session.model().architecture, list[Unit]()
     cells = chain.from_iterable(cell if isinstance(cell, list) else [cell] for row in answer for cell in row.values())
@@ -108,7 +108,7 @@ def units(answer: Answer) -> list[Unit]:
     return units[:SHOWN]
 
 
-def rows(answer: Answer, veil: Veil) -> list[dict[str, Any]]:
+def rows(answer: QueryAnswer, veil: Veil) -> list[dict[str, Any]]:
     """Make a row of each record, behind the veil; what is no number, text or list of texts becomes JSON."""
     return [{column: _cell(veil.value(value)) for column, value in row.items()} for row in answer]
 

@@ -36,7 +36,7 @@ def own() -> NamedQuery:
     return NamedQuery("", text or "")
 
 
-def show(answer: parts.Answer, duration: float) -> None:
+def show(answer: parts.QueryAnswer, duration: float) -> None:
     """Show the answer as a table, as a file, and the units in it."""
     more = "The first {} rows; there are more." if answer.truncated else "{} rows"
     st.caption(f"{more.format(len(answer))} · {duration:.2f} s")

@@ -8,7 +8,7 @@ import pytest
 from catalog.circuit_view import CircuitView
 from catalog.circuits import figure
 from catalog.circuits.circuit import Circuit, CircuitEdge, Node
-from catalog.circuits.layout import Place, layout
+from catalog.circuits.layout import Position, layout
 from catalog.errors import CircuitError
 from catalog.hiding.veil import HIDDEN
 from extract.units import Layer, Unit
@@ -269,5 +269,5 @@ def test_edges_in_a_circle_are_refused(circuit: Circuit) -> None:
         figure.draw(replace(circuit, edges=(*circuit.edges, contributes("4/2/6/34", "4/2/3/0", 1.0, 1.0))))
 
 
-def _overlap(one: Place, other: Place) -> bool:
+def _overlap(one: Position, other: Position) -> bool:
     return abs(one.x - other.x) < figure.SIDE and abs(one.y - other.y) < figure.SIDE + 40  # with id and label below

@@ -11,7 +11,7 @@ from PIL import Image
 
 from catalog.circuits.circuit import Circuit, CircuitEdge, Node
 from catalog.circuits.figure import ADDS, EXCITES, INHIBITS, draw
-from catalog.circuits.rendering import FORMS, MOST, Form, render, write
+from catalog.circuits.rendering import FORMS, MOST, DrawingForm, render, write
 from catalog.errors import ExportError
 from catalog.hiding.smear import address
 from catalog.hiding.veil import Veil
@@ -50,7 +50,7 @@ def drawing() -> str:
     return draw(circuit(address(thumbnail("WEBP"))))
 
 
-def pixels(data: bytes, form: Form) -> np.ndarray:
+def pixels(data: bytes, form: DrawingForm) -> np.ndarray:
     """A drawing of any form as an image (height, width, 3), twice its size."""
     if form == "pdf":
         page = pypdfium2.PdfDocument(data)[0]
@@ -98,7 +98,7 @@ def test_a_pdf_is_one_page_of_the_drawing_s_size_with_text_that_can_be_copied(dr
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_has_the_colours_of_all_edges_and_the_picture(drawing: str, form: Form) -> None:
+def test_every_form_has_the_colours_of_all_edges_and_the_picture(drawing: str, form: DrawingForm) -> None:
     image = pixels(render(drawing, form), form)
     for colour in (EXCITES.colour, INHIBITS.colour, ADDS.colour):
         assert shows(image, rgb(colour), near=12) > 300  # line and arrowhead
@@ -107,7 +107,7 @@ def test_every_form_has_the_colours_of_all_edges_and_the_picture(drawing: str, f
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_inhibition_is_dashed_in_every_form(drawing: str, form: Form) -> None:
+def test_inhibition_is_dashed_in_every_form(drawing: str, form: DrawingForm) -> None:
     image = pixels(render(drawing, form), form)
     legend = image[-50:, 250:295]  # its line, of which the arrowhead stands further right
     dashes = (np.abs(legend - rgb(INHIBITS.colour)).max(axis=-1) < 60).any(axis=0)
@@ -116,7 +116,7 @@ def test_inhibition_is_dashed_in_every_form(drawing: str, form: Form) -> None:
 
 @pytest.mark.parametrize("kind", ["WEBP", "PNG"])
 @pytest.mark.parametrize("form", FORMS)
-def test_no_pixel_of_a_sensitive_picture_is_in_any_form_until_revealed(form: Form, kind: str) -> None:
+def test_no_pixel_of_a_sensitive_picture_is_in_any_form_until_revealed(form: DrawingForm, kind: str) -> None:
     example = TopProbe("a", "picture", "blood", "noto", True, "conv", 1, 0.5, 3.0, thumbnail(kind))
     hidden = render(draw(circuit(Veil().picture(example))), form)
     assert thumbnail(kind).encode() not in hidden
@@ -139,7 +139,7 @@ def test_svg_files_hold_no_webp_and_ask_for_nothing(drawing: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_picture_that_cannot_be_read_is_grey(form: Form) -> None:
+def test_a_picture_that_cannot_be_read_is_grey(form: DrawingForm) -> None:
     broken = draw(circuit(address(base64.b64encode(b"no picture").decode())))
     assert shows(pixels(render(broken, form), form), (128, 128, 128), near=3) > 0.9 * (58 * 2) ** 2
 
@@ -163,12 +163,12 @@ def test_hebrew_is_set_in_letters_and_not_in_boxes() -> None:
     "label", ["<script>alert(1)</script> & \"'", "bell\x07 \x00", "\u202eleft", "\U0001f642" * 9, "x" * 9999]
 )
 @pytest.mark.parametrize("form", ["png", "pdf"])
-def test_no_label_breaks_a_file(form: Form, label: str) -> None:
+def test_no_label_breaks_a_file(form: DrawingForm, label: str) -> None:
     assert pixels(render(draw(circuit(labels=(label,))), form), form).size
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_name_tells_the_form(tmp_path: Path, drawing: str, form: Form) -> None:
+def test_the_name_tells_the_form(tmp_path: Path, drawing: str, form: DrawingForm) -> None:
     file = tmp_path / f"cap.{form.upper() if form == 'png' else form}"
     write(drawing, file, 1.0)
     starts = {"svg": b"<svg", "png": b"\x89PNG", "pdf": b"%PDF"}

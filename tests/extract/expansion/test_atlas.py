@@ -19,7 +19,7 @@ from scipy import stats
 from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.atlas import extract, scope
 from extract.expansion.expanded_weights import expanded_weights
-from extract.folder.extraction import Direction, Extraction, MatrixKind
+from extract.folder.extraction import ContributionDirection, Extraction, MatrixKind
 from extract.folder.kernel_support import sources
 from extract.folder.manifest import part
 from extract.network.network import Network
@@ -129,7 +129,7 @@ def test_distributions_are_those_of_the_layers_that_are_named(folder: Extraction
         one = Layer.parse(str(layer))
         assert sorted(folder.distributions(one).to_pandas().n) == sorted(of_layer.n)
         for (other, direction), rows in of_layer.groupby(["other", "direction"]):
-            side: Direction = "backward" if direction == "backward" else "forward"
+            side: ContributionDirection = "backward" if direction == "backward" else "forward"
             found = folder.distributions(one, Layer.parse(str(other)), side).to_pandas()
             pd.testing.assert_frame_equal(found, rows.reset_index(drop=True))
             assert folder.distributions(one, Layer.parse(str(other)), side, channel=1).num_rows == 1
