@@ -1,7 +1,6 @@
-"""What is kept of expanded weights: a few numbers a kernel, the strongest edges of a layer pair, distributions.
+"""Select the strongest edges of a layer pair.
 
-A layer pair's magnitudes and means are matrices (target channels, source channels), dense over all of both layers.
-Statistics are taken in float64, whatever the precision of the weights.
+Its magnitudes and means are matrices (target channels, source channels), dense over all of both layers.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from extract.ranking import Floats, Integers, ranks
 
 @dataclass(frozen=True)
 class Strongest:
-    """The edges kept of a layer pair, by target and then source channel; every array has the shape (kept,).
+    """The strongest edges of a layer pair, by target and then source channel; all arrays are (edges,).
 
     `rank_in` is the place by magnitude among all sources of the target and `rank_out` among all targets of the source,
     from 1, the lower channel first among equals. No weight left out exceeds the cutoffs, which are 0 if none was.
@@ -28,17 +27,17 @@ class Strongest:
 
 
 def strongest(magnitude: Floats, mean: Floats, k: int) -> Strongest:
-    """The union of the k strongest by magnitude and by absolute mean, into every target and out of every source."""
+    """Select the k strongest by magnitude and by absolute mean, into every target and out of every source."""
     rank_in, rank_out = ranks(magnitude), ranks(magnitude.T).T  # both (T, S)
     absolute = np.abs(mean)
-    kept = np.minimum(rank_in, rank_out) <= k
-    kept |= (ranks(absolute, k) > 0) | (ranks(absolute.T, k).T > 0)
-    target, source = kept.nonzero()
+    selected = np.minimum(rank_in, rank_out) <= k
+    selected |= (ranks(absolute, k) > 0) | (ranks(absolute.T, k).T > 0)
+    target, source = selected.nonzero()
     return Strongest(
         target=target,
         source=source,
         rank_in=rank_in[target, source],
         rank_out=rank_out[target, source],
-        cutoff_magnitude=float(magnitude.max(where=~kept, initial=0)),
-        cutoff_mean=float(absolute.max(where=~kept, initial=0)),
+        cutoff_magnitude=float(magnitude.max(where=~selected, initial=0)),
+        cutoff_mean=float(absolute.max(where=~selected, initial=0)),
     )

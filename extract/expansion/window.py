@@ -1,4 +1,4 @@
-"""Gradients on a window of a map, and the adjoints of a block's parts on them, each the fastest way that was measured.
+"""Gradients on a window of a map, and the adjoints of a block's parts, each in the fastest way that was measured.
 
 A gradient starts at one position and reaches a window of each map below, so that only windows are computed and kept;
 maps and windows are square. n counts target units, p the channels of a 3x3 convolution. Tensors are in channels-last
@@ -31,16 +31,16 @@ class Gradient:
         return self.start + self.cell * self.values.shape[-1]
 
     def dense(self) -> "Gradient":
-        """The same with a value for each position."""
+        """Repeat each cell's value at its positions."""
         if self.cell == 1:
             return self
         dense = self.values.repeat_interleave(self.cell, 2).repeat_interleave(self.cell, 3)
         return Gradient(dense.contiguous(memory_format=torch.channels_last), self.start)
 
     def cropped(self, grid: int) -> "Gradient":
-        """The part that lies on a map of `grid` x `grid` positions; what falls off it is the convolution's padding."""
-        kept = slice(max(0, -self.start), grid - self.start)
-        values = self.values[:, :, kept, kept].contiguous(memory_format=torch.channels_last)  # (n, channels, h, w)
+        """Cut off what lies beyond a map of `grid` x `grid` positions, the padding of the convolution."""
+        inside = slice(max(0, -self.start), grid - self.start)
+        values = self.values[:, :, inside, inside].contiguous(memory_format=torch.channels_last)  # (n, channels, h, w)
         return Gradient(values, max(0, self.start))
 
 
@@ -57,7 +57,7 @@ def spread(gradient: Gradient, flipped: Tensor, grid: int) -> Gradient:
 
 @dataclass(frozen=True)
 class CellKernels:
-    """What a 3x3 kernel's adjoint comes to on cells of 2x2 equal positions: 1x1 kernels, see `spread_cells`."""
+    """A 3x3 convolution's adjoint as 1x1 convolutions, for gradients constant on cells of 2x2: see `spread_cells`."""
 
     whole: Tensor  # (p, p, 1, 1) for a cell's value
     rows: Tensor  # (2p, p, 1, 1) for the step from row to row, as odd and even rows see it
@@ -76,11 +76,17 @@ class CellKernels:
 
 
 def spread_cells(gradient: Gradient, kernels: CellKernels) -> Gradient:
-    """The same adjoint where the gradient is equal on cells of 2x2: nine products for a cell instead of thirty-six.
+    """`spread` for a gradient that is constant on cells of 2x2: nine products for a cell instead of thirty-six.
 
-    An odd row 2i + 1 sees cell i through taps 1 and 2 and cell i + 1 through tap 0, so it is all taps times x[i] plus
-    tap 0 times x[i + 1] - x[i]; an even row 2i is all taps times x[i] less tap 2 times x[i] - x[i - 1]. A difference
-    serves both. Columns go alike, and all is 1x1 convolutions at low resolution. A window starts with an odd row.
+    In one dimension, with cells x and the kernel's taps t0, t1, t2, two rows of the result read these cells:
+
+        row 2i        t0 x[i] + t1 x[i] + t2 x[i-1]  =  (t0 + t1 + t2) x[i] - t2 (x[i] - x[i-1])
+        row 2i + 1    t0 x[i+1] + t1 x[i] + t2 x[i]  =  (t0 + t1 + t2) x[i] + t0 (x[i+1] - x[i])
+
+    So each row is one product of the cell and one of a step between cells, and a step serves the rows on both of its
+    sides. In two dimensions that gives products of cells, of steps between rows, between columns, and in both, each a
+    1x1 convolution at low resolution. The result's window starts with an odd row. `tests/extract/expansion` compares
+    it with `spread` of the dense gradient.
     """
     cells = gradient.values  # (n, p, h, w)
     steps = torch.diff(F.pad(cells, (0, 0, 1, 1)), dim=2)  # from row to row (n, p, h + 1, w)
@@ -112,15 +118,15 @@ def add(total: Gradient, shortcut: Gradient) -> None:
 
 
 def split(gradient: Gradient, units: int) -> Iterator[Gradient]:
-    """At most so many units at a time, fewer where maps are large.
+    """Split a gradient into runs of at most `units` target units.
 
-    What fits the processor's cache is still there for the next step, and the C library reuses freed memory of this
-    size, where it would give larger pieces back and have them zeroed anew.
+    A small run stays in the processor's cache for the next step, and the C library reuses freed memory of its size,
+    where it would return larger blocks to the system, which zeroes them anew.
     """
     for values in torch.split(gradient.values, units):
         yield Gradient(values, gradient.start, gradient.cell)
 
 
 def _channels_last(values: Tensor) -> Tensor:
-    """(n, channels, h, w) as (n, h, w, channels), without a copy where it is in channels-last order already."""
+    """View (n, channels, h, w) as (n, h, w, channels); a copy only where memory is not in channels-last order."""
     return values.permute(0, 2, 3, 1).contiguous()

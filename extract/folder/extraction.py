@@ -48,8 +48,6 @@ from extract.folder.schemas import SCHEMAS
 from extract.units import Layer, Unit
 
 Item = TypeVar("Item")
-
-
 MatrixKind = Literal["magnitude", "mean", "kernel"]
 WordKind = Literal["value", "mean", "sd", "length"]
 ActivationKind = Literal["value", "at"]
@@ -58,19 +56,22 @@ Content = pa.Table | Mapping[str, np.ndarray]
 
 
 def run_digest(*settings: object) -> str:
-    """A short hash of all that decides what a run writes; it stands in the names of the run's files."""
+    """Hash the settings that decide what a run writes, for the names of its files: 16 hexadecimal digits."""
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
 
 
 class Extraction:
-    """An extraction folder; `open` reads one, `create` starts or goes on with one."""
+    """An extraction folder: `open` reads one, `create` starts one or resumes it."""
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path, self.manifest = path, manifest
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """A folder whose every table is whole; else ExtractionError. Matrices are checked when they are read."""
+        """Open a folder and check every table's hash; matrices are checked when they are read.
+
+        Raises ExtractionError for a folder without a manifest, or with a damaged table.
+        """
         extraction = cls(path, read_manifest(path))
         for name in extraction.manifest.files:
             if name.endswith(".parquet"):
@@ -79,10 +80,9 @@ class Extraction:
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> Self:
-        """A new folder, or the one already there if it was begun with the same manifest; else ExtractionError."""
+        """Make a new folder, or open the one there if it was begun with the same manifest; else ExtractionError."""
         if _begun(path):
-            begun = read_manifest(path)
-            if begun.model_copy(update={"files": {}}) != manifest:
+            if read_manifest(path).model_copy(update={"files": {}}) != manifest:
                 raise ExtractionError(
                     f"{path} was begun with another model, other settings or other versions of its tools. "
                     "Choose another folder, or remove this one."
@@ -97,15 +97,15 @@ class Extraction:
         return all(name in self.manifest.files for name in names)
 
     def remaining(self, items: Iterable[Item], name: Callable[[Item], str]) -> Iterator[Item]:
-        """The items whose file, called `name(item)`, is not finished; each is looked up when its turn comes.
+        """Select the items whose file, `name(item)`, is not finished; each is looked up when its turn comes.
 
-        An interrupted run goes on with these. Where its settings do not stand in the manifest, their `run_digest`
-        stands in the names, so that a run with other settings takes up nothing.
+        An interrupted run resumes with these. Names hold the `run_digest` of settings that the manifest does not, so
+        that a run with other settings reuses nothing.
         """
         return (item for item in items if not self.has(name(item)))
 
     def add(self, contents: Mapping[str, Content]) -> None:
-        """Write files, each a table (checked against its schema) or named arrays, then record them all at once."""
+        """Write files, each a table of its schema or named arrays, then record them all at once in the manifest."""
         files = dict(self.manifest.files)
         for name, content in contents.items():
             data = _parquet(name, content) if isinstance(content, pa.Table) else save(dict(content))
@@ -115,38 +115,41 @@ class Extraction:
         self._write_manifest()
 
     def drop(self, names: Iterable[str]) -> None:
-        """Take files out of the manifest, then off the disk; those it does not have are no matter."""
-        gone = {name: self.path / name for name in names if self.has(name)}
-        if not gone:
+        """Remove files from the manifest, then from the disk; names without a file are ignored."""
+        removed = {name: self.path / name for name in names if self.has(name)}
+        if not removed:
             return
-        files = {name: file for name, file in self.manifest.files.items() if name not in gone}
+        files = {name: file for name, file in self.manifest.files.items() if name not in removed}
         self.manifest = self.manifest.model_copy(update={"files": files})
         self._write_manifest()
-        for file in gone.values():
+        for file in removed.values():
             file.unlink(missing_ok=True)
 
     def table(self, name: str) -> pa.Table:
-        """A whole table, its parts one after the other in the order of their names; empty where there is none."""
+        """Read a whole table, its parts in the order of their names; empty where there is none."""
         return pa.concat_tables([SCHEMAS[name].empty_table(), *self.parts(name)])
 
     def parts(self, name: str) -> Iterator[pa.Table]:
-        """A table part by part, for those that do not fit into memory at once."""
+        """Read a table part by part, where all of it might not fit into memory."""
         for file in self.manifest.files:
             if file == f"{name}.parquet" or file.startswith(f"{name}.parquet/"):
                 yield self.part(file)
 
     def part(self, name: str) -> pa.Table:
-        """A table's file."""
+        """Read one part of a table by its file's name."""
         return _read_table(self.path / name, SCHEMAS[name.partition(".parquet")[0]])
 
     def matrix(self, source: Layer, target: Layer, kind: MatrixKind) -> np.ndarray | None:
-        """A dense (target channels, source channels) matrix, a direct edge's kernels with (h, w) behind, or None."""
+        """Read a layer pair's matrix (target channels, source channels); None where it was not stored.
+
+        Kernels, which direct pairs alone have, are (target channels, source channels, h, w).
+        """
         return self.array(part("matrices", str(target)), f"{source} {kind}")
 
     def kernel(self, source: Unit, target: Unit) -> np.ndarray | None:
-        """The expanded weight of a direct edge by the source's positions, float32 (h, w), cropped to its support.
+        """Read the expanded weight of a direct edge by the source's positions: float32 (h, w), cropped to its support.
 
-        The target's kernels alone are read. None where the kernels of this layer pair were not stored.
+        Reads the target's kernels alone. None where the kernels of this layer pair were not stored.
         """
         name, key = part("matrices", str(target.layer)), f"{source.layer} kernel"
         if not self.has(name):
@@ -161,7 +164,7 @@ class Extraction:
         direction: ContributionDirection | None = None,
         channel: int | None = None,
     ) -> pa.Table:
-        """Rows of the table `distributions`: how the weights of a layer's units are spread over another layer's units.
+        """Read how the weights of a layer's units are distributed over another layer's units: rows of `distributions`.
 
         For all other layers, both directions and all channels unless one is named.
         """
@@ -174,15 +177,15 @@ class Extraction:
         return pa.concat_tables([SCHEMAS["distributions"].empty_table(), *parts])
 
     def words(self, layer: Layer, kind: WordKind = "value") -> np.ndarray | None:
-        """What a layer's units do on the vocabulary's words, float16 (words, channels); or None.
+        """Read a layer's activations on the vocabulary's words, float16 (words, channels); None where there are none.
 
-        Or float32 (lengths, channels) the `mean` and the standard deviation `sd` over letter strings of each of the
-        `length`s, int32 (lengths,).
+        Or those on letter strings: their `length`s, int32 (lengths,), and of each length the `mean` and standard
+        deviation `sd`, float32 (lengths, channels).
         """
         return self.array(part("words", str(layer)), kind)
 
     def array(self, name: str, key: str) -> np.ndarray | None:
-        """An array of a file, which is checked when it is first read; None without the file or the key."""
+        """Read an array of a file, whose hash is checked the first time; None without the file or the key."""
         if not self.has(name):
             return None
         if name not in self._checked:
@@ -197,35 +200,35 @@ class Extraction:
     def activations(
         self, layer: Layer, channels: slice = slice(None), kind: ActivationKind = "value"
     ) -> np.ndarray | None:
-        """What some units of a layer do on every probe, (probes, channels), nothing else being read; or None.
+        """Read the activations of a layer's channels on every probe, (probes, channels); None where not measured.
 
-        The `value` is the mean over positions, float16, after the ReLU where one follows; `at` the position where the
-        unit is most active, row times columns plus column.
+        The `value` is the mean over positions, float16, after the ReLU where one follows; `at` is the position where
+        the unit is most active, row times columns plus column.
         """
-        found = [self.lines(name, f"{layer} {kind}", channels) for name in self.under("activations")]
-        parts = [part for part in found if part is not None]
+        chunks = [self.lines(name, f"{layer} {kind}", channels) for name in self.under("activations")]
+        parts = [chunk for chunk in chunks if chunk is not None]
         return np.concatenate(parts, axis=1).T if parts else None
 
     def under(self, folder: str) -> list[str]:
-        """The finished files in a subfolder, in the order of their names."""
+        """List the finished files in a subfolder, in the order of their names."""
         return [name for name in self.manifest.files if name.startswith(f"{folder}/")]
 
-    def lines(self, name: str, key: str, chosen: slice = slice(None)) -> np.ndarray | None:
-        """Some rows of an array of a file, which is not read beyond them, so checked by size alone; or None."""
+    def lines(self, name: str, key: str, rows: slice = slice(None)) -> np.ndarray | None:
+        """Read rows of an array of a file, and no more, so that its size alone is checked; None without the key."""
         file = self.path / name
         if not file.exists() or file.stat().st_size != self.manifest.files[name].size:
             raise _damaged(file)
         with safe_open(file, framework="numpy") as arrays:
-            return arrays.get_slice(key)[chosen] if key in arrays.keys() else None  # noqa: SIM118, not a dict
+            return arrays.get_slice(key)[rows] if key in arrays.keys() else None  # noqa: SIM118, not a dict
 
     def embeddings(self) -> Iterator[np.ndarray]:
-        """What the whole network makes of the probes, of length 1: float32 (n, E), chunk by chunk."""
+        """Read the network's embeddings of the probes, of length 1, chunk by chunk: float32 (n, E)."""
         for name in self.under("activations"):
-            if (found := self.lines(name, "embedding")) is not None:
-                yield found
+            if (chunk := self.lines(name, "embedding")) is not None:
+                yield chunk
 
     def check(self, model: str, weights_sha256: str) -> None:
-        """ExtractionError unless it is an extraction of these weights."""
+        """Raise ExtractionError unless this is an extraction of these weights."""
         if weights_sha256 != self.manifest.weights_sha256:
             raise ExtractionError(f"{self.path} is of other weights than {model}. Open the extraction of this network.")
 
@@ -256,14 +259,14 @@ class Extraction:
 
 
 def _begun(path: Path) -> bool:
-    """Whether anything lies there but the first draft of a manifest."""
+    """Whether the path holds anything but the temporary file of a first manifest."""
     return path.exists() and (not path.is_dir() or any(file.name != "manifest.json.tmp" for file in path.iterdir()))
 
 
 def _read_table(file: Path, schema: pa.Schema) -> pa.Table:
     try:
-        found = pq.read_table(file)
-        table = pa.concat_tables([schema.empty_table(), found], promote_options="default")  # a later column is null
+        stored = pq.read_table(file)
+        table = pa.concat_tables([schema.empty_table(), stored], promote_options="default")  # a later column is null
     except (pa.ArrowException, OSError) as error:
         raise _damaged(file) from error
     if not table.schema.equals(schema):

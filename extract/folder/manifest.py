@@ -16,7 +16,7 @@ class _Strict(BaseModel):
 
 
 class ExtractionSettings(_Strict):
-    """What was asked for: target layers, strongest edges kept a unit, layer pair and direction, matrices or not."""
+    """Target layers; how many edges are stored a unit, layer pair and direction; whether matrices are."""
 
     targets: tuple[str, ...]
     strongest: int
@@ -24,7 +24,7 @@ class ExtractionSettings(_Strict):
 
 
 class File(_Strict):
-    """What a file must hold to be taken for whole."""
+    """The hash and size in bytes of a finished file."""
 
     sha256: str
     size: int
@@ -34,7 +34,7 @@ FileName = Annotated[str, Field(pattern=r"^(\w[\w.-]*/)?\w[\w.-]*$")]  # never o
 
 
 class Manifest(_Strict):
-    """Says what the folder was made from, and lists its finished files."""
+    """What the folder was made from, and its finished files."""
 
     format: Literal[1] = FORMAT
     model: str
@@ -58,7 +58,7 @@ class Manifest(_Strict):
 
 
 def part(table: str, target: str) -> str:
-    """Where a target layer's part of a table, or its matrices, or a layer's activations on words lie in the folder."""
+    """The file of a layer's part of a table, of its matrices, or of its activations on words."""
     name = target.replace("/", "-")
     return f"{table}/{name}.safetensors" if table in ("matrices", "words") else f"{table}.parquet/{name}.parquet"
 

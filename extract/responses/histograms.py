@@ -1,6 +1,6 @@
-"""How every unit's activation is spread over the probes, in so few bins that a catalog can carry them.
+"""Histograms of every unit's activation over the probes, with few bins, so that a catalog can hold them.
 
-What `levels.distribution` tells of one unit exactly, this tells of all of them, from two looks at every chunk.
+`levels.distribution` is exact, for one unit; this reads every chunk of activations twice, for all units.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ BINS = 20
 
 
 def histograms(extraction: Extraction, layers: Iterable[Layer]) -> pa.Table:
-    """The rows of the histograms table of layers that were measured, from what lies on the disk."""
+    """The table `histograms` of layers that were measured, from an extraction folder."""
     return pa.concat_tables([SCHEMAS["histograms"].empty_table(), *(_rows(extraction, layer) for layer in layers)])
 
 
@@ -32,24 +32,24 @@ def _rows(extraction: Extraction, layer: Layer) -> pa.Table:
 
 
 def _chunks(extraction: Extraction, layer: Layer) -> Iterator[np.ndarray]:
-    """What the units do on a chunk of probes, float64 (channels, n), one chunk after the other."""
+    """Read a layer's activations chunk by chunk: float64 (channels, n)."""
     for name in extraction.under("activations"):
-        if (found := extraction.lines(name, f"{layer} value")) is not None:
-            yield found.astype(np.float64)
+        if (chunk := extraction.lines(name, f"{layer} value")) is not None:
+            yield chunk.astype(np.float64)
 
 
 def _range(extraction: Extraction, layer: Layer) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and highest activation (channels,); half below and above that of a unit that always does the same."""
+    """The lowest and highest activation (channels,), half a unit apart from that of a constant unit on either side."""
     ends = [(values.min(axis=1), values.max(axis=1)) for values in _chunks(extraction, layer)]
     low, high = np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
-    aside = np.where(low == high, 0.5, 0.0)  # as numpy's histogram has it
-    return low - aside, high + aside
+    margin = np.where(low == high, 0.5, 0.0)  # as numpy's histogram has it
+    return low - margin, high + margin
 
 
 def binned(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """How many of a unit's values (units, n) lie in each of its bins: int (units, BINS); the last holds its upper end.
+    """Count a unit's values (units, n) in each of its bins: int (units, BINS); the last bin includes its upper end.
 
-    A value at an edge belongs to the bin above it, exactly: where rounding put it beside, it is put back.
+    A value at an edge belongs to the bin above it, exactly: a value that rounding put beside its bin is moved back.
     """
     edges = np.linspace(low, high, BINS + 1, axis=1)  # (units, BINS + 1)
     places = ((values - low[:, None]) * (BINS / (high - low)[:, None])).astype(np.int64).clip(0, BINS - 1)

@@ -1,4 +1,4 @@
-"""Which probes show what a unit does: its top, middle, low and random ones, from what lies on the disk."""
+"""Rank probes by activation: the top, middle, low and random probes of every unit, from an extraction folder."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -12,13 +12,13 @@ from extract.folder.schemas import SCHEMAS, TOP_PROBES
 from extract.ranking import lowest, top
 from extract.units import Layer
 
-FEW = 8  # of the middle, low and random examples
+FEW = 8  # middle, low and random probes
 KINDS = ("top", "middle", "low", "random")
 
 
 @dataclass(frozen=True)
 class RankedProbes:
-    """Some probes of every unit, each (units, length), in the order of their rank where `valid`."""
+    """Ranked probes of each unit; all arrays are (units, length), padded where `valid` is False."""
 
     probes: np.ndarray  # int, places among all probes
     values: np.ndarray  # mean over positions
@@ -28,68 +28,68 @@ class RankedProbes:
 
     @classmethod
     def joined(cls, parts: list[Self]) -> Self:
-        """The lists of some units, then of others."""
+        """Concatenate the lists of several runs of units."""
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
     def only(self, units: slice) -> Self:
-        """The lists of some units."""
+        """Select the lists of a slice of units."""
         return type(self)(*(getattr(self, field.name)[units] for field in fields(self)))
 
 
 def lists(extraction: Extraction, layer: Layer, held_out: np.ndarray) -> dict[str, RankedProbes]:
-    """The lists of every kind of a layer's units, from which probes are held out (probes,); discovery probes alone."""
+    """Rank the discovery probes of a layer's units, by kind of list; `held_out` is bool (probes,)."""
     parts: dict[str, list[RankedProbes]] = {kind: [] for kind in KINDS}
     mean, sd = moments(extraction, layer)
     for units in blocks(len(mean), len(held_out)):
         values, at = (extraction.activations(layer, units, kind) for kind in ("value", "at"))  # (probes, units) each
         assert values is not None  # noqa: S101, moments come from the same files
         assert at is not None  # noqa: S101
-        for kind, each in listed(values.T, at.T, mean[units], sd[units], held_out).items():
-            parts[kind].append(each)
-    return {kind: RankedProbes.joined(each) for kind, each in parts.items()}
+        for kind, ranked in listed(values.T, at.T, mean[units], sd[units], held_out).items():
+            parts[kind].append(ranked)
+    return {kind: RankedProbes.joined(runs) for kind, runs in parts.items()}
 
 
 def listed(
     values: np.ndarray, at: np.ndarray, mean: np.ndarray, sd: np.ndarray, held_out: np.ndarray
 ) -> dict[str, RankedProbes]:
-    """The lists of units from what they do, and where, (units, probes); from their mean and deviation (units,).
+    """Rank probes from units' activations and positions (units, probes), their mean and deviation (units,).
 
-    A top list ends at the mean over all probes: a unit that answers to three probes has three top examples. A unit
-    without deviation has no lists. Equals keep the order of the probes.
+    A top list ends at the mean over all probes: a unit that responds to three probes has three top probes. A unit
+    without deviation has no lists. Equal activations keep the order of the probes.
     """
     discovery = np.flatnonzero(~held_out)
     exact = values[:, discovery].astype(np.float32)  # (units, d)
     centre = np.median(exact, axis=1, keepdims=True) if len(discovery) else exact
-    drawn = np.random.default_rng(0).permutation(len(discovery))[:FEW]
-    chosen = {
+    random = np.random.default_rng(0).permutation(len(discovery))[:FEW]
+    orders = {
         "top": top(exact, TOP_PROBES),
         "middle": lowest(np.abs(exact - centre), FEW),
         "low": lowest(exact, FEW),
-        "random": np.broadcast_to(drawn, (len(exact), len(drawn))),
+        "random": np.broadcast_to(random, (len(exact), len(random))),
     }
 
-    def made(kind: str, places: np.ndarray) -> RankedProbes:
+    def ranked(kind: str, places: np.ndarray) -> RankedProbes:
         probes = discovery[places]  # (units, length)
-        some = np.take_along_axis(values, probes, axis=1)
-        z = (some - mean[:, None]) / sd[:, None]
+        activations = np.take_along_axis(values, probes, axis=1)
+        z = (activations - mean[:, None]) / sd[:, None]
         valid = z > 0 if kind == "top" else np.isfinite(z)
-        return RankedProbes(probes, some.astype(np.float32), z, np.take_along_axis(at, probes, axis=1), valid)
+        return RankedProbes(probes, activations.astype(np.float32), z, np.take_along_axis(at, probes, axis=1), valid)
 
-    return {kind: made(kind, places) for kind, places in chosen.items()}
-
-
-def table(found: dict[str, RankedProbes], layer: Layer, branch: str, columns: int, names: "pa.Array[Any]") -> pa.Table:
-    """Rows of the examples table by kind, channel and rank; `names` are the ids of all probes, `columns` the map's."""
-    return pa.concat_tables([_rows(kind, each, layer, branch, columns, names) for kind, each in found.items()])
+    return {kind: ranked(kind, places) for kind, places in orders.items()}
 
 
-def _rows(kind: str, each: RankedProbes, layer: Layer, branch: str, columns: int, names: "pa.Array[Any]") -> pa.Table:
-    channel, rank = np.nonzero(each.valid)
-    at = each.at[channel, rank]
-    same = {"layer": str(layer), "branch": branch, "kind": kind}
-    cells: dict[str, Any] = {name: pa.array([text] * len(channel), pa.string()) for name, text in same.items()}
-    cells |= {"channel": channel, "rank": rank + 1, "probe": names.take(pa.array(each.probes[channel, rank]))}
-    cells |= {"value": each.values[channel, rank], "z": each.z[channel, rank]}
+def table(lists: dict[str, RankedProbes], layer: Layer, branch: str, columns: int, names: "pa.Array[Any]") -> pa.Table:
+    """The rows of the table `examples` by kind, channel and rank; `names` are all probes' ids, `columns` the map's."""
+    return pa.concat_tables([_rows(kind, ranked, layer, branch, columns, names) for kind, ranked in lists.items()])
+
+
+def _rows(kind: str, ranked: RankedProbes, layer: Layer, branch: str, columns: int, names: "pa.Array[Any]") -> pa.Table:
+    channel, rank = np.nonzero(ranked.valid)
+    at = ranked.at[channel, rank]
+    shared = {"layer": str(layer), "branch": branch, "kind": kind}
+    cells: dict[str, Any] = {name: pa.array([text] * len(channel), pa.string()) for name, text in shared.items()}
+    cells |= {"channel": channel, "rank": rank + 1, "probe": names.take(pa.array(ranked.probes[channel, rank]))}
+    cells |= {"value": ranked.values[channel, rank], "z": ranked.z[channel, rank]}
     cells |= {"row": at // columns, "column": at % columns}
     schema = SCHEMAS["examples"]
     return pa.table({name: cells[name] for name in schema.names}).cast(schema)

@@ -31,7 +31,7 @@ def fill(sheet: Path, categories: dict[str, str]) -> None:
 def test_the_sheet_lists_what_is_seen_at_each_level_in_an_order_that_does_not_tell_it(
     measured: Extraction, tmp_path: Path
 ) -> None:
-    found = rows(draw(measured, UNIT, (0.0, 1.0), tmp_path / "sorting", each=4))
+    found = rows(draw(measured, UNIT, (0.0, 1.0), tmp_path / "sorting", count=4))
     for level in (0.0, 1.0):
         drawn = {row["probe"] for row in found if float(row["level"]) == level}
         assert drawn == {sighting.probe for sighting in at_level(measured, UNIT, level, limit=4)}
@@ -42,7 +42,7 @@ def test_the_sheet_lists_what_is_seen_at_each_level_in_an_order_that_does_not_te
 
 
 def test_what_a_person_wrote_becomes_probabilities_that_are_kept(measured: Extraction, tmp_path: Path) -> None:
-    sheet = draw(measured, UNIT, (0.0, 1.0), tmp_path / "sorting", each=4)
+    sheet = draw(measured, UNIT, (0.0, 1.0), tmp_path / "sorting", count=4)
     fill(sheet, {"0.0": "hat", "1.0": "wound"})
     sorted_at = read(sheet)
     assert {level: set(categories) for level, categories in sorted_at.items()} == {0.0: {"hat"}, 1.0: {"wound"}}
@@ -54,13 +54,13 @@ def test_what_a_person_wrote_becomes_probabilities_that_are_kept(measured: Extra
 
 
 def test_an_image_without_a_category_does_not_count(measured: Extraction, tmp_path: Path) -> None:
-    sheet = draw(measured, UNIT, (0.0, 1.0), tmp_path / "sorting", each=3)
+    sheet = draw(measured, UNIT, (0.0, 1.0), tmp_path / "sorting", count=3)
     fill(sheet, {"1.0": "wound"})
     assert set(read(sheet)) == {1.0}
 
 
 def test_a_sheet_that_was_not_filled_in_or_is_none_is_told(measured: Extraction, tmp_path: Path) -> None:
-    sheet = draw(measured, UNIT, (0.0,), tmp_path / "sorting", each=3)
+    sheet = draw(measured, UNIT, (0.0,), tmp_path / "sorting", count=3)
     with pytest.raises(LevelsError, match="has a category yet"):
         read(sheet)
     (other := tmp_path / "other.csv").write_text("a,b\n1,2\n")
