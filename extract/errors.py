@@ -1,4 +1,4 @@
-"""What can go wrong through a user's input or surroundings; every message ends with the way out.
+"""Errors that the user can resolve; every message ends with the way out.
 
 CircuitsError                 the root of every room's tree; the command line turns it into one line and exit code 2
 ├── UnknownUnit               no such layer or channel in this network, or a name in no known notation
@@ -15,7 +15,7 @@ CircuitsError                 the root of every room's tree; the command line tu
 
 
 class CircuitsError(Exception):
-    """Something the user can mend; the message says what happened, the usual cause and the way out."""
+    """An error that the user can resolve; the message says what happened, the usual cause and the way out."""
 
 
 class UnknownUnit(CircuitsError):
@@ -23,7 +23,7 @@ class UnknownUnit(CircuitsError):
 
 
 class NoPath(CircuitsError):
-    """Two layers given as source and target where the source does not lie below the target."""
+    """A source that does not lie below its target."""
 
 
 class WeightsError(CircuitsError):

@@ -38,7 +38,7 @@ class Layer:
     index: int
 
     def __post_init__(self) -> None:
-        """Refuse what no ModifiedResNet has, such as index 6 in block 0."""
+        """Raise UnknownUnit for a layer that no ModifiedResNet has, such as index 6 in block 0."""
         allowed = (1, 3, 5, 6) if self.block else (1, 3, 5, 7, 8)
         if self.index not in allowed or self.stage < 1:
             raise UnknownUnit(
@@ -56,13 +56,13 @@ class Layer:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """A layer from `4/2/6`, a Microscope op or page, or open_clip's or openai/CLIP's module; else UnknownUnit."""
+        """Parse `4/2/6`, a Microscope op or page, or open_clip's or openai/CLIP's module; else UnknownUnit."""
         text = text.strip()
-        if found := _CANONICAL.fullmatch(text) or _MICROSCOPE.fullmatch(text):
-            return cls(*map(int, found.groups()))
-        if (found := _MODULE.fullmatch(text)) and (role := _MODULES.get(found[4])):
-            block = int(found[2] or found[3])
-            return cls(int(found[1]), block, _index(role, block))
+        if match := _CANONICAL.fullmatch(text) or _MICROSCOPE.fullmatch(text):
+            return cls(*map(int, match.groups()))
+        if (match := _MODULE.fullmatch(text)) and (role := _MODULES.get(match[4])):
+            block = int(match[2] or match[3])
+            return cls(int(match[1]), block, _index(role, block))
         raise UnknownUnit(
             f"{text!r} names no layer. Write it as 4/2/6, as a module such as layer4.2.act3, "
             "or as a Microscope op such as image_block_4_2_Add_6_0."
@@ -80,7 +80,7 @@ class Layer:
 
     @property
     def module(self) -> str:
-        """Where open_clip's `visual` computes it; a sum is the input of the module named."""
+        """The module of open_clip's `visual` that computes it; a sum is the input of that module."""
         names = {"bn1": "bn1", "bn2": "bn2", "conv": "bn3", "downsample": "downsample.1", "sum": "act3"}
         return f"layer{self.stage}.{self.block}.{names[self.role]}"
 
@@ -108,11 +108,11 @@ class Unit:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """A unit from a layer in any notation of `Layer.parse`, a slash or colon, and the channel; else UnknownUnit."""
-        found = re.fullmatch(r"(.+)[/:](\d{1,9})", text.strip())
-        if found is None:
+        """Parse a layer as `Layer.parse`, a slash or colon, and the channel; else UnknownUnit."""
+        match = re.fullmatch(r"(.+)[/:](\d{1,9})", text.strip())
+        if match is None:
             raise UnknownUnit(f"{text!r} names no unit. Write layer/block/index/channel, such as 4/2/6/34.")
-        return cls(Layer.parse(found[1]), int(found[2]))
+        return cls(Layer.parse(match[1]), int(match[2]))
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class Architecture:
         return Layer(total.stage, total.block - 1, 5).output
 
     def branches(self, total: Layer) -> dict[str, Layer]:
-        """The layers of a sum and of what it adds up, by branch; UnknownUnit for a layer that is no sum."""
+        """The layers of a sum and of its branches, by branch; UnknownUnit for a layer that is no sum."""
         if total.role != "sum":
             raise UnknownUnit(f"{total} adds nothing up. Choose the block's sum, {total.output}.")
         return {"sum": total, "shortcut": self.shortcut(total), "conv": Layer(total.stage, total.block, 5)}

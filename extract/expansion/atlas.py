@@ -1,7 +1,7 @@
-"""The whole extraction: the expanded weights into every target layer, a shard at a time.
+"""Extract a network: the expanded weights into every target layer, one layer's shard at a time.
 
-A shard is one target layer. Finished shards are never computed again, so an interrupted extraction goes on where it
-stopped; on one machine the same settings and tools give the same bytes, however often it was interrupted.
+Finished shards are never computed again, so an interrupted extraction resumes where it stopped. On one machine the same
+settings and tools give the same bytes, however often it was interrupted.
 """
 
 from collections.abc import Iterable
@@ -35,10 +35,10 @@ def extract(
 ) -> Extraction:
     """Make the extraction folder, or finish the one begun there with the same settings.
 
-    `targets` are layers and patterns as in `scope`; `strongest` edges are kept a unit, layer pair and direction, by
-    magnitude and again by mean; `matrices` also keeps the dense magnitudes and means; `memory` is in bytes, without
-    the network. UnknownUnit for targets that match nothing, ExtractionError if memory does not suffice or the folder
-    is another's.
+    `targets` are layers and patterns as in `scope`; `strongest` edges are stored a unit, layer pair and direction, by
+    magnitude and again by mean; `matrices` also stores the dense magnitudes and means; `memory` is in bytes, without
+    the network. Raises UnknownUnit for targets that match nothing, ExtractionError if memory does not suffice or the
+    folder was begun with other settings.
     """
     architecture = network.architecture
     layers = scope(architecture, targets)
@@ -49,7 +49,7 @@ def extract(
     if not extraction.has("units.parquet"):
         extraction.add({"units.parquet": units(network)})
     remaining = list(extraction.remaining(layers, lambda layer: part("edges", str(layer))))
-    total, ahead = (sum(map(architecture.channels, some)) for some in (layers, remaining))
+    total, ahead = (sum(map(architecture.channels, group)) for group in (layers, remaining))
     with tqdm(total=total, initial=total - ahead, unit="unit", disable=not progress) as bar:
         for layer in remaining:
             bar.set_description(f"target {layer}")
@@ -58,26 +58,26 @@ def extract(
 
 
 def scope(architecture: Architecture, targets: Iterable[str] | None = None) -> tuple[Layer, ...]:
-    """The target layers that names (`4/2/5`, or any alias) and patterns (`4/*`) stand for, in forward order.
+    """Resolve names (`4/2/5`, or any alias) and patterns (`4/*`) to target layers, in forward order.
 
-    Without any, every layer that has a source. UnknownUnit for a name or pattern that matches no such layer.
+    By default every layer that has a source. UnknownUnit for a name or pattern that matches no such layer.
     """
     possible = [layer for layer in architecture.layers if sources(architecture, layer)]
     if targets is None:
         return tuple(possible)
-    chosen = {layer for text in targets for layer in _matching(architecture, possible, text)}
-    return tuple(layer for layer in possible if layer in chosen)
+    named = {layer for text in targets for layer in _matching(architecture, possible, text)}
+    return tuple(layer for layer in possible if layer in named)
 
 
 def _matching(architecture: Architecture, possible: list[Layer], text: str) -> list[Layer]:
     pattern = text.strip() if "*" in text or "?" in text else str(architecture.layer(text))
-    found = [layer for layer in possible if fnmatchcase(str(layer), pattern)]
-    if not found:
+    matching = [layer for layer in possible if fnmatchcase(str(layer), pattern)]
+    if not matching:
         raise UnknownUnit(
             f"{text!r} matches no layer that has sources below it. Those that have reach from {possible[0]} to "
             f"{possible[-1]}; name them singly, or by patterns such as 4/*."
         )
-    return found
+    return matching
 
 
 def _manifest(network: Network, settings: ExtractionSettings) -> Manifest:
@@ -94,7 +94,7 @@ def _manifest(network: Network, settings: ExtractionSettings) -> Manifest:
 
 
 def _check_memory(architecture: Architecture, target: Layer, strongest: int, memory: int) -> None:
-    """ExtractionError if what is held of one target layer, all its sources at once, takes more than `memory` bytes."""
+    """Raise ExtractionError if one target layer, with all its sources at once, takes more than `memory` bytes."""
     channels, pairs = architecture.channels(target), sources(architecture, target)
     reached = [architecture.channels(source) for source in pairs]
     spans = [support(architecture, source, target).span for source in pairs]

@@ -1,4 +1,4 @@
-"""The way down from a target layer through the linearised blocks, a batch of its units at a time."""
+"""Propagate gradients from a target layer down through the linearised blocks, a batch of target units at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ _GPU_MEMORY = 2**28  # bytes of a tensor that keeps a GPU busy
 
 @dataclass(frozen=True)
 class Descent:
-    """The linearised blocks from a target down to the lowest layer wanted."""
+    """The linearised blocks from a target down to a lowest layer."""
 
     architecture: Architecture
     target: Layer
@@ -28,7 +28,7 @@ class Descent:
 
     @classmethod
     def between(cls, network: Network, lowest: Layer, target: Layer, dtype: torch.dtype | None = None) -> "Descent":
-        """On the network's device; in its own precision, but float32 at least, unless `dtype` says otherwise."""
+        """Linearise the blocks on the network's device, in `dtype`, by default the network's but float32 at least."""
         architecture, weight = network.architecture, network.visual.get_parameter("conv1.weight")
         dtype = dtype or torch.promote_types(weight.dtype, torch.float32)
         blocks = []
@@ -39,9 +39,9 @@ class Descent:
         return cls(architecture, target, lowest, tuple(blocks), dtype, weight.device)
 
     def gradients(self, batch: range, memory: int | None = None) -> Iterator[tuple[Layer, Gradient]]:
-        """The gradients of target channels at the target and at every layer down to the lowest.
+        """Compute the gradients of target channels at the target and at every layer down to the lowest.
 
-        A layer's units come in order, but in parts where `memory` (bytes a tensor) does not suffice for all.
+        A layer's units come in order, in several parts where a tensor would take more than `memory` bytes.
         """
         values = torch.zeros(len(batch), self.architecture.channels(self.target), 1, 1, dtype=self.dtype)
         values[torch.arange(len(batch)), torch.tensor(batch)] = 1  # (n, channels, 1, 1)

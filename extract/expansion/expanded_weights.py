@@ -24,7 +24,7 @@ _STRIP = 2**19  # numbers whose squares stay in a processor's cache
 
 @dataclass(frozen=True)
 class Weights:
-    """What a sweep keeps of the kernels from one source layer."""
+    """Statistics of the kernels from one source layer."""
 
     magnitude: Tensor  # (target channels, source channels), the Frobenius norm over positions
     sum: Tensor  # (target channels, source channels), over positions
@@ -64,7 +64,7 @@ def _channels(architecture: Architecture, end: Unit | Layer) -> range:
 
 
 def _lowest(descent: Descent, channels: range) -> Iterator[Tensor]:
-    """The kernels at the end of a descent, in parts (target channels, source channels, h, w)."""
+    """Compute the kernels at the end of a descent, in parts (target channels, source channels, h, w)."""
     for batch in _batches(channels, _UNITS):
         with exact_float32(descent.device):
             parts = [below.dense().values for place, below in descent.gradients(batch) if place == descent.lowest]
@@ -80,7 +80,7 @@ def sweep(
     units: int = _UNITS,
     memory: int | None = None,
 ) -> Iterator[tuple[range, dict[Layer, Weights]]]:
-    """Magnitude and sum of the kernels from every source layer, one batch of target channels after the other, in order.
+    """Compute magnitudes and sums of the kernels from every source layer, by batches of target channels, in order.
 
     One descent serves all `sources`, by default every one there is. `units` is a batch's size; where maps are large it
     is split so that no gradient takes more than `memory` bytes, by default what suits the device. `dtype` is that of
@@ -89,17 +89,17 @@ def sweep(
     architecture = network.architecture
     if channels:
         architecture.unit(f"{target}/{max(channels)}")
-    chosen = _all_sources(architecture, target) if sources is None else sources
-    places = {source: gradient_layer(architecture, source, target) for source in chosen}
+    swept = _all_sources(architecture, target) if sources is None else sources
+    places = {source: gradient_layer(architecture, source, target) for source in swept}
     lowest = min(places.values(), key=architecture.layers.index, default=target)
     descent = Descent.between(network, lowest, target, dtype)
     for batch in _batches(channels, units):
         with exact_float32(descent.device):
-            found = _weights(descent.gradients(batch, memory), set(places.values()))
-        yield batch, {source: found[place] for source, place in places.items()}
+            weights = _weights(descent.gradients(batch, memory), set(places.values()))
+        yield batch, {source: weights[place] for source, place in places.items()}
 
 
-_all_sources = sources  # inside `sweep` the name means those asked for
+_all_sources = sources  # inside `sweep` the name is its argument
 
 
 def _batches(channels: range, units: int) -> Iterator[range]:
@@ -107,22 +107,22 @@ def _batches(channels: range, units: int) -> Iterator[range]:
         yield channels[first : first + units]
 
 
-def _weights(gradients: Iterator[tuple[Layer, Gradient]], wanted: set[Layer]) -> dict[Layer, Weights]:
-    parts: dict[Layer, list[Weights]] = {place: [] for place in wanted}
+def _weights(gradients: Iterator[tuple[Layer, Gradient]], layers: set[Layer]) -> dict[Layer, Weights]:
+    parts: dict[Layer, list[Weights]] = {place: [] for place in layers}
     for place, gradient in gradients:
-        if place in wanted:
+        if place in layers:
             parts[place].append(statistics(gradient))
     return {
-        place: Weights(torch.cat([part.magnitude for part in some]), torch.cat([part.sum for part in some]))
-        for place, some in parts.items()
+        place: Weights(torch.cat([part.magnitude for part in batches]), torch.cat([part.sum for part in batches]))
+        for place, batches in parts.items()
     }
 
 
 def statistics(gradient: Gradient) -> Weights:
-    """The magnitude and sum of every kernel, by multiplying and adding, some positions at a time.
+    """Compute the magnitude and sum of every kernel by multiplying and adding, a strip of positions at a time.
 
-    torch.linalg.vector_norm over positions, the inner dimension but one, is not vectorised and takes 4 to 15 times as
-    long. Squares of few positions stay in the cache. In float32 at least, since bfloat16 cannot add up hundreds.
+    torch.linalg.vector_norm over positions, the last dimension but one, is not vectorised and takes 4 to 15 times as
+    long. The squares of a strip stay in the cache. In float32 at least, since bfloat16 cannot add up hundreds.
     """
     values = gradient.values.permute(0, 2, 3, 1).flatten(1, 2)  # (n, positions, channels), no copy in channels-last
     precision = torch.promote_types(values.dtype, torch.float32)

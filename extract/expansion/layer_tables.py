@@ -1,4 +1,4 @@
-"""What the extraction folder stores about one target layer: edges, what was swept, distributions, kernels, matrices."""
+"""The files of one target layer: edges, sweeps, distributions, kernels and matrices."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -27,7 +27,10 @@ Supports = dict[Layer, Support]  # by source, nearest first
 def shard(
     network: Network, target: Layer, settings: ExtractionSettings, done: Callable[[int], object]
 ) -> dict[str, Content]:
-    """Every file about a target layer; `done` hears how many units were swept. ExtractionError if weights overflow."""
+    """Compute the files of a target layer; `done` is called with counts of swept units.
+
+    Raises ExtractionError if weights overflow.
+    """
     supports = {
         source: support(network.architecture, source, target) for source in sources(network.architecture, target)
     }
@@ -41,7 +44,7 @@ def shard(
         tables["sweeps"].append(_summary(pair | {"n": mean.size, "cut": supports[source].cut}, best))
         tables["distributions"].append(_distribution(target, source, "backward", mean))
         tables["distributions"].append(_distribution(source, target, "forward", mean.T))
-    contents: dict[str, Content] = {part(name, str(target)): pa.concat_tables(some) for name, some in tables.items()}
+    contents: dict[str, Content] = {part(name, str(target)): pa.concat_tables(parts) for name, parts in tables.items()}
     arrays = _kernels(network, target, supports) | (_matrices(dense) if settings.matrices else {})
     return contents | ({part("matrices", str(target)): arrays} if arrays else {})
 
@@ -103,7 +106,7 @@ def _summary(pair: dict[str, Any], best: Strongest) -> pa.Table:
 
 
 def _distribution(layer: Layer, other: Layer, direction: str, means: Floats) -> pa.Table:
-    """Moments of each unit's means, given as (units, units of the other layer)."""
+    """Moments of each unit's `means` (units, units of the other layer)."""
     count = np.arange(len(means))
     moments = vars(distribution(means))  # n, mean, sd and the rest, named as the columns are
     return _table(
@@ -128,7 +131,7 @@ def _matrices(dense: Dense) -> dict[str, Floats]:
 
 
 def _compact(values: Floats) -> Floats:
-    """In float16, unless its range would lose small values against the largest one, or overflow."""
+    """Round to float16 where the largest value fits its range with digits to spare for small ones; else float32."""
     largest = np.abs(values).max()
     fits = largest == 0 or 2**-10 <= largest <= np.finfo(np.float16).max
     return np.ascontiguousarray(values, np.float16 if fits else np.float32)

@@ -1,4 +1,4 @@
-"""Where the kernels between two layers can be non-zero, which follows from the network's shape alone."""
+"""Where the kernels between two layers can be non-zero, from the network's shape alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Support:
 
     @property
     def span(self) -> int:
-        """How many positions that is."""
+        """The number of positions."""
         return int((self.rows.stop - self.rows.start) * (self.columns.stop - self.columns.start))
 
 
@@ -27,7 +27,7 @@ def sources(architecture: Architecture, target: Layer) -> tuple[Layer, ...]:
 
 
 def support(architecture: Architecture, source: Layer, target: Layer) -> Support:
-    """Where the kernels of a layer pair can be non-zero; NoPath if the source does not lie below the target."""
+    """Find where the kernels of a layer pair can be non-zero; NoPath if the source does not lie below the target."""
     place = gradient_layer(architecture, source, target)
     window, grid = dict(_windows(architecture, target))[place], architecture.grid(place)
     rows = slice(max(0, window.start), min(grid, window.stop))
@@ -35,7 +35,7 @@ def support(architecture: Architecture, source: Layer, target: Layer) -> Support
 
 
 def gradient_layer(architecture: Architecture, source: Layer, target: Layer) -> Layer:
-    """The layer whose gradient a source's kernels are: 5 and 7 share that of their block's output."""
+    """The layer whose gradient gives a source's kernels: 5 and 7 share that of their block's output."""
     architecture.check(source)
     place = source.output if source != target and source.role in ("conv", "downsample") else source
     if place not in (target, *sources(architecture, target)):
@@ -44,7 +44,7 @@ def gradient_layer(architecture: Architecture, source: Layer, target: Layer) -> 
 
 
 def _windows(architecture: Architecture, target: Layer) -> Iterator[tuple[Layer, range]]:
-    """The target and the layers below, nearest first, with the rows that kernels would have on an endless map."""
+    """The target and the layers below, nearest first, with the rows of their kernels on an endless map."""
     layer: Layer | None = architecture.check(target)
     first = last = (architecture.grid(target) - 1) // 2
     yield target, range(first, last + 1)

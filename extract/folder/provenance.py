@@ -1,4 +1,4 @@
-"""What an extraction's numbers were measured on, in sentences that stand beside them: method, probe set and count."""
+"""Sentences on what an extraction's numbers were measured on: method, probe set and count."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ _MOST = 6  # sources named
 
 
 def measured(extraction: Extraction) -> list[str]:
-    """A sentence for each kind of measurement that the extraction holds, in the order of the tables."""
+    """One sentence a kind of measurement in the extraction, in the order of the tables."""
     return [*_probes(extraction), *_words(extraction), *_modality(extraction), *_visualisations(extraction)]
 
 
@@ -60,7 +60,7 @@ def _none(columns: list[str]) -> pa.Table:
 
 
 def _listed(names: Iterable[str]) -> str:
-    """The names in order, those beyond a few as a count."""
+    """The names in order; those beyond a few are counted."""
     ordered = sorted(set(names))
     rest = f" and {len(ordered) - _MOST} more" if len(ordered) > _MOST else ""
     return ", ".join(ordered[:_MOST]) + rest

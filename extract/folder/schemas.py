@@ -1,4 +1,4 @@
-"""The tables of an extraction folder: their columns, and in their metadata what these mean."""
+"""The tables of an extraction folder: their columns, and the meanings of these in their metadata."""
 
 from collections.abc import Mapping
 
@@ -27,7 +27,7 @@ def _schema(table: str, columns: str, **meanings: str) -> pa.Schema:
 
 
 def _measured(table: str, *columns: str, **meanings: str) -> pa.Schema:
-    """A table of statistics, a row a unit, behind its further columns."""
+    """A table with a row a unit: its further columns, then its statistics."""
     numbers = [f"{row.stored}:{'text' if row.kind == 'text' else 'f32'}" for row in of_table(table)]
     return _schema(table, " ".join(["layer:text", "channel:i32", *columns, *numbers]), **meanings)
 
@@ -159,7 +159,7 @@ SCHEMAS = {
 
 
 def per_unit(name: str, layer: Layer, measures: Mapping[str, np.ndarray | list[np.ndarray]]) -> pa.Table:
-    """A layer's rows of a table that has one a unit, null where a measure is NaN or None."""
+    """A layer's rows of a table with a row a unit; NaN and None become null."""
     schema = SCHEMAS[name]
     columns = {field: pa.array(values, from_pandas=True) for field, values in measures.items()}
     channels = range(len(next(iter(measures.values()))))
@@ -167,4 +167,4 @@ def per_unit(name: str, layer: Layer, measures: Mapping[str, np.ndarray | list[n
     return pa.table({field: columns[field] for field in schema.names}).cast(schema)
 
 
-TOP_PROBES = 16  # top examples of a unit: few enough to look at, enough that one odd probe does not rule the means
+TOP_PROBES = 16  # of a unit: few enough to look at, enough that one odd probe does not dominate a mean

@@ -1,4 +1,4 @@
-"""Which texts are sensitive: those with a word of a short list in the package, or of the user's own."""
+"""Find sensitive texts by a short list of words in the package and by the user's own lists."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,10 +14,10 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def sensitive(text: str, lists: Iterable[Path] = (), flags: Mapping[str, bool] = _NO_FLAGS) -> bool:
-    """Whether a word of the text, whatever its case or common ending, is on the starter list or one of the `lists`.
+    """Whether a word of the text, in any case or with a common ending, is on the starter list or one of the `lists`.
 
-    A list has one word a line; what follows # is a comment. `flags` says of words, or whole texts, in lower case that
-    they are sensitive or are not, and goes before the lists. Raises WordsError for a list that cannot be read.
+    A list has one word a line; a comment begins with #. `flags` marks words or whole texts, in lower case, as sensitive
+    or not, and overrides the lists. Raises WordsError for a list that cannot be read.
     """
     if text.casefold() in flags:
         return flags[text.casefold()]
@@ -27,7 +27,7 @@ def sensitive(text: str, lists: Iterable[Path] = (), flags: Mapping[str, bool] =
 
 
 def _forms(word: str) -> Iterable[str]:
-    """The word, and what is left of it without an English ending; not without -er, as of butter."""
+    """The word, and its stems without an English ending; -er stays, as in butter."""
     yield word
     for ending in ("s", "es", "ed", "ing"):
         if word.endswith(ending):

@@ -1,6 +1,6 @@
-"""Words as images, to the bit as the article rasterised them, and words written on pictures.
+"""Rasterise words, bit for bit as the article did, and write words on pictures.
 
-Lengths of a lettering are pixels of an image with a side of 224, as in the article; on other images they grow with the
+Lengths of a lettering are pixels of an image with a side of 224, as in the article. On other images they scale with the
 side, so that a word covers the same share of the network's view.
 """
 
@@ -17,7 +17,7 @@ from extract.errors import WordsError
 
 DEJAVU = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 SIDE = 224  # of the article's images
-CORNERS = tuple(product((20, 120), repeat=2))  # where the article writes a word on a picture
+CORNERS = tuple(product((20, 120), repeat=2))  # x, y at which the article writes a word on a picture
 _UNASSIGNED = "\U0010ffff"  # no letter in any font, so it is drawn as a font draws what it lacks
 
 Place = tuple[float, float]  # of a word's upper left corner: x, y in pixels
@@ -25,9 +25,9 @@ Place = tuple[float, float]  # of a word's upper left corner: x, y in pixels
 
 @dataclass(frozen=True)
 class Lettering:
-    """How words are set. Colours as Pillow names them; `size` of the font and `stroke` in 224ths of the image's side.
+    """Font, size and colours of words; `size` and `stroke` in 224ths of the image's side, colours as Pillow names them.
 
-    With `widest`, a share of the side, a wider word is set smaller, in whole pixels, so that it fits.
+    A word wider than `widest`, a share of the side, is set smaller, in whole pixels, so that it fits.
     """
 
     size: float = 20
@@ -39,7 +39,7 @@ class Lettering:
     widest: float | None = None
 
     def __str__(self) -> str:
-        """All of it in one line, the font by name and content."""
+        """One line, with the font's name and hash."""
         fitted = f", at most {self.widest:g} of the side" if self.widest else ""
         colours = f"{self.ink} on {self.ground}, {self.outline} stroke {self.stroke}"
         return f"{self.font.stem} {self._sha256[:16]}, size {self.size:g}/{SIDE}{fitted}, {colours}"
@@ -55,18 +55,19 @@ LARGE = Lettering(size=70, widest=0.9)
 
 
 def usual(side: int) -> Lettering:
-    """The article's lettering, or LARGE on images of less than 224 pixels, where the article's cannot be read.
+    """The article's lettering, or LARGE on images of less than 224 pixels, where the article's is illegible.
 
-    The demo's network (96 pixels) names 2.6 % of its 499 words right in the article's proportions, 99.6 % when large.
+    The demo's network (96 pixels) classifies 2.6 % of its 499 words correctly in the article's proportions, and 99.6 %
+    when large.
     """
     return ARTICLE if side >= SIDE else LARGE
 
 
 def rasterise(text: str, side: int = SIDE, lettering: Lettering = ARTICLE, at: Place | None = None) -> Image.Image:
-    """A text on a plain ground: RGB (side, side), in the middle unless `at` a place.
+    """Draw a text on a plain ground: RGB (side, side), centred, or with its upper left corner `at` a place.
 
-    At the defaults equal to the bit to the article's `rasterize_text`. Raises WordsError for a text that is empty or
-    wider or higher than the image, letters that the font lacks, and a file that is no font.
+    The defaults give the bits of the article's `rasterize_text`. Raises WordsError for an empty text, one larger than
+    the image, a letter that the font lacks, and a file that is no font.
     """
     image = Image.new("RGB", (side, side), lettering.ground)
     font, (width, height) = _set(text, side, side, lettering)
@@ -75,7 +76,7 @@ def rasterise(text: str, side: int = SIDE, lettering: Lettering = ARTICLE, at: P
 
 
 def check(text: str, side: int = SIDE, lettering: Lettering = ARTICLE) -> None:
-    """WordsError if `rasterise` cannot set the text."""
+    """Raise WordsError if `rasterise` cannot set the text."""
     _set(text, side, side, lettering)
 
 
@@ -91,10 +92,10 @@ def fits(text: str, side: int = SIDE, lettering: Lettering = ARTICLE) -> bool:
 def overlay(
     picture: Image.Image, text: str, lettering: Lettering = ATTACK, at: Iterable[Place] | None = None
 ) -> Image.Image:
-    """A typographic attack: a copy of the picture with the text on it, RGB and of the same size.
+    """Write a text on a copy of a picture, RGB and of the same size: a typographic attack.
 
-    It stands four times as in the article's `overlay_text_on_image`, two by two from (20, 20) in steps of 100, all
-    lengths in 224ths of the shorter side; or once at each place of `at`, in pixels. Errors as in `rasterise`.
+    Four times, as in the article's `overlay_text_on_image`: two by two from (20, 20) in steps of 100, all lengths in
+    224ths of the shorter side; or once at each place of `at`, in pixels. Errors as in `rasterise`.
     """
     attacked = picture.convert("RGB").copy()
     font, _ = _set(text, attacked.width, attacked.height, lettering)
@@ -104,7 +105,7 @@ def overlay(
 
 
 def _set(text: str, width: int, height: int, lettering: Lettering) -> tuple[ImageFont.FreeTypeFont, tuple[int, int]]:
-    """The font at the size that the image asks for, and the text's width and height in it."""
+    """The font at the image's size, and the text's width and height in it; WordsError if the text cannot be set."""
     scale = min(width, height) / SIDE
     font = _font(lettering.font, lettering.size * scale)
     if lettering.widest and (taken := _extent(text, font)[0]) > lettering.widest * width:
@@ -123,7 +124,7 @@ def _set(text: str, width: int, height: int, lettering: Lettering) -> tuple[Imag
 
 
 def _extent(text: str, font: ImageFont.FreeTypeFont) -> tuple[int, int]:
-    """From the place of writing to the right and lower ends of the ink: what Pillow called `textsize`, long gone."""
+    """Width and height from the text's origin to the ends of its ink, as Pillow's former `textsize` gave them."""
     _, _, right, lower = font.getbbox(text)
     return int(right), int(lower)
 
@@ -139,7 +140,7 @@ def _write(
 
 @lru_cache(maxsize=256)
 def _font(file: Path, size: float) -> ImageFont.FreeTypeFont:
-    """In Pillow's basic layout: another one moves letters by fractions of a pixel."""
+    """Load a font in Pillow's basic layout; other layouts move letters by fractions of a pixel."""
     try:
         return ImageFont.truetype(str(file), size, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:

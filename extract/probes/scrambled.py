@@ -11,10 +11,10 @@ BLOCKS = 8  # along a side of a scrambled picture; divides the input of every CL
 
 
 def scrambled(picture: Image.Image, seed: int | Sequence[int], blocks: int = BLOCKS) -> Image.Image:
-    """The picture's `blocks` x `blocks` equal blocks in a random order: the same colours and textures, no large shape.
+    """Shuffle a picture's `blocks` x `blocks` equal blocks: the same colours and textures, no large shape.
 
-    RGB of the same size, with new edges at the seams; the same seed gives the same order. Raises WordsError if a side
-    is no multiple of `blocks`.
+    RGB of the same size, with new edges at the seams; a seed gives the same order. Raises WordsError if a side is no
+    multiple of `blocks`.
     """
     if picture.width % blocks or picture.height % blocks:
         raise WordsError(
@@ -23,6 +23,6 @@ def scrambled(picture: Image.Image, seed: int | Sequence[int], blocks: int = BLO
         )
     high, wide = picture.height // blocks, picture.width // blocks
     pixels = np.asarray(picture.convert("RGB")).reshape(blocks, high, blocks, wide, 3)
-    cut = pixels.swapaxes(1, 2).reshape(blocks * blocks, high, wide, 3)
-    mixed = np.random.default_rng(seed).permutation(cut).reshape(blocks, blocks, high, wide, 3)
+    tiles = pixels.swapaxes(1, 2).reshape(blocks * blocks, high, wide, 3)
+    mixed = np.random.default_rng(seed).permutation(tiles).reshape(blocks, blocks, high, wide, 3)
     return Image.fromarray(mixed.swapaxes(1, 2).reshape(picture.height, picture.width, 3))

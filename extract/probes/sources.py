@@ -1,7 +1,7 @@
-"""Where probes come from: a folder of pictures, WebDataset shards, or a table; one after the other, never all at once.
+"""Sources of probes: a folder of pictures, WebDataset shards, or a table, read one probe at a time.
 
-A source can be gone through again and again and gives the same probes in the same order; their images are loaded when
-they are shown. A concept's pictures go to discovery and the held-out split in turn.
+Every iteration over a source gives the same probes in the same order; an image is loaded when it is shown. A concept's
+pictures go to the discovery and the held-out split by turns.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from extract.probes.table import VALUES, check, read_columns
 
 @dataclass(frozen=True)
 class Probe:
-    """An image to be shown, still encoded; `load` gives its bytes."""
+    """An image to show; `load` reads its encoded bytes."""
 
     id: str
     modality: str
@@ -38,24 +38,24 @@ class Probe:
 
 
 class Source(Protocol):
-    """Probes in an order that never changes; `digest` tells one source from another."""
+    """Probes in a fixed order; `digest` identifies the source."""
 
-    forgiving: bool  # an image that cannot be read is left out, not an error
+    forgiving: bool  # skip an image that cannot be read instead of raising an error
 
     @property
     def digest(self) -> str:
-        """A hash of what is shown."""
+        """A hash of the probes."""
 
     def __iter__(self) -> Iterator[Probe]:
         """The probes, from the first."""
 
 
-def source(chosen: str | Path) -> Source:
-    """The source at a path: a folder of pictures, a folder of shards or one shard (.tar), or a table in Parquet.
+def source(place: str | Path) -> Source:
+    """Open the source at a path: a folder of pictures, a folder of shards or one shard (.tar), or a Parquet table.
 
-    Raises ProbesError where there is none of these, NoShards for a file that is no shard.
+    Raises ProbesError for a path that is none of these, NoShards for a file that is no shard.
     """
-    path = Path(chosen)
+    path = Path(place)
     if path.is_dir():
         return Shards.at(path) if any(path.glob("*.tar")) else PictureFolder.at(path)
     return Shards.at(path) if path.suffix == ".tar" else ProbeTable.read(path)
@@ -63,7 +63,7 @@ def source(chosen: str | Path) -> Source:
 
 @dataclass(frozen=True)
 class ProbeTable:
-    """A table of probes; a Parquet file's images are read a few hundred at a time."""
+    """A table of probes; images of a Parquet file are read a few hundred at a time."""
 
     facts: pa.Table  # all but the images
     batches: Callable[[], Iterable[pa.RecordBatch]]
@@ -72,23 +72,23 @@ class ProbeTable:
 
     @classmethod
     def of(cls, table: pa.Table) -> "ProbeTable":
-        """A table in memory; ProbesError if it is unsound."""
+        """Wrap a table in memory; ProbesError if a value is invalid."""
         check(table)
         return cls(table.drop(["image"]), partial(table.to_batches, max_chunksize=_ROWS), partial(_hashed, table))
 
     @classmethod
     def read(cls, file: Path) -> "ProbeTable":
-        """A table in a Parquet file; ProbesError if it is none, or unsound."""
+        """Open a table in a Parquet file; ProbesError if it is none, or a value is invalid."""
         facts = read_columns(file, images=False)
         return cls(facts, partial(_row_batches, file), partial(_file_hash, file))
 
     @cached_property
     def digest(self) -> str:
-        """Of all the rows, or of the file."""
+        """The hash of all rows, or of the file."""
         return self.content()
 
     def __iter__(self) -> Iterator[Probe]:
-        """The rows."""
+        """Read the rows, a probe each."""
         for batch in self.batches():
             for row in batch.to_pylist():
                 image = row.pop("image")
@@ -97,14 +97,14 @@ class ProbeTable:
 
 @dataclass(frozen=True)
 class PictureFolder:
-    """A folder's pictures, however deep; the first subfolder names the concept, the folder itself for loose ones."""
+    """The pictures in a folder at any depth; the concept is the name of the first subfolder, or of the folder."""
 
     path: Path
     forgiving = True
 
     @classmethod
     def at(cls, path: Path) -> "PictureFolder":
-        """A folder with at least one picture file; else ProbesError."""
+        """Open a folder; ProbesError if it holds no picture file."""
         folder = cls(path)
         if next(iter(folder._files()), None) is None:
             raise ProbesError(
@@ -115,11 +115,11 @@ class PictureFolder:
 
     @cached_property
     def digest(self) -> str:
-        """Of the files' names and sizes."""
+        """The hash of the files' names and sizes."""
         return _digest(f"{name} {(self.path / name).stat().st_size}" for name in self._files())
 
     def __iter__(self) -> Iterator[Probe]:
-        """The pictures, folder by folder in the order of their names."""
+        """List the pictures folder by folder, in the order of their names."""
         root = self.path.resolve().name
         splits = _Splits()
         for name in self._files():
@@ -139,9 +139,9 @@ class PictureFolder:
 
 @dataclass(frozen=True)
 class Shards:
-    """WebDataset shards: tar files of samples, each a picture and perhaps its concept as `cls` or `txt`.
+    """WebDataset shards: tar files of samples, each a picture and optionally its concept as `cls` or `txt`.
 
-    A sample's id is its shard's name and its key; without a concept, the key's folder or the shard's name is taken.
+    A sample's id is its shard's name and its key. A sample without a concept gets the key's folder or the shard's name.
     """
 
     files: tuple[Path, ...]
@@ -149,7 +149,7 @@ class Shards:
 
     @classmethod
     def at(cls, path: Path) -> "Shards":
-        """One shard, or all of a folder; NoShards where a file is none, or none begins with a sample."""
+        """Open one shard, or all of a folder; NoShards for a file that is none, or if no sample has a picture."""
         shards = cls(tuple(sorted(path.glob("*.tar"))) if path.is_dir() else (path,))
         for file in shards.files:
             _check_shard(file)
@@ -159,11 +159,11 @@ class Shards:
 
     @cached_property
     def digest(self) -> str:
-        """Of the files' names and sizes."""
+        """The hash of the files' names and sizes."""
         return _digest(f"{file.name} {file.stat().st_size}" for file in self.files)
 
     def __iter__(self) -> Iterator[Probe]:
-        """The samples, shard by shard."""
+        """Read the samples, shard by shard."""
         splits = _Splits()
         for file in self.files:
             for sample in _samples(file):
@@ -175,11 +175,11 @@ class Shards:
                 yield Probe(f"{file.stem}/{key}", "picture", concept, file.stem, split, sensitive(concept), load)
 
 
-_ROWS = 256  # of a table read at once
+_ROWS = 256  # read from a table at once
 
 
 class _Splits:
-    """Discovery and held-out in turn, concept by concept."""
+    """Assign discovery and held-out by turns, concept by concept."""
 
     def __init__(self) -> None:
         self._seen = Counter[str]()
@@ -219,9 +219,9 @@ def _no_shard(file: Path, error: Exception) -> NoShards:
 
 
 def _concept(sample: dict[str, Any], shard: str) -> str:
-    given = sample.get("cls", sample.get("txt"))
-    if given is not None:
-        return str(given.decode(errors="replace").strip())
+    concept = sample.get("cls", sample.get("txt"))
+    if concept is not None:
+        return str(concept.decode(errors="replace").strip())
     return str(sample["__key__"]).rpartition("/")[0].partition("/")[0] or shard
 
 

@@ -1,7 +1,7 @@
-"""Probes, the images shown to a network: read from a table, decoded in batches, made small.
+"""Tables of probes, the images shown to a network.
 
-Every concept has probes for discovery, on which units show what they answer to, and held-out ones, on which that is
-tested; a table says which is which.
+Every concept has discovery probes, on which top probes are found, and held-out ones, on which units are tested; a table
+names the split of each probe.
 """
 
 from collections.abc import Iterator
@@ -22,21 +22,21 @@ VALUES = {"modality": ("picture", "word"), "split": ("discovery", "held-out")}
 
 
 def read(file: Path = PROBES) -> pa.Table:
-    """A table of probes from Parquet; the demo's emoji and words unless told otherwise.
+    """Read a table of probes from Parquet, by default the demo's emoji and words.
 
-    Raises ProbesError for a file that is no such table, or where a value is missing, unknown or an id repeated.
+    Raises ProbesError for a file that is no such table, for a missing or unknown value, and for a repeated id.
     """
     return read_columns(file, images=True)
 
 
 def read_columns(file: Path, images: bool) -> pa.Table:
-    """A table of probes from Parquet, with or without the images; ProbesError as `read`."""
+    """Read a table of probes from Parquet, with or without its images; ProbesError as `read`."""
     schema = SCHEMAS["probes"]
     try:
-        found = pq.ParquetFile(file)
-        if missing := set(schema.names) - set(found.schema_arrow.names):
+        stored = pq.ParquetFile(file)
+        if missing := set(schema.names) - set(stored.schema_arrow.names):
             raise KeyError(*sorted(missing))
-        table = found.read(schema.names if images else schema.names[:-1])
+        table = stored.read(schema.names if images else schema.names[:-1])
         table = table.cast(schema if images else pa.schema(list(schema)[:-1]))
     except (OSError, KeyError, pa.ArrowException) as error:
         raise ProbesError(
@@ -46,7 +46,7 @@ def read_columns(file: Path, images: bool) -> pa.Table:
 
 
 def check(table: pa.Table) -> pa.Table:
-    """The table itself if it holds at least one probe and every value is sound; else ProbesError."""
+    """Return the table if it holds a probe and every value is valid; else raise ProbesError."""
     nulls = {name: table[name].null_count for name in table.column_names}
     wrong = [f"{name} is missing in {count} rows" for name, count in nulls.items() if count]
     for name, allowed in VALUES.items():
@@ -60,7 +60,7 @@ def check(table: pa.Table) -> pa.Table:
 
 
 def images(table: pa.Table) -> Iterator[Image.Image]:
-    """The probes' images in order, RGB, each decoded when its turn comes; ProbesError for one that cannot be read."""
+    """Decode the probes' images one by one, in order, as RGB; ProbesError for one that cannot be read."""
     for part in table.select(["id", "image"]).to_batches(max_chunksize=1):
         for row in part.to_pylist():
             yield _decoded(row["id"], row["image"])

@@ -12,52 +12,52 @@ from extract.errors import WordsError
 
 Words = tuple[str, ...]
 
-_TRIES = 100  # draws a string wanted, before there are taken to be no more
+_TRIES = 100  # draws for each string, before a length counts as exhausted
 _LETTERS = np.array(list(ascii_lowercase))
 
 
 def most_common(n: int = 10_000) -> Words:
-    """The n most common English words, from the most common, in lower case and of the letters a to z alone.
+    """List the n most common English words, the most common first, in lower case and of the letters a to z alone.
 
     From wordfreq's large list, whose data (to 2021) are frozen, so that everyone has the same. It counts tokens of
     subtitles, news, books, Wikipedia and the web; numbers, contractions and single letters but "a" and "i" are left
-    out. Raises WordsError where there are not so many.
+    out. Raises WordsError if there are fewer.
     """
-    found = dict.fromkeys(word for word in iter_wordlist("en", "large") if re.fullmatch("[a-z]{2,}|[ai]", word))
-    if not 1 <= n <= len(found):
-        raise WordsError(f"There is no list of {n} words: it can have from 1 to {len(found)}. Ask for so many.")
-    return tuple(found)[:n]
+    words = dict.fromkeys(word for word in iter_wordlist("en", "large") if re.fullmatch("[a-z]{2,}|[ai]", word))
+    if not 1 <= n <= len(words):
+        raise WordsError(f"There is no list of {n} words: it can have from 1 to {len(words)}. Ask for so many.")
+    return tuple(words)[:n]
 
 
 def from_file(file: Path) -> Words:
-    """The words of a text file in UTF-8, one a line, each once; WordsError if it cannot be read or holds none."""
+    """Read the words of a UTF-8 text file, one a line, without repeats; WordsError if it cannot be read or is empty."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise WordsError(f"{file} cannot be read ({error}). Give a text file in UTF-8, one word a line.") from error
-    if not (found := dict.fromkeys(line.strip() for line in lines if line.strip())):
+    if not (words := dict.fromkeys(line.strip() for line in lines if line.strip())):
         raise WordsError(f"{file} holds no word. Write one a line.")
-    return tuple(found)
+    return tuple(words)
 
 
 def letter_strings(
     counts: Mapping[int, int], words: Iterable[str], seed: int = 0, accept: Callable[[str], bool] = lambda text: True
 ) -> dict[int, Words]:
-    """Different strings of letters drawn alike from a to z, `counts` of each length, none of them one of the words.
+    """Draw different strings of uniform letters a to z, `counts` of each length, none of them one of the words.
 
-    What `accept` refuses is drawn again. A length for which there are fewer has fewer: "a" and "i" leave 24 strings of
-    one letter. The same seed gives the same strings of a length, whatever the other lengths.
+    A string that `accept` refuses is drawn again. A length with fewer possible strings has fewer: "a" and "i" leave 24
+    strings of one letter. A seed gives the same strings of a length, whatever the other lengths.
     """
     known = {word.casefold() for word in words}
     return {length: _strings(length, counts[length], known, seed, accept) for length in sorted(counts)}
 
 
 def _strings(length: int, count: int, known: set[str], seed: int, accept: Callable[[str], bool]) -> Words:
-    generator, found = np.random.default_rng([seed, length]), dict[str, None]()
+    generator, strings = np.random.default_rng([seed, length]), dict[str, None]()
     for _ in range(_TRIES * count):
-        if len(found) == count:
+        if len(strings) == count:
             break
         text = "".join(generator.choice(_LETTERS, length))
-        if text not in known and text not in found and accept(text):
-            found[text] = None
-    return tuple(found)
+        if text not in known and text not in strings and accept(text):
+            strings[text] = None
+    return tuple(strings)
