@@ -45,7 +45,7 @@ def printed(planted_folder: Path) -> Print:
 def test_in_80_columns_no_word_is_broken_and_the_rest_is_told_of(printed: Print, arguments: list[str]) -> None:
     narrow, wide, roomy = printed(arguments, 80), printed([*arguments, "--wide"], 80), printed(arguments, 400)
 
-    assert wide == roomy
+    assert wide.split() == roomy.split()  # sentences below a table are broken at its width
     assert not MORE.search(wide)
     assert set(MORE.sub("", narrow).split()) <= set(wide.split())
     assert all(len(line.rstrip()) <= 80 or "/" in line for line in narrow.splitlines() if not is_sentence(line))
@@ -56,9 +56,9 @@ def is_sentence(line: str) -> bool:
 
 
 def test_what_decides_comes_first_where_not_all_fits(printed: Print) -> None:
-    heads = printed(["find"], 80).splitlines()[1].split()
+    lines = [line.split() for line in printed(["find"], 80).splitlines()]
 
-    assert heads[:3] == ["unit", "verdict", "q"]
+    assert ["unit", "verdict", "q"] in [line[:3] for line in lines]
 
 
 @pytest.fixture
