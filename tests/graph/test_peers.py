@@ -130,6 +130,8 @@ def tell(database: Database, extraction: Extraction, folder: Path) -> None:
     store = Store(database).model(model)
     label(store)
     keep(store)
+    for text in (schema.SPLIT_SELECTIVITY, schema.SPLIT_WORD_SHARES):  # nothing here is of an older version
+        database.write(text)
     question(store, extraction)
     ask_by_name(store, extraction)
     database.write(VERIFIED, model=model, start="now")
@@ -297,6 +299,8 @@ def save(store: Store) -> None:
     store.save_query(mine)
     store.save_query(replace(mine, author="bob"), replace=True)
     assert store.saved_queries() == [replace(mine, author="bob")]
+    assert store.database.read(schema.QUERIES_MENTIONING, containing="$n") == [{"name": "mine"}]
+    assert store.database.read(schema.QUERIES_MENTIONING, containing="$m") == []
     assert store.remove_query("mine")
 
 

@@ -149,7 +149,7 @@ def test_the_command_line_prints_a_table_of_the_final_units() -> None:
 
 
 def test_the_mean_over_the_common_words_can_be_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("extract.probes.word_lists.most_common", lambda: ("the", "to", "and"))
+    monkeypatch.setattr("catalog.live_network.most_common", lambda: ("the", "to", "and"))
     found = json.loads(asked("anchor", "--baseline", "mean", "--json").stdout)
     expected = difference(load_network("demo"), "anchor", ("the", "to", "and")).top(10)
     assert [row["unit"] for row in found] == [str(unit) for unit, _ in expected]
