@@ -140,5 +140,5 @@ def test_a_layer_that_is_named_is_offered(app: AppTest) -> None:
 
 
 def test_the_numbers_that_bound_are_numbers_of_units() -> None:
-    assert set(SEARCHABLE) <= set(STATISTICS)
+    assert set(SEARCHABLE) <= {*STATISTICS, "modality_difference"}  # that of selectivities, or else of shares of words
     assert len(np.unique(SEARCHABLE)) == len(SEARCHABLE)
