@@ -58,20 +58,20 @@ class Sides:
 
 
 def sides(
-    tops: Mapping[str, RankedProbes], subjects: np.ndarray, embeddings: ProbeEmbeddings, concepts: Concepts
+    top_probes: Mapping[str, RankedProbes], subjects: np.ndarray, embeddings: ProbeEmbeddings, concepts: Concepts
 ) -> Sides:
     """Choose for each facet the concepts nearest to its list and farthest from the other, of those in neither.
 
-    `tops` are the branches' top lists, `subjects` the number of every probe's concept, (probes,). All units get as many
-    concepts: CONCEPTS of each facet, or fewer where there are fewer.
+    `top_probes` are the branches' top lists, `subjects` the number of every probe's concept, (probes,). All units get
+    as many concepts: CONCEPTS of each facet, or fewer where there are fewer.
     """
-    means = [embeddings.sums(tops[branch]) for branch in ("shortcut", "conv")]  # (units, E) each
+    means = [embeddings.sums(top_probes[branch]) for branch in ("shortcut", "conv")]  # (units, E) each
     shortcut, conv = (mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12) for mean in means)
     score = (shortcut - conv) @ concepts.rows.T  # (units, k)
     listed = np.zeros((len(score), max(subjects.max(), concepts.subjects.max(initial=0)) + 1), bool)
     for branch in ("shortcut", "conv"):
-        unit, rank = np.nonzero(tops[branch].valid)
-        listed[unit, subjects[tops[branch].probes[unit, rank]]] = True
+        unit, rank = np.nonzero(top_probes[branch].valid)
+        listed[unit, subjects[top_probes[branch].probes[unit, rank]]] = True
     free = ~listed[:, concepts.subjects]  # (units, k)
     count = min(CONCEPTS, int(free.sum(axis=1).min(initial=2 * CONCEPTS)) // 2)
     nearest = [np.argsort(np.where(free, sign * score, np.inf), axis=1, kind="stable")[:, :count] for sign in (-1, 1)]

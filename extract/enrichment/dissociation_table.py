@@ -88,11 +88,11 @@ def _table(
 ) -> pa.Table:
     """A sum's rows."""
     branches = extraction.manifest.architecture.branches(layer)
-    tops = {name: lists(extraction, branches[name], facts.held_out)["top"] for name in ("shortcut", "conv")}
-    embeddings = ProbeEmbeddings.of(tops.values(), extraction.embeddings())
-    facets = sides(tops, facts.subjects, embeddings, concepts)
+    top_probes = {name: lists(extraction, branches[name], facts.held_out)["top"] for name in ("shortcut", "conv")}
+    embeddings = ProbeEmbeddings.of(top_probes.values(), extraction.embeddings())
+    facets = sides(top_probes, facts.subjects, embeddings, concepts)
     columns = effects(ablation, *moments(extraction, layer), facets)
-    reasons = _unproven(tops, columns, facets)
+    reasons = _unproven(top_probes, columns, facets)
     columns = {name: np.where(reasons == "", values, np.nan) for name, values in columns.items()}
     names = {
         f"facet_{branch}": np.array(["; ".join(concepts.names[places]) for places in getattr(facets, branch)], object)
@@ -103,12 +103,12 @@ def _table(
     return per_unit("dissociation", layer, {"concepts": count} | columns | judged | names)
 
 
-def _unproven(tops: dict[str, RankedProbes], columns: dict[str, np.ndarray], facets: Sides) -> np.ndarray:
+def _unproven(top_probes: dict[str, RankedProbes], columns: dict[str, np.ndarray], facets: Sides) -> np.ndarray:
     """Why each unit has no verdict, text (units,); empty where it has one."""
     reasons = np.full(len(facets.conv), "", object)
     reasons[np.isnan(columns["effect_conv"])] = "the sum never changes"
     if facets.conv.shape[1] < FEWEST:
         reasons[:] = f"fewer than {2 * FEWEST} concepts beside those in its top lists have probes in both splits"
     for branch in ("conv", "shortcut"):
-        reasons[~tops[branch].valid.any(axis=1)] = f"the {branch} branch answers to no probe more than to most"
+        reasons[~top_probes[branch].valid.any(axis=1)] = f"the {branch} branch answers to no probe more than to most"
     return reasons

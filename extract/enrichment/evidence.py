@@ -19,14 +19,14 @@ from extract.responses.top_probes import RankedProbes
 
 
 def evidence(
-    facts: ProbeFacts, tops: Mapping[str, RankedProbes], output: np.ndarray, embeddings: ProbeEmbeddings
+    facts: ProbeFacts, top_probes: Mapping[str, RankedProbes], output: np.ndarray, embeddings: ProbeEmbeddings
 ) -> dict[str, np.ndarray]:
     """Columns of the evidence table except the shares, and both p of reach: float64 (units,).
 
-    `tops` are the branches' top lists, `output` the sum after its ReLU (units, probes), `embeddings` those of the
+    `top_probes` are the branches' top lists, `output` the sum after its ReLU (units, probes), `embeddings` those of the
     probes in the lists. NaN where a branch has no list.
     """
-    shortcut, conv = tops["shortcut"], tops["conv"]
+    shortcut, conv = top_probes["shortcut"], top_probes["conv"]
     words_shortcut, words_conv = _word_share(facts, shortcut), _word_share(facts, conv)
     columns = {
         "overlap": overlap(shortcut, conv),
@@ -38,7 +38,7 @@ def evidence(
     percentile = percentiles(output[:, facts.held_out].T).T  # (units, held-out)
     means, concepts = concept_means(percentile, facts.facets[facts.held_out])  # (units, concepts)
     for branch in ("shortcut", "conv"):
-        listed = _listed_concepts(facts, tops[branch])[:, concepts]  # (units, concepts)
+        listed = _listed_concepts(facts, top_probes[branch])[:, concepts]  # (units, concepts)
         columns[f"reach_{branch}"], columns[f"p_reach_{branch}"] = reach(means, listed)
     return columns
 

@@ -93,8 +93,8 @@ def _add_evidence(
             for probes_of_kind in kinds.values():
                 pictured[probes_of_kind.probes[probes_of_kind.valid]] = True
         if layer.role == "sum":
-            tops = {branch: kinds["top"] for branch, kinds in ranked.items()}
-            for name, columns in _sum_columns(extraction, layer, facts, tops).items():
+            top_probes = {branch: kinds["top"] for branch, kinds in ranked.items()}
+            for name, columns in _sum_columns(extraction, layer, facts, top_probes).items():
                 rows[name].append(per_unit(name, layer, columns))
     add_thumbnails(extraction, source, pictured, progress, chunk)
     tables = {name: pa.concat_tables(parts) for name, parts in rows.items()}
@@ -119,43 +119,43 @@ def _rank_probes(extraction: Extraction, layer: Layer, facts: ProbeFacts, ids: "
 
 
 def _sum_columns(
-    extraction: Extraction, layer: Layer, facts: ProbeFacts, tops: Mapping[str, RankedProbes]
+    extraction: Extraction, layer: Layer, facts: ProbeFacts, top_probes: Mapping[str, RankedProbes]
 ) -> dict[str, dict[str, np.ndarray]]:
     """A sum's columns of the evidence, tests and shares tables."""
-    share = shares(share_terms(extraction, layer, tops["sum"]))
-    embeddings = ProbeEmbeddings.of([tops["shortcut"], tops["conv"]], extraction.embeddings())
-    columns = _evidence_columns(extraction, layer, facts, tops, embeddings)
-    tests = two_facets(tops, facts, embeddings)
+    share = shares(share_terms(extraction, layer, top_probes["sum"]))
+    embeddings = ProbeEmbeddings.of([top_probes["shortcut"], top_probes["conv"]], extraction.embeddings())
+    columns = _evidence_columns(extraction, layer, facts, top_probes, embeddings)
+    tests = two_facets(top_probes, facts, embeddings)
     tests |= {name: columns.pop(name) for name in ("p_reach_shortcut", "p_reach_conv")}
-    tests |= unit_tests(tests) | {"undecided": undecided(tops, columns)}
+    tests |= unit_tests(tests) | {"undecided": undecided(top_probes, columns)}
     columns |= {"share_published": share.published, "share_exact": share.exact, "share_corrected": share.corrected}
-    return {"evidence": columns, "tests": tests, "shares": _share_columns(share, tops)}
+    return {"evidence": columns, "tests": tests, "shares": _share_columns(share, top_probes)}
 
 
 def _evidence_columns(
     extraction: Extraction,
     layer: Layer,
     facts: ProbeFacts,
-    tops: Mapping[str, RankedProbes],
+    top_probes: Mapping[str, RankedProbes],
     embeddings: ProbeEmbeddings,
 ) -> dict[str, np.ndarray]:
     """The evidence of a sum's units, so few at a time that what they do on all probes fits into memory."""
     parts = []
-    for units in blocks(len(tops["sum"].probes), len(facts.words)):
+    for units in blocks(len(top_probes["sum"].probes), len(facts.words)):
         output = extraction.activations(layer, units)  # (probes, units)
         assert output is not None  # noqa: S101, recorded above
-        own = {branch: ranked.only(units) for branch, ranked in tops.items()}
+        own = {branch: ranked.only(units) for branch, ranked in top_probes.items()}
         parts.append(evidence(facts, own, output.T.astype(np.float32), embeddings))
     return {name: np.concatenate([columns[name] for columns in parts]) for name in parts[0]}
 
 
-def _share_columns(share: Shares, tops: Mapping[str, RankedProbes]) -> dict[str, np.ndarray]:
+def _share_columns(share: Shares, top_probes: Mapping[str, RankedProbes]) -> dict[str, np.ndarray]:
     return {
-        "examples": tops["sum"].valid.sum(axis=1),
+        "examples": top_probes["sum"].valid.sum(axis=1),
         "share_corrected_low": share.corrected_low,
         "share_corrected_high": share.corrected_high,
-        "overlap_shortcut": overlap(tops["sum"], tops["shortcut"]),
-        "overlap_conv": overlap(tops["sum"], tops["conv"]),
+        "overlap_shortcut": overlap(top_probes["sum"], top_probes["shortcut"]),
+        "overlap_conv": overlap(top_probes["sum"], top_probes["conv"]),
     }
 
 

@@ -139,13 +139,13 @@ def concept_means(values: np.ndarray, facets: np.ndarray) -> tuple[np.ndarray, n
 
 
 def two_facets(
-    tops: Mapping[str, RankedProbes], facts: ProbeFacts, embeddings: ProbeEmbeddings
+    top_probes: Mapping[str, RankedProbes], facts: ProbeFacts, embeddings: ProbeEmbeddings
 ) -> dict[str, np.ndarray]:
     """Columns p_concept, p_modality and p_facets of every unit, float64 (units,); NaN where a branch has no list.
 
-    `tops` are the branches' top lists. p_facets is of either difference: twice the lesser p (Bonferroni).
+    `top_probes` are the branches' top lists. p_facets is of either difference: twice the lesser p (Bonferroni).
     """
-    shortcut, conv = (embeddings.local(tops[branch]) for branch in ("shortcut", "conv"))
+    shortcut, conv = (embeddings.local(top_probes[branch]) for branch in ("shortcut", "conv"))
     facets, words = facts.facets[embeddings.probes], facts.words[embeddings.probes]
     concept, modality = np.full(len(shortcut.probes), np.nan), np.full(len(shortcut.probes), np.nan)
     for unit in np.flatnonzero(shortcut.valid.any(axis=1) & conv.valid.any(axis=1)):
@@ -165,11 +165,11 @@ def unit_tests(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {"p": p, "q": q}
 
 
-def undecided(tops: Mapping[str, RankedProbes], columns: Mapping[str, np.ndarray]) -> np.ndarray:
+def undecided(top_probes: Mapping[str, RankedProbes], columns: Mapping[str, np.ndarray]) -> np.ndarray:
     """Why each unit has no p, text (units,); None where it has one. `columns` are those of reach."""
     reasons = np.full(len(columns["reach_conv"]), None, object)
     for branch in ("conv", "shortcut"):
         reasons[np.isnan(columns[f"reach_{branch}"])] = f"no held-out probe is of what the {branch} branch answers to"
         silent = f"the {branch} branch answers to no probe more than to most"
-        reasons[~tops[branch].valid.any(axis=1)] = silent
+        reasons[~top_probes[branch].valid.any(axis=1)] = silent
     return reasons
