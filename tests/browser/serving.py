@@ -16,6 +16,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.builders.planted_catalog import MODEL as MODEL
 
+CANDIDATES = ["4/2/6/0", "4/2/6/4", "4/2/6/1"]  # planted, the one of the largest difference in modality first
 PATIENCE = 60_000  # milliseconds for anything to appear
 FLAGS = (
     *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -125,6 +126,14 @@ def choose(page: Page, menu: str, option: str = "") -> str:
     text = found.inner_text()
     found.click()
     return text
+
+
+def open_first(page: Page, units: list[str]) -> None:
+    """Open the first of these candidates, once the cards of all are there; each is drawn when it is ready."""
+    pills = page.locator(".card .top a.pill")
+    expect(pills).to_have_text(units, timeout=PATIENCE)
+    pills.first.click()
+    expect(page.locator("h1", has_text=units[0])).to_be_visible(timeout=PATIENCE)
 
 
 def ready_at(page: Page, address: str) -> None:

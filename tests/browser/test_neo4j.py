@@ -11,7 +11,7 @@ from extract.folder.extraction import Extraction
 from extract.units import Unit
 from graph.loading.load import load
 from graph.store import Store
-from tests.browser.serving import MODEL, PATIENCE, ready, ready_at, serving, signed, watched
+from tests.browser.serving import CANDIDATES, MODEL, PATIENCE, open_first, ready, ready_at, serving, signed, watched
 from tests.builders.neo4j_server import Neo4j
 
 
@@ -42,8 +42,7 @@ def test_every_page_opens_over_neo4j(page: Page, entry: Entry) -> None:
 
 def test_candidates_lead_to_a_unit_that_is_labelled_and_the_label_undone(page: Page, neo4j: Neo4j) -> None:
     ready_at(page, "/enrichment")
-    page.locator(".card .top a.pill").first.click()
-    expect(page.locator("h1", has_text="4/2/6/0")).to_be_visible(timeout=PATIENCE)
+    open_first(page, CANDIDATES)
     ready(page)
     signed(page, "ada")
     page.get_by_label("Label", exact=True).fill("mittens")

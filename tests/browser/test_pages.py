@@ -16,7 +16,18 @@ from extract.units import Layer, Unit
 from graph.embedded.server import stop
 from graph.loading.load import load
 from graph.model_store import ModelStore
-from tests.browser.serving import MODEL, PATIENCE, choose, ready, ready_at, serving, signed, watched
+from tests.browser.serving import (
+    CANDIDATES,
+    MODEL,
+    PATIENCE,
+    choose,
+    open_first,
+    ready,
+    ready_at,
+    serving,
+    signed,
+    watched,
+)
 
 
 @pytest.mark.parametrize("entry", PAGES[::-1], ids=lambda entry: entry.name)  # the fresh server's first is no home
@@ -30,8 +41,7 @@ def test_a_click_on_a_candidate_opens_its_unit_in_the_same_session(page: Page) -
     ready_at(page, "/enrichment")
     page.get_by_text("Reveal sensitive").click()
     ready(page)
-    page.locator(".card .top a.pill").first.click()
-    expect(page.locator("h1", has_text="4/2/6/0")).to_be_visible(timeout=PATIENCE)
+    open_first(page, CANDIDATES)
     assert "unit=4/2/6/0" in page.url.replace("%2F", "/")
     expect(page.get_by_role("switch", name="Reveal sensitive")).to_be_checked()
 
