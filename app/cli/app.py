@@ -10,8 +10,12 @@ from app.cli.options import DatabaseOption, overrides
 
 def app(
     headless: Annotated[bool, typer.Option("--headless", help="Open no browser.")] = False,
-    port: Annotated[int, typer.Option(help="Where the app listens.")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the app listens.")] = 8501,
     address: Annotated[str, typer.Option(help="For whom it listens; 0.0.0.0 for all.")] = "localhost",
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Another name by which the app may be called, such as a proxy's; repeatable."),
+    ] = None,
     database: DatabaseOption = None,
 ) -> None:
     """Open the catalog in the browser; nothing is sent anywhere.
@@ -21,5 +25,4 @@ def app(
     from app.web.serve import serve  # Streamlit, which no other command needs
 
     os.environ.update({f"CIRCUITS_{name.upper()}": value for name, value in overrides(database).items()})
-    listening = [f"--server.headless={headless}", f"--server.port={port}", f"--server.address={address}"]
-    serve(*listening, "--browser.gatherUsageStats=false")
+    serve(address, port, allow_host or (), headless)

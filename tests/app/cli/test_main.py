@@ -625,6 +625,16 @@ def test_app_serves_the_pages_with_telemetry_off(planted_folder: Path, tmp_path:
     assert "Collecting usage statistics" not in said
 
 
+def test_an_address_of_another_machine_is_the_users_mistake(planted_folder: Path) -> None:
+    script = str(Path(sys.executable).with_name("circuits"))
+    elsewhere = ["--address", "203.0.113.7", "--headless", "--database", str(planted_folder)]  # of no machine: RFC 5737
+
+    said = subprocess.run([script, "app", *elsewhere], capture_output=True, text=True)
+
+    assert said.returncode == 2
+    assert said.stderr.startswith("circuits: The app cannot listen at 203.0.113.7, port 8501 (")
+
+
 def answer(url: str) -> bytes:
     deadline = time.monotonic() + 120
     while True:
