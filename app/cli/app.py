@@ -25,4 +25,4 @@ def app(
     from app.web.serve import serve  # Streamlit, which no other command needs
 
     os.environ.update({f"CIRCUITS_{name.upper()}": value for name, value in overrides(database).items()})
-    serve(address, port, allow_host or (), headless)
+    serve(address, port, allow_host or (), launch=None if headless else typer.launch)

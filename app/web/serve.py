@@ -5,11 +5,10 @@ An embedded database's server starts meanwhile, for the first page would wait fo
 
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-
-import typer
 
 from app.web.host_guard import HostGuard
 from catalog import open_catalog
@@ -23,10 +22,10 @@ class AddressUnavailable(CircuitsError):
     """An address at which the app cannot listen."""
 
 
-def serve(address: str, port: int, allowed: Sequence[str] = (), headless: bool = False) -> None:
+def serve(address: str, port: int, allowed: Sequence[str], launch: Callable[[str], object] | None) -> None:
     """Serve the app until it is told to stop, to those alone who call it by its address or an allowed name.
 
-    A browser is opened on it unless `headless`. Raises AddressUnavailable.
+    `launch` opens a browser at the URL it is given; None starts none. Raises AddressUnavailable.
     """
     threading.Thread(target=_start, daemon=True).start()
     for module in NEEDED:
@@ -35,8 +34,8 @@ def serve(address: str, port: int, allowed: Sequence[str] = (), headless: bool =
     from starlette.middleware import Middleware
 
     guard = Middleware(HostGuard, address=address, allowed=allowed)
-    listening = {"server.port": port, "server.address": address, "server.headless": headless}
-    app = streamlit.App(MAIN, middleware=[guard], lifespan=None if headless else _browser(address, port))
+    listening = {"server.port": port, "server.address": address, "server.headless": launch is None}
+    app = streamlit.App(MAIN, middleware=[guard], lifespan=launch and partial(_launched, launch, address, port))
     try:
         app.run(config=listening | {"browser.gatherUsageStats": False})
     except OSError as error:
@@ -47,16 +46,14 @@ def serve(address: str, port: int, allowed: Sequence[str] = (), headless: bool =
         ) from error
 
 
-def _browser(address: str, port: int) -> Callable[[object], AbstractAsyncContextManager[dict[str, object]]]:
-    """Open a browser as soon as the app listens."""
+@asynccontextmanager
+async def _launched(
+    launch: Callable[[str], object], address: str, port: int, app: object
+) -> AsyncIterator[dict[str, object]]:
+    """Open a browser once the app's port is bound."""
     host = "localhost" if address in ("0.0.0.0", "::") else f"[{address}]" if ":" in address else address  # noqa: S104
-
-    @asynccontextmanager
-    async def opened(app: object) -> AsyncIterator[dict[str, object]]:
-        typer.launch(f"http://{host}:{port}")
-        yield {}
-
-    return opened
+    launch(f"http://{host}:{port}")
+    yield {}
 
 
 def _start() -> None:
