@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from catalog.circuit_view import CircuitView
 from catalog.circuits import export
 from catalog.errors import torch_needed
+from catalog.extraction_folders import ExtractionFolders
 from catalog.extraction_view import ExtractionView
 from catalog.model import Model
 from catalog.queries import Queries
@@ -120,7 +121,7 @@ class Catalog:
 
     def model(self, name: str | None = None) -> Model:
         """A model by its id, or the only one there; else ModelMissing. DatabaseDamaged for one that lost data."""
-        return Model(self._store, self._store.model(name))
+        return Model(self._store, self._store.model(name), self._extractions)
 
     def verify(self, name: str) -> None:
         """Count and sum all of a model, also one that `model` refuses; DatabaseDamaged where it lost data."""
@@ -199,6 +200,10 @@ class Catalog:
     def _database(self) -> "Database":
         where = self._settings
         return connect(where.place, where.user, where.password.get_secret_value(), where.database_name)
+
+    @cached_property
+    def _extractions(self) -> ExtractionFolders:
+        return ExtractionFolders(self._settings.extractions, self._settings.home)
 
     @cached_property
     def _store(self) -> Store:

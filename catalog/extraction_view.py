@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from catalog.kernel import Kernel
+from catalog.table import Table
+from catalog.weight_summaries import WeightSummary, summaries
 from extract.units import Architecture, Layer, Unit
 
 if TYPE_CHECKING:
@@ -38,6 +40,11 @@ class ExtractionView:
         return self.folder.manifest.model
 
     @property
+    def weights_sha256(self) -> str:
+        """The hash of the weights that it was computed from."""
+        return self.folder.manifest.weights_sha256
+
+    @property
     def architecture(self) -> Architecture:
         """The network's shape."""
         return self.folder.manifest.architecture
@@ -67,6 +74,10 @@ class ExtractionView:
         """
         name = self.architecture.layer
         return self.folder.distributions(name(str(layer)), None if other is None else name(str(other)), direction)
+
+    def weight_summaries(self, layer: Layer | str) -> Table[WeightSummary]:
+        """`weight_distributions` in short: a record for each other layer and direction, in forward order."""
+        return Table(f"Distribution of the weights of {layer}", summaries(self.weight_distributions(layer)))
 
     def distribution(self, unit: Unit | str, part: Part = "unit", bins: int = 100) -> "ActivationDistribution":
         """How a unit's activation over all probes is distributed.

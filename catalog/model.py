@@ -11,11 +11,15 @@ from catalog.circuits import saved as saved_circuits
 from catalog.circuits.circuit import Circuit
 from catalog.enrichment import Candidate, Tally, Terms
 from catalog.errors import torch_needed
+from catalog.extraction_folders import ExtractionFolders
+from catalog.extraction_view import ExtractionView
 from catalog.hiding.flags import Flags
 from catalog.hiding.veil import Veil
+from catalog.kernel import Kernel
 from catalog.model_labels import ModelLabels
 from catalog.table import Table
 from catalog.unit_view import UnitView
+from catalog.weight_summaries import WeightSummary
 from extract.probes.rasterised_words import rasterise, usual
 from extract.units import Architecture, Layer, Unit
 from graph.model_store import ModelStore
@@ -54,8 +58,8 @@ class Model:
     use, so that what somebody flags is hidden from then on.
     """
 
-    def __init__(self, store: Store, of: ModelStore) -> None:
-        self._all, self._store = store, of
+    def __init__(self, store: Store, of: ModelStore, folders: ExtractionFolders) -> None:
+        self._all, self._store, self._folders = store, of, folders
 
     # ---- what it is
 
@@ -170,6 +174,29 @@ class Model:
     def activities(self, layer: Layer | str) -> dict[int, tuple[float, float | None]]:
         """By channel the mean and standard deviation over the probes of a layer's units; empty where not measured."""
         return self._store.activities(self.architecture.layer(str(layer)))
+
+    # ---- what the extraction folders at hand hold
+
+    @property
+    def extractions(self) -> tuple[ExtractionView, ...]:
+        """Its extraction folders in the directory of CIRCUITS_EXTRACTIONS, here unless set, and beside the database.
+
+        A folder of other weights is left out, and so is a damaged one.
+        """
+        return self._folders.of(self.id, self.card.weights_sha256)
+
+    def stored_kernel(self, source: Unit | str, target: Unit | str) -> Kernel | None:
+        """The expanded weight of a direct edge as an extraction folder at hand has it; None where none has.
+
+        `LiveNetwork.expanded_weight` computes any. Raises NoPath where no edge leads from source to target.
+        """
+        kernels = (folder.kernel(source, target) for folder in self.extractions)
+        return next((kernel for kernel in kernels if kernel is not None), None)
+
+    def weight_summaries(self, layer: Layer | str) -> Table[WeightSummary]:
+        """How the weights of a layer's units are distributed, by other layer; of the first folder at hand with any."""
+        tables = (folder.weight_summaries(layer) for folder in self.extractions)
+        return next((table for table in tables if table), Table(f"Distribution of the weights of {layer}", ()))
 
     # ---- enrichment circuits
 

@@ -19,6 +19,7 @@ class Settings(BaseSettings):
     user: str = "neo4j"
     password: SecretStr = SecretStr("")
     database_name: str | None = None  # on a server that has several; else the user's own
+    extractions: Path = Path()  # the folder in which extraction folders lie; the current one unless set
     heap: int | None = Field(default=None, ge=64)  # MiB for the embedded server
 
     @field_validator("database")

@@ -58,11 +58,13 @@ def show_action_error(place: str | None = None) -> None:
 
 def catalog() -> Catalog:
     """The catalog that the settings name; one for all sessions."""
-    return _open(settings().place)
+    here = settings()
+    return _open(here.place, here.extractions)
 
 
 @st.cache_resource(show_spinner="Opening the catalog", on_release=lambda catalog: catalog.close())
-def _open(place: str | Path) -> Catalog:
+def _open(place: str | Path, extractions: Path) -> Catalog:
+    """Open the catalog of the settings, which these are of; other ones are another catalog."""
     return open_catalog(place, verify="behind")
 
 

@@ -37,6 +37,18 @@ _SWEEP = {
     "direct": ("Direct", "one convolution and no other layer between the two"),
     "cut": ("Cut", "the border of the map cuts the kernel, as in the real network"),
 }
+_DISTRIBUTION = {
+    "other": ("With", "the other layer"),
+    "direction": ("Direction", "backward: the weights come from the other layer; forward: they lead there"),
+    "units": ("Units", "of this layer, which the medians are taken over"),
+    "n": ("Weights", "of each unit with the other layer's units"),
+    "mean": ("Mean", ""),
+    "sd": ("Deviation", "standard deviation"),
+    "skewness": ("Skewness", "0 for a symmetric distribution"),
+    "kurtosis": ("Kurtosis", "in excess of a normal distribution's"),
+    "bimodality": ("Bimodality", "Sarle's coefficient; above 5/9 for two peaks, and for skewed tails"),
+    "density_at_zero": ("Density at 0", "share within a tenth of the deviation of zero; 0.080 for a normal"),
+}
 
 
 def counts(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
@@ -55,6 +67,18 @@ def sweep_table(sweeps: Sequence[Sweep]) -> None:
         _table([{name: as_json(getattr(sweep, name)) for name in _SWEEP} for sweep in sweeps], _SWEEP)
     else:
         st.caption("None was computed into this layer.")
+
+
+def weight_distributions(layer: Layer) -> None:
+    """Show a row for each layer that it has weights with, where an extraction folder is at hand."""
+    st.subheader(
+        "Distribution of weights",
+        help="Medians over the layer's units: for each unit the statistic is taken over its signed mean weights.",
+    )
+    if summaries := session.model().weight_summaries(layer):
+        _table(summaries.to_dicts(), _DISTRIBUTION)
+    else:
+        st.caption("No extraction folder with its weights lies in the folder of `CIRCUITS_EXTRACTIONS`, or else here.")
 
 
 def _table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, tuple[str, str]]) -> None:

@@ -67,7 +67,7 @@ def _layer(place: "st.delta_generator.DeltaGenerator", label: str, key: str, lay
 
 
 def spatial(edges: Sequence[Contribution]) -> None:
-    """Offer these edges, and draw the selected one's kernel from the network itself."""
+    """Offer these edges, and draw the selected one's kernel, from an extraction folder or else from the network."""
     if not edges:
         return
     by_name = {f"{edge.source} to {edge.target}": edge for edge in edges}
@@ -75,12 +75,17 @@ def spatial(edges: Sequence[Contribution]) -> None:
         "Spatial matrix of", by_name, index=None, placeholder="Choose an edge", key="edge", bind="query-params",
         help="What the source brings the target from each position of its map; the catalog keeps its norm and mean.",
     )  # fmt: skip
-    if name is not None and live_network.ready("a matrix"):
+    if name is None:
+        return
+    edge = by_name[name]
+    if kernel := session.model().stored_kernel(edge.source, edge.target):
+        _matrix(kernel, edge, "read from its extraction folder")
+    elif live_network.ready("this matrix"):
         with live_network.missing_shown():
-            _matrix(live_network.kernel(by_name[name]), by_name[name])
+            _matrix(live_network.kernel(edge), edge, "computed by the network")
 
 
-def _matrix(kernel: "Kernel", edge: Contribution) -> None:
+def _matrix(kernel: "Kernel", edge: Contribution, origin: str) -> None:
     session.show(kernel.svg, "matrix")
     size = " x ".join(map(str, kernel.values.shape))
     cut = "; the border of the map cuts it" if kernel.cut else ""
@@ -89,5 +94,6 @@ def _matrix(kernel: "Kernel", edge: Contribution) -> None:
     )
     st.caption(
         f"{size} positions of {edge.source}'s map from row and column {kernel.first} on{cut}: magnitude "
-        f"{kernel.magnitude:.3g}, mean {kernel.mean:+.3g}, {catalog}. Green is positive; red and hatched is negative."
+        f"{kernel.magnitude:.3g}, mean {kernel.mean:+.3g}, {catalog}. Green is positive; red and hatched is negative. "
+        f"It was {origin}."
     )

@@ -30,4 +30,6 @@ if layer is not None:
     )
 layers.shares(layer)
 layers.sweep_table(sweeps)
+if layer is not None:
+    layers.weight_distributions(layer)
 layers.missing(cards, sweeps)

@@ -1,6 +1,7 @@
 """The unit page's overlaps, distribution, edges and their spatial matrix."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from extract.units import Unit
 from tests.app.web.running import MODEL, markup, model_store, opened, visited
 from tests.builders import demo_catalog
 from tests.builders.demo_catalog import TARGET
+from tests.builders.planted_weights import planted_weights
 
 TITLE = re.compile(r"<title>row (\d+), column (\d+): ([^<]+)</title>")
 
@@ -106,3 +108,16 @@ def test_a_matrix_without_its_weights_says_how_to_get_them(app: AppTest, monkeyp
     next(button for button in app.button if button.label.startswith("Load")).click().run()
     assert not app.exception
     assert "There is no model 'planted'" in app.info[0].value
+
+
+def test_a_matrix_that_an_extraction_folder_holds_needs_no_network(
+    app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted_weights(tmp_path / "weights")
+    monkeypatch.setenv("CIRCUITS_EXTRACTIONS", str(tmp_path))
+    opened(app, "unit", unit="4/2/5/1", model=MODEL, edge="4/2/3/7 to 4/2/5/1")
+    assert TITLE.findall(markup(app)) == [("0", "0", "-8.08")]
+    (caption,) = [caption.value for caption in app.caption if "positions of" in caption.value]
+    assert "magnitude 8.08, mean -8.08, as in the catalog" in caption
+    assert "read from its extraction folder" in caption
+    assert not [button for button in app.button if button.label.startswith("Load")]
