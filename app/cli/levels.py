@@ -27,11 +27,11 @@ def levels(
         list[float] | None, typer.Option(help="Standard deviations from the mean; repeatable; -1 to 3 if not given.")
     ] = None,
     sheet: Annotated[
-        Path | None, typer.Option("--sorted", help="A sheet that was filled in: keep what it says.")
+        Path | None, typer.Option("--sorted", help="A sheet that was filled in: store what it says.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show how a unit's activation is distributed; draw images of its levels to sort, and keep how they were sorted.
+    """Show how a unit's activation is distributed; draw images of its levels to sort, and store how they were sorted.
 
     Example: circuits levels demo.extraction 4/2/6/34 --draw sorting
     """

@@ -29,7 +29,7 @@ COMMANDS = {
     "most.",
     "ablate": "Take a branch or an edge away from a unit: what that changes of the unit, the embedding and the logits.",
     "calibrate": "Measure by ablation how far expanded weights can be believed, layer pair by layer pair.",
-    "levels": "Show how a unit's activation is distributed; draw images of its levels to sort, and keep how they were "
+    "levels": "Show how a unit's activation is distributed; draw images of its levels to sort, and store how they were "
     "sorted.",
     "trace": "Follow what leads to a unit, or where it leads, and tell how much of its influence the circuit holds.",
     "cypher": "Ask the database in Cypher; the server refuses whatever writes.",

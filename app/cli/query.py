@@ -90,7 +90,7 @@ def save_query(
     replace: Annotated[bool, typer.Option("--replace", help="In place of one of that name.")] = False,
     database: DatabaseOption = None,
 ) -> None:
-    """Keep a query in the database for all who use it; a text that writes is refused.
+    """Save a query in the database for all who use it; a text that writes is refused.
 
     Example: circuits query save hats "MATCH (u:Labelled) WHERE u.label CONTAINS $word RETURN u.id" --parameter word=hat
     """

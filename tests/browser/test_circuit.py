@@ -144,18 +144,18 @@ def test_every_format_is_saved_from_the_page(page: Page, tmp_path: Path, planted
         assert image.width == 2 * pypdfium2.PdfDocument(saved["PDF"])[0].get_size()[0]
 
 
-def test_a_circuit_is_kept_under_a_name_and_opened_again(page: Page, planted_store: ModelStore) -> None:
+def test_a_circuit_is_saved_under_a_name_and_opened_again(page: Page, planted_store: ModelStore) -> None:
     name = "<img src=x onerror=alert(1)> 29"
     ready_at(page, f"/circuit?unit=4/2/6/29&trace=enrichment&strongest=1&model={MODEL}")
     units = shown(page, len(enrichment_circuit(planted_store, Unit.parse("4/2/6/29"), 1).units))
     signed(page, "ada")
-    page.get_by_label("Keep as").fill(name)
-    page.get_by_role("button", name="Keep", exact=True).click()
+    page.get_by_label("Save as").fill(name)
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text(name)).to_be_visible(timeout=PATIENCE)
     ready_at(page, f"/circuit?unit=4/2/5/1&model={MODEL}")
     page.get_by_role("button", name="Open", exact=True).last.click()
     expect(page.locator(".quiet", has_text="Enrichment circuit of 4/2/6/29")).to_be_visible(timeout=PATIENCE)
     assert shown(page, len(units)) == units
-    page.get_by_role("button", name="Drop").click()
+    page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text(name)).to_have_count(0, timeout=PATIENCE)
     assert name not in {circuit.name for circuit in saved_circuits(planted_store)}

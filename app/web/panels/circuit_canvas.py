@@ -95,7 +95,7 @@ def _start(unit: Unit) -> None:
     reset()
     st.query_params["unit"] = str(unit)
     kind = st.session_state["trace"]
-    if kind in ("pinned", "kept") or (kind == "enrichment" and unit.layer.role != "sum"):
+    if kind in ("pinned", "saved") or (kind == "enrichment" and unit.layer.role != "sum"):
         st.session_state["trace"] = "neighbourhood"
 
 

@@ -14,7 +14,7 @@ KINDS = {
     "backward": "what leads to a unit, step by step",
     "forward": "where a unit leads, step by step",
     "pinned": "what lies between the units in the tray",
-    "kept": "a circuit that was kept under a name",
+    "saved": "a circuit that was saved under a name",
 }
 _TRACES = ("backward", "forward")
 
@@ -31,13 +31,14 @@ class Choices:
 
 def choose() -> Choices:
     """Show the controls; those that mean nothing for a kind of circuit are grey."""
+    _open_earlier_address()
     which, start, count = st.columns([3.2, 1, 1.4], gap="medium")
     kind = which.segmented_control(
         "Circuit", list(KINDS), default="neighbourhood", required=True, key="trace", bind="query-params",
         help="; ".join(f"{name}: {meaning}" for name, meaning in KINDS.items()) + ".",
     )  # fmt: skip
     st.session_state["from"] = st.query_params.get("unit", f"{session.model().architecture.final}/0")
-    start.text_input("From unit", key="from", on_change=_set_unit, disabled=kind in ("pinned", "kept"))
+    start.text_input("From unit", key="from", on_change=_set_unit, disabled=kind in ("pinned", "saved"))
     strongest = count.slider(
         "Strongest edges", 1, 20, 3, key="strongest", bind="query-params",
         help="At every unit, by magnitude; of a neighbourhood or an enrichment circuit so many of either sign.",
@@ -56,8 +57,8 @@ def traced(choices: Choices, pinned: list[Unit]) -> CircuitView:
             return unit.trace(choices.kind, **asdict(choices.tracing))
         case "pinned":
             return session.model().induced_subgraph(pinned)
-        case "kept":
-            return session.model().open_circuit(st.query_params.get("kept", ""))
+        case "saved":
+            return session.model().open_circuit(st.query_params.get("saved", ""))
         case _:
             return unit.neighbourhood(limit)
 
@@ -73,18 +74,27 @@ def _tracing(strongest: int, off: bool) -> Tracing:
             help="No weaker edge is followed.",
         ),
         units.slider(
-            "Keep of units", 0.05, 1.0, 1.0, 0.05, key="keep_units", bind="query-params", disabled=off,
-            help="Pruning: so few units that the circuit still holds this part of what it held; 1 keeps all.",
+            "Part of units", 0.05, 1.0, 1.0, 0.05, key="keep_units", bind="query-params", disabled=off,
+            help="Pruning: the fewest units that together carry this part of the influence; 1 removes none.",
         ),
         edges.slider(
-            "Keep of edges", 0.5, 1.0, 1.0, 0.01, key="keep_edges", bind="query-params", disabled=off,
-            help="Pruning: then so few edges that it holds this part of the rest; 1 keeps all.",
+            "Part of edges", 0.5, 1.0, 1.0, 0.01, key="keep_edges", bind="query-params", disabled=off,
+            help="Pruning: then the fewest edges that carry this part of what is left; 1 removes none.",
         ),
         active.toggle(
             "Scaled by activity", key="scaled", bind="query-params", disabled=off,
             help="An edge counts by how active its source is over all probes, too.",
         ),
     )  # fmt: skip
+
+
+def _open_earlier_address() -> None:
+    """Translate an address of an earlier version, in which a saved circuit was called kept."""
+    if name := st.query_params.get("kept"):
+        del st.query_params["kept"]
+        st.query_params["saved"] = name
+    if st.query_params.get("trace") == "kept":
+        st.session_state["trace"] = "saved"
 
 
 def _set_unit() -> None:

@@ -30,7 +30,7 @@ _SWEEP = {
     "target": ("Into", "the layer whose expanded weights were computed"),
     "source": ("From", "the layer below"),
     "n": ("Pairs of units", "how many weights were computed"),
-    "kept": ("Kept", "the strongest by magnitude and by mean, both signs and both directions"),
+    "kept": ("Stored", "the strongest by magnitude and by mean, both signs and both directions"),
     "cutoff_magnitude": ("Cutoff of magnitude", "no weight of a larger magnitude was left out; 0 where none was"),
     "cutoff_mean": ("Cutoff of mean", "no weight of a larger absolute mean was left out; 0 where none was"),
     "span": ("Positions", "of the source's map that the kernel can reach"),
@@ -61,7 +61,7 @@ def counts(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
 def sweep_table(sweeps: Sequence[Sweep]) -> None:
     """Show a row for each pair of layers."""
     st.subheader(
-        "Expanded weights", help="What was computed between layers. An edge that is not kept is no zero weight."
+        "Expanded weights", help="What was computed between layers. A weight that is not stored is no zero weight."
     )
     if sweeps:
         _table([{name: as_json(getattr(sweep, name)) for name in _SWEEP} for sweep in sweeps], _SWEEP)

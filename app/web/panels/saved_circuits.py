@@ -10,43 +10,45 @@ from app.web.panels import circuit_canvas
 from catalog import LONGEST_NAME, CircuitView
 from graph.records import SavedCircuit
 
-_NONE = "None yet. The form below the figure keeps the circuit shown, in the database, for all who use it."
+_NONE = "None yet. The form below the figure saves its circuit in the database, for all who use it."
 
 
 def show() -> None:
-    """Show the saved circuits, each to be opened or removed."""
-    st.subheader("Kept", help="Circuits that somebody kept in this database under a name.")
+    """Show the saved circuits, each with a button to open and one to delete it."""
+    st.subheader("Saved", help="Circuits that somebody saved in this database under a name.")
     circuits = session.model().saved_circuits
     if not circuits:
         st.caption(_NONE)
     for circuit in circuits:
-        session.show(_description(circuit), f"kept {circuit.name}")
+        session.show(_description(circuit), f"saved {circuit.name}")
         with st.container(horizontal=True, gap="medium"):
             name = circuit.name
             st.button("Open", key=f"open {name}", type="tertiary", on_click=_open, args=(name,))
-            remove = partial(_remove, name)
-            st.button("Drop", key=f"drop {name}", type="tertiary", on_click=session.run_action, args=("kept", remove))
-    session.show_action_error("kept")
+            delete = partial(_delete, name)
+            st.button(
+                "Delete", key=f"delete {name}", type="tertiary", on_click=session.run_action, args=("saved", delete)
+            )
+    session.show_action_error("saved")
 
 
 def form(circuit: CircuitView) -> None:
     """Show a form that saves the circuit as it is drawn."""
-    with st.form("keep", border=False):
+    with st.form("save", border=False):
         name, replace, button = st.columns([4.5, 1, 1], vertical_alignment="bottom")
-        name.text_input("Keep as", key="keep as", max_chars=LONGEST_NAME, placeholder="What this circuit is")
+        name.text_input("Save as", key="save as", max_chars=LONGEST_NAME, placeholder="What this circuit is")
         replace.checkbox("Replace", key="replace", help="The circuit of this name, if there is one.")
-        button.form_submit_button("Keep", on_click=session.run_action, args=("keep", partial(_save, circuit)))
-    session.show_action_error("keep")
+        button.form_submit_button("Save", on_click=session.run_action, args=("save", partial(_save, circuit)))
+    session.show_action_error("save")
 
 
 def _save(circuit: CircuitView) -> None:
-    circuit.save(st.session_state["keep as"], session.author(), st.session_state["replace"])
+    circuit.save(st.session_state["save as"], session.author(), st.session_state["replace"])
 
 
-def _remove(name: str) -> None:
+def _delete(name: str) -> None:
     session.model().remove_circuit(name)
-    if st.query_params.get("kept") == name:
-        del st.query_params["kept"]
+    if st.query_params.get("saved") == name:
+        del st.query_params["saved"]
 
 
 def _description(circuit: SavedCircuit) -> str:
@@ -57,5 +59,5 @@ def _description(circuit: SavedCircuit) -> str:
 
 def _open(name: str) -> None:
     circuit_canvas.reset()
-    st.query_params["kept"] = name
-    st.session_state["trace"] = "kept"
+    st.query_params["saved"] = name
+    st.session_state["trace"] = "saved"

@@ -16,8 +16,8 @@ with left:
     if choices.kind == "pinned" and not pinned:
         st.info("No unit is pinned yet. Trace another circuit, click a unit in it and pin it.")
         st.stop()
-    if choices.kind == "kept" and "kept" not in st.query_params:
-        st.info("Open one of the kept circuits, or trace another and keep it.")
+    if choices.kind == "saved" and "saved" not in st.query_params:
+        st.info("Open one of the saved circuits, or trace another and save it.")
         st.stop()
     with st.spinner("Tracing"):
         circuit = circuit_canvas.edited(circuit_controls.traced(choices, pinned), choices.strongest)

@@ -24,7 +24,7 @@ def show_holdings() -> None:
         "Units": (card.units, "channels of these layers"),
         "Edges": (
             card.edges,
-            "the strongest expanded weights of either sign; an edge that is not kept is no zero weight",
+            "the strongest expanded weights of either sign; a weight that is not stored is no zero weight",
         ),
         "Labelled units": (card.labelled, "units with at least one current label"),
         "Images": (card.images, "probes shown to the network: pictures and rasterised words"),

@@ -141,33 +141,35 @@ def test_a_trace_by_activity_that_nobody_measured_is_a_message(app: AppTest) -> 
     assert "No activity" in app.error[0].value
 
 
-def test_a_circuit_is_kept_as_it_is_shown_opened_again_and_dropped(app: AppTest) -> None:
+def test_a_circuit_is_saved_as_it_is_drawn_opened_again_and_deleted(app: AppTest) -> None:
     name = "<b>what</b> feeds *24*"
     opened(app, "circuit", unit="4/2/6/24", model=MODEL, trace="enrichment")
     chosen(app, "4/2/5/24")
     click(app, "Remove")
     shown = drawn(app)
-    app.text_input(key="keep as").input(name)
+    app.text_input(key="save as").input(name)
     app.text_input(key="author").input("ada")
-    click(app, "Keep")
+    click(app, "Save")
     (kept,) = [circuit for circuit in saved.saved_circuits(model_store()) if circuit.name == name]
     assert (kept.author, kept.units) == ("ada", len(shown))
     assert "&lt;b&gt;what&lt;/b&gt; feeds *24*" in markup(app)
     other = opened(AppTest.from_file(MAIN, default_timeout=PATIENCE), "circuit", model=MODEL, removed="4/2/6/24")
     other.button(key=f"open {name}").click().run()
     assert drawn(other) == shown
-    assert other.query_params["kept"] == name
-    fresh = opened(AppTest.from_file(MAIN, default_timeout=PATIENCE), "circuit", model=MODEL, trace="kept", kept=name)
+    assert other.query_params["saved"] == name
+    fresh = opened(AppTest.from_file(MAIN, default_timeout=PATIENCE), "circuit", model=MODEL, trace="saved", saved=name)
     assert drawn(fresh) == shown
-    fresh.button(key=f"drop {name}").click().run()
+    earlier = opened(AppTest.from_file(MAIN, default_timeout=PATIENCE), "circuit", model=MODEL, trace="kept", kept=name)
+    assert drawn(earlier) == shown
+    fresh.button(key=f"delete {name}").click().run()
     assert name not in {circuit.name for circuit in saved.saved_circuits(model_store())}
     assert not fresh.exception
     assert not fresh.error
-    assert "Open one of the kept circuits" in fresh.info[0].value
+    assert "Open one of the saved circuits" in fresh.info[0].value
 
 
-def test_an_address_of_a_circuit_that_is_no_longer_kept_is_a_message(app: AppTest) -> None:
-    visited(app, "circuit", trace="kept", kept="gone")
+def test_an_address_of_a_circuit_that_is_no_longer_saved_is_a_message(app: AppTest) -> None:
+    visited(app, "circuit", trace="saved", saved="gone")
     assert "is saved" in app.error[0].value
 
 
@@ -179,18 +181,18 @@ def test_a_name_that_is_taken_is_a_message_until_it_is_to_be_replaced(app: AppTe
         "ada",
     )
     opened(app, "circuit", unit="4/2/5/25", model=MODEL)
-    app.text_input(key="keep as").input("taken 25")
-    (button,) = [button for button in app.button if button.label == "Keep"]
+    app.text_input(key="save as").input("taken 25")
+    (button,) = [button for button in app.button if button.label == "Save"]
     button.click().run()
     assert "saved already" in app.error[0].value
     app.checkbox(key="replace").check()
-    click(app, "Keep")
+    click(app, "Save")
     (kept,) = [circuit for circuit in saved.saved_circuits(model_store()) if circuit.name == "taken 25"]
     saved.remove(model_store(), "taken 25")
     assert kept.units == len(drawn(app))
 
 
-def test_the_name_of_a_kept_circuit_stays_behind_the_veil(app: AppTest) -> None:
+def test_the_name_of_a_saved_circuit_stays_behind_the_veil(app: AppTest) -> None:
     saved.save(
         model_store(),
         neighbourhood(model_store(), Unit.parse("4/2/5/25"), 1),
@@ -198,9 +200,9 @@ def test_the_name_of_a_kept_circuit_stays_behind_the_veil(app: AppTest) -> None:
         "ada",
     )
     try:
-        opened(app, "circuit", model=MODEL, trace="kept")
+        opened(app, "circuit", model=MODEL, trace="saved")
         assert "dildo" not in markup(app)
-        assert "Open one of the kept circuits" in app.info[0].value
+        assert "Open one of the saved circuits" in app.info[0].value
         app.toggle(key="reveal").set_value(True).run()
         assert "dildo 25" in markup(app)
     finally:
