@@ -1,74 +1,104 @@
-"""Read weights files without running anything in them, and compare them with a module key by key."""
+"""Read weights files without running anything in them, and compare them with a network key by key.
 
-import pickle
-import warnings
+A file's format is told by its content. The text tower is optional: a file of a vision tower alone, or with a text tower
+of another kind, makes a network that knows no texts.
+"""
+
+import math
+import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from extract.errors import WeightsError
+from extract.network.state_dict import state_dict
+from extract.network.torch_archive import NoWeights, StoredTensor, TorchArchive, refuse_name
 from extract.units import ARCHITECTURES
 
 Tensors = dict[str, Tensor]
 
-_OPENAI_EXTRAS = {"input_resolution", "context_length", "vocab_size"}  # numbers that openai's archives carry along
 _UNUSED = ".num_batches_tracked"  # of a batch norm in training; older files lack it
+_ADVICE = "Fetch it again, or save the state dict alone"
+_TEXT = ("transformer.", "token_embedding.")
+_SETTINGS = {  # of a configuration: the tensor and the axis that are so long
+    "image_size": ("visual.attnpool.positional_embedding", 0),
+    "embed_dim": ("visual.attnpool.c_proj.weight", 0),
+    "vocab_size": ("token_embedding.weight", 0),
+    "width of the text tower": ("token_embedding.weight", 1),
+    "context_length": ("positional_embedding", 0),
+}
 
 
 def read(path: Path) -> Tensors:
     """Read tensors by key from a safetensors file, a state dict saved by torch, or openai's TorchScript archive.
 
-    Only tensors are unpickled. Raises WeightsError for a file that is absent, cut short or something else.
+    Raises WeightsError for a file that is absent, cut short or something else, and says what it holds instead.
     """
     try:
-        return _tensors(_read(path), path)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(
-            f"{path} holds no weights that can be read. It was cut short on its way here, or it is neither a "
-            "safetensors file nor a state dict saved by torch: fetch it again, or save the state dict alone."
-        ) from error
+        return _tensors(path)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}. Give the path of a file.") from error
+    except NoWeights as error:
+        raise WeightsError(f"{path} holds no weights that can be read: {error}.") from error
+    except Exception as error:  # any that an altered pickle can bring about
+        what = f"{type(error).__name__}: {error}".splitlines()[0][:100]
+        raise WeightsError(
+            f"{path} holds no weights that can be read: it is cut short or altered ({what}). {_ADVICE}."
+        ) from error
 
 
-def _read(path: Path) -> object:
-    if path.suffix == ".safetensors":
-        with path.open("rb"):  # an OSError that names its cause, which safetensors' own does not
-            return load_file(path)
-    if _is_torchscript(path):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # torch wants no more archives made; this one is read
-            return torch.jit.load(path, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
-    return torch.load(path, map_location="cpu", weights_only=True)
+def _tensors(path: Path) -> Tensors:
+    with path.open("rb") as file:
+        start = file.read(64)
+    if zipfile.is_zipfile(path):
+        with TorchArchive(path) as archive:
+            stored = state_dict(archive.content, StoredTensor)
+            return {key: archive.tensor(value) for key, value in stored.items()}
+    if start[7:9] == b"\0{":  # safetensors: the length of a JSON header in eight bytes, then the header
+        return state_dict(load_file(path), Tensor)
+    return state_dict(_older_format(path, start), Tensor)
 
 
-def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+def _older_format(path: Path, start: bytes) -> object:
+    """What torch.save wrote before it wrote archives; NoWeights for any other file."""
+    if start.startswith(b"version https://git-lfs"):
+        raise NoWeights("it is the pointer that Git LFS leaves in a file's place. Fetch the file with git lfs pull")
+    if start.startswith(b"PK"):
+        raise NoWeights("it is an archive without its end, cut short on its way here. Fetch it again")
+    if not start.startswith(b"\x80"):  # a pickle's first byte
+        begins = f"it begins with {start[:24]!r}" if start else "it is empty"
+        raise NoWeights(f"{begins}, as neither safetensors nor a file of torch.save does. {_ADVICE}")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        if name := re.search(r"GLOBAL (\S+)", str(error)):
+            raise refuse_name(name[1]) from error
+        raise
 
 
-def _tensors(stored: object, path: Path) -> Tensors:
-    """The state dict itself, without what a training script may have wrapped around it."""
-    state = stored.get("state_dict", stored) if isinstance(stored, Mapping) else None
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(f"{path} holds no state dict, that is, tensors by key. Save model.state_dict() alone.")
-    plain = {str(key).removeprefix("module."): value for key, value in state.items()}
-    return {key: value for key, value in plain.items() if key not in _OPENAI_EXTRAS}
+def fill(clip: nn.Module, state: Tensors, name: str) -> bool:
+    """Copy the weights into a CLIP, in its own precision; say whether they have its text tower.
 
-
-def fill(module: nn.Module, state: Tensors, name: str) -> None:
-    """Copy the weights into the module, in its own precision; WeightsError if any key or shape differs."""
-    expected = module.state_dict()
+    Raises WeightsError if any key or shape differs; without a text tower, if any of the vision tower's does.
+    """
+    expected = clip.state_dict()
+    texts = "visual.conv3.weight" not in state or any(key.startswith(_TEXT) for key in state)
+    if not texts:
+        expected, state = _visual(expected), _visual(state)
+    computed = {key for key, _ in clip.named_buffers()} - clip.state_dict().keys()  # such as a mask
+    state = {key: value for key, value in state.items() if key not in computed}
     _compare(expected, state, name)
     unused = {key: torch.zeros_like(value) for key, value in expected.items() if key.endswith(_UNUSED)}
-    module.load_state_dict(unused | state)
+    clip.load_state_dict(unused | state, strict=texts)
+    return texts
+
+
+def _visual(state: Tensors) -> Tensors:
+    return {key: value for key, value in state.items() if key.startswith("visual.")}
 
 
 def _compare(expected: Tensors, state: Tensors, name: str) -> None:
@@ -84,7 +114,7 @@ def _compare(expected: Tensors, state: Tensors, name: str) -> None:
         *_some("of another shape", shapes),
     ]
     if wrong:
-        raise WeightsError(f"These are no weights of {name}: {'; '.join(wrong)}. {_way_out(state)}")
+        raise WeightsError(f"These are no weights of {name}: {'; '.join(wrong)}. {_way_out(expected, state)}")
     if broken := [key for key, value in state.items() if not value.isfinite().all()]:
         raise WeightsError(
             f"These weights are damaged: {'; '.join(_some('not finite', broken))}. Fetch the file again."
@@ -94,14 +124,15 @@ def _compare(expected: Tensors, state: Tensors, name: str) -> None:
 def _some(what: str, items: list[str], most: int = 3) -> Iterable[str]:
     if items:
         more = f" and {len(items) - most} more" if len(items) > most else ""
-        yield f"{what}: {', '.join(items[:most])}{more}"
+        names = (item if len(item) <= 100 else f"{item[:100]}..." for item in items[:most])
+        yield f"{what}: {', '.join(names)}{more}"
 
 
 def _shape(tensor: Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a number"
 
 
-def _way_out(state: Tensors) -> str:
+def _way_out(expected: Tensors, state: Tensors) -> str:
     """Say what the weights are instead, and what to do."""
     if "visual.class_embedding" in state or "visual.proj" in state:
         return "They are a vision transformer's, which has no channels to catalogue: give a CLIP ResNet's."
@@ -109,11 +140,35 @@ def _way_out(state: Tensors) -> str:
         return (
             "They are not a whole CLIP with a ModifiedResNet: give the state dict that open_clip or openai/CLIP saves."
         )
-    blocks = tuple(
-        len({key.split(".")[2] for key in state if key.startswith(f"visual.layer{stage}.")}) for stage in (1, 2, 3, 4)
-    )
-    width = len(state["visual.conv3.weight"])
+    blocks, width = _blocks_and_width(state)
+    if (blocks, width) == _blocks_and_width(expected):
+        return _other_settings(expected, state)
     known = [name for name, a in ARCHITECTURES.items() if (a.blocks, a.width) == (blocks, width)]
     return (
         f"They have {blocks} blocks and width {width}{', as ' + known[0] + ' has' if known else ''}: name that model."
     )
+
+
+def _blocks_and_width(state: Tensors) -> tuple[tuple[int, ...], int]:
+    blocks = (
+        len({key.split(".")[2] for key in state if key.startswith(f"visual.layer{stage}.")}) for stage in (1, 2, 3, 4)
+    )
+    return tuple(blocks), len(state["visual.conv3.weight"])
+
+
+def _other_settings(expected: Tensors, state: Tensors) -> str:
+    """What to write into the configuration for weights of these blocks and this width."""
+    ours, theirs = _settings(expected), _settings(state)
+    differing = [f"{setting} {size}" for setting, size in theirs.items() if size != ours.get(setting)]
+    if not differing:
+        return "Their blocks and width are this model's, and the rest is not: fetch the file again, or save it anew."
+    return f"They were trained with {', '.join(differing)}: give an open_clip configuration (.json) with these numbers."
+
+
+def _settings(state: Tensors) -> dict[str, int]:
+    """What the shapes of the weights say of the settings that they were trained with."""
+    shapes = {setting: state[key].shape for setting, (key, _) in _SETTINGS.items() if key in state}
+    sizes = {setting: shape[_SETTINGS[setting][1]] for setting, shape in shapes.items() if len(shape) == 2}
+    if "image_size" in sizes:  # a position for all of the image, and one for each 32 x 32 pixels
+        sizes["image_size"] = 32 * math.isqrt(max(0, sizes["image_size"] - 1))
+    return sizes

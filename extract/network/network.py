@@ -19,12 +19,14 @@ class Network:
 
     `model` names it in every table and address: `RN50:openai`, `demo:emoji`, `RN50:random-0`, `RN50:<file's stem>`.
     `sha256` is that of the weights file, or of the tensors in the order of their keys where there is none.
+    `has_text` is false where the file had no text tower of CLIP's; `clip` then has one at random, which nobody may ask.
     """
 
     model: str
     clip: open_clip.CLIP
     architecture: Architecture
     sha256: str
+    has_text: bool = True
 
     @property
     def visual(self) -> nn.Module:

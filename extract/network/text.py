@@ -33,10 +33,15 @@ def zero_shot(network: Network, images: Iterable[Image.Image], classes: Sequence
 def embed_prompts(network: Network, prompts: Sequence[str]) -> Tensor:
     """Embed prompts with the text tower: float32 (prompts, E), of length 1.
 
-    Raises WeightsError for any prompt to a text tower with another vocabulary than CLIP's.
+    Raises WeightsError for any prompt to a network without a text tower, or with another vocabulary than CLIP's.
     """
     if not prompts:
         return torch.empty(0, network.clip.visual.output_dim)
+    if not network.has_text:
+        raise WeightsError(
+            f"The weights of {network.model} have no text tower of CLIP's, so it can name nothing. Leave the prompts "
+            "out, or give weights that have one."
+        )
     tokens = network.tokenizer(list(prompts))  # (prompts, context length)
     if (known := network.clip.vocab_size) <= int(tokens.max()):
         raise WeightsError(

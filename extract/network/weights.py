@@ -63,13 +63,14 @@ def _config(name: str) -> tuple[str, Config]:
 
 def _read_config(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        read = json.loads(path.read_text("utf-8-sig"))  # some editors begin a file with a mark of its encoding
     except OSError as error:
         raise WeightsError(
             f"{path} cannot be read: {error.strerror}. Give an open_clip model configuration."
         ) from error
     except ValueError as error:
         raise WeightsError(f"{path} is no JSON ({error}). Give an open_clip model configuration.") from error
+    return read.get("model_cfg", read) if isinstance(read, dict) else read  # the hub's open_clip_config.json
 
 
 def _checked(config: Any, name: str) -> Config:
@@ -81,8 +82,8 @@ def _checked(config: Any, name: str) -> Config:
     if not isinstance(layers, list) or len(layers) != 4:
         raise WeightsError(f"{name} has no ModifiedResNet: vision_cfg.layers must list the blocks of four stages.")
     size = vision.get("image_size", 224)
-    if not isinstance(size, int) or size % 32:
-        raise WeightsError(f"{name} takes images of {size} pixels; a ModifiedResNet needs a multiple of 32.")
+    if not isinstance(size, int) or size % 32 or size <= 0:
+        raise WeightsError(f"{name} takes images of {size} pixels; a ModifiedResNet needs a positive multiple of 32.")
     return config
 
 
@@ -90,9 +91,9 @@ def _from_file(model: str, config: Config, path: Path) -> Network:
     state = checkpoint.read(path)
     with torch.random.fork_rng(devices=[]):  # initial weights, soon overwritten, cost the caller no random numbers
         clip = _build(config)
-    checkpoint.fill(clip, state, model.partition(":")[0])
+    texts = checkpoint.fill(clip, state, model.partition(":")[0])
     with path.open("rb") as stream:
-        return _network(model, clip, config, hashlib.file_digest(stream, "sha256").hexdigest())
+        return _network(model, clip, config, hashlib.file_digest(stream, "sha256").hexdigest(), texts)
 
 
 def _randomised(model: str, config: Config, seed: int) -> Network:
@@ -129,14 +130,14 @@ def _build(config: Config) -> open_clip.CLIP:
         raise WeightsError(f"open_clip cannot build this configuration: {error}. Mend the configuration.") from error
 
 
-def _network(model: str, clip: open_clip.CLIP, config: Config, sha256: str) -> Network:
+def _network(model: str, clip: open_clip.CLIP, config: Config, sha256: str, texts: bool = True) -> Network:
     vision = config["vision_cfg"]
     architecture = Architecture(tuple(vision["layers"]), vision.get("width", 64), vision.get("image_size", 224))
     visual = clip.visual
     blocks = tuple(len(stage) for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4))
     if architecture != Architecture(blocks, visual.conv3.out_channels, visual.image_size):
         raise WeightsError(f"open_clip built {model} with other blocks than its configuration says. Check its version.")
-    return Network(model, clip.eval().float().requires_grad_(False), architecture, sha256)
+    return Network(model, clip.eval().float().requires_grad_(False), architecture, sha256, texts)
 
 
 def _download(name: str, tag: str) -> Path:

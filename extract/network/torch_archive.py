@@ -1,0 +1,254 @@
+"""Read the tensors out of an archive that torch.save or torch.jit.save wrote, and run nothing that is in it.
+
+An archive is a zip. `data.pkl` is a pickle of plain objects around tensors, `data/` holds the tensors' numbers, and a
+TorchScript archive has the classes of its modules as text under `code/`. Of what the pickle names, tensors and dicts
+are built by functions of this module; an object of a TorchScript class becomes its attributes, and its `__setstate__`
+is never called; a few harmless things such as numpy's numbers become nothing; all else is refused by its name.
+
+No more memory is taken than the file is long, but for a pickle and code of at most `_TEXT` bytes.
+"""
+
+import io
+import pickle
+import pickletools
+import re
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+_TEXT = 2**24  # bytes of pickle and code; RN50's are half a million
+_MODULES = 20_000  # RN50 has some 300
+_KEY = 1_000  # letters of a tensor's key
+
+_DTYPES = {
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+}
+_IGNORED = {  # numbers and settings that training scripts write beside the tensors
+    "_codecs.encode",
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar",
+    "numpy.dtype",
+    "torch.Size",
+    "torch.device",
+}
+_TORCHSCRIPT = "__torch__"
+
+
+class NoWeights(Exception):
+    """What a file holds in place of weights, as the end of a sentence on the file."""
+
+
+class _Storage(NamedTuple):
+    dtype: torch.dtype
+    key: str
+    length: int
+
+
+class StoredTensor(NamedTuple):
+    """Where a tensor's numbers are in an archive; `TorchArchive.tensor` reads them."""
+
+    storage: _Storage
+    offset: int
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+class _Dict(dict[object, object]):
+    """A dict whose attributes are dropped."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: object) -> None:
+        """Ignore the state."""
+
+
+class _Object:
+    """An object of a class that is not there, by its state alone."""
+
+    module: ClassVar[str]
+    name: ClassVar[str]
+    state: object = None
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+
+class _Unpickler(pickle.Unpickler):
+    """Build stored tensors, dicts and nameless objects; NoWeights for anything else."""
+
+    def find_class(self, module: str, name: str) -> object:
+        full = f"{module}.{name}"
+        if module == "torch" and name in _DTYPES:
+            return _DTYPES[name]
+        if module == "torch" and isinstance(dtype := vars(torch).get(name), torch.dtype):
+            return dtype
+        if full == "collections.OrderedDict":
+            return _Dict
+        if full in _IGNORED or module.split(".")[0] == _TORCHSCRIPT:
+            return type("_Object", (_Object,), {"module": module, "name": name})
+        if function := _rebuild(full):
+            return function
+        raise refuse_name(full)
+
+    def persistent_load(self, pid: object) -> _Storage:
+        match pid:
+            case ("storage", torch.dtype() as dtype, str(key), _, int(length)):
+                return _Storage(dtype, key, length)
+        raise pickle.UnpicklingError("it names no storage")
+
+
+def refuse_name(name: str) -> NoWeights:
+    """Make the refusal of a file whose pickle names something that would have to be imported."""
+    return NoWeights(
+        f"it holds {_printable(name)} beside the tensors, and nothing of a weights file is run. Where you trust the "
+        "file, read it with torch.load(FILE, weights_only=False) and save its state dict alone with torch.save"
+    )
+
+
+def _rebuild(full: str) -> Callable[..., object] | None:
+    """Make the function that stands for one of torch's; made anew, since a pickle can change what it is handed."""
+    match full:
+        case "torch._utils._rebuild_tensor_v2":
+            return lambda storage, offset, size, stride, *_: StoredTensor(storage, offset, size, stride)
+        case "torch._utils._rebuild_parameter" | "torch.jit._pickle.restore_type_tag":
+            return lambda value, *_: value
+        case _ if full.startswith("torch.jit._pickle.build_"):  # lists of one type
+            return lambda value: value
+    return None
+
+
+class TorchArchive:
+    """An open archive: its `content`, and `tensor` to read the tensors that are wanted of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._zip = zipfile.ZipFile(path)
+        self._left = path.stat().st_size  # bytes of numbers that may still be read
+        self._text_left = _TEXT
+        self._numbers: dict[str, bytearray] = {}
+        roots = [name.removesuffix("/data.pkl") for name in self._zip.namelist() if name.endswith("/data.pkl")]
+        if len(roots) != 1:
+            raise NoWeights("it is a zip that torch did not write")
+        self._root = roots[0]
+        if self._has("byteorder") and self._text("byteorder").decode() != sys.byteorder:
+            raise NoWeights("its numbers were written by a machine of another byte order. Save it on this one")
+
+    def __enter__(self) -> "TorchArchive":
+        """Return the archive itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self._zip.close()
+
+    @cached_property
+    def content(self) -> object:
+        """What was saved, its tensors as StoredTensor; of TorchScript the parameters and buffers by their keys."""
+        data = self._text("data.pkl")
+        # Unpickler makes a list as long as the greatest place named in a pickle, whatever the pickle's length.
+        if any(
+            "PUT" in code.name and isinstance(at, int) and at > len(data) for code, at, _ in pickletools.genops(data)
+        ):
+            raise pickle.UnpicklingError("its pickle names places beyond its end")
+        stored = _Unpickler(io.BytesIO(data)).load()
+        return self._parameters(stored) if self._has("constants.pkl") else stored
+
+    def tensor(self, stored: StoredTensor) -> Tensor:
+        """Read a tensor; those of one storage share their memory."""
+        storage, offset, size, stride = stored
+        numbers = self._bytes(storage)
+        flat = torch.frombuffer(numbers, dtype=storage.dtype) if numbers else torch.empty(0, dtype=storage.dtype)
+        return flat.as_strided(size, stride, offset)  # which refuses what lies outside of flat, (length,)
+
+    def _bytes(self, storage: _Storage) -> bytearray:
+        if storage.key not in self._numbers:
+            record = self._zip.getinfo(f"{self._root}/data/{storage.key}")
+            self._left -= record.file_size
+            if record.compress_type != zipfile.ZIP_STORED or self._left < 0:
+                raise NoWeights("its tensors are packed, which torch never does")
+            self._numbers[storage.key] = bytearray(self._zip.read(record))
+        numbers = self._numbers[storage.key]
+        if len(numbers) != storage.length * storage.dtype.itemsize:
+            raise NoWeights("a tensor is longer or shorter than the pickle says")
+        return numbers
+
+    def _has(self, name: str) -> bool:
+        return f"{self._root}/{name}" in self._zip.NameToInfo
+
+    def _text(self, name: str) -> bytes:
+        record = self._zip.getinfo(f"{self._root}/{name}")
+        self._text_left -= record.file_size
+        if self._text_left < 0:
+            raise NoWeights(f"its pickle and code are larger than {_TEXT:,} bytes")
+        return self._zip.read(record)
+
+    def _parameters(self, root: object) -> Mapping[str, StoredTensor]:
+        """The tensors of a TorchScript module and those below it, as its state dict names them."""
+        tensors, waiting, modules = dict[str, StoredTensor](), [("", root)], 0
+        while waiting:
+            prefix, module = waiting.pop()
+            modules += 1
+            if modules > _MODULES or len(prefix) > _KEY:  # a module may hold itself
+                raise NoWeights("its modules lie within one another without end")
+            for name, value in self._attributes(module):
+                if isinstance(value, StoredTensor):
+                    tensors[prefix + name] = value
+                elif isinstance(value, _Object):
+                    waiting.append((f"{prefix}{name}.", value))
+        return tensors
+
+    def _attributes(self, module: object) -> list[tuple[str, object]]:
+        """A module's parameters, buffers and modules; all its tensors where its class lists none."""
+        if not isinstance(module, _Object) or not isinstance(module.state, dict):
+            raise NoWeights(f"{_written(module)} is rebuilt by code of its own, and no code of a weights file is run")
+        code = self._class(module)
+        if "def __setstate__(" in code:
+            raise NoWeights(f"{_written(module)} is rebuilt by code of its own, and no code of a weights file is run")
+        lists = re.findall(r"^  __(?:parameters|buffers)__ = \[(.*)\]$", code, re.MULTILINE)
+        registered = {name for names in lists for name in re.findall(r'"([^"]*)"', names)}
+        return [
+            (str(name), value)
+            for name, value in module.state.items()
+            if isinstance(value, _Object) or len(lists) < 2 or name in registered
+        ]
+
+    def _class(self, module: _Object) -> str:
+        """The text of a module's class; empty where the archive has none."""
+        text = self._code(module.module)
+        classes = re.split(r"^class (\w+)\(.*\):$", text, flags=re.MULTILINE)  # text, name, text, name, text ...
+        return dict(zip(classes[1::2], classes[2::2], strict=True)).get(module.name, "")
+
+    def _code(self, module: str) -> str:
+        if module not in self._texts:
+            name = f"code/{module.replace('.', '/')}.py"
+            self._texts[module] = self._text(name).decode() if self._has(name) else ""
+        return self._texts[module]
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        return {}
+
+
+def _written(module: object) -> str:
+    return _printable(f"{module.module}.{module.name}") if isinstance(module, _Object) else "it"
+
+
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name[:100])
