@@ -68,8 +68,8 @@ class Gallery:
     def label(self, text: str) -> str:
         """A label as a chip."""
         kind = "chip hidden" if self.veil.hides(text) else "chip"
-        shown = escape(self.veil.label(text))
-        return f'<span class="{kind}" title="{shown}">{shown}</span>'
+        safe_text = escape(self.veil.label(text))
+        return f'<span class="{kind}" title="{safe_text}">{safe_text}</span>'
 
     def labels(self, texts: Iterable[str]) -> str:
         """Labels as chips side by side."""
@@ -78,8 +78,8 @@ class Gallery:
     def title(self, card: UnitCard) -> str:
         """A unit's id, linked to its page, its verdict and its labels."""
         name = self.link(card.id, str(card.id))
-        told = badge(card.findings["verdict"]) + self.over(card.id).labels(card.labels)
-        return f'<div class="heading"><h1>{name}</h1><div>{told}</div></div>'
+        chips = badge(card.findings["verdict"]) + self.over(card.id).labels(card.labels)
+        return f'<div class="heading"><h1>{name}</h1><div>{chips}</div></div>'
 
     def heading(self, card: UnitCard, architecture: Architecture) -> str:
         """A unit's id and labels, with links to the channels before and after it."""
@@ -100,14 +100,14 @@ class Gallery:
         )
         about = (label.branch, facet and f"facet {facet}", label.modality and f"as {label.modality}")
         sure = "" if label.confidence is None else f"{label.confidence:.0%} sure"
-        told = ", ".join(filter(None, (*about, sure, f"by {label.author}", f"{label.at:%d %b %Y}", evidence)))
-        return f'{self.over(label.unit).label(label.text)}<div class="quiet">{escape(told)}</div>'
+        details = ", ".join(filter(None, (*about, sure, f"by {label.author}", f"{label.at:%d %b %Y}", evidence)))
+        return f'{self.over(label.unit).label(label.text)}<div class="quiet">{escape(details)}</div>'
 
     def picture(self, example: TopProbe) -> str:
         """A probe's thumbnail; the tooltip tells what it is and how strongly it was answered to."""
         caption, source = escape(self.veil.caption(example)), escape(f"{example.modality}, {example.source}")
-        told = f"{caption} ({source}): {example.z:.1f} standard deviations above the mean over all probes"
-        return f'<img src="{escape(self.veil.picture(example))}" alt="{caption}" title="{told}" loading="lazy">'
+        tooltip = f"{caption} ({source}): {example.z:.1f} standard deviations above the mean over all probes"
+        return f'<img src="{escape(self.veil.picture(example))}" alt="{caption}" title="{tooltip}" loading="lazy">'
 
     def row(self, examples: Iterable[TopProbe]) -> str:
         """Probes side by side, each with its name."""
@@ -138,11 +138,11 @@ class Gallery:
         self,
         units: Mapping[str, Unit],
         labels: Iterable[str],
-        told: str,
+        summary: str,
         examples: Sequence[TopProbe],
         verdict: str | None = None,
     ) -> str:
-        """A sum unit's two facets side by side, under what is told of it; `units` as for `branches`."""
+        """A sum unit's two facets side by side, under a summary of it; `units` as for `branches`."""
         whole = self.over(units["sum"])
         halves = "".join(
             f"<div>{self._head(b, u)}{whole.over(u)._of(b, examples)}</div>" for b, u in units.items() if b != "sum"
@@ -150,7 +150,7 @@ class Gallery:
         return (
             f'<div class="card" {_columns(examples)}><div class="top">{self.pill(units["sum"])}{badge(verdict)}'
             f"{whole.labels(labels)}"
-            f'<span class="quiet">{escape(told)}</span></div><div class="halves">{halves}</div></div>'
+            f'<span class="quiet">{escape(summary)}</span></div><div class="halves">{halves}</div></div>'
         )
 
     def candidate(self, candidate: Candidate[Terms], examples: Sequence[TopProbe]) -> str:
@@ -159,16 +159,19 @@ class Gallery:
         verdict = getattr(candidate.terms, "verdict", None)
         return self.facets(units, candidate.labels, "; ".join(candidate.criteria), examples, verdict)
 
-    def depiction(self, unit: Unit, found: Depiction) -> str:
+    def depiction(self, unit: Unit, depiction: Depiction) -> str:
         """A unit's feature visualisation."""
         name = escape(f"feature visualisation of {unit}")
-        return f'<img class="depiction" src="{escape(self.veil.depiction(unit, found))}" alt="{name}" title="{name}">'
+        return (
+            f'<img class="depiction" src="{escape(self.veil.depiction(unit, depiction))}" alt="{name}" title="{name}">'
+        )
 
     def words(self, readings: Iterable[WordResponse]) -> str:
         """Words in a line, the strongest first; the tooltip tells how strongly each is answered to."""
         chips = (
-            f'<span class="chip" title="{escape(_told(r))}">{escape(self.veil.over(r.unit).label(r.word))}</span>'
-            for r in readings
+            f'<span class="chip" title="{escape(_strength(reading))}">'
+            f"{escape(self.veil.over(reading.unit).label(reading.word))}</span>"
+            for reading in readings
         )
         return f"<div>{''.join(chips)}</div>"
 
@@ -193,18 +196,20 @@ class Gallery:
         cells = "".join(f"<div>{self._small(unit, thumbnails)}{names}</div>" for unit, names in named)
         return f'<div class="units">{cells}</div>'
 
-    def found(self, found: Iterable[SearchHit], thumbnails: Mapping[Unit, TopProbe]) -> str:
-        """Units that a search found in a grid, each with its picture, its labels and why it was found."""
+    def search_hits(self, hits: Iterable[SearchHit], thumbnails: Mapping[Unit, TopProbe]) -> str:
+        """Units that a search found, in a grid, each with its picture, its labels and why it was found."""
         cells = "".join(
-            f'<div>{self._small(f.unit.id, thumbnails)}<div><div class="names">{self.pill(f.unit.id)} '
-            f"{self.over(f.unit.id).labels(f.unit.labels)}</div>{self.over(f.unit.id)._why(f.matches)}</div></div>"
-            for f in found
+            f'<div>{self._small(hit.unit.id, thumbnails)}<div><div class="names">{self.pill(hit.unit.id)} '
+            f"{self.over(hit.unit.id).labels(hit.unit.labels)}</div>{self.over(hit.unit.id)._why(hit.matches)}</div></div>"
+            for hit in hits
         )
         return f'<div class="units">{cells}</div>'
 
     def _why(self, matches: Iterable[Match]) -> str:
-        told = escape("; ".join(dict.fromkeys(reason(match, self.veil) for match in matches if match.kind != "label")))
-        return f'<div class="quiet why" title="{told}">{told}</div>'
+        reasons = escape(
+            "; ".join(dict.fromkeys(reason(match, self.veil) for match in matches if match.kind != "label"))
+        )
+        return f'<div class="quiet why" title="{reasons}">{reasons}</div>'
 
     def rises(self, cards: Iterable[UnitCard], rises: Sequence[float], thumbnails: Mapping[Unit, TopProbe]) -> str:
         """Units with how far something raises them, the one raised most first."""
@@ -226,36 +231,35 @@ class Gallery:
     def _contribution(self, edge: Contribution, end: str, thumbnails: Mapping[Unit, TopProbe], share: float) -> str:
         unit, labels = (edge.source, edge.source_labels) if end == "source" else (edge.target, edge.target_labels)
         kind, sign = ("excites", "+") if edge.mean >= 0 else ("inhibits", "\u2212")
-        told = f"<b>{sign}</b>{edge.magnitude:.3g}"
+        weight = f"<b>{sign}</b>{edge.magnitude:.3g}"
         number = f'<span class="number">{edge.mean:+.3g}</span>'
-        return f'<div class="edge {kind}">{self._bar(unit, labels, thumbnails, share, told)}{number}</div>'
+        return f'<div class="edge {kind}">{self._bar(unit, labels, thumbnails, share, weight)}{number}</div>'
 
     def _bar(
-        self, unit: Unit, labels: Iterable[str], thumbnails: Mapping[Unit, TopProbe], share: float, told: str
+        self, unit: Unit, labels: Iterable[str], thumbnails: Mapping[Unit, TopProbe], share: float, value: str
     ) -> str:
-        """A unit, and what is told of it on a bar of some share of the width."""
+        """A unit, and a value on a bar of some share of the width."""
         names = self.over(unit).labels(labels)
         return (
             f'{self._small(unit, thumbnails)}{self.pill(unit)}<span class="names">{names}</span>'
-            f'<span class="bar"><i style="width:{share:.1%}"></i>{told}</span>'
+            f'<span class="bar"><i style="width:{share:.1%}"></i>{value}</span>'
         )
 
 
 def _overlaps(branch: str, statistics: Mapping[str, float | None]) -> str:
     """How many of its top examples a branch shares with the sum, and conv with the shortcut."""
-    asked = {
+    partners = {
         "shortcut": {"overlap_shortcut": "the sum"},
         "conv": {"overlap_conv": "the sum", "overlap": "the shortcut"},
     }
-    shared = {name: statistics.get(name) for name in asked.get(branch, {})}
     return "".join(
-        f'<div class="quiet shares" title="{escape(meaning(name))}">{value:.0%} shared with {asked[branch][name]}</div>'
-        for name, value in shared.items()
-        if value is not None
+        f'<div class="quiet shares" title="{escape(meaning(name))}">{value:.0%} shared with {partner}</div>'
+        for name, partner in partners.get(branch, {}).items()
+        if (value := statistics.get(name)) is not None
     )
 
 
-def _told(reading: WordResponse) -> str:
+def _strength(reading: WordResponse) -> str:
     over = "" if reading.z is None else f", {reading.z:+.1f} standard deviations from letter strings of its length"
     return f"mean activation {reading.value:.3g}{over}"
 
@@ -266,13 +270,13 @@ def _columns(examples: Iterable[TopProbe]) -> str:
 
 
 def badge(verdict: str | None) -> str:
-    """What ablation says of an enrichment circuit, as safe HTML; nothing where it was not asked."""
-    told = {
+    """What ablation says of an enrichment circuit, as safe HTML; nothing where it was not tested."""
+    meanings = {
         "supported": "the sum rises on both facets, and without either branch loses that branch's",
         "contradicted": "without a branch the sum loses more of the other branch's facet",
         "inconclusive": "ablating the branches tells nothing for or against",
     }
-    return f'<span class="badge {verdict}" title="{escape(told[verdict])}">{verdict}</span>' if verdict else ""
+    return f'<span class="badge {verdict}" title="{escape(meanings[verdict])}">{verdict}</span>' if verdict else ""
 
 
 def findings(texts: Mapping[str, str | None], veil: Veil) -> str:
@@ -288,9 +292,9 @@ def findings(texts: Mapping[str, str | None], veil: Veil) -> str:
     return notes(lines)
 
 
-def notes(told: Iterable[str]) -> str:
+def notes(lines: Iterable[str]) -> str:
     """What numbers were measured on, a line each, as safe HTML."""
-    return "".join(f'<p class="quiet">{escape(line)}</p>' for line in told)
+    return "".join(f'<p class="quiet">{escape(line)}</p>' for line in lines)
 
 
 def _scale(value: float) -> str:

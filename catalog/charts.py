@@ -16,34 +16,34 @@ _SIDE = 260  # of a spatial matrix, about
 _SMALLEST, _LARGEST = 6, 34  # of a position in it
 
 
-def activation_chart(found: Histogram, unit: Unit) -> str:
+def activation_chart(histogram: Histogram, unit: Unit) -> str:
     """A unit's activation over the probes, with lines at its mean and at whole standard deviations from it."""
-    step = (found.high - found.low) / len(found.counts)
-    edges = [*(found.low + k * step for k in range(len(found.counts))), found.high]
-    told = [
+    step = (histogram.high - histogram.low) / len(histogram.counts)
+    edges = [*(histogram.low + k * step for k in range(len(histogram.counts))), histogram.high]
+    tooltips = [
         f"{n:,} probes from {low:.3g} to {high:.3g}"
-        for n, low, high in zip(found.counts, edges[:-1], edges[1:], strict=True)
+        for n, low, high in zip(histogram.counts, edges[:-1], edges[1:], strict=True)
     ]
-    span = found.high - found.low
-    marks = [(found.mean - found.low) / span]
-    if found.sd is not None:
-        marks += [(found.mean + k * found.sd - found.low) / span for k in (-3, -2, -1, 1, 2, 3)]
-    chart = bars(found.counts, told, f"activation of {unit} on {found.n:,} probes", marks)
-    return f'<div class="chart">{chart}{_ends(f"{found.low:.3g}", f"{found.high:.3g}")}</div>'
+    span = histogram.high - histogram.low
+    marks = [(histogram.mean - histogram.low) / span]
+    if histogram.sd is not None:
+        marks += [(histogram.mean + k * histogram.sd - histogram.low) / span for k in (-3, -2, -1, 1, 2, 3)]
+    chart = bars(histogram.counts, tooltips, f"activation of {unit} on {histogram.n:,} probes", marks)
+    return f'<div class="chart">{chart}{_ends(f"{histogram.low:.3g}", f"{histogram.high:.3g}")}</div>'
 
 
 def share_chart(counts: Sequence[int], layer: Layer) -> str:
     """How many units of a sum have which share over the shortcut; the first and last count lie outside 0 to 1."""
     width, units = 1 / (len(counts) - 2), sum(counts)
     spans = [f"from {k * width:.0%} to {(k + 1) * width:.0%}" for k in range(len(counts) - 2)]
-    told = [f"{n:,} units {span}" for n, span in zip(counts, ["below 0%", *spans, "above 100%"], strict=True)]
-    chart = bars(counts, told, f"share over the shortcut of {units:,} units of {layer}")
+    tooltips = [f"{n:,} units {span}" for n, span in zip(counts, ["below 0%", *spans, "above 100%"], strict=True)]
+    chart = bars(counts, tooltips, f"share over the shortcut of {units:,} units of {layer}")
     head = f'<b>{layer}</b> <span class="quiet">{units:,} units</span>'
     return f'<div class="chart outside">{head}{chart}{_ends("0%", "100%")}</div>'
 
 
-def bars(counts: Sequence[int], told: Sequence[str], name: str, marks: Sequence[float] = ()) -> str:
-    """Counts as bars side by side; `told` are their tooltips, `marks` places from 0 to 1, the first a whole line.
+def bars(counts: Sequence[int], tooltips: Sequence[str], name: str, marks: Sequence[float] = ()) -> str:
+    """Counts as bars side by side; `tooltips` are their texts, `marks` places from 0 to 1, the first a whole line.
 
     Heights are square roots, so that one probe shows beside a thousand.
     """
@@ -52,7 +52,7 @@ def bars(counts: Sequence[int], told: Sequence[str], name: str, marks: Sequence[
         f'<g><title>{escape(text)}</title><rect class="room" x="{k * width:.1f}" width="{width:.1f}" '
         f'height="{HEIGHT}"/><rect class="bar" x="{k * width + 1:.1f}" width="{width - 2:.1f}" '
         f'y="{HEIGHT * (1 - sqrt(n) / most):.1f}" height="{HEIGHT * sqrt(n) / most:.1f}"/></g>'
-        for k, (n, text) in enumerate(zip(counts, told, strict=True))
+        for k, (n, text) in enumerate(zip(counts, tooltips, strict=True))
     )
     lines = "".join(
         f'<line class="{"mean" if k == 0 else "deviation"}" x1="{WIDTH * at:.1f}" x2="{WIDTH * at:.1f}" y2="{HEIGHT}"/>'

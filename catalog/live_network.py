@@ -192,12 +192,12 @@ class LiveNetwork:
         places as in the article. Raises ProbesError for a picture that cannot be read, WordsError for a text that
         cannot be set or classes that leave nothing to choose among.
         """
-        shown = read_picture(Path(picture)) if isinstance(picture, str | Path) else picture
+        image = read_picture(Path(picture)) if isinstance(picture, str | Path) else picture
         lettering = replace(ATTACK, size=size)
         places = None if at is None else [at]
         with self._alone:
             return typographic_attack.attack(
-                self._network, shown, text, self.classes(classes), self._layer(layer), lettering, places
+                self._network, image, text, self.classes(classes), self._layer(layer), lettering, places
             )
 
     @staticmethod
@@ -255,12 +255,12 @@ class LiveNetwork:
         target = self.architecture.unit(str(unit))
         part = SumBranch(target, branch) if branch else ConvolutionEdge(self.architecture.unit(str(source)), target)
         check(self.architecture, part)
-        shown = random_sample(_source(images), count, seed)
+        sample = random_sample(_source(images), count, seed)
         with self._alone:
             ablation = part_ablation.ablate(
-                self._network, part, list(shown.values()), self.classes(classes), ways, seed
+                self._network, part, list(sample.values()), self.classes(classes), ways, seed
             )
-        return replace(ablation, images=tuple(shown))
+        return replace(ablation, images=tuple(sample))
 
     def calibrate(
         self,
@@ -279,9 +279,9 @@ class LiveNetwork:
         """
         shape = self.architecture
         layers = [(shape.layer(str(one)), shape.layer(str(other))) for one, other in pairs or calibration.pairs(shape)]
-        shown = list(random_sample(_source(images), count, seed).values())
+        sample = list(random_sample(_source(images), count, seed).values())
         return pa.concat_tables(
-            calibration.calibrate(self._network, extraction.folder, *pair, shown, edges, seed, progress)
+            calibration.calibrate(self._network, extraction.folder, *pair, sample, edges, seed, progress)
             for pair in layers
         )
 
@@ -305,8 +305,8 @@ class LiveNetwork:
 
         `targets` are layers and patterns such as `4/*`, None for all; `memory` is in bytes, without the network.
         """
-        found = atlas.extract(self._network, Path(folder), targets, strongest, matrices, memory, progress)
-        return ExtractionView(found)
+        extraction = atlas.extract(self._network, Path(folder), targets, strongest, matrices, memory, progress)
+        return ExtractionView(extraction)
 
     def show_probes(self, extraction: ExtractionView, probes: Images = "demo", progress: bool = True) -> list[str]:
         """Show the network probes and add what its units do on them; the ids of those that could not be read."""

@@ -136,8 +136,8 @@ class Model:
         """
         filters = Filters(self._layer(layer), labelled, modality, at_least or {}, at_most or {})
 
-        def draw(found: Sequence[SearchHit], veil: Veil) -> str:
-            return Gallery(veil).found(found, self.thumbnails(each.unit.id for each in found))
+        def draw(hits: Sequence[SearchHit], veil: Veil) -> str:
+            return Gallery(veil).search_hits(hits, self.thumbnails(each.unit.id for each in hits))
 
         return Table(f"Search for {text!r}", self._store.search(text, filters, limit), self.veil, draw)
 
@@ -213,8 +213,8 @@ class Model:
 
         At a false discovery rate `q` (None: untested ones too). Raises NotExtracted where nothing was measured.
         """
-        found = enrichment.by_evidence(self._store, self._layer(layer), limit, q, concepts, modalities, reach)
-        return self._candidate_table("Candidates by evidence", found)
+        candidates = enrichment.by_evidence(self._store, self._layer(layer), limit, q, concepts, modalities, reach)
+        return self._candidate_table("Candidates by evidence", candidates)
 
     def candidates_by_weights(
         self,
@@ -227,8 +227,8 @@ class Model:
 
         Raises NotExtracted where these weights were not extracted.
         """
-        found = enrichment.by_weights(self._store, self._layer(layer), self._layer(source), strongest, limit)
-        return self._candidate_table("Candidates by weights", found)
+        candidates = enrichment.by_weights(self._store, self._layer(layer), self._layer(source), strongest, limit)
+        return self._candidate_table("Candidates by weights", candidates)
 
     def tally(self, layer: Layer | str | None = None, q: float = enrichment.Q) -> Tally:
         """The candidates of a sum layer (None: the last) in numbers."""
@@ -305,10 +305,10 @@ class Model:
 
         return Table(title, cards, self.veil, draw)
 
-    def _candidate_table(self, title: str, found: Iterable[Candidate[Terms]]) -> Table[Candidate[Terms]]:
+    def _candidate_table(self, title: str, records: Iterable[Candidate[Terms]]) -> Table[Candidate[Terms]]:
         def draw(candidates: Sequence[Candidate[Terms]], veil: Veil) -> str:
             first = candidates[:_DRAWN]
             probes = self._store.top_probes_of((each.unit for each in first), limit=4)
             return "".join(Gallery(veil).candidate(each, probes.get(each.unit, [])) for each in first)
 
-        return Table(title, found, self.veil, draw)
+        return Table(title, records, self.veil, draw)

@@ -11,5 +11,5 @@ def reason(match: Match, veil: Veil) -> str:
     )
     text = HIDDEN if hidden else veil.label(match.text)
     of = f" ({match.branch})" if match.branch not in (None, "sum", "unit") else ""
-    said = {"label": f"called {text}", "picture": f"sees {text}", "word": f"reads {text}"}
-    return f"{said.get(match.kind, f'driven by “{text}”')}{of}" + ("" if match.z is None else f", z {match.z:.1f}")
+    phrases = {"label": f"called {text}", "picture": f"sees {text}", "word": f"reads {text}"}
+    return f"{phrases.get(match.kind, f'driven by “{text}”')}{of}" + ("" if match.z is None else f", z {match.z:.1f}")

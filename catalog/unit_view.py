@@ -111,39 +111,39 @@ class UnitView:
         `source` is a layer that they come from, `direct` takes those over one convolution; `by` orders them by
         magnitude or by the mean without its sign.
         """
-        found = self._store.inputs(self.id, limit, self._layer(source), direct, by)
-        return self._edges("Inputs", "source", found, limit, by)
+        edges = self._store.inputs(self.id, limit, self._layer(source), direct, by)
+        return self._edges("Inputs", "source", edges, limit, by)
 
     def outputs(
         self, limit: int = 10, target: Layer | str | None = None, direct: bool = False, by: Measure = "magnitude"
     ) -> Table[Contribution]:
         """The strongest edges out of it: `limit` excitatory and `limit` inhibitory ones, as `inputs`."""
-        found = self._store.outputs(self.id, limit, self._layer(target), direct, by)
-        return self._edges("Outputs", "target", found, limit, by)
+        edges = self._store.outputs(self.id, limit, self._layer(target), direct, by)
+        return self._edges("Outputs", "target", edges, limit, by)
 
     def _edges(
-        self, title: str, end: str, found: Sequence[Contribution], limit: int, by: Measure
+        self, title: str, end: str, edges: Sequence[Contribution], limit: int, by: Measure
     ) -> Table[Contribution]:
         def draw(edges: Sequence[Contribution], veil: Veil) -> str:
-            shown = top_probes.thumbnails(self._store, (getattr(edge, end) for edge in edges))
-            return Gallery(veil).contributions(edges, end, shown, by)
+            thumbnails = top_probes.thumbnails(self._store, (getattr(edge, end) for edge in edges))
+            return Gallery(veil).contributions(edges, end, thumbnails, by)
 
-        return Table(f"{title} of {self.id}, {limit} of each sign", found, self._veil, draw)
+        return Table(f"{title} of {self.id}, {limit} of each sign", edges, self._veil, draw)
 
     # ---- what it answers to
 
     def top_probes(self, limit: int = 8) -> Table[TopProbe]:
         """The probes that it answers to most, `limit` a row; a sum's with those of its branches."""
 
-        def draw(shown: Sequence[TopProbe], veil: Veil) -> str:
-            return Gallery(veil).branches(self.probe_rows, shown)
+        def draw(probes: Sequence[TopProbe], veil: Veil) -> str:
+            return Gallery(veil).branches(self.probe_rows, probes)
 
         return Table(f"Top probes of {self.id}", top_probes.top_probes(self._store, self.id, limit), self._veil, draw)
 
     def top_words(self, limit: int = 10) -> Table[WordResponse]:
         """The words that drive it most; empty where none were shown or it tells none apart."""
-        found = self._store.words(self.id, limit)
-        return Table(f"Top words of {self.id}", found, self._veil, lambda words, veil: Gallery(veil).words(words))
+        words = self._store.words(self.id, limit)
+        return Table(f"Top words of {self.id}", words, self._veil, lambda words, veil: Gallery(veil).words(words))
 
     @property
     def depiction(self) -> Depiction | None:

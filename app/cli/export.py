@@ -17,14 +17,14 @@ def export(
     circuit: Annotated[bool, typer.Option("--circuit", help="The enrichment circuit, not the neighbourhood.")] = False,
     limit: Limit = 10,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
 ) -> None:
     """Write a unit's neighbourhood or enrichment circuit as a file for other graph tools.
 
     Example: circuits export 4/2/6/34 --circuit --output unit-34.graphml
     """
-    with open_model(database, model) as opened:
-        unit = opened.unit(name)
+    with open_model(database, model_name) as model:
+        unit = model.unit(name)
         view = unit.enrichment_circuit(limit) if circuit else unit.neighbourhood(limit)
     view.export(output, form)
     typer.echo(f"{view.name}: {len(view.units)} units and {len(view.edges)} edges are in {output}.")

@@ -23,7 +23,7 @@ def figure(
     ] = None,
     scale: Annotated[float, typer.Option(min=0.1, max=10, help="Pixels of a PNG for each of the drawing.")] = 2.0,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
     reveal: Reveal = False,
 ) -> None:
     """Draw a unit's neighbourhood, its enrichment circuit or an exported circuit as SVG, PNG or PDF.
@@ -35,13 +35,13 @@ def figure(
     if Path(subject).suffix in CIRCUIT_SUFFIXES:
         view = read_circuit(subject)
         if pictures:
-            with open_model(database, model or view.record.model) as opened:
-                opened.circuit(view).render(output, scale, reveal)
+            with open_model(database, model_name or view.record.model) as model:
+                model.circuit(view).render(output, scale, reveal)
         else:
             view.render(output, scale, reveal)
     else:
-        with open_model(database, model) as opened:
-            unit = opened.unit(subject)
+        with open_model(database, model_name) as model:
+            unit = model.unit(subject)
             view = unit.enrichment_circuit(limit) if circuit else unit.neighbourhood(limit)
             view.render(output, scale, reveal, pictures is not False)
     name = printable(Veil(reveal).label(view.name))

@@ -27,7 +27,7 @@ def find(
     rate: Annotated[float, typer.Option("--q", min=0, max=1, help="False discovery rate of the tests.")] = 0.05,
     limit: Limit = 20,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
     as_json: Json = False,
@@ -36,16 +36,16 @@ def find(
 
     Example: circuits find --by weights --limit 5
     """
-    with open_model(database, model) as opened:
+    with open_model(database, model_name) as model:
         if by == "evidence":
-            measured = opened.candidates(layer, limit, rate)
-            printing.show_rows(measured, by_evidence(measured, opened.veil(reveal)), as_json, wide)
+            measured = model.candidates(layer, limit, rate)
+            printing.show_rows(measured, by_evidence(measured, model.veil(reveal)), as_json, wide)
             if not as_json:
-                typer.echo(f"\n{opened.tally(layer, rate).sentence}\n")
-                printing.show(printing.measured(opened.measured))
+                typer.echo(f"\n{model.tally(layer, rate).sentence}\n")
+                printing.show(printing.measured(model.measured))
         else:
-            wired = opened.candidates_by_weights(layer, limit=limit)
-            printing.show_rows(wired, by_weights(wired, opened.veil(reveal)), as_json, wide)
+            wired = model.candidates_by_weights(layer, limit=limit)
+            printing.show_rows(wired, by_weights(wired, model.veil(reveal)), as_json, wide)
 
 
 def by_evidence(candidates: "Iterable[Candidate[EvidenceTerms]]", veil: "Veil") -> printing.TerminalTable:

@@ -23,13 +23,13 @@ def flag_unit(
     clear: Clear = False,
     author: Author = None,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
 ) -> None:
     """Hide a unit's pictures and labels wherever they are shown, or show them again.
 
     Example: circuits flag unit 4/2/6/34
     """
-    _flag("unit", name, clear, author, database, model)
+    _flag("unit", name, clear, author, database, model_name)
 
 
 @flag.command("image")
@@ -38,13 +38,13 @@ def flag_image(
     clear: Clear = False,
     author: Author = None,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
 ) -> None:
     """Blur an image wherever it is an example, or show it again.
 
     Example: circuits flag image "wound/3.jpg"
     """
-    _flag("image", name, clear, author, database, model)
+    _flag("image", name, clear, author, database, model_name)
 
 
 @flag.command("word")
@@ -53,19 +53,19 @@ def flag_word(
     clear: Clear = False,
     author: Author = None,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
 ) -> None:
     """Hide a word, and the labels and word images that have it, or show them although it is on the list of words.
 
     Example: circuits flag word cock --clear
     """
-    _flag("word", name, clear, author, database, model)
+    _flag("word", name, clear, author, database, model_name)
 
 
 @flag.command("list")
 def list_flags(
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
     as_json: Json = False,
@@ -74,8 +74,8 @@ def list_flags(
 
     Example: circuits flag list
     """
-    with open_model(database, model) as opened:
-        flags, veil = opened.flags, opened.veil(reveal)
+    with open_model(database, model_name) as model:
+        flags, veil = model.flags, model.veil(reveal)
     printing.show_rows(flags, flags_table(flags, veil), as_json, wide)
 
 
@@ -95,9 +95,9 @@ def flags_table(flags: "Iterable[Flag]", veil: "Veil") -> printing.TerminalTable
 
 
 def _flag(
-    kind: "FlagKind", name: str, clear: bool, author: str | None, database: str | None, model: str | None
+    kind: "FlagKind", name: str, clear: bool, author: str | None, database: str | None, model_name: str | None
 ) -> None:
     """Set a flag, or clear it."""
-    with open_model(database, model) as opened:
-        flagged = opened.flag(kind, name, not clear, author)
+    with open_model(database, model_name) as model:
+        flagged = model.flag(kind, name, not clear, author)
     typer.echo(f"{flagged.name} is {'not sensitive' if clear else 'sensitive'} from now on.")

@@ -41,7 +41,7 @@ def add_label(
     evidence: Evidence = None,
     sensitive: Annotated[bool, typer.Option("--sensitive", help="Hide it until it is asked for.")] = False,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
 ) -> None:
     """Label a unit or one of its branches.
 
@@ -49,8 +49,8 @@ def add_label(
     """
     details: Any = {"branch": branch, "facet": facet, "modality": modality, "confidence": confidence}
     details |= {"evidence": evidence, "sensitive": sensitive}
-    with open_model(database, model) as opened:
-        typer.echo(opened.unit(name).label(text, author=author, **details).id)
+    with open_model(database, model_name) as model:
+        typer.echo(model.unit(name).label(text, author=author, **details).id)
 
 
 @label.command("amend")
@@ -66,7 +66,7 @@ def amend_label(
     evidence: Evidence = None,
     sensitive: Annotated[bool | None, typer.Option("--sensitive/--not-sensitive", help="Hide it, or not.")] = None,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
 ) -> None:
     """Put a label in other words, or change what else it says; the history keeps the old one.
 
@@ -75,8 +75,8 @@ def amend_label(
     details: Any = {"branch": branch, "facet": facet, "modality": modality, "confidence": confidence}
     details |= {"evidence": evidence, "sensitive": sensitive}
     changes = {name: value for name, value in details.items() if value is not None}
-    with open_model(database, model) as opened:
-        typer.echo(opened.unit(name).amend(old, text, author, **changes).id)
+    with open_model(database, model_name) as model:
+        typer.echo(model.unit(name).amend(old, text, author, **changes).id)
 
 
 @label.command("reject")
@@ -86,26 +86,30 @@ def reject_label(
     reason: ReasonOption = None,
     author: Author = None,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
 ) -> None:
     """Say that somebody's label is wrong: it holds no more; the history keeps it, and who objected and why.
 
     Example: circuits label reject 4/2/6/34 "bloody wound" --reason "it is the colour"
     """
-    with open_model(database, model) as opened:
-        typer.echo(opened.unit(name).reject(text, reason, author).id)
+    with open_model(database, model_name) as model:
+        typer.echo(model.unit(name).reject(text, reason, author).id)
 
 
 @label.command("withdraw")
 def withdraw_label(
-    name: UnitName, text: LabelName, author: Author = None, database: DatabaseOption = None, model: ModelName = None
+    name: UnitName,
+    text: LabelName,
+    author: Author = None,
+    database: DatabaseOption = None,
+    model_name: ModelName = None,
 ) -> None:
     """Take a label of one's own back; the history keeps it.
 
     Example: circuits label withdraw 4/2/6/34 "bloody wound"
     """
-    with open_model(database, model) as opened:
-        typer.echo(opened.unit(name).withdraw(text, author).id)
+    with open_model(database, model_name) as model:
+        typer.echo(model.unit(name).withdraw(text, author).id)
 
 
 @label.command("undo")
@@ -114,14 +118,14 @@ def undo_label(
     entry: Annotated[str | None, typer.Argument(metavar="[ID]", help="Of the history; the last if not given.")] = None,
     author: Author = None,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
 ) -> None:
     """Undo the last change of a unit's labels, or the entry of this id, be it an undo itself.
 
     Example: circuits label undo 4/2/6/34
     """
-    with open_model(database, model) as opened:
-        typer.echo(opened.unit(name).undo(entry, author).id)
+    with open_model(database, model_name) as model:
+        typer.echo(model.unit(name).undo(entry, author).id)
 
 
 @label.command("list")
@@ -129,7 +133,7 @@ def list_labels(
     name: AnyUnit = None,
     containing: Annotated[str, typer.Option(help="Only texts that contain this, in any case.")] = "",
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
     as_json: Json = False,
@@ -138,16 +142,16 @@ def list_labels(
 
     Example: circuits label list --containing hat
     """
-    with open_model(database, model) as opened:
-        current = opened.labels.current(opened.unit(name).id if name else None, containing)
-        printing.show_rows(current, _annotations(current, opened.veil(reveal)), as_json, wide)
+    with open_model(database, model_name) as model:
+        current = model.labels.current(model.unit(name).id if name else None, containing)
+        printing.show_rows(current, _annotations(current, model.veil(reveal)), as_json, wide)
 
 
 @label.command("history")
 def label_history(
     name: AnyUnit = None,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
     as_json: Json = False,
@@ -156,9 +160,9 @@ def label_history(
 
     Example: circuits label history 4/2/6/34
     """
-    with open_model(database, model) as opened:
-        history = opened.labels.history(opened.unit(name).id if name else None)
-        printing.show_rows(history, _annotations(history, opened.veil(reveal)), as_json, wide)
+    with open_model(database, model_name) as model:
+        history = model.labels.history(model.unit(name).id if name else None)
+        printing.show_rows(history, _annotations(history, model.veil(reveal)), as_json, wide)
 
 
 @label.command("bulk")
@@ -173,7 +177,7 @@ def label_many(
     dry_run: DryRun = False,
     skip: Skip = False,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
 ) -> None:
@@ -181,8 +185,8 @@ def label_many(
 
     Example: circuits label bulk stripes --query "MATCH (u:Unit {layer: '4/2/6'}) RETURN u.id LIMIT 3" --dry-run
     """
-    with open_model(database, model) as opened:
-        labels = opened.labels
+    with open_model(database, model_name) as model:
+        labels = model.labels
         names = labels.units_from(units, query)
         if reject:
             plan = labels.plan_rejections(names, text, author, reason)
@@ -190,7 +194,7 @@ def label_many(
             plan = labels.plan_labels(names, text, author, branch)
         if not dry_run:
             labels.write(plan, skip)
-        _show_plan(plan, dry_run, opened.veil(reveal), wide)
+        _show_plan(plan, dry_run, model.veil(reveal), wide)
 
 
 @label.command("export")
@@ -198,15 +202,15 @@ def export_labels(
     file: LabelFile,
     history: Annotated[bool, typer.Option("--history", help="Every entry, not only the labels that hold.")] = False,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
 ) -> None:
     """Write the labels of a model as CSV or JSON; what is sensitive is flagged in the file and not hidden.
 
     Example: circuits label export labels.csv
     """
-    with open_model(database, model) as opened:
-        count = opened.labels.export(file, history)
-        typer.echo(f"{count} labels of {opened.id} are in {file}.")
+    with open_model(database, model_name) as model:
+        count = model.labels.export(file, history)
+        typer.echo(f"{count} labels of {model.id} are in {file}.")
 
 
 @label.command("import")
@@ -217,7 +221,7 @@ def import_labels(
     dry_run: DryRun = False,
     skip: Skip = False,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
 ) -> None:
@@ -225,11 +229,11 @@ def import_labels(
 
     Example: circuits label import labels.csv --dry-run
     """
-    with open_model(database, model) as opened:
-        plan = opened.labels.plan_import(file, author, also)
+    with open_model(database, model_name) as model:
+        plan = model.labels.plan_import(file, author, also)
         if not dry_run:
-            opened.labels.write(plan, skip)
-        _show_plan(plan, dry_run, opened.veil(reveal), wide)
+            model.labels.write(plan, skip)
+        _show_plan(plan, dry_run, model.veil(reveal), wide)
 
 
 def _show_plan(plan: "Plan", dry_run: bool, veil: "Veil", wide: bool) -> None:

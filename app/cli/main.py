@@ -97,8 +97,8 @@ def main() -> None:
     cli()
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(show_version: bool) -> None:
+    if show_version:
         typer.echo(f"clip-circuits {version('clip-circuits')}")
         raise typer.Exit
 

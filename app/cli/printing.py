@@ -86,9 +86,9 @@ def show_json(content: object) -> None:
     typer.echo(json.dumps(as_json(content, _PICTURES), indent=1, ensure_ascii=False))
 
 
-def show_rows(records: Sequence[object], rows: TerminalTable, json_wanted: bool, wide: bool = False) -> None:
+def show_rows(records: Sequence[object], rows: TerminalTable, json_output: bool, wide: bool = False) -> None:
     """Print records as JSON, or else the table made of them."""
-    if json_wanted:
+    if json_output:
         show_json(list(records))
     elif rows.rows:
         show(rows, wide=wide)

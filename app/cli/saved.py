@@ -17,14 +17,14 @@ CircuitName = Annotated[str, typer.Argument(metavar="NAME", help="Of a saved cir
 
 @saved.command("list")
 def list_saved(
-    database: DatabaseOption = None, model: ModelName = None, wide: Wide = False, as_json: Json = False
+    database: DatabaseOption = None, model_name: ModelName = None, wide: Wide = False, as_json: Json = False
 ) -> None:
     """List the circuits that were saved.
 
     Example: circuits saved list
     """
-    with open_model(database, model) as opened:
-        circuits = opened.saved_circuits
+    with open_model(database, model_name) as model:
+        circuits = model.saved_circuits
     rows = [(c.name, c.kind, c.units, c.author, f"{c.at:%Y-%m-%d %H:%M}") for c in circuits]
     printing.show_rows(circuits, printing.table("Saved", ("name", "kind", "units", "by", "at"), rows), as_json, wide)
 
@@ -34,7 +34,7 @@ def show_saved(
     name: CircuitName,
     output: CircuitFile = None,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
     as_json: Json = False,
@@ -43,8 +43,8 @@ def show_saved(
 
     Example: circuits saved show "what feeds 34" --output 34.graphml
     """
-    with open_model(database, model) as opened:
-        circuit, veil = opened.open_circuit(name), opened.veil(reveal)
+    with open_model(database, model_name) as model:
+        circuit, veil = model.open_circuit(name), model.veil(reveal)
     if output:
         circuit.export(output)
     show_circuit(circuit, veil, as_json, wide)
@@ -52,13 +52,13 @@ def show_saved(
 
 @saved.command("remove")
 @saved.command("drop", hidden=True)  # its name in an earlier version
-def remove_saved(name: CircuitName, database: DatabaseOption = None, model: ModelName = None) -> None:
+def remove_saved(name: CircuitName, database: DatabaseOption = None, model_name: ModelName = None) -> None:
     """Remove a saved circuit; its units stay.
 
     Example: circuits saved remove "what feeds 34"
     """
-    with open_model(database, model) as opened:
-        opened.remove_circuit(name)
+    with open_model(database, model_name) as model:
+        model.remove_circuit(name)
 
 
 def show_circuit(circuit: "CircuitView", veil: "Veil", as_json: bool, wide: bool) -> None:

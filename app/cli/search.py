@@ -20,7 +20,7 @@ def search(
     most: Annotated[Bounds, typer.Option(metavar="NAME=NUMBER", help="The same from above.")] = None,
     limit: Limit = 60,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
     as_json: Json = False,
@@ -32,9 +32,9 @@ def search(
     from catalog import reason
 
     at_least, at_most = (dict(map(_bound, bounds or [])) for bounds in (least, most))
-    with open_model(database, model) as opened:
-        hits = opened.search(text, layer, labelled, modality, at_least, at_most, limit)
-        veil = opened.veil(reveal)
+    with open_model(database, model_name) as model:
+        hits = model.search(text, layer, labelled, modality, at_least, at_most, limit)
+        veil = model.veil(reveal)
     rows = []
     for hit in hits:
         own = veil.over(hit.unit.id)

@@ -24,7 +24,7 @@ def trace(
     author: Author = None,
     output: CircuitFile = None,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
     as_json: Json = False,
@@ -33,10 +33,10 @@ def trace(
 
     Example: circuits trace 4/2/6/34 --steps 4 --save "what feeds 34"
     """
-    with open_model(database, model) as opened:
+    with open_model(database, model_name) as model:
         direction: Literal["forward", "backward"] = "forward" if onward else "backward"
-        circuit = opened.unit(name).trace(direction, steps, strongest, least, nodes, edges, scaled)
-        veil, saved_name = opened.veil(reveal), save or keep
+        circuit = model.unit(name).trace(direction, steps, strongest, least, nodes, edges, scaled)
+        veil, saved_name = model.veil(reveal), save or keep
         if saved_name:
             circuit.save(saved_name, author)
     if output:

@@ -21,7 +21,7 @@ def unit(
     ] = "magnitude",
     limit: Limit = 5,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
     as_json: Json = False,
@@ -30,10 +30,10 @@ def unit(
 
     Example: circuits unit 4/2/6/34
     """
-    with open_model(database, model) as opened:
-        view, measured = opened.unit(name), opened.measured
+    with open_model(database, model_name) as model:
+        view, measured = model.unit(name), model.measured
         card, inputs, outputs = view.card, view.inputs(limit, by=by), view.outputs(limit, by=by)
-        probes, words, veil = view.top_probes(limit), view.top_words(limit), opened.veil(reveal)
+        probes, words, veil = view.top_probes(limit), view.top_words(limit), model.veil(reveal)
     if as_json:
         adds = {branch: branch_view.id for branch, branch_view in view.branches.items()}
         edges = {"inputs": list(inputs), "outputs": list(outputs)}

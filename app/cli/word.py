@@ -13,7 +13,7 @@ def word(
     layer: Annotated[str | None, typer.Option(help="Of the units; all that were measured if not given.")] = None,
     limit: Limit = 10,
     database: DatabaseOption = None,
-    model: ModelName = None,
+    model_name: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
     as_json: Json = False,
@@ -22,8 +22,8 @@ def word(
 
     Example: circuits word anchor --layer 4/2/6
     """
-    with open_model(database, model) as opened:
-        responses, veil = opened.units_reading(text, layer, limit), opened.veil(reveal)
+    with open_model(database, model_name) as model:
+        responses, veil = model.units_reading(text, layer, limit), model.veil(reveal)
     rows = [(r.unit, veil.over(r.unit).labels(r.labels), r.value, r.z, r.rank) for r in responses]
     columns = ("unit", "labels", "value", "z", "rank in layer")
     units = printing.table("Units that read it", columns, rows, ("unit", "z", "labels"))

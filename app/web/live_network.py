@@ -40,7 +40,7 @@ def ready(what: str) -> bool:
 
 
 @contextmanager
-def missing_shown() -> Iterator[None]:
+def show_missing() -> Iterator[None]:
     """Show that torch or the weights are missing as a note in place of what needs them."""
     try:
         yield

@@ -9,7 +9,7 @@ from app.web.views import PAGES
 
 st.set_page_config(page_title="CLIP circuits", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
 page = st.navigation([st.Page(entry.path, title=entry.title, icon=entry.icon) for entry in PAGES])
-with session.errors_shown(), session.catalog().reading_once():
+with session.show_errors(), session.catalog().reading_once():
     session.bar()
     page.run()
     session.show_action_error()

@@ -24,7 +24,7 @@ circuits extract RN50 --pretrained openai    # a real network, then `circuits lo
 
 
 @contextmanager
-def errors_shown() -> Iterator[None]:
+def show_errors() -> Iterator[None]:
     """Show an error that the user can mend as a message in place of the rest of the page."""
     try:
         yield
@@ -52,7 +52,7 @@ def show_action_error(place: str | None = None) -> None:
     where, error = st.session_state.get("refused", (None, None))
     if where is not None and place in (where, None):
         del st.session_state["refused"]
-        with errors_shown():
+        with show_errors():
             raise error
 
 

@@ -45,12 +45,12 @@ function light({ currentTarget, target, type }) {  // the edges of the unit unde
 """
 
 
-def show(markup: str, key: str, opened: Callable[[str], object]) -> None:
-    """Show trusted markup, all text in it escaped; `opened` is told the unit of a clicked link before the page runs.
+def show(markup: str, key: str, open_unit: Callable[[str], object]) -> None:
+    """Show trusted markup, all text in it escaped; `open_unit` gets the unit of a clicked link before the page runs.
 
     Not in the page's run with a rerun after it: a click that meets such a rerun would lose what it puts in the address.
     """
-    _component()(data=markup, key=key, on_opened_change=lambda: opened(st.session_state[key].opened))
+    _component()(data=markup, key=key, on_opened_change=lambda: open_unit(st.session_state[key].opened))
 
 
 def address(model: str, unit: Unit) -> str:

@@ -70,14 +70,14 @@ def _without_least(
     arcs: Arcs,
     root: Vertex,
     ends: Collection[Vertex],
-    passing: Mapping[Key, float],
+    influence: Mapping[Key, float],
     part: float,
     without: Without[Key],
 ) -> Arcs:
-    """Leave out as many keys as possible, the least `passing` first, so that this part of the influence stays."""
+    """Leave out as many keys as possible, the least `influence` first, so that this part of the influence stays."""
     if part >= 1:
         return _between(arcs, root, ends)
-    order = sorted(passing, key=lambda key: passing[key])
+    order = sorted(influence, key=lambda key: influence[key])
     least = part * share_at(arcs, root, ends) * (1 - _ROUNDING)
 
     def too_many(count: int) -> bool:

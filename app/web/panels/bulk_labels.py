@@ -23,7 +23,7 @@ def show() -> None:
         submitted = st.form_submit_button("Preview")
     if submitted:
         st.session_state.pop("plan", None)
-        with session.errors_shown():
+        with session.show_errors():
             st.session_state["plan"] = _plan(units, query, text, action == "Reject it", reason)
     if plan := st.session_state.get("plan"):
         annotations.preview(session.model().labels, plan, "bulk", lambda: st.session_state.pop("plan", None))

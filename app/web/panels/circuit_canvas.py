@@ -8,7 +8,7 @@ from app.web import session, unit_links
 from catalog import CircuitView, notes
 from extract.units import Unit
 
-_PINS, _EXPANDED, _REMOVED, _CHOSEN = "pins", "expanded", "removed", "chosen"
+_PINS, _EXPANDED, _REMOVED, _SELECTED = "pins", "expanded", "removed", "chosen"
 
 
 def edited(circuit: CircuitView, limit: int) -> CircuitView:
@@ -23,7 +23,7 @@ def show(circuit: CircuitView) -> None:
     with summary:
         session.show(notes([veil.label(circuit.name) + circuit.sentence.removeprefix(circuit.name)]), "told")
     fit = size.toggle("Fit", key="fit", bind="query-params", help="All of a tall figure in the window.")
-    unit = _chosen(circuit)
+    unit = _selected_unit(circuit)
     drawing = circuit.svg(link(), () if unit is None else (unit,), veil.revealed)
     unit_links.show(f'<div class="figure{" fit" * fit}">{drawing}</div>', "canvas", _choose)
 
@@ -36,7 +36,7 @@ def link() -> Callable[[Unit], str]:
 
 def actions(circuit: CircuitView) -> None:
     """Offer what can be done with the chosen unit, and a way back to what was traced."""
-    unit = _chosen(circuit)
+    unit = _selected_unit(circuit)
     which, what = st.columns([1, 4], vertical_alignment="center")
     with which:
         session.show(session.gallery().pill(unit) if unit else _HINT, "chosen")
@@ -68,14 +68,14 @@ def reset() -> None:
     _list(_REMOVED, [])
 
 
-def _chosen(circuit: CircuitView) -> Unit | None:
+def _selected_unit(circuit: CircuitView) -> Unit | None:
     """The unit in the circuit that the address names as chosen."""
-    name = st.query_params.get(_CHOSEN)
+    name = st.query_params.get(_SELECTED)
     return next((node.id for node in circuit.units if str(node.id) == name), None)
 
 
 def _choose(unit: str) -> None:
-    st.query_params[_CHOSEN] = unit
+    st.query_params[_SELECTED] = unit
 
 
 def _pin(unit: Unit) -> None:

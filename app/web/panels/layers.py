@@ -90,11 +90,11 @@ def shares(layer: Layer | None) -> None:
     """Draw a histogram of the share over the shortcut for each sum."""
     st.subheader("Share over the shortcut", help="How much of a sum's units comes over the shortcut, by definition.")
     definitions: dict[str, Share] = {share.removeprefix("share_"): share for share in get_args(Share)}
-    chosen = st.segmented_control(
+    definition = st.segmented_control(
         "Definition", list(definitions), default="exact", required=True, key="share", bind="query-params",
         help="The unit page says what each of them means.",
     )  # fmt: skip
-    share = definitions[chosen]
+    share = definitions[definition]
     counts = session.model().share_counts(share, layer=layer)
     if counts:
         drawn = "".join(share_chart(bins, name) for name, bins in reversed(counts.items()))

@@ -32,7 +32,7 @@ from catalog import (
 from extract.errors import UnknownUnit
 from extract.units import Unit
 
-SHOWN = 60  # units listed below an answer
+UNITS_LISTED = 60  # units listed below an answer
 BY_NAME, IN_CYPHER = "by name", "in Cypher"
 QueryAnswer = Table[Mapping[str, Any]]
 _UNIT = re.compile(r"\d+/\d+/\d+/\d+")
@@ -99,13 +99,13 @@ def answered(
 
 
 def units(answer: QueryAnswer) -> list[Unit]:
-    """The chosen model's units whose ids are in an answer, alone or in a list, in its order; SHOWN at most."""
+    """The chosen model's units whose ids are in an answer, alone or in a list, in its order; UNITS_LISTED at most."""
     architecture, units = session.model().architecture, list[Unit]()
     cells = chain.from_iterable(cell if isinstance(cell, list) else [cell] for row in answer for cell in row.values())
     for name in dict.fromkeys(cell for cell in cells if isinstance(cell, str) and _UNIT.fullmatch(cell)):
         with suppress(UnknownUnit):
             units.append(architecture.unit(name))
-    return units[:SHOWN]
+    return units[:UNITS_LISTED]
 
 
 def rows(answer: QueryAnswer, veil: Veil) -> list[dict[str, Any]]:

@@ -87,7 +87,7 @@ def in_catalog(text: str, layer: Layer | None, filters: dict[str, Any]) -> None:
     count = f"The first {LIMIT} units" if len(hits) == LIMIT else f"{len(hits)} units"
     order = "labelled so first, then those that answer most strongly" if text.strip() else "labelled ones first"
     st.caption(f"{count}: {order}.")
-    session.show(session.gallery().found(hits, model.thumbnails(hit.unit.id for hit in hits)), "found")
+    session.show(session.gallery().search_hits(hits, model.thumbnails(hit.unit.id for hit in hits)), "found")
 
 
 def word(text: str, layer: Layer) -> None:
@@ -97,7 +97,7 @@ def word(text: str, layer: Layer) -> None:
         return
     session.show(live_network.word_figures([text]), "as shown")
     if live_network.ready("this"):
-        with live_network.missing_shown():
+        with live_network.show_missing():
             _show_rises(live_network.word_rises(text, BASELINE, layer, TOP), f"over {BASELINE}, in {layer}")
 
 
@@ -112,7 +112,7 @@ def picture(layer: Layer) -> None:
         st.code(f"{commands.extract(model.id)} --probes FOLDER", language="bash")
     if file is None or not live_network.ready("this"):
         return
-    with live_network.missing_shown():
+    with live_network.show_missing():
         upload = live_network.network().picture(file.getvalue(), file.name)
         session.show(live_network.as_seen(upload, file.name), "as shown")
         baseline = activities if over == PROBES else None

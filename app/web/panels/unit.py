@@ -81,7 +81,7 @@ def spatial(edges: Sequence[Contribution]) -> None:
     if kernel := session.model().stored_kernel(edge.source, edge.target):
         _matrix(kernel, edge, "read from its extraction folder")
     elif live_network.ready("this matrix"):
-        with live_network.missing_shown():
+        with live_network.show_missing():
             _matrix(live_network.kernel(edge), edge, "computed by the network")
 
 

@@ -28,22 +28,22 @@ method = way.segmented_control(
 layer = where.selectbox(
     "Sum layer", sums, key="sums", bind="query-params", help="Only sums join two branches; the last comes first."
 )
-passing = (enrichment.by_evidence if method == "evidence" else enrichment.by_weights)(layer)
-if not passing:
+shortlist = (enrichment.by_evidence if method == "evidence" else enrichment.by_weights)(layer)
+if not shortlist:
     st.info("No unit passes these filters. Loosen them, or try another layer.")
     st.stop()
-numbers = ["order", *candidates.numbers(passing)]
+numbers = ["order", *candidates.numbers(shortlist)]
 selected = st.dataframe(
-    candidates.rows(passing),
+    candidates.rows(shortlist),
     column_config=columns(numbers),
     hide_index=True,
     on_select="rerun",
     selection_mode="single-row",
     height=310,
 )
-st.caption(f"{len(passing)} candidates. Select a row to open its unit.")
+st.caption(f"{len(shortlist)} candidates. Select a row to open its unit.")
 if selected.selection.rows:
-    session.open_unit(str(passing[selected.selection.rows[0]].unit))
+    session.open_unit(str(shortlist[selected.selection.rows[0]].unit))
 st.subheader("The first ten", help="What each branch answers to most, side by side.")
-candidates.show(passing[:10], pictures=7)
+candidates.show(shortlist[:10], pictures=7)
 session.show(notes(model.measured), "measured")

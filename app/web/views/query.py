@@ -46,7 +46,7 @@ def show(answer: parts.QueryAnswer, duration: float) -> None:
     st.dataframe(rows, hide_index=True)
     st.download_button("CSV", parts.as_csv(answer.columns, rows), "query.csv", "text/csv", icon=":material/download:")
     if units := parts.units(answer):
-        st.subheader("Units in the answer", help=f"The first {parts.SHOWN} at most, of the model at the side.")
+        st.subheader("Units in the answer", help=f"The first {parts.UNITS_LISTED} at most, of the model at the side.")
         model = session.model()
         session.show(parts.gallery().units(model.units(units), model.thumbnails(units)), "units")
 
@@ -68,7 +68,7 @@ with left:
         timeout = seconds.number_input("Seconds at most", 1, 600, 20, key="seconds", bind="query-params")
         again = st.form_submit_button("Run", icon=":material/play_arrow:")
 if query.text.strip():
-    with session.errors_shown():
+    with session.show_errors():
         try:
             show(*parts.answered(query, parameters, timeout, most, again))
         except NamedQueryError as missing:

@@ -35,7 +35,7 @@ def upload() -> None:
     if file is None:
         st.caption("Nothing is ever overwritten: what contradicts a person's label is reported, and left out.")
         return
-    with session.errors_shown():
+    with session.show_errors():
         plan = labels.plan_import(file.getvalue(), session.author(), also, label_form(file.name))
         annotations.preview(labels, plan, "transfer", _next_file)
 

@@ -28,7 +28,7 @@ layer = right.selectbox("Layer", layers, key="layer", bind="query-params", help=
 texts = [word] if baseline == MEAN else [word, baseline]
 session.show(live_network.word_figures(texts), "as shown")
 if live_network.ready("a word"):
-    with live_network.missing_shown():
+    with live_network.show_missing():
         rises = live_network.word_rises(word, None if baseline == MEAN else baseline, layer, TOP)
         st.subheader(f"Units of {layer} that rise most", help="Mean over positions; of a sum after its ReLU.")
         if rises:

@@ -76,7 +76,7 @@ def test_nothing_is_no_table(shown: Callable[..., str], capsys: pytest.CaptureFi
     nothing = printing.table("Measured on", ("",), [])
 
     assert shown(nothing) == ""
-    printing.show_rows([], nothing, json_wanted=False)
+    printing.show_rows([], nothing, json_output=False)
     assert capsys.readouterr().out == "Measured on: none\n"
 
 
