@@ -15,6 +15,7 @@ from neo4j.exceptions import DriverError, Neo4jError
 
 from graph.connection.driver_errors import translate
 from graph.connection.json_values import json_value
+from graph.connection.parameters import plain_parameters
 from graph.connection.read_only import run_read_only
 from graph.connection.servers import Capabilities, Server
 from graph.endpoint import Endpoint
@@ -75,7 +76,7 @@ class Database:
 
         Raises QueryError, or what `connect` raises.
         """
-        answers = self._answers.get()
+        answers, parameters = self._answers.get(), plain_parameters(parameters)
         if answers is None:
             return self._read(text, parameters)
         key = text, repr(parameters)
@@ -121,7 +122,7 @@ class Database:
         """
         server = self._current_server()
         with self._translating_errors(timeout):
-            return run_read_only(server, text, dict(parameters or {}), timeout, limit)
+            return run_read_only(server, text, plain_parameters(parameters or {}), timeout, limit)
 
     def close(self) -> None:
         """Close the connection; an embedded server stops once no client is left."""

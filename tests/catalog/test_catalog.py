@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import clip_circuits as cc
 from catalog import Catalog
 from extract.errors import UnknownUnit
 from extract.folder.extraction import Extraction
+from extract.units import Layer, Unit
 from graph.connection.database import Database
 from graph.errors import ModelMissing, ServerUnavailable
 
@@ -104,3 +107,37 @@ def test_an_extraction_is_opened_without_a_catalog(planted: Extraction) -> None:
 
     assert extraction.model == "planted:by-hand"
     assert extraction.table("units").num_rows == sum(planted.layers.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (np.float32(0.5), 0.5),
+        (np.int64(34), 34),
+        (np.bool_(True), True),
+        (np.str_("banana"), "banana"),
+        (np.arange(3), [0, 1, 2]),
+        ([np.int32(1), 2], [1, 2]),
+        ({"channel": np.uint8(7)}, {"channel": 7}),
+        (pd.Series([1.5, 2.5]), [1.5, 2.5]),
+        (Unit.parse("4/2/6/34"), "4/2/6/34"),
+        ((Unit.parse("4/2/6/34").layer,), ["4/2/6"]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_query_takes_what_notebooks_have_at_hand(catalog: Catalog, value: Any, expected: object) -> None:
+    assert catalog.query("RETURN $x AS x", {"x": value})[0]["x"] == expected
+
+
+def test_the_front_door_takes_numpy_numbers(catalog: Catalog) -> None:
+    model, unit = catalog.model(), catalog.model().unit("4/2/5/1")
+    two: Any = np.int64(2)
+    half: Any = np.float32(0.5)
+
+    assert unit.inputs(limit=two).to_dicts() == unit.inputs(limit=2).to_dicts()
+    assert model.labelled(limit=two).to_dicts() == model.labelled(limit=2).to_dicts()
+    assert model.search(at_least={"share_exact": half}, limit=two).to_dicts()
+    assert model.share_counts(bins=two) == model.share_counts(bins=2)
+    assert model.unit(Unit(Layer(4, 2, 6), two)).card.channel == 2
+    assert model.unit("4/2/6/9").label("numpy", confidence=half, author="ada").confidence == 0.5
+    model.unit("4/2/6/9").undo(author="ada")
