@@ -216,15 +216,16 @@ class ModelStore:
 
     # ---- labels
 
-    def annotate(self, *annotations: Annotation) -> None:
+    def annotate(self, *annotations: Annotation, entries: int | None = None) -> None:
         """Append annotations to the history and update the current labels: all or nothing.
 
-        An id that exists is not written again. Raises UnknownUnit; ModelMissing for an annotation of another model;
-        AnnotationSuperseded if an entry that one of them supersedes is missing or was changed meanwhile.
+        An id that exists is not written again. With `entries` the units' histories must still have so many. Raises
+        UnknownUnit; ModelMissing for an annotation of another model; AnnotationSuperseded if an entry that one of them
+        supersedes is missing or was changed meanwhile, or a history has grown.
         """
         if others := {annotation.model for annotation in annotations} - {self.id}:
             raise ModelMissing(f"{self.id} takes no labels of {', '.join(sorted(others))}. Open that model for them.")
-        rows = [_annotate_row(annotation) for annotation in annotations]
+        rows = [_annotate_row(annotation) | {"entries": entries} for annotation in annotations]
         if rows and not self.database.write(ANNOTATE, model=self.id, rows=rows):
             self.units(self.architecture.unit(annotation.unit) for annotation in annotations)
             raise _superseded(annotations)
@@ -383,6 +384,11 @@ def _annotate_row(annotation: Annotation) -> dict[str, Any]:
 
 def _superseded(annotations: Iterable[Annotation]) -> AnnotationSuperseded:
     entries = ", ".join(f"{a.supersedes} of {a.unit}" for a in annotations if a.supersedes)
+    if not entries:
+        units = ", ".join(sorted({a.unit for a in annotations}))
+        return AnnotationSuperseded(
+            f"Somebody annotated {units} meanwhile. Nothing was written; look at it, then retry."
+        )
     return AnnotationSuperseded(
         f"One of these annotations is not there to supersede, or somebody changed it meanwhile: {entries}. Nothing was "
         "written; look at the history, then try again if it is still right."

@@ -4,7 +4,7 @@ Flags are only ever appended, and outlive a reload of their model as labels do.
 """
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from catalog.errors import LabelError
 from catalog.text_rules import Authored, ShortText, checked, login_name
@@ -36,13 +36,18 @@ class Flags:
             _FlagInput, {"kind": kind, "name": name, "sensitive": sensitive, "author": author or login_name()}
         )
         fields = dict(rules) | {"name": self._name(rules)}
-        flag = Flag(id=str(uuid.uuid4()), model=self.store.id, at=datetime.now(UTC), **fields)
+        flag = Flag(id=str(uuid.uuid4()), model=self.store.id, at=self._later(rules.kind, fields["name"]), **fields)
         self.store.flag(flag)
         return flag
 
     def history(self) -> list[Flag]:
         """Every flag, oldest first."""
         return self.store.flags()
+
+    def _later(self, kind: FlagKind, name: str) -> datetime:
+        """Now, or just after the last flag on this name, even by a clock that went back."""
+        earlier = [flag.at for flag in self.history() if (flag.kind, flag.name) == (kind, name)]
+        return max([datetime.now(UTC), *(at + timedelta(microseconds=1) for at in earlier)])
 
     def _name(self, flag: _FlagInput) -> str:
         """The name under which the flag is looked up."""

@@ -5,8 +5,9 @@ annotation that supersedes it; an undo appends one that takes such a change out 
 """
 
 import uuid
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypedDict, Unpack
 
 from catalog.errors import LabelError
@@ -14,6 +15,7 @@ from catalog.labels.history import UNDOING, current, standing
 from catalog.labels.rules import Label, Objection
 from catalog.text_rules import Authored, checked, login_name
 from extract.units import Unit
+from graph.errors import AnnotationSuperseded
 from graph.model_store import ModelStore
 from graph.records import Action, Annotation
 
@@ -61,11 +63,14 @@ class Labels:
             {"text": text, "author": author or login_name(), "branch": branch, "facet": facet, "modality": modality}
             | {"source": source, "confidence": confidence, "sensitive": sensitive, "evidence": evidence},
         )
-        if existing := same(label, self.current(unit)):
-            return existing
-        annotation = self.fresh(unit, label)
-        self.store.annotate(annotation)
-        return annotation
+        while True:  # until nobody annotates the unit between our look and our entry
+            history = self.history(unit)
+            if existing := same(label, current(history)):
+                return existing
+            annotation = self.fresh(unit, label)
+            with suppress(AnnotationSuperseded):
+                self.store.annotate(annotation, entries=len(history))
+                return annotation
 
     def amend(
         self, unit: Unit, label: str, text: str | None = None, author: str | None = None, **details: Unpack[Details]
@@ -137,7 +142,8 @@ class Labels:
 
 def changed(new: Annotation, action: Action, author: str, old: Annotation) -> Annotation:
     """The content of `new` as an entry of now that supersedes `old`; not written yet."""
-    return replace(new, id=str(uuid.uuid4()), at=datetime.now(UTC), action=action, author=author, supersedes=old.id)
+    at = max(datetime.now(UTC), old.at + timedelta(microseconds=1))  # after it, even by a clock that went back
+    return replace(new, id=str(uuid.uuid4()), at=at, action=action, author=author, supersedes=old.id)
 
 
 def same(label: Label, annotations: list[Annotation]) -> Annotation | None:

@@ -14,17 +14,20 @@ CHANGES = "COUNT { MATCH (a)<-[:SUPERSEDES]-(c:Annotation) WHERE COUNT { (c)<-[:
 # Whether annotation a is a current label
 CURRENT = "a.action IN ['add', 'amend'] AND " + IN_EFFECT + " AND " + CHANGES + " = 0"
 
-# u (a unit, once) -> its derived view made anew: LABELLED to its Label nodes, :Labelled and `label`, its current text
+# u (a unit, once) -> its derived view made anew: LABELLED to its Label nodes, :Labelled and `label`, its current text.
+# What is deleted is collected first: ArcadeDB follows a node's relationships a hundred at a time, and would lose its
+# place among those that are deleted meanwhile.
 DERIVE = (
     """
 OPTIONAL MATCH (u)-[stale:LABELLED]->(was:Label)
-DELETE stale
-WITH u, collect(DISTINCT was) AS before
+WITH u, collect(stale) AS stale, collect(DISTINCT was) AS before
+FOREACH (s IN stale | DELETE s)
+WITH u, before
 OPTIONAL MATCH (u)-[:HAS_ANNOTATION]->(a:Annotation)
 WHERE """
     + CURRENT
     + """
-WITH u, before, a ORDER BY a.at, a.id
+WITH u, before, a ORDER BY a.at, coalesce(a.number, 0), a.id
 WITH u, before, collect(a) AS current
 WITH u, before, current,
      reduce(once = [], a IN current | CASE WHEN a.text IN once THEN once ELSE once + [a.text] END) AS texts

@@ -6,9 +6,10 @@ The history is only ever appended to.
 from graph.cypher import current_label
 
 # model, rows: maps of key (a unit's), id, properties, supersedes (an annotation of the same unit, or null), undoing
-# (whether this undoes or redoes it) and stands (whether it must be in effect now, else it must be undone)
-# -> all or nothing: no row and no change where a unit is missing, or where what a row supersedes is missing or has been
-# changed since; an annotation that exists stays as it is. The model is written first, so that others wait or try again.
+# (whether this undoes or redoes it), stands (whether it must be in effect now, else it must be undone) and entries (how
+# many entries the unit's history must have, or null: any) -> all or nothing: no row and no change where a unit is
+# missing, where what a row supersedes is missing or has been changed since, or where a history has grown; an annotation
+# that exists stays as it is. The model is written first, so that others wait or try again.
 ANNOTATE = (
     """
 MATCH (m:Model {id: $model})
@@ -27,7 +28,9 @@ WITH m, row, u, same, old, [a IN entries | """
      [a IN entries | """
     + current_label.CHANGES
     + """] AS changes
-WITH m, row, u, old, u IS NOT NULL AND (same IS NOT NULL OR row.supersedes IS NULL OR (
+WITH m, row, u, old, u IS NOT NULL AND (same IS NOT NULL OR row.entries IS NULL
+       OR COUNT { MATCH (a:Annotation {model: $model}) WHERE a.unit = u.id } = row.entries)
+     AND (same IS NOT NULL OR row.supersedes IS NULL OR (
        old IS NOT NULL AND effects[0] = row.stands AND changes[0] = 0
        AND (size(effects) = 1 OR effects[1] AND changes[1] = CASE WHEN effects[0] THEN 1 ELSE 0 END))) AS fits
 WITH m, collect({row: row, u: u, old: old}) AS entries, collect(fits) AS fitting
@@ -35,7 +38,7 @@ WHERE all(fits IN fitting WHERE fits)
 UNWIND entries AS entry
 WITH m, entry.row AS row, entry.u AS u, entry.old AS old
 MERGE (a:Annotation {id: row.id})
-ON CREATE SET a = row.properties, m.annotations = m.annotations + 1
+ON CREATE SET a = row.properties, m.annotations = m.annotations + 1, a.number = m.annotations
 MERGE (u)-[:HAS_ANNOTATION]->(a)
 FOREACH (o IN CASE WHEN old IS NULL OR row.undoing THEN [] ELSE [old] END | MERGE (a)-[:SUPERSEDES]->(o))
 FOREACH (o IN CASE WHEN old IS NOT NULL AND row.undoing THEN [old] ELSE [] END | MERGE (a)-[:UNDOES]->(o))
@@ -48,7 +51,7 @@ _HISTORY = """
 RETURN a.id AS id, a.model AS model, a.unit AS unit, a.text AS text, a.author AS author, a.at AS at,
        a.action AS action, a.branch AS branch, a.facet AS facet, a.modality AS modality, a.source AS source,
        a.confidence AS confidence, a.sensitive AS sensitive, a.supersedes AS supersedes, a.evidence AS evidence
-ORDER BY at, id
+ORDER BY at, coalesce(a.number, 0), id
 """
 
 # model -> the history of all units, oldest first; also of units that the model no longer has

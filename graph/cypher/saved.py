@@ -17,8 +17,9 @@ WITH c WHERE $replace OR c.id = $properties.id
 SET c = $properties
 WITH c
 OPTIONAL MATCH (c)-[old:INCLUDES]->(:Unit)
-DELETE old
-WITH DISTINCT c
+WITH c, collect(old) AS old
+FOREACH (i IN old | DELETE i)
+WITH c
 """
     + _TIE
     + """

@@ -311,3 +311,16 @@ def test_history_and_labels_outlive_a_reload(
     for label in held:
         assert label.text in labels.store.unit(Unit.parse(label.unit)).labels
     assert seen(labels, unit) == holding(labels.current(unit))
+
+
+def test_the_same_label_by_eight_at_once_counts_once(labels: Labels, unit: Unit) -> None:
+    gate = Barrier(8)
+
+    def add(_: int) -> str:
+        gate.wait(60)
+        return labels.add(unit, "wound", "ada").id
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(add, range(8)))
+    assert ids == {label.id for label in labels.current(unit)}
+    assert len(labels.history(unit)) == 1
