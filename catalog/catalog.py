@@ -14,6 +14,8 @@ from catalog.extraction_view import ExtractionView
 from catalog.model import Model
 from catalog.queries import Queries
 from catalog.table import Table
+from graph.loading import migration
+from graph.model_store import ModelStore
 from graph.opening import connect, start
 from graph.records import ModelCard
 from graph.settings import Settings, settings
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from catalog.live_network import LiveNetwork
     from graph.connection.database import Database
     from graph.connection.servers import Capabilities
-
-# What loads and extracts is imported where it is used: pyarrow takes half a second that questions can do without.
 
 
 def open_catalog(
@@ -57,7 +57,7 @@ def open_network(name: str = "demo", pretrained: str | Path | None = None, seed:
 
 def open_extraction(path: Path | str) -> ExtractionView:
     """An extraction folder, which needs no torch; ExtractionError for a folder that holds none."""
-    from extract.folder.extraction import Extraction
+    from extract.folder.extraction import Extraction  # pyarrow takes half a second, which questions do without
 
     return ExtractionView(Extraction.open(Path(path)))
 
@@ -165,29 +165,25 @@ class Catalog:
         An interrupted load goes on where it stopped. Raises ExtractionError for a folder that is not finished,
         LoadFailed, DatabaseBusy.
         """
-        from graph.loading.load import load
+        from graph.loading.load import load  # pyarrow takes half a second, which questions do without
 
         folder = extraction if isinstance(extraction, ExtractionView) else open_extraction(extraction)
         place = self._settings.place
         card = load(folder.folder, place if isinstance(place, Path) else self._database, progress)
-        return self.model(card.id)
+        return Model(self._store, ModelStore(self._database, card), self._extractions)  # loading has verified it
 
     def migrate(self) -> int:
         """Bring a database of an older version up to this one; the version it had. Units, edges and labels stay."""
-        from graph.loading.migration import migrate
-
-        return migrate(self._database)
+        return migration.migrate(self._database)
 
     def outdated_queries(self) -> list[str]:
         """Names of saved queries that mention a property which `migrate` has replaced; they find nothing by it."""
-        from graph.loading.migration import outdated_queries
-
-        return outdated_queries(self._database)
+        return migration.outdated_queries(self._database)
 
     @staticmethod
     def export_csv(extraction: ExtractionView | Path | str, folder: Path | str) -> str:
         """Write files for neo4j-admin into a folder, for many millions of edges; the command that imports them."""
-        from graph.loading.neo4j_import import write_csv
+        from graph.loading.neo4j_import import write_csv  # pyarrow takes half a second, which questions do without
 
         view = extraction if isinstance(extraction, ExtractionView) else open_extraction(extraction)
         return write_csv(view.folder, Path(folder))

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 Part = Literal["unit", "sum", "shortcut", "conv"]
 
-# extract.responses and pyarrow are imported where they are used: half a second that opening a catalog can do without.
-
 
 class ExtractionView:
     """An extraction folder, which needs no torch; `open_extraction` opens one, and `LiveNetwork.extract` makes one.
@@ -58,7 +56,7 @@ class ExtractionView:
 
         Raises NoPath where no edge leads from source to target. `LiveNetwork.expanded_weight` computes any.
         """
-        from extract.folder.kernel_support import support
+        from extract.folder.kernel_support import support  # slow to import, and a catalog does without
 
         one, other = self.architecture.unit(str(source)), self.architecture.unit(str(target))
         place = support(self.architecture, one.layer, other.layer)
@@ -84,7 +82,7 @@ class ExtractionView:
 
         Raises ExtractionError where its layer was not measured, LevelsError for a unit that does the same on all.
         """
-        from extract.responses.levels import distribution
+        from extract.responses.levels import distribution  # slow to import, and a catalog does without
 
         return distribution(self.folder, self.unit(unit, part), bins)
 
@@ -95,14 +93,14 @@ class ExtractionView:
 
         A level is a distance from the mean over all probes, in standard deviations.
         """
-        from extract.responses.sorting_task import draw
+        from extract.responses.sorting_task import draw  # slow to import, and a catalog does without
 
         return draw(self.folder, self.unit(unit, part), levels, Path(folder), count)
 
     def store_sorting(self, unit: Unit | str, sheet: Path | str, part: Part = "unit") -> "tuple[Estimate, ...]":
         """Store how somebody sorted the images of `draw_levels`; how probable each category is at each level."""
-        from extract.responses.levels import store
-        from extract.responses.sorting_task import read
+        from extract.responses.levels import store  # slow to import, and a catalog does without
+        from extract.responses.sorting_task import read  # slow to import, and a catalog does without
 
         named = self.architecture.unit(str(unit))
         if part != "unit":
@@ -111,7 +109,7 @@ class ExtractionView:
 
     def unit(self, unit: Unit | str, part: Part = "unit") -> Unit:
         """A unit, or of a sum's unit that of one of its branches; UnknownUnit."""
-        from extract.responses.levels import of_branch
+        from extract.responses.levels import of_branch  # slow to import, and a catalog does without
 
         named = self.architecture.unit(str(unit))
         return named if part == "unit" else of_branch(self.folder, named, part)

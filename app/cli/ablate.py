@@ -9,7 +9,7 @@ from app.cli.network_options import ClassesFile, NetworkOption, Pictures, Pretra
 from app.cli.options import Json, Limit, UnitName, Wide
 
 if TYPE_CHECKING:
-    from catalog import Ablation
+    from catalog import Ablation  # slow to import, and help does without
 
 
 def ablate(
@@ -40,7 +40,7 @@ def ablate(
     """
     if (branch is None) == (edge is None):
         raise typer.BadParameter("Name either a --branch or the source of an --edge.")
-    from catalog import open_network
+    from catalog import open_network  # slow to import, and help does without
 
     live, methods = open_network(network, pretrained), {"ways": (how,)} if how else {}
     result = live.ablate(name, branch, edge, pictures, count, classes=prompts(classes), seed=seed, **methods)

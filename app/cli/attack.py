@@ -10,7 +10,7 @@ from app.cli.network_options import ClassesFile, LayerName, NetworkOption, Pretr
 from app.cli.options import Json, Limit, Wide
 
 if TYPE_CHECKING:
-    from catalog import Attack
+    from catalog import Attack  # slow to import, and help does without
 
 
 def attack(
@@ -34,7 +34,7 @@ def attack(
 
     Example: circuits attack cat.png dog --output attacked.png
     """
-    from catalog import open_network
+    from catalog import open_network  # slow to import, and help does without
 
     live = open_network(network, pretrained)
     result = live.attack(picture, text, prompts(classes), layer, size, at)

@@ -11,7 +11,7 @@ from app.cli.network_options import NetworkName, Pictures, Pretrained, default_f
 from app.cli.options import DatabaseOption, Json, Wide
 
 if TYPE_CHECKING:
-    from catalog import Agreement
+    from catalog import Agreement  # slow to import, and help does without
 
 COLOURS = {"strongest": "#6d4aff", "random": "#33333f"}  # of edges, in the order in which they are drawn
 
@@ -41,7 +41,7 @@ def calibrate(
 
     Example: circuits calibrate demo --pair 4/1/6:4/2/5 --plot calibration.svg
     """
-    from catalog import open_extraction, open_network, write_drawing
+    from catalog import open_extraction, open_network, write_drawing  # slow to import, and help does without
 
     live = open_network(name, pretrained)
     extraction = open_extraction(folder or default_folder(live.model, database))

@@ -14,7 +14,7 @@ def demo(database: DatabaseOption = None, memory: Memory = 2**31, wide: Wide = F
 
     Example: circuits demo
     """
-    from catalog import STRONGEST, open_network
+    from catalog import STRONGEST, open_network  # slow to import, and help does without
 
     network = open_network("demo")
     extraction = network.extract(default_folder(network.model, database), strongest=STRONGEST, memory=memory)

@@ -24,7 +24,7 @@ def difference(
 
     Example: circuits difference anchor --layer 4/2/6
     """
-    from catalog import open_network
+    from catalog import open_network  # slow to import, and help does without
 
     common = baseline == "mean"
     live = open_network(network, pretrained)

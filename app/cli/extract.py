@@ -30,7 +30,7 @@ def extract(
 
     Example: circuits extract RN50 --pretrained openai --targets "4/*" --output rn50.extraction
     """
-    from catalog import open_network
+    from catalog import open_network  # slow to import, and help does without
 
     network = open_network(name, pretrained, seed)
     source = network.probes(probes) if probes else None

@@ -30,7 +30,7 @@ def figure(
 
     Example: circuits figure 4/2/6/34 --circuit --output unit-34.pdf
     """
-    from catalog import CIRCUIT_SUFFIXES, Veil, printable, read_circuit
+    from catalog import CIRCUIT_SUFFIXES, Veil, printable, read_circuit  # slow to import, and help does without
 
     if Path(subject).suffix in CIRCUIT_SUFFIXES:
         view = read_circuit(subject)

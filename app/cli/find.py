@@ -9,7 +9,7 @@ from app.cli import printing
 from app.cli.options import DatabaseOption, Json, Limit, ModelName, Reveal, Wide, open_model
 
 if TYPE_CHECKING:
-    from catalog import Candidate, Veil
+    from catalog import Candidate, Veil  # slow to import, and help does without
     from graph.records import EvidenceTerms, ProbeSummary, WeightTerms
 
 BY_EVIDENCE = (
@@ -50,7 +50,7 @@ def find(
 
 def by_evidence(candidates: "Iterable[Candidate[EvidenceTerms]]", veil: "Veil") -> printing.TerminalTable:
     """Candidates with what either branch responds to; the share over the shortcut is last, as it is no criterion."""
-    from catalog import header
+    from catalog import header  # slow to import, and help does without
 
     rows = [
         (
@@ -68,7 +68,7 @@ def by_evidence(candidates: "Iterable[Candidate[EvidenceTerms]]", veil: "Veil") 
 
 def by_weights(candidates: "Iterable[Candidate[WeightTerms]]", veil: "Veil") -> printing.TerminalTable:
     """Candidates with how either branch is wired from one common layer."""
-    from catalog import header
+    from catalog import header  # slow to import, and help does without
 
     rows = [
         (

@@ -10,7 +10,7 @@ from app.cli import printing
 from app.cli.options import Folder, Json, UnitName
 
 if TYPE_CHECKING:
-    from catalog import Estimate
+    from catalog import Estimate  # slow to import, and help does without
 
 LEVELS = (-1.0, 0.0, 1.0, 2.0, 3.0)
 
@@ -35,7 +35,7 @@ def levels(
 
     Example: circuits levels demo.extraction 4/2/6/34 --draw sorting
     """
-    from catalog import open_extraction
+    from catalog import open_extraction  # slow to import, and help does without
 
     extraction = open_extraction(folder)
     if sheet is not None:

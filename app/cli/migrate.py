@@ -10,7 +10,7 @@ def migrate(database: DatabaseOption = None) -> None:
 
     Example: circuits migrate
     """
-    from catalog import SCHEMA_VERSION
+    from catalog import SCHEMA_VERSION  # slow to import, and help does without
 
     with connect(database) as catalog:
         before, outdated = catalog.migrate(), catalog.outdated_queries()

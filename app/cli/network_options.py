@@ -39,7 +39,7 @@ def prompts(classes: str | None) -> Path | list[str] | None:
 
 def default_folder(model: str, database: str | None) -> Path:
     """Where a model's extraction is unless another place is named; the demo's is where `circuits demo` puts it."""
-    from catalog import DEMO
+    from catalog import DEMO  # slow to import, and help does without
 
     return resolved_settings(database).home / "demo.extraction" if model == DEMO else folder_of(model)
 

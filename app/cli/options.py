@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from catalog import Catalog, Model, Settings
+    from catalog import Catalog, Model, Settings  # slow to import, and help does without
 
 GLOBAL_OPTIONS: ContextVar[Mapping[str, str]] = ContextVar("GLOBAL_OPTIONS", default=MappingProxyType({}))
 
@@ -26,14 +26,14 @@ def overrides(database: str | None) -> dict[str, str]:
 
 def resolved_settings(database: str | None) -> "Settings":
     """The settings: those on the command line, then the environment's, then those of .env."""
-    import catalog
+    import catalog  # slow to import, and help does without
 
     return catalog.settings(**overrides(database))
 
 
 def connect(database: str | None) -> "Catalog":
     """The catalog, which connects at its first question."""
-    import catalog
+    import catalog  # slow to import, and help does without
 
     user, password, name = (GLOBAL_OPTIONS.get().get(name) for name in ("user", "password", "database_name"))
     return catalog.open_catalog(database, user=user, password=password, database_name=name)
@@ -56,7 +56,7 @@ def size(text: str | int) -> int:
 
 def parameters_of(texts: Iterable[str] | None) -> dict[str, Any]:
     """The parameters of a query by name, from texts name=value."""
-    import catalog
+    import catalog  # slow to import, and help does without
 
     parameters = {}
     for text in texts or []:

@@ -15,7 +15,7 @@ import typer
 from graph.records import as_json
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import RenderableType  # only tables need it
 
 _PICTURES = ("thumbnail", "picture")  # fields that no terminal shows
 _GAP = 2  # spaces between two columns
@@ -69,7 +69,7 @@ def show(*tables: TerminalTable, wide: bool = False) -> None:
     A table has the columns that fit the terminal, no word broken, or all with `wide`; output that is no terminal is 140
     columns wide.
     """
-    from rich.console import Console
+    from rich.console import Console  # only tables need it
 
     for content in tables:
         if content.rows:
@@ -113,7 +113,7 @@ def _is_command(letter: str) -> bool:
 
 def _layout(content: TerminalTable, width: int | None) -> tuple[list[int], list[int]]:
     """Which columns fit, by place, and how wide each is; None for any width."""
-    from rich.cells import cell_len
+    from rich.cells import cell_len  # only tables need it
 
     places = range(len(content.columns))
     full = [max(cell_len(line) for text in content.texts(i) for line in text.split("\n")) for i in places]
@@ -145,9 +145,9 @@ def _widened(widths: list[int], full: list[int], width: int) -> list[int]:
 
 def _renderables(content: TerminalTable, columns: list[int], widths: list[int], total: int) -> "list[RenderableType]":
     """The title and the table for rich; texts are never taken for markup."""
-    from rich.cells import cell_len
-    from rich.table import Table
-    from rich.text import Text
+    from rich.cells import cell_len  # only tables need it
+    from rich.table import Table  # only tables need it
+    from rich.text import Text  # only tables need it
 
     title = Text(content.title, "bold")
     title.pad_right(max(0, total - cell_len(content.title)))

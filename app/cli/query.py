@@ -22,7 +22,7 @@ from app.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from catalog import NamedQuery, Table, Veil
+    from catalog import NamedQuery, Table, Veil  # slow to import, and help does without
 
 query = typer.Typer(no_args_is_help=True, help="Ask by name; save queries of your own.")
 
@@ -135,7 +135,7 @@ def _parameters(query: "NamedQuery") -> str:
 
 def _comments(query: "NamedQuery") -> list[str]:
     """Comments that say what a query answers, and in Neo4j Browser how to set its parameters."""
-    from catalog import BUILT_IN_AUTHOR
+    from catalog import BUILT_IN_AUTHOR  # slow to import, and help does without
 
     author = [] if query.author == BUILT_IN_AUTHOR else [f"saved by {query.author}"]
     meanings = (f"${name}: {meaning}" for name, meaning in query.meanings.items())

@@ -29,7 +29,7 @@ def search(
 
     Example: circuits search banana --layer 4/2/6 --least share_exact=0.5 --limit 10
     """
-    from catalog import reason
+    from catalog import reason  # slow to import, and help does without
 
     at_least, at_most = (dict(map(_bound, bounds or [])) for bounds in (least, most))
     with open_model(database, model_name) as model:

@@ -42,14 +42,14 @@ def read(path: Path, form: Format | None = None) -> Circuit:
 
 def encode(circuit: Circuit, form: Format) -> bytes:
     """Encode a circuit as the bytes of a file; equal circuits give equal bytes."""
-    from catalog.circuits import file_formats
+    from catalog.circuits import file_formats  # networkx, which only files need
 
     return file_formats.encode(circuit, form)
 
 
 def decode(data: bytes, form: Format) -> Circuit:
     """Decode the circuit in a file's bytes; ExportError if there is none."""
-    from catalog.circuits import file_formats
+    from catalog.circuits import file_formats  # networkx, which only files need
 
     try:
         return file_formats.decode(data, form)

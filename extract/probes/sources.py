@@ -202,7 +202,7 @@ def _check_shard(file: Path) -> None:
 
 
 def _samples(file: Path) -> Iterator[dict[str, Any]]:
-    from webdataset.tariterators import group_by_keys, tar_file_expander
+    from webdataset.tariterators import group_by_keys, tar_file_expander  # of the extra, and only shards need it
 
     try:
         with file.open("rb") as stream:

@@ -30,22 +30,11 @@ from extract.ablation import part_ablation
 from extract.folder.extraction import Extraction
 from extract.probes.rasterised_words import ATTACK
 from extract.units import Unit
-from graph.embedded.server import stop
 from graph.model_store import ModelStore
 from graph.store import Store
 
 MODEL = "planted:by-hand"
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def circuits(planted_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Runs the command line against the planted catalog, in an empty folder, and stops the servers started there."""
-    monkeypatch.chdir(tmp_path)
-    environment = {"CIRCUITS_DATABASE": str(planted_folder), "COLUMNS": "250", "CIRCUITS_HOME": str(tmp_path)}
-    yield lambda *arguments, **more: CliRunner().invoke(cli, list(map(str, arguments)), env=environment | more)
-    for marker in tmp_path.glob("*/server.lock"):
-        stop(marker.parent)
 
 
 def content(result: Result) -> Any:
