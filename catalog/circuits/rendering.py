@@ -17,6 +17,7 @@ from PIL import Image
 
 from catalog.errors import ExportError
 from extract.files import replace_file
+from extract.probes.pictures import decode_thumbnail
 from extract.probes.rasterised_words import DEJAVU
 
 DrawingForm = Literal["svg", "png", "pdf"]
@@ -62,11 +63,7 @@ def write(svg: str, path: Path, scale: float = SCALE) -> None:
 
 def _png(webp: re.Match[str]) -> str:
     """The same picture as PNG, since neither PDF nor many programs know WebP; grey if it cannot be read."""
-    try:
-        with Image.open(io.BytesIO(base64.b64decode(webp[1]))) as picture:
-            plain = picture.convert("RGBA")
-    except (OSError, ValueError):  # no picture, or one cut short
-        plain = Image.new("RGBA", (1, 1), "grey")
+    plain = decode_thumbnail(base64.b64decode(webp[1])) or Image.new("RGBA", (1, 1), "grey")
     stream = io.BytesIO()
     plain.save(stream, "PNG")
     return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"

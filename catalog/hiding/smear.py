@@ -6,6 +6,8 @@ from functools import lru_cache
 
 from PIL import Image
 
+from extract.probes.pictures import decode_thumbnail
+
 _GRAIN = 5  # a side of the smear in colours; too few to tell what is shown
 _SIDE = 64  # pixels of the smear
 
@@ -26,8 +28,5 @@ def smeared(thumbnail: str) -> str:
 
 def _grains(data: bytes) -> Image.Image:
     """The picture in `_GRAIN` x `_GRAIN` colours."""
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            return picture.convert("RGB").resize((_GRAIN, _GRAIN), Image.Resampling.BOX)
-    except OSError:  # no picture, or one cut short
-        return Image.new("RGB", (_GRAIN, _GRAIN), "grey")
+    picture = decode_thumbnail(data) or Image.new("RGB", (1, 1), "grey")
+    return picture.convert("RGB").resize((_GRAIN, _GRAIN), Image.Resampling.BOX)

@@ -1,5 +1,6 @@
 """Pictures from the bytes of a file, and thumbnails."""
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -10,7 +11,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from extract.errors import ProbesError
 
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".gif", ".bmp"}
+FORMATS = ("PNG", "WEBP", "JPEG", "GIF", "BMP")  # of the files with those suffixes
 THUMBNAIL = 128  # pixels
+LARGEST = 2048  # pixels of a side of what is still a thumbnail
 UNREADABLE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's own
 
 
@@ -32,6 +35,18 @@ def thumbnail(data: bytes, side: int = THUMBNAIL) -> bytes:
     stream = BytesIO()
     square.save(stream, "webp", quality=80)
     return stream.getvalue()
+
+
+def decode_thumbnail(data: bytes) -> Image.Image | None:
+    """Decode a thumbnail, RGBA; None where it is no picture, is cut short, or has more than `LARGEST` pixels a side.
+
+    Thumbnails come with an extraction, which may be a stranger's: none of them may take the memory or end a page.
+    """
+    try:
+        with Image.open(BytesIO(data), formats=FORMATS) as picture:
+            return picture.convert("RGBA") if max(picture.size) <= LARGEST else None
+    except (*UNREADABLE, RuntimeError, TypeError, struct.error, MemoryError):  # what Pillow's decoders let through
+        return None
 
 
 def read_picture(file: Path) -> Image.Image:
