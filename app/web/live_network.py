@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.web import session
+from app.web.plain_text import plain
 from catalog import DEMO, Model, picture_address
 from catalog.errors import TorchMissing
 from extract.errors import WeightsError
@@ -31,11 +32,11 @@ def ready(what: str) -> bool:
     """Whether to load the model's network for `what`: somebody has to ask, since weights may come from the hub."""
     model = session.model().id
     source = "Its weights are taken from this machine, or else fetched from the Hugging Face hub."
-    if model not in _WANTED and st.button(f"Load {model}", icon=":material/download:", help=source):
+    if model not in _WANTED and st.button(plain(f"Load {model}"), icon=":material/download:", help=source):
         _WANTED.add(model)
     if model in _WANTED:
         return True
-    st.caption(f"The catalog holds what was extracted from {model}; {what} needs the network itself.")
+    st.caption(plain(f"The catalog holds what was extracted from {model}; {what} needs the network itself."))
     return False
 
 
@@ -45,7 +46,7 @@ def show_missing() -> Iterator[None]:
     try:
         yield
     except (TorchMissing, WeightsError) as error:
-        st.info(str(error), icon=":material/cloud_off:")
+        st.info(plain(str(error)), icon=":material/cloud_off:")
 
 
 def network() -> "LiveNetwork":

@@ -9,6 +9,7 @@ from threading import Lock
 import streamlit as st
 
 from app.web import unit_links
+from app.web.plain_text import plain
 from catalog import LONGEST_NAME, Catalog, Gallery, Model, UnitView, Veil, login_name, open_catalog, settings
 from extract.errors import CircuitsError
 from extract.units import Unit
@@ -29,8 +30,7 @@ def show_errors() -> Iterator[None]:
     try:
         yield
     except CircuitsError as error:
-        # What a message quotes must become no picture or link to elsewhere.
-        st.error(str(error).replace("[", "\\[").replace("](", "]\\("), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
 
 
 def run_action(place: str, action: Callable[[], object]) -> None:

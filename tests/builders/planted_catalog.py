@@ -12,10 +12,10 @@ from extract.folder.schemas import SCHEMAS
 MODEL = "planted:by-hand"
 
 
-def planted_catalog(folder: Path) -> Extraction:
-    """Write the extraction into a new folder."""
+def planted_catalog(folder: Path, model: str = MODEL, image: bytes = b"image") -> Extraction:
+    """Write the extraction into a new folder; `image` is every probe's thumbnail."""
     manifest = Manifest(
-        model=MODEL,
+        model=model,
         weights_sha256="0" * 64,
         blocks=(1, 1, 1, 3),
         width=1,
@@ -38,7 +38,7 @@ def planted_catalog(folder: Path) -> Extraction:
         ]
         rows = {"edges": edges, "sweeps": sweeps}
         extraction.add({part(name, target): pa.Table.from_pylist(rows[name], SCHEMAS[name]) for name in rows})
-    rows = _evidence()
+    rows = _evidence(image)
     rows |= _words()
     extraction.add({f"{name}.parquet": pa.Table.from_pylist(rows[name], SCHEMAS[name]) for name in rows})
     return extraction
@@ -109,7 +109,7 @@ TESTED = {  # unit: q, the lesser effect, verdict; every other unit has q 0.8, a
 }
 
 
-def _evidence() -> dict[str, list[dict[str, Any]]]:
+def _evidence(image: bytes) -> dict[str, list[dict[str, Any]]]:
     """Evidence of 4/2/6's units, all but the last; words for conv, pictures for the shortcut; probe w1 is sensitive.
 
     Of the units inside the branches one alone was shown probes, 4/2/3/2.
@@ -131,7 +131,7 @@ def _evidence() -> dict[str, list[dict[str, Any]]]:
     tests.append(unit | {"channel": 31, "undecided": "the conv branch answers to no probe more than to most"})
     probes = [
         {"id": f"{kind[0]}{n}", "modality": kind, "concept": f"{kind} {n}", "source": "hand", "split": "discovery"}
-        | {"sensitive": (kind, n) == ("word", 1), "image": b"image"}
+        | {"sensitive": (kind, n) == ("word", 1), "image": image}
         for kind in ("picture", "word")
         for n in range(4)
     ]

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app.web import session
+from app.web.plain_text import plain
 from catalog import ModelLabels, Plan
 from graph.records import Annotation
 
@@ -41,7 +42,7 @@ def lines(entries: Iterable[Annotation]) -> dict[str, str]:
 
 def preview(labels: ModelLabels, plan: Plan, name: str, on_written: Callable[[], object]) -> None:
     """Show what a plan would write, and write it at a click; then call `on_written`. `show_written` says so."""
-    st.markdown(f"**Preview:** {plan.sentence}.")
+    st.markdown(f"**Preview:** {plain(plan.sentence)}.")
     _titled_table("To be written", annotation_rows(plan.new))
     _titled_table("There already, and left as it is", annotation_rows(plan.existing))
     _titled_table("In conflict, and left out", _conflicts(plan))
@@ -64,7 +65,7 @@ def preview(labels: ModelLabels, plan: Plan, name: str, on_written: Callable[[],
 def show_written(name: str) -> None:
     """Say what the last click on a plan's button wrote."""
     if sentence := st.session_state.pop(f"written {name}", None):
-        st.success(sentence)
+        st.success(plain(sentence))
 
 
 def table(rows: list[dict[str, Any]], max_height: int) -> None:

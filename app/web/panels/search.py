@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.web import live_network, session
 from app.web.panels import commands
+from app.web.plain_text import plain
 from catalog import LIMIT, SEARCHABLE, meaning, title
 from extract.errors import UnknownUnit
 from extract.units import Layer, Unit
@@ -121,7 +122,7 @@ def picture(layer: Layer) -> None:
 
 
 def _show_rises(rises: live_network.Rises, comparison: str) -> None:
-    st.subheader(f"Units that rise most {comparison}")
+    st.subheader(plain(f"Units that rise most {comparison}"))
     if rises:
         session.show(live_network.rises_table(rises), "risen")
     else:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.web import session
 from app.web.panels import candidates
+from app.web.plain_text import plain
 from catalog import notes
 from catalog.errors import CircuitError
 
@@ -32,7 +33,8 @@ def show_holdings() -> None:
     for place, (name, (count, tooltip)) in zip(st.columns(len(counts)), counts.items(), strict=True):
         place.metric(name, count, help=tooltip, border=True, format="localized")
     side, blocks = card.architecture.image_size, ", ".join(map(str, card.blocks))
-    st.caption(f"{card.id}: stages of {blocks} blocks, {side} x {side} pixels, weights {card.weights_sha256[:12]}")
+    shape = f"stages of {blocks} blocks, {side} x {side} pixels"
+    st.caption(plain(f"{card.id}: {shape}, weights {card.weights_sha256[:12]}"))
     session.show(notes(card.measured), "measured")
     link = "What was computed and measured of each layer, and what is missing"
     st.page_link("views/layers.py", label=link, icon=":material/layers:", query_params={"model": card.id})
@@ -44,7 +46,7 @@ def show_starting_points() -> None:
     try:
         first = model.candidates(limit=4)
     except CircuitError as error:
-        st.info(str(error))
+        st.info(plain(str(error)))
         return
     for place, candidate in zip(st.columns(2) * 2, first, strict=False):
         with place:

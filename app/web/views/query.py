@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.web import session
 from app.web.panels import query as parts
+from app.web.plain_text import plain
 from catalog import BUILT_IN_AUTHOR, LONGEST_QUERY, NamedQuery, notes
 from catalog.errors import NamedQueryError
 
@@ -72,5 +73,5 @@ if query.text.strip():
         try:
             show(*parts.answered(query, parameters, timeout, most, again))
         except NamedQueryError as missing:
-            st.info(str(missing))
+            st.info(plain(str(missing)))
     parts.saving(query, parameters)

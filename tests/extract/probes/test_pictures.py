@@ -2,14 +2,13 @@
 
 import io
 import resource
-import struct
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from extract.probes.pictures import FORMATS, LARGEST, decode_thumbnail
+from tests.builders.png_header import png_of
 
 OTHERS = ("TIFF", "AVIF", "PPM", "SGI", "DDS", "TGA", "JPEG2000", "ICNS", "PCX")
 
@@ -19,16 +18,6 @@ def encoded(form: str) -> bytes:
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(stream, form)
     return stream.getvalue()
-
-
-def png_of(width: int, height: int) -> bytes:
-    """A PNG of some hundred bytes that claims this size."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("form", [*FORMATS, *OTHERS])

@@ -1,0 +1,14 @@
+"""Texts with data in them, for Streamlit, which reads what it shows as Markdown."""
+
+import re
+
+_MARKUP = re.compile(r"(`[^`]*`)|([\\`*_{}\[\]()<>#+\-.!|~$:&@/=^])|([\x00-\x1f\x7f-\x9f\u2028\u2029]+)")
+
+
+def plain(text: str) -> str:
+    """Escape what Markdown would turn into a picture, a link, a formula, an icon or emphasis.
+
+    A model's name, a concept or a message that quotes them may come from a stranger, and a picture in it would ask
+    another machine for it. What stands between backticks stays code, in which Markdown reads nothing.
+    """
+    return _MARKUP.sub(lambda match: match[1] or (f"\\{match[2]}" if match[2] else " "), text)
