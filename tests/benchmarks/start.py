@@ -1,25 +1,31 @@
 """How long the command line and the front door take to start, beside a bare Typer program: medians of ten, in seconds.
 
-python tests/benchmarks/start.py [--before OTHER/.venv/bin/circuits] [--database FOLDER]
+    python tests/benchmarks/start.py [--before OTHER/.venv/bin/circuits] [--database FOLDER]
 
 `--before` times another version's executable in the same run. Each version loads a synthetic catalog of its own, whose
-server runs while `unit` and `find` are timed; `--database` names one that is there, for this version.
+server runs while `unit` and `find` are timed; `--database` names one that is there, for this version. The first table
+is what one waits, the second the CPU time of the program, without its database server: on a busy machine compare that.
+Python keeps the bytecode of what it imports, whatever PYTHONDONTWRITEBYTECODE says here. Linux and macOS only.
 """
 
 import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import NamedTuple
 
+from graph.embedded.server import stop
 from tests.benchmarks.catalogs import furnish, synthetic
 
 ROUNDS = 10
 UNIT = "4/2/6/34"
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 BARE = '''
 import typer
 
@@ -38,49 +44,104 @@ def two(number: int = 1) -> None:
 
 app()
 '''
-COMPLETION = {"COMP_WORDS": "PROGRAM --", "COMP_CWORD": "1"}
-
-Call = tuple[list[str], Mapping[str, str]]  # words of a command line, and variables of its environment
 
 
-def calls(program: list[str], name: str, database: Path | None) -> dict[str, Call]:
+class Call(NamedTuple):
+    """The words of a command line, more variables of its environment, and its exit code."""
+
+    words: list[str]
+    environment: Mapping[str, str] = {}
+    code: int = 0
+
+
+class Seconds(NamedTuple):
+    """What a call takes."""
+
+    waited: float
+    of_cpu: float
+
+
+def calls(program: list[str], name: str, database: Path | None = None) -> dict[str, Call]:
     """What is timed of a program; questions only where it has a catalog."""
-    completion = {f"_{name.upper()}_COMPLETE": "complete_bash", **COMPLETION}
-    timed: dict[str, Call] = {
-        "help": ([*program, "--help"], {}),
-        "completion": (program, completion),
-        "a mistake": ([*program, "no-such-command"], {}),
+    completion = {f"_{name.upper()}_COMPLETE": "complete_bash", "COMP_WORDS": f"{name} --", "COMP_CWORD": "1"}
+    timed = {
+        "help": Call([*program, "--help"]),
+        "completion": Call(program, completion),
+        "a mistake": Call([*program, "no-such-command"], code=2),
     }
     if database is not None:
         where = {"CIRCUITS_DATABASE": str(database)}
-        timed |= {"unit": ([*program, "unit", UNIT], where), "find": ([*program, "find"], where)}
+        timed |= {"unit": Call([*program, "unit", UNIT], where), "find": Call([*program, "find"], where)}
     return timed
 
 
-def seconds(call: Call, folder: Path) -> float:
-    """How long a call takes, in a folder that holds no version's modules."""
-    words, environment = call
-    start = perf_counter()
-    subprocess.run(words, env=os.environ | environment, cwd=folder, capture_output=True)
-    return perf_counter() - start
+def seconds(call: Call, folder: Path) -> Seconds:
+    """Time a call, in a folder that holds no version's modules; SystemExit if it answers otherwise than it should."""
+    cpu, start = cpu_of_children(), perf_counter()
+    answer = subprocess.run(
+        call.words, env={**ENVIRONMENT, **call.environment}, cwd=folder, capture_output=True, text=True
+    )
+    taken = Seconds(perf_counter() - start, cpu_of_children() - cpu)
+    if answer.returncode != call.code:
+        sys.exit(f"{' '.join(call.words)} ended with {answer.returncode}:\n{answer.stdout}{answer.stderr}")
+    return taken
 
 
-def medians(timed: Mapping[str, Mapping[str, Call]], folder: Path) -> dict[str, dict[str, float]]:
+def cpu_of_children() -> float:
+    """CPU seconds of all child processes that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def medians(timed: Mapping[str, Mapping[str, Call]], folder: Path) -> dict[str, dict[str, Seconds]]:
     """Ten rounds, every call of every program once a round, after one that does not count."""
-    times: dict[str, dict[str, list[float]]] = {program: {what: [] for what in of} for program, of in timed.items()}
+    times: dict[str, dict[str, list[Seconds]]] = {program: {what: [] for what in of} for program, of in timed.items()}
     for number in range(ROUNDS + 1):
         for program, of in timed.items():
             for what, call in of.items():
                 taken = seconds(call, folder)
                 times[program][what] += [taken] if number else []
-    return {program: {what: median(values) for what, values in of.items()} for program, of in times.items()}
+    return {
+        program: {what: Seconds(*map(median, zip(*values, strict=True))) for what, values in of.items()}
+        for program, of in times.items()
+    }
 
 
-def load(circuits: str, extraction: Path, database: Path) -> Path:
-    """Load an extraction into a version's own catalog; its server stops when nobody has asked it for a while."""
-    words = [circuits, "load", str(extraction), "--database", str(database)]
-    subprocess.run(words, cwd=extraction.parent, check=True, capture_output=True)
-    return database
+@contextmanager
+def loaded(circuits: str, extraction: Path, database: Path) -> Iterator[Path]:
+    """Load an extraction into a version's own catalog; stop its server at the end."""
+    seconds(Call([circuits, "load", str(extraction), "--database", str(database)]), extraction.parent)
+    try:
+        yield database
+    finally:
+        stop(database)
+
+
+def measure(before: str | None, database: Path | None, folder: Path) -> dict[str, dict[str, Seconds]]:
+    """The medians of the bare program, of the version before and of this one."""
+    here = str(Path(sys.executable).with_name("circuits"))
+    bare, extraction = folder / "bare.py", folder / "x.extraction"
+    bare.write_text(BARE)
+    furnish(synthetic(extraction, 20_000), tuple(f"word{n}" for n in range(50)))
+    timed = {"bare": calls([sys.executable, str(bare)], bare.name)}
+    with ExitStack() as catalogs:
+        if before:
+            timed["before"] = calls(
+                [before], "circuits", catalogs.enter_context(loaded(before, extraction, folder / "before"))
+            )
+        now = database or catalogs.enter_context(loaded(here, extraction, folder / "now"))
+        timed["now"] = calls([here], "circuits", now)
+        timed["now"]["import of the front door"] = Call([sys.executable, "-c", "import clip_circuits"])
+        return medians(timed, folder)
+
+
+def show(title: str, times: Mapping[str, Mapping[str, float]]) -> None:
+    """Print a table: a row for what is timed, a column for each program, and how this version compares."""
+    print(f"{title:26}" + "".join(f"{program:>10}" for program in times) + f"{'now / bare':>12}")
+    for what, now in times["now"].items():
+        row = "".join(f"{of[what]:10.2f}" if what in of else f"{'':10}" for of in times.values())
+        bare = times["bare"].get(what)
+        print(f"{what:26}{row}" + (f"{now / bare:12.1f}" if bare else ""))
 
 
 def main() -> None:
@@ -88,24 +149,10 @@ def main() -> None:
     options.add_argument("--before", help="another version's circuits executable")
     options.add_argument("--database", type=Path, help="a catalog for this version")
     asked = options.parse_args()
-    here = str(Path(sys.executable).with_name("circuits"))
     with TemporaryDirectory() as folder:
-        place = Path(folder)
-        (place / "bare.py").write_text(BARE)
-        extraction = place / "x.extraction"
-        furnish(synthetic(extraction, 20_000), tuple(f"word{n}" for n in range(50)))
-        now = asked.database.resolve() if asked.database else load(here, extraction, place / "now")
-        timed = {"bare": calls([sys.executable, str(place / "bare.py")], "bare.py", None)}
-        if asked.before:
-            timed["before"] = calls([asked.before], "circuits", load(asked.before, extraction, place / "before"))
-        timed["now"] = calls([here], "circuits", now)
-        timed["now"]["import of the front door"] = ([sys.executable, "-c", "import clip_circuits"], {})
-        found = medians(timed, place)
-    print(f"{'':26}" + "".join(f"{program:>10}" for program in found) + f"{'now / bare':>12}")
-    for what, now_seconds in found["now"].items():
-        row = "".join(f"{of[what]:10.2f}" if what in of else f"{'':10}" for of in found.values())
-        bare = found["bare"].get(what)
-        print(f"{what:26}{row}" + (f"{now_seconds / bare:12.1f}" if bare else ""))
+        times = measure(asked.before, asked.database and asked.database.resolve(), Path(folder))
+    for title, field in (("waited", "waited"), ("CPU", "of_cpu")):
+        show(title, {program: {what: getattr(t, field) for what, t in of.items()} for program, of in times.items()})
 
 
 if __name__ == "__main__":
