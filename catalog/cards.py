@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from catalog.enrichment import Candidate, Terms
-from catalog.formats import has_bar, meaning, printed, title
+from catalog.formats import has_bar, interval, meaning, printed, title
 from catalog.hiding.veil import Veil
 from catalog.search import reason
 from extract.units import Architecture, Unit
@@ -303,9 +303,8 @@ def _scale(value: float) -> str:
 
 def _interval(column: str, values: Mapping[str, float]) -> str:
     """The 95 % interval of a number, where it has one."""
-    if not {column, f"{column}_low", f"{column}_high"} <= values.keys():
-        return ""
-    return f"; 95 % interval {printed(column, values[f'{column}_low'])} to {printed(column, values[f'{column}_high'])}"
+    ends = [values[end] for end in interval(column) or () if end in values]
+    return "; 95 % interval {} to {}".format(*(printed(column, end) for end in ends)) if len(ends) == 2 else ""
 
 
 def terms(values: Mapping[str, float]) -> str:

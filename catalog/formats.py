@@ -11,6 +11,7 @@ __all__ = [
     "column_format",
     "has_bar",
     "header",
+    "interval",
     "meaning",
     "printed",
     "title",
@@ -35,6 +36,11 @@ def header(column: str) -> str:
 def meaning(column: str) -> str:
     """A sentence that explains a number; empty where the title says it all."""
     return _statistic(column).meaning
+
+
+def interval(column: str) -> tuple[str, str] | None:
+    """The names of the ends of a number's 95 % interval, where it has one."""
+    return _statistic(column).interval
 
 
 def has_bar(column: str) -> bool:

@@ -18,10 +18,9 @@ Units = Literal["all", "sums", "norms"]
 class Statistic:
     """One number, or text, and all that is known of it.
 
-    `table` and `column` say where it stands in the extraction folder, `derived_by` which function of
-    `extract.folder.derived` computes it from other tables; `definition` is the meaning as the folder's metadata has it,
-    where that differs. `low` and `high` are its bounds, None where it has none. `of` says which units have it: all
-    layers that were measured, sums, or the outputs of batch norms.
+    `table` and `column` say where it stands in the extraction folder; without a table it is computed from others.
+    `definition` is the meaning as the folder's metadata has it, where that differs. `low` and `high` are its bounds,
+    None where it has none. `of` says which units have it: all layers that were measured, sums, or batch norms' outputs.
     """
 
     name: str
@@ -36,7 +35,6 @@ class Statistic:
     of: Units = "all"
     table: str | None = None
     column: str | None = None  # None: the name
-    derived_by: str | None = None
     definition: str | None = None  # None: the meaning
     header: str | None = None  # in tables of the terminal; None: the name
     searchable: bool = False
@@ -61,7 +59,7 @@ _Rate = partial(Statistic, format="rate", low=0, high=1, bar=True, of="sums", ta
 _Effect = partial(Statistic, of="sums", table="dissociation")
 _Share = partial(Statistic, format="share", bar=True, of="sums", table="shares")
 _Text = partial(Statistic, kind="text", of="sums")
-_Flow = partial(Statistic, table="flows", derived_by="node_strength")
+_Flow = partial(Statistic, table="flows")
 _Selectivity = partial(Statistic, table="modality", low=-1, high=1, searchable=True)
 _Histogram = partial(Statistic, table="histograms")
 _Edge = partial(Statistic, subject="edge", table="edges")
@@ -149,7 +147,6 @@ TABLE = (
         high=2,
         bar=True,
         of="sums",
-        derived_by="selectivity_difference",
         candidate=True,
         since=4,
     ),

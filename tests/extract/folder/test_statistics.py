@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from extract.folder.glossary import glossary
 from extract.folder.schemas import SCHEMAS
 from extract.folder.statistics import BY_NAME, FINDINGS, HISTOGRAM, STATISTICS, TABLE, of_table
 
@@ -49,3 +50,16 @@ def test_a_tables_numbers_follow_its_rows() -> None:
         assert [row.stored for row in of_table(table) if row.kind == "number"] == [
             name for name in SCHEMAS[table].names if SCHEMAS[table].field(name).type == "float"
         ]
+
+
+def test_the_glossary_in_docs_is_that_of_the_table() -> None:
+    docs = Path(__file__).parents[3] / "docs" / "statistics.md"
+    assert docs.read_text() == glossary(), "Write it anew: python -m extract.folder.glossary > docs/statistics.md"
+    lines = {line.split("`")[1]: line for line in docs.read_text().splitlines() if line.startswith("| `")}
+    ends = {f"{name}_{end}" for name in BY_NAME for end in ("low", "high")} & BY_NAME.keys() - {
+        "histogram_low",
+        "histogram_high",
+    }
+    assert lines.keys() == BY_NAME.keys() - ends
+    assert lines["rise_conv"].endswith("95 % interval: `rise_conv_low` to `rise_conv_high` |  | sums |")
+    assert lines["cosine"].endswith("| -1 to 1 |  |")

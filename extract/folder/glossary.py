@@ -1,0 +1,51 @@
+"""Write the table of statistics as docs/statistics.md: `python -m extract.folder.glossary > docs/statistics.md`."""
+
+import sys
+from collections.abc import Iterator
+
+from extract.folder.statistics import TABLE, Statistic
+
+SUBJECTS = {
+    "unit": ("Units", "In `circuits unit`, on the unit page, as bounds of a search, and as properties of `(:Unit)`."),
+    "edge": ("Edges", "Of an expanded weight: properties of `[:CONTRIBUTES]`."),
+    "candidate": ("Candidates", "In `circuits find` and on the Enrichment page, where a unit's own stand too."),
+}
+OWNERS = {"all": "every unit", "sums": "sums", "norms": "batch norms"}
+
+
+def glossary() -> str:
+    """Write every statistic as Markdown: its name, title and meaning, its range, and the units that have it."""
+    return "\n".join(["# Statistics", "", "Every number that the catalog holds or computes, by name.", *_sections()])
+
+
+def _sections() -> Iterator[str]:
+    ends = {name for row in TABLE for name in row.interval or ()}
+    for subject, (heading, place) in SUBJECTS.items():
+        yield from ("", f"## {heading}", "", place, "", "| Name | Title | Meaning | Range | Of |", f"|{5 * '---|'}")
+        yield from (_line(row) for row in TABLE if row.subject == subject and row.name not in ends)
+    yield ""
+
+
+def _line(row: Statistic) -> str:
+    title = "" if row.title == row.name else row.title
+    owner = OWNERS[row.of] if row.subject == "unit" else ""
+    return f"| `{row.name}` | {title} | {'; '.join(_remarks(row))} | {_range(row)} | {owner} |"
+
+
+def _remarks(row: Statistic) -> Iterator[str]:
+    if text := row.meaning or row.definition:
+        yield text
+    if row.interval:
+        yield "95 % interval: `{}` to `{}`".format(*row.interval)
+    if row.since > 1:
+        yield f"since version {row.since} of the graph's schema"
+
+
+def _range(row: Statistic) -> str:
+    if row.low is None:
+        return ""
+    return f"from {row.low:g}" if row.high is None else f"{row.low:g} to {row.high:g}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(glossary())
