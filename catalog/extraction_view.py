@@ -43,6 +43,11 @@ class ExtractionView:
         return self.folder.manifest.weights_sha256
 
     @property
+    def has_checksum(self) -> bool:
+        """Whether its manifest could be checked; those of earlier versions cannot."""
+        return self.folder.has_checksum
+
+    @property
     def architecture(self) -> Architecture:
         """The network's shape."""
         return self.folder.manifest.architecture

@@ -280,10 +280,11 @@ class LiveNetwork:
         shape = self.architecture
         layers = [(shape.layer(str(one)), shape.layer(str(other))) for one, other in pairs or calibration.pairs(shape)]
         sample = list(random_sample(_source(images), count, seed).values())
-        return pa.concat_tables(
-            calibration.calibrate(self._network, extraction.folder, *pair, sample, edges, seed, progress)
-            for pair in layers
-        )
+        with extraction.folder.writing():
+            return pa.concat_tables(
+                calibration.calibrate(self._network, extraction.folder, *pair, sample, edges, seed, progress)
+                for pair in layers
+            )
 
     @staticmethod
     def agreements(measured: pa.Table) -> list[Agreement]:
@@ -310,7 +311,8 @@ class LiveNetwork:
 
     def show_probes(self, extraction: ExtractionView, probes: Images = "demo", progress: bool = True) -> list[str]:
         """Show the network probes and add what its units do on them; the ids of those that could not be read."""
-        pipeline.measure(self._network, extraction.folder, self.probes(probes), progress=progress)
+        with extraction.folder.writing():
+            pipeline.measure(self._network, extraction.folder, self.probes(probes), progress=progress)
         return [str(row["id"]) for row in extraction.folder.table("skipped").to_pylist()]
 
     @staticmethod
@@ -333,9 +335,10 @@ class LiveNetwork:
         A number takes so many of the most common English words, a path a file with one a line.
         """
         listed = self.words(words)
-        vocabulary.measure(self._network, extraction.folder, listed, progress=progress)
-        if not extraction.folder.has("modality.parquet"):
-            modality.profile(self._network, extraction.folder, listed, progress=progress)
+        with extraction.folder.writing():
+            vocabulary.measure(self._network, extraction.folder, listed, progress=progress)
+            if not extraction.folder.has("modality.parquet"):
+                modality.profile(self._network, extraction.folder, listed, progress=progress)
 
     def visualise(self, extraction: ExtractionView, folder: Path | str, progress: bool = True) -> tuple[str, ...]:
         """Add a folder's feature visualisations of the last sum, such as channel34.png; the files left out, and why."""

@@ -1,5 +1,9 @@
-"""Write files all or nothing."""
+"""Write files all or nothing, and keep two processes from writing the same ones. Linux and macOS."""
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from extract.errors import CircuitsError
@@ -11,7 +15,7 @@ def replace_file(
     """Write data under a temporary name, then rename it, so that a file is never half written.
 
     Links and pipes, such as /dev/stdout, are written to directly. `parents` makes the folders above. Raises `error`
-    where the disk refuses; its message ends with the advice.
+    where the disk refuses, and leaves nothing new; its message ends with the advice.
     """
     temporary = path.with_name(f"{path.name}.tmp")
     try:
@@ -23,4 +27,51 @@ def replace_file(
             temporary.write_bytes(data)
             temporary.replace(path)
     except OSError as refusal:
+        with suppress(OSError):
+            temporary.unlink()
         raise error(f"{path} cannot be written: {refusal.strerror}. {advice}") from refusal
+
+
+def try_lock(file: Path, shared: bool = False) -> int | None:
+    """Lock a file, made if absent, until the returned descriptor is closed; None while another process has locked it.
+
+    The kernel releases the lock when its process ends, however it ends.
+    """
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+class LockedBy(Exception):
+    """A file that the process of this id has locked."""
+
+
+@contextmanager
+def lock(file: Path) -> Iterator[None]:
+    """Lock a file that holds this process's id while the block runs, and remove it; LockedBy if another has it."""
+    descriptor = _lock_in_place(file)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        with suppress(OSError):  # somebody removed the folder
+            file.unlink()
+        os.close(descriptor)
+
+
+def _lock_in_place(file: Path) -> int:
+    """Lock the file of this name: one that its holder removes meanwhile would lock nothing."""
+    while True:
+        descriptor = try_lock(file)
+        if descriptor is None:
+            with suppress(FileNotFoundError):
+                raise LockedBy(file.read_text() or "another")
+        elif file.exists() and os.path.samestat(os.fstat(descriptor), file.stat()):
+            return descriptor
+        else:
+            os.close(descriptor)

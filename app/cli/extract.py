@@ -7,6 +7,7 @@ import typer
 
 from app.cli.network_options import NetworkName, folder_of
 from app.cli.options import Memory
+from extract.printable import printable
 
 
 def extract(
@@ -40,9 +41,9 @@ def extract(
     extraction = network.extract(folder, patterns, strongest, matrices, memory)
     unread = [] if source is None else network.show_probes(extraction, source)
     for probe in unread:
-        typer.echo(f"circuits: {probe} is no picture that can be read; left out.", err=True)
+        typer.echo(f"circuits: {printable(probe)} is no picture that can be read; left out.", err=True)
     for reason in network.visualise(extraction, visualisations) if visualisations else ():
-        typer.echo(f"circuits: {reason}; left out.", err=True)
+        typer.echo(f"circuits: {printable(reason)}; left out.", err=True)
     if vocabulary is not None:
         network.show_words(extraction, vocabulary)
-    typer.echo(f"{network.model} is in {folder}. Load it with: circuits load {folder}")
+    typer.echo(f"{printable(network.model)} is in {folder}. Load it with: circuits load {folder}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.options import DatabaseOption, Folder, connect
+from extract.printable import printable
 
 if TYPE_CHECKING:
     from catalog import Catalog
@@ -32,5 +33,14 @@ def load(
 
 def load_folder(catalog: "Catalog", folder: Path) -> None:
     """Load a folder and print what arrived."""
-    card = catalog.load(folder).card
-    typer.echo(f"{card.id} is loaded: {card.units:,} units, {card.edges:,} edges, {card.images:,} images.")
+    from catalog import open_extraction
+
+    extraction = open_extraction(folder)
+    if not extraction.has_checksum:
+        typer.echo(
+            f"circuits: {folder} was written by an earlier version, whose manifest has no checksum: what it says of "
+            "model and settings is unchecked.",
+            err=True,
+        )
+    card = catalog.load(extraction).card
+    typer.echo(f"{printable(card.id)} is loaded: {card.units:,} units, {card.edges:,} edges, {card.images:,} images.")

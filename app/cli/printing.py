@@ -4,7 +4,6 @@ rich is imported where a table is printed: completion and `--json` do without it
 """
 
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from shutil import get_terminal_size
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from extract.printable import printable
 from graph.records import as_json
 
 if TYPE_CHECKING:
@@ -103,12 +103,7 @@ def cell(value: object) -> str:
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     if isinstance(value, dict | list):
         text = json.dumps(value, ensure_ascii=False)
-    return "".join("\N{REPLACEMENT CHARACTER}" if _is_command(letter) else letter for letter in text)
-
-
-def _is_command(letter: str) -> bool:
-    """Whether a terminal may take the letter for a command."""
-    return letter != "\n" and unicodedata.category(letter) == "Cc"
+    return printable(text, lines=True)
 
 
 def _layout(content: TerminalTable, width: int | None) -> tuple[list[int], list[int]]:

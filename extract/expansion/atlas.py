@@ -46,14 +46,15 @@ def extract(
     for layer in layers:
         _check_memory(architecture, layer, strongest, memory)
     extraction = Extraction.create(path, _manifest(network, settings))
-    if not extraction.has("units.parquet"):
-        extraction.add({"units.parquet": units(network)})
-    remaining = list(extraction.remaining(layers, lambda layer: part("edges", str(layer))))
-    total, ahead = (sum(map(architecture.channels, group)) for group in (layers, remaining))
-    with tqdm(total=total, initial=total - ahead, unit="unit", disable=not progress) as bar:
-        for layer in remaining:
-            bar.set_description(f"target {layer}")
-            extraction.add(shard(network, layer, settings, bar.update))
+    with extraction.writing():
+        if not extraction.has("units.parquet"):
+            extraction.add({"units.parquet": units(network)})
+        remaining = list(extraction.remaining(layers, lambda layer: part("edges", str(layer))))
+        total, ahead = (sum(map(architecture.channels, group)) for group in (layers, remaining))
+        with tqdm(total=total, initial=total - ahead, unit="unit", disable=not progress) as bar:
+            for layer in remaining:
+                bar.set_description(f"target {layer}")
+                extraction.add(shard(network, layer, settings, bar.update))
     return extraction
 
 

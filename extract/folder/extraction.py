@@ -24,12 +24,14 @@
       modality.parquet         one row a unit: words against letter strings, pictures against scrambled ones
 
 A file is written under a temporary name and renamed, then recorded in the manifest, so that an interrupted extraction
-goes on where it stopped; the same settings give the same bytes. Nothing is pickled.
+goes on where it stopped; the same settings give the same bytes. Nothing is pickled. While a process writes, its id is
+in writing.lock. Every file is compared with its hash before anything is computed from it.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self, TypeVar
@@ -42,8 +44,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from extract.errors import ExtractionError
-from extract.files import replace_file
-from extract.folder.manifest import File, Manifest, part, read_manifest
+from extract.files import LockedBy, lock, replace_file
+from extract.folder.manifest import File, Manifest, has_checksum, manifest_bytes, part, read_manifest
 from extract.folder.schemas import SCHEMAS
 from extract.units import Layer, Unit
 
@@ -65,10 +67,11 @@ class Extraction:
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path, self.manifest = path, manifest
+        self._writing = False
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open a folder and check every table's hash; matrices are checked when they are read.
+        """Open a folder and check every table's hash; other files are checked when they are read first.
 
         Raises ExtractionError for a folder without a manifest, or with a damaged table.
         """
@@ -82,15 +85,46 @@ class Extraction:
     def create(cls, path: Path, manifest: Manifest) -> Self:
         """Make a new folder, or open the one there if it was begun with the same manifest; else ExtractionError."""
         if _begun(path):
-            if read_manifest(path).model_copy(update={"files": {}}) != manifest:
-                raise ExtractionError(
-                    f"{path} was begun with another model, other settings or other versions of its tools. "
-                    "Choose another folder, or remove this one."
-                )
+            _refuse_other(path, read_manifest(path), manifest)
             return cls.open(path)
         extraction = cls(path, manifest)
-        extraction._write_manifest()
+        with extraction.writing():
+            extraction._write_manifest()
         return extraction
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keep other processes from writing into the folder while the block runs; may be nested.
+
+        What they wrote before is read first. Raises ExtractionError if one is writing, and says which.
+        """
+        if self._writing:
+            yield
+            return
+        with self._locked():
+            if (self.path / "manifest.json").exists():
+                stored = read_manifest(self.path)
+                _refuse_other(self.path, stored, self.manifest)
+                self.manifest = stored
+            self._writing = True
+            try:
+                yield
+            finally:
+                self._writing = False
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(lock(self.path / "writing.lock"))
+            except LockedBy as error:
+                raise ExtractionError(
+                    f"{self.path} is being written by process {error}. Wait until that is done, or name another folder."
+                ) from error
+            except OSError as error:
+                raise ExtractionError(f"{self.path} cannot be written: {error.strerror}. {_PLACE}") from error
+            yield
 
     def has(self, *names: str) -> bool:
         """Whether all these files are finished."""
@@ -106,24 +140,27 @@ class Extraction:
 
     def add(self, contents: Mapping[str, Content]) -> None:
         """Write files, each a table of its schema or named arrays, then record them all at once in the manifest."""
-        files = dict(self.manifest.files)
-        for name, content in contents.items():
-            data = _parquet(name, content) if isinstance(content, pa.Table) else save(dict(content))
-            self._write(name, data)
-            files[name] = File(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
-        self.manifest = self.manifest.model_copy(update={"files": dict(sorted(files.items()))})
-        self._write_manifest()
+        with self.writing():
+            files = dict(self.manifest.files)
+            for name, content in contents.items():
+                data = _parquet(name, content) if isinstance(content, pa.Table) else save(dict(content))
+                self._write(name, data)
+                files[name] = File(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+                self._checked.discard(name)
+            self.manifest = self.manifest.model_copy(update={"files": dict(sorted(files.items()))})
+            self._write_manifest()
 
     def drop(self, names: Iterable[str]) -> None:
         """Remove files from the manifest, then from the disk; names without a file are ignored."""
         removed = {name: self.path / name for name in names if self.has(name)}
         if not removed:
             return
-        files = {name: file for name, file in self.manifest.files.items() if name not in removed}
-        self.manifest = self.manifest.model_copy(update={"files": files})
-        self._write_manifest()
-        for file in removed.values():
-            file.unlink(missing_ok=True)
+        with self.writing():
+            files = {name: file for name, file in self.manifest.files.items() if name not in removed}
+            self.manifest = self.manifest.model_copy(update={"files": files})
+            self._write_manifest()
+            for file in removed.values():
+                file.unlink(missing_ok=True)
 
     def table(self, name: str) -> pa.Table:
         """Read a whole table, its parts in the order of their names; empty where there is none."""
@@ -186,16 +223,7 @@ class Extraction:
 
     def array(self, name: str, key: str) -> np.ndarray | None:
         """Read an array of a file, whose hash is checked the first time; None without the file or the key."""
-        if not self.has(name):
-            return None
-        if name not in self._checked:
-            self._whole(name)
-            self._checked.add(name)
-        try:
-            with safe_open(self.path / name, framework="numpy") as file:
-                return file.get_tensor(key) if key in file.keys() else None  # noqa: SIM118, not a dict
-        except SafetensorError as error:
-            raise _damaged(self.path / name) from error
+        return self.lines(name, key) if self.has(name) else None
 
     def activations(
         self, layer: Layer, channels: slice = slice(None), kind: ActivationKind = "value"
@@ -214,12 +242,15 @@ class Extraction:
         return [name for name in self.manifest.files if name.startswith(f"{folder}/")]
 
     def lines(self, name: str, key: str, rows: slice = slice(None)) -> np.ndarray | None:
-        """Read rows of an array of a file, and no more, so that its size alone is checked; None without the key."""
-        file = self.path / name
-        if not file.exists() or file.stat().st_size != self.manifest.files[name].size:
-            raise _damaged(file)
-        with safe_open(file, framework="numpy") as arrays:
-            return arrays.get_slice(key)[rows] if key in arrays.keys() else None  # noqa: SIM118, not a dict
+        """Read rows of an array of a file, whose hash is checked the first time; None without the key."""
+        if name not in self._checked:
+            self._whole(name)
+            self._checked.add(name)
+        try:
+            with safe_open(self.path / name, framework="numpy") as arrays:
+                return arrays.get_slice(key)[rows] if key in arrays.keys() else None  # noqa: SIM118, not a dict
+        except (SafetensorError, OSError) as error:
+            raise _damaged(self.path / name) from error
 
     def embeddings(self) -> Iterator[np.ndarray]:
         """Read the network's embeddings of the probes, of length 1, chunk by chunk: float32 (n, E)."""
@@ -236,6 +267,11 @@ class Extraction:
     def _checked(self) -> set[str]:
         return set()
 
+    @property
+    def has_checksum(self) -> bool:
+        """Whether the manifest could be checked; those of earlier versions cannot."""
+        return has_checksum(self.path)
+
     @cached_property
     def layers(self) -> dict[Layer, int]:
         """Every layer of the network with its number of channels, in forward order."""
@@ -251,16 +287,28 @@ class Extraction:
                 raise _damaged(file)
 
     def _write_manifest(self) -> None:
-        self._write("manifest.json", self.manifest.model_dump_json(indent=1).encode())
+        self._write("manifest.json", manifest_bytes(self.manifest))
 
     def _write(self, name: str, data: bytes) -> None:
-        advice = "Choose a folder you may write to, on a disk with room."
-        replace_file(self.path / name, data, ExtractionError, advice, parents=True)
+        replace_file(self.path / name, data, ExtractionError, _PLACE, parents=True)
+
+
+_PLACE = "Choose a folder you may write to, on a disk with room."
+_UNFINISHED = {"manifest.json.tmp", "writing.lock"}
 
 
 def _begun(path: Path) -> bool:
-    """Whether the path holds anything but the temporary file of a first manifest."""
-    return path.exists() and (not path.is_dir() or any(file.name != "manifest.json.tmp" for file in path.iterdir()))
+    """Whether the path holds anything but what is there before a first manifest."""
+    return path.exists() and (not path.is_dir() or any(file.name not in _UNFINISHED for file in path.iterdir()))
+
+
+def _refuse_other(path: Path, stored: Manifest, manifest: Manifest) -> None:
+    """Raise ExtractionError unless both manifests are of one model, made by the same settings and tools."""
+    if stored.model_copy(update={"files": {}}) != manifest.model_copy(update={"files": {}}):
+        raise ExtractionError(
+            f"{path} was begun with another model, other settings or other versions of its tools. "
+            "Choose another folder, or remove this one."
+        )
 
 
 def _read_table(file: Path, schema: pa.Schema) -> pa.Table:

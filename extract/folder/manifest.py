@@ -1,11 +1,13 @@
 """The manifest of an extraction folder: what the folder was made from, and its finished files."""
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from extract.errors import ExtractionError
+from extract.printable import printable
 from extract.units import Architecture
 
 FORMAT: Final = 1
@@ -15,35 +17,45 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _printable(text: str) -> str:
+    if text != printable(text):
+        raise ValueError("holds letters that cannot be printed")
+    return text
+
+
+Text = Annotated[str, Field(max_length=400), AfterValidator(_printable)]
+Blocks = Annotated[int, Field(gt=0, le=1000)]
+
+
 class ExtractionSettings(_Strict):
     """Target layers; how many edges are stored a unit, layer pair and direction; whether matrices are."""
 
-    targets: tuple[str, ...]
-    strongest: int
+    targets: tuple[Text, ...]
+    strongest: Annotated[int, Field(ge=0)]
     matrices: bool
 
 
 class File(_Strict):
     """The hash and size in bytes of a finished file."""
 
-    sha256: str
-    size: int
+    sha256: Text
+    size: Annotated[int, Field(ge=0)]
 
 
-FileName = Annotated[str, Field(pattern=r"^(\w[\w.-]*/)?\w[\w.-]*$")]  # never outside the folder
+FileName = Annotated[Text, Field(pattern=r"^(\w[\w.-]*/)?\w[\w.-]*$")]  # never outside the folder
 
 
 class Manifest(_Strict):
     """What the folder was made from, and its finished files."""
 
     format: Literal[1] = FORMAT
-    model: str
-    weights_sha256: str
-    blocks: tuple[int, ...]
-    width: int
-    image_size: int
+    model: Annotated[Text, Field(min_length=1)]
+    weights_sha256: Text
+    blocks: Annotated[tuple[Blocks, ...], Field(min_length=1, max_length=4)]
+    width: Annotated[int, Field(gt=0, le=2**16)]
+    image_size: Annotated[int, Field(gt=0, le=2**14, multiple_of=32)]
     settings: ExtractionSettings
-    tools: dict[str, str]
+    tools: dict[Text, Text]
     files: dict[FileName, File] = {}
 
     @property
@@ -63,16 +75,53 @@ def part(table: str, target: str) -> str:
     return f"{table}/{name}.safetensors" if table in ("matrices", "words") else f"{table}.parquet/{name}.parquet"
 
 
+class _StoredManifest(Manifest):
+    """A manifest with the hash of all else in it; earlier versions wrote none."""
+
+    checksum: Text | None = None
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest alone."""
+        return Manifest.model_construct(**{name: getattr(self, name) for name in Manifest.model_fields})
+
+
+def _hash(manifest: Manifest) -> str:
+    return hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Write a manifest as JSON, with its checksum."""
+    stored = _StoredManifest.model_construct(**dict(manifest), checksum=_hash(manifest))
+    return stored.model_dump_json(indent=1).encode()
+
+
 def read_manifest(path: Path) -> Manifest:
-    """Read the manifest of the folder at `path`; ExtractionError where there is none, or it is of another format."""
+    """Read the manifest of the folder at `path`; ExtractionError where there is none, or it was altered."""
+    return _read(path).manifest
+
+
+def has_checksum(path: Path) -> bool:
+    """Whether the manifest of the folder at `path` could be checked; those of earlier versions cannot."""
+    return _read(path).checksum is not None
+
+
+def _read(path: Path) -> _StoredManifest:
     file = path / "manifest.json"
     if not file.is_file():
         raise ExtractionError(f"{path} is no extraction: it holds no manifest.json. `circuits extract` makes one.")
     try:
-        return Manifest.model_validate_json(file.read_bytes())
+        stored = _StoredManifest.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise ExtractionError(f"{file} cannot be read: {error.strerror}. See to its permissions.") from error
     except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}"[:200] for e in error.errors()[:3])
         raise ExtractionError(
-            f"{file} is no manifest of format {FORMAT} ({what}). "
+            f"{file} is no manifest of format {FORMAT} ({printable(what)}). "
             "It was altered, or made by another version: extract again."
         ) from error
+    if stored.checksum not in (None, _hash(stored.manifest)):
+        raise ExtractionError(
+            f"{file} was altered: its checksum is that of another content. Copy the folder again, or extract once more."
+        )
+    return stored

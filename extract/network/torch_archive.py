@@ -22,6 +22,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from extract.printable import printable
+
 _TEXT = 2**24  # bytes of pickle and code; RN50's are half a million
 _MODULES = 20_000  # RN50 has some 300
 _KEY = 1_000  # letters of a tensor's key
@@ -118,8 +120,8 @@ class _Unpickler(pickle.Unpickler):
 def refuse_name(name: str) -> NoWeights:
     """Make the refusal of a file whose pickle names something that would have to be imported."""
     return NoWeights(
-        f"it holds {_printable(name)} beside the tensors, and nothing of a weights file is run. Where you trust the "
-        "file, read it with torch.load(FILE, weights_only=False) and save its state dict alone with torch.save"
+        f"it holds {printable(name, 100)} beside the tensors, and nothing of a weights file is run. Where you trust "
+        "the file, read it with torch.load(FILE, weights_only=False) and save its state dict alone with torch.save"
     )
 
 
@@ -247,8 +249,4 @@ class TorchArchive:
 
 
 def _written(module: object) -> str:
-    return _printable(f"{module.module}.{module.name}") if isinstance(module, _Object) else "it"
-
-
-def _printable(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in name[:100])
+    return printable(f"{module.module}.{module.name}", 100) if isinstance(module, _Object) else "it"

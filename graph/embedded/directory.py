@@ -11,7 +11,6 @@ The kernel releases the lock when its process ends, however it ends, so an endpo
 macOS only.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
+from extract.files import try_lock
 from graph.endpoint import Endpoint
 from graph.errors import DatabaseBusy, DatabaseDamaged, ServerUnavailable
 
@@ -84,7 +84,7 @@ class DatabaseDirectory:
         """Whether a process serves or loads this folder; this tries a shared lock, so concurrent calls do not clash."""
         if not self._lock_file.exists():
             return False
-        descriptor = self._try_lock(fcntl.LOCK_SH)
+        descriptor = try_lock(self._lock_file, shared=True)
         if descriptor is not None:
             os.close(descriptor)
         return descriptor is None
@@ -92,7 +92,7 @@ class DatabaseDirectory:
     def lock(self, purpose: Literal["serve", "load"]) -> int | None:
         """Lock the folder until the returned descriptor is closed; None if another process has locked it."""
         for _ in range(20):  # the shared lock of `is_locked` is soon released
-            descriptor = self._try_lock(fcntl.LOCK_EX)
+            descriptor = try_lock(self._lock_file)
             if descriptor is not None:
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"{purpose} {os.getpid()}".encode(), 0)
@@ -146,15 +146,6 @@ class DatabaseDirectory:
             previous.rename(databases)
         for leftover in (previous, self.path / "loading"):
             shutil.rmtree(leftover, ignore_errors=True)
-
-    def _try_lock(self, mode: int) -> int | None:
-        descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        return descriptor
 
 
 def _flush(folder: Path) -> None:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from extract.errors import ExtractionError
 from extract.folder.extraction import Extraction
+from extract.printable import printable
 from graph.connection.database import Database
 from graph.cypher.loading import CLAIM, COMPLETE, NODE_COUNTS, NODES, RELATIONSHIPS, REMOVE, REMOVE_UNUSED_LABELS, RESET
 from graph.embedded.server import bulk_load
@@ -125,7 +126,9 @@ def _owner(claim: Statement) -> dict[str, Any]:
 def _with_progress(extraction: Extraction, load_steps: Iterable[Step], progress: bool) -> Iterator[Step]:
     """Yield the steps and show a progress bar of their edges."""
     total = pc.sum(extraction.table("sweeps")["kept"]).as_py()
-    with tqdm(total=total, desc=extraction.manifest.model, unit=" edges", unit_scale=True, disable=not progress) as bar:
+    with tqdm(
+        total=total, desc=printable(extraction.manifest.model), unit=" edges", unit_scale=True, disable=not progress
+    ) as bar:
         for step in load_steps:
             yield step
             bar.update(step.table.num_rows if isinstance(step, Relationships) and step.type == "CONTRIBUTES" else 0)

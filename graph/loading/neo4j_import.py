@@ -15,6 +15,7 @@ from pyarrow import csv
 from tqdm import tqdm
 
 from extract.folder.extraction import Extraction
+from extract.printable import printable
 from graph.errors import LoadFailed
 from graph.instructions import Nodes, Relationships, Statement
 from graph.loading.load import refuse_unfinished
@@ -35,7 +36,7 @@ def write_csv(extraction: Extraction, folder: Path, progress: bool = True) -> st
         raise LoadFailed(f"{folder} is not empty. Name a new folder for the CSV files.")
     model = {"id": extraction.manifest.model, "content": content(extraction), "complete": False, "annotations": 0}
     with _Files(folder) as files:
-        bar = tqdm(steps(extraction), desc=str(model["id"]), unit=" tables", disable=not progress)
+        bar = tqdm(steps(extraction), desc=printable(extraction.manifest.model), unit=" tables", disable=not progress)
         for step in bar:
             match step:
                 case Statement():  # the last one records the counts that the database must hold

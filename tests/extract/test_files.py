@@ -1,10 +1,12 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from extract.errors import LevelsError
-from extract.files import replace_file
+from extract.files import LockedBy, lock, replace_file
 
 
 def test_a_file_is_written_in_full_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -46,3 +48,49 @@ def test_a_pipe_gets_the_data(tmp_path: Path) -> None:
     replace_file(tmp_path / "pipe", b"here", LevelsError)
     assert os.read(reader, 10) == b"here"
     os.close(reader)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"old")
+    code = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "from extract.errors import LevelsError; from extract.files import LockedBy, lock, replace_file\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try: replace_file(Path(sys.argv[1]), bytes(10_000), LevelsError)\n"
+        "except LevelsError as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.txt")], capture_output=True, text=True, check=True
+    )
+    assert "a.txt cannot be written: File too large. Choose another place." in done.stdout
+    assert (tmp_path / "a.txt").read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_file_is_locked_for_one_at_a_time_and_gone_afterwards(tmp_path: Path) -> None:
+    with lock(tmp_path / "lock"):
+        with pytest.raises(LockedBy, match=str(os.getpid())), lock(tmp_path / "lock"):
+            pass
+        assert (tmp_path / "lock").exists()
+    assert not (tmp_path / "lock").exists()
+    with lock(tmp_path / "lock"):
+        pass
+
+
+RACE = """
+import sys, time
+from pathlib import Path
+from extract.files import LockedBy, lock
+for _ in range(300):
+    try:
+        with lock(Path(sys.argv[1], "lock")):
+            mine = Path(sys.argv[1], "mine")
+            mine.touch(exist_ok=False)
+            mine.unlink()
+    except LockedBy: pass
+"""
+
+
+def test_four_that_lock_and_remove_a_file_never_hold_it_together(tmp_path: Path) -> None:
+    racers = [subprocess.Popen([sys.executable, "-c", RACE, str(tmp_path)]) for _ in range(4)]
+    assert [racer.wait() for racer in racers] == [0, 0, 0, 0]

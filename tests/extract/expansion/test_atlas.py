@@ -298,6 +298,7 @@ def test_what_a_killed_process_left_half_written_is_written_anew(
         file.write_bytes(b"unrecorded")  # as if killed before the manifest was
     record = json.loads((path / "manifest.json").read_text())
     record["files"] = {name: file for name, file in record["files"].items() if "4-2-3" not in name}
+    del record["checksum"]
     (path / "manifest.json").write_text(json.dumps(record))
     extract(tiny, path, ["4/2/1", "4/2/3"], progress=False)
     assert contents(path) == contents(whole.path)

@@ -1,6 +1,7 @@
 """The extraction folder: what is written reads back equal, and what was touched is refused."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -181,6 +182,71 @@ def test_damaged_matrices_are_refused_when_they_are_read(folder: Path, damage: s
         extraction.matrix(SOURCE, TARGET, "mean")
 
 
+@pytest.mark.parametrize("damage", ["cut", "altered", "header", "longer", "gone"])
+def test_damaged_activations_are_refused_before_anything_is_computed_from_them(folder: Path, damage: str) -> None:
+    values: Content = {f"{SOURCE} value": np.ones((3, 50), np.float16), "embedding": np.ones((50, 4), np.float32)}
+    Extraction.open(folder).add({"activations/a.safetensors": values})
+    assert Extraction.open(folder).activations(SOURCE) is not None
+    spoil(folder / "activations/a.safetensors", damage)
+    extraction = Extraction.open(folder)
+    with pytest.raises(ExtractionError, match=r"a\.safetensors is missing, cut short or altered"):
+        extraction.activations(SOURCE)
+    with pytest.raises(ExtractionError, match=r"a\.safetensors is missing, cut short or altered"):
+        list(extraction.embeddings())
+
+
+def test_a_file_that_is_written_anew_is_checked_anew(folder: Path) -> None:
+    extraction = Extraction.open(folder)
+    assert extraction.matrix(SOURCE, TARGET, "mean") is not None
+    extraction.add({part("matrices", "4/2/1"): MATRICES})
+    spoil(folder / "matrices/4-2-1.safetensors", "altered")
+    with pytest.raises(ExtractionError, match="safetensors is missing, cut short or altered"):
+        extraction.matrix(SOURCE, TARGET, "mean")
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from extract.folder.extraction import Extraction
+with Extraction.open(Path(sys.argv[1])).writing():
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_writer_is_told_of_the_first_and_a_kill_lets_it_go_on(folder: Path) -> None:
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "writing\n"
+        extraction = Extraction.create(folder, manifest())
+        with pytest.raises(ExtractionError, match=f"is being written by process {other.pid}. Wait until"):
+            extraction.add({"examples.parquet": table("examples")})
+        other.kill()
+    assert (folder / "writing.lock").exists()  # as a kill leaves it
+    extraction.add({"examples.parquet": table("examples")})
+    extraction.drop(["examples.parquet"])
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+
+
+def test_what_another_wrote_meanwhile_stays_recorded(folder: Path) -> None:
+    one, other = Extraction.open(folder), Extraction.open(folder)
+    one.add({"examples.parquet": table("examples")})
+    other.add({"shares.parquet": table("shares")})
+    assert Extraction.open(folder).has("examples.parquet", "shares.parquet")
+
+
+def test_a_folder_that_was_begun_anew_meanwhile_is_left_alone(folder: Path) -> None:
+    extraction = Extraction.open(folder)
+    shutil.rmtree(folder)
+    Extraction.create(folder, manifest(model="RN50:other"))
+    with pytest.raises(ExtractionError, match="was begun with another model"):
+        extraction.add({"examples.parquet": table("examples")})
+    assert not Extraction.open(folder).manifest.files
+
+
 def spoil(file: Path, damage: str) -> None:
     data = file.read_bytes()
     middle = len(data) // 2
@@ -188,6 +254,8 @@ def spoil(file: Path, damage: str) -> None:
         file.unlink()
     elif damage == "cut":
         file.write_bytes(data[:middle])
+    elif damage == "header":
+        file.write_bytes(bytes([data[0] ^ 1]) + data[1:])
     elif damage == "longer":
         file.write_bytes(data + b"\0")
     else:
@@ -200,6 +268,7 @@ def test_a_table_of_another_shape_is_refused_though_the_manifest_vouches_for_it(
     (folder / "units.parquet").write_bytes((folder / "probes.parquet").read_bytes())
     record = json.loads((folder / "manifest.json").read_text())
     record["files"]["units.parquet"] = record["files"]["probes.parquet"]
+    del record["checksum"]  # as earlier versions wrote it
     (folder / "manifest.json").write_text(json.dumps(record))
     with pytest.raises(ExtractionError, match=r"units\.parquet is missing, cut short or altered"):
         Extraction.open(folder).table("units")
@@ -219,14 +288,67 @@ def forget(record: dict[str, Any]) -> None:
         lambda record: record["settings"].update(strongest="many"),
         lambda record: record["files"].update({"../secret.parquet": {"sha256": "", "size": 0}}),
         lambda record: record["files"].update({"/etc/passwd": {"sha256": "", "size": 0}}),
+        lambda record: record.update(model=""),
+        lambda record: record.update(model="evil\x1b[2J"),
+        lambda record: record.update(model="evil\u202etxt"),
+        lambda record: record.update(model="x" * 2**20),
+        lambda record: record.update(blocks=[]),
+        lambda record: record.update(blocks=[3, 4, 6, 3, 1]),
+        lambda record: record.update(blocks=[3, 4, 10**9, 3]),
+        lambda record: record.update(blocks=[3, 4, 0, 3]),
+        lambda record: record.update(width=0),
+        lambda record: record.update(width=-8),
+        lambda record: record.update(width=2**70),
+        lambda record: record.update(image_size=0),
+        lambda record: record.update(image_size=-224),
+        lambda record: record.update(image_size=225),
+        lambda record: record["settings"].update(targets=["\x07"]),
+        lambda record: record["settings"].update(strongest=-1),
+        lambda record: record["tools"].update({"x\0": "1"}),
+        lambda record: record["files"]["units.parquet"].update(size=-1),
+        lambda record: record["files"].update({"x" * 2**20: {"sha256": "", "size": 0}}),
     ],
 )
 def test_an_altered_manifest_is_refused(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     record = json.loads((folder / "manifest.json").read_text())
     change(record)
     (folder / "manifest.json").write_text(json.dumps(record))
-    with pytest.raises(ExtractionError, match="is no manifest of format 1"):
+    with pytest.raises(ExtractionError, match="is no manifest of format 1") as caught:
         Extraction.open(folder)
+    assert len(str(caught.value)) < 1000
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record.update(model="RN50:other"),
+        lambda record: record.update(width=16),
+        lambda record: record.update(blocks=[3, 4, 23, 3]),
+        lambda record: record["settings"].update(targets=[]),
+        lambda record: record["files"].clear(),
+        lambda record: record["files"]["units.parquet"].update(size=1),
+        lambda record: record.update(checksum="0" * 64),
+    ],
+)
+def test_a_manifest_of_another_content_than_its_checksum_is_refused(
+    folder: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    record = json.loads((folder / "manifest.json").read_text())
+    change(record)
+    (folder / "manifest.json").write_text(json.dumps(record))
+    with pytest.raises(ExtractionError, match="was altered: its checksum is that of another content"):
+        Extraction.open(folder)
+
+
+def test_a_manifest_of_an_earlier_version_opens_unchecked_and_gets_a_checksum_when_written(folder: Path) -> None:
+    record = json.loads((folder / "manifest.json").read_text())
+    del record["checksum"]
+    (folder / "manifest.json").write_text(json.dumps(record))
+    extraction = Extraction.create(folder, manifest())
+    assert not extraction.has_checksum
+    extraction.add({"examples.parquet": table("examples")})
+    assert Extraction.open(folder).has_checksum
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}'])

@@ -1,0 +1,16 @@
+"""Make text from files and databases safe to print: names are data, and a terminal takes some letters for commands."""
+
+import unicodedata
+
+_COMMANDS = {"Cc", "Cf", "Zl", "Zp"}  # controls, what turns the direction of writing, line and paragraph ends
+_JOINERS = {"\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}  # parts of emoji and of scripts
+
+
+def printable(text: str, most: int | None = None, lines: bool = False) -> str:
+    """Replace what a terminal may take for a command, but for ends of `lines`; cut the text after `most` letters."""
+    cut = text if most is None or len(text) <= most else f"{text[:most]}..."
+    return "".join(letter if _harmless(letter, lines) else "\N{REPLACEMENT CHARACTER}" for letter in cut)
+
+
+def _harmless(letter: str, lines: bool) -> bool:
+    return unicodedata.category(letter) not in _COMMANDS or letter in _JOINERS or (lines and letter == "\n")
