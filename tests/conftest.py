@@ -29,12 +29,19 @@ from tests.builders.tiny_network import noise_probes, tiny_network
 if TYPE_CHECKING:
     from extract.network.network import Network
 
+LONGEST = (  # the last folder and the file's name
+    *("loading/test_load.py", "graph/test_peers.py", "tests/test_readme.py", "browser/test_pages.py"),
+    *("loading/test_interrupted.py", "embedded/test_server.py", "browser/test_neo4j.py", "labels/test_annotations.py"),
+    *("browser/test_unit.py", "graph/test_store.py", "cypher/test_queries.py", "browser/test_annotate.py"),
+)
+
 pytest_plugins = ("tests.server_fixtures",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file goes first, so that no worker is left alone with it in the end."""
-    items.sort(key=lambda item: item.path.name != "test_readme.py")
+    """The longest files go first, the longest of all at their head, so that no worker ends long after the other."""
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get("/".join(item.path.parts[-2:]), len(order)))
 
 
 @pytest.fixture(scope="session")
