@@ -7,13 +7,13 @@ from catalog.catalog import Catalog, open_catalog, open_extraction, open_network
 from catalog.charts import activation_chart, share_chart
 from catalog.circuit_view import CircuitView
 from catalog.circuits.circuit import Circuit, CircuitEdge, Node, printable
+from catalog.circuits.drawing_files import FORMS as DRAWING_FORMS
+from catalog.circuits.drawing_files import KINDS as DRAWING_MEDIA_TYPES
+from catalog.circuits.drawing_files import SCALE as DRAWING_SCALE
+from catalog.circuits.drawing_files import write as write_drawing
 from catalog.circuits.export import FORMATS as CIRCUIT_FORMATS
 from catalog.circuits.export import SUFFIXES as CIRCUIT_SUFFIXES
 from catalog.circuits.export import Format as CircuitFormat
-from catalog.circuits.rendering import FORMS as DRAWING_FORMS
-from catalog.circuits.rendering import KINDS as DRAWING_MEDIA_TYPES
-from catalog.circuits.rendering import SCALE as DRAWING_SCALE
-from catalog.circuits.rendering import write as write_drawing
 from catalog.circuits.trace import USUAL as USUAL_TRACING
 from catalog.circuits.trace import Direction, Tracing
 from catalog.enrichment import STRONGEST, Candidate, Q, Tally

@@ -56,14 +56,14 @@ def open_network(name: str = "demo", pretrained: str | Path | None = None, seed:
 
 
 def open_extraction(path: Path | str) -> ExtractionView:
-    """An extraction folder, which needs no torch; ExtractionError for a folder that holds none."""
+    """An extraction folder, which needs no torch. Raises ExtractionError for a folder that holds none."""
     from extract.folder.extraction import Extraction  # pyarrow takes half a second, which questions do without
 
     return ExtractionView(Extraction.open(Path(path)))
 
 
 def read_circuit(path: Path | str, form: export.Format | None = None) -> CircuitView:
-    """The circuit in a file that `CircuitView.export` wrote; ExportError for a file that holds none."""
+    """The circuit in a file that `CircuitView.export` wrote. Raises ExportError for a file that holds none."""
     return CircuitView(export.read(Path(path), form))
 
 
@@ -116,15 +116,18 @@ class Catalog:
 
     @property
     def models(self) -> Table[ModelCard]:
-        """Every model that is wholly loaded, by name; SchemaMismatch for a database of another version."""
+        """Every model that is wholly loaded, by name. Raises SchemaMismatch for a database of another version."""
         return Table(f"Models in {self.url}", self._store.models())
 
     def model(self, name: str | None = None) -> Model:
-        """A model by its id, or the only one there; else ModelMissing. DatabaseDamaged for one that lost data."""
+        """A model by its id, or the only one there.
+
+        Raises ModelMissing where there is none or several, DatabaseDamaged for one that lost data.
+        """
         return Model(self._store, self._store.model(name), self._extractions)
 
     def verify(self, name: str) -> None:
-        """Count and sum all of a model, also one that `model` refuses; DatabaseDamaged where it lost data."""
+        """Count and sum all of a model, also one that `model` refuses. Raises DatabaseDamaged where it lost data."""
         self._store.verify(name)
 
     # ---- questions

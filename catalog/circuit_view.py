@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.cards import cells
-from catalog.circuits import editing, export, figure, rendering
+from catalog.circuits import drawing, drawing_files, editing, export
 from catalog.circuits import saved as saved_circuits
 from catalog.circuits.circuit import Circuit, CircuitEdge, Node, Plain
 from catalog.circuits.export import Format
@@ -58,7 +58,7 @@ class CircuitView:
         return Table(f"Edges of {self.name}", self.record.edges)
 
     def join(self, other: "CircuitView") -> "CircuitView":
-        """The units and edges of both, under the name of this one; CircuitError for circuits of two models."""
+        """The units and edges of both, under the name of this one. Raises CircuitError for circuits of two models."""
         return self._with(editing.join(self.record, other.record))
 
     def expand(self, unit: Unit | str, limit: int = 5) -> "CircuitView":
@@ -85,20 +85,20 @@ class CircuitView:
         `link` gives a unit's address, `bold` units have a bold frame; with `pictures` each unit shows the probe that it
         answers to most.
         """
-        return figure.draw(self._pictured(revealed) if pictures else self.record, link, revealed, bold)
+        return drawing.draw(self._pictured(revealed) if pictures else self.record, link, revealed, bold)
 
     def render(
-        self, path: Path | str, scale: float = rendering.SCALE, revealed: bool = False, pictures: bool = True
+        self, path: Path | str, scale: float = drawing_files.SCALE, revealed: bool = False, pictures: bool = True
     ) -> None:
         """Write the drawing; the name ends in .svg, .png or .pdf. `scale` is pixels of a PNG for each of the drawing.
 
         Raises ExportError.
         """
-        rendering.write(self.svg(revealed=revealed, pictures=pictures), Path(path), scale)
+        drawing_files.write(self.svg(revealed=revealed, pictures=pictures), Path(path), scale)
 
-    def rendered(self, form: rendering.DrawingForm, revealed: bool = False) -> Callable[[], bytes]:
+    def rendered(self, form: drawing_files.DrawingForm, revealed: bool = False) -> Callable[[], bytes]:
         """What draws the circuit and makes its file's bytes when it is called."""
-        return lambda: rendering.render(self.svg(revealed=revealed), form)
+        return lambda: drawing_files.render(self.svg(revealed=revealed), form)
 
     def export(self, path: Path | str, form: Format | None = None) -> None:
         """Write the circuit for other graph tools; the name ends in .json, .graphml or .zip. Raises ExportError."""

@@ -113,7 +113,7 @@ class ExtractionView:
         return store(self.folder, named, part, read(Path(sheet)))
 
     def unit(self, unit: Unit | str, part: Part = "unit") -> Unit:
-        """A unit, or of a sum's unit that of one of its branches; UnknownUnit."""
+        """A unit, or of a sum's unit that of one of its branches. Raises UnknownUnit."""
         from extract.responses.levels import of_branch  # slow to import, and a catalog does without
 
         named = self.architecture.unit(str(unit))

@@ -52,17 +52,17 @@ Images = str | Path | Source  # "demo" for the demo's own, a folder of pictures,
 Classes = Sequence[str] | Path | None  # prompts, or a file with one a line; None for the demo's concepts
 Activities = Mapping[int, tuple[float, float | None]]
 
-CHUNK = 250  # words shown between two steps of progress
-
 
 class LiveNetwork:
     """A network to be asked itself. Methods take units and layers as text too, and raise UnknownUnit.
 
     Threads may share it: they wait for one another, since units are read by hooks on the one network.
+    `over_common_words` compares with `common_words`, None for the 10,000 most common ones, and takes `chunk` words
+    between two steps of progress.
     """
 
-    def __init__(self, network: Network) -> None:
-        self._network = network
+    def __init__(self, network: Network, common_words: Sequence[str] | None = None, chunk: int = 250) -> None:
+        self._network, self._common_words, self._chunk = network, common_words, chunk
         self._common: dict[Layer, np.ndarray] = {}
         self._alone = Lock()
 
@@ -108,7 +108,7 @@ class LiveNetwork:
     # ---- weights
 
     def expanded_weight(self, source: Unit | str, target: Unit | str) -> Kernel:
-        """The linear map from one unit to another, ReLU taken as identity; NoPath where none leads there."""
+        """The linear map from one unit to another, ReLU taken as identity. Raises NoPath where none leads there."""
         one, other = self.architecture.unit(str(source)), self.architecture.unit(str(target))
         place = support(self.architecture, one.layer, other.layer)
         values = expanded_weights(self._network, one, other).numpy()  # (h, w)
@@ -146,8 +146,8 @@ class LiveNetwork:
 
     def _baseline_over_common(self, layer: Layer, step: Callable[[float], object]) -> np.ndarray:
         """What the article's baseline raises over the mean of the common words: float32 (channels,)."""
-        common = most_common()
-        chunks = [common[first : first + CHUNK] for first in range(0, len(common), CHUNK)]
+        words = self._common_words or most_common()
+        chunks = [words[first : first + self._chunk] for first in range(0, len(words), self._chunk)]
         rises = list[np.ndarray]()
         for done, chunk in enumerate(chunks, start=1):
             rises.append(self.difference(BASELINE, chunk, layer).values)
@@ -170,7 +170,7 @@ class LiveNetwork:
 
     @staticmethod
     def picture(content: bytes, name: str) -> Image.Image:
-        """A picture from what a file of some name held; ProbesError for what is none."""
+        """Read a picture from the bytes of a file. Raises ProbesError for bytes that hold none."""
         return decode_picture(content, name)
 
     def seen(self, picture: Image.Image) -> Image.Image:
@@ -202,7 +202,7 @@ class LiveNetwork:
 
     @staticmethod
     def write_picture(picture: Image.Image, path: Path | str) -> None:
-        """Write a picture in the format that the file's name tells; ExportError where that cannot be done."""
+        """Write a picture in the format that the file's name tells. Raises ExportError where that cannot be done."""
         file, stream = Path(path), BytesIO()
         advice = "Name a file such as attacked.png in a folder that is there."
         try:
@@ -317,12 +317,12 @@ class LiveNetwork:
 
     @staticmethod
     def probes(images: Images) -> Source:
-        """Open probes, by name or path; ProbesError for what holds none."""
+        """Open probes, by name or path. Raises ProbesError for what holds none."""
         return _source(images)
 
     @staticmethod
     def words(words: int | Path | Iterable[str]) -> tuple[str, ...]:
-        """So many of the most common English words, the lines of a file, or these words; WordsError."""
+        """Return these words, the lines of a file, or that many of the most common English words. Raises WordsError."""
         if isinstance(words, int):
             return most_common(words)
         return from_file(words) if isinstance(words, Path) else tuple(words)
@@ -332,7 +332,7 @@ class LiveNetwork:
     ) -> None:
         """Show the network words as images and add what its units do on them, and how they tell words from controls.
 
-        A number takes so many of the most common English words, a path a file with one a line.
+        `words` are a list, a file with one word a line, or a number: that many of the most common English words.
         """
         listed = self.words(words)
         with extraction.folder.writing():

@@ -84,12 +84,18 @@ class Model:
         return self.card.measured
 
     def refresh(self) -> "Model":
-        """Ask for the card anew; the model itself. ModelMissing where it is gone, DatabaseDamaged for lost data."""
+        """Ask for the card anew; the model itself.
+
+        Raises ModelMissing where it is gone, DatabaseDamaged for lost data.
+        """
         self._store = self._all.model(self.id)
         return self
 
     def verify(self) -> None:
-        """Count and sum all of it, both ways along its edges; DatabaseDamaged where it is not what was loaded."""
+        """Count and sum all of it, both ways along its edges.
+
+        Raises DatabaseDamaged where it is not what was loaded.
+        """
         self._all.verify(self.id)
 
     @property
@@ -104,11 +110,11 @@ class Model:
     # ---- units
 
     def unit(self, name: Unit | str) -> UnitView:
-        """A unit by its id, a Microscope op or a module such as layer4.2.act3:34; UnknownUnit."""
+        """A unit by its id, a Microscope op or a module such as layer4.2.act3:34. Raises UnknownUnit."""
         return UnitView(self._store, self.architecture.unit(str(name)))
 
     def units(self, names: Iterable[Unit | str]) -> Table[UnitCard]:
-        """Units in the order asked for; UnknownUnit."""
+        """Units in the order asked for. Raises UnknownUnit."""
         units = [self.architecture.unit(str(name)) for name in names]
         return self._unit_table("Units", self._store.units(units))
 
@@ -142,7 +148,10 @@ class Model:
         return Table(f"Search for {text!r}", self._store.search(text, filters, limit), self.veil, draw)
 
     def units_reading(self, word: str, layer: Layer | str | None = None, limit: int = 10) -> Table[WordResponse]:
-        """The units that a word drives most above letter strings of its length, `limit` a layer; else NotExtracted."""
+        """The units that a word drives most above letter strings of its length, `limit` a layer.
+
+        Raises NotExtracted.
+        """
 
         def draw(readings: Sequence[WordResponse], veil: Veil) -> str:
             cards = self._store.units(reading.unit for reading in readings)
@@ -158,7 +167,7 @@ class Model:
         return Table(f"Layers of {self.id}", self._store.layers())
 
     def layer(self, name: Layer | str) -> LayerCard:
-        """How much is known about the units of one layer; UnknownUnit."""
+        """How much is known about the units of one layer. Raises UnknownUnit."""
         return self._store.layers(self._layer(name))[0]
 
     def sweeps(self, target: Layer | str | None = None, source: Layer | str | None = None) -> Table[Sweep]:
@@ -250,11 +259,14 @@ class Model:
         return Table(f"Saved circuits of {self.id}", saved_circuits.saved_circuits(self._store), self.veil)
 
     def open_circuit(self, name: str) -> CircuitView:
-        """A saved circuit with its units' labels as they are now; CircuitError where there is none of this name."""
+        """A saved circuit with its units' labels as they are now.
+
+        Raises CircuitError where there is none of this name.
+        """
         return self.circuit(saved_circuits.open_circuit(self._store, name))
 
     def remove_circuit(self, name: str) -> None:
-        """Remove a saved circuit; its units stay. CircuitError where there is none of this name."""
+        """Remove a saved circuit; its units stay. Raises CircuitError where there is none of this name."""
         saved_circuits.remove(self._store, name)
 
     # ---- what people say
@@ -279,7 +291,7 @@ class Model:
     # ---- the network itself
 
     def word_image(self, text: str) -> "Image":
-        """A text as the network is shown it; WordsError for one that cannot be set."""
+        """A text as the network is shown it. Raises WordsError for one that cannot be set."""
         side = self.architecture.image_size
         return rasterise(text, side, usual(side))
 

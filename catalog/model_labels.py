@@ -53,11 +53,17 @@ class ModelLabels(Labels):
         return plan
 
     def units_of_query(self, query: str, timeout: float = 30.0) -> list[str]:
-        """The units in the one column of a read-only query's answer; LabelError for an answer that is none such."""
+        """The units in the one column of a read-only query's answer.
+
+        Raises LabelError for any other answer.
+        """
         return bulk.units_of_query(self, query, timeout)
 
     def units_from(self, listed: str | None, query: str | None) -> list[str]:
-        """The units of a text with commas or line breaks between, or of a query; LabelError for neither or both."""
+        """The units of a text with commas or line breaks between, or of a query.
+
+        Raises LabelError for neither or both.
+        """
         return bulk.units_from(self, listed, query)
 
     # ---- files

@@ -55,7 +55,7 @@ class Queries:
         return [*BUILT_IN, *self.store.saved_queries()]
 
     def get(self, name: str) -> NamedQuery:
-        """Return the query of this name; NamedQueryError if there is none."""
+        """Return the query of this name. Raises NamedQueryError if there is none."""
         queries = {query.name: query for query in self.list()}
         if name not in queries:
             raise NamedQueryError(f"There is no query {name!r}. `circuits query list` shows those there are.")
@@ -93,7 +93,7 @@ class Queries:
         return query
 
     def remove(self, name: str) -> None:
-        """Remove a saved query; NamedQueryError for a built-in one, or if there is none of that name."""
+        """Remove a saved query. Raises NamedQueryError for a built-in one, or if there is none of that name."""
         _refuse_built_in(name)
         if not self.store.remove_query(name):
             self.get(name)  # raises for a name that is not there

@@ -12,14 +12,17 @@ LONGEST_NAME = 80
 
 
 def writable(text: str) -> str:
-    """Refuse what XML and terminals cannot show: control characters other than line breaks and tabs. ValueError."""
+    """Refuse what XML and terminals cannot show: control characters other than line breaks and tabs.
+
+    Raises ValueError.
+    """
     if any(unicodedata.category(letter) == "Cc" for letter in text if letter not in "\n\t"):
         raise ValueError("holds a control character")
     return text
 
 
 def in_one_line(text: str) -> str:
-    """Refuse line breaks too, and what is half a character. ValueError."""
+    """Refuse line breaks too, and what is half a character. Raises ValueError."""
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text):
         raise ValueError("holds a line break or a control character")
     return text
@@ -65,7 +68,7 @@ _Input = TypeVar("_Input", bound=BaseModel)
 
 
 def checked(kind: type[_Input], fields: dict[str, object]) -> _Input:
-    """The fields, if they keep the rules; else LabelError."""
+    """The fields, if they keep the rules. Raises LabelError."""
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
@@ -75,7 +78,7 @@ def checked(kind: type[_Input], fields: dict[str, object]) -> _Input:
 
 
 def login_name() -> str:
-    """The name that the surroundings give the user; LabelError where they give none."""
+    """The name that the surroundings give the user. Raises LabelError where they give none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError) as error:

@@ -48,7 +48,7 @@ class UnitView:
 
     @cached_property
     def card(self) -> UnitCard:
-        """All that was measured and found of it, and its labels."""
+        """The unit's numbers, verdicts and labels, as the database has them."""
         return self._store.unit(self.id)
 
     def refresh(self) -> "UnitView":
@@ -219,7 +219,7 @@ class UnitView:
         return self._changed(self._labels.withdraw(self.id, label, author))
 
     def undo(self, entry: str | None = None, author: str | None = None) -> Annotation:
-        """Undo the last change of its labels, or the entry of this id, be it an undo itself."""
+        """Undo the last change of its labels, or the entry with this id. An undo can be undone too."""
         return self._changed(self._labels.undo(self.id, entry, author))
 
     @property

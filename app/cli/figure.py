@@ -1,4 +1,4 @@
-"""`circuits figure`: a circuit drawn into a file."""
+"""`circuits figure`: draw a circuit into a file."""
 
 from pathlib import Path
 from typing import Annotated

@@ -120,7 +120,7 @@ def undo_label(
     database: DatabaseOption = None,
     model_name: ModelName = None,
 ) -> None:
-    """Undo the last change of a unit's labels, or the entry of this id, be it an undo itself.
+    """Undo the last change of a unit's labels, or the entry with this id. An undo can be undone too.
 
     Example: circuits label undo 4/2/6/34
     """

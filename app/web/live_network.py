@@ -25,19 +25,23 @@ if TYPE_CHECKING:
 Rises = Sequence[tuple[Unit, float]]
 ActivityByChannel = Mapping[int, tuple[float, float | None]]
 
-_WANTED = {DEMO}  # models whose networks are loaded; this one is never far
-
 
 def ready(what: str) -> bool:
     """Whether to load the model's network for `what`: somebody has to ask, since weights may come from the hub."""
     model = session.model().id
     source = "Its weights are taken from this machine, or else fetched from the Hugging Face hub."
-    if model not in _WANTED and st.button(plain(f"Load {model}"), icon=":material/download:", help=source):
-        _WANTED.add(model)
-    if model in _WANTED:
+    if model not in requested() and st.button(plain(f"Load {model}"), icon=":material/download:", help=source):
+        requested().add(model)
+    if model in requested():
         return True
     st.caption(plain(f"The catalog holds what was extracted from {model}; {what} needs the network itself."))
     return False
+
+
+@st.cache_resource
+def requested() -> set[str]:
+    """The models whose networks may be loaded, in all sessions; the demo's weights come with the package."""
+    return {DEMO}
 
 
 @contextmanager
@@ -98,7 +102,10 @@ def as_seen(picture: "Image", name: str) -> str:
 
 
 def word_figures(texts: Sequence[str]) -> str:
-    """Draw texts as the network is shown them, side by side, as safe HTML; WordsError for one that cannot be set."""
+    """Draw texts as the network is shown them, side by side, as safe HTML.
+
+    Raises WordsError for one that cannot be set.
+    """
     return _figures({text: session.model().word_image(text) for text in texts})
 
 

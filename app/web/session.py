@@ -102,8 +102,8 @@ def bar() -> None:
 
 def model() -> Model:
     """The model of this run, as `bar` opened it."""
-    opened: Model = st.session_state["opened"]
-    return opened
+    current: Model = st.session_state["opened"]
+    return current
 
 
 def veil() -> Veil:

@@ -69,7 +69,7 @@ class Circuit:
     settings: Mapping[str, Plain] = field(default_factory=dict)
 
     def unit(self, unit: Unit) -> Node:
-        """The node of a unit; KeyError if the circuit does not include it."""
+        """The node of a unit. Raises KeyError if the circuit does not include it."""
         return {node.id: node for node in self.units}[unit]
 
     @property

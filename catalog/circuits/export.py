@@ -28,7 +28,7 @@ def write(circuit: Circuit, path: Path, form: Format | None = None) -> None:
 
 
 def read(path: Path, form: Format | None = None) -> Circuit:
-    """Read a circuit that `write` wrote; ExportError for a file that holds none."""
+    """Read a circuit from a file of `write`. Raises ExportError for a file that holds none."""
     form = form or _format(path)
     try:
         data = path.read_bytes()
@@ -48,7 +48,7 @@ def encode(circuit: Circuit, form: Format) -> bytes:
 
 
 def decode(data: bytes, form: Format) -> Circuit:
-    """Decode the circuit in a file's bytes; ExportError if there is none."""
+    """Decode the circuit in a file's bytes. Raises ExportError if there is none."""
     from catalog.circuits import file_formats  # networkx, which only files need
 
     try:

@@ -52,7 +52,10 @@ def saved_circuits(store: ModelStore) -> list[SavedCircuit]:
 
 
 def open_circuit(store: ModelStore, name: str) -> Circuit:
-    """Open a saved circuit with its units' labels as they are now; CircuitError if there is none of this name."""
+    """Open a saved circuit with its units' labels as they are now.
+
+    Raises CircuitError if there is none of this name.
+    """
     content = store.circuit_content(name)
     if content is None:
         raise _missing(store, name)
@@ -60,7 +63,7 @@ def open_circuit(store: ModelStore, name: str) -> Circuit:
 
 
 def remove(store: ModelStore, name: str) -> None:
-    """Remove a saved circuit; its units stay. CircuitError if there is none of this name."""
+    """Remove a saved circuit; its units stay. Raises CircuitError if there is none of this name."""
     if not store.remove_circuit(name):
         raise _missing(store, name)
 

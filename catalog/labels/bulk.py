@@ -97,7 +97,7 @@ def units_from(labels: Labels, listed: str | None, query: str | None) -> list[st
 
 
 def units_of_query(labels: Labels, query: str, timeout: float = 30.0) -> list[str]:
-    """Run a read-only query that returns one column of unit ids; LabelError otherwise.
+    """Run a read-only query that returns one column of unit ids. Raises LabelError otherwise.
 
     Raises QueryError for Cypher that writes or that the server does not accept.
     """

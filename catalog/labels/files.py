@@ -100,12 +100,12 @@ def decode(data: bytes, form: Form, model: str, author: str) -> list[Annotation]
 
 
 def write(annotations: Iterable[Annotation], path: Path, whole: bool = False) -> None:
-    """Write annotations into a file whose name ends in .csv or .json; LabelFileError."""
+    """Write annotations into a file whose name ends in .csv or .json. Raises LabelFileError."""
     replace_file(path, encode(annotations, form_of(path.name), whole), LabelFileError)
 
 
 def read(path: Path, model: str, author: str) -> list[Annotation]:
-    """Read the entries of a file, as `decode`; LabelFileError."""
+    """Read the entries of a file, as `decode`. Raises LabelFileError."""
     form = form_of(path.name)
     try:
         data = path.read_bytes()
@@ -115,7 +115,7 @@ def read(path: Path, model: str, author: str) -> list[Annotation]:
 
 
 def form_of(name: str) -> Form:
-    """The form that a file's suffix names; LabelFileError."""
+    """The form that a file's suffix names. Raises LabelFileError."""
     for form in FORMS:
         if name.casefold().endswith(f".{form}"):
             return form

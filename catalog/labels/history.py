@@ -14,7 +14,7 @@ UNDOING = ("undo", "redo")  # what takes another entry out of effect, or back in
 
 
 def standing(history: Iterable[Annotation]) -> list[Annotation]:
-    """The labels and changes in effect, in the order given: those that were undone an even number of times."""
+    """Select the labels and changes in effect, in the same order: those that were undone an even number of times."""
     entries = list(history)
     flips = Counter(entry.supersedes for entry in entries if entry.action in UNDOING)
     return [entry for entry in entries if entry.action not in UNDOING and flips[entry.id] % 2 == 0]

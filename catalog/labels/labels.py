@@ -119,7 +119,7 @@ class Labels:
         return self.store.annotations(unit)
 
     def named(self, unit: Unit, label: str) -> Annotation:
-        """The one current label of a unit with this text or id; LabelError for none, or for more than one."""
+        """The one current label of a unit with this text or id. Raises LabelError for none, or for more than one."""
         labels = [a for a in self.current(unit) if label.strip() in (a.text, a.id)]
         if not labels:
             raise LabelError(f"{unit} has no current label {label!r}. `circuits label list {unit}` shows those it has.")
@@ -152,7 +152,7 @@ def same(label: Label, annotations: list[Annotation]) -> Annotation | None:
 
 
 def _undoable(history: list[Annotation], unit: Unit, entry: str | None) -> Annotation:
-    """Find the entry to undo; LabelError if it is not there, is out of effect already, or was changed since."""
+    """Find the entry to undo. Raises LabelError if it is not there, is out of effect already, or was changed since."""
     in_effect = standing(history)
     if entry is None and not in_effect:
         raise LabelError(f"Nothing was said of {unit} that could be undone.")

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal
 
 Subject = Literal["unit", "edge", "candidate"]
-Kind = Literal["number", "text", "counts"]
+ValueKind = Literal["number", "text", "counts"]
 NumberFormat = Literal["number", "share", "rate", "count"]
 Units = Literal["all", "sums", "norms"]
 
@@ -27,7 +27,7 @@ class Statistic:
     title: str
     meaning: str = ""
     subject: Subject = "unit"
-    kind: Kind = "number"
+    kind: ValueKind = "number"
     format: NumberFormat = "number"
     low: float | None = None
     high: float | None = None

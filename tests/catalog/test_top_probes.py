@@ -1,5 +1,5 @@
 from catalog.circuit_view import CircuitView
-from catalog.circuits.figure import draw
+from catalog.circuits.drawing import draw
 from catalog.circuits.local import enrichment_circuit
 from catalog.circuits.pictures import with_pictures
 from catalog.hiding.smear import address, smeared

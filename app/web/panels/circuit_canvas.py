@@ -104,7 +104,7 @@ def _open(unit: Unit) -> None:
 
 
 def _listed(name: str) -> list[Unit]:
-    """The units that the address lists under a name; UnknownUnit."""
+    """The units that the address lists under a name. Raises UnknownUnit."""
     architecture = session.model().architecture
     return [architecture.unit(text) for text in st.query_params.get(name, "").split(",") if text.strip()]
 

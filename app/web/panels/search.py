@@ -21,7 +21,10 @@ T = TypeVar("T")
 
 
 def goto(text: str) -> None:
-    """Go to the unit that a text names, and offer the page of a layer; any other text does nothing. UnknownUnit."""
+    """Go to the unit that a text names, and offer the page of a layer; any other text does nothing.
+
+    Raises UnknownUnit.
+    """
     architecture = session.model().architecture
     if (unit := _parsed(Unit.parse, text)) is not None:
         session.open_unit(str(unit))

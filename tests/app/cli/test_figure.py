@@ -10,11 +10,11 @@ from typer.testing import CliRunner, Result
 
 from app.cli.main import cli
 from catalog.circuits.circuit import Circuit, CircuitEdge, Node
+from catalog.circuits.drawing import draw
+from catalog.circuits.drawing_files import render
 from catalog.circuits.export import write
-from catalog.circuits.figure import draw
 from catalog.circuits.local import enrichment_circuit, neighbourhood
 from catalog.circuits.pictures import with_pictures
-from catalog.circuits.rendering import render
 from catalog.labels.labels import Labels
 from extract.units import Unit
 from graph.model_store import ModelStore

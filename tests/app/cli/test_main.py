@@ -23,7 +23,7 @@ import graph.search
 from app.cli import ablate, attack, export, figure, find, search, trace
 from app.cli.main import COMMANDS, cli, command
 from catalog import enrichment
-from catalog.circuits import rendering
+from catalog.circuits import drawing_files
 from catalog.circuits.export import FORMATS, Format, read
 from catalog.circuits.trace import USUAL
 from extract.ablation import part_ablation
@@ -95,7 +95,7 @@ def test_what_an_option_may_be_and_is_if_not_given_is_what_the_library_says() ->
     assert choices(ablate.ablate, "how") == get_args(part_ablation.Replacement)
     assert usual(find.find)["rate"] == enrichment.Q
     assert usual(search.search)["limit"] == graph.search.LIMIT
-    assert usual(figure.figure)["scale"] == rendering.SCALE
+    assert usual(figure.figure)["scale"] == drawing_files.SCALE
     assert usual(attack.attack)["size"] == ATTACK.size
     assert {name: usual(trace.trace)[name] for name in asdict(USUAL)} == asdict(USUAL)
 

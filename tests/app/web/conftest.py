@@ -7,6 +7,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from app.web import live_network
 from tests.app.web.running import MAIN, PATIENCE
 
 
@@ -19,7 +20,8 @@ def released() -> Iterator[None]:
 
 @pytest.fixture
 def app(planted_folder: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The app on the planted catalog, not run yet."""
+    """The app on the planted catalog, not run yet; nobody has asked for the network's weights."""
+    live_network.requested.clear()
     monkeypatch.setenv("CIRCUITS_DATABASE", str(planted_folder))
     return AppTest.from_file(MAIN, default_timeout=PATIENCE)
 

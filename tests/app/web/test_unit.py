@@ -101,8 +101,7 @@ def test_the_spatial_matrix_is_the_expanded_weight_and_agrees_with_the_catalog(d
     assert markup(demo).count("url(#negative)") == (kernel < 0).sum()
 
 
-def test_a_matrix_without_its_weights_says_how_to_get_them(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.web.live_network._WANTED", set())  # nobody asked for these weights yet
+def test_a_matrix_without_its_weights_says_how_to_get_them(app: AppTest) -> None:
     opened(app, "unit", unit="4/2/5/1", model=MODEL, edge="4/2/3/7 to 4/2/5/1")
     assert app.selectbox(key="edge").value == "4/2/3/7 to 4/2/5/1"
     next(button for button in app.button if button.label.startswith("Load")).click().run()

@@ -9,7 +9,7 @@ import pytest
 from app.cli import printing
 from app.cli.flag import flags_table
 from catalog.cards import Gallery
-from catalog.circuits import figure
+from catalog.circuits import drawing
 from catalog.circuits.local import neighbourhood
 from catalog.errors import LabelError
 from catalog.hiding.flags import Flags
@@ -89,8 +89,8 @@ def test_a_flagged_unit_is_hidden_in_a_traced_circuit_and_its_figure(store: Mode
     Flags(store).set("unit", str(unit), author="ada")
     circuit = neighbourhood(store, unit)
     assert circuit.unit(unit).sensitive
-    assert "harmless" not in figure.draw(circuit)
-    assert "harmless" in figure.draw(circuit, revealed=True)
+    assert "harmless" not in drawing.draw(circuit)
+    assert "harmless" in drawing.draw(circuit, revealed=True)
 
 
 PICTURE = TopProbe("p1", "picture", "wound", "hand", False, "sum", 1, 1.0, 2.0, "iVBORw0KGgo=")

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, fromstring
 import pytest
 
 from catalog.circuit_view import CircuitView
-from catalog.circuits import figure
+from catalog.circuits import drawing
 from catalog.circuits.circuit import Circuit, CircuitEdge, Node
 from catalog.circuits.layout import Position, layout
 from catalog.errors import CircuitError
@@ -70,7 +70,7 @@ def texts(svg: str) -> list[str]:
 
 
 def test_excitation_is_green_solid_and_plus_inhibition_red_dashed_and_minus(circuit: Circuit) -> None:
-    svg = figure.draw(circuit)
+    svg = drawing.draw(circuit)
     path, text = edge(svg, "4/2/3/0", "4/2/5/34")
     assert (path.get("stroke"), path.get("stroke-dasharray"), text) == ("#23934a", "none", "+0.5")
     path, text = edge(svg, "4/2/3/2", "4/2/5/34")
@@ -78,28 +78,28 @@ def test_excitation_is_green_solid_and_plus_inhibition_red_dashed_and_minus(circ
 
 
 def test_the_residual_sum_is_grey_and_names_its_branch(circuit: Circuit) -> None:
-    path, text = edge(figure.draw(circuit), "4/1/6/34", "4/2/6/34")
+    path, text = edge(drawing.draw(circuit), "4/1/6/34", "4/2/6/34")
     assert (path.get("stroke"), path.get("stroke-dasharray"), text) == ("#8d8d99", "none", "shortcut")
 
 
 def test_the_legend_explains_every_kind_of_edge(circuit: Circuit) -> None:
-    assert {"+ excitatory", "\u2212 inhibitory", "residual sum, weight 1"} <= set(texts(figure.draw(circuit)))
+    assert {"+ excitatory", "\u2212 inhibitory", "residual sum, weight 1"} <= set(texts(drawing.draw(circuit)))
 
 
 def test_width_grows_with_the_magnitude_among_edges_into_the_same_unit(circuit: Circuit) -> None:
-    svg = figure.draw(circuit)
+    svg = drawing.draw(circuit)
     widths = [float(edge(svg, f"4/2/3/{n}", "4/2/5/34")[0].get("stroke-width", 0)) for n in range(4)]
     assert sorted(widths, reverse=True) == [widths[n] for n in (0, 2, 1, 3)]
     assert len(set(widths)) == 4
     assert max(widths) == 5
     weaker = replace(circuit, edges=tuple(replace(e, magnitude=e.magnitude / 1000) for e in circuit.edges))
-    assert edge(figure.draw(weaker), "4/2/3/0", "4/2/5/34")[0].get("stroke-width") == "5.00"
+    assert edge(drawing.draw(weaker), "4/2/3/0", "4/2/5/34")[0].get("stroke-width") == "5.00"
 
 
 def test_label_text_stays_text(circuit: Circuit) -> None:
     hostile = "</title><script>alert('1')</script> \" & ]]> <"
     named = replace(circuit, name=hostile, units=(Node(Unit.parse("4/2/6/34"), "sum", (hostile,)), *circuit.units[1:]))
-    root = parsed(figure.draw(named, lambda unit: f"unit?unit={unit}&model=<m>"))
+    root = parsed(drawing.draw(named, lambda unit: f"unit?unit={unit}&model=<m>"))
     assert not list(root.iter(f"{SVG}script"))
     assert f"4/2/6/34 {hostile}" in [element.text for element in root.iter(f"{SVG}title")]
     assert root.find(f"{SVG}title").text == hostile  # type: ignore[union-attr]
@@ -107,15 +107,15 @@ def test_label_text_stays_text(circuit: Circuit) -> None:
 
 
 def test_a_sensitive_unit_keeps_its_label_to_itself_until_revealed(circuit: Circuit) -> None:
-    assert not [text for text in texts(figure.draw(circuit)) if text == "wound" or "4/2/5/34 wound" in text]
-    assert "wound" in texts(figure.draw(circuit, revealed=True))
-    assert "you + wound" in texts(figure.draw(circuit))
+    assert not [text for text in texts(drawing.draw(circuit)) if text == "wound" or "4/2/5/34 wound" in text]
+    assert "wound" in texts(drawing.draw(circuit, revealed=True))
+    assert "you + wound" in texts(drawing.draw(circuit))
 
 
 def test_a_long_label_is_cut_under_the_picture_and_whole_in_the_tooltip(circuit: Circuit) -> None:
     long = "a label of quite some length, for a label"
     shown = texts(
-        figure.draw(replace(circuit, units=(Node(Unit.parse("4/2/6/34"), "sum", (long,)), *circuit.units[1:])))
+        drawing.draw(replace(circuit, units=(Node(Unit.parse("4/2/6/34"), "sum", (long,)), *circuit.units[1:])))
     )
     assert f"4/2/6/34 {long}" in shown
     assert long not in shown
@@ -123,8 +123,8 @@ def test_a_long_label_is_cut_under_the_picture_and_whole_in_the_tooltip(circuit:
 
 
 def test_pictures_are_embedded_where_there_are_any(circuit: Circuit) -> None:
-    assert not list(parsed(figure.draw(circuit)).iter(f"{SVG}image"))
-    images = list(parsed(figure.draw(with_picture(circuit))).iter(f"{SVG}image"))
+    assert not list(parsed(drawing.draw(circuit)).iter(f"{SVG}image"))
+    images = list(parsed(drawing.draw(with_picture(circuit))).iter(f"{SVG}image"))
     assert [image.get("href") for image in images] == [PICTURE]
 
 
@@ -135,7 +135,7 @@ def test_a_picture_makes_no_other_circuit_and_is_in_no_graph(circuit: Circuit) -
 
 
 def test_a_notebook_shows_the_same_drawing_behind_the_veil(circuit: Circuit) -> None:
-    assert CircuitView(with_picture(circuit))._repr_svg_() == figure.draw(with_picture(circuit))
+    assert CircuitView(with_picture(circuit))._repr_svg_() == drawing.draw(with_picture(circuit))
     assert "wound" not in CircuitView(circuit)._repr_svg_().replace("you + wound", "")
 
 
@@ -143,9 +143,9 @@ def test_an_explicit_label_or_name_is_hidden_whoever_said_it(circuit: Circuit) -
     said = replace(
         circuit, name="dildo", units=(Node(Unit.parse("4/2/6/34"), "sum", ("hat", "dildo")), *circuit.units[1:])
     )
-    assert "dildo" not in figure.draw(said)
-    assert f"hat, {HIDDEN}" in texts(figure.draw(said))
-    assert "hat, dildo" in texts(figure.draw(said, revealed=True))
+    assert "dildo" not in drawing.draw(said)
+    assert f"hat, {HIDDEN}" in texts(drawing.draw(said))
+    assert "hat, dildo" in texts(drawing.draw(said, revealed=True))
 
 
 def test_control_characters_of_a_label_leave_the_drawing_whole(circuit: Circuit) -> None:
@@ -154,11 +154,11 @@ def test_control_characters_of_a_label_leave_the_drawing_whole(circuit: Circuit)
         name="a\x00b",
         units=(Node(Unit.parse("4/2/6/34"), "sum", ("bell\x07 \ufffe \ud800",)), *circuit.units[1:]),
     )
-    assert "4/2/6/34 bell\ufffd \ufffd \ufffd" in texts(figure.draw(said))
+    assert "4/2/6/34 bell\ufffd \ufffd \ufffd" in texts(drawing.draw(said))
 
 
 def test_those_who_cannot_see_it_are_told_what_it_shows(circuit: Circuit) -> None:
-    root = parsed(figure.draw(circuit))
+    root = parsed(drawing.draw(circuit))
     assert (root.get("role"), root.findtext(f"{SVG}title")) == ("img", circuit.name)
     told = root.findtext(f"{SVG}desc") or ""
     assert told.startswith("9 units of RN50:openai")
@@ -166,7 +166,7 @@ def test_those_who_cannot_see_it_are_told_what_it_shows(circuit: Circuit) -> Non
 
 
 def test_with_addresses_every_unit_is_a_link_with_a_name_from_left_to_right(circuit: Circuit) -> None:
-    root = parsed(figure.draw(circuit, lambda unit: f"unit?unit={unit}"))
+    root = parsed(drawing.draw(circuit, lambda unit: f"unit?unit={unit}"))
     links = list(root.iter(f"{SVG}a"))
     assert root.get("role") == "group"  # an img would hide its links
     assert {link.get("data-unit") for link in links} == {str(node.id) for node in circuit.units}
@@ -178,7 +178,7 @@ def test_with_addresses_every_unit_is_a_link_with_a_name_from_left_to_right(circ
 
 
 def test_a_chosen_unit_has_a_bold_frame(circuit: Circuit) -> None:
-    root = parsed(figure.draw(circuit, bold=[Unit.parse("4/2/5/34")]))
+    root = parsed(drawing.draw(circuit, bold=[Unit.parse("4/2/5/34")]))
     widths = {
         g.get("data-unit"): rect.get("stroke-width")
         for g in root.iter(f"{SVG}g") for rect in g.iter(f"{SVG}rect") if rect.get("class") == "frame"
@@ -195,7 +195,7 @@ def test_sixty_units_and_all_their_text_stay_apart_and_inside() -> None:
     crowd = Circuit(
         "crowd", "random", "m", tuple(Node(Unit.parse(name), "input", ("W" * 26,)) for name in names), edges
     )
-    root = parsed(figure.draw(crowd))
+    root = parsed(drawing.draw(crowd))
     _, _, width, height = map(float, root.get("viewBox", "").split())
     rects = [
         tuple(float(rect.get(name, 0)) for name in ("x", "y", "width", "height"))
@@ -209,7 +209,7 @@ def test_sixty_units_and_all_their_text_stay_apart_and_inside() -> None:
 
 def test_the_order_of_units_and_edges_changes_no_byte(circuit: Circuit) -> None:
     circuit = with_picture(circuit)
-    generator, drawing = random.Random(0), figure.draw(circuit)  # noqa: S311
+    generator, expected = random.Random(0), drawing.draw(circuit)  # noqa: S311
     for _ in range(5):
         first, *others = circuit.units
         shuffled = replace(
@@ -217,14 +217,14 @@ def test_the_order_of_units_and_edges_changes_no_byte(circuit: Circuit) -> None:
             units=(first, *generator.sample(others, len(others))),
             edges=tuple(generator.sample(circuit.edges, len(circuit.edges))),
         )
-        assert figure.draw(shuffled) == drawing
+        assert drawing.draw(shuffled) == expected
 
 
 def test_edges_are_drawn_in_the_order_of_their_units_names_as_text() -> None:
     sources = ("4/2/3/9", "4/2/3/10", "4/2/3/2")
     units = (Node(Unit.parse("4/2/5/0"), "unit"), *(Node(Unit.parse(source), "input") for source in sources))
     edges = tuple(contributes(source, "4/2/5/0", 1.0, 1.0) for source in sources)
-    drawn = parsed(figure.draw(Circuit("c", "k", "m", units, edges)))
+    drawn = parsed(drawing.draw(Circuit("c", "k", "m", units, edges)))
     ends = [g.get("data-source") for g in drawn.iter(f"{SVG}g") if g.get("data-source")]
     assert ends == ["4/2/3/10", "4/2/3/2", "4/2/3/9"]
 
@@ -254,20 +254,20 @@ def test_every_edge_goes_right_and_no_unit_covers_another() -> None:
 
 def test_two_edges_between_the_same_units_do_not_cover_each_other(circuit: Circuit) -> None:
     both = replace(circuit, edges=(*circuit.edges, contributes("4/1/6/34", "4/2/6/34", 1.0, 0.5)))
-    groups = [g for g in parsed(figure.draw(both)).iter(f"{SVG}g") if g.get("data-source") == "4/1/6/34"]
+    groups = [g for g in parsed(drawing.draw(both)).iter(f"{SVG}g") if g.get("data-source") == "4/1/6/34"]
     curves = {path.get("d") for g in groups for path in g.iter(f"{SVG}path")}
     assert len(curves) == len(groups) == 2
 
 
 def test_a_lone_unit_is_a_figure_too() -> None:
-    svg = figure.draw(Circuit("One", "neighbourhood", "m", (Node(Unit.parse("1/0/1/0"), "unit"),), ()))
+    svg = drawing.draw(Circuit("One", "neighbourhood", "m", (Node(Unit.parse("1/0/1/0"), "unit"),), ()))
     assert "1/0/1/0" in texts(svg)
 
 
 def test_edges_in_a_circle_are_refused(circuit: Circuit) -> None:
     with pytest.raises(CircuitError, match="in a circle"):
-        figure.draw(replace(circuit, edges=(*circuit.edges, contributes("4/2/6/34", "4/2/3/0", 1.0, 1.0))))
+        drawing.draw(replace(circuit, edges=(*circuit.edges, contributes("4/2/6/34", "4/2/3/0", 1.0, 1.0))))
 
 
 def _overlap(one: Position, other: Position) -> bool:
-    return abs(one.x - other.x) < figure.SIDE and abs(one.y - other.y) < figure.SIDE + 40  # with id and label below
+    return abs(one.x - other.x) < drawing.SIDE and abs(one.y - other.y) < drawing.SIDE + 40  # with id and label below

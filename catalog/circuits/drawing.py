@@ -1,8 +1,8 @@
 """Draw a circuit as SVG, from left to right as the article does; equal circuits give equal drawings.
 
 A residual sum is grey; an excitatory edge is green, solid and marked +, an inhibitory one red, dashed and marked -.
-An edge is the wider, the larger its magnitude is among the edges into the same unit. `catalog.circuits.rendering` makes
-files of drawings.
+An edge is the wider, the larger its magnitude is among the edges into the same unit. `catalog.circuits.drawing_files`
+makes files of drawings.
 """
 
 from collections.abc import Callable, Collection, Mapping

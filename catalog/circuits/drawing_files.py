@@ -34,7 +34,7 @@ vl_convert.register_font_directory(str(DEJAVU.parent))
 
 
 def render(svg: str, form: DrawingForm, scale: float = SCALE) -> bytes:
-    """Render a drawing of `catalog.circuits.figure` as the bytes of a file.
+    """Render a drawing of `catalog.circuits.drawing` as the bytes of a file.
 
     `scale` is a PNG's pixels for each pixel of the drawing; it is reduced where the PNG would exceed `MOST` pixels.
     """

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from catalog.circuits.circuit import Circuit, CircuitEdge, Node
-from catalog.circuits.figure import ADDS, EXCITES, INHIBITS, draw
-from catalog.circuits.rendering import FORMS, MOST, DrawingForm, render, write
+from catalog.circuits.drawing import ADDS, EXCITES, INHIBITS, draw
+from catalog.circuits.drawing_files import FORMS, MOST, DrawingForm, render, write
 from catalog.errors import ExportError
 from catalog.hiding.smear import address
 from catalog.hiding.veil import Veil
@@ -146,7 +146,7 @@ def test_a_picture_that_cannot_be_read_is_grey(form: DrawingForm) -> None:
 
 def test_equal_drawings_give_equal_bytes_and_pdfs_that_look_the_same(drawing: str) -> None:
     script = "sys.stdout.buffer.write(render(sys.stdin.read(), 'png'))"
-    code = f"import sys; from catalog.circuits.rendering import render; {script}"
+    code = f"import sys; from catalog.circuits.drawing_files import render; {script}"
     other = subprocess.run([sys.executable, "-c", code], input=drawing.encode(), capture_output=True, check=True).stdout
     assert other == render(drawing, "png")
     assert render(drawing, "svg") == render(drawing, "svg")
