@@ -11,6 +11,7 @@ from catalog.circuits import local, trace
 from catalog.circuits.trace import Direction, Tracing
 from catalog.hiding.flags import Flags
 from catalog.hiding.veil import Veil
+from catalog.labels.history import standing
 from catalog.labels.labels import Details, Labels
 from catalog.table import Table, annotation_rows
 from extract.units import Layer, Unit, microscope_url
@@ -221,6 +222,11 @@ class UnitView:
     def undo(self, entry: str | None = None, author: str | None = None) -> Annotation:
         """Undo the last change of its labels, or the entry with this id. An undo can be undone too."""
         return self._changed(self._labels.undo(self.id, entry, author))
+
+    @property
+    def last_change(self) -> Annotation | None:
+        """The latest entry in effect, which `undo` takes back; None where there is none."""
+        return next(reversed(standing(self._labels.history(self.id))), None)
 
     @property
     def history(self) -> Table[Annotation]:

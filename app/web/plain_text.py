@@ -2,7 +2,11 @@
 
 import re
 
-_MARKUP = re.compile(r"(`[^`]*`)|([\\`*_{}\[\]()<>#+\-.!|~$:&@/=^])|([\x00-\x1f\x7f-\x9f\u2028\u2029]+)")
+_MARKUP = re.compile(
+    r"(?P<code>`[^`]*`)"
+    r"|(?P<mark>[\\`*_\[\]<>#|~$&]|:(?=//|[\w/+-]+[:\[])|(?<=www)\.)"  # the colons of addresses, icons and colours
+    r"|(?P<break>[\x00-\x1f\x7f-\x9f\u2028\u2029]+)"
+)
 
 
 def plain(text: str) -> str:
@@ -11,4 +15,4 @@ def plain(text: str) -> str:
     A model's name, a concept or a message that quotes them may come from a stranger, and a picture in it would ask
     another machine for it. What stands between backticks stays code, in which Markdown reads nothing.
     """
-    return _MARKUP.sub(lambda match: match[1] or (f"\\{match[2]}" if match[2] else " "), text)
+    return _MARKUP.sub(lambda match: match["code"] or (f"\\{match['mark']}" if match["mark"] else " "), text)

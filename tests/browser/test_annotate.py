@@ -39,8 +39,20 @@ def test_units_are_labelled_left_and_undone_by_keyboard(page: Page, labels: Labe
     ready(page)
     assert [label.text for label in labels.current(Unit.parse("3/0/8/1"))] == ["<b>plaid</b>"]
 
+    field = page.get_by_label("Label", exact=True)
+    field.click()
+    page.keyboard.type("u plush")
+    page.keyboard.press("Control+z")  # undoes typing, and no label
+    page.keyboard.press("Control+Shift+z")
+    field.press("Tab")
+    ready(page)
+    expect(chip).to_have_text("<b>plaid</b>")
+    assert [entry.action for entry in labels.history(Unit.parse("3/0/8/1"))] == ["add"]
+
+    undo = page.get_by_role("button", name="Undo add of “<b>plaid</b>” by")
+    expect(undo).to_be_visible()
     page.locator("h1", has_text="Annotate").click()  # out of the text field
-    page.keyboard.press("Control+z")
+    page.keyboard.press("u")
     expect(chip).to_have_count(0, timeout=PATIENCE)
     ready(page)
     assert labels.current(Unit.parse("3/0/8/1")) == []

@@ -4,6 +4,7 @@ import streamlit as st
 
 from app.web import session
 from app.web.panels.annotations import annotation_rows
+from app.web.plain_text import plain
 from catalog import LONGEST_LABEL, LONGEST_REASON, Gallery, UnitView
 from graph.records import Annotation
 
@@ -29,13 +30,21 @@ def show(unit: UnitView, keys: bool = False) -> None:
         with st.expander("More to say"):
             _detail_fields(turn)
         st.form_submit_button("Add label", on_click=session.run_action, args=(place, lambda: _add(unit, turn)))
+    if change := unit.last_change:
+        _undo(unit, change, keys)
     if history:
-        st.button(
-            "Undo", icon=":material/undo:", key="undo", shortcut="Ctrl+Z" if keys else None, help=_UNDO,
-            on_click=session.run_action, args=(place, lambda: unit.undo(author=session.author())),
-        )  # fmt: skip
         with st.expander(f"History ({len(history)})"):
             st.dataframe(annotation_rows(history[::-1], history, with_unit=False), hide_index=True)
+
+
+def _undo(unit: UnitView, change: Annotation, keys: bool) -> None:
+    """Offer to undo the last change, by whose it is; a key without Ctrl, since those act in a text field, too."""
+    text = session.veil().annotation_text(change, change.text)
+    st.button(
+        plain(f"Undo {change.action} of “{text}” by {change.author}"), icon=":material/undo:", key="undo",
+        shortcut="U" if keys else None, help=_UNDO, on_click=session.run_action,
+        args=(_place(unit), lambda: unit.undo(change.id, session.author())),
+    )  # fmt: skip
 
 
 def _add(unit: UnitView, turn: str) -> None:

@@ -53,7 +53,7 @@ def show(queue: Queue, unit: UnitView) -> None:
 st.title("Annotate")
 st.write(
     "One unit at a time; candidates for enrichment circuits come first. Keys: Enter adds the label, the arrows go "
-    "back and on, Ctrl+Z undoes the last change of this unit."
+    "back and on, U undoes the change that its button names."
 )
 where, which = st.columns([1, 2])
 layer = where.selectbox("Units of", layers, key="queue_layer", bind="query-params")
