@@ -14,18 +14,21 @@ def replace_file(
 ) -> None:
     """Write data under a temporary name, then rename it, so that a file is never half written.
 
-    Links and pipes, such as /dev/stdout, are written to directly. `parents` makes the folders above. Raises `error`
-    where the disk refuses, and leaves nothing new; its message ends with the advice.
+    A link stays, and the file it leads to is replaced; pipes and devices, such as /dev/stdout, are written to directly.
+    `parents` makes the folders above. Raises `error` where the disk refuses, and leaves nothing new; its message ends
+    with the advice.
     """
     temporary = path.with_name(f"{path.name}.tmp")
     try:
         if parents:
             path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_symlink() or (path.exists() and not path.is_file()):
+        if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
             path.write_bytes(data)
         else:
+            target = path.resolve()
+            temporary = target.with_name(f"{target.name}.tmp")
             temporary.write_bytes(data)
-            temporary.replace(path)
+            temporary.replace(target)
     except OSError as refusal:
         with suppress(OSError):
             temporary.unlink()

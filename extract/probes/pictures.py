@@ -13,17 +13,51 @@ from extract.errors import ProbesError
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".gif", ".bmp"}
 FORMATS = ("PNG", "WEBP", "JPEG", "GIF", "BMP")  # of the files with those suffixes
 THUMBNAIL = 128  # pixels
+PIXELS = 2**26  # of a picture that is decoded whole: 200 MB
 LARGEST = 2048  # pixels of a side of what is still a thumbnail
 UNREADABLE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's own
 
 
 def opaque(data: bytes) -> Image.Image:
-    """Decode a picture: upright, RGB, transparent parts on white; raises one of `UNREADABLE`."""
-    picture = ImageOps.exif_transpose(Image.open(BytesIO(data)))
+    """Decode a picture: upright, RGB, transparent parts on white; raises one of `UNREADABLE`.
+
+    A JPEG of more than `PIXELS` is decoded at a lower resolution, any other is not.
+    """
+    picture = _upright(_bounded(Image.open(BytesIO(data))))
     if "A" not in picture.getbands() and "transparency" not in picture.info:
         return picture.convert("RGB")
     clear = picture.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
+
+
+def _bounded(picture: Image.Image) -> Image.Image:
+    """The opened picture, which is not decoded yet, if that takes a bounded memory; else ValueError."""
+    if picture.width * picture.height > PIXELS:
+        picture.draft(None, (LARGEST, LARGEST))  # a JPEG's decoder can leave out detail
+    if picture.width * picture.height > PIXELS:
+        raise ValueError(f"it has {picture.width} x {picture.height} pixels; at most {PIXELS:,} are decoded")
+    return picture
+
+
+_ORIENTATION = 0x0112  # EXIF's tag, and how each of its values is turned upright
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF says, of which the orientation alone is read: the rest may be damaged."""
+    try:
+        turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
+    except (*UNREADABLE, TypeError, struct.error):
+        turn = None
+    return picture if turn is None else picture.transpose(turn)
 
 
 def thumbnail(data: bytes, side: int = THUMBNAIL) -> bytes:

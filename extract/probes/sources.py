@@ -116,7 +116,7 @@ class PictureFolder:
     @cached_property
     def digest(self) -> str:
         """The hash of the files' names and sizes."""
-        return _digest(f"{name} {(self.path / name).stat().st_size}" for name in self._files())
+        return _digest(f"{name} {_size(self.path / name)}" for name in self._files())
 
     def __iter__(self) -> Iterator[Probe]:
         """List the pictures folder by folder, in the order of their names."""
@@ -176,6 +176,14 @@ class Shards:
 
 
 _ROWS = 256  # read from a table at once
+
+
+def _size(file: Path) -> int | None:
+    """Bytes of a file; None of one that cannot be read, such as a link that leads nowhere."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return None
 
 
 class _Splits:

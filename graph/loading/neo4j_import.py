@@ -4,9 +4,11 @@ The import leaves constraints, indexes and the final count to do. An ordinary lo
 seconds, since every row is in the database already.
 """
 
+import os
 import shlex
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -28,14 +30,32 @@ _TYPES = ((pa.types.is_integer, "long"), (pa.types.is_floating, "double"), (pa.t
 def write_csv(extraction: Extraction, folder: Path, progress: bool = True) -> str:
     """Write the files into a new or empty folder; return the command that imports them while the server is stopped.
 
-    Raises ExtractionError for an extraction that is not finished, LoadFailed if the folder holds anything.
+    The files get their names once all are whole. Raises ExtractionError for an extraction that is not finished,
+    LoadFailed if the folder holds anything or the disk refuses; the folder is then as before.
     """
     refuse_unfinished(extraction)
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
-        raise LoadFailed(f"{folder} is not empty. Name a new folder for the CSV files.")
+    new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise LoadFailed(f"{folder} is not empty. Name a new folder for the CSV files.")
+        with TemporaryDirectory(prefix=".unfinished-", dir=folder) as unfinished:
+            options = _write(extraction, folder.absolute(), Path(unfinished), progress)
+    except OSError as error:
+        if new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise LoadFailed(
+            f"The CSV files cannot be written to {folder}: {os.strerror(error.errno) if error.errno else error}. "
+            "Name a folder that you may write to, on a disk with room."
+        ) from error
+    return shlex.join(["neo4j-admin", "database", "import", "full", "neo4j", *options])
+
+
+def _write(extraction: Extraction, folder: Path, unfinished: Path, progress: bool) -> list[str]:
+    """Write the files into the folder `unfinished` and move them; the options that name them."""
     model = {"id": extraction.manifest.model, "content": content(extraction), "complete": False, "annotations": 0}
-    with _Files(folder) as files:
+    with _Files(folder, unfinished) as files:
         bar = tqdm(steps(extraction), desc=printable(extraction.manifest.model), unit=" tables", disable=not progress)
         for step in bar:
             match step:
@@ -47,14 +67,20 @@ def write_csv(extraction: Extraction, folder: Path, progress: bool = True) -> st
                     files.write("relationships", step.type, f"{step.source[0]}-{step.type}", _relationships(step))
         for kind, node in (("Model", model | {"loaded": files.rows}), ("Schema", {"id": SCHEMA, "version": VERSION})):
             files.write("nodes", kind, kind, _nodes(Nodes(kind, "id", pa.Table.from_pylist([node]))))
-    return shlex.join(["neo4j-admin", "database", "import", "full", "neo4j", *files.options])
+    for file in unfinished.iterdir():
+        file.rename(folder / file.name)
+    return files.options
 
 
 class _Files:
-    """Open CSV files, one for each kind of node or relationship; `options` name them, `rows` counts their rows."""
+    """Open CSV files, one for each kind of node or relationship, in the folder `unfinished`.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._open, self._writers = folder.absolute(), ExitStack(), dict[str, csv.CSVWriter]()
+    `options` name them as they will lie in the folder, `rows` counts their rows.
+    """
+
+    def __init__(self, folder: Path, unfinished: Path) -> None:
+        self._folder, self._unfinished = folder, unfinished
+        self._open, self._writers = ExitStack(), dict[str, csv.CSVWriter]()
         self.rows, self.options = 0, list[str]()
 
     def __enter__(self) -> "_Files":
@@ -67,9 +93,9 @@ class _Files:
         if not table.num_rows:
             return
         if name not in self._writers:
-            path = self._folder / f"{name}.csv"
-            self._writers[name] = self._open.enter_context(csv.CSVWriter(path, table.schema))
-            self.options.append(f"--{option}={kind}={path}")
+            file = f"{name}.csv"
+            self._writers[name] = self._open.enter_context(csv.CSVWriter(self._unfinished / file, table.schema))
+            self.options.append(f"--{option}={kind}={self._folder / file}")
         self._writers[name].write_table(table)
         self.rows += table.num_rows
 

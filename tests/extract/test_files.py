@@ -42,6 +42,16 @@ def test_a_link_is_written_through(tmp_path: Path) -> None:
     assert (tmp_path / "a.txt").read_bytes() == b"here"
 
 
+def test_a_link_leads_to_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("a.txt")
+    with (tmp_path / "link").open("rb") as reader:
+        replace_file(tmp_path / "link", b"new", LevelsError)
+        assert reader.read() == b"old"
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "a.txt").read_bytes() == b"new"
+
+
 def test_a_pipe_gets_the_data(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)

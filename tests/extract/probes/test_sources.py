@@ -207,3 +207,14 @@ def test_work_beside_the_caller_keeps_order_and_never_runs_far_ahead() -> None:
 def test_an_error_beside_the_caller_reaches_it() -> None:
     with pytest.raises(ZeroDivisionError):
         list(ordered_parallel_map(lambda n: 1 // n, [2, 1, 0, 3]))
+
+
+def test_links_that_lead_nowhere_are_left_out_with_a_reason(tiny: Network, tmp_path: Path) -> None:
+    pets = folder(tmp_path / "pets", PETS)
+    (pets / "cat" / "0.png").symlink_to(tmp_path / "not fetched.png")
+    extraction = without_edges(tiny, tmp_path / "x")
+    measure(tiny, extraction, PictureFolder.at(pets), progress=False)
+    skipped = {str(row["id"]): str(row["reason"]) for row in extraction.table("skipped").to_pylist()}
+    assert skipped.keys() == {"cat/0.png", "cat/2.png"}
+    assert "No such file" in skipped["cat/0.png"]
+    assert extraction.table("probes").num_rows == 5
