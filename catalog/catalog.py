@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from catalog.circuit_view import CircuitView
 from catalog.circuits import export
@@ -33,15 +33,14 @@ def open_catalog(
     user: str | None = None,
     password: str | None = None,
     database_name: str | None = None,
-    verify: Literal["before", "behind"] = "before",
 ) -> "Catalog":
     """The catalog at bolt://, neo4j:// and the like, or the embedded one in a folder; connects at its first question.
 
     What is not given is read from CIRCUITS_* variables and from a file .env here; else the embedded catalog of this
-    folder. An embedded model is counted before its first use, or `behind` it. Raises InvalidSettings.
+    folder. Raises InvalidSettings.
     """
     where = settings(database=place and str(place), user=user, password=password, database_name=database_name)
-    return Catalog(where, verify)
+    return Catalog(where)
 
 
 def open_network(name: str = "demo", pretrained: str | Path | None = None, seed: int = 0) -> "LiveNetwork":
@@ -73,8 +72,8 @@ class Catalog:
     It connects at its first question, and after an embedded server was stopped for a load at the next one.
     """
 
-    def __init__(self, where: Settings, verify: Literal["before", "behind"] = "before") -> None:
-        self._settings, self._verify = where, verify
+    def __init__(self, where: Settings) -> None:
+        self._settings = where
 
     def __enter__(self) -> Self:
         """The catalog itself."""
@@ -126,9 +125,16 @@ class Catalog:
         """
         return Model(self._store, self._store.model(name), self._extractions)
 
-    def verify(self, name: str) -> None:
-        """Count and sum all of a model, also one that `model` refuses. Raises DatabaseDamaged where it lost data."""
-        self._store.verify(name)
+    def verify(self, name: str, whole: bool = True) -> None:
+        """Count and sum all of a model, also one that `model` refuses.
+
+        Not `whole`, it counts without following an edge, which takes seconds for many millions. Raises DatabaseDamaged
+        where it lost data.
+        """
+        if whole:
+            self._store.verify(name)
+        else:
+            self._store.count(name)
 
     # ---- questions
 
@@ -206,4 +212,4 @@ class Catalog:
 
     @cached_property
     def _store(self) -> Store:
-        return Store(self._database, behind=self._verify == "behind")
+        return Store(self._database)

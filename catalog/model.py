@@ -98,11 +98,6 @@ class Model:
         """
         self._all.verify(self.id)
 
-    @property
-    def being_verified(self) -> bool:
-        """Whether it is still being counted behind its use."""
-        return self._all.counting(self.id)
-
     def veil(self, revealed: bool = False) -> Veil:
         """What hides the sensitive as people have flagged it by now; `revealed` hides nothing."""
         return Veil.of(self._store, revealed)

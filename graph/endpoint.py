@@ -1,5 +1,6 @@
 """Where a running embedded server is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -15,3 +16,4 @@ class Endpoint:
     database: str
     pid: int
     version: str
+    shortened: Sequence[str] = ()  # for every file that was shorter than it had been left, what is missing

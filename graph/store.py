@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graph import rows as answers
-from graph import saved
+from graph import saved, verification
 from graph.connection.database import Database
 from graph.cypher.models import MODELS
 from graph.cypher.named_query import NamedQuery
@@ -13,20 +13,18 @@ from graph.hidden_texts import HiddenTexts, hidden_texts
 from graph.model_store import ModelStore
 from graph.records import ModelCard, Rows
 from graph.schema import VERSION
-from graph.verification import Verification
 
 
 class Store:
     """The models in a database.
 
-    A model is counted when it is first opened, and refused if it lost data. An embedded server would serve truncated
-    files, so there all data is counted and summed once for every start of the server: before the model is used, or with
-    `behind` in the background, so that the model is refused as soon as damage is found.
+    A model is counted when it is first opened after a start of the server, and refused if it lost data; a refusal is
+    never remembered. See `graph.verification`.
     """
 
-    def __init__(self, database: Database, behind: bool = False) -> None:
+    def __init__(self, database: Database) -> None:
         self.database = database
-        self._verification = Verification(database, behind)
+        self._checked: set[tuple[str, str | None]] = set()  # models, each on one start of the server
 
     # ---- models
 
@@ -53,7 +51,11 @@ class Store:
             raise DatabaseDamaged(
                 f"{row['id']} was not loaded to the end. Load it again: it goes on where it stopped; labels are kept."
             )
-        self._verification.ensure(row["id"], row["verified"])
+        if row["lost"]:
+            raise DatabaseDamaged(
+                f"{row['id']} lost data when files of this database were cut short. Load it again; labels are kept."
+            )
+        self._check(row["id"])
         return ModelStore(self.database, answers.model(row))
 
     def _models(self) -> list[dict[str, Any]]:
@@ -66,14 +68,30 @@ class Store:
                 )
         return rows
 
-    def counting(self, model: str) -> bool:
-        """Whether a model in use is still being counted in the background."""
-        return self._verification.is_running(model)
+    def _check(self, model: str) -> None:
+        use = model, self.database.start
+        if use not in self._checked:
+            verification.check(self.database, model)
+            self._checked.add(use)
+
+    def count(self, model: str) -> None:
+        """Count a model without following an edge, which takes seconds; DatabaseDamaged if data was lost."""
+        verification.check(self.database, model)
+        if not verification.count(self.database, model):
+            self.model(model)  # says that it is not there
 
     def verify(self, model: str) -> None:
         """Count and sum all data of a model, both ways along its edges; DatabaseDamaged if some was lost."""
-        if not self._verification.verify(model):
+        verification.check(self.database, model)
+        if not verification.verify(self.database, model):
             self.model(model)  # says that it is not there
+
+    def is_whole(self, model: str) -> bool:
+        """Whether all data of a model is there, whatever became of the files."""
+        try:
+            return verification.verify(self.database, model)
+        except DatabaseDamaged:
+            return False
 
     # ---- queries over all models
 

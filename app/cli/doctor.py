@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,9 +16,16 @@ if TYPE_CHECKING:
     from graph.records import ModelCard
 
 PACKAGES = ("clip-circuits", "torch", "open_clip_torch", "neo4j", "arcadedb-embedded", "streamlit")
+QUICK = (
+    "Counted: units, labels, images, words, and edges of all models. Not read: the edges of each unit and the numbers "
+    "on them. `circuits doctor --whole` does that."
+)
 
 
-def doctor(database: DatabaseOption = None, wide: Wide = False) -> None:
+Whole = Annotated[bool, typer.Option("--whole", help="Follow every edge, which takes minutes for many millions.")]
+
+
+def doctor(whole: Whole = False, database: DatabaseOption = None, wide: Wide = False) -> None:
     """Say what is installed, which database answers, and whether it holds all that was loaded.
 
     Example: circuits doctor
@@ -26,18 +33,20 @@ def doctor(database: DatabaseOption = None, wide: Wide = False) -> None:
     with connect(database) as catalog:
         facts = [("python", platform.python_version()), *map(_installed, PACKAGES), ("database", catalog.url)]
         printing.show(printing.table("Installed", ("", ""), facts), _server(catalog), wide=wide)
-        models = [(card, _problem(catalog, card.id)) for card in catalog.models]
+        models = [(card, _problem(catalog, card.id, whole)) for card in catalog.models]
         if not models:
             catalog.model()  # says why: nothing was loaded yet, or not to the end
         printing.show(_models(models), wide=wide)
+        if not whole:
+            typer.echo(QUICK)
     if any(problem for _, problem in models):
         raise typer.Exit(2)
 
 
-def _problem(catalog: "Catalog", model: str) -> str:
+def _problem(catalog: "Catalog", model: str, whole: bool) -> str:
     """What is wrong with a model, or nothing."""
     try:
-        catalog.verify(model)
+        catalog.verify(model, whole)
     except CircuitsError as error:
         return str(error)
     return ""

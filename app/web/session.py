@@ -65,7 +65,7 @@ def catalog() -> Catalog:
 @st.cache_resource(show_spinner="Opening the catalog", on_release=lambda catalog: catalog.close())
 def _open(place: str | Path, extractions: Path) -> Catalog:
     """Open the catalog of the settings, which these are of; other ones are another catalog."""
-    return open_catalog(place, verify="behind")
+    return open_catalog(place)
 
 
 def bar() -> None:
@@ -93,9 +93,6 @@ def bar() -> None:
     if in_address != st.session_state["model"]:  # else the address would lose what was changed in it while this ran
         st.query_params["model"] = st.session_state["model"]
     st.session_state["opened"] = catalog().model(st.session_state["model"])
-    if model().being_verified:
-        with st.sidebar:
-            _being_verified()
     if unit := st.session_state.pop("wanted", None):
         open_unit(unit)
 
@@ -141,14 +138,6 @@ def author() -> str:
 def gallery(hiding: Veil | None = None) -> Gallery:
     """Draw units and probes, with what is sensitive hidden unless the user reveals it."""
     return Gallery(hiding or veil(), partial(unit_links.address, model().id))
-
-
-@st.fragment(run_every=1.0)
-def _being_verified() -> None:
-    """Say so while it lasts; then run the page once more, which refuses a model that lost data."""
-    if not model().being_verified:
-        st.rerun()
-    st.caption(":material/hourglass_top: All that was loaded is being counted; the numbers are shown meanwhile.")
 
 
 def _login() -> str:

@@ -71,6 +71,12 @@ class Database:
         endpoint = self._current_server().endpoint
         return f"{endpoint.uri} {endpoint.pid}" if endpoint else None
 
+    @property
+    def shortened(self) -> tuple[str, ...]:
+        """What the embedded server found at its start: a text for every file that is shorter than it was left."""
+        endpoint = self._current_server().endpoint
+        return tuple(endpoint.shortened) if endpoint else ()
+
     def read(self, text: str, **parameters: Any) -> Answer:
         """Run one of our own texts that only reads; on a cluster any server may answer.
 

@@ -9,7 +9,14 @@ MERGE (m:Model {id: $model})
 ON CREATE SET m.annotations = 0
 SET m.loaded = CASE WHEN m.content = $content AND NOT m.complete THEN m.loaded ELSE 0 END
 SET m.content = $content, m.complete = false, m.loader = $loader
+REMOVE m.lost
 RETURN m.loaded AS loaded
+"""
+
+# model -> it is refused until it is loaded again
+LOST = """
+MATCH (m:Model {id: $model})
+SET m.lost = true
 """
 
 # Only the last loader to claim the model goes on: for all others these texts change nothing and return no row.

@@ -5,17 +5,11 @@ MODELS = """
 MATCH (m:Model)
 OPTIONAL MATCH (s:Schema)
 RETURN m.id AS id, m.complete AS complete, coalesce(s.version, 1) AS version, coalesce(m.content, '') AS content,
-       coalesce(m.measured, []) AS measured, m.verified AS verified, m.blocks AS blocks, m.width AS width,
+       coalesce(m.measured, []) AS measured, coalesce(m.lost, false) AS lost, m.blocks AS blocks, m.width AS width,
        m.image_size AS image_size, m.weights_sha256 AS weights_sha256, m.units AS units, m.edges AS edges,
        m.images AS images, m.words AS words,
        COUNT { MATCH (u:Labelled) WHERE u.model = m.id } AS labelled
 ORDER BY id
-"""
-
-# model, start (of the server that the model was verified on)
-VERIFIED = """
-MATCH (m:Model {id: $model})
-SET m.verified = $start
 """
 
 # model, source and target (ids or null: any) -> one row a pair of layers swept, from the last layers on

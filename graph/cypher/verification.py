@@ -1,5 +1,8 @@
 """The Cypher texts that count what the database holds of a model, with their parameters; see `graph.cypher.units`."""
 
+# model -> how many entries its history has, which every write of a label raises
+ENTRIES = "MATCH (m:Model {id: $model}) RETURN m.annotations AS entries"
+
 # model -> of each kind how many were written and are found, without following an edge
 TALLY = """
 MATCH (m:Model {id: $model})
@@ -14,6 +17,25 @@ UNION ALL
 MATCH (m:Model {id: $model})
 RETURN 'words' AS what, m.words AS recorded, COUNT { MATCH (w:Word) WHERE w.model = $model } AS found
 """
+
+_TOTAL = """
+WITH count(r) AS found
+MATCH (m:Model)
+WITH found, sum({counts}) AS recorded, collect(m.id) AS models, collect(m.complete AND m.lost IS NULL) AS complete
+WHERE $model IN models AND all(whole IN complete WHERE whole)
+RETURN '{what} of all models' AS what, recorded, found
+"""
+
+# each: model -> the same for all relationships of a type, of all models, unless one of them is not whole
+TOTALS = tuple(
+    f"MATCH ()-[r:{kind}]->()" + _TOTAL.format(what=what, counts=counts)
+    for kind, what, counts in (
+        ("CONTRIBUTES", "edges", "m.edges"),
+        ("ADDS", "residual sums", "m.adds"),
+        ("ACTIVATES", "top probes and words", "m.examples + m.readings"),
+        ("DEPICTS", "visualisations", "m.depictions"),
+    )
+)
 
 # model -> the same for units by key and by layer, and for edges from their sources and from their targets
 VERIFY = """

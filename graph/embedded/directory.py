@@ -5,6 +5,7 @@
       server.lock          locked by the one process that may touch the files; holds its task and id
       endpoint.json        mode 600: where the running server listens, and its passwords, new at every start
       databases/circuits/  the server's own files
+      databases/lengths.json  how long its files of records were when they were closed last
       config/, log/, server.log
 
 The kernel releases the lock when its process ends, however it ends, so an endpoint without a lock is stale. Linux and
@@ -27,6 +28,7 @@ from graph.errors import DatabaseBusy, DatabaseDamaged, ServerUnavailable
 
 LAYOUT = "1"
 _MEBIBYTE = 2**20
+_LENGTHS = "lengths.json"
 
 
 class DatabaseDirectory:
@@ -122,6 +124,26 @@ class DatabaseDirectory:
         lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
         return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "it ended without a word")
 
+    def shortened(self) -> list[str]:
+        """A text for every file that is shorter than it was when `record_lengths` saw it last; none if it never did.
+
+        The server's files of records only grow; it opens one that was cut short without a word.
+        """
+        databases = self.path / "databases"
+        file = databases / _LENGTHS
+        recorded: dict[str, int] = json.loads(file.read_bytes()) if file.exists() else {}
+        now = _lengths(databases)
+        return [
+            f"the file {name} holds {now.get(name, 0):,} bytes, and had {length:,}"
+            for name, length in recorded.items()
+            if now.get(name, 0) < length
+        ]
+
+    def record_lengths(self) -> None:
+        """Record the lengths of all files of records, unless one was cut short; the databases are closed."""
+        if not self.shortened():
+            _record_lengths(self.path / "databases")
+
     @contextmanager
     def working_copy(self) -> Iterator[Path]:
         """Copy the databases; the copy takes their place if the block succeeds."""
@@ -132,6 +154,7 @@ class DatabaseDirectory:
         copy.mkdir(exist_ok=True)
         try:
             yield copy
+            _record_lengths(copy)
             _flush(copy)
             if databases.exists():
                 databases.rename(self.path / "previous")
@@ -146,6 +169,16 @@ class DatabaseDirectory:
             previous.rename(databases)
         for leftover in (previous, self.path / "loading"):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _lengths(databases: Path) -> dict[str, int]:
+    return {str(file.relative_to(databases)): file.stat().st_size for file in databases.glob("*/*.bucket")}
+
+
+def _record_lengths(databases: Path) -> None:
+    new = databases / f"{_LENGTHS}.new"
+    new.write_text(json.dumps(_lengths(databases)))
+    new.rename(databases / _LENGTHS)
 
 
 def _flush(folder: Path) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import replace
 from io import IOBase
 from pathlib import Path
 from typing import Any, cast
@@ -34,16 +35,18 @@ def _serve(folder: DatabaseDirectory, answer: int, heap: int, idle: float) -> No
     os.truncate(folder.log, 0)
     folder.withdraw()  # the endpoint of a killed server
     folder.repair_swap()
+    shortened = folder.shortened()
     server, endpoint = _start_server(folder, heap)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):  # Java had replaced the handlers
         signal.signal(number, lambda *_: stopping.set())
-    folder.publish(endpoint)
+    folder.publish(replace(endpoint, shortened=shortened))
     os.write(answer, b"ready")
     os.close(answer)
     _wait(stopping, _connections(server), idle)
     folder.withdraw()
     server.stop()
+    folder.record_lengths()
 
 
 def _start_server(folder: DatabaseDirectory, heap: int) -> tuple[Any, Endpoint]:

@@ -19,7 +19,17 @@ from extract.errors import ExtractionError
 from extract.folder.extraction import Extraction
 from extract.printable import printable
 from graph.connection.database import Database
-from graph.cypher.loading import CLAIM, COMPLETE, NODE_COUNTS, NODES, RELATIONSHIPS, REMOVE, REMOVE_UNUSED_LABELS, RESET
+from graph.cypher.loading import (
+    CLAIM,
+    COMPLETE,
+    LOST,
+    NODE_COUNTS,
+    NODES,
+    RELATIONSHIPS,
+    REMOVE,
+    REMOVE_UNUSED_LABELS,
+    RESET,
+)
 from graph.embedded.server import bulk_load
 from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError, LoadFailed
 from graph.instructions import Nodes, Relationships, Statement, Step
@@ -85,7 +95,7 @@ def _in_bulk(extraction: Extraction, folder: Path, load_steps: Iterable[Step]) -
         with connect(folder) as database:
             if card := _loaded_card(extraction, database):
                 return card
-            removal += _removal(database, claim)
+            removal += [*_losses(database, extraction.manifest.model), *_removal(database, claim)]
     bulk_load(folder, chain([claim], removal, load_steps, statements()))
     with connect(folder) as database:
         return _complete(database, claim)
@@ -109,6 +119,14 @@ def _claim(extraction: Extraction) -> Statement:
     """Claim the model for this load."""
     words = {"model": extraction.manifest.model, "content": content(extraction), "loader": secrets.token_hex(8)}
     return Statement(CLAIM, words)
+
+
+def _losses(database: Database, model: str) -> Iterator[Statement]:
+    """Mark the other models that lost data where files were cut short: a load makes the files longer again."""
+    store = Store(database)
+    for card in store.models() if database.shortened else ():
+        if card.id != model and not store.is_whole(card.id):
+            yield Statement(LOST, {"model": card.id})
 
 
 def _removal(database: Database, claim: Statement) -> Iterator[Statement]:

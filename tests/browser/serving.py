@@ -88,10 +88,8 @@ def watched(browser: Browser, served: str) -> Iterator[Page]:
 
 
 def ready(page: Page) -> Page:
-    """The page once its script has run to the end, also the run that follows when all was counted."""
-    for _ in range(2):
-        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
-        expect(page.get_by_text("All that was loaded is being counted")).to_have_count(0, timeout=PATIENCE)
+    """The page once its script has run to the end."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     return page
 

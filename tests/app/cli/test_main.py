@@ -411,6 +411,10 @@ def test_doctor_says_what_is_installed_and_what_the_database_holds(circuits: Run
 
     for word in ("python", "torch", "neo4j", str(planted_folder), "ArcadeDB", MODEL, "all is there"):
         assert word in said
+    assert "Not read:" in said
+    whole = circuits("doctor", "--whole").stdout
+    assert "all is there" in whole
+    assert "Not read:" not in whole
 
 
 def test_doctor_says_so_where_nothing_was_loaded(circuits: Run, tmp_path: Path) -> None:

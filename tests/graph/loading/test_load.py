@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,8 +18,8 @@ from extract.folder.extraction import Extraction
 from extract.folder.manifest import part
 from extract.units import Unit
 from graph.connection.database import Database
-from graph.cypher.models import MODELS
-from graph.embedded.server import stop
+from graph.cypher.verification import TALLY, TOTALS, VERIFY
+from graph.embedded.server import status, stop
 from graph.errors import DatabaseDamaged, LoadFailed, ModelMissing
 from graph.loading.load import load
 from graph.opening import connect
@@ -206,66 +208,99 @@ def test_a_database_cut_short_is_noticed_when_it_is_opened(name: str, sound: Pat
     shutil.copytree(sound, folder)
     (file,) = (folder / "databases" / "circuits").glob(f"{name}.*.bucket")
     os.truncate(file, int(file.stat().st_size * 0.6))
-    with connect(folder) as database, pytest.raises(DatabaseDamaged, match=r"lost data of random:a.*Load the extract"):
-        Store(database).model(None)
-
-
-@pytest.mark.parametrize("name", ["CONTRIBUTES_0", "Unit_0_in_edges"])
-def test_counted_behind_its_use_a_database_cut_short_is_refused_once_that_is_found(
-    name: str, sound: Path, folder: Path
-) -> None:
-    shutil.copytree(sound, folder)
-    (file,) = (folder / "databases" / "circuits").glob(f"{name}.*.bucket")
-    os.truncate(file, int(file.stat().st_size * 0.6))
     with connect(folder) as database:
-        store = Store(database, behind=True)
-        assert store.model("random:a").card.edges
-        _counted(store)
+        store = Store(database)
         for _ in range(2):
             with pytest.raises(DatabaseDamaged, match=r"lost data of random:a.*Load the extract"):
-                store.model("random:a")
+                store.model(None)
 
 
-def test_counted_behind_its_use_a_whole_database_is_counted_once_for_all(sound: Path, folder: Path) -> None:
+def test_what_a_file_lacks_is_told_again_after_another_stop(sound: Path, folder: Path) -> None:
     shutil.copytree(sound, folder)
+    (file,) = (folder / "databases" / "circuits").glob("Unit_0.*.bucket")
+    os.truncate(file, int(file.stat().st_size * 0.6))
     with connect(folder) as database:
-        store = Store(database, behind=True)
-        first = store.model("random:a").card
-        _counted(store)
-        assert store.model("random:a").card == first
-        (row,) = database.read(MODELS)
-        assert row["verified"] == database.start
-        again = Store(database, behind=True)
-        again.model("random:a")
-        assert not again.counting("random:a")
-
-
-def test_counted_behind_its_use_a_database_without_some_units_is_refused_too(sound: Path, folder: Path) -> None:
-    shutil.copytree(sound, folder)
-    with connect(folder) as database:
-        database.write("MATCH (u:Unit) WITH u LIMIT 1 DETACH DELETE u")
-        store = Store(database, behind=True)
-        store.model("random:a")
-        _counted(store)
-        with pytest.raises(DatabaseDamaged, match="units come to 575, and 576 were written"):
+        store = Store(database)
+        stop(folder)  # which must not take the length for that of a whole file
+        with pytest.raises(DatabaseDamaged, match=r"the file circuits/Unit_0.* bytes, and had "):
             store.model("random:a")
 
 
-def test_a_server_that_stops_while_it_counts_is_counted_anew_at_its_next_start(sound: Path, folder: Path) -> None:
+def test_where_files_were_cut_short_a_load_mends_its_model_and_others_stay_refused(
+    sound: Path, folder: Path, first: Extraction, other: Extraction, random_extraction: Write, tmp_path: Path
+) -> None:
+    shutil.copytree(sound, folder)
+    load(other, folder, progress=False)
+    stop(folder)
+    (file,) = (folder / "databases" / "circuits").glob("CONTRIBUTES_0.*.bucket")
+    os.truncate(file, int(file.stat().st_size * 0.3))
+    load(random_extraction(tmp_path / "again.extraction", "random:b", 4, width=8), folder, progress=False)
+    with connect(folder) as database:
+        store = Store(database)
+        store.verify("random:b")
+        with pytest.raises(DatabaseDamaged, match="random:a lost data when files"):
+            store.model("random:a")
+    load(first, folder, progress=False)
+    with connect(folder) as database:
+        for model in ("random:a", "random:b"):
+            Store(database).model(model)
+
+
+def test_a_database_without_some_units_is_refused_while_it_lacks_them(sound: Path, folder: Path) -> None:
     shutil.copytree(sound, folder)
     with connect(folder) as database:
-        store = Store(database, behind=True)
+        database.write("MATCH (m:Model) SET m.units = m.units + 1")
+        database.write("MATCH (u:Unit) WITH u LIMIT 1 DETACH DELETE u")
+        store = Store(database)
+        for _ in range(2):
+            with pytest.raises(DatabaseDamaged, match="units come to 575, and 577 were written"):
+                store.model("random:a")
+        database.write("MATCH (m:Model) SET m.units = m.units - 2")
         store.model("random:a")
-        stop(folder)
-        store.model("random:a")
-        _counted(store)
-        (row,) = database.read(MODELS)
-        assert row["verified"] == database.start
 
 
-def _counted(store: Store) -> None:
-    """Wait until nothing is being counted any more."""
-    deadline = time.monotonic() + 60
-    while store.counting("random:a"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+@pytest.fixture(scope="module")
+def whole_folder(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of it, which stays whole."""
+    folder = tmp_path_factory.mktemp("whole") / "database"
+    shutil.copytree(sound, folder)
+    yield folder
+    stop(folder)
+
+
+def test_a_killed_server_leaves_no_false_alarm(whole_folder: Path) -> None:
+    with connect(whole_folder) as database:
+        Store(database).model("random:a").annotate(NOTE)
+        endpoint = status(whole_folder)
+        assert endpoint
+        os.kill(endpoint.pid, signal.SIGKILL)
+        while status(whole_folder):
+            time.sleep(0.02)
+        Store(database).count("random:a")
+        Store(database).verify("random:a")
+
+
+@pytest.mark.parametrize("text", [TALLY, VERIFY, *TOTALS])
+def test_a_count_that_a_write_disturbed_is_no_damage(
+    whole_folder: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    counts = "units", "edges", "adds", "examples", "depictions"
+    shift = "MATCH (m:Model) SET " + ", ".join(f"m.{name} = m.{name} + $by" for name in counts)
+    with connect(whole_folder) as database:
+        store, read, disturbed = Store(database), database.read, list[str]()
+
+        def disturb(asked: str, **parameters: object) -> list[dict[str, object]]:
+            """Twice a count sees one too few, as it does while a unit moves; the second time, a label was written."""
+            if asked != text or len(disturbed) == 2:
+                return read(asked, **parameters)
+            database.write(shift, by=1)
+            rows = read(asked, **parameters)
+            database.write(shift, by=-1)
+            store_of_labels.annotate(replace(NOTE, id=str(uuid.uuid4())))
+            disturbed.append(asked)
+            return rows
+
+        store_of_labels = store.model("random:a")
+        monkeypatch.setattr(database, "read", disturb)
+        (store.verify if text in (TALLY, VERIFY) else store.count)("random:a")
+        assert len(disturbed) == 2
