@@ -32,7 +32,7 @@ def check(database: Database, model: str) -> None:
 def count(database: Database, model: str) -> bool:
     """Compare counts of nodes, and of edges by their type, following none; False if there is no such model."""
     exists = _compare(database, model, TALLY)
-    for text in TOTALS:
+    for text in TOTALS.values():
         _compare(database, model, text)
     return exists
 

@@ -29,6 +29,7 @@ from graph.connection.database import Answer, Database
 from graph.connection.servers import open_server
 from graph.cypher import schema
 from graph.cypher.built_in import BUILT_IN
+from graph.cypher.loading import LOST
 from graph.cypher.named_query import NamedQuery
 from graph.embedded.server import ensure
 from graph.errors import AnnotationSuperseded, LoadFailed
@@ -133,6 +134,9 @@ def tell(database: Database, extraction: Extraction, folder: Path) -> None:
         database.write(text)
     question(store, extraction)
     ask_by_name(store, extraction)
+    Store(database).count(model)
+    Store(database).verify(model)
+    database.write(LOST, model=model)
     load(without_edges(extraction, folder / "less.extraction"), database, progress=False)
     assert [str(card.id) for card in store.labelled()] == [FIRST]
     tied = "MATCH (c:Circuit)-[i:INCLUDES]->(u:Unit) RETURN c.name AS name, i.role AS role, u.id AS unit"

@@ -280,7 +280,7 @@ def test_a_killed_server_leaves_no_false_alarm(whole_folder: Path) -> None:
         Store(database).verify("random:a")
 
 
-@pytest.mark.parametrize("text", [TALLY, VERIFY, *TOTALS])
+@pytest.mark.parametrize("text", [TALLY, VERIFY, *TOTALS.values()])
 def test_a_count_that_a_write_disturbed_is_no_damage(
     whole_folder: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
