@@ -25,7 +25,7 @@ class WeightDistribution:
 
 
 def distribution(values: Floats) -> WeightDistribution:
-    """Statistics of each row of (units, n), n > 3; skewness and kurtosis are the unbiased estimates.
+    """Statistics of each row of (units, n); skewness and kurtosis are the unbiased estimates, NaN of too few values.
 
     scipy's `skew` and `kurtosis` with `bias=False` give the same but for rounding, in three times the time.
     """
@@ -36,9 +36,10 @@ def distribution(values: Floats) -> WeightDistribution:
     spread[spread <= 1e-10 * np.abs(mean)] = np.nan  # equal values, but for rounding, have no shape
     z = deviation / spread[:, None]  # (units, n)
     square = z * z
-    skewness = np.sqrt(n * (n - 1)) / (n - 2) * (square * z).mean(axis=1)
-    kurtosis = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * ((square * square).mean(axis=1) - 3) + 6)
-    bimodality = (skewness**2 + 1) / (kurtosis + 3 * (n - 1) ** 2 / ((n - 2) * (n - 3)))
-    sd = spread * np.sqrt(n / (n - 1))
+    one, two, three = (n - missing or np.nan for missing in (1, 2, 3))
+    skewness = np.sqrt(n * (n - 1)) / two * (square * z).mean(axis=1)
+    kurtosis = (n - 1) / (two * three) * ((n + 1) * ((square * square).mean(axis=1) - 3) + 6)
+    bimodality = (skewness**2 + 1) / (kurtosis + 3 * (n - 1) ** 2 / (two * three))
+    sd = spread * np.sqrt(n / one)
     near = (np.abs(x) < 0.1 * sd[:, None]).mean(axis=1)
     return WeightDistribution(n, mean, sd, skewness, kurtosis, bimodality, np.where(np.isnan(sd), np.nan, near))

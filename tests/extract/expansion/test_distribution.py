@@ -62,3 +62,12 @@ def test_equal_values_have_a_mean_and_no_shape(value: float) -> None:
     assert found.mean[0] == pytest.approx(value)
     shapes = [found.sd, found.skewness, found.kurtosis, found.bimodality, found.density_at_zero]
     assert np.isnan(shapes).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_of_few_values_what_is_undefined_is_none(generator: np.random.Generator, n: int) -> None:
+    few = distribution(generator.normal(size=(2, n)))
+    assert np.isfinite(few.mean).all()
+    assert np.isfinite(few.sd).all() == (n > 1)
+    assert np.isfinite(few.skewness).all() == (n > 2)
+    assert np.isnan(few.kurtosis).all() == np.isnan(few.bimodality).all() == (n < 4)
