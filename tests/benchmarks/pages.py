@@ -264,7 +264,7 @@ def labelling(page: Page, clock: Clock, rounds: int, times: Times) -> None:
         page.get_by_label("Label", exact=True).fill(f"mittens {turn}")
         times["Unit: add a label"].append(waited(page, clock, page.get_by_role("button", name="Add label").click))
         page.locator(".heading .chip", has_text=f"mittens {turn}").wait_for()
-        times["Unit: undo"].append(waited(page, clock, page.get_by_role("button", name="Undo", exact=True).click))
+        times["Unit: undo"].append(waited(page, clock, page.get_by_role("button", name="Undo add of").click))
 
 
 def table(times: Times) -> None:

@@ -52,6 +52,6 @@ def test_candidates_lead_to_a_unit_that_is_labelled_and_the_label_undone(page: P
         labels = Labels(Store(database).model(MODEL))
         assert [(a.text, a.author) for a in labels.current(Unit.parse("4/2/6/0"))] == [("mittens", "ada")]
         ready(page)
-        page.get_by_role("button", name="Undo", exact=True).click()
+        page.get_by_role("button", name="Undo add of “mittens” by ada", exact=True).click()
         expect(page.locator(".heading .chip")).to_have_count(0, timeout=PATIENCE)
         assert not labels.current(Unit.parse("4/2/6/0"))

@@ -714,4 +714,4 @@ def test_what_cannot_be_annotated_changes_nothing(second: ModelStore) -> None:
         second.annotate(note("2/1/3/2", "mine", 2, action="withdraw", supersedes=other.id))
     with pytest.raises(ModelMissing):
         second.annotate(replace(note("2/1/3/2", "whose", 3), model="RN50:openai"))
-    assert second.annotations() == sorted([*before, other], key=lambda a: (a.at, a.id))
+    assert second.annotations() == sorted([*before, other], key=lambda a: a.at)  # of equal times, the later entry later
