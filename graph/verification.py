@@ -19,19 +19,27 @@ from graph.errors import DatabaseBusy, DatabaseDamaged
 _ATTEMPTS = 10
 
 
-def check(database: Database, model: str) -> None:
-    """Compare what takes a moment: the lengths of an embedded database's files, and counts; DatabaseDamaged."""
+def refuse_shortened(database: Database, model: str) -> None:
+    """Raise DatabaseDamaged where files of an embedded database are shorter than they were left."""
     if database.shortened:
         raise DatabaseDamaged(
             f"The database lost data of {model}: {'; '.join(database.shortened)}. Load the extraction again; "
             "labels stay."
         )
-    _compare(database, model, TALLY)
+
+
+def check(database: Database, model: str) -> bool:
+    """Compare what takes a moment: the lengths of an embedded database's files, and counts of nodes.
+
+    False if there is no such model. Raises DatabaseDamaged.
+    """
+    refuse_shortened(database, model)
+    return _compare(database, model, TALLY)
 
 
 def count(database: Database, model: str) -> bool:
-    """Compare counts of nodes, and of edges by their type, following none; False if there is no such model."""
-    exists = _compare(database, model, TALLY)
+    """Check a model, and compare counts of edges by their type, following none; False if there is no such model."""
+    exists = check(database, model)
     for text in TOTALS.values():
         _compare(database, model, text)
     return exists
@@ -47,6 +55,9 @@ def _compare(database: Database, model: str, text: str) -> bool:
 
     DatabaseDamaged for data that is lost, DatabaseBusy where labels are written all the time.
     """
+    rows = database.read(text, model=model)
+    if all(map(_agrees, rows)):
+        return bool(rows)
     earlier: tuple[Answer, Answer] | None = None
     for _ in range(_ATTEMPTS):
         before = _read(database, ENTRIES, model)

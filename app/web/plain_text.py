@@ -4,7 +4,7 @@ import re
 
 _MARKUP = re.compile(
     r"(?P<code>`[^`]*`)"
-    r"|(?P<mark>[\\`*_\[\]<>#|~$&]|:(?=//|[\w/+-]+[:\[])|(?<=www)\.)"  # the colons of addresses, icons and colours
+    r"|(?P<mark>[\\`*_\[\]<>#|~$&]|(?<=\])\(|(?<=www)\.|:(?=//|[\w/+-]+[:\[]))"  # colons of addresses, icons, colours
     r"|(?P<break>[\x00-\x1f\x7f-\x9f\u2028\u2029]+)"
 )
 

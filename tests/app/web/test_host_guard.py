@@ -1,6 +1,7 @@
 """By which names the app may be called; the served app is asked in tests/browser/test_hosts.py."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ def status(host: str, *allowed: str) -> int:
         scope: dict[str, Any] = {"type": "http", "scheme": "https", "headers": headers, "server": ("10.0.0.7", 8501)}
         await HostGuard(app, "MyBox", allowed)(scope, _nothing, _keep(sent))
 
-    asyncio.run(ask())
+    with ThreadPoolExecutor(1) as thread:  # a browser's tests leave a running event loop in this one
+        thread.submit(asyncio.run, ask()).result()
     answer: int = sent[0]["status"]
     return answer
 
