@@ -15,7 +15,7 @@ import resource, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 import numpy as np
-from catalog.circuits import export, rendering
+from catalog.circuits import drawing_files, export
 from catalog.circuits.circuit import Circuit, Node
 from catalog.labels import files
 from extract.errors import CircuitsError
@@ -88,9 +88,9 @@ DRAWING = """'<svg xmlns="http://www.w3.org/2000/svg" width="300" height="300">'
         ("c.json", f"export.write({CIRCUIT}, path)"),
         ("c.graphml", f"export.write({CIRCUIT}, path)"),
         ("c.zip", f"export.write({CIRCUIT}, path)"),
-        ("d.svg", f"rendering.write({DRAWING}, path)"),
-        ("d.png", f"rendering.write({DRAWING}, path)"),
-        ("d.pdf", f"rendering.write({DRAWING}, path)"),
+        ("d.svg", f"drawing_files.write({DRAWING}, path)"),
+        ("d.png", f"drawing_files.write({DRAWING}, path)"),
+        ("d.pdf", f"drawing_files.write({DRAWING}, path)"),
         ("l.csv", f"files.write({LABELS}, path)"),
         ("l.json", f"files.write({LABELS}, path)"),
     ],
