@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PACKAGES = ("clip-circuits", "torch", "open_clip_torch", "neo4j", "arcadedb-embedded", "streamlit")
 QUICK = (
     "Counted: units, labels, images, words, and edges of all models. Not read: the edges of each unit and the numbers "
-    "on them. `circuits doctor --whole` does that."
+    "on them. `circuits doctor --whole` follows every edge and sums its magnitude; it reads no other number."
 )
 
 

@@ -26,15 +26,15 @@ Rises = Sequence[tuple[Unit, float]]
 ActivityByChannel = Mapping[int, tuple[float, float | None]]
 
 
-def ready(what: str) -> bool:
-    """Whether to load the model's network for `what`: somebody has to ask, since weights may come from the hub."""
+def ready(purpose: str) -> bool:
+    """Whether to load the model's network for a purpose: somebody has to ask, since weights may come from the hub."""
     model = session.model().id
     source = "Its weights are taken from this machine, or else fetched from the Hugging Face hub."
     if model not in requested() and st.button(plain(f"Load {model}"), icon=":material/download:", help=source):
         requested().add(model)
     if model in requested():
         return True
-    st.caption(plain(f"The catalog holds what was extracted from {model}; {what} needs the network itself."))
+    st.caption(plain(f"The catalog holds what was extracted from {model}; {purpose} needs the network itself."))
     return False
 
 

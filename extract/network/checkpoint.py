@@ -121,11 +121,11 @@ def _compare(expected: Tensors, state: Tensors, name: str) -> None:
         )
 
 
-def _some(what: str, items: list[str], most: int = 3) -> Iterable[str]:
+def _some(fault: str, items: list[str], most: int = 3) -> Iterable[str]:
     if items:
         more = f" and {len(items) - most} more" if len(items) > most else ""
         names = (item if len(item) <= 100 else f"{item[:100]}..." for item in items[:most])
-        yield f"{what}: {', '.join(names)}{more}"
+        yield f"{fault}: {', '.join(names)}{more}"
 
 
 def _shape(tensor: Tensor) -> str:

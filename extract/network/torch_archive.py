@@ -145,6 +145,7 @@ class TorchArchive:
         self._left = path.stat().st_size  # bytes of numbers that may still be read
         self._text_left = _TEXT
         self._numbers: dict[str, bytearray] = {}
+        self._texts: dict[str, str] = {}  # of code
         roots = [name.removesuffix("/data.pkl") for name in self._zip.namelist() if name.endswith("/data.pkl")]
         if len(roots) != 1:
             raise NoWeights("it is a zip that torch did not write")
@@ -218,10 +219,9 @@ class TorchArchive:
 
     def _attributes(self, module: object) -> list[tuple[str, object]]:
         """A module's parameters, buffers and modules; all its tensors where its class lists none."""
-        if not isinstance(module, _Object) or not isinstance(module.state, dict):
-            raise NoWeights(f"{_written(module)} is rebuilt by code of its own, and no code of a weights file is run")
-        code = self._class(module)
-        if "def __setstate__(" in code:
+        code = self._class(module) if isinstance(module, _Object) else ""
+        own = "def __setstate__(" in code
+        if not isinstance(module, _Object) or not isinstance(module.state, dict) or own:
             raise NoWeights(f"{_written(module)} is rebuilt by code of its own, and no code of a weights file is run")
         lists = re.findall(r"^  __(?:parameters|buffers)__ = \[(.*)\]$", code, re.MULTILINE)
         registered = {name for names in lists for name in re.findall(r'"([^"]*)"', names)}
@@ -242,10 +242,6 @@ class TorchArchive:
             name = f"code/{module.replace('.', '/')}.py"
             self._texts[module] = self._text(name).decode() if self._has(name) else ""
         return self._texts[module]
-
-    @cached_property
-    def _texts(self) -> dict[str, str]:
-        return {}
 
 
 def _written(module: object) -> str:

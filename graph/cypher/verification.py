@@ -18,42 +18,29 @@ MATCH (m:Model {id: $model})
 RETURN 'words' AS what, m.words AS recorded, COUNT { MATCH (w:Word) WHERE w.model = $model } AS found
 """
 
-_OF_ALL_MODELS = """
-WITH what, found, sum(loaded) AS recorded, collect(m.id) AS models, collect(m.complete AND m.lost IS NULL) AS complete
-WHERE $model IN models AND all(whole IN complete WHERE whole)
-RETURN what, recorded, found
-"""
+_COUNTS = (  # each type of relationship, what it is, and how many were written
+    ("CONTRIBUTES", "edges", "m.edges"),
+    ("ADDS", "residual sums", "m.adds"),
+    ("ACTIVATES", "top probes and words", "m.examples + m.readings"),
+    ("DEPICTS", "visualisations", "m.depictions"),
+)
 
 # each: model -> the same for all relationships of a type, of all models, unless one of them is not whole
 TOTALS = {
-    "CONTRIBUTES": """
-MATCH ()-[r:CONTRIBUTES]->()
+    kind: "MATCH ()-[r:"
+    + kind
+    + """]->()
 WITH count(r) AS found
 MATCH (m:Model)
-WITH 'edges of all models' AS what, found, m, m.edges AS loaded
+WITH found, sum("""
+    + written
+    + """) AS recorded, collect(m.id) AS models, collect(m.complete AND m.lost IS NULL) AS complete
+WHERE $model IN models AND all(whole IN complete WHERE whole)
+RETURN '"""
+    + what
+    + """ of all models' AS what, recorded, found
 """
-    + _OF_ALL_MODELS,
-    "ADDS": """
-MATCH ()-[r:ADDS]->()
-WITH count(r) AS found
-MATCH (m:Model)
-WITH 'residual sums of all models' AS what, found, m, m.adds AS loaded
-"""
-    + _OF_ALL_MODELS,
-    "ACTIVATES": """
-MATCH ()-[r:ACTIVATES]->()
-WITH count(r) AS found
-MATCH (m:Model)
-WITH 'top probes and words of all models' AS what, found, m, m.examples + m.readings AS loaded
-"""
-    + _OF_ALL_MODELS,
-    "DEPICTS": """
-MATCH ()-[r:DEPICTS]->()
-WITH count(r) AS found
-MATCH (m:Model)
-WITH 'visualisations of all models' AS what, found, m, m.depictions AS loaded
-"""
-    + _OF_ALL_MODELS,
+    for kind, what, written in _COUNTS
 }
 
 # model -> the same for units by key and by layer, and for edges from their sources and from their targets

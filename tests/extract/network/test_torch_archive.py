@@ -27,6 +27,7 @@ from extract.network.network import Network
 from extract.network.text import embed_prompts
 from extract.network.torch_archive import StoredTensor, TorchArchive
 from extract.network.weights import load_network
+from tests.builders.weights_refusal import refusal
 
 TEXT = {"context_length": 4, "vocab_size": 16, "width": 4, "heads": 1, "layers": 1}
 SMALL = {"embed_dim": 4, "vision_cfg": {"image_size": 32, "layers": [1, 2, 1, 1], "width": 4}, "text_cfg": TEXT}
@@ -192,15 +193,6 @@ def test_an_archive_that_would_overwrite_a_file_is_refused_and_changes_nothing(
     assert victim.read_bytes() == b"echo mine"
     torch.jit.load("stranger.pt")  # type: ignore[no-untyped-call]
     assert victim.read_bytes() == b"!" * 9  # so the file is what it was made to be
-
-
-def refusal(name: str, file: Path) -> str:
-    with pytest.raises(WeightsError) as caught:
-        load_network(name, file)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert len(message) < 700
-    return message
 
 
 class Trap:

@@ -24,6 +24,7 @@ from extract.network import checkpoint
 from extract.network.network import Network
 from extract.network.weights import load_network
 from extract.units import ARCHITECTURES, Layer
+from tests.builders.weights_refusal import refusal
 
 TEXT = {"context_length": 8, "vocab_size": 32, "width": 8, "heads": 1, "layers": 1}
 
@@ -156,15 +157,6 @@ def test_older_files_may_lack_the_batch_counts(network: Network, small: str, tmp
     state = {k: v for k, v in network.clip.state_dict().items() if not k.endswith("num_batches_tracked")}
     save_file(state, tmp_path / "old.safetensors")
     assert same(load_network(small, tmp_path / "old.safetensors").clip.state_dict(), network.clip.state_dict())
-
-
-def refusal(name: str, file: Path | str | None) -> str:
-    with pytest.raises(WeightsError) as caught:
-        load_network(name, file)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert len(message) < 700
-    return message
 
 
 def saved(state: dict[str, Tensor], file: Path) -> Path:
