@@ -68,6 +68,7 @@ class Extraction:
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path, self.manifest = path, manifest
         self._writing = False
+        self._checked: set[str] = set()  # files whose hash was compared
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -262,10 +263,6 @@ class Extraction:
         """Raise ExtractionError unless this is an extraction of these weights."""
         if weights_sha256 != self.manifest.weights_sha256:
             raise ExtractionError(f"{self.path} is of other weights than {model}. Open the extraction of this network.")
-
-    @cached_property
-    def _checked(self) -> set[str]:
-        return set()
 
     @property
     def has_checksum(self) -> bool:

@@ -1,13 +1,13 @@
 """Pictures of any size and turn: what is decoded is upright, and nothing takes the memory."""
 
 import struct
-import zlib
 from io import BytesIO
 
 import pytest
 from PIL import Image, ImageOps
 
 from extract.probes.pictures import PIXELS, UNREADABLE, opaque, thumbnail
+from tests.builders.png_header import png_of
 
 SIDE = 8200  # pixels: a little more than is decoded whole
 
@@ -16,15 +16,6 @@ def encoded(picture: Image.Image, form: str, **options: object) -> bytes:
     stream = BytesIO()
     picture.save(stream, form, **options)
     return stream.getvalue()
-
-
-def png_of(width: int, height: int) -> bytes:
-    """A PNG of a few bytes whose header names a size."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0")), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(SIDE, SIDE), (PIXELS + 1, 1), (30_000, 30_000)])
