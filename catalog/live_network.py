@@ -251,7 +251,7 @@ class LiveNetwork:
         The network sees `count` of the images, drawn at random. Raises AblationError where neither or both are named.
         """
         if (branch is None) == (source is None):
-            raise AblationError("Name either the branch that is taken away, or the source of an edge.")
+            raise AblationError("Name either the branch to ablate, or the source of an edge.")
         target = self.architecture.unit(str(unit))
         part = SumBranch(target, branch) if branch else ConvolutionEdge(self.architecture.unit(str(source)), target)
         check(self.architecture, part)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def ablate(
     name: UnitName,
     branch: Annotated[
-        Literal["conv", "shortcut"] | None, typer.Option(help="What is taken away from a sum's unit.")
+        Literal["conv", "shortcut"] | None, typer.Option(help="The branch of a sum's unit that is ablated.")
     ] = None,
     edge: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Or what this unit brings it over one convolution.")
