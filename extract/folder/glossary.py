@@ -1,4 +1,4 @@
-"""Write the table of statistics as docs/statistics.md: `python -m extract.folder.glossary > docs/statistics.md`."""
+"""Write the table of statistics as docs/glossary.md: `python -m extract.folder.glossary > docs/glossary.md`."""
 
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """The one table of statistics: every number on a unit, an edge or a candidate, with its title, meaning and format.
 
 The order of the rows is the order of JSON, of exports and of columns. The schemas of the extraction folder, the graph's
-properties, the search filters, the columns and tooltips of pages and the README's glossary are made from it.
+properties, the search filters, the columns and tooltips of pages and docs/glossary.md are made from it.
 """
 
 from dataclasses import dataclass

@@ -53,8 +53,8 @@ def test_a_tables_numbers_follow_its_rows() -> None:
 
 
 def test_the_glossary_in_docs_is_that_of_the_table() -> None:
-    docs = Path(__file__).parents[3] / "docs" / "statistics.md"
-    assert docs.read_text() == glossary(), "Write it anew: python -m extract.folder.glossary > docs/statistics.md"
+    docs = Path(__file__).parents[3] / "docs" / "glossary.md"
+    assert docs.read_text() == glossary(), "Write it anew: python -m extract.folder.glossary > docs/glossary.md"
     lines = {line.split("`")[1]: line for line in docs.read_text().splitlines() if line.startswith("| `")}
     ends = {f"{name}_{end}" for name in BY_NAME for end in ("low", "high")} & BY_NAME.keys() - {
         "histogram_low",
