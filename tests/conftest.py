@@ -35,7 +35,7 @@ LONGEST = (  # the last folder and the file's name
     *("browser/test_unit.py", "graph/test_store.py", "cypher/test_queries.py", "browser/test_annotate.py"),
 )
 
-pytest_plugins = ("tests.server_fixtures",)
+pytest_plugins = ("tests.server_fixtures", "tests.faults.fault_table", "pytester")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
