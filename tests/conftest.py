@@ -2,6 +2,9 @@
 
 import os
 
+# What a process compiles is kept for the next, wherever the tests run: torch takes 20 s to compile.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Each worker has one core: one thread a worker, set before numpy and torch are imported, and a Java that is soon there.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
@@ -15,7 +18,6 @@ import pytest
 
 from extract.folder.extraction import Extraction
 from graph.embedded.server import stop
-from graph.loading.load import load
 from graph.model_store import ModelStore
 from graph.opening import connect
 from graph.store import Store
@@ -24,6 +26,7 @@ from tests.builders.extractions import without_edges
 from tests.builders.once import once
 from tests.builders.planted_catalog import planted_catalog
 from tests.builders.random_extraction import random_extraction as write_random_extraction
+from tests.builders.servers import loaded
 from tests.builders.tiny_network import noise_probes, tiny_network
 
 if TYPE_CHECKING:
@@ -81,7 +84,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Extraction:
 @pytest.fixture(scope="session")
 def planted_folder(planted: Extraction, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of an embedded database that holds the planted extraction; its server runs until the tests end."""
-    folder = once(tmp_path_factory, "planted", lambda folder: load(planted, folder, progress=False))
+    folder = loaded(planted, tmp_path_factory)
     yield folder
     stop(folder)
 

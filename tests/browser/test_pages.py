@@ -14,7 +14,6 @@ from extract.network.weights import load_network
 from extract.recording.difference import difference
 from extract.units import Layer, Unit
 from graph.embedded.server import stop
-from graph.loading.load import load
 from graph.model_store import ModelStore
 from tests.browser.serving import (
     CANDIDATES,
@@ -28,6 +27,7 @@ from tests.browser.serving import (
     signed,
     watched,
 )
+from tests.builders.servers import loaded
 
 
 @pytest.mark.parametrize("entry", PAGES[::-1], ids=lambda entry: entry.name)  # the fresh server's first is no home
@@ -112,11 +112,12 @@ def test_a_word_of_ones_own_over_a_baseline_of_ones_own_and_its_address_show_the
 
 
 def test_a_catalog_cut_short_is_refused_without_a_click_once_that_is_found(
-    browser: Browser, random_extraction: Callable[..., Extraction], tmp_path: Path
+    browser: Browser,
+    random_extraction: Callable[..., Extraction],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    folder = tmp_path / "database"
-    load(random_extraction(tmp_path / "a.extraction", "random:a", 1, width=8), folder, progress=False)
-    stop(folder)
+    folder = loaded(random_extraction(tmp_path / "a.extraction", "random:a", 1, width=8), tmp_path_factory)
     (file,) = (folder / "databases" / "circuits").glob("CONTRIBUTES_0.*.bucket")
     os.truncate(file, int(file.stat().st_size * 0.6))
     with serving(folder) as served, watched(browser, served) as page:

@@ -7,13 +7,13 @@ import pytest
 from catalog import Catalog, Model, open_catalog
 from extract.folder.extraction import Extraction
 from graph.embedded.server import stop
+from tests.builders.servers import loaded
 
 
 @pytest.fixture(scope="package")
 def catalog(planted: Extraction, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
-    folder = tmp_path_factory.mktemp("front") / "database"
+    folder = loaded(planted, tmp_path_factory)
     with open_catalog(folder) as catalog:
-        catalog.load(planted.path, progress=False)
         yield catalog
     stop(folder)
 

@@ -44,6 +44,7 @@ from tests.builders.query_texts import TEXTS
 NAMES = {text: name for name, text in TEXTS.items()}
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 FIRST = "1/0/1/0"
+THIN = 40  # channels
 
 
 @dataclass
@@ -90,7 +91,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Extraction:
     words = ["anchor", "banana", "hat"]
     vocabulary.measure(network, extraction, words, [Layer(4, 2, 6)], progress=False)
     profile(network, extraction, words, few, [Layer(4, 1, 6), Layer(4, 2, 5), Layer(4, 2, 6)], progress=False)
+    thin(extraction)
     return extraction
+
+
+def thin(extraction: Extraction) -> None:
+    """Leave only the inputs and the top probes of each layer's first channels: rows to write to two servers."""
+    for table, column in (("edges", "target_channel"), ("examples", "channel")):
+        for name in [name for name in extraction.manifest.files if Path(name).parts[0] == table]:
+            rows = extraction.part(name)
+            extraction.add({name: rows.filter(pc.field(column) < THIN)})
 
 
 @pytest.fixture(scope="module", params=["demo", "random"])

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
-from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -25,6 +24,7 @@ from graph.opening import connect
 from graph.records import Annotation, Contribution, Filters, SearchHit, as_json
 from graph.search import LIMIT
 from graph.store import Store
+from tests.builders.servers import loaded, server_with
 
 MODEL = "random:a"
 SUM = Layer(2, 1, 6)
@@ -42,17 +42,18 @@ def extractions(
     return {model: random_extraction(folder / f"{seed}.extraction", model, seed) for model, seed in models.items()}
 
 
-@pytest.fixture(scope="module", params=["bulk", "bolt", "neo4j"])
+@pytest.fixture(scope="module", params=["bulk", "embedded", "neo4j"])
 def database(
     request: pytest.FixtureRequest, extractions: dict[str, Extraction], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Database]:
     """A server that holds both models: the embedded one by either way of loading, and a real Neo4j."""
-    folder: Path = tmp_path_factory.mktemp(request.param) / "database"
-    for extraction in extractions.values() if request.param == "bulk" else ():
-        load(extraction, folder, progress=False)
-    with request.getfixturevalue("neo4j").emptied() if request.param == "neo4j" else connect(folder) as database:
-        for extraction in extractions.values() if request.param != "bulk" else ():
-            load(extraction, database, progress=False)
+    if request.param != "bulk":
+        with server_with(request, *extractions.values()) as database:
+            yield database
+        return
+    folder = loaded(extractions[MODEL], tmp_path_factory)
+    load(extractions["random:b"], folder, progress=False)
+    with connect(folder) as database:
         yield database
     stop(folder)
 

@@ -23,9 +23,8 @@ def database(
     random_extraction: Callable[..., Extraction],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Database]:
-    folder = tmp_path_factory.mktemp("views")
-    extraction = random_extraction(folder / "a.extraction", MODEL, 1, density=0.01)
-    with server_with(extraction, request, folder / "database") as database:
+    extraction = random_extraction(tmp_path_factory.mktemp("views") / "a.extraction", MODEL, 1, density=0.01)
+    with server_with(request, extraction) as database:
         yield database
 
 

@@ -36,11 +36,9 @@ def extraction(random_extraction: Callable[..., Extraction], tmp_path_factory: p
 
 
 @pytest.fixture(scope="module", params=["embedded", "neo4j"])
-def store(
-    request: pytest.FixtureRequest, extraction: Extraction, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ModelStore]:
+def store(request: pytest.FixtureRequest, extraction: Extraction) -> Iterator[ModelStore]:
     """A server that holds the extraction."""
-    with server_with(extraction, request, tmp_path_factory.mktemp("flags") / "database") as database:
+    with server_with(request, extraction) as database:
         yield Store(database).model(MODEL)
 
 

@@ -34,11 +34,9 @@ def extraction(random_extraction: Callable[..., Extraction], tmp_path_factory: p
 
 
 @pytest.fixture(scope="module", params=["embedded", "neo4j"])
-def database(
-    request: pytest.FixtureRequest, extraction: Extraction, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest, extraction: Extraction) -> Iterator[Database]:
     """A server that holds the extraction."""
-    with server_with(extraction, request, tmp_path_factory.mktemp("annotations") / "database") as database:
+    with server_with(request, extraction) as database:
         yield database
 
 

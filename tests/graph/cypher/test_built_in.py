@@ -53,11 +53,9 @@ def extraction(random_extraction: Callable[..., Extraction], tmp_path_factory: p
 
 
 @pytest.fixture(scope="module", params=["embedded", "neo4j"])
-def queries(
-    request: pytest.FixtureRequest, extraction: Extraction, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Queries]:
+def queries(request: pytest.FixtureRequest, extraction: Extraction) -> Iterator[Queries]:
     """The queries of either server, which holds the extraction and the labels above."""
-    with server_with(extraction, request, tmp_path_factory.mktemp("named") / "database") as database:
+    with server_with(request, extraction) as database:
         store = Store(database)
         opened = store.model(MODEL)
         for n, (unit, branch, text) in enumerate(LABELS):

@@ -25,7 +25,7 @@ from graph.loading.load import load
 from graph.opening import connect
 from graph.records import Annotation
 from graph.store import Store
-from tests.builders.neo4j_server import Neo4j
+from tests.builders.servers import loaded, server_with
 
 Write = Callable[..., Extraction]
 NOTE = Annotation("note", "random:a", "2/1/6/3", "wound", "ada", datetime(2026, 1, 2, tzinfo=UTC))
@@ -50,11 +50,16 @@ def other(random_extraction: Write, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(params=["embedded", "neo4j"])
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A server with nothing in it."""
-    server: Path | Neo4j = request.getfixturevalue(request.param)
-    with connect(server) if isinstance(server, Path) else server.emptied() as database:
-        database.write("MATCH (n) DETACH DELETE n")
+    with server_with(request) as database:
         yield database
-        database.write("MATCH (n) DETACH DELETE n")
+
+
+@pytest.fixture
+def holding(first: Extraction, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of an embedded database that holds `first`."""
+    folder = loaded(first, tmp_path_factory)
+    yield folder
+    stop(folder)
 
 
 @pytest.fixture
@@ -87,12 +92,11 @@ def whole(extraction: Extraction, database: Database) -> bool:
 
 
 def test_a_reload_replaces_the_model_and_keeps_what_people_said(
-    folder: Path, first: Extraction, narrower: Extraction, other: Extraction
+    holding: Path, first: Extraction, narrower: Extraction, other: Extraction
 ) -> None:
-    for extraction in (first, other):
-        load(extraction, folder, progress=False)
-    with connect(folder) as database:
-        check_reload(database, folder, first, narrower)
+    load(other, holding, progress=False)
+    with connect(holding) as database:
+        check_reload(database, holding, first, narrower)
 
 
 def test_a_reload_over_bolt_does_the_same(
@@ -131,18 +135,16 @@ def ill_fitting(tmp_path: Path, first: Extraction) -> Extraction:
     """Edges of a unit that is in no table of units."""
     bad = Extraction.create(tmp_path / "bad.extraction", first.manifest.model_copy(update={"files": {}}))
     bad.add({"units.parquet": first.table("units").slice(1)})
-    bad.add({part("edges", target): first.table("edges") for target in first.manifest.settings.targets})
+    names = [part("edges", target) for target in first.manifest.settings.targets]
+    bad.add({name: first.part(name) for name in names})
     return bad
 
 
-def test_a_load_that_fails_leaves_the_database_as_it_was(
-    folder: Path, first: Extraction, ill_fitting: Extraction
-) -> None:
-    load(first, folder, progress=False)
-    with connect(folder) as database:
+def test_a_load_that_fails_leaves_the_database_as_it_was(holding: Path, ill_fitting: Extraction) -> None:
+    with connect(holding) as database:
         before = content(database, "random:a")
         with pytest.raises(LoadFailed):
-            load(ill_fitting, folder, progress=False)
+            load(ill_fitting, holding, progress=False)
         assert content(database, "random:a") == before
         Store(database).verify("random:a")
 
@@ -197,10 +199,8 @@ def test_annotations_that_vanish_are_noticed(database: Database, first: Extracti
 @pytest.fixture(scope="module")
 def sound(random_extraction: Write, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database large enough that each of its files has several pages; its server is stopped."""
-    root = tmp_path_factory.mktemp("sound")
-    load(random_extraction(root / "a.extraction", "random:a", 1, width=8), root / "database", progress=False)
-    stop(root / "database")
-    return root / "database"
+    extraction = random_extraction(tmp_path_factory.mktemp("sound") / "a.extraction", "random:a", 1, width=8)
+    return loaded(extraction, tmp_path_factory)
 
 
 @pytest.mark.parametrize("name", ["CONTRIBUTES_0", "Unit_0", "Unit_0_out_edges", "Unit_0_in_edges"])
