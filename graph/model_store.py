@@ -226,7 +226,7 @@ class ModelStore:
         if others := {annotation.model for annotation in annotations} - {self.id}:
             raise ModelMissing(f"{self.id} takes no labels of {', '.join(sorted(others))}. Open that model for them.")
         rows = [_annotate_row(annotation) | {"entries": entries} for annotation in annotations]
-        if rows and not self.database.write(ANNOTATE, model=self.id, rows=rows):
+        if rows and not self.database.write_idempotent(ANNOTATE, model=self.id, rows=rows):
             self.units(self.architecture.unit(annotation.unit) for annotation in annotations)
             raise _superseded(annotations)
 
@@ -245,7 +245,7 @@ class ModelStore:
     def flag(self, flag: Flag) -> None:
         """Append a flag; ModelMissing. Does not check that what it names exists."""
         properties = vars(flag) | {"at": flag.at.astimezone(UTC)}
-        if not self.database.write(FLAG, model=self.id, id=flag.id, properties=properties):
+        if not self.database.write_idempotent(FLAG, model=self.id, id=flag.id, properties=properties):
             raise ModelMissing(f"The database holds no model {self.id!r} any more. Load it again.")
 
     def flags(self) -> list[Flag]:

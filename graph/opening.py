@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graph.connection.database import Database
 from graph.connection.servers import TIMEOUT, Server, open_server
-from graph.embedded.server import ensure, status
+from graph.embedded.server import ServerProcess, ensure, status
 from graph.errors import GraphError
 from graph.settings import settings
 
@@ -26,7 +26,7 @@ def connect(
     """
     resolved = settings(database=url and str(url), user=user, password=password, database_name=database)
     if isinstance(place := resolved.place, Path):
-        return Database(str(place), partial(_open_folder, place, timeout), partial(status, place))
+        return Database(str(place), partial(_open_folder, place, timeout))
     login = resolved.user, resolved.password.get_secret_value()
     return Database(place, partial(open_server, place, login, resolved.database_name, timeout=timeout))
 
@@ -43,7 +43,7 @@ def _open_folder(folder: Path, timeout: float) -> Server:
     login, reader = (endpoint.user, endpoint.password), (endpoint.reader_user, endpoint.reader_password)
     try:
         server = open_server(endpoint.uri, login, endpoint.database, reader, place=str(folder), timeout=timeout)
-        return replace(server, endpoint=endpoint)
+        return replace(server, process=ServerProcess(folder, endpoint))
     except GraphError:
         if status(folder) == endpoint:
             raise

@@ -30,7 +30,7 @@ def save_circuit(
     key, at = _key(circuit.model, circuit.name), circuit.at.astimezone(UTC)
     known = asdict(circuit) | {"key": key, "id": identity, "at": at, "content": content}
     properties = known | {"units": list(roles), "roles": list(roles.values())}
-    return bool(database.write(SAVE_CIRCUIT, key=key, properties=properties, replace=replace))
+    return bool(database.write_idempotent(SAVE_CIRCUIT, key=key, properties=properties, replace=replace))
 
 
 def saved_circuits(database: Database, model: str) -> list[SavedCircuit]:
@@ -69,7 +69,7 @@ def save_query(database: Database, query: NamedQuery, replace: bool = False) -> 
         "author": query.author,
         "at": (query.at or datetime.now(UTC)).astimezone(UTC),
     }
-    return bool(database.write(SAVE_QUERY, name=query.name, properties=properties, replace=replace))
+    return bool(database.write_idempotent(SAVE_QUERY, name=query.name, properties=properties, replace=replace))
 
 
 def remove_query(database: Database, name: str) -> bool:

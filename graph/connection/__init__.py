@@ -1,5 +1,6 @@
-"""The driver's connection to a database, without what the driver imports for itself and nobody here uses."""
+"""The driver's connection to a database, without what it imports for itself and prints, and nobody here uses."""
 
+import logging
 import sys
 from types import ModuleType
 
@@ -19,3 +20,6 @@ class _OptionalDependencies(ModuleType):
 # before, it stays as it is; should it name this module otherwise one day, it only starts more slowly.
 if "neo4j" not in sys.modules:
     sys.modules["neo4j._optional_deps"] = _OptionalDependencies("neo4j._optional_deps")
+
+# What goes wrong with a connection is translated and raised; the driver would also print it on the terminal.
+logging.getLogger("neo4j").addHandler(logging.NullHandler())

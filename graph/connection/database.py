@@ -1,49 +1,56 @@
 """A graph database over Bolt, through the official driver: Neo4j wherever it runs, or the embedded server of a folder.
 
-Our own texts go through `read` and `write`, which the driver retries where the server says that this may help; users'
-own go through `query`.
+Our own texts go through `read` and `write`, which carry them out again where that may help; users' own go through
+`query`.
 """
 
+import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Self
 
-from neo4j import ManagedTransaction
-from neo4j.exceptions import DriverError, Neo4jError
+from neo4j import READ_ACCESS, WRITE_ACCESS
+from neo4j.exceptions import DriverError, IncompleteCommit, Neo4jError, ServiceUnavailable, SessionExpired
 
 from graph.connection.driver_errors import translate
 from graph.connection.json_values import json_value
 from graph.connection.parameters import plain_parameters
 from graph.connection.read_only import run_read_only
 from graph.connection.servers import Capabilities, Server
-from graph.endpoint import Endpoint
+from graph.errors import QueryError
 from graph.records import Rows
 
 Answer = list[dict[str, Any]]
 
 _ATTEMPTS = 5
-_RETRYABLE = (  # another transaction deleted what was just read, or moved it by adding a label; the driver gives up
+_PAUSE = 0.2  # seconds at most before a transaction is carried out again
+_RETRYABLE = (  # another transaction deleted what was just read, or moved it by adding a label
     "Neo.ClientError.Statement.EntityNotFound",
     "Neo.ClientError.Schema.ConstraintValidationFailed",
+)
+_ENDED = (
+    "The embedded server ended during the query. It starts again at the next question, and nothing that was written is "
+    "lost. Ask again."
+)
+_OUT_OF_MEMORY = (
+    "The embedded server ran out of memory during the query and ended. It starts again at the next question, and "
+    "nothing that was written is lost. Ask for less, or set CIRCUITS_HEAP (MiB) higher."
 )
 
 
 class Database:
     """A connection to a graph database, shared by threads; a context manager. `connect` makes one.
 
-    Values come back as plain JSON, see `graph.connection.json_values`. `open_server` connects;
-    `current` finds the embedded server that runs now, so that a connection to an earlier one is replaced.
+    Values come back as plain JSON, see `graph.connection.json_values`. `open_server` connects, and again where an
+    embedded server has ended.
     """
 
-    def __init__(
-        self,
-        url: str,
-        open_server: Callable[[], Server],
-        current: Callable[[], Endpoint | None] = lambda: None,
-    ) -> None:
-        self.url, self._open_server, self._current, self._lock = url, open_server, current, threading.Lock()
+    def __init__(self, url: str, open_server: Callable[[], Server]) -> None:
+        self.url, self._open_server, self._lock = url, open_server, threading.Lock()
         self._server = open_server()
         self._answers: ContextVar[dict[tuple[str, str], Answer] | None] = ContextVar("answers", default=None)
 
@@ -68,14 +75,14 @@ class Database:
     @property
     def start(self) -> str | None:
         """The start of the embedded server, as text; None for a server that checks its own files."""
-        endpoint = self._current_server().endpoint
-        return f"{endpoint.uri} {endpoint.pid}" if endpoint else None
+        process = self._current_server().process
+        return f"{process.endpoint.uri} {process.endpoint.pid}" if process else None
 
     @property
     def shortened(self) -> tuple[str, ...]:
         """What the embedded server found at its start: a text for every file that is shorter than it was left."""
-        endpoint = self._current_server().endpoint
-        return tuple(endpoint.shortened) if endpoint else ()
+        process = self._current_server().process
+        return tuple(process.endpoint.shortened) if process else ()
 
     def read(self, text: str, **parameters: Any) -> Answer:
         """Run one of our own texts that only reads; on a cluster any server may answer.
@@ -91,8 +98,7 @@ class Database:
         return [dict(row) for row in answers[key]]
 
     def _read(self, text: str, parameters: dict[str, Any]) -> Answer:
-        with self._translating_errors(), self._current_server().session() as session:
-            return session.execute_read(_answer, text, parameters)
+        return self._carry_out(partial(_transaction, READ_ACCESS, text, parameters), idempotent=True)
 
     @contextmanager
     def reading_once(self) -> Iterator[None]:
@@ -106,29 +112,46 @@ class Database:
     def write(self, text: str, **parameters: Any) -> Answer:
         """Run one of our own texts in a transaction of its own, again if another one changed what it read.
 
-        Raises ConstraintViolated, QueryError, or what `connect` raises.
+        Raises ConstraintViolated, QueryError, ServerUnavailable where nobody knows whether it was carried out, or what
+        `connect` raises.
         """
+        return self._write(text, parameters, idempotent=False)
+
+    def write_idempotent(self, text: str, **parameters: Any) -> Answer:
+        """Run such a text which changes nothing more when it runs a second time, and answers the same.
+
+        It runs again where nobody knows whether it was carried out. Raises ConstraintViolated, QueryError, or what
+        `connect` raises.
+        """
+        return self._write(text, parameters, idempotent=True)
+
+    def _write(self, text: str, parameters: dict[str, Any], idempotent: bool) -> Answer:
         if (answers := self._answers.get()) is not None:
             answers.clear()
-        with self._translating_errors(), self._current_server().session() as session:
-            for _ in range(_ATTEMPTS - 1):
-                try:
-                    return session.execute_write(_answer, text, parameters)
-                except Neo4jError as error:
-                    if error.code not in _RETRYABLE:
-                        raise
-            return session.execute_write(_answer, text, parameters)
+        return self._carry_out(partial(_write_transaction, text, parameters), idempotent)
 
     def query(
         self, text: str, parameters: Mapping[str, Any] | None = None, timeout: float = 30.0, limit: int = 1000
     ) -> Rows:
         """Run a user's Cypher that may only read, for at most `timeout` seconds and `limit` rows.
 
-        Raises WriteRefused, QueryTimeout, QueryError, or what `connect` raises.
+        It is asked again where another one's query ended the embedded server. Raises WriteRefused, QueryTimeout,
+        QueryError, or what `connect` raises.
         """
-        server = self._current_server()
+        values, server = plain_parameters(parameters or {}), self._current_server()
+        deadline = time.monotonic() + timeout
         with self._translating_errors(timeout):
-            return run_read_only(server, text, plain_parameters(parameters or {}), timeout, limit)
+            while True:
+                try:
+                    return run_read_only(server, text, values, timeout, limit)
+                except (ServiceUnavailable, SessionExpired) as error:
+                    if server.process is None or not server.process.has_ended():
+                        raise
+                    if server.process.ran_out_of_memory():
+                        raise QueryError(_OUT_OF_MEMORY) from error
+                server = self._current_server()
+                if (timeout := round(deadline - time.monotonic(), 1)) <= 0:
+                    raise QueryError(_ENDED)
 
     def close(self) -> None:
         """Close the connection; an embedded server stops once no client is left."""
@@ -136,13 +159,33 @@ class Database:
 
     def _current_server(self) -> Server:
         """The connection, replaced if the folder's server has stopped or was started again."""
-        if self._server.endpoint is None:
+        if self._server.process is None:
             return self._server
         with self._lock:
-            if self._current() != self._server.endpoint:
+            if self._server.process is not None and not self._server.process.runs():
                 self._server.close()
                 self._server = self._open_server()
             return self._server
+
+    def _carry_out(self, transact: Callable[[Server], Answer], idempotent: bool) -> Answer:
+        """Carry out a transaction, and again where that may help; also on the server that replaces one that ended.
+
+        The driver would do so at the old address alone, for longer than a server takes to start.
+        """
+        tried: Server | None = None
+        with self._translating_errors():
+            while True:
+                server = self._current_server()
+                try:
+                    return transact(server)
+                except (DriverError, Neo4jError) as error:
+                    if not (error.is_retryable() or (idempotent and isinstance(error, IncompleteCommit))):
+                        raise
+                    if server is not tried:
+                        tried, deadline = server, time.monotonic() + server.timeout
+                    if time.monotonic() > deadline:
+                        raise
+                time.sleep(random.uniform(0, _PAUSE))  # noqa: S311 (no secret; two that collided part)
 
     @contextmanager
     def _translating_errors(self, timeout: float = 0.0) -> Iterator[None]:
@@ -152,5 +195,18 @@ class Database:
             raise translate(error, self.url, timeout) from error
 
 
-def _answer(transaction: ManagedTransaction, text: str, parameters: dict[str, Any]) -> Answer:
-    return [json_value(dict(record)) for record in transaction.run(text, parameters)]
+def _write_transaction(text: str, parameters: dict[str, Any], server: Server) -> Answer:
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _transaction(WRITE_ACCESS, text, parameters, server)
+        except Neo4jError as error:
+            if error.code not in _RETRYABLE:
+                raise
+    return _transaction(WRITE_ACCESS, text, parameters, server)
+
+
+def _transaction(mode: str, text: str, parameters: dict[str, Any], server: Server) -> Answer:
+    with server.session(mode) as session, session.begin_transaction() as transaction:
+        answer = [json_value(dict(record)) for record in transaction.run(text, parameters)]
+        transaction.commit()
+    return answer

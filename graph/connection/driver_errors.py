@@ -61,7 +61,7 @@ _CAUSES = {  # by what the driver says about the connection
     "scheme": "addresses begin with bolt://, bolt+s://, neo4j:// or neo4j+s://",
 }
 
-_MARK = re.compile(r"/\* [0-9a-f]{16} \*/")  # the watchdog's
+_MARK = re.compile(r"/\* [0-9a-f]{16} \*/")  # of a query that may be terminated
 
 
 def translate(error: Exception, url: str, timeout: float = 0.0) -> GraphError:

@@ -16,6 +16,8 @@ def json_value(value: Any) -> Any:
     relationships}, a date or time its ISO text, bytes base64 text. The ids are valid within one answer only.
     """
     match value:
+        case None | bool() | int() | float() | str():  # first, since most are
+            return value
         case Node():
             return {"id": value.element_id, "labels": sorted(value.labels), "properties": json_value(dict(value))}
         case Relationship():

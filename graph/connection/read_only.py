@@ -2,47 +2,70 @@
 
 import re
 import secrets
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from neo4j import Query, Session
+from neo4j import Driver, Query, Session
 from neo4j.exceptions import DriverError, Neo4jError
 
 from graph.connection.json_values import json_value
 from graph.connection.servers import Server
+from graph.connection.time_limit import answer_in_time
 from graph.cypher.named_query import COMMENT, bare
-from graph.errors import WriteRefused
+from graph.errors import QueryError, WriteRefused
 from graph.records import Rows
+
+LARGEST = 5_000_000  # values in an answer
+_FETCHED = 100  # rows that the server sends at a time
 
 
 def run_read_only(server: Server, text: str, parameters: Mapping[str, Any], timeout: float, limit: int) -> Rows:
     """Run Cypher that may only read; errors of the driver are not translated."""
-    if server.reader is None:
+    if server.open_reader is None:
         raise WriteRefused(
             f"{server.url} would let a query write, and has no user here that may only read. "
             "Open the folder of an embedded database, or a Neo4j server."
         )
     _refuse_by_text(text)
+    driver = server.open_reader()  # of its own, since it is closed at the limit
+    if server.capabilities.enforces_timeouts:
+        ask = partial(_ask, server, driver, text, parameters, timeout, limit)
+        return answer_in_time(server, ask, lambda: None, driver.close, timeout)
+    mark = f"/* {secrets.token_hex(8)} */"  # `translate` removes it from messages
+    terminate = partial(_terminate, server, mark)
+    ask = partial(_ask, server, driver, f"{text}\n{mark}", parameters, None, limit, terminate)
+    return answer_in_time(server, ask, terminate, driver.close, timeout)
+
+
+def _ask(
+    server: Server,
+    driver: Driver,
+    text: str,
+    parameters: Mapping[str, Any],
+    timeout: float | None,
+    limit: int,
+    cut: Callable[[], None] = lambda: None,
+) -> Rows:
     plan, statement = _split_plan(text)
-    with server.reading(fetch_size=limit + 1) as session:
+    with driver, server.reading(driver, fetch_size=min(limit + 1, _FETCHED)) as session:
         if server.capabilities.explains:
             _refuse_by_plan(session, statement, parameters, timeout)
-        if server.capabilities.enforces_timeouts:
-            return _fetch(session, _query(plan + statement, timeout), parameters, limit)
-        with _watchdog(server, timeout) as (mark, terminate):
-            return _fetch(session, _query(f"{plan}{statement}\n{mark}"), parameters, limit, terminate)
+        return _fetch(session, _query(plan + statement, timeout), parameters, limit, cut)
 
 
-def _fetch(
-    session: Session, query: Query, parameters: Mapping[str, Any], limit: int, cut: Callable[[], None] = lambda: None
-) -> Rows:
+def _fetch(session: Session, query: Query, parameters: Mapping[str, Any], limit: int, cut: Callable[[], None]) -> Rows:
     """Fetch the first rows; `cut` ends a query that has more, which would otherwise run to its end."""
     answer = session.run(query, dict(parameters))
-    rows = [[json_value(value) for value in record.values()] for record in islice(answer, limit + 1)]
+    rows, size = list[list[Any]](), 0
+    for record in islice(answer, limit + 1):
+        rows.append([json_value(value) for value in record.values()])
+        size += _size(rows[-1])
+        if size > LARGEST:
+            cut()
+            raise QueryError(f"The answer is larger than {LARGEST:,} values. Ask for less in a row, or for fewer rows.")
     if len(rows) > limit:
         cut()
         with suppress(Neo4jError):
@@ -55,6 +78,18 @@ def _fetch(
     if "w" in (summary.query_type or ""):  # even where it found nothing to write to
         raise WriteRefused("The query writes: only reading is allowed here.")
     return Rows(tuple(answer.keys()), rows, truncated=False)
+
+
+def _size(value: Any) -> int:
+    """How many values there are in a value, a thousand letters counted as one."""
+    match value:
+        case dict():
+            return 1 + sum(map(_size, value.values()))
+        case list():
+            return 1 + sum(map(_size, value))
+        case str():
+            return 1 + len(value) // 1000
+    return 1
 
 
 # Read mode allows more than reading. A plan shows that in any spelling, but not inside an expression such as
@@ -85,7 +120,7 @@ def _split_plan(text: str) -> tuple[str, str]:
     return (f"{match[1]} ", text[match.end() :]) if match else ("", text)
 
 
-def _refuse_by_plan(session: Session, statement: str, parameters: Mapping[str, Any], timeout: float) -> None:
+def _refuse_by_plan(session: Session, statement: str, parameters: Mapping[str, Any], timeout: float | None) -> None:
     if "\\u" in statement:  # the server takes \u0027 for a quote, wherever it is
         raise WriteRefused("The text has \\u in it. Write that character as it is, or hand it over as a parameter.")
     summary = session.run(_query(f"EXPLAIN {statement}", timeout), dict(parameters)).consume()
@@ -105,28 +140,8 @@ def _operators(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from chain.from_iterable(map(_operators, plan.get("children", ())))
 
 
-@contextmanager
-def _watchdog(server: Server, timeout: float) -> Iterator[tuple[str, Callable[[], None]]]:
-    """A mark for the query's text, and a function that ends the marked query; it is called after `timeout` seconds."""
-    mark, finished = f"/* {secrets.token_hex(8)} */", threading.Event()  # `translate` removes the mark from messages
-    terminate = partial(_terminate, server, mark)
-
-    def watch() -> None:
-        late = not finished.wait(timeout)
-        while late and not finished.is_set():
-            terminate()
-            finished.wait(0.5)
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield mark, terminate
-    finally:
-        finished.set()
-        thread.join()
-
-
 def _terminate(server: Server, mark: str) -> None:
+    """End the query that carries this mark."""
     with suppress(DriverError, Neo4jError), server.session() as session:
         running = session.run("SHOW TRANSACTIONS YIELD transactionId, currentQuery").values()
         ids = [identity for identity, text in running if mark in text]

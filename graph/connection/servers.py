@@ -4,9 +4,11 @@ Servers differ in a small table, `Capabilities`, and never by a condition in a q
 """
 
 import re
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from neo4j import (
     READ_ACCESS,
@@ -36,7 +38,7 @@ class Capabilities:
 
     name: str
     refuses_writes_in_read_mode: bool  # else by a user who may only read
-    enforces_timeouts: bool  # else a watchdog terminates the query
+    enforces_timeouts: bool  # else the client has the query terminated
     explains: bool  # EXPLAIN shows what its read mode allows beyond reading
     further_indexes: bool  # full-text, and on properties of relationships
 
@@ -49,40 +51,57 @@ ARCADEDB = Capabilities(
 )
 
 
+class EmbeddedProcess(Protocol):
+    """The process of an embedded server, as its connection needs to know it."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it listens."""
+
+    def runs(self) -> bool:
+        """Whether it still serves its folder there."""
+
+    def has_ended(self) -> bool:
+        """Whether it has ended, or does so within a second: a connection breaks a moment before."""
+
+    def end(self) -> None:
+        """End it by force; committed data stays, and the next connection starts another one."""
+
+    def ran_out_of_memory(self) -> bool:
+        """Whether it has ended for want of memory."""
+
+
 @dataclass(frozen=True)
 class Server:
-    """An open connection: a driver, a driver that may only read, and the kind of server.
+    """An open connection: a driver, another for each text that may only read, and the kind of server.
 
-    Every session sees what earlier ones wrote, on a cluster too, since they share their bookmarks.
+    `open_reader` makes a driver for one text, and is None where the server would let it write. Every session sees what
+    earlier ones wrote, on a cluster too, since they share their bookmarks.
     """
 
     url: str
     driver: Driver
-    reader: Driver | None
     database: str | None
     version: str
     capabilities: Capabilities
-    endpoint: Endpoint | None = None
+    timeout: float  # seconds that repeating a transaction may take
+    open_reader: Callable[[], Driver] | None
+    process: EmbeddedProcess | None = None
     bookmarks: BookmarkManager = field(default_factory=GraphDatabase.bookmark_manager)
 
-    def session(self) -> Session:
+    def session(self, mode: str = WRITE_ACCESS) -> Session:
         """Open a session for our own texts."""
-        return self.driver.session(
-            database=self.database, default_access_mode=WRITE_ACCESS, bookmark_manager=self.bookmarks
-        )
+        return self.driver.session(database=self.database, default_access_mode=mode, bookmark_manager=self.bookmarks)
 
-    def reading(self, **settings: Any) -> Session:
+    def reading(self, driver: Driver, **settings: Any) -> Session:
         """Open a session for a user's text, which may only read."""
-        driver = self.reader or self.driver
         return driver.session(
             database=self.database, default_access_mode=READ_ACCESS, bookmark_manager=self.bookmarks, **settings
         )
 
     def close(self) -> None:
-        """Close both drivers."""
+        """Close the driver."""
         self.driver.close()
-        if self.reader:
-            self.reader.close()
 
 
 def open_server(
@@ -114,11 +133,10 @@ def _connect(url: str, login: Login, database: str | None, reader: Login | None,
             except ValueError as error:  # the driver's error for a port that is no number
                 raise ServerUnavailable(f"{url} is no address: {error}.") from error
         capabilities, version = _capabilities(agent, url)
-        reading = driver if capabilities.refuses_writes_in_read_mode else None
-        if reading is None and reader:
-            reading = drivers.enter_context(_driver(url, reader, timeout))
         drivers.pop_all()
-    return Server(url, driver, reading, database, version, capabilities)
+    reading = login if capabilities.refuses_writes_in_read_mode else reader
+    open_reader = partial(_driver, url, reading, timeout) if reading else None
+    return Server(url, driver, database, version, capabilities, timeout, open_reader)
 
 
 def _driver(url: str, login: Login, timeout: float) -> Driver:
@@ -127,7 +145,6 @@ def _driver(url: str, login: Login, timeout: float) -> Driver:
         auth=login,
         connection_timeout=timeout,
         connection_acquisition_timeout=timeout,
-        max_transaction_retry_time=timeout,
         notifications_min_severity=NotificationMinimumSeverity.OFF,
         telemetry_disabled=True,
     )

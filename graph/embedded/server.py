@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import IOBase
 from pathlib import Path
 from typing import cast
@@ -61,14 +62,47 @@ def stop(path: Path) -> bool:
     if endpoint is None:
         return False
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.kill(endpoint.pid, number)
-        deadline = time.monotonic() + _STOP_TIMEOUT
-        while time.monotonic() < deadline:
-            if not folder.is_locked() or folder.endpoint() not in (None, endpoint):
-                return True
-            time.sleep(0.02)
+        if _signal(folder, endpoint, number, _STOP_TIMEOUT):
+            return True
     raise DatabaseBusy(f"The server of {path} (process {endpoint.pid}) does not end. End it by hand.")
+
+
+def _signal(folder: DatabaseDirectory, endpoint: Endpoint, number: int, timeout: float) -> bool:
+    """Send the server of this endpoint a signal, 0 for none, and wait for its end; whether it ends in time."""
+    with suppress(ProcessLookupError):
+        os.kill(endpoint.pid, number)
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if not folder.is_locked() or folder.endpoint() not in (None, endpoint):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@dataclass(frozen=True)
+class ServerProcess:
+    """The process of a folder's server, until it ends."""
+
+    path: Path
+    endpoint: Endpoint
+
+    def runs(self) -> bool:
+        """Whether it still serves the folder."""
+        return status(self.path) == self.endpoint
+
+    def has_ended(self) -> bool:
+        """Whether it has ended, or does so within a second: a connection breaks a moment before."""
+        return _signal(DatabaseDirectory(self.path), self.endpoint, 0, 1.0)
+
+    def end(self) -> None:
+        """End it by force; committed data stays."""
+        if self.runs():
+            _signal(DatabaseDirectory(self.path), self.endpoint, signal.SIGKILL, 1.0)
+
+    def ran_out_of_memory(self) -> bool:
+        """Whether it has ended for want of memory, by its log."""
+        log = DatabaseDirectory(self.path).log
+        return "Terminating due to java.lang.OutOfMemoryError" in log.read_text(errors="replace")
 
 
 def bulk_load(path: Path, steps: Iterable[Step], heap: int | None = None) -> None:

@@ -1,0 +1,74 @@
+"""Hold a time limit on the client's side: who asks is answered in time, whatever the server does."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from graph.connection.servers import Server
+from graph.errors import QueryTimeout
+from graph.records import Rows
+
+GRACE = 1.5  # seconds that a server has to end a query whose time is over
+_REMINDER = 0.5  # seconds after which it is asked again to end it
+
+
+def answer_in_time(
+    server: Server, ask: Callable[[], Rows], terminate: Callable[[], None], close: Callable[[], None], timeout: float
+) -> Rows:
+    """Ask, for at most `timeout` seconds and a short grace.
+
+    At the limit `terminate` asks the server to end the query. After the grace `close` closes the connection, and an
+    embedded server that still works on the query is ended. Raises QueryTimeout, and what `ask` raises.
+    """
+    question = _Question(ask)
+    question.start()
+    if question.is_over(timeout):
+        return question.answer()
+    _in_background(lambda: question.remind(terminate))
+    if question.is_over(GRACE):
+        return question.answer()
+    if server.process:
+        server.process.end()
+    _in_background(close)  # it may wait for the server
+    raise QueryTimeout(
+        f"The query was stopped after {timeout:g} s. {_aftermath(server)}. Give it more time, a LIMIT, a shorter path "
+        "or a named unit to start from."
+    )
+
+
+def _aftermath(server: Server) -> str:
+    if server.process:
+        return "The server did not end it and was ended itself; it starts again at the next question"
+    return f"{server.url} was asked to end it, but may still be at work on it"
+
+
+def _in_background(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, daemon=True).start()
+
+
+class _Question(threading.Thread):
+    """A question in a thread that can be left alone: nothing that a server sends, or not, holds the caller."""
+
+    def __init__(self, ask: Callable[[], Rows]) -> None:
+        super().__init__(daemon=True)
+        self._ask, self._answer = ask, Future[Rows]()
+
+    def run(self) -> None:
+        try:
+            self._answer.set_result(self._ask())
+        except BaseException as error:  # the caller's to raise
+            self._answer.set_exception(error)
+
+    def is_over(self, seconds: float) -> bool:
+        """Wait for the answer for so many seconds at most; whether it is there."""
+        self.join(seconds)
+        return not self.is_alive()
+
+    def answer(self) -> Rows:
+        return self._answer.result()
+
+    def remind(self, terminate: Callable[[], None]) -> None:
+        """Have it terminated, again and again until it is over."""
+        while not self.is_over(0):
+            terminate()
+            self.is_over(_REMINDER)
