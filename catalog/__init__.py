@@ -42,6 +42,7 @@ from extract.demo import MODEL as DEMO
 from extract.errors import CircuitsError
 from graph.cypher.built_in import BUILT_IN
 from graph.cypher.named_query import BUILT_IN_AUTHOR, NamedQuery
+from graph.loading.removal import Removal
 from graph.schema import PATTERNS
 from graph.schema import VERSION as SCHEMA_VERSION
 from graph.search import LIMIT
@@ -104,6 +105,7 @@ __all__ = [
     "Q",
     "Queries",
     "Queue",
+    "Removal",
     "Settings",
     "Table",
     "Tally",

@@ -14,7 +14,8 @@ from catalog.extraction_view import ExtractionView
 from catalog.model import Model
 from catalog.queries import Queries
 from catalog.table import Table
-from graph.loading import migration
+from graph.loading import migration, removal
+from graph.loading.removal import Removal
 from graph.model_store import ModelStore
 from graph.opening import connect, start
 from graph.records import ModelCard
@@ -180,6 +181,19 @@ class Catalog:
         place = self._settings.place
         card = load(folder.folder, place if isinstance(place, Path) else self._database, progress)
         return Model(self._store, ModelStore(self._database, card), self._extractions)  # loading has verified it
+
+    def plan_removal(self, name: str, with_labels: bool = False) -> Removal:
+        """What `remove` would take away: its `sentence` says so. Raises ModelMissing as `remove`."""
+        return removal.plan_removal(self._database, name, with_labels)
+
+    def remove(self, name: str, with_labels: bool = False, progress: bool = True) -> Removal:
+        """Remove a model, whole or not at all; what went. A removal that broke off goes on.
+
+        Labels, flags and saved circuits stay for the next load of a model of this name; `with_labels` removes them too,
+        for good. Raises ModelMissing where there is no such model, or nothing but labels that stay; DatabaseBusy.
+        """
+        place = self._settings.place
+        return removal.remove(place if isinstance(place, Path) else self._database, name, with_labels, progress)
 
     def migrate(self) -> int:
         """Bring a database of an older version up to this one; the version it had. Units, edges and labels stay."""

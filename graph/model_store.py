@@ -6,7 +6,7 @@ from typing import Any
 
 from extract.units import Architecture, Layer, Unit
 from graph import rows as answers
-from graph import saved
+from graph import saved, verification
 from graph.connection.database import Database
 from graph.cypher.contributions import INDUCED_EDGES, INPUTS, OUTPUTS
 from graph.cypher.enrichment import ENRICHMENT_BY_EVIDENCE, ENRICHMENT_BY_WEIGHTS, VERDICTS
@@ -85,6 +85,7 @@ class ModelStore:
         for unit in units:
             if unit not in cards:
                 self.architecture.unit(str(unit))  # says what is unknown
+                verification.refuse_missing(self.database, self.id)
                 raise DatabaseDamaged(f"{self.id} has a unit {unit}, but the database lost it. Load the model again.")
         return [cards[unit] for unit in units]
 
@@ -246,7 +247,7 @@ class ModelStore:
         """Append a flag; ModelMissing. Does not check that what it names exists."""
         properties = vars(flag) | {"at": flag.at.astimezone(UTC)}
         if not self.database.write_idempotent(FLAG, model=self.id, id=flag.id, properties=properties):
-            raise ModelMissing(f"The database holds no model {self.id!r} any more. Load it again.")
+            verification.refuse_missing(self.database, self.id)
 
     def flags(self) -> list[Flag]:
         """Every flag, oldest first; the last of a kind and name decides. Flags outlive a reload."""

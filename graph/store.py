@@ -42,7 +42,7 @@ class Store:
             raise ModelMissing("The database holds no model yet. `circuits demo` or `circuits load` puts one in.")
         if name is None and len(rows) > 1:
             raise ModelMissing(f"The database holds several models: {', '.join(rows)}. Name one of them (model=...).")
-        row = rows.get(name) if name else next(iter(rows.values()))
+        row = next(iter(rows.values())) if name is None else rows.get(name)
         if row is None:
             raise ModelMissing(
                 f"The database holds no model {name!r}, but {', '.join(rows)}. Name one of them, or load it."

@@ -13,10 +13,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graph.connection.database import Answer, Database
+from graph.cypher.models import MODELS
 from graph.cypher.verification import ENTRIES, TALLY, TOTALS, VERIFY
-from graph.errors import DatabaseBusy, DatabaseDamaged
+from graph.errors import DatabaseBusy, DatabaseDamaged, ModelMissing
 
 _ATTEMPTS = 10
+
+
+def refuse_missing(database: Database, model: str) -> None:
+    """Raise ModelMissing where a model that was opened has been removed since, or is being loaded anew."""
+    if not any(row["id"] == model and row["complete"] for row in database.read(MODELS)):
+        raise ModelMissing(f"The database holds no model {model!r} any more. Load it again.")
 
 
 def refuse_shortened(database: Database, model: str) -> None:

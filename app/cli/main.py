@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "Extract the bundled trained CLIP, load it, and show its best enrichment circuits.",
     "extract": "Compute the expanded weights of a network into a folder; an interrupted run goes on where it stopped.",
     "load": "Load an extraction folder into the database; people's labels stay, and an interrupted load goes on.",
+    "remove": "Remove a model from the database; its labels stay, and are back when it is loaded again.",
     "migrate": "Bring a database of an older version up to this one; units, edges and labels stay.",
     "search": "Search for units by labels, by what their top examples show, by words that drive them, and by numbers.",
     "difference": "Show a word to a network: the units whose mean activation rises most over a baseline.",
@@ -48,6 +49,7 @@ OPTIONS = {  # what messages of the library speak of, and the options that do it
     "or skip them": "or skip them with --skip",
     "(replace=True)": "(--replace)",
     "(model=...)": "with --model",
+    "(with_labels=True)": "with --with-labels",
     "Extract it with probes": "Extract it with --probes",
 }
 ALIASES = {"kept": "saved"}  # the names of an earlier version, which the help does not list

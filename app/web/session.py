@@ -76,6 +76,8 @@ def bar() -> None:
         st.markdown(_EMPTY)
         st.stop()
     st.session_state.setdefault("acting", Lock())
+    if st.session_state.get("model") not in names:  # none yet, or one that was removed
+        st.session_state.pop("model", None)
     in_address = st.query_params.get("model")
     if in_address in names and st.session_state.get("model") != in_address:
         st.session_state["model"] = in_address

@@ -9,7 +9,7 @@ MERGE (m:Model {id: $model})
 ON CREATE SET m.annotations = 0
 SET m.loaded = CASE WHEN m.content = $content AND NOT m.complete THEN m.loaded ELSE 0 END
 SET m.content = $content, m.complete = false, m.loader = $loader
-REMOVE m.lost
+REMOVE m.lost, m.removing
 RETURN m.loaded AS loaded
 """
 

@@ -1,8 +1,9 @@
 """The Cypher texts of the models and what was extracted of them, with their parameters; see `graph.cypher.units`."""
 
-# no parameters -> one row a model, wholly loaded or not
+# no parameters -> one row a model, wholly loaded or not; none for one that is being removed
 MODELS = """
 MATCH (m:Model)
+WHERE m.removing IS NULL
 OPTIONAL MATCH (s:Schema)
 RETURN m.id AS id, m.complete AS complete, coalesce(s.version, 1) AS version, coalesce(m.content, '') AS content,
        coalesce(m.measured, []) AS measured, coalesce(m.lost, false) AS lost, m.blocks AS blocks, m.width AS width,

@@ -22,11 +22,8 @@ from graph.connection.database import Database
 from graph.cypher.loading import (
     CLAIM,
     COMPLETE,
-    LOST,
-    NODE_COUNTS,
     NODES,
     RELATIONSHIPS,
-    REMOVE,
     REMOVE_UNUSED_LABELS,
     RESET,
 )
@@ -34,13 +31,13 @@ from graph.embedded.server import bulk_load
 from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError, LoadFailed
 from graph.instructions import Nodes, Relationships, Statement, Step
 from graph.loading.migration import migrate, statements
+from graph.loading.removal import data_removal, losses
 from graph.loading.rows import content, steps
 from graph.opening import connect
 from graph.records import ModelCard
 from graph.store import Store
 
 ROWS = 5_000  # rows in a transaction over Bolt
-_REMOVED = 100  # nodes removed in a transaction, each with up to thousands of edges
 
 
 def load(
@@ -95,7 +92,7 @@ def _in_bulk(extraction: Extraction, folder: Path, load_steps: Iterable[Step]) -
         with connect(folder) as database:
             if card := _loaded_card(extraction, database):
                 return card
-            removal += [*_losses(database, extraction.manifest.model), *_removal(database, claim)]
+            removal += [*losses(database, extraction.manifest.model), *data_removal(database, _owner(claim))]
     bulk_load(folder, chain([claim], removal, load_steps, statements()))
     with connect(folder) as database:
         return _complete(database, claim)
@@ -107,7 +104,7 @@ def _over_bolt(extraction: Extraction, database: Database, load_steps: Iterable[
     claim = _claim(extraction)
     done = database.write(claim.text, **claim.parameters)[0]["loaded"]
     if not done:
-        for statement in _removal(database, claim):
+        for statement in data_removal(database, _owner(claim)):
             database.write(statement.text, **statement.parameters)
     loading = _Loading(database, claim, done, rows)
     for step in load_steps:
@@ -119,22 +116,6 @@ def _claim(extraction: Extraction) -> Statement:
     """Claim the model for this load."""
     words = {"model": extraction.manifest.model, "content": content(extraction), "loader": secrets.token_hex(8)}
     return Statement(CLAIM, words)
-
-
-def _losses(database: Database, model: str) -> Iterator[Statement]:
-    """Mark the other models that lost data where files were cut short: a load makes the files longer again."""
-    store = Store(database)
-    for card in store.models() if database.shortened else ():
-        if card.id != model and not store.is_whole(card.id):
-            yield Statement(LOST, {"model": card.id})
-
-
-def _removal(database: Database, claim: Statement) -> Iterator[Statement]:
-    """Remove a model's nodes, a few in each statement."""
-    owner = _owner(claim)
-    for row in database.read(NODE_COUNTS, model=owner["model"]):
-        statement = Statement(REMOVE[row["what"]], owner | {"limit": _REMOVED})
-        yield from [statement] * -(-row["found"] // _REMOVED)
 
 
 def _owner(claim: Statement) -> dict[str, Any]:
@@ -209,7 +190,9 @@ def _load_error(database: Database, owner: dict[str, Any], reason: str) -> Graph
     """The error to raise: another load took over, or the tables do not fit and the next load starts anew."""
     model = owner["model"]
     if not database.write(RESET, **owner):
-        return DatabaseBusy(f"Somebody else began to load {model} and goes on alone. Wait until that is done.")
+        return DatabaseBusy(
+            f"Somebody else began to load or to remove {model} and goes on alone. Wait until that is done."
+        )
     return LoadFailed(
         f"{model} did not arrive whole and stays refused until it is loaded again. The extraction's tables may not fit "
         f"together: copy it anew or extract again. ({reason})"

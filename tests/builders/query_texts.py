@@ -10,6 +10,7 @@ from graph.cypher import (
     loading,
     models,
     probes,
+    removal,
     saved,
     schema,
     search,
@@ -20,7 +21,7 @@ from graph.cypher import (
 from graph.cypher.named_query import NamedQuery
 
 MODULES = (
-    *(units, models, contributions, probes, enrichment, loading, verification, schema, trace),
+    *(units, models, contributions, probes, enrichment, loading, removal, verification, schema, trace),
     *(saved, labels, flags, layers, search, built_in),
 )
 PUBLIC = {name: text for module in MODULES for name, text in vars(module).items() if name.isupper() and name[0] != "_"}

@@ -35,6 +35,7 @@ from graph.cypher.verification import ENTRIES
 from graph.embedded.server import ensure
 from graph.errors import AnnotationSuperseded, LoadFailed
 from graph.loading.load import load
+from graph.loading.removal import remove
 from graph.model_store import ModelStore
 from graph.records import Annotation, Filters, Flag, SavedCircuit, Share
 from graph.store import Store
@@ -153,6 +154,8 @@ def tell(database: Database, extraction: Extraction, folder: Path) -> None:
     assert [str(card.id) for card in store.labelled()] == [FIRST]
     tied = "MATCH (c:Circuit)-[i:INCLUDES]->(u:Unit) RETURN c.name AS name, i.role AS role, u.id AS unit"
     assert database.read(tied) == [{"name": "hat", "role": "unit", "unit": FIRST}]
+    for with_labels in (False, True):
+        remove(database, model, with_labels, progress=False)
 
 
 def without_edges(extraction: Extraction, folder: Path, lacking: int = 0) -> Extraction:

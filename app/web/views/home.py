@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.web import session
-from app.web.panels import candidates
+from app.web.panels import candidates, model_removal
 from app.web.plain_text import plain
 from catalog import notes
 from catalog.errors import CircuitError
@@ -70,3 +70,4 @@ def show_labelled() -> None:
 show_holdings()
 show_starting_points()
 show_labelled()
+model_removal.show()

@@ -30,7 +30,9 @@ from extract.ablation import part_ablation
 from extract.folder.extraction import Extraction
 from extract.probes.rasterised_words import ATTACK
 from extract.units import Unit
+from graph.loading.load import load
 from graph.model_store import ModelStore
+from graph.opening import connect
 from graph.store import Store
 
 MODEL = "planted:by-hand"
@@ -59,7 +61,7 @@ VERBS = {name: command for name, command in commands() if not hasattr(command, "
 
 
 def test_the_verbs_are_these() -> None:
-    wanted = ["demo", "extract", "load", "find", "unit", "cypher", "export", "app", "doctor", "migrate"]
+    wanted = ["demo", "extract", "load", "find", "unit", "cypher", "export", "app", "doctor", "migrate", "remove"]
     wanted += ["word", "search", "difference", "attack", "ablate", "calibrate", "levels", "trace", "figure"]
     wanted += [f"saved {verb}" for verb in ("list", "show", "remove")]
     labelling = ["add", "list", "withdraw", "history", "amend", "reject", "undo", "bulk", "export", "import"]
@@ -128,6 +130,25 @@ def test_a_traced_circuit_is_saved_shown_and_removed(circuits: Run) -> None:
     assert "new" in circuits("saved", "list").stdout
     assert circuits("saved", "remove", "new").exit_code == 0
     assert circuits("saved", "show", "new").exit_code == 2
+
+
+def test_a_model_is_removed_when_somebody_agrees(
+    circuits: Run, random_extraction: Callable[..., Extraction], tmp_path: Path
+) -> None:
+    folder = tmp_path / "database"
+    with connect(folder) as database:
+        load(random_extraction(tmp_path / "a.extraction", "random:a", width=2), database, progress=False)
+    removal = ["remove", "random:a", "--database", str(folder)]
+    assert circuits("label", "add", "2/1/6/3", "stays", *removal[2:]).exit_code == 0
+    for answer in ("n\n", ""):
+        refused = CliRunner().invoke(cli, removal, input=answer)
+        assert (refused.exit_code, "nothing was removed" in refused.stderr) == (2, True)
+    agreed = CliRunner().invoke(cli, removal, input="y\n")
+    assert (agreed.exit_code, agreed.stderr.strip()) == (0, "Remove it? [y/N]:")
+    assert re.search(r"\d+ units, .* of random:a go\. 1 annotation, 0 flags", agreed.stdout)
+    gone = circuits(*removal, "--yes")
+    assert gone.exit_code == 2
+    assert "with --with-labels" in gone.stderr
 
 
 def test_the_version_is_that_of_the_package(circuits: Run) -> None:
@@ -487,6 +508,7 @@ BAD = {
     "a query saved as one of ours": (["query", "save", "chains", "RETURN 1 AS x", "--replace"], "chains"),
     "one of our queries removed": (["query", "remove", "chains"], "chains"),
     "a query removed that is not there": (["query", "remove", "nobody"], "nobody"),
+    "a model removed that is not there": (["remove", "RN50:nobody", "--yes"], "planted:by-hand"),
     "folder that is no extraction": (["load", "."], "manifest.json"),
     "folder that is not there": (["load", "nowhere"], "nowhere"),
     "network that is no ResNet": (["extract", "ViT-B-32"], "ViT-B-32"),

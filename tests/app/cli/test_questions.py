@@ -58,6 +58,7 @@ RUNS = [  # each in the catalog that those before it leave
 ]
 OTHERS = {
     *("attack", "calibrate", "ablate", "difference", "extract", "levels"),  # ask a network or a folder
+    "remove",  # takes away what the others ask for
     *("app", "demo"),  # the pages have their own test; the demo asks what `load` and `find` ask
 }
 

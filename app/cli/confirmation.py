@@ -1,0 +1,21 @@
+"""Ask before something is removed."""
+
+from typing import Annotated
+
+import typer
+
+Yes = Annotated[bool, typer.Option("--yes", help="Remove it without asking.")]
+
+
+def confirm(consequence: str, yes: bool) -> None:
+    """Say what removing does, and ask unless `yes`; exit with code 2 for a no, and where nobody answers."""
+    typer.echo(consequence)
+    if yes:
+        return
+    try:
+        agreed = typer.confirm("Remove it?", err=True)
+    except typer.Abort:
+        agreed = False
+    if not agreed:
+        typer.echo("circuits: nothing was removed. Answer y to remove it, or say --yes.", err=True)
+        raise typer.Exit(2)

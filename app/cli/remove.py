@@ -1,0 +1,28 @@
+"""`circuits remove`: a model out of the database."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.confirmation import Yes, confirm
+from app.cli.options import DatabaseOption, connect
+from extract.printable import printable
+
+
+def remove(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Such as RN50:openai.")],
+    with_labels: Annotated[
+        bool,
+        typer.Option("--with-labels", help="Remove for good what people said, too: labels, flags, saved circuits."),
+    ] = False,
+    yes: Yes = False,
+    database: DatabaseOption = None,
+) -> None:
+    """Remove a model from the database; its labels stay, and are back when it is loaded again.
+
+    Example: circuits remove RN50:openai
+    """
+    with connect(database) as catalog:
+        confirm(printable(catalog.plan_removal(model, with_labels).sentence), yes)
+        catalog.remove(model, with_labels)
+    typer.echo(f"{printable(model)} is removed.")

@@ -1,0 +1,50 @@
+"""The Cypher texts that remove a model, with their parameters; see `graph.cypher.units`."""
+
+# model -> one row: whether the model is there, loaded to the end or half removed, and how much there is of each kind;
+# edges as they were counted at the load
+CONTENTS = """
+OPTIONAL MATCH (m:Model {id: $model})
+RETURN m.id IS NOT NULL AS present, coalesce(m.complete, false) AS complete, coalesce(m.removing, false) AS removing,
+       COUNT { MATCH (u:Unit) WHERE u.model = $model } AS units,
+       coalesce(m.edges, 0) AS edges,
+       COUNT { MATCH (i:Image) WHERE i.model = $model } AS images,
+       COUNT { MATCH (w:Word) WHERE w.model = $model } AS words,
+       COUNT { MATCH (a:Annotation) WHERE a.model = $model } AS annotations,
+       COUNT { MATCH (f:Flag) WHERE f.model = $model } AS flags,
+       COUNT { MATCH (c:Circuit) WHERE c.model = $model } AS circuits
+"""
+
+# A model that is not there is made, so that what people said of it can be removed like any other's.
+_HIDE = """
+MERGE (m:Model {id: $model})
+SET m.complete = false, m.removing = true, m.loader = $loader, m.content = '', m.loaded = 0
+WITH m
+"""
+
+# model, loader (an id, new for each removal) -> the model, which counts as gone from now on; loads of it end
+HIDE = _HIDE + "RETURN m.id AS id"
+
+# the same, and all that people said of the model is removed with it
+HIDE_WITH_LABELS = (
+    _HIDE
+    + """
+OPTIONAL MATCH (a:Annotation {model: $model})
+WITH m, collect(a) AS annotations
+OPTIONAL MATCH (f:Flag {model: $model})
+WITH m, annotations, collect(f) AS flags
+OPTIONAL MATCH (c:Circuit {model: $model})
+WITH m, annotations, flags, collect(c) AS circuits
+FOREACH (n IN annotations + flags + circuits | DETACH DELETE n)
+RETURN m.id AS id
+"""
+)
+
+# model, loader -> the model, removed if it is still this loader's and nothing that was loaded is left
+REMOVE_MODEL = """
+MATCH (m:Model {id: $model, loader: $loader})
+WHERE COUNT { MATCH (u:Unit) WHERE u.model = $model } = 0 AND COUNT { MATCH (i:Image) WHERE i.model = $model } = 0
+  AND COUNT { MATCH (w:Word) WHERE w.model = $model } = 0 AND COUNT { MATCH (l:Layer) WHERE l.model = $model } = 0
+WITH m, m.id AS id
+DETACH DELETE m
+RETURN id
+"""

@@ -1,0 +1,141 @@
+"""Remove a model from the database; what people said of it stays for its next load, unless that is to go too.
+
+The embedded database is changed with its server down, all or nothing. On any other server the first transaction hides
+the model, and removes what people said if that goes too: from then on the model counts as gone. What was loaded is then
+removed a few nodes at a time; where that breaks off, the next removal or load of the model goes on.
+"""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from extract.printable import printable
+from graph.connection.database import Database
+from graph.cypher.loading import LOST, NODE_COUNTS, REMOVE, REMOVE_UNUSED_LABELS
+from graph.cypher.removal import CONTENTS, HIDE, HIDE_WITH_LABELS, REMOVE_MODEL
+from graph.embedded.server import bulk_load
+from graph.errors import DatabaseBusy, ModelMissing
+from graph.instructions import Statement
+from graph.opening import connect
+from graph.store import Store
+
+_NODES = 100  # nodes removed in a transaction, each with up to thousands of edges
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What removing a model takes away, and how much people said of it, which goes `with_labels` alone.
+
+    `annotations` counts the entries of the labels' history, `edges` those that were loaded. Not `complete` is a model
+    that was not loaded to the end; `removing` is one whose removal broke off.
+    """
+
+    model: str
+    with_labels: bool
+    present: bool
+    complete: bool
+    removing: bool
+    units: int
+    edges: int
+    images: int
+    words: int
+    annotations: int
+    flags: int
+    circuits: int
+
+    @property
+    def sentence(self) -> str:
+        """What goes and what stays, to be read."""
+        data = _counts({"unit": self.units, "edge": self.edges, "image": self.images, "word": self.words})
+        said = _counts({"annotation": self.annotations, "flag": self.flags, "saved circuit": self.circuits})
+        if self.with_labels:
+            return f"{data} of {self.model} go, and for good what people said of it: {said}.{self._state}"
+        return f"{data} of {self.model} go. {said} stay, and are back when it is loaded again.{self._state}"
+
+    @property
+    def _state(self) -> str:
+        if self.removing:
+            return " A removal of it broke off, or is at work: this one goes on alone."
+        unfinished = self.present and not self.complete
+        return " It was not loaded to the end; a load that is at work on it ends with an error." if unfinished else ""
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    """Numbers with what they count, such as 1 unit, 2 edges and 3 words."""
+    *most, last = (f"{count:,} {noun}{'' if count == 1 else 's'}" for noun, count in counts.items())
+    return f"{', '.join(most)} and {last}"
+
+
+def plan_removal(database: Database, model: str, with_labels: bool = False) -> Removal:
+    """Count what removing a model takes away. ModelMissing where there is none, or no more than labels that stay."""
+    removal = Removal(model, with_labels, **database.read(CONTENTS, model=model)[0])
+    said = removal.annotations + removal.flags + removal.circuits
+    if removal.present or (said and with_labels):
+        return removal
+    if said:
+        raise ModelMissing(
+            f"{model} is removed already, and what people said of it stays for its next load. "
+            "Remove that too (with_labels=True)."
+        )
+    Store(database).model(model)  # says that it is not there
+    return removal
+
+
+def remove(source: Database | Path, model: str, with_labels: bool = False, progress: bool = True) -> Removal:
+    """Remove a model from the embedded database of a folder, or over Bolt from any server; what went.
+
+    Raises ModelMissing as `plan_removal`, DatabaseBusy if somebody else loads the database or the model.
+    """
+    if isinstance(source, Database):
+        return _over_bolt(source, model, with_labels, progress)
+    with connect(source) as database:
+        removal = plan_removal(database, model, with_labels)
+        statements = [*losses(database, model), *_statements(database, model, with_labels)]
+    bulk_load(source, statements)
+    with connect(source) as database:
+        _refuse_present(database, model)
+    return removal
+
+
+def _over_bolt(database: Database, model: str, with_labels: bool, progress: bool) -> Removal:
+    from tqdm import tqdm  # a command that removes nothing starts without it
+
+    removal = plan_removal(database, model, with_labels)
+    statements = list(_statements(database, model, with_labels))
+    for statement in tqdm(statements, desc=printable(model), unit=" steps", disable=not progress):
+        database.write(statement.text, **statement.parameters)
+    _refuse_present(database, model)
+    return removal
+
+
+def _statements(database: Database, model: str, with_labels: bool) -> Iterator[Statement]:
+    owner = {"model": model, "loader": secrets.token_hex(8)}
+    yield Statement(HIDE_WITH_LABELS if with_labels else HIDE, owner)
+    yield from data_removal(database, owner)
+    yield Statement(REMOVE_UNUSED_LABELS)
+    yield Statement(REMOVE_MODEL, owner)
+
+
+def _refuse_present(database: Database, model: str) -> None:
+    """DatabaseBusy for a model that is there after its removal."""
+    if database.read(CONTENTS, model=model)[0]["present"]:
+        raise DatabaseBusy(
+            f"Somebody else began to load or to remove {model} and goes on alone. Wait until that is done."
+        )
+
+
+def data_removal(database: Database, owner: dict[str, Any]) -> Iterator[Statement]:
+    """Remove what was loaded of a model, a few nodes in each statement; `owner` names the model and who claimed it."""
+    for row in database.read(NODE_COUNTS, model=owner["model"]):
+        statement = Statement(REMOVE[row["what"]], owner | {"limit": _NODES})
+        yield from [statement] * -(-row["found"] // _NODES)
+
+
+def losses(database: Database, model: str) -> Iterator[Statement]:
+    """Mark the other models that lost data where files were cut short: writing makes the files longer again."""
+    store = Store(database)
+    for card in store.models() if database.shortened else ():
+        if card.id != model and not store.is_whole(card.id):
+            yield Statement(LOST, {"model": card.id})
