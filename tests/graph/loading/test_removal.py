@@ -7,13 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from extract.folder.extraction import Extraction
-from extract.units import Unit
 from graph.connection.database import Database
 from graph.embedded.directory import DatabaseDirectory
 from graph.embedded.server import stop
@@ -21,37 +19,13 @@ from graph.errors import DatabaseBusy, DatabaseDamaged, ModelMissing
 from graph.loading.load import load
 from graph.loading.removal import Removal, plan_removal, remove
 from graph.opening import connect
-from graph.records import Annotation, Flag, SavedCircuit
+from graph.records import Annotation
 from graph.store import Store
 from tests.builders.neo4j_server import Neo4j
+from tests.builders.removals import MODEL, NOON, REMOVE_IN_FOLDER, UNIT, check_said, kill_removal, speak
 
-MODEL, OTHER = "random:a", "random:b"
-UNIT = Unit.parse("2/1/6/3")
-NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+OTHER = "random:b"
 LEFT = "MATCH (n) WHERE n.model = $model OR n.id = $model RETURN labels(n)[0] AS kind, count(*) AS n ORDER BY kind"
-PATIENCE = 60.0
-KILLED_AT_A_WRITE = """
-import os, signal, sys
-from graph.connection.database import Database
-from graph.loading.removal import remove
-from graph.opening import connect
-
-def write(self, text, _write=Database.write, _left=[int(sys.argv[3])], **parameters):
-    if not _left[0]:
-        os.kill(os.getpid(), signal.SIGKILL)
-    _left[0] -= 1
-    return _write(self, text, **parameters)
-
-Database.write = write
-with connect(sys.argv[1]) as database:
-    remove(database, sys.argv[2], with_labels=len(sys.argv) > 4, progress=False)
-"""
-REMOVE_IN_FOLDER = """
-import sys
-from pathlib import Path
-from graph.loading.removal import remove
-remove(Path(sys.argv[1]), sys.argv[2])
-"""
 
 
 @pytest.fixture(scope="module")
@@ -76,27 +50,6 @@ def place(request: pytest.FixtureRequest) -> Iterator[Database | Path]:
 
 def reading(place: Database | Path) -> AbstractContextManager[Database]:
     return nullcontext(place) if isinstance(place, Database) else connect(place)
-
-
-def speak(database: Database) -> None:
-    """What people make: a label that replaces another, a flag, and a saved circuit."""
-    store = Store(database).model(MODEL)
-    store.annotate(Annotation("a", MODEL, str(UNIT), "hat", "ada", NOON))
-    store.annotate(Annotation("b", MODEL, str(UNIT), "a hat", "bob", NOON, action="amend", supersedes="a"))
-    store.flag(Flag("f", MODEL, "unit", str(UNIT), True, "ada", NOON))
-    circuit = SavedCircuit("feeds a hat", MODEL, "neighbourhood", "ada", NOON, 1)
-    assert store.save_circuit(circuit, "c", "{}", {str(UNIT): "unit"})
-
-
-def check_said(database: Database) -> None:
-    """All that `speak` made is there, tied to the units."""
-    store = Store(database).model(MODEL)
-    assert store.unit(UNIT).labels == ("a hat",)
-    assert [(a.id, a.author) for a in store.annotations()] == [("a", "ada"), ("b", "bob")]
-    assert [flag.name for flag in store.flags()] == [str(UNIT)]
-    tied = "MATCH (c:Circuit {name: 'feeds a hat'})-[:INCLUDES]->(u:Unit) RETURN u.id AS unit"
-    assert database.read(tied) == [{"unit": str(UNIT)}]
-    Store(database).verify(MODEL)
 
 
 def test_a_removed_model_is_gone_the_others_are_whole_and_what_people_said_is_back_when_it_is_loaded_again(
@@ -187,17 +140,10 @@ def test_a_load_that_begins_meanwhile_goes_on_alone(place: Database, extraction:
     check_said(place)
 
 
-def killed(place: Database, url: str, environment: dict[str, str], writes: int, *with_labels: str) -> None:
-    """A removal by another process, killed instead of its write of this number."""
-    command = [sys.executable, "-c", KILLED_AT_A_WRITE, url, MODEL, str(writes), *with_labels]
-    process = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=PATIENCE)
-    assert process.returncode == -signal.SIGKILL, process.stderr
-
-
 @pytest.mark.parametrize("server", ["neo4j", "embedded"])
-@pytest.mark.parametrize("with_labels", [(), ("labels",)])
+@pytest.mark.parametrize("with_labels", [False, True])
 def test_a_removal_whose_client_is_killed_left_the_model_whole_or_gone(
-    server: str, with_labels: tuple[str, ...], extraction: Extraction, request: pytest.FixtureRequest
+    server: str, with_labels: bool, extraction: Extraction, request: pytest.FixtureRequest
 ) -> None:
     where: Path | Neo4j = request.getfixturevalue(server)
     login = {} if isinstance(where, Path) else {"CIRCUITS_USER": where.user, "CIRCUITS_PASSWORD": where.password}
@@ -206,10 +152,10 @@ def test_a_removal_whose_client_is_killed_left_the_model_whole_or_gone(
         database.write("MATCH (n) DETACH DELETE n")
         load(extraction, database, progress=False)
         speak(database)
-        killed(database, url, login, 0, *with_labels)
+        assert kill_removal(url, login, 0, with_labels)
         check_said(database)
         for writes in (1, 2, 4):
-            killed(database, url, login, writes, *with_labels)
+            assert kill_removal(url, login, writes, with_labels)
             assert Store(database).models() == []
             with pytest.raises(ModelMissing, match="holds no model yet"):
                 Store(database).model()
@@ -219,7 +165,7 @@ def test_a_removal_whose_client_is_killed_left_the_model_whole_or_gone(
             assert Store(database).model(MODEL).annotations() == []
         else:
             check_said(database)
-        killed(database, url, login, 3)
+        assert kill_removal(url, login, 3)
         remove(database, MODEL, with_labels=True, progress=False)
         assert database.read("MATCH (n) RETURN labels(n)[0] AS kind") == [{"kind": "Schema"}]
 
