@@ -176,8 +176,13 @@ def _checked(fields: dict[str, Any]) -> _Saved:
 
 
 def parse_value(text: str) -> Any:
-    """Read a parameter's value as JSON, or else as text."""
+    """Read a parameter's value as JSON, or else as text. NamedQueryError for JSON that is too long or too deep."""
     try:
         return json.loads(text)
-    except ValueError:
+    except json.JSONDecodeError:
         return text
+    except (ValueError, RecursionError) as error:
+        raise NamedQueryError(
+            f"The value {text[:20]}... has a number of too many digits, or too many lists or maps in one another. "
+            "Correct it, and ask again."
+        ) from error

@@ -1,4 +1,4 @@
-"""Write files all or nothing, and keep two processes from writing the same ones. Linux and macOS."""
+"""Read files whole, write them all or nothing, and keep two processes from writing the same ones. Linux and macOS."""
 
 import fcntl
 import os
@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from extract.errors import CircuitsError
+
+_LARGEST = 1 << 28  # bytes of a file that is read as a whole
 
 
 def replace_file(
@@ -33,6 +35,23 @@ def replace_file(
         with suppress(OSError):
             temporary.unlink()
         raise error(f"{path} cannot be written: {refusal.strerror}. {advice}") from refusal
+
+
+def read_file(path: Path, error: type[CircuitsError], most: int = _LARGEST) -> bytes:
+    """Read a whole file; pipes and devices, which may never end, only under /dev, such as /dev/stdin.
+
+    Raises `error` where the disk refuses, or for a file of more than `most` bytes.
+    """
+    try:
+        if path.exists() and not path.is_file() and not path.is_relative_to("/dev"):
+            raise error(f"{path} cannot be read: it is a folder or a pipe. Name a file.")
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except (OSError, ValueError) as refusal:  # ValueError for a name that no file can have
+        raise error(f"{path} cannot be read: {getattr(refusal, 'strerror', refusal)}. Name another file.") from refusal
+    if len(data) > most:
+        raise error(f"{path} holds more than {most >> 20} MiB, as no such file does. Name another file.")
+    return data
 
 
 def try_lock(file: Path, shared: bool = False) -> int | None:

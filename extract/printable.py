@@ -12,5 +12,10 @@ def printable(text: str, most: int | None = None, lines: bool = False) -> str:
     return "".join(letter if _harmless(letter, lines) else "\N{REPLACEMENT CHARACTER}" for letter in cut)
 
 
+def is_encodable(text: str) -> bool:
+    """Whether a text is Unicode: an argument or a file name that is no UTF-8 holds halves of characters instead."""
+    return not any(unicodedata.category(letter) == "Cs" for letter in text)
+
+
 def _harmless(letter: str, lines: bool) -> bool:
     return unicodedata.category(letter) not in _COMMANDS or letter in _JOINERS or (lines and letter == "\n")

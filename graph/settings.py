@@ -6,13 +6,16 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from extract.printable import is_encodable
 from graph.errors import InvalidSettings
+
+_FILE = ".env"
 
 
 class Settings(BaseSettings):
     """All settings; arguments override the environment, which overrides .env."""
 
-    model_config = SettingsConfigDict(env_prefix="CIRCUITS_", env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="CIRCUITS_", env_file=_FILE, env_ignore_empty=True, extra="ignore")
 
     home: Path = Path(".circuits")  # the folder of this project's data
     database: str | None = None  # a server's URL, or the folder of an embedded database
@@ -21,6 +24,13 @@ class Settings(BaseSettings):
     database_name: str | None = None  # on a server that has several; else the user's own
     extractions: Path = Path()  # the folder in which extraction folders lie; the current one unless set
     heap: int | None = Field(default=None, ge=64)  # MiB for the embedded server
+
+    @field_validator("home", "database", "extractions", mode="before")
+    @classmethod
+    def _a_path(cls, path: Any) -> Any:
+        if "\0" in str(path) or not is_encodable(str(path)):
+            raise ValueError("a path or an address is UTF-8 without the character NUL")
+        return path
 
     @field_validator("database")
     @classmethod
@@ -41,6 +51,11 @@ def settings(**overrides: Any) -> Settings:
     """Read the settings; overrides that are not None come first. Raises InvalidSettings."""
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettings(
+            f"The file {_FILE} here cannot be read: {getattr(error, 'strerror', 'it is no UTF-8 text')}. Mend it, or "
+            "remove it."
+        ) from error
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()

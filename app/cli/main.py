@@ -14,6 +14,7 @@ from typer.main import get_group
 
 from app.cli.options import GLOBAL_OPTIONS
 from extract.errors import CircuitsError
+from extract.printable import printable
 
 # Every command with the first line of its help, as the help of `circuits` lists it. A command or group stands under
 # its own name in the module of this name.
@@ -73,7 +74,7 @@ class CircuitsGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except CircuitsError as error:
-            message = " ".join(str(error).split())
+            message = printable(" ".join(str(error).split()))
             for words, option in OPTIONS.items():
                 message = message.replace(words, option)
             typer.echo(f"circuits: {message}", err=True)

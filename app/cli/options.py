@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 GLOBAL_OPTIONS: ContextVar[Mapping[str, str]] = ContextVar("GLOBAL_OPTIONS", default=MappingProxyType({}))
 
+_MOST = 10**9  # rows, which servers count in 64 bits
+_LONGEST = 86_400  # seconds, a day
+
 
 def overrides(database: str | None) -> dict[str, str]:
     """The settings on the command line: those before the command, and the command's --database."""
@@ -79,7 +82,9 @@ Wide = Annotated[bool, typer.Option("--wide", help="Every column, however wide t
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show what is flagged as sensitive.")]
 Author = Annotated[str | None, typer.Option("--author", help="Who does this; the login name if not given.")]
 UnitName = Annotated[str, typer.Argument(metavar="UNIT", help="layer/block/index/channel, such as 4/2/6/34.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="How many; of contributions, how many of each sign.")]
+Limit = Annotated[
+    int, typer.Option("--limit", min=1, max=_MOST, help="How many; of contributions, how many of each sign.")
+]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="An extraction folder.")]
 Memory = Annotated[
     int, typer.Option("--memory", parser=size, metavar="SIZE", show_default="2G", help="What extracting may take.")
@@ -88,5 +93,5 @@ CircuitFile = Annotated[Path | None, typer.Option("--output", help="Write the ci
 Parameters = Annotated[
     list[str] | None, typer.Option("--parameter", help="name=value, the value JSON or text; repeatable.")
 ]
-RowLimit = Annotated[int, typer.Option("--limit", min=1, help="Rows at most.")]
-Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds at most.")]
+RowLimit = Annotated[int, typer.Option("--limit", min=1, max=_MOST, help="Rows at most.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=0.1, max=_LONGEST, help="Seconds at most.")]

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from catalog.circuits.circuit import Circuit
 from catalog.errors import ExportError
-from extract.files import replace_file
+from extract.files import read_file, replace_file
 
 Format = Literal["json", "graphml", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -30,10 +30,7 @@ def write(circuit: Circuit, path: Path, form: Format | None = None) -> None:
 def read(path: Path, form: Format | None = None) -> Circuit:
     """Read a circuit from a file of `write`. Raises ExportError for a file that holds none."""
     form = form or _format(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ExportError(f"{path} cannot be read: {error.strerror}.") from error
+    data = read_file(path, ExportError)
     try:
         return decode(data, form)
     except ExportError as error:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from math import isclose
 from typing import Any, TypeAlias
@@ -15,11 +16,13 @@ from catalog.circuits.circuit import Circuit
 from extract.errors import UnknownUnit
 from extract.folder.statistics import STATISTICS
 
-# What parsers and pydantic raise for a file of another format; the XML parser raises a SyntaxError.
+# What parsers and pydantic raise for a file of another format; the XML parser raises a SyntaxError, and RuntimeErrors
+# are for brackets too deep and for zips that are encrypted or packed in an unknown way.
 UNREADABLE = (
-    *(ValueError, LookupError, TypeError, AttributeError, SyntaxError),
-    *(nx.NetworkXException, zipfile.BadZipFile, csv.Error, UnknownUnit),
+    *(ValueError, LookupError, TypeError, AttributeError, SyntaxError, ArithmeticError, RuntimeError, EOFError),
+    *(nx.NetworkXException, zipfile.BadZipFile, zlib.error, csv.Error, UnknownUnit),
 )
+_LARGEST = 1 << 26  # bytes of an unpacked zip: a small one may unpack to more than the memory
 _HEADER = ("name", "kind", "model")
 _CIRCUIT = TypeAdapter(Circuit)
 
@@ -114,6 +117,8 @@ def _to_csv(graph: _Graph) -> bytes:
 
 def _from_csv(data: bytes) -> _Graph:
     with zipfile.ZipFile(io.BytesIO(data)) as bundle:
+        if sum(file.file_size for file in bundle.infolist()) > _LARGEST:
+            raise ValueError("unpacks to more than any circuit")
         graph: _Graph = nx.MultiDiGraph(**json.loads(bundle.read("circuit.json")))
         for row in _rows(bundle.read("nodes.csv")):
             graph.add_node(row.pop("id"), **row)

@@ -24,7 +24,7 @@ from catalog.labels.history import current
 from catalog.labels.labels import Labels
 from catalog.labels.rules import Label
 from catalog.text_rules import ShortText, broken
-from extract.files import replace_file
+from extract.files import read_file, replace_file
 from graph.records import Action, Annotation, Origin, as_json
 
 Form = Literal["csv", "json"]
@@ -107,11 +107,7 @@ def write(annotations: Iterable[Annotation], path: Path, whole: bool = False) ->
 def read(path: Path, model: str, author: str) -> list[Annotation]:
     """Read the entries of a file, as `decode`. Raises LabelFileError."""
     form = form_of(path.name)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise LabelFileError(f"{path} cannot be read: {error.strerror}.") from error
-    return decode(data, form, model, author)
+    return decode(read_file(path, LabelFileError), form, model, author)
 
 
 def form_of(name: str) -> Form:

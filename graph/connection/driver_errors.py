@@ -2,7 +2,7 @@
 
 import re
 
-from neo4j.exceptions import IncompleteCommit, Neo4jError
+from neo4j.exceptions import BrokenRecordError, IncompleteCommit, Neo4jError
 
 from graph.errors import (
     AccessRefused,
@@ -17,6 +17,10 @@ from graph.errors import (
 
 _Translation = tuple[type[GraphError], str]
 
+_STOPPED: _Translation = (
+    QueryTimeout,
+    "The query was stopped ({limit}). Give it more time, a LIMIT, a shorter path or a named unit to start from.",
+)
 _CODES: dict[str, _Translation] = {  # by the beginning of the server's code; the first match applies
     "Neo.ClientError.Security.Forbidden": (
         WriteRefused,
@@ -39,9 +43,12 @@ _CODES: dict[str, _Translation] = {  # by the beginning of the server's code; th
         DatabaseMissing,
         "{url} has no such database ({message}). SHOW DATABASES lists those it has.",
     ),
-    "Neo.ClientError.Transaction.T": (  # Terminated, TransactionTimedOut and the like
-        QueryTimeout,
-        "The query was stopped ({limit}). Give it more time, a LIMIT, a shorter path or a named unit to start from.",
+    "Neo.ClientError.Transaction.Terminated": _STOPPED,
+    "Neo.ClientError.Transaction.TransactionTimedOut": _STOPPED,
+    "Neo.ClientError.Transaction": (
+        QueryError,
+        "The database could not end the transaction ({message}), and wrote nothing of it. Look whether its disk is "
+        "full, and try again.",
     ),
     "Neo.ClientError.Schema.ConstraintValidationFailed": (
         ConstraintViolated,
@@ -71,6 +78,10 @@ def translate(error: Exception, url: str, timeout: float = 0.0) -> GraphError:
         message = " ".join(_MARK.sub("", error.message or "it does not say why").split()).rstrip(".")
         return error_type(
             template.format(url=url, message=message, limit=f"after {timeout:g} s" if timeout else message)
+        )
+    if isinstance(error, BrokenRecordError):
+        return QueryError(
+            f"The answer holds a value that cannot be read ({error.__cause__}). Ask for it as text: toString()."
         )
     if isinstance(error, IncompleteCommit):
         return ServerUnavailable(

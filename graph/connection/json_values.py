@@ -1,5 +1,6 @@
 """Convert the driver's values to plain JSON."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 from neo4j.graph import Node, Path, Relationship
 from neo4j.spatial import Point
 from neo4j.time import Date, DateTime, Duration, Time
+
+_ZEROS = re.compile(r"\.000000000|(\.\d{6})000")  # after a time's seconds: digits that tell nothing
 
 
 def json_value(value: Any) -> Any:
@@ -27,7 +30,7 @@ def json_value(value: Any) -> Any:
         case Path():
             return {"nodes": json_value(list(value.nodes)), "relationships": json_value(list(value.relationships))}
         case DateTime() | Date() | Time():
-            return value.to_native().isoformat()
+            return _ZEROS.sub(r"\1", value.iso_format())
         case Duration():
             return value.iso_format()
         case Point():

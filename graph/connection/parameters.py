@@ -3,25 +3,42 @@
 from collections.abc import Mapping
 from typing import Any
 
+from extract.printable import is_encodable
 from extract.units import Layer, Unit
+from graph.errors import QueryError
+
+_DEEPEST = 100  # lists and maps in one another, of which servers and the driver take some hundreds
+_INTEGERS = range(-(2**63), 2**63)
 
 
 def plain_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Convert units and layers to their text, numpy's numbers and arrays to Python's; the rest stays as it is.
 
-    Tensors, Series and Arrow arrays have `tolist` too.
+    Tensors, Series and Arrow arrays have `tolist` too. Raises QueryError for a value that no server takes.
     """
-    return {name: _plain(value) for name, value in parameters.items()}
+    plain = {}
+    for name, value in parameters.items():
+        try:
+            plain[name] = _plain({name: value}, _DEEPEST)[name]
+        except ValueError as error:
+            raise QueryError(f"The parameter {name!r} {error}. Correct it, and ask again.") from error
+    return plain
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int) -> Any:
+    if depth < 0:
+        raise ValueError(f"holds more than {_DEEPEST} lists or maps in one another")
     if hasattr(value, "tolist"):
-        return value.tolist()
+        value = value.tolist()
     match value:
+        case str() if not is_encodable(value):
+            raise ValueError("holds a character that is no Unicode")
+        case int() if value not in _INTEGERS:
+            raise ValueError("holds a whole number that does not fit in 64 bits")
         case Unit() | Layer():
             return str(value)
         case Mapping():
-            return {name: _plain(item) for name, item in value.items()}
+            return {_plain(name, depth): _plain(item, depth - 1) for name, item in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [_plain(item) for item in value]
+            return [_plain(item, depth - 1) for item in value]
     return value

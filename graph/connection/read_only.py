@@ -11,6 +11,7 @@ from typing import Any
 from neo4j import Driver, Query, Session
 from neo4j.exceptions import DriverError, Neo4jError
 
+from extract.printable import is_encodable
 from graph.connection.json_values import json_value
 from graph.connection.servers import Server
 from graph.connection.time_limit import answer_in_time
@@ -109,6 +110,8 @@ _ONLY_READS = re.compile(
 
 
 def _refuse_by_text(text: str) -> None:
+    if not is_encodable(text):
+        raise QueryError("The query holds a character that is no Unicode. Correct it, and ask again.")
     for pattern, words in _MORE_THAN_READING.items():
         if re.search(pattern, bare(text), re.IGNORECASE):
             raise WriteRefused(f"{words}: that is refused here.")

@@ -20,9 +20,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from extract.files import try_lock
+from extract.printable import printable
 from graph.endpoint import Endpoint
 from graph.errors import DatabaseBusy, DatabaseDamaged, ServerUnavailable
 
@@ -42,22 +43,18 @@ class DatabaseDirectory:
     def prepare(self) -> None:
         """Create the folder or check its layout; DatabaseDamaged if it holds anything else, which stays unchanged."""
         version = self.path / "version"
-        try:
+        with self._usable():
             self.path.mkdir(parents=True, exist_ok=True)
             if not version.exists() and not any(self.path.iterdir()):
                 version.write_text(LAYOUT)
-            found = version.read_text().strip() if version.exists() else None
-        except OSError as error:
-            raise ServerUnavailable(
-                f"{self.path} cannot be used: {error.strerror}. Name a folder that you may write to."
-            ) from error
+            found = version.read_text(errors="replace").strip() if version.exists() else None
         if found is None:
             raise DatabaseDamaged(
                 f"{self.path} holds files but none of our databases. Name an empty folder or a new one."
             )
         if found not in (LAYOUT, ""):  # empty for a moment, while another process writes it
             raise DatabaseDamaged(
-                f"{self.path} was made by another version (layout {found}; this one reads {LAYOUT}). "
+                f"{self.path} was made by another version (layout {printable(found, 20)}; this one reads {LAYOUT}). "
                 "Use that version, or load anew into another folder; export the labels there first."
             )
 
@@ -86,7 +83,7 @@ class DatabaseDirectory:
         """Whether a process serves or loads this folder; this tries a shared lock, so concurrent calls do not clash."""
         if not self._lock_file.exists():
             return False
-        descriptor = try_lock(self._lock_file, shared=True)
+        descriptor = self._try_lock(shared=True)
         if descriptor is not None:
             os.close(descriptor)
         return descriptor is None
@@ -94,13 +91,32 @@ class DatabaseDirectory:
     def lock(self, purpose: Literal["serve", "load"]) -> int | None:
         """Lock the folder until the returned descriptor is closed; None if another process has locked it."""
         for _ in range(20):  # the shared lock of `is_locked` is soon released
-            descriptor = try_lock(self._lock_file)
+            descriptor = self._try_lock()
             if descriptor is not None:
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"{purpose} {os.getpid()}".encode(), 0)
                 return descriptor
             time.sleep(0.02)
         return None
+
+    def _try_lock(self, shared: bool = False) -> int | None:
+        with self._usable():
+            return try_lock(self._lock_file, shared)
+
+    def open_log(self) -> BinaryIO:
+        """Open the server's log to append to it."""
+        with self._usable():
+            return self.log.open("ab")
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Raise ServerUnavailable where the disk refuses: a folder of somebody else's, or that is only to be read."""
+        try:
+            yield
+        except OSError as error:
+            raise ServerUnavailable(
+                f"{self.path} cannot be used: {error.strerror}. Name a folder that you may write to."
+            ) from error
 
     def lock_holder(self) -> tuple[str, str]:
         """The task (serve or load) and the id of the process that has locked the folder."""

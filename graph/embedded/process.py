@@ -3,6 +3,7 @@
 `python -m graph.embedded.process serve FOLDER HEAP IDLE` or `load FOLDER HEAP`, started by `graph.embedded.server`.
 """
 
+import errno
 import json
 import os
 import secrets
@@ -54,20 +55,31 @@ def _start_server(folder: DatabaseDirectory, heap: int) -> tuple[Any, Endpoint]:
     _write_rights(folder)
     arcadedb = _java(folder, heap)
     server = arcadedb.create_server(str(folder.path), root_password=passwords[0], config=_SETTINGS)
-    server.start()
-    try:
-        if (folder.path / "databases" / DATABASE).exists():
-            server.get_database(DATABASE)
-        else:
-            server.create_database(DATABASE)
-    except BaseException:
-        server.stop()
-        raise
+    _open(server, exists=(folder.path / "databases" / DATABASE).exists())
     _add_reader(server, passwords[1])
     uri = f"bolt://127.0.0.1:{_bolt(server).getPort()}"
     return server, Endpoint(
         uri, "root", passwords[0], "reader", passwords[1], DATABASE, os.getpid(), arcadedb.__version__
     )
+
+
+class _NotOpened(Exception):
+    """A database's own files that the server refuses."""
+
+
+_LACKS = [os.strerror(number) for number in (errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.EACCES, errno.EROFS)]
+
+
+def _open(server: Any, exists: bool) -> None:
+    """Start the server and open the database, or create it."""
+    try:
+        server.start()
+        (server.get_database if exists else server.create_database)(DATABASE)
+    except Exception as error:
+        server.stop()
+        if any(lack in str(error) for lack in _LACKS):  # of room, memory or rights, and no fault of the files
+            raise
+        raise _NotOpened(str(error)) from error
 
 
 _SETTINGS = {
@@ -176,7 +188,7 @@ def _load(folder: DatabaseDirectory, answer: int, heap: int) -> None:
 
 
 def main() -> None:
-    """Carry out `serve FOLDER HEAP IDLE` or `load FOLDER HEAP`; answer errors on the pipe."""
+    """Carry out `serve FOLDER HEAP IDLE` or `load FOLDER HEAP`; answer errors on the pipe, as OUTCOME: REASON."""
     task, path, heap, *idle = sys.argv[1:]
     answer = os.dup(1)
     os.dup2(2, 1)  # send what Java prints to the log
@@ -189,7 +201,8 @@ def main() -> None:
         status = 0
     except Exception as error:
         traceback.print_exc()
-        os.write(answer, str(error).strip(".").encode())
+        outcome = "not opened" if isinstance(error, _NotOpened) else "not started" if task == "serve" else "broken off"
+        os.write(answer, f"{outcome}: {str(error).strip('.')}".encode(errors="replace"))
     finally:
         sys.stderr.flush()
         os._exit(status)  # Java's threads would keep the process alive

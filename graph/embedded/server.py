@@ -19,7 +19,7 @@ from typing import cast
 
 from graph.embedded.directory import DatabaseDirectory
 from graph.endpoint import Endpoint
-from graph.errors import DatabaseBusy, DatabaseDamaged, LoadFailed, ServerUnavailable
+from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError, LoadFailed, ServerUnavailable
 from graph.instructions import Step
 from graph.settings import settings
 
@@ -114,7 +114,7 @@ def bulk_load(path: Path, steps: Iterable[Step], heap: int | None = None) -> Non
     """
     folder = DatabaseDirectory(path)
     folder.prepare()
-    with _alone(folder) as lock, folder.log.open("ab") as log:
+    with _alone(folder) as lock, folder.open_log() as log:
         command = [*_PROCESS, "load", str(folder.path), str(heap or folder.heap(3072))]
         with subprocess.Popen(
             command,
@@ -125,8 +125,9 @@ def bulk_load(path: Path, steps: Iterable[Step], heap: int | None = None) -> Non
             start_new_session=True,
         ) as loader:
             answer = _feed(loader, steps)
-    if answer != "done":
-        raise LoadFailed(f"The load broke off and changed nothing: {answer or folder.last_log_line()}.")
+    outcome, _, reason = answer.partition(": ")
+    if outcome != "done":
+        raise LoadFailed(f"The load broke off and changed nothing: {reason or folder.last_log_line()}.")
 
 
 def _feed(loader: subprocess.Popen[bytes], steps: Iterable[Step]) -> str:
@@ -166,19 +167,28 @@ def _launch(folder: DatabaseDirectory, heap: int, idle: float) -> None:
     """Start a server process and wait until it serves, or finds that another one does."""
     command = [*_PROCESS, "serve", str(folder.path), str(heap), str(idle)]
     with (
-        folder.log.open("ab") as log,
+        folder.open_log() as log,
         subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True
         ) as process,
     ):
         try:
-            answer = process.communicate(timeout=_START_TIMEOUT)[0].decode()
+            answer, _, reason = process.communicate(timeout=_START_TIMEOUT)[0].decode().partition(": ")
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            answer = "it did not start in time"
+            answer, reason = "not started", "it did not start in time"
     if answer not in ("ready", "busy"):
-        raise DatabaseDamaged(
-            f"The embedded server cannot open {folder.path}: {answer or folder.last_log_line()}. "
-            f"Its files may be damaged or CIRCUITS_HEAP (MiB) unfit; {folder.log} tells more. "
-            "Load the extraction into another folder."
+        raise _start_error(folder, answer, reason or folder.last_log_line())
+
+
+def _start_error(folder: DatabaseDirectory, answer: str, reason: str) -> GraphError:
+    """The error to raise, which speaks of damage only where the database's own files were refused."""
+    if answer == "not opened":
+        return DatabaseDamaged(
+            f"The embedded server cannot open {folder.path}: {reason}. Its files may be damaged; {folder.log} tells "
+            "more. Load the extraction into another folder."
         )
+    return ServerUnavailable(
+        f"The embedded server of {folder.path} did not start: {reason}. It was ended, or the memory or the disk is "
+        f"full; {folder.log} tells more. Try again, with another CIRCUITS_HEAP (MiB) where it lacks memory."
+    )
