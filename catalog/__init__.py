@@ -41,7 +41,7 @@ from catalog.unit_view import UnitView
 from extract.demo import MODEL as DEMO
 from extract.errors import CircuitsError
 from graph.cypher.built_in import BUILT_IN
-from graph.cypher.named_query import BUILT_IN_AUTHOR, NamedQuery
+from graph.cypher.named_query import BUILT_IN_AUTHOR, EarlierQuery, NamedQuery
 from graph.loading.removal import Removal
 from graph.schema import PATTERNS
 from graph.schema import VERSION as SCHEMA_VERSION
@@ -91,6 +91,7 @@ __all__ = [
     "CircuitsError",
     "Conflict",
     "Direction",
+    "EarlierQuery",
     "Estimate",
     "ExtractionPart",
     "ExtractionView",

@@ -24,6 +24,7 @@ from extract.probes.rasterised_words import rasterise, usual
 from extract.units import Architecture, Layer, Unit
 from graph.model_store import ModelStore
 from graph.records import (
+    EarlierCircuit,
     EvidenceTerms,
     Filters,
     Flag,
@@ -260,9 +261,21 @@ class Model:
         """
         return self.circuit(saved_circuits.open_circuit(self._store, name))
 
-    def remove_circuit(self, name: str) -> None:
-        """Remove a saved circuit; its units stay. Raises CircuitError where there is none of this name."""
-        saved_circuits.remove(self._store, name)
+    def remove_circuit(self, name: str, author: str | None = None) -> None:
+        """Remove a saved circuit; `restore_circuit` brings it back. Raises CircuitError where there is none."""
+        saved_circuits.remove(self._store, name, author)
+
+    @property
+    def earlier_circuits(self) -> Table[EarlierCircuit]:
+        """The saved circuits that were replaced or removed, the last first."""
+        return Table(f"Earlier circuits of {self.id}", saved_circuits.earlier_circuits(self._store), self.veil)
+
+    def restore_circuit(self, name: str, version: str | None = None, author: str | None = None) -> SavedCircuit:
+        """Save again what was replaced or removed last under a name, or the version of this id.
+
+        What has the name now becomes an earlier version. Raises CircuitError where there is none.
+        """
+        return saved_circuits.restore(self._store, name, version, author)
 
     # ---- what people say
 

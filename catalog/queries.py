@@ -14,9 +14,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 from catalog.errors import NamedQueryError
 from catalog.hiding.veil import Veil
 from catalog.table import Table
-from catalog.text_rules import Name, broken, in_one_line, login_name
+from catalog.text_rules import Authored, Name, broken, checked, in_one_line, login_name
 from graph.cypher.built_in import BUILT_IN
-from graph.cypher.named_query import NamedQuery
+from graph.cypher.named_query import EarlierQuery, NamedQuery
 from graph.errors import QueryTimeout
 from graph.store import Store
 
@@ -92,11 +92,32 @@ class Queries:
             )
         return query
 
-    def remove(self, name: str) -> None:
-        """Remove a saved query. Raises NamedQueryError for a built-in one, or if there is none of that name."""
+    def remove(self, name: str, author: str | None = None) -> None:
+        """Remove a saved query; `restore` brings it back.
+
+        Raises NamedQueryError for a built-in one, or if there is none of that name.
+        """
         _refuse_built_in(name)
-        if not self.store.remove_query(name):
+        if not self.store.remove_query(name, checked(Authored, {"author": author or login_name()}).author):
             self.get(name)  # raises for a name that is not there
+
+    def earlier(self) -> Sequence[EarlierQuery]:
+        """List the saved queries that were replaced or removed, the last first."""
+        return self.store.earlier_queries()
+
+    def restore(self, name: str, version: str | None = None, author: str | None = None) -> NamedQuery:
+        """Save again what was replaced or removed last under a name, or the version of this id.
+
+        What has the name now becomes an earlier version. Raises NamedQueryError if there is no such version.
+        """
+        who = checked(Authored, {"author": author or login_name()}).author
+        versions = [e for e in self.earlier() if e.name == name and version in (None, e.version)]
+        if not versions:
+            raise NamedQueryError(
+                f"No query was replaced or removed as {version or repr(name)}. `circuits query history` shows what was."
+            )
+        self.store.save_query(versions[0], replace=True, author=who)
+        return versions[0]
 
     def parameters(self, query: NamedQuery, values: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
         """Complete the values of a query by its defaults, and `model` and `layer` by the model and its last sum.

@@ -353,9 +353,9 @@ class ModelStore:
         """The content of the circuit saved under a name, if there is one."""
         return saved.circuit_content(self.database, self.id, name)
 
-    def remove_circuit(self, name: str) -> bool:
-        """Remove a saved circuit; False if there is none."""
-        return saved.remove_circuit(self.database, self.id, name)
+    def remove_circuit(self, name: str, author: str) -> bool:
+        """Remove a saved circuit, which becomes an earlier version; False if there is none."""
+        return saved.remove_circuit(self.database, self.id, name, author)
 
     # ---- the console
 

@@ -233,6 +233,15 @@ class SavedCircuit:
 
 
 @dataclass(frozen=True)
+class EarlierCircuit(SavedCircuit):
+    """A saved circuit that was replaced or removed, by whom and when; `version` is its id."""
+
+    version: str
+    removed_by: str
+    removed_at: datetime
+
+
+@dataclass(frozen=True)
 class ProbeSummary:
     """The image and the concept of a top probe."""
 

@@ -12,6 +12,7 @@ from extract.units import Layer, Unit
 from graph.records import (
     Annotation,
     Contribution,
+    EarlierCircuit,
     EvidenceTerms,
     Flag,
     Histogram,
@@ -107,6 +108,11 @@ def annotation(row: Row) -> Annotation:
 def saved_circuit(row: Row) -> SavedCircuit:
     """A row of KEPT."""
     return SavedCircuit(**{**row, "at": utc(row["at"])})
+
+
+def earlier_circuit(row: Row) -> EarlierCircuit:
+    """A row of EARLIER_CIRCUITS."""
+    return EarlierCircuit(**{**row, "at": utc(row["at"]), "removed_at": utc(row["removed_at"])})
 
 
 def flag(row: Row) -> Flag:

@@ -9,9 +9,12 @@ from typing import Any
 
 from graph import rows as answers
 from graph.connection.database import Database
-from graph.cypher.named_query import NamedQuery
+from graph.cypher.named_query import EarlierQuery, NamedQuery
 from graph.cypher.saved import (
     CIRCUIT_CONTENT,
+    EARLIER_CIRCUIT,
+    EARLIER_CIRCUITS,
+    EARLIER_QUERIES,
     REMOVE_CIRCUIT,
     REMOVE_QUERY,
     SAVE_CIRCUIT,
@@ -19,18 +22,28 @@ from graph.cypher.saved import (
     SAVED_CIRCUITS,
     SAVED_QUERIES,
 )
-from graph.records import SavedCircuit
+from graph.records import EarlierCircuit, SavedCircuit
 from graph.rows import utc
 
 
 def save_circuit(
-    database: Database, circuit: SavedCircuit, identity: str, content: str, roles: Mapping[str, str], replace: bool
+    database: Database,
+    circuit: SavedCircuit,
+    identity: str,
+    content: str,
+    roles: Mapping[str, str],
+    replace: bool,
+    author: str | None = None,
 ) -> bool:
-    """Save a circuit's content, tied to its units by their roles; whether its name was free, or is replaced."""
+    """Save a circuit's content, tied to its units by their roles; whether its name was free, or is replaced.
+
+    `author` is who saves it, if that is not the circuit's; what is replaced becomes an earlier version.
+    """
     key, at = _key(circuit.model, circuit.name), circuit.at.astimezone(UTC)
     known = asdict(circuit) | {"key": key, "id": identity, "at": at, "content": content}
     properties = known | {"units": list(roles), "roles": list(roles.values())}
-    return bool(database.write_idempotent(SAVE_CIRCUIT, key=key, properties=properties, replace=replace))
+    parameters = {"properties": properties, "replace": replace, **_act(author or circuit.author)}
+    return bool(database.write_idempotent(SAVE_CIRCUIT, key=key, **parameters))
 
 
 def saved_circuits(database: Database, model: str) -> list[SavedCircuit]:
@@ -44,9 +57,34 @@ def circuit_content(database: Database, model: str, name: str) -> str | None:
     return str(rows[0]["content"]) if rows else None
 
 
-def remove_circuit(database: Database, model: str, name: str) -> bool:
-    """Remove a saved circuit; whether there was one."""
-    return bool(database.write(REMOVE_CIRCUIT, key=_key(model, name))[0]["removed"])
+def remove_circuit(database: Database, model: str, name: str, author: str) -> bool:
+    """Remove a saved circuit, which becomes an earlier version; whether there was one."""
+    return bool(database.write(REMOVE_CIRCUIT, key=_key(model, name), **_act(author))[0]["removed"])
+
+
+def earlier_circuits(database: Database, model: str) -> list[EarlierCircuit]:
+    """The earlier versions of a model's saved circuits, those removed last first."""
+    return list(map(answers.earlier_circuit, database.read(EARLIER_CIRCUITS, model=model)))
+
+
+def restore_circuit(database: Database, earlier: EarlierCircuit, author: str) -> bool:
+    """Save an earlier version again, in place of what has its name now; whether it is there."""
+    rows = database.read(EARLIER_CIRCUIT, version=earlier.version)
+    circuit = SavedCircuit(earlier.name, earlier.model, earlier.kind, earlier.author, earlier.at, earlier.units)
+    return bool(rows) and save_circuit(
+        database,
+        circuit,
+        str(uuid.uuid4()),
+        rows[0]["content"],
+        dict(zip(rows[0]["units"], rows[0]["roles"], strict=True)),
+        replace=True,
+        author=author,
+    )
+
+
+def _act(author: str) -> dict[str, Any]:
+    """Who replaces or removes something, and when."""
+    return {"by": author, "now": datetime.now(UTC)}
 
 
 def _key(model: str, name: str) -> str:
@@ -58,8 +96,8 @@ def saved_queries(database: Database) -> list[NamedQuery]:
     return [_query(row) for row in database.read(SAVED_QUERIES)]
 
 
-def save_query(database: Database, query: NamedQuery, replace: bool = False) -> bool:
-    """Save a query; whether its name was free, or is replaced."""
+def save_query(database: Database, query: NamedQuery, replace: bool = False, author: str | None = None) -> bool:
+    """Save a query; whether its name was free, or is replaced. `author` is who saves it, if that is not the query's."""
     properties = {
         "name": query.name,
         "id": str(uuid.uuid4()),
@@ -69,14 +107,29 @@ def save_query(database: Database, query: NamedQuery, replace: bool = False) -> 
         "author": query.author,
         "at": (query.at or datetime.now(UTC)).astimezone(UTC),
     }
-    return bool(database.write_idempotent(SAVE_QUERY, name=query.name, properties=properties, replace=replace))
+    parameters = {"properties": properties, "replace": replace, **_act(author or query.author)}
+    return bool(database.write_idempotent(SAVE_QUERY, name=query.name, **parameters))
 
 
-def remove_query(database: Database, name: str) -> bool:
-    """Remove a saved query; whether there was one."""
-    return bool(database.write(REMOVE_QUERY, name=name)[0]["removed"])
+def remove_query(database: Database, name: str, author: str) -> bool:
+    """Remove a saved query, which becomes an earlier version; whether there was one."""
+    return bool(database.write(REMOVE_QUERY, name=name, **_act(author))[0]["removed"])
+
+
+def earlier_queries(database: Database) -> list[EarlierQuery]:
+    """The earlier versions of saved queries, those removed last first."""
+    return [_earlier_query(row) for row in database.read(EARLIER_QUERIES)]
+
+
+def _earlier_query(row: Mapping[str, Any]) -> EarlierQuery:
+    removal = {"version": row["version"], "removed_by": row["removed_by"], "removed_at": utc(row["removed_at"])}
+    return EarlierQuery(**_columns(row), **removal)
 
 
 def _query(row: Mapping[str, Any]) -> NamedQuery:
+    return NamedQuery(**_columns(row))
+
+
+def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
     columns = {name: row[name] for name in ("name", "text", "description", "author")}
-    return NamedQuery(**columns, defaults=json.loads(row["parameters"]), at=utc(row["at"]))
+    return columns | {"defaults": json.loads(row["parameters"]), "at": utc(row["at"])}

@@ -30,4 +30,6 @@ PATTERNS = (  # what is in the graph: a pattern of Cypher, and its meaning
     ("(:Unit:Labelled {label})-[:LABELLED {annotation}]->(:Label {text})", "the labels that hold now, derived"),
     ("(:Circuit {key})-[:INCLUDES {role}]->(:Unit)", "a saved circuit, whole in its content"),
     ("(:Query {name, id})", "a saved Cypher text"),
+    ("(:EarlierCircuit {id, name, removed_by, removed_at})", "one that was replaced or removed, as it was"),
+    ("(:EarlierQuery {id, name, removed_by, removed_at})", "the same of a query"),
 )

@@ -7,7 +7,7 @@ from graph import rows as answers
 from graph import saved, verification
 from graph.connection.database import Database
 from graph.cypher.models import MODELS
-from graph.cypher.named_query import NamedQuery
+from graph.cypher.named_query import EarlierQuery, NamedQuery
 from graph.errors import DatabaseDamaged, ModelMissing, SchemaMismatch
 from graph.hidden_texts import HiddenTexts, hidden_texts
 from graph.model_store import ModelStore
@@ -104,13 +104,17 @@ class Store:
         """The users' saved queries, by name."""
         return saved.saved_queries(self.database)
 
-    def save_query(self, query: NamedQuery, replace: bool = False) -> bool:
-        """Save a query; False if its name is taken and not replaced."""
-        return saved.save_query(self.database, query, replace)
+    def save_query(self, query: NamedQuery, replace: bool = False, author: str | None = None) -> bool:
+        """Save a query; False if its name is taken and not replaced. `author` saves it, if that is not the query's."""
+        return saved.save_query(self.database, query, replace, author)
 
-    def remove_query(self, name: str) -> bool:
-        """Remove a saved query; False if there is none."""
-        return saved.remove_query(self.database, name)
+    def remove_query(self, name: str, author: str) -> bool:
+        """Remove a saved query, which becomes an earlier version; False if there is none."""
+        return saved.remove_query(self.database, name, author)
+
+    def earlier_queries(self) -> list[EarlierQuery]:
+        """The saved queries that were replaced or removed, the last first."""
+        return saved.earlier_queries(self.database)
 
     # ---- what answers hide
 

@@ -9,9 +9,9 @@ Yes = Annotated[bool, typer.Option("--yes", help="Remove it without asking.")]
 
 def confirm(consequence: str, yes: bool) -> None:
     """Say what removing does, and ask unless `yes`; exit with code 2 for a no, and where nobody answers."""
-    typer.echo(consequence)
     if yes:
         return
+    typer.echo(consequence, err=True)
     try:
         agreed = typer.confirm("Remove it?", err=True)
     except typer.Abort:

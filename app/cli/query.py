@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli import printing
+from app.cli.confirmation import Yes, confirm
 from app.cli.options import (
     Author,
     DatabaseOption,
@@ -20,6 +21,7 @@ from app.cli.options import (
     connect,
     parameters_of,
 )
+from extract.printable import printable
 
 if TYPE_CHECKING:
     from catalog import NamedQuery, Table, Veil  # slow to import, and help does without
@@ -101,13 +103,48 @@ def save_query(
 
 
 @query.command("remove")
-def remove_query(name: QueryName, database: DatabaseOption = None) -> None:
-    """Take a saved query away for good.
+def remove_query(name: QueryName, author: Author = None, yes: Yes = False, database: DatabaseOption = None) -> None:
+    """Remove a saved query; `circuits query restore` brings it back.
 
     Example: circuits query remove hats
     """
     with connect(database) as catalog:
-        catalog.queries.remove(name)
+        author_of = catalog.queries.get(name).author  # raises for a name that is not there
+        confirm(f"{printable(name)} by {printable(author_of)} is removed for all who use this database.", yes)
+        catalog.queries.remove(name, author)
+
+
+@query.command("history")
+def query_history(database: DatabaseOption = None, wide: Wide = False, as_json: Json = False) -> None:
+    """List the saved queries that were replaced or removed, the last first; each can be restored.
+
+    Example: circuits query history
+    """
+    with connect(database) as catalog:
+        earlier = catalog.queries.earlier()
+    rows = [
+        (q.name, q.description, q.author, q.removed_by, f"{q.removed_at:%Y-%m-%d %H:%M}", q.version) for q in earlier
+    ]
+    columns = ("name", "answers", "by", "replaced or removed by", "at", "version")
+    printing.show_rows(earlier, printing.table("Replaced or removed", columns, rows), as_json, wide)
+
+
+@query.command("restore")
+def restore_query(
+    name: QueryName,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="Of the history; the last of this name if not given.")
+    ] = None,
+    author: Author = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Bring back a saved query that was replaced or removed; one that has its name now joins the history.
+
+    Example: circuits query restore hats
+    """
+    with connect(database) as catalog:
+        restored = catalog.queries.restore(name, version, author)
+    typer.echo(f"{printable(restored.name)} by {printable(restored.author)} is saved again.")
 
 
 def show_answer(answer: "Table[Mapping[str, Any]]", veil: "Veil", as_json: bool, wide: bool) -> None:

@@ -24,5 +24,5 @@ def remove(
     """
     with connect(database) as catalog:
         confirm(printable(catalog.plan_removal(model, with_labels).sentence), yes)
-        catalog.remove(model, with_labels)
-    typer.echo(f"{printable(model)} is removed.")
+        removal = catalog.remove(model, with_labels)
+    typer.echo(f"Removed: {printable(removal.sentence)}")

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import printing
-from app.cli.options import CircuitFile, DatabaseOption, Json, ModelName, Reveal, Wide, open_model
+from app.cli.confirmation import Yes, confirm
+from app.cli.options import Author, CircuitFile, DatabaseOption, Json, ModelName, Reveal, Wide, open_model
+from extract.printable import printable
 
 if TYPE_CHECKING:
     from catalog import CircuitView, Veil
@@ -52,13 +54,57 @@ def show_saved(
 
 @saved.command("remove")
 @saved.command("drop", hidden=True)  # its name in an earlier version
-def remove_saved(name: CircuitName, database: DatabaseOption = None, model_name: ModelName = None) -> None:
-    """Remove a saved circuit; its units stay.
+def remove_saved(
+    name: CircuitName,
+    author: Author = None,
+    yes: Yes = False,
+    database: DatabaseOption = None,
+    model_name: ModelName = None,
+) -> None:
+    """Remove a saved circuit; its units stay, and `circuits saved restore` brings it back.
 
     Example: circuits saved remove "what feeds 34"
     """
     with open_model(database, model_name) as model:
-        model.remove_circuit(name)
+        units = len(model.open_circuit(name).units)  # raises for a name that is not there
+        confirm(f"{printable(name)}, {units} units, is removed for all who use this database; it can be restored.", yes)
+        model.remove_circuit(name, author)
+
+
+@saved.command("history")
+def saved_history(
+    database: DatabaseOption = None, model_name: ModelName = None, wide: Wide = False, as_json: Json = False
+) -> None:
+    """List the saved circuits that were replaced or removed, the last first; each can be restored.
+
+    Example: circuits saved history
+    """
+    with open_model(database, model_name) as model:
+        earlier = model.earlier_circuits
+    rows = [
+        (c.name, c.kind, c.units, c.author, c.removed_by, f"{c.removed_at:%Y-%m-%d %H:%M}", c.version) for c in earlier
+    ]
+    columns = ("name", "kind", "units", "by", "replaced or removed by", "at", "version")
+    printing.show_rows(earlier, printing.table("Replaced or removed", columns, rows), as_json, wide)
+
+
+@saved.command("restore")
+def restore_saved(
+    name: CircuitName,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="Of the history; the last of this name if not given.")
+    ] = None,
+    author: Author = None,
+    database: DatabaseOption = None,
+    model_name: ModelName = None,
+) -> None:
+    """Bring back a saved circuit that was replaced or removed; one that has its name now joins the history.
+
+    Example: circuits saved restore "what feeds 34"
+    """
+    with open_model(database, model_name) as model:
+        restored = model.restore_circuit(name, version, author)
+    typer.echo(f"{printable(restored.name)} by {printable(restored.author)} is saved again.")
 
 
 def show_circuit(circuit: "CircuitView", veil: "Veil", as_json: bool, wide: bool) -> None:

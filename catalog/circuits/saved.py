@@ -9,9 +9,10 @@ from catalog.circuits import export
 from catalog.circuits.build import refresh
 from catalog.circuits.circuit import Circuit
 from catalog.errors import CircuitError
-from catalog.text_rules import Name, broken, login_name
+from catalog.text_rules import Authored, Name, broken, checked, login_name
+from graph import saved
 from graph.model_store import ModelStore
-from graph.records import SavedCircuit
+from graph.records import EarlierCircuit, SavedCircuit
 
 
 class _Header(BaseModel):
@@ -62,10 +63,30 @@ def open_circuit(store: ModelStore, name: str) -> Circuit:
     return refresh(store, export.decode(content.encode(), "json"))
 
 
-def remove(store: ModelStore, name: str) -> None:
-    """Remove a saved circuit; its units stay. Raises CircuitError if there is none of this name."""
-    if not store.remove_circuit(name):
+def remove(store: ModelStore, name: str, author: str | None = None) -> None:
+    """Remove a saved circuit; `restore` brings it back. Raises CircuitError if there is none of this name."""
+    if not store.remove_circuit(name, checked(Authored, {"author": author or login_name()}).author):
         raise _missing(store, name)
+
+
+def earlier_circuits(store: ModelStore) -> list[EarlierCircuit]:
+    """The saved circuits of a model that were replaced or removed, the last first."""
+    return saved.earlier_circuits(store.database, store.id)
+
+
+def restore(store: ModelStore, name: str, version: str | None = None, author: str | None = None) -> SavedCircuit:
+    """Save again what was replaced or removed last under a name, or the version of this id.
+
+    What has the name now becomes an earlier version. Raises CircuitError if there is no such version.
+    """
+    who = checked(Authored, {"author": author or login_name()}).author
+    versions = [e for e in earlier_circuits(store) if e.name == name and version in (None, e.version)]
+    if not versions or not saved.restore_circuit(store.database, versions[0], who):
+        raise CircuitError(
+            f"Nothing was replaced or removed as {version or repr(name)} in {store.id}. `circuits saved history` shows "
+            "what was."
+        )
+    return versions[0]
 
 
 def _missing(store: ModelStore, name: str) -> CircuitError:

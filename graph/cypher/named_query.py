@@ -32,6 +32,15 @@ class NamedQuery:
         return parameters_in(self.text)
 
 
+@dataclass(frozen=True, kw_only=True)
+class EarlierQuery(NamedQuery):
+    """A saved query that was replaced or removed, by whom and when; `version` is its id."""
+
+    version: str
+    removed_by: str
+    removed_at: datetime
+
+
 def bare(text: str) -> str:
     """A text without comments, and with a question mark for all that is quoted."""
     return _QUOTED.sub(lambda found: " " if found[0].startswith("/") else "?", text)

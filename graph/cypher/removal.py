@@ -11,7 +11,8 @@ RETURN m.id IS NOT NULL AS present, coalesce(m.complete, false) AS complete, coa
        COUNT { MATCH (w:Word) WHERE w.model = $model } AS words,
        COUNT { MATCH (a:Annotation) WHERE a.model = $model } AS annotations,
        COUNT { MATCH (f:Flag) WHERE f.model = $model } AS flags,
-       COUNT { MATCH (c:Circuit) WHERE c.model = $model } AS circuits
+       COUNT { MATCH (c:Circuit) WHERE c.model = $model } AS circuits,
+       COUNT { MATCH (e:EarlierCircuit) WHERE e.model = $model } AS earlier_circuits
 """
 
 # A model that is not there is made, so that what people said of it can be removed like any other's.
@@ -24,7 +25,7 @@ WITH m
 # model, loader (an id, new for each removal) -> the model, which counts as gone from now on; loads of it end
 HIDE = _HIDE + "RETURN m.id AS id"
 
-# the same, and all that people said of the model is removed with it
+# model, loader (as above) -> the same, and all that people said of the model is removed with it
 HIDE_WITH_LABELS = (
     _HIDE
     + """
@@ -34,7 +35,9 @@ OPTIONAL MATCH (f:Flag {model: $model})
 WITH m, annotations, collect(f) AS flags
 OPTIONAL MATCH (c:Circuit {model: $model})
 WITH m, annotations, flags, collect(c) AS circuits
-FOREACH (n IN annotations + flags + circuits | DETACH DELETE n)
+OPTIONAL MATCH (e:EarlierCircuit {model: $model})
+WITH m, annotations, flags, circuits, collect(e) AS earlier
+FOREACH (n IN annotations + flags + circuits + earlier | DETACH DELETE n)
 RETURN m.id AS id
 """
 )

@@ -1,4 +1,8 @@
-"""The Cypher texts of saved circuits and saved queries, with their parameters; see `graph.cypher.units`."""
+"""The Cypher texts of saved circuits and saved queries, with their parameters; see `graph.cypher.units`.
+
+What is replaced or removed becomes an earlier version, which stays as it was and can be saved again. A node is written
+before it is copied, so that of two who replace it at once the second copies what the first has saved.
+"""
 
 # From a circuit's node to its units, as it names them.
 _TIE = """
@@ -8,12 +12,17 @@ CREATE (c)-[:INCLUDES {role: c.roles[place]}]->(u)
 """
 
 # key, properties (the key, an id of its own, model, name, kind, author, at, content, and units and their roles as two
-# lists), replace (one of the same key) -> no row and no change where the key is taken and not to be replaced
+# lists), replace (one of the same key), by and now (who saves, and when: of the earlier version that is replaced) -> no
+# row and no change where the key is taken and not to be replaced
 SAVE_CIRCUIT = (
     """
 MERGE (c:Circuit {key: $key})
 ON CREATE SET c = $properties
+SET c.locked = true
+REMOVE c.locked
 WITH c WHERE $replace OR c.id = $properties.id
+FOREACH (old IN CASE WHEN c.id = $properties.id THEN [] ELSE [c] END |
+  CREATE (e:EarlierCircuit) SET e = properties(old), e.removed_by = $by, e.removed_at = $now)
 SET c = $properties
 WITH c
 OPTIONAL MATCH (c)-[old:INCLUDES]->(:Unit)
@@ -40,11 +49,29 @@ MATCH (c:Circuit {key: $key})
 RETURN c.content AS content
 """
 
-# key -> how many were removed: one or none
+# key, by and now (who removes it, and when) -> how many were removed: one or none
 REMOVE_CIRCUIT = """
 MATCH (c:Circuit {key: $key})
+SET c.locked = true
+REMOVE c.locked
+CREATE (e:EarlierCircuit)
+SET e = properties(c), e.removed_by = $by, e.removed_at = $now
 DETACH DELETE c
 RETURN count(*) AS removed
+"""
+
+# model -> the earlier versions of its saved circuits without their content, those removed last first
+EARLIER_CIRCUITS = """
+MATCH (e:EarlierCircuit {model: $model})
+RETURN e.id AS version, e.name AS name, e.model AS model, e.kind AS kind, e.author AS author, e.at AS at,
+       size(e.units) AS units, e.removed_by AS removed_by, e.removed_at AS removed_at
+ORDER BY removed_at DESC, version
+"""
+
+# version -> no row or one: all that saving it again needs
+EARLIER_CIRCUIT = """
+MATCH (e:EarlierCircuit {id: $version})
+RETURN e.content AS content, e.units AS units, e.roles AS roles
 """
 
 # model -> its saved circuits tied to the units that they name, which are new and in none yet
@@ -63,19 +90,35 @@ RETURN q.name AS name, q.text AS text, q.description AS description, q.parameter
 ORDER BY name
 """
 
-# name, properties (the name, an id of its own, text, description, parameters, author, at), replace (one of that name)
-# -> no row and no change where the name is taken and not to be replaced
+# name, properties (the name, an id of its own, text, description, parameters, author, at), replace (one of that name),
+# by, now (as above) -> no row and no change where the name is taken and not to be replaced
 SAVE_QUERY = """
 MERGE (q:Query {name: $name})
 ON CREATE SET q = $properties
+SET q.locked = true
+REMOVE q.locked
 WITH q WHERE $replace OR q.id = $properties.id
+FOREACH (old IN CASE WHEN q.id = $properties.id THEN [] ELSE [q] END |
+  CREATE (e:EarlierQuery) SET e = properties(old), e.removed_by = $by, e.removed_at = $now)
 SET q = $properties
 RETURN q.name AS name
 """
 
-# name -> how many were removed: one or none
+# name, by, now (as above) -> how many were removed: one or none
 REMOVE_QUERY = """
 MATCH (q:Query {name: $name})
+SET q.locked = true
+REMOVE q.locked
+CREATE (e:EarlierQuery)
+SET e = properties(q), e.removed_by = $by, e.removed_at = $now
 DELETE q
 RETURN count(*) AS removed
+"""
+
+# no parameters -> one row an earlier version, those removed last first
+EARLIER_QUERIES = """
+MATCH (e:EarlierQuery)
+RETURN e.id AS version, e.name AS name, e.text AS text, e.description AS description, e.parameters AS parameters,
+       e.author AS author, e.at AS at, e.removed_by AS removed_by, e.removed_at AS removed_at
+ORDER BY removed_at DESC, version
 """

@@ -33,6 +33,8 @@ INDEXES = (
     "CREATE INDEX annotation_model IF NOT EXISTS FOR (n:Annotation) ON (n.model)",
     "CREATE INDEX annotation_unit IF NOT EXISTS FOR (n:Annotation) ON (n.model, n.unit)",
     "CREATE INDEX flag_model IF NOT EXISTS FOR (n:Flag) ON (n.model)",
+    "CREATE INDEX earlier_circuit_model IF NOT EXISTS FOR (n:EarlierCircuit) ON (n.model)",
+    "CREATE INDEX earlier_circuit_id IF NOT EXISTS FOR (n:EarlierCircuit) ON (n.id)",
 )
 FURTHER_INDEXES = (  # for users' own queries, where the server has these kinds
     "CREATE INDEX contribution_magnitude IF NOT EXISTS FOR ()-[e:CONTRIBUTES]-() ON (e.magnitude)",

@@ -44,15 +44,22 @@ class Removal:
     annotations: int
     flags: int
     circuits: int
+    earlier_circuits: int
 
     @property
     def sentence(self) -> str:
         """What goes and what stays, to be read."""
         data = _counts({"unit": self.units, "edge": self.edges, "image": self.images, "word": self.words})
-        said = _counts({"annotation": self.annotations, "flag": self.flags, "saved circuit": self.circuits})
+        said = _counts(self.said)
         if self.with_labels:
             return f"{data} of {self.model} go, and for good what people said of it: {said}.{self._state}"
         return f"{data} of {self.model} go. {said} stay, and are back when it is loaded again.{self._state}"
+
+    @property
+    def said(self) -> dict[str, int]:
+        """How much people said of it, by what that is called."""
+        circuits = {"saved circuit": self.circuits, "replaced or removed one": self.earlier_circuits}
+        return {"annotation": self.annotations, "flag": self.flags, **circuits}
 
     @property
     def _state(self) -> str:
@@ -71,7 +78,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 def plan_removal(database: Database, model: str, with_labels: bool = False) -> Removal:
     """Count what removing a model takes away. ModelMissing where there is none, or no more than labels that stay."""
     removal = Removal(model, with_labels, **database.read(CONTENTS, model=model)[0])
-    said = removal.annotations + removal.flags + removal.circuits
+    said = any(removal.said.values())
     if removal.present or (said and with_labels):
         return removal
     if said:

@@ -156,6 +156,7 @@ def test_a_circuit_is_saved_under_a_name_and_opened_again(page: Page, planted_st
     page.get_by_role("button", name="Open", exact=True).last.click()
     expect(page.locator(".quiet", has_text="Enrichment circuit of 4/2/6/29")).to_be_visible(timeout=PATIENCE)
     assert shown(page, len(units)) == units
-    page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_text(name)).to_have_count(0, timeout=PATIENCE)
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.get_by_role("button", name="Open", exact=True)).to_have_count(0, timeout=PATIENCE)
     assert name not in {circuit.name for circuit in saved_circuits(planted_store)}

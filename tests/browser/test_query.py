@@ -89,7 +89,7 @@ def test_a_query_is_saved_linked_and_removed(page: Page, planted_store: ModelSto
     expect(page.get_by_text("One more.")).to_be_visible()
     assert page.title() != "owned"
     page.get_by_role("button", name="Remove", exact=True).click()
-    page.get_by_role("button", name="Remove for good").click()
+    page.get_by_role("button", name="Remove it").click()
     expect(page.get_by_role("combobox", name="Query")).to_have_value(BUILT_IN[0].name, timeout=PATIENCE)
     assert name not in {query.name for query in Queries(Store(planted_store.database)).list()}
 

@@ -39,13 +39,14 @@ remove(Path(sys.argv[1]), sys.argv[2])
 
 
 def speak(database: Database) -> None:
-    """What people make: a label that replaces another, a flag, and a saved circuit."""
+    """What people make: a label and a saved circuit, both in place of others, and a flag."""
     store = Store(database).model(MODEL)
     store.annotate(Annotation("a", MODEL, str(UNIT), "hat", "ada", NOON))
     store.annotate(Annotation("b", MODEL, str(UNIT), "a hat", "bob", NOON, action="amend", supersedes="a"))
     store.flag(Flag("f", MODEL, "unit", str(UNIT), True, "ada", NOON))
     circuit = SavedCircuit("feeds a hat", MODEL, "neighbourhood", "ada", NOON, 1)
-    assert store.save_circuit(circuit, "c", "{}", {str(UNIT): "unit"})
+    for identity in ("earlier", "c"):
+        assert store.save_circuit(circuit, identity, "{}", {str(UNIT): "unit"}, replace=True)
 
 
 def check_said(database: Database) -> None:

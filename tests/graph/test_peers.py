@@ -24,7 +24,7 @@ from extract.recording import vocabulary
 from extract.recording.modality import profile
 from extract.recording.visualisations import visualise
 from extract.units import Layer, Unit
-from graph import records
+from graph import records, saved
 from graph.connection.database import Answer, Database
 from graph.connection.servers import open_server
 from graph.cypher import schema
@@ -198,8 +198,15 @@ def keep(store: ModelStore) -> None:
         ("sky", "ada", 2),
     ]
     assert store.circuit_content("hat") == "[]"
-    assert store.remove_circuit("sky")
-    assert not store.remove_circuit("sky")
+    assert store.remove_circuit("sky", "bob")
+    assert not store.remove_circuit("sky", "bob")
+    sky, hat = saved.earlier_circuits(store.database, store.id)
+    assert [(e.version, e.author, e.removed_by, e.units) for e in (sky, hat)] == [
+        ("d", "ada", "bob", 2),
+        ("a", "ada", "bob", 2),
+    ]
+    assert saved.restore_circuit(store.database, sky, "cid")
+    assert store.remove_circuit("sky", "cid")
 
 
 def question(store: ModelStore, extraction: Extraction) -> None:
@@ -318,7 +325,9 @@ def save(store: Store) -> None:
     assert store.saved_queries() == [replace(mine, author="bob")]
     assert store.database.read(schema.QUERIES_MENTIONING, containing="$n") == [{"name": "mine"}]
     assert store.database.read(schema.QUERIES_MENTIONING, containing="$m") == []
-    assert store.remove_query("mine")
+    assert store.remove_query("mine", "cid")
+    assert [(e.author, e.removed_by) for e in store.earlier_queries()] == [("bob", "cid"), ("ada", "bob")]
+    assert store.earlier_queries()[0].defaults == {"n": [1, "a"]}
 
 
 def network(extraction: Extraction) -> "nx.DiGraph[str]":
@@ -344,7 +353,12 @@ def alike(here: Any, there: Any) -> bool:
 
 
 def settled(name: str, value: Any) -> Any:
-    """A column without what no text asks for: an order of labels and images, and UTC's zone, which ArcadeDB drops."""
+    """A column without what no text asks for: an order of labels and images, and UTC's zone, which ArcadeDB drops.
+
+    Ids and moments of earlier versions are new each time.
+    """
+    if name in ("version", "removed_at"):
+        return None
     if isinstance(value, list) and name.endswith(("labels", "images")):
         return sorted(value)
     return value.removesuffix("+00:00") if name == "at" else value

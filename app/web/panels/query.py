@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from html import escape
 from itertools import chain
 from typing import Any
@@ -22,6 +23,7 @@ from catalog import (
     LONGEST_NAME,
     PATTERNS,
     PROPERTIES,
+    EarlierQuery,
     Gallery,
     NamedQuery,
     Queries,
@@ -32,6 +34,7 @@ from catalog import (
 from extract.errors import UnknownUnit
 from extract.units import Unit
 
+_EARLIER = 20  # replaced and removed queries that are listed
 UNITS_LISTED = 60  # units listed below an answer
 BY_NAME, IN_CYPHER = "by name", "in Cypher"
 QueryAnswer = Table[Mapping[str, Any]]
@@ -145,8 +148,25 @@ def saving(query: NamedQuery, parameters: dict[str, Any]) -> None:
     session.show_action_error("query")
     if query.name and query.author != BUILT_IN_AUTHOR:
         with removal.popover("Remove", icon=":material/delete:"):
-            st.write("Nobody will find it here any more.")
-            st.button("Remove for good", on_click=session.run_action, args=("query", lambda: _remove(query)))
+            st.write("Nobody will find it here any more; it can be restored, below.")
+            st.button("Remove it", on_click=session.run_action, args=("query", lambda: _remove(query)))
+    _show_earlier()
+
+
+def _show_earlier() -> None:
+    """Show what was replaced or removed last, each with a button that saves it again."""
+    earlier = queries().earlier()
+    if not earlier:
+        return
+    with st.expander(f"Replaced or removed ({len(earlier)})"):
+        for query in earlier[:_EARLIER]:
+            name = escape(session.veil().label(query.name))
+            by = escape(f"by {query.author}, removed by {query.removed_by}, {query.removed_at:%d %b %Y}")
+            session.show(f'{name}<div class="quiet">{by}</div>', f"earlier {query.version}")
+            act = "query", partial(_restore, query)
+            st.button("Restore", key=f"restore {query.version}", type="tertiary", on_click=session.run_action, args=act)
+        if len(earlier) > _EARLIER:
+            st.caption("`circuits query history` lists all of them.")
 
 
 def _save(query: NamedQuery, parameters: dict[str, Any]) -> None:
@@ -159,8 +179,14 @@ def _save(query: NamedQuery, parameters: dict[str, Any]) -> None:
 
 def _remove(query: NamedQuery) -> None:
     """Remove a saved query, and turn to the first."""
-    queries().remove(query.name)
+    queries().remove(query.name, session.author())
     _turn(BUILT_IN[0].name)
+
+
+def _restore(query: EarlierQuery) -> None:
+    """Save a replaced or removed query again, and turn to it."""
+    queries().restore(query.name, query.version, session.author())
+    _turn(query.name)
 
 
 def _turn(name: str) -> None:

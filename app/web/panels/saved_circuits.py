@@ -10,11 +10,12 @@ from app.web.panels import circuit_canvas
 from catalog import LONGEST_NAME, CircuitView
 from graph.records import SavedCircuit
 
+_EARLIER = 20  # replaced and deleted ones that are listed
 _NONE = "None yet. The form below the figure saves its circuit in the database, for all who use it."
 
 
 def show() -> None:
-    """Show the saved circuits, each with a button to open and one to delete it."""
+    """Show the saved circuits, each with a button to open it and a way to delete it, and those that were."""
     st.subheader("Saved", help="Circuits that somebody saved in this database under a name.")
     circuits = session.model().saved_circuits
     if not circuits:
@@ -24,11 +25,28 @@ def show() -> None:
         with st.container(horizontal=True, gap="medium"):
             name = circuit.name
             st.button("Open", key=f"open {name}", type="tertiary", on_click=_open, args=(name,))
-            delete = partial(_delete, name)
-            st.button(
-                "Delete", key=f"delete {name}", type="tertiary", on_click=session.run_action, args=("saved", delete)
-            )
+            with st.popover("Delete", type="tertiary"):
+                st.write("It can be restored, below.")
+                act = "saved", partial(_delete, name)
+                st.button("Delete it", key=f"delete {name}", on_click=session.run_action, args=act)
+    _show_earlier()
     session.show_action_error("saved")
+
+
+def _show_earlier() -> None:
+    """Show what was replaced or deleted last, each with a button that saves it again."""
+    earlier = session.model().earlier_circuits
+    if not earlier:
+        return
+    with st.expander(f"Replaced or deleted ({len(earlier)})"):
+        for circuit in earlier[:_EARLIER]:
+            session.show(_description(circuit), f"earlier {circuit.version}")
+            act = "saved", partial(session.model().restore_circuit, circuit.name, circuit.version, session.author())
+            st.button(
+                "Restore", key=f"restore {circuit.version}", type="tertiary", on_click=session.run_action, args=act
+            )
+        if len(earlier) > _EARLIER:
+            st.caption("`circuits saved history` lists all of them.")
 
 
 def form(circuit: CircuitView) -> None:
@@ -46,7 +64,7 @@ def _save(circuit: CircuitView) -> None:
 
 
 def _delete(name: str) -> None:
-    session.model().remove_circuit(name)
+    session.model().remove_circuit(name, session.author())
     if st.query_params.get("saved") == name:
         del st.query_params["saved"]
 

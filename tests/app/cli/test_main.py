@@ -63,11 +63,11 @@ VERBS = {name: command for name, command in commands() if not hasattr(command, "
 def test_the_verbs_are_these() -> None:
     wanted = ["demo", "extract", "load", "find", "unit", "cypher", "export", "app", "doctor", "migrate", "remove"]
     wanted += ["word", "search", "difference", "attack", "ablate", "calibrate", "levels", "trace", "figure"]
-    wanted += [f"saved {verb}" for verb in ("list", "show", "remove")]
+    wanted += [f"saved {verb}" for verb in ("list", "show", "remove", "history", "restore")]
     labelling = ["add", "list", "withdraw", "history", "amend", "reject", "undo", "bulk", "export", "import"]
     wanted += [f"label {verb}" for verb in labelling]
     wanted += [f"flag {kind}" for kind in ("unit", "image", "word", "list")]
-    wanted += [f"query {verb}" for verb in ("list", "run", "show", "save", "remove")]
+    wanted += [f"query {verb}" for verb in ("list", "run", "show", "save", "remove", "history", "restore")]
 
     assert set(VERBS) == {f"circuits {verb}" for verb in wanted}
 
@@ -118,7 +118,7 @@ def test_old_names_are_understood_and_not_listed(circuits: Run) -> None:
     assert circuits("trace", "4/2/6/0", "--steps", 1, "--keep", "old").exit_code == 0
     assert [row["name"] for row in content(circuits("kept", "list", "--json"))] == ["old"]
     assert content(circuits("kept", "show", "old", "--json")) == content(circuits("saved", "show", "old", "--json"))
-    assert circuits("kept", "drop", "old").exit_code == 0
+    assert circuits("kept", "drop", "old", "--yes").exit_code == 0
     assert content(circuits("saved", "list", "--json")) == []
 
 
@@ -128,8 +128,15 @@ def test_a_traced_circuit_is_saved_shown_and_removed(circuits: Run) -> None:
     saved = content(circuits("saved", "show", "new", "--json"))
     assert saved["units"] == traced["units"]
     assert "new" in circuits("saved", "list").stdout
-    assert circuits("saved", "remove", "new").exit_code == 0
+    assert (circuits("saved", "remove", "new").exit_code, len(content(circuits("saved", "list", "--json")))) == (2, 1)
+    assert circuits("saved", "remove", "new", "--yes", "--author", "bob").exit_code == 0
     assert circuits("saved", "show", "new").exit_code == 2
+    (earlier,) = [row for row in content(circuits("saved", "history", "--json")) if row["name"] == "new"]
+    assert earlier["removed_by"] == "bob"
+    assert circuits("saved", "restore", "new", "nobody").exit_code == 2
+    assert circuits("saved", "restore", "new", earlier["version"]).exit_code == 0
+    assert content(circuits("saved", "show", "new", "--json"))["units"] == traced["units"]
+    assert circuits("saved", "remove", "new", "--yes").exit_code == 0
 
 
 def test_a_model_is_removed_when_somebody_agrees(
@@ -144,8 +151,9 @@ def test_a_model_is_removed_when_somebody_agrees(
         refused = CliRunner().invoke(cli, removal, input=answer)
         assert (refused.exit_code, "nothing was removed" in refused.stderr) == (2, True)
     agreed = CliRunner().invoke(cli, removal, input="y\n")
-    assert (agreed.exit_code, agreed.stderr.strip()) == (0, "Remove it? [y/N]:")
-    assert re.search(r"\d+ units, .* of random:a go\. 1 annotation, 0 flags", agreed.stdout)
+    assert (agreed.exit_code, agreed.stderr.strip().splitlines()[-1]) == (0, "Remove it? [y/N]:")
+    for said in (agreed.stdout, agreed.stderr):
+        assert re.search(r"\d+ units, .* of random:a go\. 1 annotation, 0 flags", said)
     gone = circuits(*removal, "--yes")
     assert gone.exit_code == 2
     assert "with --with-labels" in gone.stderr
@@ -506,8 +514,11 @@ BAD = {
     "a query saved that writes": (["query", "save", "x", "MATCH (n:Nothing) SET n.x = 1"], "only reading"),
     "a query saved that is none": (["query", "save", "x", "MATCHES"], ""),
     "a query saved as one of ours": (["query", "save", "chains", "RETURN 1 AS x", "--replace"], "chains"),
-    "one of our queries removed": (["query", "remove", "chains"], "chains"),
-    "a query removed that is not there": (["query", "remove", "nobody"], "nobody"),
+    "one of our queries removed": (["query", "remove", "chains", "--yes"], "chains"),
+    "a query removed that is not there": (["query", "remove", "nobody", "--yes"], "nobody"),
+    "a query restored that is not there": (["query", "restore", "nobody"], "nobody"),
+    "a circuit removed that is not there": (["saved", "remove", "nobody", "--yes"], "nobody"),
+    "a circuit restored that is not there": (["saved", "restore", "nobody"], "nobody"),
     "a model removed that is not there": (["remove", "RN50:nobody", "--yes"], "planted:by-hand"),
     "folder that is no extraction": (["load", "."], "manifest.json"),
     "folder that is not there": (["load", "nowhere"], "nowhere"),

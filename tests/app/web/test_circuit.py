@@ -166,6 +166,11 @@ def test_a_circuit_is_saved_as_it_is_drawn_opened_again_and_deleted(app: AppTest
     assert not fresh.exception
     assert not fresh.error
     assert "Open one of the saved circuits" in fresh.info[0].value
+    (deleted,) = [circuit for circuit in saved.earlier_circuits(model_store()) if circuit.name == name]
+    fresh.button(key=f"restore {deleted.version}").click().run()
+    assert name in {circuit.name for circuit in saved.saved_circuits(model_store())}
+    fresh.button(key=f"delete {name}").click().run()
+    assert not fresh.error
 
 
 def test_an_address_of_a_circuit_that_is_no_longer_saved_is_a_message(app: AppTest) -> None:

@@ -176,7 +176,7 @@ def test_a_query_is_saved_shown_run_and_removed(app: AppTest) -> None:
     assert "&lt;script&gt;" in markup(app)
     opened(app, "query", query=name)
     assert list(app.dataframe[0].value["x"]) == [42]
-    (button,) = (button for button in app.button if button.label == "Remove for good")
+    (button,) = (button for button in app.button if button.label == "Remove it")
     button.click().run()
     assert not app.error
     assert app.selectbox(key="query").value == BUILT_IN[0].name
@@ -202,7 +202,7 @@ def test_a_name_that_will_not_do_is_a_message(app: AppTest, name: str) -> None:
 
 def test_ours_has_no_way_to_remove_it(app: AppTest) -> None:
     opened(app, "query")
-    assert "Remove for good" not in {button.label for button in app.button}
+    assert "Remove it" not in {button.label for button in app.button}
 
 
 def test_a_copy_of_a_named_query_can_be_edited(app: AppTest) -> None:

@@ -62,13 +62,13 @@ def test_a_removed_model_is_gone_the_others_are_whole_and_what_people_said_is_ba
     units, edges = (extraction.table(name).num_rows for name in ("units", "edges"))
     removal = remove(place, MODEL, progress=False)
     with reading(place) as database:
-        assert removal == Removal(MODEL, False, True, True, False, units, edges, removal.images, 12, 2, 1, 1)
+        assert removal == Removal(MODEL, False, True, True, False, units, edges, removal.images, 12, 2, 1, 1, 1)
         assert f"{units:,} units, {edges:,} edges" in removal.sentence
-        assert "2 annotations, 1 flag and 1 saved circuit stay" in removal.sentence
+        assert "2 annotations, 1 flag, 1 saved circuit and 1 replaced or removed one stay" in removal.sentence
         assert [card.id for card in Store(database).models()] == [OTHER]
         Store(database).verify(OTHER)
         left = [(row["kind"], row["n"]) for row in database.read(LEFT, model=MODEL)]
-        assert left == [("Annotation", 2), ("Circuit", 1), ("Flag", 1)]
+        assert left == [("Annotation", 2), ("Circuit", 1), ("EarlierCircuit", 1), ("Flag", 1)]
         assert database.read("MATCH (l:Label) RETURN l.text AS text") == []
         with pytest.raises(ModelMissing, match=f"holds no model '{MODEL}', but {OTHER}"):
             Store(database).model(MODEL)
