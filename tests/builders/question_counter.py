@@ -35,7 +35,7 @@ def recorded_questions() -> Iterator[list[Question]]:
     """
     questions = list[Question]()
     with ExitStack() as stack:
-        for verb in ("_read", "write", "query"):
+        for verb in ("_read", "write", "write_idempotent", "query"):
             stack.enter_context(patch.object(Database, verb, _recording(getattr(Database, verb), questions)))
         yield questions
 

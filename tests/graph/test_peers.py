@@ -71,6 +71,9 @@ class Listening(Database):
     def write(self, text: str, **parameters: Any) -> Answer:
         return self._kept(text, parameters, super().write(text, **parameters))
 
+    def write_idempotent(self, text: str, **parameters: Any) -> Answer:
+        return self._kept(text, parameters, super().write_idempotent(text, **parameters))
+
     def _kept(self, text: str, parameters: dict[str, Any], rows: Answer) -> Answer:
         if text in NAMES:
             self.told.append(Told(NAMES[text], parameters, rows))
