@@ -56,8 +56,8 @@ class _Question(threading.Thread):
     def run(self) -> None:
         try:
             self._answer.set_result(self._ask())
-        except BaseException as error:  # the caller's to raise
-            self._answer.set_exception(error)
+        except BaseException as error:  # the caller's to raise, without our frames, which would keep the rows
+            self._answer.set_exception(error.with_traceback(None))
 
     def is_over(self, seconds: float) -> bool:
         """Wait for the answer for so many seconds at most; whether it is there."""
