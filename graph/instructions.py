@@ -1,4 +1,4 @@
-"""The steps of a bulk load: Cypher statements, and tables of nodes and of relationships."""
+"""The steps of a bulk load: Cypher statements, counts of what was loaded, and tables of nodes and of relationships."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Statement:
     """A Cypher statement to run between loads, such as a constraint or a deletion; its parameters must fit JSON."""
+
+    text: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A Cypher text whose rows say how many of a kind were written and are found; where they differ, the load ends."""
 
     text: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -43,4 +51,4 @@ class Relationships:
     table: "pa.Table"
 
 
-Step = Statement | Nodes | Relationships
+Step = Statement | Verification | Nodes | Relationships

@@ -8,13 +8,12 @@ A count is no snapshot: a label that is written meanwhile moves its unit. So dat
 agree and nothing was written from before the first to after the second.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graph.connection.database import Answer, Database
 from graph.cypher.models import MODELS
-from graph.cypher.verification import ENTRIES, TALLY, TOTALS, VERIFY
+from graph.cypher.verification import ENTRIES, TALLY, TOTALS, VERIFY, agrees
 from graph.errors import DatabaseBusy, DatabaseDamaged, ModelMissing
 
 _ATTEMPTS = 10
@@ -63,13 +62,13 @@ def _compare(database: Database, model: str, text: str) -> bool:
     DatabaseDamaged for data that is lost, DatabaseBusy where labels are written all the time.
     """
     rows = database.read(text, model=model)
-    if all(map(_agrees, rows)):
+    if all(map(agrees, rows)):
         return bool(rows)
     earlier: tuple[Answer, Answer] | None = None
     for _ in range(_ATTEMPTS):
         before = _read(database, ENTRIES, model)
         rows = _read(database, text, model)
-        wrong = [row for row in rows if not _agrees(row)]
+        wrong = [row for row in rows if not agrees(row)]
         if not wrong:
             return bool(rows)
         if earlier == (before, wrong) and _read(database, ENTRIES, model) == before:
@@ -82,10 +81,6 @@ def _read(database: Database, text: str, model: str) -> Answer:
     """Ask anew, even where nothing else is asked twice."""
     with database.reading_once():
         return database.read(text, model=model)
-
-
-def _agrees(row: Mapping[str, Any]) -> bool:
-    return row["recorded"] is not None and math.isclose(row["found"], row["recorded"], rel_tol=1e-9)
 
 
 def _damage(model: str, wrong: Iterable[Mapping[str, Any]]) -> str:

@@ -1,5 +1,15 @@
 """The Cypher texts that count what the database holds of a model, with their parameters; see `graph.cypher.units`."""
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def agrees(row: Mapping[str, Any]) -> bool:
+    """Whether as much is found as was written, in a row of one of these texts."""
+    return row["recorded"] is not None and math.isclose(row["found"], row["recorded"], rel_tol=1e-9)
+
+
 # model -> how many entries its history has, which every write of a label raises
 ENTRIES = "MATCH (m:Model {id: $model}) RETURN m.annotations AS entries"
 

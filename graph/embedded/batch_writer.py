@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from graph.cypher.verification import agrees
 from graph.embedded.pipe import json_rows
 from graph.errors import LoadFailed
-from graph.instructions import Nodes, Relationships, Statement, Step
+from graph.instructions import Nodes, Relationships, Statement, Step, Verification
 
 
 class BatchWriter:
@@ -31,6 +32,9 @@ class BatchWriter:
                 self._nodes.clear()
                 self._declared.clear()
                 self._cypher(step.text, dict(step.parameters))
+            case Verification():
+                self.flush()
+                self._verify(step)
             case Nodes():
                 self._merge(step)
             case Relationships():
@@ -45,6 +49,14 @@ class BatchWriter:
     def _cypher(self, text: str, parameters: dict[str, Any]) -> None:
         with self._database.transaction():
             self._database.command("opencypher", text, parameters)
+
+    def _verify(self, step: Verification) -> None:
+        for row in self._database.query("opencypher", step.text, dict(step.parameters)).to_list():
+            if not agrees(row):
+                raise LoadFailed(
+                    f"{row['what']} come to {row['found']}, and {row['recorded']} were written; the extraction's "
+                    "tables may not fit together: copy it anew or extract again"
+                )
 
     def _merge(self, step: Nodes) -> None:
         keys = step.table[step.key]

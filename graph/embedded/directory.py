@@ -1,4 +1,4 @@
-"""The folder of an embedded database: its layout, its lock, and where its server listens.
+"""The folder of an embedded database, for its owner alone: its layout, its lock, and where its server listens.
 
     FOLDER/
       version              layout of this folder; another layout is refused and left unchanged
@@ -6,6 +6,7 @@
       endpoint.json        mode 600: where the running server listens, and its passwords, new at every start
       databases/circuits/  the server's own files
       databases/lengths.json  how long its files of records were when they were closed last
+      databases/load       the id of the load that wrote them
       config/, log/, server.log
 
 The kernel releases the lock when its process ends, however it ends, so an endpoint without a lock is stale. Linux and
@@ -29,7 +30,7 @@ from graph.errors import DatabaseBusy, DatabaseDamaged, ServerUnavailable
 
 LAYOUT = "1"
 _MEBIBYTE = 2**20
-_LENGTHS = "lengths.json"
+_LENGTHS, _LOAD = "lengths.json", "load"
 
 
 class DatabaseDirectory:
@@ -44,7 +45,7 @@ class DatabaseDirectory:
         """Create the folder or check its layout; DatabaseDamaged if it holds anything else, which stays unchanged."""
         version = self.path / "version"
         with self._usable():
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not version.exists() and not any(self.path.iterdir()):
                 version.write_text(LAYOUT)
             found = version.read_text(errors="replace").strip() if version.exists() else None
@@ -57,6 +58,15 @@ class DatabaseDirectory:
                 f"{self.path} was made by another version (layout {printable(found, 20)}; this one reads {LAYOUT}). "
                 "Use that version, or load anew into another folder; export the labels there first."
             )
+
+        self._close_to_others()
+
+    def _close_to_others(self) -> None:
+        """Let nobody but its owner into the folder: the server's files hold labels and hidden pictures as they are."""
+        with self._usable():
+            rights = self.path.stat()
+            if rights.st_uid == os.geteuid() and rights.st_mode & 0o077:
+                self.path.chmod(0o700)
 
     def endpoint(self) -> Endpoint | None:
         """Where the running server listens; None if none runs or it is still starting."""
@@ -161,8 +171,8 @@ class DatabaseDirectory:
             _record_lengths(self.path / "databases")
 
     @contextmanager
-    def working_copy(self) -> Iterator[Path]:
-        """Copy the databases; the copy takes their place if the block succeeds."""
+    def working_copy(self, load: str) -> Iterator[Path]:
+        """Copy the databases; the copy, marked by the id of this load, takes their place if the block succeeds."""
         self.repair_swap()
         copy, databases = self.path / "loading", self.path / "databases"
         if databases.exists():
@@ -170,6 +180,7 @@ class DatabaseDirectory:
         copy.mkdir(exist_ok=True)
         try:
             yield copy
+            (copy / _LOAD).write_text(load)
             _record_lengths(copy)
             _flush(copy)
             if databases.exists():
@@ -177,6 +188,11 @@ class DatabaseDirectory:
             copy.rename(databases)
         finally:
             self.repair_swap()
+
+    def holds(self, load: str) -> bool:
+        """Whether the databases are those that the load of this id left, however its process ended."""
+        mark = self.path / "databases" / _LOAD
+        return mark.exists() and mark.read_text() == load
 
     def repair_swap(self) -> None:
         """Finish or undo an interrupted swap; the caller has locked the folder."""

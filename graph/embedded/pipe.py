@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from graph.errors import LoadFailed
-from graph.instructions import Nodes, Relationships, Statement, Step
+from graph.instructions import Nodes, Relationships, Statement, Step, Verification
 
 
 def send(steps: Iterable[Step], pipe: IOBase) -> None:
@@ -21,7 +21,9 @@ def send(steps: Iterable[Step], pipe: IOBase) -> None:
     for step in steps:
         fields = {name: value for name, value in vars(step).items() if name != "table"}
         _send(
-            pa.table({}) if isinstance(step, Statement) else step.table, {"step": type(step).__name__, **fields}, pipe
+            pa.table({}) if isinstance(step, Statement | Verification) else step.table,
+            {"step": type(step).__name__, **fields},
+            pipe,
         )
     _send(pa.table({}), {"step": "end"}, pipe)
 
@@ -44,6 +46,8 @@ def receive(pipe: IOBase) -> Iterator[Step]:
         match fields.pop("step"):
             case "Statement":
                 yield Statement(**fields)
+            case "Verification":
+                yield Verification(**fields)
             case "Nodes":
                 yield Nodes(**fields, table=table)
             case "Relationships":

@@ -1,6 +1,6 @@
 """The child process of an embedded database: ArcadeDB that serves Bolt, or that loads; the one import of arcadedb.
 
-`python -m graph.embedded.process serve FOLDER HEAP IDLE` or `load FOLDER HEAP`, started by `graph.embedded.server`.
+`python -m graph.embedded.process serve FOLDER HEAP IDLE` or `load FOLDER HEAP ID`, started by `graph.embedded.server`.
 """
 
 import errno
@@ -92,6 +92,7 @@ _SETTINGS = {
 }
 _LIMITS = {  # set for all of Java, since ArcadeDB ignores some of them as server settings
     "arcadedb.txWalFlush": "1",  # a commit is written to its log before it is acknowledged
+    "arcadedb.studio.enabled": "false",
     "arcadedb.opencypher.loadCsv.allowFileUrls": "false",
     "arcadedb.opencypher.loadCsv.allowRemoteUrls": "false",
 }
@@ -118,6 +119,7 @@ def _write_rights(folder: DatabaseDirectory) -> None:
     config.mkdir(exist_ok=True)
     rights = {"version": 1, "databases": {"*": {"groups": _GROUPS}}}
     (config / "server-groups.json").write_text(json.dumps(rights))
+    (config / "mcp-config.json").write_text(json.dumps({"enabled": False}))  # a plugin that starts by itself
     (config / "server-users.jsonl").unlink(missing_ok=True)
 
 
@@ -170,12 +172,12 @@ def _wait(stopping: threading.Event, connections: Any, idle: float) -> None:
 # ---- loading
 
 
-def _load(folder: DatabaseDirectory, answer: int, heap: int) -> None:
+def _load(folder: DatabaseDirectory, answer: int, heap: int, load: str) -> None:
     from graph.embedded.batch_writer import BatchWriter  # these need pyarrow, which serving does without
     from graph.embedded.pipe import receive
 
     arcadedb = _java(folder, heap)
-    with folder.working_copy() as databases:
+    with folder.working_copy(load) as databases:
         path = databases / DATABASE
         database = (arcadedb.open_database if path.exists() else arcadedb.create_database)(str(path))
         batchers = (_class("com.arcadedb.python.VertexBatcher"), _class("com.arcadedb.python.EdgeBatcher"))
@@ -188,16 +190,17 @@ def _load(folder: DatabaseDirectory, answer: int, heap: int) -> None:
 
 
 def main() -> None:
-    """Carry out `serve FOLDER HEAP IDLE` or `load FOLDER HEAP`; answer errors on the pipe, as OUTCOME: REASON."""
-    task, path, heap, *idle = sys.argv[1:]
+    """Carry out `serve FOLDER HEAP IDLE` or `load FOLDER HEAP ID`; answer errors on the pipe, as OUTCOME: REASON."""
+    task, path, heap, last = sys.argv[1:]
+    os.umask(0o077)  # what the server writes is for its owner alone
     answer = os.dup(1)
     os.dup2(2, 1)  # send what Java prints to the log
     status = 1
     try:
         if task == "serve":
-            _serve(DatabaseDirectory(Path(path)), answer, int(heap), float(*idle))
+            _serve(DatabaseDirectory(Path(path)), answer, int(heap), float(last))
         else:
-            _load(DatabaseDirectory(Path(path)), answer, int(heap))
+            _load(DatabaseDirectory(Path(path)), answer, int(heap), last)
         status = 0
     except Exception as error:
         traceback.print_exc()

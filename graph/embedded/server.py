@@ -6,6 +6,7 @@ load succeeds. Both run `graph.embedded.process`; this module imports no Java an
 """
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -115,7 +116,8 @@ def bulk_load(path: Path, steps: Iterable[Step], heap: int | None = None) -> Non
     folder = DatabaseDirectory(path)
     folder.prepare()
     with _alone(folder) as lock, folder.open_log() as log:
-        command = [*_PROCESS, "load", str(folder.path), str(heap or folder.heap(3072))]
+        load = secrets.token_hex(8)
+        command = [*_PROCESS, "load", str(folder.path), str(heap or folder.heap(3072)), load]
         with subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -125,9 +127,13 @@ def bulk_load(path: Path, steps: Iterable[Step], heap: int | None = None) -> Non
             start_new_session=True,
         ) as loader:
             answer = _feed(loader, steps)
-    outcome, _, reason = answer.partition(": ")
-    if outcome != "done":
-        raise LoadFailed(f"The load broke off and changed nothing: {reason or folder.last_log_line()}.")
+        outcome, _, reason = answer.partition(": ")
+        if outcome == "done":
+            return
+        folder.repair_swap()
+        if not folder.holds(load):
+            ended = "the loading process was killed" if loader.returncode < 0 else folder.last_log_line()
+            raise LoadFailed(f"The load broke off and changed nothing: {reason or ended}.")
 
 
 def _feed(loader: subprocess.Popen[bytes], steps: Iterable[Step]) -> str:

@@ -27,9 +27,10 @@ from graph.cypher.loading import (
     REMOVE_UNUSED_LABELS,
     RESET,
 )
+from graph.cypher.verification import TALLY, VERIFY
 from graph.embedded.server import bulk_load
 from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError, LoadFailed
-from graph.instructions import Nodes, Relationships, Statement, Step
+from graph.instructions import Nodes, Relationships, Statement, Step, Verification
 from graph.loading.migration import migrate, statements
 from graph.loading.removal import data_removal, losses
 from graph.loading.rows import content, steps
@@ -93,9 +94,17 @@ def _in_bulk(extraction: Extraction, folder: Path, load_steps: Iterable[Step]) -
             if card := _loaded_card(extraction, database):
                 return card
             removal += [*losses(database, extraction.manifest.model), *data_removal(database, _owner(claim))]
-    bulk_load(folder, chain([claim], removal, load_steps, statements()))
+    bulk_load(folder, chain([claim], removal, load_steps, statements(), _completion(claim)))
     with connect(folder) as database:
-        return _complete(database, claim)
+        return Store(database).model(extraction.manifest.model).card
+
+
+def _completion(claim: Statement) -> Iterator[Step]:
+    """Count what arrived, and only then release the model for use: the steps at the end of a load."""
+    for text in (TALLY, VERIFY):
+        yield Verification(text, {"model": claim.parameters["model"]})
+    yield Statement(COMPLETE, _owner(claim))
+    yield Statement(REMOVE_UNUSED_LABELS)
 
 
 def _over_bolt(extraction: Extraction, database: Database, load_steps: Iterable[Step], rows: int) -> ModelCard:

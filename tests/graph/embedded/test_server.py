@@ -134,6 +134,48 @@ def test_passwords_are_this_users_alone_and_nowhere_else(embedded: Path) -> None
             assert password.encode() not in command.read_bytes()
 
 
+@pytest.mark.parametrize("rights", [0o755, None])
+def test_a_database_is_for_its_owner_alone(tmp_path: Path, rights: int | None) -> None:
+    folder = tmp_path / "database"
+    if rights:
+        folder.mkdir()
+        folder.chmod(rights)  # as an earlier version made it
+    ensure(folder, heap=384)
+    try:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        of_the_server = [*(folder / "databases").rglob("*"), *(folder / "config").rglob("*")]
+        assert len(of_the_server) > 5
+        assert [file for file in of_the_server if file.stat().st_mode & 0o077] == []
+    finally:
+        stop(folder)
+
+
+def test_a_database_of_an_earlier_version_opens_and_its_lengths_are_recorded(loaded: Path) -> None:
+    stop(loaded)
+    lengths = loaded / "databases" / "lengths.json"
+    before = lengths.read_bytes()
+    lengths.unlink()
+    assert ensure(loaded).shortened == []
+    stop(loaded)
+    assert lengths.read_bytes() == before
+
+
+def test_a_folder_knows_which_load_wrote_its_databases(tmp_path: Path) -> None:
+    folder = DatabaseDirectory(tmp_path)
+    with folder.working_copy("one"):
+        assert not folder.holds("one")
+    assert folder.holds("one")
+    with pytest.raises(KeyError), folder.working_copy("two"):
+        raise KeyError
+    assert folder.holds("one")
+    assert not folder.holds("two")
+
+
+def test_a_server_that_was_ended_while_it_starts_is_no_damage(tmp_path: Path) -> None:
+    with pytest.raises(ServerUnavailable, match=r"did not start: .*JVM.*CIRCUITS_HEAP"):
+        ensure(tmp_path, heap=10**15)
+
+
 def test_the_server_listens_on_loopback_only(embedded: Path) -> None:
     assert ensure(embedded).uri.startswith("bolt://127.0.0.1:")
     log = (embedded / "server.log").read_text()
