@@ -126,16 +126,18 @@ class Catalog:
         """
         return Model(self._store, self._store.model(name), self._extractions)
 
-    def verify(self, name: str, whole: bool = True) -> None:
-        """Count and sum all of a model, also one that `model` refuses.
+    def verify(self, name: str, whole: bool = True) -> bool:
+        """Read all of a model, also one that `model` refuses, and compare it with what was loaded.
 
-        Not `whole`, it counts without following an edge, which takes seconds for many millions. Raises DatabaseDamaged
-        where it lost data.
+        Not `whole`, it counts without following an edge, which takes seconds for many millions. False where numbers
+        were not compared: a count reads none, and a load by an earlier version recorded nothing to compare with.
+        Raises DatabaseDamaged where it lost data, and refuses the model from then on until it is loaded again.
         """
-        if whole:
-            self._store.verify(name)
-        else:
+        if not whole:
             self._store.count(name)
+            return False
+        self._store.verify(name)
+        return self._store.verify_numbers(name)
 
     # ---- questions
 

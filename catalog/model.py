@@ -92,12 +92,10 @@ class Model:
         self._store = self._all.model(self.id)
         return self
 
-    def verify(self) -> None:
-        """Count and sum all of it, both ways along its edges.
-
-        Raises DatabaseDamaged where it is not what was loaded.
-        """
+    def verify(self) -> bool:
+        """Read all of it, both ways along its edges, and compare it with what was loaded; see `Catalog.verify`."""
         self._all.verify(self.id)
+        return self._all.verify_numbers(self.id)
 
     def veil(self, revealed: bool = False) -> Veil:
         """What hides the sensitive as people have flagged it by now; `revealed` hides nothing."""

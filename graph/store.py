@@ -6,6 +6,7 @@ from typing import Any
 from graph import rows as answers
 from graph import saved, verification
 from graph.connection.database import Database
+from graph.cypher.loading import LOST
 from graph.cypher.models import MODELS
 from graph.cypher.named_query import EarlierQuery, NamedQuery
 from graph.errors import DatabaseDamaged, ModelMissing, SchemaMismatch
@@ -13,6 +14,7 @@ from graph.hidden_texts import HiddenTexts, hidden_texts
 from graph.model_store import ModelStore
 from graph.records import ModelCard, Rows
 from graph.schema import VERSION
+from graph.stored_numbers import verify_numbers
 
 
 class Store:
@@ -51,10 +53,7 @@ class Store:
             raise DatabaseDamaged(
                 f"{row['id']} was not loaded to the end. Load it again: it goes on where it stopped; labels are kept."
             )
-        if row["lost"]:
-            raise DatabaseDamaged(
-                f"{row['id']} lost data when files of this database were cut short. Load it again; labels are kept."
-            )
+        _refuse_lost(row)
         self._check(row["id"])
         return ModelStore(self.database, answers.model(row))
 
@@ -68,6 +67,11 @@ class Store:
                 )
         return rows
 
+    def _refuse_lost(self, model: str) -> None:
+        for row in self._models():
+            if row["id"] == model:
+                _refuse_lost(row)
+
     def _check(self, model: str) -> None:
         use = model, self.database.start
         if use not in self._checked:
@@ -76,14 +80,27 @@ class Store:
 
     def count(self, model: str) -> None:
         """Count a model without following an edge, which takes seconds; DatabaseDamaged if data was lost."""
+        self._refuse_lost(model)
         if not verification.count(self.database, model):
             self.model(model)  # says that it is not there
 
     def verify(self, model: str) -> None:
         """Count and sum all data of a model, both ways along its edges; DatabaseDamaged if some was lost."""
+        self._refuse_lost(model)
         verification.refuse_shortened(self.database, model)
         if not verification.verify(self.database, model):
             self.model(model)  # says that it is not there
+
+    def verify_numbers(self, model: str) -> bool:
+        """Read every number of a model; DatabaseDamaged, and the model is refused until it is loaded again.
+
+        False where an earlier version loaded it, which recorded nothing to compare with.
+        """
+        try:
+            return verify_numbers(self.database, model)
+        except DatabaseDamaged:
+            self.database.write(LOST, model=model)
+            raise
 
     def is_whole(self, model: str) -> bool:
         """Whether all data of a model is there, whatever became of the files."""
@@ -121,3 +138,11 @@ class Store:
     def hidden_texts(self) -> HiddenTexts:
         """What to hide in answers, over all models."""
         return hidden_texts(self.database)
+
+
+def _refuse_lost(row: Mapping[str, Any]) -> None:
+    """Raise DatabaseDamaged for a row of MODELS that an earlier check marked."""
+    if row["lost"]:
+        raise DatabaseDamaged(
+            f"{row['id']} lost data, as an earlier check of this database found. Load it again; labels are kept."
+        )

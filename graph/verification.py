@@ -8,7 +8,7 @@ A count is no snapshot: a label that is written meanwhile moves its unit. So dat
 agree and nothing was written from before the first to after the second.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graph.connection.database import Answer, Database
@@ -57,36 +57,41 @@ def verify(database: Database, model: str) -> bool:
 
 
 def _compare(database: Database, model: str, text: str) -> bool:
-    """Compare counts and sums with those recorded at the load; False if there is no such model.
+    """Compare counts and sums with those recorded at the load; False if there is no such model; see `compare`."""
+    return compare(database, model, lambda: database.read(text, model=model))
+
+
+def compare(database: Database, model: str, ask: Callable[[], Answer]) -> bool:
+    """Compare what is found with what was recorded, row by row of an answer; False if there is no row.
 
     DatabaseDamaged for data that is lost, DatabaseBusy where labels are written all the time.
     """
-    rows = database.read(text, model=model)
+    rows = ask()
     if all(map(agrees, rows)):
         return bool(rows)
     earlier: tuple[Answer, Answer] | None = None
     for _ in range(_ATTEMPTS):
-        before = _read(database, ENTRIES, model)
-        rows = _read(database, text, model)
+        before = _entries(database, model)
+        with database.reading_once():  # anew, even where nothing else is asked twice
+            rows = ask()
         wrong = [row for row in rows if not agrees(row)]
         if not wrong:
             return bool(rows)
-        if earlier == (before, wrong) and _read(database, ENTRIES, model) == before:
+        if earlier == (before, wrong) and _entries(database, model) == before:
             raise DatabaseDamaged(_damage(model, wrong))
         earlier = before, wrong
     raise DatabaseBusy(f"{model} is labelled all the time, so that it cannot be counted. Try again in a while.")
 
 
-def _read(database: Database, text: str, model: str) -> Answer:
-    """Ask anew, even where nothing else is asked twice."""
+def _entries(database: Database, model: str) -> Answer:
     with database.reading_once():
-        return database.read(text, model=model)
+        return database.read(ENTRIES, model=model)
 
 
-def _damage(model: str, wrong: Iterable[Mapping[str, Any]]) -> str:
-    row = next(iter(wrong))
-    labels = ", then import the labels that you exported" if row["what"] == "annotations" else ""
+def _damage(model: str, wrong: Sequence[Mapping[str, Any]]) -> str:
+    counts = "; ".join(f"{row['what']} come to {row['found']}, and {row['recorded']} were written" for row in wrong)
+    labels = ", then import the labels that you exported" if wrong[0]["what"] == "annotations" else ""
     return (
-        f"The database lost data of {model}: {row['what']} come to {row['found']}, and {row['recorded']} were written; "
-        f"a second count found the same. Load the extraction again{labels}."
+        f"The database lost data of {model}: {counts}; a second count found the same. "
+        f"Load the extraction again{labels}."
     )

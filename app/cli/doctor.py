@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 PACKAGES = ("clip-circuits", "torch", "open_clip_torch", "neo4j", "arcadedb-embedded", "streamlit")
 QUICK = (
     "Counted: units, labels, images, words, and edges of all models. Not read: the edges of each unit and the numbers "
-    "on them. `circuits doctor --whole` follows every edge and sums its magnitude; it reads no other number."
+    "on them, what was measured, and whether units show the labels that their histories come to. "
+    "`circuits doctor --whole` reads all of it."
 )
+UNCOMPARED = "all is there; an earlier version loaded it: load it again, so that its numbers can be compared"
 
 
-Whole = Annotated[bool, typer.Option("--whole", help="Follow every edge, which takes minutes for many millions.")]
+Whole = Annotated[
+    bool, typer.Option("--whole", help="Read every edge and number, which takes minutes for many millions.")
+]
 
 
 def doctor(whole: Whole = False, database: DatabaseOption = None, wide: Wide = False) -> None:
@@ -33,23 +37,23 @@ def doctor(whole: Whole = False, database: DatabaseOption = None, wide: Wide = F
     with connect(database) as catalog:
         facts = [("python", platform.python_version()), *map(_installed, PACKAGES), ("database", catalog.url)]
         printing.show(printing.table("Installed", ("", ""), facts), _server(catalog), wide=wide)
-        models = [(card, _problem(catalog, card.id, whole)) for card in catalog.models]
+        models = [(card, *_verified(catalog, card.id, whole)) for card in catalog.models]
         if not models:
             catalog.model()  # says why: nothing was loaded yet, or not to the end
         printing.show(_models(models), wide=wide)
         if not whole:
             typer.echo(QUICK)
-    if any(problem for _, problem in models):
+    if not all(healthy for _, healthy, _ in models):
         raise typer.Exit(2)
 
 
-def _problem(catalog: "Catalog", model: str, whole: bool) -> str:
-    """What is wrong with a model, or nothing."""
+def _verified(catalog: "Catalog", model: str, whole: bool) -> tuple[bool, str]:
+    """Whether a model is healthy, and that in words."""
     try:
-        catalog.verify(model, whole)
+        compared = catalog.verify(model, whole)
     except CircuitsError as error:
-        return str(error)
-    return ""
+        return False, str(error)
+    return True, UNCOMPARED if whole and not compared else "all is there"
 
 
 def _installed(name: str) -> tuple[str, str]:
@@ -73,8 +77,8 @@ def _server(catalog: "Catalog") -> printing.TerminalTable:
     return printing.table("Server", ("", ""), facts)
 
 
-def _models(models: "Iterable[tuple[ModelCard, str]]") -> printing.TerminalTable:
+def _models(models: "Iterable[tuple[ModelCard, bool, str]]") -> printing.TerminalTable:
     """The models in a database, and what is wrong with any."""
-    rows = [(c.id, c.units, c.edges, c.labelled, c.images, problem or "all is there") for c, problem in models]
+    rows = [(c.id, c.units, c.edges, c.labelled, c.images, result) for c, _, result in models]
     columns = ("model", "units", "edges", "labelled units", "images", "counted again")
     return printing.table("Held", columns, rows, ("model", "counted again"))

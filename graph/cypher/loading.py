@@ -13,7 +13,7 @@ REMOVE m.lost, m.removing
 RETURN m.loaded AS loaded
 """
 
-# model -> it is refused until it is loaded again
+# model (of which data was lost) -> it is refused until it is loaded again
 LOST = """
 MATCH (m:Model {id: $model})
 SET m.lost = true

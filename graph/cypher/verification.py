@@ -4,10 +4,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from graph.cypher import current_label
+
 
 def agrees(row: Mapping[str, Any]) -> bool:
-    """Whether as much is found as was written, in a row of one of these texts."""
-    return row["recorded"] is not None and math.isclose(row["found"], row["recorded"], rel_tol=1e-9)
+    """Whether what is found is what was written, in a row of one of these texts."""
+    found, recorded = row["found"], row["recorded"]
+    if isinstance(found, str):
+        return bool(found == recorded)
+    return recorded is not None and math.isclose(found, recorded, rel_tol=1e-9)
 
 
 # model -> how many entries its history has, which every write of a label raises
@@ -26,6 +31,43 @@ RETURN 'images' AS what, m.images AS recorded, COUNT { MATCH (i:Image) WHERE i.m
 UNION ALL
 MATCH (m:Model {id: $model})
 RETURN 'words' AS what, m.words AS recorded, COUNT { MATCH (w:Word) WHERE w.model = $model } AS found
+"""
+
+# model -> one row a current label, as the histories of its units come to
+CURRENT_LABELS = (
+    """
+MATCH (u:Unit {model: $model})-[:HAS_ANNOTATION]->(a:Annotation)
+WHERE """
+    + current_label.CURRENT
+    + """
+RETURN u.id AS unit, a.id AS annotation, a.text AS text
+ORDER BY unit, annotation
+"""
+)
+
+# model -> one row a label that a unit shows
+SHOWN_LABELS = """
+MATCH (u:Unit {model: $model})-[shown:LABELLED]->(l:Label)
+RETURN u.id AS unit, shown.annotation AS annotation, l.text AS text
+ORDER BY unit, annotation
+"""
+
+# model -> the units that are marked as labelled
+LABELLED_UNITS = """
+MATCH (u:Labelled {model: $model})
+WHERE u.label IS NOT NULL
+RETURN u.id AS unit
+ORDER BY unit
+"""
+
+# model -> how many units its saved circuits name of those that it has, and how many they are tied to
+CIRCUIT_TIES = """
+MATCH (c:Circuit {model: $model})
+UNWIND c.units AS unit
+MATCH (u:Unit {key: c.model + '/' + unit})
+WITH count(u) AS recorded
+OPTIONAL MATCH (c:Circuit {model: $model})-[tie:INCLUDES]->(:Unit)
+RETURN recorded, count(tie) AS found
 """
 
 _COUNTS = (  # each type of relationship, what it is, and how many were written
@@ -89,3 +131,39 @@ MATCH (m:Model {id: $model})
 OPTIONAL MATCH (u:Unit {model: $model})<-[d:DEPICTS]-()
 RETURN 'visualisations' AS what, m.depictions AS recorded, count(d) AS found
 """
+
+# model -> the checksums that the load recorded; null where an earlier version loaded it
+CHECKSUMS = "MATCH (m:Model {id: $model}) RETURN m.checksums AS checksums"
+
+_BY_KEY = """
+WHERE n.key > $after
+RETURN properties(n) AS properties
+ORDER BY n.key
+LIMIT $limit
+"""
+
+# by label: model, after (a key), limit -> what the load wrote on the next nodes, by key
+NODE_PROPERTIES = {
+    label: f"MATCH (n:{label} {{model: $model}})" + _BY_KEY for label in ("Layer", "Unit", "Image", "Word")
+}
+
+# by the source's label and the type: model -> one row a relationship
+LAYER_PROPERTIES = {
+    "Model HAS_LAYER": "MATCH (s:Model {id: $model})-[e:HAS_LAYER]->(t:Layer) "
+    "RETURN s.id AS source, t.key AS target, properties(e) AS properties",
+    "Layer SWEPT": "MATCH (t:Layer {model: $model})<-[e:SWEPT]-(s:Layer) "
+    "RETURN s.key AS source, t.key AS target, properties(e) AS properties",
+}
+
+# the same: keys (of units) -> one row a relationship into them
+UNIT_PROPERTIES = {
+    f"{label} {kind}": "UNWIND $keys AS key MATCH (t:Unit {key: key})<-[e:"
+    + f"{kind}]-(s:{label}) RETURN s.key AS source, t.key AS target, properties(e) AS properties"
+    for label, kind in (
+        ("Unit", "ADDS"),
+        ("Unit", "CONTRIBUTES"),
+        ("Image", "ACTIVATES"),
+        ("Image", "DEPICTS"),
+        ("Word", "ACTIVATES"),
+    )
+}

@@ -13,6 +13,7 @@ from extract.folder.extraction import Extraction
 from extract.folder.provenance import measured
 from extract.folder.statistics import FINDINGS, STATISTICS, of_table
 from extract.units import Layer
+from graph.checksums import Checksums
 from graph.cypher.loading import RECORD, RELINK
 from graph.cypher.saved import TIE_CIRCUITS
 from graph.instructions import Nodes, Relationships, Statement, Step
@@ -24,49 +25,62 @@ Column = Any  # an Arrow array; pyarrow's stubs have no type that fits all of th
 
 _MODEL, _LAYER, _UNIT = ("Model", "id"), ("Layer", "key"), ("Unit", "key")
 _IMAGE, _WORD = ("Image", "key"), ("Word", "key")
+_COUNTS = {  # what the model's node records, and the kind of row that it counts
+    "units": "Unit",
+    "images": "Image",
+    "words": "Word",
+    "adds": "Unit ADDS",
+    "edges": "Unit CONTRIBUTES",
+    "examples": "Image ACTIVATES",
+    "depictions": "Image DEPICTS",
+    "readings": "Word ACTIVATES",
+}
 
 
 def content(extraction: Extraction) -> str:
     """A short hash of what the steps are made from: equal hashes mean equal steps in equal order."""
-    source = f"{VERSION} {CHUNK} {extraction.manifest.model_dump_json()}"  # with the checksum of every table
+    source = f"{VERSION} {CHUNK} checksums {extraction.manifest.model_dump_json()}"  # with the checksum of every table
     return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
 def steps(extraction: Extraction) -> Iterator[Step]:
     """Yield the steps of a model's whole graph, for a database that holds its node and at most its annotations.
 
-    Annotations and saved circuits are tied to the new units before these have edges, since a node that gains the label
-    :Labelled is moved with all its relationships. The last step records the counts that the database must then hold.
+    The last step records the counts and checksums that the database must then hold.
     """
-    manifest, model = extraction.manifest, extraction.manifest.model
-    units = _units(extraction)
+    manifest, sums, magnitude = extraction.manifest, Checksums(), 0.0
+    for step in _content(extraction):
+        sums.add_step(step)
+        if isinstance(step, Relationships) and step.type == "CONTRIBUTES":
+            magnitude += pc.sum(step.table["magnitude"].cast(pa.float64())).as_py()
+        yield step
+    shape = manifest.model_dump(mode="json", include={"blocks", "width", "image_size", "weights_sha256"})
+    counts = {name: sums.rows[kind] for name, kind in _COUNTS.items()} | {"magnitude": magnitude}
+    provenance = {"measured": measured(extraction), "checksums": sums.lines}
+    yield Statement(RECORD, {"model": manifest.model, "properties": shape | counts | provenance})
+
+
+def _content(extraction: Extraction) -> Iterator[Step]:
+    """Yield all that the load writes.
+
+    Annotations and saved circuits are tied to the new units before these have edges, since a node that gains the label
+    :Labelled is moved with all its relationships.
+    """
+    model = extraction.manifest.model
     yield Nodes("Layer", "key", _layers(extraction))
     yield Relationships("HAS_LAYER", _MODEL, _LAYER, _has_layer(extraction))
     yield Relationships("SWEPT", _LAYER, _LAYER, _sweeps(extraction))
-    yield Nodes("Unit", "key", units)
+    yield Nodes("Unit", "key", _units(extraction))
     yield Statement(RELINK, {"model": model})
     yield Statement(TIE_CIRCUITS, {"model": model})
-    adds = _adds(extraction)
-    yield Relationships("ADDS", _UNIT, _UNIT, adds)
-    edges, magnitude = 0, 0.0
-    for table in _contributions(extraction):
-        edges, magnitude = edges + table.num_rows, magnitude + pc.sum(table["magnitude"].cast(pa.float64())).as_py()
-        yield Relationships("CONTRIBUTES", _UNIT, _UNIT, table)
-    images, top_probes = _images(extraction), _top_probes(extraction)
-    yield Nodes("Image", "key", images)
-    yield from (Relationships("ACTIVATES", _IMAGE, _UNIT, table) for table in _chunks(top_probes))
-    visualisations, depictions = _visualisations(extraction), _depictions(extraction)
-    yield Nodes("Image", "key", visualisations)
-    yield Relationships("DEPICTS", _IMAGE, _UNIT, depictions)
-    words, responses = _words(extraction), _word_responses(extraction)
-    yield Nodes("Word", "key", words)
-    yield from (Relationships("ACTIVATES", _WORD, _UNIT, table) for table in _chunks(responses))
-    counts = {"units": units.num_rows, "adds": adds.num_rows, "edges": edges, "magnitude": magnitude}
-    counts |= {"images": images.num_rows + visualisations.num_rows, "examples": top_probes.num_rows}
-    counts |= {"words": words.num_rows, "readings": responses.num_rows, "depictions": depictions.num_rows}
-    provenance = {"measured": measured(extraction)}
-    shape = manifest.model_dump(mode="json", include={"blocks", "width", "image_size", "weights_sha256"})
-    yield Statement(RECORD, {"model": model, "properties": shape | counts | provenance})
+    yield Relationships("ADDS", _UNIT, _UNIT, _adds(extraction))
+    yield from (Relationships("CONTRIBUTES", _UNIT, _UNIT, table) for table in _contributions(extraction))
+    yield Nodes("Image", "key", _images(extraction))
+    yield from (Relationships("ACTIVATES", _IMAGE, _UNIT, table) for table in _chunks(_top_probes(extraction)))
+    yield Nodes("Image", "key", _visualisations(extraction))
+    yield Relationships("DEPICTS", _IMAGE, _UNIT, _depictions(extraction))
+    yield Nodes("Word", "key", _words(extraction))
+    yield from (Relationships("ACTIVATES", _WORD, _UNIT, table) for table in _chunks(_word_responses(extraction)))
 
 
 def _layers(extraction: Extraction) -> pa.Table:

@@ -135,6 +135,10 @@ def strongest(frame: pd.DataFrame, limit: int) -> pd.DataFrame:
 # ---- models
 
 
+def test_every_number_is_as_it_was_loaded(database: Database, extractions: dict[str, Extraction]) -> None:
+    assert all(Store(database).verify_numbers(model) for model in extractions)
+
+
 def test_models_tell_what_was_loaded(store: Store, extractions: dict[str, Extraction]) -> None:
     assert [card.id for card in store.models()] == ["random:a", "random:b"]
     for model, extraction in extractions.items():

@@ -238,7 +238,7 @@ def test_where_files_were_cut_short_a_load_mends_its_model_and_others_stay_refus
     with connect(folder) as database:
         store = Store(database)
         store.verify("random:b")
-        with pytest.raises(DatabaseDamaged, match="random:a lost data when files"):
+        with pytest.raises(DatabaseDamaged, match="random:a lost data, as an earlier check"):
             store.model("random:a")
     load(first, folder, progress=False)
     with connect(folder) as database:
