@@ -5,8 +5,7 @@ from datetime import UTC
 from typing import Any
 
 from extract.units import Architecture, Layer, Unit
-from graph import rows as answers
-from graph import saved, verification
+from graph import answers, saved, verification
 from graph.connection.database import Database
 from graph.cypher.contributions import INDUCED_EDGES, INPUTS, OUTPUTS
 from graph.cypher.enrichment import ENRICHMENT_BY_EVIDENCE, ENRICHMENT_BY_WEIGHTS, VERDICTS

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from graph import rows as answers
+from graph import answers
+from graph.answers import utc
 from graph.connection.database import Database
 from graph.cypher.named_query import EarlierQuery, NamedQuery
 from graph.cypher.saved import (
@@ -23,7 +24,6 @@ from graph.cypher.saved import (
     SAVED_QUERIES,
 )
 from graph.records import EarlierCircuit, SavedCircuit
-from graph.rows import utc
 
 
 def save_circuit(

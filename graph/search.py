@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from extract.units import Layer
-from graph import rows as answers
+from graph import answers
 from graph.connection.database import Database
 from graph.cypher.search import SEARCH, SEARCH_LABELS, SEARCH_TOP_PROBES, SEARCH_WORDS
 from graph.records import Filters, Match, SearchHit, UnitCard

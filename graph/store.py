@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from graph import rows as answers
-from graph import saved, verification
+from graph import answers, saved, verification
 from graph.connection.database import Database
 from graph.cypher.loading import LOST
 from graph.cypher.models import MODELS

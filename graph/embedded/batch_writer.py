@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from graph.cypher.verification import agrees
 from graph.embedded.pipe import json_rows
 from graph.errors import LoadFailed
-from graph.instructions import Nodes, Relationships, Statement, Step, Verification
+from graph.steps import Nodes, Relationships, Statement, Step, Verification
 
 
 class BatchWriter:

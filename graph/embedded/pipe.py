@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from graph.errors import LoadFailed
-from graph.instructions import Nodes, Relationships, Statement, Step, Verification
+from graph.steps import Nodes, Relationships, Statement, Step, Verification
 
 
 def send(steps: Iterable[Step], pipe: IOBase) -> None:

@@ -2,7 +2,7 @@
 
 The process outlives the one that started it. It stops on request, or when no client has been connected for a while.
 A bulk load needs the server down: another child process works on a copy of the files, which takes their place when the
-load succeeds. Both run `graph.embedded.process`; this module imports no Java and no pyarrow.
+load succeeds. Both run `graph.embedded.java_process`; this module imports no Java and no pyarrow.
 """
 
 import os
@@ -21,11 +21,11 @@ from typing import cast
 from graph.embedded.directory import DatabaseDirectory
 from graph.endpoint import Endpoint
 from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError, LoadFailed, ServerUnavailable
-from graph.instructions import Step
 from graph.settings import settings
+from graph.steps import Step
 
 _START_TIMEOUT, _STOP_TIMEOUT = 120.0, 60.0  # seconds after which a start or a graceful stop counts as hung
-_PROCESS = (sys.executable, "-m", "graph.embedded.process")
+_PROCESS = (sys.executable, "-m", "graph.embedded.java_process")
 
 
 def ensure(path: Path, heap: int | None = None, idle: float = 900.0) -> Endpoint:

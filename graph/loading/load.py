@@ -30,12 +30,12 @@ from graph.cypher.loading import (
 from graph.cypher.verification import TALLY, VERIFY
 from graph.embedded.server import bulk_load
 from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError, LoadFailed
-from graph.instructions import Nodes, Relationships, Statement, Step, Verification
+from graph.loading.extraction_steps import content, steps
 from graph.loading.migration import migrate, statements
 from graph.loading.removal import data_removal, losses
-from graph.loading.rows import content, steps
 from graph.opening import connect
 from graph.records import ModelCard
+from graph.steps import Nodes, Relationships, Statement, Step, Verification
 from graph.store import Store
 
 ROWS = 5_000  # rows in a transaction over Bolt

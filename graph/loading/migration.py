@@ -13,8 +13,8 @@ from graph.cypher.schema import (
     SET_VERSION,
 )
 from graph.errors import SchemaMismatch
-from graph.instructions import Statement
 from graph.schema import SCHEMA, VERSION
+from graph.steps import Statement
 
 
 def statements() -> Iterator[Statement]:

@@ -19,10 +19,10 @@ from tqdm import tqdm
 from extract.folder.extraction import Extraction
 from extract.printable import printable
 from graph.errors import LoadFailed
-from graph.instructions import Nodes, Relationships, Statement
+from graph.loading.extraction_steps import content, steps
 from graph.loading.load import refuse_unfinished
-from graph.loading.rows import content, steps
 from graph.schema import SCHEMA, VERSION
+from graph.steps import Nodes, Relationships, Statement
 
 _TYPES = ((pa.types.is_integer, "long"), (pa.types.is_floating, "double"), (pa.types.is_boolean, "boolean"))
 

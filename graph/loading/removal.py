@@ -17,8 +17,8 @@ from graph.cypher.loading import LOST, NODE_COUNTS, REMOVE, REMOVE_UNUSED_LABELS
 from graph.cypher.removal import CONTENTS, HIDE, HIDE_WITH_LABELS, REMOVE_MODEL
 from graph.embedded.server import bulk_load
 from graph.errors import DatabaseBusy, ModelMissing
-from graph.instructions import Statement
 from graph.opening import connect
+from graph.steps import Statement
 from graph.store import Store
 
 _NODES = 100  # nodes removed in a transaction, each with up to thousands of edges

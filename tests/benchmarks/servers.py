@@ -151,10 +151,10 @@ def main() -> None:
 
 
 def time_embedded(extraction: Extraction, edges: int, folder: Path, repeat: int) -> dict[str, tuple[float, float]]:
-    with watched("graph.embedded.process") as watch:
+    with watched("graph.embedded.java_process") as watch:
         load(extraction, folder, progress=False)
     tell("embedded, in bulk, counted again", edges, watch)
-    with watched("graph.embedded.process") as watch, connect(folder) as database:
+    with watched("graph.embedded.java_process") as watch, connect(folder) as database:
         found = ask(database, repeat)
     print(f"{'embedded, serving':44} {'':9}  {'':17}  {watch.gibibytes:5.2f} GiB", flush=True)
     stop(folder)

@@ -9,8 +9,8 @@ import pytest
 from extract.folder.extraction import Extraction
 from graph.connection.database import Database
 from graph.embedded.server import stop
+from graph.loading.extraction_steps import content
 from graph.loading.load import load
-from graph.loading.rows import content
 from graph.opening import connect
 from tests.builders.neo4j_server import Neo4j
 from tests.builders.once import once

@@ -14,8 +14,8 @@ import pytest
 from extract.folder.extraction import Extraction
 from graph.embedded.server import stop
 from graph.errors import DatabaseBusy
+from graph.loading.extraction_steps import content
 from graph.loading.load import load
-from graph.loading.rows import content
 from graph.opening import connect
 from graph.store import Store
 from tests.faults.fault_table import RecordFault, trials

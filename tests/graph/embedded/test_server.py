@@ -20,8 +20,8 @@ from graph.embedded.pipe import json_rows
 from graph.embedded.server import bulk_load, ensure, status, stop
 from graph.endpoint import Endpoint
 from graph.errors import DatabaseBusy, DatabaseDamaged, LoadFailed, ServerUnavailable
-from graph.instructions import Nodes, Relationships, Statement
 from graph.opening import connect
+from graph.steps import Nodes, Relationships, Statement
 
 WAIT = 120.0
 ENSURE = (
@@ -30,7 +30,7 @@ ENSURE = (
 HALF_A_LOAD = """
 import pathlib, sys, pyarrow as pa
 from graph.embedded.server import bulk_load
-from graph.instructions import Nodes
+from graph.steps import Nodes
 def steps():
     yield Nodes("Half", "key", pa.table({"key": ["a"]}))
     print("sent", flush=True)

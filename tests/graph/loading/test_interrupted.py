@@ -19,11 +19,11 @@ from graph.connection.database import Database
 from graph.cypher.loading import COMPLETE, NODES, REMOVE
 from graph.embedded.server import status, stop
 from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError
-from graph.instructions import Nodes, Step
+from graph.loading.extraction_steps import steps
 from graph.loading.load import load
-from graph.loading.rows import steps
 from graph.model_store import ModelStore
 from graph.opening import connect
+from graph.steps import Nodes, Step
 from graph.store import Store
 from tests.builders.neo4j_server import LocalNeo4j
 

@@ -1,6 +1,7 @@
 """The child process of an embedded database: ArcadeDB that serves Bolt, or that loads; the one import of arcadedb.
 
-`python -m graph.embedded.process serve FOLDER HEAP IDLE` or `load FOLDER HEAP ID`, started by `graph.embedded.server`.
+`python -m graph.embedded.java_process serve FOLDER HEAP IDLE` or `load FOLDER HEAP ID`; `graph.embedded.server` starts
+it.
 """
 
 import errno

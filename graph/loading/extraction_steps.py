@@ -16,8 +16,8 @@ from extract.units import Layer
 from graph.checksums import Checksums
 from graph.cypher.loading import RECORD, RELINK
 from graph.cypher.saved import TIE_CIRCUITS
-from graph.instructions import Nodes, Relationships, Statement, Step
 from graph.schema import VERSION
+from graph.steps import Nodes, Relationships, Statement, Step
 
 CHUNK = 100_000  # rows of relationships in a step
 
