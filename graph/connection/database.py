@@ -207,6 +207,7 @@ def _write_transaction(text: str, parameters: dict[str, Any], server: Server) ->
 
 def _transaction(mode: str, text: str, parameters: dict[str, Any], server: Server) -> Answer:
     with server.session(mode) as session, session.begin_transaction() as transaction:
-        answer = [json_value(dict(record)) for record in transaction.run(text, parameters)]
+        # ArcadeDB misreads a subquery at first where space or a comment stands before the text, or space after it.
+        answer = [json_value(dict(record)) for record in transaction.run(text.strip(), parameters)]
         transaction.commit()
     return answer

@@ -30,7 +30,8 @@ def run_read_only(server: Server, text: str, parameters: Mapping[str, Any], time
             f"{server.url} would let a query write, and has no user here that may only read. "
             "Open the folder of an embedded database, or a Neo4j server."
         )
-    _refuse_by_text(text)
+    text = _LEADING.sub("", text).rstrip()  # see `Database.read`
+    _refuse_by_text(text, server)
     driver = server.open_reader()  # of its own, since it is closed at the limit
     if server.capabilities.enforces_timeouts:
         ask = partial(_ask, server, driver, text, parameters, timeout, limit)
@@ -96,8 +97,10 @@ def _size(value: Any) -> int:
 # Read mode allows more than reading. A plan shows that in any spelling, but not inside an expression such as
 # [x IN xs | COLLECT { ... }]; so the text is searched too, without its comments and quotations.
 
+_LEADING = re.compile(rf"\A(?>\s|{COMMENT})*+", re.DOTALL)
 _PLAN = re.compile(rf"(?>\s|{COMMENT})*+(PROFILE|EXPLAIN)\b", re.DOTALL | re.IGNORECASE)
 _CALL = re.compile(r"\bCALL\b([^({]*)", re.IGNORECASE)  # of a subquery: nothing
+_SUBQUERY = re.compile(r"\b(COUNT|EXISTS|COLLECT|CALL)\s*(\([^)]*\))?\s*\{", re.IGNORECASE)
 _MORE_THAN_READING = {
     r"\bLOAD\W+CSV\b": "LOAD CSV reads files of the server",
     r"\bTERMINATE\W+TRANSACTIONS?\b": "TERMINATE stops the queries of others",
@@ -109,7 +112,12 @@ _ONLY_READS = re.compile(
 )
 
 
-def _refuse_by_text(text: str) -> None:
+def _refuse_by_text(text: str, server: Server) -> None:
+    beyond = "".join(sorted({character for character in text if character > "\uffff"}))
+    if beyond and _SUBQUERY.search(bare(text)) and not server.capabilities.reads_all_characters:
+        raise QueryError(
+            f"This server misreads a subquery in a text with {beyond}. Hand the text over as a parameter ($name)."
+        )
     if not is_encodable(text):
         raise QueryError("The query holds a character that is no Unicode. Correct it, and ask again.")
     for pattern, words in _MORE_THAN_READING.items():

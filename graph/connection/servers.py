@@ -41,13 +41,24 @@ class Capabilities:
     enforces_timeouts: bool  # else the client has the query terminated
     explains: bool  # EXPLAIN shows what its read mode allows beyond reading
     further_indexes: bool  # full-text, and on properties of relationships
+    reads_all_characters: bool  # else a subquery after one beyond U+FFFF is misread
 
 
 NEO4J = Capabilities(
-    "Neo4j", refuses_writes_in_read_mode=True, enforces_timeouts=True, explains=True, further_indexes=True
+    "Neo4j",
+    refuses_writes_in_read_mode=True,
+    enforces_timeouts=True,
+    explains=True,
+    further_indexes=True,
+    reads_all_characters=True,
 )
 ARCADEDB = Capabilities(
-    "ArcadeDB", refuses_writes_in_read_mode=False, enforces_timeouts=False, explains=False, further_indexes=False
+    "ArcadeDB",
+    refuses_writes_in_read_mode=False,
+    enforces_timeouts=False,
+    explains=False,
+    further_indexes=False,
+    reads_all_characters=False,
 )
 
 

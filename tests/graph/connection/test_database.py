@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -182,6 +183,42 @@ def test_a_plan_is_shown_for_a_text_that_reads(database: Database, word: str, te
 )
 def test_words_in_quotes_comments_and_subqueries_are_no_commands(database: Database, text: str) -> None:
     assert len(database.query(text).rows) == 1
+
+
+NESTED = (
+    "MATCH (m:Many) WHERE COUNT { MATCH (m)<-[:OVER]-(n) WHERE COUNT { (n)<-[:OVER]-() } % 2 = 0 } = 0 "
+    "RETURN count(m) AS n"
+)
+
+
+@pytest.fixture
+def chain_of_three(database: Database) -> Iterator[Database]:
+    """1 has 2 over it, and 2 has 3 and 4."""
+    database.write("MATCH (a:Many {i: 1}), (b:Many {i: 2}) CREATE (b)-[:OVER]->(a)")
+    database.write("MATCH (a:Many {i: 2}), (b:Many) WHERE b.i IN [3, 4] CREATE (b)-[:OVER]->(a)")
+    yield database
+    database.write("MATCH (:Many)-[o:OVER]->(:Many) DELETE o")
+
+
+@pytest.mark.parametrize("start", ["", "\n", " \r\n\t", "// why\n", "/* why */\n"])
+def test_a_subquery_means_the_same_wherever_its_text_begins(chain_of_three: Database, start: str) -> None:
+    """The first answer to a text too; each has a comment of its own, so that it is new."""
+    for end in ("", "\n"):
+        mark = f" /* {uuid.uuid4()} */"
+        assert chain_of_three.query(f"{start}{NESTED}{mark}{end}").rows == [[298]]
+        if not start.strip():  # texts of ours begin with no comment
+            assert chain_of_three.read(f"{start}{NESTED}{mark} {end}") == [{"n": 298}]
+
+
+def test_a_text_with_an_emoji_is_answered_rightly_or_refused(chain_of_three: Database) -> None:
+    text = "WITH '🧢' AS cap " + NESTED
+    if chain_of_three.capabilities.reads_all_characters:
+        assert chain_of_three.query(text).rows == [[298]]
+        return
+    with pytest.raises(QueryError, match="misreads a subquery in a text with 🧢"):
+        chain_of_three.query(text)
+    handed = "WITH $cap AS cap " + NESTED
+    assert chain_of_three.query(handed, {"cap": "🧢"}).rows == [[298]]
 
 
 def test_an_address_of_a_cluster_serves_as_well(neo4j: Neo4j) -> None:
