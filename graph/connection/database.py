@@ -31,6 +31,7 @@ _PAUSE = 0.2  # seconds at most before a transaction is carried out again
 _RETRYABLE = (  # another transaction deleted what was just read, or moved it by adding a label
     "Neo.ClientError.Statement.EntityNotFound",
     "Neo.ClientError.Schema.ConstraintValidationFailed",
+    "Neo.ClientError.Statement.SemanticError",  # ArcadeDB's code for it while a statement runs
 )
 _ENDED = (
     "The embedded server ended during the query. It starts again at the next question, and nothing that was written is "

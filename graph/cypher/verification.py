@@ -144,7 +144,7 @@ LIMIT $limit
 
 # by label: model, after (a key), limit -> what the load wrote on the next nodes, by key
 NODE_PROPERTIES = {
-    label: f"MATCH (n:{label} {{model: $model}})" + _BY_KEY for label in ("Layer", "Unit", "Image", "Word")
+    label: "MATCH (n:" + label + " {model: $model})" + _BY_KEY for label in ("Layer", "Unit", "Image", "Word")
 }
 
 # by the source's label and the type: model -> one row a relationship
@@ -157,8 +157,11 @@ LAYER_PROPERTIES = {
 
 # the same: keys (of units) -> one row a relationship into them
 UNIT_PROPERTIES = {
-    f"{label} {kind}": "UNWIND $keys AS key MATCH (t:Unit {key: key})<-[e:"
-    + f"{kind}]-(s:{label}) RETURN s.key AS source, t.key AS target, properties(e) AS properties"
+    label + " " + kind: "UNWIND $keys AS key MATCH (t:Unit {key: key})<-[e:"
+    + kind
+    + "]-(s:"
+    + label
+    + ") RETURN s.key AS source, t.key AS target, properties(e) AS properties"
     for label, kind in (
         ("Unit", "ADDS"),
         ("Unit", "CONTRIBUTES"),
