@@ -8,6 +8,7 @@ from graph.connection.database import Database
 from graph.cypher.loading import LOST
 from graph.cypher.models import MODELS
 from graph.cypher.named_query import EarlierQuery, NamedQuery
+from graph.cypher.verification import FOUND_LOST
 from graph.errors import DatabaseDamaged, ModelMissing, SchemaMismatch
 from graph.hidden_texts import HiddenTexts, hidden_texts
 from graph.model_store import ModelStore
@@ -67,9 +68,8 @@ class Store:
         return rows
 
     def _refuse_lost(self, model: str) -> None:
-        for row in self._models():
-            if row["id"] == model:
-                _refuse_lost(row)
+        for row in self.database.read(FOUND_LOST, model=model):
+            _refuse_lost({"id": model, **row})
 
     def _check(self, model: str) -> None:
         use = model, self.database.start
@@ -140,7 +140,7 @@ class Store:
 
 
 def _refuse_lost(row: Mapping[str, Any]) -> None:
-    """Raise DatabaseDamaged for a row of MODELS that an earlier check marked."""
+    """Raise DatabaseDamaged for a row of a model that an earlier check marked."""
     if row["lost"]:
         raise DatabaseDamaged(
             f"{row['id']} lost data, as an earlier check of this database found. Load it again; labels are kept."

@@ -11,9 +11,10 @@ agree and nothing was written from before the first to after the second.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from graph.agreement import agrees
 from graph.connection.database import Answer, Database
 from graph.cypher.models import MODELS
-from graph.cypher.verification import ENTRIES, TALLY, TOTALS, VERIFY, agrees
+from graph.cypher.verification import ENTRIES, TALLY, TOTALS, VERIFY
 from graph.errors import DatabaseBusy, DatabaseDamaged, ModelMissing
 
 _ATTEMPTS = 10

@@ -1,19 +1,9 @@
 """The Cypher texts that count what the database holds of a model, with their parameters; see `graph.cypher.units`."""
 
-import math
-from collections.abc import Mapping
-from typing import Any
-
 from graph.cypher import current_label
 
-
-def agrees(row: Mapping[str, Any]) -> bool:
-    """Whether what is found is what was written, in a row of one of these texts."""
-    found, recorded = row["found"], row["recorded"]
-    if isinstance(found, str):
-        return bool(found == recorded)
-    return recorded is not None and math.isclose(found, recorded, rel_tol=1e-9)
-
+# model -> whether an earlier check found that data was lost
+FOUND_LOST = "MATCH (m:Model {id: $model}) RETURN coalesce(m.lost, false) AS lost"
 
 # model -> how many entries its history has, which every write of a label raises
 ENTRIES = "MATCH (m:Model {id: $model}) RETURN m.annotations AS entries"

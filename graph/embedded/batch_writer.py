@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from graph.cypher.verification import agrees
+from graph.agreement import agrees
 from graph.embedded.pipe import json_rows
 from graph.errors import LoadFailed
 from graph.steps import Nodes, Relationships, Statement, Step, Verification

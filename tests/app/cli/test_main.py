@@ -410,7 +410,7 @@ def test_a_query_is_saved_run_with_its_defaults_and_removed(circuits: Run) -> No
     assert (again.exit_code, "--replace" in again.stderr) == (2, True)
     assert circuits("query", "save", name, "RETURN 1 AS x", "--author", "bob", "--replace").exit_code == 0
     assert content(circuits("query", "run", name, "--json")) == [{"x": 1}]
-    assert circuits("query", "remove", name).exit_code == 0
+    assert circuits("query", "remove", name, "--yes").exit_code == 0
     assert circuits("query", "run", name).exit_code == 2
 
 
