@@ -93,7 +93,15 @@ def _lock_in_place(file: Path) -> int:
         if descriptor is None:
             with suppress(FileNotFoundError):
                 raise LockedBy(file.read_text() or "another")
-        elif file.exists() and os.path.samestat(os.fstat(descriptor), file.stat()):
+        elif _is_in_place(descriptor, file):
             return descriptor
         else:
             os.close(descriptor)
+
+
+def _is_in_place(descriptor: int, file: Path) -> bool:
+    """Whether the open file is the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        return False
