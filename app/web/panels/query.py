@@ -160,7 +160,7 @@ def _show_earlier() -> None:
         return
     with st.expander(f"Replaced or removed ({len(earlier)})"):
         for query in earlier[:_EARLIER]:
-            name = escape(session.veil().label(query.name))
+            name = escape(veil().label(query.name))
             by = escape(f"by {query.author}, removed by {query.removed_by}, {query.removed_at:%d %b %Y}")
             session.show(f'{name}<div class="quiet">{by}</div>', f"earlier {query.version}")
             act = "query", partial(_restore, query)
