@@ -21,6 +21,7 @@ from graph.connection.json_values import json_value
 from graph.connection.parameters import plain_parameters
 from graph.connection.read_only import run_read_only
 from graph.connection.servers import Capabilities, Server
+from graph.cypher.named_query import trimmed
 from graph.errors import QueryError
 from graph.records import Rows
 
@@ -208,7 +209,6 @@ def _write_transaction(text: str, parameters: dict[str, Any], server: Server) ->
 
 def _transaction(mode: str, text: str, parameters: dict[str, Any], server: Server) -> Answer:
     with server.session(mode) as session, session.begin_transaction() as transaction:
-        # ArcadeDB misreads a subquery at first where space or a comment stands before the text, or space after it.
-        answer = [json_value(dict(record)) for record in transaction.run(text.strip(), parameters)]
+        answer = [json_value(dict(record)) for record in transaction.run(trimmed(text), parameters)]
         transaction.commit()
     return answer

@@ -15,7 +15,7 @@ from extract.printable import is_encodable
 from graph.connection.json_values import json_value
 from graph.connection.servers import Server
 from graph.connection.time_limit import answer_in_time
-from graph.cypher.named_query import COMMENT, bare
+from graph.cypher.named_query import COMMENT, bare, trimmed
 from graph.errors import QueryError, WriteRefused
 from graph.records import Rows
 
@@ -30,7 +30,7 @@ def run_read_only(server: Server, text: str, parameters: Mapping[str, Any], time
             f"{server.url} would let a query write, and has no user here that may only read. "
             "Open the folder of an embedded database, or a Neo4j server."
         )
-    text = _LEADING.sub("", text).rstrip()  # see `Database.read`
+    text = trimmed(text)
     _refuse_by_text(text, server)
     driver = server.open_reader()  # of its own, since it is closed at the limit
     if server.capabilities.enforces_timeouts:
@@ -97,7 +97,6 @@ def _size(value: Any) -> int:
 # Read mode allows more than reading. A plan shows that in any spelling, but not inside an expression such as
 # [x IN xs | COLLECT { ... }]; so the text is searched too, without its comments and quotations.
 
-_LEADING = re.compile(rf"\A(?>\s|{COMMENT})*+", re.DOTALL)
 _PLAN = re.compile(rf"(?>\s|{COMMENT})*+(PROFILE|EXPLAIN)\b", re.DOTALL | re.IGNORECASE)
 _CALL = re.compile(r"\bCALL\b([^({]*)", re.IGNORECASE)  # of a subquery: nothing
 _SUBQUERY = re.compile(r"\b(COUNT|EXISTS|COLLECT|CALL)\s*(\([^)]*\))?\s*\{", re.IGNORECASE)

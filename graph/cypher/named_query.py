@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 COMMENT = r"//[^\r\n]*|/\*.*?\*/"
+_LEADING = re.compile(rf"\A(?>\s|{COMMENT})*+", re.DOTALL)
 _QUOTED = re.compile(rf"""{COMMENT}|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`[^`]*`""", re.DOTALL)
 BUILT_IN_AUTHOR = "clip-circuits"
 
@@ -39,6 +40,14 @@ class EarlierQuery(NamedQuery):
     version: str
     removed_by: str
     removed_at: datetime
+
+
+def trimmed(text: str) -> str:
+    """A text without space and comments before it and space after it, as every server is asked it over Bolt.
+
+    ArcadeDB misreads subqueries of a text that it has not analysed before, and over Bolt it analyses the trimmed one.
+    """
+    return _LEADING.sub("", text).rstrip()
 
 
 def bare(text: str) -> str:

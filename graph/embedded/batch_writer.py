@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from graph.agreement import agrees
+from graph.cypher.named_query import trimmed
 from graph.embedded.pipe import json_rows
 from graph.errors import LoadFailed
 from graph.steps import Nodes, Relationships, Statement, Step, Verification
@@ -48,10 +49,16 @@ class BatchWriter:
 
     def _cypher(self, text: str, parameters: dict[str, Any]) -> None:
         with self._database.transaction():
-            self._database.command("opencypher", text, parameters)
+            self._database.command("opencypher", self._analysed(text), parameters)
+
+    def _analysed(self, text: str) -> str:
+        """Trim a text and have ArcadeDB analyse it, as it does over Bolt; else it misreads subqueries at first."""
+        text = trimmed(text)
+        self._database.get_java_database().getQueryEngine("opencypher").analyze(text)
+        return text
 
     def _verify(self, step: Verification) -> None:
-        for row in self._database.query("opencypher", step.text, dict(step.parameters)).to_list():
+        for row in self._database.query("opencypher", self._analysed(step.text), dict(step.parameters)).to_list():
             if not agrees(row):
                 raise LoadFailed(
                     f"{row['what']} come to {row['found']}, and {row['recorded']} were written; the extraction's "

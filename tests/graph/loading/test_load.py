@@ -114,10 +114,14 @@ def check_reload(database: Database, into: Database | Path, first: Extraction, n
     lost = replace(NOTE, id="lost", unit="2/1/6/20", text="lost")  # the narrower model has no such unit
     mistake, theirs = replace(NOTE, id="mistake", text="sky"), replace(NOTE, id="theirs", model="random:b")
     withdrawal = replace(mistake, id="withdrawal", action="withdraw", supersedes="mistake")
-    for annotation in (NOTE, lost, mistake, withdrawal, theirs):
+    hat = replace(NOTE, id="hat", unit="2/1/6/5", text="hat")
+    amendment = replace(hat, id="cap", text="cap", action="amend", supersedes="hat")
+    there_and_back = [replace(amendment, id=action, action=action, supersedes="cap") for action in ("undo", "redo")]
+    for annotation in (NOTE, lost, mistake, withdrawal, theirs, hat, amendment, *there_and_back):
         store.model(annotation.model).annotate(annotation)
     before, history = content(database, "random:b"), store.model("random:a").annotations()
-    for extraction, labels in ((narrower, {NOTE.unit: "wound"}), (first, {NOTE.unit: "wound", lost.unit: "lost"})):
+    stay = {NOTE.unit: "wound", hat.unit: "cap"}
+    for extraction, labels in ((narrower, stay), (first, stay | {lost.unit: "lost"})):
         assert load(extraction, into, progress=False).edges == extraction.table("edges").num_rows
         assert whole(extraction, database)
         assert store.model("random:a").annotations() == history
