@@ -9,6 +9,7 @@ CircuitsError
 │   ├── SchemaMismatch        a database of an older or a later version of this project
 │   ├── DatabaseDamaged       files that cannot be opened, of another version, or that hold less than was loaded
 │   ├── DatabaseBusy          another process is loading or stopping this database
+│   ├── WeightsDiffer         a model of the same name with other weights
 │   ├── LoadFailed            data that does not fit together, or an interrupted load; the database is as before
 │   ├── ConstraintViolated    a write that would duplicate a unique node
 │   ├── AnnotationSuperseded  the annotation to change is missing, or was changed meanwhile
@@ -54,6 +55,10 @@ class DatabaseDamaged(GraphError):
 
 class DatabaseBusy(GraphError):
     """Another process is loading or stopping this database."""
+
+
+class WeightsDiffer(GraphError):
+    """A model of the same name in the database has other weights."""
 
 
 class LoadFailed(GraphError):

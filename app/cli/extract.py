@@ -46,4 +46,4 @@ def extract(
         typer.echo(f"circuits: {printable(reason)}; left out.", err=True)
     if vocabulary is not None:
         network.show_words(extraction, vocabulary)
-    typer.echo(f"{printable(network.model)} is in {folder}. Load it with: circuits load {folder}")
+    typer.echo(f"{printable(extraction.model)} is in {folder}. Load it with: circuits load {folder}")

@@ -45,5 +45,5 @@ def default_folder(model: str, database: str | None) -> Path:
 
 
 def folder_of(model: str) -> Path:
-    """The name of a folder for a model's extraction, here."""
-    return Path(re.sub(r"[^\w.-]+", "-", model) + ".extraction")
+    """The name of a folder for a model's extraction, here; without the hash in the model's."""
+    return Path(re.sub(r"[^\w.-]+", "-", model.partition("@")[0]) + ".extraction")

@@ -84,7 +84,10 @@ class Extraction:
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> Self:
-        """Make a new folder, or open the one there if it was begun with the same manifest; else ExtractionError."""
+        """Make a new folder, or open the one there if it was begun with the same manifest; else ExtractionError.
+
+        A folder that an earlier version began keeps its model's name, without the weights' hash.
+        """
         if _begun(path):
             _refuse_other(path, read_manifest(path), manifest)
             return cls.open(path)
@@ -300,12 +303,21 @@ def _begun(path: Path) -> bool:
 
 
 def _refuse_other(path: Path, stored: Manifest, manifest: Manifest) -> None:
-    """Raise ExtractionError unless both manifests are of one model, made by the same settings and tools."""
-    if stored.model_copy(update={"files": {}}) != manifest.model_copy(update={"files": {}}):
+    """Raise ExtractionError unless both manifests are of the same weights, made by the same settings and tools."""
+    differences = [what for what, value in _IDENTITY.items() if value(stored) != value(manifest)]
+    if differences:
         raise ExtractionError(
-            f"{path} was begun with another model, other settings or other versions of its tools. "
-            "Choose another folder, or remove this one."
+            f"{path} was begun with {' and '.join(differences)}. Choose another folder, or remove this one."
         )
+
+
+_IDENTITY: dict[str, Callable[[Manifest], object]] = {
+    "another model": lambda manifest: manifest.model.partition("@")[0],  # earlier versions wrote no hash behind it
+    "other weights": lambda manifest: manifest.weights_sha256,
+    "another architecture": lambda manifest: manifest.architecture,
+    "other settings": lambda manifest: manifest.settings,
+    "other versions of its tools": lambda manifest: manifest.tools,
+}
 
 
 def _read_table(file: Path, schema: pa.Schema) -> pa.Table:

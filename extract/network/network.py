@@ -17,7 +17,8 @@ from extract.units import Architecture
 class Network:
     """A CLIP in eval mode and float32, without gradients to its weights, and the architecture of its vision tower.
 
-    `model` names it in every table and address: `RN50:openai`, `demo:emoji`, `RN50:random-0`, `RN50:<file's stem>`.
+    `model` names it in every table and address: `RN50:openai`, `demo:emoji`, `RN50:random-0`, `RN50:<file's stem>@<its
+    hash>`.
     `sha256` is that of the weights file, or of the tensors in the order of their keys where there is none.
     `has_text` is false where the file had no text tower of CLIP's; `clip` then has one at random, which nobody may ask.
     """

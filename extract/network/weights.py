@@ -6,6 +6,7 @@ made from it.
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def load_network(name: str, pretrained: str | Path | None = None, seed: int = 0)
     if not Path(tag).exists():
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(short)) or "none"
         raise WeightsError(f"{tag!r} is neither a file nor a tag of {short}. Its tags: {tags}.")
-    return _from_file(f"{short}:{Path(tag).stem}", config, Path(tag))
+    network = _from_file(f"{short}:{Path(tag).stem}", config, Path(tag))
+    return replace(network, model=f"{network.model}@{network.sha256[:12]}")  # runs write other files of the same name
 
 
 def _config(name: str) -> tuple[str, Config]:

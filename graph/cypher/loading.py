@@ -2,13 +2,19 @@
 
 from graph.cypher import current_label
 
-# model, content (a hash of what is loaded), loader (an id, new for each load) -> how many rows of this content an
-# interrupted load has written; the model is refused from now on until COMPLETE
+# model -> the hash of its weights, null where an earlier version began to load it
+WEIGHTS = """
+MATCH (m:Model {id: $model})
+RETURN m.weights_sha256 AS weights
+"""
+
+# model, weights (their hash), content (a hash of what is loaded), loader (an id, new for each load) -> how many rows of
+# this content an interrupted load has written; the model is refused from now on until COMPLETE
 CLAIM = """
 MERGE (m:Model {id: $model})
 ON CREATE SET m.annotations = 0
 SET m.loaded = CASE WHEN m.content = $content AND NOT m.complete THEN m.loaded ELSE 0 END
-SET m.content = $content, m.complete = false, m.loader = $loader
+SET m.weights_sha256 = $weights, m.content = $content, m.complete = false, m.loader = $loader
 REMOVE m.lost, m.removing
 RETURN m.loaded AS loaded
 """

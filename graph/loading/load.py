@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from extract.errors import ExtractionError
 from extract.folder.extraction import Extraction
+from extract.folder.manifest import Manifest
 from extract.printable import printable
 from graph.connection.database import Database
 from graph.cypher.loading import (
@@ -26,10 +27,11 @@ from graph.cypher.loading import (
     RELATIONSHIPS,
     REMOVE_UNUSED_LABELS,
     RESET,
+    WEIGHTS,
 )
 from graph.cypher.verification import TALLY, VERIFY
 from graph.embedded.server import bulk_load
-from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError, LoadFailed
+from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError, LoadFailed, WeightsDiffer
 from graph.loading.extraction_steps import content, steps
 from graph.loading.migration import migrate, statements
 from graph.loading.removal import data_removal, losses
@@ -50,9 +52,9 @@ def load(
 ) -> ModelCard:
     """Load an extraction into the embedded database of a folder, or over Bolt into any server, and count it there.
 
-    A model of the same name is replaced, and its labels stay; a model with the same content is left unchanged. Over
-    Bolt a transaction writes that many `rows`. Raises
-    ExtractionError for an extraction that is not finished, LoadFailed for one whose tables do not fit together,
+    A model of the same name and weights is replaced, and its labels stay; one with the same content is left unchanged.
+    Over Bolt a transaction writes that many `rows`. Raises ExtractionError for an extraction that is not finished,
+    LoadFailed for one whose tables do not fit together, WeightsDiffer for a model of its name with other weights,
     DatabaseBusy if somebody else loads the same model, and what `connect` raises.
     """
     refuse_unfinished(extraction)
@@ -77,6 +79,7 @@ def _loaded_card(extraction: Extraction, database: Database) -> ModelCard | None
     """The model's card, if the database holds all of this content."""
     migrate(database)
     store, model = Store(database), extraction.manifest.model
+    _refuse_other_weights(extraction.manifest, database)
     card = next((card for card in store.models() if (card.id, card.content) == (model, content(extraction))), None)
     try:
         if card:
@@ -84,6 +87,17 @@ def _loaded_card(extraction: Extraction, database: Database) -> ModelCard | None
     except DatabaseDamaged:
         return None
     return card
+
+
+def _refuse_other_weights(manifest: Manifest, database: Database) -> None:
+    """WeightsDiffer if the model's labels are of another network's units."""
+    for row in database.read(WEIGHTS, model=manifest.model):
+        if row["weights"] not in (None, manifest.weights_sha256):
+            raise WeightsDiffer(
+                f"The database holds {manifest.model} with other weights ({row['weights'][:12]}; those of "
+                f"{manifest.weights_sha256[:12]} were to be loaded), and its labels are of that network's units. "
+                f"Load into another database, or remove {manifest.model} and its labels first."
+            )
 
 
 def _in_bulk(extraction: Extraction, folder: Path, load_steps: Iterable[Step]) -> ModelCard:
@@ -123,8 +137,9 @@ def _over_bolt(extraction: Extraction, database: Database, load_steps: Iterable[
 
 def _claim(extraction: Extraction) -> Statement:
     """Claim the model for this load."""
-    words = {"model": extraction.manifest.model, "content": content(extraction), "loader": secrets.token_hex(8)}
-    return Statement(CLAIM, words)
+    manifest = extraction.manifest
+    words = {"model": manifest.model, "weights": manifest.weights_sha256, "content": content(extraction)}
+    return Statement(CLAIM, words | {"loader": secrets.token_hex(8)})
 
 
 def _owner(claim: Statement) -> dict[str, Any]:

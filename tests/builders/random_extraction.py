@@ -1,5 +1,6 @@
 """Write an extraction of random edges and evidence, no network behind it."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def random_extraction(path: Path, model: str, seed: int = 0, width: int = 4, den
         path,
         Manifest(
             model=model,
-            weights_sha256=f"{seed:064x}",
+            weights_sha256=hashlib.sha256(model.encode()).hexdigest(),
             blocks=architecture.blocks,
             width=architecture.width,
             image_size=architecture.image_size,

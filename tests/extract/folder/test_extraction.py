@@ -135,21 +135,30 @@ def test_an_extraction_goes_on_with_what_is_there(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "reason"),
     [
-        {"model": "RN50:yfcc15m"},
-        {"weights_sha256": "11"},
-        {"image_size": 288},
-        {"settings": ExtractionSettings(targets=("4/2/1", "4/2/3"), strongest=3, matrices=True)},
-        {"settings": ExtractionSettings(targets=("4/2/1",), strongest=2, matrices=True)},
-        {"tools": {"torch": "3"}},
+        ({"model": "RN50:yfcc15m"}, "another model"),
+        ({"weights_sha256": "11"}, "other weights"),
+        ({"image_size": 288}, "another architecture"),
+        ({"settings": ExtractionSettings(targets=("4/2/1", "4/2/3"), strongest=3, matrices=True)}, "other settings"),
+        ({"settings": ExtractionSettings(targets=("4/2/1",), strongest=2, matrices=True)}, "other settings"),
+        ({"tools": {"torch": "3"}}, "other versions of its tools"),
+        ({"model": "RN50:openai@11", "weights_sha256": "11"}, "other weights"),
+        ({"weights_sha256": "11", "tools": {"torch": "3"}}, "other weights and other versions of its tools"),
     ],
 )
-def test_other_settings_do_not_go_on_with_a_folder(folder: Path, changes: dict[str, Any]) -> None:
+def test_other_settings_do_not_go_on_with_a_folder(folder: Path, changes: dict[str, Any], reason: str) -> None:
     before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-    with pytest.raises(ExtractionError, match="was begun with another model, other settings or other versions"):
+    with pytest.raises(ExtractionError, match=rf"was begun with {reason}\. "):
         Extraction.create(folder, manifest(**changes))
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+
+
+def test_a_folder_of_an_earlier_version_goes_on_under_its_models_name_without_a_hash(folder: Path) -> None:
+    again = Extraction.create(folder, manifest(model="RN50:openai@00"))
+    assert again.manifest.model == "RN50:openai"
+    again.add({"examples.parquet": table("examples")})
+    assert Extraction.open(folder).manifest.model == "RN50:openai"
 
 
 def test_a_folder_whose_manifest_was_never_finished_is_begun_again(tmp_path: Path) -> None:

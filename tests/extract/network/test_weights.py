@@ -127,9 +127,19 @@ def test_a_state_dict_reads_back_equal(network: Network, small: str, tmp_path: P
     else:
         save_file(state, file)
     read = load_network(small, file)
-    assert read.model == "small:mine"
     assert read.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert read.model == f"small:mine@{read.sha256[:12]}"
     assert same(read.clip.state_dict(), state)
+
+
+def test_weights_of_two_runs_in_files_of_one_name_are_two_models(small: str, tmp_path: Path) -> None:
+    models = []
+    for seed in (1, 2):
+        (tmp_path / str(seed)).mkdir()
+        torch.save(load_network(small, seed=seed).clip.state_dict(), tmp_path / str(seed) / "epoch_10.pt")
+        models.append(load_network(small, tmp_path / str(seed) / "epoch_10.pt").model)
+    assert len({model.partition("@")[0] for model in models}) == 1
+    assert len(set(models)) == 2
 
 
 def test_a_training_scripts_checkpoint_reads_back_equal(network: Network, small: str, tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ from extract.units import Unit
 from graph.connection.database import Database
 from graph.cypher.verification import TALLY, TOTALS, VERIFY
 from graph.embedded.server import status, stop
-from graph.errors import DatabaseDamaged, LoadFailed, ModelMissing
+from graph.errors import DatabaseDamaged, LoadFailed, ModelMissing, WeightsDiffer
 from graph.loading.load import load
+from graph.loading.removal import remove
 from graph.opening import connect
 from graph.records import Annotation
 from graph.store import Store
@@ -132,6 +133,26 @@ def check_reload(database: Database, into: Database | Path, first: Extraction, n
         assert [row["text"] for row in texts] == sorted(labels.values())
     assert content(database, "random:b") == before
     assert [str(card.id) for card in store.model("random:b").labelled()] == [theirs.unit]
+
+
+def test_other_weights_under_the_name_of_a_loaded_model_are_refused_and_get_none_of_its_labels(
+    database: Database, first: Extraction, tmp_path: Path
+) -> None:
+    load(first, database, progress=False)
+    store = Store(database)
+    store.model("random:a").annotate(NOTE)
+    before = content(database, "random:a")
+    others = first.manifest.model_copy(update={"files": {}, "weights_sha256": "9" * 64})
+    stranger = Extraction.create(tmp_path / "stranger.extraction", others)
+    stranger.add({name: first.part(name) for name in first.manifest.files if name.endswith(".parquet")})
+    with pytest.raises(WeightsDiffer, match=r"holds random:a with other weights \(.*999999999999") as refusal:
+        load(stranger, database, progress=False)
+    assert content(database, "random:a") == before
+    assert store.models()[0].weights_sha256 == first.manifest.weights_sha256
+    assert "remove random:a and its labels" in str(refusal.value)
+    remove(database, "random:a", with_labels=True, progress=False)
+    load(stranger, database, progress=False)
+    assert store.model("random:a").labelled() == []
 
 
 @pytest.fixture
