@@ -38,6 +38,7 @@ from catalog.text_rules import EVIDENCE as LONGEST_REASON
 from catalog.text_rules import LONGEST as LONGEST_LABEL
 from catalog.text_rules import LONGEST_NAME, login_name
 from catalog.unit_view import UnitView
+from extract.csv_tables import encode as csv_table
 from extract.demo import MODEL as DEMO
 from extract.errors import CircuitsError
 from graph.cypher.built_in import BUILT_IN
@@ -115,6 +116,7 @@ __all__ = [
     "Veil",
     "activation_chart",
     "column_format",
+    "csv_table",
     "findings",
     "has_bar",
     "header",

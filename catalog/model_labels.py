@@ -1,6 +1,6 @@
 """The labels of a model: one at a time, many at once, from and to files, and which units to look at next."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -69,19 +69,25 @@ class ModelLabels(Labels):
     # ---- files
 
     def plan_import(
-        self, file: Path | str | bytes, author: str | None = None, also: bool = False, form: Form = "csv"
+        self,
+        file: Path | str | bytes,
+        author: str | None = None,
+        also: bool = False,
+        form: Form = "csv",
+        columns: Mapping[str, str] | None = None,
     ) -> Plan:
         """What a label file has new, what is there already, and what contradicts a person's label and is left out.
 
         A file is named by its path, whose suffix tells the form, or is its bytes in this form. `also` adds what
-        contradicts beside what is there. `author` is whoever said what names nobody. Raises LabelFileError.
+        contradicts beside what is there. `author` is whoever said what names nobody. `columns` gives the file's name of
+        a field, such as {"text": "description"}. Raises LabelFileError.
         """
         who = author or login_name()
         if isinstance(file, bytes):
-            entries = files.decode(file, form, self.store.id, who)
+            content = files.decode(file, form, self.store.id, who, columns)
         else:
-            entries = files.read(Path(file), self.store.id, who)
-        return files.importing(self, entries, also)
+            content = files.read(Path(file), self.store.id, who, columns)
+        return files.importing(self, content.entries, also, content.unread)
 
     def export(self, path: Path | str, whole: bool = False) -> int:
         """Write the current labels, or the `whole` history, into a file ending in .csv or .json; how many there are.

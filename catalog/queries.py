@@ -15,6 +15,7 @@ from catalog.errors import NamedQueryError
 from catalog.hiding.veil import Veil
 from catalog.table import Table
 from catalog.text_rules import Authored, Name, broken, checked, in_one_line, login_name
+from extract.doubles import Doubled, json_object
 from graph.cypher.built_in import BUILT_IN
 from graph.cypher.named_query import EarlierQuery, NamedQuery
 from graph.errors import QueryTimeout
@@ -197,11 +198,16 @@ def _checked(fields: dict[str, Any]) -> _Saved:
 
 
 def parse_value(text: str) -> Any:
-    """Read a parameter's value as JSON, or else as text. NamedQueryError for JSON that is too long or too deep."""
+    """Read a parameter's value as JSON, or else as text.
+
+    NamedQueryError for JSON that is too long or too deep, or in which a key stands twice.
+    """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=json_object)
     except json.JSONDecodeError:
         return text
+    except Doubled as error:
+        raise NamedQueryError(f"In the value {text[:20]} {error}. Remove one of the two, and ask again.") from error
     except (ValueError, RecursionError) as error:
         raise NamedQueryError(
             f"The value {text[:20]}... has a number of too many digits, or too many lists or maps in one another. "

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Any, Literal
 
 from extract.folder.statistics import SEARCHABLE, STATISTICS
@@ -368,10 +369,13 @@ class Rows:
 def as_json(value: object, omit: Collection[str] = ()) -> Any:
     """Turn a record, or what holds records, into plain JSON values, without the fields to omit.
 
-    A record becomes a dict of its fields; a unit, a layer, a time and all else that JSON lacks become their text.
+    A record becomes a dict of its fields; a unit, a layer, a time and all else that JSON lacks become their text. JSON
+    has no infinite numbers and none that are undefined: they become None.
     """
     match value:
-        case None | str() | int() | float():
+        case float():
+            return value if isfinite(value) else None
+        case None | str() | int():
             return value
         case Unit() | Layer():
             return str(value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli import printing
-from app.cli.options import Author, DatabaseOption, Json, ModelName, Reveal, UnitName, Wide, open_model
+from app.cli.options import Author, DatabaseOption, Json, ModelName, Reveal, UnitName, Wide, assignments, open_model
 from graph.records import Branch, Modality
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ Evidence = Annotated[str | None, typer.Option("--evidence", help="Why it is so: 
 Facet = Annotated[str | None, typer.Option("--facet", help="One of the things a unit answers to.")]
 Responds = Annotated[Modality | None, typer.Option("--modality", help="Pictures, or words in pictures.")]
 Confidence = Annotated[float | None, typer.Option("--confidence", help="From 0 to 1.")]
+FileColumns = Annotated[
+    list[str] | None,
+    typer.Option("--columns", metavar="FIELD=COLUMN", help="The file's column for a field of labels; repeatable."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")]
 Skip = Annotated[bool, typer.Option("--skip", help="Pass over unknown units; else they refuse the whole.")]
 
@@ -217,6 +221,7 @@ def export_labels(
 def import_labels(
     file: LabelFile,
     also: Annotated[bool, typer.Option("--also", help="Add what is in conflict beside what is there.")] = False,
+    columns: FileColumns = None,
     author: Author = None,
     dry_run: DryRun = False,
     skip: Skip = False,
@@ -227,10 +232,12 @@ def import_labels(
 ) -> None:
     """Add the labels of a file, all or none; what contradicts a person's label is reported and left out.
 
-    Example: circuits label import labels.csv --dry-run
+    Examples: circuits label import labels.csv --dry-run
+    circuits label import descriptions.csv --columns text=description --columns confidence=similarity
     """
+    names = assignments(columns, "names no column. Write field=column, such as text=description.")
     with open_model(database, model_name) as model:
-        plan = model.labels.plan_import(file, author, also)
+        plan = model.labels.plan_import(file, author, also, columns=names)
         if not dry_run:
             model.labels.write(plan, skip)
         _show_plan(plan, dry_run, model.veil(reveal), wide)

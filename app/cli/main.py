@@ -50,6 +50,7 @@ OPTIONS = {  # what messages of the library speak of, and the options that do it
     "or skip them": "or skip them with --skip",
     "(replace=True)": "(--replace)",
     "(model=...)": "with --model",
+    "(columns=...)": "with --columns FIELD=COLUMN",
     "(with_labels=True)": "with --with-labels",
     "Extract it with probes": "Extract it with --probes",
 }

@@ -61,13 +61,21 @@ def parameters_of(texts: Iterable[str] | None) -> dict[str, Any]:
     """The parameters of a query by name, from texts name=value."""
     import catalog  # slow to import, and help does without
 
-    parameters = {}
+    values = assignments(texts, "sets no parameter. Write name=value.")
+    return {name: catalog.parse_value(value) for name, value in values.items()}
+
+
+def assignments(texts: Iterable[str] | None, refusal: str) -> dict[str, str]:
+    """The values by name, from texts name=value; a name that stands twice is refused."""
+    values = dict[str, str]()
     for text in texts or []:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"{text!r} sets no parameter. Write name=value.")
-        parameters[name] = catalog.parse_value(value)
-    return parameters
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (name and equals):
+            raise typer.BadParameter(f"{text!r} {refusal}")
+        if name in values:
+            raise typer.BadParameter(f"{name!r} stands twice. Write it once.")
+        values[name] = value
+    return values
 
 
 DatabaseOption = Annotated[

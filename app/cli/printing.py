@@ -102,7 +102,7 @@ def cell(value: object) -> str:
         return ""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     if isinstance(value, dict | list):
-        text = json.dumps(value, ensure_ascii=False)
+        text = json.dumps(as_json(value), ensure_ascii=False)
     return printable(text, lines=True)
 
 

@@ -90,11 +90,11 @@ class Circuit:
         import networkx as nx  # takes 0.3 s, and most uses of a circuit do without
 
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-        graph.graph.update(self.settings, name=self.name, kind=self.kind, model=self.model)
+        graph.graph.update(_known(self.settings), name=self.name, kind=self.kind, model=self.model)
         for node in self.units:
             graph.add_node(str(node.id), **_attributes(node))
         for key, edge in enumerate(self.edges):
-            attributes = {name: value for name, value in as_json(edge).items() if value is not None}
+            attributes = _known(as_json(edge))
             graph.add_edge(attributes.pop("source"), attributes.pop("target"), key=key, **attributes)
         return graph
 
@@ -111,4 +111,9 @@ def _attributes(node: Node) -> dict[str, Any]:
         attributes["labels"] = json.dumps(node.labels)
     if node.influence is not None:
         attributes["influence"] = node.influence
-    return attributes | {"sensitive": node.sensitive} | dict(node.statistics)
+    return attributes | {"sensitive": node.sensitive} | _known(node.statistics)
+
+
+def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of the attributes: no file holds None, and not every format a number that is not finite."""
+    return {name: value for name, value in as_json(attributes).items() if value is not None}

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 from catalog.circuits.circuit import Circuit
 from catalog.errors import ExportError
+from extract.doubles import Doubled
 from extract.files import read_file, replace_file
 
 Format = Literal["json", "graphml", "csv"]
@@ -50,6 +51,8 @@ def decode(data: bytes, form: Format) -> Circuit:
 
     try:
         return file_formats.decode(data, form)
+    except Doubled as error:
+        raise ExportError(f"In this circuit {error}. Remove one of the two.") from error
     except file_formats.UNREADABLE as error:
         raise ExportError(
             f"This holds no circuit as {form} ({type(error).__name__}). "

@@ -1,6 +1,5 @@
 """Encode a circuit as node-link JSON, GraphML or a zip of CSV tables with networkx, and decode it."""
 
-import csv
 import io
 import json
 import zipfile
@@ -13,6 +12,8 @@ import networkx as nx
 from pydantic import TypeAdapter
 
 from catalog.circuits.circuit import Circuit
+from extract import csv_tables
+from extract.doubles import json_object, refuse_doubled
 from extract.errors import UnknownUnit
 from extract.folder.statistics import STATISTICS
 
@@ -20,7 +21,7 @@ from extract.folder.statistics import STATISTICS
 # are for brackets too deep and for zips that are encrypted or packed in an unknown way.
 UNREADABLE = (
     *(ValueError, LookupError, TypeError, AttributeError, SyntaxError, ArithmeticError, RuntimeError, EOFError),
-    *(nx.NetworkXException, zipfile.BadZipFile, zlib.error, csv.Error, UnknownUnit),
+    *(nx.NetworkXException, zipfile.BadZipFile, zlib.error, *csv_tables.UNREADABLE, UnknownUnit),
 )
 _LARGEST = 1 << 26  # bytes of an unpacked zip: a small one may unpack to more than the memory
 _HEADER = ("name", "kind", "model")
@@ -78,7 +79,8 @@ def _to_json(graph: _Graph) -> bytes:
 
 
 def _from_json(data: bytes) -> _Graph:
-    content = json.loads(data)
+    content = json.loads(data, object_pairs_hook=json_object)
+    refuse_doubled((str(node["id"]) for node in content["nodes"]), "unit")
     return _directed(nx.node_link_graph(content, edges="edges" if "edges" in content else "links"))
 
 
@@ -108,8 +110,8 @@ def _to_csv(graph: _Graph) -> bytes:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, text in (
             ("circuit.json", json.dumps(graph.graph, indent=1, ensure_ascii=False)),
-            ("nodes.csv", _csv(nodes)),
-            ("edges.csv", _csv([{"source": s, "target": t, **attributes} for s, t, _, attributes in edges])),
+            ("nodes.csv", _table(nodes)),
+            ("edges.csv", _table([{"source": s, "target": t, **attributes} for s, t, _, attributes in edges])),
         ):
             bundle.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)  # with no date, so equal bytes
     return file.getvalue()
@@ -119,26 +121,25 @@ def _from_csv(data: bytes) -> _Graph:
     with zipfile.ZipFile(io.BytesIO(data)) as bundle:
         if sum(file.file_size for file in bundle.infolist()) > _LARGEST:
             raise ValueError("unpacks to more than any circuit")
-        graph: _Graph = nx.MultiDiGraph(**json.loads(bundle.read("circuit.json")))
-        for row in _rows(bundle.read("nodes.csv")):
+        graph: _Graph = nx.MultiDiGraph(**json.loads(bundle.read("circuit.json"), object_pairs_hook=json_object))
+        nodes = list(_rows(bundle.read("nodes.csv")))
+        refuse_doubled((row["id"] for row in nodes), "unit")
+        for row in nodes:
             graph.add_node(row.pop("id"), **row)
         for key, row in enumerate(_rows(bundle.read("edges.csv"))):
             graph.add_edge(row.pop("source"), row.pop("target"), key=key, **row)
     return graph
 
 
-def _csv(rows: list[dict[str, Any]]) -> str:
+def _table(rows: list[dict[str, Any]]) -> str:
     """Rows under the union of their columns; unknown values are empty cells."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return csv_tables.encode(columns, ([row.get(name) for name in columns] for row in rows))
 
 
 def _rows(data: bytes) -> Iterable[dict[str, str]]:
-    for row in csv.DictReader(io.StringIO(data.decode(), newline="")):
-        yield {name: value for name, value in row.items() if value}
+    """The rows of a table without their empty cells."""
+    return ({name: cell for name, cell in row.items() if cell} for row in csv_tables.decode(data))
 
 
 _WRITERS: Mapping[str, Callable[[_Graph], bytes]] = {"json": _to_json, "graphml": _to_graphml, "csv": _to_csv}

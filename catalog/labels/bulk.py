@@ -1,7 +1,7 @@
 """Label many units at once: make a plan, look at it, then write all of it or nothing."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from catalog.errors import LabelError
 from catalog.labels.history import current
@@ -9,6 +9,7 @@ from catalog.labels.labels import Labels, changed
 from catalog.labels.rules import Label, Objection
 from catalog.text_rules import checked, login_name
 from extract.errors import UnknownUnit
+from extract.printable import printable
 from extract.units import Unit
 from graph.records import Annotation
 
@@ -29,22 +30,42 @@ class Conflict:
 
 
 @dataclass(frozen=True)
+class FileCounts:
+    """What a label file holds: its entries, those of them that are no current labels, and cells of other columns."""
+
+    entries: int
+    superseded: int = 0
+    unread: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Plan:
     """What writing would do: entries to append, those that exist already, conflicts, and unknown units.
 
     Conflicts are never written. With unknown units nothing is written, unless they are skipped.
+    `file`
+    counts what stands in the file that the plan is of.
     """
 
     new: tuple[Annotation, ...]
     existing: tuple[Annotation, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     unknown: tuple[str, ...] = ()
+    file: FileCounts | None = None
 
     @property
     def sentence(self) -> str:
         """The counts, to be read."""
         written = f"{len(self.new)} new, {len(self.existing)} already there"
-        return f"{written}, {len(self.conflicts)} in conflict, {len(self.unknown)} unknown"
+        counts = f"{written}, {len(self.conflicts)} in conflict, {len(self.unknown)} unknown"
+        if self.file is None:
+            return counts
+        superseded = f", {self.file.superseded} no longer current" if self.file.superseded else ""
+        columns = ", ".join(
+            f"{printable(name, 40) or 'one without a name'} ({n} cells)" for name, n in self.file.unread.items()
+        )
+        unread = f"; columns not read: {columns}" if columns else ""
+        return f"{self.file.entries} seen: {counts}{superseded}{unread}"
 
 
 def apply(labels: Labels, plan: Plan, skip: bool = False) -> None:

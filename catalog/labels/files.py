@@ -1,31 +1,31 @@
 """Label files: read and write the current labels, or the whole history, as CSV or JSON, and plan an import.
 
-A column or key is a field of an annotation; only `unit` and `text` are required. CSV may be separated by commas,
-semicolons or tabs, as spreadsheets write it. There an apostrophe stands before what a spreadsheet would take for a
-formula.
+A column or key is a field of an annotation; only `unit` and `text` are required. CSV is that of
+`extract.csv_tables`; JSON is a list of entries, or an entry a line.
 """
 
-import csv
-import io
 import json
-import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import ValidationError
 
 from catalog.errors import LabelFileError
-from catalog.labels.bulk import Conflict, Plan, known_units
+from catalog.labels.bulk import Conflict, FileCounts, Plan, known_units
+from catalog.labels.file_entries import Columns, Entry
 from catalog.labels.history import current
 from catalog.labels.labels import Labels
 from catalog.labels.rules import Label
-from catalog.text_rules import ShortText, broken
+from catalog.text_rules import broken
+from extract import csv_tables
+from extract.doubles import Doubled, json_object, refuse_doubled
 from extract.files import read_file, replace_file
-from graph.records import Action, Annotation, Origin, as_json
+from graph.records import Annotation, as_json
 
 Form = Literal["csv", "json"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -45,31 +45,15 @@ COLUMNS = (
 _HISTORY = ("action", "supersedes")
 _IDENTITY = ("id", "model")
 _CONTENT = tuple(name for name in Label.model_fields if name != "source")  # equal in two labels that are the same
-_FORMULA = re.compile(r"'*[=+\-@]")
+_JSON_LINES = (".jsonl", ".ndjson")
 
 
-def _with_point(number: object) -> object:
-    return number.replace(",", ".") if isinstance(number, str) else number
+@dataclass(frozen=True)
+class LabelFile:
+    """The entries of a file, and how many cells stand in columns that are no field."""
 
-
-def _in_utc(at: datetime) -> datetime:
-    try:
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("is no time in UTC") from error
-
-
-class _Entry(Label):
-    """An entry of a file; `decode` fills in author, time, model and id where the file has none."""
-
-    unit: ShortText
-    at: Annotated[datetime, AfterValidator(_in_utc)]
-    model: ShortText
-    source: Origin = "import"
-    confidence: Annotated[float | None, BeforeValidator(_with_point), Field(ge=0, le=1)] = None
-    id: ShortText
-    action: Action = "add"
-    supersedes: ShortText | None = None
+    entries: tuple[Annotation, ...]
+    unread: Mapping[str, int]
 
 
 def encode(annotations: Iterable[Annotation], form: Form, whole: bool = False) -> bytes:
@@ -79,16 +63,17 @@ def encode(annotations: Iterable[Annotation], form: Form, whole: bool = False) -
     return _WRITERS[form]([{name: row[name] for name in columns} for row in rows]).encode()
 
 
-def decode(data: bytes, form: Form, model: str, author: str) -> list[Annotation]:
-    """Decode the entries of a file; `model` and `author` stand in where the file names none.
+def decode(data: bytes, form: Form, model: str, author: str, columns: Mapping[str, str] | None = None) -> LabelFile:
+    """Decode a file; `model` and `author` stand in where it names none, `columns` says which column is which field.
 
-    Raises LabelFileError that names the first entries which break a rule.
+    Raises LabelFileError that names the first entries which break a rule, or what stands twice.
     """
-    now, annotations, broken_entries = datetime.now(UTC), list[Annotation](), list[str]()
-    for number, row in enumerate(_rows(data, form), start=1):
+    now, layout = datetime.now(UTC), Columns(columns or {})
+    annotations, broken_entries = list[Annotation](), list[str]()
+    for number, row in enumerate(_rows(data, form, layout), start=1):
         fields = {"model": model, "author": author, "at": now, "id": str(uuid.uuid4())} | row
         try:
-            annotations.append(Annotation(**dict(_Entry.model_validate(fields))))
+            annotations.append(Annotation(**dict(Entry.model_validate(fields))))
         except ValidationError as error:
             broken_entries.append(f"entry {number} ({broken(error)})")
     if broken_entries:
@@ -96,7 +81,9 @@ def decode(data: bytes, form: Form, model: str, author: str) -> list[Annotation]
         raise LabelFileError(
             f"Entries that are no labels: {'; '.join(broken_entries[:3])}{more}. Mend the file; nothing was read."
         )
-    return annotations
+    with _doubles_told():
+        refuse_doubled((a.id for a in dict.fromkeys(annotations)), "id")
+    return LabelFile(tuple(annotations), layout.unread)
 
 
 def write(annotations: Iterable[Annotation], path: Path, whole: bool = False) -> None:
@@ -104,10 +91,10 @@ def write(annotations: Iterable[Annotation], path: Path, whole: bool = False) ->
     replace_file(path, encode(annotations, form_of(path.name), whole), LabelFileError)
 
 
-def read(path: Path, model: str, author: str) -> list[Annotation]:
-    """Read the entries of a file, as `decode`. Raises LabelFileError."""
+def read(path: Path, model: str, author: str, columns: Mapping[str, str] | None = None) -> LabelFile:
+    """Read a file, as `decode`. Raises LabelFileError."""
     form = form_of(path.name)
-    return decode(read_file(path, LabelFileError), form, model, author)
+    return decode(read_file(path, LabelFileError), form, model, author, columns)
 
 
 def form_of(name: str) -> Form:
@@ -115,17 +102,21 @@ def form_of(name: str) -> Form:
     for form in FORMS:
         if name.casefold().endswith(f".{form}"):
             return form
+    if name.casefold().endswith(_JSON_LINES):
+        return "json"
     raise LabelFileError(f"The name {name!r} tells no form of labels. End it in .csv or .json.")
 
 
-def importing(labels: Labels, entries: Iterable[Annotation], both: bool = False) -> Plan:
-    """Plan an import: set a file's current labels against those of the catalog.
+def importing(
+    labels: Labels, entries: Iterable[Annotation], both: bool = False, unread: Mapping[str, int] | None = None
+) -> Plan:
+    """Plan an import: set a file's current labels against those of the catalog; `unread` are its other columns.
 
     A label is in conflict if a person's current label of its unit, branch and facet has another text, unless another
     person agrees with it; or if its id stands for something else here, or for a label that was changed since. Labels
     proposed automatically contradict nothing. `both` adds labels in conflict beside the old ones, under new ids.
     """
-    history = labels.history()
+    entries, history = list(entries), labels.history()
     by_id, holding = {a.id: a for a in history}, current(history)
     by_content = {_content(label): label for label in holding}
     additions, unknown = _additions(labels, entries)
@@ -139,7 +130,8 @@ def importing(labels: Labels, entries: Iterable[Annotation], both: bool = False)
         else:
             added = replace(label, id=str(uuid.uuid4())) if label.id in by_id else label
             new[added.id] = by_id[added.id] = by_content[_content(label)] = added
-    return Plan(tuple(new.values()), tuple(existing), tuple(conflicts), unknown)
+    counts = FileCounts(len(entries), len(entries) - len(current(entries)), unread or {})
+    return Plan(tuple(new.values()), tuple(existing), tuple(conflicts), unknown, counts)
 
 
 def _additions(labels: Labels, entries: Iterable[Annotation]) -> tuple[list[Annotation], tuple[str, ...]]:
@@ -172,12 +164,21 @@ def _content(label: Annotation) -> tuple[object, ...]:
     return label.unit, *(getattr(label, name) for name in _CONTENT)
 
 
-def _rows(data: bytes, form: Form) -> Iterator[dict[str, Any]]:
-    """The entries as dicts, without empty cells."""
+@contextmanager
+def _doubles_told() -> Iterator[None]:
+    """Turn a name that stands twice into LabelFileError."""
     try:
-        rows = _READERS[form](data.decode("utf-8-sig"))
-        yield from ({name: value for name, value in row.items() if value not in (None, "")} for row in rows)
-    except (ValueError, TypeError, AttributeError, RecursionError, csv.Error) as error:
+        yield
+    except Doubled as error:
+        raise LabelFileError(f"In this file {error}. Rename or remove one of the two; nothing was read.") from error
+
+
+def _rows(data: bytes, form: Form, columns: Columns) -> list[dict[str, Any]]:
+    """The entries by field, without empty cells. Raises LabelFileError."""
+    try:
+        with _doubles_told():
+            return columns.fields(_READERS[form](data))
+    except (*csv_tables.UNREADABLE, TypeError, AttributeError, RecursionError) as error:
         raise LabelFileError(
             f"This is no label file in {form.upper()} ({error}). Save it as UTF-8, with a unit and a text in every "
             "entry; `circuits label export` writes one to begin with."
@@ -188,43 +189,21 @@ def _to_json(rows: list[dict[str, Any]]) -> str:
     return json.dumps([{n: v for n, v in row.items() if v is not None} for row in rows], indent=1, ensure_ascii=False)
 
 
-def _from_json(text: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(text)
+def _from_json(data: bytes) -> list[dict[str, Any]]:
+    """The objects of a list, or one a line."""
+    text = data.decode("utf-8-sig")
+    lines = [line for line in text.split("\n") if line.strip()]
+    if lines and all(line.lstrip().startswith("{") for line in lines):
+        return [json.loads(line, object_pairs_hook=json_object) for line in lines]
+    rows: list[dict[str, Any]] = json.loads(text, object_pairs_hook=json_object)
     if not isinstance(rows, list):
         raise TypeError("not a list of labels")
     return rows
 
 
 def _to_csv(rows: list[dict[str, Any]]) -> str:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow((*COLUMNS, *_IDENTITY) if not rows else rows[0])
-    writer.writerows([_guarded(value) for value in row.values()] for row in rows)
-    return text.getvalue()
-
-
-def _from_csv(text: str) -> Iterator[dict[str, Any]]:
-    first, _, rest = text.partition("\n")
-    if first.startswith("sep="):  # which spreadsheets write and read
-        yield from _from_csv(rest)
-        return
-    between = max(",;\t", key=first.count)
-    for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=between, strict=True):
-        if any(row.pop(None, ())):  # what stands right of the last column
-            raise ValueError(f"a line has more cells than there are columns, near {row.get('unit')!r}")
-        if cells := {name.strip(): _bare(value) for name, value in row.items() if value}:
-            yield cells
-
-
-def _guarded(value: object) -> object:
-    """Put an apostrophe before a text that a spreadsheet would take for a formula."""
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
-
-
-def _bare(value: str) -> str:
-    """Take that apostrophe away."""
-    return value[1:] if value.startswith("'") and _FORMULA.match(value) else value
+    return csv_tables.encode(list(rows[0]) if rows else (*COLUMNS, *_IDENTITY), (row.values() for row in rows))
 
 
 _WRITERS: Mapping[Form, Callable[[list[dict[str, Any]]], str]] = {"csv": _to_csv, "json": _to_json}
-_READERS: Mapping[Form, Callable[[str], Iterable[dict[str, Any]]]] = {"csv": _from_csv, "json": _from_json}
+_READERS: Mapping[Form, Callable[[bytes], Iterable[dict[str, Any]]]] = {"csv": csv_tables.decode, "json": _from_json}

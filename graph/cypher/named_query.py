@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from string import whitespace
 from typing import Any
 
 COMMENT = r"//[^\r\n]*|/\*.*?\*/"
@@ -43,11 +44,18 @@ class EarlierQuery(NamedQuery):
 
 
 def trimmed(text: str) -> str:
-    """A text without space and comments before it and space after it, as every server is asked it over Bolt.
+    """A text without space and comments before it and space and semicolons after it: every server is asked this.
 
     ArcadeDB misreads subqueries of a text that it has not analysed before, and over Bolt it analyses the trimmed one.
     """
-    return _LEADING.sub("", text).rstrip()
+    return _unclosed(_LEADING.sub("", text)).rstrip()
+
+
+def _unclosed(text: str) -> str:
+    """A text without the semicolons that close it, and the comments around them."""
+    masked = _QUOTED.sub(lambda found: (" " if found[0].startswith("/") else "?") * len(found[0]), text)
+    end = len(masked.rstrip(f";{whitespace}"))
+    return text[:end] if ";" in masked[end:] else text
 
 
 def bare(text: str) -> str:

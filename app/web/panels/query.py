@@ -1,7 +1,5 @@
 """The parts of the Query page: inputs for parameters, the answer as rows, as CSV and as units, and saving."""
 
-import csv
-import io
 import json
 import re
 import time
@@ -29,10 +27,12 @@ from catalog import (
     Queries,
     Table,
     Veil,
+    csv_table,
     parse_value,
 )
 from extract.errors import UnknownUnit
 from extract.units import Unit
+from graph.records import as_json
 
 _EARLIER = 20  # replaced and removed queries that are listed
 UNITS_LISTED = 60  # units listed below an answer
@@ -118,11 +118,7 @@ def rows(answer: QueryAnswer, veil: Veil) -> list[dict[str, Any]]:
 
 def as_csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
     """Write such rows as CSV; lists are JSON."""
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    writer.writerow(columns)
-    writer.writerows([_json(v) if isinstance(v, list) else v for v in row.values()] for row in rows)
-    return stream.getvalue()
+    return csv_table(columns, ([_json(v) if isinstance(v, list) else v for v in row.values()] for row in rows))
 
 
 def graph_schema() -> str:
@@ -207,7 +203,7 @@ def _cell(value: Any) -> Any:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(as_json(value), ensure_ascii=False)
 
 
 def _typed(value: Any) -> str:

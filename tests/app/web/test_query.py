@@ -227,6 +227,16 @@ def test_csv_holds_the_rows_with_lists_as_json() -> None:
     assert list(csv.reader(io.StringIO(as_csv(["a", "b"], rows)))) == [["a", "b"], ["x, y", '["p", "q"]'], ["", "1.5"]]
 
 
+def test_no_cell_of_the_csv_is_a_formula_or_a_number_that_json_lacks() -> None:
+    from app.web.panels.query import as_csv
+
+    rows: list[dict[str, Any]] = [{"=a": "@SUM(1)", "b": [float("inf")], "c": -1.5}]
+    assert list(csv.reader(io.StringIO(as_csv(["=a", "b", "c"], rows)))) == [
+        ["'=a", "b", "c"],
+        ["'@SUM(1)", "[null]", "-1.5"],
+    ]
+
+
 def test_the_schema_lists_every_kind_of_node_and_relationship_that_is_loaded(app: AppTest) -> None:
     opened(app, "query")
     graph = database()

@@ -48,7 +48,7 @@ def test_the_whole_set_is_offered_in_either_form(app: AppTest) -> None:
         (button,) = app.get("download_button")
         assert button.proto.label == f"Download {len(labels.current()):,}"
     labels.withdraw(UNIT, said.id, "ada")
-    assert decode(b"unit,text\n", "csv", MODEL, "ada") == []
+    assert decode(b"unit,text\n", "csv", MODEL, "ada").entries == ()
 
 
 def test_what_a_file_says_loads_no_picture_from_elsewhere(app: AppTest) -> None:

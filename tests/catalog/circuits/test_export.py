@@ -3,6 +3,7 @@ import io
 import json
 import math
 import random
+import re
 import zipfile
 from pathlib import Path
 from typing import Literal
@@ -196,6 +197,67 @@ def test_a_label_stands_readable_beside_its_exact_list() -> None:
 
     assert attributes["label"] == "you 🩸; wound\N{REPLACEMENT CHARACTER}"
     assert json.loads(attributes["labels"]) == ["you 🩸", "wound\x00"]
+
+
+FORMULAS = ("=1+2", "@SUM(1)", "+1", "-x", "\t=1", "'=1", '=HYPERLINK("http://x")', "\uff1d1+2")
+
+
+@pytest.mark.parametrize("label", FORMULAS)
+def test_no_cell_of_a_table_is_a_formula_and_the_labels_come_back(label: str) -> None:
+    circuit = Circuit("=c", "k", "m", (Node(Unit.parse("4/2/6/34"), "unit", (label,)),), (), {"of": "=1"})
+    data = encode(circuit, "csv")
+    bundle = zipfile.ZipFile(io.BytesIO(data))
+    cells = [
+        cell
+        for name in ("nodes.csv", "edges.csv")
+        for row in csv.reader(io.StringIO(bundle.read(name).decode(), newline=""))
+        for cell in row
+    ]
+    assert f"'{label}" in cells
+    assert decode(data, "csv") == circuit
+
+
+def bundle_of(original: Circuit, **tables: str) -> bytes:
+    """The zip of a circuit with other texts in place of its tables."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(encode(original, "csv"))) as old, zipfile.ZipFile(file, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, tables.get(name.partition(".")[0], old.read(name).decode()))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("tables", "name"),
+    [
+        ({"nodes": "id,role,sensitive,role\r\n4/2/6/34,unit,False,sum\r\n"}, "column 'role'"),
+        ({"nodes": "id,role,sensitive\r\n4/2/6/34,unit,False\r\n4/2/6/34,sum,True\r\n"}, "unit '4/2/6/34'"),
+        ({"circuit": '{"name": "a", "kind": "k", "model": "m", "name": "b"}'}, "key 'name'"),
+    ],
+)
+def test_what_stands_twice_in_a_zip_is_refused_by_its_name(tables: dict[str, str], name: str) -> None:
+    circuit = Circuit("c", "k", "m", (Node(Unit.parse("4/2/6/34"), "unit"),), ())
+    with pytest.raises(ExportError, match=f"the {name} stands twice. Remove one of the two"):
+        decode(bundle_of(circuit, **tables), "csv")
+
+
+def test_what_stands_twice_in_json_is_refused_by_its_name() -> None:
+    content = json.loads(encode(Circuit("c", "k", "m", (Node(Unit.parse("4/2/6/34"), "unit"),), ()), "json"))
+    content["nodes"] *= 2
+    with pytest.raises(ExportError, match=r"the unit '4/2/6/34' stands twice"):
+        decode(json.dumps(content).encode(), "json")
+    with pytest.raises(ExportError, match=r"the key 'name' stands twice"):
+        decode(b'{"graph": {"name": "a", "name": "b"}, "nodes": [], "edges": []}', "json")
+
+
+def test_numbers_that_json_lacks_are_left_out() -> None:
+    statistics = {"scale": math.inf, STATISTICS[0]: math.nan, STATISTICS[1]: 0.5}
+    circuit = Circuit(
+        "c", "k", "m", (Node(Unit.parse("4/2/6/34"), "unit", statistics=statistics),), (), {"x": math.nan}
+    )
+    for form in FORMATS:
+        (node,) = decode(encode(circuit, form), form).units
+        assert node.statistics == {STATISTICS[1]: 0.5}
+    assert not {"NaN", "Infinity"} & set(re.findall(r"\w+", encode(circuit, "json").decode()))
 
 
 def test_what_other_tools_add_is_left_aside() -> None:

@@ -16,7 +16,7 @@ import pytest
 from catalog.errors import LabelError, LabelFileError
 from catalog.labels import bulk as many
 from catalog.labels import files as label_files
-from catalog.labels.files import FORMS, Form, decode, encode, importing
+from catalog.labels.files import FORMS, Form, encode, importing
 from catalog.labels.history import current
 from catalog.labels.labels import Labels
 from extract.units import Unit
@@ -46,6 +46,10 @@ def unit(labels: Labels) -> Iterator[Unit]:
     yield unit
     for label in labels.current(unit):
         labels.withdraw(unit, label.id, "test")
+
+
+def decode(data: bytes, form: Form, model: str, author: str, columns: dict[str, str] | None = None) -> list[Annotation]:
+    return list(label_files.decode(data, form, model, author, columns).entries)
 
 
 def some(seed: int, n: int = 40) -> list[Annotation]:
@@ -114,13 +118,112 @@ def test_tables_of_spreadsheets_are_understood_and_what_they_lack_is_filled_in(t
     assert label.at >= before
 
 
+def as_spreadsheets_write(text: str) -> list[bytes]:
+    """A table with commas in the encodings and with the separators of spreadsheets."""
+    separated = [text, text.replace(",", ";"), text.replace(",", "\t"), f"sep=;\r\n{text.replace(',', ';')}"]
+    return [table.encode(encoding) for table in separated for encoding in ("utf-8", "utf-8-sig", "utf-16")]
+
+
+def test_tables_in_every_encoding_and_with_every_separator_of_spreadsheets_are_read() -> None:
+    for data in as_spreadsheets_write("unit,text,sensitive\r\n4/2/6/1,Hüt,TRUE\r\n,,\r\n"):
+        assert [(a.unit, a.text, a.sensitive) for a in decode(data, "csv", MODEL, "ada")] == [("4/2/6/1", "Hüt", True)]
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "name"),
+    [
+        ("csv", "unit,text,text\n4/2/6/1,hut,house", "'text'"),
+        ("csv", "unit,text,unit\n4/2/6/1,hut,4/2/6/9", "'unit'"),
+        ("csv", "unit,Text,text\n4/2/6/1,hut,house", "'text'"),
+        ("csv", "unit,text,notes,notes\n4/2/6/1,hut,,", "'notes'"),
+        ("json", '[{"unit": "4/2/6/1", "text": "hut", "unit": "4/2/6/9"}]', "'unit'"),
+        ("json", '[{"unit": "4/2/6/1", "text": "hut", "Unit": "4/2/6/9"}]', "'unit'"),
+        ("json", '{"unit": "4/2/6/1", "text": "hut", "text": "house"}\n{"unit": "4/2/6/2", "text": "hut"}', "'text'"),
+        ("csv", "unit,text,id\n4/2/6/1,hut,one\n4/2/6/2,cat,one\n", "'one'"),
+    ],
+)
+def test_what_stands_twice_is_refused_by_its_name(form: Form, text: str, name: str) -> None:
+    with pytest.raises(LabelFileError, match=rf"{name} stands twice\. Rename or remove one"):
+        decode(text.encode(), form, MODEL, "ada")
+
+
+NOV_25 = datetime(2025, 11, 25, tzinfo=UTC)
+TIMES = {
+    "45986.55": NOV_25.replace(hour=13, minute=12),  # spreadsheets count days from 1899-12-30
+    "45986,55": NOV_25.replace(hour=13, minute=12),
+    "45986": NOV_25,
+    "25.11.2025": NOV_25,
+    "25.11.2025 13:22": NOV_25.replace(hour=13, minute=22),
+    "25.11.2025, 13:22:05": NOV_25.replace(hour=13, minute=22, second=5),
+    "2025-11-25": NOV_25,
+    "1764028800": NOV_25,
+    "1764028800000": NOV_25,  # ms
+}
+
+
+@pytest.mark.parametrize("at", TIMES)
+def test_a_time_is_read_as_spreadsheets_and_people_write_it(at: str) -> None:
+    (label,) = decode(f"unit;text;at\n4/2/6/1;hut;{at}\n".encode(), "csv", MODEL, "ada")
+    assert label.at == TIMES[at]
+
+
+@pytest.mark.parametrize("at", ["0", "1", "46", "-3", "20251125", "99999999", "nan", "31.11.2025", "1.5e4", "25.11.25"])
+def test_a_bare_number_or_a_day_that_is_none_is_no_time(at: str) -> None:
+    with pytest.raises(LabelFileError, match=r"entry 1 \(at"):
+        decode(f"unit;text;at\n4/2/6/1;hut;{at}\n".encode(), "csv", MODEL, "ada")
+    with pytest.raises(LabelFileError, match=r"entry 1 \(at"):
+        decode(b'[{"unit": "4/2/6/1", "text": "hut", "at": 45.5}]', "json", MODEL, "ada")
+
+
+DISSECT = b"layer,unit,description,similarity\nlayer4,34,you,0.2\n4/1/6,3,wound,0.1\n"
+
+
+def test_a_column_of_another_name_is_read_as_the_field_that_somebody_says_it_is() -> None:
+    labels = decode(DISSECT, "csv", MODEL, "ada", {"text": "Description", "confidence": "similarity"})
+    assert [(a.unit, a.text, a.confidence) for a in labels] == [("layer4/34", "you", 0.2), ("4/1/6/3", "wound", 0.1)]
+    told = label_files.decode(DISSECT, "csv", MODEL, "ada", {"text": "description"})
+    assert told.unread == {"similarity": 2}
+    with pytest.raises(LabelFileError, match=r"no column 'text'; it has layer, unit, description, similarity.*columns"):
+        decode(DISSECT, "csv", MODEL, "ada")
+    with pytest.raises(LabelFileError, match=r"no column 'words'\. It has layer, unit"):
+        decode(DISSECT, "csv", MODEL, "ada", {"text": "words"})
+    with pytest.raises(LabelFileError, match=r"no field 'caption'\. Its fields are"):
+        decode(DISSECT, "csv", MODEL, "ada", {"caption": "description"})
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "unread"),
+    [
+        ("csv", "Unit,Text\n4/2/6/1,hut\n", {}),
+        ("csv", " UNIT ,TEXT,Confidence\n4/2/6/1,hut,60%\n", {}),
+        ("csv", "unit;text;confidence\n4/2/6/1;hut;60,0 %\n", {}),
+        ("csv", "unit,text,notes\n4/2/6/1,hut,checked\n", {"notes": 1}),
+        ("csv", ",unit,text\n0,4/2/6/1,hut\n", {"": 1}),  # pandas writes its index so
+        ("json", '{"unit": "4/2/6/1", "text": "hut", "colour": "red"}\n', {"colour": 1}),
+    ],
+)
+def test_headers_in_any_case_and_columns_that_are_no_field_are_read_past_and_counted(
+    form: Form, text: str, unread: dict[str, int]
+) -> None:
+    told = label_files.decode(text.encode(), form, MODEL, "ada")
+    assert [(a.unit, a.text) for a in told.entries] == [("4/2/6/1", "hut")]
+    assert told.entries[0].confidence in (None, 0.6)
+    assert told.unread == unread
+
+
+def test_json_may_be_an_entry_a_line() -> None:
+    lines = b'{"unit": "4/2/6/1", "text": "hut\\u2028x"}\r\n\n{"unit": "4/2/6/2", "text": "cat"}\n'
+    assert [a.unit for a in decode(lines, "json", MODEL, "ada")] == ["4/2/6/1", "4/2/6/2"]
+    assert label_files.form_of("labels.JSONL") == label_files.form_of("labels.ndjson") == "json"
+
+
 BAD: dict[str, tuple[str, bytes]] = {
     "no json": ("json", b"{"),
     "no list": ("json", b'{"unit": "4/2/6/1"}'),
     "a list of no labels": ("json", b"[1]"),
     "depth": ("json", b"[" * 100_000),
     "not UTF-8": ("csv", "unit,text\n4/2/6/1,é".encode("latin-1")),
-    "another encoding": ("csv", "unit,text\n4/2/6/1,hat".encode("utf-16")),
+    "another encoding": ("csv", "unit,text\n4/2/6/1,hat".encode("utf-16-le")),
     "an open quote": ("csv", b'unit,text\n4/2/6/1,"hat'),
     "too many cells": ("csv", b"unit,text\n4/2/6/1,hat,and,more\n"),
     "no text": ("csv", b"unit,text\n4/2/6/1,\n"),
@@ -160,6 +263,20 @@ def test_a_file_whose_name_tells_no_form_or_that_is_not_there_is_refused(tmp_pat
         label_files.read(tmp_path / "absent.csv", MODEL, "ada")
     with pytest.raises(LabelFileError, match="cannot be written"):
         label_files.write([], tmp_path / "absent" / "labels.csv")
+
+
+def test_an_import_ends_in_a_line_of_what_was_seen_taken_and_left_out_and_why(labels: Labels, unit: Unit) -> None:
+    labels.add(unit, "hat", "ada")
+    rows = ",unit,text,notes,author\n" + "".join(
+        f"{n},{name},{text},checked,file\n"
+        for n, (name, text) in enumerate([(unit, "hat"), (unit, "cap"), ("9/9/6/1", "fez"), (f"4/2/6:{30}", "new")])
+    )
+    content = label_files.decode(rows.encode(), "csv", MODEL, "ada")
+    plan = importing(labels, content.entries, unread=content.unread)
+    assert plan.sentence == (
+        "4 seen: 2 new, 0 already there, 1 in conflict, 1 unknown; "
+        "columns not read: one without a name (4 cells), notes (4 cells)"
+    )
 
 
 def take_in(labels: Labels, said: list[Annotation], **how: Any) -> many.Plan:

@@ -1,0 +1,59 @@
+"""CSV tables for spreadsheets: no cell that we write is a formula, and what a spreadsheet saves is read.
+
+An apostrophe stands before a text that a spreadsheet would take for a formula; reading takes it away. Cells are
+separated by commas, semicolons or tabs.
+"""
+
+import csv
+import io
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+
+from extract.doubles import refuse_doubled
+
+UNREADABLE = (ValueError, csv.Error)  # what `decode` raises for what is no table
+_FORMULA = re.compile(r"[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # spreadsheets take the wide forms too
+_SEPARATORS = ",;\t"
+
+
+def encode(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    """Encode rows below the names of their columns; None is an empty cell."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([_guarded(name) for name in columns])
+    writer.writerows([_guarded(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def decode(data: bytes) -> Iterator[dict[str, str]]:
+    """Decode the rows of a table in UTF-8 or UTF-16; those of empty cells alone are left out.
+
+    Raises Doubled for two columns of one name in any case, and one of UNREADABLE for what is no table.
+    """
+    text = _text(data)
+    first, _, rest = text.partition("\n")
+    if first.startswith("sep="):  # which spreadsheets write and read
+        text, first = rest, rest.partition("\n")[0]
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(_SEPARATORS, key=first.count), strict=True)
+    columns = [_bare(name.strip()) for name in next(lines, [])]
+    refuse_doubled((name.casefold() for name in columns if name), "column")
+    for cells in lines:
+        if any(cells[len(columns) :]):
+            raise ValueError(f"line {lines.line_num} has more cells than there are columns, near {cells[0]!r}")
+        if any(cells):
+            yield {name: _bare(cell) for name, cell in zip_longest(columns, cells[: len(columns)], fillvalue="")}
+
+
+def _text(data: bytes) -> str:
+    """The text of a table; one in UTF-16 begins with a mark, as spreadsheets write it."""
+    return data.decode("utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
+
+
+def _guarded(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def _bare(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

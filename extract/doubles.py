@@ -1,0 +1,22 @@
+"""Refuse names that stand twice: nobody knows which of the two is meant."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+
+class Doubled(ValueError):
+    """A name that stands twice."""
+
+
+def refuse_doubled(names: Iterable[str], kind: str) -> None:
+    """Raise Doubled that names the first name which stands twice; `kind` says what it is the name of."""
+    doubled = [name for name, count in Counter(names).items() if count > 1]
+    if doubled:
+        raise Doubled(f"the {kind} {doubled[0]!r} stands twice")
+
+
+def json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a JSON object of its pairs, as `object_pairs_hook` of json.loads. Raises Doubled for a key."""
+    refuse_doubled((key for key, _ in pairs), "key")
+    return dict(pairs)

@@ -1,0 +1,48 @@
+"""Files and values as other tools and people write them: read, or refused by the name of what is wrong."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from tests.app.cli.test_mistakes import one_line
+
+Run = Callable[..., Result]
+
+
+def test_json_holds_null_where_it_lacks_a_number(circuits: Run) -> None:
+    answer = circuits("cypher", "RETURN 1.0/0 AS x, 0.0/0.0 AS y, [-1.0/0, 0.5] AS z, {a: 0.0/0.0} AS m", "--json")
+    (row,) = json.loads(answer.stdout, parse_constant=pytest.fail)
+    assert row == {"x": None, "y": None, "z": [None, 0.5], "m": {"a": None}}
+    assert "[null]" in circuits("cypher", "RETURN [1.0/0] AS x").stdout
+
+
+@pytest.mark.parametrize("end", [";", " ;\n", ";;", "; // the end", ";\n/* the end */ ;"])
+def test_a_query_may_end_in_a_semicolon(circuits: Run, end: str) -> None:
+    assert json.loads(circuits("cypher", f"RETURN ';' AS x{end}", "--json").stdout) == [{"x": ";"}]
+
+
+def test_two_statements_are_refused(circuits: Run) -> None:
+    one_line(circuits("cypher", "RETURN 1 AS x; RETURN 2 AS y"))
+
+
+def test_a_parameter_or_a_key_that_stands_twice_is_refused_by_its_name(circuits: Run) -> None:
+    twice = circuits("cypher", "RETURN $x AS x", "--parameter", "x=1", "--parameter", "x=2")
+    assert (twice.exit_code, "'x' stands twice" in twice.stderr) == (2, True)
+    assert "key 'a' stands twice" in one_line(circuits("cypher", "RETURN $x AS x", "--parameter", 'x={"a":1,"a":2}'))
+
+
+def test_a_label_file_of_another_tool_is_taken_in_by_saying_which_column_is_the_text(circuits: Run) -> None:
+    Path("dissect.csv").write_text("layer,unit,description,similarity\n4/2/6,21,you,0.2\n4/2/6,22,hut,0.1\n")
+    refusal = one_line(circuits("label", "import", "dissect.csv", "--dry-run"))
+    assert "no column 'text'; it has layer, unit, description, similarity" in refusal
+    assert "with --columns FIELD=COLUMN" in refusal
+    plan = circuits("label", "import", "dissect.csv", "--columns", "text=description", "--dry-run")
+    assert "2 seen: 2 new, 0 already there, 0 in conflict, 0 unknown; columns not read: similarity (2 cells)" in (
+        plan.stdout
+    )
+    assert "4/2/6/21" in plan.stdout
+    for wrong in ("text", "=x", "text=description --columns text=unit"):
+        assert circuits("label", "import", "dissect.csv", "--columns", *wrong.split()).exit_code == 2
