@@ -232,8 +232,7 @@ def import_labels(
 ) -> None:
     """Add the labels of a file, all or none; what contradicts a person's label is reported and left out.
 
-    Examples: circuits label import labels.csv --dry-run
-    circuits label import descriptions.csv --columns text=description --columns confidence=similarity
+    Example: circuits label import descriptions.csv --columns text=description --columns confidence=similarity --dry-run
     """
     names = assignments(columns, "names no column. Write field=column, such as text=description.")
     with open_model(database, model_name) as model:
