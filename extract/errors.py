@@ -9,6 +9,7 @@ CircuitsError                 the root of every room's tree; the command line tu
 ├── VisualisationsError       a folder of visualisations whose names fit no unit, or that holds none
 ├── LevelsError               a level or a sorting of images that says nothing
 ├── AblationError             a part that cannot be ablated, or too few images to compare
+├── CensusError               maps, probes or covariates that a census of enrichment cannot be taken of
 ├── WordsError                a word that cannot be set as an image, or a list that holds none
 └── ExtractionError           a folder that is no extraction, is damaged, or cannot be written
 """
@@ -48,6 +49,10 @@ class LevelsError(CircuitsError):
 
 class AblationError(CircuitsError):
     """A part that cannot be ablated, or too few images to measure the effect."""
+
+
+class CensusError(CircuitsError):
+    """Maps, probes or covariates that do not fit together, or too few concepts for a census of enrichment."""
 
 
 class WordsError(CircuitsError):

@@ -1,0 +1,67 @@
+"""What either branch brings to a sum on every image: interchange between images, as a Shapley value of two players.
+
+Let z(r, b) be the mean over positions of relu(r + b), x an image and x' another that lends one branch. Over all x',
+
+    phi_conv(x)     = 1/2 [z(r_x, b_x) - E z(r_x, b_x')] + 1/2 [E z(r_x', b_x) - E z(r_x', b_x')]
+    phi_shortcut(x) = 1/2 [z(r_x, b_x) - E z(r_x', b_x)] + 1/2 [E z(r_x, b_x') - E z(r_x', b_x')]
+
+so that both add up to z(x) less its mean. At a position, E relu(t + b') depends on t alone: of the sorted b' those
+above -t count, and the sum of these is a prefix sum. Every image lends, and nothing is random.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_BLOCK = 2**22  # numbers of a map worked on at once
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What shortcut and conv bring on every image, in standard deviations of the sum: float64 (images, units) each.
+
+    `z` is the sum itself, less its mean. All are zero for a sum that never changes.
+    """
+
+    shortcut: np.ndarray
+    conv: np.ndarray
+    z: np.ndarray
+
+
+def attribution(shortcut: np.ndarray, conv: np.ndarray) -> Attribution:
+    """Attribute a sum to its branches, whose maps are as they enter its ReLU: (images, units, positions) each."""
+    images, units, positions = conv.shape
+    step = max(1, _BLOCK // (images * positions))
+    parts = [_of_units(shortcut[:, at : at + step], conv[:, at : at + step]) for at in range(0, units, step)]
+    return Attribution(*(np.concatenate([part[n] for part in parts]).T for n in range(3)))
+
+
+def _of_units(shortcut: np.ndarray, conv: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What shortcut and conv bring, and z less its mean, of some units: (units, images) each."""
+    r, b = (np.ascontiguousarray(maps.transpose(1, 2, 0), dtype=np.float64) for maps in (shortcut, conv))
+    z = np.maximum(r + b, 0).mean(axis=1)  # (u, images)
+    own_shortcut, own_conv = expected(r, b), expected(b, r)  # one branch of x, the other of any image
+    mean = np.sort(z, axis=1).mean(axis=1, keepdims=True)  # sorted, so that the order of images changes no bit
+    scale = np.sort((z - mean) ** 2, axis=1).mean(axis=1, keepdims=True) ** 0.5
+    scale = np.where(scale > 1e-9 * z.max(axis=1, keepdims=True), scale, np.inf)  # else rounding alone
+    halves = [(z - mean + own - other) / 2 for own, other in ((own_shortcut, own_conv), (own_conv, own_shortcut))]
+    return halves[0] / scale, halves[1] / scale, (z - mean) / scale
+
+
+def expected(own: np.ndarray, lent: np.ndarray) -> np.ndarray:
+    """The mean over positions, and over lent maps, of relu(own + lent).
+
+    `own` is (units, positions, images), `lent` (units, positions, lenders); returns (units, images).
+    """
+    total, lenders = np.zeros((len(own), own.shape[2])), lent.shape[2]
+    lowest_first = np.sort(lent, axis=2)
+    above = np.zeros((*lent.shape[:2], lenders + 1))  # the sum of all from a place on
+    above[:, :, :-1] = np.cumsum(lowest_first[:, :, ::-1], axis=2)[:, :, ::-1]
+    order = np.argsort(own, axis=2)  # queries in order hit the cache
+    for unit, position in np.ndindex(own.shape[:2]):
+        rows = order[unit, position]
+        t = own[unit, position, rows]
+        first = np.searchsorted(lowest_first[unit, position], -t)
+        total[unit, rows] += (lenders - first) * t + above[unit, position, first]
+    mean: np.ndarray = total / (lenders * own.shape[1])
+    return mean

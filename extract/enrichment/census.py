@@ -1,0 +1,111 @@
+"""Take a census of enrichment: whether each branch of a sum brings a facet of its own to a unit.
+
+attribution      what either branch brings on every image, by interchange with all others
+concept table    the same by concept, on discovery and on held-out probes
+facets           on discovery probes, the concepts that either branch brings most, and how many
+contrasts        on held-out probes, whether both facets are large, and each its branch's own
+distance         whether the facets lie apart
+low level        whether a covariate, such as ink, explains a facet
+
+*enriched*       every contrast is positive, the facets lie apart, and no covariate explains either
+*not enriched*   the contrast that is weakest on discovery probes is negative on held-out ones
+*facets alike*   every contrast is positive, and the facets lie near each other
+*open*           none of these is established
+
+Each verdict is at a false discovery rate over the units (Benjamini and Hochberg 1995). It is on these concepts and the
+held-out vendor and font; docs/census.md says what is claimed and what is not.
+"""
+
+import numpy as np
+import pyarrow as pa
+from scipy.stats import false_discovery_control
+
+from extract.enrichment.attribution import attribution
+from extract.enrichment.census_measures import Columns, measures
+from extract.enrichment.census_probes import CensusProbes
+from extract.enrichment.census_settings import CensusSettings
+from extract.enrichment.census_table import LINKS, as_table
+from extract.enrichment.concept_table import ConceptTable, concept_table
+from extract.errors import CensusError
+
+DEFAULT = CensusSettings()
+
+
+def census(
+    shortcut: np.ndarray,
+    conv: np.ndarray,
+    probes: pa.Table,
+    embeddings: np.ndarray,
+    covariates: pa.Table | None = None,
+    settings: CensusSettings = DEFAULT,
+) -> pa.Table:
+    """Judge every unit of a sum; a table with a row a unit, its settings and their hash in its metadata.
+
+    `shortcut` and `conv` are both branches' maps as they enter the sum's ReLU (the shortcut after its own), (images,
+    units, positions). `probes` has columns modality, concept and split, a row an image; `embeddings` are (images, E).
+    `covariates` has float columns, a row an image, null where one does not apply. Effects are in standard deviations of
+    the sum. Deterministic; the order of the images does not matter.
+
+    Raises CensusError for input that does not fit together or has too few concepts.
+    """
+    shown = CensusProbes.of(probes, embeddings, covariates)
+    _check(shortcut, conv, probes.num_rows)
+    return judge(concept_table(shown.concepts, attribution(shortcut, conv)), shown, settings)
+
+
+def judge(table: ConceptTable, probes: CensusProbes, settings: CensusSettings = DEFAULT) -> pa.Table:
+    """Judge every unit of a concept table; the census without its attribution."""
+    columns = measures(table, probes, settings)
+    return as_table(columns | verdicts(columns, settings), probes, settings)
+
+
+def verdicts(columns: Columns, settings: CensusSettings) -> Columns:
+    """Each unit's verdict and weakest link, with p and q: all are corrected over the units."""
+    low_level = columns["low_level_shortcut"] | columns["low_level_conv"]
+    p = np.where(low_level, 1, np.maximum(columns["p_contrasts"], columns["p_distance"]))
+    q, q_not, q_contrasts = (corrected(values) for values in (p, columns["p_not_enriched"], columns["p_contrasts"]))
+    near = columns["distance_high"] < settings.apart
+    states = {
+        "enriched": q <= settings.level,
+        "not enriched": q_not <= settings.level,
+        "facets alike": near & (q_contrasts <= settings.level) & (columns["p_distance"] > settings.level),
+    }
+    verdict = np.select(list(states.values()), list(states), "open").astype(object)
+    return {
+        "verdict": verdict,
+        "low_level": low_level,
+        "weakest_link": _weakest_links(columns, verdict),
+        "p": p,
+        "q": q,
+        "q_by": corrected(p, "by"),
+        "q_not_enriched": q_not,
+        "q_not_enriched_by": corrected(columns["p_not_enriched"], "by"),
+    }
+
+
+def corrected(p: np.ndarray, method: str = "bh") -> np.ndarray:
+    """The q of every p: Benjamini and Hochberg's, or Benjamini and Yekutieli's ("by")."""
+    return np.asarray(false_discovery_control(p, method=method))
+
+
+def _weakest_links(columns: Columns, verdict: np.ndarray) -> np.ndarray:
+    """What stands most against *enriched*, by its plain name, (units,)."""
+    link = np.where(columns["p_distance"] > columns["p_contrasts"], "distance", columns["weakest"])
+    for branch in ("shortcut", "conv"):
+        link = np.where(columns[f"low_level_{branch}"], f"low_level_{branch}", link)
+    link = np.where(verdict == "not enriched", columns["failing"], link)
+    return np.array([LINKS[name] for name in link], object)
+
+
+def _check(shortcut: np.ndarray, conv: np.ndarray, images: int) -> None:
+    """Raise CensusError for maps that no census can be taken of."""
+    for name, maps in (("shortcut", shortcut), ("conv", conv)):
+        if maps.ndim != 3 or 0 in maps.shape:
+            raise CensusError(f"{name} has the shape {maps.shape}. Give maps of (images, units, positions).")
+        if not np.isfinite(maps).all():
+            raise CensusError(f"{name} holds NaN or infinite numbers. Leave out the images that they belong to.")
+    if shortcut.shape != conv.shape or len(conv) != images:
+        raise CensusError(
+            f"shortcut is {shortcut.shape}, conv {conv.shape}, and there are {images} probes. "
+            "Give both maps of the same units and positions, and a probe for every image."
+        )

@@ -1,0 +1,83 @@
+"""Measure what the verdicts of a census rest on: effects, bounds, p, distance of the facets, covariates."""
+
+import numpy as np
+
+from extract.enrichment.census_probes import CensusProbes
+from extract.enrichment.census_settings import CensusSettings
+from extract.enrichment.concept_table import ConceptTable
+from extract.enrichment.contrasts import EFFECTS, Values, contrasts, effects, estimates
+from extract.enrichment.facet_distance import distances, word_share_differences
+from extract.enrichment.facets import Facets, best_sizes, facets
+from extract.enrichment.low_level import explanations
+
+Columns = dict[str, np.ndarray]
+BRANCHES = ("shortcut", "conv")
+
+
+def measures(table: ConceptTable, probes: CensusProbes, settings: CensusSettings) -> Columns:
+    """Measure every unit's facets on held-out probes, at the number of concepts that discovery probes favour."""
+    sizes = settings.sizes_of(len(probes.concepts.names))
+    ranked = facets(table, max(sizes))
+    chosen = best_sizes(table, ranked, sizes, contrasts(settings))  # (units,)
+    groups = [np.flatnonzero(chosen == size) for size in np.unique(chosen)]
+    parts = [
+        _of_one_size(table.of(units), probes, ranked.of(units).first(chosen[units[0]]), settings) for units in groups
+    ]
+    order = np.argsort(np.concatenate(groups))
+    return {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]}
+
+
+def _of_one_size(table: ConceptTable, probes: CensusProbes, own: Facets, settings: CensusSettings) -> Columns:
+    """Measure units whose facets have equally many concepts."""
+    columns: Columns = {"k": np.full(len(own.conv), own.size)}
+    columns |= _effect_columns(own.values(table.held_out), own.values(table.discovery), settings)
+    columns |= _distance_columns(probes, own, settings)
+    explained = explanations(table, probes, own)
+    for branch, explanation, places in zip(BRANCHES, explained, (own.shortcut, own.conv), strict=True):
+        most = (explanation.part > settings.explained) & (explanation.amount >= settings.delta)
+        columns |= {f"explained_{branch}": explanation.part, f"covariate_{branch}": explanation.covariate}
+        columns |= {f"low_level_{branch}": most, f"concepts_{branch}": _listed(probes.concepts.names[places])}
+    return columns
+
+
+def _effect_columns(held_out: Values, discovery: Values, settings: CensusSettings) -> Columns:
+    """The six effects with their bounds, and the p of either verdict with the effect that it hangs on.
+
+    An enriched unit is positive in every contrast: the largest p. One that is not is negative in one, and discovery
+    probes say which to test.
+    """
+    measured, tests = effects(held_out, discovery), contrasts(settings)
+    low, high = measured.bounds(settings.level)
+    columns: Columns = {}
+    for place, effect in enumerate(EFFECTS):
+        columns |= {effect: measured.value[:, place], f"{effect}_low": low[:, place], f"{effect}_high": high[:, place]}
+    names, tested = np.array([test.effect for test in tests], object), estimates(held_out, tests, discovery)
+    weakest, expected = tested.p_positive.argmax(axis=1), estimates(discovery, tests).t.argmin(axis=1)
+    units = np.arange(len(weakest))
+    return columns | {
+        "p_contrasts": tested.p_positive[units, weakest],
+        "weakest": names[weakest],
+        "p_not_enriched": tested.p_negative[units, expected],
+        "failing": names[expected],
+    }
+
+
+def _distance_columns(probes: CensusProbes, own: Facets, settings: CensusSettings) -> Columns:
+    """How far the facets lie apart, and the p of whether they do; facets of unlike modality do."""
+    measured = distances(probes, own, settings.apart)
+    low, high = (bound + settings.apart for bound in measured.bounds(settings.level))
+    unlike = word_share_differences(probes, own)
+    return {
+        "distance": measured.value + settings.apart,
+        "distance_low": low,
+        "distance_high": high,
+        "word_share_difference": unlike,
+        "p_distance": np.where(unlike >= settings.apart, 0, measured.p_positive),
+    }
+
+
+def _listed(names: np.ndarray) -> np.ndarray:
+    """Rows of names (units, k) as an array of lists, (units,)."""
+    rows = np.empty(len(names), object)
+    rows[:] = names.tolist()
+    return rows

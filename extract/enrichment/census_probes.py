@@ -1,0 +1,72 @@
+"""What a census knows of its probes: concepts, embeddings and covariates, checked where they come in."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as types
+
+from extract.enrichment.concept_table import ProbeConcepts
+from extract.errors import CensusError
+
+FEWEST = 12  # concepts in both splits: six for either facet
+_VALUES = {"modality": {"picture", "word"}, "split": {"discovery", "held-out"}}
+
+
+@dataclass(frozen=True)
+class CensusProbes:
+    """The probes of a census: their concepts, image embeddings (probes, E), and covariates (a row a probe)."""
+
+    concepts: ProbeConcepts
+    embeddings: np.ndarray
+    covariates: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, probes: pa.Table, embeddings: np.ndarray, covariates: pa.Table | None = None) -> Self:
+        """Check and gather them. Raises CensusError."""
+        _check_probes(probes)
+        if embeddings.ndim != 2 or len(embeddings) != probes.num_rows or not np.isfinite(embeddings).all():
+            raise CensusError(
+                f"embeddings have the shape {embeddings.shape} for {probes.num_rows} probes, or hold NaN. "
+                "Give a row of finite numbers a probe."
+            )
+        concepts = ProbeConcepts.of(probes)
+        if len(concepts.names) < FEWEST:
+            raise CensusError(
+                f"{len(concepts.names)} concepts, each in a modality, have probes in both splits. "
+                f"Give at least {FEWEST}, and 48 for facets of 24."
+            )
+        return cls(concepts, embeddings, _columns(covariates, probes.num_rows))
+
+    @property
+    def text(self) -> str:
+        """What they are, for whoever reads the verdicts."""
+        words = int(self.concepts.words.sum())
+        return f"{len(self.concepts.words) - words} concepts as pictures, {words} as words"
+
+
+def _check_probes(probes: pa.Table) -> None:
+    missing = [name for name in ("modality", "concept", "split") if name not in probes.column_names]
+    if missing:
+        raise CensusError(f"probes has no column {', '.join(missing)}. Give modality, concept and split.")
+    for name, values in _VALUES.items():
+        if unknown := set(probes[name].to_pylist()) - values:
+            raise CensusError(f"probes has the {name} {sorted(map(str, unknown))}. Give {' or '.join(sorted(values))}.")
+
+
+def _columns(covariates: pa.Table | None, probes: int) -> dict[str, np.ndarray]:
+    if covariates is None:
+        return {}
+    if covariates.num_rows != probes:
+        raise CensusError(f"covariates has {covariates.num_rows} rows for {probes} probes. Give a row a probe.")
+    for field in covariates.schema:
+        if not (types.is_floating(field.type) or types.is_integer(field.type)):
+            raise CensusError(
+                f"The covariate {field.name} is {field.type}. Give numbers, null where it does not apply."
+            )
+    columns = {name: covariates[name].to_numpy().astype(np.float64) for name in covariates.column_names}
+    for name, values in columns.items():
+        if np.isinf(values).any():
+            raise CensusError(f"The covariate {name} holds infinite numbers. Put null where it does not apply.")
+    return columns

@@ -1,0 +1,38 @@
+"""The settings of a census, fixed before it looks at a network, and their hash."""
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+
+
+@dataclass(frozen=True)
+class CensusSettings:
+    """What counts as an effect, and how sure a verdict must be.
+
+    `delta` is the smallest effect of interest in standard deviations of the sum, `rho` the smallest as a part of
+    either facet's rise. `sizes` are the numbers of concepts that a facet may have. Facets lie apart from `apart` of the
+    distance of random concepts on, or where their shares of words differ as much. A facet is low-level where one
+    covariate explains more than `explained` of it, and `delta` at least. `level` is that of the false discovery rate
+    and of every one-sided bound.
+    """
+
+    delta: float = 0.25
+    rho: float = 0.25
+    sizes: tuple[int, ...] = (6, 8, 12, 16, 24, 32)
+    apart: float = 0.75
+    explained: float = 0.5
+    level: float = 0.05
+
+    @property
+    def json(self) -> str:
+        """The settings as JSON, keys in order."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the JSON, its first 16 hexadecimal digits."""
+        return sha256(self.json.encode()).hexdigest()[:16]
+
+    def sizes_of(self, concepts: int) -> tuple[int, ...]:
+        """The sizes at which both facets fit into so many concepts."""
+        return tuple(size for size in self.sizes if 2 * size <= concepts) or (concepts // 2,)

@@ -1,0 +1,67 @@
+"""Average attributions over the probes of every concept, discovery and held-out ones apart."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from extract.enrichment.attribution import Attribution
+
+
+@dataclass(frozen=True)
+class ProbeConcepts:
+    """The concepts, each in a modality, that have probes in both splits, in the order of their names.
+
+    `names` (c,) are as shown, words in quotes; `words` (c,) says which are words. `places` (2, probes) are the places
+    of discovery and held-out probes among the concepts, -1 for others.
+    """
+
+    names: np.ndarray
+    words: np.ndarray
+    places: np.ndarray
+
+    @classmethod
+    def of(cls, probes: pa.Table) -> Self:
+        """Read them from a table of probes."""
+        modality, concept, split = (np.array(probes[name].to_pylist()) for name in ("modality", "concept", "split"))
+        named = np.array([f"{m}/{c}" for m, c in zip(modality, concept, strict=True)])
+        held_out = split == "held-out"
+        both = np.intersect1d(named[held_out], named[~held_out])
+        place = np.searchsorted(both, named) % max(1, len(both))
+        place = np.where(both[place] == named, place, -1) if len(both) else np.full(len(named), -1)
+        words = np.char.startswith(both, "word/")
+        shown = [f"\u201c{name[5:]}\u201d" if word else name[8:] for name, word in zip(both, words, strict=True)]
+        places = np.stack([np.where(held_out, -1, place), np.where(held_out, place, -1)])
+        return cls(np.array(shown, object), words, places)
+
+    def means(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Average (probes, n) over every concept's discovery probes and over its held-out ones: (c, n) each."""
+        discovery, held_out = (_means(values, places, len(self.names)) for places in self.places)
+        return discovery, held_out
+
+
+def _means(values: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
+    order = np.argsort(places, kind="stable")[np.count_nonzero(places < 0) :]
+    starts = np.searchsorted(places[order], np.arange(count))
+    sizes = np.bincount(places[order], minlength=count)
+    means: np.ndarray = np.add.reduceat(values[order], starts, axis=0) / sizes[:, None]
+    return means
+
+
+@dataclass(frozen=True)
+class ConceptTable:
+    """What shortcut and conv bring on every concept, on discovery and on held-out probes: (units, c, 2) each."""
+
+    discovery: np.ndarray
+    held_out: np.ndarray
+
+    def of(self, units: np.ndarray) -> "ConceptTable":
+        """That of some units."""
+        return ConceptTable(self.discovery[units], self.held_out[units])
+
+
+def concept_table(concepts: ProbeConcepts, brought: Attribution) -> ConceptTable:
+    """Tabulate attributions by concept."""
+    shortcut, conv = concepts.means(brought.shortcut), concepts.means(brought.conv)
+    return ConceptTable(*(np.stack([s.T, c.T], axis=2) for s, c in zip(shortcut, conv, strict=True)))

@@ -1,0 +1,122 @@
+"""Test on a unit's concepts whether both facets are large, each brought by its own branch: linear contrasts.
+
+A unit has a shortcut facet A and a conv facet F, concepts each. Over these, r and b are the means of what shortcut and
+conv bring, in standard deviations of the sum:
+
+    rise_shortcut         r_A + b_A      the sum rises on A
+    rise_conv             r_F + b_F      the sum rises on F
+    specificity_shortcut  r_A - r_F      the shortcut brings A rather than F
+    specificity_conv      b_F - b_A      conv brings F rather than A
+    majority_shortcut     r_A - b_A      A comes over the shortcut rather than over conv
+    majority_conv         b_F - r_F      F comes over conv rather than over the shortcut
+
+The first four must exceed delta, and rho times the rise on either facet; the majorities must exceed zero. A threshold
+that is estimated from the same images would count as known. So each is tested as a contrast, such as b_F - b_A - rho
+(r_A + b_A) > 0: a sum of two means, Welch's t over concepts.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from extract.enrichment.census_settings import CensusSettings
+
+WEIGHTS = {  # of r_A, b_A, r_F, b_F
+    "rise_shortcut": (1, 1, 0, 0),
+    "rise_conv": (0, 0, 1, 1),
+    "specificity_shortcut": (1, 0, -1, 0),
+    "specificity_conv": (0, -1, 0, 1),
+    "majority_shortcut": (1, -1, 0, 0),
+    "majority_conv": (0, 0, -1, 1),
+}
+EFFECTS = tuple(WEIGHTS)
+SIZES, MAJORITIES = EFFECTS[:4], EFFECTS[4:]
+RISES = EFFECTS[:2]
+Values = tuple[np.ndarray, np.ndarray]  # what shortcut and conv bring on either facet's concepts, (units, k, 2) each
+_LEAST = 1e-12  # standard error, so that equal values have a t
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Estimates with standard errors and degrees of freedom, (units, n) each."""
+
+    value: np.ndarray
+    error: np.ndarray
+    freedom: np.ndarray
+
+    @property
+    def t(self) -> np.ndarray:
+        """Student's t of every estimate against zero."""
+        return np.asarray(self.value / self.error)
+
+    @property
+    def p_positive(self) -> np.ndarray:
+        """The p of the hypothesis that it is at most zero: small where it is positive."""
+        return np.asarray(stdtr(self.freedom, -self.t))
+
+    @property
+    def p_negative(self) -> np.ndarray:
+        """The p of the hypothesis that it is at least zero: small where it is negative."""
+        return np.asarray(stdtr(self.freedom, self.t))
+
+    def bounds(self, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper bound, each of which fails at this level."""
+        margin = stdtrit(self.freedom, 1 - level) * self.error
+        return self.value - margin, self.value + margin
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A contrast that must be positive: `weights` of r_A, b_A, r_F, b_F, and `least`, which is taken off."""
+
+    effect: str
+    weights: tuple[float, ...]
+    least: float
+
+
+def contrasts(settings: CensusSettings) -> list[Contrast]:
+    """All contrasts; an enriched unit is positive in each."""
+    tests = [Contrast(effect, WEIGHTS[effect], 0) for effect in MAJORITIES]
+    for effect in SIZES:
+        tests.append(Contrast(effect, WEIGHTS[effect], settings.delta))
+        for rise in RISES:
+            if rise != effect:  # a rise exceeds a part of itself where it is positive
+                pairs = zip(WEIGHTS[effect], WEIGHTS[rise], strict=True)
+                tests.append(Contrast(effect, tuple(own - settings.rho * other for own, other in pairs), 0))
+    return tests
+
+
+def estimates(values: Values, rows: list[Contrast], before: Values | None = None) -> Estimates:
+    """Estimate contrasts over either facet's concepts.
+
+    `before` are other probes' values of the same concepts: what they forecast of a concept, on a line, is no error of
+    the mean over these concepts.
+    """
+    weights, least = np.array([row.weights for row in rows]), np.array([row.least for row in rows])
+    sides = _sides(values, weights)
+    forecasts = _sides(before, weights) if before else [None, None]
+    variances, freedoms = zip(*map(_variance, sides, forecasts), strict=True)
+    total = variances[0] + variances[1]
+    spread = sum(variance**2 / freedom for variance, freedom in zip(variances, freedoms, strict=True))
+    return Estimates(sides[0].mean(axis=1) + sides[1].mean(axis=1) - least, np.sqrt(total), total**2 / spread)
+
+
+def _sides(values: Values, weights: np.ndarray) -> list[np.ndarray]:
+    """Each concept's part of the contrasts, on the shortcut facet and on conv's: (units, k, n) each."""
+    return [facet @ side.T for facet, side in zip(values, (weights[:, :2], weights[:, 2:]), strict=True)]
+
+
+def _variance(side: np.ndarray, forecast: np.ndarray | None) -> tuple[np.ndarray, int]:
+    """The variance of a mean over concepts, (units, n), and its degrees of freedom."""
+    rest, freedom = side - side.mean(axis=1, keepdims=True), side.shape[1] - 1
+    if forecast is not None:
+        line = forecast - forecast.mean(axis=1, keepdims=True)
+        slope = (line * rest).sum(axis=1) / np.maximum((line**2).sum(axis=1), _LEAST)
+        rest, freedom = rest - slope[:, None] * line, freedom - 1
+    return (rest**2).sum(axis=1) / freedom / side.shape[1] + _LEAST**2, freedom
+
+
+def effects(values: Values, before: Values | None = None) -> Estimates:
+    """Estimate the six effects, in the order of EFFECTS."""
+    return estimates(values, [Contrast(effect, WEIGHTS[effect], 0) for effect in EFFECTS], before)

@@ -1,0 +1,70 @@
+"""What is true of the facets that a census reports: effects over new images of the same concepts."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from extract.enrichment.attribution import expected
+from extract.enrichment.census_settings import CensusSettings
+from extract.enrichment.contrasts import WEIGHTS
+from tests.builders.planted_arrays import LOW_LEVEL, World
+
+IMAGES = 60  # new ones of every concept
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Each unit's true effects, (units,) each, and its ratio: the least size over what it must exceed."""
+
+    effects: dict[str, np.ndarray]
+    ratio: np.ndarray
+    apart: np.ndarray  # bool, by planted embeddings
+
+    def enriched(self, kinds: np.ndarray) -> np.ndarray:
+        """Whether a unit's reported facets are truly an enrichment, of concepts and apart."""
+        return np.asarray((self.ratio >= 1) & self.apart & ~np.isin(kinds, LOW_LEVEL))
+
+
+def truth(world: World, table: pa.Table, settings: CensusSettings) -> Truth:
+    """The truth of every unit's facets."""
+    names: dict[str, Any] = {branch: table[f"concepts_{branch}"].to_pylist() for branch in ("shortcut", "conv")}
+    sizes = np.array(table["k"])
+    means, apart = np.zeros((4, len(sizes))), np.zeros(len(sizes), bool)
+    rng = np.random.default_rng(10_000_000 + world.seed)
+    for size in np.unique(sizes):
+        units = np.flatnonzero(sizes == size)
+        places = [world.places([names[branch][u] for u in units]) for branch in ("shortcut", "conv")]
+        means[:, units] = np.concatenate([_brought(world, rng, units, facet) for facet in places])
+        apart[units] = _apart(world, *places) >= settings.apart
+    effects = {name: np.array(weights) @ means for name, weights in WEIGHTS.items()}
+    return Truth(effects, _ratio(effects, settings), apart)
+
+
+def _brought(world: World, rng: np.random.Generator, units: np.ndarray, concepts: np.ndarray) -> np.ndarray:
+    """What shortcut and conv truly bring on concepts (units, k), on average: (2, units)."""
+    r, b = world.images(rng, units, np.repeat(concepts, IMAGES, axis=1))  # (u, positions, n) each
+    seen = [maps[:, units].transpose(1, 2, 0).astype(float) for maps in (world.shortcut, world.conv)]
+    of_seen = np.maximum(seen[0] + seen[1], 0).mean(axis=1)  # (u, images)
+    z = np.maximum(r + b, 0).mean(axis=1) - of_seen.mean(axis=1, keepdims=True)
+    own = expected(r, seen[1]), expected(b, seen[0])
+    halves = np.stack([z + own[0] - own[1], z + own[1] - own[0]]) / 2
+    return np.asarray(halves.mean(axis=2) / of_seen.std(axis=1))
+
+
+def _apart(world: World, shortcut: np.ndarray, conv: np.ndarray) -> np.ndarray:
+    """The distance of facets over that of random concepts, infinite for facets of unlike modality; (units,)."""
+    rows, word = world.nature.embeddings, world.nature.word
+    near = np.einsum("ue,ue->u", rows[shortcut].mean(axis=1), rows[conv].mean(axis=1))
+    random = float((rows.mean(axis=0) ** 2).sum())
+    unlike = np.abs(word[shortcut].mean(axis=1) - word[conv].mean(axis=1)) >= 0.75
+    return np.asarray(np.where(unlike, np.inf, (1 - near) / (1 - random)))
+
+
+def _ratio(effects: dict[str, np.ndarray], settings: CensusSettings) -> np.ndarray:
+    rises = np.maximum(effects["rise_shortcut"], effects["rise_conv"])
+    need = np.maximum(settings.delta, settings.rho * rises)
+    sizes = np.min([effects[n] for n in ("rise_shortcut", "rise_conv", "specificity_shortcut", "specificity_conv")], 0)
+    carried = np.minimum(effects["majority_shortcut"], effects["majority_conv"]) > 0
+    return np.asarray(np.where(carried, sizes / need, np.minimum(sizes / need, 0)))
