@@ -12,6 +12,7 @@ from catalog.circuits.drawing_files import KINDS as DRAWING_MEDIA_TYPES
 from catalog.circuits.drawing_files import SCALE as DRAWING_SCALE
 from catalog.circuits.drawing_files import write as write_drawing
 from catalog.circuits.export import FORMATS as CIRCUIT_FORMATS
+from catalog.circuits.export import READABLE as READABLE_CIRCUITS
 from catalog.circuits.export import SUFFIXES as CIRCUIT_SUFFIXES
 from catalog.circuits.export import Format as CircuitFormat
 from catalog.circuits.trace import USUAL as USUAL_TRACING
@@ -74,6 +75,7 @@ __all__ = [
     "PATTERNS",
     "PROPERTIES",
     "QUEUES",
+    "READABLE_CIRCUITS",
     "SCHEMA_VERSION",
     "SEARCHABLE",
     "STRONGEST",

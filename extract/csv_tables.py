@@ -16,6 +16,9 @@ from extract.doubles import refuse_doubled
 UNREADABLE = (ValueError, csv.Error)  # what `decode` raises for what is no table
 _FORMULA = re.compile(r"[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # spreadsheets take the wide forms too
 _SEPARATORS = ",;\t"
+_NUMBER = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
+_TRUE = {"wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "sant", "prawda", "tosi", "истина"}
+_FALSE = {"falsch", "faux", "falso", "onwaar", "falskt", "fałsz", "epätosi", "ложь"}
 
 
 def encode(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
@@ -44,6 +47,14 @@ def decode(data: bytes) -> Iterator[dict[str, str]]:
             raise ValueError(f"line {lines.line_num} has more cells than there are columns, near {cells[0]!r}")
         if any(cells):
             yield {name: _bare(cell) for name, cell in zip_longest(columns, cells[: len(columns)], fillvalue="")}
+
+
+def plain(cell: str) -> str:
+    """A number with a decimal point, and true or false in English: a spreadsheet writes both in its own language."""
+    if _NUMBER.fullmatch(cell):
+        return cell.replace(",", ".")
+    folded = cell.casefold()
+    return "true" if folded in _TRUE else "false" if folded in _FALSE else cell
 
 
 def _text(data: bytes) -> str:

@@ -24,9 +24,15 @@ _MODULES |= dict.fromkeys(("downsample", "downsample.1", "downsample[2]"), "down
 
 _CANONICAL = re.compile(r"(\d{1,9})/(\d{1,9})/(\d{1,9})")
 _MICROSCOPE = re.compile(
-    r"(?:https?://microscope\.openai\.com/models/\w+/)?image_block_(\d{1,9})[_/](\d{1,9})[_/][Aa]dd_(\d{1,9})(?:[_:]0)?"
+    r"(?:(?:https?://)?microscope\.openai\.com/models/\w+/)?"
+    r"image_block_(\d{1,9})[_/](\d{1,9})[_/][Aa]dd_(\d{1,9})(?:[_:]0)?/?"
 )
-_MODULE = re.compile(r"(?:visual\.)?layer(\d{1,9})(?:\.(\d{1,9})|\[(\d{1,9})\])\.([a-z]+\d?(?:\.1|\[2\])?)")
+_OP = re.compile(r"(\d{1,9})/(\d{1,9})/[Aa]dd_(\d{1,9})(?:[_:]0)?")  # a Microscope op as the article shortens it
+_BLOCK = re.compile(r"(?:(?:module|model)\.)*(?:visual\.)?layer(\d{1,9})(?:\.(\d{1,9})|\[(\d{1,9})\])")
+_STAGE = re.compile(r"(?:(?:module|model)\.)*(?:visual\.)?layer(\d{1,9})")
+_MODULE = re.compile(
+    r"(?:(?:module|model)\.)*(?:visual\.)?layer(\d{1,9})(?:\.(\d{1,9})|\[(\d{1,9})\])\.([a-z]+\d?(?:\.1|\[2\])?)"
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -56,9 +62,12 @@ class Layer:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse `4/2/6`, a Microscope op or page, or open_clip's or openai/CLIP's module; else UnknownUnit."""
-        text = text.strip()
-        if match := _CANONICAL.fullmatch(text) or _MICROSCOPE.fullmatch(text):
+        """Parse `4/2/6`, a Microscope op or page, or open_clip's or openai/CLIP's module; else UnknownUnit.
+
+        The query of a web address is ignored.
+        """
+        text = _without_query(text)
+        if match := _CANONICAL.fullmatch(text) or _MICROSCOPE.fullmatch(text) or _OP.fullmatch(text):
             return cls(*map(int, match.groups()))
         if (match := _MODULE.fullmatch(text)) and (role := _MODULES.get(match[4])):
             block = int(match[2] or match[3])
@@ -108,11 +117,14 @@ class Unit:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse a layer as `Layer.parse`, a slash or colon, and the channel; else UnknownUnit."""
-        match = re.fullmatch(r"(.+)[/:](\d{1,9})", text.strip())
-        if match is None:
-            raise UnknownUnit(f"{text!r} names no unit. Write layer/block/index/channel, such as 4/2/6/34.")
-        return cls(Layer.parse(match[1]), int(match[2]))
+        """Parse a layer as `Layer.parse`, a slash or colon, and the channel; else UnknownUnit.
+
+        A block, such as `layer4.2`, has the units of its sum. The query of a web address is ignored.
+        """
+        layer, channel = _split(text)
+        if block := _BLOCK.fullmatch(layer):
+            return cls(Layer(int(block[1]), int(block[2] or block[3]), 5).output, channel)
+        return cls(Layer.parse(layer), channel)
 
 
 @dataclass(frozen=True)
@@ -187,13 +199,19 @@ class Architecture:
         return target.index in (3, 5) and source == Layer(target.stage, target.block, target.index - 2)
 
     def unit(self, text: str) -> Unit:
-        """Parse a unit and check that this network has it; else UnknownUnit."""
-        unit = Unit.parse(text)
+        """Parse a unit and check that this network has it; else UnknownUnit. A stage has the units of its last sum."""
+        layer, channel = _split(text)
+        stage = _STAGE.fullmatch(layer)
+        unit = Unit(self._last_sum(int(stage[1])), channel) if stage else Unit.parse(text)
         self.check(unit.layer)
         if unit.channel >= self.channels(unit.layer):
             last = self.channels(unit.layer) - 1
             raise UnknownUnit(f"There is no unit {unit}: layer {unit.layer} has channels 0 to {last}.")
         return unit
+
+    def _last_sum(self, stage: int) -> Layer:
+        depth = self.blocks[stage - 1] if 1 <= stage <= len(self.blocks) else 1
+        return Layer(stage, depth - 1, 5).output
 
     def layer(self, text: str) -> Layer:
         """Parse a layer and check that this network has it; else UnknownUnit."""
@@ -231,6 +249,18 @@ def microscope_url(model: str, unit: Unit) -> str | None:
     word = "Add" if layer.role == "sum" else "add"  # Microscope's own capitals
     op = f"image_block_{layer.stage}_{layer.block}_{word}_{layer.index}_0"
     return f"https://microscope.openai.com/models/{_MICROSCOPE_MODELS[name]}/{op}/{unit.channel}"
+
+
+def _without_query(text: str) -> str:
+    return re.split(r"[?#]", text.strip(), maxsplit=1)[0]
+
+
+def _split(text: str) -> tuple[str, int]:
+    """The layer and the channel in a unit's name; else UnknownUnit."""
+    match = re.fullmatch(r"(.+)[/:](\d{1,9})/?", _without_query(text))
+    if match is None:
+        raise UnknownUnit(f"{text!r} names no unit. Write layer/block/index/channel, such as 4/2/6/34.")
+    return match[1], int(match[2])
 
 
 def _index(role: str, block: int) -> int:

@@ -1,5 +1,6 @@
 """Settings of the database: CIRCUITS_* variables of the environment, else of a file .env in the current folder."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ class Settings(BaseSettings):
     def _a_path(cls, path: Any) -> Any:
         if "\0" in str(path) or not is_encodable(str(path)):
             raise ValueError("a path or an address is UTF-8 without the character NUL")
-        return path
+        return path if path is None else os.path.expanduser(path)  # noqa: PTH111, an address stays as it is
 
     @field_validator("database")
     @classmethod
@@ -47,14 +48,21 @@ class Settings(BaseSettings):
         return Path(self.database) if self.database else self.home / "database"
 
 
+def _refuse_nul(file: Path) -> None:
+    """Raise UnicodeError for a file in UTF-16 without a mark: as UTF-8 it is a text, and sets nothing."""
+    if file.is_file() and b"\0" in file.read_bytes():
+        raise UnicodeError
+
+
 def settings(**overrides: Any) -> Settings:
     """Read the settings; overrides that are not None come first. Raises InvalidSettings."""
     try:
+        _refuse_nul(Path(_FILE))
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise InvalidSettings(
-            f"The file {_FILE} here cannot be read: {getattr(error, 'strerror', 'it is no UTF-8 text')}. Mend it, or "
-            "remove it."
+            f"The file {_FILE} here cannot be read: {getattr(error, 'strerror', 'it is no UTF-8 text')}. "
+            "Save it as UTF-8, or remove it."
         ) from error
     except ValidationError as error:
         first = error.errors(include_input=False)[0]

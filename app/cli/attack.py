@@ -7,14 +7,14 @@ import typer
 
 from app.cli import printing
 from app.cli.network_options import ClassesFile, LayerName, NetworkOption, Pretrained, prompts
-from app.cli.options import Json, Limit, Wide
+from app.cli.options import Json, Limit, Wide, path
 
 if TYPE_CHECKING:
     from catalog import Attack  # slow to import, and help does without
 
 
 def attack(
-    picture: Annotated[Path, typer.Argument(help="A PNG, JPEG or WebP file.")],
+    picture: Annotated[Path, typer.Argument(parser=path, metavar="PATH", help="A PNG, JPEG or WebP file.")],
     text: Annotated[str, typer.Argument(help="What is written on it.")],
     classes: ClassesFile = None,
     size: Annotated[float, typer.Option(min=1, help="Of the letters, in 224ths of the image.")] = 20,
@@ -25,7 +25,9 @@ def attack(
     layer: LayerName = None,
     network: NetworkOption = "demo",
     pretrained: Pretrained = None,
-    output: Annotated[Path | None, typer.Option(help="Where to write the attacked picture.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(parser=path, metavar="PATH", help="Where to write the attacked picture.")
+    ] = None,
     limit: Limit = 5,
     wide: Wide = False,
     as_json: Json = False,

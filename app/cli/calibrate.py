@@ -8,7 +8,7 @@ import typer
 
 from app.cli import printing
 from app.cli.network_options import NetworkName, Pictures, Pretrained, default_folder
-from app.cli.options import DatabaseOption, Json, Wide
+from app.cli.options import DatabaseOption, Json, Wide, path
 
 if TYPE_CHECKING:
     from catalog import Agreement  # slow to import, and help does without
@@ -23,14 +23,15 @@ def calibrate(
         typer.Option(metavar="SOURCE:TARGET", help="Layers; repeatable; else several into the last conv branch."),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="The extraction it goes to; where extracting put it.")
+        Path | None,
+        typer.Option(parser=path, metavar="FOLDER", help="The extraction it goes to; where extracting put it."),
     ] = None,
     pictures: Pictures = "demo",
     count: Annotated[int, typer.Option(min=2, help="Of the pictures at most, drawn at random.")] = 128,
     edges: Annotated[int, typer.Option(min=1, help="Of a layer pair; half are the strongest, half random.")] = 600,
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", help="Where to draw static against measured.")
+        Path | None, typer.Option(parser=path, metavar="FILE.svg", help="Where to draw static against measured.")
     ] = None,
     pretrained: Pretrained = None,
     database: DatabaseOption = None,

@@ -5,12 +5,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.cli.options import DatabaseOption, Limit, ModelName, UnitName, open_model
+from app.cli.options import DatabaseOption, Limit, ModelName, UnitName, open_model, path
 
 
 def export(
     name: UnitName,
-    output: Annotated[Path, typer.Option(help="The file; .json, .graphml or .zip tells the format.")],
+    output: Annotated[
+        Path, typer.Option(parser=path, metavar="PATH", help="The file; .json, .graphml or .zip tells the format.")
+    ],
     form: Annotated[
         Literal["json", "graphml", "csv"] | None, typer.Option("--format", help="csv is a zip with two tables.")
     ] = None,

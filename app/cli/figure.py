@@ -5,14 +5,17 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import DatabaseOption, Limit, ModelName, Reveal, open_model
+from app.cli.options import DatabaseOption, Limit, ModelName, Reveal, at_home, open_model, path
 
 
 def figure(
     subject: Annotated[
-        str, typer.Argument(metavar="UNIT|FILE", help="A unit, or a circuit that `circuits export` wrote.")
+        str,
+        typer.Argument(parser=at_home, metavar="UNIT|FILE", help="A unit, or a circuit that `circuits export` wrote."),
     ],
-    output: Annotated[Path, typer.Option(help="The file; .svg, .png or .pdf tells the form.")],
+    output: Annotated[
+        Path, typer.Option(parser=path, metavar="PATH", help="The file; .svg, .png or .pdf tells the form.")
+    ],
     circuit: Annotated[
         bool, typer.Option("--circuit/--neighbourhood", help="Which circuit of a unit: the enrichment circuit or this.")
     ] = False,
@@ -30,9 +33,9 @@ def figure(
 
     Example: circuits figure 4/2/6/34 --circuit --output unit-34.pdf
     """
-    from catalog import CIRCUIT_SUFFIXES, Veil, printable, read_circuit  # slow to import, and help does without
+    from catalog import READABLE_CIRCUITS, Veil, printable, read_circuit  # slow to import, and help does without
 
-    if Path(subject).suffix in CIRCUIT_SUFFIXES:
+    if Path(subject).suffix.casefold() in READABLE_CIRCUITS:
         view = read_circuit(subject)
         if pictures:
             with open_model(database, model_name or view.record.model) as model:

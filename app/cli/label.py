@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli import printing
-from app.cli.options import Author, DatabaseOption, Json, ModelName, Reveal, UnitName, Wide, assignments, open_model
+from app.cli.options import (
+    Author,
+    DatabaseOption,
+    Json,
+    ModelName,
+    Reveal,
+    UnitName,
+    Wide,
+    assignments,
+    open_model,
+    path,
+)
 from graph.records import Branch, Modality
 
 if TYPE_CHECKING:
@@ -16,7 +27,7 @@ if TYPE_CHECKING:
 
 LabelName = Annotated[str, typer.Argument(metavar="LABEL", help="The label's text or id.")]
 LabelText = Annotated[str, typer.Argument(metavar="TEXT", help="What the unit answers to.")]
-LabelFile = Annotated[Path, typer.Argument(metavar="FILE", help="Its name ends in .csv or .json.")]
+LabelFile = Annotated[Path, typer.Argument(parser=path, metavar="FILE", help="Its name ends in .csv or .json.")]
 AnyUnit = Annotated[str | None, typer.Argument(metavar="UNIT", help="All units if not given.")]
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why it is wrong: a short text or a link.")]
 Evidence = Annotated[str | None, typer.Option("--evidence", help="Why it is so: a short text or a link.")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from app.cli import printing
-from app.cli.options import Folder, Json, UnitName
+from app.cli.options import Folder, Json, UnitName, path
 
 if TYPE_CHECKING:
     from catalog import Estimate  # slow to import, and help does without
@@ -21,13 +21,16 @@ def levels(
     branch: Annotated[
         Literal["unit", "sum", "shortcut", "conv"], typer.Option(help="Of a sum's unit; unit is the one named.")
     ] = "unit",
-    draw: Annotated[Path | None, typer.Option(metavar="DIR", help="Lay out images of each level there.")] = None,
+    draw: Annotated[
+        Path | None, typer.Option(parser=path, metavar="DIR", help="Lay out images of each level there.")
+    ] = None,
     each: Annotated[int, typer.Option(min=1, help="Images a level.")] = 10,
     level: Annotated[
         list[float] | None, typer.Option(help="Standard deviations from the mean; repeatable; -1 to 3 if not given.")
     ] = None,
     sheet: Annotated[
-        Path | None, typer.Option("--sorted", help="A sheet that was filled in: store what it says.")
+        Path | None,
+        typer.Option("--sorted", parser=path, metavar="PATH", help="A sheet that was filled in: store what it says."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.options import DatabaseOption, Folder, connect
+from app.cli.options import DatabaseOption, Folder, connect, path
 from extract.printable import printable
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def load(
     folder: Folder,
     offline_csv: Annotated[
-        Path | None, typer.Option("--offline-csv", metavar="DIR", help="Write files for neo4j-admin there instead.")
+        Path | None,
+        typer.Option("--offline-csv", parser=path, metavar="DIR", help="Write files for neo4j-admin there instead."),
     ] = None,
     database: DatabaseOption = None,
 ) -> None:

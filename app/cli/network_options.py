@@ -6,25 +6,44 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import resolved_settings
+from app.cli.options import at_home, resolved_settings
 
-NetworkOption = Annotated[str, typer.Option("--network", help="Such as RN50, or an open_clip configuration file.")]
+NetworkOption = Annotated[
+    str,
+    typer.Option("--network", parser=at_home, metavar="TEXT", help="Such as RN50, or an open_clip configuration file."),
+]
 NetworkName = Annotated[
-    str, typer.Argument(metavar="NAME", help="Such as RN50, demo, or an open_clip configuration file.")
+    str, typer.Argument(parser=at_home, metavar="NAME", help="Such as RN50, demo, or an open_clip configuration file.")
 ]
 Pretrained = Annotated[
     str | None,
-    typer.Option("--pretrained", help="A tag such as openai, or a weights file; else random, but for the demo."),
+    typer.Option(
+        "--pretrained",
+        parser=at_home,
+        metavar="TEXT",
+        help="A tag such as openai, or a weights file; else random, but for the demo.",
+    ),
 ]
 ClassesFile = Annotated[
     str | None,
-    typer.Option("--classes", help="Prompts, comma between, or a file, one a line; for the demo its own concepts."),
+    typer.Option(
+        "--classes",
+        parser=at_home,
+        metavar="TEXT",
+        help="Prompts, comma between, or a file, one a line; for the demo its own concepts.",
+    ),
 ]
 LayerName = Annotated[
     str | None, typer.Option("--layer", help="Such as 4/2/5, a conv branch; the last sum if not given.")
 ]
 Pictures = Annotated[
-    str, typer.Option("--pictures", help="A folder, WebDataset shards, a table of probes, or demo for the demo's own.")
+    str,
+    typer.Option(
+        "--pictures",
+        parser=at_home,
+        metavar="TEXT",
+        help="A folder, WebDataset shards, a table of probes, or demo for the demo's own.",
+    ),
 ]
 
 

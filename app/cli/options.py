@@ -3,6 +3,7 @@
 The catalog is imported where it is opened: help, completion and mistakes do without it.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -49,6 +50,16 @@ def open_model(database: str | None, name: str | None) -> "Iterator[Model]":
         yield catalog.model(name)
 
 
+def path(text: str | Path) -> Path:
+    """A path in which ~ is the home folder: shells leave it as it is behind an equals sign."""
+    return Path(at_home(str(text)))
+
+
+def at_home(text: str) -> str:
+    """The same of a text that is a path or a name."""
+    return os.path.expanduser(text)  # noqa: PTH111, a name such as RN50 stays as it is
+
+
 def size(text: str | int) -> int:
     """Bytes from a number with K, M, G or T, such as 2G."""
     number = re.fullmatch(r"(\d+)([KMGT]?)", str(text).strip().upper())
@@ -93,11 +104,14 @@ UnitName = Annotated[str, typer.Argument(metavar="UNIT", help="layer/block/index
 Limit = Annotated[
     int, typer.Option("--limit", min=1, max=_MOST, help="How many; of contributions, how many of each sign.")
 ]
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="An extraction folder.")]
+Folder = Annotated[Path, typer.Argument(parser=path, metavar="FOLDER", help="An extraction folder.")]
 Memory = Annotated[
     int, typer.Option("--memory", parser=size, metavar="SIZE", show_default="2G", help="What extracting may take.")
 ]
-CircuitFile = Annotated[Path | None, typer.Option("--output", help="Write the circuit; .json, .graphml or .zip.")]
+CircuitFile = Annotated[
+    Path | None,
+    typer.Option("--output", parser=path, metavar="PATH", help="Write the circuit; .json, .graphml or .zip."),
+]
 Parameters = Annotated[
     list[str] | None, typer.Option("--parameter", help="name=value, the value JSON or text; repeatable.")
 ]

@@ -85,7 +85,8 @@ class Circuit:
         """Make a networkx graph whose attributes are text, numbers and booleans; unknown ones are left out.
 
         A node has layer, channel, role, sensitive and its statistics. A labelled one also has `label`, to be read, and
-        `labels`, the same as a JSON list. An edge's key is its place in `edges`, unique in the whole graph.
+        `labels`, the same as a JSON list. An edge's `weight`, by which other tools weigh it, is its magnitude; its
+        key is its place in `edges`, unique in the whole graph.
         """
         import networkx as nx  # takes 0.3 s, and most uses of a circuit do without
 
@@ -94,7 +95,7 @@ class Circuit:
         for node in self.units:
             graph.add_node(str(node.id), **_attributes(node))
         for key, edge in enumerate(self.edges):
-            attributes = _known(as_json(edge))
+            attributes = _known(as_json(edge) | {"weight": edge.magnitude})
             graph.add_edge(attributes.pop("source"), attributes.pop("target"), key=key, **attributes)
         return graph
 

@@ -11,14 +11,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
+from pydantic import ValidationError
+
 from catalog.circuits.circuit import Circuit
 from catalog.errors import ExportError
+from catalog.text_rules import broken
 from extract.doubles import Doubled
 from extract.files import read_file, replace_file
 
 Format = Literal["json", "graphml", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 SUFFIXES: Mapping[str, Format] = {".json": "json", ".graphml": "graphml", ".zip": "csv"}
+
+READABLE: Mapping[str, Format] = {**SUFFIXES, ".cyjs": "json"}  # Cytoscape's own JSON too
+_LONGEST_REASON = 200  # characters
 
 # networkx takes 0.3 s to import, so `file_formats` is imported where a file is written or read.
 
@@ -29,8 +35,11 @@ def write(circuit: Circuit, path: Path, form: Format | None = None) -> None:
 
 
 def read(path: Path, form: Format | None = None) -> Circuit:
-    """Read a circuit from a file of `write`. Raises ExportError for a file that holds none."""
-    form = form or _format(path)
+    """Read a circuit from a file of `write`, also one that another tool saved.
+
+    Raises ExportError for a file that holds none.
+    """
+    form = form or _format(path, READABLE)
     data = read_file(path, ExportError)
     try:
         return decode(data, form)
@@ -55,13 +64,23 @@ def decode(data: bytes, form: Format) -> Circuit:
         raise ExportError(f"In this circuit {error}. Remove one of the two.") from error
     except file_formats.UNREADABLE as error:
         raise ExportError(
-            f"This holds no circuit as {form} ({type(error).__name__}). "
-            "It is of another format or was altered: export again."
+            f"This holds no circuit as {form}: {_reason(error)}. It is of another format, or a tool left out what "
+            "it does not know. Take a file of `circuits export`."
         ) from error
 
 
-def _format(path: Path) -> Format:
-    if path.suffix not in SUFFIXES:
+def _reason(error: Exception) -> str:
+    """What was found, to be read."""
+    if isinstance(error, ValidationError):
+        return broken(error)
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
+    return " ".join(str(error).split())[:_LONGEST_REASON].strip(".") or "it cannot be read"
+
+
+def _format(path: Path, suffixes: Mapping[str, Format] = SUFFIXES) -> Format:
+    suffix = path.suffix.casefold()
+    if suffix not in suffixes:
         endings = ", ".join(f"{suffix} ({name})" for suffix, name in SUFFIXES.items())
         raise ExportError(f"The name {path.name!r} tells no format. Name the format, or end it in one of {endings}.")
-    return SUFFIXES[path.suffix]
+    return suffixes[suffix]

@@ -2,11 +2,14 @@
 
 import io
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from math import isclose
+from pathlib import PurePath
 from typing import Any, TypeAlias
+from xml.etree import ElementTree
 
 import networkx as nx
 from pydantic import TypeAdapter
@@ -24,8 +27,11 @@ UNREADABLE = (
     *(nx.NetworkXException, zipfile.BadZipFile, zlib.error, *csv_tables.UNREADABLE, UnknownUnit),
 )
 _LARGEST = 1 << 26  # bytes of an unpacked zip: a small one may unpack to more than the memory
+_GRAPHML = "{http://graphml.graphdrawing.org/xmlns}"
 _HEADER = ("name", "kind", "model")
 _CIRCUIT = TypeAdapter(Circuit)
+_TOOLS_NAME = re.compile(r"n?\d+")  # that igraph and Cytoscape give a node
+_OF_TOOLS = ("node_default", "edge_default", "SUID", "shared_name", "selected")  # what networkx and Cytoscape add
 
 _Graph: TypeAlias = "nx.MultiDiGraph[Any]"
 
@@ -41,14 +47,30 @@ def decode(data: bytes, form: str) -> Circuit:
 
 
 def _circuit(graph: _Graph) -> Circuit:
-    """The circuit of a graph; attributes that other tools added are ignored."""
+    """The circuit of a graph; attributes that other tools added are ignored. Raises Doubled for a unit."""
+    about = {str(name).replace(" ", "_"): value for name, value in _known(graph.graph).items()}
+    names = {node: _unit_name(str(node), attributes) for node, attributes in graph.nodes(data=True)}
+    refuse_doubled(names.values(), "unit")
     edges = sorted(graph.edges(keys=True, data=True), key=lambda edge: edge[2])
-    settings = {name: value for name, value in graph.graph.items() if name not in _HEADER}
+    plain = {name: value for name, value in about.items() if isinstance(value, str | int | float)}
     return _CIRCUIT.validate_python(
-        {name: graph.graph[name] for name in _HEADER}
-        | {"units": [_node(str(name), attributes) for name, attributes in graph.nodes(data=True)]}
-        | {"edges": [{"source": s, "target": t, **attributes} for s, t, _, attributes in edges], "settings": settings}
+        {name: about[name] for name in _HEADER}
+        | {"units": [_node(names[node], _known(attributes)) for node, attributes in graph.nodes(data=True)]}
+        | {"edges": [{**_known(attributes), "source": names[s], "target": names[t]} for s, t, _, attributes in edges]}
+        | {"settings": {name: value for name, value in plain.items() if name not in (*_HEADER, *_OF_TOOLS)}}
     )
+
+
+def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of the attributes: some tools write an empty text or NaN for what is not."""
+    return {name: value for name, value in attributes.items() if value not in ("", None) and value == value}
+
+
+def _unit_name(name: str, attributes: Mapping[str, Any]) -> str:
+    """The unit of a node, which some tools give a name of their own."""
+    if _TOOLS_NAME.fullmatch(name) and {"layer", "channel"} <= set(attributes):
+        return f"{attributes['layer']}/{float(attributes['channel']):.0f}"
+    return name
 
 
 def _node(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,8 +102,17 @@ def _to_json(graph: _Graph) -> bytes:
 
 def _from_json(data: bytes) -> _Graph:
     content = json.loads(data, object_pairs_hook=json_object)
+    if "elements" in content:
+        content = _from_cytoscape(content)
     refuse_doubled((str(node["id"]) for node in content["nodes"]), "unit")
     return _directed(nx.node_link_graph(content, edges="edges" if "edges" in content else "links"))
+
+
+def _from_cytoscape(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Node-link content of the JSON that Cytoscape writes."""
+    nodes, edges = ([part["data"] for part in content["elements"][kind]] for kind in ("nodes", "edges"))
+    numbered = [{**edge, "key": key} for key, edge in enumerate(edges)]
+    return {"directed": True, "multigraph": True, "graph": content["data"], "nodes": nodes, "edges": numbered}
 
 
 def _to_graphml(graph: _Graph) -> bytes:
@@ -91,10 +122,22 @@ def _to_graphml(graph: _Graph) -> bytes:
 
 
 def _from_graphml(data: bytes) -> _Graph:
-    graph = nx.read_graphml(io.BytesIO(data), force_multigraph=True)
-    for default in ("node_default", "edge_default"):  # which networkx adds
-        graph.graph.pop(default, None)
-    return _directed(graph)
+    return _directed(nx.read_graphml(io.BytesIO(_numbered(data)), force_multigraph=True))
+
+
+def _numbered(data: bytes) -> bytes:
+    """GraphML whose edges are numbered by their place where another tool gave them other ids, or none.
+
+    Raises Doubled for a node.
+    """
+    root = ElementTree.fromstring(data)  # noqa: S314, networkx parses it likewise
+    refuse_doubled((node.get("id", "") for node in root.iter(f"{_GRAPHML}node")), "unit")
+    edges = list(root.iter(f"{_GRAPHML}edge"))
+    if all(edge.get("id", "").isdecimal() for edge in edges):
+        return data
+    for place, edge in enumerate(edges):
+        edge.set("id", str(place))
+    return ElementTree.tostring(root)
 
 
 def _directed(graph: "nx.Graph[Any]") -> _Graph:
@@ -121,14 +164,24 @@ def _from_csv(data: bytes) -> _Graph:
     with zipfile.ZipFile(io.BytesIO(data)) as bundle:
         if sum(file.file_size for file in bundle.infolist()) > _LARGEST:
             raise ValueError("unpacks to more than any circuit")
-        graph: _Graph = nx.MultiDiGraph(**json.loads(bundle.read("circuit.json"), object_pairs_hook=json_object))
-        nodes = list(_rows(bundle.read("nodes.csv")))
-        refuse_doubled((row["id"] for row in nodes), "unit")
-        for row in nodes:
-            graph.add_node(row.pop("id"), **row)
-        for key, row in enumerate(_rows(bundle.read("edges.csv"))):
-            graph.add_edge(row.pop("source"), row.pop("target"), key=key, **row)
+        about, nodes, edges = (
+            bundle.read(_member(bundle, name)) for name in ("circuit.json", "nodes.csv", "edges.csv")
+        )
+    graph: _Graph = nx.MultiDiGraph(**json.loads(about, object_pairs_hook=json_object))
+    rows = list(_rows(nodes))
+    refuse_doubled((row["id"] for row in rows), "unit")
+    for row in rows:
+        graph.add_node(row.pop("id"), **row)
+    for key, row in enumerate(_rows(edges)):
+        graph.add_edge(row.pop("source"), row.pop("target"), key=key, **row)
     return graph
+
+
+def _member(bundle: zipfile.ZipFile, name: str) -> str:
+    """The file of this name in a zip, also in a folder, as whoever packs it anew may put it. Raises Doubled."""
+    files = [file for file in bundle.namelist() if PurePath(file).name == name and not file.startswith("__MACOSX")]
+    refuse_doubled((PurePath(file).name for file in files), "file")
+    return files[0] if files else name
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
@@ -139,7 +192,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 def _rows(data: bytes) -> Iterable[dict[str, str]]:
     """The rows of a table without their empty cells."""
-    return ({name: cell for name, cell in row.items() if cell} for row in csv_tables.decode(data))
+    return ({name: csv_tables.plain(cell) for name, cell in row.items() if cell} for row in csv_tables.decode(data))
 
 
 _WRITERS: Mapping[str, Callable[[_Graph], bytes]] = {"json": _to_json, "graphml": _to_graphml, "csv": _to_csv}

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from catalog.errors import LabelFileError
 from catalog.labels.rules import Label
 from catalog.text_rules import ShortText
+from extract.csv_tables import plain
 from extract.doubles import refuse_doubled
 from graph.records import Action, Origin
 
@@ -34,6 +35,10 @@ def _share(number: object) -> object:
         return float(digits.removesuffix("%")) / 100
     except ValueError:
         return number
+
+
+def _truth(answer: object) -> object:
+    return plain(answer.strip()) if isinstance(answer, str) else answer
 
 
 def _time(at: object) -> object:
@@ -66,6 +71,7 @@ class Entry(Label):
     model: ShortText
     source: Origin = "import"
     confidence: Annotated[float | None, BeforeValidator(_share), Field(ge=0, le=1)] = None
+    sensitive: Annotated[bool, BeforeValidator(_truth)] = False
     id: ShortText
     action: Action = "add"
     supersedes: ShortText | None = None

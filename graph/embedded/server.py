@@ -123,6 +123,7 @@ def bulk_load(path: Path, steps: Iterable[Step], heap: int | None = None) -> Non
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
+            env=_environment(),
             pass_fds=[lock],  # so that the folder stays locked while the loader lives, even if this process ends
             start_new_session=True,
         ) as loader:
@@ -169,13 +170,23 @@ def _alone(folder: DatabaseDirectory) -> Iterator[int]:
         os.close(lock)
 
 
+def _environment() -> dict[str, str]:
+    """The variables of a Java process: it takes names of files as Python does, in UTF-8 also where the locale is C."""
+    return dict(os.environ) | ({"LC_ALL": "C.UTF-8"} if sys.flags.utf8_mode else {})
+
+
 def _launch(folder: DatabaseDirectory, heap: int, idle: float) -> None:
     """Start a server process and wait until it serves, or finds that another one does."""
     command = [*_PROCESS, "serve", str(folder.path), str(heap), str(idle)]
     with (
         folder.open_log() as log,
         subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=_environment(),
+            start_new_session=True,
         ) as process,
     ):
         try:

@@ -110,6 +110,47 @@ def test_a_unit_may_follow_a_colon() -> None:
     assert str(Unit.parse(" 3/1/3:105\n")) == "3/1/3/105"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://microscope.openai.com/models/contrastive_rn50/image_block_4_2_Add_6_0/34?x=1",
+        "https://microscope.openai.com/models/contrastive_rn50/image_block_4_2_Add_6_0/34/",
+        "https://microscope.openai.com/models/contrastive_rn50/image_block_4_2_Add_6_0/34/?models.op.feature_vis.type=x",
+        "https://microscope.openai.com/models/contrastive_rn50/image_block_4_2_Add_6_0/34#top",
+        "microscope.openai.com/models/contrastive_rn50/image_block_4_2_Add_6_0/34",
+        "4/2/6/34/",
+        "4/2/add_6/34",
+        "4/2/Add_6_0/34",
+        "layer4.2:34",
+        "layer4[2]/34",
+        "module.visual.layer4.2.act3:34",
+        "model.visual.layer4.2/34",
+        "module.layer4.2.act3/34",
+    ],
+)
+def test_a_unit_as_other_sites_and_tools_write_it(text: str) -> None:
+    assert Unit.parse(text) == RN50.unit(text) == Unit(Layer(4, 2, 6), 34)
+
+
+def test_a_page_of_a_layer_may_have_a_query() -> None:
+    page = "microscope.openai.com/models/contrastive_rn50/image_block_4_2_Add_6_0"
+    for end in ("?models.op.technique=deep_dream", "/?models.op.technique=deep_dream", "/"):
+        assert Layer.parse(page + end) == Layer(4, 2, 6)
+
+
+def test_a_block_or_a_stage_has_the_units_of_its_last_sum() -> None:
+    assert str(Unit.parse("layer4.0:3")) == "4/0/8/3"
+    assert str(RN50.unit("layer3/3")) == str(RN50.unit("visual.layer3:3")) == "3/5/6/3"
+    assert str(ARCHITECTURES["RN101"].unit("layer3/3")) == "3/22/6/3"
+    with pytest.raises(UnknownUnit):
+        RN50.unit("layer5/3")
+
+
+def test_an_address_whose_op_stands_in_its_query_names_the_unit_of_its_path() -> None:
+    with pytest.raises(UnknownUnit, match="names no unit"):
+        Unit.parse("https://microscope.openai.com/models/contrastive_rn50?unit=4/2/6/34")
+
+
 def test_every_layer_and_its_module_read_back() -> None:
     for architecture in ARCHITECTURES.values():
         for layer in architecture.layers:

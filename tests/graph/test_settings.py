@@ -61,3 +61,29 @@ def test_no_message_shows_the_password(url: str, where: str) -> None:
         assert told.exit_code == 2
         assert told.stderr.count("\n") == 1
         assert "hush" not in told.output
+
+
+@pytest.mark.parametrize("name", ["HOME", "DATABASE", "EXTRACTIONS"])
+@pytest.mark.parametrize("where", ["variable", "file"])
+def test_a_tilde_is_the_home_folder(name: str, where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "ada"))
+    if where == "file":
+        Path(".env").write_text(f"CIRCUITS_{name}=~/w\n")
+    else:
+        monkeypatch.setenv(f"CIRCUITS_{name}", "~/w")
+    assert Path(str(getattr(settings(), name.lower()))) == tmp_path / "ada" / "w"
+    assert settings(database="~/w").place == tmp_path / "ada" / "w"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1"])
+def test_a_file_that_is_no_utf8_is_told_in_one_line(encoding: str) -> None:
+    Path(".env").write_bytes("CIRCUITS_DATABASE=/tmp/bögs\n".encode(encoding))
+    told = CliRunner().invoke(cli, ["find"])
+    assert (told.exit_code, told.stderr.count("\n")) == (2, 1)
+    assert "The file .env here cannot be read: it is no UTF-8 text. Save it as UTF-8" in told.stderr
+
+
+@pytest.mark.parametrize("text", ["\ufeffCIRCUITS_USER=ada\n", "export CIRCUITS_USER='ada'\r\n"])
+def test_a_file_as_shells_and_editors_write_it_is_read(text: str) -> None:
+    Path(".env").write_bytes(text.encode())
+    assert settings().user == "ada"

@@ -2,14 +2,20 @@
 
 import json
 from collections.abc import Callable
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
+from typing import get_args
 
 import pytest
+import typer
 from typer.testing import Result
 
+from app.cli.main import COMMANDS
 from tests.app.cli.test_mistakes import one_line
 
 Run = Callable[..., Result]
+NAMES_A_PATH = {"probes", "pictures", "pretrained", "network", "words", "classes"}
 
 
 def test_json_holds_null_where_it_lacks_a_number(circuits: Run) -> None:
@@ -46,3 +52,34 @@ def test_a_label_file_of_another_tool_is_taken_in_by_saying_which_column_is_the_
     assert "4/2/6/21" in plan.stdout
     for wrong in ("text", "=x", "text=description --columns text=unit"):
         assert circuits("label", "import", "dissect.csv", "--columns", *wrong.split()).exit_code == 2
+
+
+def test_a_tilde_in_a_path_is_the_home_folder(circuits: Run, tmp_path: Path) -> None:
+    home = tmp_path / "ada"
+    home.mkdir()
+    assert circuits("label", "export", "~/labels.csv", HOME=str(home)).exit_code == 0
+    assert circuits("export", "4/2/6/0", "--output=~/unit.json", HOME=str(home)).exit_code == 0
+    assert circuits("figure", "~/unit.json", "--output=~/unit.svg", HOME=str(home)).exit_code == 0
+    assert circuits("label", "import", "~/labels.csv", HOME=str(home)).exit_code == 0
+    assert {path.name for path in home.iterdir()} == {"labels.csv", "unit.json", "unit.svg"}
+    assert not Path("~").exists()
+
+
+@pytest.mark.parametrize("module", sorted({*COMMANDS} - {"app", "extract"}))
+def test_every_option_that_names_a_path_takes_a_tilde_for_the_home_folder(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/ada")
+    content = getattr(import_module(f"app.cli.{module}"), module)
+    verbs = (
+        [v.callback for v in content.registered_commands if v.callback]
+        if isinstance(content, typer.Typer)
+        else [content]
+    )
+    for verb in verbs:
+        for name, parameter in signature(verb).parameters.items():
+            kind, option = get_args(parameter.annotation)
+            kinds = kind, *get_args(kind)
+            if Path in kinds or (name in NAMES_A_PATH and bool not in kinds):
+                assert str(option.parser("~/w")) == "/ada/w", name
+                assert str(option.parser("RN50")) == "RN50"

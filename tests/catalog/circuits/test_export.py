@@ -113,7 +113,7 @@ def test_equal_circuits_give_equal_bytes(form: Format) -> None:
     assert encode(random_circuit(3), form) == encode(random_circuit(3), form)
 
 
-def test_the_json_of_a_circuit_is_what_it_always_was() -> None:
+def small() -> Circuit:
     conv, total = Unit.parse("4/2/5/9"), Unit.parse("4/2/6/9")
     edges = (
         CircuitEdge(conv, total, "ADDS", 1.0, 1.0, 1.0, 1, direct=True, branch="conv"),
@@ -124,8 +124,72 @@ def test_the_json_of_a_circuit_is_what_it_always_was() -> None:
         Node(conv, "conv"),
         Node(Unit.parse("4/2/3/10"), "input", influence=0.25),
     )
-    stored = encode(Circuit("c", "enrichment", "m:t", units, edges, {"limit": 2}), "json").decode()
-    assert json.dumps(json.loads(stored), ensure_ascii=False) == STORED
+    return Circuit("c", "enrichment", "m:t", units, edges, {"limit": 2})
+
+
+def test_the_json_of_a_circuit_is_what_it_always_was_but_for_the_weights_of_its_edges() -> None:
+    content = json.loads(encode(small(), "json"))
+    assert [edge.pop("weight") for edge in content["edges"]] == [1.0, 0.5]
+    assert json.dumps(content, ensure_ascii=False) == STORED
+    assert decode(STORED.encode(), "json") == small()
+
+
+def test_other_tools_weigh_every_edge_by_its_magnitude() -> None:
+    graphml = nx.read_graphml(io.BytesIO(encode(small(), "graphml")), force_multigraph=True)
+    bundle = zipfile.ZipFile(io.BytesIO(encode(small(), "csv")))
+    rows = csv.DictReader(io.StringIO(bundle.read("edges.csv").decode(), newline=""))
+    for weights in (
+        [data["weight"] for *_, data in small().graph().edges(data=True)],
+        [data["weight"] for *_, data in graphml.edges(data=True)],
+        [float(row["weight"]) for row in rows],
+    ):
+        assert sorted(weights) == [0.5, 1.0]
+
+
+def as_spreadsheets_save(table: str, separator: str, encoding: str, truth: dict[str, str]) -> bytes:
+    """A table of ours as a spreadsheet of another language saves it, with the decimal comma where that is free."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=separator)
+    for row in csv.reader(io.StringIO(table, newline="")):
+        cells = [truth.get(cell, cell) for cell in row]
+        writer.writerow(
+            [re.sub(r"^(-?\d+)\.(\d+(e.\d+)?)$", r"\1,\2", cell) if separator != "," else cell for cell in cells]
+        )
+    return text.getvalue().encode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    ("separator", "truth"),
+    [(",", {"True": "TRUE", "False": "FALSE"}), (";", {"True": "WAHR", "False": "FALSCH"}), ("\t", {"True": "VRAI"})],
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_zip_that_a_spreadsheet_saved_and_somebody_packed_anew_comes_back(
+    seed: int, separator: str, truth: dict[str, str], encoding: str
+) -> None:
+    circuit, file = random_circuit(seed), io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(encode(circuit, "csv"))) as old, zipfile.ZipFile(file, "w") as new:
+        new.writestr("__MACOSX/unit/._nodes.csv", "x")
+        new.writestr("unit/circuit.json", old.read("circuit.json").decode().encode("utf-8-sig"))
+        for name in ("nodes.csv", "edges.csv"):
+            table = as_spreadsheets_save(old.read(name).decode(), separator, encoding, truth)
+            new.writestr(f"unit/{name}", table)
+    assert decode(file.getvalue(), "csv") == circuit
+
+
+@pytest.mark.parametrize("name", ["igraph.graphml", "cytoscape.cyjs", "cytoscape.graphml"])
+def test_an_export_that_another_tool_saved_comes_back(name: str) -> None:
+    again = read(Path(__file__).parent / "saved_by" / name)
+    assert {node.id: node for node in again.units} == {node.id: node for node in small().units}
+    assert (again.edges, again.name, again.kind, again.model) == (small().edges, "c", "enrichment", "m:t")
+    assert again.settings == small().settings
+
+
+def test_what_another_tool_left_out_is_named() -> None:
+    content = json.loads(encode(small(), "json"))
+    del content["graph"]["model"]
+    with pytest.raises(ExportError, match=r"no circuit as json: it lacks 'model'\. .*`circuits export`"):
+        decode(json.dumps(content).encode(), "json")
 
 
 @pytest.mark.parametrize(

@@ -267,9 +267,10 @@ def test_a_file_whose_name_tells_no_form_or_that_is_not_there_is_refused(tmp_pat
 
 def test_an_import_ends_in_a_line_of_what_was_seen_taken_and_left_out_and_why(labels: Labels, unit: Unit) -> None:
     labels.add(unit, "hat", "ada")
-    rows = ",unit,text,notes,author\n" + "".join(
-        f"{n},{name},{text},checked,file\n"
-        for n, (name, text) in enumerate([(unit, "hat"), (unit, "cap"), ("9/9/6/1", "fez"), (f"4/2/6:{30}", "new")])
+    rows = (
+        ",unit,text,branch,notes,author\n"
+        f"0,{unit},hat,sum,checked,file\n1,{unit},cap,sum,checked,file\n"
+        f"2,9/9/6/1,fez,sum,checked,file\n3,{unit},cap,conv,checked,file\n"
     )
     content = label_files.decode(rows.encode(), "csv", MODEL, "ada")
     plan = importing(labels, content.entries, unread=content.unread)

@@ -176,6 +176,22 @@ def test_a_server_that_was_ended_while_it_starts_is_no_damage(tmp_path: Path) ->
         ensure(tmp_path, heap=10**15)
 
 
+def test_a_folder_whose_name_is_not_ascii_opens_where_the_locale_is_c(tmp_path: Path) -> None:
+    folder = tmp_path / "höhle"
+    code = (
+        f"from graph.embedded.server import ensure; print(ensure(__import__('pathlib').Path({str(folder)!r}), 384).pid)"
+    )
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHONUTF8"))
+    }
+    process = subprocess.run(
+        [sys.executable, "-c", code], env=environment | {"LC_ALL": "C"}, capture_output=True, text=True
+    )
+    assert process.stderr == ""
+    assert [name.name for name in tmp_path.iterdir()] == ["höhle"]
+    assert stop(folder)
+
+
 def test_the_server_listens_on_loopback_only(embedded: Path) -> None:
     assert ensure(embedded).uri.startswith("bolt://127.0.0.1:")
     log = (embedded / "server.log").read_text()
