@@ -301,12 +301,14 @@ class LiveNetwork:
         matrices: bool = True,
         memory: int = 2**31,
         progress: bool = True,
+        device: str = "cpu",
     ) -> ExtractionView:
         """Compute the expanded weights into a folder; an interrupted run goes on where it stopped.
 
-        `targets` are layers and patterns such as `4/*`, None for all; `memory` is in bytes, without the network.
+        `targets` are layers and patterns such as `4/*`, None for all; `memory` is in bytes, without the network;
+        `device` is where torch computes them, such as `cuda`.
         """
-        extraction = atlas.extract(self._network, Path(folder), targets, strongest, matrices, memory, progress)
+        extraction = atlas.extract(self._network, Path(folder), targets, strongest, matrices, memory, progress, device)
         return ExtractionView(extraction)
 
     def show_probes(self, extraction: ExtractionView, probes: Images = "demo", progress: bool = True) -> list[str]:

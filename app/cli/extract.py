@@ -21,6 +21,7 @@ def extract(
     strongest: Annotated[int, typer.Option(min=1, help="Edges kept a unit, layer, sign and direction.")] = 20,
     matrices: Annotated[bool, typer.Option(help="Keep the dense matrices too.")] = True,
     memory: Memory = 2**31,
+    device: Annotated[str, typer.Option(help="Where torch computes the weights: cpu, cuda, cuda:1.")] = "cpu",
     probes: Annotated[str | None, typer.Option(help="Pictures, a folder a concept; shards; a table; or demo.")] = None,
     visualisations: Annotated[
         Path | None, typer.Option(help="Feature visualisations of the last sum, such as channel34.png.")
@@ -38,7 +39,7 @@ def extract(
     vocabulary = network.words(int(words) if words.isdecimal() else Path(words)) if words else None
     patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
     folder = output or folder_of(network.model)
-    extraction = network.extract(folder, patterns, strongest, matrices, memory)
+    extraction = network.extract(folder, patterns, strongest, matrices, memory, device=device)
     unread = [] if source is None else network.show_probes(extraction, source)
     for probe in unread:
         typer.echo(f"circuits: {printable(probe)} is no picture that can be read; left out.", err=True)

@@ -32,20 +32,23 @@ def extract(
     matrices: bool = True,
     memory: int = 2**31,
     progress: bool = True,
+    device: str = "cpu",
 ) -> Extraction:
     """Make the extraction folder, or finish the one begun there with the same settings.
 
     `targets` are layers and patterns as in `scope`; `strongest` edges are stored a unit, layer pair and direction, by
     magnitude and again by mean; `matrices` also stores the dense magnitudes and means; `memory` is in bytes, without
-    the network. Raises UnknownUnit for targets that match nothing, ExtractionError if memory does not suffice or the
-    folder was begun with other settings.
+    the network; `device` is where torch computes the weights, such as `cuda`. Raises UnknownUnit for targets that match
+    nothing, ExtractionError if memory does not suffice or the folder was begun otherwise, WeightsError for a device
+    that is not there.
     """
     architecture = network.architecture
     layers = scope(architecture, targets)
     settings = ExtractionSettings(targets=tuple(map(str, layers)), strongest=strongest, matrices=matrices)
     for layer in layers:
         _check_memory(architecture, layer, strongest, memory)
-    extraction = Extraction.create(path, _manifest(network, settings))
+    computing = network.on(device)
+    extraction = Extraction.create(path, _manifest(computing, settings))
     with extraction.writing():
         if not extraction.has("units.parquet"):
             extraction.add({"units.parquet": units(network)})
@@ -54,7 +57,7 @@ def extract(
         with tqdm(total=total, initial=total - ahead, unit="unit", disable=not progress) as bar:
             for layer in remaining:
                 bar.set_description(f"target {layer}")
-                extraction.add(shard(network, layer, settings, bar.update))
+                extraction.add(shard(computing, layer, settings, bar.update))
     return extraction
 
 
@@ -90,8 +93,13 @@ def _manifest(network: Network, settings: ExtractionSettings) -> Manifest:
         width=architecture.width,
         image_size=architecture.image_size,
         settings=settings,
-        tools={"torch": str(torch.__version__)} | {name: version(name) for name in _TOOLS},
+        tools={"torch": str(torch.__version__)} | {name: version(name) for name in _TOOLS} | _processor(network.device),
     )
+
+
+def _processor(device: torch.device) -> dict[str, str]:
+    """The card, which rounds in its own way; nothing for the CPU, as in folders of earlier versions."""
+    return {"card": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
 
 
 def _check_memory(architecture: Architecture, target: Layer, strongest: int, memory: int) -> None:

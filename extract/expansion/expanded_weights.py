@@ -18,7 +18,7 @@ from extract.folder.kernel_support import gradient_layer, sources, support
 from extract.network.network import Network
 from extract.units import Architecture, Layer, Unit
 
-_UNITS = 16  # at a time; see `split` for what larger maps do
+_UNITS = {"cpu": 16, "cuda": 256}  # at a time, as measured; see `split` for what larger maps do
 _STRIP = 2**19  # numbers whose squares stay in a processor's cache
 
 
@@ -65,7 +65,7 @@ def _channels(architecture: Architecture, end: Unit | Layer) -> range:
 
 def _lowest(descent: Descent, channels: range) -> Iterator[Tensor]:
     """Compute the kernels at the end of a descent, in parts (target channels, source channels, h, w)."""
-    for batch in _batches(channels, _UNITS):
+    for batch in _batches(channels, _UNITS[descent.device.type]):
         with exact_float32(descent.device):
             parts = [below.dense().values for place, below in descent.gradients(batch) if place == descent.lowest]
         yield from parts
@@ -77,14 +77,15 @@ def sweep(
     channels: range,
     sources: Sequence[Layer] | None = None,
     dtype: torch.dtype | None = None,
-    units: int = _UNITS,
+    units: int | None = None,
     memory: int | None = None,
 ) -> Iterator[tuple[range, dict[Layer, Weights]]]:
     """Compute magnitudes and sums of the kernels from every source layer, by batches of target channels, in order.
 
     One descent serves all `sources`, by default every one there is. `units` is a batch's size; where maps are large it
-    is split so that no gradient takes more than `memory` bytes, by default what suits the device. `dtype` is that of
-    the convolutions, as in `expanded_weights`; statistics are in float32 at least. NoPath and UnknownUnit likewise.
+    is split so that no gradient takes more than `memory` bytes; both are by default what suits the device. `dtype` is
+    that of the convolutions, as in `expanded_weights`; statistics are in float32 at least. NoPath and UnknownUnit
+    likewise.
     """
     architecture = network.architecture
     if channels:
@@ -93,7 +94,7 @@ def sweep(
     places = {source: gradient_layer(architecture, source, target) for source in swept}
     lowest = min(places.values(), key=architecture.layers.index, default=target)
     descent = Descent.between(network, lowest, target, dtype)
-    for batch in _batches(channels, units):
+    for batch in _batches(channels, units or _UNITS[descent.device.type]):
         with exact_float32(descent.device):
             weights = _weights(descent.gradients(batch, memory), set(places.values()))
         yield batch, {source: weights[place] for source, place in places.items()}

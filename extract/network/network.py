@@ -1,7 +1,8 @@
 """A CLIP with a ModifiedResNet, and how it prepares images."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
+from extract.errors import WeightsError
 from extract.units import Architecture
 
 
@@ -34,6 +36,24 @@ class Network:
         """open_clip's ModifiedResNet."""
         visual: nn.Module = self.clip.visual
         return visual
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.visual.get_parameter("conv1.weight").device
+
+    def on(self, device: str) -> "Network":
+        """The same network on a device of torch's, such as `cuda`. WeightsError where torch has no such device."""
+        try:
+            return self if torch.device(device) == self.device else replace(self, clip=deepcopy(self.clip).to(device))
+        except (
+            RuntimeError,
+            AssertionError,
+        ) as error:  # of a torch that was built for other devices: an AssertionError
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise WeightsError(
+                f"torch has no device {device!r} here: {reason}. Choose cpu, which is always there."
+            ) from error
 
     @cached_property
     def tokenizer(self) -> Callable[[list[str]], Tensor]:

@@ -66,7 +66,8 @@ class Autograd:
         self.maps: dict[Layer, Tensor] = {}
         for layer in network.architecture.layers:
             visual.get_submodule(layer.module).register_forward_hook(self._keep(layer))
-        image = torch.zeros(1, 3, 224, 224).contiguous(memory_format=memory_format)
+        weight = network.visual.get_parameter("conv1.weight")
+        image = weight.new_zeros(1, 3, 224, 224).contiguous(memory_format=memory_format)
         visual(image.requires_grad_())
         self.units = self.maps[TARGET][0, :, 3, 3]  # (2048,)
         self.below = [self.maps[source] for source in sources(network.architecture, TARGET)]

@@ -504,6 +504,7 @@ BAD = {
     "a label file of no form": (["label", "export", "labels.xlsx"], "labels.xlsx"),
     "a flag on an unknown image": (["flag", "image", "nowhere"], "nowhere"),
     "a flag on an unknown unit": (["flag", "unit", "9/9/6/1"], "9/9/6"),
+    "a device that is not there": (["extract", "demo", "--device", "cuda:99"], "torch has no device 'cuda:99'"),
     "unknown model": (["find", "--model", "RN50:nobody"], "RN50:nobody"),
     "a query that writes": (["cypher", "MATCH (n:Unit) SET n.channel = 0"], ""),
     "a query that is none": (["cypher", "MATCHES"], ""),

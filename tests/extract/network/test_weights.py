@@ -132,6 +132,13 @@ def test_a_state_dict_reads_back_equal(network: Network, small: str, tmp_path: P
     assert same(read.clip.state_dict(), state)
 
 
+@pytest.mark.parametrize("device", ["nowhere", "cuda:99"])
+def test_a_device_that_torch_has_not_is_refused(network: Network, device: str) -> None:
+    with pytest.raises(WeightsError, match=rf"^torch has no device '{device}' here: .+\. Choose cpu, which is always"):
+        network.on(device)
+    assert network.on("cpu") is network
+
+
 def test_weights_of_two_runs_in_files_of_one_name_are_two_models(small: str, tmp_path: Path) -> None:
     models = []
     for seed in (1, 2):
