@@ -34,11 +34,14 @@ from extract.network.preprocessing import seen, stack
 from extract.network.text import embed_prompts
 from extract.network.weights import load_network
 from extract.probes import table as probe_table
+from extract.probes import word_lists
 from extract.probes.pictures import decode_picture, read_picture
+from extract.probes.probe import Source
 from extract.probes.rasterised_words import ATTACK, Place
 from extract.probes.sample import random_sample
-from extract.probes.sources import Source, source
+from extract.probes.sources import source
 from extract.probes.word_lists import from_file, most_common
+from extract.reading import Reading
 from extract.recording import modality, typographic_attack, vocabulary
 from extract.recording.channel_means import channel_means
 from extract.recording.difference import BASELINE, Ranking, difference
@@ -311,11 +314,10 @@ class LiveNetwork:
         extraction = atlas.extract(self._network, Path(folder), targets, strongest, matrices, memory, progress, device)
         return ExtractionView(extraction)
 
-    def show_probes(self, extraction: ExtractionView, probes: Images = "demo", progress: bool = True) -> list[str]:
-        """Show the network probes and add what its units do on them; the ids of those that could not be read."""
+    def show_probes(self, extraction: ExtractionView, probes: Images = "demo", progress: bool = True) -> Reading:
+        """Show the network probes and add what its units do on them; how many were shown, and what was left out."""
         with extraction.folder.writing():
-            pipeline.measure(self._network, extraction.folder, self.probes(probes), progress=progress)
-        return [str(row["id"]) for row in extraction.folder.table("skipped").to_pylist()]
+            return pipeline.measure(self._network, extraction.folder, self.probes(probes), progress=progress)
 
     @staticmethod
     def probes(images: Images) -> Source:
@@ -328,6 +330,11 @@ class LiveNetwork:
         if isinstance(words, int):
             return most_common(words)
         return from_file(words) if isinstance(words, Path) else tuple(words)
+
+    @staticmethod
+    def read_words(file: Path | str) -> Reading:
+        """Tell how many lines of a file of words are taken, and why the others are not. Raises WordsError."""
+        return word_lists.reading(Path(file))
 
     def show_words(
         self, extraction: ExtractionView, words: int | Path | Iterable[str] = 10_000, progress: bool = True
@@ -342,8 +349,8 @@ class LiveNetwork:
             if not extraction.folder.has("modality.parquet"):
                 modality.profile(self._network, extraction.folder, listed, progress=progress)
 
-    def visualise(self, extraction: ExtractionView, folder: Path | str, progress: bool = True) -> tuple[str, ...]:
-        """Add a folder's feature visualisations of the last sum, such as channel34.png; the files left out, and why."""
+    def visualise(self, extraction: ExtractionView, folder: Path | str, progress: bool = True) -> Reading:
+        """Add a folder's feature visualisations of the last sum, such as channel34.png; what was left out, and why."""
         final = self.architecture.final
         return visualise(self._network, extraction.folder, Path(folder), final, progress)
 

@@ -5,7 +5,8 @@ CircuitsError                 the root of every room's tree; the command line tu
 ├── NoPath                    a source layer from which no path leads to the target
 ├── WeightsError              weights that cannot be had, or are not those of a ModifiedResNet
 ├── ProbesError               probe images that cannot be read, or a table or folder that holds none
-│   └── NoShards              a file that is no WebDataset shard, or a folder that holds none
+│   ├── NoShards              a file that is no WebDataset shard, or a folder that holds none
+│   └── UnreadablePicture     bytes that are no picture; its message is the reason alone
 ├── VisualisationsError       a folder of visualisations whose names fit no unit, or that holds none
 ├── LevelsError               a level or a sorting of images that says nothing
 ├── AblationError             a part that cannot be ablated, or too few images to compare
@@ -37,6 +38,10 @@ class ProbesError(CircuitsError):
 
 class NoShards(ProbesError):
     """A file that is no WebDataset shard, is cut short, or holds no picture."""
+
+
+class UnreadablePicture(ProbesError):
+    """Bytes that are no picture which can be decoded; the message is the reason alone, and callers name the picture."""
 
 
 class VisualisationsError(CircuitsError):

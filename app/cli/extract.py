@@ -1,13 +1,19 @@
 """`circuits extract`: a network's expanded weights into a folder."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.network_options import NetworkName, folder_of
 from app.cli.options import Memory
 from extract.printable import printable
+
+if TYPE_CHECKING:
+    from catalog import Reading
+
+
+_NAMED = 20  # names printed of what was left out
 
 
 def extract(
@@ -37,14 +43,23 @@ def extract(
     network = open_network(name, pretrained, seed)
     source = network.probes(probes) if probes else None
     vocabulary = network.words(int(words) if words.isdecimal() else Path(words)) if words else None
+    if words and not words.isdecimal():
+        _report(network.read_words(words))
     patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
     folder = output or folder_of(network.model)
     extraction = network.extract(folder, patterns, strongest, matrices, memory, device=device)
-    unread = [] if source is None else network.show_probes(extraction, source)
-    for probe in unread:
-        typer.echo(f"circuits: {printable(probe)} is no picture that can be read; left out.", err=True)
-    for reason in network.visualise(extraction, visualisations) if visualisations else ():
-        typer.echo(f"circuits: {printable(reason)}; left out.", err=True)
+    if source is not None:
+        _report(network.show_probes(extraction, source), folder / "skipped.parquet")
+    if visualisations:
+        _report(network.visualise(extraction, visualisations))
     if vocabulary is not None:
         network.show_words(extraction, vocabulary)
     typer.echo(f"{printable(extraction.model)} is in {folder}. Load it with: circuits load {folder}")
+
+
+def _report(reading: "Reading", names: Path | None = None) -> None:
+    """Print what was read in one line, after the first names that were left out; `names` lists all of them."""
+    for left_out in reading.left_out[:_NAMED]:
+        typer.echo(f"circuits: {printable(left_out.name)} was left out: {printable(left_out.reason)}.", err=True)
+    place = f"; all names are in {names}" if names and reading.left_out[_NAMED:] else ""
+    typer.echo(f"circuits: {printable(str(reading))}{place}", err=True)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from extract.network.hooks import watch_sums
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
-from extract.probes.sources import Probe
+from extract.probes.probe import Probe
 from extract.recording.decoding import cut_again, ordered_parallel_map
 from extract.units import Layer
 

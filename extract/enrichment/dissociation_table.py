@@ -12,7 +12,7 @@ from extract.folder.activations import moments
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS, per_unit
 from extract.network.network import Network
-from extract.probes.sources import Source
+from extract.probes.probe import Source
 from extract.responses.top_probes import RankedProbes, lists
 from extract.units import Layer
 

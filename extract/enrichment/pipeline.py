@@ -28,9 +28,11 @@ from extract.folder.extraction import Extraction
 from extract.folder.manifest import part
 from extract.folder.schemas import SCHEMAS, per_unit
 from extract.network.network import Network
-from extract.probes.sources import ProbeTable, Source
+from extract.probes.probe import Source
+from extract.probes.sources import ProbeTable
 from extract.probes.table import check
-from extract.recording.recording import CHUNK, add_thumbnails, digest, record
+from extract.reading import Reading
+from extract.recording.recording import CHUNK, add_thumbnails, digest, reading, record
 from extract.responses.histograms import histograms
 from extract.responses.top_probes import RankedProbes, lists, table
 from extract.units import Layer
@@ -47,8 +49,10 @@ def measure(
     layers: Iterable[Layer] | None = None,
     progress: bool = True,
     chunk: int = CHUNK,
-) -> None:
+) -> Reading:
     """Show the network all probes; add probes, activations, examples, shares and evidence to the extraction.
+
+    Returns how many probes were shown, and what was left out.
 
     `probes` are a table or any source, such as `sources.source` opens; by default the demo's. `layers` are by default
     all sums and what lies inside their conv branches; layers that are no sums get examples alone. Measured before with
@@ -68,7 +72,7 @@ def measure(
     if extraction.has(*TABLES):
         if _is_measured(extraction, source, measured, chunk):
             _add_histograms(extraction, source, recorded, chunk)
-            return
+            return reading(extraction)
         if layers is not None or not _is_measured(extraction, source, network.architecture.sums, chunk):
             raise ExtractionError(
                 f"{extraction.path} holds evidence from other probes or layers. Extract into another folder."
@@ -77,6 +81,7 @@ def measure(
     record(network, extraction, source, recorded, progress, chunk)
     _add_histograms(extraction, source, recorded, chunk)
     _add_evidence(network, extraction, source, measured, progress, chunk)
+    return reading(extraction)
 
 
 def _add_evidence(

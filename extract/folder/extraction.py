@@ -10,7 +10,7 @@
       probes.parquet/          the probes, a part a chunk of them, with thumbnails of those that are examples
       activity.parquet/        one row a unit: how active it is on all probes
       histograms.parquet/      one row a unit measured: how its activation is spread over the probes
-      skipped.parquet/         probes that could not be read, by chunk
+      skipped.parquet/         what lay among the probes and was not shown, and why
       activations/             one file a chunk of probes: what every unit measured does on each, and where it peaks
       evidence.parquet         one row a sum unit: share over the shortcut, difference of the branches, reach
       shares.parquet           one row a sum unit: interval of the share, overlap of sum and branches

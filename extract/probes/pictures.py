@@ -1,6 +1,5 @@
 """Pictures from the bytes of a file, and thumbnails."""
 
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -8,26 +7,40 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from extract.errors import ProbesError
+from extract.errors import ProbesError, UnreadablePicture
 
-SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".gif", ".bmp"}
-FORMATS = ("PNG", "WEBP", "JPEG", "GIF", "BMP")  # of the files with those suffixes
+FORMATS = ("PNG", "WEBP", "JPEG", "GIF", "BMP")  # of thumbnails
+SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+_READ = (*FORMATS, "TIFF", "AVIF", "MPO", "PPM", "JPEG2000")  # also under another one's suffix
+LARGEST_FILE = 2**28  # bytes
 THUMBNAIL = 128  # pixels
 PIXELS = 2**26  # of a picture that is decoded whole: 200 MB
 LARGEST = 2048  # pixels of a side of what is still a thumbnail
-UNREADABLE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # Pillow's own
+UNREADABLE = (OSError, UnreadablePicture)  # what loading and decoding raise
 
 
 def opaque(data: bytes) -> Image.Image:
-    """Decode a picture: upright, RGB, transparent parts on white; raises one of `UNREADABLE`.
+    """Decode a picture: upright, RGB, transparent parts on white; UnreadablePicture says why that cannot be done.
 
     A JPEG of more than `PIXELS` is decoded at a lower resolution, any other is not.
     """
-    picture = _upright(_bounded(Image.open(BytesIO(data))))
-    if "A" not in picture.getbands() and "transparency" not in picture.info:
-        return picture.convert("RGB")
-    clear = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
+    with _decoding():
+        picture = _upright(_bounded(Image.open(BytesIO(data), formats=_READ)))
+        if "A" not in picture.getbands() and "transparency" not in picture.info:
+            return picture.convert("RGB")
+        clear = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    """Turn whatever Pillow and its decoders raise on a damaged picture into UnreadablePicture."""
+    try:
+        yield
+    except UnidentifiedImageError as error:  # its message names an address in memory
+        raise UnreadablePicture("it is of no format that is read") from error
+    except Exception as error:
+        raise UnreadablePicture(str(error) or type(error).__name__) from error
 
 
 def _bounded(picture: Image.Image) -> Image.Image:
@@ -55,15 +68,24 @@ def _upright(picture: Image.Image) -> Image.Image:
     """Turn a picture as its EXIF says, of which the orientation alone is read: the rest may be damaged."""
     try:
         turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
-    except (*UNREADABLE, TypeError, struct.error):
+    except Exception:  # any that a damaged EXIF brings about
         turn = None
     return picture if turn is None else picture.transpose(turn)
 
 
+def load(file: Path) -> bytes:
+    """Read a picture file's bytes; OSError, or UnreadablePicture for more than `LARGEST_FILE`."""
+    with file.open("rb") as stream:
+        data = stream.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise UnreadablePicture(f"it has more than {LARGEST_FILE:,} bytes")
+    return data
+
+
 def thumbnail(data: bytes, side: int = THUMBNAIL) -> bytes:
     """Crop a picture to its middle square of at most `side` pixels, as WebP; a small square is returned as it is."""
-    with Image.open(BytesIO(data)) as picture:
-        if picture.width == picture.height <= side:
+    with _decoding(), Image.open(BytesIO(data), formats=_READ) as picture:
+        if picture.width == picture.height <= side and picture.format in FORMATS:
             return data
     square = ImageOps.fit(opaque(data), (side, side), Image.Resampling.BICUBIC)
     stream = BytesIO()
@@ -77,16 +99,16 @@ def decode_thumbnail(data: bytes) -> Image.Image | None:
     Thumbnails come with an extraction, which may be a stranger's: none of them may take the memory or end a page.
     """
     try:
-        with Image.open(BytesIO(data), formats=FORMATS) as picture:
+        with _decoding(), Image.open(BytesIO(data), formats=FORMATS) as picture:
             return picture.convert("RGBA") if max(picture.size) <= LARGEST else None
-    except (*UNREADABLE, RuntimeError, TypeError, struct.error, MemoryError):  # what Pillow's decoders let through
+    except UnreadablePicture:
         return None
 
 
 def read_picture(file: Path) -> Image.Image:
     """Read a picture file as `opaque` decodes it; ProbesError if it cannot be read."""
     with _readable(str(file)):
-        return opaque(file.read_bytes())
+        return opaque(load(file))
 
 
 def decode_picture(content: bytes, name: str) -> Image.Image:

@@ -5,7 +5,7 @@ from PIL.Image import Image
 
 from extract.errors import ProbesError
 from extract.probes.pictures import UNREADABLE, opaque
-from extract.probes.sources import Source
+from extract.probes.probe import Source
 
 
 def random_sample(source: Source, count: int, seed: int = 0) -> dict[str, Image]:

@@ -4,8 +4,8 @@ Every concept has discovery probes, on which top probes are found, and held-out 
 names the split of each probe.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from PIL import Image
 from extract.demo import PROBES
 from extract.errors import ProbesError
 from extract.folder.schemas import SCHEMAS
-from extract.probes.pictures import UNREADABLE
+from extract.probes.pictures import UNREADABLE, opaque
 
 VALUES = {"modality": ("picture", "word"), "split": ("discovery", "held-out")}
 
@@ -53,7 +53,8 @@ def check(table: pa.Table) -> pa.Table:
         unknown = {value for value in pc.unique(table[name]).to_pylist() if value and value not in allowed}
         wrong += [f"{name} is {value!r}, where only {' and '.join(allowed)} are known" for value in sorted(unknown)]
     if pc.count_distinct(table["id"]).as_py() < table.num_rows:
-        wrong.append("an id stands twice")
+        ((twice, _),) = Counter(table["id"].to_pylist()).most_common(1)
+        wrong.append(f"an id stands twice, {twice!r}")
     if wrong or not table.num_rows:
         raise ProbesError(f"These probes cannot be used: {'; '.join(wrong) or 'there are none'}. Mend the table.")
     return table
@@ -68,7 +69,7 @@ def images(table: pa.Table) -> Iterator[Image.Image]:
 
 def _decoded(name: str, data: bytes) -> Image.Image:
     try:
-        return Image.open(BytesIO(data)).convert("RGB")
+        return opaque(data)
     except UNREADABLE as error:
         raise ProbesError(
             f"The image of probe {name} cannot be read ({error}). Remove the probe, or write it anew."

@@ -9,10 +9,12 @@ import numpy as np
 from wordfreq import iter_wordlist
 
 from extract.errors import WordsError
+from extract.reading import LeftOut, Reading
 
 Words = tuple[str, ...]
 
 _TRIES = 100  # draws for each string, before a length counts as exhausted
+_COUNTED = re.compile(r"\S+[\s,;]+(\d{1,18})")  # a line of a list of frequencies
 _LETTERS = np.array(list(ascii_lowercase))
 
 
@@ -30,14 +32,40 @@ def most_common(n: int = 10_000) -> Words:
 
 
 def from_file(file: Path) -> Words:
-    """Read the words of a UTF-8 text file, one a line, without repeats; WordsError if it cannot be read or is empty."""
+    """Read the words of a UTF-8 text file, one a line, without repeats.
+
+    Raises WordsError for a file that cannot be read, holds no word, or a number beside every word.
+    """
+    lines = _lines(file)
+    if not (words := dict.fromkeys(filter(None, lines))):
+        raise WordsError(f"{file} holds no word. Write one a line.")
+    if _is_counted(tuple(words)):
+        raise WordsError(f"{file} holds a number beside every word, such as {lines[0]!r}. Give the words alone.")
+    return tuple(words)
+
+
+def _is_counted(lines: Words) -> bool:
+    """Whether these are the lines of a list of frequencies: a number ends each, the largest comes first."""
+    matches = [_COUNTED.fullmatch(line) for line in lines]
+    counts = [int(match[1]) for match in matches if match]
+    return len(counts) == len(lines) and counts[0] > 100 and sorted(counts, reverse=True) == counts
+
+
+def reading(file: Path) -> Reading:
+    """How many lines of a file of words were taken; errors as `from_file`."""
+    words, seen, left_out = from_file(file), set[str](), list[LeftOut]()
+    for number, line in enumerate(_lines(file), start=1):
+        if not line or line in seen:
+            left_out.append(LeftOut(f"line {number}", "it stands there before" if line else "it is empty"))
+        seen.add(line)
+    return Reading("words", len(words), tuple(left_out))
+
+
+def _lines(file: Path) -> list[str]:
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        return [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise WordsError(f"{file} cannot be read ({error}). Give a text file in UTF-8, one word a line.") from error
-    if not (words := dict.fromkeys(line.strip() for line in lines if line.strip())):
-        raise WordsError(f"{file} holds no word. Write one a line.")
-    return tuple(words)
 
 
 def letter_strings(

@@ -10,11 +10,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from extract.errors import ProbesError
+from extract.errors import ProbesError, UnreadablePicture
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
 from extract.probes.pictures import UNREADABLE, opaque, thumbnail
-from extract.probes.sources import Probe
+from extract.probes.probe import Probe
 
 THREADS = min(4, os.cpu_count() or 1)
 
@@ -54,8 +54,10 @@ def decode(network: Network, numbered: tuple[int, Probe]) -> DecodedProbe:
     place, probe = numbered
     try:
         return DecodedProbe(place, probe, network.cut(opaque(probe.load())))
-    except UNREADABLE as error:
-        return DecodedProbe(place, probe, None, str(error))
+    except UnreadablePicture as error:
+        return DecodedProbe(place, probe, None, f"it cannot be decoded: {error}")
+    except OSError as error:
+        return DecodedProbe(place, probe, None, f"it cannot be read: {error.strerror or error}")
 
 
 def cut_again(network: Network, probe: Probe) -> np.ndarray:

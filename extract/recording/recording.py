@@ -6,6 +6,7 @@ number of probes. An interrupted pass goes on at the first chunk that is not wri
 
 import ctypes
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,7 +25,8 @@ from extract.folder.schemas import SCHEMAS, TOP_PROBES, per_unit
 from extract.network.hooks import LayerActivations, watch_activations, watch_relu_means
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
-from extract.probes.sources import Probe, Source
+from extract.probes.probe import Probe, Source
+from extract.reading import LeftOut, Reading
 from extract.recording.decoding import THREADS, DecodedProbe, decode, ordered_parallel_map, thumbnail_again
 from extract.recording.highest_probes import HighestProbes
 from extract.units import Layer
@@ -71,7 +73,7 @@ def record(
     chunk: int = CHUNK,
     threads: int = THREADS,
 ) -> None:
-    """Write the files of every chunk that has none, then the table of activity.
+    """Write the files of every chunk that has none, then the table of activity and what lies beside the probes.
 
     Files of another source, other layers or another chunk size are deleted first. Raises ProbesError if no image can be
     read, or one of a source that forgives none; ExtractionError for numbers that overflow or a disk that refuses.
@@ -96,7 +98,21 @@ def record(
         extraction.drop(_files(extraction))
         raise ProbesError("None of the images can be read. Usually they are damaged or of another format: see to them.")
     if not extraction.has(table := f"activity.parquet/{name}.parquet"):
-        extraction.add({table: activity(extraction)})
+        beside = [{"id": each.name, "reason": each.reason} for each in source.left_out()]
+        skipped = {f"skipped.parquet/{name}-beside.parquet": pa.Table.from_pylist(beside, SCHEMAS["skipped"])}
+        extraction.add({table: activity(extraction)} | (skipped if beside else {}))
+
+
+def reading(extraction: Extraction) -> Reading:
+    """How many probes were shown, and what was left out."""
+    concepts = Counter[str]()
+    for part in extraction.parts("probes"):
+        concepts.update(map(str, part["concept"].to_pylist()))
+    skipped = extraction.table("skipped").to_pylist()
+    left_out = tuple(LeftOut(str(row["id"]), str(row["reason"])) for row in skipped)
+    single = sum(count == 1 for count in concepts.values())
+    note = f"{single:,} of {len(concepts):,} concepts have one probe, on which no unit can be tested"
+    return Reading("probes", concepts.total(), left_out, (note,) if 2 * single > len(concepts) else ())
 
 
 def digest(source: Source, layers: Sequence[Layer], chunk: int = CHUNK) -> str:

@@ -20,7 +20,9 @@ from extract.folder.schemas import SCHEMAS
 from extract.network.hooks import LayerActivations, watch_activations
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
-from extract.probes.pictures import SUFFIXES, UNREADABLE, opaque, thumbnail
+from extract.probes.folder_walk import readable, reason_against
+from extract.probes.pictures import UNREADABLE, load, opaque, thumbnail
+from extract.reading import LeftOut, Reading
 from extract.recording.decoding import ordered_parallel_map
 from extract.units import Layer
 
@@ -28,25 +30,23 @@ SIDE = 224  # pixels; a visualisation is looked at closer than an example
 _NAME = re.compile(r"(?:channel|unit)?[-_ ]?(\d{1,6})", re.IGNORECASE)
 
 
-def visualise(
-    network: Network, extraction: Extraction, folder: Path, layer: Layer, progress: bool = True
-) -> tuple[str, ...]:
-    """Add a folder's pictures of the layer's units to the extraction; return the files left out, with the reason.
+def visualise(network: Network, extraction: Extraction, folder: Path, layer: Layer, progress: bool = True) -> Reading:
+    """Add a folder's pictures of the layer's units to the extraction; return what was left out, with the reason.
 
     A picture is named by its channel, such as channel34.png or 34.png. Those of the same layer that were there before
     are replaced. Raises VisualisationsError where no name fits a unit of the layer, two fit the same one or none can be
     read; UnknownUnit for a layer that is not there; ExtractionError if the folder is of other weights.
     """
     extraction.check(network.model, network.sha256)
-    files = _files(folder, layer, network.architecture.channels(network.architecture.check(layer)))
-    pictures, skipped = dict[int, bytes](), list[str]()
+    files = pictures_of(folder, layer, network.architecture.channels(network.architecture.check(layer)))
+    pictures, left_out = dict[int, bytes](), _left_out(folder, files.values())
     for channel, file in files.items():
-        data = file.read_bytes()
         try:
+            data = load(file)
             opaque(data)
             pictures[channel] = data
         except UNREADABLE as error:
-            skipped.append(f"{file.name}: {error}")
+            left_out.append(LeftOut(readable([file.name]), f"it cannot be read: {error}"))
     if not pictures:
         raise VisualisationsError(f"No picture in {folder} can be read. Usually they are damaged: save them again.")
     shares = _shares(network, layer, pictures, progress) if layer.role == "sum" else [None] * len(pictures)
@@ -54,15 +54,35 @@ def visualise(
         {"layer": str(layer), "channel": channel, "share_published": share, "image": image}
         for channel, share, image in zip(pictures, shares, ordered_parallel_map(_small, pictures.values()), strict=True)
     ]
-    others = extraction.table("visualisations").filter(pc.field("layer") != str(layer))
-    table = pa.concat_tables([others, pa.Table.from_pylist(rows, SCHEMAS["visualisations"])])
-    extraction.add({"visualisations.parquet": table})
-    return tuple(skipped)
+    before, own = extraction.table("visualisations"), pa.Table.from_pylist(rows, SCHEMAS["visualisations"])
+    others = before.filter(pc.field("layer") != str(layer))
+    extraction.add({"visualisations.parquet": pa.concat_tables([others, own])})
+    return Reading("visualisations", len(pictures), tuple(left_out), _replaced(before, own))
 
 
-def _files(folder: Path, layer: Layer, channels: int) -> dict[int, Path]:
-    """The picture of every channel that has one, in the order of the channels."""
-    pictures = sorted(file for file in folder.glob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+def _replaced(before: pa.Table, own: pa.Table) -> tuple[str, ...]:
+    """Say how many pictures took the place of others."""
+    unit = ["layer", "channel"]
+    pairs = own.join(before, unit, right_suffix="_before", join_type="inner")
+    changed = pairs.filter(pc.not_equal(pairs["image"], pairs["image_before"])).num_rows
+    return (f"{changed:,} took the place of other pictures of their units",) if changed else ()
+
+
+def _left_out(folder: Path, files: Iterable[Path]) -> list[LeftOut]:
+    """What lies in the folder beside the pictures of units."""
+    taken = set(files)
+    others = (file for file in sorted(folder.glob("*")) if file not in taken)
+    fits_none = "its name fits no unit of the layer"
+    return [LeftOut(readable([file.name]), reason_against(file) or fits_none) for file in others]
+
+
+def pictures_of(folder: Path, layer: Layer, channels: int) -> dict[int, Path]:
+    """The picture of every channel that has one, in the order of the channels; errors as `visualise`."""
+    if not folder.is_dir():
+        raise VisualisationsError(
+            f"{folder} is no folder, so it holds no picture. Name one with pictures such as channel34.png."
+        )
+    pictures = sorted(file for file in folder.glob("*") if not reason_against(file))
     if not pictures:
         raise VisualisationsError(f"{folder} holds no picture. Save a unit's as channel34.png there, 34 its channel.")
     named = [(int(match[1]), file) for file in pictures if (match := _NAME.fullmatch(file.stem))]

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -35,7 +35,9 @@ from extract.enrichment.pipeline import measure
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
 from extract.network.weights import load_network
-from extract.probes.sources import PictureFolder, Probe
+from extract.probes.picture_folder import PictureFolder
+from extract.probes.probe import Probe
+from extract.reading import LeftOut
 from extract.recording.recording import keep_freed_memory, record
 from tests.builders.extractions import without_edges
 
@@ -58,6 +60,9 @@ class Synthetic:
     @property
     def digest(self) -> str:
         return hashlib.sha256(str(self.count).encode()).hexdigest()
+
+    def left_out(self) -> Iterable[LeftOut]:
+        return ()
 
     def __iter__(self) -> Iterator[Probe]:
         for n in range(self.count):

@@ -12,7 +12,9 @@ from extract.enrichment.pipeline import measure
 from extract.errors import NoShards, ProbesError
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
-from extract.probes.sources import PictureFolder, ProbeTable, Shards, source
+from extract.probes.picture_folder import PictureFolder
+from extract.probes.shards import Shards
+from extract.probes.sources import ProbeTable, source
 from extract.recording.decoding import ordered_parallel_map
 from extract.units import Layer
 from tests.builders.extractions import without_edges
@@ -133,11 +135,11 @@ def test_damaged_pictures_are_left_out_and_listed(
 ) -> None:
     extraction = fresh("x")
     measure(tiny, extraction, source(folder(tmp_path / "pets", PETS)), [Layer(4, 2, 6)], progress=False)
-    assert extraction.table("skipped")["id"].to_pylist() == ["cat/2.png"]
+    assert extraction.table("skipped")["id"].to_pylist() == ["cat/2.png", "cat/notes.txt"]
     assert extraction.table("probes").num_rows == 5
     extraction = fresh("y")
     measure(tiny, extraction, source(shard(tmp_path / "a.tar", SAMPLES)), [Layer(4, 2, 6)], progress=False)
-    assert extraction.table("skipped")["id"].to_pylist() == ["a/005"]
+    assert extraction.table("skipped")["id"].to_pylist() == ["a/005", "a.tar/004.txt"]
     assert extraction.table("probes")["id"].to_pylist() == ["a/001", "a/002", "a/sea/003", "a/006"]
 
 
@@ -215,6 +217,6 @@ def test_links_that_lead_nowhere_are_left_out_with_a_reason(tiny: Network, tmp_p
     extraction = without_edges(tiny, tmp_path / "x")
     measure(tiny, extraction, PictureFolder.at(pets), progress=False)
     skipped = {str(row["id"]): str(row["reason"]) for row in extraction.table("skipped").to_pylist()}
-    assert skipped.keys() == {"cat/0.png", "cat/2.png"}
+    assert skipped.keys() == {"cat/0.png", "cat/2.png", "cat/notes.txt"}
     assert "No such file" in skipped["cat/0.png"]
     assert extraction.table("probes").num_rows == 5

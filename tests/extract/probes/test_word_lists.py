@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from extract.errors import WordsError
-from extract.probes.word_lists import from_file, letter_strings, most_common
+from extract.probes.word_lists import from_file, letter_strings, most_common, reading
 
 
 def test_the_most_common_words_come_first_and_each_once() -> None:
@@ -73,3 +73,18 @@ def test_strings_that_are_not_accepted_are_drawn_again() -> None:
     strings = letter_strings({4: 30}, [], accept=lambda text: "w" not in text)[4]
     assert len(strings) == 30
     assert not any("w" in text for text in strings)
+
+
+def test_lines_that_are_no_words_of_their_own_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("\ufeffcat\r\n\r\ndog\r\ncat\r\n", encoding="utf-8")
+    assert str(reading(tmp_path / "words.txt")) == (
+        "words: 4 seen, 2 taken, the rest because it is empty (1), it stands there before (1)"
+    )
+
+
+def test_a_list_with_a_number_beside_every_word_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "freq.txt").write_text("the 22038615\nof 13151942\ncafé 7\n", encoding="utf-8")
+    with pytest.raises(WordsError, match="a number beside every word, such as 'the 22038615'"):
+        from_file(tmp_path / "freq.txt")
+    (tmp_path / "words.txt").write_text("area 51\ncatch 22\n", encoding="utf-8")
+    assert from_file(tmp_path / "words.txt") == ("area 51", "catch 22")

@@ -35,7 +35,12 @@ def saved(tmp_path: Path) -> Path:
 def test_pictures_of_units_come_with_the_published_share_of_their_own_unit(
     tiny: Network, folder: Extraction, saved: Path
 ) -> None:
-    assert visualise(tiny, folder, saved, LAYER, progress=False) == ()
+    reading = visualise(tiny, folder, saved, LAYER, progress=False)
+    assert (reading.taken, reading.notes) == (3, ())
+    assert [(each.name, each.reason) for each in reading.left_out] == [
+        ("cover.png", "its name fits no unit of the layer"),
+        ("notes.txt", "it is no picture"),
+    ]
     rows = Extraction.open(folder.path).table("visualisations").to_pylist()
     assert [(row["layer"], row["channel"]) for row in rows] == [("4/2/6", 2), ("4/2/6", 34), ("4/2/6", 200)]
     block, kept = tiny.visual.get_submodule("layer4.2"), list[torch.Tensor]()
@@ -67,8 +72,8 @@ def test_a_layer_that_is_no_sum_has_pictures_without_a_share(tiny: Network, fold
 def test_a_damaged_picture_is_left_out_and_named(tiny: Network, folder: Extraction, saved: Path) -> None:
     (saved / "channel7.png").write_bytes((saved / "channel2.png").read_bytes()[:100])
     skipped = visualise(tiny, folder, saved, LAYER, progress=False)
-    assert len(skipped) == 1
-    assert skipped[0].startswith("channel7.png: ")
+    (damaged,) = [each for each in skipped.left_out if each.reason.startswith("it cannot be read: ")]
+    assert damaged.name == "channel7.png"
     assert 7 not in folder.table("visualisations")["channel"].to_pylist()
 
 
@@ -91,6 +96,18 @@ def test_a_folder_that_fits_no_unit_is_refused_and_changes_nothing(
     with pytest.raises(VisualisationsError, match=message):
         visualise(tiny, folder, tmp_path / "given", LAYER, progress=False)
     assert not folder.manifest.files
+
+
+def test_pictures_that_take_the_place_of_others_are_told(tiny: Network, folder: Extraction, saved: Path) -> None:
+    visualise(tiny, folder, saved, LAYER, progress=False)
+    Image.new("RGB", (300, 300), "red").save(saved / "channel34.png")
+    reading = visualise(tiny, folder, saved, LAYER, progress=False)
+    assert reading.notes == ("1 took the place of other pictures of their units",)
+
+
+def test_a_folder_that_is_not_there_is_named(tiny: Network, folder: Extraction, tmp_path: Path) -> None:
+    with pytest.raises(VisualisationsError, match="nowhere is no folder"):
+        visualise(tiny, folder, tmp_path / "nowhere", LAYER, progress=False)
 
 
 def test_a_layer_that_is_not_there_is_refused(tiny: Network, folder: Extraction, saved: Path) -> None:

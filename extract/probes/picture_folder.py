@@ -1,0 +1,91 @@
+"""A folder of pictures as a source of probes."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+from extract.errors import ProbesError
+from extract.probes.explicit_words import sensitive
+from extract.probes.folder_walk import Entry, readable, subfolders, walk
+from extract.probes.pictures import SUFFIXES, load
+from extract.probes.probe import Probe, Splits
+from extract.reading import LeftOut, reasons
+
+_SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing", "dev"}
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """The pictures in a folder at any depth; the concept is the name of the first subfolder, or of the folder.
+
+    Where the first subfolders are those of a split, such as train and val, the concept is the second's. Links are
+    followed, hidden files passed over.
+    """
+
+    path: Path
+    forgiving = True
+
+    @classmethod
+    def at(cls, path: Path) -> "PictureFolder":
+        """Open a folder; ProbesError if it holds no picture file, or splits beside concepts."""
+        folder = cls(path)
+        if not folder._splits and len(mixed := _split_folders(path)) > 1:
+            raise ProbesError(
+                f"{path} holds {' and '.join(mixed)} beside other folders: are these splits or concepts? Give a folder "
+                "of one kind."
+            )
+        if next(folder._pictures(), None) is None:
+            left_out = tuple(folder.left_out())
+            raise ProbesError(
+                f"{path} holds no picture{' to show, because ' if left_out else ''}{reasons(left_out)}. Put some into "
+                f"it ({', '.join(sorted(SUFFIXES))}), into one subfolder a concept."
+            )
+        return folder
+
+    @cached_property
+    def digest(self) -> str:
+        """The hash of the files' names and sizes."""
+        digest = hashlib.sha256()
+        for entry in self._pictures():
+            digest.update(f"{entry.name} {_size(entry.path)}\n".encode())
+        return digest.hexdigest()
+
+    def __iter__(self) -> Iterator[Probe]:
+        """List the pictures folder by folder, in the order of their names."""
+        root = readable([self.path.resolve().name])
+        splits = Splits()
+        for entry in self._pictures():
+            *folders, _ = entry.name.split("/")
+            inner = folders[1:] if folders and folders[0] in self._splits else folders
+            concept = inner[0] if inner else root
+            split = splits.next(concept)
+            yield Probe(entry.name, "picture", concept, root, split, sensitive(concept), partial(load, entry.path))
+
+    def left_out(self) -> Iterator[LeftOut]:
+        """The files and folders that are no pictures, or are not looked into."""
+        return (LeftOut(entry.name, entry.reason) for entry in walk(self.path) if entry.reason)
+
+    def _pictures(self) -> Iterator[Entry]:
+        return (entry for entry in walk(self.path) if not entry.reason)
+
+    @cached_property
+    def _splits(self) -> frozenset[str]:
+        """The first subfolders if all of them are splits: several, or one with folders in it."""
+        folders = subfolders(self.path)
+        names = _split_folders(self.path)
+        is_split = len(names) == len(folders) and (len(names) > 1 or any(map(subfolders, folders)))
+        return frozenset(names if is_split else ())
+
+
+def _split_folders(path: Path) -> list[str]:
+    return [readable([folder.name]) for folder in subfolders(path) if folder.name.casefold() in _SPLITS]
+
+
+def _size(file: Path) -> int | None:
+    """Bytes of a file; None of one that cannot be read."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return None

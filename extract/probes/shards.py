@@ -1,0 +1,215 @@
+"""WebDataset shards, tar files of samples, as a source of probes.
+
+Python's tarfile ends in silence at a damaged header, and so does WebDataset's own reader, which also passes over names
+with a dot. So a shard's headers are read first, to its end, and every member is a probe, its label, or left out.
+"""
+
+import hashlib
+import json
+import tarfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from extract.errors import NoShards, UnreadablePicture
+from extract.probes.explicit_words import sensitive
+from extract.probes.folder_walk import is_hidden, readable, reason_against_suffix, walk
+from extract.probes.pictures import LARGEST_FILE, SUFFIXES
+from extract.probes.probe import Probe, Splits
+from extract.reading import LeftOut, reasons
+
+_LABELS = (".cls", ".json", ".txt")  # in the order in which they are believed
+_JSON_LABELS = ("cls", "class", "class_name", "label_name", "label", "category", "concept")
+_LARGEST_LABEL = 2**20  # bytes
+_DAMAGE = (OSError, EOFError, ValueError, OverflowError, zlib.error, tarfile.TarError)
+
+
+@dataclass(frozen=True)
+class Shards:
+    """WebDataset shards: samples are pictures, each optionally with its concept as `cls`, `json` or `txt`.
+
+    A sample's id is its shard's name and the picture's, without its suffix. A sample without a concept gets the first
+    folder of its name, or the shard's name.
+    """
+
+    files: tuple[Path, ...]
+    unused: tuple[LeftOut, ...] = ()
+    forgiving = True
+
+    @classmethod
+    def at(cls, path: Path) -> "Shards":
+        """Open one shard, or all of a folder; NoShards for a file that is no whole one, or if none has a picture."""
+        files = tuple(sorted(path.glob("*.tar"))) if path.is_dir() else (path,)
+        indexes = [_Index.of(file) for file in files]
+        beside = [entry for entry in walk(path) if entry.path not in files] if path.is_dir() else []
+        unused = [LeftOut(entry.name, entry.reason or "it is no shard") for entry in beside]
+        unused += [each for index in indexes for each in index.left_out]
+        if not any(index.pictures for index in indexes):
+            because = f", because {reasons(tuple(unused))}" if unused else ""
+            raise NoShards(
+                f"{path} holds no sample with a picture{because}. Name pictures KEY.jpg, KEY.png or KEY.webp in it."
+            )
+        return cls(files, tuple(unused))
+
+    @cached_property
+    def digest(self) -> str:
+        """The hash of the files' names and sizes."""
+        digest = hashlib.sha256()
+        for file in self.files:
+            digest.update(f"{readable([file.name])} {file.stat().st_size}\n".encode())
+        return digest.hexdigest()
+
+    def __iter__(self) -> Iterator[Probe]:
+        """Read the samples, shard by shard."""
+        splits = Splits()
+        for file in self.files:
+            index, shard = _Index.of(file), readable([file.stem])
+            with _opened(file) as archive:
+                for member in archive:
+                    name = _name(member)
+                    if name not in index.pictures:
+                        continue
+                    stem = _stem(name)
+                    concept = index.concept(stem) or (stem.partition("/")[0] if "/" in stem else shard)
+                    content = _content(archive, member)
+                    split, load = splits.next(concept), partial(_loaded, content, member.size)
+                    yield Probe(f"{shard}/{stem}", "picture", concept, shard, split, sensitive(concept), load)
+
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """The members that are neither a picture nor a picture's label, and what lies beside the shards."""
+        return self.unused
+
+
+@dataclass(frozen=True)
+class _Index:
+    """A shard's pictures by name, labels by stem and suffix, and what is left out."""
+
+    pictures: dict[str, str]  # name to stem
+    labels: dict[tuple[str, str], str]
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, file: Path) -> "_Index":
+        """Read the headers and labels; NoShards for a shard that is damaged, or holds a name or a sample twice."""
+        pictures, labels, others = dict[str, str](), dict[str, str](), list[LeftOut]()
+        names = Counter[str]()
+        with _opened(file) as archive:
+            for member in archive:
+                name = _name(member)
+                names[name] += not member.isdir()
+                if reason := _reason_against(member, name):
+                    others.append(LeftOut(name, reason))
+                elif name.lower().endswith(_LABELS):
+                    labels[name] = _label(name, _content(archive, member) or b"")
+                elif not member.isdir():
+                    pictures[name] = _stem(name)
+            _check_end(file, archive)
+        _refuse_doubled(file, names, pictures)
+        used = {key for stem in pictures.values() for key in (stem, _key(stem))}
+        orphans = [name for name in labels if _stem(name) not in used]
+        others += [LeftOut(name, "it belongs to no picture") for name in orphans]
+        known = {(_stem(name), Path(name).suffix.lower()): label for name, label in labels.items() if label}
+        return cls(pictures, known, [LeftOut(f"{readable([file.name])}/{each.name}", each.reason) for each in others])
+
+    def concept(self, stem: str) -> str | None:
+        """The label of a picture, by its own name or by WebDataset's key, the name up to the first dot."""
+        keys = [(owner, suffix) for suffix in _LABELS for owner in (stem, _key(stem))]
+        return next((self.labels[key] for key in keys if key in self.labels), None)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(file) as archive:
+            yield archive
+    except _DAMAGE as error:
+        what = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise _no_shard(file, str(what), "Make or fetch it again.") from error
+
+
+def _check_end(file: Path, archive: tarfile.TarFile) -> None:
+    """Refuse what follows the last member that could be read: tarfile takes a damaged header for the end."""
+    stream: Any = archive.fileobj
+    stream.seek(archive.offset)
+    block = stream.read(tarfile.BLOCKSIZE)
+    if len(block) < tarfile.BLOCKSIZE:
+        raise _no_shard(file, "it has no end, as if it were cut short", "Make or fetch it again.")
+    if any(block):
+        raise _no_shard(file, f"the header at byte {archive.offset:,} is damaged", "Make or fetch it again.")
+    while part := stream.read(2**20):
+        if part.strip(b"\0"):
+            raise _no_shard(
+                file,
+                "bytes follow its end, as when tar files are joined by cat",
+                "Join them with tar --concatenate, or give them one by one.",
+            )
+
+
+def _refuse_doubled(file: Path, names: Counter[str], pictures: dict[str, str]) -> None:
+    """Refuse a shard in which it is open what belongs to a sample."""
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise _no_shard(file, f"{twice[0]} stands in it twice", "Keep one of them.")
+    stems = Counter(pictures.values())
+    if several := [name for name, stem in pictures.items() if stems[stem] > 1]:
+        raise _no_shard(file, f"{' and '.join(several[:2])} are two pictures of one sample", "Keep one of them.")
+
+
+def _no_shard(file: Path, what: str, way_out: str) -> NoShards:
+    return NoShards(f"{file} is no whole WebDataset shard: {what}. {way_out}")
+
+
+def _reason_against(member: tarfile.TarInfo, name: str) -> str:
+    if any(map(is_hidden, name.split("/"))):
+        return "" if member.isdir() else "it is hidden"
+    if member.isdir() or name.lower().endswith(_LABELS):
+        return ""
+    if not member.isfile():
+        return "it is a link or a device"
+    suffix = Path(name).suffix.lower()
+    return "" if suffix in SUFFIXES else reason_against_suffix(suffix)
+
+
+def _name(member: tarfile.TarInfo) -> str:
+    return readable(part for part in member.name.split("/") if part not in ("", "."))
+
+
+def _stem(name: str) -> str:
+    """A name without its last suffix."""
+    folder, slash, last = name.rpartition("/")
+    return folder + slash + last.rpartition(".")[0]
+
+
+def _key(stem: str) -> str:
+    """WebDataset's key: the name up to its first dot."""
+    folder, slash, last = stem.rpartition("/")
+    return folder + slash + last.partition(".")[0]
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | None:
+    """A member's bytes; None for one that is too large to be a picture."""
+    stream = archive.extractfile(member) if member.isfile() and member.size <= LARGEST_FILE else None
+    return stream.read() if stream else None
+
+
+def _loaded(content: bytes | None, size: int) -> bytes:
+    if content is None:
+        raise UnreadablePicture(f"it has {size:,} bytes; at most {LARGEST_FILE:,} are read")
+    return content
+
+
+def _label(name: str, content: bytes) -> str:
+    """The concept in a label's content; nothing where there is none."""
+    text = content[:_LARGEST_LABEL].decode(errors="replace").strip()
+    if not name.lower().endswith(".json"):
+        return text
+    try:
+        facts = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    found = [facts[key] for key in _JSON_LABELS if key in facts] if isinstance(facts, dict) else []
+    return next((str(label).strip() for label in found if isinstance(label, str | int)), "")

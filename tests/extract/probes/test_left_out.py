@@ -1,0 +1,311 @@
+"""Whatever lies in a folder or a shard is a probe, or is counted and named: nothing is left out in silence."""
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from extract.enrichment.pipeline import measure
+from extract.errors import NoShards, ProbesError
+from extract.network.network import Network
+from extract.probes.pictures import opaque
+from extract.probes.sources import source
+from extract.units import Layer
+from tests.builders.extractions import without_edges
+
+Samples = list[tuple[str, bytes]]
+
+
+def picture(form: str = "png", shade: int = 90) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (12, 12), (shade, 0, 255)).save(stream, form)
+    return stream.getvalue()
+
+
+PNG = picture()
+
+
+def folder(root: Path, files: Mapping[str, bytes]) -> Path:
+    for name, data in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    return root
+
+
+def shard(file: Path, samples: Samples) -> Path:
+    with tarfile.open(file, "w") as archive:
+        for name, data in samples:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return file
+
+
+def concepts(place: Path) -> dict[str, int]:
+    names = [probe.concept for probe in source(place)]
+    return {name: names.count(name) for name in names}
+
+
+def left_out(place: Path) -> dict[str, str]:
+    return {each.name: each.reason for each in source(place).left_out()}
+
+
+CATS = {f"cat/{n}.png": PNG for n in range(4)}
+
+# ---- folders
+
+
+def test_a_class_folder_that_is_a_link_is_read(tmp_path: Path) -> None:
+    store = folder(tmp_path / "store", {f"dog/{n}.png": PNG for n in range(4)})
+    (folder(tmp_path / "linked", {"cat/1.png": PNG, "cat/2.png": PNG}) / "dog").symlink_to(store / "dog")
+    assert concepts(tmp_path / "linked") == {"cat": 2, "dog": 4}
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "dog").symlink_to(store / "dog")
+    assert concepts(tmp_path / "alone") == {"dog": 4}
+
+
+def test_links_in_a_circle_and_to_a_folder_twice_are_walked_once_and_named(tmp_path: Path) -> None:
+    pets = folder(tmp_path / "pets", CATS)
+    away = folder(tmp_path / "away", {"1.png": PNG})
+    (pets / "cat" / "up").symlink_to(pets)
+    (pets / "kitten").symlink_to(pets / "cat")
+    (pets / "a").symlink_to(away)
+    (pets / "b").symlink_to(away)
+    (away / "back").symlink_to(pets)
+    assert concepts(pets) == {"a": 1, "cat": 4}
+    assert left_out(pets) == dict.fromkeys(
+        ["a/back", "b", "cat/up", "kitten"], "it is a link to a folder that is read in another place"
+    )
+
+
+def test_a_link_into_a_hidden_folder_is_followed(tmp_path: Path) -> None:
+    pets = folder(tmp_path / "pets", {".cache/17/1.png": PNG})
+    (pets / "cat").symlink_to(pets / ".cache" / "17")
+    assert concepts(pets) == {"cat": 1}
+    assert left_out(pets) == {".cache": "it is hidden"}
+
+
+def test_a_link_that_leads_to_itself_is_named(tmp_path: Path) -> None:
+    pets = folder(tmp_path / "pets", CATS)
+    (pets / "loop").symlink_to(pets / "loop")
+    assert concepts(pets) == {"cat": 4}
+    assert left_out(pets) == {"loop": "it is a link that leads nowhere: No such file or directory"}
+
+
+def test_names_that_are_no_utf8_are_written_with_the_numbers_of_their_bytes(tiny: Network, tmp_path: Path) -> None:
+    latin = os.fsencode(tmp_path) + b"/latin/caf\xe9"
+    os.makedirs(latin)  # noqa: PTH103, a name in bytes
+    for n in range(4):
+        Path(os.fsdecode(latin), f"{n}.png").write_bytes(PNG)
+    assert concepts(tmp_path / "latin") == {r"caf\xe9": 4}
+    extraction = without_edges(tiny, tmp_path / "x")
+    reading = measure(tiny, extraction, source(tmp_path / "latin"), [Layer(4, 2, 6)], progress=False)
+    assert str(reading) == "probes: 4 seen, 4 taken"
+
+
+def test_what_programs_leave_behind_is_no_concept_and_no_picture(tmp_path: Path) -> None:
+    names = ["cat/.ipynb_checkpoints/1.png", ".ipynb_checkpoints/x.png", ".Trash-0/old.png", "__MACOSX/cat/1.png"]
+    names += ["cat/._1.png", "cat/.DS_Store", "Thumbs.db", "@eaDir/1.png"]
+    hidden = dict.fromkeys(names, PNG)
+    pets = folder(tmp_path / "pets", CATS | hidden)
+    assert concepts(pets) == {"cat": 4}
+    assert [probe.split for probe in source(pets)] == ["discovery", "held-out"] * 2
+    assert set(left_out(pets).values()) == {"it is hidden"}
+    assert "cat/.ipynb_checkpoints" in left_out(pets)
+
+
+def test_a_folder_inside_a_hidden_one_can_be_read(tmp_path: Path) -> None:
+    assert concepts(folder(tmp_path / ".cache" / "pets", CATS)) == {"cat": 4}
+
+
+def test_an_archive_beside_class_folders_is_refused_by_its_name(tmp_path: Path) -> None:
+    pets = folder(tmp_path / "pets", CATS)
+    shard(pets / "download.tar", [("dog/1.png", PNG)])
+    with pytest.raises(ProbesError, match=r"both the archive download\.tar and pictures, such as cat/0\.png"):
+        source(pets)
+
+
+def test_an_archive_in_a_class_folder_is_named(tmp_path: Path) -> None:
+    pets = folder(tmp_path / "pets", CATS)
+    shard(pets / "cat" / "download.tar", [("dog/1.png", PNG)])
+    assert concepts(pets) == {"cat": 4}
+    assert left_out(pets) == {"cat/download.tar": "it is an archive: unpack it, or give it by itself"}
+
+
+@pytest.mark.parametrize("names", [("train", "val"), ("train", "test"), ("Training", "Validation"), ("train",)])
+def test_class_folders_below_splits_are_the_concepts(tmp_path: Path, names: tuple[str, ...]) -> None:
+    files = {f"{split}/{concept}/{n}.png": PNG for split in names for concept in ("cat", "dog") for n in range(2)}
+    expected = {"cat": 2 * len(names), "dog": 2 * len(names)}
+    assert concepts(folder(tmp_path / "layout", files)) == expected
+
+
+def test_class_folders_below_different_splits_are_the_concepts(tmp_path: Path) -> None:
+    layout = folder(tmp_path / "layout", {"train/cat/1.png": PNG, "val/dog/1.png": PNG})
+    assert concepts(layout) == {"cat": 1, "dog": 1}
+
+
+def test_splits_without_class_folders_are_one_concept(tmp_path: Path) -> None:
+    assert concepts(folder(tmp_path / "cats", {"train/1.png": PNG, "val/2.png": PNG})) == {"cats": 2}
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    assert concepts(folder(tmp_path / "a", {"train/1.png": PNG, "cat/deep/2.png": PNG})) == {"cat": 1, "train": 1}
+    assert concepts(folder(tmp_path / "b", {"train/1.png": PNG})) == {"train": 1}
+
+
+def test_splits_beside_other_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProbesError, match="train and val beside other folders"):
+        source(folder(tmp_path / "mixed", {"train/cat/1.png": PNG, "val/cat/2.png": PNG, "cat/3.png": PNG}))
+
+
+@pytest.mark.parametrize(("suffix", "form"), [("tif", "tiff"), ("TIFF", "tiff"), ("avif", "avif"), ("jfif", "jpeg")])
+def test_formats_that_pillow_reads_are_taken(tmp_path: Path, suffix: str, form: str) -> None:
+    (probe,) = source(folder(tmp_path / "cats", {f"1.{suffix}": picture(form)}))
+    np.testing.assert_allclose(np.asarray(opaque(probe.load())).mean(axis=(0, 1)), [90, 0, 255], atol=3)
+
+
+def test_formats_that_are_not_read_are_named(tiny: Network, tmp_path: Path) -> None:
+    others = {"cat/1.HEIC": b"", "cat/2.heic": b"", "cat/3.svg": b"", "notes.txt": b"", "README": b""}
+    pets = folder(tmp_path / "pets", CATS | others)
+    extraction = without_edges(tiny, tmp_path / "x")
+    reading = measure(tiny, extraction, source(pets), [Layer(4, 2, 6)], progress=False)
+    assert (reading.seen, reading.taken) == (9, 4)
+    assert str(reading) == (
+        "probes: 9 seen, 4 taken, the rest because it is no picture (2), HEIC is not read (2), SVG is not read (1)"
+    )
+    names = extraction.table("skipped")["id"].to_pylist()
+    assert names == ["README", "notes.txt", "cat/1.HEIC", "cat/2.heic", "cat/3.svg"]
+    again = measure(tiny, extraction, source(pets), [Layer(4, 2, 6)], progress=False)
+    assert again == reading
+
+
+def test_a_folder_of_pictures_that_are_not_read_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ProbesError, match=r"no picture to show, because HEIC is not read \(2\)"):
+        source(folder(tmp_path / "pets", {"cat/1.heic": b"", "cat/2.heic": b""}))
+
+
+def test_a_pipe_is_no_picture_that_is_waited_for(tmp_path: Path) -> None:
+    pets = folder(tmp_path / "pets", CATS)
+    os.mkfifo(pets / "cat" / "5.png")
+    assert concepts(pets) == {"cat": 4}
+    assert left_out(pets) == {"cat/5.png": "it is a pipe or a device"}
+
+
+def test_concepts_of_one_picture_each_are_told(tiny: Network, tmp_path: Path) -> None:
+    captions = [sample for n in range(3) for sample in ((f"{n}.png", PNG), (f"{n}.txt", f"caption {n}".encode()))]
+    extraction = without_edges(tiny, tmp_path / "x")
+    shards = source(shard(tmp_path / "a.tar", captions))
+    reading = measure(tiny, extraction, shards, [Layer(4, 2, 6)], progress=False)
+    assert str(reading) == ("probes: 3 seen, 3 taken; 3 of 3 concepts have one probe, on which no unit can be tested")
+
+
+# ---- shards
+
+
+def test_names_with_dots_are_samples_of_their_own(tmp_path: Path) -> None:
+    names = ["22.00", "22.01", "22.02", "22.03", "ok0", "ok1"]
+    file = shard(tmp_path / "dots.tar", [(f"{name}.png", PNG) for name in names])
+    assert [probe.id for probe in source(file)] == [f"dots/{name}" for name in names]
+
+
+def test_a_label_belongs_to_the_picture_of_its_name_or_key(tmp_path: Path) -> None:
+    samples = [("1.5.png", PNG), ("1.5.cls", b"a"), ("2.input.png", PNG), ("2.target.png", PNG), ("2.cls", b"b")]
+    found = [(probe.id, probe.concept) for probe in source(shard(tmp_path / "x.tar", samples))]
+    assert found == [("x/1.5", "a"), ("x/2.input", "b"), ("x/2.target", "b")]
+
+
+def test_labels_that_do_not_lie_beside_their_pictures_are_found(tmp_path: Path) -> None:
+    samples = [("1.png", PNG), ("2.png", PNG), ("1.cls", b"a"), ("2.cls", b"b")]
+    assert concepts(shard(tmp_path / "x.tar", samples)) == {"a": 1, "b": 1}
+
+
+def test_a_label_in_json_is_read_and_an_empty_one_is_none(tmp_path: Path) -> None:
+    facts = [("0.png", PNG), ("0.json", json.dumps({"label": 0, "caption": "c"}).encode())]
+    facts += [("1.png", PNG), ("1.json", json.dumps({"class_name": "cat"}).encode()), ("1.txt", b"a caption")]
+    facts += [("2.png", PNG), ("2.json", b"{"), ("3.png", PNG), ("3.cls", b" "), ("sea/4.png", PNG), ("sea/4.cls", b"")]
+    assert concepts(shard(tmp_path / "x.tar", facts)) == {"0": 1, "cat": 1, "x": 2, "sea": 1}
+
+
+def test_members_that_are_no_probes_are_named(tmp_path: Path) -> None:
+    samples = [
+        ("./1.png", PNG),
+        ("1.npy", b""),
+        ("2.heic", b""),
+        ("._1.png", b""),
+        ("__MACOSX/1.png", PNG),
+        ("3.cls", b"a"),
+    ]
+    file = shard(tmp_path / "x.tar", samples)
+    assert [probe.id for probe in source(file)] == ["x/1"]
+    assert left_out(file) == {
+        "x.tar/1.npy": "NPY is not read: convert it to PNG or JPEG",
+        "x.tar/2.heic": "HEIC is not read: convert it to PNG or JPEG",
+        "x.tar/._1.png": "it is hidden",
+        "x.tar/__MACOSX/1.png": "it is hidden",
+        "x.tar/3.cls": "it belongs to no picture",
+    }
+
+
+def test_what_lies_beside_shards_is_named(tmp_path: Path) -> None:
+    shard(folder(tmp_path / "x", {"more/notes.txt": b"", "index.json": b""}) / "a.tar", [("1.png", PNG)])
+    shard(tmp_path / "x" / "more" / "b.tar", [("1.png", PNG)])
+    assert left_out(tmp_path / "x") == {
+        "index.json": "it is no picture",
+        "more/b.tar": "it is an archive: unpack it, or give it by itself",
+        "more/notes.txt": "it is no picture",
+    }
+
+
+@pytest.mark.parametrize("block", range(1, 8, 2))
+def test_a_header_that_is_damaged_refuses_the_shard(tmp_path: Path, block: int) -> None:
+    file = shard(tmp_path / "x.tar", [(f"{n}.cls", b"a") for n in range(4)] + [("4.png", PNG)])
+    data = bytearray(file.read_bytes())
+    data[512 * (block + 1) + 130] ^= 1  # its size
+    file.write_bytes(data)
+    with pytest.raises(NoShards, match=r"x\.tar is no whole WebDataset shard: the header at byte .* is damaged"):
+        source(file)
+
+
+@pytest.mark.parametrize("blocks", range(1, 20))
+def test_a_shard_cut_anywhere_is_refused(tmp_path: Path, blocks: int) -> None:
+    file = shard(tmp_path / "x.tar", [(f"{n}.png", PNG) for n in range(9)])
+    file.write_bytes(file.read_bytes()[: 512 * blocks - 512 * 2 * 10 - 1])
+    with pytest.raises(NoShards, match="no whole WebDataset shard"):
+        source(file)
+
+
+def test_a_shard_without_its_last_blocks_is_refused(tmp_path: Path) -> None:
+    file = shard(tmp_path / "x.tar", [("1.png", PNG), ("2.png", PNG)])
+    file.write_bytes(file.read_bytes()[:2048])
+    with pytest.raises(NoShards, match="it has no end"):
+        source(file)
+
+
+def test_two_shards_joined_by_cat_are_refused_and_joined_by_tar_are_read(tmp_path: Path) -> None:
+    one = shard(tmp_path / "1.tar", [(f"{n}.png", PNG) for n in range(4)])
+    other = shard(tmp_path / "2.tar", [(f"{n}.png", PNG) for n in range(4, 8)])
+    joined = tmp_path / "x.tar"
+    joined.write_bytes(one.read_bytes() + other.read_bytes())
+    with pytest.raises(NoShards, match="bytes follow its end"):
+        source(joined)
+    joined.write_bytes(one.read_bytes()[: 4 * 1024] + other.read_bytes())  # as tar --concatenate does
+    assert concepts(joined) == {"x": 8}
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        ([("a.png", PNG), ("a.png", PNG), ("b.png", PNG)], r"a\.png stands in it twice"),
+        ([("a.png", PNG), ("a.cls", b"1"), ("b.png", PNG), ("a.cls", b"2")], r"a\.cls stands in it twice"),
+        ([("a.png", PNG), ("a.jpg", PNG)], r"a\.png and a\.jpg are two pictures of one sample"),
+    ],
+)
+def test_what_stands_twice_in_a_shard_is_refused_by_its_name(tmp_path: Path, samples: Samples, message: str) -> None:
+    with pytest.raises(NoShards, match=message):
+        source(shard(tmp_path / "x.tar", samples))
