@@ -10,6 +10,7 @@ ablate          the double dissociation: ablate either branch of every sum
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,15 @@ from extract.probes.probe import Source
 from extract.probes.sources import ProbeTable
 from extract.probes.table import check
 from extract.reading import Reading
+from extract.recording.contents import compare, is_of_earlier_version
 from extract.recording.recording import CHUNK, add_thumbnails, digest, reading, record
 from extract.responses.histograms import histograms
 from extract.responses.top_probes import RankedProbes, lists, table
 from extract.units import Layer
 
 TABLES = ("evidence.parquet", "tests.parquet", "shares.parquet", "dissociation.parquet")
+
+_ANEW = "all were shown anew, since an earlier version had not recorded what they held"
 
 RankedLists = dict[str, dict[str, RankedProbes]]  # by branch, or "unit" of a layer that is no sum, and by kind
 
@@ -59,8 +63,9 @@ def measure(
     the same probes and layers, it does nothing. An interrupted run goes on where it stopped. The same machine and
     threads give the same bytes. Memory: under 1 GB with RN50, whatever the number of probes.
 
-    Raises ExtractionError for an extraction of other weights, or with evidence from other probes or layers; ProbesError
-    for probes that cannot be shown; UnknownUnit for a layer that is not there.
+    What an earlier version measured, which did not record what the probes held, is measured anew, and the reading says
+    so. Raises ExtractionError for an extraction of other weights, with evidence from other probes or layers, or with a
+    probe that changed since; ProbesError for probes that cannot be shown; UnknownUnit for a layer that is not there.
     """
     extraction.check(network.model, network.sha256)
     source = _source(probes)
@@ -68,20 +73,24 @@ def measure(
         measured = _usual_layers(extraction)
     else:
         measured = [network.architecture.check(layer) for layer in sorted({*layers})]
-    recorded = _recorded_layers(extraction, measured)
+    recorded, earlier = _recorded_layers(extraction, measured), is_of_earlier_version(extraction)
     if extraction.has(*TABLES):
-        if _is_measured(extraction, source, measured, chunk):
+        same = _is_measured(extraction, source, measured, chunk)
+        if same and not earlier:
+            compare(extraction, source, chunk, progress)
             _add_histograms(extraction, source, recorded, chunk)
             return reading(extraction)
-        if layers is not None or not _is_measured(extraction, source, network.architecture.sums, chunk):
+        usual = layers is None and _is_measured(extraction, source, network.architecture.sums, chunk)
+        if not same and not usual:
             raise ExtractionError(
                 f"{extraction.path} holds evidence from other probes or layers. Extract into another folder."
             )
-        extraction.drop(TABLES)  # an earlier version showed its probes to sums and their branches alone
+        extraction.drop(TABLES)  # of an earlier version
     record(network, extraction, source, recorded, progress, chunk)
     _add_histograms(extraction, source, recorded, chunk)
     _add_evidence(network, extraction, source, measured, progress, chunk)
-    return reading(extraction)
+    result = reading(extraction)
+    return replace(result, notes=(*result.notes, _ANEW)) if earlier else result
 
 
 def _add_evidence(

@@ -8,6 +8,7 @@
       distributions.parquet/   one part a target layer: moments of a unit's weights into or out of another layer
       matrices/                one file a target layer: dense magnitude and mean per source, kernels of direct edges
       probes.parquet/          the probes, a part a chunk of them, with thumbnails of those that are examples
+      contents.parquet/        hashes of the probes' bytes as they were shown, by chunk
       activity.parquet/        one row a unit: how active it is on all probes
       histograms.parquet/      one row a unit measured: how its activation is spread over the probes
       skipped.parquet/         what lay among the probes and was not shown, and why

@@ -66,6 +66,7 @@ SCHEMAS = {
         split="discovery or held-out",
         image="WebP, PNG or what the probe came as; null for one that is no example of anything",
     ),
+    "contents": _schema("contents", "id:text sha256:text", sha256="of the bytes shown; null for what was not read"),
     "activity": _measured("activity"),
     "flows": _measured("flows"),
     "histograms": _schema(

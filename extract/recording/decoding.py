@@ -1,5 +1,6 @@
 """Decode probes in threads beside the forward pass, and load again those that were recorded before."""
 
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -41,23 +42,30 @@ def ordered_parallel_map(
 
 @dataclass(frozen=True)
 class DecodedProbe:
-    """A probe, its place in the source, and its image as the network's `cut` makes it, or why it has none."""
+    """A probe, its place in the source, and its image as the network's `cut` makes it, or why it has none.
+
+    `sha256` is that of its bytes, None where they could not be read.
+    """
 
     place: int
     probe: Probe
     pixels: np.ndarray | None
+    sha256: str | None
     reason: str = ""
 
 
 def decode(network: Network, numbered: tuple[int, Probe]) -> DecodedProbe:
     """Load and cut a probe, which comes with its place in the source."""
     place, probe = numbered
+    sha256 = None
     try:
-        return DecodedProbe(place, probe, network.cut(opaque(probe.load())))
+        data = probe.load()
+        sha256 = hashlib.sha256(data).hexdigest()
+        return DecodedProbe(place, probe, network.cut(opaque(data)), sha256)
     except UnreadablePicture as error:
-        return DecodedProbe(place, probe, None, f"it cannot be decoded: {error}")
+        return DecodedProbe(place, probe, None, sha256, f"it cannot be decoded: {error}")
     except OSError as error:
-        return DecodedProbe(place, probe, None, f"it cannot be read: {error.strerror or error}")
+        return DecodedProbe(place, probe, None, sha256, f"it cannot be read: {error.strerror or error}")
 
 
 def cut_again(network: Network, probe: Probe) -> np.ndarray:

@@ -27,11 +27,13 @@ from extract.network.network import Network
 from extract.network.preprocessing import BATCH
 from extract.probes.probe import Probe, Source
 from extract.reading import LeftOut, Reading
+from extract.recording.contents import compare, contents, is_of_earlier_version, shown_before
 from extract.recording.decoding import THREADS, DecodedProbe, decode, ordered_parallel_map, thumbnail_again
 from extract.recording.highest_probes import HighestProbes
 from extract.units import Layer
 
-_FOLDERS = ("probes.parquet", "skipped.parquet", "activity.parquet", "histograms.parquet", "activations")
+_TABLES = ("probes.parquet", "skipped.parquet", "contents.parquet", "activity.parquet", "histograms.parquet")
+_FOLDERS = (*_TABLES, "activations")
 CHUNK = 256  # probes between two writes: about 40 MB for RN50's sums and branches
 
 
@@ -75,12 +77,14 @@ def record(
 ) -> None:
     """Write the files of every chunk that has none, then the table of activity and what lies beside the probes.
 
-    Files of another source, other layers or another chunk size are deleted first. Raises ProbesError if no image can be
-    read, or one of a source that forgives none; ExtractionError for numbers that overflow or a disk that refuses.
+    Files of another source, other layers, another chunk size or an earlier version are deleted first. Raises
+    ProbesError if no image can be read, or one of a source that forgives none; ExtractionError for a probe that changed
+    since it was shown, for numbers that overflow or a disk that refuses.
     """
     keep_freed_memory()
-    name = digest(source, layers, chunk)
-    extraction.drop([file for file in _files(extraction) if name not in file])
+    name, earlier = digest(source, layers, chunk), is_of_earlier_version(extraction)
+    extraction.drop([file for file in _files(extraction) if earlier or name not in file])
+    compare(extraction, source, chunk, progress)
     done = len(extraction.under("probes.parquet"))
     remaining = extraction.remaining(enumerate(source), lambda numbered: _file(name, numbered[0] // chunk))
     decoded = ordered_parallel_map(partial(decode, network), remaining, threads=threads)
@@ -149,13 +153,18 @@ def _record_chunk(
 ) -> dict[str, Content]:
     """Show a chunk's probes to the network; return what is to be written, by file name with {} for the chunk's."""
     probes, skipped = list[Probe](), list[dict[str, str]]()
+    contents_rows = list[pa.Table]()
     while batch := list(islice(decoded, BATCH)):
+        contents_rows.append(contents(batch))
         skipped += [_skip(each, forgiving) for each in batch if each.pixels is None]
         probes += [replace(each.probe, load=bytes) for each in batch if each.pixels is not None]
         if images := [each.pixels for each in batch if each.pixels is not None]:
             measured.embeddings.append(network.clip.encode_image(network.normalise(images), normalize=True))
         update(len(batch))
-    files: dict[str, Content] = {"probes.parquet/{}.parquet": _table(probes)}
+    files: dict[str, Content] = {
+        "probes.parquet/{}.parquet": _table(probes),
+        "contents.parquet/{}.parquet": pa.concat_tables(contents_rows),
+    }
     if skipped:
         files["skipped.parquet/{}.parquet"] = pa.Table.from_pylist(skipped, schema=SCHEMAS["skipped"])
     if probes:
@@ -217,9 +226,9 @@ def add_thumbnails(
 ) -> None:
     """Put thumbnails of the `pictured` probes, bool (probes,), into the table of probes, a part at a time.
 
-    Raises ProbesError where the source no longer has them.
+    Raises ProbesError where the source no longer has them, or another picture in place of one.
     """
-    probes, first = iter(source), 0
+    probes, first = shown_before(extraction, source), 0
     for name in tqdm(extraction.under("probes.parquet"), desc="thumbnails", disable=not progress):
         part = extraction.part(name)
         ids = list(map(str, part["id"].to_pylist()))

@@ -1,0 +1,75 @@
+"""What the probes held when they were shown: a later pass notices one that changed, also under its name and size."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import groupby, islice
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from extract.errors import ExtractionError, ProbesError
+from extract.folder.extraction import Extraction
+from extract.folder.schemas import SCHEMAS
+from extract.probes.pictures import UNREADABLE
+from extract.probes.probe import Probe, Source
+from extract.recording.decoding import DecodedProbe, ordered_parallel_map
+
+_TABLE = "contents.parquet"
+
+
+def contents(decoded: list[DecodedProbe]) -> pa.Table:
+    """Rows of the contents table, of the probes that could not be decoded too."""
+    rows = [{"id": each.probe.id, "sha256": each.sha256} for each in decoded]
+    return pa.Table.from_pylist(rows, SCHEMAS["contents"])
+
+
+def is_of_earlier_version(extraction: Extraction) -> bool:
+    """Whether probes were shown by a version that did not record what they held."""
+    return bool(extraction.under("activations")) and not extraction.under(_TABLE)
+
+
+def compare(extraction: Extraction, source: Source, chunk: int, progress: bool = True) -> None:
+    """Raise ExtractionError where a probe that was shown holds something else now; others are not read."""
+    parts = {int(name.rpartition("-")[2].removesuffix(".parquet")): name for name in extraction.under(_TABLE)}
+    if not parts:
+        return
+    shown = islice(source, (max(parts) + 1) * chunk)
+    with tqdm(desc="probes compared", unit="image", disable=not progress) as bar:
+        for number, numbered in groupby(enumerate(shown), key=lambda each: each[0] // chunk):
+            if number in parts:
+                _compare_chunk(extraction, parts[number], [probe for _, probe in numbered])
+                bar.update(chunk)
+
+
+def shown_before(extraction: Extraction, source: Source) -> Iterator[Probe]:
+    """The probes of a source that were shown; loading one that changed since raises ProbesError."""
+    rows = (row for name in extraction.under(_TABLE) for row in extraction.part(name).to_pylist())
+    for probe, row in zip(source, rows, strict=False):
+        yield replace(probe, load=partial(_unchanged, probe, row["sha256"]))
+
+
+def _compare_chunk(extraction: Extraction, name: str, probes: list[Probe]) -> None:
+    before = {str(row["id"]): row["sha256"] for row in extraction.part(name).to_pylist()}
+    now = {probe.id: sha256 for probe, sha256 in zip(probes, ordered_parallel_map(_hash, probes), strict=True)}
+    changed = [id_ for id_ in before.keys() | now.keys() if before.get(id_, "") != now.get(id_, "")]
+    if changed:
+        raise ExtractionError(
+            f"{extraction.path} was measured on other probes: {min(changed)} has changed since. Put back what it was, "
+            "or extract into another folder."
+        )
+
+
+def _hash(probe: Probe) -> str | None:
+    try:
+        return hashlib.sha256(probe.load()).hexdigest()
+    except UNREADABLE:
+        return None
+
+
+def _unchanged(probe: Probe, sha256: str | None) -> bytes:
+    data = probe.load()
+    if sha256 != hashlib.sha256(data).hexdigest():
+        raise ProbesError(f"Probe {probe.id} has changed since it was shown. Put back what it was, and go on.")
+    return data
