@@ -64,8 +64,10 @@ class Network:
     @cached_property
     def preprocess(self) -> Callable[[Image], Tensor]:
         """An image to what the network takes (3, side, side): resized, cropped at the centre, normalised."""
-        transform: Callable[[Image], Tensor] = open_clip.image_transform(self.architecture.image_size, is_train=False)
-        return transform
+        transform = open_clip.image_transform(self.architecture.image_size, is_train=False)
+        transform.transforms.insert(0, _middle)
+        preprocess: Callable[[Image], Tensor] = transform
+        return preprocess
 
     def cut(self, image: Image) -> np.ndarray:
         """The first half of `preprocess`, which threads can do at once: resized and cropped, uint8 (side, side, 3)."""
@@ -80,3 +82,16 @@ class Network:
         pixels = torch.from_numpy(np.stack(cuts)).float().div_(255)  # (n, side, side, 3)
         pixels.sub_(torch.tensor(last.mean)).div_(torch.tensor(last.std))
         return pixels.permute(0, 3, 1, 2)  # (n, 3, side, side), in channels-last
+
+
+_LONGEST = 64  # sides of the middle square, of a picture before it is resized
+
+
+def _middle(image: Image) -> Image:
+    """The middle of a very long picture: resized as a whole, one pixel by a million would take the memory."""
+    side = _LONGEST * min(image.size)
+    if max(image.size) <= side:
+        return image
+    width, height = min(image.width, side), min(image.height, side)
+    left, upper = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, upper, left + width, upper + height))

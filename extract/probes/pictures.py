@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from extract.errors import ProbesError, UnreadablePicture
 
 FORMATS = ("PNG", "WEBP", "JPEG", "GIF", "BMP")  # of thumbnails
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
-_READ = (*FORMATS, "TIFF", "AVIF", "MPO", "PPM", "JPEG2000")  # also under another one's suffix
+_READ = (*FORMATS, "TIFF", "AVIF")  # also under another one's suffix
 LARGEST_FILE = 2**28  # bytes
 THUMBNAIL = 128  # pixels
 PIXELS = 2**26  # of a picture that is decoded whole: 200 MB
@@ -25,7 +26,7 @@ def opaque(data: bytes) -> Image.Image:
     A JPEG of more than `PIXELS` is decoded at a lower resolution, any other is not.
     """
     with _decoding():
-        picture = _upright(_bounded(Image.open(BytesIO(data), formats=_READ)))
+        picture = _eight_bits(_upright(_bounded(Image.open(BytesIO(data), formats=_READ))))
         if "A" not in picture.getbands() and "transparency" not in picture.info:
             return picture.convert("RGB")
         clear = picture.convert("RGBA")
@@ -50,6 +51,30 @@ def _bounded(picture: Image.Image) -> Image.Image:
     if picture.width * picture.height > PIXELS:
         raise ValueError(f"it has {picture.width} x {picture.height} pixels; at most {PIXELS:,} are decoded")
     return picture
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Scale a picture of 16 or 32 bits, which is grey, to 8 bits as viewers do; what is transparent becomes white."""
+    if picture.mode not in ("I", "F") and not picture.mode.startswith("I;"):
+        return picture
+    values = np.nan_to_num(np.asarray(picture, np.float32), copy=True)  # (height, width)
+    low, high = (0.0, 65535.0) if picture.mode.startswith("I;") else _range(values)
+    transparent = picture.info.get("transparency")
+    clear = values == transparent if isinstance(transparent, int) else None
+    values -= low
+    values *= 255 / (high - low)
+    grey = np.rint(values, out=values).astype(np.uint8)
+    if clear is not None:
+        grey[clear] = 255
+    return Image.fromarray(grey)
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """What is black and what is white, where the format does not say: a usual range if the values lie in it."""
+    low, high = float(values.min()), float(values.max())
+    if low < 0:
+        return low, max(high, 0.0)
+    return 0.0, next((usual for usual in (1.0, 255.0, 65535.0) if high <= usual), high)
 
 
 _ORIENTATION = 0x0112  # EXIF's tag, and how each of its values is turned upright
