@@ -33,11 +33,11 @@ from extract.network.parts import BranchName, ConvolutionEdge, SumBranch, check
 from extract.network.preprocessing import seen, stack
 from extract.network.text import embed_prompts
 from extract.network.weights import load_network
+from extract.probes import rasterised_words, word_lists
 from extract.probes import table as probe_table
-from extract.probes import word_lists
 from extract.probes.pictures import decode_picture, read_picture
 from extract.probes.probe import Source
-from extract.probes.rasterised_words import ATTACK, Place
+from extract.probes.rasterised_words import ATTACK, Lettering, Place, usual
 from extract.probes.sample import random_sample
 from extract.probes.sources import source
 from extract.probes.word_lists import from_file, most_common
@@ -46,7 +46,7 @@ from extract.recording import modality, typographic_attack, vocabulary
 from extract.recording.channel_means import channel_means
 from extract.recording.difference import BASELINE, Ranking, difference
 from extract.recording.typographic_attack import Attack
-from extract.recording.visualisations import visualise
+from extract.recording.visualisations import pictures_of, visualise
 from extract.units import Architecture, Layer, Unit
 
 __all__ = ["Ablation", "Agreement", "Attack", "LiveNetwork"]
@@ -125,15 +125,16 @@ class LiveNetwork:
         baseline: str | Iterable[str] | None = BASELINE,
         layer: Layer | str | None = None,
         progress: bool = False,
+        font: Path | str | None = None,
     ) -> Ranking:
         """How far a word, drawn as an image, raises each unit of a layer (None: the last) over a baseline.
 
-        The baseline is a text, several, or None: the 10,000 most common words. Raises WordsError for a text that cannot
-        be set.
+        The baseline is a text, several, or None: the 10,000 most common words. `font` is a .ttf or .otf file, None for
+        the article's. Raises WordsError for a text that cannot be set.
         """
         against = most_common() if baseline is None else baseline
         with self._alone:
-            return difference(self._network, word, against, self._layer(layer), progress=progress)
+            return difference(self._network, word, against, self._layer(layer), self._lettering(font), progress)
 
     def over_common_words(
         self, word: str, layer: Layer | str | None = None, step: Callable[[float], object] = lambda _: None
@@ -188,15 +189,16 @@ class LiveNetwork:
         layer: Layer | str | None = None,
         size: float = ATTACK.size,
         at: Place | None = None,
+        font: Path | str | None = None,
     ) -> Attack:
         """Write a text on a picture: what the network takes it for before and after, and how its units change.
 
-        `size` of the letters is in 224ths of the image; `at` is a place in pixels of the network's input, None for four
-        places as in the article. Raises ProbesError for a picture that cannot be read, WordsError for a text that
-        cannot be set or classes that leave nothing to choose among.
+        `size` of the letters is in 224ths of the image; `font` is a .ttf or .otf file, None for the article's; `at` a
+        place in pixels of the network's input, None for four places as in the article. Raises ProbesError for a picture
+        that cannot be read, WordsError for a text that cannot be set or classes that leave nothing to choose among.
         """
         image = read_picture(Path(picture)) if isinstance(picture, str | Path) else picture
-        lettering = replace(ATTACK, size=size)
+        lettering = replace(ATTACK, size=size, font=Path(font) if font else ATTACK.font)
         places = None if at is None else [at]
         with self._alone:
             return typographic_attack.attack(
@@ -336,23 +338,44 @@ class LiveNetwork:
         """Tell how many lines of a file of words are taken, and why the others are not. Raises WordsError."""
         return word_lists.reading(Path(file))
 
+    def check_words(self, words: Iterable[str], font: Path | str | None = None) -> None:
+        """Raise WordsError for a word that cannot be set for this network, before anything is computed."""
+        lettering = self._lettering(font)
+        for word in words:
+            rasterised_words.check(word, self.architecture.image_size, lettering)
+
     def show_words(
-        self, extraction: ExtractionView, words: int | Path | Iterable[str] = 10_000, progress: bool = True
+        self,
+        extraction: ExtractionView,
+        words: int | Path | Iterable[str] = 10_000,
+        progress: bool = True,
+        font: Path | str | None = None,
     ) -> None:
         """Show the network words as images and add what its units do on them, and how they tell words from controls.
 
-        `words` are a list, a file with one word a line, or a number: that many of the most common English words.
+        `words` are a list, a file with one word a line, or a number: that many of the most common English words; `font`
+        is a .ttf or .otf file, None for the article's.
         """
-        listed = self.words(words)
+        listed, lettering = self.words(words), self._lettering(font)
         with extraction.folder.writing():
-            vocabulary.measure(self._network, extraction.folder, listed, progress=progress)
+            vocabulary.measure(self._network, extraction.folder, listed, lettering=lettering, progress=progress)
             if not extraction.folder.has("modality.parquet"):
-                modality.profile(self._network, extraction.folder, listed, progress=progress)
+                modality.profile(self._network, extraction.folder, listed, lettering=lettering, progress=progress)
+
+    def check_visualisations(self, folder: Path | str) -> None:
+        """Raise VisualisationsError for a folder without pictures of units of the last sum."""
+        final = self.architecture.final
+        pictures_of(Path(folder), final, self.architecture.channels(final))
 
     def visualise(self, extraction: ExtractionView, folder: Path | str, progress: bool = True) -> Reading:
         """Add a folder's feature visualisations of the last sum, such as channel34.png; what was left out, and why."""
         final = self.architecture.final
         return visualise(self._network, extraction.folder, Path(folder), final, progress)
+
+    def _lettering(self, font: Path | str | None) -> Lettering:
+        """The network's usual lettering, in a font of one's own if there is one."""
+        lettering = usual(self.architecture.image_size)
+        return replace(lettering, font=Path(font)) if font else lettering
 
     def _layer(self, layer: Layer | str | None) -> Layer:
         return self.architecture.final if layer is None else self.architecture.layer(str(layer))

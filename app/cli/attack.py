@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import printing
-from app.cli.network_options import ClassesFile, LayerName, NetworkOption, Pretrained, prompts
+from app.cli.network_options import ClassesFile, Font, LayerName, NetworkOption, Pretrained, prompts
 from app.cli.options import Json, Limit, Wide, path
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def attack(
         tuple[float, float] | None,
         typer.Option(help="Once there, x and y in pixels of the network's input; else four times, as in the article."),
     ] = None,
+    font: Font = None,
     layer: LayerName = None,
     network: NetworkOption = "demo",
     pretrained: Pretrained = None,
@@ -39,7 +40,7 @@ def attack(
     from catalog import open_network  # slow to import, and help does without
 
     live = open_network(network, pretrained)
-    result = live.attack(picture, text, prompts(classes), layer, size, at)
+    result = live.attack(picture, text, prompts(classes), layer, size, at, font)
     if output:
         live.write_picture(result.attacked, output)
     content = _rows(result, limit)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from app.cli import printing
-from app.cli.network_options import LayerName, NetworkOption, Pretrained
+from app.cli.network_options import Font, LayerName, NetworkOption, Pretrained
 from app.cli.options import Json, Limit
 
 
@@ -14,6 +14,7 @@ def difference(
     baseline: Annotated[
         str, typer.Option(help="A text, or mean: the mean over the 10,000 most common words.")
     ] = "eeeeee",
+    font: Font = None,
     layer: LayerName = None,
     network: NetworkOption = "demo",
     pretrained: Pretrained = None,
@@ -28,7 +29,7 @@ def difference(
 
     common = baseline == "mean"
     live = open_network(network, pretrained)
-    ranking = live.difference(word, None if common else baseline, layer, progress=common)
+    ranking = live.difference(word, None if common else baseline, layer, progress=common, font=font)
     rows = [{"unit": str(unit), "rise": rise} for unit, rise in ranking.top(limit) if rise > 0]
     rises = printing.table("", ("unit", f"{word} over {baseline}"), [(row["unit"], row["rise"]) for row in rows])
     printing.show_rows(rows, rises, as_json)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.network_options import NetworkName, folder_of
+from app.cli.network_options import Font, NetworkName, folder_of
 from app.cli.options import Memory
 from extract.printable import printable
 
@@ -33,6 +33,7 @@ def extract(
         Path | None, typer.Option(help="Feature visualisations of the last sum, such as channel34.png.")
     ] = None,
     words: Annotated[str | None, typer.Option(help="So many of the most common words, or a file, one a line.")] = None,
+    font: Font = None,
 ) -> None:
     """Compute the expanded weights of a network into a folder; an interrupted run goes on where it stopped.
 
@@ -45,6 +46,10 @@ def extract(
     vocabulary = network.words(int(words) if words.isdecimal() else Path(words)) if words else None
     if words and not words.isdecimal():
         _report(network.read_words(words))
+    if vocabulary is not None:
+        network.check_words(vocabulary, font)
+    if visualisations:
+        network.check_visualisations(visualisations)
     patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
     folder = output or folder_of(network.model)
     extraction = network.extract(folder, patterns, strongest, matrices, memory, device=device)
@@ -53,7 +58,7 @@ def extract(
     if visualisations:
         _report(network.visualise(extraction, visualisations))
     if vocabulary is not None:
-        network.show_words(extraction, vocabulary)
+        network.show_words(extraction, vocabulary, font=font)
     typer.echo(f"{printable(extraction.model)} is in {folder}. Load it with: circuits load {folder}")
 
 

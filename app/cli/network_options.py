@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import at_home, resolved_settings
+from app.cli.options import at_home, path, resolved_settings
 
 NetworkOption = Annotated[
     str,
@@ -31,6 +31,12 @@ ClassesFile = Annotated[
         parser=at_home,
         metavar="TEXT",
         help="Prompts, comma between, or a file, one a line; for the demo its own concepts.",
+    ),
+]
+Font = Annotated[
+    Path | None,
+    typer.Option(
+        "--font", parser=path, metavar="PATH", help="Of the letters: a .ttf or .otf file; DejaVu Sans if not given."
     ),
 ]
 LayerName = Annotated[

@@ -5,13 +5,14 @@ side, so that a word covers the same share of the network's view.
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, features
 
 from extract.errors import WordsError
 
@@ -106,15 +107,18 @@ def overlay(
 
 def _set(text: str, width: int, height: int, lettering: Lettering) -> tuple[ImageFont.FreeTypeFont, tuple[int, int]]:
     """The font at the image's size, and the text's width and height in it; WordsError if the text cannot be set."""
-    scale = min(width, height) / SIDE
-    font = _font(lettering.font, lettering.size * scale)
+    scale, layout = min(width, height) / SIDE, _layout(text)
+    font = _font(lettering.font, lettering.size * scale, layout)
     if lettering.widest and (taken := _extent(text, font)[0]) > lettering.widest * width:
-        font = _font(lettering.font, max(1, int(font.size * lettering.widest * width / taken)))
+        font = _font(lettering.font, max(1, int(font.size * lettering.widest * width / taken)), layout)
     extent = _extent(text, font)
     if not text.strip():
         raise WordsError("There is no text to set. Give at least one letter.")
     if lacking := sorted({letter for letter in text if not letter.isspace() and _lacks(lettering.font, letter)}):
-        raise WordsError(f"{lettering.font.name} has no {' '.join(lacking)} of {text!r}. Choose a font that has.")
+        raise WordsError(
+            f"{lettering.font.name} has no {' '.join(lacking)} of {text!r}. Choose a font that has, such as "
+            f"{_usual_font(lacking[0])}."
+        )
     if extent[0] > width or extent[1] > height:
         raise WordsError(
             f"{text!r} takes {extent[0]} x {extent[1]} pixels, more than the image's {width} x {height}. "
@@ -139,12 +143,61 @@ def _write(
 
 
 @lru_cache(maxsize=256)
-def _font(file: Path, size: float) -> ImageFont.FreeTypeFont:
-    """Load a font in Pillow's basic layout; other layouts move letters by fractions of a pixel."""
+def _font(file: Path, size: float, layout: ImageFont.Layout = ImageFont.Layout.BASIC) -> ImageFont.FreeTypeFont:
+    """Load a font, by default in Pillow's basic layout; other layouts move letters by fractions of a pixel."""
     try:
-        return ImageFont.truetype(str(file), size, layout_engine=ImageFont.Layout.BASIC)
+        return ImageFont.truetype(str(file), size, layout_engine=layout)
     except OSError as error:
         raise WordsError(f"{file} is no font that can be read ({error}). Give a .ttf or .otf file.") from error
+
+
+def _layout(text: str) -> ImageFont.Layout:
+    """The basic layout, as the article's, but for writing that it would misspell; WordsError without what shapes it."""
+    if not is_shaped(text):
+        return ImageFont.Layout.BASIC
+    if not features.check("raqm"):
+        raise WordsError(
+            f"{text!r} is of a writing whose letters join or run from right to left, which Pillow cannot set here. "
+            "Install the system's FriBidi library (libfribidi), or leave the word out."
+        )
+    return ImageFont.Layout.RAQM
+
+
+def is_shaped(text: str) -> bool:
+    """Whether letters of the text run from right to left, join, or change their order, as in Arabic and Devanagari."""
+    return any(
+        unicodedata.bidirectional(letter) in ("R", "AL") or any(ord(letter) in script for script in _SHAPED)
+        for letter in text
+    )
+
+
+_SHAPED = (  # code points: Hebrew to Arabic, India to Tibet and Burma, Khmer and Mongolian, other Brahmic ones
+    *(
+        range(0x0590, 0x0900),
+        range(0x0900, 0x10A0),
+        range(0x1780, 0x18B0),
+        range(0x1900, 0x1C50),
+        range(0x1CD0, 0x1D00),
+    ),
+    *(
+        range(0xA800, 0xA8E0),
+        range(0xA980, 0xAB00),
+        range(0xABC0, 0xAC00),
+        range(0xFB1D, 0xFE00),
+        range(0xFE70, 0xFEFF),
+    ),
+    *(range(0x11000, 0x11E00), range(0x1E900, 0x1E960)),
+)
+_FONTS = {  # for the scripts that DejaVu Sans lacks
+    "Noto Sans CJK": (range(0x1100, 0x1200), range(0x2E80, 0xA4D0), range(0xAC00, 0xD800), range(0xF900, 0xFB00)),
+    "Noto Emoji (the one without colours)": (range(0x2600, 0x27C0), range(0x1F000, 0x1FB00)),
+}
+
+
+def _usual_font(letter: str) -> str:
+    rare_ideograph = 0x20000 <= ord(letter) < 0x40000
+    names = (name for name, scripts in _FONTS.items() if any(ord(letter) in script for script in scripts))
+    return "Noto Sans CJK" if rare_ideograph else next(names, "the Noto font of its script")
 
 
 @lru_cache(maxsize=4096)

@@ -160,3 +160,26 @@ def test_a_file_that_holds_no_circuit(circuits: Run, name: str, write: Callable[
 def test_labels_out_of_a_pipe_that_nobody_writes_to(circuits: Run) -> None:
     os.mkfifo("labels.csv")
     assert "a folder or a pipe" in one_line(circuits("label", "import", "labels.csv"))
+
+
+@pytest.mark.parametrize("words", ["cat\n猫\n", "cat\n🦖\n"])
+def test_a_word_that_no_font_has_is_refused_before_anything_is_computed(circuits: Run, words: str) -> None:
+    Path("words.txt").write_text(words, encoding="utf-8")
+    result = circuits("extract", "demo", "--words", "words.txt", "--output", "x")
+    assert result.exit_code == 2
+    assert "Choose a font that has, such as Noto" in result.stderr
+    assert not Path("x").exists()
+
+
+def test_a_font_of_ones_own_and_no_font_at_all(circuits: Run) -> None:
+    Path("words.txt").write_text("cat\n")
+    refused = circuits("extract", "demo", "--words", "words.txt", "--font", "words.txt", "--output", "x")
+    assert "words.txt is no font that can be read" in refused.stderr
+    assert refused.exit_code == 2
+    assert not Path("x").exists()
+
+
+def test_visualisations_that_fit_no_unit_are_refused_before_anything_is_computed(circuits: Run) -> None:
+    Path("pictures").mkdir()
+    assert "holds no picture" in one_line(circuits("extract", "demo", "--visualisations", "pictures", "--output", "x"))
+    assert not Path("x").exists()

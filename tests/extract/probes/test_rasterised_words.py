@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont, features
 
 from extract.errors import WordsError
 from extract.probes.rasterised_words import (
@@ -14,6 +14,7 @@ from extract.probes.rasterised_words import (
     Lettering,
     check,
     fits,
+    is_shaped,
     overlay,
     rasterise,
     usual,
@@ -159,3 +160,54 @@ def test_scrambling_is_the_same_for_the_same_seed_alone() -> None:
 def test_a_picture_that_cannot_be_cut_evenly_is_refused() -> None:
     with pytest.raises(WordsError, match="100 x 64 pixels cannot be cut into 8 x 8"):
         scrambled(Image.new("RGB", (100, 64)), seed=0)
+
+
+def basic(text: str) -> np.ndarray:
+    """The text drawn as a plain row of letters from left to right, grey, cut to its ink."""
+    font = ImageFont.truetype(str(DEJAVU), 40, layout_engine=ImageFont.Layout.BASIC)
+    image = Image.new("L", (300, 100), "white")
+    ImageDraw.Draw(image).text((20, 20), text, "black", font)
+    return cut(image)
+
+
+def cut(image: Image.Image) -> np.ndarray:
+    grey = image.convert("L")
+    box = Image.fromarray(np.where(np.asarray(grey) < 200, 255, 0).astype(np.uint8)).getbbox()
+    return np.asarray(grey.crop(box).resize((120, 40)), float)
+
+
+@pytest.mark.skipif(not features.check("raqm"), reason="the system has no FriBidi")
+@pytest.mark.parametrize(
+    ("word", "row"),
+    [
+        ("\u05d0\u05dc\u05d2", "\u05d2\u05dc\u05d0"),  # Hebrew: the first letter stands at the right
+        ("\u0633\u0645\u0643", "\ufeda\ufee4\ufeb3"),  # Arabic: the forms of letters that join, from the right
+        ("\u0646\u0648\u0631", "\ufead\ufeee\ufee7"),
+    ],
+)
+def test_letters_that_join_or_run_from_the_right_are_shaped(word: str, row: str) -> None:
+    shaped = cut(rasterise(word, lettering=Lettering(size=40, stroke=0)))
+    assert np.abs(shaped - basic(row)).mean() < 8
+    assert np.abs(shaped - basic(word)).mean() > 25
+
+
+def test_other_words_are_set_in_a_plain_row() -> None:
+    for word in (
+        "coffee",
+        "caf\u00e9",
+        "cafe\u0301",
+        "\u041a\u043e\u0444\u0435",
+        "\u03ba\u03b1\u03c6\u03ad\u03c2",
+        "AVATAR fi",
+    ):
+        assert not is_shaped(word)
+    for word in ("\u05d0", "\u0627", "\u0915", "\u0e01", "\u1780", "\ufe8d"):
+        assert is_shaped(word)
+
+
+@pytest.mark.parametrize(
+    ("word", "font"), [("\u732b", "Noto Sans CJK"), ("\U0001f996", "Noto Emoji"), ("\ud55c", "CJK")]
+)
+def test_a_font_for_letters_that_are_lacking_is_named(word: str, font: str) -> None:
+    with pytest.raises(WordsError, match=font):
+        check(word)
