@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 from catalog.errors import NamedQueryError
 from catalog.hiding.veil import Veil
 from catalog.table import Table
-from catalog.text_rules import Authored, Name, broken, checked, in_one_line, login_name
+from catalog.text_rules import Name, broken, checked_author, in_one_line, login_name
 from extract.doubles import Doubled, json_object
 from graph.cypher.built_in import BUILT_IN
 from graph.cypher.named_query import EarlierQuery, NamedQuery
@@ -99,7 +99,7 @@ class Queries:
         Raises NamedQueryError for a built-in one, or if there is none of that name.
         """
         _refuse_built_in(name)
-        if not self.store.remove_query(name, checked(Authored, {"author": author or login_name()}).author):
+        if not self.store.remove_query(name, checked_author(author)):
             self.get(name)  # raises for a name that is not there
 
     def earlier(self) -> Sequence[EarlierQuery]:
@@ -111,7 +111,7 @@ class Queries:
 
         What has the name now becomes an earlier version. Raises NamedQueryError if there is no such version.
         """
-        who = checked(Authored, {"author": author or login_name()}).author
+        who = checked_author(author)
         versions = [e for e in self.earlier() if e.name == name and version in (None, e.version)]
         if not versions:
             raise NamedQueryError(

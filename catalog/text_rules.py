@@ -77,6 +77,11 @@ def checked(kind: type[_Input], fields: dict[str, object]) -> _Input:
         ) from error
 
 
+def checked_author(author: str | None) -> str:
+    """The author, by default the login name. Raises LabelError for one that breaks a rule."""
+    return checked(Authored, {"author": author or login_name()}).author
+
+
 def login_name() -> str:
     """The name that the surroundings give the user. Raises LabelError where they give none."""
     try:

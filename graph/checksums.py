@@ -6,6 +6,7 @@ holds the name and the value of every property; null is no property. Numbers cou
 
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from graph.steps import Nodes, Relationships, Step
 
+_FROM_LABELS = "label"  # the one property of a unit that no load writes
 _GOLDEN, _FIRST, _SECOND = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
@@ -28,6 +30,11 @@ class Checksums:
         """Add rows of a kind."""
         self.rows[kind] += rows.num_rows
         self._sums[kind] += checksum(rows)
+
+    def add_properties(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows of a kind as maps of properties; those that no load writes are left out."""
+        columns = dict.fromkeys(name for row in rows for name in row if name != _FROM_LABELS)
+        self.add(kind, pa.table({name: pa.array([row.get(name) for row in rows]) for name in columns}))
 
     def add_step(self, step: Step) -> None:
         """Add the rows of a step."""

@@ -67,7 +67,7 @@ class Store:
                 )
         return rows
 
-    def _refuse_lost(self, model: str) -> None:
+    def _refuse_marked(self, model: str) -> None:
         for row in self.database.read(FOUND_LOST, model=model):
             _refuse_lost({"id": model, **row})
 
@@ -79,13 +79,13 @@ class Store:
 
     def count(self, model: str) -> None:
         """Count a model without following an edge, which takes seconds; DatabaseDamaged if data was lost."""
-        self._refuse_lost(model)
+        self._refuse_marked(model)
         if not verification.count(self.database, model):
             self.model(model)  # says that it is not there
 
     def verify(self, model: str) -> None:
         """Count and sum all data of a model, both ways along its edges; DatabaseDamaged if some was lost."""
-        self._refuse_lost(model)
+        self._refuse_marked(model)
         verification.refuse_shortened(self.database, model)
         if not verification.verify(self.database, model):
             self.model(model)  # says that it is not there

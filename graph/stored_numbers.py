@@ -17,12 +17,9 @@ from graph.cypher.verification import (
 from graph.verification import compare
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from graph.checksums import Checksums
 
 _NODES, _TARGETS = 2000, 64  # nodes in one answer, and units whose relationships are
-_FROM_LABELS = "label"  # the one property of a unit that no load writes
 
 
 def verify_numbers(database: Database, model: str) -> bool:
@@ -71,13 +68,13 @@ def _read_all(database: Database, model: str) -> "Checksums":
     sums, units = Checksums(), list[str]()
     for label, text in NODE_PROPERTIES.items():
         for nodes in _nodes(database, model, text):
-            sums.add(label, _table(nodes))
+            sums.add_properties(label, nodes)
             units += [node["key"] for node in nodes] if label == "Unit" else []
     for kind, text in LAYER_PROPERTIES.items():
-        sums.add(kind, _table(_flat(database.read(text, model=model))))
+        sums.add_properties(kind, _flat(database.read(text, model=model)))
     for first in range(0, len(units), _TARGETS):
         for kind, text in UNIT_PROPERTIES.items():
-            sums.add(kind, _table(_flat(database.read(text, keys=units[first : first + _TARGETS]))))
+            sums.add_properties(kind, _flat(database.read(text, keys=units[first : first + _TARGETS])))
     return sums
 
 
@@ -92,11 +89,3 @@ def _nodes(database: Database, model: str, text: str) -> Iterator[list[dict[str,
 
 def _flat(rows: Answer) -> list[dict[str, Any]]:
     return [{"source": row["source"], "target": row["target"], **row["properties"]} for row in rows]
-
-
-def _table(rows: list[dict[str, Any]]) -> "pa.Table":
-    """The rows with a column for every name that any of them has."""
-    import pyarrow as pa  # see above
-
-    names = dict.fromkeys(name for row in rows for name in row if name != _FROM_LABELS)
-    return pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})

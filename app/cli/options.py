@@ -117,3 +117,6 @@ Parameters = Annotated[
 ]
 RowLimit = Annotated[int, typer.Option("--limit", min=1, max=_MOST, help="Rows at most.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.1, max=_LONGEST, help="Seconds at most.")]
+Version = Annotated[
+    str | None, typer.Argument(metavar="[VERSION]", help="Of the history; the last of this name if not given.")
+]

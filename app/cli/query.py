@@ -17,6 +17,7 @@ from app.cli.options import (
     Reveal,
     RowLimit,
     Timeout,
+    Version,
     Wide,
     connect,
     parameters_of,
@@ -132,9 +133,7 @@ def query_history(database: DatabaseOption = None, wide: Wide = False, as_json: 
 @query.command("restore")
 def restore_query(
     name: QueryName,
-    version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="Of the history; the last of this name if not given.")
-    ] = None,
+    version: Version = None,
     author: Author = None,
     database: DatabaseOption = None,
 ) -> None:

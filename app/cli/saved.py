@@ -6,7 +6,7 @@ import typer
 
 from app.cli import printing
 from app.cli.confirmation import Yes, confirm
-from app.cli.options import Author, CircuitFile, DatabaseOption, Json, ModelName, Reveal, Wide, open_model
+from app.cli.options import Author, CircuitFile, DatabaseOption, Json, ModelName, Reveal, Version, Wide, open_model
 from extract.printable import printable
 
 if TYPE_CHECKING:
@@ -91,9 +91,7 @@ def saved_history(
 @saved.command("restore")
 def restore_saved(
     name: CircuitName,
-    version: Annotated[
-        str | None, typer.Argument(metavar="[VERSION]", help="Of the history; the last of this name if not given.")
-    ] = None,
+    version: Version = None,
     author: Author = None,
     database: DatabaseOption = None,
     model_name: ModelName = None,

@@ -9,7 +9,7 @@ from catalog.circuits import export
 from catalog.circuits.build import refresh
 from catalog.circuits.circuit import Circuit
 from catalog.errors import CircuitError
-from catalog.text_rules import Authored, Name, broken, checked, login_name
+from catalog.text_rules import Name, broken, checked_author, login_name
 from graph import saved
 from graph.model_store import ModelStore
 from graph.records import EarlierCircuit, SavedCircuit
@@ -65,7 +65,7 @@ def open_circuit(store: ModelStore, name: str) -> Circuit:
 
 def remove(store: ModelStore, name: str, author: str | None = None) -> None:
     """Remove a saved circuit; `restore` brings it back. Raises CircuitError if there is none of this name."""
-    if not store.remove_circuit(name, checked(Authored, {"author": author or login_name()}).author):
+    if not store.remove_circuit(name, checked_author(author)):
         raise _missing(store, name)
 
 
@@ -79,7 +79,7 @@ def restore(store: ModelStore, name: str, version: str | None = None, author: st
 
     What has the name now becomes an earlier version. Raises CircuitError if there is no such version.
     """
-    who = checked(Authored, {"author": author or login_name()}).author
+    who = checked_author(author)
     versions = [e for e in earlier_circuits(store) if e.name == name and version in (None, e.version)]
     if not versions or not saved.restore_circuit(store.database, versions[0], who):
         raise CircuitError(

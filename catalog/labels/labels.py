@@ -13,7 +13,7 @@ from typing import TypedDict, Unpack
 from catalog.errors import LabelError
 from catalog.labels.history import UNDOING, current, standing
 from catalog.labels.rules import Label, Objection
-from catalog.text_rules import Authored, checked, login_name
+from catalog.text_rules import checked, checked_author, login_name
 from extract.units import Unit
 from graph.errors import AnnotationSuperseded
 from graph.model_store import ModelStore
@@ -93,7 +93,7 @@ class Labels:
     def withdraw(self, unit: Unit, label: str, author: str | None = None) -> Annotation:
         """Withdraw one's own current label."""
         old = self.named(unit, label)
-        return self._change(old, "withdraw", checked(Authored, {"author": author or login_name()}).author, old)
+        return self._change(old, "withdraw", checked_author(author), old)
 
     def undo(self, unit: Unit, entry: str | None = None, author: str | None = None) -> Annotation:
         """Undo one history entry, by its id: the latest in effect if None; undoing an undo redoes the entry.
@@ -103,7 +103,7 @@ class Labels:
         """
         history = self.history(unit)
         undone = _undoable(history, unit, entry)
-        who = checked(Authored, {"author": author or login_name()}).author
+        who = checked_author(author)
         if undone.action not in UNDOING:
             return self._change(replace(undone, evidence=None), "undo", who, undone)
         subject = _subject(undone, history)

@@ -112,13 +112,13 @@ _ONLY_READS = re.compile(
 
 
 def _refuse_by_text(text: str, server: Server) -> None:
+    if not is_encodable(text):
+        raise QueryError("The query holds a character that is no Unicode. Correct it, and ask again.")
     beyond = "".join(sorted({character for character in text if character > "\uffff"}))
     if beyond and _SUBQUERY.search(bare(text)) and not server.capabilities.reads_all_characters:
         raise QueryError(
             f"This server misreads a subquery in a text with {beyond}. Hand the text over as a parameter ($name)."
         )
-    if not is_encodable(text):
-        raise QueryError("The query holds a character that is no Unicode. Correct it, and ask again.")
     for pattern, words in _MORE_THAN_READING.items():
         if re.search(pattern, bare(text), re.IGNORECASE):
             raise WriteRefused(f"{words}: that is refused here.")
