@@ -20,12 +20,11 @@ _BLOCK = 2**22  # numbers of a map worked on at once
 class Attribution:
     """What shortcut and conv bring on every image, in standard deviations of the sum: float64 (images, units) each.
 
-    `z` is the sum itself, less its mean. All are zero for a sum that never changes.
+    Both add up to the sum less its mean, and are zero for a sum that never changes.
     """
 
     shortcut: np.ndarray
     conv: np.ndarray
-    z: np.ndarray
 
 
 def attribution(shortcut: np.ndarray, conv: np.ndarray) -> Attribution:
@@ -33,11 +32,11 @@ def attribution(shortcut: np.ndarray, conv: np.ndarray) -> Attribution:
     images, units, positions = conv.shape
     step = max(1, _BLOCK // (images * positions))
     parts = [_of_units(shortcut[:, at : at + step], conv[:, at : at + step]) for at in range(0, units, step)]
-    return Attribution(*(np.concatenate([part[n] for part in parts]).T for n in range(3)))
+    return Attribution(*(np.concatenate([part[n] for part in parts]).T for n in range(2)))
 
 
-def _of_units(shortcut: np.ndarray, conv: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What shortcut and conv bring, and z less its mean, of some units: (units, images) each."""
+def _of_units(shortcut: np.ndarray, conv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What shortcut and conv bring to some units: (units, images) each."""
     r, b = (np.ascontiguousarray(maps.transpose(1, 2, 0), dtype=np.float64) for maps in (shortcut, conv))
     z = np.maximum(r + b, 0).mean(axis=1)  # (u, images)
     own_shortcut, own_conv = expected(r, b), expected(b, r)  # one branch of x, the other of any image
@@ -45,7 +44,7 @@ def _of_units(shortcut: np.ndarray, conv: np.ndarray) -> tuple[np.ndarray, np.nd
     scale = np.sort((z - mean) ** 2, axis=1).mean(axis=1, keepdims=True) ** 0.5
     scale = np.where(scale > 1e-9 * z.max(axis=1, keepdims=True), scale, np.inf)  # else rounding alone
     halves = [(z - mean + own - other) / 2 for own, other in ((own_shortcut, own_conv), (own_conv, own_shortcut))]
-    return halves[0] / scale, halves[1] / scale, (z - mean) / scale
+    return halves[0] / scale, halves[1] / scale
 
 
 def expected(own: np.ndarray, lent: np.ndarray) -> np.ndarray:

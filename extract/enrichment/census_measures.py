@@ -30,7 +30,7 @@ def measures(table: ConceptTable, probes: CensusProbes, settings: CensusSettings
 def _of_one_size(table: ConceptTable, probes: CensusProbes, own: Facets, settings: CensusSettings) -> Columns:
     """Measure units whose facets have equally many concepts."""
     columns: Columns = {"k": np.full(len(own.conv), own.size)}
-    columns |= _effect_columns(own.values(table.held_out), own.values(table.discovery), settings)
+    columns |= effect_columns(own.values(table.held_out), own.values(table.discovery), settings)
     columns |= _distance_columns(probes, own, settings)
     explained = explanations(table, probes, own)
     for branch, explanation, places in zip(BRANCHES, explained, (own.shortcut, own.conv), strict=True):
@@ -40,7 +40,7 @@ def _of_one_size(table: ConceptTable, probes: CensusProbes, own: Facets, setting
     return columns
 
 
-def _effect_columns(held_out: Values, discovery: Values, settings: CensusSettings) -> Columns:
+def effect_columns(held_out: Values, discovery: Values, settings: CensusSettings) -> Columns:
     """The six effects with their bounds, and the p of either verdict with the effect that it hangs on.
 
     An enriched unit is positive in every contrast: the largest p. One that is not is negative in one, and discovery

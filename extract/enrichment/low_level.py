@@ -2,8 +2,7 @@
 
 In each modality, what a branch brings on a concept is regressed on the covariate, a linear spline fitted on discovery
 probes over all concepts. The covariate explains of a facet how much more the spline gives on its held-out probes than
-where the covariate favours the branch least: on the modality's concepts of the lowest twentieth. What all words or all
-pictures share is no effect of a covariate.
+on the modality's concepts on average: what all words or all pictures share is no effect of a covariate.
 """
 
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from extract.enrichment.concept_table import ConceptTable
 from extract.enrichment.facets import Facets
 
 _KNOTS = (0.25, 0.5, 0.75)  # quantiles
-_LOWEST = 0.05  # quantile of what the spline gives
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def _explained(table: ConceptTable, probes: CensusProbes, covariate: np.ndarray)
             brought = table.discovery[:, fitted].transpose(1, 0, 2).reshape(fitted.sum(), -1)  # (f, units * 2)
             weights = np.linalg.lstsq(_spline(discovery[fitted], knots), brought)[0]
             given = _spline(held_out[fitted], knots) @ weights
-            given -= np.quantile(given, _LOWEST, axis=0)
+            given -= given.mean(axis=0)
             explained[:, fitted] = given.reshape(-1, units, sides).transpose(1, 0, 2)
     return explained
 

@@ -17,7 +17,7 @@ SUBJECTS = GROUPS * CLUSTERS * EACH
 CONCEPTS = SUBJECTS * 2  # each in a modality; pictures come first
 SPLITS = ("discovery", "discovery", "held-out")
 POSITIONS, FACTORS, WIDTH = 4, 8, 48
-STRENGTH, NOISE, OWN = 3.0, 0.5, 0.2  # of a facet, of an image, of a concept
+STRENGTH, NOISE, OWN = 3.0, 0.4, 0.2  # of a facet, of an image, of a concept
 
 Drive = tuple[np.ndarray, np.ndarray]  # of shortcut and conv on every concept, (CONCEPTS,) each
 

@@ -1,0 +1,79 @@
+"""Is the census of enrichment right? Planted worlds, wrong implementations, a boundary test, and the demo.
+
+    python -m tests.benchmarks.census [rates] [wrong] [boundary] [demo] [--seeds 20] [--first 5000]
+
+rates     verdicts by kind and by true ratio of effect to need, on fresh worlds of 240 units; coverage of the bounds,
+          also where vendors differ
+wrong     the same for wrong implementations, on development worlds: what of the promised each misses
+boundary  concept tables nine tenths of which lie on the boundary of a size: false discoveries of either verdict
+demo      the demo's last sum: nulls made of its maps, the number of concepts, other settings, held-out vendor and font
+
+Seeds below 5000 are for development; the reported ones were run once.
+"""
+
+import argparse
+from time import perf_counter
+
+from extract.enrichment.census import DEFAULT
+from tests.benchmarks.census import boundary, demo, rates, wrong
+from tests.builders.planted_arrays import world
+
+DEVELOPMENT = 2000  # the first seed for it
+VENDORS = 0.15  # sd of a vendor's or font's gain of a branch
+
+
+def print_rates(first: int, seeds: int) -> None:
+    units = rates.judged(world(first + n) for n in range(seeds))
+    rates.print_kinds(units)
+    rates.print_ratios(units)
+    rates.print_coverage(units)
+    print("missed: " + ("; ".join(rates.failures(units)) or "nothing"))
+    print(f"\nvendors and fonts that differ by {VENDORS} of a branch's drive:")
+    rates.print_coverage(rates.judged(world(first + n, vendor_sd=VENDORS) for n in range(max(1, seeds // 4))))
+
+
+def print_wrong(seeds: int) -> None:
+    worlds = [world(DEVELOPMENT + n) for n in range(seeds)]
+    for name in wrong.PARTS:
+        with wrong.implemented(name) as settings:
+            units = rates.judged(worlds, settings=settings)
+            missed = rates.failures(units) + boundary.failures(settings, runs=12)
+            incomplete = wrong.completeness(worlds[0].shortcut, worlds[0].conv)
+        missed += [f"attributions miss the sum by {incomplete:.2f} sd"] if incomplete > 1e-9 else []
+        print(f"{name:20} {'; '.join(missed) or 'misses nothing'}", flush=True)
+
+
+def print_boundary() -> None:
+    for name, verdict, mean, error in boundary.false_rates(DEFAULT):
+        print(f"{name:36} {verdict:14} false {mean:.3f}, two standard errors {2 * error:.3f}", flush=True)
+
+
+def print_demo() -> None:
+    measured = demo.measured()
+    print(f"{'nulls of the demo':34}" + "".join(f"{verdict:>14}" for verdict in demo.VERDICTS))
+    demo.print_nulls(*measured[:2])
+    demo.print_census(*measured)
+    demo.print_rotation(*measured)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Is the census of enrichment right?")
+    parser.add_argument("parts", nargs="*", default=["rates", "wrong", "boundary", "demo"])
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=5000)
+    options = parser.parse_args()
+    parts = {
+        "rates": lambda: print_rates(options.first, options.seeds),
+        "wrong": lambda: print_wrong(max(1, options.seeds // 5)),
+        "boundary": print_boundary,
+        "demo": print_demo,
+    }
+    for part in options.parts:
+        start = perf_counter()
+        print(f"\n{part}\n")
+        parts[part]()
+        print(f"{part}: {perf_counter() - start:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
