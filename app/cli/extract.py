@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.network_options import Font, NetworkName, folder_of
-from app.cli.options import Memory
+from app.cli.options import Memory, at_home, path
 from extract.printable import printable
 
 if TYPE_CHECKING:
@@ -18,9 +18,13 @@ _NAMED = 20  # names printed of what was left out
 
 def extract(
     name: NetworkName,
-    output: Annotated[Path | None, typer.Option(help="Where to; NAME-PRETRAINED.extraction if not given.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(parser=path, metavar="PATH", help="Where to; NAME-PRETRAINED.extraction if not given."),
+    ] = None,
     pretrained: Annotated[
-        str | None, typer.Option(help="A tag such as openai, or a weights file; else random.")
+        str | None,
+        typer.Option(parser=at_home, metavar="TEXT", help="A tag such as openai, or a weights file; else random."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of random weights.")] = 0,
     targets: Annotated[str | None, typer.Option(help="Target layers or patterns, comma between; else all.")] = None,
@@ -28,11 +32,20 @@ def extract(
     matrices: Annotated[bool, typer.Option(help="Keep the dense matrices too.")] = True,
     memory: Memory = 2**31,
     device: Annotated[str, typer.Option(help="Where torch computes the weights: cpu, cuda, cuda:1.")] = "cpu",
-    probes: Annotated[str | None, typer.Option(help="Pictures, a folder a concept; shards; a table; or demo.")] = None,
-    visualisations: Annotated[
-        Path | None, typer.Option(help="Feature visualisations of the last sum, such as channel34.png.")
+    probes: Annotated[
+        str | None,
+        typer.Option(parser=at_home, metavar="TEXT", help="Pictures, a folder a concept; shards; a table; or demo."),
     ] = None,
-    words: Annotated[str | None, typer.Option(help="So many of the most common words, or a file, one a line.")] = None,
+    visualisations: Annotated[
+        Path | None,
+        typer.Option(
+            parser=path, metavar="PATH", help="Feature visualisations of the last sum, such as channel34.png."
+        ),
+    ] = None,
+    words: Annotated[
+        str | None,
+        typer.Option(parser=at_home, metavar="TEXT", help="So many of the most common words, or a file, one a line."),
+    ] = None,
     font: Font = None,
 ) -> None:
     """Compute the expanded weights of a network into a folder; an interrupted run goes on where it stopped.

@@ -4,8 +4,10 @@ A command's file is imported when the command is called, so that help, completio
 user can mend ends in one line on stderr and exit code 2.
 """
 
+import sys
 from importlib import import_module
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -97,7 +99,10 @@ cli = typer.Typer(cls=CircuitsGroup, no_args_is_help=True, pretty_exceptions_sho
 
 
 def main() -> None:
-    """The console script `circuits`."""
+    """The console script `circuits`; letters that the output's encoding lacks are printed as their code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a pipe that is closed has none
+            stream.reconfigure(errors="backslashreplace")
     cli()
 
 

@@ -3,7 +3,9 @@
 rich is imported where a table is printed: completion and `--json` do without it.
 """
 
+import codecs
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from shutil import get_terminal_size
@@ -82,8 +84,12 @@ def show(*tables: TerminalTable, wide: bool = False) -> None:
 
 
 def show_json(content: object) -> None:
-    """Print records as JSON, without their pictures; dates as text."""
-    typer.echo(json.dumps(as_json(content, _PICTURES), indent=1, ensure_ascii=False))
+    """Print records as JSON, without their pictures; dates as text.
+
+    Letters are escaped where the output's encoding may lack them.
+    """
+    escaped = codecs.lookup(sys.stdout.encoding or "ascii").name != "utf-8"
+    typer.echo(json.dumps(as_json(content, _PICTURES), indent=1, ensure_ascii=escaped))
 
 
 def show_rows(records: Sequence[object], rows: TerminalTable, json_output: bool, wide: bool = False) -> None:

@@ -17,7 +17,10 @@ from graph.model_store import ModelStore
 from graph.records import Annotation, Depiction, FlagKind, ProbeSummary, TopProbe
 
 HIDDEN = "sensitive"
-_PICTURE = re.compile(r"(?:iVBOR|UklGR)[\w+/]{60}")  # how PNG and WebP begin in base64
+_BEGINNINGS = (  # of PNG, WebP, JPEG, GIF, BMP, TIFF (two), and AVIF and HEIC, in base64
+    *("iVBOR", "UklGR", "/9j/", "R0lGOD", "Qk[0-3]", "SUkqA", "TU0AK", "AAAA.[GWm2]Z0eX"),
+)
+_PICTURE = re.compile(rf"(?<![\w+/])(?:{'|'.join(_BEGINNINGS)})[\w+/]{{56}}")
 
 Flagged = Mapping[FlagKind, Mapping[str, bool]]
 
@@ -95,7 +98,7 @@ class Veil:
 
     def _within(self, text: str) -> bool:
         """Whether a longer text holds something hidden, or is a picture."""
-        match = _any_of(self.texts).search(text.casefold()) or _PICTURE.match(text)
+        match = _any_of(self.texts).search(text.casefold()) or _PICTURE.search(text)
         return not self.revealed and (match is not None or sensitive(text, flags=self.flags.get("word", {})))
 
     def picture(self, probe: TopProbe) -> str:

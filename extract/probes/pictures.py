@@ -108,14 +108,37 @@ def load(file: Path) -> bytes:
 
 
 def thumbnail(data: bytes, side: int = THUMBNAIL) -> bytes:
-    """Crop a picture to its middle square of at most `side` pixels, as WebP; a small square is returned as it is."""
+    """Crop a picture to its middle square of at most `side` pixels, as WebP of the picture alone, without EXIF.
+
+    A small square loses no detail, and is returned as it is if it is a WebP or PNG that holds nothing else.
+    """
     with _decoding(), Image.open(BytesIO(data), formats=_READ) as picture:
-        if picture.width == picture.height <= side and picture.format in FORMATS:
-            return data
-    square = ImageOps.fit(opaque(data), (side, side), Image.Resampling.BICUBIC)
+        small = picture.width == picture.height <= side
+    if small and _holds_nothing_else(data):
+        return data
+    square = opaque(data) if small else ImageOps.fit(opaque(data), (side, side), Image.Resampling.BICUBIC)
     stream = BytesIO()
-    square.save(stream, "webp", quality=80)
+    square.save(stream, "webp", quality=80, lossless=small, exif=b"", xmp=b"", icc_profile=None)
     return stream.getvalue()
+
+
+def _holds_nothing_else(data: bytes) -> bool:
+    """Whether a file is a WebP in the simple format, which has no room for EXIF, or a PNG of pixels and no more."""
+    if data[8:16] in (b"WEBPVP8 ", b"WEBPVP8L"):
+        return int.from_bytes(data[4:8], "little") + 8 == len(data)
+    chunks = list(_chunks(data)) if data.startswith(b"\x89PNG\r\n\x1a\n") else []
+    return chunks[-1:] == [b"IEND"] and _PIXEL_CHUNKS.issuperset(chunks)
+
+
+_PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    """The kinds of a PNG's chunks; what stands behind its end is one of no kind."""
+    place = 8
+    while place < len(data):
+        yield data[place + 4 : place + 8]
+        place += 12 + int.from_bytes(data[place : place + 4])
 
 
 def decode_thumbnail(data: bytes) -> Image.Image | None:

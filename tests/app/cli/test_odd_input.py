@@ -1,6 +1,9 @@
 """Files and values as other tools and people write them: read, or refused by the name of what is wrong."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from inspect import signature
@@ -65,7 +68,7 @@ def test_a_tilde_in_a_path_is_the_home_folder(circuits: Run, tmp_path: Path) -> 
     assert not Path("~").exists()
 
 
-@pytest.mark.parametrize("module", sorted({*COMMANDS} - {"app", "extract"}))
+@pytest.mark.parametrize("module", sorted({*COMMANDS} - {"app"}))
 def test_every_option_that_names_a_path_takes_a_tilde_for_the_home_folder(
     module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,3 +86,15 @@ def test_every_option_that_names_a_path_takes_a_tilde_for_the_home_folder(
             if Path in kinds or (name in NAMES_A_PATH and bool not in kinds):
                 assert str(option.parser("~/w")) == "/ada/w", name
                 assert str(option.parser("RN50")) == "RN50"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_a_letter_that_the_output_lacks_is_printed_as_its_code(encoding: str, planted_folder: Path) -> None:
+    def printed(*options: str) -> str:
+        environment = os.environ | {"PYTHONIOENCODING": encoding, "CIRCUITS_DATABASE": str(planted_folder)}
+        code = "from app.cli.main import main; main()"
+        command = [sys.executable, "-c", code, "cypher", "RETURN '\u732b' AS x", *options]
+        return subprocess.run(command, env=environment, capture_output=True, check=True).stdout.decode(encoding)
+
+    assert json.loads(printed("--json")) == [{"x": "\u732b"}]
+    assert ("\u732b" if encoding == "utf-8" else "\\u732b") in printed()

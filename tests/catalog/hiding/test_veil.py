@@ -69,10 +69,16 @@ def test_a_hidden_text_is_found_anywhere_in_an_answer_but_not_inside_another_wor
     assert Veil().value(["Wound", "a+b", ""]) == ["Wound", "a+b", ""]
 
 
-@pytest.mark.parametrize("kind", ["WEBP", "PNG"])
+@pytest.mark.parametrize("kind", ["WEBP", "PNG", "JPEG", "GIF", "BMP", "TIFF", "AVIF"])
 def test_a_picture_in_an_answer_is_hidden_since_it_may_be_sensitive(kind: str) -> None:
     assert Veil().value([thumbnail(kind), "iVBOR is how it begins"]) == [HIDDEN, "iVBOR is how it begins"]
+    assert Veil().value({"src": f"data:image/x;base64,{thumbnail(kind)}"}) == {"src": HIDDEN}
     assert Veil(revealed=True).value(thumbnail(kind)) == thumbnail(kind)
+
+
+def test_texts_that_are_no_pictures_are_no_pictures() -> None:
+    texts = ["0" * 64, "f" * 64, "AAAA" * 30, "Qk", "a/9j/b" * 20, "4/2/6/34"]
+    assert Veil().value(texts) == texts
 
 
 def test_what_is_no_picture_is_hidden_too() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from extract.probes.pictures import FORMATS, LARGEST, decode_thumbnail
+from extract.probes.pictures import FORMATS, LARGEST, decode_thumbnail, thumbnail
 from tests.builders.png_header import png_of
 
 OTHERS = ("TIFF", "AVIF", "PPM", "SGI", "DDS", "TGA", "JPEG2000", "ICNS", "PCX")
@@ -38,3 +38,32 @@ def test_a_picture_far_larger_than_a_thumbnail_is_none_and_takes_no_memory(side:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert decode_thumbnail(png_of(side, side)) is None
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB
+
+
+@pytest.mark.parametrize("form", ["WEBP", "PNG"])
+def test_a_small_square_of_pixels_alone_stays_as_it_is(form: str) -> None:
+    assert thumbnail(encoded(form)) == encoded(form)
+    assert thumbnail(encoded(form) + b"more") == thumbnail(encoded(form) + b"else") != encoded(form) + b"more"
+
+
+def with_place(form: str, side: int) -> tuple[bytes, Image.Image]:
+    """A picture that says where it was taken and who took it."""
+    pixels = np.random.default_rng(2).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    picture, stream, exif = Image.fromarray(pixels), io.BytesIO(), Image.Exif()
+    exif[0x010E] = "52.5200 N 13.4050 E"
+    picture.save(stream, form, exif=exif)
+    return stream.getvalue() + b"52.5200 N 13.4050 E", picture  # behind the end, where some programs put more
+
+
+@pytest.mark.parametrize("side", [32, 200])
+@pytest.mark.parametrize("form", ["WEBP", "PNG", "JPEG"])
+def test_a_thumbnail_holds_the_picture_alone(form: str, side: int) -> None:
+    data, picture = with_place(form, side)
+    small = thumbnail(data)
+    assert b"52.5200" in data
+    assert b"52.5200" not in small
+    with Image.open(io.BytesIO(small)) as opened:
+        assert (opened.format, opened.size, dict(opened.getexif())) == ("WEBP", (min(side, 128),) * 2, {})
+        if side == 32 and form == "PNG":
+            assert np.array_equal(np.asarray(opened.convert("RGB")), np.asarray(picture))
+    assert thumbnail(small) == small
