@@ -104,6 +104,11 @@ class LiveNetwork:
         return self._network.model
 
     @property
+    def description(self) -> str:
+        """One line: the model, its activation, how it prepares images, and a fingerprint of what it does with one."""
+        return str(self._network)
+
+    @property
     def architecture(self) -> Architecture:
         """The network's shape."""
         return self._network.architecture

@@ -63,6 +63,7 @@ def extract(
         network.check_words(vocabulary, font)
     if visualisations:
         network.check_visualisations(visualisations)
+    typer.echo(f"circuits: {printable(network.description)}", err=True)
     patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
     folder = output or folder_of(network.model)
     extraction = network.extract(folder, patterns, strongest, matrices, memory, device=device)

@@ -306,6 +306,9 @@ def _begun(path: Path) -> bool:
 def _refuse_other(path: Path, stored: Manifest, manifest: Manifest) -> None:
     """Raise ExtractionError unless both manifests are of the same weights, made by the same settings and tools."""
     differences = [what for what, value in _IDENTITY.items() if value(stored) != value(manifest)]
+    before, now = stored.preparation, manifest.preparation
+    if before and now and before.model_copy(update={"fingerprint": now.fingerprint}) != now:
+        differences.append("another activation or preparation of images")
     if differences:
         raise ExtractionError(
             f"{path} was begun with {' and '.join(differences)}. Choose another folder, or remove this one."

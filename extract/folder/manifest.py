@@ -35,6 +35,16 @@ class ExtractionSettings(_Strict):
     matrices: bool
 
 
+class Preparation(_Strict):
+    """How the network was asked: the text tower's activation, mean and sd of colours, resizing, and a fingerprint."""
+
+    activation: Text
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+    resizing: Text
+    fingerprint: tuple[float, ...]  # rounded, and so compared by people alone
+
+
 class File(_Strict):
     """The hash and size in bytes of a finished file."""
 
@@ -56,6 +66,7 @@ class Manifest(_Strict):
     image_size: Annotated[int, Field(gt=0, le=2**14, multiple_of=32)]
     settings: ExtractionSettings
     tools: dict[Text, Text]
+    preparation: Preparation | None = None  # earlier versions wrote none
     files: dict[FileName, File] = {}
 
     @property
@@ -87,13 +98,13 @@ class _StoredManifest(Manifest):
 
 
 def _hash(manifest: Manifest) -> str:
-    return hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
+    return hashlib.sha256(manifest.model_dump_json(exclude_none=True).encode()).hexdigest()
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
     """Write a manifest as JSON, with its checksum."""
     stored = _StoredManifest.model_construct(**dict(manifest), checksum=_hash(manifest))
-    return stored.model_dump_json(indent=1).encode()
+    return stored.model_dump_json(indent=1, exclude_none=True).encode()
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -2,17 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import open_clip
 import torch
-from PIL.Image import Image
+from PIL.Image import Image, fromarray
 from torch import Tensor, nn
 
 from extract.errors import WeightsError
 from extract.units import Architecture
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How images are prepared, in open_clip's terms: mean and standard deviation of each colour, and resizing."""
+
+    mean: tuple[float, ...] = open_clip.OPENAI_DATASET_MEAN
+    std: tuple[float, ...] = open_clip.OPENAI_DATASET_STD
+    interpolation: str = "bicubic"
+    resize_mode: str = "shortest"
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,7 @@ class Network:
     architecture: Architecture
     sha256: str
     has_text: bool = True
+    preparation: Preparation = Preparation()
 
     @property
     def visual(self) -> nn.Module:
@@ -55,6 +66,40 @@ class Network:
                 f"torch has no device {device!r} here: {reason}. Choose cpu, which is always there."
             ) from error
 
+    @property
+    def activation(self) -> str:
+        """The activation in the text tower, GELU or QuickGELU; the vision tower has ReLUs alone."""
+        names = (type(module).__name__ for module in self.clip.transformer.modules())
+        return next((name for name in names if name.endswith("GELU")), "none") if self.has_text else "none"
+
+    @cached_property
+    @torch.inference_mode()
+    def fingerprint(self) -> tuple[float, ...]:
+        """Two numbers of what the vision tower makes of a fixed image, and two of the text tower on fixed tokens.
+
+        Rounded, so that processors agree but for the last digit; other weights, another activation, size, mean or
+        standard deviation changes some of them.
+        """
+        rows, columns = np.indices((96, 96)) / 95
+        colours = np.stack([rows, columns, (1 + np.sin(40 * rows * columns)) / 2], axis=2)  # (96, 96, 3)
+        image = self.preprocess(fromarray((255 * colours).astype(np.uint8)))[None].to(self.device)
+        embeddings = [self.clip.encode_image(image, normalize=True)]
+        if self.has_text:
+            tokens = torch.arange(self.clip.context_length, device=self.device)[None] % self.clip.vocab_size
+            tokens[0, -1] = self.clip.vocab_size - 1  # its end, where the text is read off
+            embeddings.append(self.clip.encode_text(tokens, normalize=True))
+        return tuple(number for embedding in embeddings for number in _projections(embedding[0].cpu().numpy()))
+
+    def __str__(self) -> str:
+        """Name, activation, preparation and fingerprint, in one line."""
+        colours = (self.preparation.mean, self.preparation.std)
+        mean, sd = (" ".join(f"{value:.4f}" for value in values) for values in colours)
+        numbers = " ".join(f"{number:.3f}" for number in self.fingerprint)
+        return (
+            f"{self.model}: text tower with {self.activation}, images of {self.architecture.image_size} pixels, mean "
+            f"{mean}, sd {sd}, fingerprint {numbers}"
+        )
+
     @cached_property
     def tokenizer(self) -> Callable[[list[str]], Tensor]:
         """Texts to token ids (n, context length)."""
@@ -64,7 +109,8 @@ class Network:
     @cached_property
     def preprocess(self) -> Callable[[Image], Tensor]:
         """An image to what the network takes (3, side, side): resized, cropped at the centre, normalised."""
-        transform = open_clip.image_transform(self.architecture.image_size, is_train=False)
+        side = self.architecture.image_size
+        transform = open_clip.image_transform(side, is_train=False, **asdict(self.preparation))
         transform.transforms.insert(0, _middle)
         preprocess: Callable[[Image], Tensor] = transform
         return preprocess
@@ -82,6 +128,12 @@ class Network:
         pixels = torch.from_numpy(np.stack(cuts)).float().div_(255)  # (n, side, side, 3)
         pixels.sub_(torch.tensor(last.mean)).div_(torch.tensor(last.std))
         return pixels.permute(0, 3, 1, 2)  # (n, 3, side, side), in channels-last
+
+
+def _projections(embedding: np.ndarray) -> list[float]:
+    """Two fixed projections of an embedding (E,), about 1 in size."""
+    embedding, places = np.nan_to_num(embedding), np.arange(len(embedding))  # of damaged weights: 0
+    return [round(float(np.sqrt(2) * embedding @ np.cos(step * places)), 3) for step in (1.0, 2.5)]
 
 
 _LONGEST = 64  # sides of the middle square, of a picture before it is resized

@@ -6,7 +6,7 @@ made from it.
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ from torch import nn
 from extract import demo
 from extract.errors import WeightsError
 from extract.network import checkpoint
-from extract.network.network import Network
+from extract.network.network import Network, Preparation
 from extract.units import ARCHITECTURES, Architecture
 
 _HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # in the order that open_clip prefers
+_CONFIG = "open_clip_config.json"
+_PREPARATION = "preprocess_cfg"
 
 Config = dict[str, Any]
 
@@ -29,12 +31,18 @@ Config = dict[str, Any]
 def load_network(name: str, pretrained: str | Path | None = None, seed: int = 0) -> Network:
     """Load a network by open_clip's name (`RN50`), `demo`, or the path of an open_clip configuration (`.json`).
 
+    Also by open_clip's `hf-hub:ORGANISATION/NAME`, or `local-dir:PATH` of a folder with the files of such a repository.
+
     `pretrained` is a tag that open_clip knows (`openai`) or a weights file. Without it, `demo` is the bundled trained
     network, and any other is randomised from `seed`, batch norms included. The text tower of the published
     architectures uses QuickGELU, as all their published weights do. Raises WeightsError for weights that cannot be had,
     and says why.
     """
-    short, config = _config(name)
+    if folder := _bundle(name):
+        short, config = _bundle_name(name, folder), _checked(_read_config(folder / _CONFIG), name)
+        pretrained = pretrained or _weights_in(folder)
+    else:
+        short, config = _config(name)
     if name == "demo" and pretrained is None:
         return _from_file(demo.MODEL, config, demo.WEIGHTS)
     if pretrained is None:
@@ -47,6 +55,30 @@ def load_network(name: str, pretrained: str | Path | None = None, seed: int = 0)
         raise WeightsError(f"{tag!r} is neither a file nor a tag of {short}. Its tags: {tags}.")
     network = _from_file(f"{short}:{Path(tag).stem}", config, Path(tag))
     return replace(network, model=f"{network.model}@{network.sha256[:12]}")  # runs write other files of the same name
+
+
+def _bundle(name: str) -> Path | None:
+    """The folder with configuration and weights that a name stands for, fetched if it is on the hub."""
+    kind, _, place = name.partition(":")
+    if kind == "hf-hub":
+        _fetched(place, _HUB_FILES, place)
+        return _fetched(place, (_CONFIG,), place).parent
+    if kind != "local-dir":
+        return None
+    folder = Path(place).expanduser()
+    if not (folder / _CONFIG).is_file():
+        raise WeightsError(f"{folder} holds no {_CONFIG}, as open_clip writes beside weights. Name another folder.")
+    return folder
+
+
+def _bundle_name(name: str, folder: Path) -> str:
+    return name.rpartition("/")[2] if name.startswith("hf-hub:") else folder.resolve().name
+
+
+def _weights_in(folder: Path) -> Path:
+    if file := next((folder / name for name in _HUB_FILES if (folder / name).is_file()), None):
+        return file
+    raise WeightsError(f"{folder} holds neither {' nor '.join(_HUB_FILES)}. Give the path of a weights file too.")
 
 
 def _config(name: str) -> tuple[str, Config]:
@@ -72,7 +104,9 @@ def _read_config(path: Path) -> Any:
         ) from error
     except ValueError as error:
         raise WeightsError(f"{path} is no JSON ({error}). Give an open_clip model configuration.") from error
-    return read.get("model_cfg", read) if isinstance(read, dict) else read  # the hub's open_clip_config.json
+    if isinstance(read, dict) and isinstance(read.get("model_cfg"), dict):  # the hub's open_clip_config.json
+        return read["model_cfg"] | {_PREPARATION: read.get(_PREPARATION)}
+    return read
 
 
 def _checked(config: Any, name: str) -> Config:
@@ -86,7 +120,30 @@ def _checked(config: Any, name: str) -> Config:
     size = vision.get("image_size", 224)
     if not isinstance(size, int) or size % 32 or size <= 0:
         raise WeightsError(f"{name} takes images of {size} pixels; a ModifiedResNet needs a positive multiple of 32.")
+    _preparation(config)
     return config
+
+
+def _preparation(config: Config) -> Preparation:
+    """How images are prepared, as the configuration says, or as CLIP's are; WeightsError for what is none."""
+    settings = config.get(_PREPARATION) or {}
+    try:
+        own = {key: settings[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in settings}
+        for key in {"mean", "std"} & own.keys():
+            own[key] = tuple(float(value) for value in own[key])
+            if len(own[key]) != 3:
+                raise ValueError(f"{key} has {len(own[key])} numbers")
+        preparation = Preparation(**own)
+        open_clip.image_transform(32, is_train=False, **asdict(preparation))
+    except (TypeError, ValueError, KeyError, AttributeError, AssertionError) as error:
+        raise WeightsError(
+            f"{_PREPARATION} says not how to prepare images ({type(error).__name__}: {error}). It takes mean and std, "
+            "three numbers each, interpolation and resize_mode."
+        ) from error
+    sizes, side = settings.get("size"), config["vision_cfg"].get("image_size", 224)
+    if sizes is not None and {side} != set(sizes[-2:] if isinstance(sizes, list) else [sizes]):
+        raise WeightsError(f"{_PREPARATION} has size {sizes}, and vision_cfg image_size {side}. Make them the same.")
+    return preparation
 
 
 def _from_file(model: str, config: Config, path: Path) -> Network:
@@ -127,7 +184,7 @@ def _randomise(norm: nn.BatchNorm2d, scale: float) -> None:
 
 def _build(config: Config) -> open_clip.CLIP:
     try:
-        return open_clip.CLIP(**config)
+        return open_clip.CLIP(**{key: value for key, value in config.items() if key != _PREPARATION})
     except (TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise WeightsError(f"open_clip cannot build this configuration: {error}. Mend the configuration.") from error
 
@@ -139,22 +196,28 @@ def _network(model: str, clip: open_clip.CLIP, config: Config, sha256: str, text
     blocks = tuple(len(stage) for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4))
     if architecture != Architecture(blocks, visual.conv3.out_channels, visual.image_size):
         raise WeightsError(f"open_clip built {model} with other blocks than its configuration says. Check its version.")
-    return Network(model, clip.eval().float().requires_grad_(False), architecture, sha256, texts)
+    return Network(model, clip.eval().float().requires_grad_(False), architecture, sha256, texts, _preparation(config))
 
 
 def _download(name: str, tag: str) -> Path:
-    """The hub's file for a tag, from its local cache if it is there; WeightsError without a long wait."""
-    repository = open_clip.get_pretrained_cfg(name, tag)["hf_hub"].rstrip("/")
-    for file in _HUB_FILES:
-        cached = huggingface_hub.try_to_load_from_cache(repository, file)
-        if isinstance(cached, str):
-            return Path(cached)
+    """The hub's file for a tag."""
+    return _fetched(open_clip.get_pretrained_cfg(name, tag)["hf_hub"].rstrip("/"), _HUB_FILES, f"{name}:{tag}")
+
+
+def _fetched(repository: str, files: tuple[str, ...], name: str) -> Path:
+    """The first of the files that a repository of the hub has, from the cache; WeightsError without a long wait."""
     try:
+        for file in files:
+            cached = huggingface_hub.try_to_load_from_cache(repository, file)
+            if isinstance(cached, str):
+                return Path(cached)
         # Short questions first: a download itself goes on asking an unreachable hub for more than a minute.
-        file = next(file for file in _HUB_FILES if huggingface_hub.file_exists(repository, file))
-        return Path(huggingface_hub.hf_hub_download(repository, file))
+        for file in files:
+            if huggingface_hub.file_exists(repository, file):
+                return Path(huggingface_hub.hf_hub_download(repository, file))
     except Exception as error:  # each version of the hub's library raises those of another HTTP client
         raise WeightsError(
-            f"The weights {name}:{tag} could not be fetched from {repository} on the Hugging Face hub ({error}). "
-            f"Usually there is no connection: fetch {_HUB_FILES[0]} elsewhere and give its path, or use the demo."
+            f"The weights {name} could not be fetched from {repository} on the Hugging Face hub ({error}). "
+            f"Usually there is no connection: fetch {files[0]} elsewhere and give its path, or use the demo."
         ) from error
+    raise WeightsError(f"{repository} on the Hugging Face hub holds no {' or '.join(files)}. Name another repository.")

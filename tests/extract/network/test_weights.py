@@ -272,7 +272,7 @@ def test_a_folder_and_a_file_that_is_not_there_are_refused(small: str, tmp_path:
     ("name", "tag", "reason"),
     [
         ("RN51", None, "no model 'RN51'. Choose RN50, RN101"),
-        ("hf-hub:someone/something", None, "no model"),
+        ("hf-hub:someone/something", None, "someone/something on the Hugging Face hub"),
         ("ViT-B-32", "openai", "ViT-B-32 has no ModifiedResNet"),
         ("convnext_base", None, "no ModifiedResNet"),
         ("RN50", "openia", "Its tags: openai, yfcc15m, cc12m"),
