@@ -63,10 +63,10 @@ def extract(
         network.check_words(vocabulary, font)
     if visualisations:
         network.check_visualisations(visualisations)
-    typer.echo(f"circuits: {printable(network.description)}", err=True)
     patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
     folder = output or folder_of(network.model)
     extraction = network.extract(folder, patterns, strongest, matrices, memory, device=device)
+    typer.echo(f"circuits: {printable(network.description)}", err=True)
     if source is not None:
         _report(network.show_probes(extraction, source), folder / "skipped.parquet")
     if visualisations:
