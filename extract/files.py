@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from extract.errors import CircuitsError
+from extract.printable import printable
 
 _LARGEST = 1 << 28  # bytes of a file that is read as a whole
 
@@ -31,10 +32,11 @@ def replace_file(
             temporary = target.with_name(f"{target.name}.tmp")
             temporary.write_bytes(data)
             temporary.replace(target)
-    except OSError as refusal:
-        with suppress(OSError):
+    except (OSError, ValueError) as refusal:  # ValueError for a name that no file can have
+        with suppress(OSError, ValueError):
             temporary.unlink()
-        raise error(f"{path} cannot be written: {refusal.strerror}. {advice}") from refusal
+        reason = getattr(refusal, "strerror", refusal)
+        raise error(f"{printable(str(path))} cannot be written: {reason}. {advice}") from refusal
 
 
 def read_file(path: Path, error: type[CircuitsError], most: int = _LARGEST) -> bytes:
@@ -48,7 +50,8 @@ def read_file(path: Path, error: type[CircuitsError], most: int = _LARGEST) -> b
         with path.open("rb") as file:
             data = file.read(most + 1)
     except (OSError, ValueError) as refusal:  # ValueError for a name that no file can have
-        raise error(f"{path} cannot be read: {getattr(refusal, 'strerror', refusal)}. Name another file.") from refusal
+        reason = getattr(refusal, "strerror", refusal)
+        raise error(f"{printable(str(path))} cannot be read: {reason}. Name another file.") from refusal
     if len(data) > most:
         raise error(f"{path} holds more than {most >> 20} MiB, as no such file does. Name another file.")
     return data

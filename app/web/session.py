@@ -69,16 +69,20 @@ def _open(place: str | Path, extractions: Path) -> Catalog:
 
 
 def bar() -> None:
-    """Draw the side bar: the model, a way to any unit, the author, what is hidden. An empty catalog ends the page."""
+    """Draw the side bar: the model, a way to any unit, the author, what is hidden. An empty catalog ends the page.
+
+    Raises ModelMissing for a link to a model that is not there: its units are not those of another.
+    """
     names = [card.id for card in catalog().models]
     if not names:
         st.title("CLIP circuits")
         st.markdown(_EMPTY)
         st.stop()
     st.session_state.setdefault("acting", Lock())
+    in_address = st.query_params.get("model")
+    is_absent = in_address not in (None, *names, st.session_state.get("model"))
     if st.session_state.get("model") not in names:  # none yet, or one that was removed
         st.session_state.pop("model", None)
-    in_address = st.query_params.get("model")
     if in_address in names and st.session_state.get("model") != in_address:
         st.session_state["model"] = in_address
     with st.sidebar:
@@ -92,6 +96,9 @@ def bar() -> None:
         )
         st.text_input("Author", _login(), key="author", persist_state="session", max_chars=LONGEST_NAME)
         st.toggle("Reveal sensitive", key="reveal", help="Labels and pictures marked sensitive are hidden until then.")
+    if is_absent:
+        st.button(plain(f"Open {st.session_state['model']}"), key="open model", on_click=_leave)
+        catalog().model(in_address)  # raises, and says which there are
     if in_address != st.session_state["model"]:  # else the address would lose what was changed in it while this ran
         st.query_params["model"] = st.session_state["model"]
     st.session_state["opened"] = catalog().model(st.session_state["model"])

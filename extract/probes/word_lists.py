@@ -64,7 +64,7 @@ def reading(file: Path) -> Reading:
 def _lines(file: Path) -> list[str]:
     try:
         return [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError also for a name that no file can have
         raise WordsError(f"{file} cannot be read ({error}). Give a text file in UTF-8, one word a line.") from error
 
 

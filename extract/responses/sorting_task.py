@@ -4,12 +4,11 @@ A folder holds the images that the extraction stores, in an order that hides the
 column a person fills in.
 """
 
-import csv
 from collections.abc import Iterable
-from io import StringIO
 from pathlib import Path
 from random import Random
 
+from extract import csv_tables
 from extract.errors import LevelsError
 from extract.files import replace_file
 from extract.folder.extraction import Extraction
@@ -32,23 +31,20 @@ def draw(
     images = dict(zip(*extraction.table("probes").select(["id", "image"]).to_pydict().values(), strict=True))
     sample = [(level, at.probe) for level in levels for at in at_level(extraction, unit, level, TOLERANCE, count, seed)]
     Random(seed).shuffle(sample)  # noqa: S311
-    text = StringIO(newline="")
-    sheet = csv.writer(text)
-    sheet.writerow(COLUMNS)
-    for number, (level, probe) in enumerate(sample):
-        sheet.writerow((f"{number:03}", probe, level, ""))
+    rows = [(f"{number:03}", probe, level, "") for number, (level, probe) in enumerate(sample)]
+    for number, (_, probe) in enumerate(sample):
         if image := images.get(probe):
             replace_file(folder / f"{number:03}.webp", image, LevelsError, parents=True)
-    replace_file(folder / SHEET, text.getvalue().encode(), LevelsError, parents=True)
+    replace_file(folder / SHEET, csv_tables.encode(COLUMNS, rows).encode(), LevelsError, parents=True)
     return folder / SHEET
 
 
 def read(sheet: Path) -> dict[float, list[str]]:
     """Read the categories that a person wrote, by level; rows without one are left out. LevelsError for a bad sheet."""
     try:
-        with sheet.open(newline="", encoding="utf-8-sig") as file:
-            rows = [(float(row["level"]), row["category"].strip()) for row in csv.DictReader(file)]
-    except (OSError, KeyError, ValueError, AttributeError) as error:
+        table = csv_tables.decode(sheet.read_bytes())
+        rows = [(float(csv_tables.plain(row["level"])), row["category"].strip()) for row in table]
+    except (OSError, *csv_tables.UNREADABLE, KeyError) as error:
         raise LevelsError(
             f"{sheet} is no sheet of sorted images ({error}). Draw one with `circuits levels`, fill in its last column."
         ) from error

@@ -93,6 +93,17 @@ def test_an_unknown_unit_is_a_message_and_no_traceback(app: AppTest, unit: str) 
     assert len(app.error) == 1
 
 
+def test_a_link_to_a_model_that_is_not_there_is_told_and_shows_no_other_models_unit(app: AppTest) -> None:
+    fresh = AppTest.from_file(MAIN, default_timeout=PATIENCE)
+    visited(fresh, "unit", model="<b>gone</b>", unit="4/2/6/0")
+    assert "The database holds no model" in fresh.error[0].value
+    assert not markup(fresh)
+    assert "".join(fresh.query_params["model"]) == "<b>gone</b>"
+    fresh.button(key="open model").click().run()
+    assert not fresh.error
+    assert "".join(fresh.query_params["model"]) == MODEL
+
+
 def test_a_label_is_added_shown_and_withdrawn(app: AppTest) -> None:
     opened(app, "unit", unit="4/2/6/7", model=MODEL)
     unit = Unit.parse("4/2/6/7")
