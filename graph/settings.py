@@ -48,16 +48,16 @@ class Settings(BaseSettings):
         return Path(self.database) if self.database else self.home / "database"
 
 
-def _refuse_nul(file: Path) -> None:
+def _refuse_utf16(file: Path) -> None:
     """Raise UnicodeError for a file in UTF-16 without a mark: as UTF-8 it is a text, and sets nothing."""
-    if file.is_file() and b"\0" in file.read_bytes():
+    if file.is_file() and b"\0" in file.read_bytes()[:2]:
         raise UnicodeError
 
 
 def settings(**overrides: Any) -> Settings:
     """Read the settings; overrides that are not None come first. Raises InvalidSettings."""
     try:
-        _refuse_nul(Path(_FILE))
+        _refuse_utf16(Path(_FILE))
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except (OSError, UnicodeError) as error:
         raise InvalidSettings(
