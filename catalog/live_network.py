@@ -265,7 +265,7 @@ class LiveNetwork:
         target = self.architecture.unit(str(unit))
         part = SumBranch(target, branch) if branch else ConvolutionEdge(self.architecture.unit(str(source)), target)
         check(self.architecture, part)
-        sample = random_sample(_source(images), count, seed)
+        sample = random_sample(self.probes(images), count, seed)
         with self._alone:
             ablation = part_ablation.ablate(
                 self._network, part, list(sample.values()), self.classes(classes), ways, seed
@@ -289,7 +289,7 @@ class LiveNetwork:
         """
         shape = self.architecture
         layers = [(shape.layer(str(one)), shape.layer(str(other))) for one, other in pairs or calibration.pairs(shape)]
-        sample = list(random_sample(_source(images), count, seed).values())
+        sample = list(random_sample(self.probes(images), count, seed).values())
         with extraction.folder.writing():
             return pa.concat_tables(
                 calibration.calibrate(self._network, extraction.folder, *pair, sample, edges, seed, progress)
@@ -329,7 +329,9 @@ class LiveNetwork:
     @staticmethod
     def probes(images: Images) -> Source:
         """Open probes, by name or path. Raises ProbesError for what holds none."""
-        return _source(images)
+        if not isinstance(images, str | Path):
+            return images
+        return source(demo.PROBES if images == "demo" else images)
 
     @staticmethod
     def words(words: int | Path | Iterable[str]) -> tuple[str, ...]:
@@ -384,13 +386,6 @@ class LiveNetwork:
 
     def _layer(self, layer: Layer | str | None) -> Layer:
         return self.architecture.final if layer is None else self.architecture.layer(str(layer))
-
-
-def _source(images: Images) -> Source:
-    """The probes at a path, or the demo's."""
-    if not isinstance(images, str | Path):
-        return images
-    return source(demo.PROBES if images == "demo" else images)
 
 
 def _deviations(values: np.ndarray, activities: Activities) -> np.ndarray:

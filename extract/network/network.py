@@ -57,10 +57,7 @@ class Network:
         """The same network on a device of torch's, such as `cuda`. WeightsError where torch has no such device."""
         try:
             return self if torch.device(device) == self.device else replace(self, clip=deepcopy(self.clip).to(device))
-        except (
-            RuntimeError,
-            AssertionError,
-        ) as error:  # of a torch that was built for other devices: an AssertionError
+        except (RuntimeError, AssertionError) as error:  # the latter of a torch that was built for other devices
             reason = str(error).splitlines()[0].rstrip(".")
             raise WeightsError(
                 f"torch has no device {device!r} here: {reason}. Choose cpu, which is always there."
@@ -95,8 +92,9 @@ class Network:
         colours = (self.preparation.mean, self.preparation.std)
         mean, sd = (" ".join(f"{value:.4f}" for value in values) for values in colours)
         numbers = " ".join(f"{number:.3f}" for number in self.fingerprint)
+        tower = f"text tower with {self.activation}" if self.has_text else "no text tower"
         return (
-            f"{self.model}: text tower with {self.activation}, images of {self.architecture.image_size} pixels, mean "
+            f"{self.model}: {tower}, images of {self.architecture.image_size} pixels, mean "
             f"{mean}, sd {sd}, fingerprint {numbers}"
         )
 

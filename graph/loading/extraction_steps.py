@@ -39,7 +39,8 @@ _COUNTS = {  # what the model's node records, and the kind of row that it counts
 
 def content(extraction: Extraction) -> str:
     """A short hash of what the steps are made from: equal hashes mean equal steps in equal order."""
-    source = f"{VERSION} {CHUNK} checksums {extraction.manifest.model_dump_json()}"  # with the checksum of every table
+    manifest = extraction.manifest.model_dump_json(exclude_none=True)  # with the checksum of every table
+    source = f"{VERSION} {CHUNK} checksums {manifest}"
     return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
