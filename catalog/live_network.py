@@ -33,14 +33,14 @@ from extract.network.parts import BranchName, ConvolutionEdge, SumBranch, check
 from extract.network.preprocessing import seen, stack
 from extract.network.text import embed_prompts
 from extract.network.weights import load_network
-from extract.probes import rasterised_words, word_lists
+from extract.probes import rasterised_words
 from extract.probes import table as probe_table
 from extract.probes.pictures import decode_picture, read_picture
 from extract.probes.probe import Source
 from extract.probes.rasterised_words import ATTACK, Lettering, Place, usual
 from extract.probes.sample import random_sample
 from extract.probes.sources import source
-from extract.probes.word_lists import from_file, most_common
+from extract.probes.word_lists import from_file, most_common, read_file
 from extract.reading import Reading
 from extract.recording import modality, typographic_attack, vocabulary
 from extract.recording.channel_means import channel_means
@@ -341,9 +341,9 @@ class LiveNetwork:
         return from_file(words) if isinstance(words, Path) else tuple(words)
 
     @staticmethod
-    def read_words(file: Path | str) -> Reading:
-        """Tell how many lines of a file of words are taken, and why the others are not. Raises WordsError."""
-        return word_lists.reading(Path(file))
+    def read_words(file: Path | str) -> tuple[tuple[str, ...], Reading]:
+        """Return a file's words, how many of its lines were taken, and why the others were not. Raises WordsError."""
+        return read_file(Path(file))
 
     def check_words(self, words: Iterable[str], font: Path | str | None = None) -> None:
         """Raise WordsError for a word that cannot be set for this network, before anything is computed."""

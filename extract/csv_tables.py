@@ -17,6 +17,7 @@ UNREADABLE = (ValueError, csv.Error)  # what `decode` raises for what is no tabl
 _FORMULA = re.compile(r"[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # spreadsheets take the wide forms too
 _SEPARATORS = ",;\t"
 _NUMBER = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
+_QUOTED = re.compile('"[^"]*"')
 _TRUE = {"wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "sant", "prawda", "tosi", "истина"}
 _FALSE = {"falsch", "faux", "falso", "onwaar", "falskt", "fałsz", "epätosi", "ложь"}
 
@@ -37,15 +38,16 @@ def decode(data: bytes) -> Iterator[dict[str, str]]:
     """
     text = _text(data)
     first, _, rest = text.partition("\n")
-    if first.startswith("sep="):  # which spreadsheets write and read
+    if first.strip().strip('"').startswith("sep="):  # which spreadsheets write and read
         text, first = rest, rest.partition("\n")[0]
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(_SEPARATORS, key=first.count), strict=True)
+    separator = max(_SEPARATORS, key=_QUOTED.sub("", first).count)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     columns = [_bare(name.strip()) for name in next(lines, [])]
     refuse_doubled((name.casefold() for name in columns if name), "column")
     for cells in lines:
         if any(cells[len(columns) :]):
             raise ValueError(f"line {lines.line_num} has more cells than there are columns, near {cells[0]!r}")
-        if any(cells):
+        if any(map(str.strip, cells)):
             yield {name: _bare(cell) for name, cell in zip_longest(columns, cells[: len(columns)], fillvalue="")}
 
 

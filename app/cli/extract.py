@@ -10,7 +10,7 @@ from app.cli.options import Memory, at_home, path
 from extract.printable import printable
 
 if TYPE_CHECKING:
-    from catalog import Reading
+    from catalog import LiveNetwork, Reading
 
 
 _NAMED = 20  # names printed of what was left out
@@ -56,9 +56,7 @@ def extract(
 
     network = open_network(name, pretrained, seed)
     source = network.probes(probes) if probes else None
-    vocabulary = network.words(int(words) if words.isdecimal() else Path(words)) if words else None
-    if words and not words.isdecimal():
-        _report(network.read_words(words))
+    vocabulary = _vocabulary(network, words) if words else None
     if vocabulary is not None:
         network.check_words(vocabulary, font)
     if visualisations:
@@ -74,6 +72,14 @@ def extract(
     if vocabulary is not None:
         network.show_words(extraction, vocabulary, font=font)
     typer.echo(f"{printable(extraction.model)} is in {folder}. Load it with: circuits load {folder}")
+
+
+def _vocabulary(network: "LiveNetwork", words: str) -> tuple[str, ...]:
+    if words.isdecimal():
+        return network.words(int(words))
+    listed, reading = network.read_words(words)
+    _report(reading)
+    return listed
 
 
 def _report(reading: "Reading", names: Path | None = None) -> None:

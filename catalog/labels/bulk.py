@@ -42,9 +42,8 @@ class FileCounts:
 class Plan:
     """What writing would do: entries to append, those that exist already, conflicts, and unknown units.
 
-    Conflicts are never written. With unknown units nothing is written, unless they are skipped.
-    `file`
-    counts what stands in the file that the plan is of.
+    Conflicts are never written. With unknown units nothing is written, unless they are skipped. `file` counts what
+    stands in the file that the plan is of.
     """
 
     new: tuple[Annotation, ...]
@@ -54,18 +53,22 @@ class Plan:
     file: FileCounts | None = None
 
     @property
-    def sentence(self) -> str:
-        """The counts, to be read."""
+    def counts(self) -> str:
+        """How many entries are written, and how many are not and why."""
         written = f"{len(self.new)} new, {len(self.existing)} already there"
-        counts = f"{written}, {len(self.conflicts)} in conflict, {len(self.unknown)} unknown"
+        return f"{written}, {len(self.conflicts)} in conflict, {len(self.unknown)} unknown"
+
+    @property
+    def sentence(self) -> str:
+        """The counts, and what else stands in the file."""
         if self.file is None:
-            return counts
+            return self.counts
         superseded = f", {self.file.superseded} no longer current" if self.file.superseded else ""
         columns = ", ".join(
             f"{printable(name, 40) or 'one without a name'} ({n} cells)" for name, n in self.file.unread.items()
         )
         unread = f"; columns not read: {columns}" if columns else ""
-        return f"{self.file.entries} seen: {counts}{superseded}{unread}"
+        return f"{self.file.entries} seen: {self.counts}{superseded}{unread}"
 
 
 def apply(labels: Labels, plan: Plan, skip: bool = False) -> None:

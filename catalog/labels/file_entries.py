@@ -113,8 +113,8 @@ class Columns:
         refuse_doubled((name for name, _, _ in cells if name), "field")
         self.unread.update(name for known, name, value in cells if known is None and value not in (None, ""))
         entry = {name: value for name, _, value in cells if name and value not in (None, "")}
-        layer, unit = entry.pop("layer", None), str(entry.get("unit", ""))
-        return entry | {"unit": f"{layer}/{unit}"} if layer is not None and unit.isdecimal() else entry
+        layer, channel = entry.pop("layer", None), re.fullmatch(r"(\d+)(\.0+)?", str(entry.get("unit", "")))
+        return entry | {"unit": f"{layer}/{channel[1]}"} if layer is not None and channel else entry
 
     def _refuse_missing(self, present: Iterable[str]) -> None:
         columns = [name for name in present if name.strip()]

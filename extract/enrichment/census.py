@@ -44,7 +44,7 @@ def census(
     `shortcut` and `conv` are both branches' maps as they enter the sum's ReLU (the shortcut after its own), (images,
     units, positions). `probes` has columns modality, concept and split, a row an image; `embeddings` are (images, E).
     `covariates` has float columns, a row an image, null where one does not apply. Effects are in standard deviations of
-    the sum. Deterministic; the order of the images does not matter.
+    the sum. Deterministic; the order of the images changes no verdict.
 
     Raises CensusError for input that does not fit together or has too few concepts.
     """

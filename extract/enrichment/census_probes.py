@@ -50,6 +50,8 @@ def _check_probes(probes: pa.Table) -> None:
     missing = [name for name in ("modality", "concept", "split") if name not in probes.column_names]
     if missing:
         raise CensusError(f"probes has no column {', '.join(missing)}. Give modality, concept and split.")
+    if not probes.num_rows:
+        raise CensusError("probes has no row. Give a row an image.")
     for name, values in _VALUES.items():
         if unknown := set(probes[name].to_pylist()) - values:
             raise CensusError(f"probes has the {name} {sorted(map(str, unknown))}. Give {' or '.join(sorted(values))}.")
@@ -60,6 +62,8 @@ def _columns(covariates: pa.Table | None, probes: int) -> dict[str, np.ndarray]:
         return {}
     if covariates.num_rows != probes:
         raise CensusError(f"covariates has {covariates.num_rows} rows for {probes} probes. Give a row a probe.")
+    if len(set(covariates.column_names)) < len(covariates.column_names):
+        raise CensusError(f"Two covariates have one name: {', '.join(covariates.column_names)}. Rename one of them.")
     for field in covariates.schema:
         if not (types.is_floating(field.type) or types.is_integer(field.type)):
             raise CensusError(

@@ -4,6 +4,10 @@ import json
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
+from extract.errors import CensusError
+
+SMALLEST = 4  # concepts of a facet: fewer have no spread to test with
+
 
 @dataclass(frozen=True)
 class CensusSettings:
@@ -22,6 +26,13 @@ class CensusSettings:
     apart: float = 0.75
     explained: float = 0.5
     level: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Refuse what no census can be taken with: CensusError."""
+        if not self.sizes or min(self.sizes) < SMALLEST:
+            raise CensusError(f"Facets of {self.sizes} concepts were asked for. Give {SMALLEST} and more.")
+        if not 0 < self.level < 0.5:
+            raise CensusError(f"The level of the tests is {self.level}. Give one between 0 and 0.5, such as 0.05.")
 
     @property
     def json(self) -> str:

@@ -16,7 +16,7 @@ from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.layer_tables import shard, units
 from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources, support
-from extract.folder.manifest import ExtractionSettings, Manifest, Preparation, part
+from extract.folder.manifest import CARD, ExtractionSettings, Manifest, Preparation, part
 from extract.network.network import Network
 from extract.units import Architecture, Layer
 
@@ -106,7 +106,7 @@ def _manifest(network: Network, settings: ExtractionSettings) -> Manifest:
 
 def _processor(device: torch.device) -> dict[str, str]:
     """The card, which rounds in its own way; nothing for the CPU, as in folders of earlier versions."""
-    return {"card": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
+    return {CARD: torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
 
 
 def _check_memory(architecture: Architecture, target: Layer, strongest: int, memory: int) -> None:

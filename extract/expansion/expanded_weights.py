@@ -18,7 +18,7 @@ from extract.folder.kernel_support import gradient_layer, sources, support
 from extract.network.network import Network
 from extract.units import Architecture, Layer, Unit
 
-_UNITS = {"cpu": 16, "cuda": 256}  # at a time, as measured; see `split` for what larger maps do
+_CPU_UNITS, _CARD_UNITS = 16, 256  # at a time, as measured; see `split` for what larger maps do
 _STRIP = 2**19  # numbers whose squares stay in a processor's cache
 
 
@@ -65,7 +65,7 @@ def _channels(architecture: Architecture, end: Unit | Layer) -> range:
 
 def _lowest(descent: Descent, channels: range) -> Iterator[Tensor]:
     """Compute the kernels at the end of a descent, in parts (target channels, source channels, h, w)."""
-    for batch in _batches(channels, _UNITS[descent.device.type]):
+    for batch in _batches(channels, _units(descent.device)):
         with exact_float32(descent.device):
             parts = [below.dense().values for place, below in descent.gradients(batch) if place == descent.lowest]
         yield from parts
@@ -94,13 +94,17 @@ def sweep(
     places = {source: gradient_layer(architecture, source, target) for source in swept}
     lowest = min(places.values(), key=architecture.layers.index, default=target)
     descent = Descent.between(network, lowest, target, dtype)
-    for batch in _batches(channels, units or _UNITS[descent.device.type]):
+    for batch in _batches(channels, units or _units(descent.device)):
         with exact_float32(descent.device):
             weights = _weights(descent.gradients(batch, memory), set(places.values()))
         yield batch, {source: weights[place] for source, place in places.items()}
 
 
 _all_sources = sources  # inside `sweep` the name is its argument
+
+
+def _units(device: torch.device) -> int:
+    return _CPU_UNITS if device.type == "cpu" else _CARD_UNITS
 
 
 def _batches(channels: range, units: int) -> Iterator[range]:

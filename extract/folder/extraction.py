@@ -46,7 +46,7 @@ from safetensors.numpy import save
 
 from extract.errors import ExtractionError
 from extract.files import LockedBy, lock, replace_file
-from extract.folder.manifest import File, Manifest, has_checksum, manifest_bytes, part, read_manifest
+from extract.folder.manifest import CARD, File, Manifest, has_checksum, manifest_bytes, part, read_manifest
 from extract.folder.schemas import SCHEMAS
 from extract.units import Layer, Unit
 
@@ -320,7 +320,8 @@ _IDENTITY: dict[str, Callable[[Manifest], object]] = {
     "other weights": lambda manifest: manifest.weights_sha256,
     "another architecture": lambda manifest: manifest.architecture,
     "other settings": lambda manifest: manifest.settings,
-    "other versions of its tools": lambda manifest: manifest.tools,
+    "another processor": lambda manifest: manifest.tools.get(CARD),
+    "other versions of its tools": lambda manifest: {**manifest.tools, CARD: ""},
 }
 
 

@@ -11,6 +11,7 @@ from extract.printable import printable
 from extract.units import Architecture
 
 FORMAT: Final = 1
+CARD: Final = "card"  # among the tools: the graphics card that computed the weights; the CPU is not named
 
 
 class _Strict(BaseModel):

@@ -56,6 +56,8 @@ class Network:
     def on(self, device: str) -> "Network":
         """The same network on a device of torch's, such as `cuda`. WeightsError where torch has no such device."""
         try:
+            if torch.device(device).type == "meta":
+                raise RuntimeError("meta computes nothing")
             return self if torch.device(device) == self.device else replace(self, clip=deepcopy(self.clip).to(device))
         except (RuntimeError, AssertionError) as error:  # the latter of a torch that was built for other devices
             reason = str(error).splitlines()[0].rstrip(".")

@@ -6,6 +6,7 @@ made from it.
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -128,22 +129,28 @@ def _preparation(config: Config) -> Preparation:
     """How images are prepared, as the configuration says, or as CLIP's are; WeightsError for what is none."""
     settings = config.get(_PREPARATION) or {}
     try:
-        own = {key: settings[key] for key in ("mean", "std", "interpolation", "resize_mode") if key in settings}
-        for key in {"mean", "std"} & own.keys():
-            own[key] = tuple(float(value) for value in own[key])
-            if len(own[key]) != 3:
-                raise ValueError(f"{key} has {len(own[key])} numbers")
+        own = {key: settings[key] for key in ("interpolation", "resize_mode") if key in settings}
+        own |= {key: _colours(key, settings[key]) for key in ("mean", "std") if key in settings}
         preparation = Preparation(**own)
         open_clip.image_transform(32, is_train=False, **asdict(preparation))
+        size, side = settings.get("size"), config["vision_cfg"].get("image_size", 224)
+        sizes = {side} if size is None else set(size[-2:] if isinstance(size, list) else [size])
     except (TypeError, ValueError, KeyError, AttributeError, AssertionError) as error:
         raise WeightsError(
             f"{_PREPARATION} says not how to prepare images ({type(error).__name__}: {error}). It takes mean and std, "
-            "three numbers each, interpolation and resize_mode."
+            "three numbers each, size, interpolation and resize_mode."
         ) from error
-    sizes, side = settings.get("size"), config["vision_cfg"].get("image_size", 224)
-    if sizes is not None and {side} != set(sizes[-2:] if isinstance(sizes, list) else [sizes]):
-        raise WeightsError(f"{_PREPARATION} has size {sizes}, and vision_cfg image_size {side}. Make them the same.")
+    if sizes != {side}:
+        raise WeightsError(f"{_PREPARATION} has size {size}, and vision_cfg image_size {side}. Make them the same.")
     return preparation
+
+
+def _colours(key: str, values: Any) -> tuple[float, ...]:
+    """Three finite numbers, those of `std` above 0; ValueError."""
+    numbers = tuple(map(float, values)) if isinstance(values, list | tuple) else ()
+    if len(numbers) != 3 or not all(map(math.isfinite, numbers)) or (key == "std" and min(numbers) <= 0):
+        raise ValueError(f"{key} is {values!r}")
+    return numbers
 
 
 def _from_file(model: str, config: Config, path: Path) -> Network:

@@ -32,16 +32,27 @@ def most_common(n: int = 10_000) -> Words:
 
 
 def from_file(file: Path) -> Words:
-    """Read the words of a UTF-8 text file, one a line, without repeats.
+    """Read the words of a file as `read_file` does."""
+    return read_file(file)[0]
+
+
+def read_file(file: Path) -> tuple[Words, Reading]:
+    """Read the words of a UTF-8 text file, one a line, without repeats; and how many lines were taken.
 
     Raises WordsError for a file that cannot be read, holds no word, or a number beside every word.
     """
-    lines = _lines(file)
-    if not (words := dict.fromkeys(filter(None, lines))):
+    words, left_out = dict[str, None](), list[LeftOut]()
+    for number, line in enumerate(_lines(file), start=1):
+        if not line or line in words:
+            left_out.append(LeftOut(f"line {number}", "it stands there before" if line else "it is empty"))
+        else:
+            words[line] = None
+    if not words:
         raise WordsError(f"{file} holds no word. Write one a line.")
     if _is_counted(tuple(words)):
-        raise WordsError(f"{file} holds a number beside every word, such as {lines[0]!r}. Give the words alone.")
-    return tuple(words)
+        first = next(iter(words))
+        raise WordsError(f"{file} holds a number beside every word, such as {first!r}. Give the words alone.")
+    return tuple(words), Reading("words", len(words), tuple(left_out))
 
 
 def _is_counted(lines: Words) -> bool:
@@ -49,16 +60,6 @@ def _is_counted(lines: Words) -> bool:
     matches = [_COUNTED.fullmatch(line) for line in lines]
     counts = [int(match[1]) for match in matches if match]
     return len(counts) == len(lines) and counts[0] > 100 and sorted(counts, reverse=True) == counts
-
-
-def reading(file: Path) -> Reading:
-    """How many lines of a file of words were taken; errors as `from_file`."""
-    words, seen, left_out = from_file(file), set[str](), list[LeftOut]()
-    for number, line in enumerate(_lines(file), start=1):
-        if not line or line in seen:
-            left_out.append(LeftOut(f"line {number}", "it stands there before" if line else "it is empty"))
-        seen.add(line)
-    return Reading("words", len(words), tuple(left_out))
 
 
 def _lines(file: Path) -> list[str]:

@@ -96,7 +96,8 @@ def _refuse_other_weights(manifest: Manifest, database: Database) -> None:
             raise WeightsDiffer(
                 f"The database holds {manifest.model} with other weights ({row['weights'][:12]}; those of "
                 f"{manifest.weights_sha256[:12]} were to be loaded), and its labels are of that network's units. "
-                f"Load into another database, or remove {manifest.model} and its labels first."
+                f"Load into another database, or first remove {manifest.model} with its labels "
+                "(`circuits remove --with-labels`)."
             )
 
 

@@ -54,7 +54,7 @@ def preview(labels: ModelLabels, plan: Plan, name: str, on_written: Callable[[],
 
     def write() -> None:
         labels.write(plan, skip)
-        st.session_state[f"written {name}"] = f"Written: {plan.sentence}."
+        st.session_state[f"written {name}"] = f"Written: {plan.counts}."
         on_written()
 
     label, place = f"Write {len(plan.new)}", f"write {name}"

@@ -117,6 +117,9 @@ def test_input_that_does_not_fit_is_refused(planted: World) -> None:
         census(shortcut[:, :5], conv, probes, rows)
     with pytest.raises(CensusError, match=r"Give maps of \(images, units, positions\)"):
         census(shortcut[..., 0], conv[..., 0], probes, rows)
+    for settings in ({"sizes": (2,)}, {"sizes": ()}, {"level": 2}):
+        with pytest.raises(CensusError, match=r"Give"):
+            CensusSettings(**settings)
     with pytest.raises(CensusError, match="no column split"):
         census(shortcut, conv, probes.drop(["split"]), rows)
     strange = probes.set_column(2, "split", pa.array(["test"] * probes.num_rows))

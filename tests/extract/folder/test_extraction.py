@@ -143,6 +143,7 @@ def test_an_extraction_goes_on_with_what_is_there(folder: Path) -> None:
         ({"settings": ExtractionSettings(targets=("4/2/1", "4/2/3"), strongest=3, matrices=True)}, "other settings"),
         ({"settings": ExtractionSettings(targets=("4/2/1",), strongest=2, matrices=True)}, "other settings"),
         ({"tools": {"torch": "3"}}, "other versions of its tools"),
+        ({"tools": {"torch": "2", "card": "H200"}}, "another processor"),
         ({"model": "RN50:openai@11", "weights_sha256": "11"}, "other weights"),
         ({"weights_sha256": "11", "tools": {"torch": "3"}}, "other weights and other versions of its tools"),
     ],

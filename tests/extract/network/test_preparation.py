@@ -1,6 +1,7 @@
 """Which activation and preparation of images are in use is read from the configuration, printed and recorded."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,20 @@ def test_what_is_no_such_folder_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "preprocess",
-    [{"mean": [0.5]}, {"std": "a"}, {"mean": 0.5}, {"resize_mode": "stretch"}, {"interpolation": 3}, {"size": 224}],
+    [
+        *(
+            {"mean": [0.5]},
+            {"std": "a"},
+            {"mean": 0.5},
+            {"resize_mode": "stretch"},
+            {"interpolation": 3},
+            {"size": 224},
+        ),
+        *("abc", [1], {"size": [[1], [2]]}, {"size": {}}, {"std": [0, 1, 1]}, {"mean": [0, 0, math.nan]}),
+        {"mean": "123"},
+    ],
 )
-def test_a_preparation_that_is_none_is_refused(tmp_path: Path, preprocess: Preprocess) -> None:
+def test_a_preparation_that_is_none_is_refused(tmp_path: Path, preprocess: Any) -> None:
     file = tmp_path / "open_clip_config.json"
     file.write_text(json.dumps({"model_cfg": TINY, "preprocess_cfg": preprocess}))
     with pytest.raises(WeightsError, match="preprocess_cfg"):

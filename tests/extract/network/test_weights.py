@@ -132,7 +132,7 @@ def test_a_state_dict_reads_back_equal(network: Network, small: str, tmp_path: P
     assert same(read.clip.state_dict(), state)
 
 
-@pytest.mark.parametrize("device", ["nowhere", "cuda:99"])
+@pytest.mark.parametrize("device", ["nowhere", "cuda:99", "meta"])
 def test_a_device_that_torch_has_not_is_refused(network: Network, device: str) -> None:
     with pytest.raises(WeightsError, match=rf"^torch has no device '{device}' here: .+\. Choose cpu, which is always"):
         network.on(device)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from extract.errors import WordsError
-from extract.probes.word_lists import from_file, letter_strings, most_common, reading
+from extract.probes.word_lists import from_file, letter_strings, most_common, read_file
 
 
 def test_the_most_common_words_come_first_and_each_once() -> None:
@@ -77,7 +77,7 @@ def test_strings_that_are_not_accepted_are_drawn_again() -> None:
 
 def test_lines_that_are_no_words_of_their_own_are_counted(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("\ufeffcat\r\n\r\ndog\r\ncat\r\n", encoding="utf-8")
-    assert str(reading(tmp_path / "words.txt")) == (
+    assert str(read_file(tmp_path / "words.txt")[1]) == (
         "words: 4 seen, 2 taken, the rest because it is empty (1), it stands there before (1)"
     )
 

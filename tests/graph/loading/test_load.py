@@ -149,7 +149,7 @@ def test_other_weights_under_the_name_of_a_loaded_model_are_refused_and_get_none
         load(stranger, database, progress=False)
     assert content(database, "random:a") == before
     assert store.models()[0].weights_sha256 == first.manifest.weights_sha256
-    assert "remove random:a and its labels" in str(refusal.value)
+    assert "first remove random:a with its labels (`circuits remove --with-labels`)" in str(refusal.value)
     remove(database, "random:a", with_labels=True, progress=False)
     load(stranger, database, progress=False)
     assert store.model("random:a").labelled() == []
