@@ -30,7 +30,7 @@ def walk(root: Path) -> Iterator[Entry]:
     folders, walked = [root], set[Path]()
     while folders:
         folder = folders.pop()
-        if reason := _elsewhere(folder, root, walked):
+        if reason := _reason_not_walked(folder, root, walked):
             yield _entry(root, folder, reason)
             continue
         try:
@@ -38,7 +38,7 @@ def walk(root: Path) -> Iterator[Entry]:
         except OSError as error:
             yield _entry(root, folder, f"it cannot be read: {error.strerror}")
             continue
-        below = {path for path in inside if not is_hidden(path.name) and path.is_dir()}
+        below = {path for path in inside if not is_hidden(path.name) and is_folder(path)}
         for path in inside:
             if path not in below:
                 yield _entry(root, path, reason_against(path))
@@ -48,9 +48,25 @@ def walk(root: Path) -> Iterator[Entry]:
 def subfolders(folder: Path) -> list[Path]:
     """The folders in a folder that `walk` looks into, links too, in the order of their names."""
     try:
-        return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
+        return sorted(path for path in folder.iterdir() if is_folder(path) and not is_hidden(path.name))
     except OSError:
         return []
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder that can be seen."""
+    try:
+        return path.is_dir()
+    except OSError:  # a folder above it may not be read, or a link's name is too long
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file that can be seen."""
+    try:
+        return path.is_file()
+    except OSError:  # as above
+        return False
 
 
 def is_hidden(name: str) -> bool:
@@ -62,13 +78,17 @@ def reason_against(path: Path) -> str:
     """Say why a path is no picture to show; nothing for one that may be."""
     if is_hidden(path.name):
         return "it is hidden"
-    if path.is_file():
+    if is_file(path):
         suffix = path.suffix.lower()
         return "" if suffix in SUFFIXES else reason_against_suffix(suffix)
-    if path.is_dir():
+    if is_folder(path):
         return "it is a folder"
     if path.is_symlink():
         return "it is a link that leads nowhere: No such file or directory"
+    try:
+        path.stat()
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"
     return "it is a pipe or a device"
 
 
@@ -88,9 +108,11 @@ def _entry(root: Path, path: Path, reason: str) -> Entry:
     return Entry(path, readable(path.relative_to(root).parts), reason)
 
 
-def _elsewhere(folder: Path, root: Path, walked: set[Path]) -> str:
+def _reason_not_walked(folder: Path, root: Path, walked: set[Path]) -> str:
     """Say why a folder is not walked in this place; remember one that is."""
     real, top = folder.resolve(), root.resolve()
+    if real != top and top.is_relative_to(real):
+        return "it is a link to a folder that holds this one"
     if folder != root and folder.is_symlink() and real.is_relative_to(top):
         plain = not any(map(is_hidden, real.relative_to(top).parts))
     else:

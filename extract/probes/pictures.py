@@ -125,7 +125,8 @@ def thumbnail(data: bytes, side: int = THUMBNAIL) -> bytes:
 def _holds_nothing_else(data: bytes) -> bool:
     """Whether a file is a WebP in the simple format, which has no room for EXIF, or a PNG of pixels and no more."""
     if data[8:16] in (b"WEBPVP8 ", b"WEBPVP8L"):
-        return int.from_bytes(data[4:8], "little") + 8 == len(data)
+        pixels = int.from_bytes(data[16:20], "little")
+        return int.from_bytes(data[4:8], "little") + 8 == len(data) == 20 + pixels + pixels % 2  # one chunk
     chunks = list(_chunks(data)) if data.startswith(b"\x89PNG\r\n\x1a\n") else []
     return chunks[-1:] == [b"IEND"] and _PIXEL_CHUNKS.issuperset(chunks)
 

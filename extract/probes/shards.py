@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import NoShards, UnreadablePicture
+from extract.printable import is_encodable
 from extract.probes.explicit_words import sensitive
-from extract.probes.folder_walk import is_hidden, readable, reason_against_suffix, walk
+from extract.probes.folder_walk import is_file, is_hidden, readable, reason_against_suffix, walk
 from extract.probes.pictures import LARGEST_FILE, SUFFIXES
 from extract.probes.probe import Probe, Splits
 from extract.reading import LeftOut, reasons
@@ -27,6 +28,12 @@ _LABELS = (".cls", ".json", ".txt")  # in the order in which they are believed
 _JSON_LABELS = ("cls", "class", "class_name", "label_name", "label", "category", "concept")
 _LARGEST_LABEL = 2**20  # bytes
 _DAMAGE = (OSError, EOFError, ValueError, OverflowError, zlib.error, tarfile.TarError)
+
+
+def shards_in(folder: Path) -> tuple[Path, ...]:
+    """The shards of a folder, in the order of their names."""
+    files = sorted(folder.glob("*.tar"))
+    return tuple(file for file in files if is_file(file) and not is_hidden(file.name))
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Shards:
     @classmethod
     def at(cls, path: Path) -> "Shards":
         """Open one shard, or all of a folder; NoShards for a file that is no whole one, or if none has a picture."""
-        files = tuple(sorted(path.glob("*.tar"))) if path.is_dir() else (path,)
+        files = shards_in(path) if path.is_dir() else (path,)
         indexes = [_Index.of(file) for file in files]
         beside = [entry for entry in walk(path) if entry.path not in files] if path.is_dir() else []
         unused = [LeftOut(entry.name, entry.reason or "it is no shard") for entry in beside]
@@ -129,7 +136,7 @@ def _opened(file: Path) -> Iterator[tarfile.TarFile]:
             yield archive
     except _DAMAGE as error:
         what = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise _no_shard(file, str(what), "Make or fetch it again.") from error
+        raise _no_shard(file, str(what).partition("\n")[0], "Make or fetch it again.") from error
 
 
 def _check_end(file: Path, archive: tarfile.TarFile) -> None:
@@ -203,7 +210,12 @@ def _loaded(content: bytes | None, size: int) -> bytes:
 
 
 def _label(name: str, content: bytes) -> str:
-    """The concept in a label's content; nothing where there is none."""
+    """The concept in a label's content; nothing where there is none, or one that is no text to show."""
+    label = _written(name, content)
+    return label if is_encodable(label) and "\0" not in label else ""
+
+
+def _written(name: str, content: bytes) -> str:
     text = content[:_LARGEST_LABEL].decode(errors="replace").strip()
     if not name.lower().endswith(".json"):
         return text

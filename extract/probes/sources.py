@@ -18,7 +18,7 @@ from extract.folder.schemas import SCHEMAS
 from extract.probes.folder_walk import walk
 from extract.probes.picture_folder import PictureFolder
 from extract.probes.probe import Probe, Source
-from extract.probes.shards import Shards
+from extract.probes.shards import Shards, shards_in
 from extract.probes.table import check, read_columns
 from extract.reading import LeftOut
 
@@ -33,7 +33,7 @@ def source(place: str | Path) -> Source:
     path = Path(place)
     if not path.is_dir():
         return Shards.at(path) if path.suffix.lower() == ".tar" else ProbeTable.read(path)
-    archives = sorted(path.glob("*.tar"))
+    archives = shards_in(path)
     if not archives:
         return PictureFolder.at(path)
     if picture := next((entry.name for entry in walk(path) if not entry.reason), None):

@@ -44,7 +44,7 @@ def test_a_parameter_or_a_key_that_stands_twice_is_refused_by_its_name(circuits:
 
 
 def test_a_label_file_of_another_tool_is_taken_in_by_saying_which_column_is_the_text(circuits: Run) -> None:
-    Path("dissect.csv").write_text("layer,unit,description,similarity\n4/2/6,21,you,0.2\n4/2/6,22,hut,0.1\n")
+    Path("dissect.csv").write_text("layer,unit,description,similarity\n4/1/6,21,you,0.2\n4/1/6,22,hut,0.1\n")
     refusal = one_line(circuits("label", "import", "dissect.csv", "--dry-run"))
     assert "no column 'text'; it has layer, unit, description, similarity" in refusal
     assert "with --columns FIELD=COLUMN" in refusal
@@ -52,7 +52,7 @@ def test_a_label_file_of_another_tool_is_taken_in_by_saying_which_column_is_the_
     assert "2 seen: 2 new, 0 already there, 0 in conflict, 0 unknown; columns not read: similarity (2 cells)" in (
         plan.stdout
     )
-    assert "4/2/6/21" in plan.stdout
+    assert "4/1/6/21" in plan.stdout
     for wrong in ("text", "=x", "text=description --columns text=unit"):
         assert circuits("label", "import", "dissect.csv", "--columns", *wrong.split()).exit_code == 2
 

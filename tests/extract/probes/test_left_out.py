@@ -98,6 +98,29 @@ def test_a_link_that_leads_to_itself_is_named(tmp_path: Path) -> None:
     assert left_out(pets) == {"loop": "it is a link that leads nowhere: No such file or directory"}
 
 
+def test_what_cannot_be_asked_for_is_left_out_with_a_reason(tmp_path: Path) -> None:
+    pets = folder(tmp_path / "pets", CATS)
+    (pets / "cat" / "long.png").symlink_to("x" * 300)
+    assert left_out(pets) == {"cat/long.png": "it is a link that leads nowhere: No such file or directory"}
+
+
+def test_a_link_to_a_folder_above_is_not_walked(tmp_path: Path) -> None:
+    pets = folder(tmp_path / "pets", CATS)
+    folder(tmp_path / "others", CATS)
+    (pets / "up").symlink_to("..")
+    assert left_out(pets) == {"up": "it is a link to a folder that holds this one"}
+
+
+def test_hidden_files_and_folders_that_end_like_shards_are_none(tmp_path: Path) -> None:
+    pets = folder(tmp_path / "pets", {"x.tar/1.png": PNG, "x.tar/2.png": PNG, "._s.tar": b"none"})
+    assert concepts(pets) == {"x.tar": 2}
+
+
+def test_a_label_that_is_no_text_is_none(tmp_path: Path) -> None:
+    labels = [("a.json", json.dumps({"label": "\ud800"}).encode()), ("b.cls", b"\0dog\0")]
+    assert concepts(shard(tmp_path / "x.tar", [("a.png", PNG), ("b.png", PNG), *labels])) == {"x": 2}
+
+
 def test_names_that_are_no_utf8_are_written_with_the_numbers_of_their_bytes(tiny: Network, tmp_path: Path) -> None:
     latin = os.fsencode(tmp_path) + b"/latin/caf\xe9"
     os.makedirs(latin)  # noqa: PTH103, a name in bytes
