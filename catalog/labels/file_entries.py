@@ -63,7 +63,7 @@ def _in_utc(at: datetime) -> datetime:
         raise ValueError("is no time in UTC") from error
 
 
-class Entry(Label):
+class LabelRow(Label):
     """An entry of a file, once author, time, model and id are filled in."""
 
     unit: ShortText
@@ -77,7 +77,7 @@ class Entry(Label):
     supersedes: ShortText | None = None
 
 
-FIELDS = (*Entry.model_fields, "layer")  # a layer stands beside units that are the numbers of channels
+FIELDS = (*LabelRow.model_fields, "layer")  # a layer stands beside units that are the numbers of channels
 
 
 @dataclass

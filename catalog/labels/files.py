@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from catalog.errors import LabelFileError
 from catalog.labels.bulk import Conflict, FileCounts, Plan, known_units
-from catalog.labels.file_entries import Columns, Entry
+from catalog.labels.file_entries import Columns, LabelRow
 from catalog.labels.history import current
 from catalog.labels.labels import Labels
 from catalog.labels.rules import Label
@@ -73,7 +73,7 @@ def decode(data: bytes, form: Form, model: str, author: str, columns: Mapping[st
     for number, row in enumerate(_rows(data, form, layout), start=1):
         fields = {"model": model, "author": author, "at": now, "id": str(uuid.uuid4())} | row
         try:
-            annotations.append(Annotation(**dict(Entry.model_validate(fields))))
+            annotations.append(Annotation(**dict(LabelRow.model_validate(fields))))
         except ValidationError as error:
             broken_entries.append(f"entry {number} ({broken(error)})")
     if broken_entries:

@@ -16,7 +16,7 @@ from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.layer_tables import shard, units
 from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources, support
-from extract.folder.manifest import CARD, ExtractionSettings, Manifest, Preparation, part
+from extract.folder.manifest import CARD, ExtractionSettings, Manifest, RecordedPreparation, part
 from extract.network.network import Network
 from extract.units import Architecture, Layer
 
@@ -94,7 +94,7 @@ def _manifest(network: Network, settings: ExtractionSettings) -> Manifest:
         image_size=architecture.image_size,
         settings=settings,
         tools={"torch": str(torch.__version__)} | {name: version(name) for name in _TOOLS} | _processor(network.device),
-        preparation=Preparation(
+        preparation=RecordedPreparation(
             activation=network.activation,
             mean=network.preparation.mean,
             sd=network.preparation.std,

@@ -36,7 +36,7 @@ class ExtractionSettings(_Strict):
     matrices: bool
 
 
-class Preparation(_Strict):
+class RecordedPreparation(_Strict):
     """How the network was asked: the text tower's activation, mean and sd of colours, resizing, and a fingerprint."""
 
     activation: Text
@@ -67,7 +67,7 @@ class Manifest(_Strict):
     image_size: Annotated[int, Field(gt=0, le=2**14, multiple_of=32)]
     settings: ExtractionSettings
     tools: dict[Text, Text]
-    preparation: Preparation | None = None  # earlier versions wrote none
+    preparation: RecordedPreparation | None = None  # earlier versions wrote none
     files: dict[FileName, File] = {}
 
     @property

@@ -14,7 +14,7 @@ _SYSTEM = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volum
 
 
 @dataclass(frozen=True)
-class Entry:
+class FolderEntry:
     """A file or a folder that is not looked into; `reason` says why it is no picture to show, and is empty for one."""
 
     path: Path
@@ -22,7 +22,7 @@ class Entry:
     reason: str
 
 
-def walk(root: Path) -> Iterator[Entry]:
+def walk(root: Path) -> Iterator[FolderEntry]:
     """Every file below a folder: its own first, then those of its subfolders, each in the order of their names.
 
     A folder that several links lead to is walked once, and a link to one that lies below `root` is left to its place.
@@ -104,8 +104,8 @@ def readable(parts: Iterable[str]) -> str:
     return os.fsencode("/".join(parts)).decode(errors="backslashreplace")
 
 
-def _entry(root: Path, path: Path, reason: str) -> Entry:
-    return Entry(path, readable(path.relative_to(root).parts), reason)
+def _entry(root: Path, path: Path, reason: str) -> FolderEntry:
+    return FolderEntry(path, readable(path.relative_to(root).parts), reason)
 
 
 def _reason_not_walked(folder: Path, root: Path, walked: set[Path]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from extract.errors import ProbesError
 from extract.probes.explicit_words import sensitive
-from extract.probes.folder_walk import Entry, readable, subfolders, walk
+from extract.probes.folder_walk import FolderEntry, readable, subfolders, walk
 from extract.probes.pictures import SUFFIXES, load
 from extract.probes.probe import Probe, Splits
 from extract.reading import LeftOut, reasons
@@ -67,7 +67,7 @@ class PictureFolder:
         """The files and folders that are no pictures, or are not looked into."""
         return (LeftOut(entry.name, entry.reason) for entry in walk(self.path) if entry.reason)
 
-    def _pictures(self) -> Iterator[Entry]:
+    def _pictures(self) -> Iterator[FolderEntry]:
         return (entry for entry in walk(self.path) if not entry.reason)
 
     @cached_property

@@ -166,8 +166,8 @@ def _refuse_doubled(file: Path, names: Counter[str], pictures: dict[str, str]) -
         raise _no_shard(file, f"{' and '.join(several[:2])} are two pictures of one sample", "Keep one of them.")
 
 
-def _no_shard(file: Path, what: str, way_out: str) -> NoShards:
-    return NoShards(f"{file} is no whole WebDataset shard: {what}. {way_out}")
+def _no_shard(file: Path, defect: str, way_out: str) -> NoShards:
+    return NoShards(f"{file} is no whole WebDataset shard: {defect}. {way_out}")
 
 
 def _reason_against(member: tarfile.TarInfo, name: str) -> str:
