@@ -30,7 +30,7 @@ def walk(root: Path) -> Iterator[FolderEntry]:
     folders, walked = [root], set[Path]()
     while folders:
         folder = folders.pop()
-        if reason := _reason_not_walked(folder, root, walked):
+        if reason := _reason_against_folder(folder, root, walked):
             yield _entry(root, folder, reason)
             continue
         try:
@@ -108,7 +108,7 @@ def _entry(root: Path, path: Path, reason: str) -> FolderEntry:
     return FolderEntry(path, readable(path.relative_to(root).parts), reason)
 
 
-def _reason_not_walked(folder: Path, root: Path, walked: set[Path]) -> str:
+def _reason_against_folder(folder: Path, root: Path, walked: set[Path]) -> str:
     """Say why a folder is not walked in this place; remember one that is."""
     real, top = folder.resolve(), root.resolve()
     if real != top and top.is_relative_to(real):

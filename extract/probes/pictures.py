@@ -23,7 +23,7 @@ UNREADABLE = (OSError, UnreadablePicture)  # what loading and decoding raise
 def opaque(data: bytes) -> Image.Image:
     """Decode a picture: upright, RGB, transparent parts on white; UnreadablePicture says why that cannot be done.
 
-    A JPEG of more than `PIXELS` is decoded at a lower resolution, any other is not.
+    A JPEG of more than `PIXELS`, up to Pillow's own limit, is decoded at a lower resolution, any other is not.
     """
     with _decoding():
         picture = _eight_bits(_upright(_bounded(Image.open(BytesIO(data), formats=_READ))))
@@ -61,8 +61,9 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     low, high = (0.0, 65535.0) if picture.mode.startswith("I;") else _range(values)
     transparent = picture.info.get("transparency")
     clear = values == transparent if isinstance(transparent, int) else None
-    values -= low
-    values *= 255 / (high - low)
+    scale = 255 / (high - low)
+    values *= scale  # first, since the differences of very large numbers do not fit in float32
+    values -= low * scale
     grey = np.rint(values, out=values).astype(np.uint8)
     if clear is not None:
         grey[clear] = 255

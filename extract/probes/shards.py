@@ -84,7 +84,7 @@ class Shards:
                     stem = _stem(name)
                     concept = index.concept(stem) or (stem.partition("/")[0] if "/" in stem else shard)
                     content = _content(archive, member)
-                    split, load = splits.next(concept), partial(_loaded, content, member.size)
+                    split, load = splits.next(concept), partial(_loaded, content, _target(archive, member).size)
                     yield Probe(f"{shard}/{stem}", "picture", concept, shard, split, sensitive(concept), load)
 
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -109,7 +109,7 @@ class _Index:
             for member in archive:
                 name = _name(member)
                 names[name] += not member.isdir()
-                if reason := _reason_against(member, name):
+                if reason := _reason_against(_target(archive, member), name):
                     others.append(LeftOut(name, reason))
                 elif name.lower().endswith(_LABELS):
                     labels[name] = _label(name, _content(archive, member) or b"")
@@ -118,8 +118,9 @@ class _Index:
             _check_end(file, archive)
         _refuse_doubled(file, names, pictures)
         used = {key for stem in pictures.values() for key in (stem, _key(stem))}
-        orphans = [name for name in labels if _stem(name) not in used]
-        others += [LeftOut(name, "it belongs to no picture") for name in orphans]
+        owned = {name: label for name, label in labels.items() if _stem(name) in used}
+        others += [LeftOut(name, "it belongs to no picture") for name in labels if name not in owned]
+        others += [LeftOut(name, "it holds no label") for name, label in owned.items() if not label]
         known = {(_stem(name), Path(name).suffix.lower()): label for name, label in labels.items() if label}
         return cls(pictures, known, [LeftOut(f"{readable([file.name])}/{each.name}", each.reason) for each in others])
 
@@ -197,8 +198,17 @@ def _key(stem: str) -> str:
     return folder + slash + last.partition(".")[0]
 
 
+def _target(archive: tarfile.TarFile, member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The member that a hard link, as tar stores a doubled file, stands for; any other is its own."""
+    try:
+        return archive.getmember(member.linkname) if member.islnk() else member
+    except KeyError:
+        return member
+
+
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | None:
     """A member's bytes; None for one that is too large to be a picture."""
+    member = _target(archive, member)
     stream = archive.extractfile(member) if member.isfile() and member.size <= LARGEST_FILE else None
     return stream.read() if stream else None
 
@@ -211,14 +221,14 @@ def _loaded(content: bytes | None, size: int) -> bytes:
 
 def _label(name: str, content: bytes) -> str:
     """The concept in a label's content; nothing where there is none, or one that is no text to show."""
-    label = _written(name, content)
+    if len(content) > _LARGEST_LABEL:
+        return ""
+    text = content.decode(errors="replace").strip()
+    label = _json_label(text) if name.lower().endswith(".json") else text
     return label if is_encodable(label) and "\0" not in label else ""
 
 
-def _written(name: str, content: bytes) -> str:
-    text = content[:_LARGEST_LABEL].decode(errors="replace").strip()
-    if not name.lower().endswith(".json"):
-        return text
+def _json_label(text: str) -> str:
     try:
         facts = json.loads(text)
     except (ValueError, RecursionError):

@@ -332,3 +332,46 @@ def test_two_shards_joined_by_cat_are_refused_and_joined_by_tar_are_read(tmp_pat
 def test_what_stands_twice_in_a_shard_is_refused_by_its_name(tmp_path: Path, samples: Samples, message: str) -> None:
     with pytest.raises(NoShards, match=message):
         source(shard(tmp_path / "x.tar", samples))
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("a.json", b'{"label": "\\ud800"}'),
+        ("a.cls", b"\0dog\0"),
+        ("a.json", b"{"),
+        ("a.json", b'{"label": 3.0}'),
+        ("a.json", b'{"label": ["dog"]}'),
+        ("a.txt", b"x" * (2**20 + 1)),
+    ],
+)
+def test_a_label_file_without_a_label_is_named(tmp_path: Path, name: str, label: bytes) -> None:
+    file = shard(tmp_path / "s.tar", [("a.png", PNG), (name, label)])
+    assert concepts(file) == {"s": 1}
+    assert left_out(file) == {f"s.tar/{name}": "it holds no label"}
+
+
+def test_a_hard_link_in_a_shard_is_the_file_that_it_stands_for(tmp_path: Path) -> None:
+    file = shard(tmp_path / "s.tar", [("a.png", PNG), ("a.cls", b"dog")])
+    with tarfile.open(file, "a") as archive:
+        for suffix in ("png", "cls"):
+            member = tarfile.TarInfo(f"b.{suffix}")
+            member.type, member.linkname = tarfile.LNKTYPE, f"a.{suffix}"
+            archive.addfile(member)
+    assert concepts(file) == {"dog": 2}
+    assert [probe.load() for probe in source(file)] == [PNG, PNG]
+
+
+def test_a_hard_link_in_a_shard_to_what_is_not_there_is_named(tmp_path: Path) -> None:
+    file = shard(tmp_path / "s.tar", [("a.png", PNG)])
+    with tarfile.open(file, "a") as archive:
+        for name, target in (("b.png", "gone.png"), ("c.cls", "gone.cls"), ("d.png", "d.png")):
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.LNKTYPE, target
+            archive.addfile(member)
+    assert concepts(file) == {"s": 1}
+    assert left_out(file) == {
+        "s.tar/b.png": "it is a link or a device",
+        "s.tar/c.cls": "it belongs to no picture",
+        "s.tar/d.png": "it is a link or a device",
+    }

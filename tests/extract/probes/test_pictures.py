@@ -165,3 +165,9 @@ def test_a_picture_of_an_ordinary_shape_is_cut_as_open_clip_does(tiny: Network) 
     longer = picture.resize((9, 7)).resize((9000, 70), Image.Resampling.BICUBIC)  # smooth, for it moves a little
     expected = open_clip.image_transform(64, is_train=False)(longer)
     np.testing.assert_allclose(tiny.preprocess(longer), expected, atol=0.1)
+
+
+def test_the_largest_numbers_of_a_deep_picture_are_black_and_white() -> None:
+    for largest in (3e38, np.inf):
+        values = np.array([[-largest, 0, largest]], np.float32)
+        assert np.asarray(opaque(encoded(Image.fromarray(values), "tiff")))[0, :, 0].tolist() == [0, 128, 255]
