@@ -2,21 +2,44 @@
 
 from graph.cypher import current_label
 
-# model -> the hash of its weights, null where an earlier version began to load it
+# model -> the hashes of the weights of the model and of what people said of it before it was removed, which is false
+# for the model itself; null where an earlier version loaded or removed it
 WEIGHTS = """
 MATCH (m:Model {id: $model})
-RETURN m.weights_sha256 AS weights
+RETURN m.weights_sha256 AS weights, false AS removed
+UNION
+MATCH (a:Annotation {model: $model})
+RETURN a.weights_sha256 AS weights, true AS removed
+UNION
+MATCH (f:Flag {model: $model})
+RETURN f.weights_sha256 AS weights, true AS removed
+UNION
+MATCH (c:Circuit {model: $model})
+RETURN c.weights_sha256 AS weights, true AS removed
+UNION
+MATCH (e:EarlierCircuit {model: $model})
+RETURN e.weights_sha256 AS weights, true AS removed
 """
 
 # model, weights (their hash), content (a hash of what is loaded), loader (an id, new for each load) -> how many rows of
-# this content an interrupted load has written; the model is refused from now on until COMPLETE
+# this content an interrupted load has written; the model is refused from now on until COMPLETE. No row and no change
+# where it has other weights; it is written first, so that of two who claim it at once the second sees the first
 CLAIM = """
 MERGE (m:Model {id: $model})
 ON CREATE SET m.annotations = 0
+SET m.locked = true
+REMOVE m.locked
+WITH m WHERE coalesce(m.weights_sha256, $weights) = $weights
 SET m.loaded = CASE WHEN m.content = $content AND NOT m.complete THEN m.loaded ELSE 0 END
 SET m.weights_sha256 = $weights, m.content = $content, m.complete = false, m.loader = $loader
 REMOVE m.lost, m.removing
 RETURN m.loaded AS loaded
+"""
+
+# model, loader -> one row that agrees if the model is this loader's
+CLAIMED = """
+MATCH (m:Model {id: $model})
+RETURN 'loaders' AS what, $loader AS recorded, coalesce(m.loader, '') AS found
 """
 
 # model (of which data was lost) -> it is refused until it is loaded again

@@ -20,15 +20,6 @@ _HIDE = """
 MERGE (m:Model {id: $model})
 SET m.complete = false, m.removing = true, m.loader = $loader, m.content = '', m.loaded = 0
 WITH m
-"""
-
-# model, loader (an id, new for each removal) -> the model, which counts as gone from now on; loads of it end
-HIDE = _HIDE + "RETURN m.id AS id"
-
-# model, loader (as above) -> the same, and all that people said of the model is removed with it
-HIDE_WITH_LABELS = (
-    _HIDE
-    + """
 OPTIONAL MATCH (a:Annotation {model: $model})
 WITH m, collect(a) AS annotations
 OPTIONAL MATCH (f:Flag {model: $model})
@@ -37,7 +28,24 @@ OPTIONAL MATCH (c:Circuit {model: $model})
 WITH m, annotations, flags, collect(c) AS circuits
 OPTIONAL MATCH (e:EarlierCircuit {model: $model})
 WITH m, annotations, flags, circuits, collect(e) AS earlier
-FOREACH (n IN annotations + flags + circuits + earlier | DETACH DELETE n)
+WITH m, annotations + flags + circuits + earlier AS stays
+"""
+
+# model, loader (an id, new for each removal) -> the model, which counts as gone from now on; loads of it end. What
+# people said of it stays, with the hash of the weights that it is about
+HIDE = (
+    _HIDE
+    + """
+FOREACH (n IN stays | SET n.weights_sha256 = coalesce(m.weights_sha256, n.weights_sha256))
+RETURN m.id AS id
+"""
+)
+
+# model, loader (as above) -> the same, and all that people said of the model is removed with it
+HIDE_WITH_LABELS = (
+    _HIDE
+    + """
+FOREACH (n IN stays | DETACH DELETE n)
 RETURN m.id AS id
 """
 )

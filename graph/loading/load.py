@@ -22,6 +22,7 @@ from extract.printable import printable
 from graph.connection.database import Database
 from graph.cypher.loading import (
     CLAIM,
+    CLAIMED,
     COMPLETE,
     NODES,
     RELATIONSHIPS,
@@ -31,10 +32,10 @@ from graph.cypher.loading import (
 )
 from graph.cypher.verification import TALLY, VERIFY
 from graph.embedded.server import bulk_load
-from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError, LoadFailed, WeightsDiffer
+from graph.errors import DatabaseDamaged, GraphError, LoadFailed, WeightsDiffer
 from graph.loading.extraction_steps import content, steps
 from graph.loading.migration import migrate, statements
-from graph.loading.removal import data_removal, losses
+from graph.loading.removal import claimed_elsewhere, data_removal, losses
 from graph.opening import connect
 from graph.records import ModelCard
 from graph.steps import Nodes, Relationships, Statement, Step, Verification
@@ -90,13 +91,18 @@ def _loaded_card(extraction: Extraction, database: Database) -> ModelCard | None
 
 
 def _refuse_other_weights(manifest: Manifest, database: Database) -> None:
-    """WeightsDiffer if the model's labels are of another network's units."""
-    for row in database.read(WEIGHTS, model=manifest.model):
-        if row["weights"] not in (None, manifest.weights_sha256):
+    """WeightsDiffer if the model, or what people said of it before it was removed, is of another network's units."""
+    model, ours = manifest.model, manifest.weights_sha256
+    for row in database.read(WEIGHTS, model=model):
+        if row["weights"] not in (None, ours):
+            pair = f"({row['weights'][:12]}; those of {ours[:12]} were to be loaded)"
+            state = (
+                f"what people said of {model}, which was removed, and that is about other weights {pair}"
+                if row["removed"]
+                else f"{model} with other weights {pair}, and its labels are of that network's units"
+            )
             raise WeightsDiffer(
-                f"The database holds {manifest.model} with other weights ({row['weights'][:12]}; those of "
-                f"{manifest.weights_sha256[:12]} were to be loaded), and its labels are of that network's units. "
-                f"Load into another database, or first remove {manifest.model} with its labels "
+                f"The database holds {state}. Load into another database, or first remove {model} with its labels "
                 "(`circuits remove --with-labels`)."
             )
 
@@ -109,9 +115,20 @@ def _in_bulk(extraction: Extraction, folder: Path, load_steps: Iterable[Step]) -
             if card := _loaded_card(extraction, database):
                 return card
             removal += [*losses(database, extraction.manifest.model), *data_removal(database, _owner(claim))]
-    bulk_load(folder, chain([claim], removal, load_steps, statements(), _completion(claim)))
+    try:
+        bulk_load(folder, chain(_checked(claim), removal, load_steps, statements(), _completion(claim)))
+    except LoadFailed:
+        with connect(folder) as database:
+            _refuse_other_weights(extraction.manifest, database)
+        raise
     with connect(folder) as database:
         return Store(database).model(extraction.manifest.model).card
+
+
+def _checked(claim: Statement) -> Iterator[Step]:
+    """Claim the model; the load ends if somebody else loaded it with other weights meanwhile."""
+    yield claim
+    yield Verification(CLAIMED, _owner(claim))
 
 
 def _completion(claim: Statement) -> Iterator[Step]:
@@ -126,7 +143,11 @@ def _over_bolt(extraction: Extraction, database: Database, load_steps: Iterable[
     if card := _loaded_card(extraction, database):
         return card
     claim = _claim(extraction)
-    done = database.write(claim.text, **claim.parameters)[0]["loaded"]
+    rows_before = database.write(claim.text, **claim.parameters)
+    if not rows_before:
+        _refuse_other_weights(extraction.manifest, database)
+        raise claimed_elsewhere(extraction.manifest.model)
+    done = rows_before[0]["loaded"]
     if not done:
         for statement in data_removal(database, _owner(claim)):
             database.write(statement.text, **statement.parameters)
@@ -215,9 +236,7 @@ def _load_error(database: Database, owner: dict[str, Any], reason: str) -> Graph
     """The error to raise: another load took over, or the tables do not fit and the next load starts anew."""
     model = owner["model"]
     if not database.write(RESET, **owner):
-        return DatabaseBusy(
-            f"Somebody else began to load or to remove {model} and goes on alone. Wait until that is done."
-        )
+        return claimed_elsewhere(model)
     return LoadFailed(
         f"{model} did not arrive whole and stays refused until it is loaded again. The extraction's tables may not fit "
         f"together: copy it anew or extract again. ({reason})"

@@ -128,9 +128,12 @@ def _statements(database: Database, model: str, with_labels: bool) -> Iterator[S
 def _refuse_present(database: Database, model: str) -> None:
     """DatabaseBusy for a model that is there after its removal."""
     if database.read(CONTENTS, model=model)[0]["present"]:
-        raise DatabaseBusy(
-            f"Somebody else began to load or to remove {model} and goes on alone. Wait until that is done."
-        )
+        raise claimed_elsewhere(model)
+
+
+def claimed_elsewhere(model: str) -> DatabaseBusy:
+    """The error of who no longer holds the model."""
+    return DatabaseBusy(f"Somebody else began to load or to remove {model} and goes on alone. Wait until that is done.")
 
 
 def data_removal(database: Database, owner: dict[str, Any]) -> Iterator[Statement]:

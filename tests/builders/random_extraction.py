@@ -45,6 +45,15 @@ def random_extraction(path: Path, model: str, seed: int = 0, width: int = 4, den
     return extraction
 
 
+def of_other_weights(extraction: Extraction, folder: Path) -> Extraction:
+    """An extraction of the same model name and numbers, whose manifest names other weights."""
+    others = extraction.manifest.model_copy(update={"files": {}, "weights_sha256": "9" * 64})
+    stranger = Extraction.create(folder / "stranger.extraction", others)
+    names = [name for name in extraction.manifest.files if name.endswith(".parquet")]
+    stranger.add({name: extraction.part(name) for name in names})
+    return stranger
+
+
 def _histograms(rng: np.random.Generator, branches: list[dict[str, Any]]) -> pa.Table:
     """Forty probes each; every seventh unit does the same on all of them."""
     rows = [

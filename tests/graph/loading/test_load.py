@@ -5,7 +5,7 @@ import shutil
 import signal
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,14 +18,17 @@ from extract.folder.extraction import Extraction
 from extract.folder.manifest import part
 from extract.units import Unit
 from graph.connection.database import Database
+from graph.cypher.loading import CLAIM
 from graph.cypher.verification import TALLY, TOTALS, VERIFY
-from graph.embedded.server import status, stop
+from graph.embedded.server import bulk_load, status, stop
 from graph.errors import DatabaseDamaged, LoadFailed, ModelMissing, WeightsDiffer
 from graph.loading.load import load
 from graph.loading.removal import remove
 from graph.opening import connect
 from graph.records import Annotation
+from graph.steps import Step
 from graph.store import Store
+from tests.builders.random_extraction import of_other_weights
 from tests.builders.servers import loaded, server_with
 
 Write = Callable[..., Extraction]
@@ -142,9 +145,7 @@ def test_other_weights_under_the_name_of_a_loaded_model_are_refused_and_get_none
     store = Store(database)
     store.model("random:a").annotate(NOTE)
     before = content(database, "random:a")
-    others = first.manifest.model_copy(update={"files": {}, "weights_sha256": "9" * 64})
-    stranger = Extraction.create(tmp_path / "stranger.extraction", others)
-    stranger.add({name: first.part(name) for name in first.manifest.files if name.endswith(".parquet")})
+    stranger = of_other_weights(first, tmp_path)
     with pytest.raises(WeightsDiffer, match=r"holds random:a with other weights \(.*999999999999") as refusal:
         load(stranger, database, progress=False)
     assert content(database, "random:a") == before
@@ -153,6 +154,42 @@ def test_other_weights_under_the_name_of_a_loaded_model_are_refused_and_get_none
     remove(database, "random:a", with_labels=True, progress=False)
     load(stranger, database, progress=False)
     assert store.model("random:a").labelled() == []
+
+
+def test_of_two_first_loads_of_one_name_with_other_weights_the_second_is_refused(
+    database: Database, first: Extraction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger, write = of_other_weights(first, tmp_path), database.write
+
+    def write_after_another_load(text: str, **parameters: Any) -> Any:
+        if text == CLAIM:
+            monkeypatch.undo()
+            load(first, database, progress=False)
+        return write(text, **parameters)
+
+    monkeypatch.setattr(database, "write", write_after_another_load)
+    with pytest.raises(WeightsDiffer, match="holds random:a with other weights"):
+        load(stranger, database, progress=False)
+    assert whole(first, database)
+    assert Store(database).models()[0].weights_sha256 == first.manifest.weights_sha256
+
+
+def test_of_two_first_loads_into_a_folder_with_other_weights_the_second_is_refused(
+    folder: Path, other: Extraction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = of_other_weights(other, tmp_path)
+
+    def load_after_another(place: Path, steps: Iterable[Step]) -> None:
+        monkeypatch.undo()
+        load(other, place, progress=False)
+        bulk_load(place, steps)
+
+    monkeypatch.setattr("graph.loading.load.bulk_load", load_after_another)
+    with pytest.raises(WeightsDiffer, match="holds random:b with other weights"):
+        load(stranger, folder, progress=False)
+    with connect(folder) as database:
+        assert whole(other, database)
+        assert Store(database).models()[0].weights_sha256 == other.manifest.weights_sha256
 
 
 @pytest.fixture

@@ -15,13 +15,14 @@ from extract.folder.extraction import Extraction
 from graph.connection.database import Database
 from graph.embedded.directory import DatabaseDirectory
 from graph.embedded.server import stop
-from graph.errors import DatabaseBusy, DatabaseDamaged, ModelMissing
+from graph.errors import DatabaseBusy, DatabaseDamaged, ModelMissing, WeightsDiffer
 from graph.loading.load import load
 from graph.loading.removal import Removal, plan_removal, remove
 from graph.opening import connect
 from graph.records import Annotation
 from graph.store import Store
 from tests.builders.neo4j_server import Neo4j
+from tests.builders.random_extraction import of_other_weights
 from tests.builders.removals import MODEL, NOON, REMOVE_IN_FOLDER, UNIT, check_said, kill_removal, speak
 
 OTHER = "random:b"
@@ -74,6 +75,29 @@ def test_a_removed_model_is_gone_the_others_are_whole_and_what_people_said_is_ba
             Store(database).model(MODEL)
         load(extraction, database, progress=False)
         check_said(database)
+
+
+def test_what_people_said_of_a_removed_model_never_passes_to_other_weights(
+    place: Database | Path, extraction: Extraction, tmp_path: Path
+) -> None:
+    stranger = of_other_weights(extraction, tmp_path)
+    with reading(place) as database:
+        load(extraction, database, progress=False)
+        speak(database)
+    remove(place, MODEL, progress=False)
+    for kind in ("Annotation", "Flag", "Circuit", "EarlierCircuit"):  # any of them is enough
+        with pytest.raises(WeightsDiffer, match=f"what people said of {MODEL}, which was removed") as refusal:
+            load(stranger, place, progress=False)
+        assert f"first remove {MODEL} with its labels (`circuits remove --with-labels`)" in str(refusal.value)
+        with reading(place) as database:
+            assert Store(database).models() == []
+            if kind != "EarlierCircuit":
+                assert kind in {row["kind"] for row in database.read(LEFT, model=MODEL)}
+                database.write(f"MATCH (n:{kind}) DETACH DELETE n")
+    remove(place, MODEL, with_labels=True, progress=False)
+    load(stranger, place, progress=False)
+    with reading(place) as database:
+        assert [card.weights_sha256 for card in Store(database).models()] == ["9" * 64]
 
 
 @pytest.mark.parametrize("place", ["neo4j", "bolt"], indirect=True)
