@@ -115,10 +115,11 @@ SCHEMAS = {
     ),
     "visualisations": _schema(
         "visualisations",
-        "layer:text channel:i32 share_published:f32 image:bytes",
+        "layer:text channel:i32 share_published:f32 image:bytes sha256:text",
         share_published="norm share of the raw shortcut over its sum with raw conv3's on the picture; null for a layer "
         "that is no sum",
         image="WebP, the middle square",
+        sha256="of the picture's file; null where an earlier version imported it",
     ),
     "levels": _schema(
         "levels",

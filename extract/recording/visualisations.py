@@ -4,9 +4,11 @@ The published shortcut share is measured on them: of the unit whose picture is s
 its sum with raw conv3's (definition: the code of the enrichment circuits article).
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +29,7 @@ from extract.recording.decoding import ordered_parallel_map
 from extract.units import Layer
 
 SIDE = 224  # pixels; a visualisation is looked at closer than an example
+Rows = list[dict[str, Any]]
 _NAME = re.compile(r"(?:channel|unit)?[-_ ]?(\d{1,6})", re.IGNORECASE)
 
 
@@ -34,8 +37,9 @@ def visualise(network: Network, extraction: Extraction, folder: Path, layer: Lay
     """Add a folder's pictures of the layer's units to the extraction; return what was left out, with the reason.
 
     A picture is named by its channel, such as channel34.png or 34.png. Those of the same layer that were there before
-    are replaced. Raises VisualisationsError where no name fits a unit of the layer, two fit the same one or none can be
-    read; UnknownUnit for a layer that is not there; ExtractionError if the folder is of other weights.
+    are replaced, and it is said where they were others. Raises VisualisationsError where no name fits a unit of the
+    layer, two fit the same one or none can be read; UnknownUnit for a layer that is not there; ExtractionError if the
+    folder is of other weights.
     """
     extraction.check(network.model, network.sha256)
     files = pictures_of(folder, layer, network.architecture.channels(network.architecture.check(layer)))
@@ -50,22 +54,33 @@ def visualise(network: Network, extraction: Extraction, folder: Path, layer: Lay
     if not pictures:
         raise VisualisationsError(f"No picture in {folder} can be read. Usually they are damaged: save them again.")
     shares = _shares(network, layer, pictures, progress) if layer.role == "sum" else [None] * len(pictures)
+    imported = zip(pictures.items(), shares, ordered_parallel_map(_small, pictures.values()), strict=True)
     rows = [
         {"layer": str(layer), "channel": channel, "share_published": share, "image": image}
-        for channel, share, image in zip(pictures, shares, ordered_parallel_map(_small, pictures.values()), strict=True)
+        | {"sha256": hashlib.sha256(data).hexdigest()}
+        for (channel, data), share, image in imported
     ]
-    before, own = extraction.table("visualisations"), pa.Table.from_pylist(rows, SCHEMAS["visualisations"])
-    others = before.filter(pc.field("layer") != str(layer))
-    extraction.add({"visualisations.parquet": pa.concat_tables([others, own])})
-    return Reading("visualisations", len(pictures), tuple(left_out), _replaced(before, own))
+    before, of_layer = extraction.table("visualisations"), pc.field("layer") == str(layer)
+    own = pa.Table.from_pylist(rows, SCHEMAS["visualisations"])
+    extraction.add({"visualisations.parquet": pa.concat_tables([before.filter(~of_layer), own])})
+    notes = _changes(before.filter(of_layer).to_pylist(), rows)
+    return Reading("visualisations", len(pictures), tuple(left_out), notes)
 
 
-def _replaced(before: pa.Table, own: pa.Table) -> tuple[str, ...]:
-    """Say how many pictures took the place of others."""
-    unit = ["layer", "channel"]
-    pairs = own.join(before, unit, right_suffix="_before", join_type="inner")
-    changed = pairs.filter(pc.not_equal(pairs["image"], pairs["image_before"])).num_rows
-    return (f"{changed:,} took the place of other pictures of their units",) if changed else ()
+def _changes(before: Rows, now: Rows) -> tuple[str, ...]:
+    """Say how many pictures took the place of others, and how many of the layer are gone."""
+    earlier = {row["channel"]: row for row in before}
+    pairs = [(earlier.pop(row["channel"]), row) for row in now if row["channel"] in earlier]
+    replaced, lost = sum(not _same(*pair) for pair in pairs), len(earlier)
+    replacement = f"{replaced:,} took the place of other pictures of their units"
+    loss = f"no longer in the folder, and removed: {lost:,}"
+    return tuple(note for count, note in ((replaced, replacement), (lost, loss)) if count)
+
+
+def _same(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether two rows are of the same file; an earlier version recorded the small picture alone."""
+    what = "image" if before["sha256"] is None else "sha256"
+    return bool(before[what] == now[what])
 
 
 def _left_out(folder: Path, files: Iterable[Path]) -> list[LeftOut]:

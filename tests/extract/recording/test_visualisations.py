@@ -1,7 +1,11 @@
+import hashlib
+import struct
+import zlib
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
@@ -103,6 +107,35 @@ def test_pictures_that_take_the_place_of_others_are_told(tiny: Network, folder: 
     Image.new("RGB", (300, 300), "red").save(saved / "channel34.png")
     reading = visualise(tiny, folder, saved, LAYER, progress=False)
     assert reading.notes == ("1 took the place of other pictures of their units",)
+    (saved / "channel2.png").unlink()
+    reading = visualise(tiny, folder, saved, LAYER, progress=False)
+    assert reading.notes == ("no longer in the folder, and removed: 1",)
+
+
+def test_the_extraction_records_which_files_its_pictures_are(tiny: Network, folder: Extraction, saved: Path) -> None:
+    visualise(tiny, folder, saved, LAYER, progress=False)
+    rows = folder.table("visualisations").to_pylist()
+    files = [saved / f"channel{row['channel']}.png" for row in rows]
+    assert [row["sha256"] for row in rows] == [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    data = bytearray(files[0].read_bytes())
+    data[-12:-12] = struct.pack(">I4sI", 0, b"tIME", zlib.crc32(b"tIME"))  # another file, which looks the same
+    files[0].write_bytes(data)
+    assert "1 took the place" in str(visualise(tiny, folder, saved, LAYER, progress=False))
+
+
+def test_pictures_that_an_earlier_version_imported_are_compared_by_how_they_look(
+    tiny: Network, folder: Extraction, saved: Path
+) -> None:
+    visualise(tiny, folder, saved, LAYER, progress=False)
+    folder.add({"visualisations.parquet": _without_hashes(folder.table("visualisations"))})
+    assert visualise(tiny, folder, saved, LAYER, progress=False).notes == ()
+    folder.add({"visualisations.parquet": _without_hashes(folder.table("visualisations"))})
+    Image.new("RGB", (300, 300), "red").save(saved / "channel34.png")
+    assert "1 took the place" in str(visualise(tiny, folder, saved, LAYER, progress=False))
+
+
+def _without_hashes(table: pa.Table) -> pa.Table:
+    return table.set_column(table.column_names.index("sha256"), "sha256", pa.nulls(table.num_rows, pa.string()))
 
 
 def test_a_folder_that_is_not_there_is_named(tiny: Network, folder: Extraction, tmp_path: Path) -> None:
