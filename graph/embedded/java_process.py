@@ -93,6 +93,7 @@ _SETTINGS = {
 }
 _LIMITS = {  # set for all of Java, since ArcadeDB ignores some of them as server settings
     "arcadedb.txWalFlush": "1",  # a commit is written to its log before it is acknowledged
+    "arcadedb.server.saltIterations": "1",  # passwords are random and long: slow hashes protect guessable ones
     "arcadedb.studio.enabled": "false",
     "arcadedb.opencypher.loadCsv.allowFileUrls": "false",
     "arcadedb.opencypher.loadCsv.allowRemoteUrls": "false",
