@@ -5,11 +5,12 @@ with a dot. So a shard's headers are read first, to its end, and every member is
 """
 
 import hashlib
+import io
 import json
 import tarfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -83,8 +84,7 @@ class Shards:
                         continue
                     stem = _stem(name)
                     concept = index.concept(stem) or (stem.partition("/")[0] if "/" in stem else shard)
-                    content = _content(archive, member)
-                    split, load = splits.next(concept), partial(_loaded, content, _target(archive, member).size)
+                    split, load = splits.next(concept), _loader(file, archive, _target(archive, member))
                     yield Probe(f"{shard}/{stem}", "picture", concept, shard, split, sensitive(concept), load)
 
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -112,7 +112,7 @@ class _Index:
                 if reason := _reason_against(_target(archive, member), name):
                     others.append(LeftOut(name, reason))
                 elif name.lower().endswith(_LABELS):
-                    labels[name] = _label(name, _content(archive, member) or b"")
+                    labels[name] = _label(name, _content(archive, _target(archive, member), _LARGEST_LABEL) or b"")
                 elif not member.isdir():
                     pictures[name] = _stem(name)
             _check_end(file, archive)
@@ -206,23 +206,38 @@ def _target(archive: tarfile.TarFile, member: tarfile.TarInfo) -> tarfile.TarInf
         return member
 
 
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | None:
-    """A member's bytes; None for one that is too large to be a picture."""
-    member = _target(archive, member)
-    stream = archive.extractfile(member) if member.isfile() and member.size <= LARGEST_FILE else None
-    return stream.read() if stream else None
+def _loader(file: Path, archive: tarfile.TarFile, member: tarfile.TarInfo) -> Callable[[], bytes]:
+    """What reads a picture when it is shown; out of a shard that is compressed, or has holes, it is read now."""
+    if isinstance(archive.fileobj, io.BufferedReader) and not member.issparse():
+        return partial(_loaded, file, member.offset_data, member.size)
+    return partial(_unpacked, _content(archive, member, LARGEST_FILE), member.size)
 
 
-def _loaded(content: bytes | None, size: int) -> bytes:
-    if content is None:
+def _loaded(file: Path, start: int, size: int) -> bytes:
+    _refuse_large(size)
+    with file.open("rb") as stream:
+        stream.seek(start)
+        return stream.read(size)
+
+
+def _unpacked(content: bytes | None, size: int) -> bytes:
+    _refuse_large(size)
+    return content or b""
+
+
+def _refuse_large(size: int) -> None:
+    if size > LARGEST_FILE:
         raise UnreadablePicture(f"it has {size:,} bytes; at most {LARGEST_FILE:,} are read")
-    return content
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo, most: int) -> bytes | None:
+    """A member's bytes; None for one that is no file or has more than `most`."""
+    stream = archive.extractfile(member) if member.isfile() and member.size <= most else None
+    return stream.read() if stream else None
 
 
 def _label(name: str, content: bytes) -> str:
     """The concept in a label's content; nothing where there is none, or one that is no text to show."""
-    if len(content) > _LARGEST_LABEL:
-        return ""
     text = content.decode(errors="replace").strip()
     label = _json_label(text) if name.lower().endswith(".json") else text
     return label if is_encodable(label) and "\0" not in label else ""

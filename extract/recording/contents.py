@@ -39,7 +39,7 @@ def compare(extraction: Extraction, source: Source, chunk: int, progress: bool =
     with tqdm(desc="probes compared", unit="image", disable=not progress) as bar:
         for number, numbered in groupby(enumerate(shown), key=lambda each: each[0] // chunk):
             if number in parts:
-                _compare_chunk(extraction, parts[number], [probe for _, probe in numbered])
+                _compare_chunk(extraction, parts[number], (probe for _, probe in numbered))
                 bar.update(chunk)
 
 
@@ -50,9 +50,9 @@ def shown_before(extraction: Extraction, source: Source) -> Iterator[Probe]:
         yield replace(probe, load=partial(_unchanged, probe, row["sha256"]))
 
 
-def _compare_chunk(extraction: Extraction, name: str, probes: list[Probe]) -> None:
+def _compare_chunk(extraction: Extraction, name: str, probes: Iterator[Probe]) -> None:
     before = {str(row["id"]): row["sha256"] for row in extraction.part(name).to_pylist()}
-    now = {probe.id: sha256 for probe, sha256 in zip(probes, ordered_parallel_map(_hash, probes), strict=True)}
+    now = dict(ordered_parallel_map(_hashed, probes))
     changed = [id_ for id_ in before.keys() | now.keys() if before.get(id_, "") != now.get(id_, "")]
     if changed:
         raise ExtractionError(
@@ -61,11 +61,12 @@ def _compare_chunk(extraction: Extraction, name: str, probes: list[Probe]) -> No
         )
 
 
-def _hash(probe: Probe) -> str | None:
+def _hashed(probe: Probe) -> tuple[str, str | None]:
+    """A probe's id and the hash of its bytes, None where they cannot be read."""
     try:
-        return hashlib.sha256(probe.load()).hexdigest()
+        return probe.id, hashlib.sha256(probe.load()).hexdigest()
     except UNREADABLE:
-        return None
+        return probe.id, None
 
 
 def _unchanged(probe: Probe, sha256: str | None) -> bytes:

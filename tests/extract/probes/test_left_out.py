@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import subprocess
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -375,3 +376,11 @@ def test_a_hard_link_in_a_shard_to_what_is_not_there_is_named(tmp_path: Path) ->
         "s.tar/c.cls": "it belongs to no picture",
         "s.tar/d.png": "it is a link or a device",
     }
+
+
+def test_a_shard_that_is_compressed_or_has_holes_holds_the_same_pictures(tmp_path: Path) -> None:
+    (tmp_path / "1.bmp").write_bytes(PNG + bytes(2**20) + PNG)
+    for name, command in (("packed", ["-czf"]), ("holes", ["--sparse", "--hole-detection=raw", "-cf"])):
+        subprocess.run(["tar", *command, tmp_path / f"{name}.tar", "-C", tmp_path, "1.bmp"], check=True)
+        (probe,) = source(tmp_path / f"{name}.tar")
+        assert probe.load() == (tmp_path / "1.bmp").read_bytes()

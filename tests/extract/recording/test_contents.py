@@ -2,6 +2,7 @@
 
 import hashlib
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +16,9 @@ from extract.folder.extraction import Extraction
 from extract.network.network import Network
 from extract.probes.sources import source
 from extract.reading import Reading
-from extract.recording.recording import record
+from extract.recording.contents import compare
+from extract.recording.decoding import THREADS
+from extract.recording.recording import CHUNK, record
 from extract.units import Layer
 from tests.builders.extractions import without_edges
 
@@ -122,3 +125,21 @@ def test_the_hashes_are_those_of_the_bytes(extraction: Extraction, show: Show, p
     rows = extraction.table("contents").to_pylist()
     assert len(rows) == 8
     assert all(hashlib.sha256((pets / row["id"]).read_bytes()).hexdigest() == row["sha256"] for row in rows)
+
+
+def test_large_samples_of_a_shard_are_compared_one_after_the_other(
+    tiny: Network, extraction: Extraction, tmp_path: Path
+) -> None:
+    large = 2**24
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name, data in [("0.bmp", picture(0)), *((f"{n}.bmp", bytes(large)) for n in range(1, 13))]:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, BytesIO(data))
+    probes = source(tmp_path / "a.tar")
+    record(tiny, extraction, probes, [LAYER], progress=False)
+    tracemalloc.start()
+    compare(extraction, probes, CHUNK, progress=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < (THREADS + 2) * large
