@@ -63,8 +63,8 @@ def measure(
     the same probes and layers, it does nothing. An interrupted run goes on where it stopped. The same machine and
     threads give the same bytes. Memory: under 1 GB with RN50, whatever the number of probes.
 
-    What an earlier version measured, which did not record what the probes held, is measured anew, and the reading says
-    so. Raises ExtractionError for an extraction of other weights, with evidence from other probes or layers, or with a
+    What an earlier version measured, which did not record what the probes held, is measured anew, also where a folder
+    lists other files now, and the reading says so. Raises ExtractionError for an extraction of other weights, with evidence from other probes or layers, or with a
     probe that changed since; ProbesError for probes that cannot be shown; UnknownUnit for a layer that is not there.
     """
     extraction.check(network.model, network.sha256)
@@ -81,7 +81,7 @@ def measure(
             _add_histograms(extraction, source, recorded, chunk)
             return reading(extraction)
         usual = layers is None and _is_measured(extraction, source, network.architecture.sums, chunk)
-        if not same and not usual:
+        if not (same or usual or earlier):
             raise ExtractionError(
                 f"{extraction.path} holds evidence from other probes or layers. Extract into another folder."
             )

@@ -120,6 +120,20 @@ def test_what_an_earlier_version_measured_is_measured_anew_and_told(extraction: 
     assert "an earlier version" in show(extraction).notes[-1]
 
 
+def test_what_an_earlier_version_measured_is_measured_anew_also_where_the_folder_lists_other_files(
+    extraction: Extraction, show: Show, pets: Path
+) -> None:
+    show(extraction)
+    extraction.drop(extraction.under("contents.parquet"))
+    (pets / "concept 0" / "8.bmp").write_bytes(picture(8))
+    again = show(extraction)
+    assert again.taken == 9
+    assert "an earlier version" in again.notes[-1]
+    (pets / "concept 0" / "10.bmp").write_bytes(picture(10))  # of this version, it is refused
+    with pytest.raises(ExtractionError, match="evidence from other probes"):
+        show(extraction)
+
+
 def test_the_hashes_are_those_of_the_bytes(extraction: Extraction, show: Show, pets: Path) -> None:
     show(extraction)
     rows = extraction.table("contents").to_pylist()
