@@ -64,8 +64,9 @@ def measure(
     threads give the same bytes. Memory: under 1 GB with RN50, whatever the number of probes.
 
     What an earlier version measured, which did not record what the probes held, is measured anew, also where a folder
-    lists other files now, and the reading says so. Raises ExtractionError for an extraction of other weights, with evidence from other probes or layers, or with a
-    probe that changed since; ProbesError for probes that cannot be shown; UnknownUnit for a layer that is not there.
+    lists other files now, and the reading says so. Raises ExtractionError for an extraction of other weights, with
+    evidence from other probes or layers, or with a probe that changed since; ProbesError for probes that cannot be
+    shown; UnknownUnit for a layer that is not there.
     """
     extraction.check(network.model, network.sha256)
     source = _source(probes)

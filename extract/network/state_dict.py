@@ -12,7 +12,8 @@ Kind = TypeVar("Kind", bound=Tensor | StoredTensor)
 _WRAPPERS = {"module", "_orig_mod"}  # of DistributedDataParallel and torch.compile, at any depth
 _EXTRAS = {"input_resolution", "context_length", "vocab_size"}  # numbers that openai's archives carry along
 _EXTRAS |= {"logit_bias"}  # of a sigmoid loss: the same for every class, so a softmax over classes does not see it
-_FIRST = "visual.conv1.weight"  # every ModifiedResNet has it
+_FIRST = "visual.conv1.weight"  # every CLIP of open_clip's has it
+_POOL = "attnpool.c_proj.weight"  # every ModifiedResNet has it, also by itself
 _DEPTH = 4  # of dicts in dicts
 
 
@@ -23,7 +24,8 @@ def state_dict(saved: object, kind: type[Kind]) -> dict[str, Kind]:
     where there is none, or several that could be meant.
     """
     states = dict(_dicts(saved, kind))
-    candidates = [where for where, state in states.items() if any(key.endswith(_FIRST) for key in state)] or [*states]
+    candidates = [where for where, state in states.items() if any(key.endswith((_FIRST, _POOL)) for key in state)]
+    candidates = candidates or [*states]
     chosen = [where for where in candidates if where.split(".")[-1] == "state_dict"] or candidates
     if not chosen:
         raise NoWeights("it holds no state dict, that is, tensors by key. Save model.state_dict() alone")
@@ -50,12 +52,19 @@ def _renamed(state: dict[str, Kind]) -> dict[str, Kind]:
     plain = {".".join(part for part in key.split(".") if part not in _WRAPPERS): key for key in state}
     if len(plain) < len(state):
         raise NoWeights("it holds keys that differ only in the names of wrappers: save the state dict of one model")
-    prefixes = {key.removesuffix(_FIRST) for key in plain if key.endswith(f".{_FIRST}")}
-    if _FIRST not in plain and prefixes:
-        if len(prefixes) > 1:
-            raise NoWeights(f"it holds several CLIPs, under {', '.join(sorted(prefixes)[:4])}: save one of them alone")
-        prefix = prefixes.pop()
-        plain = {new.removeprefix(prefix): old for new, old in plain.items() if new.startswith(prefix)}
-    elif "conv1.weight" in plain and "attnpool.c_proj.weight" in plain:  # a vision tower by itself
-        plain = {f"visual.{new}": old for new, old in plain.items()}
+    if _FIRST not in plain:
+        plain = _without_prefix(plain, _FIRST, "") or _without_prefix(plain, _POOL, "visual.") or plain
     return {new: state[old] for new, old in plain.items() if new not in _EXTRAS}
+
+
+def _without_prefix(plain: dict[str, str], known: str, instead: str) -> dict[str, str]:
+    """The keys under the prefix of a known one, by what they are named `instead`; none where the known one is not."""
+    prefixes = {key.removesuffix(known) for key in plain if f".{key}".endswith(f".{known}")}
+    if len(prefixes) > 1:
+        raise NoWeights(f"it holds several CLIPs, under {', '.join(sorted(prefixes)[:4])}: save one of them alone")
+    return {
+        instead + new.removeprefix(prefix): old
+        for prefix in prefixes
+        for new, old in plain.items()
+        if new.startswith(prefix)
+    }

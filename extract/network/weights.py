@@ -41,7 +41,7 @@ def load_network(name: str, pretrained: str | Path | None = None, seed: int = 0)
     """
     if folder := _bundle(name):
         short, config = _bundle_name(name, folder), _checked(_read_config(folder / _CONFIG), name)
-        pretrained = pretrained or _weights_in(folder)
+        pretrained = pretrained or _weights_of(name, folder)
     else:
         short, config = _config(name)
     if name == "demo" and pretrained is None:
@@ -62,8 +62,7 @@ def _bundle(name: str) -> Path | None:
     """The folder with configuration and weights that a name stands for, fetched if it is on the hub."""
     kind, _, place = name.partition(":")
     if kind == "hf-hub":
-        _fetched(place, _HUB_FILES, place)
-        return _fetched(place, (_CONFIG,), place).parent
+        return _fetched(place, (_CONFIG,), f"configuration of {place}").parent
     if kind != "local-dir":
         return None
     folder = Path(place).expanduser()
@@ -76,7 +75,10 @@ def _bundle_name(name: str, folder: Path) -> str:
     return name.rpartition("/")[2] if name.startswith("hf-hub:") else folder.resolve().name
 
 
-def _weights_in(folder: Path) -> Path:
+def _weights_of(name: str, folder: Path) -> Path:
+    """The weights beside the configuration in a folder; on the hub, of the same revision."""
+    if name.startswith("hf-hub:"):
+        return _fetched(name.removeprefix("hf-hub:"), _HUB_FILES, f"weights {name}", revision=folder.name)
     if file := next((folder / name for name in _HUB_FILES if (folder / name).is_file()), None):
         return file
     raise WeightsError(f"{folder} holds neither {' nor '.join(_HUB_FILES)}. Give the path of a weights file too.")
@@ -119,10 +121,13 @@ def _checked(config: Any, name: str) -> Config:
     if not isinstance(layers, list) or len(layers) != 4:
         raise WeightsError(f"{name} has no ModifiedResNet: vision_cfg.layers must list the blocks of four stages.")
     size = vision.get("image_size", 224)
+    if isinstance(size, list) and len(size) == 2 and size[0] == size[1]:
+        size = size[0]
     if not isinstance(size, int) or size % 32 or size <= 0:
         raise WeightsError(f"{name} takes images of {size} pixels; a ModifiedResNet needs a positive multiple of 32.")
-    _preparation(config)
-    return config
+    checked: Config = config | {"vision_cfg": vision | {"image_size": size}}
+    _preparation(checked)
+    return checked
 
 
 def _preparation(config: Config) -> Preparation:
@@ -208,23 +213,23 @@ def _network(model: str, clip: open_clip.CLIP, config: Config, sha256: str, text
 
 def _download(name: str, tag: str) -> Path:
     """The hub's file for a tag."""
-    return _fetched(open_clip.get_pretrained_cfg(name, tag)["hf_hub"].rstrip("/"), _HUB_FILES, f"{name}:{tag}")
+    return _fetched(open_clip.get_pretrained_cfg(name, tag)["hf_hub"].rstrip("/"), _HUB_FILES, f"weights {name}:{tag}")
 
 
-def _fetched(repository: str, files: tuple[str, ...], name: str) -> Path:
+def _fetched(repository: str, files: tuple[str, ...], what: str, revision: str | None = None) -> Path:
     """The first of the files that a repository of the hub has, from the cache; WeightsError without a long wait."""
     try:
         for file in files:
-            cached = huggingface_hub.try_to_load_from_cache(repository, file)
+            cached = huggingface_hub.try_to_load_from_cache(repository, file, revision=revision)
             if isinstance(cached, str):
                 return Path(cached)
         # Short questions first: a download itself goes on asking an unreachable hub for more than a minute.
         for file in files:
-            if huggingface_hub.file_exists(repository, file):
-                return Path(huggingface_hub.hf_hub_download(repository, file))
+            if huggingface_hub.file_exists(repository, file, revision=revision):
+                return Path(huggingface_hub.hf_hub_download(repository, file, revision=revision))
     except Exception as error:  # each version of the hub's library raises those of another HTTP client
         raise WeightsError(
-            f"The weights {name} could not be fetched from {repository} on the Hugging Face hub ({error}). "
+            f"The {what} could not be fetched from {repository} on the Hugging Face hub ({error}). "
             f"Usually there is no connection: fetch {files[0]} elsewhere and give its path, or use the demo."
         ) from error
     raise WeightsError(f"{repository} on the Hugging Face hub holds no {' or '.join(files)}. Name another repository.")

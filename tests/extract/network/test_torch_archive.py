@@ -110,6 +110,18 @@ def test_a_network_is_filled_from_an_archive(
     assert all(torch.equal(value, clip.state_dict()[key].to(value.dtype)) for key, value in filled.items())
 
 
+def test_archives_that_open_clips_own_models_are_saved_as_read_back_equal(
+    network: Network, small: str, tmp_path: Path
+) -> None:
+    state = dict(network.clip.state_dict())
+    scripted(network.clip, tmp_path / "clip.pt")
+    assert equal(dict(load_network(small, tmp_path / "clip.pt").clip.state_dict()), state)
+    scripted(network.visual, tmp_path / "tower.pt")
+    tower = load_network(small, tmp_path / "tower.pt")
+    assert equal(dict(tower.visual.state_dict()), dict(network.visual.state_dict()))
+    assert not tower.has_text
+
+
 class Odd(nn.Module):
     """Views, shared storages, attributes that are no weights, and names that a reader might trip over."""
 
@@ -347,6 +359,7 @@ def wrapped(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
         lambda state: {"model_state_dict": state, "epoch": 3, "optimizer": {"state": {0: {"step": torch.ones(1)}}}},
         lambda state: {"state_dict": wrapped("model.", state) | {"loss.scale": torch.ones(1)}},  # Lightning
         lambda state: {"state_dict": wrapped("clip_model.", state), "hyper_parameters": {"lr": 0.1}},
+        lambda state: {"state_dict": wrapped("model._orig_mod.", state), "callbacks": {"best": torch.ones(1)}},
         lambda state: {"state_dict": state, "ema": state},
         lambda state: state | {"logit_bias": torch.zeros([])},
     ],
@@ -375,13 +388,23 @@ def test_numpys_numbers_beside_the_tensors_are_no_hindrance(network: Network, sm
         ("", {}),
         ("visual.", {}),
         ("visual.", {"bert.embeddings.weight": torch.ones(2, 2), "text_projection": torch.ones(3)}),
+        ("model.visual.", {"model.head.weight": torch.ones(2, 2), "loss.scale": torch.ones(1)}),  # Lightning
+        ("model.", {"head.weight": torch.ones(2, 2)}),
+        ("image_encoder.", {"prompt_learner.ctx": torch.ones(2, 2)}),
+        ("module.image_encoder.", {}),
     ],
 )
+@pytest.mark.parametrize("around", [lambda state: state, lambda state: {"state_dict": state, "epoch": 3}])
 def test_a_vision_tower_alone_or_with_another_text_tower_names_nothing(
-    network: Network, small: str, tmp_path: Path, prefix: str, others: dict[str, Tensor]
+    network: Network,
+    small: str,
+    tmp_path: Path,
+    prefix: str,
+    others: dict[str, Tensor],
+    around: Callable[[dict[str, Tensor]], dict[str, object]],
 ) -> None:
     tower = network.visual.state_dict()
-    torch.save(wrapped(prefix, tower) | others, tmp_path / "w.pt")
+    torch.save(around(wrapped(prefix, tower) | others), tmp_path / "w.pt")
     read = load_network(small, tmp_path / "w.pt")
     assert equal(dict(read.visual.state_dict()), dict(tower))
     assert not read.has_text
@@ -469,8 +492,16 @@ def test_the_hubs_configuration_and_a_mark_of_encoding_are_read(tmp_path: Path) 
     assert networks[0].sha256 == networks[1].sha256
 
 
-@pytest.mark.parametrize("size", [0, -64, True])
-def test_an_image_size_that_is_none_is_refused(tmp_path: Path, size: int) -> None:
+def test_an_image_size_may_be_a_pair_of_equal_sides(tmp_path: Path) -> None:
+    for name, size in (("one", 32), ("pair", [32, 32])):
+        tower = {"layers": [1, 1, 1, 1], "width": 4, "image_size": size}
+        (tmp_path / f"{name}.json").write_text(json.dumps(SMALL | {"vision_cfg": tower}))
+    one, pair = (load_network(str(tmp_path / f"{name}.json"), seed=1) for name in ("one", "pair"))
+    assert (pair.sha256, pair.architecture) == (one.sha256, one.architecture)
+
+
+@pytest.mark.parametrize("size", [0, -64, True, [32, 64], [32], [32.0, 32.0], []])
+def test_an_image_size_that_is_none_is_refused(tmp_path: Path, size: object) -> None:
     (tmp_path / "c.json").write_text(json.dumps(SMALL | {"vision_cfg": {"image_size": size, "layers": [1, 1, 1, 1]}}))
     with pytest.raises(WeightsError, match="positive multiple of 32"):
         load_network(str(tmp_path / "c.json"))

@@ -291,7 +291,7 @@ def test_an_unknown_name_or_tag_is_refused_with_those_known(name: str, tag: str 
         ({"layers": 12}, "four stages"),
         ({"layers": [1, 1, 1]}, "four stages"),
         ({"image_size": 65}, "multiple of 32"),
-        ({"image_size": [64, 64]}, "multiple of 32"),
+        ({"image_size": [64, 32]}, "multiple of 32"),
         ({"nonsense": 1}, "cannot build"),
     ],
 )
