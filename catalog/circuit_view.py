@@ -133,7 +133,9 @@ class CircuitView:
         return self.record if self._store is None else with_pictures(self._store, self.record, revealed)
 
     def _unit(self, unit: Unit | str) -> Unit:
-        return Unit.parse(str(unit)) if self._store is None else self._store.architecture.unit(str(unit))
+        if self._store is None:
+            return Unit.parse(str(unit))
+        return self._store.architecture.unit(str(unit), self._store.id)
 
     @property
     def _catalog(self) -> ModelStore:

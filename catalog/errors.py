@@ -6,7 +6,7 @@ CatalogError (a CircuitsError)
 ├── CircuitError              a unit that is the end of no such circuit, or circuits that cannot be drawn or joined
 ├── NamedQueryError           a query that is not there, breaks a rule, or lacks a parameter
 ├── ExportError               a circuit that cannot be written, or a file that holds none
-└── TorchMissing              what needs the network itself, where torch or open_clip are not installed
+└── TorchMissing              what needs the network itself, where torch or open_clip are missing or broken
 """
 
 from collections.abc import Iterator
@@ -40,15 +40,29 @@ class ExportError(CatalogError):
 
 
 class TorchMissing(CatalogError):
-    """What needs the network itself, where torch or open_clip are not installed."""
+    """What needs the network itself, where torch or open_clip are missing or cannot be loaded."""
+
+
+_EXTRA = ("torch", "open_clip", "scipy", "wordfreq")  # what the extra installs
+_OWN = ("extract", "graph", "catalog")
 
 
 @contextmanager
 def torch_needed() -> Iterator[None]:
-    """Around an import that needs torch: one line on how to get it where it is missing."""
+    """Around an import that needs torch: one line on how to get it where it is missing, or cannot be loaded."""
     try:
         yield
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError of a library beside torch
+        module = (getattr(error, "name", "") or "").partition(".")[0]
+        if module in _OWN:
+            raise
+        if isinstance(error, ModuleNotFoundError) and module in _EXTRA:
+            raise TorchMissing(
+                f"Reading a network needs torch and open_clip ({error}). "
+                "Install them: pip install 'clip-circuits[extract]'"
+            ) from error
+        cause, _, _ = str(error).partition("\n")
         raise TorchMissing(
-            f"Reading a network needs torch and open_clip ({error}). Install them: pip install 'clip-circuits[extract]'"
+            f"torch, or what it needs, is installed but cannot be loaded ({cause}). "
+            "Install it anew: pip install --force-reinstall 'clip-circuits[extract]'"
         ) from error

@@ -104,12 +104,12 @@ class Model:
     # ---- units
 
     def unit(self, name: Unit | str) -> UnitView:
-        """A unit by its id, a Microscope op or a module such as layer4.2.act3:34. Raises UnknownUnit."""
-        return UnitView(self._store, self.architecture.unit(str(name)))
+        """A unit by its id, its page on Microscope, or a module such as layer4.2.act3:34. Raises UnknownUnit."""
+        return UnitView(self._store, self.architecture.unit(str(name), self.id))
 
     def units(self, names: Iterable[Unit | str]) -> Table[UnitCard]:
         """Units in the order asked for. Raises UnknownUnit."""
-        units = [self.architecture.unit(str(name)) for name in names]
+        units = [self.architecture.unit(str(name), self.id) for name in names]
         return self._unit_table("Units", self._store.units(units))
 
     def labelled(self, text: str = "", limit: int | None = None) -> Table[UnitCard]:
@@ -241,7 +241,9 @@ class Model:
 
     def induced_subgraph(self, units: Iterable[Unit | str]) -> CircuitView:
         """Units, every kept edge between two of them, and the residual sums of which they hold both ends."""
-        return self.circuit(local.induced_subgraph(self._store, [self.architecture.unit(str(unit)) for unit in units]))
+        return self.circuit(
+            local.induced_subgraph(self._store, [self.architecture.unit(str(unit), self.id) for unit in units])
+        )
 
     def circuit(self, record: Circuit | CircuitView) -> CircuitView:
         """A circuit of this model, such as one read from a file, as one that has its pictures and can be saved."""

@@ -27,6 +27,7 @@ _MICROSCOPE = re.compile(
     r"(?:(?:https?://)?microscope\.openai\.com/models/\w+/)?"
     r"image_block_(\d{1,9})[_/](\d{1,9})[_/][Aa]dd_(\d{1,9})(?:[_:]0)?/?"
 )
+_MICROSCOPE_PAGE = re.compile(r"(?:https?://)?microscope\.openai\.com/models/(\w+)/")
 _OP = re.compile(r"(\d{1,9})/(\d{1,9})/[Aa]dd_(\d{1,9})(?:[_:]0)?")  # a Microscope op as the article shortens it
 _BLOCK = re.compile(r"(?:(?:module|model)\.)*(?:visual\.)?layer(\d{1,9})(?:\.(\d{1,9})|\[(\d{1,9})\])")
 _STAGE = re.compile(r"(?:(?:module|model)\.)*(?:visual\.)?layer(\d{1,9})")
@@ -198,16 +199,31 @@ class Architecture:
             return source == self.block_input(target)
         return target.index in (3, 5) and source == Layer(target.stage, target.block, target.index - 2)
 
-    def unit(self, text: str) -> Unit:
-        """Parse a unit and check that this network has it; else UnknownUnit. A stage has the units of its last sum."""
+    def unit(self, text: str, model: str | None = None) -> Unit:
+        """Parse a unit and check that this network has it; else UnknownUnit. A stage has the units of its last sum.
+
+        `model` is this network's id: Microscope's page of another model is refused.
+        """
         layer, channel = _split(text)
         stage = _STAGE.fullmatch(layer)
         unit = Unit(self._last_sum(int(stage[1])), channel) if stage else Unit.parse(text)
+        if model and (page := _MICROSCOPE_PAGE.match(text.strip())):
+            self._refuse_other(page[1], model, unit)
         self.check(unit.layer)
         if unit.channel >= self.channels(unit.layer):
             last = self.channels(unit.layer) - 1
             raise UnknownUnit(f"There is no unit {unit}: layer {unit.layer} has channels 0 to {last}.")
         return unit
+
+    def _refuse_other(self, page: str, model: str, unit: Unit) -> None:
+        """Raise UnknownUnit unless a page of Microscope's may be of this model, which a file's name does not tell."""
+        name = next((name for name, word in _MICROSCOPE_MODELS.items() if word == page), "")
+        theirs = f"{name}:openai" if name else page
+        if model != theirs and not ("@" in model and ARCHITECTURES.get(name) == self):
+            raise UnknownUnit(
+                f"The address is that of a unit of {theirs}, and this model is {model}. "
+                f"Choose that model, or write {unit} for the unit in the same place."
+            )
 
     def _last_sum(self, stage: int) -> Layer:
         depth = self.blocks[stage - 1] if 1 <= stage <= len(self.blocks) else 1

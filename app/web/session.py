@@ -124,7 +124,7 @@ def unit() -> UnitView:
 
 def open_unit(name: Unit | str) -> None:
     """Go to a unit's page. Raises UnknownUnit."""
-    unit = str(model().architecture.unit(str(name)))
+    unit = str(model().unit(name).id)
     st.switch_page("views/unit.py", query_params={"unit": unit, "model": st.session_state["model"]})
 
 

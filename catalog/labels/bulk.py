@@ -139,7 +139,7 @@ def known_units(labels: Labels, names: Iterable[str]) -> tuple[dict[str, Unit], 
     units, unknown = dict[str, Unit](), dict[str, None]()
     for name in names:
         try:
-            units[name] = labels.store.architecture.unit(name)
+            units[name] = labels.store.architecture.unit(name, labels.store.id)
         except UnknownUnit:
             unknown[name] = None
     return units, tuple(unknown)

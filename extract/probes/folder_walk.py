@@ -83,13 +83,18 @@ def reason_against(path: Path) -> str:
         return "" if suffix in SUFFIXES else reason_against_suffix(suffix)
     if is_folder(path):
         return "it is a folder"
-    if path.is_symlink():
-        return "it is a link that leads nowhere: No such file or directory"
     try:
         path.stat()
     except OSError as error:
-        return f"it cannot be read: {error.strerror}"
+        return f"it {_unseen(path, error)}: {error.strerror}"
     return "it is a pipe or a device"
+
+
+def _unseen(path: Path, error: OSError) -> str:
+    if not os.path.islink(path):  # noqa: PTH114, which raises no error where the folder may not be searched
+        return "cannot be read"
+    nowhere = isinstance(error, FileNotFoundError)
+    return "is a link that leads nowhere" if nowhere else "is a link that cannot be followed"
 
 
 def reason_against_suffix(suffix: str) -> str:

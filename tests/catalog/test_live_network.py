@@ -1,6 +1,7 @@
 """The network itself, asked through one object: what it answers is what the functions below it give."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL.Image import Image, new
 
 import clip_circuits as cc
-from catalog.errors import TorchMissing
+from catalog.errors import TorchMissing, torch_needed
 from catalog.live_network import LiveNetwork
 from extract.errors import AblationError, NoPath, UnknownUnit, WeightsError
 from extract.expansion.expanded_weights import expanded_weights
@@ -105,9 +106,38 @@ def test_other_weights_than_the_catalogs_are_refused() -> None:
         LiveNetwork.of("demo:emoji", "0" * 64)
 
 
-def test_without_torch_a_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith(("catalog.live_network", "extract.network"))]:
         monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.mark.usefixtures("not_imported")
+def test_without_torch_a_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(TorchMissing, match=r"clip-circuits\[extract\]"):
         cc.open_network()
+
+
+@pytest.mark.usefixtures("not_imported")
+@pytest.mark.parametrize(
+    ("torch", "cause"),
+    [
+        ("raise ImportError('libcudart.so.12: cannot open shared object file')", "libcudart.so.12: cannot open"),
+        ("raise OSError('libtorch_cpu.so: undefined symbol')", "libtorch_cpu.so: undefined symbol"),
+        ("import a_module_that_torch_needs", "No module named 'a_module_that_torch_needs'"),
+    ],
+)
+def test_a_torch_that_cannot_be_loaded_is_told_with_the_cause(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, torch: str, cause: str
+) -> None:
+    (tmp_path / "torch.py").write_text(torch)
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(TorchMissing, match=rf"installed but cannot be loaded \({cause}.*--force-reinstall"):
+        cc.open_network()
+
+
+def test_a_module_of_ours_that_is_missing_is_not_blamed_on_torch() -> None:
+    with pytest.raises(ModuleNotFoundError, match="nowhere"), torch_needed():
+        import_module("extract.nowhere")

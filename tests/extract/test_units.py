@@ -1,5 +1,7 @@
 """Units and layers against open_clip's own modules and the names that others use."""
 
+import re
+
 import open_clip
 import pytest
 import torch
@@ -242,3 +244,28 @@ def test_sums_are_the_last_layer_of_every_block() -> None:
     assert len(shape.sums) == sum(shape.blocks)
     assert [layer for layer in shape.layers if layer.index in (6, 8)] == list(shape.sums)
     assert shape.sums[-1] == shape.final
+
+
+PAGE = "https://microscope.openai.com/models/{}/image_block_4_2_Add_6_0/34"
+
+
+@pytest.mark.parametrize("model", ["RN50:openai", "RN50:epoch_3@0123456789ab"])
+def test_microscopes_page_of_the_model_itself_names_its_unit(model: str) -> None:
+    assert RN50.unit(PAGE.format("contrastive_rn50"), model) == Unit(Layer(4, 2, 6), 34)
+
+
+@pytest.mark.parametrize(
+    ("page", "model", "theirs"),
+    [
+        ("contrastive_4x", "RN50:openai", "RN50x4:openai"),
+        ("contrastive_v2", "RN50:epoch_3@0123456789ab", "RN101:openai"),
+        ("contrastive_rn50", "RN50:yfcc15m", "RN50:openai"),
+        ("contrastive_rn50", "RN50:random-0", "RN50:openai"),
+        ("inceptionv1", "RN50:openai", "inceptionv1"),
+    ],
+)
+def test_microscopes_page_of_another_model_is_refused_and_the_way_out_works(page: str, model: str, theirs: str) -> None:
+    with pytest.raises(UnknownUnit, match=f"a unit of {theirs}, and this model is {model}") as told:
+        RN50.unit(PAGE.format(page), model)
+    (advice,) = re.findall("write ([0-9/]+) for", str(told.value))
+    assert RN50.unit(advice, model) == Unit(Layer(4, 2, 6), 34)
