@@ -14,6 +14,7 @@ from catalog.extraction_view import ExtractionView
 from catalog.model import Model
 from catalog.queries import Queries
 from catalog.table import Table
+from extract.files import at_home
 from graph.loading import migration, removal
 from graph.loading.removal import Removal
 from graph.model_store import ModelStore
@@ -59,12 +60,12 @@ def open_extraction(path: Path | str) -> ExtractionView:
     """An extraction folder, which needs no torch. Raises ExtractionError for a folder that holds none."""
     from extract.folder.extraction import Extraction  # pyarrow takes half a second, which questions do without
 
-    return ExtractionView(Extraction.open(Path(path)))
+    return ExtractionView(Extraction.open(at_home(path)))
 
 
 def read_circuit(path: Path | str, form: export.Format | None = None) -> CircuitView:
     """The circuit in a file that `CircuitView.export` wrote. Raises ExportError for a file that holds none."""
-    return CircuitView(export.read(Path(path), form))
+    return CircuitView(export.read(at_home(path), form))
 
 
 class Catalog:
@@ -211,7 +212,7 @@ class Catalog:
         from graph.loading.neo4j_import import write_csv  # pyarrow takes half a second, which questions do without
 
         view = extraction if isinstance(extraction, ExtractionView) else open_extraction(extraction)
-        return write_csv(view.folder, Path(folder))
+        return write_csv(view.folder, at_home(folder))
 
     def __repr__(self) -> str:
         """Where it is."""

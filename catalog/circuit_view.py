@@ -14,6 +14,7 @@ from catalog.circuits.pictures import with_pictures
 from catalog.errors import CircuitError
 from catalog.hiding.veil import HIDDEN, Veil
 from catalog.table import Table, row
+from extract.files import at_home
 from extract.units import Unit
 from graph.model_store import ModelStore
 from graph.records import SavedCircuit
@@ -94,7 +95,7 @@ class CircuitView:
 
         Raises ExportError.
         """
-        drawing_files.write(self.svg(revealed=revealed, pictures=pictures), Path(path), scale)
+        drawing_files.write(self.svg(revealed=revealed, pictures=pictures), at_home(path), scale)
 
     def rendered(self, form: drawing_files.DrawingForm, revealed: bool = False) -> Callable[[], bytes]:
         """What draws the circuit and makes its file's bytes when it is called."""
@@ -102,7 +103,7 @@ class CircuitView:
 
     def export(self, path: Path | str, form: Format | None = None) -> None:
         """Write the circuit for other graph tools; the name ends in .json, .graphml or .zip. Raises ExportError."""
-        export.write(self.record, Path(path), form)
+        export.write(self.record, at_home(path), form)
 
     def encoded(self, form: Format) -> bytes:
         """The circuit as the bytes of such a file; equal circuits give equal bytes."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from catalog.kernel import Kernel
 from catalog.table import Table
 from catalog.weight_summaries import WeightSummary, summaries
+from extract.files import at_home
 from extract.units import Architecture, Layer, Unit
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class ExtractionView:
         """
         from extract.responses.sorting_task import draw  # slow to import, and a catalog does without
 
-        return draw(self.folder, self.unit(unit, part), levels, Path(folder), count)
+        return draw(self.folder, self.unit(unit, part), levels, at_home(folder), count)
 
     def store_sorting(self, unit: Unit | str, sheet: Path | str, part: Part = "unit") -> "tuple[Estimate, ...]":
         """Store how somebody sorted the images of `draw_levels`; how probable each category is at each level."""
@@ -110,7 +111,7 @@ class ExtractionView:
         named = self.architecture.unit(str(unit))
         if part != "unit":
             self.unit(named, part)  # raises UnknownUnit for a unit without branches
-        return store(self.folder, named, part, read(Path(sheet)))
+        return store(self.folder, named, part, read(at_home(sheet)))
 
     def unit(self, unit: Unit | str, part: Part = "unit") -> Unit:
         """A unit, or of a sum's unit that of one of its branches. Raises UnknownUnit."""

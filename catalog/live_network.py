@@ -25,7 +25,7 @@ from extract.enrichment import pipeline
 from extract.errors import AblationError, WeightsError
 from extract.expansion import atlas
 from extract.expansion.expanded_weights import expanded_weights
-from extract.files import replace_file
+from extract.files import at_home, replace_file
 from extract.folder.kernel_support import support
 from extract.network.attention_pool import Decomposition, decompose
 from extract.network.network import Network
@@ -202,8 +202,8 @@ class LiveNetwork:
         place in pixels of the network's input, None for four places as in the article. Raises ProbesError for a picture
         that cannot be read, WordsError for a text that cannot be set or classes that leave nothing to choose among.
         """
-        image = read_picture(Path(picture)) if isinstance(picture, str | Path) else picture
-        lettering = replace(ATTACK, size=size, font=Path(font) if font else ATTACK.font)
+        image = read_picture(at_home(picture)) if isinstance(picture, str | Path) else picture
+        lettering = replace(ATTACK, size=size, font=at_home(font) if font else ATTACK.font)
         places = None if at is None else [at]
         with self._alone:
             return typographic_attack.attack(
@@ -213,7 +213,7 @@ class LiveNetwork:
     @staticmethod
     def write_picture(picture: Image.Image, path: Path | str) -> None:
         """Write a picture in the format that the file's name tells. Raises ExportError where that cannot be done."""
-        file, stream = Path(path), BytesIO()
+        file, stream = at_home(path), BytesIO()
         advice = "Name a file such as attacked.png in a folder that is there."
         try:
             picture.save(stream, Image.registered_extensions()[file.suffix.lower()])
@@ -224,7 +224,7 @@ class LiveNetwork:
     def classes(self, classes: Classes = None) -> tuple[str, ...]:
         """Prompts, each once: those given, a file's lines, or of the demo its own concepts."""
         if isinstance(classes, Path):
-            return from_file(classes)
+            return from_file(at_home(classes))
         if classes is None and self.model == demo.MODEL:
             return tuple(sorted({str(concept) for concept in probe_table.read()["concept"].to_pylist()}))
         return tuple(dict.fromkeys(classes or ()))
@@ -318,7 +318,9 @@ class LiveNetwork:
         `targets` are layers and patterns such as `4/*`, None for all; `memory` is in bytes, without the network;
         `device` is where torch computes them, such as `cuda`.
         """
-        extraction = atlas.extract(self._network, Path(folder), targets, strongest, matrices, memory, progress, device)
+        extraction = atlas.extract(
+            self._network, at_home(folder), targets, strongest, matrices, memory, progress, device
+        )
         return ExtractionView(extraction)
 
     def show_probes(self, extraction: ExtractionView, probes: Images = "demo", progress: bool = True) -> Reading:
@@ -331,19 +333,19 @@ class LiveNetwork:
         """Open probes, by name or path. Raises ProbesError for what holds none."""
         if not isinstance(images, str | Path):
             return images
-        return source(demo.PROBES if images == "demo" else images)
+        return source(demo.PROBES if images == "demo" else at_home(images))
 
     @staticmethod
     def words(words: int | Path | Iterable[str]) -> tuple[str, ...]:
         """Return these words, the lines of a file, or that many of the most common English words. Raises WordsError."""
         if isinstance(words, int):
             return most_common(words)
-        return from_file(words) if isinstance(words, Path) else tuple(words)
+        return from_file(at_home(words)) if isinstance(words, Path) else tuple(words)
 
     @staticmethod
     def read_words(file: Path | str) -> tuple[tuple[str, ...], Reading]:
         """Return a file's words, how many of its lines were taken, and why the others were not. Raises WordsError."""
-        return read_file(Path(file))
+        return read_file(at_home(file))
 
     def check_words(self, words: Iterable[str], font: Path | str | None = None) -> None:
         """Raise WordsError for a word that cannot be set for this network, before anything is computed."""
@@ -372,17 +374,17 @@ class LiveNetwork:
     def check_visualisations(self, folder: Path | str) -> None:
         """Raise VisualisationsError for a folder without pictures of units of the last sum."""
         final = self.architecture.final
-        pictures_of(Path(folder), final, self.architecture.channels(final))
+        pictures_of(at_home(folder), final, self.architecture.channels(final))
 
     def visualise(self, extraction: ExtractionView, folder: Path | str, progress: bool = True) -> Reading:
         """Add a folder's feature visualisations of the last sum, such as channel34.png; what was left out, and why."""
         final = self.architecture.final
-        return visualise(self._network, extraction.folder, Path(folder), final, progress)
+        return visualise(self._network, extraction.folder, at_home(folder), final, progress)
 
     def _lettering(self, font: Path | str | None) -> Lettering:
         """The network's usual lettering, in a font of one's own if there is one."""
         lettering = usual(self.architecture.image_size)
-        return replace(lettering, font=Path(font)) if font else lettering
+        return replace(lettering, font=at_home(font)) if font else lettering
 
     def _layer(self, layer: Layer | str | None) -> Layer:
         return self.architecture.final if layer is None else self.architecture.layer(str(layer))

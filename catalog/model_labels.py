@@ -10,6 +10,7 @@ from catalog.labels.files import Form
 from catalog.labels.labels import Labels
 from catalog.labels.queue import Queue
 from catalog.text_rules import login_name
+from extract.files import at_home
 from extract.units import Layer, Unit
 from graph.records import Annotation
 
@@ -86,7 +87,7 @@ class ModelLabels(Labels):
         if isinstance(file, bytes):
             content = files.decode(file, form, self.store.id, who, columns)
         else:
-            content = files.read(Path(file), self.store.id, who, columns)
+            content = files.read(at_home(file), self.store.id, who, columns)
         return files.importing(self, content.entries, also, content.unread)
 
     def export(self, path: Path | str, whole: bool = False) -> int:
@@ -95,7 +96,7 @@ class ModelLabels(Labels):
         What is sensitive is flagged in the file and not hidden. Raises LabelFileError.
         """
         entries = self.history() if whole else self.current()
-        files.write(entries, Path(path), whole)
+        files.write(entries, at_home(path), whole)
         return len(entries)
 
     @staticmethod

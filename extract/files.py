@@ -12,6 +12,11 @@ from extract.printable import printable
 _LARGEST = 1 << 28  # bytes of a file that is read as a whole
 
 
+def at_home(path: Path | str) -> Path:
+    """A path, with the home folder for a tilde at its beginning."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111, which leaves a tilde of nobody's as it is
+
+
 def replace_file(
     path: Path, data: bytes, error: type[CircuitsError], advice: str = "Choose another place.", parents: bool = False
 ) -> None:

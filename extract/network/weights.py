@@ -18,6 +18,7 @@ from torch import nn
 
 from extract import demo
 from extract.errors import WeightsError
+from extract.files import at_home
 from extract.network import checkpoint
 from extract.network.network import Network, Preparation
 from extract.units import ARCHITECTURES, Architecture
@@ -51,10 +52,10 @@ def load_network(name: str, pretrained: str | Path | None = None, seed: int = 0)
     tag = str(pretrained)
     if open_clip.get_pretrained_cfg(short, tag):
         return _from_file(f"{short}:{tag}", config, _download(short, tag))
-    if not Path(tag).exists():
+    if not (file := at_home(tag)).exists():
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(short)) or "none"
         raise WeightsError(f"{tag!r} is neither a file nor a tag of {short}. Its tags: {tags}.")
-    network = _from_file(f"{short}:{Path(tag).stem}", config, Path(tag))
+    network = _from_file(f"{short}:{file.stem}", config, file)
     return replace(network, model=f"{network.model}@{network.sha256[:12]}")  # runs write other files of the same name
 
 
@@ -65,7 +66,7 @@ def _bundle(name: str) -> Path | None:
         return _fetched(place, (_CONFIG,), f"configuration of {place}").parent
     if kind != "local-dir":
         return None
-    folder = Path(place).expanduser()
+    folder = at_home(place)
     if not (folder / _CONFIG).is_file():
         raise WeightsError(f"{folder} holds no {_CONFIG}, as open_clip writes beside weights. Name another folder.")
     return folder
@@ -87,7 +88,7 @@ def _weights_of(name: str, folder: Path) -> Path:
 def _config(name: str) -> tuple[str, Config]:
     """The model's short name, and its open_clip configuration."""
     if name == "demo" or name.endswith(".json"):
-        path = demo.WEIGHTS.with_suffix(".json") if name == "demo" else Path(name)
+        path = demo.WEIGHTS.with_suffix(".json") if name == "demo" else at_home(name)
         return path.stem, _checked(_read_config(path), name)
     short = name.removesuffix("-quickgelu")
     if short in ARCHITECTURES:

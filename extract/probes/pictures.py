@@ -1,8 +1,10 @@
 """Pictures from the bytes of a file, and thumbnails."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,12 @@ LARGEST_FILE = 2**28  # bytes
 THUMBNAIL = 128  # pixels
 PIXELS = 2**26  # of a picture that is decoded whole: 200 MB
 LARGEST = 2048  # pixels of a side of what is still a thumbnail
+SCANS = 100  # of a JPEG; encoders write a dozen
 UNREADABLE = (OSError, UnreadablePicture)  # what loading and decoding raise
+
+
+_JPEG, _SCAN, _END = b"\xff\xd8", b"\xda", b"\xd9"
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")  # of a JPEG, but for those without a length
 
 
 def opaque(data: bytes) -> Image.Image:
@@ -26,7 +33,7 @@ def opaque(data: bytes) -> Image.Image:
     A JPEG of more than `PIXELS`, up to Pillow's own limit, is decoded at a lower resolution, any other is not.
     """
     with _decoding():
-        picture = _eight_bits(_upright(_bounded(Image.open(BytesIO(data), formats=_READ))))
+        picture = _eight_bits(_upright(_bounded(_opened(data))))
         if "A" not in picture.getbands() and "transparency" not in picture.info:
             return picture.convert("RGB")
         clear = picture.convert("RGBA")
@@ -42,6 +49,22 @@ def _decoding() -> Iterator[None]:
         raise UnreadablePicture("it is of no format that is read") from error
     except Exception as error:
         raise UnreadablePicture(str(error) or type(error).__name__) from error
+
+
+def _opened(data: bytes, formats: tuple[str, ...] = _READ) -> Image.Image:
+    """A picture that is not decoded yet; ValueError for a JPEG of so many scans that decoding would take minutes."""
+    if data.startswith(_JPEG) and sum(1 for _ in islice(_scans(data), SCANS + 1)) > SCANS:
+        raise ValueError(f"it is a JPEG of more than {SCANS} scans")
+    return Image.open(BytesIO(data), formats=formats)
+
+
+def _scans(data: bytes) -> Iterator[int]:
+    """Where the scans of a JPEG begin: each goes over the whole picture once more."""
+    place = len(_JPEG)
+    while (marker := _MARKER.search(data, place)) and marker[1] != _END:
+        if marker[1] == _SCAN:
+            yield marker.start()
+        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
 
 
 def _bounded(picture: Image.Image) -> Image.Image:
@@ -113,7 +136,7 @@ def thumbnail(data: bytes, side: int = THUMBNAIL) -> bytes:
 
     A small square loses no detail, and is returned as it is if it is a WebP or PNG that holds nothing else.
     """
-    with _decoding(), Image.open(BytesIO(data), formats=_READ) as picture:
+    with _decoding(), _opened(data) as picture:
         small = picture.width == picture.height <= side
     if small and _holds_nothing_else(data):
         return data
@@ -149,7 +172,7 @@ def decode_thumbnail(data: bytes) -> Image.Image | None:
     Thumbnails come with an extraction, which may be a stranger's: none of them may take the memory or end a page.
     """
     try:
-        with _decoding(), Image.open(BytesIO(data), formats=FORMATS) as picture:
+        with _decoding(), _opened(data, FORMATS) as picture:
             return picture.convert("RGBA") if max(picture.size) <= LARGEST else None
     except UnreadablePicture:
         return None

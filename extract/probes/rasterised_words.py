@@ -6,13 +6,13 @@ side, so that a word covers the same share of the network's view.
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, features
+from PIL import Image, ImageColor, ImageDraw, ImageFont, features
 
 from extract.errors import WordsError
 
@@ -38,6 +38,18 @@ class Lettering:
     ground: str = "white"
     font: Path = DEJAVU
     widest: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise WordsError for lengths and colours that no letter can have."""
+        lengths = (("size", self.size, 0, 10 * SIDE), ("stroke", self.stroke, -1, SIDE), ("widest", self.widest, 0, 1))
+        for name, length, above, most in lengths:
+            if length is not None and not above < length <= most:
+                raise WordsError(f"No letter has the {name} {length}. Give a number up to {most}, above {above}.")
+        for colour in (self.ink, self.outline, self.ground):
+            try:
+                ImageColor.getrgb(colour)
+            except ValueError as error:
+                raise WordsError(f"{colour!r} is no colour. Give a name such as white, or #rrggbb.") from error
 
     def __str__(self) -> str:
         """One line, with the font's name and hash."""
@@ -101,13 +113,15 @@ def overlay(
     attacked = picture.convert("RGB").copy()
     font, _ = _set(text, attacked.width, attacked.height, lettering)
     scale = min(attacked.size) / SIDE
-    _write(attacked, text, font, lettering, at or [(x * scale, y * scale) for x, y in CORNERS])
+    _write(attacked, text, font, lettering, list(at or ((x * scale, y * scale) for x, y in CORNERS)))
     return attacked
 
 
 def _set(text: str, width: int, height: int, lettering: Lettering) -> tuple[ImageFont.FreeTypeFont, tuple[int, int]]:
     """The font at the image's size, and the text's width and height in it; WordsError if the text cannot be set."""
     scale, layout = min(width, height) / SIDE, _layout(text)
+    if lettering.size * scale < 1:
+        raise WordsError(f"Letters of {lettering.size} 224ths are less than a pixel high here. Set them larger.")
     font = _font(lettering.font, lettering.size * scale, layout)
     if lettering.widest and (taken := _extent(text, font)[0]) > lettering.widest * width:
         font = _font(lettering.font, max(1, int(font.size * lettering.widest * width / taken)), layout)
@@ -134,9 +148,13 @@ def _extent(text: str, font: ImageFont.FreeTypeFont) -> tuple[int, int]:
 
 
 def _write(
-    image: Image.Image, text: str, font: ImageFont.FreeTypeFont, lettering: Lettering, places: Iterable[Place]
+    image: Image.Image, text: str, font: ImageFont.FreeTypeFont, lettering: Lettering, places: Sequence[Place]
 ) -> None:
     draw = ImageDraw.Draw(image)
+    if absent := [place for place in places if not (0 <= place[0] < image.width and 0 <= place[1] < image.height)]:
+        raise WordsError(
+            f"{absent[0]} is no place in a picture of {image.width} x {image.height} pixels. Give another."
+        )
     stroke = round(lettering.stroke * min(image.size) / SIDE)
     for place in places:
         draw.text(place, text, lettering.ink, font, stroke_width=stroke, stroke_fill=lettering.outline)

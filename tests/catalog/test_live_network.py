@@ -11,9 +11,11 @@ from PIL.Image import Image, new
 import clip_circuits as cc
 from catalog.errors import TorchMissing, torch_needed
 from catalog.live_network import LiveNetwork
+from extract.demo import WEIGHTS
 from extract.errors import AblationError, NoPath, UnknownUnit, WeightsError
 from extract.expansion.expanded_weights import expanded_weights
 from extract.network.weights import load_network
+from extract.probes.rasterised_words import DEJAVU
 from extract.recording.difference import difference
 from extract.units import Layer, Unit
 
@@ -141,3 +143,26 @@ def test_a_torch_that_cannot_be_loaded_is_told_with_the_cause(
 def test_a_module_of_ours_that_is_missing_is_not_blamed_on_torch() -> None:
     with pytest.raises(ModuleNotFoundError, match="nowhere"), torch_needed():
         import_module("extract.nowhere")
+
+
+def test_a_tilde_in_a_path_of_the_network_is_the_home_folder(
+    network: LiveNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "ada"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    for file in (WEIGHTS, WEIGHTS.with_suffix(".json"), DEJAVU):
+        (home / file.name).write_bytes(file.read_bytes())
+    (home / "words.txt").write_text("dog\ncat\n")
+    network.write_picture(white(), "~/channel3.png")
+    network.extract("~/x.extraction", ["1/0/3"], progress=False)
+    assert cc.open_extraction("~/x.extraction").path == home / "x.extraction"
+    opened = cc.open_network("~/demo.json", "~/demo.safetensors")
+    assert opened.classes(Path("~/words.txt")) == opened.words(Path("~/words.txt")) == ("dog", "cat")
+    assert opened.read_words("~/words.txt")[0] == ("dog", "cat")
+    opened.check_words(["dog"], "~/DejaVuSans.ttf")
+    opened.check_visualisations("~/")
+    assert [probe.id for probe in opened.probes("~/")] == ["channel3.png"]
+    assert opened.attack("~/channel3.png", "dog", ("dog", "cat"), font="~/DejaVuSans.ttf").classes == ("dog", "cat")
+    assert not (tmp_path / "~").exists()

@@ -3,6 +3,7 @@
 import resource
 import struct
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 
@@ -14,7 +15,7 @@ from PIL import Image, ImageOps
 
 from extract.errors import UnreadablePicture
 from extract.network.network import Network
-from extract.probes.pictures import PIXELS, UNREADABLE, opaque, thumbnail
+from extract.probes.pictures import PIXELS, UNREADABLE, decode_thumbnail, opaque, thumbnail
 from tests.builders.png_header import png_of
 
 SIDE = 8200  # pixels: a little more than is decoded whole
@@ -171,3 +172,32 @@ def test_the_largest_numbers_of_a_deep_picture_are_black_and_white() -> None:
     for largest in (3e38, np.inf):
         values = np.array([[-largest, 0, largest]], np.float32)
         assert np.asarray(opaque(encoded(Image.fromarray(values), "tiff")))[0, :, 0].tolist() == [0, 128, 255]
+
+
+def of_many_scans(times: int) -> tuple[bytes, bytes]:
+    """A progressive JPEG, and the same whose last scan stands so many times more."""
+    plain = encoded(Image.effect_noise((64, 64), 80), "jpeg", progressive=True)
+    last = plain.rindex(b"\xff\xda")
+    return plain, plain[:-2] + plain[last:-2] * times + plain[-2:]
+
+
+@pytest.mark.parametrize("decode", [opaque, thumbnail])
+def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded(decode: Callable[[bytes], object]) -> None:
+    plain, bomb = of_many_scans(200)
+    decode(plain)
+    with pytest.raises(UnreadablePicture, match="a JPEG of more than 100 scans"):
+        decode(bomb)
+    assert decode_thumbnail(plain) is not None
+    assert decode_thumbnail(bomb) is None
+
+
+def test_what_looks_like_a_scan_beside_the_picture_is_none() -> None:
+    plain, _ = of_many_scans(0)
+    comment = b"\xff\xfe" + (2002).to_bytes(2, "big") + b"\xff\xda" * 1000
+    opaque(plain[:2] + comment + plain[2:] + b"\xff\xda" * 1000)
+
+
+def test_scans_behind_markers_without_a_length_are_counted() -> None:
+    _, bomb = of_many_scans(200)
+    with pytest.raises(UnreadablePicture, match="scans"):
+        opaque(bomb.replace(b"\xff\xda", b"\xff\x01\xff\xff\xda"))

@@ -1,5 +1,8 @@
 import hashlib
+from dataclasses import replace
+from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from extract.probes.rasterised_words import (
     ATTACK,
     DEJAVU,
     LARGE,
+    SIDE,
     Lettering,
     check,
     fits,
@@ -211,3 +215,41 @@ def test_other_words_are_set_in_a_plain_row() -> None:
 def test_a_font_for_letters_that_are_lacking_is_named(word: str, font: str) -> None:
     with pytest.raises(WordsError, match=font):
         check(word)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size": 0},
+        {"size": -3},
+        {"size": nan},
+        {"size": inf},
+        {"size": 1e9},
+        {"stroke": -1},
+        {"stroke": 10**6},
+        {"widest": 0},
+        {"widest": -1},
+        {"widest": nan},
+        {"ink": "nocolour"},
+        {"ground": ""},
+    ],
+)
+def test_a_lettering_that_none_can_be_is_refused_by_its_name(wrong: dict[str, Any]) -> None:
+    (name,) = wrong
+    with pytest.raises(WordsError, match=f"the {name} |is no colour"):
+        replace(ARTICLE, **wrong)
+
+
+def test_letters_of_less_than_a_pixel_are_refused_and_the_font_is_not_blamed() -> None:
+    with pytest.raises(WordsError, match=r"Letters of 0\.5 224ths are less than a pixel high here"):
+        rasterise("a", lettering=replace(ARTICLE, size=0.5))
+    rasterise("a", 4 * SIDE, replace(ARTICLE, size=0.5))
+
+
+@pytest.mark.parametrize("place", [(nan, 0), (0, inf), (1e30, 0), (-1, 5), (5, SIDE)])
+def test_a_place_outside_the_picture_is_refused(place: tuple[float, float]) -> None:
+    picture = Image.new("RGB", (SIDE, SIDE))
+    with pytest.raises(WordsError, match="is no place in a picture of 224 x 224 pixels"):
+        rasterise("a", at=place)
+    with pytest.raises(WordsError, match="is no place in a picture of 224 x 224 pixels"):
+        overlay(picture, "a", at=[place])
