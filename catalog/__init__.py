@@ -42,7 +42,7 @@ from catalog.unit_view import UnitView
 from extract.csv_tables import encode as csv_table
 from extract.demo import MODEL as DEMO
 from extract.errors import CircuitsError
-from extract.reading import Reading
+from extract.read_report import Reading
 from graph.cypher.built_in import BUILT_IN
 from graph.cypher.named_query import BUILT_IN_AUTHOR, EarlierQuery, NamedQuery
 from graph.loading.removal import Removal

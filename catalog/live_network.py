@@ -37,11 +37,11 @@ from extract.probes import rasterised_words
 from extract.probes import table as probe_table
 from extract.probes.pictures import decode_picture, read_picture
 from extract.probes.probe import Source
-from extract.probes.rasterised_words import ATTACK, Lettering, Place, usual
+from extract.probes.rasterised_words import ATTACK, Lettering, Place, usual_lettering
 from extract.probes.sample import random_sample
 from extract.probes.sources import source
 from extract.probes.word_lists import from_file, most_common, read_file
-from extract.reading import Reading
+from extract.read_report import Reading
 from extract.recording import modality, typographic_attack, vocabulary
 from extract.recording.channel_means import channel_means
 from extract.recording.difference import BASELINE, Ranking, difference
@@ -383,7 +383,7 @@ class LiveNetwork:
 
     def _lettering(self, font: Path | str | None) -> Lettering:
         """The network's usual lettering, in a font of one's own if there is one."""
-        lettering = usual(self.architecture.image_size)
+        lettering = usual_lettering(self.architecture.image_size)
         return replace(lettering, font=at_home(font)) if font else lettering
 
     def _layer(self, layer: Layer | str | None) -> Layer:

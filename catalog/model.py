@@ -20,7 +20,7 @@ from catalog.model_labels import ModelLabels
 from catalog.table import Table
 from catalog.unit_view import UnitView
 from catalog.weight_summaries import WeightSummary
-from extract.probes.rasterised_words import rasterise, usual
+from extract.probes.rasterised_words import rasterise, usual_lettering
 from extract.units import Architecture, Layer, Unit
 from graph.model_store import ModelStore
 from graph.records import (
@@ -301,7 +301,7 @@ class Model:
     def word_image(self, text: str) -> "Image":
         """A text as the network is shown it. Raises WordsError for one that cannot be set."""
         side = self.architecture.image_size
-        return rasterise(text, side, usual(side))
+        return rasterise(text, side, usual_lettering(side))
 
     def network(self) -> "LiveNetwork":
         """The network that the model was extracted from, its weights checked against the card.

@@ -15,7 +15,7 @@ from catalog.errors import NamedQueryError
 from catalog.hiding.veil import Veil
 from catalog.table import Table
 from catalog.text_rules import Name, broken, checked_author, in_one_line, login_name
-from extract.doubles import Doubled, json_object
+from extract.unique_names import Doubled, json_object
 from graph.cypher.built_in import BUILT_IN
 from graph.cypher.named_query import EarlierQuery, NamedQuery
 from graph.errors import QueryTimeout

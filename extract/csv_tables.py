@@ -11,7 +11,7 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
-from extract.doubles import refuse_doubled
+from extract.unique_names import refuse_doubled
 
 UNREADABLE = (ValueError, csv.Error)  # what `decode` raises for what is no table
 _FORMULA = re.compile(r"[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # spreadsheets take the wide forms too
@@ -51,7 +51,7 @@ def decode(data: bytes) -> Iterator[dict[str, str]]:
             yield {name: _bare(cell) for name, cell in zip_longest(columns, cells[: len(columns)], fillvalue="")}
 
 
-def plain(cell: str) -> str:
+def english_cell(cell: str) -> str:
     """A number with a decimal point, and true or false in English: a spreadsheet writes both in its own language."""
     if _NUMBER.fullmatch(cell):
         return cell.replace(",", ".")

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from catalog.circuits.circuit import Circuit
 from catalog.errors import ExportError
 from catalog.text_rules import broken
-from extract.doubles import Doubled
 from extract.files import read_file, replace_file
+from extract.unique_names import Doubled
 
 Format = Literal["json", "graphml", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)

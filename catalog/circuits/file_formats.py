@@ -16,9 +16,9 @@ from pydantic import TypeAdapter
 
 from catalog.circuits.circuit import Circuit
 from extract import csv_tables
-from extract.doubles import json_object, refuse_doubled
 from extract.errors import UnknownUnit
 from extract.folder.statistics import STATISTICS
+from extract.unique_names import json_object, refuse_doubled
 
 # What parsers and pydantic raise for a file of another format; the XML parser raises a SyntaxError, and RuntimeErrors
 # are for brackets too deep and for zips that are encrypted or packed in an unknown way.
@@ -192,7 +192,9 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 def _rows(data: bytes) -> Iterable[dict[str, str]]:
     """The rows of a table without their empty cells."""
-    return ({name: csv_tables.plain(cell) for name, cell in row.items() if cell} for row in csv_tables.decode(data))
+    return (
+        {name: csv_tables.english_cell(cell) for name, cell in row.items() if cell} for row in csv_tables.decode(data)
+    )
 
 
 _WRITERS: Mapping[str, Callable[[_Graph], bytes]] = {"json": _to_json, "graphml": _to_graphml, "csv": _to_csv}

@@ -13,8 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from catalog.errors import LabelFileError
 from catalog.labels.rules import Label
 from catalog.text_rules import ShortText
-from extract.csv_tables import plain
-from extract.doubles import refuse_doubled
+from extract.csv_tables import english_cell
+from extract.unique_names import refuse_doubled
 from graph.records import Action, Origin
 
 _FIRST_DAY = datetime(1899, 12, 30, tzinfo=UTC)  # from which spreadsheets count
@@ -38,7 +38,7 @@ def _share(number: object) -> object:
 
 
 def _truth(answer: object) -> object:
-    return plain(answer.strip()) if isinstance(answer, str) else answer
+    return english_cell(answer.strip()) if isinstance(answer, str) else answer
 
 
 def _time(at: object) -> object:

@@ -23,8 +23,8 @@ from catalog.labels.labels import Labels
 from catalog.labels.rules import Label
 from catalog.text_rules import broken
 from extract import csv_tables
-from extract.doubles import Doubled, json_object, refuse_doubled
 from extract.files import read_file, replace_file
+from extract.unique_names import Doubled, json_object, refuse_doubled
 from graph.records import Annotation, as_json
 
 Form = Literal["csv", "json"]

@@ -13,7 +13,7 @@ from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS, per_unit
 from extract.network.network import Network
 from extract.probes.probe import Source
-from extract.recording.contents import shown_before
+from extract.recording.probe_hashes import unchanged_probes
 from extract.responses.top_probes import RankedProbes, lists
 from extract.units import Layer
 
@@ -37,7 +37,7 @@ def dissociation_table(
     concepts = _concepts(extraction, facts, probes)
     numbers = _held_out_probes(facts, probes, concepts)
     branches = {layer: _means(extraction, layer) for layer in layers}
-    again = (probe for probe in shown_before(extraction, source) if probe.id in numbers)
+    again = (probe for probe in unchanged_probes(extraction, source) if probe.id in numbers)
     ablations = ablate_branches(network, again, list(numbers.values()), branches, progress)
     tables = [_table(extraction, layer, facts, concepts, ablations[layer]) for layer in layers]
     return pa.concat_tables([SCHEMAS["dissociation"].empty_table(), *tables])

@@ -32,8 +32,8 @@ from extract.network.network import Network
 from extract.probes.probe import Source
 from extract.probes.sources import ProbeTable
 from extract.probes.table import check
-from extract.reading import Reading
-from extract.recording.contents import compare, is_of_earlier_version
+from extract.read_report import Reading
+from extract.recording.probe_hashes import compare, is_of_earlier_version
 from extract.recording.recording import CHUNK, add_thumbnails, digest, reading, record
 from extract.responses.histograms import histograms
 from extract.responses.top_probes import RankedProbes, lists, table

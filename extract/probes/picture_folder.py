@@ -11,7 +11,7 @@ from extract.probes.explicit_words import sensitive
 from extract.probes.folder_walk import FolderEntry, readable, subfolders, walk
 from extract.probes.pictures import SUFFIXES, load
 from extract.probes.probe import Probe, Splits
-from extract.reading import LeftOut, reasons
+from extract.read_report import LeftOut, reasons
 
 _SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing", "dev"}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from extract.probes.table import VALUES
-from extract.reading import LeftOut
+from extract.read_report import LeftOut
 
 
 @dataclass(frozen=True)

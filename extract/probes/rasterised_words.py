@@ -67,7 +67,7 @@ ATTACK = Lettering(ink="white", outline="black")
 LARGE = Lettering(size=70, widest=0.9)
 
 
-def usual(side: int) -> Lettering:
+def usual_lettering(side: int) -> Lettering:
     """The article's lettering, or LARGE on images of less than 224 pixels, where the article's is illegible.
 
     The demo's network (96 pixels) classifies 2.6 % of its 499 words correctly in the article's proportions, and 99.6 %

@@ -23,7 +23,7 @@ from extract.probes.explicit_words import sensitive
 from extract.probes.folder_walk import is_file, is_hidden, readable, reason_against_suffix, walk
 from extract.probes.pictures import LARGEST_FILE, SUFFIXES
 from extract.probes.probe import Probe, Splits
-from extract.reading import LeftOut, reasons
+from extract.read_report import LeftOut, reasons
 
 _LABELS = (".cls", ".json", ".txt")  # in the order in which they are believed
 _JSON_LABELS = ("cls", "class", "class_name", "label_name", "label", "category", "concept")

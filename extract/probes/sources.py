@@ -20,7 +20,7 @@ from extract.probes.picture_folder import PictureFolder
 from extract.probes.probe import Probe, Source
 from extract.probes.shards import Shards, shards_in
 from extract.probes.table import check, read_columns
-from extract.reading import LeftOut
+from extract.read_report import LeftOut
 
 _ROWS = 256  # read from a table at once
 

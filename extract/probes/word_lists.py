@@ -9,7 +9,7 @@ import numpy as np
 from wordfreq import iter_wordlist
 
 from extract.errors import WordsError
-from extract.reading import LeftOut, Reading
+from extract.read_report import LeftOut, Reading
 
 Words = tuple[str, ...]
 

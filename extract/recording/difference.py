@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from extract.errors import WordsError
 from extract.network.network import Network
-from extract.probes.rasterised_words import Lettering, rasterise, usual
+from extract.probes.rasterised_words import Lettering, rasterise, usual_lettering
 from extract.recording.channel_means import channel_means
 from extract.units import Layer, Unit
 
@@ -54,7 +54,7 @@ def difference(
 ) -> Ranking:
     """Subtract the mean activation of every channel on a baseline, or on several on average, from that on a probe.
 
-    By default of the final layer and in the network's `usual` lettering. Raises WordsError for a text that cannot
+    By default of the final layer and in the network's `usual_lettering`. Raises WordsError for a text that cannot
     be set or an empty baseline, UnknownUnit for a layer that this network does not have.
     """
     layer = layer or network.architecture.final
@@ -85,7 +85,7 @@ def _activations(
 ) -> np.ndarray:
     """Mean activations, float64 (probes, channels)."""
     side = network.architecture.image_size
-    lettering = lettering or usual(side)
+    lettering = lettering or usual_lettering(side)
     images = (rasterise(probe, side, lettering) if isinstance(probe, str) else probe for probe in probes)
     with tqdm(total=len(probes), desc="probes", disable=not progress) as bar:
         return channel_means(network, images, [layer], bar.update)[layer].astype(np.float64)

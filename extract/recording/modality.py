@@ -21,7 +21,7 @@ from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.probes import table as probes
-from extract.probes.rasterised_words import Lettering, check, fits, rasterise, usual
+from extract.probes.rasterised_words import Lettering, check, fits, rasterise, usual_lettering
 from extract.probes.scrambled import scrambled
 from extract.probes.word_lists import letter_strings, most_common
 from extract.recording.channel_means import channel_means
@@ -44,7 +44,7 @@ def profile(
     """Measure the selectivity of every unit of the layers, add it to the extraction as `modality`, and return it.
 
     The defaults are the 1,000 most common words, the demo's pictures, the branches and sums of the last stage, and the
-    `usual` lettering. `pictures` is a table of probes, of which the pictures count. Earlier measurements are replaced.
+    `usual_lettering`. `pictures` is a table of probes, of which the pictures count. Earlier measurements are replaced.
     Raises what `vocabulary.measure` raises, and ProbesError where there is no picture.
     """
     extraction.check(network.model, network.sha256)
@@ -56,7 +56,7 @@ def profile(
     table = table.filter(pc.field("modality") == "picture")
     if not texts or not table.num_rows:
         raise ProbesError("There is nothing to compare. Give at least one word, and probes with at least one picture.")
-    kinds = (*_words(texts, side, lettering or usual(side), seed), *_pictures(table, side, seed))
+    kinds = (*_words(texts, side, lettering or usual_lettering(side), seed), *_pictures(table, side, seed))
     with tqdm(desc="modality", unit="image", disable=not progress) as bar:
         means = [channel_means(network, kind, measured, bar.update) for kind in kinds]
     rows = [_table(layer, [values[layer] for values in means]) for layer in measured]

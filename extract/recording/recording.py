@@ -26,10 +26,10 @@ from extract.network.hooks import LayerActivations, watch_activations, watch_rel
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
 from extract.probes.probe import Probe, Source
-from extract.reading import LeftOut, Reading
-from extract.recording.contents import compare, contents, is_of_earlier_version, shown_before
+from extract.read_report import LeftOut, Reading
 from extract.recording.decoding import THREADS, DecodedProbe, decode, ordered_parallel_map, thumbnail_again
 from extract.recording.highest_probes import HighestProbes
+from extract.recording.probe_hashes import compare, hashes, is_of_earlier_version, unchanged_probes
 from extract.units import Layer
 
 _TABLES = ("probes.parquet", "skipped.parquet", "contents.parquet", "activity.parquet", "histograms.parquet")
@@ -153,9 +153,9 @@ def _record_chunk(
 ) -> dict[str, Content]:
     """Show a chunk's probes to the network; return what is to be written, by file name with {} for the chunk's."""
     probes, skipped = list[Probe](), list[dict[str, str]]()
-    contents_rows = list[pa.Table]()
+    hash_rows = list[pa.Table]()
     while batch := list(islice(decoded, BATCH)):
-        contents_rows.append(contents(batch))
+        hash_rows.append(hashes(batch))
         skipped += [_skip(each, forgiving) for each in batch if each.pixels is None]
         probes += [replace(each.probe, load=bytes) for each in batch if each.pixels is not None]
         if images := [each.pixels for each in batch if each.pixels is not None]:
@@ -163,7 +163,7 @@ def _record_chunk(
         update(len(batch))
     files: dict[str, Content] = {
         "probes.parquet/{}.parquet": _table(probes),
-        "contents.parquet/{}.parquet": pa.concat_tables(contents_rows),
+        "contents.parquet/{}.parquet": pa.concat_tables(hash_rows),
     }
     if skipped:
         files["skipped.parquet/{}.parquet"] = pa.Table.from_pylist(skipped, schema=SCHEMAS["skipped"])
@@ -228,7 +228,7 @@ def add_thumbnails(
 
     Raises ProbesError where the source no longer has them, or another picture in place of one.
     """
-    probes, first = shown_before(extraction, source), 0
+    probes, first = unchanged_probes(extraction, source), 0
     for name in tqdm(extraction.under("probes.parquet"), desc="thumbnails", disable=not progress):
         part = extraction.part(name)
         ids = list(map(str, part["id"].to_pylist()))

@@ -24,7 +24,7 @@ from extract.network.network import Network
 from extract.network.preprocessing import BATCH
 from extract.probes.folder_walk import readable, reason_against
 from extract.probes.pictures import UNREADABLE, load, opaque, thumbnail
-from extract.reading import LeftOut, Reading
+from extract.read_report import LeftOut, Reading
 from extract.recording.decoding import ordered_parallel_map
 from extract.units import Layer
 

@@ -19,7 +19,7 @@ from extract.folder.extraction import Extraction, run_digest
 from extract.folder.manifest import part
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
-from extract.probes.rasterised_words import Lettering, check, fits, rasterise, usual
+from extract.probes.rasterised_words import Lettering, check, fits, rasterise, usual_lettering
 from extract.probes.word_lists import letter_strings, most_common
 from extract.ranking import ranks
 from extract.recording.channel_means import channel_means
@@ -43,10 +43,10 @@ def measure(
 ) -> None:
     """Show the network all words, and random letter strings of their lengths; add what the layers' units do.
 
-    The defaults are the 10,000 most common words, the conv branches and sums of the last stage, and the `usual`
-    lettering. Measured before with the same ones, it does nothing. One pass serves all layers; it takes 0.5 GB for
-    10,000 words and RN50's layers. Raises WordsError for an empty list or a word that cannot be set, UnknownUnit for a
-    layer that is not there, ExtractionError if the folder is of other weights or holds other words.
+    The defaults are the 10,000 most common words, the conv branches and sums of the last stage, and the
+    `usual_lettering`. Measured before with the same ones, it does nothing. One pass serves all layers; it takes 0.5 GB
+    for 10,000 words and RN50's layers. Raises WordsError for an empty list or a word that cannot be set, UnknownUnit
+    for a layer that is not there, ExtractionError if the folder is of other weights or holds other words.
     """
     extraction.check(network.model, network.sha256)
     architecture = network.architecture
@@ -55,7 +55,7 @@ def measure(
     else:
         measured = [architecture.check(layer) for layer in sorted({*layers})]
     side = architecture.image_size
-    lettering = lettering or usual(side)
+    lettering = lettering or usual_lettering(side)
     vocabulary = _vocabulary(most_common() if words is None else words, side, lettering, seed)
     chunks = _chunks(vocabulary, measured, chunk)
     if extraction.has(*TABLES):

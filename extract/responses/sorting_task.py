@@ -43,7 +43,7 @@ def read(sheet: Path) -> dict[float, list[str]]:
     """Read the categories that a person wrote, by level; rows without one are left out. LevelsError for a bad sheet."""
     try:
         table = csv_tables.decode(sheet.read_bytes())
-        rows = [(float(csv_tables.plain(row["level"])), row["category"].strip()) for row in table]
+        rows = [(float(csv_tables.english_cell(row["level"])), row["category"].strip()) for row in table]
     except (OSError, *csv_tables.UNREADABLE, KeyError) as error:
         raise LevelsError(
             f"{sheet} is no sheet of sorted images ({error}). Draw one with `circuits levels`, fill in its last column."

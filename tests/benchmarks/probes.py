@@ -37,7 +37,7 @@ from extract.network.preprocessing import BATCH
 from extract.network.weights import load_network
 from extract.probes.picture_folder import PictureFolder
 from extract.probes.probe import Probe
-from extract.reading import LeftOut
+from extract.read_report import LeftOut
 from extract.recording.recording import keep_freed_memory, record
 from tests.builders.extractions import without_edges
 

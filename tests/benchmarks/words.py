@@ -25,7 +25,7 @@ import torch
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH, stack
 from extract.network.weights import load_network
-from extract.probes.rasterised_words import rasterise, usual
+from extract.probes.rasterised_words import rasterise, usual_lettering
 from extract.probes.table import images, read
 from extract.probes.word_lists import most_common
 from extract.recording.channel_means import channel_means
@@ -48,7 +48,7 @@ def timed(run: Callable[[], object]) -> Timing:
 
 def speed(network: Network, words: tuple[str, ...], rounds: int) -> dict[str, Timing]:
     side, layers = network.architecture.image_size, last_stage(network)
-    lettering = usual(side)
+    lettering = usual_lettering(side)
     made = list(stack((rasterise(word, side, lettering) for word in words), network.preprocess, BATCH))
 
     @torch.inference_mode()
@@ -107,7 +107,7 @@ def main() -> None:
     word = by_concept(network, written, layers)
     picture = by_concept(network, probes.filter(pc.field("modality") == "picture"), layers)
     side = network.architecture.image_size
-    eeeeee = channel_means(network, [rasterise("eeeeee", side, usual(side))], layers)
+    eeeeee = channel_means(network, [rasterise("eeeeee", side, usual_lettering(side))], layers)
     print(f"\n{written.num_rows} words in {FONT}, top {TOP}:  over the mean word       over eeeeee")
     print(f"{'layer':12} units        found by chance    found by chance")
     for layer in layers:

@@ -21,7 +21,7 @@ from extract.probes.rasterised_words import (
     is_shaped,
     overlay,
     rasterise,
-    usual,
+    usual_lettering,
 )
 from extract.probes.scrambled import scrambled
 
@@ -82,8 +82,8 @@ def test_fitted_words_take_the_share_they_may_and_short_ones_their_full_size() -
 
 
 def test_small_images_are_lettered_large() -> None:
-    assert usual(96) == LARGE
-    assert usual(224) == usual(288) == ARTICLE
+    assert usual_lettering(96) == LARGE
+    assert usual_lettering(224) == usual_lettering(288) == ARTICLE
 
 
 @pytest.mark.parametrize(

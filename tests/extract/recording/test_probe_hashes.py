@@ -15,9 +15,9 @@ from extract.errors import ExtractionError, ProbesError
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
 from extract.probes.sources import source
-from extract.reading import Reading
-from extract.recording.contents import compare
+from extract.read_report import Reading
 from extract.recording.decoding import THREADS
+from extract.recording.probe_hashes import compare
 from extract.recording.recording import CHUNK, record
 from extract.units import Layer
 from tests.builders.extractions import without_edges

@@ -19,7 +19,7 @@ from extract.recording.decoding import DecodedProbe, ordered_parallel_map
 _TABLE = "contents.parquet"
 
 
-def contents(decoded: list[DecodedProbe]) -> pa.Table:
+def hashes(decoded: list[DecodedProbe]) -> pa.Table:
     """Rows of the contents table, of the probes that could not be decoded too."""
     rows = [{"id": each.probe.id, "sha256": each.sha256} for each in decoded]
     return pa.Table.from_pylist(rows, SCHEMAS["contents"])
@@ -43,7 +43,7 @@ def compare(extraction: Extraction, source: Source, chunk: int, progress: bool =
                 bar.update(chunk)
 
 
-def shown_before(extraction: Extraction, source: Source) -> Iterator[Probe]:
+def unchanged_probes(extraction: Extraction, source: Source) -> Iterator[Probe]:
     """The probes of a source that were shown; loading one that changed since raises ProbesError."""
     rows = (row for name in extraction.under(_TABLE) for row in extraction.part(name).to_pylist())
     for probe, row in zip(source, rows, strict=False):
