@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from extract.enrichment.pipeline import measure
-from extract.errors import NoShards, ProbesError
+from extract.errors import NoShards, ProbesError, UnreadablePicture
 from extract.network.network import Network
 from extract.probes.pictures import opaque
 from extract.probes.sources import source
@@ -384,3 +384,13 @@ def test_a_shard_that_is_compressed_or_has_holes_holds_the_same_pictures(tmp_pat
         subprocess.run(["tar", *command, tmp_path / f"{name}.tar", "-C", tmp_path, "1.bmp"], check=True)
         (probe,) = source(tmp_path / f"{name}.tar")
         assert probe.load() == (tmp_path / "1.bmp").read_bytes()
+
+
+def test_a_sample_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    member = tarfile.TarInfo("1.png")
+    member.size = 2**28 + 1
+    (tmp_path / "s.tar").write_bytes(member.tobuf())
+    os.truncate(tmp_path / "s.tar", 2**28 + 2**20)  # zeros to the end, which take no room
+    (probe,) = source(tmp_path / "s.tar")
+    with pytest.raises(UnreadablePicture, match="it has 268,435,457 bytes; at most 268,435,456 are read"):
+        probe.load()

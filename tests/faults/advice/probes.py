@@ -1,0 +1,164 @@
+"""Messages about pictures, shards, tables, words and letterings."""
+
+import os
+import tarfile
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from extract.folder.schemas import SCHEMAS
+from extract.probes import word_lists
+from extract.probes.explicit_words import sensitive
+from extract.probes.pictures import LARGEST_FILE, read_picture
+from extract.probes.rasterised_words import ARTICLE, rasterise
+from extract.probes.sample import random_sample
+from extract.probes.scrambled import scrambled
+from extract.probes.sources import ProbeTable, source
+from extract.probes.table import check, images
+from tests.builders.tiny_network import noise_probes
+from tests.faults.advice.messages import Act, Advice, Table
+
+
+def _png() -> bytes:
+    stream = BytesIO()
+    Image.new("RGB", (8, 8)).save(stream, "png")
+    return stream.getvalue()
+
+
+PNG = _png()
+
+
+def folder(*names: str) -> Act:
+    def show() -> object:
+        for file in [file for file in Path("probes").rglob("*") if file.is_file()]:
+            file.unlink()
+        for empty in sorted(Path("probes").rglob("*"), reverse=True):
+            empty.rmdir()
+        Path("probes").mkdir(exist_ok=True)
+        for name in names:
+            (Path("probes") / name).parent.mkdir(parents=True, exist_ok=True)
+            (Path("probes") / name).write_bytes(PNG)
+        return source("probes")
+
+    return show
+
+
+def shard(name: str, cut: int | None = None) -> Act:
+    def show() -> object:
+        with tarfile.open("s.tar", "w") as archive:
+            member = tarfile.TarInfo(name)
+            member.size = len(PNG)
+            archive.addfile(member, BytesIO(PNG))
+        Path("s.tar").write_bytes(Path("s.tar").read_bytes()[:cut])
+        return source("s.tar")
+
+    return show
+
+
+def archive_beside_pictures(apart: bool) -> Act:
+    def show() -> object:
+        folder("a.png")()
+        shard("a.png")()
+        Path("s.tar").rename("apart.tar" if apart else "probes/s.tar")
+        return source("probes")
+
+    return show
+
+
+def rows(**values: object) -> pa.Table:
+    """Two probes, of the second one with these values."""
+    one, other = noise_probes().slice(0, 2).to_pylist()
+    return pa.Table.from_pylist([one, other | values], schema=SCHEMAS["probes"])
+
+
+def parquet(table: pa.Table) -> Act:
+    def read() -> object:
+        pq.write_table(table, "probes.parquet")
+        return source("probes.parquet")
+
+    return read
+
+
+def text_file(content: str, encoding: str = "utf-8") -> Path:
+    Path("words.txt").write_text(content, encoding=encoding)
+    return Path("words.txt")
+
+
+def words(content: str, encoding: str = "utf-8") -> Act:
+    return lambda: word_lists.from_file(text_file(content, encoding))
+
+
+def picture(content: bytes, size: int | None = None) -> Act:
+    def read() -> object:
+        Path("picture.png").write_bytes(content)
+        os.truncate("picture.png", len(content) if size is None else size)
+        return read_picture(Path("picture.png"))
+
+    return read
+
+
+def lettered(text: str = "a", at: tuple[float, float] | None = None, **lettering: object) -> Act:
+    return lambda: rasterise(text, lettering=replace(ARTICLE, **lettering), at=at)  # type: ignore[arg-type]
+
+
+TABLE = Table(
+    tuple(
+        f"extract.probes.{name}"
+        for name in (
+            *("picture_folder", "pictures", "rasterised_words", "sample", "scrambled", "shards", "sources", "table"),
+            *("word_lists", "explicit_words"),
+        )
+    ),
+    (
+        Advice(
+            "are these splits or concepts", folder("train/a.png", "val/b.png", "dog/c.png"), folder("train/c/a.png")
+        ),
+        Advice("{path} holds no picture", folder(), folder("cat/a.png")),
+        Advice("{name} is no picture that can be read", picture(PNG[:40]), picture(PNG)),
+        Advice("it is of no format that is read", picture(b"no picture"), picture(PNG)),
+        Advice("it has more than {LARGEST_FILE", picture(PNG, LARGEST_FILE + 1), picture(PNG)),
+        Advice("less than a pixel high", lettered(size=0.5), lettered(size=20)),
+        Advice("There is no text to set", lettered(" "), lettered("a")),
+        Advice("Choose a font that has", lettered("漢"), lettered("kan")),
+        Advice("Set it smaller, or give a widest share", lettered("word" * 20), lettered("word" * 20, widest=0.9)),
+        Advice("is no place in a picture", lettered(at=(-1, 0)), lettered(at=(1, 0))),
+        Advice("is no font that can be read", lettered(font=Path("no.ttf")), lettered(font=ARTICLE.font)),
+        Advice("No letter has the", lettered(size=0), lettered(size=20)),
+        Advice("is no colour", lettered(ink="inky"), lettered(ink="#000000")),
+        Advice(
+            "The image of probe {probe.id} cannot be read",
+            lambda: random_sample(ProbeTable.of(rows(image=b"x")), 2),
+            lambda: random_sample(ProbeTable.of(rows()), 2),
+        ),
+        Advice(
+            "cannot be cut into",
+            lambda: scrambled(Image.new("RGB", (9, 8)), 0),
+            lambda: scrambled(Image.new("RGB", (16, 8)), 0),
+        ),
+        Advice("is no whole WebDataset shard", shard("a.png", cut=700), shard("a.png")),
+        Advice("holds no sample with a picture", shard("a.npy"), shard("a.png")),
+        Advice("holds both the archive", archive_beside_pictures(apart=False), archive_beside_pictures(apart=True)),
+        Advice("These probes cannot be used", lambda: check(rows(split="test")), lambda: check(rows(split="held-out"))),
+        Advice("is no table of probes", parquet(rows().drop(["split"])), parquet(rows())),
+        Advice(
+            "The image of probe {name} cannot be read",
+            lambda: list(images(rows(image=b"x"))),
+            lambda: list(images(rows())),
+        ),
+        Advice("There is no list of", lambda: word_lists.most_common(10**9), lambda: word_lists.most_common(10)),
+        Advice("{file} holds no word", words("\n\n"), words("cat\n")),
+        Advice("a number beside every word", words("the 22038615\nof 12545825\n"), words("the\nof\n")),
+        Advice("in UTF-8, one word a line", words("Hüte", "latin-1"), words("Hüte")),
+        Advice(
+            "is no list of words",
+            lambda: sensitive("a", [Path("gone.txt")]),
+            lambda: sensitive("a", [text_file("bad\n")]),
+        ),
+    ),
+    {"at most {LARGEST_FILE:,} are read": "tests/extract/probes/test_left_out.py"},
+    {"libfribidi": "Pillow has the library here"},
+)
