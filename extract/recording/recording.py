@@ -197,7 +197,8 @@ def _layer_arrays(layer: Layer, activations: LayerActivations, discovery: np.nda
     else without their sign. Of sums also what the shares need.
     """
     value, at = activations.value.numpy(), activations.peak.numpy()  # (n, channels) each
-    exact, rounded = value.astype(np.float64), _transposed(value, np.float16)
+    with np.errstate(over="ignore"):  # it is told below
+        exact, rounded = value.astype(np.float64), _transposed(value, np.float16)
     if not np.isfinite(rounded).all():
         raise ExtractionError(
             f"Activations of layer {layer} overflow. Usually the weights are damaged: fetch them again."

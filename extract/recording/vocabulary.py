@@ -124,7 +124,8 @@ def _layer(extraction: Extraction, vocabulary: pa.Table, layer: Layer, chunks: I
     count = vocabulary["kind"].to_pylist().count("word")  # the words come first
     different, mean, sd = string_statistics(values[count:], lengths[count:], np.unique(lengths[:count]))
     values, place = values[:count], np.searchsorted(different, lengths[:count])  # (words, channels)
-    compact = values.astype(np.float16)
+    with np.errstate(over="ignore"):  # it is told below
+        compact = values.astype(np.float16)
     if not np.isfinite(compact).all():
         raise ExtractionError(
             f"Activations of layer {layer} overflow. Usually the weights are damaged: fetch them again."

@@ -1,11 +1,13 @@
 """Messages about label files, circuits in files, and settings."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from catalog.circuits import export
-from catalog.circuits.circuit import Circuit, Node
+from catalog.circuits import drawing, drawing_files, editing, export, layout
+from catalog.circuits.circuit import Circuit, CircuitEdge, Node
 from catalog.labels import files
+from catalog.text_rules import checked_author
 from extract.units import Unit
 from graph.settings import settings
 from tests.faults.advice.messages import Act, Advice, Table
@@ -45,6 +47,22 @@ def read_circuit(content: str) -> Act:
     return read
 
 
+def drawn(name: str) -> Act:
+    return lambda: drawing_files.write(drawing.draw(CIRCUIT), Path(name))
+
+
+def joined(model: str) -> Act:
+    return lambda: editing.join(CIRCUIT, replace(CIRCUIT, model=model))
+
+
+def laid_out(*ends: tuple[int, int]) -> Act:
+    """Place a circuit with edges between units of these channels."""
+    units = {channel: Unit.parse(f"4/2/6/{channel}") for channel in (1, 2)}
+    edges = [CircuitEdge(units[one], units[other], "CONTRIBUTES", 1, 1, 1, 1, True) for one, other in ends]
+    nodes = tuple(Node(unit, "unit") for unit in units.values())
+    return lambda: layout.layout(Circuit("c", "k", "m", nodes, tuple(edges)))
+
+
 LABELS = "unit,text\n4/2/6/1,hat\n"
 DESCRIPTIONS = "unit,description\n4/2/6/1,hat\n"
 CASES: tuple[tuple[str, Callable[[], object], Callable[[], object]], ...] = (
@@ -68,10 +86,18 @@ CASES: tuple[tuple[str, Callable[[], object], Callable[[], object]], ...] = (
     ("This holds no circuit as", circuit('"model": "m"', '"limit": 2'), circuit()),
     ("tells no format", written("circuit.txt"), written("circuit.json")),
     ("{path}: {error}", read_circuit("{}"), written("circuit.json")),
+    ("tells no kind of picture", drawn("circuit.doc"), drawn("circuit.svg")),
+    ("Join circuits of one model", joined("n"), joined("m")),
+    ("The edges run in a circle", laid_out((1, 2), (2, 1)), laid_out((1, 2))),
+    ("This cannot be said of a unit", lambda: checked_author("a\0da"), lambda: checked_author("ada")),
     ("The file {_FILE", environment("CIRCUITS_USER=ada".encode("utf-16")), environment(b"CIRCUITS_USER=ada")),
     ("CIRCUITS_{name", environment(b"CIRCUITS_HEAP=much"), environment(b"CIRCUITS_HEAP=512")),
 )
 TABLE = Table(
-    ("catalog.labels.files", "catalog.labels.file_entries", "catalog.circuits.export", "graph.settings"),
+    (
+        *("catalog.labels.files", "catalog.labels.file_entries", "catalog.text_rules", "graph.settings"),
+        *(f"catalog.circuits.{name}" for name in ("export", "drawing_files", "editing", "layout")),
+    ),
     tuple(Advice(*case) for case in CASES),
+    untested={"this machine gives no login name": "this machine gives one"},
 )
