@@ -39,7 +39,10 @@ except CircuitsError as error:
 def on_a_full_disk(path: Path, call: str) -> str:
     """What is said of a call that writes more than 4 KB to `path`."""
     done = subprocess.run(
-        [sys.executable, "-c", FULL + LIMIT.format(call=call), str(path)], capture_output=True, text=True, check=False
+        [sys.executable, "-B", "-c", FULL + LIMIT.format(call=call), str(path)],  # else it caches modules that are cut
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
