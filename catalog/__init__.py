@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from catalog.cards import BRANCHES, STYLE, Gallery, findings, notes, terms
+from catalog.cards import BRANCHES, STYLE, Gallery, concepts, findings, notes, terms
 from catalog.catalog import Catalog, open_catalog, open_extraction, open_network, read_circuit
 from catalog.charts import activation_chart, share_chart
 from catalog.circuit_view import CircuitView
@@ -17,7 +17,7 @@ from catalog.circuits.export import SUFFIXES as CIRCUIT_SUFFIXES
 from catalog.circuits.export import Format as CircuitFormat
 from catalog.circuits.trace import USUAL as USUAL_TRACING
 from catalog.circuits.trace import Direction, Tracing
-from catalog.enrichment import STRONGEST, Candidate, Q, Tally
+from catalog.enrichment import STRONGEST, VERDICTS, Candidate, Tally
 from catalog.extraction_view import ExtractionView
 from catalog.extraction_view import Part as ExtractionPart
 from catalog.formats import PROPERTIES, SEARCHABLE, column_format, has_bar, header, meaning, printed, title
@@ -83,6 +83,7 @@ __all__ = [
     "STYLE",
     "UNSURE",
     "USUAL_TRACING",
+    "VERDICTS",
     "Ablation",
     "Agreement",
     "Attack",
@@ -107,7 +108,6 @@ __all__ = [
     "NamedQuery",
     "Node",
     "Plan",
-    "Q",
     "Queries",
     "Queue",
     "Reading",
@@ -120,6 +120,7 @@ __all__ = [
     "Veil",
     "activation_chart",
     "column_format",
+    "concepts",
     "csv_table",
     "findings",
     "has_bar",

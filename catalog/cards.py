@@ -7,9 +7,10 @@ from html import escape
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from catalog.enrichment import Candidate, Terms
-from catalog.formats import has_bar, interval, meaning, printed, title
+from catalog.enrichment import Candidate
+from catalog.formats import coverage, has_bar, interval, meaning, printed, title
 from catalog.hiding.veil import Veil
 from catalog.search import reason
 from extract.units import Architecture, Unit
@@ -17,6 +18,7 @@ from graph.records import (
     Annotation,
     Contribution,
     Depiction,
+    EvidenceTerms,
     Match,
     Measure,
     SearchHit,
@@ -153,11 +155,17 @@ class Gallery:
             f'<span class="quiet">{escape(summary)}</span></div><div class="halves">{halves}</div></div>'
         )
 
-    def candidate(self, candidate: Candidate[Terms], examples: Sequence[TopProbe]) -> str:
+    def candidate(self, candidate: Candidate[Any], examples: Sequence[TopProbe]) -> str:
         """A candidate for an enrichment circuit: its two facets under the criteria that it met."""
         units = {"sum": candidate.unit, "shortcut": candidate.shortcut, "conv": candidate.conv}
-        verdict = getattr(candidate.terms, "verdict", None)
-        return self.facets(units, candidate.labels, "; ".join(candidate.criteria), examples, verdict)
+        lines, verdict = ["; ".join(candidate.criteria)], None
+        if isinstance(candidate.terms, EvidenceTerms):
+            lines, verdict = [f"{lines[0]}.", *self._brought(candidate.terms)], candidate.terms.verdict
+        return self.facets(units, candidate.labels, " ".join(lines), examples, verdict)
+
+    def _brought(self, terms: EvidenceTerms) -> list[str]:
+        veil = self.veil.over(terms.unit, terms.shortcut, terms.conv)
+        return facet_lines(terms.concepts_shortcut, terms.concepts_conv, veil)
 
     def depiction(self, unit: Unit, depiction: Depiction) -> str:
         """A unit's feature visualisation."""
@@ -270,26 +278,48 @@ def _columns(examples: Iterable[TopProbe]) -> str:
 
 
 def badge(verdict: str | None) -> str:
-    """What ablation says of an enrichment circuit, as safe HTML; nothing where it was not tested."""
+    """A unit's verdict, or what ablation says of it, as safe HTML; nothing where there is none."""
     meanings = {
+        "enriched": "either branch brings a facet of its own, and the sum rises on both",
+        "not enriched": "established: one of the effects is smaller than it must be",
+        "facets alike": "either branch brings a facet, and both lie near each other",
+        "open": "neither is established on these probes",
         "supported": "the sum rises on both facets, and without either branch loses that branch's",
         "contradicted": "without a branch the sum loses more of the other branch's facet",
         "inconclusive": "ablating the branches tells nothing for or against",
     }
-    return f'<span class="badge {verdict}" title="{escape(meanings[verdict])}">{verdict}</span>' if verdict else ""
+    kind = (verdict or "").replace(" ", "-")
+    return f'<span class="badge {kind}" title="{escape(meanings[verdict])}">{verdict}</span>' if verdict else ""
 
 
 def findings(texts: Mapping[str, str | None], veil: Veil) -> str:
-    """Which concepts stood for the facets, or why there is no verdict, as safe HTML."""
-    facets = {branch: texts[f"facet_{branch}"] for branch in ("shortcut", "conv")}
-    reasons = {reason for name in ("undecided", "unproven") if (reason := texts[name])}
-    lines = [f"No verdict: {reason}." for reason in sorted(reasons)]
-    lines += [
-        f"For the {branch}'s facet, when either branch was ablated: {', '.join(map(veil.label, named.split('; ')))}."
-        for branch, named in facets.items()
-        if named and texts["verdict"]
-    ]
+    """The facets, what is least certain, and why there is no verdict, as safe HTML."""
+    lines = facet_lines(texts["concepts_shortcut"], texts["concepts_conv"], veil)
+    if texts["weakest_link"]:
+        lines.append(f"{'Fails' if texts['verdict'] == 'not enriched' else 'Least certain'}: {texts['weakest_link']}.")
+    if texts["low_level"]:
+        lines.append(f"May follow no concept but {texts['low_level']}.")
+    if texts["unjudged"]:
+        lines.append(f"No verdict: {texts['unjudged']}")
+    if texts["unproven"]:
+        lines.append(f"Not ablated: {texts['unproven']}.")
+    ablated = {branch: texts[f"facet_{branch}"] for branch in ("shortcut", "conv") if texts["ablation"]}
+    for branch, named in ablated.items():
+        if named:
+            lines.append(f"For the {branch}'s facet, when either branch was ablated: {concepts(named, veil)}.")
     return notes(lines)
+
+
+def facet_lines(shortcut: str | None, conv: str | None, veil: Veil) -> list[str]:
+    """A sentence on what either branch brings, if the census says; concepts stand between semicolons."""
+    branches = {"The shortcut": shortcut, "The conv branch": conv}
+    return [f"{branch} brings {concepts(named, veil)}." for branch, named in branches.items() if named]
+
+
+def concepts(named: str, veil: Veil, limit: int | None = None) -> str:
+    """The first concepts of a facet, which stand between semicolons; sensitive ones are hidden."""
+    names = [str(veil.value(veil.label(name))) for name in named.split("; ")[:limit]]
+    return ", ".join(dict.fromkeys(names))
 
 
 def notes(lines: Iterable[str]) -> str:
@@ -302,9 +332,10 @@ def _scale(value: float) -> str:
 
 
 def _interval(column: str, values: Mapping[str, float]) -> str:
-    """The 95 % interval of a number, where it has one."""
+    """The interval of a number, where it has one."""
     ends = [values[end] for end in interval(column) or () if end in values]
-    return "; 95 % interval {} to {}".format(*(printed(column, end) for end in ends)) if len(ends) == 2 else ""
+    low_and_high = " to ".join(printed(column, end) for end in ends)
+    return f"; {coverage(column)} % interval {low_and_high}" if len(ends) == 2 else ""
 
 
 def terms(values: Mapping[str, float]) -> str:

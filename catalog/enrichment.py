@@ -1,26 +1,25 @@
 """Search for enrichment circuits: sum units whose conv branch and shortcut bring two different facets.
 
-By evidence: a unit has two facets rather than one, and both reach the sum, tested on probes at a false discovery rate
-(`extract.enrichment.two_facets`). Where the branches were ablated, the claim that each brings its own facet is
-*supported*, *contradicted* or *inconclusive* (`extract.enrichment.dissociation`). By weights: the branches have
-different inputs and both are strongly wired; that is a screen and no test. The terms are reported side by side and
-never multiplied into a score. The share over the shortcut is reported, too, but is no criterion: a high share does not
-rule enrichment out, and a middling one does not establish it.
+By evidence: the verdict of the census, which judges every unit on probes (`extract.enrichment.census`), with its
+effects, both facets and what is least certain. Where the branches were ablated, the claim that each brings its own
+facet is *supported*, *contradicted* or *inconclusive* (`extract.enrichment.dissociation`). By weights: the branches
+have different inputs and both are strongly wired; that is a screen and no test. The terms are reported side by side
+and never multiplied into a score. The share over the shortcut is reported, too, but is no criterion: a high share does
+not rule enrichment out, and a middling one does not establish it.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, get_args
 
 from catalog.errors import CircuitError
 from extract.units import Layer, Unit
 from graph.errors import NotExtracted
 from graph.model_store import ModelStore
-from graph.records import EvidenceTerms, WeightTerms
+from graph.records import Ablation, EvidenceTerms, Verdict, WeightTerms
 
-Q = 0.05  # the false discovery rate: the share of candidates that are expected to be none
-_ORDER = ("supported", "inconclusive", None, "contradicted")
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 STRONGEST = 8  # inputs of either branch that are compared
 SHARED = 0.2  # share of strongest inputs that the branches may have in common
 COSINE = 0.2  # cosine of the branches' inputs, either sign; far below nought the conv branch takes back what is there
@@ -30,38 +29,48 @@ Terms = TypeVar("Terms", EvidenceTerms, WeightTerms)
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts of a sum's units: tested ones, candidates, and what ablation says of candidates and of the others.
+    """Counts of a sum's units: all that have a verdict, each verdict, and what ablation says.
 
-    `supported` and `others_supported` are of the candidates and of the other tested units, out of those `judged`, which
-    have a verdict, and `others_judged`.
+    `supported` and `contradicted` are of the enriched units, out of those `ablated`; `others_supported` of the other
+    units, out of `others_ablated`.
     """
 
     layer: Layer
-    q: float
-    tested: int
-    candidates: int
     judged: int
+    enriched: int
+    not_enriched: int
+    facets_alike: int
+    open: int
+    ablated: int
     supported: int
     contradicted: int
-    others_judged: int
+    others_ablated: int
     others_supported: int
+
+    @property
+    def band(self) -> tuple[float, float]:
+        """The shares of units that are established as enriched, and that are not excluded: a band of prevalence."""
+        return self.enriched / max(1, self.judged), 1 - self.not_enriched / max(1, self.judged)
 
     @property
     def sentence(self) -> str:
         """The numbers, to be read."""
+        confirmed, possible = self.band
         return (
-            f"{self.layer}: {self.candidates} of {self.tested} tested units are candidates at q <= {self.q:g}. "
-            f"Ablation supports {self.supported} and contradicts {self.contradicted} of the {self.judged} judged; of "
-            f"the {self.others_judged} other units it supports {self.others_supported}."
+            f"{self.layer}: of {self.judged} units judged, {self.enriched} are enriched, {self.not_enriched} are not, "
+            f"{self.facets_alike} have facets that are alike, and {self.open} are open: {confirmed:.0%} confirmed, "
+            f"{possible:.0%} not excluded. Ablation supports {self.supported} and contradicts {self.contradicted} of "
+            f"the {self.ablated} enriched ones that it was tried on; of the {self.others_ablated} others it supports "
+            f"{self.others_supported}."
         )
 
 
 @dataclass(frozen=True)
 class Candidate(Generic[Terms]):
-    """A sum unit that passed, the criteria it met (sentences with their numbers), and all its terms.
+    """A sum unit that was selected, what it was selected for (sentences with their numbers), and all its terms.
 
-    `order` is what candidates are ordered by, larger first: by evidence, within a verdict, the lesser of both effects
-    in standard deviations (0 where there are none); by weights the lesser of two percentiles.
+    `order` is what candidates are ordered by, larger first: by evidence the lesser of the lower bounds of both
+    branches' specificity (0 where there are none); by weights the lesser of two percentiles.
     """
 
     unit: Unit
@@ -77,45 +86,48 @@ def by_evidence(
     store: ModelStore,
     layer: Layer | None = None,
     limit: int = 20,
-    q: float | None = Q,
+    verdict: Verdict | None = "enriched",
+    q: float | None = None,
     concepts: float = 0.0,
     modalities: float = 0.0,
-    reach: float = 0.5,
 ) -> list[Candidate[EvidenceTerms]]:
-    """Find units of a sum layer (None: the last) with two facets, in concept or in modality, that both reach the sum.
+    """Find units of a sum layer (None: the last) that have a verdict of the census; None: any, or none.
 
-    They pass the tests at a false discovery rate `q`; None also takes untested units. The facets must also differ by at
-    least `concepts` (1 - cosine) or `modalities` (difference of shares or selectivity), and each must reach the
-    percentile `reach`, which is 0.5 without effect. Supported candidates come first, contradicted ones last, then the
-    larger of the lesser effects. Raises NotExtracted for a layer that is no sum, or if nothing was measured or tested.
+    `q` is the largest accepted q of being enriched (None: any). The branches' top probes must also differ by at least
+    `concepts` (1 - cosine) or `modalities` (difference of shares or selectivity). Raises NotExtracted for a layer that
+    is no sum, or if nothing was measured or judged.
     """
-    layer, channels = _sums(store, layer)
-    rows = store.enrichment_by_evidence(layer, channels, concepts, modalities, reach, q)
-    if q is not None and not rows and not tally(store, layer, q).tested:
-        raise NotExtracted(f"The units of {layer} were not tested. Extract {store.id} with probes, then load it again.")
-    candidates = sorted(map(_by_evidence, rows), key=lambda c: (_ORDER.index(c.terms.verdict), -c.order))
-    return candidates[:limit]
-
-
-def tally(store: ModelStore, layer: Layer | None = None, q: float = Q) -> Tally:
-    """Count the candidates of a sum layer (None: the last). Raises NotExtracted for a layer that is no sum."""
     layer, _ = _sums(store, layer)
-    units = store.verdicts(layer, q)
+    rows = store.enrichment_by_evidence(layer, limit, verdict, q, concepts or None, modalities or None)
+    if verdict is not None and not rows and not tally(store, layer).judged:
+        raise NotExtracted(
+            f"The units of {layer} have no verdict. Measure probes with {store.id}, then load its extraction again."
+        )
+    return list(map(_by_evidence, rows))
 
-    def count(candidate: bool, *verdicts: str) -> int:
-        return sum(n for (of, verdict), n in units.items() if of is candidate and (not verdicts or verdict in verdicts))
 
-    verdicts = ("supported", "contradicted", "inconclusive")
+def tally(store: ModelStore, layer: Layer | None = None) -> Tally:
+    """Count the verdicts of a sum layer (None: the last). Raises NotExtracted for a layer that is no sum."""
+    layer, _ = _sums(store, layer)
+    units = store.verdicts(layer)
+
+    def count(*ablations: Ablation | None, enriched: bool) -> int:
+        return sum(n for (of, ablation), n in units.items() if (of == "enriched") is enriched and ablation in ablations)
+
+    verdicts = {name: sum(n for (of, _), n in units.items() if of == name) for name in VERDICTS}
+    known = get_args(Ablation)
     return Tally(
         layer,
-        q,
-        tested=count(True) + count(False),
-        candidates=count(True),
-        judged=count(True, *verdicts),
-        supported=count(True, "supported"),
-        contradicted=count(True, "contradicted"),
-        others_judged=count(False, *verdicts),
-        others_supported=count(False, "supported"),
+        judged=sum(verdicts.values()),
+        enriched=verdicts["enriched"],
+        not_enriched=verdicts["not enriched"],
+        facets_alike=verdicts["facets alike"],
+        open=verdicts["open"],
+        ablated=count(*known, enriched=True),
+        supported=count("supported", enriched=True),
+        contradicted=count("contradicted", enriched=True),
+        others_ablated=count(*known, enriched=False),
+        others_supported=count("supported", enriched=False),
     )
 
 
@@ -145,23 +157,35 @@ def by_weights(
 
 
 def _by_evidence(terms: EvidenceTerms) -> Candidate[EvidenceTerms]:
-    words = f"{terms.words_shortcut or 0.0:.0%} words over the shortcut, {terms.words_conv or 0.0:.0%} over conv"
-    reaches = f"percentiles {terms.reach_shortcut:.3f} and {terms.reach_conv:.3f}"
-    criteria = [
-        f"two facets: {terms.concept_difference or 0.0:.2f} apart in concept, {words}{_p(terms.p_facets)}",
-        f"both reach the sum: {reaches}{_p(terms.p_reach_shortcut, terms.p_reach_conv)}",
-    ]
-    if terms.verdict is not None:
+    criteria = [*_verdict(terms), *_facets(terms)]
+    if terms.ablation is not None:
         lost = f"{terms.effect_conv or 0.0:+.2f} without conv, {terms.effect_shortcut or 0.0:+.2f} without the shortcut"
-        criteria.append(f"{terms.verdict}: each facet loses more without its own branch, in sd {lost}")
-    least = min(terms.effect_conv or 0.0, terms.effect_shortcut or 0.0)
-    return Candidate(terms.unit, terms.shortcut, terms.conv, terms.labels, tuple(criteria), least, terms)
+        criteria.append(f"ablation, {terms.ablation}: what its own facet loses more than the other's, in sd {lost}")
+    order = terms.least_specificity or 0.0
+    return Candidate(terms.unit, terms.shortcut, terms.conv, terms.labels, tuple(criteria), order, terms)
 
 
-def _p(*values: float | None) -> str:
-    """The largest p as the end of a sentence."""
-    measured = [value for value in values if value is not None]
-    return f", p {max(measured):.2g}" if measured else ""
+def _verdict(terms: EvidenceTerms) -> Iterator[str]:
+    """The verdict with its certainty, and what is least certain."""
+    if terms.verdict is None:
+        return
+    q = {"enriched": terms.q, "not enriched": terms.q_not_enriched}.get(terms.verdict)
+    recurs = f", recurs in {terms.recurrence:.0%} of the ways to hold out vendors and fonts" if terms.recurrence else ""
+    yield f"{terms.verdict}{'' if q is None else f', q {q:.2g}'}{recurs}"
+    if terms.weakest_link:
+        yield f"{'fails' if terms.verdict == 'not enriched' else 'least certain'}: {terms.weakest_link}"
+
+
+def _facets(terms: EvidenceTerms) -> Iterator[str]:
+    """How far the sum rises on either facet, and how much of it is the branch's own."""
+    for branch, rise, own in (
+        ("shortcut", terms.rise_shortcut, terms.specificity_shortcut),
+        ("conv", terms.rise_conv, terms.specificity_conv),
+    ):
+        if rise is not None and own is not None:
+            yield f"on the {branch} facet the sum rises {rise:+.2f} sd, {own:+.2f} of it by this branch alone"
+    if terms.low_level:
+        yield f"may follow no concept but {terms.low_level}"
 
 
 def _by_weights(terms: WeightTerms, shortcut: float, conv: float) -> Candidate[WeightTerms]:

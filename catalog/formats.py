@@ -3,12 +3,15 @@
 All of it comes from `extract.folder.statistics`; a name that the table lacks is its own title, without a meaning.
 """
 
-from extract.folder.statistics import BY_NAME, FINDINGS, SEARCHABLE, STATISTICS, Statistic
+from extract.folder.statistic import Statistic
+from extract.folder.statistics import BY_NAME, FINDINGS, SEARCHABLE, STATISTICS
+from extract.folder.statistics import interval as interval_of
 
 __all__ = [
     "PROPERTIES",
     "SEARCHABLE",
     "column_format",
+    "coverage",
     "has_bar",
     "header",
     "interval",
@@ -39,8 +42,13 @@ def meaning(column: str) -> str:
 
 
 def interval(column: str) -> tuple[str, str] | None:
-    """The names of the ends of a number's 95 % interval, where it has one."""
-    return _statistic(column).interval
+    """The names of the ends of a number's interval, where it has one."""
+    return interval_of(_statistic(column))
+
+
+def coverage(column: str) -> int:
+    """How often a number's interval holds the true value, in percent."""
+    return _statistic(column).coverage
 
 
 def has_bar(column: str) -> bool:

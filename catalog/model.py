@@ -38,6 +38,7 @@ from graph.records import (
     Sweep,
     TopProbe,
     UnitCard,
+    Verdict,
     WeightTerms,
     WordResponse,
 )
@@ -207,16 +208,16 @@ class Model:
         self,
         layer: Layer | str | None = None,
         limit: int = 20,
-        q: float | None = enrichment.Q,
+        verdict: Verdict | None = "enriched",
+        q: float | None = None,
         concepts: float = 0.0,
         modalities: float = 0.0,
-        reach: float = 0.5,
     ) -> Table[Candidate[EvidenceTerms]]:
-        """Candidates for enrichment circuits in a sum layer (None: the last), tested on probes; see `by_evidence`.
+        """Units of a sum layer (None: the last) with this verdict of the census (None: any); see `by_evidence`.
 
-        At a false discovery rate `q` (None: untested ones too). Raises NotExtracted where nothing was measured.
+        Raises NotExtracted where nothing was measured or judged.
         """
-        candidates = enrichment.by_evidence(self._store, self._layer(layer), limit, q, concepts, modalities, reach)
+        candidates = enrichment.by_evidence(self._store, self._layer(layer), limit, verdict, q, concepts, modalities)
         return self._candidate_table("Candidates by evidence", candidates)
 
     def candidates_by_weights(
@@ -233,9 +234,9 @@ class Model:
         candidates = enrichment.by_weights(self._store, self._layer(layer), self._layer(source), strongest, limit)
         return self._candidate_table("Candidates by weights", candidates)
 
-    def tally(self, layer: Layer | str | None = None, q: float = enrichment.Q) -> Tally:
-        """The candidates of a sum layer (None: the last) in numbers."""
-        return enrichment.tally(self._store, self._layer(layer), q)
+    def tally(self, layer: Layer | str | None = None) -> Tally:
+        """The verdicts of a sum layer (None: the last) in numbers."""
+        return enrichment.tally(self._store, self._layer(layer))
 
     # ---- circuits
 

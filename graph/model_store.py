@@ -19,6 +19,7 @@ from graph.cypher.units import LABELLED, UNITS
 from graph.errors import AnnotationSuperseded, DatabaseDamaged, ModelMissing, NotExtracted
 from graph.records import (
     NO_FILTERS,
+    Ablation,
     Annotation,
     Contribution,
     Depiction,
@@ -294,17 +295,16 @@ class ModelStore:
         self,
         layer: Layer,
         limit: int = 20,
+        verdict: Verdict | None = None,
+        q: float | None = None,
         concept_difference: float | None = None,
         modality_difference: float | None = None,
-        reach: float = 0.5,
-        q: float | None = None,
         examples: int = 8,
     ) -> list[EvidenceTerms]:
-        """Find a sum's units whose branches differ enough in concept or modality, and which both facets reach.
+        """Find a sum's units of a verdict (None: any, or none) whose branches differ enough in concept or modality.
 
-        Differences and `reach`, a percentile from 0 to 1, are those of the evidence table; `q` is the largest accepted
-        q of the tests, None accepts untested units. Ordered by the difference in modality, then in concept, then by the
-        weaker reach. Raises NotExtracted if no probes were measured.
+        `q` is the largest accepted q of being enriched. Ordered by the lesser of the lower bounds of both branches'
+        specificity, then by channel. Raises NotExtracted if no probes were measured.
         """
         if not self.card.images:
             raise NotExtracted(f"No probes were measured for {self.id}. Measure them, then load the extraction again.")
@@ -314,19 +314,19 @@ class ModelStore:
             model=self.id,
             layer=str(layer),
             limit=limit,
+            verdict=verdict,
+            q=q,
             concept_difference=concept_difference,
             modality_difference=modality_difference,
-            reach=reach,
-            q=q,
             examples=examples,
         )
         return [answers.evidence_terms(row) for row in rows]
 
-    def verdicts(self, layer: Layer, q: float) -> dict[tuple[bool | None, Verdict | None], int]:
-        """Count a sum's units by being candidates at this q (None: untested) and by verdict (None: no verdict)."""
+    def verdicts(self, layer: Layer) -> dict[tuple[Verdict | None, Ablation | None], int]:
+        """Count a sum's units by verdict and by what ablation says, each None where there is none."""
         self._branches(layer)
-        rows = self.database.read(VERDICTS, model=self.id, layer=str(layer), q=q)
-        return {(row["candidate"], row["verdict"]): row["units"] for row in rows}
+        rows = self.database.read(VERDICTS, model=self.id, layer=str(layer))
+        return {(row["verdict"], row["ablation"]): row["units"] for row in rows}
 
     def _branches(self, layer: Layer) -> list[Layer]:
         architecture = self.architecture

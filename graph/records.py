@@ -17,7 +17,8 @@ ProbeBranch = Literal["unit", "sum", "shortcut", "conv"]  # of examples: inside 
 Origin = Literal["human", "auto", "import"]
 Measure = Literal["magnitude", "mean"]
 Share = Literal["share_exact", "share_corrected", "share_published"]
-Verdict = Literal["supported", "contradicted", "inconclusive"]
+Verdict = Literal["enriched", "not enriched", "facets alike", "open"]
+Ablation = Literal["supported", "contradicted", "inconclusive"]
 Modality = Literal["word", "picture"]
 MatchKind = Literal["label", "picture", "word", "vocabulary"]
 
@@ -125,9 +126,10 @@ class Sweep:
 
 @dataclass(frozen=True)
 class LayerCard:
-    """The number of a layer's units, and of those with a label, a measured number or each of the verdicts.
+    """The number of a layer's units, and of those with a label, a measured number, a verdict, or what ablation says.
 
-    `activity` and `histograms` come from all probes, `evidence` from top probes, `modality` from words and controls.
+    `activity` and `histograms` come from all probes, `evidence` from top probes, `modality` from words and controls;
+    `tested` have a verdict, of which `enriched` and `not_enriched` are two.
     """
 
     layer: Layer
@@ -138,6 +140,8 @@ class LayerCard:
     evidence: int
     modality: int
     tested: int
+    enriched: int
+    not_enriched: int
     supported: int
     contradicted: int
     inconclusive: int
@@ -276,7 +280,10 @@ class WeightTerms:
 
 @dataclass(frozen=True)
 class EvidenceTerms:
-    """A sum unit's evidence, tests and effects, see `extract.folder.schemas`, and its branches' top probes."""
+    """A sum unit's evidence, verdict and effects, see `extract.folder.schemas`, and its branches' top probes.
+
+    `least_specificity` is the lesser of the lower bounds of both branches' specificity.
+    """
 
     unit: Unit
     shortcut: Unit
@@ -291,12 +298,14 @@ class EvidenceTerms:
     selectivity_difference: float | None
     words_shortcut: float | None
     words_conv: float | None
-    reach_shortcut: float | None
-    reach_conv: float | None
-    p_facets: float | None
-    p_reach_shortcut: float | None
-    p_reach_conv: float | None
+    rise_shortcut: float | None
+    rise_conv: float | None
+    specificity_shortcut: float | None
+    specificity_conv: float | None
+    facet_distance: float | None
     q: float | None
+    q_not_enriched: float | None
+    recurrence: float | None
     effect_conv: float | None
     effect_conv_low: float | None
     effect_conv_high: float | None
@@ -305,6 +314,12 @@ class EvidenceTerms:
     effect_shortcut_high: float | None
     control: float | None
     verdict: Verdict | None
+    weakest_link: str | None
+    low_level: str | None
+    concepts_shortcut: str | None
+    concepts_conv: str | None
+    ablation: Ablation | None
+    least_specificity: float | None
     shortcut_examples: tuple[ProbeSummary, ...]
     conv_examples: tuple[ProbeSummary, ...]
     labels: tuple[str, ...]

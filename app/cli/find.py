@@ -10,12 +10,14 @@ from app.cli.options import DatabaseOption, Json, Limit, ModelName, Reveal, Wide
 
 if TYPE_CHECKING:
     from catalog import Candidate, Veil  # slow to import, and help does without
-    from graph.records import EvidenceTerms, ProbeSummary, WeightTerms
+    from graph.records import EvidenceTerms, WeightTerms
 
 BY_EVIDENCE = (
-    *("concept_difference", "modality_difference", "reach_shortcut", "reach_conv", "q"),
-    *("effect_shortcut", "effect_conv", "verdict", "share_exact"),
+    *("verdict", "weakest_link", "q", "recurrence", "rise_shortcut", "rise_conv"),
+    *("specificity_shortcut", "specificity_conv", "effect_shortcut", "effect_conv", "ablation"),
+    *("concept_difference", "modality_difference", "share_exact"),
 )
+_NAMED = 3  # concepts of a facet
 BY_WEIGHTS = ("cosine", "shortcut_strength", "conv_strength")
 
 
@@ -24,7 +26,11 @@ def find(
         Literal["evidence", "weights"], typer.Option(help="Measured on probes, or from weights alone.")
     ] = "evidence",
     layer: Annotated[str | None, typer.Option(help="Of sums; the last if not given.")] = None,
-    rate: Annotated[float, typer.Option("--q", min=0, max=1, help="False discovery rate of the tests.")] = 0.05,
+    verdict: Annotated[
+        Literal["enriched", "not enriched", "facets alike", "open", "any"],
+        typer.Option(help="Of the census; enriched units are the candidates."),
+    ] = "enriched",
+    rate: Annotated[float | None, typer.Option("--q", min=0, max=1, hidden=True)] = None,  # an earlier name
     limit: Limit = 20,
     database: DatabaseOption = None,
     model_name: ModelName = None,
@@ -38,10 +44,10 @@ def find(
     """
     with open_model(database, model_name) as model:
         if by == "evidence":
-            measured = model.candidates(layer, limit, rate)
+            measured = model.candidates(layer, limit, None if verdict == "any" else verdict, rate)
             printing.show_rows(measured, by_evidence(measured, model.veil(reveal)), as_json, wide)
             if not as_json:
-                typer.echo(f"\n{model.tally(layer, rate).sentence}\n")
+                typer.echo(f"\n{model.tally(layer).sentence}\n")
                 printing.show(printing.measured(model.measured))
         else:
             wired = model.candidates_by_weights(layer, limit=limit)
@@ -49,20 +55,20 @@ def find(
 
 
 def by_evidence(candidates: "Iterable[Candidate[EvidenceTerms]]", veil: "Veil") -> printing.TerminalTable:
-    """Candidates with what either branch responds to; the share over the shortcut is last, as it is no criterion."""
-    from catalog import header  # slow to import, and help does without
+    """Candidates with what either branch brings; the share over the shortcut is last, as it is no criterion."""
+    from catalog import concepts, header  # slow to import, and help does without
 
     rows = [
         (
             *(c.unit, veil.over(c.unit).labels(c.labels)),
-            _captions(c.terms.shortcut_examples, veil.over(c.unit, c.shortcut)),
-            _captions(c.terms.conv_examples, veil.over(c.unit, c.conv)),
+            concepts(c.terms.concepts_shortcut or "", veil.over(c.unit, c.shortcut), _NAMED),
+            concepts(c.terms.concepts_conv or "", veil.over(c.unit, c.conv), _NAMED),
             *(getattr(c.terms, column) for column in BY_EVIDENCE),
         )
         for c in candidates
     ]
-    columns = ("unit", "labels", "shortcut answers to", "conv answers to", *map(header, BY_EVIDENCE))
-    decisive = ("unit", header("verdict"), header("q"), "shortcut answers to", "conv answers to", "labels")
+    columns = ("unit", "labels", "shortcut brings", "conv brings", *map(header, BY_EVIDENCE))
+    decisive = ("unit", header("verdict"), header("weakest_link"), "shortcut brings", "conv brings", "labels")
     return printing.table("Enrichment by evidence", columns, rows, decisive)
 
 
@@ -81,10 +87,3 @@ def by_weights(candidates: "Iterable[Candidate[WeightTerms]]", veil: "Veil") -> 
     columns = ("unit", "labels", "shortcut", "conv", "inputs from", *map(header, ("shared", *BY_WEIGHTS, "order")))
     decisive = ("unit", header("order"), header("cosine"), "shortcut", "conv", "inputs from", "labels")
     return printing.table("Enrichment by weights", columns, rows, decisive)
-
-
-def _captions(probes: "Iterable[ProbeSummary]", veil: "Veil", limit: int = 3) -> str:
-    """The first few different captions, words in quotation marks."""
-    captions = ((probe.modality, veil.caption(probe)) for probe in probes)
-    distinct = dict.fromkeys(f"“{caption}”" if modality == "word" else caption for modality, caption in captions)
-    return ", ".join(list(distinct)[:limit])

@@ -59,7 +59,7 @@ def run_query(
 ) -> None:
     """Ask a named query; a parameter not given has its default, a model or layer the only model and its last sum.
 
-    Example: circuits query run candidates --parameter q=0.01 --limit 5
+    Example: circuits query run candidates --parameter verdict=open --limit 5
     """
     with connect(database) as catalog:
         queries = catalog.queries

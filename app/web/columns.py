@@ -7,7 +7,7 @@ import streamlit as st
 
 from catalog import column_format, meaning, title
 
-_TEXTS = {"unit": "Unit", "labels": "Labels", "verdict": title("verdict")}
+_TEXTS = {"unit": "Unit", "labels": "Labels"} | {name: title(name) for name in ("verdict", "weakest_link", "ablation")}
 
 
 def columns(numbers: Iterable[str]) -> dict[str, Any]:

@@ -6,8 +6,10 @@ facets           on discovery probes, the concepts that either branch brings mos
 contrasts        on held-out probes, whether both facets are large, and each its branch's own
 distance         whether the facets lie apart
 low level        whether a covariate, such as ink, explains a facet
+rotation         whether the verdict recurs where other vendors and fonts are held out
 
-*enriched*       every contrast is positive, the facets lie apart, and no covariate explains either
+*enriched*       every contrast is positive, the facets lie apart, no covariate explains either, and it recurs in most
+                 of the ways where there are several
 *not enriched*   the contrast that is weakest on discovery probes is negative on held-out ones
 *facets alike*   every contrast is positive, and the facets lie near each other
 *open*           none of these is established
@@ -16,19 +18,37 @@ Each verdict is at a false discovery rate over the units (Benjamini and Hochberg
 held-out vendor and font; docs/census.md says what is claimed and what is not.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import pyarrow as pa
 from scipy.stats import false_discovery_control
 
-from extract.enrichment.attribution import attribution
+from extract.enrichment.attribution import Attribution, attribution
 from extract.enrichment.census_measures import Columns, measures
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.census_table import LINKS, as_table
 from extract.enrichment.concept_table import ConceptTable, concept_table
+from extract.enrichment.rotation import fails_to_recur, recurrence, rotations
 from extract.errors import CensusError
 
 DEFAULT = CensusSettings()
+
+
+@dataclass(frozen=True)
+class CensusWays:
+    """The probes in their own splits, and with other vendors and fonts held out."""
+
+    own: CensusProbes
+    turned: tuple[CensusProbes, ...] = ()
+
+    @classmethod
+    def of(cls, probes: pa.Table, embeddings: np.ndarray, covariates: pa.Table | None = None) -> Self:
+        """Check the probes and turn them. Raises CensusError."""
+        return cls(CensusProbes.of(probes, embeddings, covariates), tuple(rotations(probes, embeddings)))
 
 
 def census(
@@ -44,19 +64,40 @@ def census(
     `shortcut` and `conv` are both branches' maps as they enter the sum's ReLU (the shortcut after its own), (images,
     units, positions). `probes` has columns modality, concept and split, a row an image; `embeddings` are (images, E).
     `covariates` has float columns, a row an image, null where one does not apply. Effects are in standard deviations of
-    the sum. Deterministic; the order of the images changes no verdict.
+    the sum. Deterministic; the order of the images changes no verdict. A column source, of vendors and fonts, has each
+    held out in turn.
 
     Raises CensusError for input that does not fit together or has too few concepts.
     """
-    shown = CensusProbes.of(probes, embeddings, covariates)
+    ways = CensusWays.of(probes, embeddings, covariates)
     _check(shortcut, conv, probes.num_rows)
-    return judge(concept_table(shown.concepts, attribution(shortcut, conv)), shown, settings)
+    return judge_all([measure(attribution(shortcut, conv), ways, settings)], ways, settings)
+
+
+def measure(brought: Attribution, ways: CensusWays, settings: CensusSettings = DEFAULT) -> list[Columns]:
+    """Measure some units of a sum in every way, the probes' own first; no unit depends on another."""
+    tables = ((concept_table(probes.concepts, brought), probes) for probes in (ways.own, *ways.turned))
+    return [measures(table, probes, settings) for table, probes in tables]
+
+
+def judge_all(blocks: Sequence[list[Columns]], ways: CensusWays, settings: CensusSettings = DEFAULT) -> pa.Table:
+    """Judge every unit of a sum, whose measures came block by block."""
+    own, *turned = (_joined(columns) for columns in zip(*blocks, strict=True))
+    judged = verdicts(own, settings)
+    shares = recurrence(judged["verdict"], [verdicts(columns, settings)["verdict"] for columns in turned])
+    once = fails_to_recur(judged["verdict"], shares)
+    judged["verdict"] = np.where(once, "open", judged["verdict"])
+    judged["weakest_link"] = np.where(once, LINKS["recurrence"], judged["weakest_link"])
+    return as_table(own | judged | {"recurrence": shares, "ways": np.full(len(once), len(turned))}, ways.own, settings)
 
 
 def judge(table: ConceptTable, probes: CensusProbes, settings: CensusSettings = DEFAULT) -> pa.Table:
-    """Judge every unit of a concept table; the census without its attribution."""
-    columns = measures(table, probes, settings)
-    return as_table(columns | verdicts(columns, settings), probes, settings)
+    """Judge every unit of a concept table; the census without its attribution, in one way."""
+    return judge_all([[measures(table, probes, settings)]], CensusWays(probes), settings)
+
+
+def _joined(blocks: Sequence[Columns]) -> Columns:
+    return {name: np.concatenate([columns[name] for columns in blocks]) for name in blocks[0]}
 
 
 def verdicts(columns: Columns, settings: CensusSettings) -> Columns:

@@ -32,11 +32,7 @@ class CensusProbes:
                 "Give a row of finite numbers a probe."
             )
         concepts = ProbeConcepts.of(probes)
-        if len(concepts.names) < FEWEST:
-            raise CensusError(
-                f"{len(concepts.names)} concepts, each in a modality, have probes in both splits. "
-                f"Give at least {FEWEST}, and 48 for facets of 24."
-            )
+        check_concepts(concepts)
         return cls(concepts, embeddings, _columns(covariates, probes.num_rows))
 
     @property
@@ -44,6 +40,15 @@ class CensusProbes:
         """What they are, for whoever reads the verdicts."""
         words = int(self.concepts.words.sum())
         return f"{len(self.concepts.words) - words} concepts as pictures, {words} as words"
+
+
+def check_concepts(concepts: ProbeConcepts) -> None:
+    """Raise CensusError where they are too few for two facets."""
+    if len(concepts.names) < FEWEST:
+        raise CensusError(
+            f"{len(concepts.names)} concepts, each in a modality, have probes in both splits. "
+            f"Give at least {FEWEST}, and 48 for facets of 24."
+        )
 
 
 def _check_probes(probes: pa.Table) -> None:

@@ -17,10 +17,13 @@ LINKS = {
     "distance": "the facets lie apart",
     "low_level_shortcut": "no covariate explains the shortcut facet",
     "low_level_conv": "no covariate explains the conv facet",
+    "recurrence": "it recurs where other vendors and fonts are held out",
 }
 MEANINGS = {
     "verdict": "enriched, not enriched, facets alike or open",
     "low_level": "one covariate explains most of a facet",
+    "low_level_shortcut": "one explains most of the shortcut facet",
+    "low_level_conv": "one explains most of the conv facet",
     "weakest_link": "what is least certain of all that an enriched unit must fulfil; of one not enriched, what fails",
     "k": "concepts of either facet",
     "rise_shortcut": "of the sum on the shortcut facet, in its standard deviations, as all effects",
@@ -29,6 +32,8 @@ MEANINGS = {
     "specificity_conv": "what conv brings on its facet, less what it brings on the shortcut's",
     "majority_shortcut": "what the shortcut brings on its facet, less what conv brings there",
     "majority_conv": "what conv brings on its facet, less what the shortcut brings there",
+    "recurrence": "share of the ways to hold out vendors and fonts in which the unit has this verdict",
+    "ways": "to hold out vendors and fonts",
     "p": "largest of all tests",
     "q": "of p over the units, by Benjamini and Hochberg",
     "q_by": "of p, by Benjamini and Yekutieli",
@@ -48,7 +53,9 @@ def _schema() -> pa.Schema:
     numbers += ["word_share_difference", "p", "q", "q_by", "p_not_enriched", "q_not_enriched", "q_not_enriched_by"]
     numbers += ["explained_shortcut", "explained_conv"]
     types: dict[str, pa.DataType] = {"verdict": pa.string(), "low_level": pa.bool_(), "weakest_link": pa.string()}
-    types |= {"k": pa.int32()} | dict.fromkeys(numbers, pa.float64())
+    types |= {"k": pa.int32(), "ways": pa.int32()}
+    types |= dict.fromkeys([*numbers, "recurrence"], pa.float64())
+    types |= {f"low_level_{branch}": pa.bool_() for branch in ("shortcut", "conv")}
     types |= {f"covariate_{branch}": pa.string() for branch in ("shortcut", "conv")}
     types |= {f"concepts_{branch}": pa.list_(pa.string()) for branch in ("shortcut", "conv")}
     return pa.schema(types)

@@ -5,6 +5,7 @@ probes over all concepts. The covariate explains of a facet how much more the sp
 on the modality's concepts on average: what all words or all pictures share is no effect of a covariate.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,12 +29,14 @@ class Explanation:
 def explanations(table: ConceptTable, probes: CensusProbes, facets: Facets) -> list[Explanation]:
     """Explain the shortcut facet and the conv facet of every unit."""
     amounts = np.zeros((2, 1 + len(probes.covariates), len(table.held_out)))  # the first is of no covariate
+    brought = _Brought(table.discovery)
     for place, covariate in enumerate(probes.covariates.values(), start=1):
-        for side, values in enumerate(facets.values(_explained(table, probes, covariate))):
-            amounts[side, place] = values[..., side].mean(axis=1)
-    brought = [values[..., side].mean(axis=1) for side, values in enumerate(facets.values(table.held_out))]
+        for basis, weights in _fits(brought, probes, covariate):
+            for side, concepts in enumerate((facets.shortcut, facets.conv)):
+                amounts[side, place] += np.einsum("uj,ju->u", basis[concepts].mean(axis=1), weights[:, :, side])
+    total = [values[..., side].mean(axis=1) for side, values in enumerate(facets.values(table.held_out))]
     names = np.array([None, *probes.covariates], object)
-    return [_best(*each, names) for each in zip(amounts, brought, strict=True)]
+    return [_best(*each, names) for each in zip(amounts, total, strict=True)]
 
 
 def _best(amounts: np.ndarray, brought: np.ndarray, names: np.ndarray) -> Explanation:
@@ -43,21 +46,37 @@ def _best(amounts: np.ndarray, brought: np.ndarray, names: np.ndarray) -> Explan
     return Explanation(part, most, names[amounts.argmax(axis=0)])
 
 
-def _explained(table: ConceptTable, probes: CensusProbes, covariate: np.ndarray) -> np.ndarray:
-    """What a covariate (probes,) explains on every concept's held-out probes: (units, c, 2)."""
-    explained, concepts = np.zeros(table.held_out.shape), probes.concepts
-    discovery, held_out = (values[:, 0] for values in concepts.means(covariate[:, None]))
+class _Brought:
+    """What is brought on discovery probes of some concepts, (f, units * 2), made once for equal concepts."""
+
+    def __init__(self, discovery: np.ndarray) -> None:
+        self.shape, self._discovery = discovery.shape, discovery  # (units, c, 2)
+        self._rows = dict[bytes, np.ndarray]()
+
+    def on(self, concepts: np.ndarray) -> np.ndarray:
+        """On the concepts of a mask, (c,)."""
+        key = concepts.tobytes()
+        if key not in self._rows:
+            self._rows[key] = self._discovery[:, concepts].transpose(1, 0, 2).reshape(int(concepts.sum()), -1)
+        return self._rows[key]
+
+
+def _fits(brought: _Brought, probes: CensusProbes, covariate: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Fit a covariate (probes,) in each modality.
+
+    Yields the spline's basis on every concept's held-out probes, less its mean, (c, j), zero where nothing is fitted;
+    and its weights, (j, units, 2).
+    """
+    units, count, sides = brought.shape
+    discovery, held_out = (values[:, 0] for values in probes.concepts.means(covariate[:, None]))
     for modality in (False, True):
-        fitted = (concepts.words == modality) & np.isfinite(discovery) & np.isfinite(held_out)
+        fitted = (probes.concepts.words == modality) & np.isfinite(discovery) & np.isfinite(held_out)
         if fitted.sum() > 2 + len(_KNOTS):
             knots = np.quantile(discovery[fitted], _KNOTS)
-            units, _, sides = table.discovery.shape
-            brought = table.discovery[:, fitted].transpose(1, 0, 2).reshape(fitted.sum(), -1)  # (f, units * 2)
-            weights = np.linalg.lstsq(_spline(discovery[fitted], knots), brought)[0]
-            given = _spline(held_out[fitted], knots) @ weights
-            given -= given.mean(axis=0)
-            explained[:, fitted] = given.reshape(-1, units, sides).transpose(1, 0, 2)
-    return explained
+            weights = np.linalg.lstsq(_spline(discovery[fitted], knots), brought.on(fitted))[0]  # (j, units * 2)
+            rows, basis = _spline(held_out[fitted], knots), np.zeros((count, 2 + len(_KNOTS)))
+            basis[fitted] = rows - rows.mean(axis=0)
+            yield basis, weights.reshape(-1, units, sides)
 
 
 def _spline(values: np.ndarray, knots: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image
 
 from extract.probes.table import images
 
@@ -14,13 +13,18 @@ _WHITE = 255
 
 
 def covariates(probes: pa.Table) -> pa.Table:
-    """Measure every probe of a table with images: float columns, null where one does not apply.
+    """Measure every probe of a table with images; see `covariates_of`."""
+    return covariates_of(probes, map(np.asarray, images(probes)))
+
+
+def covariates_of(probes: pa.Table, pixels: Iterable[np.ndarray]) -> pa.Table:
+    """Measure every probe by its pixels, uint8 (h, w, 3): float columns, null where one does not apply.
 
     `ink` is the mean darkness, `red`, `green` and `blue` the mean colour of a picture; of a word `width` and `height`
     of its lettering in pixels, and the counts of its letters, of each letter, and of the more common bigrams.
     """
     words = [modality == "word" for modality in probes["modality"].to_pylist()]
-    columns = {name: list(values) for name, values in _looks(images(probes), words).items()}
+    columns = {name: list(values) for name, values in _looks(pixels, words).items()}
     texts = [
         str(text).lower() if word else None for text, word in zip(probes["concept"].to_pylist(), words, strict=True)
     ]
@@ -30,9 +34,9 @@ def covariates(probes: pa.Table) -> pa.Table:
     return pa.table({name: pa.array(values, pa.float64()) for name, values in columns.items()})
 
 
-def _looks(pictures: Iterable[Image.Image], words: list[bool]) -> dict[str, list[float | None]]:
+def _looks(pixels: Iterable[np.ndarray], words: list[bool]) -> dict[str, list[float | None]]:
     names = ("ink", "red", "green", "blue", "width", "height")
-    rows = [_look(np.asarray(picture), word) for picture, word in zip(pictures, words, strict=True)]
+    rows = [_look(image, word) for image, word in zip(pixels, words, strict=True)]
     return {name: [row[place] for row in rows] for place, name in enumerate(names)}
 
 

@@ -13,7 +13,9 @@
       histograms.parquet/      one row a unit measured: how its activation is spread over the probes
       skipped.parquet/         what lay among the probes and was not shown, and why
       activations/             one file a chunk of probes: what every unit measured does on each, and where it peaks
-      evidence.parquet         one row a sum unit: share over the shortcut, difference of the branches, reach
+      evidence.parquet         one row a sum unit: share over the shortcut, difference of the branches
+      census.parquet/          one part a sum: per unit its verdict, effects with bounds, both facets
+      census_settings.parquet  by which settings, on which probes
       shares.parquet           one row a sum unit: interval of the share, overlap of sum and branches
       examples.parquet/        one part a layer: per unit and branch its top, middle, low and random probes
       calibration.parquet/     one part a layer pair: expanded weights against what ablation measures
@@ -47,7 +49,7 @@ from safetensors.numpy import save
 from extract.errors import ExtractionError
 from extract.files import LockedBy, lock, replace_file
 from extract.folder.manifest import CARD, File, Manifest, has_checksum, manifest_bytes, part, read_manifest
-from extract.folder.schemas import SCHEMAS
+from extract.folder.schemas import EARLIER_COLUMNS, SCHEMAS
 from extract.units import Layer, Unit
 
 Item = TypeVar("Item")
@@ -179,7 +181,8 @@ class Extraction:
 
     def part(self, name: str) -> pa.Table:
         """Read one part of a table by its file's name."""
-        return _read_table(self.path / name, SCHEMAS[name.partition(".parquet")[0]])
+        table = name.partition(".parquet")[0]
+        return _read_table(self.path / name, SCHEMAS[table], EARLIER_COLUMNS.get(table, set()))
 
     def matrix(self, source: Layer, target: Layer, kind: MatrixKind) -> np.ndarray | None:
         """Read a layer pair's matrix (target channels, source channels); None where it was not stored.
@@ -325,10 +328,11 @@ _IDENTITY: dict[str, Callable[[Manifest], object]] = {
 }
 
 
-def _read_table(file: Path, schema: pa.Schema) -> pa.Table:
+def _read_table(file: Path, schema: pa.Schema, earlier: set[str]) -> pa.Table:
     try:
         stored = pq.read_table(file)
-        table = pa.concat_tables([schema.empty_table(), stored], promote_options="default")  # a later column is null
+        known = stored.drop_columns([name for name in stored.column_names if name in earlier])
+        table = pa.concat_tables([schema.empty_table(), known], promote_options="default")  # a later column is null
     except (pa.ArrowException, OSError) as error:
         raise _damaged(file) from error
     if not table.schema.equals(schema):

@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Iterator
 
-from extract.folder.statistics import TABLE, Statistic
+from extract.folder.statistic import Statistic
+from extract.folder.statistics import TABLE, interval
 
 SUBJECTS = {
     "unit": ("Units", "In `circuits unit`, on the unit page, as bounds of a search, and as properties of `(:Unit)`."),
@@ -19,7 +20,7 @@ def glossary() -> str:
 
 
 def _sections() -> Iterator[str]:
-    ends = {name for row in TABLE for name in row.interval or ()}
+    ends = {name for row in TABLE for name in interval(row) or ()}
     for subject, (heading, place) in SUBJECTS.items():
         yield from ("", f"## {heading}", "", place, "", "| Name | Title | Meaning | Range | Of |", f"|{5 * '---|'}")
         yield from (_line(row) for row in TABLE if row.subject == subject and row.name not in ends)
@@ -35,8 +36,8 @@ def _line(row: Statistic) -> str:
 def _remarks(row: Statistic) -> Iterator[str]:
     if text := row.meaning or row.definition:
         yield text
-    if row.interval:
-        yield "95 % interval: `{}` to `{}`".format(*row.interval)
+    if ends := interval(row):
+        yield "{} % interval: `{}` to `{}`".format(row.coverage, *ends)
     if row.since > 1:
         yield f"since version {row.since} of the graph's schema"
 

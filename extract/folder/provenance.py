@@ -13,7 +13,13 @@ _MOST = 6  # sources named
 
 def measured(extraction: Extraction) -> list[str]:
     """One sentence a kind of measurement in the extraction, in the order of the tables."""
-    return [*_probes(extraction), *_words(extraction), *_modality(extraction), *_visualisations(extraction)]
+    return [
+        *_probes(extraction),
+        *_census(extraction),
+        *_words(extraction),
+        *_modality(extraction),
+        *_visualisations(extraction),
+    ]
 
 
 def _probes(extraction: Extraction) -> Iterator[str]:
@@ -24,10 +30,17 @@ def _probes(extraction: Extraction) -> Iterator[str]:
     modality, split, source = (Counter(map(str, table[name].to_pylist())) for name in columns)
     kinds = " and ".join(f"{count:,} {kind}s" for kind, count in sorted(modality.items()))
     yield (
-        f"Examples, shares, overlaps, differences and reach: {table.num_rows:,} probes, {kinds}, from "
-        f"{_listed(source)}. Top lists hold at most {TOP_PROBES} of the {split['discovery']:,} discovery probes; reach "
-        f"is taken on the {split['held-out']:,} held-out ones."
+        f"Top probes, shares, overlaps and differences: {table.num_rows:,} probes, {kinds}, from {_listed(source)}. "
+        f"Top lists hold at most {TOP_PROBES} of the {split['discovery']:,} discovery probes."
     )
+
+
+def _census(extraction: Extraction) -> Iterator[str]:
+    for row in extraction.table("census_settings").to_pylist():
+        yield (
+            f"Verdicts, rises and specificities: {row['images']:,} of these probes, {row['pictures']:,} concepts as "
+            f"pictures and {row['words']:,} as words, by the settings {row['hash']}."
+        )
 
 
 def _words(extraction: Extraction) -> Iterator[str]:

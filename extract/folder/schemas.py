@@ -76,7 +76,16 @@ SCHEMAS = {
     ),
     "skipped": _schema("skipped", "id:text reason:text", reason="why the probe could not be read"),
     "evidence": _measured("evidence"),
-    "tests": _measured("tests"),
+    "census": _measured("census"),
+    "census_settings": _schema(
+        "census_settings",
+        "settings:text hash:text images:i32 pictures:i32 words:i32",
+        settings="what counts as an effect and how sure a verdict must be, as JSON",
+        hash="SHA-256 of the settings, its first 16 digits",
+        images="probes that were shown",
+        pictures="concepts in both splits as pictures",
+        words="concepts in both splits as words",
+    ),
     "dissociation": _measured(
         "dissociation",
         "concepts:i32",
@@ -158,6 +167,9 @@ SCHEMAS = {
         n_pictures="pictures shown",
     ),
 }
+
+
+EARLIER_COLUMNS = {"evidence": {"reach_shortcut", "reach_conv"}}  # of earlier versions, which nobody reads any more
 
 
 def per_unit(name: str, layer: Layer, measures: Mapping[str, np.ndarray | list[np.ndarray]]) -> pa.Table:

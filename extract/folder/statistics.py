@@ -4,58 +4,13 @@ The order of the rows is the order of JSON, of exports and of columns. The schem
 properties, the search filters, the columns and tooltips of pages and docs/glossary.md are made from it.
 """
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
-Subject = Literal["unit", "edge", "candidate"]
-ValueKind = Literal["number", "text", "counts"]
-NumberFormat = Literal["number", "share", "rate", "count"]
-Units = Literal["all", "sums", "norms"]
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """One number, or text, and all that is known of it.
-
-    `table` and `column` say where it stands in the extraction folder; without a table it is computed from others.
-    `definition` is the meaning as the folder's metadata has it, where that differs. `low` and `high` are its bounds,
-    None where it has none. `of` says which units have it: all layers that were measured, sums, or batch norms' outputs.
-    """
-
-    name: str
-    title: str
-    meaning: str = ""
-    subject: Subject = "unit"
-    kind: ValueKind = "number"
-    format: NumberFormat = "number"
-    low: float | None = None
-    high: float | None = None
-    bar: bool = False  # drawn as a part of its highest value
-    of: Units = "all"
-    table: str | None = None
-    column: str | None = None  # None: the name
-    definition: str | None = None  # None: the meaning
-    header: str | None = None  # in tables of the terminal; None: the name
-    searchable: bool = False
-    candidate: bool = False  # shown with candidates
-    since: int = 1  # version of the graph's schema
-
-    @property
-    def stored(self) -> str:
-        """The name of its column in the extraction folder."""
-        return self.column or self.name
-
-    @property
-    def interval(self) -> tuple[str, str] | None:
-        """The names of the ends of its 95 % interval, where it has one."""
-        ends = (f"{self.name}_low", f"{self.name}_high")
-        return ends if self.kind == "number" and all(end in BY_NAME for end in ends) else None
-
+from extract.folder import census_statistics
+from extract.folder.statistic import Statistic
 
 _Evidence = partial(Statistic, of="sums", table="evidence", candidate=True)
 _Fraction = partial(_Evidence, format="share", low=0, high=1, bar=True)
-_Rate = partial(Statistic, format="rate", low=0, high=1, bar=True, of="sums", table="tests")
 _Effect = partial(Statistic, of="sums", table="dissociation")
 _Share = partial(Statistic, format="share", bar=True, of="sums", table="shares")
 _Text = partial(Statistic, kind="text", of="sums")
@@ -64,6 +19,7 @@ _Selectivity = partial(Statistic, table="modality", low=-1, high=1, searchable=T
 _Histogram = partial(Statistic, table="histograms")
 _Edge = partial(Statistic, subject="edge", table="edges")
 _Candidate = partial(Statistic, subject="candidate")
+
 
 TABLE = (
     # Units: numbers
@@ -162,40 +118,7 @@ TABLE = (
         "share of words, against pictures, among the probes that the conv branch answers to most",
         definition="the same for the conv branch",
     ),
-    _Fraction(
-        "reach_shortcut",
-        "Reach of the shortcut facet",
-        "mean percentile, among all held-out probes, of the sum after its ReLU on those with the concepts and "
-        "modality of the shortcut's top examples, each concept counting once",
-    ),
-    _Fraction(
-        "reach_conv",
-        "Reach of the conv facet",
-        "the reach of what the conv branch answers to, measured as the shortcut's",
-        definition="the same for the conv branch",
-    ),
-    _Rate(
-        "p_concept",
-        "p, difference in concept",
-        "of the difference in concept, against lists whose concepts are exchanged at random",
-    ),
-    _Rate("p_modality", "p, difference in modality", "of the difference in shares of words, against the same"),
-    _Rate("p_facets", "p, two facets", "of either difference: twice the lesser", candidate=True),
-    _Rate(
-        "p_reach_shortcut",
-        "p, reach of the shortcut facet",
-        "of the reach of the shortcut's facet, against as many random concepts",
-        candidate=True,
-    ),
-    _Rate("p_reach_conv", "p, reach of the conv facet", "the same for the conv branch's facet", candidate=True),
-    _Rate("p", "p, all tests", "the largest of the three; null where there is no verdict"),
-    _Rate(
-        "q",
-        "q, false discovery rate",
-        "Benjamini and Hochberg's, over the units of the layer that have a p",
-        searchable=True,
-        candidate=True,
-    ),
+    *census_statistics.NUMBERS,
     _Effect(
         "effect_conv",
         "Effect of conv on its facet",
@@ -221,16 +144,37 @@ TABLE = (
     ),
     _Effect("effect_shortcut_high", "Effect of the shortcut, at most", "upper end", candidate=True),
     _Effect(
-        "rise_conv",
-        "Rise on conv's facet",
-        "how far the sum lies above its mean over all probes on the conv branch's facet, in standard deviations; "
-        "below nought where the sum discards it",
+        "nearby_rise_conv",
+        "Rise on concepts near conv's",
+        "how far the sum lies above its mean over all probes on concepts near those that conv's top examples show, in "
+        "standard deviations; below nought where the sum discards them",
+        column="rise_conv",
     ),
-    _Effect("rise_conv_low", "Rise on conv's facet, at least", "lower end of its 95 % interval"),
-    _Effect("rise_conv_high", "Rise on conv's facet, at most", "upper end"),
-    _Effect("rise_shortcut", "Rise on the shortcut's facet", "the same on the shortcut's facet"),
-    _Effect("rise_shortcut_low", "Rise on the shortcut's facet, at least", "lower end of its 95 % interval"),
-    _Effect("rise_shortcut_high", "Rise on the shortcut's facet, at most", "upper end"),
+    _Effect(
+        "nearby_rise_conv_low",
+        "Rise on concepts near conv's, at least",
+        "lower end of its 95 % interval",
+        column="rise_conv_low",
+    ),
+    _Effect("nearby_rise_conv_high", "Rise on concepts near conv's, at most", "upper end", column="rise_conv_high"),
+    _Effect(
+        "nearby_rise_shortcut",
+        "Rise on concepts near the shortcut's",
+        "the same on concepts near those of the shortcut's top examples",
+        column="rise_shortcut",
+    ),
+    _Effect(
+        "nearby_rise_shortcut_low",
+        "Rise on concepts near the shortcut's, at least",
+        "lower end of its 95 % interval",
+        column="rise_shortcut_low",
+    ),
+    _Effect(
+        "nearby_rise_shortcut_high",
+        "Rise on concepts near the shortcut's, at most",
+        "upper end",
+        column="rise_shortcut_high",
+    ),
     _Effect(
         "control",
         "Effects in units of like activity",
@@ -270,15 +214,17 @@ TABLE = (
         definition="the same for pictures against the same pictures scrambled",
     ),
     # Units: texts
+    *census_statistics.TEXTS,
     _Text(
-        "verdict",
-        "Verdict",
-        "supported, contradicted or inconclusive; null where there is none",
+        "ablation",
+        "Ablation",
+        "supported, contradicted or inconclusive; null where the branches were not ablated",
         table="dissociation",
+        column="verdict",
         candidate=True,
+        since=5,
     ),
-    _Text("undecided", "undecided", "why no verdict is possible; null where one is", table="tests"),
-    _Text("unproven", "unproven", "why there is no verdict; null where there is one", table="dissociation"),
+    _Text("unproven", "unproven", "why ablation says nothing; null where it does", table="dissociation"),
     _Text(
         "facet_conv",
         "facet_conv",
@@ -369,8 +315,8 @@ TABLE = (
     _Candidate(
         "order",
         "Order",
-        "what the list is ordered by: by evidence, within a verdict, the lesser of both effects; by weights the "
-        "lesser of the two branches' percentiles",
+        "what the list is ordered by: by evidence the lesser of the lower bounds of both branches' specificity; by "
+        "weights the lesser of the two branches' percentiles",
         header="percentile",
     ),
 )
@@ -387,3 +333,9 @@ HISTOGRAM = tuple(row.name for row in TABLE if row.table == "histograms")
 def of_table(table: str) -> list[Statistic]:
     """The rows that a table of the extraction folder holds, in order."""
     return [row for row in TABLE if row.table == table]
+
+
+def interval(row: Statistic) -> tuple[str, str] | None:
+    """The names of the ends of a number's interval, where it has one."""
+    ends = (f"{row.name}_low", f"{row.name}_high")
+    return ends if row.kind == "number" and all(end in BY_NAME for end in ends) else None

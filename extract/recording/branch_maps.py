@@ -1,6 +1,6 @@
-"""Both branches' maps of one sum on every image, as they enter its ReLU, with the images' embeddings."""
+"""Both branches' maps of sums on every image, as they enter the ReLU, with the images' embeddings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from extract.network.network import Network
 from extract.network.preprocessing import BATCH, stack
 from extract.units import Layer
 
+SIDE = 7  # positions read of either side of a map: all of the last stage's, a regular grid of a larger one's
+
 
 @dataclass(frozen=True)
 class BranchMaps:
@@ -23,22 +25,42 @@ class BranchMaps:
     embeddings: np.ndarray
 
 
-@torch.inference_mode()
 def branch_maps(network: Network, images: Iterable[Image.Image], layer: Layer) -> BranchMaps:
     """Show images to the network; all is held in memory: the demo's last sum on 3,000 images takes 110 MB."""
-    seen: list[tuple[np.ndarray, np.ndarray]] = []
-    embeddings = list[np.ndarray]()
-
-    def see(_: Layer, total: Tensor, shortcut: Tensor) -> None:
-        maps = (shortcut, total - shortcut)  # (n, c, h, w) each
-        seen.append((_flat(maps[0]), _flat(maps[1])))
-
-    with watch_sums(network.visual, [layer], see):
-        for batch in stack(images, network.preprocess, BATCH):
-            embeddings.append(network.clip.encode_image(batch, normalize=True).numpy())
-    shortcut, conv = (np.concatenate(maps) for maps in zip(*seen, strict=True))
-    return BranchMaps(shortcut, conv, np.concatenate(embeddings))
+    shown, channels = list(images), {layer: range(network.architecture.channels(layer))}
+    return maps_of_sums(network, stack(shown, network.preprocess, BATCH), len(shown), channels)[layer]
 
 
-def _flat(maps: Tensor) -> np.ndarray:
-    return np.asarray(maps.flatten(2).float().numpy()).copy()
+@torch.inference_mode()
+def maps_of_sums(
+    network: Network, batches: Iterable[Tensor], images: int, channels: Mapping[Layer, range]
+) -> dict[Layer, BranchMaps]:
+    """Show so many images, in batches (n, 3, side, side), to the network once; read consecutive channels of sums."""
+    shapes = {layer: (2, images, len(own), positions(network, layer)) for layer, own in channels.items()}
+    maps = {layer: np.empty(shape, np.float32) for layer, shape in shapes.items()}
+    rows, first = list[np.ndarray](), 0
+
+    def see(layer: Layer, total: Tensor, shortcut: Tensor) -> None:
+        own, grid = channels[layer], read_positions(network.architecture.grid(layer))
+        parts = [part[:, own.start : own.stop, grid, grid].float() for part in (total, shortcut)]  # (n, c, s, s) each
+        shown = slice(first, first + len(total))
+        maps[layer][0, shown], maps[layer][1, shown] = parts[1].flatten(2), (parts[0] - parts[1]).flatten(2)
+
+    with watch_sums(network.visual, channels, see):
+        for batch in batches:
+            rows.append(network.clip.encode_image(batch, normalize=True).numpy())
+            first += len(batch)
+    embeddings = np.concatenate(rows)
+    return {layer: BranchMaps(pair[0], pair[1], embeddings) for layer, pair in maps.items()}
+
+
+def read_positions(grid: int) -> slice:
+    """The rows, and the columns, that are read of a map with so many: at most SIDE, equally far apart."""
+    step = -(-grid // SIDE)
+    return slice(step // 2, None, step)
+
+
+def positions(network: Network, layer: Layer) -> int:
+    """How many positions are read of a sum's map."""
+    grid = network.architecture.grid(layer)
+    return len(range(grid)[read_positions(grid)]) ** 2

@@ -1,45 +1,48 @@
 """The built-in queries: of each its text, what it answers, and the meanings and defaults of its parameters.
 
-The texts run as they stand in Neo4j Browser too, once their parameters are set there. A candidate is a sum unit whose q
-is at most $q; where $q is null, any is.
+The texts run as they stand in Neo4j Browser too, once their parameters are set there. A candidate is a sum unit that
+has the verdict $verdict; where that is null, any is.
 """
 
 from graph.cypher.named_query import NamedQuery
 
 _LAYER = "a layer of sums"
-_Q = "the most that the tests may leave (q) of a candidate; null: any unit"
+_VERDICT = "of a candidate: enriched, not enriched, facets alike or open; null: any"
 _STRONGEST = "how many of a unit's strongest inputs from one layer count"
 _APART = "the least difference in modality"
 
-# model, layer (of sums), q -> the layer's candidates with every test and effect, the likeliest first
+# model, layer (of sums), verdict -> the layer's candidates with facets and effects, the likeliest first
 CANDIDATES = NamedQuery(
     "candidates",
     """
 MATCH (u:Unit {model: $model, layer: $layer})
-WHERE $q IS NULL OR u.q <= $q
+WHERE $verdict IS NULL OR u.verdict = $verdict
 MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
 MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
-RETURN u.id AS unit, [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.verdict AS verdict, u.q AS q,
+RETURN u.id AS unit, [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.verdict AS verdict,
+       u.weakest_link AS weakest_link, u.q AS q, u.q_not_enriched AS q_not_enriched, u.recurrence AS recurrence,
+       u.concepts_shortcut AS concepts_shortcut, u.concepts_conv AS concepts_conv,
+       u.rise_shortcut AS rise_shortcut, u.rise_conv AS rise_conv,
+       u.specificity_shortcut AS specificity_shortcut, u.specificity_conv AS specificity_conv,
        u.concept_difference AS concept_difference,
-       coalesce(u.selectivity_difference, u.word_share_difference) AS modality_difference,
-       u.reach_shortcut AS reach_shortcut, u.reach_conv AS reach_conv,
+       coalesce(u.selectivity_difference, u.word_share_difference) AS modality_difference, u.ablation AS ablation,
        u.effect_shortcut AS effect_shortcut, u.effect_conv AS effect_conv, u.share_exact AS share_exact,
        s.id AS shortcut, [(s)-[:LABELLED]->(l:Label) | l.text] AS shortcut_labels,
        c.id AS conv, [(c)-[:LABELLED]->(l:Label) | l.text] AS conv_labels
 ORDER BY q, u.channel
 """,
-    "Enrichment candidates of a layer, the likeliest first, with every test, effect and label.",
-    {"q": 0.05},
-    {"layer": _LAYER, "q": _Q},
+    "Enriched units of a layer, the likeliest first, with both facets, effects and labels.",
+    {"verdict": "enriched"},
+    {"layer": _LAYER, "verdict": _VERDICT},
 )
 
-# model, layer (of sums), q -> candidates whose branches both have labels and none in common, in any case
+# model, layer (of sums), verdict -> candidates whose branches both have labels and none in common, in any case
 # A branch is labelled on the sum's unit, as that branch's, or on its own unit.
 CONFLICTING_LABELS = NamedQuery(
     "conflicting-labels",
     """
 MATCH (u:Unit {model: $model, layer: $layer})
-WHERE $q IS NULL OR u.q <= $q
+WHERE $verdict IS NULL OR u.verdict = $verdict
 MATCH (u)<-[adds:ADDS]-(b:Unit)
 UNWIND [u, b] AS place
 MATCH (place)-[:HAS_ANNOTATION]->(a:Annotation)
@@ -57,8 +60,8 @@ RETURN u.id AS unit, shortcut_labels, conv_labels, u.verdict AS verdict, u.q AS 
 ORDER BY u.channel
 """,
     "Candidates of which people labelled both branches, and gave them no label in common.",
-    {"q": 0.05},
-    {"layer": _LAYER, "q": _Q},
+    {"verdict": "enriched"},
+    {"layer": _LAYER, "verdict": _VERDICT},
 )
 
 # model, layer (of sums), label (any part of one, in any case), strongest (inputs of a unit from one layer that count)
@@ -83,13 +86,13 @@ ORDER BY inputs DESC, strength DESC, unit
     {"layer": _LAYER, "label": "any part of a label, in any case", "strongest": _STRONGEST},
 )
 
-# model, layer (of the later sums; null: of any), q, strongest (inputs of a conv unit from one layer that count)
+# model, layer (of the later sums; null: of any), verdict, strongest (inputs of a conv unit from one layer that count)
 # -> candidates fed by a candidate of an earlier block: over the shortcut by the sum before, or into the conv branch
 CHAINS = NamedQuery(
     "chains",
     """
 MATCH (u:Unit {model: $model})<-[adds:ADDS]-(b:Unit)
-WHERE ($layer IS NULL OR u.layer = $layer) AND ($q IS NULL OR u.q <= $q)
+WHERE ($layer IS NULL OR u.layer = $layer) AND ($verdict IS NULL OR u.verdict = $verdict)
 CALL (adds, b) {
   WITH * WHERE adds.branch = 'shortcut'
   RETURN b AS f, null AS magnitude, null AS mean
@@ -100,14 +103,14 @@ CALL (adds, b) {
   RETURN s AS f, e.magnitude AS magnitude, e.mean AS mean
 }
 WITH u, adds.branch AS branch, f, magnitude, mean
-WHERE EXISTS { MATCH (f)<-[:ADDS]-(:Unit) } AND ($q IS NULL OR f.q <= $q)
+WHERE EXISTS { MATCH (f)<-[:ADDS]-(:Unit) } AND ($verdict IS NULL OR f.verdict = $verdict)
 RETURN u.id AS unit, branch, f.id AS fed_by, magnitude, mean, u.verdict AS verdict, f.verdict AS fed_by_verdict,
        [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, [(f)-[:LABELLED]->(l:Label) | l.text] AS fed_by_labels
 ORDER BY u.layer DESC, u.channel, branch DESC, magnitude DESC, fed_by
 """,
     "Candidates fed by a candidate of an earlier block, over the shortcut or into the conv branch.",
-    {"q": 0.05, "strongest": 5},
-    {"layer": "the layer of the later sums; null: any", "q": _Q, "strongest": _STRONGEST},
+    {"verdict": "enriched", "strongest": 5},
+    {"layer": "the layer of the later sums; null: any", "verdict": _VERDICT, "strongest": _STRONGEST},
 )
 
 # model, unit (a sum's, its id), source (a layer; null: any), strongest (inputs of each branch) -> what feeds a facet
@@ -178,6 +181,24 @@ ORDER BY modality_difference DESC, u.channel
     {"layer": _LAYER, "apart": _APART},
 )
 
+# model, layer (of sums), most (the largest rise) -> units whose conv branch responds to concepts that the sum discards
+DISCARDED = NamedQuery(
+    "discarded",
+    """
+MATCH (u:Unit {model: $model, layer: $layer})
+WHERE u.nearby_rise_conv_high <= $most AND (u.verdict IS NULL OR u.verdict <> 'enriched')
+MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
+RETURN u.id AS unit, [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.facet_conv AS facet_conv,
+       u.nearby_rise_conv AS rise_conv, u.nearby_rise_conv_high AS rise_conv_high,
+       u.nearby_rise_shortcut AS rise_shortcut, u.share_exact AS share_exact, u.verdict AS verdict,
+       u.weakest_link AS weakest_link, c.id AS conv, [(c)-[:LABELLED]->(l:Label) | l.text] AS conv_labels
+ORDER BY rise_conv, u.channel
+""",
+    "Units whose conv branch responds to concepts on which the sum does not rise: a facet that the sum discards.",
+    {"most": 0.25},
+    {"layer": _LAYER, "most": "the largest rise of the sum, at its upper 95 % bound, in standard deviations"},
+)
+
 # model, layer (of the unlabelled units), strongest (inputs of a unit from one layer that count)
 # -> units without a label that are tied to labelled ones, those with most ties first
 NEXT_TO_LABELLED = NamedQuery(
@@ -204,5 +225,6 @@ BUILT_IN = (
     FACET_INPUTS,
     WORD_ACROSS_MODALITIES,
     READ_AND_SEE,
+    DISCARDED,
     NEXT_TO_LABELLED,
 )

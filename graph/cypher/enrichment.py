@@ -29,18 +29,20 @@ RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, $source AS source_layer, sh
 ORDER BY cosine, channel
 """
 
-# model, layer (of sums), limit, examples (of each branch), q (the most; null: also units without one), and the least a
-# unit must have: concept_difference or modality_difference (one of them suffices; null: no such demand), reach (of both
-# branches, from 0 to 1); modality_difference is that of the selectivities, or else that of the shares of words
+# model, layer (of sums), limit, examples (of each branch), and what a unit must have: verdict (null: any), q (the most;
+# null: any), concept_difference or modality_difference (the least; one of them suffices; null: no such demand);
+# modality_difference is that of the selectivities, or else that of the shares of words
 ENRICHMENT_BY_EVIDENCE = """
 MATCH (u:Unit {model: $model, layer: $layer})
-WHERE u.reach_shortcut >= $reach AND u.reach_conv >= $reach AND ($q IS NULL OR u.q <= $q)
+WHERE u.overlap IS NOT NULL OR u.concept_difference IS NOT NULL OR u.verdict IS NOT NULL
 WITH u, coalesce(u.selectivity_difference, u.word_share_difference) AS modality_difference,
-     CASE WHEN u.reach_shortcut < u.reach_conv THEN u.reach_shortcut ELSE u.reach_conv END AS reach
-WHERE ($concept_difference IS NULL AND $modality_difference IS NULL)
-  OR u.concept_difference >= $concept_difference OR modality_difference >= $modality_difference
-WITH u, modality_difference, reach
-ORDER BY modality_difference DESC, u.concept_difference DESC, reach DESC, u.channel LIMIT $limit
+     CASE WHEN u.specificity_shortcut_low < u.specificity_conv_low THEN u.specificity_shortcut_low
+          ELSE u.specificity_conv_low END AS least_specificity
+WHERE ($verdict IS NULL OR u.verdict = $verdict) AND ($q IS NULL OR u.q <= $q)
+  AND ($concept_difference IS NULL AND $modality_difference IS NULL
+    OR u.concept_difference >= $concept_difference OR modality_difference >= $modality_difference)
+WITH u, modality_difference, least_specificity
+ORDER BY least_specificity IS NULL, least_specificity DESC, u.channel LIMIT $limit
 MATCH (u)<-[:ADDS {branch: 'shortcut'}]-(s:Unit)
 MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
 RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, properties(u) AS evidence, modality_difference,
@@ -48,14 +50,13 @@ RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, properties(u) AS evidence, 
                  WITH i, a ORDER BY a.rank RETURN [i.modality, i.concept, i.id, i.sensitive] } AS shortcut_examples,
        COLLECT { MATCH (u)<-[a:ACTIVATES {branch: 'conv'}]-(i:Image) WHERE a.rank <= $examples
                  WITH i, a ORDER BY a.rank RETURN [i.modality, i.concept, i.id, i.sensitive] } AS conv_examples,
-       [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.channel AS channel, reach
-ORDER BY modality_difference DESC, u.concept_difference DESC, reach DESC, channel
+       [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.channel AS channel, least_specificity
+ORDER BY least_specificity IS NULL, least_specificity DESC, channel
 """
 
-# model, layer (of sums), q (the most of a candidate) -> how many units are a candidate or not (null: were not tested),
-# and with which verdict (null: none)
+# model, layer (of sums) -> how many units have which verdict (null: none), and of these which have what of ablation
 VERDICTS = """
 MATCH (u:Unit {model: $model, layer: $layer})
-RETURN u.q <= $q AS candidate, u.verdict AS verdict, count(*) AS units
-ORDER BY candidate, verdict
+RETURN u.verdict AS verdict, u.ablation AS ablation, count(*) AS units
+ORDER BY verdict, ablation
 """

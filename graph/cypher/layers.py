@@ -1,16 +1,18 @@
 """The Cypher texts that count and measure whole layers, with their parameters; see `graph.cypher.units`."""
 
 # model, layer (an id or null: all) -> one row a layer: how many units it has, how many of them have a label, activity,
-# a histogram, shares, were tested, and have each of the verdicts
+# a histogram, shares, a verdict, two of the verdicts, and what ablation says
 LAYERS = """
 MATCH (u:Unit {model: $model})
 WHERE $layer IS NULL OR u.layer = $layer
 RETURN u.layer AS layer, count(*) AS units, count(u.label) AS labelled, count(u.activity) AS activity,
        count(u.histogram_low) AS histograms, count(u.share_exact) AS evidence, count(u.word_selectivity) AS modality,
-       count(u.q) AS tested,
-       sum(CASE u.verdict WHEN 'supported' THEN 1 ELSE 0 END) AS supported,
-       sum(CASE u.verdict WHEN 'contradicted' THEN 1 ELSE 0 END) AS contradicted,
-       sum(CASE u.verdict WHEN 'inconclusive' THEN 1 ELSE 0 END) AS inconclusive
+       count(u.verdict) AS tested,
+       sum(CASE u.verdict WHEN 'enriched' THEN 1 ELSE 0 END) AS enriched,
+       sum(CASE u.verdict WHEN 'not enriched' THEN 1 ELSE 0 END) AS not_enriched,
+       sum(CASE u.ablation WHEN 'supported' THEN 1 ELSE 0 END) AS supported,
+       sum(CASE u.ablation WHEN 'contradicted' THEN 1 ELSE 0 END) AS contradicted,
+       sum(CASE u.ablation WHEN 'inconclusive' THEN 1 ELSE 0 END) AS inconclusive
 ORDER BY layer
 """
 

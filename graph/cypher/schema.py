@@ -61,10 +61,31 @@ SET u.word_share_difference = u.modality_difference
 REMOVE u.modality_difference
 """
 
-# containing -> the names of saved queries whose text contains it
+# no parameters; what ablation says was the verdict, beside rises on concepts near those of the top probes
+RENAME_ABLATION = """
+MATCH (u:Unit)
+WHERE u.verdict IS NOT NULL OR u.rise_conv IS NOT NULL OR u.rise_shortcut IS NOT NULL
+SET u.ablation = u.verdict,
+    u.nearby_rise_conv = u.rise_conv, u.nearby_rise_shortcut = u.rise_shortcut,
+    u.nearby_rise_conv_low = u.rise_conv_low, u.nearby_rise_conv_high = u.rise_conv_high,
+    u.nearby_rise_shortcut_low = u.rise_shortcut_low, u.nearby_rise_shortcut_high = u.rise_shortcut_high
+REMOVE u.verdict, u.rise_conv, u.rise_conv_low, u.rise_conv_high,
+       u.rise_shortcut, u.rise_shortcut_low, u.rise_shortcut_high
+"""
+
+# no parameters; the tests that the census replaced
+REMOVE_TESTS = """
+MATCH (u:Unit)
+WHERE u.p IS NOT NULL OR u.undecided IS NOT NULL OR u.reach_conv IS NOT NULL OR u.reach_shortcut IS NOT NULL
+REMOVE u.p, u.q, u.p_concept, u.p_modality, u.p_facets, u.p_reach_shortcut, u.p_reach_conv,
+       u.reach_shortcut, u.reach_conv, u.undecided
+"""
+
+# properties (names that units no longer have, or that mean something else) -> the names of saved queries that mention
+# one of them as a property
 QUERIES_MENTIONING = """
 MATCH (q:Query)
-WHERE q.text CONTAINS $containing
+WHERE any(name IN $properties WHERE q.text CONTAINS '.' + name)
 RETURN q.name AS name
 ORDER BY name
 """
@@ -77,4 +98,5 @@ MIGRATIONS = {
     ),
     2: (),  # saved circuits and queries came, of which there are none yet
     3: (SPLIT_SELECTIVITY, SPLIT_WORD_SHARES),
+    4: (RENAME_ABLATION, REMOVE_TESTS),
 }

@@ -16,6 +16,11 @@ from graph.errors import SchemaMismatch
 from graph.schema import SCHEMA, VERSION
 from graph.steps import Statement
 
+EARLIER = (  # properties that units no longer have, or that mean something else now
+    *("modality_difference", "reach_shortcut", "reach_conv", "p_facets", "p_concept", "p_modality", "undecided"),
+    *("verdict", "q", "rise_shortcut", "rise_conv"),
+)
+
 
 def statements() -> Iterator[Statement]:
     """Yield the statements that create our schema, on any server."""
@@ -24,11 +29,11 @@ def statements() -> Iterator[Statement]:
 
 
 def outdated_queries(database: Database) -> list[str]:
-    """The names of saved queries that mention a property that units had before schema 4, in order.
+    """The names of saved queries that mention a property that units had in an earlier schema, in order.
 
-    Cypher answers them with nothing, without an error.
+    Cypher answers them with nothing, or with something else, without an error.
     """
-    return [row["name"] for row in database.read(QUERIES_MENTIONING, containing="modality_difference")]
+    return [row["name"] for row in database.read(QUERIES_MENTIONING, properties=EARLIER)]
 
 
 def migrate(database: Database) -> int:

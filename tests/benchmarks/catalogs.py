@@ -136,14 +136,18 @@ def _thumbnail(rng: np.random.Generator) -> bytes:
 
 
 def _findings(rng: np.random.Generator) -> dict[str, pa.Table]:
-    """Tests and verdicts of the last sum's units, a fifth of them candidates."""
-    tested, proved = SCHEMAS["tests"].names[2:-1], SCHEMAS["dissociation"].names[3:-4]
-    tests, proof = list[dict[str, Any]](), list[dict[str, Any]]()
+    """Verdicts of the last sum's units, a fifth of them enriched, and what ablation says."""
+    numbers = [name for name in SCHEMAS["census"].names[2:] if SCHEMAS["census"].field(name).type == "float"]
+    proved = SCHEMAS["dissociation"].names[3:-4]
+    census, proof = list[dict[str, Any]](), list[dict[str, Any]]()
     for channel in range(RN50.channels(SUM)):
-        unit, q = {"layer": str(SUM), "channel": channel}, 0.01 if channel % 5 == 0 else 0.8
-        verdict = ("supported", "inconclusive", "contradicted")[channel % 3]
-        tests.append(unit | dict.fromkeys(tested, q))
+        unit: dict[str, Any] = {"layer": str(SUM), "channel": channel}
+        verdict, ablation = (
+            "enriched" if channel % 5 == 0 else "open",
+            ("supported", "inconclusive", "contradicted")[channel % 3],
+        )
+        census.append(unit | dict(zip(numbers, rng.random(len(numbers)), strict=True)) | {"verdict": verdict})
         effects = dict(zip(proved, rng.random(len(proved)), strict=True))
-        proof.append(unit | effects | {"concepts": 4, "verdict": verdict, "facet_conv": "1; 2", "facet_shortcut": "3"})
-    rows = {"tests": tests, "dissociation": proof}
+        proof.append(unit | effects | {"concepts": 4, "verdict": ablation, "facet_conv": "1; 2", "facet_shortcut": "3"})
+    rows = {"census": census, "dissociation": proof}
     return {f"{name}.parquet": pa.Table.from_pylist(table, SCHEMAS[name]) for name, table in rows.items()}

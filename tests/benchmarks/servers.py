@@ -108,7 +108,7 @@ def questions(database: Database) -> dict[str, Callable[[int], object]]:
         "an enrichment circuit": lambda c: enrichment_circuit(store, Unit(SUM, c), limit=2),
         "a trace of 3 steps": lambda c: database.read(TRACE, key=f"{MODEL}/{TARGETS[0]}/{c}"),
         "enrichment by weights, 2,048 units": scan,
-        "enrichment by evidence, 2,048 units": lambda _: store.enrichment_by_evidence(SUM, reach=0.5),
+        "enrichment by evidence, 2,048 units": lambda _: store.enrichment_by_evidence(SUM, verdict="enriched"),
         "a label written": lambda c: store.annotate(
             Annotation(f"{c}", MODEL, f"{SUM}/{c}", f"text {c}", "ada", datetime.now(UTC))
         ),

@@ -91,22 +91,25 @@ def _edge(
     return ends | weights | {"rank_in": rank, "rank_out": None}
 
 
-PLANTED = {  # unit: differences in concept and modality, reaches of shortcut and conv, exact share
-    0: (0.9, 0.9, 0.97, 0.95, 0.9966),  # two facets in both ways
-    1: (0.8, 0.1, 0.99, 0.93, 0.5),  # in concept alone
-    2: (0.9, 0.9, 0.99, 0.5, 0.9849),  # one facet is discarded
-    3: (0.1, 0.1, 0.99, 0.99, 0.15),  # one facet
-    4: (0.2, 0.7, 0.92, 0.98, 0.3),  # in modality alone, and reached less than unit 1
+PLANTED = {  # unit: differences in concept and modality, rises on the facets of shortcut and conv, exact share
+    0: (0.9, 0.9, 1.9, 1.5, 0.9966),  # two facets in both ways
+    1: (0.8, 0.1, 2.0, 1.1, 0.5),  # in concept alone
+    2: (0.9, 0.9, 2.0, 0.1, 0.9849),  # one facet is discarded
+    3: (0.1, 0.1, 2.0, 2.0, 0.15),  # one facet
+    4: (0.2, 0.7, 1.0, 1.8, 0.3),  # in modality alone
 }
 
 
-TESTED = {  # unit: q, the lesser effect, verdict; every other unit has q 0.8, and the last was not measured
-    0: (0.001, 0.9, "supported"),
-    1: (0.01, 0.05, "inconclusive"),
-    2: (0.6, -0.4, "contradicted"),
-    3: (0.7, 0.0, "inconclusive"),
-    4: (0.04, 0.3, "supported"),
+CENSUS = {  # unit: verdict, its q, the lesser lower bound of specificity; every other is open, the last not measured
+    0: ("enriched", 0.001, 0.9),
+    1: ("enriched", 0.01, 0.3),
+    2: ("not enriched", 0.6, -0.4),
+    3: ("facets alike", 0.7, 0.2),
+    4: ("enriched", 0.04, 0.4),
 }
+ABLATION = {0: ("supported", 0.9), 1: ("inconclusive", 0.05), 2: ("contradicted", -0.4), 4: ("supported", 0.3)}
+_OTHER = (0.1, 0.1, 0.5, 0.5, 0.9)
+LINK = "the sum rises on the conv facet"
 
 
 def _evidence(image: bytes) -> dict[str, list[dict[str, Any]]]:
@@ -114,21 +117,18 @@ def _evidence(image: bytes) -> dict[str, list[dict[str, Any]]]:
 
     Of the units inside the branches one alone was shown probes, 4/2/3/2.
     """
-    names = ("concept_difference", "modality_difference", "reach_shortcut", "reach_conv", "share_exact")
     unit: dict[str, Any] = {"layer": "4/2/6"}
-    evidence = [
-        unit | {"channel": c} | dict(zip(names, PLANTED.get(c, (0.1, 0.1, 0.5, 0.5, 0.9)), strict=True))
-        for c in range(31)
-    ]
-    tests, proof = list[dict[str, Any]](), list[dict[str, Any]]()
+    evidence, census, proof = list[dict[str, Any]](), list[dict[str, Any]](), list[dict[str, Any]]()
     for c in range(31):
-        q, least, verdict = TESTED.get(c, (0.8, 0.0, "inconclusive"))
-        tests.append(
-            unit | {"channel": c, "p_facets": q / 2, "p_reach_shortcut": q / 3, "p_reach_conv": q, "p": q, "q": q}
-        )
-        effects = {"effect_conv": least, "effect_shortcut": least + 0.1, "control": 0.2, "verdict": verdict}
+        concept, modality, _, _, share = PLANTED.get(c, _OTHER)
+        differences = {"concept_difference": concept, "modality_difference": modality, "share_exact": share}
+        evidence.append(unit | {"channel": c} | differences)
+        census.append(unit | {"channel": c} | _judged(c))
+        ablation, least = ABLATION.get(c, ("inconclusive", 0.0))
+        effects = {"effect_conv": least, "effect_shortcut": least + 0.1, "control": 0.2, "verdict": ablation}
+        effects |= {"rise_conv": least, "rise_conv_low": least - 0.1, "rise_conv_high": least + 0.1}
         proof.append(unit | {"channel": c, "concepts": 4, "facet_conv": "a; b", "facet_shortcut": "c; d"} | effects)
-    tests.append(unit | {"channel": 31, "undecided": "the conv branch answers to no probe more than to most"})
+    census.append(unit | {"channel": 31, "unjudged": "4 concepts have probes in both splits. Give at least 12."})
     probes = [
         {"id": f"{kind[0]}{n}", "modality": kind, "concept": f"{kind} {n}", "source": "hand", "split": "discovery"}
         | {"sensitive": (kind, n) == ("word", 1), "image": image}
@@ -149,5 +149,20 @@ def _evidence(image: bytes) -> dict[str, list[dict[str, Any]]]:
         | {"mean": 0.3, "sd": 0.5}
         for layer in ("4/2/6", "4/2/5")
     ]
-    rows = {"probes": probes, "evidence": evidence, "examples": examples, "tests": tests, "dissociation": proof}
+    rows = {"probes": probes, "evidence": evidence, "examples": examples, "census": census, "dissociation": proof}
     return rows | {"shares": shares, "histograms": histograms}
+
+
+def _judged(channel: int) -> dict[str, Any]:
+    """What the census says of a unit of 4/2/6."""
+    _, _, rise_shortcut, rise_conv, _ = PLANTED.get(channel, _OTHER)
+    verdict, q, least = CENSUS.get(channel, ("open", 0.8, 0.0))
+    own = {
+        f"specificity_{branch}{end}": least + away + (0.1 if branch == "shortcut" else 0)
+        for branch in ("shortcut", "conv")
+        for end, away in (("", 0.1), ("_low", 0.0), ("_high", 0.2))
+    }
+    judged = {"verdict": verdict, "weakest_link": LINK, "q": q, "p": q, "recurrence": 0.75}
+    judged |= {"q_not_enriched": 0.02 if verdict == "not enriched" else 0.9, "rise_shortcut": rise_shortcut}
+    facets = {"concepts_shortcut": "picture 0; picture 2", "concepts_conv": "\u201cword 0\u201d; \u201cword 2\u201d"}
+    return judged | own | facets | {"rise_conv": rise_conv}

@@ -98,7 +98,7 @@ def _evidence(rng: np.random.Generator, sums: list[dict[str, Any]]) -> dict[str,
         for n in range(40)
     ]  # fmt: skip
     measured = [row for n, row in enumerate(sums) if n % 5]
-    evidence = [row | dict(zip(SCHEMAS["evidence"].names[2:], rng.random(10), strict=True)) for row in measured]
+    evidence = [row | dict(zip(SCHEMAS["evidence"].names[2:], rng.random(8), strict=True)) for row in measured]
     evidence = [row | {"overlap": np.nan} if n % 3 == 0 else row for n, row in enumerate(evidence)]
     examples = [
         row | {"branch": branch, "rank": rank, "probe": f"probe {n}", "value": 9 - rank, "z": 5 - rank}
@@ -108,15 +108,19 @@ def _evidence(rng: np.random.Generator, sums: list[dict[str, Any]]) -> dict[str,
     ]  # fmt: skip
     names = SCHEMAS["shares"].names[3:]
     shares = [row | {"examples": 4} | dict(zip(names, rng.random(len(names)), strict=True)) for row in measured]
-    tests, proof = SCHEMAS["tests"].names[2:-1], SCHEMAS["dissociation"].names[3:-4]
-    tested = [row | dict(zip(tests, rng.random(len(tests)), strict=True)) for row in measured]
-    verdicts = ("supported", "contradicted", "inconclusive", None)
+    numbers = [name for name in SCHEMAS["census"].names[2:] if SCHEMAS["census"].field(name).type == "float"]
+    verdicts = ("enriched", "not enriched", "facets alike", "open")
+    judged = [
+        row | dict(zip(numbers, rng.random(len(numbers)), strict=True)) | {"verdict": verdicts[n % 4]}
+        for n, row in enumerate(measured)
+    ]
+    proof, ablations = SCHEMAS["dissociation"].names[3:-4], ("supported", "contradicted", "inconclusive", None)
     proven = [
-        row | dict(zip(proof, rng.random(len(proof)), strict=True)) | {"concepts": 4, "verdict": verdicts[n % 4]}
+        row | dict(zip(proof, rng.random(len(proof)), strict=True)) | {"concepts": 4, "verdict": ablations[n % 4]}
         for n, row in enumerate(measured)
     ]
     rows = {"probes": probes, "evidence": evidence, "shares": shares, "examples": examples}
-    rows |= {"tests": tested, "dissociation": proven}
+    rows |= {"census": judged, "dissociation": proven}
     return {f"{name}.parquet": pa.Table.from_pylist(table, SCHEMAS[name]) for name, table in rows.items()}
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from catalog.enrichment import STRONGEST, by_evidence, by_weights, tally
@@ -13,19 +15,22 @@ def channels(units: list[Unit]) -> list[int]:
     return [unit.channel for unit in units]
 
 
-def test_evidence_finds_two_facets_that_both_reach_the_sum(planted_store: ModelStore) -> None:
+def test_evidence_finds_the_units_that_the_census_calls_enriched(planted_store: ModelStore) -> None:
     found = by_evidence(planted_store)
 
-    assert channels([c.unit for c in found]) == [0, 4, 1]  # not the discarded facet 2, nor 3, which has one
+    assert channels([c.unit for c in found]) == [0, 4, 1]  # not the discarded facet 2, nor 3, whose facets are alike
 
 
 def test_a_candidate_says_which_criteria_it_met_and_shows_every_term(planted_store: ModelStore) -> None:
     best = by_evidence(planted_store)[0]
 
     assert best.criteria == (
-        "two facets: 0.90 apart in concept, 0% words over the shortcut, 0% over conv, p 0.0005",
-        "both reach the sum: percentiles 0.970 and 0.950, p 0.001",
-        "supported: each facet loses more without its own branch, in sd +0.90 without conv, +1.00 without the shortcut",
+        "enriched, q 0.001, recurs in 75% of the ways to hold out vendors and fonts",
+        "least certain: the sum rises on the conv facet",
+        "on the shortcut facet the sum rises +1.90 sd, +1.10 of it by this branch alone",
+        "on the conv facet the sum rises +1.50 sd, +1.00 of it by this branch alone",
+        "ablation, supported: what its own facet loses more than the other's, in sd +0.90 without conv, "
+        "+1.00 without the shortcut",
     )
     assert (str(best.shortcut), str(best.conv)) == ("4/1/6/0", "4/2/5/0")
     assert best.terms.share_exact == pytest.approx(0.9966)
@@ -33,13 +38,12 @@ def test_a_candidate_says_which_criteria_it_met_and_shows_every_term(planted_sto
     assert {e.modality for e in best.terms.shortcut_examples} == {"picture"}
 
 
-def test_supported_ones_come_first_then_the_larger_effects_and_contradicted_ones_last(
-    planted_store: ModelStore,
-) -> None:
-    every = by_evidence(planted_store, q=None, limit=50, reach=0)
+def test_the_largest_of_the_lesser_specificities_comes_first(planted_store: ModelStore) -> None:
+    every = by_evidence(planted_store, verdict=None, limit=50)
 
-    assert channels([c.unit for c in every])[:3] == [0, 4, 1]
+    assert channels([c.unit for c in every])[:4] == [0, 4, 1, 3]
     assert channels([c.unit for c in every])[-1] == 2
+    assert [c.order for c in every[:4]] == pytest.approx([0.9, 0.4, 0.3, 0.2])
     assert len(every) == 31
 
 
@@ -49,33 +53,37 @@ def test_the_share_over_the_shortcut_is_no_criterion(planted_store: ModelStore) 
     assert shares == pytest.approx([0.9966, 0.3, 0.5])
 
 
-def test_the_rate_and_the_floors_are_the_caller_s(planted_store: ModelStore) -> None:
-    def found(**floors: float | None) -> list[int]:
-        return sorted(channels([c.unit for c in by_evidence(planted_store, **floors)]))  # type: ignore[arg-type]
+def test_verdict_rate_and_floors_are_the_caller_s(planted_store: ModelStore) -> None:
+    def found(**floors: Any) -> list[int]:
+        return sorted(channels([c.unit for c in by_evidence(planted_store, limit=50, **floors)]))
 
     assert found(q=0.005) == [0]
     assert found(q=0.02) == [0, 1]
-    assert found(q=0.65, reach=0.45) == [0, 1, 2, 4]
-    assert found(reach=0.94) == [0]
+    assert found(verdict="not enriched") == [2]
+    assert found(verdict="facets alike") == [3]
+    assert found(verdict="open") == list(range(5, 31))
+    assert found(verdict=None, q=0.65) == [0, 1, 2, 4]
     assert found(concepts=2, modalities=0.5) == [0, 4]
     assert found(concepts=0.5, modalities=2) == [0, 1]
-    assert found(reach=1.0) == []
 
 
-def test_the_tally_counts_candidates_and_what_ablation_says_of_them_and_of_the_rest(
-    planted_store: ModelStore,
-) -> None:
+def test_the_tally_counts_verdicts_as_a_band_and_what_ablation_says(planted_store: ModelStore) -> None:
     found = tally(planted_store)
 
-    assert (str(found.layer), found.tested, found.candidates) == ("4/2/6", 31, 3)
-    assert (found.judged, found.supported, found.contradicted) == (3, 2, 0)
-    assert (found.others_judged, found.others_supported) == (28, 0)
-    assert found.sentence.startswith("4/2/6: 3 of 31 tested units are candidates at q <= 0.05. Ablation supports 2 ")
-    assert tally(planted_store, q=0.65).contradicted == 1
+    assert (str(found.layer), found.judged) == ("4/2/6", 31)
+    assert (found.enriched, found.not_enriched, found.facets_alike, found.open) == (3, 1, 1, 26)
+    assert found.band == pytest.approx((3 / 31, 30 / 31))
+    assert (found.ablated, found.supported, found.contradicted) == (3, 2, 0)
+    assert (found.others_ablated, found.others_supported) == (28, 0)
+    assert found.sentence == (
+        "4/2/6: of 31 units judged, 3 are enriched, 1 are not, 1 have facets that are alike, and 26 are open: 10% "
+        "confirmed, 97% not excluded. Ablation supports 2 and contradicts 0 of the 3 enriched ones that it was tried "
+        "on; of the 28 others it supports 0."
+    )
 
 
-def test_a_sum_whose_units_were_not_tested_is_said(planted_store: ModelStore) -> None:
-    with pytest.raises(NotExtracted, match="4/1/6 were not tested"):
+def test_a_sum_whose_units_were_not_judged_is_said(planted_store: ModelStore) -> None:
+    with pytest.raises(NotExtracted, match="4/1/6 have no verdict"):
         by_evidence(planted_store, Layer.parse("4/1/6"))
 
 

@@ -98,7 +98,7 @@ def test_candidates_draw_their_facets(model: Model) -> None:
     assert [str(candidate.unit) for candidate in found][:2] == ["4/2/6/0", "4/2/6/4"]
     assert 'class="halves"' in found._repr_html_()
     assert found.to_dicts()[0]["q"] == found[0].terms.q
-    assert model.tally().candidates == len(found)
+    assert model.tally().enriched == len(found)
     assert model.candidates_by_weights("4/2/6").to_pandas()["unit"].tolist()
 
 

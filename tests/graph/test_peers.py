@@ -277,10 +277,11 @@ def enrich(store: ModelStore, total: Layer) -> None:
     word = "anchor" if store.id.startswith("demo") else "word 5"
     assert store.readers(word, limit=20)
     assert store.enrichment_by_weights(total, Layer(1, 0, 8), limit=50)
-    for concept, modality, reach in ((None, None, 0.0), (0.5, 0.5, 0.2), (None, 0.7, 0.1)):
-        store.enrichment_by_evidence(total, 50, concept, modality, reach)
+    for concept, modality in ((None, None), (0.5, 0.5), (None, 0.7)):
+        store.enrichment_by_evidence(total, 50, concept_difference=concept, modality_difference=modality)
+    store.enrichment_by_evidence(total, 50, "open")
     store.enrichment_by_evidence(total, 50, q=0.5)
-    store.verdicts(total, 0.3)
+    store.verdicts(total)
 
 
 def ask_by_name(store: ModelStore, extraction: Extraction) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import product
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -21,7 +22,7 @@ from graph.errors import GraphError, ModelMissing, NotExtracted, UnknownStatisti
 from graph.loading.load import load
 from graph.model_store import ModelStore
 from graph.opening import connect
-from graph.records import Annotation, Contribution, Filters, SearchHit, as_json
+from graph.records import Annotation, Contribution, Filters, SearchHit, Verdict, as_json
 from graph.search import LIMIT
 from graph.store import Store
 from tests.builders.servers import loaded, server_with
@@ -110,6 +111,11 @@ def names(table: str) -> list[str]:
     return [row.name for row in of_table(table) if row.kind == "number"]
 
 
+def stored(table: str, row: Any) -> dict[str, Any]:
+    """A table's numbers of a unit by their names in the graph."""
+    return {each.name: row.get(each.stored) for each in of_table(table) if each.kind == "number"}
+
+
 def rows(contributions: list[Contribution]) -> list[tuple[object, ...]]:
     return [tuple(as_json(c).values())[:9] for c in contributions]
 
@@ -166,7 +172,7 @@ def test_units_carry_their_scale_evidence_and_selectivity(
 ) -> None:
     profile, shares, tests, proof, active = (
         extractions[MODEL].table(name).to_pandas().set_index(["layer", "channel"])
-        for name in ("modality", "shares", "tests", "dissociation", "activity")
+        for name in ("modality", "shares", "census", "dissociation", "activity")
     )
     for layer, channel, scale in list(zip(*extractions[MODEL].table("units").to_pydict().values(), strict=True))[::9]:
         card = first.unit(Unit(Layer.parse(layer), channel))
@@ -180,11 +186,9 @@ def test_units_carry_their_scale_evidence_and_selectivity(
         known = {name: number(measured.get(name)) for name in names("evidence")} | {
             name: shared.get(name) for name in names("shares")
         }
-        known |= {name: tested.get(name) for name in names("tests")} | {
-            name: proven.get(name) for name in names("dissociation")
-        }
-        assert card.findings["verdict"] in (proven.get("verdict"), None)
-        assert (card.findings["verdict"] is None) == (not isinstance(proven.get("verdict"), str))
+        known |= stored("census", tested) | stored("dissociation", proven)
+        for finding, text in (("verdict", tested.get("verdict")), ("ablation", proven.get("verdict"))):
+            assert card.findings[finding] == (text if isinstance(text, str) else None)
         known["selectivity_difference"] = number(measured.get("selectivity_difference"))
         known |= dict.fromkeys(names("flows"))  # nothing is known without matrices
         known["activity"] = active.loc[(layer, channel), "activity"]
@@ -352,9 +356,10 @@ def test_layers_are_counted_as_the_tables_count_them(first: ModelStore, extracti
     wanted = {
         "units": count("units", "channel"), "activity": count("activity", "activity"),
         "histograms": count("histograms", "low"), "evidence": count("evidence", "share_exact"),
-        "modality": count("modality", "words"), "tested": count("tests", "q"),
+        "modality": count("modality", "words"), "tested": count("census", "verdict"),
     }  # fmt: skip
     verdicts = extraction.table("dissociation").to_pandas().groupby(["layer", "verdict"])["channel"].count().to_dict()
+    judged = extraction.table("census").to_pandas().groupby(["layer", "verdict"])["channel"].count().to_dict()
     cards = first.layers()
     assert [card.layer for card in cards] == list(extraction.layers)
     for card in cards:
@@ -362,6 +367,8 @@ def test_layers_are_counted_as_the_tables_count_them(first: ModelStore, extracti
             assert getattr(card, name) == counts.get(str(card.layer), 0), (card.layer, name)
         for verdict in ("supported", "contradicted", "inconclusive"):
             assert getattr(card, verdict) == verdicts.get((str(card.layer), verdict), 0)
+        for verdict in ("enriched", "not enriched"):
+            assert getattr(card, verdict.replace(" ", "_")) == judged.get((str(card.layer), verdict), 0)
     assert first.layers(SUM) == [card for card in cards if card.layer == SUM]
 
 
@@ -520,26 +527,31 @@ def test_enrichment_by_weights_compares_the_branches_inputs(first: ModelStore, e
 
 
 @pytest.mark.parametrize(
-    ("concept", "modality", "reach"), [(0.6, 0.7, 0.3), (None, 0.5, 0.0), (0.5, None, 0.2), (None, None, 0.4)]
+    ("concept", "modality", "verdict", "q"),
+    [(0.6, 0.7, None, None), (None, 0.5, "open", None), (0.5, None, None, 0.6), (None, None, "enriched", 0.9)],
 )
-def test_enrichment_by_evidence_joins_differences_and_reach(
+def test_enrichment_by_evidence_joins_differences_and_verdict(
     first: ModelStore,
+    extractions: dict[str, Extraction],
     evidence: pd.DataFrame,
     concept: float | None,
     modality: float | None,
-    reach: float,
+    verdict: Verdict | None,
+    q: float | None,
 ) -> None:
-    table = evidence.loc[[str(SUM)]].dropna(subset="reach_conv").reset_index()
-    table["reach"] = table[["reach_shortcut", "reach_conv"]].min(axis=1)
+    judged = extractions[MODEL].table("census").to_pandas().set_index(["layer", "channel"])
+    table = evidence.join(judged).loc[[str(SUM)]].dropna(subset="verdict").reset_index()
+    table["least"] = table[["specificity_shortcut_low", "specificity_conv_low"]].min(axis=1)
     least = [
         (table[name] >= low)
         for name, low in (("concept_difference", concept), ("modality_difference", modality))
         if low
     ]
-    table = table[(np.any(least, axis=0) if least else True) & (table["reach"] >= reach)]
-    table = table.sort_values(["modality_difference", "concept_difference", "reach"], ascending=False)
+    table = table[np.any(least, axis=0) if least else table["verdict"].notna()]
+    table = table[(table["verdict"] == (verdict or table["verdict"])) & (table["q"] <= (1 if q is None else q))]
+    table = table.sort_values("least", ascending=False)
     answer = first.enrichment_by_evidence(
-        SUM, 100, concept_difference=concept, modality_difference=modality, reach=reach, examples=2
+        SUM, 100, verdict, q, concept_difference=concept, modality_difference=modality, examples=2
     )
     assert [str(terms.unit) for terms in answer] == [f"{SUM}/{c}" for c in table["channel"]]
     assert 0 < len(answer) < 25

@@ -8,6 +8,7 @@ from app.web import session
 from catalog import Candidate
 from graph.records import EvidenceTerms, WeightTerms
 
+_TEXTS = ("verdict", "weakest_link", "ablation")
 Candidates = Sequence[Candidate[EvidenceTerms]] | Sequence[Candidate[WeightTerms]]
 
 
@@ -22,7 +23,7 @@ def rows(candidates: Candidates) -> list[dict[str, Any]]:
     veil, names = session.veil(), numbers(candidates)
     return [
         {"unit": str(c.unit), "labels": veil.over(c.unit).labels(c.labels)}
-        | ({"verdict": c.terms.verdict} if isinstance(c.terms, EvidenceTerms) else {})
+        | ({name: getattr(c.terms, name) for name in _TEXTS} if isinstance(c.terms, EvidenceTerms) else {})
         | {"order": c.order}
         | {name: getattr(c.terms, name) for name in names}
         for c in candidates

@@ -5,27 +5,35 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.web import session
 from app.web.panels.candidates import Candidates
-from catalog import STRONGEST, Q, meaning
+from catalog import STRONGEST, VERDICTS, meaning, title
 from extract.units import Layer
 
-_RATES = (0.001, 0.01, 0.05, 0.1, 0.2, 1.0)
+_ANY = "any"
 _BACK = "two blocks back"
 
 
 def by_evidence(layer: str) -> Candidates:
-    """Show the filters on what was tested and measured; the units that pass them."""
+    """Show the filters on what was judged and measured; the units that pass them."""
     model = session.model()
-    rate, concepts, modalities, reach = st.columns(4)
-    q = rate.select_slider("False discovery rate", _RATES, Q, key="q", bind="query-params", help=meaning("q"))
+    verdict = st.segmented_control(
+        title("verdict"),
+        [*VERDICTS, None],
+        default=VERDICTS[0],
+        format_func=lambda name: name or _ANY,
+        required=True,
+        key="verdict",
+        bind="query-params",
+        help=meaning("verdict"),
+    )
+    concepts, modalities = st.columns(2)
     candidates = model.candidates(
         layer,
         limit=100,
-        q=q,
+        verdict=verdict,
         concepts=_least(concepts, "Least difference in concept", "concept_difference"),
         modalities=_least(modalities, "or in modality", "modality_difference"),
-        reach=_least(reach, "Least reach of both facets", "reach_shortcut", 0.5),
     )
-    st.caption(model.tally(layer, q).sentence)
+    st.caption(model.tally(layer).sentence)
     return candidates
 
 
@@ -44,6 +52,6 @@ def by_weights(layer: str) -> Candidates:
     return model.candidates_by_weights(layer, None if source == _BACK else source, strongest, limit=100)
 
 
-def _least(place: DeltaGenerator, label: str, column: str, least: float = 0.0) -> float:
+def _least(place: DeltaGenerator, label: str, column: str) -> float:
     """Show a slider for the least value, up to 1, that a unit must have of a number."""
-    return place.slider(label, least, 1.0, least, key=f"least_{column}", bind="query-params", help=meaning(column))
+    return place.slider(label, 0.0, 1.0, 0.0, key=f"least_{column}", bind="query-params", help=meaning(column))

@@ -12,8 +12,8 @@ sums = [str(layer) for layer in reversed(model.architecture.sums)]
 
 st.title("Enrichment circuits")
 st.write(
-    "Sum units whose two branches bring two different facets: tested on probes, and proved or refuted by taking either "
-    "branch away. Every term stands beside the others, and none is multiplied into a score."
+    "Sum units whose two branches bring two different facets: every unit is judged on probes, with what is least "
+    "certain, and ablating either branch is a second witness. No term is multiplied into a score."
 )
 way, where = st.columns([1, 1])
 method = way.segmented_control(
@@ -23,7 +23,7 @@ method = way.segmented_control(
     required=True,
     key="screen",
     bind="query-params",
-    help="Evidence: what the branches answer to, tested on probes. Weights: which inputs feed them; a screen, no test.",
+    help="Evidence: what either branch brings, judged on probes. Weights: which inputs feed them; a screen, no test.",
 )
 layer = where.selectbox(
     "Sum layer", sums, key="sums", bind="query-params", help="Only sums join two branches; the last comes first."

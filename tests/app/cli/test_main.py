@@ -22,10 +22,10 @@ from typer.testing import CliRunner, Result
 import graph.search
 from app.cli import ablate, attack, export, figure, find, search, trace
 from app.cli.main import COMMANDS, cli, command
-from catalog import enrichment
 from catalog.circuits import drawing_files
 from catalog.circuits.export import FORMATS, Format, read
 from catalog.circuits.trace import USUAL
+from catalog.enrichment import VERDICTS
 from extract.ablation import part_ablation
 from extract.folder.extraction import Extraction
 from extract.probes.rasterised_words import ATTACK
@@ -95,7 +95,7 @@ def test_the_help_lists_every_command_with_the_first_line_of_its_own() -> None:
 def test_what_an_option_may_be_and_is_if_not_given_is_what_the_library_says() -> None:
     assert choices(export.export, "form") == FORMATS
     assert choices(ablate.ablate, "how") == get_args(part_ablation.Replacement)
-    assert usual(find.find)["rate"] == enrichment.Q
+    assert choices(find.find, "verdict") == (*VERDICTS, "any")
     assert usual(search.search)["limit"] == graph.search.LIMIT
     assert usual(figure.figure)["scale"] == drawing_files.SCALE
     assert usual(attack.attack)["size"] == ATTACK.size
@@ -213,9 +213,11 @@ def test_find_by_evidence_and_by_weights(circuits: Run) -> None:
     by_weights = content(circuits("find", "--by", "weights", "--limit", 1, "--json"))
 
     assert [row["unit"] for row in by_evidence] == ["4/2/6/0", "4/2/6/4", "4/2/6/1"]
-    assert by_evidence[0]["terms"]["verdict"] == "supported"
+    assert by_evidence[0]["terms"]["verdict"] == "enriched"
+    assert [row["unit"] for row in content(circuits("find", "--verdict", "not enriched", "--json"))] == ["4/2/6/2"]
+    assert len(content(circuits("find", "--verdict", "any", "--limit", 50, "--json"))) == 31
     assert [row["unit"] for row in content(circuits("find", "--q", "0.02", "--json"))] == ["4/2/6/0", "4/2/6/1"]
-    assert "3 of 31 tested units are candidates at q <= 0.05" in circuits("find").stdout
+    assert "of 31 units judged, 3 are enriched, 1 are not" in " ".join(circuits("find").stdout.split())
     assert [row["unit"] for row in by_weights] == ["4/2/6/0"]
     table = circuits("find").stdout
     assert table.index("4/2/6/0") < table.index("4/2/6/4") < table.index("4/2/6/1")
@@ -377,17 +379,19 @@ def test_cypher_prints_text_to_the_letter_but_no_terminal_command(circuits: Run)
 
 def test_a_named_query_is_listed_shown_and_run(circuits: Run) -> None:
     listed = content(circuits("query", "list", "--json"))
-    found = circuits("query", "run", "candidates", "--parameter", "q=0.02", "--json")
+    found = circuits("query", "run", "candidates", "--parameter", "verdict=open", "--json")
     shown = circuits("query", "show", "candidates").stdout
 
     assert {"candidates", "chains", "facet-inputs"} <= {row["name"] for row in listed}
-    assert [row["unit"] for row in content(found)] == ["4/2/6/0", "4/2/6/1"]
-    assert found.stderr == "circuits: 2 rows.\n"
+    assert [row["unit"] for row in content(found)] == [f"4/2/6/{channel}" for channel in range(5, 31)]
+    assert found.stderr == "circuits: 26 rows.\n"
     assert "the first 1 rows; there are more" in circuits("query", "run", "candidates", "--limit", 1).stderr
     assert "4/2/6/4" in circuits("query", "run", "candidates").stdout
-    assert "q=0.05" in circuits("query", "list").stdout
-    assert ":params {model: ..., layer: ..., q: 0.05}" in shown
-    assert content(circuits("cypher", shown, "--json", *given(model=MODEL, layer="4/2/6", q=0.02))) == content(found)
+    assert "verdict=enriched" in circuits("query", "list", "--wide").stdout
+    assert ":params {model: ..., layer: ..., verdict: 'enriched'}" in shown
+    assert content(circuits("cypher", shown, "--json", *given(model=MODEL, layer="4/2/6", verdict="open"))) == content(
+        found
+    )
 
 
 def given(**values: object) -> list[str]:
@@ -419,7 +423,7 @@ def test_sensitive_texts_in_an_answer_are_hidden_until_they_are_asked_for(circui
         circuits("label", "add", "4/2/6/21", text, "--author", "ada", *sensitive)
 
     asked = ["cypher", "MATCH (u:Unit {id: '4/2/6/21'}) RETURN u.label AS label"]
-    for question in (asked, ["query", "run", "candidates", "--parameter", "q=null"]):
+    for question in (asked, ["query", "run", "candidates", "--parameter", "verdict=null"]):
         assert "ghastly" not in circuits(*question).stdout
         assert "ghastly" in circuits(*question, "--reveal").stdout
 

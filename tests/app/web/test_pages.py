@@ -154,8 +154,8 @@ def test_a_sensitive_label_stays_on_the_server_until_it_is_revealed(app: AppTest
 def test_enrichment_lists_what_the_library_finds_with_every_term(app: AppTest) -> None:
     opened(app, "enrichment", model=MODEL)
     (table,) = app.dataframe
-    assert list(table.value["unit"]) == ["4/2/6/0", "4/2/6/4", "4/2/6/1"]  # supported by their effects, then the rest
-    assert {"share_exact", "concept_difference", "modality_difference", "reach_conv"} <= set(table.value.columns)
+    assert list(table.value["unit"]) == ["4/2/6/0", "4/2/6/4", "4/2/6/1"]  # by the lesser specificity
+    assert {"share_exact", "concept_difference", "modality_difference", "rise_conv"} <= set(table.value.columns)
 
 
 def test_filters_narrow_the_candidates(app: AppTest) -> None:
@@ -171,7 +171,7 @@ def test_filters_narrow_the_candidates(app: AppTest) -> None:
 @pytest.mark.parametrize(
     ("address", "left"),
     [
-        ({"q": "0.01", "least_reach_shortcut": "0.9"}, ["4/2/6/0", "4/2/6/1"]),
+        ({"verdict": "not enriched"}, ["4/2/6/2"]),
         ({"least_concept_difference": "0.95", "least_modality_difference": "0.8"}, ["4/2/6/0"]),
     ],
 )

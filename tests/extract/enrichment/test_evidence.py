@@ -52,13 +52,12 @@ class World:
     def noise(self, scale: float = 0.01) -> np.ndarray:
         return np.random.default_rng(1).normal(0, scale, len(self.concept)).astype(np.float32)
 
-    def measures(self, shortcut: np.ndarray, conv: np.ndarray, output: np.ndarray | None = None) -> dict[str, float]:
+    def measures(self, shortcut: np.ndarray, conv: np.ndarray) -> dict[str, float]:
         """The evidence of one unit."""
-        fired = np.maximum(shortcut + conv if output is None else output, 0).astype(np.float32)
         tops = {branch: top(values, self.shown.held_out) for branch, values in (("shortcut", shortcut), ("conv", conv))}
         space = np.eye(CONCEPTS, dtype=np.float32)[self.concept]
         embedded = ProbeEmbeddings.of(tops.values(), np.array_split(space, 7))
-        found = evidence(self.shown, tops, fired[None], embedded)
+        found = evidence(self.shown, tops, embedded)
         return {name: float(values[0]) for name, values in found.items()}
 
 
@@ -75,8 +74,6 @@ def test_a_unit_that_joins_two_facets_shows_it_in_every_measure(world: World) ->
     assert found["overlap"] == 0
     assert found["concept_difference"] == pytest.approx(1)
     assert (found["words_shortcut"], found["words_conv"], found["modality_difference"]) == (0, 1, 1)
-    assert found["reach_shortcut"] > 0.98
-    assert found["reach_conv"] > 0.98
 
 
 def test_one_facet_over_both_branches_shows_no_difference(world: World) -> None:
@@ -94,40 +91,11 @@ def test_two_concepts_in_one_modality_differ_in_concept_alone(world: World) -> N
     assert found["modality_difference"] == 0
 
 
-def test_a_facet_that_the_sum_discards_does_not_reach(world: World) -> None:
-    kept = world.facet(50, words=True)
-    found = world.measures(world.facet(0, words=False), kept, output=kept + world.noise())
-    assert found["reach_conv"] > 0.98
-    assert found["reach_shortcut"] == pytest.approx(0.5, abs=0.15)
-
-
-def test_a_facet_that_the_sum_opposes_reaches_below_a_half(world: World) -> None:
-    kept = world.facet(50, words=True)
-    found = world.measures(world.facet(0, words=False), kept, output=kept - world.facet(0, words=False) + 1)
-    assert found["reach_shortcut"] < 0.02
-
-
-def test_reach_asks_held_out_probes_alone(world: World) -> None:
-    """A branch that only learned its discovery images by heart reaches nothing."""
-    heart = world.facet(0, words=False) * ~world.shown.held_out
-    found = world.measures(heart, world.facet(50, words=True) + world.noise())
-    assert found["reach_shortcut"] == pytest.approx(0.5, abs=0.15)
-
-
-def test_a_random_branch_reaches_nothing_and_differs_from_any_other(world: World) -> None:
-    generator = np.random.default_rng(5)
-    reaches = [
-        world.measures(*(generator.normal(size=(2, len(world.concept))) + 5))["reach_conv"] for _ in range(20)
-    ]  # a random conv branch is half of its sum, and yet no more than chance on held-out images
-    assert np.mean(reaches) == pytest.approx(0.5, abs=0.03)
-
-
 @pytest.mark.parametrize("dead", [0.0, 0.7])
 def test_a_dead_branch_gives_no_number(world: World, dead: float) -> None:
     found = world.measures(np.full(len(world.concept), dead, np.float32), world.facet(0, words=True))
-    for name in ("overlap", "concept_difference", "modality_difference", "words_shortcut", "reach_shortcut"):
+    for name in ("overlap", "concept_difference", "modality_difference", "words_shortcut"):
         assert np.isnan(found[name]), name
-    assert found["reach_conv"] > 0.98
     assert found["words_conv"] == 1
 
 
@@ -304,7 +272,17 @@ def test_an_extraction_whose_sums_alone_were_measured_becomes_as_one_measured_an
     measure(tiny, old, noise, [layer for layer in old.layers if layer.role == "sum"], progress=False)
     for folder in (old, new):
         measure(tiny, folder, noise, progress=False)
-    for name in ("probes", "activity", "histograms", "examples", "evidence", "tests", "shares", "dissociation"):
+    for name in (
+        "probes",
+        "activity",
+        "histograms",
+        "examples",
+        "evidence",
+        "census",
+        "census_settings",
+        "shares",
+        "dissociation",
+    ):
         assert old.table(name).equals(new.table(name)), name
     assert old.under("activations") == new.under("activations")
 
@@ -388,9 +366,9 @@ def test_a_dead_branch_is_null_in_the_table(tiny: Network, noise: pa.Table, tmp_
         weight[1] = before
     rows = Extraction.open(tmp_path / "x").table("evidence").to_pylist()
     dead = next(row for row in rows if (row["layer"], row["channel"]) == ("4/2/6", 1))
-    assert dead["reach_conv"] is None
     assert dead["overlap"] is None
-    assert dead["reach_shortcut"] is not None
+    assert dead["words_conv"] is None
+    assert dead["words_shortcut"] is not None
 
 
 def test_what_is_measured_is_not_measured_again(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:

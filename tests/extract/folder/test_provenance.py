@@ -3,6 +3,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from extract.enrichment.census import DEFAULT
 from extract.enrichment.pipeline import measure
 from extract.folder import provenance
 from extract.recording import modality, vocabulary
@@ -21,15 +22,17 @@ def test_every_measurement_says_by_what_method_on_which_probes_and_how_many(
 ) -> None:
     extraction, last = without_edges(tiny, tmp_path / "x"), [tiny.architecture.final]
     measure(tiny, extraction, noise, last, progress=False)
-    probes = "Examples, shares, overlaps, differences and reach: 88 probes, 44 pictures and 44 words, from noise. "
+    probes = "Top probes, shares, overlaps and differences: 88 probes, 44 pictures and 44 words, from noise. "
     said = provenance.measured(extraction)
     assert said == [
-        probes + "Top lists hold at most 16 of the 44 discovery probes; reach is taken on the 44 held-out ones."
+        probes + "Top lists hold at most 16 of the 44 discovery probes.",
+        "Verdicts, rises and specificities: 88 of these probes, 11 concepts as pictures and 11 as words, by the "
+        f"settings {DEFAULT.hash}.",
     ]
     vocabulary.measure(tiny, extraction, ["red", "blue", "hat"], last, progress=False)
     modality.profile(tiny, extraction, ["red", "blue"], noise, last, progress=False)
     said = provenance.measured(extraction)
-    assert len(said) == 3
-    assert said[1].startswith("Words and their z: 3 words against 128 random letter strings of their lengths, set as ")
-    assert "2 words against random letter strings" in said[2]
-    assert "44 pictures against the same scrambled" in said[2]
+    assert len(said) == 4
+    assert said[2].startswith("Words and their z: 3 words against 128 random letter strings of their lengths, set as ")
+    assert "2 words against random letter strings" in said[3]
+    assert "44 pictures against the same scrambled" in said[3]

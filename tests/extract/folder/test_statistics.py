@@ -10,7 +10,7 @@ import pytest
 
 from extract.folder.glossary import glossary
 from extract.folder.schemas import SCHEMAS
-from extract.folder.statistics import BY_NAME, FINDINGS, HISTOGRAM, STATISTICS, TABLE, of_table
+from extract.folder.statistics import BY_NAME, FINDINGS, HISTOGRAM, STATISTICS, TABLE, interval, of_table
 
 BEFORE: dict[str, Any] = json.loads(Path(__file__).with_name("statistics.json").read_text())
 
@@ -19,6 +19,9 @@ def test_names_stand_in_the_order_of_json_and_exports() -> None:
     assert list(STATISTICS) == BEFORE["statistics"]
     assert list(FINDINGS) == BEFORE["findings"]
     assert list(HISTOGRAM) == BEFORE["histogram"]
+
+
+CENSUS = ("rise", "specificity", "majority")
 
 
 @pytest.mark.parametrize("table", BEFORE["tables"])
@@ -34,9 +37,11 @@ def test_every_name_stands_once() -> None:
 
 
 def test_intervals_have_both_ends() -> None:
-    expected = {"share_corrected", "effect_conv", "effect_shortcut", "rise_conv", "rise_shortcut"}
-    assert {row.name for row in TABLE if row.interval} == expected
-    assert BY_NAME["rise_conv"].interval == ("rise_conv_low", "rise_conv_high")
+    sides = [f"{name}_{branch}" for name in ("effect", "nearby_rise", *CENSUS) for branch in ("conv", "shortcut")]
+    expected = {"share_corrected", "facet_distance", *sides}
+    assert {row.name for row in TABLE if interval(row)} == expected
+    assert interval(BY_NAME["rise_conv"]) == ("rise_conv_low", "rise_conv_high")
+    assert {BY_NAME[name].coverage for name in ("rise_conv", "facet_distance")} == {90}  # of two one-sided bounds
 
 
 def test_the_table_needs_the_standard_library_alone() -> None:
@@ -46,7 +51,7 @@ def test_the_table_needs_the_standard_library_alone() -> None:
 
 
 def test_a_tables_numbers_follow_its_rows() -> None:
-    for table in ("units", "activity", "flows", "evidence", "tests", "dissociation", "shares"):
+    for table in ("units", "activity", "flows", "evidence", "census", "dissociation", "shares"):
         assert [row.stored for row in of_table(table) if row.kind == "number"] == [
             name for name in SCHEMAS[table].names if SCHEMAS[table].field(name).type == "float"
         ]
@@ -61,5 +66,7 @@ def test_the_glossary_in_docs_is_that_of_the_table() -> None:
         "histogram_high",
     }
     assert lines.keys() == BY_NAME.keys() - ends
-    assert lines["rise_conv"].endswith("95 % interval: `rise_conv_low` to `rise_conv_high` |  | sums |")
+    assert lines["rise_conv"].endswith(
+        "90 % interval: `rise_conv_low` to `rise_conv_high`; since version 5 of the graph's schema |  | sums |"
+    )
     assert lines["cosine"].endswith("| -1 to 1 |  |")

@@ -100,8 +100,8 @@ def labels(unit: str) -> list[str]:
     return sorted(text for of, _, text in LABELS if of == unit)
 
 
-def q_of(extraction: Extraction) -> Mapping[str, float | None]:
-    return {unit: row["q"] for unit, row in measured(extraction, "tests").items()}
+def verdict_of(extraction: Extraction) -> Mapping[str, str | None]:
+    return {unit: row["verdict"] for unit, row in measured(extraction, "census").items()}
 
 
 def branch(graph: "nx.DiGraph[str]", unit: str, name: str) -> str:
@@ -119,18 +119,16 @@ def strong(edge: Row, strongest: int) -> bool:
     return edge["rank_in"] is not None and edge["rank_in"] <= strongest
 
 
-@pytest.mark.parametrize("q", [0.4, None])
-def test_candidates_are_those_whose_q_is_small_with_their_terms(
-    queries: Queries, extraction: Extraction, edges: "nx.DiGraph[str]", q: float | None
+@pytest.mark.parametrize("verdict", ["enriched", "not enriched", None])
+def test_candidates_are_those_of_a_verdict_with_their_terms_the_likeliest_first(
+    queries: Queries, extraction: Extraction, edges: "nx.DiGraph[str]", verdict: str | None
 ) -> None:
-    known = q_of(extraction)
+    known, census = verdict_of(extraction), measured(extraction, "census")
     units = [f"{SUM}/{channel}" for channel in range(extraction.layers[Layer.parse(SUM)])]
-    wanted = [unit for unit in units if q is None or (known.get(unit) is not None and known[unit] <= q)]  # type: ignore[operator]
-    found = ask(queries, "candidates", q=q)
-    last = float("inf")
-    assert [row["unit"] for row in found] == sorted(
-        wanted, key=lambda unit: (last if known.get(unit) is None else known[unit], int(unit.split("/")[-1]))
-    )
+    expected = [unit for unit in units if verdict is None or known.get(unit) == verdict]
+    found = ask(queries, "candidates", verdict=verdict)
+    q = {unit: census[unit]["q"] if unit in census else float("inf") for unit in units}
+    assert [row["unit"] for row in found] == sorted(expected, key=lambda unit: (q[unit], int(unit.split("/")[-1])))
     assert len(found) > 0
     evidence, proof = measured(extraction, "evidence"), measured(extraction, "dissociation")
     for row in found:
@@ -139,25 +137,30 @@ def test_candidates_are_those_whose_q_is_small_with_their_terms(
         assert sorted(row["conv_labels"]) == labels(row["conv"])
         assert sorted(row["shortcut_labels"]) == labels(row["shortcut"])
         for table, names in (
-            (evidence, ("concept_difference", "reach_shortcut", "reach_conv", "share_exact")),
-            (proof, ("effect_shortcut", "effect_conv", "verdict")),
+            (evidence, ("concept_difference", "share_exact")),
+            (census, ("verdict", "q", "recurrence", "rise_shortcut", "rise_conv", "specificity_conv", "weakest_link")),
+            (proof, ("effect_shortcut", "effect_conv")),
         ):
-            expected = table.get(row["unit"], dict.fromkeys(names))
-            assert [row[name] for name in names] == [expected[name] for name in names]
+            values = table.get(row["unit"], dict.fromkeys(names))
+            assert [row[name] for name in names] == [values[name] for name in names]
+        assert row["ablation"] == proof.get(row["unit"], {}).get("verdict")
 
 
 def test_labels_of_both_branches_conflict_where_they_have_none_in_common(queries: Queries) -> None:
     found = {
-        row["unit"]: (row["shortcut_labels"], row["conv_labels"]) for row in ask(queries, "conflicting-labels", q=None)
+        row["unit"]: (row["shortcut_labels"], row["conv_labels"])
+        for row in ask(queries, "conflicting-labels", verdict=None)
     }
     assert found == {"2/1/6/0": (["cat"], ["Dog"]), "2/1/6/7": (["cap"], ["hat"])}
 
 
 def test_only_candidates_have_conflicting_labels(queries: Queries, extraction: Extraction) -> None:
-    known = q_of(extraction).get("2/1/6/7")
-    assert known is not None
-    assert [row["unit"] for row in ask(queries, "conflicting-labels", q=known)] == ["2/1/6/7"]
-    assert ask(queries, "conflicting-labels", q=known * 0.99) == []
+    known = verdict_of(extraction)
+    verdict, other = known["2/1/6/7"], known.get("2/1/6/0")
+    assert verdict is not None
+    assert verdict != other
+    assert [row["unit"] for row in ask(queries, "conflicting-labels", verdict=verdict)] == ["2/1/6/7"]
+    assert ask(queries, "conflicting-labels", verdict="no verdict") == []
 
 
 @pytest.fixture
@@ -171,7 +174,7 @@ def disputed(queries: Queries) -> Iterator[Labels]:
 
 def conflict(queries: Queries) -> tuple[list[str], list[str]] | None:
     """The labels of the disputed unit's shortcut and conv branch, if they conflict."""
-    rows = [row for row in ask(queries, "conflicting-labels", q=None) if row["unit"] == str(DISPUTED)]
+    rows = [row for row in ask(queries, "conflicting-labels", verdict=None) if row["unit"] == str(DISPUTED)]
     return (rows[0]["shortcut_labels"], rows[0]["conv_labels"]) if rows else None
 
 
@@ -230,19 +233,19 @@ def test_units_are_driven_by_a_label_over_strong_positive_edges_into_conv(
     assert ask(queries, "driven-by-label", label="no such label") == []
 
 
-@pytest.mark.parametrize(("layer", "q"), [(SUM, 0.6), (None, 0.3), ("2/0/8", None)])
+@pytest.mark.parametrize(("layer", "verdict"), [(SUM, "open"), (None, "enriched"), ("2/0/8", None)])
 def test_chains_lead_from_candidate_to_candidate_of_an_earlier_block(
-    queries: Queries, edges: "nx.DiGraph[str]", extraction: Extraction, layer: str | None, q: float | None
+    queries: Queries, edges: "nx.DiGraph[str]", extraction: Extraction, layer: str | None, verdict: str | None
 ) -> None:
-    known = q_of(extraction)
+    known = verdict_of(extraction)
     totals = [f"{each}/{c}" for each, n in extraction.layers.items() if each.role == "sum" for c in range(n)]
-    candidates = {unit for unit in totals if q is None or (known.get(unit) is not None and known[unit] <= q)}  # type: ignore[operator]
+    candidates = {unit for unit in totals if verdict is None or known.get(unit) == verdict}
     expected = set()
     for unit in (unit for unit in candidates if layer is None or unit.startswith(f"{layer}/")):
         expected |= {(unit, "shortcut", below) for below in [branch(edges, unit, "shortcut")] if below in candidates}
         fed = inputs(edges, branch(edges, unit, "conv"))
         expected |= {(unit, "conv", s) for s, e in fed if s in candidates and strong(e, 5)}
-    found = ask(queries, "chains", layer=layer, q=q)
+    found = ask(queries, "chains", layer=layer, verdict=verdict)
     links = [(row["unit"], row["branch"], row["fed_by"]) for row in found]
     assert len(expected) > 3
     assert set(links) == expected
@@ -253,6 +256,24 @@ def test_chains_lead_from_candidate_to_candidate_of_an_earlier_block(
         if row["branch"] == "conv":
             edge = edges.edges[row["fed_by"], branch(edges, row["unit"], "conv")]
             assert (row["magnitude"], row["mean"]) == (edge["magnitude"], edge["mean"])
+
+
+def test_discarded_are_units_that_do_not_rise_on_what_conv_responds_to(
+    queries: Queries, extraction: Extraction, edges: "nx.DiGraph[str]"
+) -> None:
+    known, proof = verdict_of(extraction), measured(extraction, "dissociation")
+    expected = {
+        unit: row["rise_conv"]
+        for unit, row in proof.items()
+        if unit.startswith(f"{SUM}/") and row["rise_conv_high"] <= 0.5 and known.get(unit) != "enriched"
+    }
+    found = ask(queries, "discarded", most=0.5)
+    assert {row["unit"]: row["rise_conv"] for row in found} == expected
+    assert len(expected) > 2
+    assert [row["rise_conv"] for row in found] == sorted(expected.values())
+    for row in found:
+        assert row["conv"] == branch(edges, row["unit"], "conv")
+        assert (row["rise_conv_high"], row["verdict"]) == (proof[row["unit"]]["rise_conv_high"], known[row["unit"]])
 
 
 @pytest.mark.parametrize("unit", ["2/1/6/3", "2/0/8/7"])
@@ -360,8 +381,9 @@ def test_a_named_query_runs_as_it_stands_with_its_parameters_given_to_the_server
 
 def test_model_and_layer_are_the_chosen_model_and_its_last_sum(queries: Queries) -> None:
     given = queries.parameters(queries.get("candidates"), {})
-    assert given == {"model": MODEL, "layer": SUM, "q": 0.05}
-    assert queries.parameters(queries.get("candidates"), {"layer": None, "q": 1}) == given | {"layer": None, "q": 1}
+    assert given == {"model": MODEL, "layer": SUM, "verdict": "enriched"}
+    others = {"layer": None, "verdict": "open"}
+    assert queries.parameters(queries.get("candidates"), others) == given | others
 
 
 def test_a_parameter_that_is_missing_or_not_there_is_named(queries: Queries) -> None:

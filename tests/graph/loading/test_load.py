@@ -79,7 +79,7 @@ def content(database: Database, model: str) -> list[list[dict[str, Any]]]:
         "MATCH (n:Layer {model: $model}) RETURN properties(n) AS p ORDER BY n.key",
         "MATCH (n:Image {model: $model}) RETURN properties(n) AS p ORDER BY n.key",
         "MATCH (n:Word {model: $model}) RETURN properties(n) AS p ORDER BY n.key",
-        "MATCH (n:Unit {model: $model}) RETURN n.key AS k, n.scale AS s, n.reach_conv AS r ORDER BY k",
+        "MATCH (n:Unit {model: $model}) RETURN n.key AS k, n.scale AS s, n.rise_conv AS r ORDER BY k",
         "MATCH (a)-[e:SWEPT|ADDS|CONTRIBUTES|ACTIVATES]->(b {model: $model}) "
         "RETURN a.key AS a, type(e) AS t, properties(e) AS p, b.key AS b ORDER BY a, t, b, e.branch",
     )

@@ -124,6 +124,31 @@ def test_the_difference_in_modality_becomes_two(database: Database, extraction: 
     assert migrate(database) == VERSION
 
 
+def test_what_ablation_says_gets_a_name_of_its_own_and_the_tests_that_are_replaced_go(
+    database: Database, extraction: Extraction
+) -> None:
+    database.write("MATCH (n) DETACH DELETE n")
+    load(extraction, database, progress=False)
+    unit = "MATCH (u:Unit {id: '2/1/6/3'})"
+    before = database.read(f"{unit} RETURN properties(u) AS u")[0]["u"]
+    database.write(  # as version 4 wrote it
+        "MATCH (u:Unit) WHERE u.ablation IS NOT NULL OR u.verdict IS NOT NULL SET u.verdict = u.ablation, "
+        "u.rise_conv = u.nearby_rise_conv, u.rise_conv_low = u.nearby_rise_conv_low, u.q = 0.01, u.p = 0.005, "
+        "u.p_facets = 0.005, u.reach_conv = 0.9, u.reach_shortcut = 0.8, u.undecided = 'why' "
+        "REMOVE u.ablation, u.nearby_rise_conv, u.nearby_rise_conv_low"
+    )
+    database.write(SET_VERSION, id=SCHEMA, version=4)
+    assert migrate(database) == 4
+    after = database.read(f"{unit} RETURN properties(u) AS u")[0]["u"]
+    for name in ("ablation", "nearby_rise_conv", "nearby_rise_conv_low"):
+        assert after.get(name) == before.get(name)
+    assert before["nearby_rise_conv"] is not None
+    gone = ("verdict", "q", "p", "p_facets", "reach_conv", "reach_shortcut", "undecided", "rise_conv", "rise_conv_low")
+    assert {name: after.get(name) for name in gone} == dict.fromkeys(gone)
+    assert after["share_exact"] == before["share_exact"]
+    assert {verdict for verdict, _ in Store(database).model(MODEL).verdicts(Layer.parse("2/1/6"))} == {None}
+
+
 def test_a_load_brings_an_older_schema_up_by_itself(old: Store, extraction: Extraction) -> None:
     card = load(extraction, old.database, progress=False)
     assert (card, card.labelled) == (old.model(None).card, 1)

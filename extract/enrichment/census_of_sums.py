@@ -1,0 +1,182 @@
+"""Take the census of every sum of an extraction: show the probes once more, and write a part of the table a sum.
+
+The maps of a few channels of some sums are in memory at once, so that the probes are shown several times.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
+from torch import Tensor
+from tqdm import tqdm
+
+from extract.enrichment.attribution import attribution
+from extract.enrichment.census import DEFAULT, CensusWays, judge_all, measure
+from extract.enrichment.census_measures import BRANCHES, Columns
+from extract.enrichment.census_probes import check_concepts
+from extract.enrichment.concept_table import ProbeConcepts
+from extract.enrichment.probe_covariates import covariates_of
+from extract.errors import CensusError
+from extract.folder.extraction import Extraction, run_digest
+from extract.folder.manifest import part
+from extract.folder.schemas import SCHEMAS, per_unit
+from extract.folder.statistics import of_table
+from extract.network.network import Network
+from extract.network.preprocessing import BATCH
+from extract.probes.probe import Source
+from extract.recording.branch_maps import SIDE, maps_of_sums, positions
+from extract.recording.contents import shown_before
+from extract.recording.decoding import cut_again, ordered_parallel_map
+from extract.units import Layer
+
+PROBES = 4  # shown of a concept and split
+CONCEPTS = 2000  # each in a modality, of which probes are shown
+MEMORY = 3 * 2**29  # bytes of maps at once
+_FILE = "census.parquet"
+
+
+def add_census(
+    network: Network,
+    extraction: Extraction,
+    source: Source,
+    probes: pa.Table,
+    layers: Sequence[Layer],
+    progress: bool = True,
+    memory: int = MEMORY,
+) -> None:
+    """Judge every unit of sums, and say by which settings; `probes` is the table of probes, without images.
+
+    At most `memory` bytes of maps are held at once, or those of one channel. A sum that was judged before on the same probes is not judged again. Shows at most PROBES probes of a concept in
+    either split, of at most CONCEPTS concepts. Raises what loading a probe raises.
+    """
+    shown = probes.filter(pa.array(_shown(probes)))
+    digest = run_digest(shown["id"].to_pylist(), shown["split"].to_pylist(), DEFAULT.hash, SIDE)
+    extraction.drop([name for name in extraction.under(_FILE) if digest not in name])
+    files = {layer: part("census", f"{layer}-{digest}") for layer in layers}
+    left = [layer for layer in layers if not extraction.has(files[layer])]
+    show = _Showing(network, extraction, source, shown)
+    plan = list(passes(_sizes(network, left, shown.num_rows), memory))
+    try:
+        for layer, table in _tables(show, plan, progress):
+            extraction.add({files[layer]: table})
+    except CensusError as error:
+        channels = network.architecture.channels
+        extraction.add({files[layer]: _unjudged(layer, channels(layer), error) for layer in left})
+    extraction.add({"census_settings.parquet": _settings(shown)})
+
+
+def _shown(probes: pa.Table) -> np.ndarray:
+    """Which probes are shown, bool (probes,): the first few of a concept in either split, of a draw of concepts."""
+    places = ProbeConcepts.of(probes).places  # (2, probes)
+    count = places.max(initial=-1) + 1
+    drawn = np.zeros(count, bool)
+    drawn[np.random.default_rng(0).permutation(count)[:CONCEPTS]] = True
+    room, shown = np.full((2, count), PROBES), np.zeros(probes.num_rows, bool)
+    for split, probe in zip(*np.nonzero(places >= 0), strict=True):
+        place = places[split, probe]
+        shown[probe] = drawn[place] and room[split, place] > 0
+        room[split, place] -= 1
+    return shown
+
+
+@dataclass(frozen=True)
+class _Showing:
+    """Decodes the same probes for every pass over them."""
+
+    network: Network
+    extraction: Extraction
+    source: Source
+    probes: pa.Table
+
+    def pixels(self) -> Iterator[np.ndarray]:
+        """The probes as the network's `cut` makes them, uint8 (side, side, 3)."""
+        ids = set(self.probes["id"].to_pylist())
+        again = (probe for probe in shown_before(self.extraction, self.source) if probe.id in ids)
+        return ordered_parallel_map(partial(cut_again, self.network), again)
+
+    def batches(self, progress: bool) -> Iterator[Tensor]:
+        """The same as batches for the network."""
+        pixels = self.pixels()
+        with tqdm(total=self.probes.num_rows, desc="census", unit="image", disable=not progress) as bar:
+            while images := list(islice(pixels, BATCH)):
+                yield self.network.normalise(images)
+                bar.update(len(images))
+
+
+def _tables(show: _Showing, plan: Sequence[dict[Layer, range]], progress: bool) -> Iterator[tuple[Layer, pa.Table]]:
+    """Judge sum by sum, in passes over the probes."""
+    if not plan:
+        return
+    network, probes = show.network, show.probes
+    check_concepts(ProbeConcepts.of(probes))
+    known, ways = covariates_of(probes, show.pixels()), None
+    blocks = dict[Layer, list[list[Columns]]]()
+    for channels in plan:
+        shown = maps_of_sums(network, show.batches(progress), probes.num_rows, channels)
+        for layer, maps in shown.items():
+            ways = ways or CensusWays.of(probes, maps.embeddings, known)
+            blocks.setdefault(layer, []).append(measure(attribution(maps.shortcut, maps.conv), ways))
+            if channels[layer].stop == network.architecture.channels(layer):
+                yield layer, _table(layer, judge_all(blocks.pop(layer), ways))
+
+
+def _sizes(network: Network, layers: Sequence[Layer], images: int) -> dict[Layer, tuple[int, int]]:
+    """Of every sum the number of channels, and the bytes of a channel's maps."""
+    return {
+        layer: (network.architecture.channels(layer), images * positions(network, layer) * 2 * 4) for layer in layers
+    }
+
+
+def passes(sizes: Mapping[Layer, tuple[int, int]], memory: int) -> Iterator[dict[Layer, range]]:
+    """Plan which channels of which sums to read in a pass, so that their maps fit into memory.
+
+    `sizes` are of every sum the number of channels and the bytes of one, of which a pass reads one at least.
+    """
+    channels, room = dict[Layer, range](), memory
+    for layer, (count, size) in sizes.items():
+        first = 0
+        while first < count:
+            if channels and room < size:
+                yield channels
+                channels, room = {}, memory
+            own = range(first, min(count, first + max(1, room // size)))
+            channels[layer], first, room = own, own.stop, room - len(own) * size
+    if channels:
+        yield channels
+
+
+def _table(layer: Layer, judged: pa.Table) -> pa.Table:
+    """A sum's rows of the stored table."""
+    rows = judged.to_pandas()
+    columns = {row.stored: rows[row.stored].to_numpy() for row in of_table("census") if row.stored in rows}
+    columns |= {f"concepts_{branch}": rows[f"concepts_{branch}"].map("; ".join).to_numpy() for branch in BRANCHES}
+    columns |= {"low_level": _low_level(judged), "unjudged": np.full(len(rows), None, object)}
+    return per_unit("census", layer, columns)
+
+
+def _low_level(judged: pa.Table) -> np.ndarray:
+    """Which covariates explain a facet of every unit, as text, (units,); None where none does."""
+    explained = [
+        "; ".join(f"{row[f'covariate_{branch}']} ({branch})" for branch in BRANCHES if row[f"low_level_{branch}"])
+        for row in judged.to_pylist()
+    ]
+    return np.array([text or None for text in explained], object)
+
+
+def _unjudged(layer: Layer, channels: int, error: CensusError) -> pa.Table:
+    """The rows of a sum of which there is no census, with the reason."""
+    rows = {row.stored: np.full(channels, None if row.kind == "text" else np.nan) for row in of_table("census")}
+    return per_unit("census", layer, rows | {"unjudged": np.full(channels, str(error), object)})
+
+
+def _settings(probes: pa.Table) -> pa.Table:
+    concepts = ProbeConcepts.of(probes)
+    words = int(concepts.words.sum())
+    row = {
+        "settings": DEFAULT.json, "hash": DEFAULT.hash, "images": probes.num_rows,
+        "pictures": len(concepts.words) - words, "words": words,
+    }  # fmt: skip
+    return pa.Table.from_pylist([row], SCHEMAS["census_settings"])

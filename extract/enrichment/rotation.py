@@ -1,0 +1,61 @@
+"""Hold out each vendor of pictures and each font of words in turn, to see which verdicts recur.
+
+A verdict of one split is on one held-out vendor and font. What two vendors draw alike and a third draws otherwise is
+told by turning them: every pair of a source of pictures and a source of words is the held-out one once.
+"""
+
+from itertools import product
+
+import numpy as np
+import pyarrow as pa
+
+from extract.enrichment.census_probes import FEWEST, CensusProbes
+from extract.enrichment.concept_table import ProbeConcepts
+
+MOST = 6  # sources of a modality: more are no vendors or fonts, such as a source for every image
+_RECURS = 0.5  # of the ways: an enriched unit is so in more than these
+
+
+def rotations(probes: pa.Table, embeddings: np.ndarray) -> list[CensusProbes]:
+    """The probes with every pair of sources held out; none where neither modality has from two to six sources.
+
+    A pair counts where at least half as many concepts are in both splits as in the probes' own splits. Covariates are
+    left out: the probes' own splits say what they explain.
+    """
+    if "source" not in probes.column_names:
+        return []
+    modality, source, split = (np.array(probes[name].to_pylist()) for name in ("modality", "source", "split"))
+    pairs = list(product(*(_sources(source[modality == name]) for name in ("picture", "word"))))
+    if len(pairs) == 1:
+        return []
+    least = max(FEWEST, len(ProbeConcepts.of(probes).names) / 2)
+    turned = [CensusProbes(ProbeConcepts.of(_turned(probes, pair, split)), embeddings, {}) for pair in pairs]
+    return [each for each in turned if len(each.concepts.names) >= least]
+
+
+def _sources(names: np.ndarray) -> list[str | None]:
+    """The sources to hold out in turn; [None] where the modality keeps its own split."""
+    different = sorted(set(names.tolist()))
+    return [*different] if 2 <= len(different) <= MOST else [None]
+
+
+def _turned(probes: pa.Table, pair: tuple[str | None, ...], split: np.ndarray) -> pa.Table:
+    """The probes with these sources held out: of pictures, and of words."""
+    for name, held_out in zip(("picture", "word"), pair, strict=True):
+        if held_out is not None:
+            own = np.array(probes["modality"].to_pylist()) == name
+            turned = np.where(np.array(probes["source"].to_pylist()) == held_out, "held-out", "discovery")
+            split = np.where(own, turned, split)
+    return probes.set_column(probes.column_names.index("split"), "split", pa.array(split.tolist(), pa.string()))
+
+
+def recurrence(verdict: np.ndarray, turned: list[np.ndarray]) -> np.ndarray:
+    """The share of ways in which each unit has its verdict, (units,); NaN without ways. `turned` are those of a way."""
+    if not turned:
+        return np.full(len(verdict), np.nan)
+    return np.asarray(np.mean([other == verdict for other in turned], axis=0))
+
+
+def fails_to_recur(verdict: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Which enriched units are enriched in half of the ways or fewer, bool (units,)."""
+    return np.asarray((verdict == "enriched") & (shares <= _RECURS))

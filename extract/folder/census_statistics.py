@@ -1,0 +1,165 @@
+"""The numbers and texts of the census, for the one table of statistics."""
+
+from dataclasses import replace
+from functools import partial
+
+from extract.folder.statistic import Statistic
+
+_Census = partial(Statistic, of="sums", table="census", since=5)
+_Rate = partial(_Census, format="rate", low=0, high=1, bar=True)
+_Text = partial(_Census, kind="text")
+
+
+def _bounded(row: Statistic) -> tuple[Statistic, ...]:
+    """A number of the census, and its bounds: each fails in 5 % of cases, so that both are a 90 % interval."""
+    ends = (("low", "at least", "lower"), ("high", "at most", "upper"))
+    bounds = (
+        _Census(
+            f"{row.name}_{end}", f"{row.title}, {text}", f"one-sided 95 % {side} bound", column=f"{row.stored}_{end}"
+        )
+        for end, text, side in ends
+    )
+    return (replace(row, coverage=90), *bounds)
+
+
+NUMBERS = (
+    *_bounded(
+        _Census(
+            "rise_shortcut",
+            "Rise on the shortcut facet",
+            "of the sum on held-out probes of the concepts that the shortcut brings, in its standard deviations",
+            candidate=True,
+            searchable=True,
+        )
+    ),
+    *_bounded(
+        _Census(
+            "rise_conv",
+            "Rise on the conv facet",
+            "the same on the concepts that the conv branch brings",
+            candidate=True,
+            searchable=True,
+        )
+    ),
+    *_bounded(
+        _Census(
+            "specificity_shortcut",
+            "Specificity of the shortcut",
+            "what the shortcut brings on its facet, less what it brings on conv's, in standard deviations of the sum",
+            candidate=True,
+            searchable=True,
+        )
+    ),
+    *_bounded(
+        _Census(
+            "specificity_conv",
+            "Specificity of conv",
+            "what the conv branch brings on its facet, less what it brings on the shortcut's",
+            candidate=True,
+            searchable=True,
+        )
+    ),
+    *_bounded(
+        _Census(
+            "majority_shortcut",
+            "Majority of the shortcut",
+            "what the shortcut brings on its facet, less what the conv branch brings there",
+        )
+    ),
+    *_bounded(
+        _Census(
+            "majority_conv",
+            "Majority of conv",
+            "what the conv branch brings on its facet, less what the shortcut brings there",
+        )
+    ),
+    *_bounded(
+        _Census(
+            "facet_distance",
+            "Distance of the facets",
+            "mean 1 - cosine of embeddings over pairs of both facets, over that of random pairs of their modalities",
+            column="distance",
+            candidate=True,
+            searchable=True,
+        )
+    ),
+    _Census(
+        "facet_word_difference",
+        "Difference of the facets in words",
+        "absolute difference of the facets' shares of words",
+        format="share",
+        low=0,
+        high=1,
+        column="word_share_difference",
+    ),
+    _Census(
+        "facet_concepts", "Concepts of a facet", "of either, chosen on discovery probes", format="count", column="k"
+    ),
+    _Census(
+        "explained_shortcut",
+        "Shortcut facet explained",
+        "part of what the shortcut brings on its facet that one covariate of the probes, such as ink, explains",
+    ),
+    _Census("explained_conv", "Conv facet explained", "the same for the conv branch"),
+    _Rate("p", "p, enriched", "the largest of all tests; 1 where a covariate explains a facet"),
+    _Rate(
+        "q",
+        "q, enriched",
+        "Benjamini and Hochberg's of p, over the units of the layer",
+        searchable=True,
+        candidate=True,
+    ),
+    _Rate("q_by", "q, enriched, cautious", "Benjamini and Yekutieli's of p"),
+    _Rate(
+        "p_not_enriched",
+        "p, not enriched",
+        "of the effect that is weakest on discovery probes, against its being as large as it must be",
+    ),
+    _Rate(
+        "q_not_enriched",
+        "q, not enriched",
+        "Benjamini and Hochberg's of that p",
+        searchable=True,
+        candidate=True,
+    ),
+    _Rate("q_not_enriched_by", "q, not enriched, cautious", "Benjamini and Yekutieli's of that p"),
+    _Census(
+        "recurrence",
+        "Recurrence",
+        "share of the ways to hold out a vendor of pictures and a font in which the unit has the same verdict",
+        format="share",
+        low=0,
+        high=1,
+        bar=True,
+        candidate=True,
+        searchable=True,
+    ),
+)
+TEXTS = (
+    _Text(
+        "verdict",
+        "Verdict",
+        "enriched, not enriched (established), facets alike, or open; null where there is none",
+        candidate=True,
+    ),
+    _Text(
+        "weakest_link",
+        "Weakest link",
+        "what is least certain of all that an enriched unit must fulfil; of one that is not enriched, what fails",
+        candidate=True,
+    ),
+    _Text(
+        "low_level",
+        "Low-level",
+        "the covariates of the probes, such as ink, that explain most of a facet; null where none does",
+        candidate=True,
+    ),
+    _Text(
+        "concepts_shortcut",
+        "Shortcut facet",
+        "the concepts that the shortcut brings, words in quotation marks",
+        candidate=True,
+    ),
+    _Text("concepts_conv", "Conv facet", "the same for the conv branch", candidate=True),
+    _Text("unjudged", "unjudged", "why there is no verdict; null where there is one"),
+)
