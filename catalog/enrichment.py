@@ -32,7 +32,7 @@ class Tally:
     """Counts of a sum's units: all that have a verdict, each verdict, and what ablation says.
 
     `supported` and `contradicted` are of the enriched units, out of those `ablated`; `others_supported` of the other
-    units, out of `others_ablated`.
+    units, out of `others_ablated`. `unjudged` is why no unit was judged, where that is known.
     """
 
     layer: Layer
@@ -46,6 +46,7 @@ class Tally:
     contradicted: int
     others_ablated: int
     others_supported: int
+    unjudged: str | None = None
 
     @property
     def band(self) -> tuple[float, float]:
@@ -55,6 +56,8 @@ class Tally:
     @property
     def sentence(self) -> str:
         """The numbers, to be read."""
+        if not self.judged:
+            return f"{self.layer}: no unit is judged. {self.unjudged or ''}".rstrip()
         confirmed, possible = self.band
         return (
             f"{self.layer}: of {self.judged} units judged, {self.enriched} are enriched, {self.not_enriched} are not, "
@@ -99,7 +102,7 @@ def by_evidence(
     """
     layer, _ = _sums(store, layer)
     rows = store.enrichment_by_evidence(layer, limit, verdict, q, concepts or None, modalities or None)
-    if verdict is not None and not rows and not tally(store, layer).judged:
+    if verdict is not None and not rows and not (counts := tally(store, layer)).judged and not counts.unjudged:
         raise NotExtracted(
             f"The units of {layer} have no verdict. Measure probes with {store.id}, then load its extraction again."
         )
@@ -112,9 +115,9 @@ def tally(store: ModelStore, layer: Layer | None = None) -> Tally:
     units = store.verdicts(layer)
 
     def count(*ablations: Ablation | None, enriched: bool) -> int:
-        return sum(n for (of, ablation), n in units.items() if (of == "enriched") is enriched and ablation in ablations)
+        return sum(row.units for row in units if (row.verdict == "enriched") is enriched and row.ablation in ablations)
 
-    verdicts = {name: sum(n for (of, _), n in units.items() if of == name) for name in VERDICTS}
+    verdicts = {name: sum(row.units for row in units if row.verdict == name) for name in VERDICTS}
     known = get_args(Ablation)
     return Tally(
         layer,
@@ -128,6 +131,7 @@ def tally(store: ModelStore, layer: Layer | None = None) -> Tally:
         contradicted=count("contradicted", enriched=True),
         others_ablated=count(*known, enriched=False),
         others_supported=count("supported", enriched=False),
+        unjudged=next((row.unjudged for row in units if row.unjudged), None),
     )
 
 

@@ -19,7 +19,6 @@ from graph.cypher.units import LABELLED, UNITS
 from graph.errors import AnnotationSuperseded, DatabaseDamaged, ModelMissing, NotExtracted
 from graph.records import (
     NO_FILTERS,
-    Ablation,
     Annotation,
     Contribution,
     Depiction,
@@ -38,6 +37,7 @@ from graph.records import (
     TraceEdge,
     UnitCard,
     Verdict,
+    VerdictCount,
     WeightTerms,
     WordResponse,
 )
@@ -322,11 +322,11 @@ class ModelStore:
         )
         return [answers.evidence_terms(row) for row in rows]
 
-    def verdicts(self, layer: Layer) -> dict[tuple[Verdict | None, Ablation | None], int]:
-        """Count a sum's units by verdict and by what ablation says, each None where there is none."""
+    def verdicts(self, layer: Layer) -> list[VerdictCount]:
+        """Count a sum's units by verdict, by what ablation says, and by the reason that there is no verdict."""
         self._branches(layer)
         rows = self.database.read(VERDICTS, model=self.id, layer=str(layer))
-        return {(row["verdict"], row["ablation"]): row["units"] for row in rows}
+        return [VerdictCount(**row) for row in rows]
 
     def _branches(self, layer: Layer) -> list[Layer]:
         architecture = self.architecture

@@ -326,6 +326,16 @@ class EvidenceTerms:
 
 
 @dataclass(frozen=True)
+class VerdictCount:
+    """How many units have a verdict and this of ablation; `unjudged` is why they have no verdict."""
+
+    verdict: Verdict | None
+    ablation: Ablation | None
+    unjudged: str | None
+    units: int
+
+
+@dataclass(frozen=True)
 class Filters:
     """Filters on units: the layer, labelled or not, the modality they are more selective for, and bounds of statistics.
 

@@ -49,8 +49,9 @@ def add_census(
 ) -> None:
     """Judge every unit of sums, and say by which settings; `probes` is the table of probes, without images.
 
-    At most `memory` bytes of maps are held at once, or those of one channel. A sum that was judged before on the same probes is not judged again. Shows at most PROBES probes of a concept in
-    either split, of at most CONCEPTS concepts. Raises what loading a probe raises.
+    At most `memory` bytes of maps are held at once, or those of one channel. A sum that was judged before on the same
+    probes is not judged again. Shows at most PROBES probes of a concept in either split, of at most CONCEPTS concepts.
+    Raises what loading a probe raises.
     """
     shown = probes.filter(pa.array(_shown(probes)))
     digest = run_digest(shown["id"].to_pylist(), shown["split"].to_pylist(), DEFAULT.hash, SIDE)

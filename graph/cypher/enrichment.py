@@ -54,9 +54,10 @@ RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, properties(u) AS evidence, 
 ORDER BY least_specificity IS NULL, least_specificity DESC, channel
 """
 
-# model, layer (of sums) -> how many units have which verdict (null: none), and of these which have what of ablation
+# model, layer (of sums) -> how many units have which verdict (null: none, for the reason in unjudged), and what of
+# ablation
 VERDICTS = """
 MATCH (u:Unit {model: $model, layer: $layer})
-RETURN u.verdict AS verdict, u.ablation AS ablation, count(*) AS units
-ORDER BY verdict, ablation
+RETURN u.verdict AS verdict, u.ablation AS ablation, u.unjudged AS unjudged, count(*) AS units
+ORDER BY verdict, ablation, unjudged
 """

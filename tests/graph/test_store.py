@@ -540,6 +540,7 @@ def test_enrichment_by_evidence_joins_differences_and_verdict(
     q: float | None,
 ) -> None:
     judged = extractions[MODEL].table("census").to_pandas().set_index(["layer", "channel"])
+    judged = judged.drop(columns="word_share_difference")
     table = evidence.join(judged).loc[[str(SUM)]].dropna(subset="verdict").reset_index()
     table["least"] = table[["specificity_shortcut_low", "specificity_conv_low"]].min(axis=1)
     least = [

@@ -388,7 +388,7 @@ def test_a_named_query_is_listed_shown_and_run(circuits: Run) -> None:
     assert "the first 1 rows; there are more" in circuits("query", "run", "candidates", "--limit", 1).stderr
     assert "4/2/6/4" in circuits("query", "run", "candidates").stdout
     assert "verdict=enriched" in circuits("query", "list", "--wide").stdout
-    assert ":params {model: ..., layer: ..., verdict: 'enriched'}" in shown
+    assert ':params {model: ..., layer: ..., verdict: "enriched"}' in shown
     assert content(circuits("cypher", shown, "--json", *given(model=MODEL, layer="4/2/6", verdict="open"))) == content(
         found
     )
@@ -483,7 +483,9 @@ def test_a_network_is_extracted_probed_loaded_and_searched(circuits: Run, tmp_pa
 
     assert circuits("load", folder, **where).exit_code == 0
     assert content(circuits("unit", "4/1/6/3", "--json", **where))["model"] == "small:random-0"
-    assert circuits("find", **where).exit_code == 0
+    found = circuits("find", **where)
+    assert found.exit_code == 0
+    assert "no unit is judged. 4 concepts, each in a modality," in " ".join(found.stdout.split())
     assert circuits("find", "--by", "weights", **where).exit_code == 0
 
 

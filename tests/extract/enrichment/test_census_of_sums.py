@@ -52,8 +52,8 @@ def test_the_stored_table_is_the_census_of_the_whole_maps(tiny: "Network", noise
     assert (settings["hash"], settings["images"]) == (DEFAULT.hash, noise.num_rows)
 
 
-def judge(network: "Network", extraction: Extraction, noise: pa.Table, memory: int) -> None:
-    add_census(network, extraction, ProbeTable.of(noise), noise.drop(["image"]), SUMS, progress=False, memory=memory)
+def judge(network: "Network", extraction: Extraction, noise: pa.Table, probes: pa.Table, memory: int) -> None:
+    add_census(network, extraction, ProbeTable.of(noise), probes.drop(["image"]), SUMS, progress=False, memory=memory)
 
 
 def test_less_memory_gives_the_same_table_and_a_sum_that_was_judged_is_not_judged_again(
@@ -64,10 +64,10 @@ def test_less_memory_gives_the_same_table_and_a_sum_that_was_judged_is_not_judge
     first, last = extraction.under("census.parquet")
     whole, written = dict(extraction.manifest.files), (tmp_path / "x" / first).stat().st_mtime_ns
     extraction.drop([last])
-    judge(tiny, extraction, noise, memory=10_000)
+    judge(tiny, extraction, noise, noise, memory=10_000)
     assert extraction.manifest.files == whole
     assert (tmp_path / "x" / first).stat().st_mtime_ns == written
-    judge(tiny, extraction, noise.slice(4), memory=2**30)
+    judge(tiny, extraction, noise, noise.slice(4), memory=2**30)  # of other probes
     assert (extraction.under("census.parquet") != [first, last], len(extraction.under("census.parquet"))) == (True, 2)
 
 
