@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from extract.enrichment.attribution import attribution
-from extract.enrichment.census import DEFAULT, census, judge
+from extract.enrichment.census import DEFAULT, CensusWays, census, judge, judge_all, measure
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.concept_table import concept_table
@@ -70,7 +70,10 @@ def print_census(maps: BranchMaps, probes: pa.Table, shown: pa.Table) -> None:
     known, plain = CensusProbes.of(probes, maps.embeddings, shown), CensusProbes.of(probes, maps.embeddings)
     table = concept_table(known.concepts, brought)
     final = judge(table, known)
-    print(line("settings as they are", final) + f"   {perf_counter() - start:.1f} s")
+    print(line("the same, in one split alone", final) + f"   {perf_counter() - start:.1f} s")
+    start, ways = perf_counter(), CensusWays.of(probes, maps.embeddings, shown)
+    recurring = judge_all([measure(brought, ways)], ways)
+    print(line("settings as they are", recurring) + f"   {perf_counter() - start:.1f} s, {len(ways.turned)} ways")
     print(
         f"low-level {np.count_nonzero(final['low_level'])}; enriched by BY {(final['q_by'].to_numpy() <= 0.05).sum()}"
     )
