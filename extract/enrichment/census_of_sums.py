@@ -28,8 +28,8 @@ from extract.network.network import Network
 from extract.network.preprocessing import BATCH
 from extract.probes.probe import Source
 from extract.recording.branch_maps import SIDE, maps_of_sums, positions
-from extract.recording.contents import shown_before
 from extract.recording.decoding import cut_again, ordered_parallel_map
+from extract.recording.probe_hashes import unchanged_probes
 from extract.units import Layer
 
 PROBES = 4  # shown of a concept and split
@@ -95,7 +95,7 @@ class _Showing:
     def pixels(self) -> Iterator[np.ndarray]:
         """The probes as the network's `cut` makes them, uint8 (side, side, 3)."""
         ids = set(self.probes["id"].to_pylist())
-        again = (probe for probe in shown_before(self.extraction, self.source) if probe.id in ids)
+        again = (probe for probe in unchanged_probes(self.extraction, self.source) if probe.id in ids)
         return ordered_parallel_map(partial(cut_again, self.network), again)
 
     def batches(self, progress: bool) -> Iterator[Tensor]:
