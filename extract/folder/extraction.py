@@ -218,8 +218,15 @@ class Extraction:
         for column, value in columns.items():
             if value is not None:
                 rows = rows & (pc.field(column) == value)
-        parts = [table.filter(rows) for table in self.parts("distributions")]
-        return pa.concat_tables([SCHEMAS["distributions"].empty_table(), *parts])
+        tables = self._distributions_of(layer if direction == "backward" else other, direction)
+        return pa.concat_tables([SCHEMAS["distributions"].empty_table(), *(table.filter(rows) for table in tables)])
+
+    def _distributions_of(self, target: Layer | None, direction: ContributionDirection | None) -> Iterator[pa.Table]:
+        """Read the part of a target layer, where all rows of one direction stand; all parts where either is open."""
+        if target is None or direction is None:
+            yield from self.parts("distributions")
+        elif (name := part("distributions", str(target))) in self.manifest.files:
+            yield self.part(name)
 
     def words(self, layer: Layer, kind: WordKind = "value") -> np.ndarray | None:
         """Read a layer's activations on the vocabulary's words, float16 (words, channels); None where there are none.
