@@ -65,9 +65,11 @@ def normalised(images: torch.Tensor) -> torch.Tensor:
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def trained(sources: tuple[sprites.SpritePackage, ...], per_source: int = 1, wanted: bool = True) -> torch.Tensor:
+def trained(sources: tuple[sprites.SpritePackage, ...], per_source: int = 1, in_training: bool = True) -> torch.Tensor:
     """Indices of the vendors, or of the font faces, that training sees (or does not)."""
-    return torch.tensor([i for i in range(len(sources) * per_source) if sources[i // per_source].trained is wanted])
+    return torch.tensor(
+        [i for i in range(len(sources) * per_source) if sources[i // per_source].trained is in_training]
+    )
 
 
 def batch(data: Sprites, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -142,18 +144,18 @@ def accuracies(model: CLIP, data: Sprites, captions: torch.Tensor, repeats: int)
     text = model.eval().encode_text(captions, normalize=True)  # (C, E)
     generator = torch.Generator().manual_seed(2**40)  # far from every training step's seed
 
-    def share(view: Callable[..., torch.Tensor], chosen: torch.Tensor) -> float:
+    def share(view: Callable[..., torch.Tensor], indices: torch.Tensor) -> float:
         right, everything = 0, torch.arange(len(data.names))
-        for index in chosen.repeat(repeats):
+        for index in indices.repeat(repeats):
             images = view(everything, index.expand(len(everything)), generator)
             right += int((model.encode_image(images) @ text.T).argmax(1).eq(everything).sum())
-        return round(right / (len(everything) * len(chosen) * repeats), 4)
+        return round(right / (len(everything) * len(indices) * repeats), 4)
 
     return {
         "pictures": share(data.pictures, trained(VENDORS)),
         "words": share(data.words, trained(FONTS, len(WEIGHTS))),
-        "pictures of the vendor never trained on": share(data.pictures, trained(VENDORS, wanted=False)),
-        "words in the font never trained on": share(data.words, trained(FONTS, len(WEIGHTS), wanted=False)),
+        "pictures of the vendor never trained on": share(data.pictures, trained(VENDORS, in_training=False)),
+        "words in the font never trained on": share(data.words, trained(FONTS, len(WEIGHTS), in_training=False)),
     }
 
 
