@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from extract.probes.table import read
 from extract.units import Layer
+from graph.embedded.server import stop
 from graph.loading.load import load
 
 MODEL = "demo:emoji"
@@ -15,7 +16,7 @@ MEASURED = Layer(1, 1, 6)  # the one sum that was shown probes
 
 
 def demo_catalog(folder: Path) -> None:
-    """Fill the folder of an embedded database with the demo's units."""
+    """Fill the folder of an embedded database, which is not served then, with the demo's units."""
     from extract.enrichment import pipeline  # torch is slow to import
     from extract.expansion import atlas
     from extract.network.weights import load_network
@@ -27,3 +28,4 @@ def demo_catalog(folder: Path) -> None:
         few = probes.filter(pc.starts_with(probes["concept"], "ban"))
         pipeline.measure(network, extraction, few, [MEASURED], progress=False)
         load(extraction, folder, progress=False)
+        stop(folder)
