@@ -187,7 +187,8 @@ def _facets(terms: EvidenceTerms) -> Iterator[str]:
         ("conv", terms.rise_conv, terms.specificity_conv),
     ):
         if rise is not None and own is not None:
-            yield f"on the {branch} facet the sum rises {rise:+.2f} sd, {own:+.2f} of it by this branch alone"
+            brings = f"{branch} brings {own:+.2f} more than on the other"
+            yield f"on the {branch} facet the sum rises {rise:+.2f} sd; {brings}"
     if terms.low_level:
         yield f"may follow no concept but {terms.low_level}"
 

@@ -27,8 +27,8 @@ def test_a_candidate_says_which_criteria_it_met_and_shows_every_term(planted_sto
     assert best.criteria == (
         "enriched, q 0.001, recurs in 75% of the ways to hold out vendors and fonts",
         "least certain: the sum rises on the conv facet",
-        "on the shortcut facet the sum rises +1.90 sd, +1.10 of it by this branch alone",
-        "on the conv facet the sum rises +1.50 sd, +1.00 of it by this branch alone",
+        "on the shortcut facet the sum rises +1.90 sd; shortcut brings +1.10 more than on the other",
+        "on the conv facet the sum rises +1.50 sd; conv brings +1.00 more than on the other",
         "ablation, supported: what its own facet loses more than the other's, in sd +0.90 without conv, "
         "+1.00 without the shortcut",
     )

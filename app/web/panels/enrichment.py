@@ -15,11 +15,10 @@ _BACK = "two blocks back"
 def by_evidence(layer: str) -> Candidates:
     """Show the filters on what was judged and measured; the units that pass them."""
     model = session.model()
-    verdict = st.segmented_control(
+    selected = st.segmented_control(
         title("verdict"),
-        [*VERDICTS, None],
+        [*VERDICTS, _ANY],
         default=VERDICTS[0],
-        format_func=lambda name: name or _ANY,
         required=True,
         key="verdict",
         bind="query-params",
@@ -29,7 +28,7 @@ def by_evidence(layer: str) -> Candidates:
     candidates = model.candidates(
         layer,
         limit=100,
-        verdict=verdict,
+        verdict=next((verdict for verdict in VERDICTS if verdict == selected), None),
         concepts=_least(concepts, "Least difference in concept", "concept_difference"),
         modalities=_least(modalities, "or in modality", "modality_difference"),
     )

@@ -172,6 +172,7 @@ def test_filters_narrow_the_candidates(app: AppTest) -> None:
     ("address", "left"),
     [
         ({"verdict": "not enriched"}, ["4/2/6/2"]),
+        ({"verdict": "any", "least_concept_difference": "0.85"}, ["4/2/6/0", "4/2/6/2"]),
         ({"least_concept_difference": "0.95", "least_modality_difference": "0.8"}, ["4/2/6/0"]),
     ],
 )
