@@ -34,6 +34,7 @@ BRANCHES = {
     "shortcut": "what comes over the residual shortcut alone",
     "conv": "what the block's own convolutions add",
 }
+_FEW = 8  # concepts of a facet on a card
 _NOTHING = (
     '<p class="quiet">Not measured. Probes are shown to a network when it is extracted with <code>--probes</code>.</p>'
 )
@@ -165,7 +166,7 @@ class Gallery:
 
     def _brought(self, terms: EvidenceTerms) -> list[str]:
         veil = self.veil.over(terms.unit, terms.shortcut, terms.conv)
-        return facet_lines(terms.concepts_shortcut, terms.concepts_conv, veil)
+        return facet_lines(terms.concepts_shortcut, terms.concepts_conv, veil, _FEW)
 
     def depiction(self, unit: Unit, depiction: Depiction) -> str:
         """A unit's feature visualisation."""
@@ -310,10 +311,17 @@ def findings(texts: Mapping[str, str | None], veil: Veil) -> str:
     return notes(lines)
 
 
-def facet_lines(shortcut: str | None, conv: str | None, veil: Veil) -> list[str]:
+def facet_lines(shortcut: str | None, conv: str | None, veil: Veil, limit: int | None = None) -> list[str]:
     """A sentence on what either branch brings, if the census says; concepts stand between semicolons."""
     branches = {"The shortcut": shortcut, "The conv branch": conv}
-    return [f"{branch} brings {concepts(named, veil)}." for branch, named in branches.items() if named]
+    return [f"{branch} brings {_counted(named, veil, limit)}." for branch, named in branches.items() if named]
+
+
+def _counted(named: str, veil: Veil, limit: int | None) -> str:
+    """The first concepts of a facet, and how many more there are."""
+    count = len(named.split("; "))
+    more = f" and {count - limit} more" if limit and count > limit else ""
+    return concepts(named, veil, limit) + more
 
 
 def concepts(named: str, veil: Veil, limit: int | None = None) -> str:

@@ -27,6 +27,8 @@ def show_probes() -> None:
     """Show rows of probes: the sum's, the shortcut's, the conv branch's; of a branch its own."""
     st.subheader("Answers to", help="The probes with the largest mean over the unit's positions, strongest first.")
     session.show(gallery.branches(unit.probe_rows, unit.top_probes(), unit.statistics), "answers")
+    if unit.layer.role == "sum":
+        session.show(findings(unit.findings, gallery.veil.over(unit.id)), "findings")
 
 
 def show_words() -> None:
@@ -61,6 +63,4 @@ parts.contributions(unit)
 parts.distribution(unit)
 if measured := {name: value for name, value in unit.statistics.items() if value is not None}:
     st.subheader("Measured")
-    session.show(
-        terms(measured) + findings(unit.findings, gallery.veil.over(unit.id)) + notes(model.measured), "measured"
-    )
+    session.show(terms(measured) + notes(model.measured), "measured")

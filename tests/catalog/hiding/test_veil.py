@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from catalog.cards import concepts, facet_lines
 from catalog.hiding.smear import smeared
 from catalog.hiding.veil import HIDDEN, Veil
 from graph.records import Annotation, TopProbe
@@ -101,3 +102,16 @@ def test_all_texts_of_a_sensitive_annotation_or_of_a_flagged_unit_are_hidden(
     for text in (entry.text, entry.facet, entry.evidence):
         assert veil.annotation_text(entry, text) == (HIDDEN if hidden else text)
     assert veil.annotation_text(entry, None) == veil.annotation_text(entry, "") == ""
+
+
+def test_concepts_of_a_facet_are_hidden_one_by_one_and_counted_where_some_are_left_out() -> None:
+    veil = Veil(texts=frozenset({"ghastly"}))
+    named = "bird; \u201cghastly\u201d; hat; cap"
+    assert concepts(named, veil) == f"bird, {HIDDEN}, hat, cap"
+    assert concepts(named, veil, 2) == f"bird, {HIDDEN}"
+    assert concepts(named, replace(veil, hides_all=True)) == HIDDEN
+    assert facet_lines(named, None, veil, 3) == [f"The shortcut brings bird, {HIDDEN}, hat and 1 more."]
+    assert facet_lines(named, "fez", replace(veil, revealed=True)) == [
+        "The shortcut brings bird, \u201cghastly\u201d, hat, cap.",
+        "The conv branch brings fez.",
+    ]
