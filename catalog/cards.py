@@ -161,7 +161,8 @@ class Gallery:
         units = {"sum": candidate.unit, "shortcut": candidate.shortcut, "conv": candidate.conv}
         lines, verdict = ["; ".join(candidate.criteria)], None
         if isinstance(candidate.terms, EvidenceTerms):
-            lines, verdict = [f"{lines[0]}.", *self._brought(candidate.terms)], candidate.terms.verdict
+            lines = [*(f"{line}." for line in lines if line), *self._brought(candidate.terms)]
+            verdict = candidate.terms.verdict
         return self.facets(units, candidate.labels, " ".join(lines), examples, verdict)
 
     def _brought(self, terms: EvidenceTerms) -> list[str]:

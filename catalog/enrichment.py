@@ -101,6 +101,8 @@ def by_evidence(
     is no sum, or if nothing was measured or judged.
     """
     layer, _ = _sums(store, layer)
+    if verdict is not None and verdict not in VERDICTS:
+        raise CircuitError(f"{verdict!r} is no verdict. Give one of {', '.join(VERDICTS)}, or None for any.")
     rows = store.enrichment_by_evidence(layer, limit, verdict, q, concepts or None, modalities or None)
     if verdict is not None and not rows and not (counts := tally(store, layer)).judged and not counts.unjudged:
         raise NotExtracted(
@@ -174,7 +176,11 @@ def _verdict(terms: EvidenceTerms) -> Iterator[str]:
     if terms.verdict is None:
         return
     q = {"enriched": terms.q, "not enriched": terms.q_not_enriched}.get(terms.verdict)
-    recurs = f", recurs in {terms.recurrence:.0%} of the ways to hold out vendors and fonts" if terms.recurrence else ""
+    recurs = (
+        f", recurs in {terms.recurrence:.0%} of the ways to hold out vendors and fonts"
+        if terms.recurrence is not None
+        else ""
+    )
     yield f"{terms.verdict}{'' if q is None else f', q {q:.2g}'}{recurs}"
     if terms.weakest_link:
         yield f"{'fails' if terms.verdict == 'not enriched' else 'least certain'}: {terms.weakest_link}"

@@ -250,7 +250,7 @@ class UnitView:
         parts = [gallery.title(card), gallery.branches(self.probe_rows, probes, card.statistics)]
         parts += [gallery.words(words)] if words else []
         parts += [charts.activation_chart(card.histogram, self.id)] if card.histogram else []
-        parts += [cards.terms(measured), cards.findings(card.findings, gallery.veil.over(self.id))]
+        parts += [cards.terms(measured), cards.findings(card.findings, gallery.veil.over(*self.probe_rows.values()))]
         return cards.framed("".join(parts))
 
     def _veil(self) -> Veil:

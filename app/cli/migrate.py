@@ -16,8 +16,8 @@ def migrate(database: DatabaseOption = None) -> None:
         before, outdated = catalog.migrate(), catalog.outdated_queries()
     older = f"; it was of {before}." if before < SCHEMA_VERSION else "."
     typer.echo(f"The schema is of version {SCHEMA_VERSION}{older}")
-    if outdated:
+    if outdated and before < SCHEMA_VERSION:
         typer.echo(
-            f"Saved queries that find nothing by modality_difference any more: {', '.join(outdated)}. Save them anew "
-            "with selectivity_difference or word_share_difference in its place."
+            f"Saved queries that mention what units no longer have, or what means something else now: "
+            f"{', '.join(outdated)}. The changelog says what stands in its place: save them anew."
         )

@@ -86,6 +86,7 @@ def _renamed(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
 
     It was that in shares of words where it equals their difference, or where the shares are not known.
     """
+    attributes = _of_schema_4(attributes)
     if "modality_difference" not in attributes:
         return attributes
     old = float(attributes["modality_difference"])
@@ -94,6 +95,14 @@ def _renamed(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     if isclose(old, word_shares, abs_tol=1e-6):
         return {**attributes, "word_share_difference": old}
     return {**attributes, "word_share_difference": word_shares, "selectivity_difference": old}
+
+
+def _of_schema_4(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give what ablation measured its name of today, and leave out the tests that the census replaced."""
+    if "specificity_conv" in attributes:
+        return attributes
+    known = {name: value for name, value in attributes.items() if name not in ("p", "q")}
+    return {f"nearby_{name}" if name.startswith("rise_") else name: value for name, value in known.items()}
 
 
 def _to_json(graph: _Graph) -> bytes:

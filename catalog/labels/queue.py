@@ -47,7 +47,7 @@ def order(store: ModelStore, layer: Layer) -> tuple[Unit, ...]:
     channels = store.architecture.channels(layer)
     try:
         candidates = [candidate.unit for candidate in by_evidence(store, layer, limit=channels)]
-    except (CatalogError, NotExtracted):  # no sum, or not tested
+    except (CatalogError, NotExtracted):  # no sum, or not judged
         candidates = []
     return tuple(dict.fromkeys([*candidates, *(Unit(layer, channel) for channel in range(channels))]))
 

@@ -84,9 +84,10 @@ def judge_all(blocks: Sequence[list[Columns]], ways: CensusWays, settings: Censu
     """Judge every unit of a sum, whose measures came block by block."""
     own, *turned = (_joined(columns) for columns in zip(*blocks, strict=True))
     judged = verdicts(own, settings)
-    shares = recurrence(judged["verdict"], [verdicts(columns, settings)["verdict"] for columns in turned])
-    once = fails_to_recur(judged["verdict"], shares)
+    others = [verdicts(columns, settings)["verdict"] for columns in turned]
+    once = fails_to_recur(judged["verdict"], recurrence(judged["verdict"], others))
     judged["verdict"] = np.where(once, "open", judged["verdict"])
+    shares = recurrence(judged["verdict"], others)
     judged["weakest_link"] = np.where(once, LINKS["recurrence"], judged["weakest_link"])
     return as_table(own | judged | {"recurrence": shares, "ways": np.full(len(once), len(turned))}, ways.own, settings)
 

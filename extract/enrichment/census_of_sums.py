@@ -54,9 +54,9 @@ def add_census(
     Raises what loading a probe raises.
     """
     shown = probes.filter(pa.array(_shown(probes)))
-    digest = run_digest(shown["id"].to_pylist(), shown["split"].to_pylist(), DEFAULT.hash, SIDE)
-    extraction.drop([name for name in extraction.under(_FILE) if digest not in name])
+    digest = run_digest(source.digest, shown["id"].to_pylist(), shown["split"].to_pylist(), DEFAULT.hash, SIDE)
     files = {layer: part("census", f"{layer}-{digest}") for layer in layers}
+    extraction.drop(set(extraction.under(_FILE)) - set(files.values()))
     left = [layer for layer in layers if not extraction.has(files[layer])]
     show = _Showing(network, extraction, source, shown)
     plan = list(passes(_sizes(network, left, shown.num_rows), memory))
@@ -116,12 +116,13 @@ def _tables(show: _Showing, plan: Sequence[dict[Layer, range]], progress: bool) 
     known, ways = covariates_of(probes, show.pixels()), None
     blocks = dict[Layer, list[list[Columns]]]()
     for channels in plan:
-        shown = maps_of_sums(network, show.batches(progress), probes.num_rows, channels)
-        for layer, maps in shown.items():
+        maps_of_pass = maps_of_sums(network, show.batches(progress), probes.num_rows, channels)
+        for layer, maps in maps_of_pass.items():
             ways = ways or CensusWays.of(probes, maps.embeddings, known)
             blocks.setdefault(layer, []).append(measure(attribution(maps.shortcut, maps.conv), ways))
             if channels[layer].stop == network.architecture.channels(layer):
                 yield layer, _table(layer, judge_all(blocks.pop(layer), ways))
+        del maps, maps_of_pass  # before those of the next pass are read
 
 
 def _sizes(network: Network, layers: Sequence[Layer], images: int) -> dict[Layer, tuple[int, int]]:
@@ -153,7 +154,9 @@ def _table(layer: Layer, judged: pa.Table) -> pa.Table:
     """A sum's rows of the stored table."""
     rows = judged.to_pandas()
     columns = {row.stored: rows[row.stored].to_numpy() for row in of_table("census") if row.stored in rows}
-    columns |= {f"concepts_{branch}": rows[f"concepts_{branch}"].map("; ".join).to_numpy() for branch in BRANCHES}
+    for branch in BRANCHES:  # a branch on whose concepts the sum does not rise has no facet to name
+        names = rows[f"concepts_{branch}"].map("; ".join)
+        columns[f"concepts_{branch}"] = names.where(rows[f"rise_{branch}"] > 0).to_numpy()
     columns |= {"low_level": _low_level(judged), "unjudged": np.full(len(rows), None, object)}
     return per_unit("census", layer, columns)
 

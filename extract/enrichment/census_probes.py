@@ -57,6 +57,8 @@ def _check_probes(probes: pa.Table) -> None:
         raise CensusError(f"probes has no column {', '.join(missing)}. Give modality, concept and split.")
     if not probes.num_rows:
         raise CensusError("probes has no row. Give a row an image.")
+    if "source" in probes.column_names and probes["source"].null_count:
+        raise CensusError("probes has rows without a source. Name every source, or leave the column out.")
     for name, values in _VALUES.items():
         if unknown := set(probes[name].to_pylist()) - values:
             raise CensusError(f"probes has the {name} {sorted(map(str, unknown))}. Give {' or '.join(sorted(values))}.")

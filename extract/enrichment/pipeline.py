@@ -97,7 +97,7 @@ def measure(
 def _add_evidence(
     network: Network, extraction: Extraction, source: Source, layers: Sequence[Layer], progress: bool, chunk: int
 ) -> None:
-    """Everything after the recording: rank probes, test, share, picture and ablate; the tables come last, together."""
+    """Everything after the recording: rank probes, share, picture, judge and ablate; the tables come last, together."""
     probes = check(_probes(extraction))
     facts = ProbeFacts.of(probes)
     rows: dict[str, list[pa.Table]] = {name: [SCHEMAS[name].empty_table()] for name in ("evidence", "shares")}

@@ -36,6 +36,8 @@ def _probes(extraction: Extraction) -> Iterator[str]:
 
 
 def _census(extraction: Extraction) -> Iterator[str]:
+    if not any(extraction.table("census")["verdict"].to_pylist()):
+        return
     for row in extraction.table("census_settings").to_pylist():
         yield (
             f"Verdicts, rises and specificities: {row['images']:,} of these probes, {row['pictures']:,} concepts as "

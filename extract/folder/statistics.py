@@ -149,31 +149,38 @@ TABLE = (
         "how far the sum lies above its mean over all probes on concepts near those that conv's top examples show, in "
         "standard deviations; below nought where the sum discards them",
         column="rise_conv",
+        since=5,
     ),
     _Effect(
         "nearby_rise_conv_low",
         "Rise on concepts near conv's, at least",
         "lower end of its 95 % interval",
         column="rise_conv_low",
+        since=5,
     ),
-    _Effect("nearby_rise_conv_high", "Rise on concepts near conv's, at most", "upper end", column="rise_conv_high"),
+    _Effect(
+        "nearby_rise_conv_high", "Rise on concepts near conv's, at most", "upper end", column="rise_conv_high", since=5
+    ),
     _Effect(
         "nearby_rise_shortcut",
         "Rise on concepts near the shortcut's",
         "the same on concepts near those of the shortcut's top examples",
         column="rise_shortcut",
+        since=5,
     ),
     _Effect(
         "nearby_rise_shortcut_low",
         "Rise on concepts near the shortcut's, at least",
         "lower end of its 95 % interval",
         column="rise_shortcut_low",
+        since=5,
     ),
     _Effect(
         "nearby_rise_shortcut_high",
         "Rise on concepts near the shortcut's, at most",
         "upper end",
         column="rise_shortcut_high",
+        since=5,
     ),
     _Effect(
         "control",

@@ -189,10 +189,10 @@ MATCH (u:Unit {model: $model, layer: $layer})
 WHERE u.nearby_rise_conv_high <= $most AND (u.verdict IS NULL OR u.verdict <> 'enriched')
 MATCH (u)<-[:ADDS {branch: 'conv'}]-(c:Unit)
 RETURN u.id AS unit, [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.facet_conv AS facet_conv,
-       u.nearby_rise_conv AS rise_conv, u.nearby_rise_conv_high AS rise_conv_high,
-       u.nearby_rise_shortcut AS rise_shortcut, u.share_exact AS share_exact, u.verdict AS verdict,
+       u.nearby_rise_conv AS nearby_rise_conv, u.nearby_rise_conv_high AS nearby_rise_conv_high,
+       u.nearby_rise_shortcut AS nearby_rise_shortcut, u.share_exact AS share_exact, u.verdict AS verdict,
        u.weakest_link AS weakest_link, c.id AS conv, [(c)-[:LABELLED]->(l:Label) | l.text] AS conv_labels
-ORDER BY rise_conv, u.channel
+ORDER BY nearby_rise_conv, u.channel
 """,
     "Units whose conv branch responds to concepts on which the sum does not rise: a facet that the sum discards.",
     {"most": 0.25},

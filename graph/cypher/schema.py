@@ -81,12 +81,13 @@ REMOVE u.p, u.q, u.p_concept, u.p_modality, u.p_facets, u.p_reach_shortcut, u.p_
        u.reach_shortcut, u.reach_conv, u.undecided
 """
 
-# properties (names that units no longer have, or that mean something else) -> the names of saved queries that mention
-# one of them as a property
-QUERIES_MENTIONING = """
+# no parameters; the checksums of what a load wrote no longer hold once properties have other names
+FORGET_CHECKSUMS = "MATCH (m:Model) REMOVE m.checksums"
+
+# no parameters -> the names and texts of all saved queries
+SAVED_TEXTS = """
 MATCH (q:Query)
-WHERE any(name IN $properties WHERE q.text CONTAINS '.' + name)
-RETURN q.name AS name
+RETURN q.name AS name, q.text AS text
 ORDER BY name
 """
 
@@ -98,5 +99,5 @@ MIGRATIONS = {
     ),
     2: (),  # saved circuits and queries came, of which there are none yet
     3: (SPLIT_SELECTIVITY, SPLIT_WORD_SHARES),
-    4: (RENAME_ABLATION, REMOVE_TESTS),
+    4: (RENAME_ABLATION, REMOVE_TESTS, FORGET_CHECKSUMS),
 }

@@ -1,5 +1,6 @@
 """Create the schema, or bring an older one up to ours; doing either again changes nothing."""
 
+import re
 from collections.abc import Iterator
 
 from graph.connection.database import Database
@@ -8,7 +9,7 @@ from graph.cypher.schema import (
     FURTHER_INDEXES,
     INDEXES,
     MIGRATIONS,
-    QUERIES_MENTIONING,
+    SAVED_TEXTS,
     SCHEMA_VERSION,
     SET_VERSION,
 )
@@ -17,9 +18,10 @@ from graph.schema import SCHEMA, VERSION
 from graph.steps import Statement
 
 EARLIER = (  # properties that units no longer have, or that mean something else now
-    *("modality_difference", "reach_shortcut", "reach_conv", "p_facets", "p_concept", "p_modality", "undecided"),
-    *("verdict", "q", "rise_shortcut", "rise_conv"),
+    *("modality_difference", "reach_shortcut", "reach_conv", "p_facets", "p_concept", "p_modality", "p_reach_shortcut"),
+    *("p_reach_conv", "undecided", "verdict", "p", "q", "rise_shortcut", "rise_conv"),
 )
+_MENTION = re.compile(rf"\.(?:{'|'.join(EARLIER)})(?:_low|_high)?\b")
 
 
 def statements() -> Iterator[Statement]:
@@ -33,7 +35,7 @@ def outdated_queries(database: Database) -> list[str]:
 
     Cypher answers them with nothing, or with something else, without an error.
     """
-    return [row["name"] for row in database.read(QUERIES_MENTIONING, properties=EARLIER)]
+    return [row["name"] for row in database.read(SAVED_TEXTS) if _MENTION.search(row["text"])]
 
 
 def migrate(database: Database) -> int:

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from catalog.enrichment import STRONGEST, by_evidence, by_weights, tally
+from catalog.errors import CircuitError
 from extract.errors import UnknownUnit
 from extract.units import Layer, Unit
 from graph.errors import NotExtracted
@@ -60,6 +61,8 @@ def test_verdict_rate_and_floors_are_the_caller_s(planted_store: ModelStore) -> 
     assert found(q=0.005) == [0]
     assert found(q=0.02) == [0, 1]
     assert found(verdict="not enriched") == [2]
+    with pytest.raises(CircuitError, match=r"0\.05 is no verdict\. Give one of enriched, "):
+        found(verdict=0.05)
     assert found(verdict="facets alike") == [3]
     assert found(verdict="open") == list(range(5, 31))
     assert found(verdict=None, q=0.65) == [0, 1, 2, 4]

@@ -306,7 +306,8 @@ def ask_by_name(store: ModelStore, extraction: Extraction) -> None:
         store.annotate(annotation)
     given: dict[str, Any] = {
         "model": model,
-        "q": None,
+        "verdict": None,
+        "most": 0.5,
         "label": "DRIVE",
         "unit": f"{total}/1",
         "source": None,
@@ -329,8 +330,7 @@ def save(store: Store) -> None:
     store.save_query(mine)
     store.save_query(replace(mine, author="bob"), replace=True)
     assert store.saved_queries() == [replace(mine, author="bob")]
-    assert store.database.read(schema.QUERIES_MENTIONING, containing="$n") == [{"name": "mine"}]
-    assert store.database.read(schema.QUERIES_MENTIONING, containing="$m") == []
+    assert store.database.read(schema.SAVED_TEXTS) == [{"name": "mine", "text": "RETURN $n AS n"}]
     assert store.remove_query("mine", "cid")
     assert [(e.author, e.removed_by) for e in store.earlier_queries()] == [("bob", "cid"), ("ada", "bob")]
     assert store.earlier_queries()[0].defaults == {"n": [1, "a"]}

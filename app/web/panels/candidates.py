@@ -8,6 +8,7 @@ from app.web import session
 from catalog import Candidate
 from graph.records import EvidenceTerms, WeightTerms
 
+_ORDER = "least_specificity"  # stands in the column order
 _TEXTS = ("verdict", "weakest_link", "ablation")
 Candidates = Sequence[Candidate[EvidenceTerms]] | Sequence[Candidate[WeightTerms]]
 
@@ -15,7 +16,7 @@ Candidates = Sequence[Candidate[EvidenceTerms]] | Sequence[Candidate[WeightTerms
 def numbers(candidates: Candidates) -> list[str]:
     """Name the terms that are numbers; the share over the shortcut last, since it is no criterion."""
     terms = [f.name for c in candidates[:1] for f in fields(c.terms) if f.type in (int, float, float | None)]
-    return sorted(terms, key=lambda term: term.startswith("share_"))
+    return sorted((term for term in terms if term != _ORDER), key=lambda term: term.startswith("share_"))
 
 
 def rows(candidates: Candidates) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from app.web.panels.candidates import Candidates
 from catalog import STRONGEST, VERDICTS, meaning, title
 from extract.units import Layer
 
+MOST = 100  # units listed
 _ANY = "any"
 _BACK = "two blocks back"
 
@@ -27,7 +28,7 @@ def by_evidence(layer: str) -> Candidates:
     concepts, modalities = st.columns(2)
     candidates = model.candidates(
         layer,
-        limit=100,
+        limit=MOST,
         verdict=next((verdict for verdict in VERDICTS if verdict == selected), None),
         concepts=_least(concepts, "Least difference in concept", "concept_difference"),
         modalities=_least(modalities, "or in modality", "modality_difference"),
@@ -48,7 +49,7 @@ def by_weights(layer: str) -> Candidates:
         "Strongest inputs compared", 2, 20, STRONGEST, key="compared", bind="query-params",
         help="Of either branch, by magnitude.",
     )  # fmt: skip
-    return model.candidates_by_weights(layer, None if source == _BACK else source, strongest, limit=100)
+    return model.candidates_by_weights(layer, None if source == _BACK else source, strongest, limit=MOST)
 
 
 def _least(place: DeltaGenerator, label: str, column: str) -> float:

@@ -41,7 +41,8 @@ selected = st.dataframe(
     selection_mode="single-row",
     height=310,
 )
-st.caption(f"{len(shortlist)} candidates. Select a row to open its unit.")
+beginning = "The first " if len(shortlist) == enrichment.MOST else ""
+st.caption(f"{beginning}{len(shortlist)} units. Select a row to open its unit.")
 if selected.selection.rows:
     session.open_unit(str(shortlist[selected.selection.rows[0]].unit))
 st.subheader("The first ten", help="What each branch answers to most, side by side.")

@@ -28,7 +28,7 @@ def show_probes() -> None:
     st.subheader("Answers to", help="The probes with the largest mean over the unit's positions, strongest first.")
     session.show(gallery.branches(unit.probe_rows, unit.top_probes(), unit.statistics), "answers")
     if unit.layer.role == "sum":
-        session.show(findings(unit.findings, gallery.veil.over(unit.id)), "findings")
+        session.show(findings(unit.findings, gallery.veil.over(*unit.probe_rows.values())), "findings")
 
 
 def show_words() -> None:

@@ -125,6 +125,9 @@ def test_input_that_does_not_fit_is_refused(planted: World) -> None:
     strange = probes.set_column(2, "split", pa.array(["test"] * probes.num_rows))
     with pytest.raises(CensusError, match=r"split \['test'\]"):
         census(shortcut, conv, strange, rows)
+    unnamed = probes.append_column("source", pa.array([None, *["noto"] * (probes.num_rows - 1)], pa.string()))
+    with pytest.raises(CensusError, match="rows without a source"):
+        census(shortcut, conv, unnamed, rows)
     with pytest.raises(CensusError, match="Give a row of finite numbers a probe"):
         census(shortcut, conv, probes, rows[:-1])
     with pytest.raises(CensusError, match="covariates has 10 rows"):

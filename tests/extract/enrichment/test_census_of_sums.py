@@ -42,12 +42,14 @@ def test_the_stored_table_is_the_census_of_the_whole_maps(tiny: "Network", noise
     stored = extraction.table("census").to_pandas().set_index(["layer", "channel"])
     for layer in SUMS:
         maps = branch_maps(tiny, images(noise), layer)
-        table = census(maps.shortcut, maps.conv, noise, maps.embeddings, covariates(noise)).to_pandas()
+        judged = census(maps.shortcut, maps.conv, noise, maps.embeddings, covariates(noise))
+        table = judged.to_pandas()
         rows = stored.loc[str(layer)]
         assert rows["verdict"].tolist() == table["verdict"].tolist()
         np.testing.assert_allclose(rows["rise_conv"], table["rise_conv"], rtol=1e-3, atol=1e-4)
         np.testing.assert_allclose(rows["specificity_shortcut_low"], table["specificity_shortcut_low"], atol=1e-3)
-        assert rows["concepts_conv"].tolist() == ["; ".join(names) for names in table["concepts_conv"]]
+        expected = ["; ".join(row["concepts_conv"]) if row["rise_conv"] > 0 else None for row in judged.to_pylist()]
+        assert [name if isinstance(name, str) else None for name in rows["concepts_conv"]] == expected
     (settings,) = extraction.table("census_settings").to_pylist()
     assert (settings["hash"], settings["images"]) == (DEFAULT.hash, noise.num_rows)
 

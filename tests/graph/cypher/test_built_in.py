@@ -268,12 +268,15 @@ def test_discarded_are_units_that_do_not_rise_on_what_conv_responds_to(
         if unit.startswith(f"{SUM}/") and row["rise_conv_high"] <= 0.5 and known.get(unit) != "enriched"
     }
     found = ask(queries, "discarded", most=0.5)
-    assert {row["unit"]: row["rise_conv"] for row in found} == expected
+    assert {row["unit"]: row["nearby_rise_conv"] for row in found} == expected
     assert len(expected) > 2
-    assert [row["rise_conv"] for row in found] == sorted(expected.values())
+    assert [row["nearby_rise_conv"] for row in found] == sorted(expected.values())
     for row in found:
         assert row["conv"] == branch(edges, row["unit"], "conv")
-        assert (row["rise_conv_high"], row["verdict"]) == (proof[row["unit"]]["rise_conv_high"], known[row["unit"]])
+        assert (row["nearby_rise_conv_high"], row["verdict"]) == (
+            proof[row["unit"]]["rise_conv_high"],
+            known[row["unit"]],
+        )
 
 
 @pytest.mark.parametrize("unit", ["2/1/6/3", "2/0/8/7"])

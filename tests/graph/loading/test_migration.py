@@ -104,7 +104,7 @@ def test_the_difference_in_modality_becomes_two(database: Database, extraction: 
     )
     database.write("MATCH (u:Unit {id: '2/0/8/3'}) REMOVE u.word_selectivity")  # so that 2/1/6/3 is known by words
     database.write(SET_VERSION, id=SCHEMA, version=3)
-    for name, text in (("old", "RETURN u.modality_difference"), ("new", "RETURN 1")):
+    for name, text in (("old", "RETURN u.modality_difference"), ("new", "MATCH (u) RETURN u.q_by, u.quality")):
         database.write("CREATE (:Query {name: $name, text: $cypher})", name=name, cypher=text)
     assert migrate(database) == 3
     after = differences(store)
@@ -147,6 +147,7 @@ def test_what_ablation_says_gets_a_name_of_its_own_and_the_tests_that_are_replac
     gone = ("verdict", "q", "p", "p_facets", "reach_conv", "reach_shortcut", "undecided", "rise_conv", "rise_conv_low")
     assert {name: after.get(name) for name in gone} == dict.fromkeys(gone)
     assert after["share_exact"] == before["share_exact"]
+    assert Store(database).verify_numbers(MODEL) is False  # its checksums were of the earlier names
     assert {row.verdict for row in Store(database).model(MODEL).verdicts(Layer.parse("2/1/6"))} == {None}
 
 
