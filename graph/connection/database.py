@@ -14,9 +14,16 @@ from functools import partial
 from typing import Any, Self
 
 from neo4j import READ_ACCESS, WRITE_ACCESS
-from neo4j.exceptions import DriverError, IncompleteCommit, Neo4jError, ServiceUnavailable, SessionExpired
+from neo4j.exceptions import (
+    DriverError,
+    IncompleteCommit,
+    Neo4jError,
+    ResultFailedError,
+    ServiceUnavailable,
+    SessionExpired,
+)
 
-from graph.connection.driver_errors import translate
+from graph.connection.driver_errors import server_error, translate
 from graph.connection.json_values import json_value
 from graph.connection.parameters import plain_parameters
 from graph.connection.read_only import run_read_only
@@ -181,7 +188,9 @@ class Database:
                 try:
                     return transact(server)
                 except (DriverError, Neo4jError) as error:
-                    if not (error.is_retryable() or (idempotent and isinstance(error, IncompleteCommit))):
+                    cause = server_error(error)
+                    retryable = isinstance(cause, DriverError | Neo4jError) and cause.is_retryable()
+                    if not (retryable or (idempotent and isinstance(error, IncompleteCommit))):
                         raise
                     if server is not tried:
                         tried, deadline = server, time.monotonic() + server.timeout
@@ -201,8 +210,9 @@ def _write_transaction(text: str, parameters: dict[str, Any], server: Server) ->
     for _ in range(_ATTEMPTS - 1):
         try:
             return _transaction(WRITE_ACCESS, text, parameters, server)
-        except Neo4jError as error:
-            if error.code not in _RETRYABLE:
+        except (Neo4jError, ResultFailedError) as error:
+            cause = server_error(error)
+            if not (isinstance(cause, Neo4jError) and cause.code in _RETRYABLE):
                 raise
     return _transaction(WRITE_ACCESS, text, parameters, server)
 

@@ -2,7 +2,7 @@
 
 import re
 
-from neo4j.exceptions import BrokenRecordError, IncompleteCommit, Neo4jError
+from neo4j.exceptions import BrokenRecordError, IncompleteCommit, Neo4jError, ResultFailedError
 
 from graph.errors import (
     AccessRefused,
@@ -71,8 +71,15 @@ _CAUSES = {  # by what the driver says about the connection
 _MARK = re.compile(r"/\* [0-9a-f]{16} \*/")  # of a query that may be terminated
 
 
+def server_error(error: Exception) -> Exception:
+    """The server's own error, where the driver says only that a result has failed; else the error itself."""
+    cause = error.__cause__
+    return cause if isinstance(error, ResultFailedError) and isinstance(cause, Neo4jError) else error
+
+
 def translate(error: Exception, url: str, timeout: float = 0.0) -> GraphError:
     """Translate an error of the driver; `timeout` is the query's, in seconds."""
+    error = server_error(error)
     if isinstance(error, Neo4jError):
         error_type, template = next(entry for code, entry in _CODES.items() if (error.code or "").startswith(code))
         message = " ".join(_MARK.sub("", error.message or "it does not say why").split()).rstrip(".")

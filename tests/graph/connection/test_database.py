@@ -11,8 +11,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from neo4j import WRITE_ACCESS
+from neo4j.exceptions import Neo4jError, ResultFailedError
 
 from graph.connection.database import Database
+from graph.connection.driver_errors import server_error, translate
 from graph.connection.servers import ARCADEDB, NEO4J, _capabilities
 from graph.embedded.server import ensure
 from graph.endpoint import Endpoint
@@ -381,3 +384,17 @@ def test_a_server_is_known_by_what_it_calls_itself() -> None:
 def test_a_server_too_old_or_of_another_make_is_refused(agent: str) -> None:
     with pytest.raises(ServerUnavailable, match=r"need Neo4j 5\.23"):
         _capabilities(agent, "bolt://x")
+
+
+def test_a_result_that_has_failed_is_told_by_the_servers_own_error(neo4j: Neo4j) -> None:
+    """The driver raises the server's error once, and after it that the result has failed, whatever is asked of it."""
+    with neo4j.emptied() as database, database._server.session(WRITE_ACCESS) as session:
+        result = session.begin_transaction().run("UNWIND [1, 0] AS x RETURN 1 / x AS y")
+        with pytest.raises(Neo4jError) as first:
+            list(result)
+        with pytest.raises(ResultFailedError) as again:
+            list(result)
+        told = translate(again.value, database.url)
+    assert server_error(again.value) is first.value
+    assert str(told) == str(translate(first.value, database.url))
+    assert not isinstance(told, ServerUnavailable)
