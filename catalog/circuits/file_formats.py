@@ -97,9 +97,12 @@ def _renamed(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**attributes, "word_share_difference": word_shares, "selectivity_difference": old}
 
 
+_SCHEMA_4 = {"reach_shortcut", "reach_conv", "p_facets", "p_reach_shortcut", "p_reach_conv"}  # and nobody later has
+
+
 def _of_schema_4(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give what ablation measured its name of today, and leave out the tests that the census replaced."""
-    if "specificity_conv" in attributes:
+    if not _SCHEMA_4 & attributes.keys():
         return attributes
     known = {name: value for name, value in attributes.items() if name not in ("p", "q")}
     return {f"nearby_{name}" if name.startswith("rise_") else name: value for name, value in known.items()}

@@ -128,7 +128,8 @@ def _tables(show: _Showing, plan: Sequence[dict[Layer, range]], progress: bool) 
 def _sizes(network: Network, layers: Sequence[Layer], images: int) -> dict[Layer, tuple[int, int]]:
     """Of every sum the number of channels, and the bytes of a channel's maps."""
     return {
-        layer: (network.architecture.channels(layer), images * positions(network, layer) * 2 * 4) for layer in layers
+        layer: (network.architecture.channels(layer), max(1, images) * positions(network, layer) * 2 * 4)
+        for layer in layers
     }
 
 

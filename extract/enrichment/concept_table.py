@@ -25,7 +25,7 @@ class ProbeConcepts:
     def of(cls, probes: pa.Table) -> Self:
         """Read them from a table of probes."""
         modality, concept, split = (np.array(probes[name].to_pylist()) for name in ("modality", "concept", "split"))
-        named = np.array([f"{m}/{c}" for m, c in zip(modality, concept, strict=True)])
+        named = np.array([f"{m}/{c}" for m, c in zip(modality, concept, strict=True)], str)
         held_out = split == "held-out"
         both = np.intersect1d(named[held_out], named[~held_out])
         place = np.searchsorted(both, named) % max(1, len(both))
