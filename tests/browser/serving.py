@@ -65,11 +65,7 @@ def serving(database: Path | str, **variables: str) -> Iterator[str]:
 @contextmanager
 def watched(browser: Browser, served: str) -> Iterator[Page]:
     """A fresh session that fails the test on any request to elsewhere and on any error in the console."""
-    context = browser.new_context(
-        viewport={"width": 1440, "height": 1000},
-        base_url=served,
-        reduced_motion="reduce",  # every frame of an animation is drawn by a core
-    )
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=served)
     opened, elsewhere, errors = context.new_page(), [], []
     opened.set_default_timeout(PATIENCE)
 
