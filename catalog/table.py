@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from catalog.cards import cells, framed
 from catalog.hiding.veil import Veil
-from graph.records import Annotation, as_json
+from graph.plain_json import as_json
+from graph.records import Annotation
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,9 +1,8 @@
-"""The records in which the store answers, the words that some of their fields take, and records as JSON."""
+"""The records in which the store answers, and the words that some of their fields take."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from math import isfinite
 from typing import Any, Literal
 
 from extract.folder.statistics import SEARCHABLE, STATISTICS
@@ -389,26 +388,3 @@ class Rows:
     columns: tuple[str, ...]
     rows: list[list[Any]]
     truncated: bool
-
-
-def as_json(value: object, omit: Collection[str] = ()) -> Any:
-    """Turn a record, or what holds records, into plain JSON values, without the fields to omit.
-
-    A record becomes a dict of its fields; a unit, a layer, a time and all else that JSON lacks become their text. JSON
-    has no infinite numbers and none that are undefined: they become None.
-    """
-    match value:
-        case float():
-            return value if isfinite(value) else None
-        case None | str() | int():
-            return value
-        case Unit() | Layer():
-            return str(value)
-        case Mapping():
-            return {str(name): as_json(item, omit) for name, item in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [as_json(item, omit) for item in value]
-        case _ if is_dataclass(value):
-            named = (field.name for field in fields(value) if field.name not in omit)
-            return {name: as_json(getattr(value, name), omit) for name in named}
-    return str(value)

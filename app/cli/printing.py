@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from extract.printable import printable
-from graph.records import as_json
+from graph.plain_json import as_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType  # only tables need it

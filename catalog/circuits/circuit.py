@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from extract.units import Unit
-from graph.records import Branch, as_json
+from graph.plain_json import as_json
+from graph.records import Branch
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -25,7 +25,8 @@ from catalog.text_rules import broken
 from extract import csv_tables
 from extract.files import read_file, replace_file
 from extract.unique_names import Doubled, json_object, refuse_doubled
-from graph.records import Annotation, as_json
+from graph.plain_json import as_json
+from graph.records import Annotation
 
 Form = Literal["csv", "json"]
 FORMS: tuple[Form, ...] = get_args(Form)

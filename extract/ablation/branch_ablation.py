@@ -6,19 +6,16 @@ pass serves them all. `part_ablation` ablates a single branch and lets the rest 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from extract.network.hooks import watch_sums
 from extract.network.network import Network
-from extract.network.preprocessing import BATCH
 from extract.probes.probe import Probe
-from extract.recording.decoding import cut_again, ordered_parallel_map
+from extract.recording.decoding import batches_again
 from extract.units import Layer
 
 
@@ -57,14 +54,10 @@ def ablate_branches(
         for place, maps in enumerate(sums):
             np.add.at(totals[layer][place], batch, maps.relu().mean((2, 3)).double().numpy())
 
-    cuts, numbers = ordered_parallel_map(partial(cut_again, network), probes), iter(concepts)
-    with (
-        watch_sums(network.visual, branches, see),
-        tqdm(total=len(concepts), desc="ablation", disable=not progress) as bar,
-    ):
-        while images := list(islice(cuts, BATCH)):
+    numbers = iter(concepts)
+    with watch_sums(network.visual, branches, see):
+        for images in batches_again(network, probes, len(concepts), "ablation", progress):  # (n, 3, side, side)
             batch[:] = islice(numbers, len(images))
-            network.visual(network.normalise(images))
-            bar.update(len(images))
+            network.visual(images)
     sizes = np.maximum(np.bincount(np.asarray(concepts, int), minlength=count), 1)[:, None]
     return {layer: BranchAblation(*(total / sizes)) for layer, total in totals.items()}

@@ -6,12 +6,10 @@ The maps of a few channels of some sums are in memory at once, so that the probe
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 
 import numpy as np
 import pyarrow as pa
 from torch import Tensor
-from tqdm import tqdm
 
 from extract.enrichment.attribution import attribution
 from extract.enrichment.census import DEFAULT, CensusWays, judge_all, measure
@@ -25,10 +23,9 @@ from extract.folder.manifest import part
 from extract.folder.schemas import SCHEMAS, per_unit
 from extract.folder.statistics import of_table
 from extract.network.network import Network
-from extract.network.preprocessing import BATCH
-from extract.probes.probe import Source
+from extract.probes.probe import Probe, Source
 from extract.recording.branch_maps import SIDE, maps_of_sums, positions
-from extract.recording.decoding import cut_again, ordered_parallel_map
+from extract.recording.decoding import batches_again, cut_again, ordered_parallel_map
 from extract.recording.probe_hashes import unchanged_probes
 from extract.units import Layer
 
@@ -85,7 +82,7 @@ def _shown(probes: pa.Table) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Showing:
-    """Decodes the same probes for every pass over them."""
+    """Shows the same probes in every pass over them."""
 
     network: Network
     extraction: Extraction
@@ -94,17 +91,15 @@ class _Showing:
 
     def pixels(self) -> Iterator[np.ndarray]:
         """The probes as the network's `cut` makes them, uint8 (side, side, 3)."""
-        ids = set(self.probes["id"].to_pylist())
-        again = (probe for probe in unchanged_probes(self.extraction, self.source) if probe.id in ids)
-        return ordered_parallel_map(partial(cut_again, self.network), again)
+        return ordered_parallel_map(partial(cut_again, self.network), self._again())
 
     def batches(self, progress: bool) -> Iterator[Tensor]:
         """The same as batches for the network."""
-        pixels = self.pixels()
-        with tqdm(total=self.probes.num_rows, desc="census", unit="image", disable=not progress) as bar:
-            while images := list(islice(pixels, BATCH)):
-                yield self.network.normalise(images)
-                bar.update(len(images))
+        return batches_again(self.network, self._again(), self.probes.num_rows, "census", progress)
+
+    def _again(self) -> Iterator[Probe]:
+        ids = set(self.probes["id"].to_pylist())
+        return (probe for probe in unchanged_probes(self.extraction, self.source) if probe.id in ids)
 
 
 def _tables(show: _Showing, plan: Sequence[dict[Layer, range]], progress: bool) -> Iterator[tuple[Layer, pa.Table]]:

@@ -29,8 +29,10 @@ def rotations(probes: pa.Table, embeddings: np.ndarray) -> list[CensusProbes]:
     if len(pairs) == 1:
         return []
     least = max(FEWEST, len(ProbeConcepts.of(probes).names) / 2)
-    turned = [CensusProbes(ProbeConcepts.of(_turned(probes, pair, split)), embeddings, {}) for pair in pairs]
-    return [each for each in turned if len(each.concepts.names) >= least]
+    splits = (_split(pair, modality, source, split) for pair in pairs)
+    place = probes.column_names.index("split")
+    turned = (ProbeConcepts.of(probes.set_column(place, "split", pa.array(each.tolist()))) for each in splits)
+    return [CensusProbes(concepts, embeddings, {}) for concepts in turned if len(concepts.names) >= least]
 
 
 def _sources(names: np.ndarray) -> list[str | None]:
@@ -39,14 +41,12 @@ def _sources(names: np.ndarray) -> list[str | None]:
     return [*different] if 2 <= len(different) <= MOST else [None]
 
 
-def _turned(probes: pa.Table, pair: tuple[str | None, ...], split: np.ndarray) -> pa.Table:
-    """The probes with these sources held out: of pictures, and of words."""
+def _split(pair: tuple[str | None, ...], modality: np.ndarray, source: np.ndarray, split: np.ndarray) -> np.ndarray:
+    """The split of every probe with these sources held out: of pictures, and of words."""
     for name, held_out in zip(("picture", "word"), pair, strict=True):
         if held_out is not None:
-            own = np.array(probes["modality"].to_pylist()) == name
-            turned = np.where(np.array(probes["source"].to_pylist()) == held_out, "held-out", "discovery")
-            split = np.where(own, turned, split)
-    return probes.set_column(probes.column_names.index("split"), "split", pa.array(split.tolist(), pa.string()))
+            split = np.where(modality == name, np.where(source == held_out, "held-out", "discovery"), split)
+    return split
 
 
 def recurrence(verdict: np.ndarray, turned: list[np.ndarray]) -> np.ndarray:

@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
+from torch import Tensor
+from tqdm import tqdm
 
 from extract.errors import ProbesError, UnreadablePicture
 from extract.network.network import Network
@@ -72,6 +76,17 @@ def cut_again(network: Network, probe: Probe) -> np.ndarray:
     """Load and cut a probe that was recorded before; ProbesError where it is gone."""
     with _recorded_before(probe):
         return network.cut(opaque(probe.load()))
+
+
+def batches_again(
+    network: Network, probes: Iterable[Probe], count: int, description: str, progress: bool = True
+) -> Iterator[Tensor]:
+    """So many probes that were recorded before, decoded beside the forward pass: batches (n, 3, side, side)."""
+    cuts = ordered_parallel_map(partial(cut_again, network), probes)
+    with tqdm(total=count, desc=description, unit="image", disable=not progress) as bar:
+        while images := list(islice(cuts, BATCH)):
+            yield network.normalise(images)
+            bar.update(len(images))
 
 
 def thumbnail_again(probe: Probe) -> bytes:

@@ -1,6 +1,7 @@
 """A catalog of its own for the tests of the front door, to label, flag and save in."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +22,13 @@ def catalog(planted: Extraction, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture
 def model(catalog: Catalog) -> Model:
     return catalog.model()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder of its own, which `~` stands for; the test runs beside it."""
+    folder = tmp_path / "ada"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.chdir(tmp_path)
+    return folder

@@ -145,13 +145,7 @@ def test_a_module_of_ours_that_is_missing_is_not_blamed_on_torch() -> None:
         import_module("extract.nowhere")
 
 
-def test_a_tilde_in_a_path_of_the_network_is_the_home_folder(
-    network: LiveNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = tmp_path / "ada"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.chdir(tmp_path)
+def test_a_tilde_in_a_path_of_the_network_is_the_home_folder(network: LiveNetwork, home: Path) -> None:
     for file in (WEIGHTS, WEIGHTS.with_suffix(".json"), DEJAVU):
         (home / file.name).write_bytes(file.read_bytes())
     (home / "words.txt").write_text("dog\ncat\n")
@@ -165,4 +159,4 @@ def test_a_tilde_in_a_path_of_the_network_is_the_home_folder(
     opened.check_visualisations("~/")
     assert [probe.id for probe in opened.probes("~/")] == ["channel3.png"]
     assert opened.attack("~/channel3.png", "dog", ("dog", "cat"), font="~/DejaVuSans.ttf").classes == ("dog", "cat")
-    assert not (tmp_path / "~").exists()
+    assert not (home.parent / "~").exists()

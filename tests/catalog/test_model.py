@@ -146,16 +146,10 @@ def test_the_network_is_the_one_that_was_extracted(model: Model) -> None:
         model.network()
 
 
-def test_a_tilde_in_a_path_of_the_catalog_is_the_home_folder(
-    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = tmp_path / "ada"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.chdir(tmp_path)
+def test_a_tilde_in_a_path_of_the_catalog_is_the_home_folder(model: Model, home: Path) -> None:
     model.unit("4/2/6/0").enrichment_circuit(limit=2).export("~/circuit.json")
     cc.read_circuit("~/circuit.json").render("~/circuit.svg")
     model.labels.export("~/labels.csv")
     assert model.labels.plan_import("~/labels.csv").new == ()
     assert {file.name for file in home.iterdir()} == {"circuit.json", "circuit.svg", "labels.csv"}
-    assert not (tmp_path / "~").exists()
+    assert not (home.parent / "~").exists()

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from extract.folder.statistics import BY_NAME, TABLE
 from extract.units import Layer, Unit
-from graph.records import Annotation, Contribution, EvidenceTerms, Sweep, TopProbe, TraceEdge, WeightTerms, as_json
+from graph.plain_json import as_json
+from graph.records import Annotation, Contribution, EvidenceTerms, Sweep, TopProbe, TraceEdge, WeightTerms
 
 EDGE = Contribution(Unit.parse("4/2/3/10"), Unit.parse("4/2/5/9"), 0.5, -0.1, -0.9, 9, True, 1, None, ("hat",))
 

@@ -22,7 +22,8 @@ from graph.errors import GraphError, ModelMissing, NotExtracted, UnknownStatisti
 from graph.loading.load import load
 from graph.model_store import ModelStore
 from graph.opening import connect
-from graph.records import Annotation, Contribution, Filters, SearchHit, Verdict, as_json
+from graph.plain_json import as_json
+from graph.records import Annotation, Contribution, Filters, SearchHit, Verdict
 from graph.search import LIMIT
 from graph.store import Store
 from tests.builders.servers import loaded, server_with

@@ -9,7 +9,8 @@ from app.web import session
 from app.web.panels import commands
 from catalog import meaning, share_chart
 from extract.units import Layer
-from graph.records import LayerCard, Share, Sweep, as_json
+from graph.plain_json import as_json
+from graph.records import LayerCard, Share, Sweep
 
 _COUNTS = {
     "layer": ("Layer", ""),

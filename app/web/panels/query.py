@@ -32,7 +32,7 @@ from catalog import (
 )
 from extract.errors import UnknownUnit
 from extract.units import Unit
-from graph.records import as_json
+from graph.plain_json import as_json
 
 _EARLIER = 20  # replaced and removed queries that are listed
 UNITS_LISTED = 60  # units listed below an answer
