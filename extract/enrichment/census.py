@@ -32,7 +32,7 @@ from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.census_table import LINKS, as_table
 from extract.enrichment.concept_table import ConceptTable, concept_table
-from extract.enrichment.rotation import fails_to_recur, recurrence, rotations
+from extract.enrichment.held_out_sources import fails_to_recur, recurrence, rotations
 from extract.errors import CensusError
 
 DEFAULT = CensusSettings()

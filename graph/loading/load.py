@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 from extract.errors import ExtractionError
 from extract.folder.extraction import Extraction
-from extract.folder.manifest import Manifest
 from extract.printable import printable
 from graph.connection.database import Database
 from graph.cypher.loading import (
@@ -28,14 +27,14 @@ from graph.cypher.loading import (
     RELATIONSHIPS,
     REMOVE_UNUSED_LABELS,
     RESET,
-    WEIGHTS,
 )
 from graph.cypher.verification import TALLY, VERIFY
 from graph.embedded.server import bulk_load
-from graph.errors import DatabaseDamaged, GraphError, LoadFailed, WeightsDiffer
+from graph.errors import DatabaseDamaged, GraphError, LoadFailed
 from graph.loading.extraction_steps import content, steps
 from graph.loading.migration import migrate, statements
 from graph.loading.removal import claimed_elsewhere, data_removal, losses
+from graph.loading.same_weights import refuse_other_weights
 from graph.opening import connect
 from graph.records import ModelCard
 from graph.steps import Nodes, Relationships, Statement, Step, Verification
@@ -80,7 +79,7 @@ def _loaded_card(extraction: Extraction, database: Database) -> ModelCard | None
     """The model's card, if the database holds all of this content."""
     migrate(database)
     store, model = Store(database), extraction.manifest.model
-    _refuse_other_weights(extraction.manifest, database)
+    refuse_other_weights(extraction.manifest, database)
     card = next((card for card in store.models() if (card.id, card.content) == (model, content(extraction))), None)
     try:
         if card:
@@ -88,23 +87,6 @@ def _loaded_card(extraction: Extraction, database: Database) -> ModelCard | None
     except DatabaseDamaged:
         return None
     return card
-
-
-def _refuse_other_weights(manifest: Manifest, database: Database) -> None:
-    """WeightsDiffer if the model, or what people said of it before it was removed, is of another network's units."""
-    model, ours = manifest.model, manifest.weights_sha256
-    for row in database.read(WEIGHTS, model=model):
-        if row["weights"] not in (None, ours):
-            pair = f"({row['weights'][:12]}; those of {ours[:12]} were to be loaded)"
-            state = (
-                f"what people said of {model}, which was removed, and that is about other weights {pair}"
-                if row["removed"]
-                else f"{model} with other weights {pair}, and its labels are of that network's units"
-            )
-            raise WeightsDiffer(
-                f"The database holds {state}. Load into another database, or first remove {model} with its labels "
-                "(`circuits remove --with-labels`)."
-            )
 
 
 def _in_bulk(extraction: Extraction, folder: Path, load_steps: Iterable[Step]) -> ModelCard:
@@ -119,7 +101,7 @@ def _in_bulk(extraction: Extraction, folder: Path, load_steps: Iterable[Step]) -
         bulk_load(folder, chain(_checked(claim), removal, load_steps, statements(), _completion(claim)))
     except LoadFailed:
         with connect(folder) as database:
-            _refuse_other_weights(extraction.manifest, database)
+            refuse_other_weights(extraction.manifest, database)
         raise
     with connect(folder) as database:
         return Store(database).model(extraction.manifest.model).card
@@ -145,7 +127,7 @@ def _over_bolt(extraction: Extraction, database: Database, load_steps: Iterable[
     claim = _claim(extraction)
     rows_before = database.write(claim.text, **claim.parameters)
     if not rows_before:
-        _refuse_other_weights(extraction.manifest, database)
+        refuse_other_weights(extraction.manifest, database)
         raise claimed_elsewhere(extraction.manifest.model)
     done = rows_before[0]["loaded"]
     if not done:

@@ -26,7 +26,7 @@ NOT_YET = {  # modules whose messages are in no table so far
         "extract.enrichment": "census census_probes census_settings",
         "graph.connection": "driver_errors parameters read_only servers time_limit",
         "graph.embedded": "batch_writer directory pipe server",
-        "graph.loading": "load migration neo4j_import removal",
+        "graph.loading": "load migration neo4j_import removal same_weights",
         "graph": "model_store records store verification",
     }.items()
     for name in names.split()

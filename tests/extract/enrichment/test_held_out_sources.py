@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from extract.enrichment.census import census
-from extract.enrichment.rotation import fails_to_recur, recurrence, rotations
+from extract.enrichment.held_out_sources import fails_to_recur, recurrence, rotations
 from tests.builders.planted_arrays import World, world
 
 PICTURES, WORDS = ("fluent", "noto", "twemoji"), ("lora", "nunito", "sans")

@@ -1,0 +1,23 @@
+"""Refuse to load other weights under the name of a loaded model, whose labels are of other units."""
+
+from extract.folder.manifest import Manifest
+from graph.connection.database import Database
+from graph.cypher.loading import WEIGHTS
+from graph.errors import WeightsDiffer
+
+
+def refuse_other_weights(manifest: Manifest, database: Database) -> None:
+    """Raise WeightsDiffer if the model, or what people said of it when it was removed, is of other units."""
+    model, ours = manifest.model, manifest.weights_sha256
+    for row in database.read(WEIGHTS, model=model):
+        if row["weights"] not in (None, ours):
+            pair = f"({row['weights'][:12]}; those of {ours[:12]} were to be loaded)"
+            state = (
+                f"what people said of {model}, which was removed, and that is about other weights {pair}"
+                if row["removed"]
+                else f"{model} with other weights {pair}, and its labels are of that network's units"
+            )
+            raise WeightsDiffer(
+                f"The database holds {state}. Load into another database, or first remove {model} with its labels "
+                "(`circuits remove --with-labels`)."
+            )
