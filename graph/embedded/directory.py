@@ -41,10 +41,14 @@ class DatabaseDirectory:
         self.log = self.path / "server.log"
         self._lock_file, self._endpoint_file = self.path / "server.lock", self.path / "endpoint.json"
 
-    def prepare(self) -> None:
-        """Create the folder or check its layout; DatabaseDamaged if it holds anything else, which stays unchanged."""
+    def prepare(self) -> bool:
+        """Create the folder or check its layout; whether it is new.
+
+        DatabaseDamaged if it holds anything else, which stays unchanged.
+        """
         version = self.path / "version"
         with self._usable():
+            new = not self.path.exists()
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not version.exists() and not any(self.path.iterdir()):
                 version.write_text(LAYOUT)
@@ -60,6 +64,7 @@ class DatabaseDirectory:
             )
 
         self._close_to_others()
+        return new
 
     def _close_to_others(self) -> None:
         """Let nobody but its owner into the folder: the server's files hold labels and hidden pictures as they are."""
@@ -188,6 +193,21 @@ class DatabaseDirectory:
             copy.rename(databases)
         finally:
             self.repair_swap()
+
+    def is_empty(self) -> bool:
+        """Whether it holds no database, or is not there."""
+        with self._usable():
+            return not any((self.path / name).exists() for name in ("databases", "previous"))
+
+    @contextmanager
+    def removed_on_error(self, new: bool) -> Iterator[None]:
+        """Remove a `new` folder if the block fails before it holds a database; the caller has locked it."""
+        try:
+            yield
+        except BaseException:
+            if new and self.is_empty():
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
     def holds(self, load: str) -> bool:
         """Whether the databases are those that the load of this id left, however its process ended."""

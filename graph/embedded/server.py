@@ -56,6 +56,11 @@ def status(path: Path) -> Endpoint | None:
     return DatabaseDirectory(path).endpoint()
 
 
+def is_empty(path: Path) -> bool:
+    """Whether this folder holds no database yet."""
+    return DatabaseDirectory(path).is_empty()
+
+
 def stop(path: Path) -> bool:
     """Stop this folder's server, by force if it does not end; False if none ran. Committed data stays."""
     folder = DatabaseDirectory(path)
@@ -109,13 +114,15 @@ class ServerProcess:
 def bulk_load(path: Path, steps: Iterable[Step], heap: int | None = None) -> None:
     """Carry out the steps in order with the server stopped, all or nothing: after an error the database is as before.
 
+    A new folder is removed after an error.
+
     `steps` may be a generator: tables go to the loading process over a pipe while it loads, so pass relationships in
     tables of about 100,000 rows. Raises LoadFailed for a relationship whose end is missing. The server is not started
     again: `ensure` does that.
     """
     folder = DatabaseDirectory(path)
-    folder.prepare()
-    with _alone(folder) as lock, folder.open_log() as log:
+    new = folder.prepare()
+    with _alone(folder) as lock, folder.removed_on_error(new), folder.open_log() as log:
         load = secrets.token_hex(8)
         command = [*_PROCESS, "load", str(folder.path), str(heap or folder.heap(3072)), load]
         with subprocess.Popen(

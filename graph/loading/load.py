@@ -29,7 +29,7 @@ from graph.cypher.loading import (
     RESET,
 )
 from graph.cypher.verification import TALLY, VERIFY
-from graph.embedded.server import bulk_load
+from graph.embedded.server import bulk_load, is_empty
 from graph.errors import DatabaseDamaged, GraphError, LoadFailed
 from graph.loading.extraction_steps import content, steps
 from graph.loading.migration import migrate, statements
@@ -92,7 +92,7 @@ def _loaded_card(extraction: Extraction, database: Database) -> ModelCard | None
 def _in_bulk(extraction: Extraction, folder: Path, load_steps: Iterable[Step]) -> ModelCard:
     """Create the schema last: building the indexes at once is faster than updating them."""
     claim, removal = _claim(extraction), list[Step]()
-    if folder.exists():
+    if not is_empty(folder):
         with connect(folder) as database:
             if card := _loaded_card(extraction, database):
                 return card
@@ -100,8 +100,9 @@ def _in_bulk(extraction: Extraction, folder: Path, load_steps: Iterable[Step]) -
     try:
         bulk_load(folder, chain(_checked(claim), removal, load_steps, statements(), _completion(claim)))
     except LoadFailed:
-        with connect(folder) as database:
-            refuse_other_weights(extraction.manifest, database)
+        if not is_empty(folder):
+            with connect(folder) as database:
+                refuse_other_weights(extraction.manifest, database)
         raise
     with connect(folder) as database:
         return Store(database).model(extraction.manifest.model).card

@@ -211,6 +211,12 @@ def test_a_load_that_fails_leaves_the_database_as_it_was(holding: Path, ill_fitt
         Store(database).verify("random:a")
 
 
+def test_a_load_into_a_new_folder_that_fails_leaves_nothing(folder: Path, ill_fitting: Extraction) -> None:
+    with pytest.raises(LoadFailed, match="changed nothing"):
+        load(ill_fitting, folder, progress=False)
+    assert not folder.exists()
+
+
 def test_a_load_over_bolt_that_fails_is_refused_until_it_is_done_again(
     database: Database, first: Extraction, ill_fitting: Extraction
 ) -> None:
