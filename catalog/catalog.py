@@ -15,11 +15,13 @@ from catalog.model import Model
 from catalog.queries import Queries
 from catalog.table import Table
 from extract.files import at_home
+from graph.embedded.server import is_empty
 from graph.loading import migration, removal
 from graph.loading.removal import Removal
 from graph.model_store import ModelStore
 from graph.opening import connect, start
 from graph.records import ModelCard
+from graph.schema import VERSION as SCHEMA_VERSION
 from graph.settings import Settings, settings
 from graph.store import Store
 
@@ -197,6 +199,14 @@ class Catalog:
         """
         place = self._settings.place
         return removal.remove(place if isinstance(place, Path) else self._database, name, with_labels, progress)
+
+    @property
+    def schema_version(self) -> int:
+        """The version of the database's schema, ours where it holds nothing; no embedded database is made for it."""
+        place = self._settings.place
+        return (
+            SCHEMA_VERSION if isinstance(place, Path) and is_empty(place) else migration.schema_version(self._database)
+        )
 
     def migrate(self) -> int:
         """Bring a database of an older version up to this one; the version it had. Units, edges and labels stay."""

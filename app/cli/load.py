@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.migrate import bring_up
 from app.cli.options import DatabaseOption, Folder, connect, path
 from extract.printable import printable
 
@@ -33,7 +34,7 @@ def load(
 
 
 def load_folder(catalog: "Catalog", folder: Path) -> None:
-    """Load a folder and print what arrived."""
+    """Load a folder, into an older database once it is of this version, and print what arrived."""
     from catalog import open_extraction
 
     extraction = open_extraction(folder)
@@ -43,5 +44,6 @@ def load_folder(catalog: "Catalog", folder: Path) -> None:
             "model and settings is unchecked.",
             err=True,
         )
+    bring_up(catalog)
     card = catalog.load(extraction).card
     typer.echo(f"{printable(card.id)} is loaded: {card.units:,} units, {card.edges:,} edges, {card.images:,} images.")

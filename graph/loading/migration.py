@@ -39,10 +39,15 @@ def outdated_queries(database: Database) -> list[str]:
     return [row["name"] for row in database.read(SAVED_TEXTS) if _MENTION.search(row["text"])]
 
 
-def migrate(database: Database) -> int:
-    """Bring the schema up to ours; return its version before, ours if it had none. SchemaMismatch for a later one."""
+def schema_version(database: Database) -> int:
+    """Return the version of the database's schema, ours if it has none."""
     rows = database.read(SCHEMA_VERSION)
-    version = rows[0]["version"] if rows else VERSION
+    return int(rows[0]["version"]) if rows else VERSION
+
+
+def migrate(database: Database) -> int:
+    """Bring the schema up to ours; return its version before. SchemaMismatch for a later one."""
+    version = schema_version(database)
     if version > VERSION:
         raise SchemaMismatch(
             f"The database has schema {version}, and ours is {VERSION}. Update clip-circuits; all is kept."
@@ -55,4 +60,4 @@ def migrate(database: Database) -> int:
         database.write(statement.text, **statement.parameters)
     for text in FURTHER_INDEXES if database.capabilities.further_indexes else ():
         database.write(text)
-    return int(version)
+    return version

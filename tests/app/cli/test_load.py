@@ -1,0 +1,36 @@
+"""Loading from the command line: what it says of a database of an earlier version."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from typer.testing import Result
+
+from extract.folder.extraction import Extraction
+from graph.cypher.schema import SET_VERSION
+from graph.loading.migration import migrate
+from graph.opening import connect
+from graph.schema import SCHEMA, VERSION
+
+Run = Callable[..., Result]
+SAVED = "CREATE (:Query {name: $name, id: $name, author: 'ada', description: '', defaults: '{}', text: $cypher})"
+
+
+def test_a_load_into_an_older_database_says_so_and_names_the_saved_queries_that_are_outdated(
+    circuits: Run, planted: Extraction, tmp_path: Path
+) -> None:
+    folder = tmp_path / "older"
+    with connect(folder) as database:
+        migrate(database)
+        database.write(SET_VERSION, id=SCHEMA, version=4)
+        for name, text in (("mine", "MATCH (u:Unit) RETURN u.p"), ("still right", "MATCH (u:Unit) RETURN u.id")):
+            database.write(SAVED, name=name, cypher=text)
+
+    result = circuits("load", planted.path, "--database", folder)
+
+    assert result.exit_code == 0, result.output
+    assert f"The schema is of version {VERSION}; it was of 4." in result.stdout
+    assert "what means something else now: mine. The changelog says" in result.stdout
+
+    again = circuits("load", planted.path, "--database", folder)
+
+    assert "schema" not in again.stdout
