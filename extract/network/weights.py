@@ -25,6 +25,7 @@ from extract.units import ARCHITECTURES, Architecture
 
 _HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # in the order that open_clip prefers
 _CONFIG = "open_clip_config.json"
+_COPY = f"fetch {_CONFIG} and {_HUB_FILES[0]} elsewhere into one folder and name it local-dir:FOLDER"
 _PREPARATION = "preprocess_cfg"
 
 Config = dict[str, Any]
@@ -63,7 +64,7 @@ def _bundle(name: str) -> Path | None:
     """The folder with configuration and weights that a name stands for, fetched if it is on the hub."""
     kind, _, place = name.partition(":")
     if kind == "hf-hub":
-        return _fetched(place, (_CONFIG,), f"configuration of {place}").parent
+        return _fetched(place, (_CONFIG,), f"configuration of {place}", _COPY).parent
     if kind != "local-dir":
         return None
     folder = at_home(place)
@@ -79,7 +80,7 @@ def _bundle_name(name: str, folder: Path) -> str:
 def _weights_of(name: str, folder: Path) -> Path:
     """The weights beside the configuration in a folder; on the hub, of the same revision."""
     if name.startswith("hf-hub:"):
-        return _fetched(name.removeprefix("hf-hub:"), _HUB_FILES, f"weights {name}", revision=folder.name)
+        return _fetched(name.removeprefix("hf-hub:"), _HUB_FILES, f"weights {name}", _COPY, revision=folder.name)
     if file := next((folder / name for name in _HUB_FILES if (folder / name).is_file()), None):
         return file
     raise WeightsError(f"{folder} holds neither {' nor '.join(_HUB_FILES)}. Give the path of a weights file too.")
@@ -214,10 +215,12 @@ def _network(model: str, clip: open_clip.CLIP, config: Config, sha256: str, text
 
 def _download(name: str, tag: str) -> Path:
     """The hub's file for a tag."""
-    return _fetched(open_clip.get_pretrained_cfg(name, tag)["hf_hub"].rstrip("/"), _HUB_FILES, f"weights {name}:{tag}")
+    repository = open_clip.get_pretrained_cfg(name, tag)["hf_hub"].rstrip("/")
+    advice = f"fetch {_HUB_FILES[0]} elsewhere and give its path"
+    return _fetched(repository, _HUB_FILES, f"weights {name}:{tag}", advice)
 
 
-def _fetched(repository: str, files: tuple[str, ...], what: str, revision: str | None = None) -> Path:
+def _fetched(repository: str, files: tuple[str, ...], what: str, advice: str, revision: str | None = None) -> Path:
     """The first of the files that a repository of the hub has, from the cache; WeightsError without a long wait."""
     try:
         for file in files:
@@ -231,6 +234,6 @@ def _fetched(repository: str, files: tuple[str, ...], what: str, revision: str |
     except Exception as error:  # each version of the hub's library raises those of another HTTP client
         raise WeightsError(
             f"The {what} could not be fetched from {repository} on the Hugging Face hub ({error}). "
-            f"Usually there is no connection: fetch {files[0]} elsewhere and give its path, or use the demo."
+            f"Usually there is no connection: {advice}, or use the demo."
         ) from error
     raise WeightsError(f"{repository} on the Hugging Face hub holds no {' or '.join(files)}. Name another repository.")

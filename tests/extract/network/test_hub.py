@@ -20,6 +20,7 @@ CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 LOAD = """
 import sys
 import huggingface_hub
+from extract.errors import WeightsError
 from extract.network.weights import load_network
 for line in sys.stdin:
     what, *file = line.split()
@@ -27,7 +28,10 @@ for line in sys.stdin:
         huggingface_hub.hf_hub_download("org/tiny", file[0])
         print("cached", flush=True)
     else:
-        print(load_network(what, *file).sha256, flush=True)
+        try:
+            print(load_network(what, *file).sha256, flush=True)
+        except WeightsError as error:
+            print(str(error).replace("\\n", " "), flush=True)
 """
 
 
@@ -37,6 +41,11 @@ class Hub(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.revisions, self.newest, self.asked = dict[str, dict[str, bytes]](), "", list[str]()
+
+    def close(self) -> None:
+        """Answer nobody any more."""
+        self.shutdown()
+        self.server_close()
 
     def publish(self, revision: str, files: dict[str, bytes]) -> None:
         self.revisions[revision], self.newest = files, revision
@@ -122,3 +131,26 @@ def test_weights_are_not_fetched_where_a_file_is_given(
     sha256 = hashlib.sha256((tmp_path / "mine.safetensors").read_bytes()).hexdigest()
     assert answer(client, f"hf-hub:org/tiny {tmp_path / 'mine.safetensors'}") == sha256
     assert set(hub.asked) == {CONFIG}
+
+
+def test_without_a_connection_the_advice_leads_to_the_repositorys_own_weights(
+    hub: Hub, client: "subprocess.Popen[str]", tmp_path: Path
+) -> None:
+    files = repository(tmp_path, 1)
+    hub.publish("a" * 40, files)
+    hub.close()
+    refused = answer(client, "hf-hub:org/tiny")
+    assert f"fetch {CONFIG} and {WEIGHTS} elsewhere into one folder and name it local-dir:FOLDER" in refused
+    (tmp_path / "copy").mkdir()
+    for name, content in files.items():
+        (tmp_path / "copy" / name).write_bytes(content)
+    assert answer(client, f"local-dir:{tmp_path / 'copy'}") == hashlib.sha256(files[WEIGHTS]).hexdigest()
+
+
+def test_without_a_connection_the_same_is_said_where_the_configuration_is_in_the_cache(
+    hub: Hub, client: "subprocess.Popen[str]", tmp_path: Path
+) -> None:
+    hub.publish("a" * 40, repository(tmp_path, 1))
+    assert answer(client, f"cache {CONFIG}") == "cached"
+    hub.close()
+    assert f"fetch {CONFIG} and {WEIGHTS} elsewhere into one folder" in answer(client, "hf-hub:org/tiny")

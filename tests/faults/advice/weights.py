@@ -111,7 +111,7 @@ def tower_alone() -> object:
 
 
 WHOLE, CONFIG, WEIGHTS = saved(), "open_clip_config.json", "open_clip_pytorch_model.bin"
-ARCHIVES, LOADS = "tests/extract/network/test_torch_archive.py", "tests/extract/network/test_weights.py"
+ARCHIVES = "tests/extract/network/test_torch_archive.py"
 TABLE = Table(
     tuple(
         f"extract.network.{name}"
@@ -166,7 +166,7 @@ TABLE = Table(
         Advice("torch has no device", lambda: network().on("cuda:99"), lambda: network().on("cpu")),
     ),
     {
-        "could not be fetched from": LOADS,
+        "could not be fetched from": "tests/extract/network/test_hub.py",
         "a tensor is longer or shorter": ARCHIVES,
         "its tensors are packed": ARCHIVES,
         "its pickle and code are larger": ARCHIVES,
