@@ -64,7 +64,7 @@ def measure(
     threads give the same bytes. Memory: under 3 GB with RN50, whatever the number of probes.
 
     What an earlier version measured, which did not record what the probes held, is measured anew, also where a folder
-    lists other files now, and the reading says so. Raises ExtractionError for an extraction of other weights, with
+    lists some other files now, and the reading says so. Raises ExtractionError for an extraction of other weights, with
     evidence from other probes or layers, or with a probe that changed since; ProbesError for probes that cannot be
     shown; UnknownUnit for a layer that is not there.
     """
@@ -82,7 +82,7 @@ def measure(
             _add_histograms(extraction, source, recorded, chunk)
             return reading(extraction)
         usual = layers is None and _is_measured(extraction, source, network.architecture.sums, chunk)
-        if not (same or usual or earlier):
+        if not (same or usual or (earlier and _shares_probes(extraction, source))):
             raise ExtractionError(
                 f"{extraction.path} holds evidence from other probes or layers. Extract into another folder."
             )
@@ -182,6 +182,12 @@ def _is_measured(extraction: Extraction, source: Source, layers: Sequence[Layer]
     files, done = extraction.under("activations"), extraction.under("examples.parquet")
     name = digest(source, _recorded_layers(extraction, layers), chunk)
     return name in files[0] and done == sorted(part("examples", str(layer)) for layer in layers)
+
+
+def _shares_probes(extraction: Extraction, source: Source) -> bool:
+    """Whether any of these probes was shown before, by its id."""
+    shown = set(extraction.table("probes")["id"].to_pylist())
+    return any(probe.id in shown for probe in source)
 
 
 def _probes(extraction: Extraction) -> pa.Table:

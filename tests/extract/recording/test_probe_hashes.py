@@ -134,6 +134,20 @@ def test_what_an_earlier_version_measured_is_measured_anew_also_where_the_folder
         show(extraction)
 
 
+def test_what_an_earlier_version_measured_on_none_of_these_probes_stays(
+    tiny: Network, extraction: Extraction, show: Show, tmp_path: Path
+) -> None:
+    show(extraction)
+    extraction.drop(extraction.under("contents.parquet"))
+    files = dict(extraction.manifest.files)
+    for n in range(2):
+        (tmp_path / "others" / "c").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "others" / "c" / f"{n}.bmp").write_bytes(picture(n))
+    with pytest.raises(ExtractionError, match="evidence from other probes"):
+        measure(tiny, extraction, source(tmp_path / "others"), [LAYER], progress=False, chunk=4)
+    assert extraction.manifest.files == files
+
+
 def test_the_hashes_are_those_of_the_bytes(extraction: Extraction, show: Show, pets: Path) -> None:
     show(extraction)
     rows = extraction.table("contents").to_pylist()
