@@ -6,6 +6,7 @@ Queries only read: the server refuses writing whenever one runs, and a query tha
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from graph.store import Store
 
 LONGEST = 10_000  # characters of a text, and of the defaults as JSON
 LONGEST_DESCRIPTION = 500
+_BUILT_IN_NAMES = {query.name for query in BUILT_IN}
 
 
 def _short(defaults: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -52,14 +54,21 @@ class Queries:
         self.store = store
 
     def list(self) -> Sequence[NamedQuery]:
-        """List the built-in queries by subject, then the saved ones by name."""
-        return [*BUILT_IN, *self.store.saved_queries()]
+        """List the built-in queries by subject, then the saved ones by name.
+
+        One that was saved before a built-in query had its name is listed, and asked, as `NAME (saved)`.
+        """
+        return [*BUILT_IN, *(replace(query, name=_listed_name(query.name)) for query in self.store.saved_queries())]
+
+    def hidden_by_built_in(self) -> Sequence[NamedQuery]:
+        """List the saved queries whose name a built-in query has."""
+        return [query for query in self.store.saved_queries() if query.name in _BUILT_IN_NAMES]
 
     def get(self, name: str) -> NamedQuery:
         """Return the query of this name. Raises NamedQueryError if there is none."""
         queries = {query.name: query for query in self.list()}
         if name not in queries:
-            raise NamedQueryError(f"There is no query {name!r}. `circuits query list` shows those there are.")
+            raise _no_query(name)
         return queries[name]
 
     def save(
@@ -94,13 +103,19 @@ class Queries:
         return query
 
     def remove(self, name: str, author: str | None = None) -> None:
-        """Remove a saved query; `restore` brings it back.
+        """Remove a saved query, also one that a built-in query hides; `restore` brings it back.
 
         Raises NamedQueryError for a built-in one, or if there is none of that name.
         """
+        self.store.remove_query(self.saved(name).name, checked_author(author))
+
+    def saved(self, name: str) -> NamedQuery:
+        """Return the query saved under this name, or listed so. Raises NamedQueryError if there is none."""
+        saved = self.store.saved_queries()
+        if query := next((query for query in saved if name in (query.name, _listed_name(query.name))), None):
+            return query
         _refuse_built_in(name)
-        if not self.store.remove_query(name, checked_author(author)):
-            self.get(name)  # raises for a name that is not there
+        raise _no_query(name)
 
     def earlier(self) -> Sequence[EarlierQuery]:
         """List the saved queries that were replaced or removed, the last first."""
@@ -177,8 +192,17 @@ class Queries:
         return Veil(revealed, hidden.texts, {**flags, "word": hidden.words})
 
 
+def _no_query(name: str) -> NamedQueryError:
+    return NamedQueryError(f"There is no query {name!r}. `circuits query list` shows those there are.")
+
+
+def _listed_name(name: str) -> str:
+    """The name that a saved query is listed by."""
+    return f"{name} (saved)" if name in _BUILT_IN_NAMES else name
+
+
 def _refuse_built_in(name: str) -> None:
-    if name in {query.name for query in BUILT_IN}:
+    if name in _BUILT_IN_NAMES:
         raise NamedQueryError(f"{name!r} comes with clip-circuits and stays as it is. Take another name.")
 
 

@@ -30,6 +30,7 @@ from extract.ablation import part_ablation
 from extract.folder.extraction import Extraction
 from extract.probes.rasterised_words import ATTACK
 from extract.units import Unit
+from graph.cypher.named_query import NamedQuery
 from graph.loading.load import load
 from graph.model_store import ModelStore
 from graph.opening import connect
@@ -416,6 +417,24 @@ def test_a_query_is_saved_run_with_its_defaults_and_removed(circuits: Run) -> No
     assert content(circuits("query", "run", name, "--json")) == [{"x": 1}]
     assert circuits("query", "remove", name, "--yes").exit_code == 0
     assert circuits("query", "run", name).exit_code == 2
+
+
+def test_a_saved_query_whose_name_is_built_in_since_is_named_run_and_removed(
+    circuits: Run, planted_folder: Path
+) -> None:
+    with connect(planted_folder) as database:
+        Store(database).save_query(NamedQuery("chains", "RETURN 7 AS seven", author="ada"))
+
+    listed = circuits("query", "list", "--wide")
+    assert "chains (saved)" in listed.stdout
+    assert "built-in queries hide those saved as chains" in listed.stderr
+    assert content(circuits("query", "run", "chains (saved)", "--json")) == [{"seven": 7}]
+    assert "seven" not in circuits("query", "show", "chains").stdout
+    assert "chains by ada is removed" in circuits("query", "remove", "chains").output
+    assert circuits("query", "remove", "chains", "--yes").exit_code == 0
+    assert circuits("query", "list").stderr == ""
+    refused = circuits("query", "remove", "chains", "--yes")
+    assert (refused.exit_code, "comes with clip-circuits" in refused.stderr) == (2, True)
 
 
 def test_sensitive_texts_in_an_answer_are_hidden_until_they_are_asked_for(circuits: Run) -> None:
