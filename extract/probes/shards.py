@@ -47,6 +47,7 @@ class Shards:
 
     files: tuple[Path, ...]
     unused: tuple[LeftOut, ...] = ()
+    hard_links: bool = False  # whether a member is one
     forgiving = True
 
     @classmethod
@@ -62,12 +63,12 @@ class Shards:
             raise NoShards(
                 f"{path} holds no sample with a picture{because}. Name pictures KEY.jpg, KEY.png or KEY.webp in it."
             )
-        return cls(files, tuple(unused))
+        return cls(files, tuple(unused), any(index.hard_links for index in indexes))
 
     @cached_property
     def digest(self) -> str:
-        """The hash of the files' names and sizes."""
-        digest = hashlib.sha256()
+        """The hash of the files' names and sizes, and of whether hard links are read, as an earlier version did not."""
+        digest = hashlib.sha256(b"hard links\n" if self.hard_links else b"")
         for file in self.files:
             digest.update(f"{readable([file.name])} {file.stat().st_size}\n".encode())
         return digest.hexdigest()
@@ -78,13 +79,14 @@ class Shards:
         for file in self.files:
             index, shard = _Index.of(file), readable([file.stem])
             with _opened(file) as archive:
+                members = _Members(archive)
                 for member in archive:
                     name = _name(member)
                     if name not in index.pictures:
                         continue
                     stem = _stem(name)
                     concept = index.concept(stem) or (stem.partition("/")[0] if "/" in stem else shard)
-                    split, load = splits.next(concept), _loader(file, archive, _target(archive, member))
+                    split, load = splits.next(concept), _loader(file, archive, members.target(member))
                     yield Probe(f"{shard}/{stem}", "picture", concept, shard, split, sensitive(concept), load)
 
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -99,20 +101,23 @@ class _Index:
     pictures: dict[str, str]  # name to stem
     labels: dict[tuple[str, str], str]
     left_out: list[LeftOut] = field(default_factory=list)
+    hard_links: bool = False
 
     @classmethod
     def of(cls, file: Path) -> "_Index":
         """Read the headers and labels; NoShards for a shard that is damaged, or holds a name or a sample twice."""
         pictures, labels, others = dict[str, str](), dict[str, str](), list[LeftOut]()
-        names = Counter[str]()
+        names, hard_links = Counter[str](), False
         with _opened(file) as archive:
+            members = _Members(archive)
             for member in archive:
-                name = _name(member)
+                name, target = _name(member), members.target(member)
                 names[name] += not member.isdir()
-                if reason := _reason_against(_target(archive, member), name):
+                hard_links |= member.islnk()
+                if reason := _reason_against(target, name):
                     others.append(LeftOut(name, reason))
                 elif name.lower().endswith(_LABELS):
-                    labels[name] = _label(name, _content(archive, _target(archive, member), _LARGEST_LABEL) or b"")
+                    labels[name] = _label(name, _content(archive, target, _LARGEST_LABEL) or b"")
                 elif not member.isdir():
                     pictures[name] = _stem(name)
             _check_end(file, archive)
@@ -122,7 +127,8 @@ class _Index:
         others += [LeftOut(name, "it belongs to no picture") for name in labels if name not in owned]
         others += [LeftOut(name, "it holds no label") for name, label in owned.items() if not label]
         known = {(_stem(name), Path(name).suffix.lower()): label for name, label in labels.items() if label}
-        return cls(pictures, known, [LeftOut(f"{readable([file.name])}/{each.name}", each.reason) for each in others])
+        left_out = [LeftOut(f"{readable([file.name])}/{each.name}", each.reason) for each in others]
+        return cls(pictures, known, left_out, hard_links)
 
     def concept(self, stem: str) -> str | None:
         """The label of a picture, by its own name or by WebDataset's key, the name up to the first dot."""
@@ -198,12 +204,19 @@ def _key(stem: str) -> str:
     return folder + slash + last.partition(".")[0]
 
 
-def _target(archive: tarfile.TarFile, member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """The member that a hard link, as tar stores a doubled file, stands for; any other is its own."""
-    try:
-        return archive.getmember(member.linkname) if member.islnk() else member
-    except KeyError:
-        return member
+class _Members:
+    """The members of a shard by name; at the first hard link it is read to its end, and not before."""
+
+    def __init__(self, archive: tarfile.TarFile) -> None:
+        self._archive = archive
+
+    def target(self, member: tarfile.TarInfo) -> tarfile.TarInfo:
+        """The member that a hard link, as tar stores a doubled file, stands for; any other is its own."""
+        return self._by_name.get(member.linkname.rstrip("/"), member) if member.islnk() else member
+
+    @cached_property
+    def _by_name(self) -> dict[str, tarfile.TarInfo]:
+        return {member.name.rstrip("/"): member for member in self._archive.getmembers()}
 
 
 def _loader(file: Path, archive: tarfile.TarFile, member: tarfile.TarInfo) -> Callable[[], bytes]:

@@ -1,12 +1,15 @@
 """Whatever lies in a folder or a shard is a probe, or is counted and named: nothing is left out in silence."""
 
+import hashlib
 import io
 import json
 import os
 import subprocess
+import sys
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -361,6 +364,41 @@ def test_a_hard_link_in_a_shard_is_the_file_that_it_stands_for(tmp_path: Path) -
             archive.addfile(member)
     assert concepts(file) == {"dog": 2}
     assert [probe.load() for probe in source(file)] == [PNG, PNG]
+
+
+def linked(file: Path, links: int) -> Path:
+    """A shard of one picture, and of so many hard links to it."""
+    with tarfile.open(shard(file, [("a.png", PNG)]), "a") as archive:
+        for n in range(links):
+            member = tarfile.TarInfo(f"{n}.png")
+            member.type, member.linkname = tarfile.LNKTYPE, "a.png"
+            archive.addfile(member)
+    return file
+
+
+def test_the_digest_of_a_shard_with_hard_links_is_not_that_of_an_earlier_version(tmp_path: Path) -> None:
+    for name, links in (("plain.tar", 0), ("linked.tar", 1)):
+        file = linked(tmp_path / name, links)
+        names_and_sizes = hashlib.sha256(f"{name} {file.stat().st_size}\n".encode()).hexdigest()
+        assert (source(file).digest == names_and_sizes) == (links == 0)
+
+
+def test_however_many_hard_links_a_shard_holds_its_members_are_looked_through_as_often(tmp_path: Path) -> None:
+    def lookups(links: int) -> int:
+        file, count = linked(tmp_path / f"{links}.tar", links), 0
+
+        def watch(frame: FrameType, event: str, _: object) -> None:
+            nonlocal count
+            count += event == "call" and frame.f_code.co_name in ("getmember", "_getmember", "getmembers")
+
+        sys.setprofile(watch)
+        try:
+            assert len(list(source(file))) == links + 1
+        finally:
+            sys.setprofile(None)
+        return count
+
+    assert lookups(20) == lookups(2)
 
 
 def test_a_hard_link_in_a_shard_to_what_is_not_there_is_named(tmp_path: Path) -> None:
