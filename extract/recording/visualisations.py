@@ -6,7 +6,7 @@ its sum with raw conv3's (definition: the code of the enrichment circuits articl
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +63,26 @@ def visualise(network: Network, extraction: Extraction, folder: Path, layer: Lay
     before, of_layer = extraction.table("visualisations"), pc.field("layer") == str(layer)
     own = pa.Table.from_pylist(rows, SCHEMAS["visualisations"])
     extraction.add({"visualisations.parquet": pa.concat_tables([before.filter(~of_layer), own])})
-    notes = _changes(before.filter(of_layer).to_pylist(), rows)
+    notes = _changes(before.filter(of_layer).to_pylist(), rows, _channels_named(folder))
     return Reading("visualisations", len(pictures), tuple(left_out), notes)
 
 
-def _changes(before: Rows, now: Rows) -> tuple[str, ...]:
-    """Say how many pictures took the place of others, and how many of the layer are gone."""
+def _changes(before: Rows, now: Rows, there: Collection[int]) -> tuple[str, ...]:
+    """Say how many pictures took the place of others, and how many of the layer are unread, `there` or not."""
     earlier = {row["channel"]: row for row in before}
     pairs = [(earlier.pop(row["channel"]), row) for row in now if row["channel"] in earlier]
-    replaced, lost = sum(not _same(*pair) for pair in pairs), len(earlier)
-    replacement = f"{replaced:,} took the place of other pictures of their units"
-    loss = f"no longer in the folder, and removed: {lost:,}"
-    return tuple(note for count, note in ((replaced, replacement), (lost, loss)) if count)
+    replaced, unread = sum(not _same(*pair) for pair in pairs), len(earlier.keys() & there)
+    counts = {
+        f"{replaced:,} took the place of other pictures of their units": replaced,
+        f"left out now, and those imported before removed: {unread:,}": unread,
+        f"no longer in the folder, and removed: {len(earlier) - unread:,}": len(earlier) - unread,
+    }
+    return tuple(note for note, count in counts.items() if count)
+
+
+def _channels_named(folder: Path) -> set[int]:
+    """The channels that names in the folder fit, also those of files that are no pictures to read."""
+    return {int(match[1]) for file in folder.glob("*") if (match := _NAME.fullmatch(file.stem))}
 
 
 def _same(before: dict[str, Any], now: dict[str, Any]) -> bool:

@@ -112,6 +112,18 @@ def test_pictures_that_take_the_place_of_others_are_told(tiny: Network, folder: 
     assert reading.notes == ("no longer in the folder, and removed: 1",)
 
 
+def test_a_picture_that_is_there_and_cannot_be_read_any_more_is_not_called_gone(
+    tiny: Network, folder: Extraction, saved: Path
+) -> None:
+    visualise(tiny, folder, saved, LAYER, progress=False)
+    (saved / "channel2.png").write_bytes(b"damaged")
+    (saved / "channel34.png").unlink()
+    (saved / "channel34.png").symlink_to(saved / "nowhere.png")
+    reading = visualise(tiny, folder, saved, LAYER, progress=False)
+    assert reading.notes == ("left out now, and those imported before removed: 2",)
+    assert {"channel2.png", "channel34.png"} < {each.name for each in reading.left_out}
+
+
 def test_the_extraction_records_which_files_its_pictures_are(tiny: Network, folder: Extraction, saved: Path) -> None:
     visualise(tiny, folder, saved, LAYER, progress=False)
     rows = folder.table("visualisations").to_pylist()
