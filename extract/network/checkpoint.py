@@ -33,9 +33,10 @@ _SETTINGS = {  # of a configuration: the tensor and the axis that are so long
 }
 
 
-def read(path: Path) -> Tensors:
+def read(path: Path) -> tuple[Tensors, tuple[str, ...]]:
     """Read tensors by key from a safetensors file, a state dict saved by torch, or openai's TorchScript archive.
 
+    Also returns under which names it holds other networks.
     Raises WeightsError for a file that is absent, cut short or something else, and says what it holds instead.
     """
     try:
@@ -51,13 +52,13 @@ def read(path: Path) -> Tensors:
         ) from error
 
 
-def _tensors(path: Path) -> Tensors:
+def _tensors(path: Path) -> tuple[Tensors, tuple[str, ...]]:
     with path.open("rb") as file:
         start = file.read(64)
     if zipfile.is_zipfile(path):
         with TorchArchive(path) as archive:
-            stored = state_dict(archive.content, StoredTensor)
-            return {key: archive.tensor(value) for key, value in stored.items()}
+            stored, unread = state_dict(archive.content, StoredTensor)
+            return {key: archive.tensor(value) for key, value in stored.items()}, unread
     if start[7:9] == b"\0{":  # safetensors: the length of a JSON header in eight bytes, then the header
         return state_dict(load_file(path), Tensor)
     return state_dict(_older_format(path, start), Tensor)

@@ -33,6 +33,7 @@ class Network:
     hash>`.
     `sha256` is that of the weights file, or of the tensors in the order of their keys where there is none.
     `has_text` is false where the file had no text tower of CLIP's; `clip` then has one at random, which nobody may ask.
+    `unread` are the names under which the file holds other networks.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Network:
     sha256: str
     has_text: bool = True
     preparation: Preparation = Preparation()
+    unread: tuple[str, ...] = ()
 
     @property
     def visual(self) -> nn.Module:
@@ -95,9 +97,10 @@ class Network:
         mean, sd = (" ".join(f"{value:.4f}" for value in values) for values in colours)
         numbers = " ".join(f"{number:.3f}" for number in self.fingerprint)
         tower = f"text tower with {self.activation}" if self.has_text else "no text tower"
+        others = f"; not read: what its file holds under {', '.join(self.unread)}" if self.unread else ""
         return (
             f"{self.model}: {tower}, images of {self.architecture.image_size} pixels, mean "
-            f"{mean}, sd {sd}, fingerprint {numbers}"
+            f"{mean}, sd {sd}, fingerprint {numbers}{others}"
         )
 
     @cached_property

@@ -161,12 +161,13 @@ def _colours(key: str, values: Any) -> tuple[float, ...]:
 
 
 def _from_file(model: str, config: Config, path: Path) -> Network:
-    state = checkpoint.read(path)
+    state, unread = checkpoint.read(path)
     with torch.random.fork_rng(devices=[]):  # initial weights, soon overwritten, cost the caller no random numbers
         clip = _build(config)
     texts = checkpoint.fill(clip, state, model.partition(":")[0])
     with path.open("rb") as stream:
-        return _network(model, clip, config, hashlib.file_digest(stream, "sha256").hexdigest(), texts)
+        network = _network(model, clip, config, hashlib.file_digest(stream, "sha256").hexdigest(), texts)
+    return replace(network, unread=unread)
 
 
 def _randomised(model: str, config: Config, seed: int) -> Network:

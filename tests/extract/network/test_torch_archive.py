@@ -376,6 +376,33 @@ def test_what_training_scripts_save_reads_back_equal(
     assert read.has_text
 
 
+@pytest.mark.parametrize(
+    ("around", "others"),
+    [
+        (lambda whole, tower: {"clip": whole, "visual": tower}, ("visual",)),
+        (lambda whole, tower: {"visual": tower, "clip": wrapped("module.", whole)}, ("visual",)),
+        (lambda whole, tower: wrapped("clip.", whole) | wrapped("visual.", tower), ("visual.",)),
+        (lambda whole, tower: wrapped("teacher.visual.", tower) | wrapped("clip.", whole), ("teacher.visual.",)),
+        (lambda whole, _: {"state_dict": whole, "ema": whole}, ("ema",)),
+    ],
+)
+def test_of_several_networks_the_one_whole_clip_is_taken_and_the_others_are_named(
+    network: Network,
+    small: str,
+    tmp_path: Path,
+    around: Callable[[dict[str, Tensor], dict[str, Tensor]], dict[str, object]],
+    others: tuple[str, ...],
+) -> None:
+    state = dict(network.clip.state_dict())
+    other = {key: torch.zeros_like(value) for key, value in network.visual.state_dict().items()}
+    torch.save(around(state, other), tmp_path / "w.pt")
+    read = load_network(small, tmp_path / "w.pt")
+    assert equal(dict(read.clip.state_dict()), state)
+    assert read.has_text
+    assert read.unread == others
+    assert f"not read: what its file holds under {others[0]}" in str(read)
+
+
 def test_numpys_numbers_beside_the_tensors_are_no_hindrance(network: Network, small: str, tmp_path: Path) -> None:
     state = network.clip.state_dict()
     torch.save({"state_dict": state, "best": np.float64(0.5), "at": np.int64(3)}, tmp_path / "w.pt")
