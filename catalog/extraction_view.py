@@ -103,15 +103,20 @@ class ExtractionView:
 
         return draw(self.folder, self.unit(unit, part), levels, at_home(folder), count)
 
-    def store_sorting(self, unit: Unit | str, sheet: Path | str, part: Part = "unit") -> "tuple[Estimate, ...]":
-        """Store how somebody sorted the images of `draw_levels`; how probable each category is at each level."""
+    def store_sorting(
+        self, unit: Unit | str, sheet: Path | str, part: Part = "unit", replace: bool = False
+    ) -> "tuple[Estimate, ...]":
+        """Store how somebody sorted the images of `draw_levels`; how probable each category is at each level.
+
+        `replace` replaces what another sheet said of the same part; else that raises LevelsError.
+        """
         from extract.responses.levels import store  # slow to import, and a catalog does without
         from extract.responses.sorting_task import read  # slow to import, and a catalog does without
 
         named = self.architecture.unit(str(unit))
         if part != "unit":
             self.unit(named, part)  # raises UnknownUnit for a unit without branches
-        return store(self.folder, named, part, read(at_home(sheet)))
+        return store(self.folder, named, part, read(at_home(sheet)), replace=replace)
 
     def unit(self, unit: Unit | str, part: Part = "unit") -> Unit:
         """A unit, or of a sum's unit that of one of its branches. Raises UnknownUnit."""

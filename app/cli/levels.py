@@ -32,6 +32,7 @@ def levels(
         Path | None,
         typer.Option("--sorted", parser=path, metavar="PATH", help="A sheet that was filled in: store what it says."),
     ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="In place of what another sheet said.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show how a unit's activation is distributed; draw images of its levels to sort, and store how they were sorted.
@@ -42,7 +43,7 @@ def levels(
 
     extraction = open_extraction(folder)
     if sheet is not None:
-        estimates = extraction.store_sorting(name, sheet, branch)
+        estimates = extraction.store_sorting(name, sheet, branch, replace)
         printing.show_rows(estimates, _estimates(estimates), as_json)
     elif draw is not None:
         task = extraction.draw_levels(name, draw, level or LEVELS, each, branch)

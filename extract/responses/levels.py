@@ -155,11 +155,13 @@ def store(
     branch: str,
     sorted_at: Mapping[float, Sequence[str]],
     tolerance: float = TOLERANCE,
+    replace: bool = False,
 ) -> tuple[Estimate, ...]:
     """Estimate probabilities from a person's sorting of a unit's images, and store them in the table `levels`.
 
-    `branch` is sum, shortcut, conv or unit; earlier estimates of the same unit and branch are replaced. Errors as
-    `estimates`; UnknownUnit for a unit that is not there.
+    `branch` is sum, shortcut, conv or unit; `replace` replaces earlier estimates of the same unit and branch. Raises
+    LevelsError where there are others and not to be replaced, and as `estimates`; UnknownUnit for a unit that is not
+    there.
     """
     unit = extraction.manifest.architecture.unit(str(unit))
     stored = estimates(sorted_at)
@@ -167,9 +169,14 @@ def store(
     rows = pa.Table.from_pylist(
         [of | {"tolerance": tolerance} | vars(estimate) for estimate in stored], SCHEMAS["levels"]
     )
-    same = (pc.field("layer") == str(unit.layer)) & (pc.field("channel") == unit.channel)
-    others = extraction.table("levels").filter(~(same & (pc.field("branch") == branch)))
-    extraction.add({"levels.parquet": pa.concat_tables([others, rows])})
+    table, of_channel = extraction.table("levels"), pc.field("channel") == unit.channel
+    same = (pc.field("layer") == str(unit.layer)) & of_channel & (pc.field("branch") == branch)
+    if not replace and table.filter(same).to_pylist() not in ([], rows.to_pylist()):
+        raise LevelsError(
+            f"{extraction.path} holds estimates of {unit} ({branch}) from another sheet. Add that sheet's rows to this "
+            "one to have both, and replace those (replace=True)."
+        )
+    extraction.add({"levels.parquet": pa.concat_tables([table.filter(~same), rows])})
     return stored
 
 

@@ -91,7 +91,7 @@ def test_what_was_sorted_is_kept_and_replaced_unit_by_unit(measured: Extraction)
     store(measured, UNIT, "sum", {0.0: ["a"]})
     store(measured, Unit(UNIT.layer, 35), "sum", {0.0: ["other"]})
     store(measured, UNIT, "conv", {0.0: ["b"]})
-    found = store(measured, UNIT, "sum", {1.0: ["c", "c"]}, tolerance=0.5)
+    found = store(measured, UNIT, "sum", {1.0: ["c", "c"]}, tolerance=0.5, replace=True)
     rows = Extraction.open(measured.path).table("levels").to_pylist()
     assert {(row["channel"], row["branch"], row["level"], row["category"]) for row in rows} == {
         (35, "sum", 0.0, "other"), (34, "conv", 0.0, "b"), (34, "sum", 1.0, "c"),
@@ -99,6 +99,16 @@ def test_what_was_sorted_is_kept_and_replaced_unit_by_unit(measured: Extraction)
     kept = next(row for row in rows if row["category"] == "c")
     assert (kept["n"], kept["of"], kept["tolerance"]) == (2, 2, 0.5)
     assert kept["low"] == pytest.approx(found[0].low)
+
+
+def test_estimates_from_another_sheet_are_not_replaced_unless_that_is_asked_for(measured: Extraction) -> None:
+    unit = Unit(UNIT.layer, 36)
+    first = store(measured, unit, "sum", {0.0: ["a", "b"]})
+    before = measured.table("levels")
+    assert store(measured, unit, "sum", {0.0: ["b", "a"]}) == first  # says the same
+    with pytest.raises(LevelsError, match=r"from another sheet.*replace=True"):
+        store(measured, unit, "sum", {0.0: ["a", "a"]})
+    assert measured.table("levels").equals(before)
 
 
 def test_a_sorting_that_is_refused_changes_nothing(measured: Extraction, tmp_path: Path) -> None:

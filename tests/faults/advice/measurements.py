@@ -22,7 +22,7 @@ from extract.recording.decoding import thumbnail_again
 from extract.recording.difference import difference
 from extract.recording.probe_hashes import compare, unchanged_probes
 from extract.recording.recording import CHUNK, record
-from extract.responses.levels import at_level, distribution, estimates
+from extract.responses.levels import at_level, distribution, estimates, store
 from extract.responses.sorting_task import draw, read
 from extract.units import Layer, Unit
 from tests.builders.extractions import without_edges
@@ -32,6 +32,7 @@ from tests.faults.advice.messages import Act, Advice, Table
 SUM, CONV = Layer(4, 2, 6), Layer(4, 2, 5)
 UNIT = Unit(SUM, 34)
 NOISE = noise_probes().slice(0, 8)
+SHEETS = ({0.0: ["hat"]}, {0.0: ["hat", "wound"]})
 PICTURES = [Image.effect_noise((64, 64), 50).convert("RGB") for _ in range(3)]
 
 
@@ -206,6 +207,11 @@ TABLE = Table(
             "No probe lies within",
             levels(lambda extraction: at_level(extraction, UNIT, 99)),
             levels(lambda extraction: at_level(extraction, UNIT, 99, tolerance=200)),
+        ),
+        Advice(
+            "holds estimates of",
+            levels(lambda extraction: [store(extraction, UNIT, "sum", sheet) for sheet in SHEETS]),
+            levels(lambda extraction: [store(extraction, UNIT, "sum", sheet, replace=True) for sheet in SHEETS]),
         ),
         Advice(
             "holds no activations of",
