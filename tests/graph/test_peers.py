@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain, product
+from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 
 import networkx as nx
 import pyarrow.compute as pc
 import pytest
-from neo4j import GraphDatabase, Query
 
 from extract.enrichment import pipeline
 from extract.expansion import atlas
@@ -434,27 +433,6 @@ def numbered(edges: Iterable[Any]) -> list[tuple[str, str, float]]:
 def ident(key: str) -> str:
     """The unit's id in a key."""
     return "/".join(key.split("/")[-4:])
-
-
-def deprecated(server: Neo4j, texts: Iterable[str]) -> list[str]:
-    """What Neo4j itself says of texts that a later version will not run."""
-    with (
-        GraphDatabase.driver(server.url, auth=(server.user, server.password)) as driver,
-        driver.session(database=server.database) as session,
-    ):
-        summaries = [session.run(Query(f"EXPLAIN {text}")).consume() for text in texts]
-    statuses = [status for summary in summaries for status in summary.gql_status_objects]
-    return [each.status_description for each in statuses if each.raw_classification == "DEPRECATION"]
-
-
-def test_neo4j_finds_nothing_deprecated_in_our_texts(neo4j: Neo4j) -> None:
-    schema_texts = [*schema.CONSTRAINTS, *schema.INDEXES, *schema.FURTHER_INDEXES, *chain(*schema.MIGRATIONS.values())]
-    assert deprecated(neo4j, [*TEXTS.values(), *schema_texts]) == []
-
-
-def test_neo4j_tells_what_is_deprecated(neo4j: Neo4j) -> None:
-    (words,) = deprecated(neo4j, ["UNWIND [1] AS x CALL { WITH x RETURN x AS y } RETURN y"])
-    assert "CALL subquery without a variable scope clause" in words
 
 
 def test_docker_compose_runs_the_neo4j_that_is_tested() -> None:

@@ -1,26 +1,39 @@
-"""Query texts: Neo4j's own parser accepts every one, and each names its parameters."""
+"""Query texts: Neo4j accepts every one, and each names its parameters."""
 
 import ast
 import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from neo4j import GraphDatabase, Query, ResultSummary
+from neo4j.exceptions import ClientError
 
 from graph.cypher import current_label, schema
+from tests.builders.neo4j_server import Neo4j
 from tests.builders.query_texts import MODULES, TEXTS
 
+EVERY = [
+    *TEXTS.values(),
+    *schema.CONSTRAINTS,
+    *schema.INDEXES,
+    *schema.FURTHER_INDEXES,
+    *chain(*schema.MIGRATIONS.values()),
+]
+MISTAKES = ["MATCH (u:Unit RETURN u", "MATCH (u:Unit) RETURN v", "MATCH (u) RETURN u ORDER BY"]
 LINTER = "@neo4j-cypher/language-support@2.0.0-next.38"
 SCRIPT = """
 const l = require('@neo4j-cypher/language-support'), bad = [];
 const texts = JSON.parse(require('fs').readFileSync(0));
-for (const version of l.allCypherVersions) for (const text of texts) {
-  const found = l.lintCypherQuery(text, {defaultLanguage: version});
+for (const text of texts) {
+  const found = l.lintCypherQuery(text, {defaultLanguage: 'CYPHER 25'});
   const errors = (found.diagnostics || found).filter(x => x.severity === 1 && !/^Parameter \\$/.test(x.message));
-  if (errors.length) bad.push(`${version}: ${text}: ${errors.map(x => x.message).join(' | ')}`);
+  if (errors.length) bad.push(`${text}: ${errors.map(x => x.message).join(' | ')}`);
 }
 console.log(JSON.stringify(bad));
 """
@@ -41,20 +54,50 @@ def linter(request: pytest.FixtureRequest) -> Path:
 
 
 def lint(folder: Path, texts: list[str]) -> list[str]:
-    """What Neo4j 5 and its successor have against these texts."""
+    """What the Cypher of Neo4j's coming versions has against these texts."""
     command = ["node", "-e", SCRIPT]
     output = subprocess.run(command, cwd=folder, input=json.dumps(texts), capture_output=True, check=True, text=True)
     errors: list[str] = json.loads(output.stdout)
     return errors
 
 
-def test_neo4j_parses_every_text(linter: Path) -> None:
-    assert lint(linter, [*TEXTS.values(), *schema.CONSTRAINTS, *schema.INDEXES, *schema.FURTHER_INDEXES]) == []
+def explain(server: Neo4j, texts: Iterable[str]) -> list[ResultSummary]:
+    """What the running Neo4j, a version 5, says of texts that it parses and plans; raises ClientError for a mistake."""
+    with (
+        GraphDatabase.driver(server.url, auth=(server.user, server.password)) as driver,
+        driver.session(database=server.database) as session,
+    ):
+        return [session.run(Query(f"EXPLAIN {text}")).consume() for text in texts]
 
 
-@pytest.mark.parametrize("text", ["MATCH (u:Unit RETURN u", "MATCH (u:Unit) RETURN v", "MATCH (u) RETURN u ORDER BY"])
-def test_the_parser_finds_a_mistake(linter: Path, text: str) -> None:
+def deprecated(summaries: Iterable[ResultSummary]) -> list[str]:
+    """What a later version of Neo4j will not run."""
+    statuses = [status for summary in summaries for status in summary.gql_status_objects]
+    return [each.status_description for each in statuses if each.raw_classification == "DEPRECATION"]
+
+
+def test_neo4j_5_runs_every_text_and_finds_nothing_deprecated(neo4j: Neo4j) -> None:
+    assert deprecated(explain(neo4j, EVERY)) == []
+
+
+def test_neo4j_tells_what_is_deprecated(neo4j: Neo4j) -> None:
+    (words,) = deprecated(explain(neo4j, ["UNWIND [1] AS x CALL { WITH x RETURN x AS y } RETURN y"]))
+    assert "CALL subquery without a variable scope clause" in words
+
+
+def test_coming_versions_parse_every_text(linter: Path) -> None:
+    assert lint(linter, EVERY) == []
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_the_parser_of_coming_versions_finds_a_mistake(linter: Path, text: str) -> None:
     assert lint(linter, [text])
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_neo4j_5_finds_a_mistake(neo4j: Neo4j, text: str) -> None:
+    with pytest.raises(ClientError):
+        explain(neo4j, [text])
 
 
 def test_the_comment_above_a_text_lists_its_parameters() -> None:
