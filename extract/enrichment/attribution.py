@@ -10,6 +10,7 @@ above -t count, and the sum of these is a prefix sum. Every image lends, and not
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -39,7 +40,11 @@ def _of_units(shortcut: np.ndarray, conv: np.ndarray) -> tuple[np.ndarray, np.nd
     """What shortcut and conv bring to some units: (units, images) each."""
     r, b = (np.ascontiguousarray(maps.transpose(1, 2, 0), dtype=np.float64) for maps in (shortcut, conv))
     z = np.maximum(r + b, 0).mean(axis=1)  # (u, images)
-    own_shortcut, own_conv = expected(r, b), expected(b, r)  # one branch of x, the other of any image
+    shortcuts, convs = _Sorted.of(r), _Sorted.of(b)
+    own_shortcut, own_conv = (
+        _expected(shortcuts, convs),
+        _expected(convs, shortcuts),
+    )  # one of x, the other of any image
     mean = np.sort(z, axis=1).mean(axis=1, keepdims=True)  # sorted, so that the order of images changes no bit
     scale = np.sort((z - mean) ** 2, axis=1).mean(axis=1, keepdims=True) ** 0.5
     scale = np.where(scale > 1e-9 * z.max(axis=1, keepdims=True), scale, np.inf)  # else rounding alone
@@ -52,15 +57,32 @@ def expected(own: np.ndarray, lent: np.ndarray) -> np.ndarray:
 
     `own` is (units, positions, images), `lent` (units, positions, lenders); returns (units, images).
     """
-    total, lenders = np.zeros((len(own), own.shape[2])), lent.shape[2]
-    lowest_first = np.sort(lent, axis=2)
-    above = np.zeros((*lent.shape[:2], lenders + 1))  # the sum of all from a place on
-    above[:, :, :-1] = np.cumsum(lowest_first[:, :, ::-1], axis=2)[:, :, ::-1]
-    order = np.argsort(own, axis=2)  # queries in order hit the cache
-    for unit, position in np.ndindex(own.shape[:2]):
-        rows = order[unit, position]
-        t = own[unit, position, rows]
-        first = np.searchsorted(lowest_first[unit, position], -t)
-        total[unit, rows] += (lenders - first) * t + above[unit, position, first]
-    mean: np.ndarray = total / (lenders * own.shape[1])
+    return _expected(_Sorted.of(own), _Sorted.of(lent))
+
+
+@dataclass(frozen=True)
+class _Sorted:
+    """Maps of units and positions, the images from the lowest value on."""
+
+    order: np.ndarray  # int (units, positions, images)
+    values: np.ndarray  # (units, positions, images)
+    highest: np.ndarray  # (units, positions, images + 1), the sum of so many highest values
+
+    @classmethod
+    def of(cls, maps: np.ndarray) -> Self:
+        order = np.argsort(maps, axis=2)
+        values, highest = np.take_along_axis(maps, order, axis=2), np.zeros((*maps.shape[:2], maps.shape[2] + 1))
+        np.cumsum(values[:, :, ::-1], axis=2, out=highest[:, :, 1:])
+        return cls(order, values, highest)
+
+
+def _expected(own: _Sorted, lent: _Sorted) -> np.ndarray:
+    """As `expected`; what is sorted once serves both ways of lending, and queries in order hit the cache."""
+    units, positions, images = own.values.shape
+    total, lenders = np.zeros((units, images)), lent.values.shape[2]
+    for unit, position in np.ndindex(units, positions):
+        t = own.values[unit, position]
+        above = lenders - np.searchsorted(lent.values[unit, position], -t)  # the lent values that keep the ReLU open
+        total[unit, own.order[unit, position]] += above * t + lent.highest[unit, position, above]
+    mean: np.ndarray = total / (lenders * positions)
     return mean
