@@ -305,10 +305,12 @@ def findings(texts: Mapping[str, str | None], veil: Veil) -> str:
         lines.append(f"No verdict: {texts['unjudged']}")
     if texts["unproven"]:
         lines.append(f"Not ablated: {texts['unproven']}.")
-    ablated = {branch: texts[f"facet_{branch}"] for branch in ("shortcut", "conv") if texts["ablation"]}
-    for branch, named in ablated.items():
+    nearby = {branch: texts[f"facet_{branch}"] for branch in ("shortcut", "conv") if texts["nearby_ablation"]}
+    if nearby:
+        lines.append(f"On new concepts ablation is {texts['nearby_ablation']}.")
+    for branch, named in nearby.items():
         if named:
-            lines.append(f"For the {branch}'s facet, when either branch was ablated: {concepts(named, veil)}.")
+            lines.append(f"New concepts near what the {branch} responds to: {concepts(named, veil)}.")
     return notes(lines)
 
 

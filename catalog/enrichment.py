@@ -1,11 +1,12 @@
 """Search for enrichment circuits: sum units whose conv branch and shortcut bring two different facets.
 
 By evidence: the verdict of the census, which judges every unit on probes (`extract.enrichment.census`), with its
-effects, both facets and what is least certain. Where the branches were ablated, the claim that each brings its own
-facet is *supported*, *contradicted* or *inconclusive* (`extract.enrichment.dissociation`). By weights: the branches
-have different inputs and both are strongly wired; that is a screen and no test. The terms are reported side by side
-and never multiplied into a score. The share over the shortcut is reported, too, but is no criterion: a high share does
-not rule enrichment out, and a middling one does not establish it.
+effects, both facets and what is least certain. Ablation is a second witness: that each branch brings its own facet is
+*supported*, *contradicted* or *inconclusive* on the same facets, and on new concepts near what the branches respond to
+(`extract.enrichment.dissociation`). By weights: the branches have different inputs and both are strongly wired; that is
+a screen and no test. The terms are reported side by side and never multiplied into a score. The share over the shortcut
+is reported, too, but is no criterion: a high share does not rule enrichment out, and a middling one does not establish
+it.
 """
 
 from bisect import bisect_right
@@ -166,7 +167,10 @@ def _by_evidence(terms: EvidenceTerms) -> Candidate[EvidenceTerms]:
     criteria = [*_verdict(terms), *_facets(terms)]
     if terms.ablation is not None:
         lost = f"{terms.effect_conv or 0.0:+.2f} without conv, {terms.effect_shortcut or 0.0:+.2f} without the shortcut"
-        criteria.append(f"ablation, {terms.ablation}: what its own facet loses more than the other's, in sd {lost}")
+        near = f", {terms.nearby_ablation} on new concepts" if terms.nearby_ablation else ""
+        criteria.append(
+            f"ablation, {terms.ablation}{near}: what its own facet loses more than the other's, in sd {lost}"
+        )
     order = terms.least_specificity or 0.0
     return Candidate(terms.unit, terms.shortcut, terms.conv, terms.labels, tuple(criteria), order, terms)
 

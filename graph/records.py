@@ -311,13 +311,14 @@ class EvidenceTerms:
     effect_shortcut: float | None
     effect_shortcut_low: float | None
     effect_shortcut_high: float | None
-    control: float | None
+    q_ablation: float | None
     verdict: Verdict | None
     weakest_link: str | None
     low_level: str | None
     concepts_shortcut: str | None
     concepts_conv: str | None
     ablation: Ablation | None
+    nearby_ablation: Ablation | None
     least_specificity: float | None
     shortcut_examples: tuple[ProbeSummary, ...]
     conv_examples: tuple[ProbeSummary, ...]

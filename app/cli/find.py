@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BY_EVIDENCE = (
     *("verdict", "weakest_link", "q", "recurrence", "rise_shortcut", "rise_conv"),
-    *("specificity_shortcut", "specificity_conv", "effect_shortcut", "effect_conv", "ablation"),
+    *("specificity_shortcut", "specificity_conv", "effect_shortcut", "effect_conv", "ablation", "nearby_ablation"),
     *("concept_difference", "modality_difference", "share_exact"),
 )
 _NAMED = 3  # concepts of a facet

@@ -7,7 +7,9 @@ import streamlit as st
 
 from catalog import column_format, meaning, title
 
-_TEXTS = {"unit": "Unit", "labels": "Labels"} | {name: title(name) for name in ("verdict", "weakest_link", "ablation")}
+_TEXTS = {"unit": "Unit", "labels": "Labels"} | {
+    name: title(name) for name in ("verdict", "weakest_link", "ablation", "nearby_ablation")
+}
 
 
 def columns(numbers: Iterable[str]) -> dict[str, Any]:

@@ -1,63 +1,44 @@
-"""Mean-ablate each branch of every sum, all units in one forward pass.
+"""Ablate either branch of a sum: its map is replaced by its mean over all images and positions.
 
-A branch is replaced by its mean over all probes and positions. The units of a sum do not depend on one another, so one
-pass serves them all. `part_ablation` ablates a single branch and lets the rest of the network run on without it.
+The units of a sum do not depend on one another, so all are ablated at once. `part_ablation` ablates a single branch and
+lets the rest of the network run on without it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from extract.network.hooks import watch_sums
-from extract.network.network import Network
-from extract.probes.probe import Probe
-from extract.recording.decoding import batches_again
-from extract.units import Layer
+_BLOCK = 2**22  # numbers of a map worked on at once
 
 
 @dataclass(frozen=True)
 class BranchAblation:
-    """Means of a sum after its ReLU over each concept's probes, intact and without either branch: (concepts, units)."""
+    """How far a sum rises above its mean on every image, and what it loses without either branch.
 
-    intact: np.ndarray
-    without_conv: np.ndarray
-    without_shortcut: np.ndarray
-
-
-@torch.inference_mode()
-def ablate_branches(
-    network: Network,
-    probes: Iterable[Probe],
-    concepts: Sequence[int],
-    branches: Mapping[Layer, tuple[np.ndarray, np.ndarray]],
-    progress: bool = True,
-) -> dict[Layer, BranchAblation]:
-    """Show probes once and ablate either branch of every unit of several sums.
-
-    `concepts` numbers each probe's concept, from 0. `branches` are by sum the means of the shortcut and of conv over
-    all probes and positions, (units,) each. Raises what loading a probe raises.
+    In standard deviations of the sum, which is the mean over positions after the ReLU: float64 (images, units) each,
+    zero for a sum that never changes.
     """
-    count = max(concepts, default=-1) + 1
-    totals = {layer: np.zeros((3, count, len(means[0]))) for layer, means in branches.items()}
-    means = {
-        layer: [torch.from_numpy(mean).float()[:, None, None] for mean in pair] for layer, pair in branches.items()
-    }
-    batch: list[int] = []  # the concepts of the probes in the network
 
-    def see(layer: Layer, total: Tensor, shortcut: Tensor) -> None:
-        shortcut_mean, conv_mean = means[layer]  # (c, 1, 1) each
-        sums = (total, shortcut + conv_mean, total - shortcut + shortcut_mean)  # (n, c, h, w) each
-        for place, maps in enumerate(sums):
-            np.add.at(totals[layer][place], batch, maps.relu().mean((2, 3)).double().numpy())
+    rise: np.ndarray
+    lost_shortcut: np.ndarray
+    lost_conv: np.ndarray
 
-    numbers = iter(concepts)
-    with watch_sums(network.visual, branches, see):
-        for images in batches_again(network, probes, len(concepts), "ablation", progress):  # (n, 3, side, side)
-            batch[:] = islice(numbers, len(images))
-            network.visual(images)
-    sizes = np.maximum(np.bincount(np.asarray(concepts, int), minlength=count), 1)[:, None]
-    return {layer: BranchAblation(*(total / sizes)) for layer, total in totals.items()}
+
+def ablate_branches(shortcut: np.ndarray, conv: np.ndarray) -> BranchAblation:
+    """Ablate a sum's branches, whose maps are as they enter its ReLU: (images, units, positions) each."""
+    images, units, positions = conv.shape
+    step = max(1, _BLOCK // (images * positions))
+    parts = [_of_units(shortcut[:, at : at + step], conv[:, at : at + step]) for at in range(0, units, step)]
+    return BranchAblation(*(np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True)))
+
+
+def _of_units(shortcut: np.ndarray, conv: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The rise of some units, and what they lose without the shortcut and without conv: (images, u) each."""
+    r, b = (maps.astype(np.float64) for maps in (shortcut, conv))
+    mean_r, mean_b = (maps.mean(axis=(0, 2), keepdims=True) for maps in (r, b))
+    z, without_shortcut, without_conv = (
+        np.maximum(one + other, 0).mean(axis=2) for one, other in ((r, b), (mean_r, b), (r, mean_b))
+    )
+    deviation = z.std(axis=0)
+    scale = np.where(deviation > 1e-9 * z.max(axis=0), deviation, np.inf)  # else rounding alone
+    return tuple(part / scale for part in (z - z.mean(axis=0), z - without_shortcut, z - without_conv))

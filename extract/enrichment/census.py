@@ -27,7 +27,7 @@ import pyarrow as pa
 from scipy.stats import false_discovery_control
 
 from extract.enrichment.attribution import Attribution, attribution
-from extract.enrichment.census_measures import Columns, measures
+from extract.enrichment.census_measures import Columns, joined, measures
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.census_table import LINKS, as_table
@@ -76,13 +76,13 @@ def census(
 
 def measure(brought: Attribution, ways: CensusWays, settings: CensusSettings = DEFAULT) -> list[Columns]:
     """Measure some units of a sum in every way, the probes' own first; no unit depends on another."""
-    tables = ((concept_table(probes.concepts, brought), probes) for probes in (ways.own, *ways.turned))
-    return [measures(table, probes, settings) for table, probes in tables]
+    brings, every_way = (brought.shortcut, brought.conv), (ways.own, *ways.turned)
+    return [measures(concept_table(probes.concepts, *brings), probes, settings) for probes in every_way]
 
 
 def judge_all(blocks: Sequence[list[Columns]], ways: CensusWays, settings: CensusSettings = DEFAULT) -> pa.Table:
     """Judge every unit of a sum, whose measures came block by block."""
-    own, *turned = (_joined(columns) for columns in zip(*blocks, strict=True))
+    own, *turned = (joined(columns) for columns in zip(*blocks, strict=True))
     judged = verdicts(own, settings)
     others = [verdicts(columns, settings)["verdict"] for columns in turned]
     once = fails_to_recur(judged["verdict"], recurrence(judged["verdict"], others))
@@ -95,10 +95,6 @@ def judge_all(blocks: Sequence[list[Columns]], ways: CensusWays, settings: Censu
 def judge(table: ConceptTable, probes: CensusProbes, settings: CensusSettings = DEFAULT) -> pa.Table:
     """Judge every unit of a concept table; the census without its attribution, in one way."""
     return judge_all([[measures(table, probes, settings)]], CensusWays(probes), settings)
-
-
-def _joined(blocks: Sequence[Columns]) -> Columns:
-    return {name: np.concatenate([columns[name] for columns in blocks]) for name in blocks[0]}
 
 
 def verdicts(columns: Columns, settings: CensusSettings) -> Columns:

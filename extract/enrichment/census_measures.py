@@ -1,11 +1,13 @@
 """Measure what the verdicts of a census rest on: effects, bounds, p, distance of the facets, covariates."""
 
+from collections.abc import Iterable, Iterator, Sequence
+
 import numpy as np
 
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.concept_table import ConceptTable
-from extract.enrichment.contrasts import EFFECTS, Values, contrasts, effects, estimates
+from extract.enrichment.contrasts import EFFECTS, Values, bounded, contrasts, effects, estimates
 from extract.enrichment.facet_distance import distances, word_share_differences
 from extract.enrichment.facets import Facets, best_sizes, facets
 from extract.enrichment.low_level import explanations
@@ -16,15 +18,31 @@ BRANCHES = ("shortcut", "conv")
 
 def measures(table: ConceptTable, probes: CensusProbes, settings: CensusSettings) -> Columns:
     """Measure every unit's facets on held-out probes, at the number of concepts that discovery probes favour."""
-    sizes = settings.sizes_of(len(probes.concepts.names))
+    return of_all_units(
+        (units, _of_one_size(table.of(units), probes, own, settings)) for units, own in facets_by_size(table, settings)
+    )
+
+
+def facets_by_size(table: ConceptTable, settings: CensusSettings) -> Iterator[tuple[np.ndarray, Facets]]:
+    """The units whose facets have equally many concepts, int (u,), with their facets; size by size."""
+    sizes = settings.sizes_of(table.discovery.shape[1])
     ranked = facets(table, max(sizes))
-    chosen = best_sizes(table, ranked, sizes, contrasts(settings))  # (units,)
-    groups = [np.flatnonzero(chosen == size) for size in np.unique(chosen)]
-    parts = [
-        _of_one_size(table.of(units), probes, ranked.of(units).first(chosen[units[0]]), settings) for units in groups
-    ]
-    order = np.argsort(np.concatenate(groups))
-    return {name: np.concatenate([part[name] for part in parts])[order] for name in parts[0]}
+    best = best_sizes(table, ranked, sizes, contrasts(settings))  # (units,)
+    for size in np.unique(best):
+        units = np.flatnonzero(best == size)
+        yield units, ranked.of(units).first(size)
+
+
+def joined(blocks: Sequence[Columns]) -> Columns:
+    """Join the columns of consecutive units."""
+    return {name: np.concatenate([columns[name] for columns in blocks]) for name in blocks[0]}
+
+
+def of_all_units(parts: Iterable[tuple[np.ndarray, Columns]]) -> Columns:
+    """Join the columns of groups of units, in the order of the units."""
+    units, columns = zip(*parts, strict=True)
+    order = np.argsort(np.concatenate(units))
+    return {name: values[order] for name, values in joined(columns).items()}
 
 
 def _of_one_size(table: ConceptTable, probes: CensusProbes, own: Facets, settings: CensusSettings) -> Columns:
@@ -47,14 +65,10 @@ def effect_columns(held_out: Values, discovery: Values, settings: CensusSettings
     probes say which to test.
     """
     measured, tests = effects(held_out, discovery), contrasts(settings)
-    low, high = measured.bounds(settings.level)
-    columns: Columns = {}
-    for place, effect in enumerate(EFFECTS):
-        columns |= {effect: measured.value[:, place], f"{effect}_low": low[:, place], f"{effect}_high": high[:, place]}
     names, tested = np.array([test.effect for test in tests], object), estimates(held_out, tests, discovery)
     weakest, expected = tested.p_positive.argmax(axis=1), estimates(discovery, tests).t.argmin(axis=1)
     units = np.arange(len(weakest))
-    return columns | {
+    return bounded(EFFECTS, measured, settings.level) | {
         "p_contrasts": tested.p_positive[units, weakest],
         "weakest": names[weakest],
         "p_not_enriched": tested.p_negative[units, expected],

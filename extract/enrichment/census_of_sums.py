@@ -1,4 +1,4 @@
-"""Take the census of every sum of an extraction: show the probes once more, and write a part of the table a sum.
+"""Take the census of every sum of an extraction, and ablate its branches: both tables get a part a sum.
 
 The maps of a few channels of some sums are in memory at once, so that the probes are shown several times.
 """
@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
+from extract.enrichment.ablation_of_sums import ablate_units, ablation_rows, nearby_of_sum, untested_rows
 from extract.enrichment.attribution import attribution
 from extract.enrichment.census import DEFAULT, CensusWays, judge_all, measure
 from extract.enrichment.census_measures import BRANCHES, Columns
 from extract.enrichment.census_probes import check_concepts
 from extract.enrichment.concept_table import ProbeConcepts
+from extract.enrichment.nearby_concepts import NearbyConcepts
 from extract.enrichment.probe_covariates import covariates_of
 from extract.errors import CensusError
 from extract.folder.extraction import Extraction, run_digest
@@ -24,7 +26,7 @@ from extract.folder.schemas import SCHEMAS, per_unit
 from extract.folder.statistics import of_table
 from extract.network.network import Network
 from extract.probes.probe import Probe, Source
-from extract.recording.branch_maps import SIDE, maps_of_sums, positions
+from extract.recording.branch_maps import SIDE, BranchMaps, maps_of_sums, positions
 from extract.recording.decoding import batches_again, cut_again, ordered_parallel_map
 from extract.recording.probe_hashes import unchanged_probes
 from extract.units import Layer
@@ -32,7 +34,7 @@ from extract.units import Layer
 PROBES = 4  # shown of a concept and split
 CONCEPTS = 2000  # each in a modality, of which probes are shown
 MEMORY = 3 * 2**29  # bytes of maps at once
-_FILE = "census.parquet"
+_TABLES = ("census", "ablation")
 
 
 def add_census(
@@ -44,7 +46,7 @@ def add_census(
     progress: bool = True,
     memory: int = MEMORY,
 ) -> None:
-    """Judge every unit of sums, and say by which settings; `probes` is the table of probes, without images.
+    """Judge every unit of sums, ablate both branches, and say by which settings; `probes` is the table without images.
 
     At most `memory` bytes of maps are held at once, or those of one channel. A sum that was judged before on the same
     probes is not judged again. Shows at most PROBES probes of a concept in either split, of at most CONCEPTS concepts.
@@ -52,17 +54,18 @@ def add_census(
     """
     shown = probes.filter(pa.array(_shown(probes)))
     digest = run_digest(source.digest, shown["id"].to_pylist(), shown["split"].to_pylist(), DEFAULT.hash, SIDE)
-    files = {layer: part("census", f"{layer}-{digest}") for layer in layers}
-    extraction.drop(set(extraction.under(_FILE)) - set(files.values()))
-    left = [layer for layer in layers if not extraction.has(files[layer])]
+    files = {layer: [part(name, f"{layer}-{digest}") for name in _TABLES] for layer in layers}
+    for place, name in enumerate(_TABLES):
+        extraction.drop(set(extraction.under(f"{name}.parquet")) - {names[place] for names in files.values()})
+    left = [layer for layer in layers if not extraction.has(*files[layer])]
     show = _Showing(network, extraction, source, shown)
     plan = list(passes(_sizes(network, left, shown.num_rows), memory))
     try:
-        for layer, table in _tables(show, plan, progress):
-            extraction.add({files[layer]: table})
+        for layer, *tables in _tables(show, plan, progress):
+            extraction.add(dict(zip(files[layer], tables, strict=True)))
     except CensusError as error:
-        channels = network.architecture.channels
-        extraction.add({files[layer]: _unjudged(layer, channels(layer), error) for layer in left})
+        for layer in left:
+            extraction.add(dict(zip(files[layer], _unjudged(network, layer, error), strict=True)))
     extraction.add({"census_settings.parquet": _settings(shown)})
 
 
@@ -102,22 +105,46 @@ class _Showing:
         return (probe for probe in unchanged_probes(self.extraction, self.source) if probe.id in ids)
 
 
-def _tables(show: _Showing, plan: Sequence[dict[Layer, range]], progress: bool) -> Iterator[tuple[Layer, pa.Table]]:
-    """Judge sum by sum, in passes over the probes."""
+def _tables(
+    show: _Showing, plan: Sequence[dict[Layer, range]], progress: bool
+) -> Iterator[tuple[Layer, pa.Table, pa.Table]]:
+    """Judge and ablate sum by sum, in passes over the probes."""
     if not plan:
         return
     network, probes = show.network, show.probes
     check_concepts(ProbeConcepts.of(probes))
     known, ways = covariates_of(probes, show.pixels()), None
-    blocks = dict[Layer, list[list[Columns]]]()
+    sums = dict[Layer, _Sum]()
     for channels in plan:
         maps_of_pass = maps_of_sums(network, show.batches(progress), probes.num_rows, channels)
         for layer, maps in maps_of_pass.items():
             ways = ways or CensusWays.of(probes, maps.embeddings, known)
-            blocks.setdefault(layer, []).append(measure(attribution(maps.shortcut, maps.conv), ways))
+            if layer not in sums:
+                sums[layer] = _Sum(layer, ways, nearby_of_sum(show.extraction, layer, ways.own))
+            sums[layer].add(maps, channels[layer])
             if channels[layer].stop == network.architecture.channels(layer):
-                yield layer, _table(layer, judge_all(blocks.pop(layer), ways))
+                yield layer, *sums.pop(layer).tables
         del maps, maps_of_pass  # before those of the next pass are read
+
+
+class _Sum:
+    """Gathers what is measured of a sum's units, block by block."""
+
+    def __init__(self, layer: Layer, ways: CensusWays, nearby: NearbyConcepts) -> None:
+        self._layer, self._ways, self._nearby = layer, ways, nearby
+        self._brought, self._lost = list[list[Columns]](), list[Columns]()
+
+    def add(self, maps: BranchMaps, channels: range) -> None:
+        """Measure the next units."""
+        brought, nearby = attribution(maps.shortcut, maps.conv), self._nearby.of(np.array(channels))
+        self._brought.append(measure(brought, self._ways))
+        self._lost.append(ablate_units(maps, brought, self._ways.own, nearby))
+
+    @property
+    def tables(self) -> tuple[pa.Table, pa.Table]:
+        """The rows of the census, and those of ablation."""
+        judged = _table(self._layer, judge_all(self._brought, self._ways))
+        return judged, ablation_rows(self._layer, self._lost, self._nearby, self._ways.own)
 
 
 def _sizes(network: Network, layers: Sequence[Layer], images: int) -> dict[Layer, tuple[int, int]]:
@@ -166,10 +193,12 @@ def _low_level(judged: pa.Table) -> np.ndarray:
     return np.array([text or None for text in explained], object)
 
 
-def _unjudged(layer: Layer, channels: int, error: CensusError) -> pa.Table:
+def _unjudged(network: Network, layer: Layer, error: CensusError) -> tuple[pa.Table, pa.Table]:
     """The rows of a sum of which there is no census, with the reason."""
+    channels, reason = network.architecture.channels(layer), str(error)
     rows = {row.stored: np.full(channels, None if row.kind == "text" else np.nan) for row in of_table("census")}
-    return per_unit("census", layer, rows | {"unjudged": np.full(channels, str(error), object)})
+    judged = per_unit("census", layer, rows | {"unjudged": np.full(channels, reason, object)})
+    return judged, untested_rows(layer, channels, reason)
 
 
 def _settings(probes: pa.Table) -> pa.Table:

@@ -1,12 +1,10 @@
-"""Average attributions over the probes of every concept, discovery and held-out ones apart."""
+"""Average numbers, such as attributions, over the probes of every concept, discovery and held-out ones apart."""
 
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
-
-from extract.enrichment.attribution import Attribution
 
 
 @dataclass(frozen=True)
@@ -31,14 +29,25 @@ class ProbeConcepts:
         place = np.searchsorted(both, named) % max(1, len(both))
         place = np.where(both[place] == named, place, -1) if len(both) else np.full(len(named), -1)
         words = np.char.startswith(both, "word/")
-        shown = [f"\u201c{name[5:]}\u201d" if word else name[8:] for name, word in zip(both, words, strict=True)]
+        shown = [_title(*name.split("/", 1)) for name in both.tolist()]
         places = np.stack([np.where(held_out, -1, place), np.where(held_out, place, -1)])
         return cls(np.array(shown, object), words, places)
+
+    def among(self, probes: pa.Table) -> np.ndarray:
+        """The place of every probe's concept among these, -1 for others; of a table of other probes too: (probes,)."""
+        places = {name: place for place, name in enumerate(self.names)}
+        pairs = zip(probes["modality"].to_pylist(), probes["concept"].to_pylist(), strict=True)
+        return np.array([places.get(_title(str(modality), str(concept)), -1) for modality, concept in pairs], int)
 
     def means(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Average (probes, n) over every concept's discovery probes and over its held-out ones: (c, n) each."""
         discovery, held_out = (_means(values, places, len(self.names)) for places in self.places)
         return discovery, held_out
+
+
+def _title(modality: str, concept: str) -> str:
+    """A concept as it is shown: words in quotes."""
+    return f"\u201c{concept}\u201d" if modality == "word" else concept
 
 
 def _means(values: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
@@ -51,7 +60,10 @@ def _means(values: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ConceptTable:
-    """What shortcut and conv bring on every concept, on discovery and on held-out probes: (units, c, 2) each."""
+    """Numbers on every concept, on discovery and on held-out probes: (units, c, n) each.
+
+    Of the census they are what shortcut and conv bring.
+    """
 
     discovery: np.ndarray
     held_out: np.ndarray
@@ -61,7 +73,7 @@ class ConceptTable:
         return ConceptTable(self.discovery[units], self.held_out[units])
 
 
-def concept_table(concepts: ProbeConcepts, brought: Attribution) -> ConceptTable:
-    """Tabulate attributions by concept."""
-    shortcut, conv = concepts.means(brought.shortcut), concepts.means(brought.conv)
-    return ConceptTable(*(np.stack([s.T, c.T], axis=2) for s, c in zip(shortcut, conv, strict=True)))
+def concept_table(concepts: ProbeConcepts, *numbers: np.ndarray) -> ConceptTable:
+    """Average numbers on every probe, (probes, units) each, by concept."""
+    splits = zip(*map(concepts.means, numbers), strict=True)
+    return ConceptTable(*(np.stack([means.T for means in split], axis=2) for split in splits))

@@ -15,6 +15,7 @@ that is estimated from the same images would count as known. So each is tested a
 (r_A + b_A) > 0: a sum of two means, Welch's t over concepts.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,9 @@ from scipy.special import stdtr, stdtrit
 
 from extract.enrichment.census_settings import CensusSettings
 
-WEIGHTS = {  # of r_A, b_A, r_F, b_F
+Weights = Mapping[str, tuple[float, ...]]  # by effect, of every mean on the shortcut facet, then on conv's
+
+WEIGHTS: Weights = {  # of r_A, b_A, r_F, b_F
     "rise_shortcut": (1, 1, 0, 0),
     "rise_conv": (0, 0, 1, 1),
     "specificity_shortcut": (1, 0, -1, 0),
@@ -33,7 +36,7 @@ WEIGHTS = {  # of r_A, b_A, r_F, b_F
 EFFECTS = tuple(WEIGHTS)
 SIZES, MAJORITIES = EFFECTS[:4], EFFECTS[4:]
 RISES = EFFECTS[:2]
-Values = tuple[np.ndarray, np.ndarray]  # what shortcut and conv bring on either facet's concepts, (units, k, 2) each
+Values = tuple[np.ndarray, np.ndarray]  # numbers on either facet's concepts, such as what branches bring: (units, k, n)
 _LEAST = 1e-12  # standard error, so that equal values have a t
 
 
@@ -68,7 +71,7 @@ class Estimates:
 
 @dataclass(frozen=True)
 class Contrast:
-    """A contrast that must be positive: `weights` of r_A, b_A, r_F, b_F, and `least`, which is taken off."""
+    """A contrast that must be positive: `weights` of means on both facets, and `least`, which is taken off."""
 
     effect: str
     weights: tuple[float, ...]
@@ -77,13 +80,19 @@ class Contrast:
 
 def contrasts(settings: CensusSettings) -> list[Contrast]:
     """All contrasts; an enriched unit is positive in each."""
-    tests = [Contrast(effect, WEIGHTS[effect], 0) for effect in MAJORITIES]
-    for effect in SIZES:
-        tests.append(Contrast(effect, WEIGHTS[effect], settings.delta))
+    carried = [Contrast(effect, WEIGHTS[effect], 0) for effect in MAJORITIES]
+    return carried + size_contrasts({effect: WEIGHTS[effect] for effect in SIZES}, settings)
+
+
+def size_contrasts(weights: Weights, settings: CensusSettings) -> list[Contrast]:
+    """Contrasts of effects that must exceed delta, and rho times the rise on either facet, which is among them."""
+    tests = []
+    for effect, own in weights.items():
+        tests.append(Contrast(effect, own, settings.delta))
         for rise in RISES:
             if rise != effect:  # a rise exceeds a part of itself where it is positive
-                pairs = zip(WEIGHTS[effect], WEIGHTS[rise], strict=True)
-                tests.append(Contrast(effect, tuple(own - settings.rho * other for own, other in pairs), 0))
+                pairs = zip(own, weights[rise], strict=True)
+                tests.append(Contrast(effect, tuple(one - settings.rho * other for one, other in pairs), 0))
     return tests
 
 
@@ -104,7 +113,7 @@ def estimates(values: Values, rows: list[Contrast], before: Values | None = None
 
 def _sides(values: Values, weights: np.ndarray) -> list[np.ndarray]:
     """Each concept's part of the contrasts, on the shortcut facet and on conv's: (units, k, n) each."""
-    return [facet @ side.T for facet, side in zip(values, (weights[:, :2], weights[:, 2:]), strict=True)]
+    return [facet @ side.T for facet, side in zip(values, np.split(weights, 2, axis=1), strict=True)]
 
 
 def _variance(side: np.ndarray, forecast: np.ndarray | None) -> tuple[np.ndarray, int]:
@@ -117,6 +126,16 @@ def _variance(side: np.ndarray, forecast: np.ndarray | None) -> tuple[np.ndarray
     return (rest**2).sum(axis=1) / freedom / side.shape[1] + _LEAST**2, freedom
 
 
-def effects(values: Values, before: Values | None = None) -> Estimates:
-    """Estimate the six effects, in the order of EFFECTS."""
-    return estimates(values, [Contrast(effect, WEIGHTS[effect], 0) for effect in EFFECTS], before)
+def effects(values: Values, before: Values | None = None, weights: Weights = WEIGHTS) -> Estimates:
+    """Estimate effects in their order, by default the six of the census."""
+    return estimates(values, [Contrast(effect, own, 0) for effect, own in weights.items()], before)
+
+
+def bounded(names: Iterable[str], measured: Estimates, level: float) -> dict[str, np.ndarray]:
+    """Estimates by name, each with its lower and upper bound: (units,) each."""
+    low, high = measured.bounds(level)
+    columns: dict[str, np.ndarray] = {}
+    for place, name in enumerate(names):
+        ends = {f"{name}_low": low[:, place], f"{name}_high": high[:, place]}
+        columns |= {name: measured.value[:, place]} | ends
+    return columns

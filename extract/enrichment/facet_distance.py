@@ -14,8 +14,8 @@ from extract.enrichment.facets import Facets
 def distances(probes: CensusProbes, facets: Facets, least: float) -> Estimates:
     """How much farther than `least` every unit's facets lie apart, (units,)."""
     words = probes.concepts.words.astype(int)
-    discovery, held_out = probes.concepts.means(_unit_length(probes.embeddings))
-    rows = _unit_length(discovery + held_out)  # (c, E)
+    discovery, held_out = probes.concepts.means(unit_length(probes.embeddings))
+    rows = unit_length(discovery + held_out)  # (c, E)
     random, pairs = _random_pairs(rows, words), zip(facets.shortcut, facets.conv, strict=True)
     both = np.array([_jackknife(rows[a], rows[f], random[np.ix_(words[a], words[f])]) for a, f in pairs])
     return Estimates(both[:, 0] - least, np.maximum(both[:, 1], 1e-12), np.full(len(both), facets.size - 1))
@@ -27,7 +27,8 @@ def word_share_differences(probes: CensusProbes, facets: Facets) -> np.ndarray:
     return np.asarray(np.abs(words[facets.shortcut].mean(axis=1) - words[facets.conv].mean(axis=1)))
 
 
-def _unit_length(rows: np.ndarray) -> np.ndarray:
+def unit_length(rows: np.ndarray) -> np.ndarray:
+    """Rows scaled to length 1, float64; those of zeros stay."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), np.float64)
 
 

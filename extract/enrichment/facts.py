@@ -7,29 +7,27 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
+from extract.folder.extraction import Extraction
 from extract.responses.top_probes import RankedProbes
 
 
 @dataclass(frozen=True)
 class ProbeFacts:
-    """Modality, split and concept of every probe, (probes,) each.
+    """Modality and split of every probe, bool (probes,) each."""
 
-    A facet is a concept in one modality, a subject the concept in either; both are numbered from 0.
-    """
-
-    words: np.ndarray  # bool
-    held_out: np.ndarray  # bool
-    facets: np.ndarray  # int
-    subjects: np.ndarray  # int
+    words: np.ndarray
+    held_out: np.ndarray
 
     @classmethod
     def of(cls, probes: pa.Table) -> Self:
         """Read the facts from a table of probes."""
-        modality, split, concept = (probes[name].to_pylist() for name in ("modality", "split", "concept"))
-        numbers = dict[object, int]()
-        facets = [numbers.setdefault(facet, len(numbers)) for facet in zip(modality, concept, strict=True)]
-        subjects = np.unique(np.array(list(map(str, concept))), return_inverse=True)[1]
-        return cls(np.array(modality) == "word", np.array(split) == "held-out", np.array(facets), subjects)
+        modality, split = (np.array(probes[name].to_pylist()) for name in ("modality", "split"))
+        return cls(modality == "word", split == "held-out")
+
+
+def recorded_probes(extraction: Extraction) -> pa.Table:
+    """The table of probes without their images, which need not be in memory at once."""
+    return pa.concat_tables([each.drop(["image"]) for each in extraction.parts("probes")]).combine_chunks()
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ rank probes     every unit's top, middle, low and random probes
 evidence        how a sum's branches differ in their top probes
 shares          how much of a sum comes over the shortcut
 thumbnails      small pictures of the ranked probes
-census          judge whether each branch brings a facet of its own
-ablate          the double dissociation: ablate either branch of every sum
+census          judge whether each branch brings a facet of its own, and ablate either
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,9 +19,8 @@ from tqdm import tqdm
 
 from extract.demo import PROBES
 from extract.enrichment.census_of_sums import add_census
-from extract.enrichment.dissociation_table import dissociation_table
 from extract.enrichment.evidence import evidence, overlap
-from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts
+from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts, recorded_probes
 from extract.enrichment.shortcut_share import Shares, share_terms, shares
 from extract.errors import ExtractionError
 from extract.folder.extraction import Extraction
@@ -39,7 +37,8 @@ from extract.responses.histograms import histograms
 from extract.responses.top_probes import RankedProbes, lists, table
 from extract.units import Layer
 
-TABLES = ("evidence.parquet", "shares.parquet", "census_settings.parquet", "dissociation.parquet")
+TABLES = ("evidence.parquet", "shares.parquet", "census_settings.parquet")
+_EARLIER = ("tests.parquet", "dissociation.parquet")  # of earlier versions, with other tests
 
 _ANEW = "all were shown anew, since an earlier version had not recorded what they held"
 
@@ -77,7 +76,8 @@ def measure(
     recorded, earlier = _recorded_layers(extraction, measured), is_of_earlier_version(extraction)
     if extraction.has("evidence.parquet"):
         same = _is_measured(extraction, source, measured, chunk)
-        if same and not earlier and extraction.has(*TABLES):
+        tested_earlier = any(map(extraction.has, _EARLIER))
+        if same and not earlier and not tested_earlier and extraction.has(*TABLES):
             compare(extraction, source, chunk, progress)
             _add_histograms(extraction, source, recorded, chunk)
             return reading(extraction)
@@ -86,7 +86,7 @@ def measure(
             raise ExtractionError(
                 f"{extraction.path} holds evidence from other probes or layers. Extract into another folder."
             )
-        extraction.drop([*TABLES, "tests.parquet"])  # of an earlier version
+        extraction.drop([*TABLES, *_EARLIER])
     record(network, extraction, source, recorded, progress, chunk)
     _add_histograms(extraction, source, recorded, chunk)
     _add_evidence(network, extraction, source, measured, progress, chunk)
@@ -98,7 +98,7 @@ def _add_evidence(
     network: Network, extraction: Extraction, source: Source, layers: Sequence[Layer], progress: bool, chunk: int
 ) -> None:
     """Everything after the recording: rank probes, share, picture, judge and ablate; the tables come last, together."""
-    probes = check(_probes(extraction))
+    probes = check(recorded_probes(extraction))
     facts = ProbeFacts.of(probes)
     rows: dict[str, list[pa.Table]] = {name: [SCHEMAS[name].empty_table()] for name in ("evidence", "shares")}
     pictured = np.zeros(probes.num_rows, bool)
@@ -114,7 +114,6 @@ def _add_evidence(
     add_thumbnails(extraction, source, pictured, progress, chunk)
     tables = {name: pa.concat_tables(parts) for name, parts in rows.items()}
     add_census(network, extraction, source, probes, _sums(layers), progress)
-    tables["dissociation"] = dissociation_table(network, extraction, source, probes, _sums(layers), progress)
     extraction.add({f"{name}.parquet": table for name, table in tables.items()})
 
 
@@ -188,8 +187,3 @@ def _shares_probes(extraction: Extraction, source: Source) -> bool:
     """Whether any of these probes was shown before, by its id."""
     shown = set(extraction.table("probes")["id"].to_pylist())
     return any(probe.id in shown for probe in source)
-
-
-def _probes(extraction: Extraction) -> pa.Table:
-    """The table of probes without their images, which need not be in memory at once."""
-    return pa.concat_tables([each.drop(["image"]) for each in extraction.parts("probes")]).combine_chunks()

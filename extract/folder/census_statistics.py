@@ -1,29 +1,16 @@
 """The numbers and texts of the census, for the one table of statistics."""
 
-from dataclasses import replace
 from functools import partial
 
-from extract.folder.statistic import Statistic
+from extract.folder.statistic import Statistic, bounded
 
 _Census = partial(Statistic, of="sums", table="census", since=5)
 _Rate = partial(_Census, format="rate", low=0, high=1, bar=True)
 _Text = partial(_Census, kind="text")
 
 
-def _bounded(row: Statistic) -> tuple[Statistic, ...]:
-    """A number of the census, and its bounds: each fails in 5 % of cases, so that both are a 90 % interval."""
-    ends = (("low", "at least", "lower"), ("high", "at most", "upper"))
-    bounds = (
-        _Census(
-            f"{row.name}_{end}", f"{row.title}, {text}", f"one-sided 95 % {side} bound", column=f"{row.stored}_{end}"
-        )
-        for end, text, side in ends
-    )
-    return (replace(row, coverage=90), *bounds)
-
-
 NUMBERS = (
-    *_bounded(
+    *bounded(
         _Census(
             "rise_shortcut",
             "Rise on the shortcut facet",
@@ -32,7 +19,7 @@ NUMBERS = (
             searchable=True,
         )
     ),
-    *_bounded(
+    *bounded(
         _Census(
             "rise_conv",
             "Rise on the conv facet",
@@ -41,7 +28,7 @@ NUMBERS = (
             searchable=True,
         )
     ),
-    *_bounded(
+    *bounded(
         _Census(
             "specificity_shortcut",
             "Specificity of the shortcut",
@@ -50,7 +37,7 @@ NUMBERS = (
             searchable=True,
         )
     ),
-    *_bounded(
+    *bounded(
         _Census(
             "specificity_conv",
             "Specificity of conv",
@@ -59,21 +46,21 @@ NUMBERS = (
             searchable=True,
         )
     ),
-    *_bounded(
+    *bounded(
         _Census(
             "majority_shortcut",
             "Majority of the shortcut",
             "what the shortcut brings on its facet, less what the conv branch brings there",
         )
     ),
-    *_bounded(
+    *bounded(
         _Census(
             "majority_conv",
             "Majority of conv",
             "what the conv branch brings on its facet, less what the shortcut brings there",
         )
     ),
-    *_bounded(
+    *bounded(
         _Census(
             "facet_distance",
             "Distance of the facets",

@@ -15,6 +15,7 @@
       activations/             one file a chunk of probes: what every unit measured does on each, and where it peaks
       evidence.parquet         one row a sum unit: share over the shortcut, difference of the branches
       census.parquet/          one part a sum: per unit its verdict, effects with bounds, both facets
+      ablation.parquet/        one part a sum: per unit what it loses without either branch, on both facets
       census_settings.parquet  by which settings, on which probes
       shares.parquet           one row a sum unit: interval of the share, overlap of sum and branches
       examples.parquet/        one part a layer: per unit and branch its top, middle, low and random probes

@@ -86,11 +86,7 @@ SCHEMAS = {
         pictures="concepts in both splits as pictures",
         words="concepts in both splits as words",
     ),
-    "dissociation": _measured(
-        "dissociation",
-        "concepts:i32",
-        concepts="of either facet, in neither branch's top examples, whose held-out probes are shown",
-    ),
+    "ablation": _measured("ablation"),
     "calibration": _schema(
         "calibration",
         "source:text source_channel:i32 target:text target_channel:i32 chosen:text "

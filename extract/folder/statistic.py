@@ -1,6 +1,6 @@
 """What is known of a number: its title, meaning, range and format, and where it stands."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Subject = Literal["unit", "edge", "candidate"]
@@ -41,3 +41,22 @@ class Statistic:
     def stored(self) -> str:
         """The name of its column in the extraction folder."""
         return self.column or self.name
+
+
+def bounded(row: Statistic, candidate: bool = False) -> tuple[Statistic, ...]:
+    """A number and its bounds: each fails in 5 % of cases, so that both are a 90 % interval.
+
+    `candidate` says whether the bounds are shown with candidates, too.
+    """
+    plain = replace(row, format="number", searchable=False, candidate=candidate)
+    bounds = (
+        replace(
+            plain,
+            name=f"{row.name}_{end}",
+            title=f"{row.title}, {text}",
+            meaning=f"one-sided 95 % {side} bound",
+            column=f"{row.stored}_{end}",
+        )
+        for end, text, side in (("low", "at least", "lower"), ("high", "at most", "upper"))
+    )
+    return (replace(row, coverage=90), *bounds)

@@ -6,14 +6,12 @@ properties, the search filters, the columns and tooltips of pages and docs/gloss
 
 from functools import partial
 
-from extract.folder import census_statistics
+from extract.folder import ablation_statistics, census_statistics
 from extract.folder.statistic import Statistic
 
 _Evidence = partial(Statistic, of="sums", table="evidence", candidate=True)
 _Fraction = partial(_Evidence, format="share", low=0, high=1, bar=True)
-_Effect = partial(Statistic, of="sums", table="dissociation")
 _Share = partial(Statistic, format="share", bar=True, of="sums", table="shares")
-_Text = partial(Statistic, kind="text", of="sums")
 _Flow = partial(Statistic, table="flows")
 _Selectivity = partial(Statistic, table="modality", low=-1, high=1, searchable=True)
 _Histogram = partial(Statistic, table="histograms")
@@ -119,76 +117,7 @@ TABLE = (
         definition="the same for the conv branch",
     ),
     *census_statistics.NUMBERS,
-    _Effect(
-        "effect_conv",
-        "Effect of conv on its facet",
-        "how much more of the sum is lost on the conv branch's facet than on the shortcut's where conv is "
-        "replaced by its mean, in standard deviations of the sum",
-        candidate=True,
-    ),
-    _Effect(
-        "effect_conv_low",
-        "Effect of conv, at least",
-        "lower end of its 95 % interval, percentile bootstrap over concepts",
-        candidate=True,
-    ),
-    _Effect("effect_conv_high", "Effect of conv, at most", "upper end", candidate=True),
-    _Effect(
-        "effect_shortcut",
-        "Effect of the shortcut on its facet",
-        "the same for the shortcut: how much more is lost on its own facet than on the conv branch's",
-        candidate=True,
-    ),
-    _Effect(
-        "effect_shortcut_low", "Effect of the shortcut, at least", "lower end of its 95 % interval", candidate=True
-    ),
-    _Effect("effect_shortcut_high", "Effect of the shortcut, at most", "upper end", candidate=True),
-    _Effect(
-        "nearby_rise_conv",
-        "Rise on concepts near conv's",
-        "how far the sum lies above its mean over all probes on concepts near those that conv's top examples show, in "
-        "standard deviations; below nought where the sum discards them",
-        column="rise_conv",
-        since=5,
-    ),
-    _Effect(
-        "nearby_rise_conv_low",
-        "Rise on concepts near conv's, at least",
-        "lower end of its 95 % interval",
-        column="rise_conv_low",
-        since=5,
-    ),
-    _Effect(
-        "nearby_rise_conv_high", "Rise on concepts near conv's, at most", "upper end", column="rise_conv_high", since=5
-    ),
-    _Effect(
-        "nearby_rise_shortcut",
-        "Rise on concepts near the shortcut's",
-        "the same on concepts near those of the shortcut's top examples",
-        column="rise_shortcut",
-        since=5,
-    ),
-    _Effect(
-        "nearby_rise_shortcut_low",
-        "Rise on concepts near the shortcut's, at least",
-        "lower end of its 95 % interval",
-        column="rise_shortcut_low",
-        since=5,
-    ),
-    _Effect(
-        "nearby_rise_shortcut_high",
-        "Rise on concepts near the shortcut's, at most",
-        "upper end",
-        column="rise_shortcut_high",
-        since=5,
-    ),
-    _Effect(
-        "control",
-        "Effects in units of like activity",
-        "95th percentile of the lesser of both effects in units of like activity, on the same probes",
-        candidate=True,
-    ),
-    _Effect("shuffled", "Effects with facets shuffled", "the same with the concepts of both facets shuffled"),
+    *ablation_statistics.NUMBERS,
     _Share(
         "share_corrected_low",
         "Over the shortcut, centred, at least",
@@ -222,23 +151,7 @@ TABLE = (
     ),
     # Units: texts
     *census_statistics.TEXTS,
-    _Text(
-        "ablation",
-        "Ablation",
-        "supported, contradicted or inconclusive; null where the branches were not ablated",
-        table="dissociation",
-        column="verdict",
-        candidate=True,
-        since=5,
-    ),
-    _Text("unproven", "unproven", "why ablation says nothing; null where it does", table="dissociation"),
-    _Text(
-        "facet_conv",
-        "facet_conv",
-        "the concepts that stand for the conv branch's facet, words in quotation marks",
-        table="dissociation",
-    ),
-    _Text("facet_shortcut", "facet_shortcut", "the same for the shortcut's", table="dissociation"),
+    *ablation_statistics.TEXTS,
     # Units: the histogram over all probes
     _Histogram(
         "histogram",

@@ -112,7 +112,7 @@ def _units(extraction: Extraction) -> pa.Table:
     """One row a unit with its evidence, where it was measured; a number that is not finite becomes null."""
     model, table = extraction.manifest.model, extraction.table("units")
     measured = [
-        _measured(extraction, name) for name in ("activity", "evidence", "census", "dissociation", "shares", "modality")
+        _measured(extraction, name) for name in ("activity", "evidence", "census", "ablation", "shares", "modality")
     ]
     for further in (*measured, node_strength(extraction), selectivity_difference(extraction)):
         table = table.join(further, ["layer", "channel"], use_threads=False)

@@ -138,7 +138,7 @@ def _thumbnail(rng: np.random.Generator) -> bytes:
 def _findings(rng: np.random.Generator) -> dict[str, pa.Table]:
     """Verdicts of the last sum's units, a fifth of them enriched, and what ablation says."""
     numbers = [name for name in SCHEMAS["census"].names[2:] if SCHEMAS["census"].field(name).type == "float"]
-    proved = SCHEMAS["dissociation"].names[3:-4]
+    proved = [name for name in SCHEMAS["ablation"].names[2:] if SCHEMAS["ablation"].field(name).type == "float"]
     census, proof = list[dict[str, Any]](), list[dict[str, Any]]()
     for channel in range(RN50.channels(SUM)):
         unit: dict[str, Any] = {"layer": str(SUM), "channel": channel}
@@ -148,6 +148,6 @@ def _findings(rng: np.random.Generator) -> dict[str, pa.Table]:
         )
         census.append(unit | dict(zip(numbers, rng.random(len(numbers)), strict=True)) | {"verdict": verdict})
         effects = dict(zip(proved, rng.random(len(proved)), strict=True))
-        proof.append(unit | effects | {"concepts": 4, "verdict": ablation, "facet_conv": "1; 2", "facet_shortcut": "3"})
-    rows = {"census": census, "dissociation": proof}
+        proof.append(unit | effects | {"state": ablation, "facet_conv": "1; 2", "facet_shortcut": "3"})
+    rows = {"census": census, "ablation": proof}
     return {f"{name}.parquet": pa.Table.from_pylist(table, SCHEMAS[name]) for name, table in rows.items()}

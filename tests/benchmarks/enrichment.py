@@ -1,69 +1,66 @@
 """Does the search find enrichment circuits that were planted, and nothing where there are none?
 
-    python tests/benchmarks/enrichment.py [--seeds 20]
+    python tests/benchmarks/enrichment.py [--seeds 20] [--first 0]
 
-Each seed makes a network whose units' kinds are known (`tests/planted.py`), shows it its images and runs the search.
-Precision and recall are of the units that the census calls enriched and of those planted; then for each kind of unit
-how many are, and how many double dissociation supports. A null network has no enriched unit: every discovery is false.
+Each seed makes a network whose units' kinds are known (`tests/builders/planted_network.py`), shows it its images and
+runs the search. For each kind of unit: how many the census calls enriched, and how many ablation supports and
+contradicts on the census' facets and on new concepts nearby. A null network has no enriched unit: every discovery and
+every support is false.
 """
 
 import argparse
 import tempfile
 from collections import Counter
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 
-from extract.enrichment.census import DEFAULT
 from extract.enrichment.pipeline import measure
+from tests.benchmarks.census.rates import upper
 from tests.builders.extractions import without_edges
 from tests.builders.planted_network import KINDS, planted
 
+STATES = {  # what is counted: table, column, state
+    "enriched": ("census", "verdict", "enriched"),
+    "supported": ("ablation", "state", "supported"),
+    "contradicted": ("ablation", "state", "contradicted"),
+    "nearby": ("ablation", "nearby_state", "supported"),
+    "contradicted nearby": ("ablation", "nearby_state", "contradicted"),
+}
 
-def searched(seed: int, null: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Kinds of the units, which are enriched by the census, and which ablation supports."""
+
+def searched(seed: int, null: bool) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Kinds of the units, and which are in each of the states: bool (units,)."""
     with tempfile.TemporaryDirectory() as place:
         made = planted(Path(place), seed, null)
-        network = made.network
-        extraction = without_edges(network, Path(place) / "x")
-        measure(network, extraction, made.probes, [network.architecture.final], progress=False)
-        verdict, ablation = (
-            np.array(extraction.table(name)["verdict"].to_pylist(), object) for name in ("census", "dissociation")
-        )
-    return made.kinds, verdict == "enriched", ablation == "supported"
+        extraction = without_edges(made.network, Path(place) / "x")
+        measure(made.network, extraction, made.probes, [made.network.architecture.final], progress=False)
+        columns = {name: extraction.table(table)[column].to_pylist() for name, (table, column, _) in STATES.items()}
+    return made.kinds, {name: np.array(columns[name]) == state for name, (_, _, state) in STATES.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20)
-    seeds = parser.parse_args().seeds
-    units, found, supported, both = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    precision, recall, false = list[float](), list[float](), list[int]()
-    for seed in range(seeds):
-        kinds, candidate, proven = searched(seed, null=False)
-        true = kinds == "enriched"
-        precision.append(float((candidate & true).sum() / max(1, candidate.sum())))
-        recall.append(float((candidate & true).sum() / true.sum()))
-        for counter, which in (
-            (units, true | ~true),
-            (found, candidate),
-            (supported, proven),
-            (both, candidate & proven),
-        ):
-            counter.update(kinds[which].tolist())
-        false.append(int(searched(seed, null=True)[1].sum()))
-        print(
-            f"seed {seed}: precision {precision[-1]:.3f}, recall {recall[-1]:.3f}, null {false[-1]} found", flush=True
-        )
-    print(f"\n{seeds} seeds               mean     least")
-    for name, values in (("precision", precision), ("recall", recall)):
-        print(f"{name:20} {np.mean(values):8.3f} {min(values):8.3f}")
-    print(
-        f"null networks with any discovery: {np.mean(np.array(false) > 0):.3f} (false discovery rate {DEFAULT.level})"
-    )
-    print(f"\n{'kind':12} {'units':>7} {'found':>7} {'supported':>10} {'both':>7}")
+    parser.add_argument("--first", type=int, default=0)
+    options, start = parser.parse_args(), perf_counter()
+    units, counts = Counter[str](), {name: Counter[str]() for name in STATES}
+    for seed in range(options.first, options.first + options.seeds):
+        for null in (False, True):
+            kinds, states = searched(seed, null)
+            units.update(kinds.tolist())
+            for name, own in states.items():
+                counts[name].update(kinds[own].tolist())
+            print(f"seed {seed}{', null' if null else ''}: {perf_counter() - start:.0f} s", flush=True)
+    print(f"\n{'kind':12}{'units':>7}" + "".join(f"{name:>21}" for name in STATES))
     for kind in KINDS:
-        print(f"{kind:12} {units[kind]:7} {found[kind]:7} {supported[kind]:10} {both[kind]:7}")
+        print(f"{kind:12}{units[kind]:7}" + "".join(f"{counts[name][kind]:21}" for name in STATES))
+    true, others = units["enriched"], sum(units[kind] for kind in KINDS[1:])
+    for name in ("enriched", "supported", "nearby"):
+        false = sum(counts[name][kind] for kind in KINDS[1:])
+        power = counts[name]["enriched"] / max(1, true)
+        print(f"{name:12} power {power:.3f}, false {false} of {others}, upper 95 % bound {upper(false, others):.4f}")
 
 
 if __name__ == "__main__":

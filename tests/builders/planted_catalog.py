@@ -125,9 +125,9 @@ def _evidence(image: bytes) -> dict[str, list[dict[str, Any]]]:
         evidence.append(unit | {"channel": c} | differences)
         census.append(unit | {"channel": c} | _judged(c))
         ablation, least = ABLATION.get(c, ("inconclusive", 0.0))
-        effects = {"effect_conv": least, "effect_shortcut": least + 0.1, "control": 0.2, "verdict": ablation}
-        effects |= {"rise_conv": least, "rise_conv_low": least - 0.1, "rise_conv_high": least + 0.1}
-        proof.append(unit | {"channel": c, "concepts": 4, "facet_conv": "a; b", "facet_shortcut": "c; d"} | effects)
+        effects = {"effect_conv": least, "effect_shortcut": least + 0.1, "q": 0.01, "state": ablation}
+        effects |= {f"nearby_rise_conv{end}": least + away for end, away in (("", 0.0), ("_low", -0.1), ("_high", 0.1))}
+        proof.append(unit | {"channel": c, "facet_conv": "a; b", "facet_shortcut": "c; d"} | effects)
     census.append(unit | {"channel": 31, "unjudged": "4 concepts have probes in both splits. Give at least 12."})
     probes = [
         {"id": f"{kind[0]}{n}", "modality": kind, "concept": f"{kind} {n}", "source": "hand", "split": "discovery"}
@@ -149,7 +149,7 @@ def _evidence(image: bytes) -> dict[str, list[dict[str, Any]]]:
         | {"mean": 0.3, "sd": 0.5}
         for layer in ("4/2/6", "4/2/5")
     ]
-    rows = {"probes": probes, "evidence": evidence, "examples": examples, "census": census, "dissociation": proof}
+    rows = {"probes": probes, "evidence": evidence, "examples": examples, "census": census, "ablation": proof}
     return rows | {"shares": shares, "histograms": histograms}
 
 

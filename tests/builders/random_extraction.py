@@ -114,13 +114,14 @@ def _evidence(rng: np.random.Generator, sums: list[dict[str, Any]]) -> dict[str,
         row | dict(zip(numbers, rng.random(len(numbers)), strict=True)) | {"verdict": verdicts[n % 4]}
         for n, row in enumerate(measured)
     ]
-    proof, ablations = SCHEMAS["dissociation"].names[3:-4], ("supported", "contradicted", "inconclusive", None)
+    proof = [name for name in SCHEMAS["ablation"].names[2:] if SCHEMAS["ablation"].field(name).type == "float"]
+    ablations = ("supported", "contradicted", "inconclusive", None)
     proven = [
-        row | dict(zip(proof, rng.random(len(proof)), strict=True)) | {"concepts": 4, "verdict": ablations[n % 4]}
+        row | dict(zip(proof, rng.random(len(proof)), strict=True)) | {"state": ablations[n % 4]}
         for n, row in enumerate(measured)
     ]
     rows = {"probes": probes, "evidence": evidence, "shares": shares, "examples": examples}
-    rows |= {"census": judged, "dissociation": proven}
+    rows |= {"census": judged, "ablation": proven}
     return {f"{name}.parquet": pa.Table.from_pylist(table, SCHEMAS[name]) for name, table in rows.items()}
 
 

@@ -173,7 +173,7 @@ def test_units_carry_their_scale_evidence_and_selectivity(
 ) -> None:
     profile, shares, tests, proof, active = (
         extractions[MODEL].table(name).to_pandas().set_index(["layer", "channel"])
-        for name in ("modality", "shares", "census", "dissociation", "activity")
+        for name in ("modality", "shares", "census", "ablation", "activity")
     )
     for layer, channel, scale in list(zip(*extractions[MODEL].table("units").to_pydict().values(), strict=True))[::9]:
         card = first.unit(Unit(Layer.parse(layer), channel))
@@ -187,8 +187,8 @@ def test_units_carry_their_scale_evidence_and_selectivity(
         known = {name: number(measured.get(name)) for name in names("evidence")} | {
             name: shared.get(name) for name in names("shares")
         }
-        known |= stored("census", tested) | stored("dissociation", proven)
-        for finding, text in (("verdict", tested.get("verdict")), ("ablation", proven.get("verdict"))):
+        known |= stored("census", tested) | stored("ablation", proven)
+        for finding, text in (("verdict", tested.get("verdict")), ("ablation", proven.get("state"))):
             assert card.findings[finding] == (text if isinstance(text, str) else None)
         known["selectivity_difference"] = number(measured.get("selectivity_difference"))
         known |= dict.fromkeys(names("flows"))  # nothing is known without matrices
@@ -359,7 +359,7 @@ def test_layers_are_counted_as_the_tables_count_them(first: ModelStore, extracti
         "histograms": count("histograms", "low"), "evidence": count("evidence", "share_exact"),
         "modality": count("modality", "words"), "tested": count("census", "verdict"),
     }  # fmt: skip
-    verdicts = extraction.table("dissociation").to_pandas().groupby(["layer", "verdict"])["channel"].count().to_dict()
+    verdicts = extraction.table("ablation").to_pandas().groupby(["layer", "state"])["channel"].count().to_dict()
     judged = extraction.table("census").to_pandas().groupby(["layer", "verdict"])["channel"].count().to_dict()
     cards = first.layers()
     assert [card.layer for card in cards] == list(extraction.layers)

@@ -9,7 +9,7 @@ from catalog import Candidate
 from graph.records import EvidenceTerms, WeightTerms
 
 _ORDER = "least_specificity"  # stands in the column order
-_TEXTS = ("verdict", "weakest_link", "ablation")
+_TEXTS = ("verdict", "weakest_link", "ablation", "nearby_ablation")
 Candidates = Sequence[Candidate[EvidenceTerms]] | Sequence[Candidate[WeightTerms]]
 
 

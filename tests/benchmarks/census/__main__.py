@@ -1,21 +1,23 @@
 """Is the census of enrichment right? Planted worlds, wrong implementations, a boundary test, and the demo.
 
-    python -m tests.benchmarks.census [rates] [wrong] [boundary] [demo] [--seeds 20] [--first 5000]
+    python -m tests.benchmarks.census [rates] [wrong] [boundary] [demo] [dissociation] [--seeds 20] [--first 5000]
 
 rates     verdicts by kind and by true ratio of effect to need, on fresh worlds of 240 units; coverage of the bounds,
           also where vendors differ
 wrong     the same for wrong implementations, on development worlds: what of the promised each misses
 boundary  concept tables nine tenths of which lie on the boundary of a size: false discoveries of either verdict
 demo      the demo's last sum: nulls made of its maps, the number of concepts, other settings, held-out vendor and font
+dissociation  what ablation supports and contradicts on fresh worlds, on the census' facets and on new concepts
 
 Seeds below 5000 are for development; the reported ones were run once.
 """
 
 import argparse
+from collections.abc import Callable
 from time import perf_counter
 
 from extract.enrichment.census import DEFAULT
-from tests.benchmarks.census import boundary, demo, rates, wrong
+from tests.benchmarks.census import boundary, demo, dissociation, rates, wrong
 from tests.builders.planted_arrays import world
 
 DEVELOPMENT = 2000  # the first seed for it
@@ -58,15 +60,16 @@ def print_demo() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Is the census of enrichment right?")
-    parser.add_argument("parts", nargs="*", default=["rates", "wrong", "boundary", "demo"])
+    parser.add_argument("parts", nargs="*", default=["rates", "wrong", "boundary", "demo", "dissociation"])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=5000)
     options = parser.parse_args()
-    parts = {
+    parts: dict[str, Callable[[], None]] = {
         "rates": lambda: print_rates(options.first, options.seeds),
         "wrong": lambda: print_wrong(max(1, options.seeds // 5)),
         "boundary": print_boundary,
         "demo": print_demo,
+        "dissociation": lambda: dissociation.print_ablated(world(options.first + n) for n in range(options.seeds)),
     }
     for part in options.parts:
         start = perf_counter()

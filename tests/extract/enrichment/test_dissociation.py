@@ -1,176 +1,239 @@
+"""Double dissociation: effects of planted units on concepts, states, nearby concepts, and the stored table."""
+
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from scipy.stats import ttest_ind
 
 from extract.ablation.branch_ablation import BranchAblation, ablate_branches
-from extract.enrichment.dissociation import CONCEPTS, Concepts, Sides, effects, sides, verdicts
+from extract.enrichment.attribution import attribution
+from extract.enrichment.census_measures import Columns
+from extract.enrichment.census_probes import CensusProbes
+from extract.enrichment.census_settings import CensusSettings
+from extract.enrichment.contrasts import Values
+from extract.enrichment.dissociation import dissociations, own_dissociations, states
 from extract.enrichment.facts import ProbeEmbeddings
+from extract.enrichment.nearby_concepts import CONCEPTS, nearby_concepts
 from extract.enrichment.pipeline import measure
-from extract.folder.activations import moments
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
 from extract.network.preprocessing import stack
-from extract.probes.sources import ProbeTable
 from extract.probes.table import images
+from extract.recording.branch_maps import branch_maps
 from extract.responses.top_probes import RankedProbes
 from extract.units import Layer
 from tests.builders.extractions import without_edges
 from tests.builders.last_block import last_block
+from tests.builders.planted_arrays import World, world
 from tests.builders.probe_lists import lists
 
-CONV, SHORTCUT = np.arange(12), np.arange(12, 24)  # the concepts of either facet, of 40
+SETTINGS = CensusSettings()
+SPREAD = 0.2  # of concepts, in standard deviations of the sum
 
 
-def unit(shortcut: float, conv: float, kept: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """What a unit's branches do on 40 concepts: each so much on its own facet, conv's scaled; a little noise."""
-    generator = np.random.default_rng(seed)
-    over, through = 3 + 0.1 * generator.normal(size=(2, 40))
-    over[SHORTCUT] += shortcut
-    through[CONV] += conv
-    return over, kept * through
+def values(
+    on_shortcut: tuple[float, float, float], on_conv: tuple[float, float, float], units: int = 1, seed: int = 0
+) -> tuple[Values, Values]:
+    """Rise, loss without the shortcut and loss without conv on twelve concepts of either facet; in two splits."""
+    rng = np.random.default_rng(seed)
+    means = on_shortcut, on_conv
+    held_out, discovery = (
+        tuple(np.array(mean) + SPREAD * rng.normal(size=(units, 12, 3)) for mean in means) for _ in range(2)
+    )
+    return held_out, discovery  # type: ignore[return-value]
 
 
-def ablated(*units: tuple[np.ndarray, np.ndarray]) -> tuple[BranchAblation, np.ndarray, np.ndarray]:
-    """Units whose sum is never cut by the ReLU, with the mean and deviation of each."""
-    over, through = (np.stack(each, axis=1) for each in zip(*units, strict=True))  # (concepts, units)
-    whole = over + through
-    found = BranchAblation(whole, over + through.mean(axis=0), over.mean(axis=0) + through)
-    return found, whole.mean(axis=0), whole.std(axis=0)
+def judged(on_shortcut: tuple[float, float, float], on_conv: tuple[float, float, float]) -> Columns:
+    """Twenty equal units."""
+    columns = dissociations(*values(on_shortcut, on_conv, units=20), SETTINGS)
+    return columns | states(columns, np.ones(20, bool))
 
 
-def judged(*units: tuple[np.ndarray, np.ndarray], swapped: bool = False) -> dict[str, np.ndarray]:
-    """Effects and verdicts of units, beside fifty of one facet that nothing falls apart in."""
-    others = [unit(1.0, 0.0, seed=n) for n in range(100, 150)]
-    pair = (SHORTCUT, CONV) if not swapped else (CONV, SHORTCUT)
-    chosen = Sides(*(np.tile(side, (len(units) + 50, 1)) for side in pair))
-    columns = effects(*ablated(*units, *others), chosen)
-    return columns | {"verdict": verdicts(columns)}
+def share(columns: Columns, state: str) -> float:
+    return float(np.mean(columns["state"] == state))
 
 
-def test_a_unit_whose_branches_bring_a_facet_each_is_supported() -> None:
-    found = judged(unit(1.0, 1.0))
-    over, through = unit(1.0, 1.0)
-    sd = (over + through).std()
-    assert found["verdict"][0] == "supported"
-    assert found["effect_conv"][0] == pytest.approx((through[CONV].mean() - through[SHORTCUT].mean()) / sd)
-    assert found["effect_shortcut"][0] == pytest.approx((over[SHORTCUT].mean() - over[CONV].mean()) / sd)
-    assert found["effect_conv_low"][0] < found["effect_conv"][0] < found["effect_conv_high"][0]
+def test_a_unit_that_loses_either_facet_with_its_own_branch_is_supported() -> None:
+    columns = judged((2, 2, 0), (1, 0, 1))
+    assert share(columns, "supported") == 1
+    assert (columns["q"] < 0.05).all()
 
 
-def test_facets_that_come_the_other_way_round_are_contradicted() -> None:
-    assert judged(unit(1.0, 1.0), swapped=True)["verdict"][0] == "contradicted"
+def test_effects_and_bounds_are_those_of_welch() -> None:
+    on_shortcut, on_conv = values((2, 2, 0), (1, 0, 1))[0]
+    columns = dissociations((on_shortcut, on_conv), (on_shortcut * 0, on_conv * 0), SETTINGS)
+    loss = ttest_ind(on_conv[0, :, 2], on_shortcut[0, :, 2], equal_var=False)
+    assert columns["effect_conv"][0] == pytest.approx(on_conv[0, :, 2].mean() - on_shortcut[0, :, 2].mean())
+    assert columns["effect_shortcut"][0] == pytest.approx(on_shortcut[0, :, 1].mean() - on_conv[0, :, 1].mean())
+    assert columns["rise_conv"][0] == pytest.approx(on_conv[0, :, 0].mean())
+    ends = loss.confidence_interval(0.9)  # two tails of 5 %
+    assert columns["effect_conv_low"][0] == pytest.approx(ends.low, rel=0.02)  # a constant forecast costs a freedom
+    assert columns["effect_conv_high"][0] == pytest.approx(ends.high, rel=0.02)
 
 
-def test_a_facet_that_the_sum_opposes_is_not_supported() -> None:
-    """The branches do differ, but what conv brings the shortcut takes back, and more."""
-    over, through = unit(1.0, 1.0)
-    over[CONV] -= 1.5
-    found = judged((over, through))
-    assert found["effect_conv_low"][0] > 0
-    assert found["effect_shortcut_low"][0] > 0
-    assert found["rise_conv_high"][0] < 0
-    assert found["verdict"][0] == "inconclusive"
+def test_facets_that_are_lost_with_the_other_branch_are_contradicted() -> None:
+    assert share(judged((2, 0, 1), (1, 1, 0)), "contradicted") == 1
 
 
-@pytest.mark.parametrize(("shortcut", "conv", "kept"), [(1.0, 0.0, 1.0), (0.0, 1.0, 1.0), (0.0, 0.0, 1.0)])
-def test_one_facet_or_none_is_inconclusive(shortcut: float, conv: float, kept: float) -> None:
-    verdicts = [judged(unit(shortcut, conv, kept, seed))["verdict"][0] for seed in range(20)]
-    assert verdicts.count("supported") <= 1
+def test_a_facet_on_which_the_sum_does_not_rise_is_inconclusive() -> None:
+    assert share(judged((2, 2, 0), (-0.5, 0, 1)), "inconclusive") == 1
 
 
-def test_an_effect_that_units_of_like_activity_have_as_well_supports_nothing() -> None:
-    alike = [unit(1.0, 1.0, seed=seed) for seed in range(60)]
-    columns = effects(*ablated(*alike), Sides(*(np.tile(side, (60, 1)) for side in (SHORTCUT, CONV))))
-    assert np.mean(verdicts(columns) == "supported") < 0.2
+@pytest.mark.parametrize(("on_shortcut", "on_conv"), [((2, 2, 0), (2, 2, 0)), ((2, 2, 0), (0, 0, 0)), ((0,) * 3,) * 2])
+def test_one_facet_or_none_is_not_supported(
+    on_shortcut: tuple[float, float, float], on_conv: tuple[float, float, float]
+) -> None:
+    assert share(judged(on_shortcut, on_conv), "supported") == 0
 
 
-def test_intervals_hold_the_true_effect_about_as_often_as_they_say() -> None:
-    generator, inside = np.random.default_rng(0), 0.0
-    for _ in range(60):
-        through = generator.normal(size=(40, 200))
-        through[CONV] += 0.7
-        found = BranchAblation(through, np.zeros_like(through), through)
-        columns = effects(
-            found, np.ones(200), np.ones(200), Sides(np.tile(SHORTCUT, (200, 1)), np.tile(CONV, (200, 1)))
+@pytest.mark.parametrize("effect", [0.15, 0.4])  # below delta, and below a quarter of the rise of 2
+def test_a_loss_that_is_sure_and_small_is_not_supported(effect: float) -> None:
+    columns = judged((2, 2, 0), (1, 0, effect))
+    assert np.median(columns["effect_conv_low"]) > 0
+    assert share(columns, "supported") == 0
+    assert share(columns, "contradicted") == 0
+
+
+def test_at_the_boundary_one_in_twenty_has_a_p_of_a_twentieth() -> None:
+    """The loss of conv is exactly a quarter of the rise: a threshold that is itself measured."""
+    columns = dissociations(*values((4, 4, 0), (1.5, 0, 1), units=2000), SETTINGS)
+    assert np.mean(columns["p_supported"] <= 0.05) == pytest.approx(0.05, abs=0.015)
+
+
+def test_states_are_corrected_over_the_units_that_were_tested() -> None:
+    p = np.array([0.004, 0.011, 0.04, 0.9, 0.0])
+    tested = np.array([True, True, True, True, False])
+    columns = states({"p_supported": p, "p_contradicted": np.ones(5)}, tested)
+    assert columns["state"].tolist() == ["supported", "supported", "inconclusive", "inconclusive", None]
+    np.testing.assert_allclose(columns["q"], [0.016, 0.022, 0.04 * 4 / 3, 0.9, np.nan])
+
+
+@pytest.fixture(scope="module")
+def planted() -> World:
+    return world(7, units=80, kinds=("clear", "word and picture", "one facet", "echo", "rescaling", "discarded"))
+
+
+def test_ablation_supports_what_was_planted_and_nothing_else(planted: World) -> None:
+    probes = CensusProbes.of(planted.probes, planted.embeddings)
+    ablation = ablate_branches(planted.shortcut, planted.conv)
+    columns = own_dissociations(attribution(planted.shortcut, planted.conv), ablation, probes)
+    supported = states(columns, np.ones(80, bool))["state"] == "supported"
+    enriched = np.isin(planted.kinds, ("clear", "word and picture"))
+    assert supported[enriched].mean() >= 0.9
+    assert not supported[~enriched].any()
+
+
+def test_new_concepts_are_near_the_own_list_nearer_than_to_the_other_and_in_neither() -> None:
+    rng = np.random.default_rng(0)
+    concept = np.repeat(np.arange(120), 2)
+    words = concept >= 60
+    kinds = np.eye(2)[concept % 2] * 3 + [[0.3, 0.0]] * words[:, None]  # even concepts of one kind, odd ones of another
+    rows = kinds + 0.3 * rng.normal(size=(60 * 4, 2))
+    probes = pa.table(
+        {
+            "modality": ["word" if word else "picture" for word in words],
+            "concept": [f"{c % 60:02}" for c in concept],
+            "split": ["discovery", "held-out"] * 120,
+        }
+    )
+    tops: dict[str, RankedProbes] = {"shortcut": lists([0, 4, 8]), "conv": lists([2, 6, 122, 126])}
+    known = CensusProbes.of(probes, rows)
+    near = nearby_concepts(tops, probes, ProbeEmbeddings.of(tops.values(), [rows]), known)
+    assert near.complete.tolist() == [True]
+    shortcut, conv = (known.concepts.names[places[0]].tolist() for places in (near.facets.shortcut, near.facets.conv))
+    assert len(set(shortcut)) == len(set(conv)) == CONCEPTS
+    assert all(int(name) % 2 == 0 for name in shortcut)  # pictures, as the list
+    assert not {"00", "02", "04"} & set(shortcut)
+    assert [name.startswith("\u201c") for name in conv].count(True) == CONCEPTS // 2  # half of them words, as the list
+    assert all(int(name.strip("\u201c\u201d")) % 2 == 1 for name in conv)
+    assert not {"01", "03", "\u201c01\u201d", "\u201c03\u201d"} & set(conv)
+
+
+def test_a_branch_without_top_probes_has_no_new_concepts() -> None:
+    shown, far = world(8, units=2), 3 * 200  # the first image of another group
+    tops: dict[str, RankedProbes] = {"shortcut": lists([0, 3], [0, 3]), "conv": lists([], [far, far + 3])}
+    embeddings = ProbeEmbeddings.of(tops.values(), [shown.embeddings])
+    near = nearby_concepts(tops, shown.probes, embeddings, CensusProbes.of(shown.probes, shown.embeddings))
+    assert near.complete.tolist() == [False, True]
+
+
+def written_out(shortcut: torch.Tensor, conv: torch.Tensor) -> BranchAblation:
+    """Ablate both branches of maps (n, c, h, w) by hand."""
+    z, without_shortcut, without_conv = (
+        maps.clamp(min=0).mean((2, 3)).double().numpy()
+        for maps in (
+            shortcut + conv,
+            shortcut.mean((0, 2, 3))[:, None, None] + conv,
+            shortcut + conv.mean((0, 2, 3))[:, None, None],
         )
-        inside += float(np.mean((columns["effect_conv_low"] < 0.7) & (columns["effect_conv_high"] > 0.7)))
-    assert 0.88 < inside / 60 < 0.97  # a bootstrap over twelve concepts is a little too sure
+    )
+    sd = np.where(z.std(axis=0) > 0, z.std(axis=0), np.inf)
+    return BranchAblation((z - z.mean(axis=0)) / sd, (z - without_shortcut) / sd, (z - without_conv) / sd)
 
 
-def test_a_unit_that_never_changes_and_too_few_concepts_have_no_verdict() -> None:
-    still = np.full(40, 3.0), np.full(40, 1.0)
-    others = [unit(1.0, 1.0, seed=n) for n in range(5)]
-    found, mean, sd = ablated(still, *others)
-    sd[0] = np.nan  # as `moments` tells rounding
-    both = Sides(*(np.tile(side, (6, 1)) for side in (SHORTCUT, CONV)))
-    assert verdicts(effects(found, mean, sd, both))[0] is None
-    few = Sides(both.shortcut[:, :3], both.conv[:, :3])
-    assert all(said is None for said in verdicts(effects(found, mean, sd, few)))
-
-
-def test_concepts_are_near_the_one_list_far_from_the_other_and_in_neither() -> None:
-    generator = np.random.default_rng(0)
-    kinds = np.eye(2)[np.arange(60) % 2] * 3  # even concepts of one kind, odd ones of the other
-    rows = kinds + 0.3 * generator.normal(size=(60, 2))
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    tops: dict[str, RankedProbes] = {"shortcut": lists([0, 2, 4]), "conv": lists([1, 3, 5, 7])}
-    among = Concepts(np.arange(60), np.array(list("?" * 60), object), np.arange(60), rows)
-    found = sides(tops, np.arange(60), ProbeEmbeddings.of(tops.values(), [rows]), among)
-    assert found.conv.shape == found.shortcut.shape == (1, CONCEPTS)
-    assert all(place % 2 == 0 and place > 4 for place in found.shortcut[0])
-    assert all(place % 2 == 1 and place > 7 for place in found.conv[0])
+def compare(found: BranchAblation, expected: BranchAblation) -> None:
+    for name in ("rise", "lost_shortcut", "lost_conv"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-3, atol=1e-3, err_msg=name)
 
 
 def test_an_ablation_is_the_branch_s_maps_replaced_by_their_mean(tiny: Network, noise: pa.Table) -> None:
-    layer = tiny.architecture.final
     pixels = torch.cat(list(stack(images(noise), tiny.preprocess, 32)))
     with torch.no_grad():
-        shortcut, conv, total, _ = last_block(tiny, pixels)  # (n, c, h, w) each
-    means = [each.mean((0, 2, 3)).double().numpy() for each in (shortcut, conv)]
-    concepts = [n % 5 for n in range(88)]
-    found = ablate_branches(tiny, ProbeTable.of(noise), concepts, {layer: (means[0], means[1])}, progress=False)[layer]
-    over, through = (torch.from_numpy(mean).float()[:, None, None] for mean in means)
-    expected = {"intact": total, "without_conv": shortcut + through, "without_shortcut": over + conv}
-    for name, maps in expected.items():
-        pooled = maps.clamp(min=0).mean((2, 3)).numpy()  # (n, c)
-        by_concept = np.stack([pooled[np.array(concepts) == k].mean(axis=0) for k in range(5)])
-        np.testing.assert_allclose(getattr(found, name), by_concept, rtol=1e-4, atol=1e-5, err_msg=name)
+        shortcut, conv, _, _ = last_block(tiny, pixels)  # (n, c, h, w) each
+    maps = branch_maps(tiny, images(noise), tiny.architecture.final)
+    compare(ablate_branches(maps.shortcut, maps.conv), written_out(shortcut, conv))
 
 
 def test_ablations_of_a_block_with_a_downsample_take_its_output_for_the_shortcut(
     tiny: Network, noise: pa.Table
 ) -> None:
     visual: Any = tiny.visual
-    layer = Layer(4, 0, 8)
     pixels = torch.cat(list(stack(images(noise[:8]), tiny.preprocess, 8)))
     with torch.no_grad():
         inside = visual.layer3(visual.layer2(visual.layer1(visual.stem(pixels))))
-        shortcut = visual.layer4[0].downsample(inside)
-        total = visual.layer4[0](inside)
-    zero = np.zeros(shortcut.shape[1])
-    found = ablate_branches(tiny, ProbeTable.of(noise[:8]), [0] * 8, {layer: (zero, zero)}, progress=False)[layer]
-    np.testing.assert_allclose(found.intact[0], total.mean((0, 2, 3)).numpy(), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(
-        found.without_conv[0], shortcut.clamp(min=0).mean((0, 2, 3)).numpy(), rtol=1e-4, atol=1e-6
-    )
+        shortcut, block = visual.layer4[0].downsample(inside), visual.layer4[0]
+        conv = block.act2(block.bn2(block.conv2(block.act1(block.bn1(block.conv1(inside))))))
+        conv = block.bn3(block.conv3(block.avgpool(conv)))
+    maps = branch_maps(tiny, images(noise[:8]), Layer(4, 0, 8))
+    compare(ablate_branches(maps.shortcut, maps.conv), written_out(shortcut, conv))
     assert not visual.layer4[0].act3._forward_pre_hooks  # none is left behind
 
 
-def test_measuring_probes_leaves_a_verdict_or_a_reason_for_every_unit(
-    tiny: Network, noise: pa.Table, tmp_path: Any
+def test_a_sum_that_never_changes_loses_nothing() -> None:
+    still = np.full((20, 2, 4), 0.7, np.float32)
+    found = ablate_branches(still, still)
+    assert not np.any([found.rise, found.lost_shortcut, found.lost_conv])
+
+
+def test_measuring_probes_leaves_a_state_or_a_reason_for_every_unit(
+    tiny: Network, noise: pa.Table, tmp_path: Path
 ) -> None:
     extraction, layer = without_edges(tiny, tmp_path / "x"), tiny.architecture.final
     measure(tiny, extraction, noise, [layer], progress=False)
-    rows = extraction.table("dissociation").to_pylist()
+    rows = extraction.table("ablation").to_pylist()
     assert [row["channel"] for row in rows] == list(range(tiny.architecture.channels(layer)))
     for row in rows:
-        assert (row["verdict"] is None) != (row["unproven"] is None)
-        assert row["verdict"] is None or 2 * row["concepts"] == len(
-            set(row["facet_conv"].split("; ")) | set(row["facet_shortcut"].split("; "))
-        )
+        assert (row["state"] is None) != (row["unproven"] is None)
+        assert row["nearby_state"] is None or (row["state"] == "supported" and row["facet_conv"])
+    assert any(row["state"] for row in rows)
     again: Extraction = Extraction.open(extraction.path)
-    assert again.table("dissociation").equals(extraction.table("dissociation"))
-    assert np.isfinite(moments(extraction, layer)[0]).all()
+    assert again.table("ablation").equals(extraction.table("ablation"))
+
+
+def test_a_folder_with_an_earlier_versions_dissociation_opens_and_is_ablated_anew(
+    tiny: Network, noise: pa.Table, tmp_path: Path
+) -> None:
+    extraction, layer = without_edges(tiny, tmp_path / "x"), tiny.architecture.final
+    measure(tiny, extraction, noise, [layer], progress=False)
+    whole = extraction.table("ablation")
+    extraction.drop(extraction.under("ablation.parquet"))
+    extraction.add({"dissociation.parquet": {"of an earlier version": np.zeros(1)}})
+    opened = Extraction.open(extraction.path)
+    assert opened.table("ablation").num_rows == 0
+    measure(tiny, opened, noise, [layer], progress=False)
+    assert opened.table("ablation").equals(whole)
+    assert not opened.has("dissociation.parquet")

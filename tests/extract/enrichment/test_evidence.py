@@ -11,6 +11,7 @@ import torch
 from scipy.stats import rankdata
 from torch.nn import functional as F
 
+from extract.enrichment.concept_table import ProbeConcepts
 from extract.enrichment.evidence import evidence, overlap
 from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts
 from extract.enrichment.pipeline import TABLES, measure
@@ -66,7 +67,7 @@ def world() -> World:
     concept, words, held_out, _ = (
         grid.ravel() for grid in np.meshgrid(np.arange(CONCEPTS), [False, True], [False, True], range(4), indexing="ij")
     )
-    return World(ProbeFacts(words, held_out, concept * 2 + words, concept), concept)
+    return World(ProbeFacts(words, held_out), concept)
 
 
 def test_a_unit_that_joins_two_facets_shows_it_in_every_measure(world: World) -> None:
@@ -100,10 +101,10 @@ def test_a_dead_branch_gives_no_number(world: World, dead: float) -> None:
 
 
 def test_a_concept_is_another_facet_as_a_word_than_as_a_picture(noise: pa.Table) -> None:
-    shown = ProbeFacts.of(noise)
+    places = ProbeConcepts.of(noise).among(noise)
     columns = zip(noise["modality"].to_pylist(), noise["concept"].to_pylist(), strict=True)
-    facets = set(zip(columns, shown.facets.tolist(), strict=True))
-    assert len(facets) == len(set(shown.facets.tolist())) == 22  # 11 concepts in 2 modalities
+    facets = set(zip(columns, places.tolist(), strict=True))
+    assert len(facets) == len(set(places.tolist())) == 22  # 11 concepts in 2 modalities
 
 
 def test_percentiles_count_equals_half() -> None:
@@ -281,7 +282,7 @@ def test_an_extraction_whose_sums_alone_were_measured_becomes_as_one_measured_an
         "census",
         "census_settings",
         "shares",
-        "dissociation",
+        "ablation",
     ):
         assert old.table(name).equals(new.table(name)), name
     assert old.under("activations") == new.under("activations")

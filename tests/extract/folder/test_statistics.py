@@ -37,11 +37,17 @@ def test_every_name_stands_once() -> None:
 
 
 def test_intervals_have_both_ends() -> None:
-    sides = [f"{name}_{branch}" for name in ("effect", "nearby_rise", *CENSUS) for branch in ("conv", "shortcut")]
+    sides = [
+        f"{name}_{branch}"
+        for name in ("effect", "nearby_effect", "nearby_rise", *CENSUS)
+        for branch in ("conv", "shortcut")
+    ]
     expected = {"share_corrected", "facet_distance", *sides}
     assert {row.name for row in TABLE if interval(row)} == expected
     assert interval(BY_NAME["rise_conv"]) == ("rise_conv_low", "rise_conv_high")
-    assert {BY_NAME[name].coverage for name in ("rise_conv", "facet_distance")} == {90}  # of two one-sided bounds
+    assert {
+        BY_NAME[name].coverage for name in ("rise_conv", "facet_distance", "effect_conv", "nearby_rise_shortcut")
+    } == {90}  # of two one-sided bounds
 
 
 def test_the_table_needs_the_standard_library_alone() -> None:
@@ -51,7 +57,7 @@ def test_the_table_needs_the_standard_library_alone() -> None:
 
 
 def test_a_tables_numbers_follow_its_rows() -> None:
-    for table in ("units", "activity", "flows", "evidence", "census", "dissociation", "shares"):
+    for table in ("units", "activity", "flows", "evidence", "census", "ablation", "shares"):
         assert [row.stored for row in of_table(table) if row.kind == "number"] == [
             name for name in SCHEMAS[table].names if SCHEMAS[table].field(name).type == "float"
         ]

@@ -130,7 +130,7 @@ def test_candidates_are_those_of_a_verdict_with_their_terms_the_likeliest_first(
     q = {unit: census[unit]["q"] if unit in census else float("inf") for unit in units}
     assert [row["unit"] for row in found] == sorted(expected, key=lambda unit: (q[unit], int(unit.split("/")[-1])))
     assert len(found) > 0
-    evidence, proof = measured(extraction, "evidence"), measured(extraction, "dissociation")
+    evidence, proof = measured(extraction, "evidence"), measured(extraction, "ablation")
     for row in found:
         assert (row["shortcut"], row["conv"]) == tuple(branch(edges, row["unit"], b) for b in ("shortcut", "conv"))
         assert sorted(row["labels"]) == labels(row["unit"])
@@ -143,7 +143,7 @@ def test_candidates_are_those_of_a_verdict_with_their_terms_the_likeliest_first(
         ):
             values = table.get(row["unit"], dict.fromkeys(names))
             assert [row[name] for name in names] == [values[name] for name in names]
-        assert row["ablation"] == proof.get(row["unit"], {}).get("verdict")
+        assert row["ablation"] == proof.get(row["unit"], {}).get("state")
 
 
 def test_labels_of_both_branches_conflict_where_they_have_none_in_common(queries: Queries) -> None:
@@ -261,11 +261,11 @@ def test_chains_lead_from_candidate_to_candidate_of_an_earlier_block(
 def test_discarded_are_units_that_do_not_rise_on_what_conv_responds_to(
     queries: Queries, extraction: Extraction, edges: "nx.DiGraph[str]"
 ) -> None:
-    known, proof = verdict_of(extraction), measured(extraction, "dissociation")
+    known, proof = verdict_of(extraction), measured(extraction, "ablation")
     expected = {
-        unit: row["rise_conv"]
+        unit: row["nearby_rise_conv"]
         for unit, row in proof.items()
-        if unit.startswith(f"{SUM}/") and row["rise_conv_high"] <= 0.5 and known.get(unit) != "enriched"
+        if unit.startswith(f"{SUM}/") and row["nearby_rise_conv_high"] <= 0.5 and known.get(unit) != "enriched"
     }
     found = ask(queries, "discarded", most=0.5)
     assert {row["unit"]: row["nearby_rise_conv"] for row in found} == expected
@@ -274,7 +274,7 @@ def test_discarded_are_units_that_do_not_rise_on_what_conv_responds_to(
     for row in found:
         assert row["conv"] == branch(edges, row["unit"], "conv")
         assert (row["nearby_rise_conv_high"], row["verdict"]) == (
-            proof[row["unit"]]["rise_conv_high"],
+            proof[row["unit"]]["nearby_rise_conv_high"],
             known[row["unit"]],
         )
 

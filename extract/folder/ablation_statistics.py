@@ -1,0 +1,98 @@
+"""The numbers and texts of the double dissociation, for the one table of statistics."""
+
+from functools import partial
+
+from extract.folder.statistic import Statistic, bounded
+
+_Ablation = partial(Statistic, of="sums", table="ablation")
+_Rate = partial(_Ablation, format="rate", low=0, high=1, since=5)
+_Text = partial(_Ablation, kind="text")
+
+
+NUMBERS = (
+    *bounded(
+        _Ablation(
+            "effect_conv",
+            "Effect of conv on its facet",
+            "how much more of the sum is lost on the conv facet than on the shortcut's where conv is replaced by its "
+            "mean, in standard deviations of the sum, on held-out probes",
+            candidate=True,
+        ),
+        candidate=True,
+    ),
+    *bounded(
+        _Ablation(
+            "effect_shortcut",
+            "Effect of the shortcut on its facet",
+            "the same for the shortcut: how much more is lost on its own facet than on conv's",
+            candidate=True,
+        ),
+        candidate=True,
+    ),
+    _Rate(
+        "q_ablation",
+        "q, supported by ablation",
+        "Benjamini and Hochberg's, over the units of the layer, of the largest p of all effects and rises",
+        column="q",
+        candidate=True,
+    ),
+    *bounded(
+        _Ablation(
+            "nearby_effect_conv",
+            "Effect of conv on concepts near its own",
+            "the effect of conv on new concepts, near those of either branch's top probes and among neither's",
+            since=5,
+        )
+    ),
+    *bounded(
+        _Ablation(
+            "nearby_effect_shortcut",
+            "Effect of the shortcut on concepts near its own",
+            "the same for the shortcut",
+            since=5,
+        )
+    ),
+    *bounded(
+        _Ablation(
+            "nearby_rise_conv",
+            "Rise on concepts near conv's",
+            "how far the sum lies above its mean over all probes on new concepts near those of conv's top probes, in "
+            "standard deviations; below nought where the sum discards them",
+            since=5,
+        )
+    ),
+    *bounded(
+        _Ablation(
+            "nearby_rise_shortcut",
+            "Rise on concepts near the shortcut's",
+            "the same on new concepts near those of the shortcut's top probes",
+            since=5,
+        )
+    ),
+    _Rate("q_nearby_ablation", "q, supported by ablation nearby", "the same on new concepts", column="nearby_q"),
+)
+TEXTS = (
+    _Text(
+        "ablation",
+        "Ablation",
+        "supported, contradicted or inconclusive on the facets of the census; null where nothing can be lost",
+        column="state",
+        candidate=True,
+        since=5,
+    ),
+    _Text(
+        "nearby_ablation",
+        "Ablation nearby",
+        "where it supports, the same on new concepts near those of either branch's top probes; null for too few",
+        column="nearby_state",
+        candidate=True,
+        since=5,
+    ),
+    _Text("unproven", "unproven", "why ablation says nothing; null where it does"),
+    _Text(
+        "facet_conv",
+        "facet_conv",
+        "the new concepts near those of the conv branch's top probes, words in quotation marks",
+    ),
+    _Text("facet_shortcut", "facet_shortcut", "the same for the shortcut's"),
+)
