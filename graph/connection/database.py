@@ -45,6 +45,10 @@ _ENDED = (
     "The embedded server ended during the query. It starts again at the next question, and nothing that was written is "
     "lost. Ask again."
 )
+_BROKEN_OFF = (
+    "The embedded server broke the answer off, and goes on for others. Ask for less in a value: it does so where "
+    "thousands of lists or maps lie in one another."
+)
 _OUT_OF_MEMORY = (
     "The embedded server ran out of memory during the query and ended. It starts again at the next question, and "
     "nothing that was written is lost. Ask for less, or set CIRCUITS_HEAP (MiB) higher."
@@ -154,8 +158,10 @@ class Database:
                 try:
                     return run_read_only(server, text, values, timeout, limit)
                 except (ServiceUnavailable, SessionExpired) as error:
-                    if server.process is None or not server.process.has_ended():
+                    if server.process is None:
                         raise
+                    if not server.process.has_ended():
+                        raise QueryError(_BROKEN_OFF) from error
                     if server.process.ran_out_of_memory():
                         raise QueryError(_OUT_OF_MEMORY) from error
                 server = self._current_server()

@@ -7,7 +7,7 @@ from extract.printable import is_encodable
 from extract.units import Layer, Unit
 from graph.errors import QueryError
 
-_DEEPEST = 100  # lists and maps in one another, of which servers and the driver take some hundreds
+DEEPEST = 100  # lists and maps in one another, of which servers and the driver take some hundreds
 _INTEGERS = range(-(2**63), 2**63)
 
 
@@ -19,7 +19,7 @@ def plain_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     plain = {}
     for name, value in parameters.items():
         try:
-            plain[name] = _plain({name: value}, _DEEPEST)[name]
+            plain[name] = _plain({name: value}, DEEPEST)[name]
         except ValueError as error:
             raise QueryError(f"The parameter {name!r} {error}. Correct it, and ask again.") from error
     return plain
@@ -27,7 +27,7 @@ def plain_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any, depth: int) -> Any:
     if depth < 0:
-        raise ValueError(f"holds more than {_DEEPEST} lists or maps in one another")
+        raise ValueError(f"holds more than {DEEPEST} lists or maps in one another")
     if hasattr(value, "tolist"):
         value = value.tolist()
     match value:

@@ -8,11 +8,12 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from neo4j import Driver, Query, Session
+from neo4j import Driver, Query, Record, Session
 from neo4j.exceptions import DriverError, Neo4jError
 
 from extract.printable import is_encodable
 from graph.connection.json_values import json_value
+from graph.connection.parameters import DEEPEST
 from graph.connection.servers import Server
 from graph.connection.time_limit import answer_in_time
 from graph.cypher.named_query import COMMENT, bare, trimmed
@@ -62,9 +63,9 @@ def _fetch(session: Session, query: Query, parameters: Mapping[str, Any], limit:
     """Fetch the first rows; `cut` ends a query that has more, which would otherwise run to its end."""
     answer = session.run(query, dict(parameters))
     rows, size = list[list[Any]](), 0
-    for record in islice(answer, limit + 1):
-        rows.append([json_value(value) for value in record.values()])
-        size += _size(rows[-1])
+    for row in _rows(islice(answer, limit + 1)):
+        rows.append(row)
+        size += _size(row)
         if size > LARGEST:
             cut()
             raise QueryError(f"The answer is larger than {LARGEST:,} values. Ask for less in a row, or for fewer rows.")
@@ -80,6 +81,29 @@ def _fetch(session: Session, query: Query, parameters: Mapping[str, Any], limit:
     if "w" in (summary.query_type or ""):  # even where it found nothing to write to
         raise WriteRefused("The query writes: only reading is allowed here.")
     return Rows(tuple(answer.keys()), rows, truncated=False)
+
+
+def _rows(records: Iterator[Record]) -> Iterator[list[Any]]:
+    """Yield records as plain JSON; QueryError for one that nests deeper than any program shows."""
+    try:
+        for record in records:
+            row = [json_value(value) for value in record.values()]
+            if _is_deeper(row, DEEPEST):
+                raise RecursionError
+            yield row
+    except RecursionError as error:  # the driver reads values one in another, too
+        raise QueryError(
+            f"The answer holds more than {DEEPEST} lists or maps in one another. Ask for what they hold, side by side."
+        ) from error
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Whether lists and maps in a value lie in more than so many others."""
+    if not isinstance(value, dict | list):
+        return False
+    return depth < 0 or any(
+        _is_deeper(item, depth - 1) for item in (value.values() if isinstance(value, dict) else value)
+    )
 
 
 def _size(value: Any) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from graph.connection.database import Database
+from graph.connection.parameters import DEEPEST
 from graph.connection.read_only import LARGEST
 from graph.embedded.server import ensure, status, stop
 from graph.errors import QueryError, QueryTimeout, ServerUnavailable
@@ -125,6 +126,24 @@ def test_an_answer_of_any_size_is_bounded(database: Database) -> None:
     text = f"UNWIND range(1, 20) AS i RETURN range(1, {LARGEST // 10}) AS r"
     with pytest.raises(QueryError, match="larger than 5,000,000 values"):
         database.query(text, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("server", ["embedded", "neo4j"])
+@pytest.mark.parametrize(("empty", "nested"), [("[]", "[x]"), ("{}", "{a: x}")])
+def test_an_answer_that_nests_deeper_than_is_shown_is_refused(
+    request: pytest.FixtureRequest, server: str, empty: str, nested: str
+) -> None:
+    place: Path | Neo4j = request.getfixturevalue(server)
+    text = f"RETURN reduce(x = {empty}, i IN range(1, $levels) | {nested}) AS deep"
+    with connect(place) if isinstance(place, Path) else place.emptied() as database:
+        assert empty in str(database.query(text, {"levels": DEEPEST - 1}).rows)
+        with pytest.raises(QueryError, match="holds more than 100 lists or maps in one another"):
+            database.query(text, {"levels": DEEPEST})
+        with pytest.raises(QueryError, match=r"lists or maps (lie )?in one another"):  # ArcadeDB may give up first
+            database.query(text, {"levels": 2_000})
+        with pytest.raises(QueryError):
+            database.query(text, {"levels": 20_000})
+        assert database.query("RETURN 1 AS one").rows == [[1]]
 
 
 def test_of_a_server_that_is_not_ours_the_answer_says_that_it_may_be_at_work(neo4j: Neo4j) -> None:
