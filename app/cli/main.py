@@ -50,6 +50,7 @@ COMMANDS = {
 }
 OPTIONS = {  # what messages of the library speak of, and the options that do it here
     "or skip them": "or skip them with --skip",
+    "(font=": "(--font ",
     "(replace=True)": "(--replace)",
     "(model=...)": "with --model",
     "(columns=...)": "with --columns FIELD=COLUMN",

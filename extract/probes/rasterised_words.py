@@ -15,6 +15,7 @@ from pathlib import Path
 from PIL import Image, ImageColor, ImageDraw, ImageFont, features
 
 from extract.errors import WordsError
+from extract.probes.system_fonts import likely_fonts
 
 DEJAVU = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 SIDE = 224  # of the article's images
@@ -96,6 +97,8 @@ def check(text: str, side: int = SIDE, lettering: Lettering = ARTICLE) -> None:
 def fits(text: str, side: int = SIDE, lettering: Lettering = ARTICLE) -> bool:
     """Whether `rasterise` can set the text."""
     try:
+        if _lacking(text, lettering.font):
+            return False  # without looking for a font that has the letters
         check(text, side, lettering)
     except WordsError:
         return False
@@ -128,10 +131,10 @@ def _set(text: str, width: int, height: int, lettering: Lettering) -> tuple[Imag
     extent = _extent(text, font)
     if not text.strip():
         raise WordsError("There is no text to set. Give at least one letter.")
-    if lacking := sorted({letter for letter in text if not letter.isspace() and _lacks(lettering.font, letter)}):
+    if lacking := _lacking(text, lettering.font):
         raise WordsError(
             f"{lettering.font.name} has no {' '.join(lacking)} of {text!r}. Choose a font that has, such as "
-            f"{_usual_font(lacking[0])}."
+            f"{_usual_font(lacking[0])}{_system_font(text)}."
         )
     if extent[0] > width or extent[1] > height:
         raise WordsError(
@@ -216,6 +219,22 @@ def _usual_font(letter: str) -> str:
     rare_ideograph = 0x20000 <= ord(letter) < 0x40000
     names = (name for name, scripts in _FONTS.items() if any(ord(letter) in script for script in scripts))
     return "Noto Sans CJK" if rare_ideograph else next(names, "the Noto font of its script")
+
+
+def _system_font(text: str) -> str:
+    """Name a font of this system that has the text's letters, and how to choose it; nothing where there is none."""
+    for file in likely_fonts("".join(text.split())):
+        try:
+            if not _lacking(text, file):
+                return f", or this system's {file.name} (font={str(file)!r})"
+        except WordsError:  # a font of another kind
+            continue
+    return ""
+
+
+def _lacking(text: str, file: Path) -> list[str]:
+    """The letters of a text that a font lacks, in order."""
+    return sorted({letter for letter in text if not letter.isspace() and _lacks(file, letter)})
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,6 @@
 import hashlib
+import re
+import shutil
 from dataclasses import replace
 from math import inf, nan
 from pathlib import Path
@@ -215,6 +217,53 @@ def test_other_words_are_set_in_a_plain_row() -> None:
 def test_a_font_for_letters_that_are_lacking_is_named(word: str, font: str) -> None:
     with pytest.raises(WordsError, match=font):
         check(word)
+
+
+def without_greek(file: Path) -> Path:
+    """DejaVu Sans cut down to the first of its groups of letters, those of ASCII."""
+    data = bytearray(DEJAVU.read_bytes())
+    tables = {
+        bytes(data[at : at + 4]): int.from_bytes(data[at + 8 : at + 12]) for at in range(12, 12 + 16 * data[5], 16)
+    }
+    cmap = tables[b"cmap"]
+    for record in range(cmap + 4, cmap + 4 + 8 * data[cmap + 3], 8):
+        subtable = cmap + int.from_bytes(data[record + 4 : record + 8])
+        if data[subtable + 1] == 12:  # https://learn.microsoft.com/typography/opentype/spec/cmap, format 12
+            data[subtable + 12 : subtable + 16] = (1).to_bytes(4)
+    file.write_bytes(data)
+    return file
+
+
+def fonts_of_the_system(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this folder hold the fonts of the system."""
+    if not shutil.which("fc-match"):
+        pytest.skip("fontconfig (fc-match) is needed")
+    settings = folder / "fonts.conf"
+    settings.write_text(f"<fontconfig><dir>{folder}</dir><cachedir>{folder / 'cache'}</cachedir></fontconfig>")
+    monkeypatch.setenv("FONTCONFIG_FILE", str(settings))
+
+
+def test_a_font_of_the_system_that_has_the_letters_is_named_and_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poor, system = Lettering(font=without_greek(tmp_path / "poor.ttf")), tmp_path / "system"
+    check("word", lettering=poor)
+    system.mkdir()
+    without_greek(system / "another.ttf")
+    fonts_of_the_system(system, monkeypatch)
+    with pytest.raises(WordsError, match=r"^poor\.ttf has no Ω of 'Ωx'.*its script\.$"):
+        check("Ωx", lettering=poor)
+    whole = system / "whole.ttf"
+    shutil.copy(DEJAVU, whole)
+    with pytest.raises(WordsError, match=re.escape(f"or this system's whole.ttf (font={str(whole)!r})")):
+        check("Ωx", lettering=poor)
+    check("Ωx", lettering=Lettering(font=whole))
+
+
+def test_without_fontconfig_the_usual_font_alone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(WordsError, match=r"such as Noto Sans CJK\.$"):
+        check("\u732b")
 
 
 @pytest.mark.parametrize(

@@ -141,8 +141,6 @@ def test_an_answer_that_nests_deeper_than_is_shown_is_refused(
             database.query(text, {"levels": DEEPEST})
         with pytest.raises(QueryError, match=r"lists or maps (lie )?in one another"):  # ArcadeDB may give up first
             database.query(text, {"levels": 2_000})
-        with pytest.raises(QueryError):
-            database.query(text, {"levels": 20_000})
         assert database.query("RETURN 1 AS one").rows == [[1]]
 
 
