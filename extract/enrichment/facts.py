@@ -13,16 +13,20 @@ from extract.responses.top_probes import RankedProbes
 
 @dataclass(frozen=True)
 class ProbeFacts:
-    """Modality and split of every probe, bool (probes,) each."""
+    """Modality, split and concept of every probe, (probes,) each."""
 
-    words: np.ndarray
-    held_out: np.ndarray
+    words: np.ndarray  # bool
+    held_out: np.ndarray  # bool
+    concepts: np.ndarray  # int; a concept is another one in the other modality
 
     @classmethod
     def of(cls, probes: pa.Table) -> Self:
         """Read the facts from a table of probes."""
         modality, split = (np.array(probes[name].to_pylist()) for name in ("modality", "split"))
-        return cls(modality == "word", split == "held-out")
+        numbers = dict[object, int]()
+        pairs = zip(modality.tolist(), probes["concept"].to_pylist(), strict=True)
+        concepts = [numbers.setdefault(pair, len(numbers)) for pair in pairs]
+        return cls(modality == "word", split == "held-out", np.array(concepts))
 
 
 def recorded_probes(extraction: Extraction) -> pa.Table:

@@ -137,7 +137,7 @@ def _sum_columns(
     extraction: Extraction, layer: Layer, facts: ProbeFacts, top_probes: Mapping[str, RankedProbes]
 ) -> dict[str, dict[str, np.ndarray]]:
     """A sum's columns of the evidence and shares tables."""
-    share = shares(share_terms(extraction, layer, top_probes["sum"]))
+    share = shares(share_terms(extraction, layer, top_probes["sum"]), facts.concepts[top_probes["sum"].probes])
     embeddings = ProbeEmbeddings.of([top_probes["shortcut"], top_probes["conv"]], extraction.embeddings())
     columns = evidence(facts, top_probes, embeddings)
     columns |= {"share_published": share.published, "share_exact": share.exact, "share_corrected": share.corrected}

@@ -12,13 +12,14 @@ The published share ignores the sign and bn3's scale (definition: the code of th
 takes it on feature visualisations; `visualisations` does so). The exact shares of both branches add up to 1, so one
 exceeds 1 where the other branch inhibits. A constant offset does not tell images apart; the corrected share subtracts
 it from both terms. Both are ratios of sums: examples on which the sum hardly rises above zero would dominate a mean of
-ratios. The corrected share has an interval, by percentile bootstrap over the examples; the means over all probes are
-taken as known.
+ratios. The corrected share has an interval, by bootstrap over the concepts of the examples, since two probes of one are
+not independent; the means over all probes are taken as known.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
 from extract.folder.activations import moments
 from extract.folder.extraction import Extraction
@@ -27,7 +28,6 @@ from extract.responses.top_probes import RankedProbes
 from extract.units import Layer
 
 RESAMPLES = 1000
-_ENDS = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,21 @@ def share_terms(extraction: Extraction, total: Layer, top: RankedProbes) -> Shar
     )
 
 
-def shares(terms: ShareTerms) -> Shares:
-    """Compute every unit's shares over its sum's top examples."""
+def shares(terms: ShareTerms, concepts: np.ndarray | None = None) -> Shares:
+    """Compute every unit's shares over its sum's top examples.
+
+    `concepts` numbers the concept of every example, int (units, length); by default each is of its own.
+    """
 
     def total(values: np.ndarray) -> np.ndarray:
         return np.asarray(np.sum(values, axis=1, where=terms.valid, dtype=np.float64))  # (units,)
 
     part, whole = _corrected(terms)
-    low, high = interval(part, whole, terms.valid)
+    if concepts is None:
+        concepts = np.broadcast_to(np.arange(part.shape[1]), part.shape)
+    first = _first_of_concept(concepts, terms.valid)
+    part_sums, whole_sums = (_by_concept(values, first, terms.valid) for values in (part, whole))
+    low, high = interval(part_sums, whole_sums, terms.valid & (first == np.arange(first.shape[1])))
     return Shares(
         published=ratio(total(terms.published_share), terms.valid.sum(axis=1)),
         exact=ratio(total(terms.gated_shortcut), total(terms.output)),
@@ -113,8 +120,22 @@ def _corrected(terms: ShareTerms) -> tuple[np.ndarray, np.ndarray]:
     return terms.gated_shortcut - positions * shortcut, terms.output - positions * (shortcut + conv)
 
 
+def _first_of_concept(concepts: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """The place of the first valid example of the same concept, int (units, length)."""
+    same = (concepts[:, :, None] == concepts[:, None, :]) & valid[:, None, :]
+    return np.asarray(same.argmax(axis=2))
+
+
+def _by_concept(values: np.ndarray, first: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Values (units, length) summed over the valid examples of a concept, at its first."""
+    sums = np.zeros_like(values)
+    unit, example = np.nonzero(valid)
+    np.add.at(sums, (unit, first[unit, example]), values[unit, example])
+    return sums
+
+
 def interval(part: np.ndarray, whole: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A 95 % interval of each unit's sum of parts over sum of wholes, (units, length), by percentile bootstrap.
+    """A 95 % interval of each unit's sum of parts over sum of wholes, (units, length), by expanded bootstrap.
 
     Units with equally many valid examples share their draws, by rank. Draws on which the whole is not positive are
     ignored. NaN for fewer than two examples, or where the ratio itself is NaN.
@@ -128,8 +149,14 @@ def interval(part: np.ndarray, whole: np.ndarray, valid: np.ndarray) -> tuple[np
         ratios = ratio(*(values @ drawn.T for values in examples))  # (units, draws)
         positive = examples[1].sum(axis=1) > 0
         places = np.flatnonzero(same)[positive]
-        ends[:, places] = np.nanquantile(ratios[positive], _ENDS, axis=1)
+        ends[:, places] = np.nanquantile(ratios[positive], _quantiles(int(count)), axis=1)
     return ends[0], ends[1]
+
+
+def _quantiles(count: int) -> tuple[float, float]:
+    """The ends of a 95 % bootstrap interval over so few: a percentile interval is too narrow (Hesterberg 2015)."""
+    low = float(ndtr(-np.sqrt(count / (count - 1)) * stdtrit(count - 1, 0.975)))
+    return low, 1 - low
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -121,7 +121,7 @@ TABLE = (
     _Share(
         "share_corrected_low",
         "Over the shortcut, centred, at least",
-        "lower end of a 95 % interval, percentile bootstrap over the sum's top examples; null for fewer than two",
+        "lower end of a 95 % interval, bootstrap over the concepts of the sum's top examples; null for fewer than two",
     ),
     _Share("share_corrected_high", "Over the shortcut, centred, at most", "its upper end"),
     _Share(

@@ -67,7 +67,7 @@ def world() -> World:
     concept, words, held_out, _ = (
         grid.ravel() for grid in np.meshgrid(np.arange(CONCEPTS), [False, True], [False, True], range(4), indexing="ij")
     )
-    return World(ProbeFacts(words, held_out), concept)
+    return World(ProbeFacts(words, held_out, concept * 2 + words), concept)
 
 
 def test_a_unit_that_joins_two_facets_shows_it_in_every_measure(world: World) -> None:
