@@ -8,6 +8,7 @@ import typer
 from app.cli import printing
 from app.cli.network_options import ClassesFile, Font, LayerName, NetworkOption, Pretrained, prompts
 from app.cli.options import Json, Limit, Wide, path
+from app.cli.writing import writing
 
 if TYPE_CHECKING:
     from catalog import Attack  # slow to import, and help does without
@@ -42,7 +43,8 @@ def attack(
     live = open_network(network, pretrained)
     result = live.attack(picture, text, prompts(classes), layer, size, at, font)
     if output:
-        live.write_picture(result.attacked, output)
+        with writing(output):
+            live.write_picture(result.attacked, output)
     content = _rows(result, limit)
     if as_json:
         printing.show_json(content)

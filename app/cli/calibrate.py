@@ -9,6 +9,7 @@ import typer
 from app.cli import printing
 from app.cli.network_options import NetworkName, Pictures, Pretrained, default_folder
 from app.cli.options import DatabaseOption, Json, Wide, path
+from app.cli.writing import writing
 
 if TYPE_CHECKING:
     from catalog import Agreement  # slow to import, and help does without
@@ -50,7 +51,8 @@ def calibrate(
     measured = live.calibrate(extraction, pairs, pictures, count, edges, seed)
     agreements = live.agreements(measured)
     if plot is not None:
-        write_drawing(scatter_plot(measured.to_pylist(), agreements), plot)
+        with writing(plot):
+            write_drawing(scatter_plot(measured.to_pylist(), agreements), plot)
     printing.show_rows(agreements, _agreements(agreements), as_json, wide)
 
 

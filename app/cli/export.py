@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from app.cli.options import DatabaseOption, Limit, ModelName, UnitName, open_model, path
+from app.cli.writing import writing
 
 
 def export(
@@ -28,5 +29,6 @@ def export(
     with open_model(database, model_name) as model:
         unit = model.unit(name)
         view = unit.enrichment_circuit(limit) if circuit else unit.neighbourhood(limit)
-    view.export(output, form)
+    with writing(output):
+        view.export(output, form)
     typer.echo(f"{view.name}: {len(view.units)} units and {len(view.edges)} edges are in {output}.")

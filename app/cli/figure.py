@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli.options import DatabaseOption, Limit, ModelName, Reveal, at_home, open_model, path
+from app.cli.writing import writing
 
 
 def figure(
@@ -35,17 +36,18 @@ def figure(
     """
     from catalog import READABLE_CIRCUITS, Veil, printable, read_circuit  # slow to import, and help does without
 
-    if Path(subject).suffix.casefold() in READABLE_CIRCUITS:
-        view = read_circuit(subject)
-        if pictures:
-            with open_model(database, model_name or view.record.model) as model:
-                model.circuit(view).render(output, scale, reveal)
+    with writing(output):
+        if Path(subject).suffix.casefold() in READABLE_CIRCUITS:
+            view = read_circuit(subject)
+            if pictures:
+                with open_model(database, model_name or view.record.model) as model:
+                    model.circuit(view).render(output, scale, reveal)
+            else:
+                view.render(output, scale, reveal)
         else:
-            view.render(output, scale, reveal)
-    else:
-        with open_model(database, model_name) as model:
-            unit = model.unit(subject)
-            view = unit.enrichment_circuit(limit) if circuit else unit.neighbourhood(limit)
-            view.render(output, scale, reveal, pictures is not False)
+            with open_model(database, model_name) as model:
+                unit = model.unit(subject)
+                view = unit.enrichment_circuit(limit) if circuit else unit.neighbourhood(limit)
+                view.render(output, scale, reveal, pictures is not False)
     name = printable(Veil(reveal).label(view.name))
     typer.echo(f"{name}: {len(view.units)} units and {len(view.edges)} edges are drawn in {output}.")

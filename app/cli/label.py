@@ -19,6 +19,7 @@ from app.cli.options import (
     open_model,
     path,
 )
+from app.cli.writing import writing
 from graph.records import Branch, Modality
 
 if TYPE_CHECKING:
@@ -224,7 +225,8 @@ def export_labels(
     Example: circuits label export labels.csv
     """
     with open_model(database, model_name) as model:
-        count = model.labels.export(file, history)
+        with writing(file):
+            count = model.labels.export(file, history)
         typer.echo(f"{count} labels of {model.id} are in {file}.")
 
 

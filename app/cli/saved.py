@@ -7,6 +7,7 @@ import typer
 from app.cli import printing
 from app.cli.confirmation import Yes, confirm
 from app.cli.options import Author, CircuitFile, DatabaseOption, Json, ModelName, Reveal, Version, Wide, open_model
+from app.cli.writing import writing
 from extract.printable import printable
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def show_saved(
     with open_model(database, model_name) as model:
         circuit, veil = model.open_circuit(name), model.veil(reveal)
     if output:
-        circuit.export(output)
+        with writing(output):
+            circuit.export(output)
     show_circuit(circuit, veil, as_json, wide)
 
 

@@ -6,6 +6,7 @@ import typer
 
 from app.cli.options import Author, CircuitFile, DatabaseOption, Json, ModelName, Reveal, UnitName, Wide, open_model
 from app.cli.saved import show_circuit
+from app.cli.writing import writing
 
 Retained = typer.Option(min=0, max=1, help="The part of what is held that pruning leaves; 1 prunes nothing.")
 
@@ -40,5 +41,6 @@ def trace(
         if saved_name:
             circuit.save(saved_name, author)
     if output:
-        circuit.export(output)
+        with writing(output):
+            circuit.export(output)
     show_circuit(circuit, veil, as_json, wide)

@@ -458,6 +458,22 @@ def test_export_writes_what_reads_back(circuits: Run, form: Format) -> None:
     assert read(Path("near.graphml")).kind == "neighbourhood"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["export", "4/2/6/0", "--output", "it.json"],
+        ["figure", "4/2/6/0", "--no-pictures", "--output", "it.svg"],
+        ["label", "export", "it.csv"],
+        ["trace", "4/2/6/0", "--steps", 1, "--output", "it.graphml"],
+    ],
+)
+def test_a_file_that_is_replaced_is_told(circuits: Run, command: list[object]) -> None:
+    assert "took the place" not in circuits(*command).stderr
+    again = circuits(*command)
+    assert again.exit_code == 0
+    assert f"circuits: {command[-1]} took the place of an earlier file." in again.stderr
+
+
 def test_doctor_says_what_is_installed_and_what_the_database_holds(circuits: Run, planted_folder: Path) -> None:
     said = circuits("doctor").stdout
 

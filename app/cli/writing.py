@@ -1,0 +1,19 @@
+"""Say that a file of the user's was replaced: a command writes where it is told to, as cp does, and not in silence."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from extract.printable import printable
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Around what writes a file: say on stderr whether it took the place of an earlier one."""
+    earlier = os.path.isfile(file)  # noqa: PTH113, which raises no error for a name that no file can have
+    yield
+    if earlier:
+        typer.echo(f"circuits: {printable(str(file))} took the place of an earlier file.", err=True)
