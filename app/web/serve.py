@@ -4,11 +4,13 @@ An embedded database's server starts meanwhile, for the first page would wait fo
 """
 
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+import tomllib
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from app.web.host_guard import HostGuard
 from catalog import open_catalog
@@ -16,6 +18,7 @@ from extract.errors import CircuitsError
 
 NEEDED = ("app.web.panels.candidates", "app.web.panels.labels")  # by the pages, which Streamlit runs as scripts
 MAIN = Path(__file__).with_name("main.py")
+CONFIG = MAIN.with_name(".streamlit") / "config.toml"
 
 
 class AddressUnavailable(CircuitsError):
@@ -37,13 +40,22 @@ def serve(address: str, port: int, allowed: Sequence[str], launch: Callable[[str
     listening = {"server.port": port, "server.address": address, "server.headless": launch is None}
     app = streamlit.App(MAIN, middleware=[guard], lifespan=launch and partial(_launched, launch, address, port))
     try:
-        app.run(config=listening | {"browser.gatherUsageStats": False})
+        app.run(config=dict(_dotted(tomllib.loads(CONFIG.read_text()))) | listening)
     except OSError as error:
         reason = error.strerror or error
         raise AddressUnavailable(
             f"The app cannot listen at {address}, port {port} ({reason}). "
             "Choose an address of this machine and a free port."
         ) from error
+
+
+def _dotted(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings by their dotted names: Streamlit would look for the file beside the command that runs."""
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 @asynccontextmanager

@@ -30,6 +30,15 @@ def test_a_named_query_answers_with_units_that_open(page: Page) -> None:
     expect(page.locator("h1", has_text="4/2/6/5")).to_be_visible(timeout=PATIENCE)
 
 
+def test_an_answer_leaves_as_csv_in_one_way_which_guards_formulas(page: Page) -> None:
+    """Streamlit's own button under a table writes texts that begin with = as they are."""
+    ready_at(page, f"/query?model={MODEL}")
+    page.get_by_test_id("stDataFrame").hover(timeout=PATIENCE)
+    expect(page.get_by_role("button", name="Search")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("button", name="Download as CSV")).to_have_count(0)
+    expect(page.get_by_role("button", name="CSV")).to_have_count(1)
+
+
 def test_own_cypher_runs_with_ctrl_enter_and_its_address_shows_the_same(page: Page) -> None:
     ready_at(page, "/query")
     page.get_by_role("radiogroup").get_by_text("in Cypher", exact=True).click()
