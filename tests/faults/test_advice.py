@@ -11,11 +11,19 @@ from pathlib import Path
 import pytest
 
 from extract.errors import CircuitsError
-from tests.faults.advice import folders, labels_and_circuits, measurements, probes, units, weights
+from tests.faults.advice import census, folders, labels_and_circuits, measurements, probes, units, weights
 from tests.faults.advice.messages import Advice, Message, messages
 
 ROOT = Path(__file__).parents[2]
-TABLES = (labels_and_circuits.TABLE, units.TABLE, probes.TABLE, weights.TABLE, folders.TABLE, measurements.TABLE)
+TABLES = (
+    labels_and_circuits.TABLE,
+    units.TABLE,
+    probes.TABLE,
+    weights.TABLE,
+    folders.TABLE,
+    measurements.TABLE,
+    census.TABLE,
+)
 NOT_YET = {  # modules whose messages are in no table so far
     f"{room}.{name}"
     for room, names in {
@@ -23,7 +31,6 @@ NOT_YET = {  # modules whose messages are in no table so far
         "catalog.circuits": "local saved trace",
         "catalog.hiding": "flags",
         "catalog.labels": "bulk labels",
-        "extract.enrichment": "census census_probes census_settings",
         "graph.connection": "driver_errors parameters read_only servers time_limit",
         "graph.embedded": "batch_writer directory pipe server",
         "graph.loading": "load migration neo4j_import removal same_weights",
