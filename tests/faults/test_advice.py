@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from extract.errors import CircuitsError
-from tests.faults.advice import census, folders, labels_and_circuits, measurements, probes, units, weights
+from tests.faults.advice import census, databases, folders, labels_and_circuits, measurements, probes, units, weights
 from tests.faults.advice.messages import Advice, Message, messages
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +23,7 @@ TABLES = (
     folders.TABLE,
     measurements.TABLE,
     census.TABLE,
+    databases.TABLE,
 )
 NOT_YET = {  # modules whose messages are in no table so far
     f"{room}.{name}"
@@ -31,8 +32,8 @@ NOT_YET = {  # modules whose messages are in no table so far
         "catalog.circuits": "local saved trace",
         "catalog.hiding": "flags",
         "catalog.labels": "bulk labels",
-        "graph.connection": "driver_errors parameters read_only servers time_limit",
-        "graph.embedded": "batch_writer directory pipe server",
+        "graph.connection": "driver_errors read_only servers time_limit",
+        "graph.embedded": "batch_writer pipe server",
         "graph.loading": "load migration neo4j_import removal same_weights",
         "graph": "model_store records store verification",
     }.items()
