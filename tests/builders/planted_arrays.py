@@ -106,6 +106,12 @@ class Draw:
         word = bool(self.words[0])
         return self.members(pair, word), self.members(pair + 1, word)
 
+    def pair(self, apart: int) -> Drive:
+        """One of a few facets and the one so many further, conv of any strength."""
+        first = int(self.rng.integers(FEW))
+        one, other = (self.members(6 + place // 2, bool(place % 2)) for place in (first, (first + apart) % FEW))
+        return one, self.between(0.1, 1) * other
+
     def same_concept(self) -> Drive:
         return self.facet(0, word=False), self.facet(0, word=True)
 
@@ -139,6 +145,12 @@ KINDS: dict[str, Callable[[Draw], Drive]] = {
     "ink": lambda d: (d.facet(), d.covariate("ink")),
     "trigram": lambda d: (d.facet(), d.covariate("trigram")),
     "smooth": lambda d: (d.facet(), d.smooth()),
+}
+FEW = 4  # facets of paired units
+PAIRED: dict[str, Callable[[Draw], Drive]] = {  # units of a few facets, so that unrelated branches may have one alike
+    "unrelated": lambda d: d.pair(int(d.rng.integers(FEW))),
+    "apart": lambda d: d.pair(int(d.rng.integers(1, FEW))),
+    "alike": lambda d: d.pair(0),
 }
 LOW_LEVEL = ("width", "ink", "trigram")
 ALIKE = ("clusters", "near facets", "halves")
@@ -199,7 +211,7 @@ def world(seed: int, units: int = 240, kinds: tuple[str, ...] = tuple(KINDS), ve
     nature = Nature.of(rng)
     of_units = np.resize(np.array(kinds, object), units)
     concept, split = np.repeat(np.arange(CONCEPTS), 3), np.tile(SPLITS, CONCEPTS)
-    drives = np.stack([np.stack(KINDS[kind](Draw(nature, rng))) for kind in of_units], axis=1) * STRENGTH
+    drives = np.stack([np.stack((KINDS | PAIRED)[kind](Draw(nature, rng))) for kind in of_units], axis=1) * STRENGTH
     drives += OWN * rng.normal(size=drives.shape)
     loads = NOISE * 0.7 / np.sqrt(FACTORS) * rng.normal(size=(2, units, FACTORS))
     offsets = np.stack([np.full(units, 0.5), rng.uniform(-0.6, 0.2, units)])

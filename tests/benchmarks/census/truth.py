@@ -39,7 +39,7 @@ def truth(world: World, table: pa.Table, settings: CensusSettings) -> Truth:
         means[:, units] = np.concatenate([_brought(world, rng, units, facet) for facet in places])
         apart[units] = _apart(world, *places) >= settings.apart
     effects = {name: np.array(weights) @ means for name, weights in WEIGHTS.items()}
-    return Truth(effects, _ratio(effects, settings), apart)
+    return Truth(effects, ratio_to_need(effects, settings), apart)
 
 
 def _brought(world: World, rng: np.random.Generator, units: np.ndarray, concepts: np.ndarray) -> np.ndarray:
@@ -62,7 +62,8 @@ def _apart(world: World, shortcut: np.ndarray, conv: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(unlike, np.inf, (1 - near) / (1 - random)))
 
 
-def _ratio(effects: dict[str, np.ndarray], settings: CensusSettings) -> np.ndarray:
+def ratio_to_need(effects: dict[str, np.ndarray], settings: CensusSettings) -> np.ndarray:
+    """The least size over what it must exceed; at most 0 where a facet comes over the other branch."""
     rises = np.maximum(effects["rise_shortcut"], effects["rise_conv"])
     need = np.maximum(settings.delta, settings.rho * rises)
     sizes = np.min([effects[n] for n in ("rise_shortcut", "rise_conv", "specificity_shortcut", "specificity_conv")], 0)
