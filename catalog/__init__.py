@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from catalog.cards import BRANCHES, STYLE, Gallery, concepts, findings, notes, terms
+from catalog.cards import BRANCHES, STYLE, Gallery, terms
 from catalog.catalog import Catalog, open_catalog, open_extraction, open_network, read_circuit
 from catalog.charts import activation_chart, share_chart
 from catalog.circuit_view import CircuitView
@@ -39,6 +39,7 @@ from catalog.text_rules import EVIDENCE as LONGEST_REASON
 from catalog.text_rules import LONGEST as LONGEST_LABEL
 from catalog.text_rules import LONGEST_NAME, login_name
 from catalog.unit_view import UnitView
+from catalog.verdict_texts import concepts, notes
 from extract.csv_tables import encode as csv_table
 from extract.demo import MODEL as DEMO
 from extract.errors import CircuitsError
@@ -122,7 +123,6 @@ __all__ = [
     "column_format",
     "concepts",
     "csv_table",
-    "findings",
     "has_bar",
     "header",
     "label_form",

@@ -9,16 +9,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from catalog.charts import Dot, dot_chart
 from catalog.enrichment import Candidate
 from catalog.formats import coverage, has_bar, interval, meaning, printed, title
 from catalog.hiding.veil import Veil
 from catalog.search import reason
+from catalog.verdict_texts import BRANCH_NAMES, badge, facet_lines, findings, losses, notes
 from extract.units import Architecture, Unit
 from graph.records import (
     Annotation,
     Contribution,
     Depiction,
     EvidenceTerms,
+    FacetProbe,
     Match,
     Measure,
     SearchHit,
@@ -34,6 +37,11 @@ BRANCHES = {
     "shortcut": "what comes over the residual shortcut alone",
     "conv": "what the block's own convolutions add",
 }
+_WITHOUT = {"conv": "conv", "shortcut": "the shortcut"}
+_DOTS = (
+    "Dots: how far the sum lies above its mean on held-out probes of the facet's concepts, in its standard deviations; "
+    "a branch is left out by its mean over all probes. Lines: 90 % intervals over these concepts."
+)
 _FEW = 8  # concepts of a facet on a card
 _NOTHING = (
     '<p class="quiet">Not measured. Probes are shown to a network when it is extracted with <code>--probes</code>.</p>'
@@ -106,13 +114,15 @@ class Gallery:
         details = ", ".join(filter(None, (*about, sure, f"by {label.author}", f"{label.at:%d %b %Y}", evidence)))
         return f'{self.over(label.unit).label(label.text)}<div class="quiet">{escape(details)}</div>'
 
-    def picture(self, example: TopProbe) -> str:
-        """A probe's thumbnail; the tooltip tells what it is and how strongly it was answered to."""
+    def picture(self, example: TopProbe | FacetProbe) -> str:
+        """A probe's thumbnail; the tooltip tells what it is and of a top probe how strongly it was answered to."""
         caption, source = escape(self.veil.caption(example)), escape(f"{example.modality}, {example.source}")
-        tooltip = f"{caption} ({source}): {example.z:.1f} standard deviations above the mean over all probes"
+        tooltip = f"{caption} ({source})"
+        if isinstance(example, TopProbe):
+            tooltip += f": {example.z:.1f} standard deviations above the mean over all probes"
         return f'<img src="{escape(self.veil.picture(example))}" alt="{caption}" title="{tooltip}" loading="lazy">'
 
-    def row(self, examples: Iterable[TopProbe]) -> str:
+    def row(self, examples: Iterable[TopProbe | FacetProbe]) -> str:
         """Probes side by side, each with its name."""
         figures = (
             f"<figure>{self.picture(e)}<figcaption>{escape(self.veil.caption(e))}</figcaption></figure>"
@@ -136,6 +146,27 @@ class Gallery:
             for b, u in units.items()
         )
         return f'<div class="branches" {_columns(examples)}>{"".join(rows)}</div>'
+
+    def evidence(self, card: UnitCard, units: Mapping[str, Unit], probes: Mapping[str, Sequence[FacetProbe]]) -> str:
+        """What the census and ablation say of a sum's unit: in words, and of each facet a picture.
+
+        `units` as for `branches`; `probes` are held-out ones of each facet. A facet's picture is how far the sum rises
+        on it with both branches, without conv, and without the shortcut.
+        """
+        whole = self.over(*units.values())
+        hidden = {probe.concept for row in probes.values() for probe in row if whole.veil.hides_image(probe)}
+        veil = replace(whole.veil, texts=whole.veil.texts | hidden)
+        dots = {branch: _remaining(branch, card.statistics) for branch in BRANCH_NAMES}
+        ends = [end for row in dots.values() for dot in row for end in (dot.low, dot.high)]
+        pictures = "".join(
+            f'<div class="facet"><div><div class="head"><b>{branch} facet</b></div>{whole.row(examples)}</div>'
+            f"{dot_chart(row, (min(ends), max(ends)), f'rise of {card.id} on the {branch} facet') if row else ''}</div>"
+            for branch, row in dots.items()
+            if (examples := probes.get(branch, ())[:_FEW]) or row
+        )
+        text = findings(card.findings, veil) + notes(losses(card.statistics))
+        caption = notes([_DOTS]) if ends else ""
+        return f'<div class="evidence" style="--columns:{_FEW}">{text}{pictures}{caption}</div>'
 
     def facets(
         self,
@@ -269,6 +300,15 @@ def _overlaps(branch: str, statistics: Mapping[str, float | None]) -> str:
     )
 
 
+def _remaining(branch: str, numbers: Mapping[str, float | None]) -> list[Dot]:
+    """How far the sum rises on a branch's facet, with both branches and without either; none where not measured."""
+    rows = {"both branches": f"rise_{branch}"}
+    rows |= {f"without {short}": f"rise_{branch}_without_{other}" for other, short in _WITHOUT.items()}
+    values = {name: [numbers.get(f"{column}{end}") for end in ("", "_low", "_high")] for name, column in rows.items()}
+    dots = [Dot(name, *known) for name, row in values.items() if len(known := [v for v in row if v is not None]) == 3]
+    return dots if len(dots) == len(rows) else []
+
+
 def _strength(reading: WordResponse) -> str:
     over = "" if reading.z is None else f", {reading.z:+.1f} standard deviations from letter strings of its length"
     return f"mean activation {reading.value:.3g}{over}"
@@ -277,65 +317,6 @@ def _strength(reading: WordResponse) -> str:
 def _columns(examples: Iterable[TopProbe]) -> str:
     """As many columns as the longest row has pictures, so that rows stand in line."""
     return f'style="--columns:{max(Counter(e.branch for e in examples).values(), default=1)}"'
-
-
-def badge(verdict: str | None) -> str:
-    """A unit's verdict, or what ablation says of it, as safe HTML; nothing where there is none."""
-    meanings = {
-        "enriched": "either branch brings a facet of its own, and the sum rises on both",
-        "not enriched": "established: one of the effects is smaller than it must be",
-        "facets alike": "either branch brings a facet, and both lie near each other",
-        "open": "neither is established on these probes",
-        "supported": "the sum rises on both facets, and without either branch loses that branch's",
-        "contradicted": "without a branch the sum loses more of the other branch's facet",
-        "inconclusive": "ablating the branches tells nothing for or against",
-    }
-    kind = (verdict or "").replace(" ", "-")
-    return f'<span class="badge {kind}" title="{escape(meanings[verdict])}">{verdict}</span>' if verdict else ""
-
-
-def findings(texts: Mapping[str, str | None], veil: Veil) -> str:
-    """The facets, what is least certain, and why there is no verdict, as safe HTML."""
-    lines = facet_lines(texts["concepts_shortcut"], texts["concepts_conv"], veil)
-    if texts["weakest_link"]:
-        lines.append(f"{'Fails' if texts['verdict'] == 'not enriched' else 'Least certain'}: {texts['weakest_link']}.")
-    if texts["low_level"]:
-        lines.append(f"May follow no concept but {texts['low_level']}.")
-    if texts["unjudged"]:
-        lines.append(f"No verdict: {texts['unjudged']}")
-    if texts["unproven"]:
-        lines.append(f"Not ablated: {texts['unproven']}.")
-    nearby = {branch: texts[f"facet_{branch}"] for branch in ("shortcut", "conv") if texts["nearby_ablation"]}
-    if nearby:
-        lines.append(f"On new concepts ablation is {texts['nearby_ablation']}.")
-    for branch, named in nearby.items():
-        if named:
-            lines.append(f"New concepts near what the {branch} responds to: {concepts(named, veil)}.")
-    return notes(lines)
-
-
-def facet_lines(shortcut: str | None, conv: str | None, veil: Veil, limit: int | None = None) -> list[str]:
-    """A sentence on what either branch brings, if the census says; concepts stand between semicolons."""
-    branches = {"The shortcut": shortcut, "The conv branch": conv}
-    return [f"{branch} brings {_counted(named, veil, limit)}." for branch, named in branches.items() if named]
-
-
-def _counted(named: str, veil: Veil, limit: int | None) -> str:
-    """The first concepts of a facet, and how many more there are."""
-    count = len(named.split("; "))
-    more = f" and {count - limit} more" if limit and count > limit else ""
-    return concepts(named, veil, limit) + more
-
-
-def concepts(named: str, veil: Veil, limit: int | None = None) -> str:
-    """The first concepts of a facet, which stand between semicolons; sensitive ones are hidden."""
-    names = [str(veil.value(veil.label(name))) for name in named.split("; ")[:limit]]
-    return ", ".join(dict.fromkeys(names))
-
-
-def notes(lines: Iterable[str]) -> str:
-    """What numbers were measured on, a line each, as safe HTML."""
-    return "".join(f'<p class="quiet">{escape(line)}</p>' for line in lines)
 
 
 def _scale(value: float) -> str:

@@ -1,6 +1,7 @@
 """Numbers as small SVG charts, safe markup; colours come from `cards.css`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from math import sqrt
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 WIDTH, HEIGHT = 560, 120  # of a histogram, in pixels
+_SCALE, _NAMES, _NUMBERS, _LINE = 210, 130, 52, 22  # widths of a dot chart's columns and its rows' height, in pixels
 _SIDE = 260  # of a spatial matrix, about
 _SMALLEST, _LARGEST = 6, 34  # of a position in it
 
@@ -63,6 +65,37 @@ def bars(counts: Sequence[int], tooltips: Sequence[str], name: str, marks: Seque
         f'<svg class="bars" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(name)}" '
         f'preserveAspectRatio="none">{drawn}{lines}</svg>'
     )
+
+
+@dataclass(frozen=True)
+class Dot:
+    """An estimate with its interval, under a name."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+def dot_chart(dots: Sequence[Dot], ends: tuple[float, float], name: str) -> str:
+    """Estimates beneath each other as dots with their intervals, on a scale between these ends, with a line at zero."""
+    lowest, highest = min(0.0, ends[0]), max(0.0, ends[1])
+    span = highest - lowest or 1.0
+
+    def place(value: float) -> float:
+        return _NAMES + _SCALE * (min(max(value, lowest), highest) - lowest) / span
+
+    rows = "".join(
+        f"<g><title>{escape(f'{dot.name}: {dot.value:+.2f}, interval {dot.low:+.2f} to {dot.high:+.2f}')}</title>"
+        f'<text x="0" y="{y + 4}">{escape(dot.name)}</text><line x1="{place(dot.low):.1f}" x2="{place(dot.high):.1f}" '
+        f'y1="{y}" y2="{y}"/><circle cx="{place(dot.value):.1f}" cy="{y}" r="4"/>'
+        f'<text class="number" x="{_NAMES + _SCALE + _NUMBERS}" y="{y + 4}">{dot.value:+.2f}</text></g>'
+        for y, dot in zip(range(_LINE // 2, _LINE * len(dots), _LINE), dots, strict=True)
+    )
+    width, height = _NAMES + _SCALE + _NUMBERS, _LINE * len(dots)
+    zero = f'<line class="zero" x1="{place(0):.1f}" x2="{place(0):.1f}" y2="{height}"/>'
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    return f'<svg class="dots" {size} role="img" aria-label="{escape(name)}">{zero}{rows}</svg>'
 
 
 def matrix(kernel: "np.ndarray", first: int, name: str) -> str:

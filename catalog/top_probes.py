@@ -1,12 +1,13 @@
-"""The top probes of units, and the one probe that stands for each: its first."""
+"""The top probes of units, the one probe that stands for each, its first, and the probes that show a facet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from extract.units import Unit
 from graph.model_store import ModelStore
-from graph.records import ProbeBranch, TopProbe
+from graph.records import FacetProbe, ProbeBranch, TopProbe
 
 _ROWS: dict[str, ProbeBranch] = {"sum": "sum", "conv": "conv", "downsample": "shortcut"}
+_QUOTES = "\u201c\u201d"  # around a word
 
 
 def branch_of(unit: Unit) -> ProbeBranch:
@@ -26,6 +27,21 @@ def thumbnails(store: ModelStore, units: Iterable[Unit]) -> dict[Unit, TopProbe]
     probes = store.top_probes_of(map(_holder, units), limit=1)
     own = {unit: [p for p in probes.get(_holder(unit), []) if p.branch == branch_of(unit)] for unit in units}
     return {unit: first[0] for unit, first in own.items() if first}
+
+
+def facet_probes(store: ModelStore, facets: Mapping[str, Iterable[str]]) -> dict[str, list[FacetProbe]]:
+    """A held-out probe of each concept of every facet, of those that the catalog has.
+
+    Concepts are named as the census names them: words in quotation marks.
+    """
+    names = list(dict.fromkeys(name for concepts in facets.values() for name in concepts))
+    words = [name for name in names if name.startswith(_QUOTES[0])]
+    pictures = [name for name in names if name not in words]
+    probes: dict[str, FacetProbe] = {}
+    for probe in store.facet_probes(pictures, [word.strip(_QUOTES) for word in words]) if names else ():
+        name = probe.concept.join(_QUOTES) if probe.modality == "word" else probe.concept
+        probes.setdefault(name, probe)
+    return {branch: [probes[name] for name in concepts if name in probes] for branch, concepts in facets.items()}
 
 
 def _holder(unit: Unit) -> Unit:

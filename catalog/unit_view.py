@@ -14,6 +14,7 @@ from catalog.hiding.veil import Veil
 from catalog.labels.history import standing
 from catalog.labels.labels import Details, Labels
 from catalog.table import Table, annotation_rows
+from catalog.verdict_texts import facet_names
 from extract.units import Layer, Unit, microscope_url
 from graph.model_store import ModelStore
 from graph.records import (
@@ -21,6 +22,7 @@ from graph.records import (
     Branch,
     Contribution,
     Depiction,
+    FacetProbe,
     Flag,
     Histogram,
     Measure,
@@ -69,7 +71,7 @@ class UnitView:
 
     @property
     def findings(self) -> dict[str, str | None]:
-        """What ablation says of it, and why where it says nothing."""
+        """What the census and ablation say of it, and why where they say nothing."""
         return self.card.findings
 
     @property
@@ -140,6 +142,10 @@ class UnitView:
             return Gallery(veil).branches(self.probe_rows, probes)
 
         return Table(f"Top probes of {self.id}", top_probes.top_probes(self._store, self.id, limit), self._veil, draw)
+
+    def facet_probes(self) -> dict[str, list[FacetProbe]]:
+        """By branch, a held-out probe of each concept of its facet, best first; empty without a verdict."""
+        return top_probes.facet_probes(self._store, facet_names(self.findings))
 
     def top_words(self, limit: int = 10) -> Table[WordResponse]:
         """The words that drive it most; empty where none were shown or it tells none apart."""
@@ -250,7 +256,9 @@ class UnitView:
         parts = [gallery.title(card), gallery.branches(self.probe_rows, probes, card.statistics)]
         parts += [gallery.words(words)] if words else []
         parts += [charts.activation_chart(card.histogram, self.id)] if card.histogram else []
-        parts += [cards.terms(measured), cards.findings(card.findings, gallery.veil.over(*self.probe_rows.values()))]
+        if self.layer.role == "sum":
+            parts.insert(2, gallery.evidence(card, self.probe_rows, self.facet_probes()))
+        parts += [cards.terms(measured)]
         return cards.framed("".join(parts))
 
     def _veil(self) -> Veil:

@@ -13,7 +13,7 @@ from graph.cypher.flags import FLAG, FLAGS, IMAGE
 from graph.cypher.labels import ANNOTATE, ANNOTATIONS, SENSITIVE, UNIT_ANNOTATIONS
 from graph.cypher.layers import ACTIVITIES, LAYERS, SHARES
 from graph.cypher.models import SWEEPS
-from graph.cypher.probes import DEPICTION, READERS, TOP_PROBES, WORDS
+from graph.cypher.probes import DEPICTION, FACET_PROBES, READERS, TOP_PROBES, WORDS
 from graph.cypher.trace import DOWNSTREAM, UPSTREAM
 from graph.cypher.units import LABELLED, UNITS
 from graph.errors import AnnotationSuperseded, DatabaseDamaged, ModelMissing, NotExtracted
@@ -23,6 +23,7 @@ from graph.records import (
     Contribution,
     Depiction,
     EvidenceTerms,
+    FacetProbe,
     Filters,
     Flag,
     LayerCard,
@@ -105,6 +106,11 @@ class ModelStore:
     def top_probes_of(self, units: Iterable[Unit], limit: int = 8) -> dict[Unit, list[TopProbe]]:
         """The top probes of several units; units without any are left out."""
         return answers.top_probes(self.database.read(TOP_PROBES, keys=self._keys(units), limit=limit))
+
+    def facet_probes(self, pictures: Iterable[str], words: Iterable[str]) -> list[FacetProbe]:
+        """Held-out probes of these concepts, pictures and rasterised words, that are top probes of some unit."""
+        named = {"pictures": list(pictures), "words": list(words)}
+        return [FacetProbe(**row) for row in self.database.read(FACET_PROBES, model=self.id, **named)]
 
     def depiction(self, unit: Unit) -> Depiction | None:
         """A unit's feature visualisation, if there is one."""
@@ -386,9 +392,8 @@ def _superseded(annotations: Iterable[Annotation]) -> AnnotationSuperseded:
     entries = ", ".join(f"{a.supersedes} of {a.unit}" for a in annotations if a.supersedes)
     if not entries:
         units = ", ".join(sorted({a.unit for a in annotations}))
-        return AnnotationSuperseded(
-            f"Somebody annotated {units} meanwhile. Nothing was written; look at it, then retry."
-        )
+        text = f"Somebody annotated {units} meanwhile. Nothing was written; look at it, then retry."
+        return AnnotationSuperseded(text)
     return AnnotationSuperseded(
         f"One of these annotations is not there to supersede, or somebody changed it meanwhile: {entries}. Nothing was "
         "written; look at the history, then try again if it is still right."

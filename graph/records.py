@@ -256,6 +256,14 @@ class ProbeSummary:
 
 
 @dataclass(frozen=True)
+class FacetProbe(ProbeSummary):
+    """A held-out probe of one of a facet's concepts; the thumbnail is WebP or PNG as base64 text."""
+
+    source: str
+    thumbnail: str
+
+
+@dataclass(frozen=True)
 class WeightTerms:
     """A comparison of a sum unit's branches by their strongest stored inputs from one common source layer.
 

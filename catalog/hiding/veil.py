@@ -14,7 +14,7 @@ from catalog.hiding.smear import address, smeared
 from extract.probes.explicit_words import sensitive
 from extract.units import Unit
 from graph.model_store import ModelStore
-from graph.records import Annotation, Depiction, FlagKind, ProbeSummary, TopProbe
+from graph.records import Annotation, Depiction, FacetProbe, FlagKind, ProbeSummary, TopProbe
 
 HIDDEN = "sensitive"
 _BEGINNINGS = (  # of PNG, WebP, JPEG, GIF, BMP, TIFF (two), and AVIF and HEIC, in base64
@@ -101,7 +101,7 @@ class Veil:
         match = _any_of(self.texts).search(text.casefold()) or _PICTURE.search(text)
         return not self.revealed and (match is not None or sensitive(text, flags=self.flags.get("word", {})))
 
-    def picture(self, probe: TopProbe) -> str:
+    def picture(self, probe: TopProbe | FacetProbe) -> str:
         """A probe's thumbnail, smeared if hidden, as the address that an `img` or `image` element takes."""
         return address(smeared(probe.thumbnail) if self.hides_image(probe) else probe.thumbnail)
 

@@ -35,6 +35,12 @@ WEIGHTS = {  # of z, s and c on A, then on F
     "effect_shortcut": (0, 1, 0, 0, -1, 0),
     "effect_conv": (0, 0, -1, 0, 0, 1),
 }
+REMAINING = {  # of either rise, where a branch is ablated
+    "rise_shortcut_without_shortcut": (1, -1, 0, 0, 0, 0),
+    "rise_shortcut_without_conv": (1, 0, -1, 0, 0, 0),
+    "rise_conv_without_shortcut": (0, 0, 0, 1, -1, 0),
+    "rise_conv_without_conv": (0, 0, 0, 1, 0, -1),
+}
 _LOSSES = ("effect_shortcut", "effect_conv")
 
 
@@ -67,17 +73,18 @@ def _on(table: ConceptTable, facets: Facets, settings: CensusSettings) -> Column
 
 
 def dissociations(held_out: Values, discovery: Values, settings: CensusSettings) -> Columns:
-    """The four effects with one-sided bounds, and the p of either state.
+    """The four effects and what remains of the rises, with one-sided bounds, and the p of either state.
 
     `held_out` and `discovery` are rises and losses on the concepts of the shortcut facet and of conv's, (units, k, 3)
     each.
     """
-    measured = effects(held_out, discovery, WEIGHTS)
+    shown = WEIGHTS | REMAINING
+    measured = effects(held_out, discovery, shown)
     tested = estimates(held_out, size_contrasts(WEIGHTS, settings), discovery)
     losses = {name: WEIGHTS[name] for name in _LOSSES}
     lesser = effects(discovery, weights=losses).t.argmin(axis=1)
     against = effects(held_out, discovery, losses).p_negative[np.arange(len(lesser)), lesser]
-    return bounded(WEIGHTS, measured, settings.level) | {
+    return bounded(shown, measured, settings.level) | {
         "p_supported": tested.p_positive.max(axis=1),
         "p_contradicted": against,
     }

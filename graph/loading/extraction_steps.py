@@ -184,7 +184,7 @@ def _images(extraction: Extraction) -> pa.Table:
     model, probes = extraction.manifest.model, extraction.table("probes")
     probes = probes.filter(pc.is_in(probes["id"], pc.unique(_top_rows(extraction)["probe"])))
     columns: dict[str, Any] = {"key": _key(model, probes["id"]), "model": _repeat(model, probes.num_rows)}
-    columns |= {name: probes[name] for name in ("id", "modality", "concept", "source", "sensitive")}
+    columns |= {name: probes[name] for name in ("id", "modality", "concept", "source", "sensitive", "split")}
     return pa.table(columns | {"thumbnail": _texts(probes["image"])})
 
 
@@ -197,7 +197,7 @@ def _visualisations(extraction: Extraction) -> pa.Table:
     model, table = extraction.manifest.model, extraction.table("visualisations")
     ids = _key("visualisation", table["layer"], table["channel"])
     columns: dict[str, Any] = {"key": _key(model, ids), "model": _repeat(model, len(ids)), "id": ids}
-    columns |= {name: _repeat("visualisation", len(ids)) for name in ("modality", "concept", "source")}
+    columns |= {name: _repeat("visualisation", len(ids)) for name in ("modality", "concept", "source", "split")}
     sensitive = pa.array([False] * len(ids), pa.bool_())
     return pa.table(columns | {"sensitive": sensitive, "thumbnail": _texts(table["image"])})
 

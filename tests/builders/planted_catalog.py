@@ -108,6 +108,12 @@ CENSUS = {  # unit: verdict, its q, the lesser lower bound of specificity; every
     4: ("enriched", 0.04, 0.4),
 }
 ABLATION = {0: ("supported", 0.9), 1: ("inconclusive", 0.05), 2: ("contradicted", -0.4), 4: ("supported", 0.3)}
+REMAINING = {  # of unit 0's rises on either facet, without either branch
+    ("shortcut", "shortcut"): -0.25,
+    ("shortcut", "conv"): 1.75,
+    ("conv", "shortcut"): 1.25,
+    ("conv", "conv"): 0.0,
+}
 _OTHER = (0.1, 0.1, 0.5, 0.5, 0.9)
 LINK = "the sum rises on the conv facet"
 
@@ -127,11 +133,14 @@ def _evidence(image: bytes) -> dict[str, list[dict[str, Any]]]:
         ablation, least = ABLATION.get(c, ("inconclusive", 0.0))
         effects = {"effect_conv": least, "effect_shortcut": least + 0.1, "q": 0.01, "state": ablation}
         effects |= {f"nearby_rise_conv{end}": least + away for end, away in (("", 0.0), ("_low", -0.1), ("_high", 0.1))}
+        for (facet, without), remains in REMAINING.items() if c == 0 else ():
+            name = f"rise_{facet}_without_{without}"
+            effects |= {name: remains, f"{name}_low": remains - 0.2, f"{name}_high": remains + 0.2}
         proof.append(unit | {"channel": c, "facet_conv": "a; b", "facet_shortcut": "c; d"} | effects)
     census.append(unit | {"channel": 31, "unjudged": "4 concepts have probes in both splits. Give at least 12."})
     probes = [
-        {"id": f"{kind[0]}{n}", "modality": kind, "concept": f"{kind} {n}", "source": "hand", "split": "discovery"}
-        | {"sensitive": (kind, n) == ("word", 1), "image": image}
+        {"id": f"{kind[0]}{n}", "modality": kind, "concept": f"{kind} {n}", "source": "hand", "image": image}
+        | {"sensitive": (kind, n) == ("word", 1), "split": "held-out" if n == 2 else "discovery"}
         for kind in ("picture", "word")
         for n in range(4)
     ]
@@ -163,6 +172,11 @@ def _judged(channel: int) -> dict[str, Any]:
         for end, away in (("", 0.1), ("_low", 0.0), ("_high", 0.2))
     }
     judged = {"verdict": verdict, "weakest_link": LINK, "q": q, "p": q, "recurrence": 0.75}
-    judged |= {"q_not_enriched": 0.02 if verdict == "not enriched" else 0.9, "rise_shortcut": rise_shortcut}
+    judged |= {"q_not_enriched": 0.02 if verdict == "not enriched" else 0.9}
     facets = {"concepts_shortcut": "picture 0; picture 2", "concepts_conv": "\u201cword 0\u201d; \u201cword 2\u201d"}
-    return judged | own | facets | {"rise_conv": rise_conv}
+    rises = {
+        f"rise_{branch}{end}": rise + away
+        for branch, rise in (("shortcut", rise_shortcut), ("conv", rise_conv))
+        for end, away in (("", 0.0), ("_low", -0.5), ("_high", 0.5))
+    }
+    return judged | own | facets | rises

@@ -93,7 +93,8 @@ def _evidence(rng: np.random.Generator, sums: list[dict[str, Any]]) -> dict[str,
     probes = [
         {
             "id": f"probe {n}", "modality": ("picture", "word")[n % 2], "concept": f"concept {n // 4}",
-            "source": "random", "split": "discovery", "sensitive": n == 3, "image": rng.bytes(50),
+            "source": "random", "split": ("discovery", "held-out")[n // 2 % 2], "sensitive": n == 3,
+            "image": rng.bytes(50),
         }
         for n in range(40)
     ]  # fmt: skip

@@ -1,9 +1,12 @@
+from catalog.cards import Gallery
 from catalog.circuit_view import CircuitView
 from catalog.circuits.drawing import draw
 from catalog.circuits.local import enrichment_circuit
 from catalog.circuits.pictures import with_pictures
 from catalog.hiding.smear import address, smeared
-from catalog.top_probes import branch_of, thumbnails, top_probes
+from catalog.hiding.veil import Veil
+from catalog.top_probes import branch_of, facet_probes, thumbnails, top_probes
+from catalog.unit_view import UnitView
 from extract.folder.extraction import Extraction
 from extract.units import Unit
 from graph.model_store import ModelStore
@@ -50,3 +53,27 @@ def test_a_circuit_with_its_pictures_draws_itself(planted_store: ModelStore) -> 
     circuit = with_pictures(planted_store, enrichment_circuit(planted_store, Unit.parse("4/2/6/3"), limit=1))
     assert circuit.unit(Unit.parse("4/2/6/3")).picture in CircuitView(circuit)._repr_svg_()
     assert CircuitView(circuit)._repr_svg_() == draw(circuit)
+
+
+def test_a_facet_is_shown_by_held_out_probes_of_its_concepts_best_first(planted_store: ModelStore) -> None:
+    quoted = "\u201cword 2\u201d"
+    facets = {"shortcut": ["picture 2", "picture 1", "word 2"], "conv": [quoted, "picture 2"]}
+    shown = facet_probes(planted_store, facets)  # of either modality, number 2 alone was held out
+    assert {branch: [probe.image for probe in row] for branch, row in shown.items()} == {
+        "shortcut": ["p2"],
+        "conv": ["w2", "p2"],
+    }
+    assert facet_probes(planted_store, {}) == {}
+
+
+def test_a_facet_does_not_name_the_concept_of_a_picture_that_is_hidden(planted_store: ModelStore) -> None:
+    unit = UnitView(planted_store, Unit.parse("4/2/6/0"))
+    drawn = {
+        flagged: Gallery(Veil(flags={"image": {"p2": flagged}})).evidence(
+            unit.card, unit.probe_rows, unit.facet_probes()
+        )
+        for flagged in (True, False)
+    }
+    assert "The shortcut brings picture 0, sensitive." in drawn[True]
+    assert "picture 2" not in drawn[True]
+    assert "The shortcut brings picture 0, picture 2." in drawn[False]

@@ -5,7 +5,7 @@ import streamlit as st
 from app.web import session
 from app.web.panels import circuit_canvas, downloads, labels
 from app.web.panels import unit as parts
-from catalog import findings, notes, terms
+from catalog import notes, terms
 
 model, gallery, unit = session.model(), session.gallery(), session.unit()
 
@@ -27,8 +27,12 @@ def show_probes() -> None:
     """Show rows of probes: the sum's, the shortcut's, the conv branch's; of a branch its own."""
     st.subheader("Answers to", help="The probes with the largest mean over the unit's positions, strongest first.")
     session.show(gallery.branches(unit.probe_rows, unit.top_probes(), unit.statistics), "answers")
-    if unit.layer.role == "sum":
-        session.show(findings(unit.findings, gallery.veil.over(*unit.probe_rows.values())), "findings")
+
+
+def show_evidence() -> None:
+    """Show what either branch of a sum brings, and what the sum loses without it."""
+    st.subheader("Evidence", help="Both facets as the census finds them, and the sum with and without either branch.")
+    session.show(gallery.evidence(unit.card, unit.probe_rows, unit.facet_probes()), "evidence")
 
 
 def show_words() -> None:
@@ -57,6 +61,8 @@ with left:
 with right:
     st.subheader("Labels", help="Nothing is overwritten: a label that is withdrawn stays in the history.")
     labels.show(unit)
+if unit.layer.role == "sum":
+    show_evidence()
 show_words()
 show_circuit()
 parts.contributions(unit)

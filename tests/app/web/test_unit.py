@@ -32,6 +32,31 @@ def test_the_rows_of_the_branches_say_how_much_they_share(app: AppTest) -> None:
     assert "shared with" not in markup(opened(app, "unit", unit="4/2/6/9", model=MODEL))
 
 
+def test_the_evidence_is_both_facets_and_the_sum_with_and_without_either_branch(app: AppTest) -> None:
+    shown = markup(opened(app, "unit", unit="4/2/6/0", model=MODEL))
+    evidence = shown[shown.index('<div class="evidence"') :]
+    assert "The shortcut brings picture 0, picture 2." in evidence
+    assert "On the conv facet the sum rises +1.50 standard deviations, without the conv branch +0.00." in evidence
+    dots = re.findall(r"<title>([^:<]+): ([+-][\d.]+), interval ([+-][\d.]+) to ([+-][\d.]+)</title>", evidence)
+    assert dots == [
+        ("both branches", "+1.90", "+1.40", "+2.40"),
+        ("without conv", "+1.75", "+1.55", "+1.95"),
+        ("without the shortcut", "-0.25", "-0.45", "-0.05"),
+        ("both branches", "+1.50", "+1.00", "+2.00"),
+        ("without conv", "+0.00", "-0.20", "+0.20"),
+        ("without the shortcut", "+1.25", "+1.05", "+1.45"),
+    ]
+    pictures = evidence[: evidence.index("Dots:")].count("<figure>")
+    assert pictures == 2  # of either facet the concept whose probe was held out
+
+
+def test_a_unit_without_ablation_has_its_facets_and_no_dots(app: AppTest) -> None:
+    shown = markup(opened(app, "unit", unit="4/2/6/9", model=MODEL))
+    assert "The shortcut brings picture 0, picture 2." in shown
+    assert 'class="dots"' not in shown
+    assert 'class="evidence"' not in markup(opened(app, "unit", unit="4/2/5/9", model=MODEL))
+
+
 def test_the_distribution_counts_every_probe_and_marks_mean_and_deviations(app: AppTest) -> None:
     shown = markup(opened(app, "unit", unit="4/2/6/0", model=MODEL))
     counts = [int(n) for n in re.findall(r"<title>(\d+) probes from", shown)]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catalog.cards import concepts, facet_lines
 from catalog.hiding.smear import smeared
 from catalog.hiding.veil import HIDDEN, Veil
+from catalog.verdict_texts import concepts, facet_lines
 from graph.records import Annotation, TopProbe
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from scipy.stats import ttest_ind
+from scipy.stats import ttest_1samp, ttest_ind
 
 from extract.ablation.branch_ablation import BranchAblation, ablate_branches
 from extract.enrichment.attribution import attribution
@@ -73,6 +73,25 @@ def test_effects_and_bounds_are_those_of_welch() -> None:
     ends = loss.confidence_interval(0.9)  # two tails of 5 %
     assert columns["effect_conv_low"][0] == pytest.approx(ends.low, rel=0.02)  # a constant forecast costs a freedom
     assert columns["effect_conv_high"][0] == pytest.approx(ends.high, rel=0.02)
+
+
+def test_what_remains_without_a_branch_is_the_rise_less_the_loss_with_the_t_of_one_sample() -> None:
+    on_shortcut, on_conv = values((2, 2, 0.5), (1, 0.2, 1))[0]
+    columns = dissociations((on_shortcut, on_conv), (on_shortcut * 0, on_conv * 0), SETTINGS)
+    for name, facet, loss in (
+        ("rise_shortcut_without_shortcut", on_shortcut, 1),
+        ("rise_shortcut_without_conv", on_shortcut, 2),
+        ("rise_conv_without_shortcut", on_conv, 1),
+        ("rise_conv_without_conv", on_conv, 2),
+    ):
+        remains = facet[0, :, 0] - facet[0, :, loss]
+        ends = ttest_1samp(remains, 0).confidence_interval(0.9)  # two tails of 5 %
+        assert columns[name][0] == pytest.approx(remains.mean())
+        margin = (ends.high - ends.low) / 2
+        assert columns[f"{name}_low"][0] == pytest.approx(
+            ends.low, abs=0.1 * margin
+        )  # a constant forecast costs a freedom
+        assert columns[f"{name}_high"][0] == pytest.approx(ends.high, abs=0.1 * margin)
 
 
 def test_facets_that_are_lost_with_the_other_branch_are_contradicted() -> None:

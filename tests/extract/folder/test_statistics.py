@@ -42,7 +42,8 @@ def test_intervals_have_both_ends() -> None:
         for name in ("effect", "nearby_effect", "nearby_rise", *CENSUS)
         for branch in ("conv", "shortcut")
     ]
-    expected = {"share_corrected", "facet_distance", *sides}
+    remaining = [f"rise_{facet}_without_{one}" for facet in ("conv", "shortcut") for one in ("conv", "shortcut")]
+    expected = {"share_corrected", "facet_distance", *sides, *remaining}
     assert {row.name for row in TABLE if interval(row)} == expected
     assert interval(BY_NAME["rise_conv"]) == ("rise_conv_low", "rise_conv_high")
     assert {

@@ -1,0 +1,85 @@
+"""A sum's unit in words: its verdict, both facets, what ablation says. All text is escaped here."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from catalog.hiding.veil import Veil
+
+BRANCH_NAMES = {"shortcut": "the shortcut", "conv": "the conv branch"}
+
+
+def badge(verdict: str | None) -> str:
+    """A unit's verdict, or what ablation says of it, as safe HTML; nothing where there is none."""
+    meanings = {
+        "enriched": "either branch brings a facet of its own, and the sum rises on both",
+        "not enriched": "established: one of the effects is smaller than it must be",
+        "facets alike": "either branch brings a facet, and both lie near each other",
+        "open": "neither is established on these probes",
+        "supported": "the sum rises on both facets, and without either branch loses that branch's",
+        "contradicted": "without a branch the sum loses more of the other branch's facet",
+        "inconclusive": "ablating the branches tells nothing for or against",
+    }
+    kind = (verdict or "").replace(" ", "-")
+    return f'<span class="badge {kind}" title="{escape(meanings[verdict])}">{verdict}</span>' if verdict else ""
+
+
+def findings(texts: Mapping[str, str | None], veil: Veil) -> str:
+    """The facets, what is least certain, and why there is no verdict, as safe HTML."""
+    lines = facet_lines(texts["concepts_shortcut"], texts["concepts_conv"], veil)
+    if texts["weakest_link"]:
+        lines.append(f"{'Fails' if texts['verdict'] == 'not enriched' else 'Least certain'}: {texts['weakest_link']}.")
+    if texts["low_level"]:
+        lines.append(f"May follow no concept but {texts['low_level']}.")
+    if texts["unjudged"]:
+        lines.append(f"No verdict: {texts['unjudged']}")
+    if texts["unproven"]:
+        lines.append(f"Not ablated: {texts['unproven']}.")
+    nearby = {branch: texts[f"facet_{branch}"] for branch in ("shortcut", "conv") if texts["nearby_ablation"]}
+    if nearby:
+        lines.append(f"On new concepts ablation is {texts['nearby_ablation']}.")
+    for branch, named in nearby.items():
+        if named:
+            lines.append(f"New concepts near what the {branch} responds to: {concepts(named, veil)}.")
+    return notes(lines)
+
+
+def facet_lines(shortcut: str | None, conv: str | None, veil: Veil, limit: int | None = None) -> list[str]:
+    """A sentence on what either branch brings, if the census says; concepts stand between semicolons."""
+    branches = {"The shortcut": shortcut, "The conv branch": conv}
+    return [f"{branch} brings {_counted(named, veil, limit)}." for branch, named in branches.items() if named]
+
+
+def _counted(named: str, veil: Veil, limit: int | None) -> str:
+    """The first concepts of a facet, and how many more there are."""
+    count = len(named.split("; "))
+    more = f" and {count - limit} more" if limit and count > limit else ""
+    return concepts(named, veil, limit) + more
+
+
+def concepts(named: str, veil: Veil, limit: int | None = None) -> str:
+    """The first concepts of a facet, which stand between semicolons; sensitive ones are hidden."""
+    names = [str(veil.value(veil.label(name))) for name in named.split("; ")[:limit]]
+    return ", ".join(dict.fromkeys(names))
+
+
+def notes(lines: Iterable[str]) -> str:
+    """What numbers were measured on, a line each, as safe HTML."""
+    return "".join(f'<p class="quiet">{escape(line)}</p>' for line in lines)
+
+
+def facet_names(texts: Mapping[str, str | None]) -> dict[str, list[str]]:
+    """The concepts of the facets that there are, by branch, best first; words in quotation marks."""
+    named = {branch: texts[f"concepts_{branch}"] for branch in BRANCH_NAMES}
+    return {branch: names.split("; ") for branch, names in named.items() if names}
+
+
+def losses(numbers: Mapping[str, float | None]) -> list[str]:
+    """Say of each facet how far the sum rises on it, and how much of that remains without the facet's own branch."""
+    lines = []
+    for branch, name in BRANCH_NAMES.items():
+        rise, remains = numbers.get(f"rise_{branch}"), numbers.get(f"rise_{branch}_without_{branch}")
+        if rise is not None and remains is not None:
+            lines.append(
+                f"On the {branch} facet the sum rises {rise:+.2f} standard deviations, without {name} {remains:+.2f}."
+            )
+    return lines
