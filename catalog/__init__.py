@@ -53,7 +53,7 @@ from graph.search import LIMIT
 from graph.settings import Settings, settings
 
 if TYPE_CHECKING:  # what the live network and an extraction give, for annotations
-    from catalog.live_network import Ablation, Agreement, Attack, LiveNetwork
+    from catalog.live_network import Ablation, Agreement, Attack, Check, LiveNetwork
     from extract.responses.levels import Estimate
 
 __all__ = [
@@ -90,6 +90,7 @@ __all__ = [
     "Attack",
     "Candidate",
     "Catalog",
+    "Check",
     "Circuit",
     "CircuitEdge",
     "CircuitFormat",

@@ -4,7 +4,7 @@ Nothing else above `extract` imports torch: `Model.network` and `open_network` i
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -44,16 +44,16 @@ from extract.probes.word_lists import from_file, most_common, read_file
 from extract.read_report import Reading
 from extract.recording import modality, typographic_attack, vocabulary
 from extract.recording.channel_means import channel_means
-from extract.recording.difference import BASELINE, Ranking, difference
+from extract.recording.difference import BASELINE, Activities, Ranking, difference, in_deviations
 from extract.recording.typographic_attack import Attack
 from extract.recording.visualisations import pictures_of, visualise
+from extract.selftest import Check, selftest
 from extract.units import Architecture, Layer, Unit
 
-__all__ = ["Ablation", "Agreement", "Attack", "LiveNetwork"]
+__all__ = ["Ablation", "Agreement", "Attack", "Check", "LiveNetwork"]
 
 Images = str | Path | Source  # "demo" for the demo's own, a folder of pictures, WebDataset shards, or a table of probes
 Classes = Sequence[str] | Path | None  # prompts, or a file with one a line; None for the demo's concepts
-Activities = Mapping[int, tuple[float, float | None]]
 
 
 class LiveNetwork:
@@ -112,6 +112,11 @@ class LiveNetwork:
     def architecture(self) -> Architecture:
         """The network's shape."""
         return self._network.architecture
+
+    def selftest(self, seed: int = 0) -> list[Check]:
+        """Check on this network and machine what the catalog rests on; the pairs and images are drawn by the seed."""
+        with self._alone:
+            return selftest(self._network, seed)
 
     # ---- weights
 
@@ -175,7 +180,7 @@ class LiveNetwork:
             if activities is None:
                 return difference(self._network, picture, Image.new("RGB", picture.size, "grey"), within)
             values = channel_means(self._network, [picture], [within])[within][0]  # (channels,)
-        return Ranking(within, _deviations(values, activities))
+        return Ranking(within, in_deviations(values, activities))
 
     @staticmethod
     def picture(content: bytes, name: str) -> Image.Image:
@@ -388,12 +393,3 @@ class LiveNetwork:
 
     def _layer(self, layer: Layer | str | None) -> Layer:
         return self.architecture.final if layer is None else self.architecture.layer(str(layer))
-
-
-def _deviations(values: np.ndarray, activities: Activities) -> np.ndarray:
-    """Values (channels,) in standard deviations above the mean; 0 for a channel that does the same on all probes."""
-    means, deviations = np.zeros_like(values), np.full_like(values, np.inf)
-    for channel, (mean, sd) in activities.items():
-        means[channel], deviations[channel] = mean, sd or np.inf
-    away: np.ndarray = (values - means) / deviations
-    return away

@@ -4,7 +4,7 @@ The article subtracts the mean activations of "eeeeee". What units do on any oth
 every word. Goh et al. (2021) subtract the mean over 10,000 words instead.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +20,7 @@ from extract.units import Layer, Unit
 
 BASELINE = "eeeeee"  # the article's
 
+Activities = Mapping[int, tuple[float, float | None]]  # each channel's mean and standard deviation over the probes
 WordOrPicture = str | Image  # a text is rasterised at the network's side
 
 
@@ -78,6 +79,15 @@ def intersection(
     """
     layer = layer or network.architecture.final
     return Ranking(layer, _activations(network, [one, other], layer, lettering).min(axis=0).astype(np.float32))
+
+
+def in_deviations(values: np.ndarray, activities: Activities) -> np.ndarray:
+    """Values (channels,) in standard deviations above the mean; 0 for a channel that does the same on all probes."""
+    means, deviations = np.zeros_like(values), np.full_like(values, np.inf)
+    for channel, (mean, sd) in activities.items():
+        means[channel], deviations[channel] = mean, sd or np.inf
+    away: np.ndarray = (values - means) / deviations
+    return away
 
 
 def _activations(

@@ -139,10 +139,10 @@ def _evidence(image: bytes) -> dict[str, list[dict[str, Any]]]:
         proof.append(unit | {"channel": c, "facet_conv": "a; b", "facet_shortcut": "c; d"} | effects)
     census.append(unit | {"channel": 31, "unjudged": "4 concepts have probes in both splits. Give at least 12."})
     probes = [
-        {"id": f"{kind[0]}{n}", "modality": kind, "concept": f"{kind} {n}", "source": "hand", "image": image}
-        | {"sensitive": (kind, n) == ("word", 1), "split": "held-out" if n == 2 else "discovery"}
+        {"id": f"{kind[0]}{n}", "modality": kind, "concept": f"{kind} {n}", "source": "hand", "split": split}
+        | {"sensitive": (kind, n) == ("word", 1), "image": image}
         for kind in ("picture", "word")
-        for n in range(4)
+        for n, split in enumerate(("discovery", "discovery", "held-out", "discovery"))
     ]
     examples = [
         unit | {"channel": c, "branch": branch, "rank": rank, "probe": f"{letter}{rank}", "value": 1.0, "z": 2.0}

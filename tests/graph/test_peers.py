@@ -244,7 +244,7 @@ def question(store: ModelStore, extraction: Extraction) -> None:
     shown = store.top_probes_of([Unit(list(extraction.layers)[-1], channel) for channel in range(9)])
     assert store.has_image(next(iter(shown.values()))[0].image)
     assert not store.has_image("nowhere")
-    concepts = list(dict.fromkeys(extraction.table("probes")["concept"].to_pylist()))
+    concepts = sorted({str(concept) for concept in extraction.table("probes")["concept"].to_pylist()})
     assert {probe.modality for probe in store.facet_probes(concepts, concepts)} == {"picture", "word"}
     enrich(store, list(extraction.layers)[-1])
     search(store, list(extraction.layers)[-1])
