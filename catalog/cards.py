@@ -164,7 +164,7 @@ class Gallery:
             for branch, row in dots.items()
             if (examples := probes.get(branch, ())[:_FEW]) or row
         )
-        text = findings(card.findings, veil) + notes(losses(card.statistics))
+        text = notes(losses(card.statistics)) + findings(card.findings, veil, _FEW)
         caption = notes([_DOTS]) if ends else ""
         return f'<div class="evidence" style="--columns:{_FEW}">{text}{pictures}{caption}</div>'
 

@@ -23,9 +23,9 @@ def badge(verdict: str | None) -> str:
     return f'<span class="badge {kind}" title="{escape(meanings[verdict])}">{verdict}</span>' if verdict else ""
 
 
-def findings(texts: Mapping[str, str | None], veil: Veil) -> str:
-    """The facets, what is least certain, and why there is no verdict, as safe HTML."""
-    lines = facet_lines(texts["concepts_shortcut"], texts["concepts_conv"], veil)
+def findings(texts: Mapping[str, str | None], veil: Veil, limit: int | None = None) -> str:
+    """The facets by their first concepts, what is least certain, and why there is no verdict, as safe HTML."""
+    lines = facet_lines(texts["concepts_shortcut"], texts["concepts_conv"], veil, limit)
     if texts["weakest_link"]:
         lines.append(f"{'Fails' if texts['verdict'] == 'not enriched' else 'Least certain'}: {texts['weakest_link']}.")
     if texts["low_level"]:
@@ -39,7 +39,7 @@ def findings(texts: Mapping[str, str | None], veil: Veil) -> str:
         lines.append(f"On new concepts ablation is {texts['nearby_ablation']}.")
     for branch, named in nearby.items():
         if named:
-            lines.append(f"New concepts near what the {branch} responds to: {concepts(named, veil)}.")
+            lines.append(f"New concepts near what the {branch} responds to: {_counted(named, veil, limit)}.")
     return notes(lines)
 
 

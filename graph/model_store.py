@@ -108,7 +108,7 @@ class ModelStore:
         return answers.top_probes(self.database.read(TOP_PROBES, keys=self._keys(units), limit=limit))
 
     def facet_probes(self, pictures: Iterable[str], words: Iterable[str]) -> list[FacetProbe]:
-        """Held-out probes of these concepts, pictures and rasterised words, that are top probes of some unit."""
+        """Held-out probes of these concepts, of pictures and of rasterised words."""
         named = {"pictures": list(pictures), "words": list(words)}
         return [FacetProbe(**row) for row in self.database.read(FACET_PROBES, model=self.id, **named)]
 

@@ -83,6 +83,15 @@ def _shown(probes: pa.Table) -> np.ndarray:
     return shown
 
 
+def facet_probes(probes: pa.Table) -> np.ndarray:
+    """Which probes stand for a concept in a picture of a facet: its first held-out one, bool (probes,)."""
+    places = np.where(_shown(probes), ProbeConcepts.of(probes).places[1], -1)  # (probes,)
+    _, first = np.unique(places, return_index=True)
+    pictured = np.zeros(len(places), bool)
+    pictured[first] = True
+    return np.asarray(pictured & (places >= 0))
+
+
 @dataclass(frozen=True)
 class _Showing:
     """Shows the same probes in every pass over them."""

@@ -18,7 +18,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from extract.demo import PROBES
-from extract.enrichment.census_of_sums import add_census
+from extract.enrichment.census_of_sums import add_census, facet_probes
 from extract.enrichment.evidence import evidence, overlap
 from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts, recorded_probes
 from extract.enrichment.shortcut_share import Shares, share_terms, shares
@@ -101,7 +101,7 @@ def _add_evidence(
     probes = check(recorded_probes(extraction))
     facts = ProbeFacts.of(probes)
     rows: dict[str, list[pa.Table]] = {name: [SCHEMAS[name].empty_table()] for name in ("evidence", "shares")}
-    pictured = np.zeros(probes.num_rows, bool)
+    pictured = facet_probes(probes)  # (probes,)
     for layer in tqdm(layers, desc="evidence", disable=not progress):
         ranked = _rank_probes(extraction, layer, facts, probes["id"])
         for kinds in ranked.values():

@@ -180,9 +180,10 @@ def _chunks(table: pa.Table) -> Iterator[pa.Table]:
 
 
 def _images(extraction: Extraction) -> pa.Table:
-    """The probes that are a top probe of some unit, their pictures as base64 text."""
+    """The probes that are a top probe of some unit, and held-out ones that show facets; pictures as base64 text."""
     model, probes = extraction.manifest.model, extraction.table("probes")
-    probes = probes.filter(pc.is_in(probes["id"], pc.unique(_top_rows(extraction)["probe"])))
+    top = pc.field("id").isin(pc.unique(_top_rows(extraction)["probe"]))
+    probes = probes.filter(top | ((pc.field("split") == "held-out") & pc.field("image").is_valid()))
     columns: dict[str, Any] = {"key": _key(model, probes["id"]), "model": _repeat(model, probes.num_rows)}
     columns |= {name: probes[name] for name in ("id", "modality", "concept", "source", "sensitive", "split")}
     return pa.table(columns | {"thumbnail": _texts(probes["image"])})

@@ -155,6 +155,7 @@ def test_models_tell_what_was_loaded(store: Store, extractions: dict[str, Extrac
         assert card.units == extraction.table("units").num_rows
         assert card.edges == extraction.table("edges").num_rows
         shown = set(extraction.table("examples")["probe"].to_pylist())
+        shown |= {row["id"] for row in extraction.table("probes").to_pylist() if row["split"] == "held-out"}
         assert card.images == len(shown) + extraction.table("visualisations").num_rows
 
 

@@ -308,11 +308,14 @@ def test_what_lies_inside_a_branch_is_listed_by_what_it_passes_on(
         np.testing.assert_allclose(value, means[:, channel].max(), rtol=1e-3)
 
 
-def test_thumbnails_are_kept_of_examples_alone(tiny: Network, noise: pa.Table, tmp_path: Path) -> None:
+def test_thumbnails_are_kept_of_examples_and_of_a_held_out_probe_of_each_concept(
+    tiny: Network, noise: pa.Table, tmp_path: Path
+) -> None:
     folder = without_edges(tiny, tmp_path / "x")
     measure(tiny, folder, noise, LAYERS, progress=False)
     probes, shown = folder.table("probes"), set(folder.table("examples")["probe"].to_pylist())
     assert probes.drop(["image"]).equals(noise.drop(["image"]))
+    shown |= {f"{number:02}" for number in range(44, 66)}  # the first held-out one of either modality and each concept
     for row, original in zip(probes.to_pylist(), noise.to_pylist(), strict=True):
         assert row["image"] == (original["image"] if row["id"] in shown else None)
     assert any(row["image"] is None for row in probes.to_pylist())
