@@ -26,7 +26,7 @@ def ablate(
         Literal["mean", "resample", "zero"] | None,
         typer.Option(help="What stands in its place; mean and resample if not given, and zero only beside both."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
     classes: ClassesFile = None,
     network: NetworkOption = "demo",
     pretrained: Pretrained = None,

@@ -30,7 +30,7 @@ def calibrate(
     pictures: Pictures = "demo",
     count: Annotated[int, typer.Option(min=2, help="Of the pictures at most, drawn at random.")] = 128,
     edges: Annotated[int, typer.Option(min=1, help="Of a layer pair; half are the strongest, half random.")] = 600,
-    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
     plot: Annotated[
         Path | None, typer.Option(parser=path, metavar="FILE.svg", help="Where to draw static against measured.")
     ] = None,

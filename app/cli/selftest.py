@@ -19,7 +19,7 @@ MEANINGS = {
 def selftest(
     name: NetworkName,
     pretrained: Pretrained = None,
-    seed: Annotated[int, typer.Option(help="Of the images and of the pairs of units that are drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the images and of the pairs of units that are drawn.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Check on a network, on this machine, that hooks, sums, expanded weights and the embedding's parts are right.

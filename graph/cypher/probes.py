@@ -11,12 +11,11 @@ RETURN u.id AS unit, i.id AS image, i.modality AS modality, i.concept AS concept
 ORDER BY unit, branch DESC, rank
 """
 
-# model, pictures, words (concepts of either modality) -> their held-out probes, those of a database that does not tell
-# which are held out all
+# model, pictures, words (concepts of either modality) -> their held-out probes
 FACET_PROBES = """
 MATCH (i:Image {model: $model})
 WHERE ((i.modality = 'picture' AND i.concept IN $pictures) OR (i.modality = 'word' AND i.concept IN $words))
-  AND coalesce(i.split, 'held-out') = 'held-out'
+  AND i.split = 'held-out'
 RETURN i.id AS image, i.modality AS modality, i.concept AS concept, i.source AS source, i.sensitive AS sensitive,
        i.thumbnail AS thumbnail
 ORDER BY image

@@ -63,7 +63,7 @@ def test_a_network_passes_and_its_errors_are_those_of_rounding(tiny: Network) ->
 
 
 @pytest.mark.parametrize(
-    ("module", "change", "told"),
+    ("module", "change", "broken"),
     [
         ("layer2.0.conv2", flip, {"hooks", "kernels"}),
         ("layer3.0.bn2", bias, {"hooks"}),
@@ -73,10 +73,10 @@ def test_a_network_passes_and_its_errors_are_those_of_rounding(tiny: Network) ->
     ids=["a flipped kernel", "a wrong bias", "a hook that writes in place", "another embedding"],
 )
 def test_a_fault_is_told_by_the_checks_that_it_breaks(
-    tiny: Network, module: str, change: Callable[[Any], None], told: set[str]
+    tiny: Network, module: str, change: Callable[[Any], None], broken: set[str]
 ) -> None:
     checks = [check for seed in range(4) for check in selftest(changed(tiny, module, change), seed)]
-    assert failed(checks) >= told
+    assert failed(checks) >= broken
 
 
 def test_sums_that_are_none_are_told(tiny: Network) -> None:
