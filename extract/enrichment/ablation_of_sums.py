@@ -9,9 +9,9 @@ from extract.ablation.branch_ablation import ablate_branches
 from extract.enrichment.attribution import Attribution
 from extract.enrichment.census_measures import BRANCHES, Columns, joined
 from extract.enrichment.census_probes import CensusProbes
-from extract.enrichment.dissociation import nearby_dissociations, own_dissociations, states
-from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts, recorded_probes
-from extract.enrichment.nearby_concepts import NearbyConcepts, nearby_concepts
+from extract.enrichment.dissociation import nearby_dissociations, own_dissociations, own_facets, states
+from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts
+from extract.enrichment.nearby_concepts import Nearness, nearby_concepts
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import per_unit
 from extract.folder.statistics import of_table
@@ -20,31 +20,44 @@ from extract.responses.top_probes import lists
 from extract.units import Layer
 
 
-def nearby_of_sum(extraction: Extraction, layer: Layer, probes: CensusProbes) -> NearbyConcepts:
-    """New concepts for the units of a sum whose branches' activations are recorded."""
-    recorded, branches = recorded_probes(extraction), extraction.manifest.architecture.branches(layer)
-    held_out = ProbeFacts.of(recorded).held_out
-    top_probes = {name: lists(extraction, branches[name], held_out)["top"] for name in BRANCHES}
+def nearness_of_sum(
+    extraction: Extraction, layer: Layer, recorded: pa.Table, facts: ProbeFacts, probes: CensusProbes
+) -> Nearness:
+    """How near concepts lie to the top probes of a sum whose branches' activations are recorded.
+
+    `recorded` are all probes of the extraction, of which `facts` are known.
+    """
+    branches = extraction.manifest.architecture.branches(layer)
+    top_probes = {name: lists(extraction, branches[name], facts.held_out)["top"] for name in BRANCHES}
     embeddings = ProbeEmbeddings.of(top_probes.values(), extraction.embeddings())
-    return nearby_concepts(top_probes, recorded, embeddings, probes)
+    return Nearness.of(top_probes, recorded, embeddings, probes)
 
 
-def ablate_units(maps: BranchMaps, brought: Attribution, probes: CensusProbes, nearby: NearbyConcepts) -> Columns:
+def ablate_units(maps: BranchMaps, brought: Attribution, probes: CensusProbes, nearness: Nearness) -> Columns:
     """What some units of a sum lose without either branch, on their own facets and on nearby concepts."""
-    ablation = ablate_branches(maps.shortcut, maps.conv)
-    columns = own_dissociations(brought, ablation, probes) | nearby_dissociations(nearby, ablation, probes)
-    return columns | {"changes": np.asarray(ablation.rise.any(axis=0))}
-
-
-def ablation_rows(layer: Layer, blocks: Sequence[Columns], nearby: NearbyConcepts, probes: CensusProbes) -> pa.Table:
-    """A sum's rows of the stored table; its units came block by block."""
-    columns = joined(blocks)
-    columns |= states(columns, columns["changes"])
-    columns |= states(columns, nearby.complete & (columns["state"] == "supported"), "nearby_")
-    columns["unproven"] = np.where(columns["changes"], None, "the sum never changes")  # type: ignore[call-overload]
+    ablation, own = ablate_branches(maps.shortcut, maps.conv), own_facets(brought, probes)
+    nearby = nearby_concepts(nearness, own, probes.concepts)
+    columns = own_dissociations(own, ablation, probes) | nearby_dissociations(nearby, ablation, probes)
     for branch in BRANCHES:
         names = ["; ".join(probes.concepts.names[places]) for places in getattr(nearby.facets, branch)]
         columns[f"facet_{branch}"] = np.where(nearby.complete, np.array(names, object), None)  # type: ignore[call-overload]
+    return columns | {"changes": np.asarray(ablation.rise.any(axis=0)), "complete": nearby.complete}
+
+
+def ablation_rows(layer: Layer, blocks: Sequence[Columns]) -> pa.Table:
+    """A sum's rows of the stored table; its units came block by block.
+
+    A sum that never changes has no numbers, and one without enough nearby concepts none on these.
+    """
+    columns = joined(blocks)
+    changes, complete = columns["changes"], columns["changes"] & columns["complete"]
+    columns |= states(columns, changes)
+    columns |= states(columns, complete & (columns["state"] == "supported"), "nearby_")
+    columns["unproven"] = np.where(changes, None, "the sum never changes")  # type: ignore[call-overload]
+    for row in of_table("ablation"):
+        if row.kind == "number":
+            measured = complete if row.stored.startswith("nearby_") else changes
+            columns[row.stored] = np.where(measured, columns[row.stored], np.nan)
     return per_unit("ablation", layer, {row.stored: columns[row.stored] for row in of_table("ablation")})
 
 

@@ -11,13 +11,14 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
-from extract.enrichment.ablation_of_sums import ablate_units, ablation_rows, nearby_of_sum, untested_rows
+from extract.enrichment.ablation_of_sums import ablate_units, ablation_rows, nearness_of_sum, untested_rows
 from extract.enrichment.attribution import attribution
 from extract.enrichment.census import DEFAULT, CensusWays, judge_all, measure
 from extract.enrichment.census_measures import BRANCHES, Columns
 from extract.enrichment.census_probes import check_concepts
 from extract.enrichment.concept_table import ProbeConcepts
-from extract.enrichment.nearby_concepts import NearbyConcepts
+from extract.enrichment.facts import ProbeFacts, recorded_probes
+from extract.enrichment.nearby_concepts import Nearness
 from extract.enrichment.probe_covariates import covariates_of
 from extract.errors import CensusError
 from extract.folder.extraction import Extraction, run_digest
@@ -123,13 +124,16 @@ def _tables(
     network, probes = show.network, show.probes
     check_concepts(ProbeConcepts.of(probes))
     known, ways = covariates_of(probes, show.pixels()), None
+    recorded = recorded_probes(show.extraction)
+    facts = ProbeFacts.of(recorded)
     sums = dict[Layer, _Sum]()
     for channels in plan:
         maps_of_pass = maps_of_sums(network, show.batches(progress), probes.num_rows, channels)
         for layer, maps in maps_of_pass.items():
             ways = ways or CensusWays.of(probes, maps.embeddings, known)
             if layer not in sums:
-                sums[layer] = _Sum(layer, ways, nearby_of_sum(show.extraction, layer, ways.own))
+                nearness = nearness_of_sum(show.extraction, layer, recorded, facts, ways.own)
+                sums[layer] = _Sum(layer, ways, nearness)
             sums[layer].add(maps, channels[layer])
             if channels[layer].stop == network.architecture.channels(layer):
                 yield layer, *sums.pop(layer).tables
@@ -139,21 +143,21 @@ def _tables(
 class _Sum:
     """Gathers what is measured of a sum's units, block by block."""
 
-    def __init__(self, layer: Layer, ways: CensusWays, nearby: NearbyConcepts) -> None:
-        self._layer, self._ways, self._nearby = layer, ways, nearby
+    def __init__(self, layer: Layer, ways: CensusWays, nearness: Nearness) -> None:
+        self._layer, self._ways, self._nearness = layer, ways, nearness
         self._brought, self._lost = list[list[Columns]](), list[Columns]()
 
     def add(self, maps: BranchMaps, channels: range) -> None:
         """Measure the next units."""
-        brought, nearby = attribution(maps.shortcut, maps.conv), self._nearby.of(np.array(channels))
+        brought, nearness = attribution(maps.shortcut, maps.conv), self._nearness.only(np.array(channels))
         self._brought.append(measure(brought, self._ways))
-        self._lost.append(ablate_units(maps, brought, self._ways.own, nearby))
+        self._lost.append(ablate_units(maps, brought, self._ways.own, nearness))
 
     @property
     def tables(self) -> tuple[pa.Table, pa.Table]:
         """The rows of the census, and those of ablation."""
         judged = _table(self._layer, judge_all(self._brought, self._ways))
-        return judged, ablation_rows(self._layer, self._lost, self._nearby, self._ways.own)
+        return judged, ablation_rows(self._layer, self._lost)
 
 
 def _sizes(network: Network, layers: Sequence[Layer], images: int) -> dict[Layer, tuple[int, int]]:

@@ -11,11 +11,13 @@ import pyarrow as pa
 class ProbeConcepts:
     """The concepts, each in a modality, that have probes in both splits, in the order of their names.
 
-    `names` (c,) are as shown, words in quotes; `words` (c,) says which are words. `places` (2, probes) are the places
-    of discovery and held-out probes among the concepts, -1 for others.
+    `names` (c,) are as shown, words in quotes; `plain` (c,) are without, the same in either modality; `words` (c,) says
+    which are words. `places` (2, probes) are the places of discovery and held-out probes among the concepts, -1 for
+    others.
     """
 
     names: np.ndarray
+    plain: np.ndarray
     words: np.ndarray
     places: np.ndarray
 
@@ -29,25 +31,15 @@ class ProbeConcepts:
         place = np.searchsorted(both, named) % max(1, len(both))
         place = np.where(both[place] == named, place, -1) if len(both) else np.full(len(named), -1)
         words = np.char.startswith(both, "word/")
-        shown = [_title(*name.split("/", 1)) for name in both.tolist()]
+        plain = [name.split("/", 1)[1] for name in both.tolist()]
+        shown = [f"\u201c{name}\u201d" if word else name for name, word in zip(plain, words.tolist(), strict=True)]
         places = np.stack([np.where(held_out, -1, place), np.where(held_out, place, -1)])
-        return cls(np.array(shown, object), words, places)
-
-    def among(self, probes: pa.Table) -> np.ndarray:
-        """The place of every probe's concept among these, -1 for others; of a table of other probes too: (probes,)."""
-        places = {name: place for place, name in enumerate(self.names)}
-        pairs = zip(probes["modality"].to_pylist(), probes["concept"].to_pylist(), strict=True)
-        return np.array([places.get(_title(str(modality), str(concept)), -1) for modality, concept in pairs], int)
+        return cls(np.array(shown, object), np.array(plain, str), words, places)
 
     def means(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Average (probes, n) over every concept's discovery probes and over its held-out ones: (c, n) each."""
         discovery, held_out = (_means(values, places, len(self.names)) for places in self.places)
         return discovery, held_out
-
-
-def _title(modality: str, concept: str) -> str:
-    """A concept as it is shown: words in quotes."""
-    return f"\u201c{concept}\u201d" if modality == "word" else concept
 
 
 def _means(values: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:

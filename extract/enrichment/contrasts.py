@@ -23,9 +23,9 @@ from scipy.special import stdtr, stdtrit
 
 from extract.enrichment.census_settings import CensusSettings
 
-Weights = Mapping[str, tuple[float, ...]]  # by effect, of every mean on the shortcut facet, then on conv's
+EffectWeights = Mapping[str, tuple[float, ...]]  # by effect, of every mean on the shortcut facet, then on conv's
 
-WEIGHTS: Weights = {  # of r_A, b_A, r_F, b_F
+WEIGHTS: EffectWeights = {  # of r_A, b_A, r_F, b_F
     "rise_shortcut": (1, 1, 0, 0),
     "rise_conv": (0, 0, 1, 1),
     "specificity_shortcut": (1, 0, -1, 0),
@@ -84,7 +84,7 @@ def contrasts(settings: CensusSettings) -> list[Contrast]:
     return carried + size_contrasts({effect: WEIGHTS[effect] for effect in SIZES}, settings)
 
 
-def size_contrasts(weights: Weights, settings: CensusSettings) -> list[Contrast]:
+def size_contrasts(weights: EffectWeights, settings: CensusSettings) -> list[Contrast]:
     """Contrasts of effects that must exceed delta, and rho times the rise on either facet, which is among them."""
     tests = []
     for effect, own in weights.items():
@@ -126,7 +126,7 @@ def _variance(side: np.ndarray, forecast: np.ndarray | None) -> tuple[np.ndarray
     return (rest**2).sum(axis=1) / freedom / side.shape[1] + _LEAST**2, freedom
 
 
-def effects(values: Values, before: Values | None = None, weights: Weights = WEIGHTS) -> Estimates:
+def effects(values: Values, before: Values | None = None, weights: EffectWeights = WEIGHTS) -> Estimates:
     """Estimate effects in their order, by default the six of the census."""
     return estimates(values, [Contrast(effect, own, 0) for effect, own in weights.items()], before)
 

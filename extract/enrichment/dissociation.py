@@ -44,15 +44,22 @@ REMAINING = {  # of either rise, where a branch is ablated
 _LOSSES = ("effect_shortcut", "effect_conv")
 
 
+def own_facets(
+    brought: Attribution, probes: CensusProbes, settings: CensusSettings = DEFAULT
+) -> list[tuple[np.ndarray, Facets]]:
+    """The facets that the census finds by what branches bring, with the units that have so many concepts."""
+    return list(facets_by_size(concept_table(probes.concepts, brought.shortcut, brought.conv), settings))
+
+
 def own_dissociations(
-    brought: Attribution, ablation: BranchAblation, probes: CensusProbes, settings: CensusSettings = DEFAULT
+    own: list[tuple[np.ndarray, Facets]],
+    ablation: BranchAblation,
+    probes: CensusProbes,
+    settings: CensusSettings = DEFAULT,
 ) -> Columns:
-    """The effects, bounds and p of some units of a sum on the facets that the census finds by what branches bring."""
+    """The effects, bounds and p of some units of a sum on their own facets."""
     table = _lost(probes, ablation)
-    by_branch = concept_table(probes.concepts, brought.shortcut, brought.conv)
-    return of_all_units(
-        (units, _on(table.of(units), own, settings)) for units, own in facets_by_size(by_branch, settings)
-    )
+    return of_all_units((units, _on(table.of(units), facets, settings)) for units, facets in own)
 
 
 def nearby_dissociations(

@@ -1,17 +1,20 @@
-"""Choose new concepts for both facets of a unit: near to what a branch responds to, and in neither branch's top list.
+"""Choose new concepts for both facets of a unit: near to what a branch responds to, in no list and no facet of it.
 
 They are those whose embeddings lie nearest to the mean of the branch's own top probes, and nearer to it than to that of
 the other branch's; as many of them are words as in the list. Chosen by the branch's own activation, they would be lost
-with it by construction.
+with it by construction. A concept of either top list or of the census' facets is not new, nor is it so in the other
+modality.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 
 from extract.enrichment.census_probes import CensusProbes
+from extract.enrichment.concept_table import ProbeConcepts
 from extract.enrichment.facet_distance import unit_length
 from extract.enrichment.facets import Facets
 from extract.enrichment.facts import ProbeEmbeddings
@@ -21,38 +24,68 @@ CONCEPTS = 12  # of each facet
 
 
 @dataclass(frozen=True)
+class Nearness:
+    """How near concepts lie to the mean of a branch's top probes, by branch: (units, c) each.
+
+    -inf for those that are in a list, or nearer to the other branch's. `words` says how many of CONCEPTS are words, by
+    branch: int (units,) each.
+    """
+
+    near: dict[str, np.ndarray]
+    words: dict[str, np.ndarray]
+
+    @classmethod
+    def of(
+        cls,
+        top_probes: Mapping[str, RankedProbes],
+        recorded: pa.Table,
+        embeddings: ProbeEmbeddings,
+        probes: CensusProbes,
+    ) -> Self:
+        """Measure it for every unit.
+
+        `top_probes` are the branches' top lists, of the probes `recorded`; `embeddings` are of those in the lists.
+        """
+        discovery, _ = probes.concepts.means(unit_length(probes.embeddings))
+        rows = unit_length(discovery)  # (c, E)
+        free = ~_listed(top_probes, recorded, probes.concepts)  # (units, c)
+        cosines = {branch: unit_length(embeddings.sums(ranked)) @ rows.T for branch, ranked in top_probes.items()}
+        written = np.array(recorded["modality"].to_pylist()) == "word"  # (probes,)
+        near, words = dict[str, np.ndarray](), dict[str, np.ndarray]()
+        for branch, other in (("shortcut", "conv"), ("conv", "shortcut")):
+            valid = top_probes[branch].valid
+            own = free & valid.any(axis=1, keepdims=True) & (cosines[branch] > cosines[other])
+            near[branch] = np.where(own, cosines[branch], -np.inf)
+            share = (written[top_probes[branch].probes] & valid).sum(axis=1) / np.maximum(valid.sum(axis=1), 1)
+            words[branch] = np.rint(CONCEPTS * share).astype(int)
+        return cls(near, words)
+
+    def only(self, units: np.ndarray) -> "Nearness":
+        """That of some units."""
+        near, words = ({branch: rows[units] for branch, rows in by.items()} for by in (self.near, self.words))
+        return Nearness(near, words)
+
+
+@dataclass(frozen=True)
 class NearbyConcepts:
-    """Concepts near either branch's top probes, and whether a unit has CONCEPTS of both: bool (units,)."""
+    """New concepts of either facet, and whether a unit has CONCEPTS of both: bool (units,)."""
 
     facets: Facets
     complete: np.ndarray
 
-    def of(self, units: np.ndarray) -> "NearbyConcepts":
-        """Those of some units."""
-        return NearbyConcepts(self.facets.of(units), self.complete[units])
-
 
 def nearby_concepts(
-    top_probes: Mapping[str, RankedProbes], recorded: pa.Table, embeddings: ProbeEmbeddings, probes: CensusProbes
+    nearness: Nearness, own: Iterable[tuple[np.ndarray, Facets]], concepts: ProbeConcepts
 ) -> NearbyConcepts:
-    """Choose them for every unit.
-
-    `top_probes` are the branches' top lists, of the probes `recorded`; `embeddings` are of those in the lists.
-    """
-    discovery, _ = probes.concepts.means(unit_length(probes.embeddings))
-    rows = unit_length(discovery)  # (c, E)
-    free = ~_listed(top_probes, probes.concepts.among(recorded), len(rows))  # (units, c)
-    near = {branch: unit_length(embeddings.sums(ranked)) @ rows.T for branch, ranked in top_probes.items()}
-    written = np.array(recorded["modality"].to_pylist()) == "word"  # (probes,)
-    complete, facets = np.ones(len(free), bool), dict[str, np.ndarray]()
-    for branch, other in (("shortcut", "conv"), ("conv", "shortcut")):
-        valid, own = top_probes[branch].valid, free & (near[branch] > near[other])
-        share = (written[top_probes[branch].probes] & valid).sum(axis=1) / np.maximum(valid.sum(axis=1), 1)
-        words = np.rint(CONCEPTS * share).astype(int)  # (units,)
-        score = np.where(own, near[branch], -np.inf)
-        facets[branch] = _nearest(score, probes.concepts.words, words)
-        reached = np.take_along_axis(score, facets[branch], axis=1) > -np.inf
-        complete &= valid.any(axis=1) & reached.all(axis=1)
+    """Choose them for every unit; `own` are the census' facets, with the units that have them."""
+    units = len(nearness.words["conv"])
+    taken, complete, facets = _in_facets(own, units, concepts), np.ones(units, bool), dict[str, np.ndarray]()
+    for branch, near in nearness.near.items():
+        score, words = np.where(taken, -np.inf, near), nearness.words[branch]
+        facets[branch] = _nearest(score, concepts.words, words)
+        new = score > -np.inf  # (units, c)
+        complete &= (new & concepts.words).sum(axis=1) >= words
+        complete &= (new & ~concepts.words).sum(axis=1) >= CONCEPTS - words
     return NearbyConcepts(Facets(**facets), complete)
 
 
@@ -66,11 +99,23 @@ def _nearest(score: np.ndarray, written: np.ndarray, words: np.ndarray) -> np.nd
     return np.where(place < words[:, None], of_words[:, place], np.take_along_axis(of_pictures, behind, axis=1))
 
 
-def _listed(top_probes: Mapping[str, RankedProbes], concept: np.ndarray, concepts: int) -> np.ndarray:
-    """Which concepts either list of a unit holds, bool (units, concepts); `concept` is that of every probe, or -1."""
-    units = len(top_probes["conv"].probes)
-    listed = np.zeros((units, concepts + 1), bool)  # the last is that of no concept
+def _listed(top_probes: Mapping[str, RankedProbes], recorded: pa.Table, concepts: ProbeConcepts) -> np.ndarray:
+    """Which concepts either list of a unit holds, in whichever modality: bool (units, c)."""
+    names = np.concatenate([concepts.plain, np.array(recorded["concept"].to_pylist(), str)])
+    every, numbers = np.unique(names, return_inverse=True)
+    of_concept, of_probe = np.split(numbers, [len(concepts.plain)])
+    listed = np.zeros((len(top_probes["conv"].probes), len(every)), bool)
     for ranked in top_probes.values():
         unit, rank = np.nonzero(ranked.valid)
-        listed[unit, concept[ranked.probes[unit, rank]]] = True
-    return listed[:, :-1]
+        listed[unit, of_probe[ranked.probes[unit, rank]]] = True
+    return listed[:, of_concept]
+
+
+def _in_facets(own: Iterable[tuple[np.ndarray, Facets]], units: int, concepts: ProbeConcepts) -> np.ndarray:
+    """Which concepts the own facets of so many units hold, in whichever modality: bool (units, c)."""
+    every, of_concept = np.unique(concepts.plain, return_inverse=True)
+    taken = np.zeros((units, len(every)), bool)
+    for places, facets in own:
+        for facet in (facets.shortcut, facets.conv):
+            taken[places[:, None], of_concept[facet]] = True
+    return taken[:, of_concept]

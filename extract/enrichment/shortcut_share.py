@@ -137,8 +137,9 @@ def _by_concept(values: np.ndarray, first: np.ndarray, valid: np.ndarray) -> np.
 def interval(part: np.ndarray, whole: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A 95 % interval of each unit's sum of parts over sum of wholes, (units, length), by expanded bootstrap.
 
-    Units with equally many valid examples share their draws, by rank. Draws on which the whole is not positive are
-    ignored. NaN for fewer than two examples, or where the ratio itself is NaN.
+    `valid` are the concepts that are drawn, each at the place of its first example. Units with equally many share their
+    draws, by rank. Draws on which the whole is not positive are ignored. NaN for fewer than two concepts, or where the
+    ratio itself is NaN.
     """
     counts, generator = valid.sum(axis=1), np.random.default_rng(0)
     ends = np.full((2, len(part)), np.nan)

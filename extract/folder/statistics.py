@@ -121,7 +121,8 @@ TABLE = (
     _Share(
         "share_corrected_low",
         "Over the shortcut, centred, at least",
-        "lower end of a 95 % interval, bootstrap over the concepts of the sum's top examples; null for fewer than two",
+        "lower end of a 95 % interval, bootstrap over the concepts of the sum's top examples; null for fewer than two "
+        "concepts",
     ),
     _Share("share_corrected_high", "Over the shortcut, centred, at most", "its upper end"),
     _Share(

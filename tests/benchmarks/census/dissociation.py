@@ -8,13 +8,12 @@ import numpy as np
 from extract.ablation.branch_ablation import ablate_branches
 from extract.enrichment.attribution import attribution
 from extract.enrichment.census import DEFAULT
-from extract.enrichment.census_measures import Columns, facets_by_size
+from extract.enrichment.census_measures import Columns
 from extract.enrichment.census_probes import CensusProbes
-from extract.enrichment.concept_table import concept_table
-from extract.enrichment.dissociation import WEIGHTS, nearby_dissociations, own_dissociations, states
+from extract.enrichment.dissociation import WEIGHTS, nearby_dissociations, own_dissociations, own_facets, states
 from extract.enrichment.facets import Facets
 from extract.enrichment.facts import ProbeEmbeddings
-from extract.enrichment.nearby_concepts import NearbyConcepts, nearby_concepts
+from extract.enrichment.nearby_concepts import Nearness, nearby_concepts
 from extract.responses.top_probes import RankedProbes, listed
 from tests.benchmarks.census.rates import STRATA, upper
 from tests.builders.planted_arrays import KINDS, World
@@ -44,17 +43,18 @@ def ablated(worlds: Iterable[World]) -> dict[str, Ablated]:
 def _of_world(world: World) -> Iterator[tuple[str, tuple[np.ndarray, ...]]]:
     brought, ablation = attribution(world.shortcut, world.conv), ablate_branches(world.shortcut, world.conv)
     probes = CensusProbes.of(world.probes, world.embeddings)
-    nearby, units = _nearby(world, probes), len(world.kinds)
-    own = concept_table(probes.concepts, brought.shortcut, brought.conv)
-    groups = {"own": list(facets_by_size(own, DEFAULT)), "nearby": [(np.arange(units), nearby.facets)]}
-    columns = own_dissociations(brought, ablation, probes) | nearby_dissociations(nearby, ablation, probes)
+    own, units = own_facets(brought, probes), len(world.kinds)
+    nearby = nearby_concepts(_nearness(world, probes), own, probes.concepts)
+    groups = {"own": own, "nearby": [(np.arange(units), nearby.facets)]}
+    columns = own_dissociations(own, ablation, probes) | nearby_dissociations(nearby, ablation, probes)
     columns |= states(columns, np.ones(units, bool))
     columns |= states(columns, nearby.complete & (columns["state"] == "supported"), "nearby_")
-    for facets, prefix in (("own", ""), ("nearby", "nearby_")):
+    for facets, prefix, tested in (("own", "", np.ones(units, bool)), ("nearby", "nearby_", nearby.complete)):
         true = _true(world, probes, groups[facets])
         least = np.minimum(true["effect_shortcut"], true["effect_conv"])
         covered = _covered(columns, true, prefix)
-        yield facets, (world.kinds, columns[f"{prefix}state"], _ratio(true), least, covered)
+        measured = world.kinds, columns[f"{prefix}state"], _ratio(true), least, covered
+        yield facets, tuple(values[tested] for values in measured)
 
 
 def _true(world: World, probes: CensusProbes, groups: Iterable[tuple[np.ndarray, Facets]]) -> Columns:
@@ -66,11 +66,11 @@ def _true(world: World, probes: CensusProbes, groups: Iterable[tuple[np.ndarray,
     return {name: np.array(weights) @ means for name, weights in WEIGHTS.items()}
 
 
-def _nearby(world: World, probes: CensusProbes) -> NearbyConcepts:
+def _nearness(world: World, probes: CensusProbes) -> Nearness:
     held_out = world.split == "held-out"
     tops = {name: _top(maps, held_out) for name, maps in (("shortcut", world.shortcut), ("conv", world.conv))}
     embeddings = ProbeEmbeddings.of(tops.values(), [world.embeddings])
-    return nearby_concepts(tops, world.probes, embeddings, probes)
+    return Nearness.of(tops, world.probes, embeddings, probes)
 
 
 def _top(maps: np.ndarray, held_out: np.ndarray) -> RankedProbes:

@@ -11,13 +11,15 @@ from scipy.stats import ttest_1samp, ttest_ind
 
 from extract.ablation.branch_ablation import BranchAblation, ablate_branches
 from extract.enrichment.attribution import attribution
-from extract.enrichment.census_measures import Columns
+from extract.enrichment.census_measures import BRANCHES, Columns
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
+from extract.enrichment.concept_table import ProbeConcepts
 from extract.enrichment.contrasts import Values
-from extract.enrichment.dissociation import dissociations, own_dissociations, states
+from extract.enrichment.dissociation import dissociations, own_dissociations, own_facets, states
+from extract.enrichment.facets import Facets
 from extract.enrichment.facts import ProbeEmbeddings
-from extract.enrichment.nearby_concepts import CONCEPTS, nearby_concepts
+from extract.enrichment.nearby_concepts import CONCEPTS, Nearness, nearby_concepts
 from extract.enrichment.pipeline import measure
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
@@ -139,18 +141,20 @@ def planted() -> World:
 def test_ablation_supports_what_was_planted_and_nothing_else(planted: World) -> None:
     probes = CensusProbes.of(planted.probes, planted.embeddings)
     ablation = ablate_branches(planted.shortcut, planted.conv)
-    columns = own_dissociations(attribution(planted.shortcut, planted.conv), ablation, probes)
+    own = own_facets(attribution(planted.shortcut, planted.conv), probes)
+    columns = own_dissociations(own, ablation, probes)
     supported = states(columns, np.ones(80, bool))["state"] == "supported"
     enriched = np.isin(planted.kinds, ("clear", "word and picture"))
     assert supported[enriched].mean() >= 0.9
     assert not supported[~enriched].any()
 
 
-def test_new_concepts_are_near_the_own_list_nearer_than_to_the_other_and_in_neither() -> None:
+def two_kinds() -> tuple[pa.Table, np.ndarray]:
+    """Sixty concepts in either modality, even ones of one kind and odd ones of another, with their embeddings."""
     rng = np.random.default_rng(0)
     concept = np.repeat(np.arange(120), 2)
     words = concept >= 60
-    kinds = np.eye(2)[concept % 2] * 3 + [[0.3, 0.0]] * words[:, None]  # even concepts of one kind, odd ones of another
+    kinds = np.eye(2)[concept % 2] * 3 + [[0.3, 0.0]] * words[:, None]
     rows = kinds + 0.3 * rng.normal(size=(60 * 4, 2))
     probes = pa.table(
         {
@@ -159,9 +163,16 @@ def test_new_concepts_are_near_the_own_list_nearer_than_to_the_other_and_in_neit
             "split": ["discovery", "held-out"] * 120,
         }
     )
+    return probes, rows
+
+
+def test_new_concepts_are_near_the_own_list_nearer_than_to_the_other_and_in_neither() -> None:
+    probes, rows = two_kinds()
     tops: dict[str, RankedProbes] = {"shortcut": lists([0, 4, 8]), "conv": lists([2, 6, 122, 126])}
     known = CensusProbes.of(probes, rows)
-    near = nearby_concepts(tops, probes, ProbeEmbeddings.of(tops.values(), [rows]), known)
+    near = nearby_concepts(
+        Nearness.of(tops, probes, ProbeEmbeddings.of(tops.values(), [rows]), known), [], known.concepts
+    )
     assert near.complete.tolist() == [True]
     shortcut, conv = (known.concepts.names[places[0]].tolist() for places in (near.facets.shortcut, near.facets.conv))
     assert len(set(shortcut)) == len(set(conv)) == CONCEPTS
@@ -172,11 +183,69 @@ def test_new_concepts_are_near_the_own_list_nearer_than_to_the_other_and_in_neit
     assert not {"01", "03", "\u201c01\u201d", "\u201c03\u201d"} & set(conv)
 
 
+def test_a_concept_of_a_list_is_not_new_in_the_other_modality() -> None:
+    probes, rows = two_kinds()
+    tops: dict[str, RankedProbes] = {"shortcut": lists([0, 4, 128, 132]), "conv": lists([2, 6, 130, 134])}
+    known = CensusProbes.of(probes, rows)
+    near = nearby_concepts(
+        Nearness.of(tops, probes, ProbeEmbeddings.of(tops.values(), [rows]), known), [], known.concepts
+    )
+    places = np.concatenate([near.facets.shortcut[0], near.facets.conv[0]])
+    names = {name.strip("\u201c\u201d") for name in known.concepts.names[places]}
+    assert near.complete.all()
+    assert not {"00", "02", "04", "06", "01", "03", "05", "07"} & names
+
+
+def fifteen_each() -> ProbeConcepts:
+    """Pictures 0 to 14, then words 0 to 14."""
+    rows = [
+        {"modality": modality, "concept": f"{n:02}", "split": split}
+        for modality in ("picture", "word")
+        for n in range(15)
+        for split in ("discovery", "held-out")
+    ]
+    return ProbeConcepts.of(pa.Table.from_pylist(rows))
+
+
+def near_to(*places: list[int]) -> np.ndarray:
+    """Nearness of thirty concepts, of every unit to these alone: (units, 30)."""
+    near = np.full((len(places), 30), -np.inf)
+    for unit, own in enumerate(places):
+        near[unit, own] = np.linspace(0.9, 0.5, len(own))
+    return near
+
+
+def test_concepts_that_lack_of_either_modality_leave_a_unit_without_new_ones() -> None:
+    most, few_words, few_pictures = list(range(30)), [*range(15), 15, 16, 17], [0, 1, 2, *range(15, 30)]
+    shortcut, conv = near_to(most, most, few_words, most), near_to(most, few_words, most, few_pictures)
+    six = np.full(4, 6)
+    near = nearby_concepts(
+        Nearness({"shortcut": shortcut, "conv": conv}, dict.fromkeys(BRANCHES, six)), [], fifteen_each()
+    )
+    assert near.complete.tolist() == [True, False, False, False]
+    assert all(len(set(facet[0].tolist())) == CONCEPTS for facet in (near.facets.shortcut, near.facets.conv))
+
+
+def test_concepts_of_the_own_facets_are_not_new_in_either_modality() -> None:
+    own = [(np.array([1]), Facets(np.array([[0, 1]]), np.array([[17, 18]])))]
+    nearness = Nearness(
+        dict.fromkeys(BRANCHES, near_to([*range(30)], [*range(30)])), dict.fromkeys(BRANCHES, np.full(2, 6))
+    )
+    near = nearby_concepts(nearness, own, fifteen_each())
+    assert near.complete.all()
+    assert near.facets.conv.tolist() == [
+        [15, 16, 17, 18, 19, 20, 0, 1, 2, 3, 4, 5],
+        [19, 20, 21, 22, 23, 24, 4, 5, 6, 7, 8, 9],  # without 0 to 3, be they pictures or words
+    ]
+    np.testing.assert_array_equal(near.facets.shortcut, near.facets.conv)
+
+
 def test_a_branch_without_top_probes_has_no_new_concepts() -> None:
     shown, far = world(8, units=2), 3 * 200  # the first image of another group
     tops: dict[str, RankedProbes] = {"shortcut": lists([0, 3], [0, 3]), "conv": lists([], [far, far + 3])}
     embeddings = ProbeEmbeddings.of(tops.values(), [shown.embeddings])
-    near = nearby_concepts(tops, shown.probes, embeddings, CensusProbes.of(shown.probes, shown.embeddings))
+    known = CensusProbes.of(shown.probes, shown.embeddings)
+    near = nearby_concepts(Nearness.of(tops, shown.probes, embeddings, known), [], known.concepts)
     assert near.complete.tolist() == [False, True]
 
 
