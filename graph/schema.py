@@ -4,7 +4,7 @@ A key is the model's id, a slash and an id: `RN50:openai/4/2/6/34`. An edge that
 says above which cutoff every edge is stored.
 """
 
-SCHEMA, VERSION = "clip-circuits", 5
+SCHEMA, VERSION = "clip-circuits", 6
 
 PATTERNS = (  # what is in the graph: a pattern of Cypher, and its meaning
     ("(:Schema {id, version})", "one, of the whole database"),

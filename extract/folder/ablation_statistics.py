@@ -5,7 +5,7 @@ from functools import partial
 from extract.folder.statistic import Statistic, bounded
 
 _Ablation = partial(Statistic, of="sums", table="ablation")
-_Rate = partial(_Ablation, format="rate", low=0, high=1, since=5)
+_Rate = partial(_Ablation, format="rate", low=0, high=1, since=6)
 _Text = partial(_Ablation, kind="text")
 
 
@@ -17,7 +17,7 @@ def _remaining(facet: str, title: str, without: str) -> tuple[Statistic, ...]:
             f"Rise on {title} facet without {'conv' if without == 'conv' else 'the shortcut'}",
             f"how far the sum rises on {title} facet where {'conv' if without == 'conv' else 'the shortcut'} is "
             "replaced by its mean",
-            since=5,
+            since=6,
         )
     )
 
@@ -58,7 +58,7 @@ NUMBERS = (
             "nearby_effect_conv",
             "Effect of conv on concepts near its own",
             "the effect of conv on new concepts, near those of either branch's top probes and among neither's",
-            since=5,
+            since=6,
         )
     ),
     *bounded(
@@ -66,7 +66,7 @@ NUMBERS = (
             "nearby_effect_shortcut",
             "Effect of the shortcut on concepts near its own",
             "the same for the shortcut",
-            since=5,
+            since=6,
         )
     ),
     *bounded(
@@ -103,7 +103,7 @@ TEXTS = (
         "where it supports, the same on new concepts near those of either branch's top probes; null for too few",
         column="nearby_state",
         candidate=True,
-        since=5,
+        since=6,
     ),
     _Text("unproven", "unproven", "why ablation says nothing; null where it does"),
     _Text(

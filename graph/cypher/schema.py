@@ -81,6 +81,18 @@ REMOVE u.p, u.q, u.p_concept, u.p_modality, u.p_facets, u.p_reach_shortcut, u.p_
        u.reach_shortcut, u.reach_conv, u.undecided
 """
 
+# no parameters; what ablation says was on concepts near those of the top probes alone, and compared with two controls
+NEARBY_ABLATION = """
+MATCH (u:Unit)
+WHERE u.ablation IS NOT NULL OR u.effect_conv IS NOT NULL OR u.effect_shortcut IS NOT NULL
+SET u.nearby_ablation = u.ablation,
+    u.nearby_effect_conv = u.effect_conv, u.nearby_effect_shortcut = u.effect_shortcut,
+    u.nearby_effect_conv_low = u.effect_conv_low, u.nearby_effect_conv_high = u.effect_conv_high,
+    u.nearby_effect_shortcut_low = u.effect_shortcut_low, u.nearby_effect_shortcut_high = u.effect_shortcut_high
+REMOVE u.ablation, u.effect_conv, u.effect_conv_low, u.effect_conv_high, u.control,
+       u.effect_shortcut, u.effect_shortcut_low, u.effect_shortcut_high, u.shuffled
+"""
+
 # no parameters; the checksums of what a load wrote no longer hold once properties have other names
 FORGET_CHECKSUMS = "MATCH (m:Model) REMOVE m.checksums"
 
@@ -100,4 +112,5 @@ MIGRATIONS = {
     2: (),  # saved circuits and queries came, of which there are none yet
     3: (SPLIT_SELECTIVITY, SPLIT_WORD_SHARES),
     4: (RENAME_ABLATION, REMOVE_TESTS, FORGET_CHECKSUMS),
+    5: (NEARBY_ABLATION, FORGET_CHECKSUMS),
 }

@@ -20,6 +20,7 @@ from graph.steps import Statement
 EARLIER = (  # properties that units no longer have, or that mean something else now
     *("modality_difference", "reach_shortcut", "reach_conv", "p_facets", "p_concept", "p_modality", "p_reach_shortcut"),
     *("p_reach_conv", "undecided", "verdict", "p", "q", "rise_shortcut", "rise_conv"),
+    *("ablation", "effect_shortcut", "effect_conv", "control", "shuffled"),
 )
 _NAMES = rf"`?(?:{'|'.join(EARLIER)})(?:_low|_high)?\b`?"
 _MENTION = re.compile(rf"\.\s*{_NAMES}|[{{,]\s*{_NAMES}\s*:")  # of a unit, or in a pattern's map

@@ -154,7 +154,12 @@ def tell(database: Database, extraction: Extraction, folder: Path) -> None:
     assert Store(database).verify_numbers(model)
     database.read(ENTRIES, model=model)  # asked of a count that does not agree
     assert database.read(loading.CLAIMED, model=model, loader="me")[0]["recorded"] == "me"  # asked by a load in bulk
-    for text in (schema.RENAME_ABLATION, schema.REMOVE_TESTS, schema.FORGET_CHECKSUMS):  # they change what is here
+    for text in (
+        schema.RENAME_ABLATION,
+        schema.REMOVE_TESTS,
+        schema.NEARBY_ABLATION,
+        schema.FORGET_CHECKSUMS,
+    ):  # they change what is here
         database.write(text)
     database.write(LOST, model=model)
     load(without_edges(extraction, folder / "less.extraction"), database, progress=False)

@@ -143,13 +143,37 @@ def test_what_ablation_says_gets_a_name_of_its_own_and_the_tests_that_are_replac
     database.write(SET_VERSION, id=SCHEMA, version=4)
     assert migrate(database) == 4
     after = database.read(f"{unit} RETURN properties(u) AS u")[0]["u"]
-    for name in ("ablation", "nearby_rise_conv", "nearby_rise_conv_low"):
+    for name in ("nearby_rise_conv", "nearby_rise_conv_low"):
         assert after.get(name) == before.get(name)
+    assert after["nearby_ablation"] == before["ablation"]  # which was on concepts near those of the top probes
     gone = ("verdict", "q", "p", "p_facets", "reach_conv", "reach_shortcut", "undecided", "rise_conv", "rise_conv_low")
     assert {name: after.get(name) for name in gone} == dict.fromkeys(gone)
     assert after["share_exact"] == before["share_exact"]
     assert Store(database).verify_numbers(MODEL) is False  # its checksums were of the earlier names
     assert {row.verdict for row in Store(database).model(MODEL).verdicts(Layer.parse("2/1/6"))} == {None}
+
+
+def test_what_ablation_said_of_concepts_nearby_is_not_taken_for_what_it_says_of_the_facets(
+    database: Database, extraction: Extraction
+) -> None:
+    database.write("MATCH (n) DETACH DELETE n")
+    load(extraction, database, progress=False)
+    numbers = "MATCH (u:Unit) RETURN u.id AS id, properties(u) AS u"
+    database.write("MATCH (u:Unit) WHERE u.ablation IS NOT NULL SET u.control = 0.1, u.shuffled = 0.2")  # as version 5
+    before = {row["id"]: row["u"] for row in database.read(numbers)}
+    database.write(SET_VERSION, id=SCHEMA, version=5)
+    database.write("CREATE (:Query {name: 'ablated', text: 'MATCH (u) WHERE u.ablation = 1 RETURN u.effect_conv_low'})")
+    assert migrate(database) == 5
+    after = {row["id"]: row["u"] for row in database.read(numbers)}
+    effects = [f"effect_{branch}{end}" for branch in ("conv", "shortcut") for end in ("", "_low", "_high")]
+    assert sum("effect_conv" in row for row in before.values()) > 10
+    for unit, row in before.items():
+        assert after[unit].get("nearby_ablation") == row.get("ablation")
+        if "effect_conv" in row:
+            assert {name: after[unit][f"nearby_{name}"] for name in effects} == {name: row[name] for name in effects}
+    gone = {"ablation", "control", "shuffled", *effects}
+    assert not any(gone & row.keys() for row in after.values())
+    assert "ablated" in outdated_queries(database)
 
 
 def test_a_load_brings_an_older_schema_up_by_itself(old: Store, extraction: Extraction) -> None:
