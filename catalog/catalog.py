@@ -1,6 +1,6 @@
 """A catalog: a graph database of models, opened here, and asked and filled through this one object."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +15,11 @@ from catalog.model import Model
 from catalog.queries import Queries
 from catalog.table import Table
 from extract.files import at_home
-from graph.embedded.server import is_empty
 from graph.loading import migration, removal
 from graph.loading.removal import Removal
 from graph.model_store import ModelStore
 from graph.opening import connect, start
 from graph.records import ModelCard
-from graph.schema import VERSION as SCHEMA_VERSION
 from graph.settings import Settings, settings
 from graph.store import Store
 
@@ -174,17 +172,23 @@ class Catalog:
 
     # ---- filling it
 
-    def load(self, extraction: ExtractionView | Path | str, progress: bool = True) -> Model:
+    def load(
+        self,
+        extraction: ExtractionView | Path | str,
+        progress: bool = True,
+        migrated: Callable[[int], object] = lambda before: None,
+    ) -> Model:
         """Load an extraction folder; a model of the same name is replaced and its labels stay; the model.
 
-        An interrupted load goes on where it stopped. Raises ExtractionError for a folder that is not finished,
+        An interrupted load goes on where it stopped. A database of an older version is brought up first; `migrated` is
+        called with the version that the database had. Raises ExtractionError for a folder that is not finished,
         LoadFailed, DatabaseBusy.
         """
         from graph.loading.load import load  # pyarrow takes half a second, which questions do without
 
         folder = extraction if isinstance(extraction, ExtractionView) else open_extraction(extraction)
         place = self._settings.place
-        card = load(folder.folder, place if isinstance(place, Path) else self._database, progress)
+        card = load(folder.folder, place if isinstance(place, Path) else self._database, progress, migrated=migrated)
         return Model(self._store, ModelStore(self._database, card), self._extractions)  # loading has verified it
 
     def plan_removal(self, name: str, with_labels: bool = False) -> Removal:
@@ -199,14 +203,6 @@ class Catalog:
         """
         place = self._settings.place
         return removal.remove(place if isinstance(place, Path) else self._database, name, with_labels, progress)
-
-    @property
-    def schema_version(self) -> int:
-        """The version of the database's schema, ours where it holds nothing; no embedded database is made for it."""
-        place = self._settings.place
-        return (
-            SCHEMA_VERSION if isinstance(place, Path) and is_empty(place) else migration.schema_version(self._database)
-        )
 
     def migrate(self) -> int:
         """Bring a database of an older version up to this one; the version it had. Units, edges and labels stay."""

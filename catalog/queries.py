@@ -60,9 +60,10 @@ class Queries:
         """
         return [*BUILT_IN, *(replace(query, name=_listed_name(query.name)) for query in self.store.saved_queries())]
 
-    def hidden_by_built_in(self) -> Sequence[NamedQuery]:
-        """List the saved queries whose name a built-in query has."""
-        return [query for query in self.store.saved_queries() if query.name in _BUILT_IN_NAMES]
+    @staticmethod
+    def hidden_by_built_in(listed: Sequence[NamedQuery]) -> Sequence[str]:
+        """The names of saved queries which built-in queries have too, of those that `list` gives."""
+        return [name for name in sorted(_BUILT_IN_NAMES) if any(query.name == _listed_name(name) for query in listed)]
 
     def get(self, name: str) -> NamedQuery:
         """Return the query of this name. Raises NamedQueryError if there is none."""
@@ -107,12 +108,14 @@ class Queries:
 
         Raises NamedQueryError for a built-in one, or if there is none of that name.
         """
-        self.store.remove_query(self.saved(name).name, checked_author(author))
+        who = checked_author(author)
+        if not self.store.remove_query(name, who):
+            self.store.remove_query(self.saved(name).name, who)
 
     def saved(self, name: str) -> NamedQuery:
         """Return the query saved under this name, or listed so. Raises NamedQueryError if there is none."""
-        saved = self.store.saved_queries()
-        if query := next((query for query in saved if name in (query.name, _listed_name(query.name))), None):
+        saved = {query.name: query for query in self.store.saved_queries()}
+        if query := saved.get(name) or {_listed_name(query.name): query for query in saved.values()}.get(name):
             return query
         _refuse_built_in(name)
         raise _no_query(name)

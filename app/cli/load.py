@@ -1,11 +1,12 @@
 """`circuits load`: an extraction folder into the database."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.migrate import bring_up
+from app.cli.migrate import say_migrated
 from app.cli.options import DatabaseOption, Folder, connect, path
 from extract.printable import printable
 
@@ -44,6 +45,5 @@ def load_folder(catalog: "Catalog", folder: Path) -> None:
             "model and settings is unchecked.",
             err=True,
         )
-    bring_up(catalog)
-    card = catalog.load(extraction).card
+    card = catalog.load(extraction, migrated=partial(say_migrated, catalog)).card
     typer.echo(f"{printable(card.id)} is loaded: {card.units:,} units, {card.edges:,} edges, {card.images:,} images.")

@@ -18,22 +18,21 @@ def migrate(database: DatabaseOption = None) -> None:
     from catalog import SCHEMA_VERSION  # slow to import, and help does without
 
     with connect(database) as catalog:
-        if not bring_up(catalog):
-            catalog.migrate()  # an index may lack
+        before = catalog.migrate()
+        if before == SCHEMA_VERSION:
             typer.echo(f"The schema is of version {SCHEMA_VERSION}.")
+        say_migrated(catalog, before)
 
 
-def bring_up(catalog: "Catalog") -> bool:
-    """Migrate a database of an older version, and name the saved queries that it outdates; whether it was older."""
+def say_migrated(catalog: "Catalog", before: int) -> None:
+    """Say that a database of an older version is of this one now, and which saved queries that outdates."""
     from catalog import SCHEMA_VERSION  # slow to import, and help does without
 
-    if catalog.schema_version >= SCHEMA_VERSION:
-        return False
-    before, outdated = catalog.migrate(), catalog.outdated_queries()
+    if before == SCHEMA_VERSION:
+        return
     typer.echo(f"The schema is of version {SCHEMA_VERSION}; it was of {before}.")
-    if outdated:
+    if outdated := catalog.outdated_queries():
         typer.echo(
             f"Saved queries that mention what units no longer have, or what means something else now: "
             f"{', '.join(outdated)}. The changelog says what stands in its place: save them anew."
         )
-    return True

@@ -39,12 +39,13 @@ def list_queries(database: DatabaseOption = None, wide: Wide = False, as_json: J
     Example: circuits query list
     """
     with connect(database) as catalog:
-        queries, hidden = catalog.queries.list(), catalog.queries.hidden_by_built_in()
+        queries = catalog.queries.list()
+        hidden = catalog.queries.hidden_by_built_in(queries)
     rows = [(query.name, query.description, query.author, _parameters(query)) for query in queries]
     listed = printing.table("Queries", ("name", "answers", "by", "parameters"), rows)
     printing.show_rows(queries, listed, as_json, wide)
     if hidden:
-        names = ", ".join(printable(query.name) for query in hidden)
+        names = ", ".join(map(printable, hidden))
         typer.echo(
             f"circuits: built-in queries hide those saved as {names}, which are listed with (saved) after the name. "
             "Save them under other names, and remove these.",
@@ -117,9 +118,9 @@ def remove_query(name: QueryName, author: Author = None, yes: Yes = False, datab
     Example: circuits query remove hats
     """
     with connect(database) as catalog:
-        author_of = catalog.queries.saved(name).author  # raises for a name that is not there
-        confirm(f"{printable(name)} by {printable(author_of)} is removed for all who use this database.", yes)
-        catalog.queries.remove(name, author)
+        saved = catalog.queries.saved(name)  # raises for a name that is not there
+        confirm(f"{printable(name)} by {printable(saved.author)} is removed for all who use this database.", yes)
+        catalog.queries.remove(saved.name, author)
 
 
 @query.command("history")

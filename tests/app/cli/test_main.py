@@ -429,6 +429,11 @@ def test_a_saved_query_whose_name_is_built_in_since_is_named_run_and_removed(
     assert "chains (saved)" in listed.stdout
     assert "built-in queries hide those saved as chains" in listed.stderr
     assert content(circuits("query", "run", "chains (saved)", "--json")) == [{"seven": 7}]
+    with connect(planted_folder) as database:
+        Store(database).save_query(NamedQuery("chains (saved)", "RETURN 8 AS eight", author="ada"))
+    assert content(circuits("query", "run", "chains (saved)", "--json")) == [{"eight": 8}]
+    assert circuits("query", "remove", "chains (saved)", "--yes").exit_code == 0
+    assert content(circuits("query", "run", "chains (saved)", "--json")) == [{"seven": 7}]
     assert "seven" not in circuits("query", "show", "chains").stdout
     assert "chains by ada is removed" in circuits("query", "remove", "chains").output
     assert circuits("query", "remove", "chains", "--yes").exit_code == 0
