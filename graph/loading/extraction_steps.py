@@ -185,7 +185,7 @@ def _images(extraction: Extraction) -> pa.Table:
     top = pc.field("id").isin(pc.unique(_top_rows(extraction)["probe"]))
     probes = probes.filter(top | ((pc.field("split") == "held-out") & pc.field("image").is_valid()))
     columns: dict[str, Any] = {"key": _key(model, probes["id"]), "model": _repeat(model, probes.num_rows)}
-    columns |= {name: probes[name] for name in ("id", "modality", "concept", "source", "sensitive", "split")}
+    columns |= {name: probes[name] for name in ("id", "modality", "concept", "source", "split", "sensitive")}
     return pa.table(columns | {"thumbnail": _texts(probes["image"])})
 
 

@@ -18,6 +18,7 @@ from tests.builders.planted_catalog import MODEL as MODEL
 
 CANDIDATES = ["4/2/6/0", "4/2/6/4", "4/2/6/1"]  # planted, the one of the largest difference in modality first
 PATIENCE = 60_000  # milliseconds for anything to appear
+CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
@@ -31,8 +32,8 @@ TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnima
 
 
 def chromium() -> str | None:
-    """The machine's own Chromium."""
-    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    """The machine's own Chromium, if there is one the lighter one that draws no window of its own."""
+    return next(filter(None, map(shutil.which, CHROMIUMS)), None)
 
 
 @contextmanager
