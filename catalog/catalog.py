@@ -176,19 +176,20 @@ class Catalog:
         self,
         extraction: ExtractionView | Path | str,
         progress: bool = True,
-        migrated: Callable[[int], object] = lambda before: None,
+        on_migration: Callable[[int], object] = lambda before: None,
     ) -> Model:
         """Load an extraction folder; a model of the same name is replaced and its labels stay; the model.
 
-        An interrupted load goes on where it stopped. A database of an older version is brought up first; `migrated` is
-        called with the version that the database had. Raises ExtractionError for a folder that is not finished,
+        An interrupted load goes on where it stopped. A database of an older version is brought up first:
+        `on_migration` is called with the version that it had. Raises ExtractionError for a folder that is not finished,
         LoadFailed, DatabaseBusy.
         """
         from graph.loading.load import load  # pyarrow takes half a second, which questions do without
 
         folder = extraction if isinstance(extraction, ExtractionView) else open_extraction(extraction)
         place = self._settings.place
-        card = load(folder.folder, place if isinstance(place, Path) else self._database, progress, migrated=migrated)
+        into = place if isinstance(place, Path) else self._database
+        card = load(folder.folder, into, progress, on_migration=on_migration)
         return Model(self._store, ModelStore(self._database, card), self._extractions)  # loading has verified it
 
     def plan_removal(self, name: str, with_labels: bool = False) -> Removal:

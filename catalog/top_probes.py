@@ -7,7 +7,7 @@ from graph.model_store import ModelStore
 from graph.records import FacetProbe, ProbeBranch, TopProbe
 
 _ROWS: dict[str, ProbeBranch] = {"sum": "sum", "conv": "conv", "downsample": "shortcut"}
-_QUOTES = "\u201c\u201d"  # around a word
+_OPEN, _CLOSE = "\u201c\u201d"  # quotation marks around a word
 
 
 def branch_of(unit: Unit) -> ProbeBranch:
@@ -35,11 +35,12 @@ def facet_probes(store: ModelStore, facets: Mapping[str, Iterable[str]]) -> dict
     Concepts are named as the census names them: words in quotation marks.
     """
     names = list(dict.fromkeys(name for concepts in facets.values() for name in concepts))
-    words = [name for name in names if name.startswith(_QUOTES[0])]
+    words = [name for name in names if name.startswith(_OPEN)]
     pictures = [name for name in names if name not in words]
     probes: dict[str, FacetProbe] = {}
-    for probe in store.facet_probes(pictures, [word.strip(_QUOTES) for word in words]) if names else ():
-        name = probe.concept.join(_QUOTES) if probe.modality == "word" else probe.concept
+    plain = [word.removeprefix(_OPEN).removesuffix(_CLOSE) for word in words]
+    for probe in store.facet_probes(pictures, plain) if names else ():
+        name = f"{_OPEN}{probe.concept}{_CLOSE}" if probe.modality == "word" else probe.concept
         probes.setdefault(name, probe)
     return {branch: [probes[name] for name in concepts if name in probes] for branch, concepts in facets.items()}
 

@@ -45,20 +45,20 @@ def findings(texts: Mapping[str, str | None], veil: Veil, limit: int | None = No
 
 def facet_lines(shortcut: str | None, conv: str | None, veil: Veil, limit: int | None = None) -> list[str]:
     """A sentence on what either branch brings, if the census says; concepts stand between semicolons."""
-    branches = {"The shortcut": shortcut, "The conv branch": conv}
-    return [f"{branch} brings {_counted(named, veil, limit)}." for branch, named in branches.items() if named]
+    facets = zip(BRANCH_NAMES.values(), (shortcut, conv), strict=True)
+    return [f"{branch.capitalize()} brings {_counted(facet, veil, limit)}." for branch, facet in facets if facet]
 
 
-def _counted(named: str, veil: Veil, limit: int | None) -> str:
+def _counted(facet: str, veil: Veil, limit: int | None) -> str:
     """The first concepts of a facet, and how many more there are."""
-    count = len(named.split("; "))
+    count = len(facet.split("; "))
     more = f" and {count - limit} more" if limit and count > limit else ""
-    return concepts(named, veil, limit) + more
+    return concepts(facet, veil, limit) + more
 
 
-def concepts(named: str, veil: Veil, limit: int | None = None) -> str:
+def concepts(facet: str, veil: Veil, limit: int | None = None) -> str:
     """The first concepts of a facet, which stand between semicolons; sensitive ones are hidden."""
-    names = [str(veil.value(veil.label(name))) for name in named.split("; ")[:limit]]
+    names = [str(veil.value(veil.label(name))) for name in facet.split("; ")[:limit]]
     return ", ".join(dict.fromkeys(names))
 
 

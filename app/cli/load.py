@@ -45,5 +45,5 @@ def load_folder(catalog: "Catalog", folder: Path) -> None:
             "model and settings is unchecked.",
             err=True,
         )
-    card = catalog.load(extraction, migrated=partial(say_migrated, catalog)).card
+    card = catalog.load(extraction, on_migration=partial(say_migrated, catalog)).card
     typer.echo(f"{printable(card.id)} is loaded: {card.units:,} units, {card.edges:,} edges, {card.images:,} images.")

@@ -41,10 +41,8 @@ def _of_units(shortcut: np.ndarray, conv: np.ndarray) -> tuple[np.ndarray, np.nd
     r, b = (np.ascontiguousarray(maps.transpose(1, 2, 0), dtype=np.float64) for maps in (shortcut, conv))
     z = np.maximum(r + b, 0).mean(axis=1)  # (u, images)
     shortcuts, convs = _Sorted.of(r), _Sorted.of(b)
-    own_shortcut, own_conv = (
-        _expected(shortcuts, convs),
-        _expected(convs, shortcuts),
-    )  # one of x, the other of any image
+    own_shortcut = _expected(shortcuts, convs)  # the shortcut of x, conv of any image
+    own_conv = _expected(convs, shortcuts)
     mean = np.sort(z, axis=1).mean(axis=1, keepdims=True)  # sorted, so that the order of images changes no bit
     scale = np.sort((z - mean) ** 2, axis=1).mean(axis=1, keepdims=True) ** 0.5
     scale = np.where(scale > 1e-9 * z.max(axis=1, keepdims=True), scale, np.inf)  # else rounding alone

@@ -9,14 +9,16 @@ _Rate = partial(_Ablation, format="rate", low=0, high=1, since=6)
 _Text = partial(_Ablation, kind="text")
 
 
-def _remaining(facet: str, title: str, without: str) -> tuple[Statistic, ...]:
+_BRANCHES = {"shortcut": "the shortcut", "conv": "conv"}
+
+
+def _remaining(facet: str, without: str) -> tuple[Statistic, ...]:
     """What remains of the rise on a facet without a branch."""
     return bounded(
         _Ablation(
             f"rise_{facet}_without_{without}",
-            f"Rise on {title} facet without {'conv' if without == 'conv' else 'the shortcut'}",
-            f"how far the sum rises on {title} facet where {'conv' if without == 'conv' else 'the shortcut'} is "
-            "replaced by its mean",
+            f"Rise on the {facet} facet without {_BRANCHES[without]}",
+            f"how far the sum rises on the {facet} facet where {_BRANCHES[without]} is replaced by its mean",
             since=6,
         )
     )
@@ -42,10 +44,10 @@ NUMBERS = (
         ),
         candidate=True,
     ),
-    *_remaining("shortcut", "the shortcut", "shortcut"),
-    *_remaining("shortcut", "the shortcut", "conv"),
-    *_remaining("conv", "the conv", "shortcut"),
-    *_remaining("conv", "the conv", "conv"),
+    *_remaining("shortcut", "shortcut"),
+    *_remaining("shortcut", "conv"),
+    *_remaining("conv", "shortcut"),
+    *_remaining("conv", "conv"),
     _Rate(
         "q_ablation",
         "q, supported by ablation",

@@ -49,21 +49,21 @@ def load(
     progress: bool = True,
     rows: int = ROWS,
     make_steps: Callable[[Extraction], Iterator[Step]] = steps,
-    migrated: Callable[[int], object] = lambda before: None,
+    on_migration: Callable[[int], object] = lambda before: None,
 ) -> ModelCard:
     """Load an extraction into the embedded database of a folder, or over Bolt into any server, and count it there.
 
     A model of the same name and weights is replaced, and its labels stay; one with the same content is left unchanged.
-    Over Bolt a transaction writes that many `rows`. `migrated` is called with the version that the schema had before it
-    was brought up to ours. Raises ExtractionError for an extraction that is not finished,
-    LoadFailed for one whose tables do not fit together, WeightsDiffer for a model of its name with other weights,
-    DatabaseBusy if somebody else loads the same model, and what `connect` raises.
+    Over Bolt a transaction writes that many `rows`. `on_migration` is called with the version that the schema had
+    before it was brought up to ours. Raises ExtractionError for an extraction that is not finished, LoadFailed for one
+    whose tables do not fit together, WeightsDiffer for a model of its name with other weights, DatabaseBusy if somebody
+    else loads the same model, and what `connect` raises.
     """
     refuse_unfinished(extraction)
     load_steps = _with_progress(extraction, make_steps(extraction), progress)
     if isinstance(into, Database):
-        return _over_bolt(extraction, into, load_steps, rows, migrated)
-    return _in_bulk(extraction, into, load_steps, migrated)
+        return _over_bolt(extraction, into, load_steps, rows, on_migration)
+    return _in_bulk(extraction, into, load_steps, on_migration)
 
 
 def refuse_unfinished(extraction: Extraction) -> None:
@@ -77,9 +77,9 @@ def refuse_unfinished(extraction: Extraction) -> None:
         )
 
 
-def _loaded_card(extraction: Extraction, database: Database, migrated: Callable[[int], object]) -> ModelCard | None:
+def _loaded_card(extraction: Extraction, database: Database, on_migration: Callable[[int], object]) -> ModelCard | None:
     """The model's card, if the database holds all of this content."""
-    migrated(migrate(database))
+    on_migration(migrate(database))
     store, model = Store(database), extraction.manifest.model
     refuse_other_weights(extraction.manifest, database)
     card = next((card for card in store.models() if (card.id, card.content) == (model, content(extraction))), None)
@@ -92,13 +92,13 @@ def _loaded_card(extraction: Extraction, database: Database, migrated: Callable[
 
 
 def _in_bulk(
-    extraction: Extraction, folder: Path, load_steps: Iterable[Step], migrated: Callable[[int], object]
+    extraction: Extraction, folder: Path, load_steps: Iterable[Step], on_migration: Callable[[int], object]
 ) -> ModelCard:
     """Create the schema last: building the indexes at once is faster than updating them."""
     claim, removal = _claim(extraction), list[Step]()
     if not is_empty(folder):
         with connect(folder) as database:
-            if card := _loaded_card(extraction, database, migrated):
+            if card := _loaded_card(extraction, database, on_migration):
                 return card
             removal += [*losses(database, extraction.manifest.model), *data_removal(database, _owner(claim))]
     try:
@@ -131,9 +131,9 @@ def _over_bolt(
     database: Database,
     load_steps: Iterable[Step],
     rows: int,
-    migrated: Callable[[int], object],
+    on_migration: Callable[[int], object],
 ) -> ModelCard:
-    if card := _loaded_card(extraction, database, migrated):
+    if card := _loaded_card(extraction, database, on_migration):
         return card
     claim = _claim(extraction)
     rows_before = database.write(claim.text, **claim.parameters)
