@@ -6,7 +6,6 @@ Nothing else above `extract` imports torch: `Model.network` and `open_network` i
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from threading import Lock
 
@@ -14,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from catalog.errors import ExportError
 from catalog.extraction_view import ExtractionView
 from catalog.kernel import Kernel
+from catalog.picture_files import write_picture
 from extract import demo
 from extract.ablation import calibration, part_ablation
 from extract.ablation.calibration import Agreement, agreements
@@ -25,7 +24,7 @@ from extract.enrichment import pipeline
 from extract.errors import AblationError, WeightsError
 from extract.expansion import atlas
 from extract.expansion.expanded_weights import expanded_weights
-from extract.files import at_home, replace_file
+from extract.files import at_home
 from extract.folder.kernel_support import support
 from extract.network.attention_pool import Decomposition, decompose
 from extract.network.network import Network
@@ -44,7 +43,7 @@ from extract.probes.word_lists import from_file, most_common, read_file
 from extract.read_report import Reading
 from extract.recording import modality, typographic_attack, vocabulary
 from extract.recording.channel_means import channel_means
-from extract.recording.difference import BASELINE, Activities, Ranking, difference, in_deviations
+from extract.recording.difference import BASELINE, Activities, Ranking, difference, in_deviations, intersection
 from extract.recording.typographic_attack import Attack
 from extract.recording.visualisations import pictures_of, visualise
 from extract.selftest import Check, selftest
@@ -146,6 +145,22 @@ class LiveNetwork:
         with self._alone:
             return difference(self._network, word, against, self._layer(layer), self._lettering(font), progress)
 
+    def intersection(
+        self,
+        word: str,
+        picture: Image.Image | Path | str,
+        layer: Layer | str | None = None,
+        font: Path | str | None = None,
+    ) -> Ranking:
+        """The smaller of every unit's mean activation on a word and on a picture, of a layer (None: the last).
+
+        The article's intersection, of a word and a photograph of the same thing, takes no baseline. Raises ProbesError
+        for a picture that cannot be read, WordsError for a text that cannot be set.
+        """
+        image = _read(picture)
+        with self._alone:
+            return intersection(self._network, word, image, self._layer(layer), self._lettering(font))
+
     def over_common_words(
         self, word: str, layer: Layer | str | None = None, step: Callable[[float], object] = lambda _: None
     ) -> Ranking:
@@ -207,7 +222,7 @@ class LiveNetwork:
         place in pixels of the network's input, None for four places as in the article. Raises ProbesError for a picture
         that cannot be read, WordsError for a text that cannot be set or classes that leave nothing to choose among.
         """
-        image = read_picture(at_home(picture)) if isinstance(picture, str | Path) else picture
+        image = _read(picture)
         lettering = replace(ATTACK, size=size, font=at_home(font) if font else ATTACK.font)
         places = None if at is None else [at]
         with self._alone:
@@ -215,16 +230,7 @@ class LiveNetwork:
                 self._network, image, text, self.classes(classes), self._layer(layer), lettering, places
             )
 
-    @staticmethod
-    def write_picture(picture: Image.Image, path: Path | str) -> None:
-        """Write a picture in the format that the file's name tells. Raises ExportError where that cannot be done."""
-        file, stream = at_home(path), BytesIO()
-        advice = "Name a file such as attacked.png in a folder that is there."
-        try:
-            picture.save(stream, Image.registered_extensions()[file.suffix.lower()])
-        except (OSError, KeyError) as error:
-            raise ExportError(f"{file} cannot be written: Pillow knows no such format. {advice}") from error
-        replace_file(file, stream.getvalue(), ExportError, advice)
+    write_picture = staticmethod(write_picture)
 
     def classes(self, classes: Classes = None) -> tuple[str, ...]:
         """Prompts, each once: those given, a file's lines, or of the demo its own concepts."""
@@ -393,3 +399,7 @@ class LiveNetwork:
 
     def _layer(self, layer: Layer | str | None) -> Layer:
         return self.architecture.final if layer is None else self.architecture.layer(str(layer))
+
+
+def _read(picture: Image.Image | Path | str) -> Image.Image:
+    return read_picture(at_home(picture)) if isinstance(picture, str | Path) else picture

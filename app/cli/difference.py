@@ -1,19 +1,32 @@
-"""`circuits difference`: the units whose activation a word raises most."""
+"""`circuits difference`: the units whose activation a word raises most, or that answer to it and to a picture."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.cli import printing
 from app.cli.network_options import Font, LayerName, NetworkOption, Pretrained
-from app.cli.options import Json, Limit
+from app.cli.options import Json, Limit, path
+
+BASELINE = "eeeeee"  # the article's
 
 
 def difference(
     word: Annotated[str, typer.Argument(help="Any text that fits the image.")],
     baseline: Annotated[
-        str, typer.Option(help="A text, or mean: the mean over the 10,000 most common words.")
-    ] = "eeeeee",
+        str | None,
+        typer.Option(show_default=BASELINE, help="A text, or mean: the mean over the 10,000 most common words."),
+    ] = None,
+    also: Annotated[
+        Path | None,
+        typer.Option(
+            parser=path,
+            metavar="PATH",
+            help="A picture, such as a photograph of what the word names: the units that answer to both, by the "
+            "smaller of their mean activations; there is no baseline.",
+        ),
+    ] = None,
     font: Font = None,
     layer: LayerName = None,
     network: NetworkOption = "demo",
@@ -27,9 +40,15 @@ def difference(
     """
     from catalog import open_network  # slow to import, and help does without
 
-    common = baseline == "mean"
+    if also and baseline:
+        raise typer.BadParameter("With --also there is no baseline. Leave out --baseline or --also.")
     live = open_network(network, pretrained)
-    ranking = live.difference(word, None if common else baseline, layer, progress=common, font=font)
-    rows = [{"unit": str(unit), "rise": rise} for unit, rise in ranking.top(limit) if rise > 0]
-    rises = printing.table("", ("unit", f"{word} over {baseline}"), [(row["unit"], row["rise"]) for row in rows])
-    printing.show_rows(rows, rises, as_json)
+    if also:
+        ranking, number, title = live.intersection(word, also, layer, font), "activation", f"{word} and {also.name}"
+    else:
+        text = None if baseline == "mean" else baseline or BASELINE
+        ranking = live.difference(word, text, layer, progress=text is None, font=font)
+        number, title = "rise", f"{word} over {baseline or BASELINE}"
+    rows = [{"unit": str(unit), number: value} for unit, value in ranking.rises(limit)]
+    table = printing.table("", ("unit", title), [tuple(row.values()) for row in rows])
+    printing.show_rows(rows, table, as_json)

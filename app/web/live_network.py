@@ -80,6 +80,16 @@ def word_rises(word: str, baseline: str | None, layer: Layer | str, count: int) 
     return ranking.rises(count)
 
 
+def both_answers(word: str, picture: "Image", layer: Layer | str, count: int) -> Rises:
+    """The `count` units of a layer that answer to a word and to a picture, by the smaller of both mean activations.
+
+    Raises TorchMissing, WeightsError; WordsError for a text that cannot be set.
+    """
+    live = network()
+    with st.spinner("Showing the picture to the network"):
+        return live.intersection(word, picture, layer).rises(count)
+
+
 def picture_rises(picture: "Image", layer: Layer, count: int, activities: ActivityByChannel | None) -> Rises:
     """The `count` units of a layer that a picture raises most over a grey one. Raises TorchMissing, WeightsError.
 

@@ -1,8 +1,9 @@
-"""Any word shown to the network itself: the units that it raises most over a baseline."""
+"""Any word shown to the network itself: the units that it raises most, and those that answer to a picture as well."""
 
 import streamlit as st
 
 from app.web import live_network, session
+from app.web.panels import intersection
 
 MEAN = "mean"  # as in `circuits difference`
 TOP = 20
@@ -35,3 +36,4 @@ if live_network.ready("a word"):
             session.show(live_network.rises_table(rises), "risen")
         else:
             st.caption("No unit rises over this baseline.")
+        intersection.show(word, layer, TOP)

@@ -7,6 +7,7 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -18,6 +19,7 @@ from catalog.enrichment import by_weights
 from catalog.hiding.veil import HIDDEN, Veil
 from extract.network.weights import load_network
 from extract.probes.rasterised_words import LARGE, rasterise
+from extract.recording.channel_means import channel_means
 from extract.recording.difference import difference
 from extract.units import Layer, Unit
 from graph.embedded.server import stop
@@ -223,6 +225,20 @@ def test_another_word_or_layer_gives_its_own_units(demo: AppTest) -> None:
     demo.selectbox(key="layer").select("4/1/6").run()
     found = difference(load_network("demo"), "banana", layer=Layer(4, 1, 6)).top(20)
     assert units(markup(demo)) == [str(unit) for unit, rise in found if rise > 0]
+
+
+def test_the_words_page_lists_the_units_that_answer_to_a_picture_as_well(demo: AppTest) -> None:
+    opened(demo, "words", word="anchor", layer="4/1/6")
+    picture, file = Image.new("RGB", (50, 40), (200, 30, 30)), BytesIO()
+    picture.save(file, "png")
+    demo.file_uploader(key="also").set_value(("red.png", file.getvalue(), "image/png")).run()
+    assert not demo.exception
+    assert not demo.error
+    layer, network = Layer(4, 1, 6), load_network("demo")
+    means = channel_means(network, [rasterise("anchor", 96, LARGE), picture], [layer])[layer]
+    expected = [f"{layer}/{channel}" for channel in np.argsort(-means.min(axis=0), kind="stable")[:20]]
+    assert units(markup(demo))[-20:] == expected
+    assert 'alt="red.png"' in markup(demo)
 
 
 @pytest.mark.parametrize("address", [{"layer": "9/9/9"}, {"layer": ""}, {"baseline": ""}])

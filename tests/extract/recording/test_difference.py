@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -153,6 +154,36 @@ def test_the_mean_over_the_common_words_can_be_the_baseline(monkeypatch: pytest.
     found = json.loads(asked("anchor", "--baseline", "mean", "--json").stdout)
     expected = difference(load_network("demo"), "anchor", ("the", "to", "and")).top(10)
     assert [row["unit"] for row in found] == [str(unit) for unit, _ in expected]
+
+
+def test_the_command_line_shows_the_units_that_answer_to_a_word_and_a_picture(tmp_path: Path) -> None:
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8))
+    photo.save(tmp_path / "photo.png")
+    layer = Layer(4, 1, 5)  # a conv branch, which also falls
+    found = json.loads(
+        asked("anchor", "--also", str(tmp_path / "photo.png"), "--layer", str(layer), "--limit", "512", "--json").stdout
+    )
+    demo = load_network("demo")
+    word, picture = (by_hand(demo, image)[layer] for image in (rasterise("anchor", 96, LARGE), photo))
+    smaller = np.minimum(word, picture)
+    assert {row["unit"] for row in found} == {f"{layer}/{channel}" for channel in np.flatnonzero(smaller > 0)}
+    activations = [row["activation"] for row in found]
+    assert activations == sorted(activations, reverse=True)
+    for row in found[:5]:
+        assert row["activation"] == pytest.approx(smaller[int(row["unit"].rsplit("/", 1)[1])], abs=1e-5)
+
+
+def test_a_picture_and_a_baseline_are_not_taken_together(tmp_path: Path) -> None:
+    result = asked("anchor", "--also", str(tmp_path / "photo.png"), "--baseline", "mean")
+    assert result.exit_code == 2
+    assert "Leave out --baseline or --also" in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(b"no picture")
+    result = asked("anchor", "--also", str(tmp_path / "photo.png"))
+    assert result.exit_code == 2
+    assert "photo.png" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,23 @@
+"""The units that answer to a word and to a picture, such as a photograph of what the word names."""
+
+import streamlit as st
+
+from app.web import live_network, session
+from app.web.plain_text import plain
+
+
+def show(word: str, layer: str, count: int) -> None:
+    """Take a picture, and show the units of a layer by the smaller of their mean activations on it and on the word."""
+    help_text = "By the smaller of both mean activations over positions, as the article's intersection; no baseline."
+    st.subheader("Units that answer to a picture as well", help=help_text)
+    file = st.file_uploader("Picture", key="also", help="PNG, JPEG or WebP; it stays with the app.")
+    if file is None:
+        st.caption(plain(f"Choose a picture, such as a photograph of what {word} names."))
+        return
+    picture = live_network.network().picture(file.getvalue(), file.name)
+    session.show(live_network.as_seen(picture, file.name), "picture as shown")
+    answers = live_network.both_answers(word, picture, layer, count)
+    if answers:
+        session.show(live_network.rises_table(answers), "both")
+    else:
+        st.caption("No unit answers to both.")
