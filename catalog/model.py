@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from catalog import enrichment, top_probes
+from catalog.article import case_studies
+from catalog.article.case_studies import ImportedStudies
 from catalog.cards import Gallery
 from catalog.circuit_view import CircuitView
 from catalog.circuits import local
@@ -277,6 +279,14 @@ class Model:
         What has the name now becomes an earlier version. Raises CircuitError where there is none.
         """
         return saved_circuits.restore(self._store, name, version, author)
+
+    def import_case_studies(self, author: str | None = None, labels: bool = False) -> ImportedStudies:
+        """Save the article's case studies over this network, each with what the weights say of its edges.
+
+        Imported again, only what differs is replaced. `labels` labels the units too, under the article's authors.
+        Raises LabelError for labels on another network, CircuitError where an own circuit has the name of one.
+        """
+        return case_studies.import_studies(self._store, case_studies.article(), author, labels)
 
     # ---- what people say
 

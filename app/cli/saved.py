@@ -1,6 +1,6 @@
 """`circuits saved`: circuits that stand in the database under a name."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 saved = typer.Typer(no_args_is_help=True, help="Circuits that were saved under a name.")
 
+Source = Literal["article"]
 CircuitName = Annotated[str, typer.Argument(metavar="NAME", help="Of a saved circuit.")]
 
 
@@ -52,6 +53,42 @@ def show_saved(
         with writing(output):
             circuit.export(output)
     show_circuit(circuit, veil, as_json, wide)
+
+
+@saved.command("import")
+def import_saved(
+    source: Annotated[Source, typer.Argument(help="article: the case studies of the enrichment circuits article.")],
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Label the units too, under the names of the article's authors.")
+    ] = False,
+    author: Author = None,
+    database: DatabaseOption = None,
+    model_name: ModelName = None,
+    wide: Wide = False,
+    as_json: Json = False,
+) -> None:
+    """Save the article's circuits over your network, with what its weights say of them; import again as you like.
+
+    Example: circuits saved import article
+    """
+    with open_model(database, model_name) as model:
+        imported = model.import_case_studies(author, labels)
+        name = model.id
+    if as_json:
+        printing.show_json(imported)
+        return
+    edges = [edge for study in imported.studies for edge in study.edges]
+    rows = [(e.source, e.target, e.article, e.magnitude, e.mean, e.rank_in, e.weights) for e in edges]
+    columns = ("source", "target", "article says", "magnitude", "mean", "rank", "weights")
+    printing.show(printing.table("Edges of the article", columns, rows), wide=wide)
+    for study in imported.studies:
+        left_out = ", ".join(map(str, study.left_out))
+        lacking = f"; left out, since {printable(name)} lacks them: {len(study.left_out)} ({left_out})"
+        typer.echo(f"{study.circuit}: {study.outcome}, {study.units} units{lacking if left_out else ''}.")
+    if labels:
+        typer.echo(f"{imported.labels} labels were added.")
+    if not imported.network_of_article:
+        typer.echo(f"{printable(name)} is not the article's network: what it says of a unit is of another one.")
 
 
 @saved.command("remove")
@@ -121,5 +158,7 @@ def show_circuit(circuit: "CircuitView", veil: "Veil", as_json: bool, wide: bool
     ]
     columns = ("source", "labels", "target", "labels", "adds", "magnitude", "mean", "influence")
     decisive = ("source", "target", "influence", "magnitude", "adds", "labels")
-    printing.show(printing.table(circuit.name, columns, rows, decisive), wide=wide)
+    notes = [(node.id, veil.over(node.id).label(node.note)) for node in circuit.units if node.note]
+    called = printing.table("What the source calls its units", ("unit", "name"), notes)
+    printing.show(printing.table(circuit.name, columns, rows, decisive), called, wide=wide)
     typer.echo(f"\n{circuit.sentence}")

@@ -46,6 +46,7 @@ def assemble(
     edges: Iterable[CircuitEdge],
     settings: Mapping[str, Plain],
     influences: Mapping[Unit, float] | None = None,
+    notes: Mapping[Unit, str] | None = None,
 ) -> Circuit:
     """Assemble a circuit of the units in `roles` and all other ends of the edges, in the order they are first named."""
     once = tuple(dict.fromkeys(edges))
@@ -53,22 +54,31 @@ def assemble(
     for edge in once:
         all_roles.setdefault(edge.source, "input")
         all_roles.setdefault(edge.target, "output")
-    return Circuit(name, kind, store.id, _nodes(store, all_roles, influences or {}), once, settings)
+    return Circuit(name, kind, store.id, _nodes(store, all_roles, influences or {}, notes or {}), once, settings)
 
 
 def refresh(store: ModelStore, circuit: Circuit) -> Circuit:
     """Bring the labels, flags and statistics of a circuit's units up to date with the database."""
     roles: dict[Unit, Role] = {node.id: node.role for node in circuit.units}
     influences = {node.id: node.influence for node in circuit.units}
-    return replace(circuit, units=_nodes(store, roles, influences))
+    notes = {node.id: node.note for node in circuit.units}
+    return replace(circuit, units=_nodes(store, roles, influences, notes))
 
 
-def _nodes(store: ModelStore, roles: Mapping[Unit, Role], influences: Mapping[Unit, float | None]) -> tuple[Node, ...]:
+def _nodes(
+    store: ModelStore,
+    roles: Mapping[Unit, Role],
+    influences: Mapping[Unit, float | None],
+    notes: Mapping[Unit, str],
+) -> tuple[Node, ...]:
     veil, cards = Veil.of(store), store.units(roles)
-    return tuple(_node(card, roles[card.id], veil.over(card.id), influences.get(card.id)) for card in cards)
+    return tuple(
+        _node(card, roles[card.id], veil.over(card.id), influences.get(card.id), notes.get(card.id, ""))
+        for card in cards
+    )
 
 
-def _node(card: UnitCard, role: Role, veil: Veil, influence: float | None) -> Node:
+def _node(card: UnitCard, role: Role, veil: Veil, influence: float | None, note: str) -> Node:
     measured = {name: value for name, value in card.statistics.items() if value is not None}
     sensitive = veil.hides_all or any(map(veil.hides, card.labels))
-    return Node(card.id, role, card.labels, sensitive, measured, influence)
+    return Node(card.id, role, card.labels, sensitive, measured, influence, note)

@@ -23,7 +23,8 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")  # X
 class Node:
     """A unit in a circuit: its role, its current labels, whether one of them is sensitive, its statistics.
 
-    `influence` is the share of a trace's influence that reaches the unit, from 0 to 1; None in other circuits.
+    `influence` is the share of a trace's influence that reaches the unit, from 0 to 1; None in other circuits. `note`
+    is what the circuit's source calls the unit, which is nobody's label here.
     `picture` is a `data:` address, already smeared if it is sensitive (`catalog.circuits.pictures`). It is there to be
     drawn: circuits that differ in it are equal, and no exported file holds it.
     """
@@ -34,6 +35,7 @@ class Node:
     sensitive: bool = False
     statistics: Mapping[str, float] = field(default_factory=dict)
     influence: float | None = None
+    note: str = ""
     picture: str = field(default="", compare=False, repr=False)
 
 
@@ -111,6 +113,8 @@ def _attributes(node: Node) -> dict[str, Any]:
     if node.labels:
         attributes["label"] = printable("; ".join(node.labels))
         attributes["labels"] = json.dumps(node.labels)
+    if node.note:
+        attributes["note"] = printable(node.note)
     if node.influence is not None:
         attributes["influence"] = node.influence
     return attributes | {"sensitive": node.sensitive} | _known(node.statistics)

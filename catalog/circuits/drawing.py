@@ -79,7 +79,11 @@ def _description(circuit: Circuit) -> str:
 
 
 def _labels(node: Node, veil: Veil) -> str:
-    return HIDDEN if node.sensitive and not veil.revealed else printable(veil.labels(node.labels))
+    """A unit's labels; of one without any what the circuit's source calls it, in quotation marks."""
+    if node.sensitive and not veil.revealed:
+        return HIDDEN
+    note = f"\u201c{veil.label(node.note)}\u201d" if node.note else ""
+    return printable(veil.labels(node.labels) or note)
 
 
 def _edge(edge: CircuitEdge, circuit: Circuit, places: Mapping[Unit, Position]) -> str:

@@ -77,7 +77,7 @@ def _node(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     attributes = _renamed(attributes)
     statistics = {column: attributes[column] for column in STATISTICS if column in attributes}
     labels = json.loads(attributes.get("labels", "[]"))
-    part = {"role": attributes["role"], "sensitive": attributes["sensitive"]}
+    part = {"role": attributes["role"], "sensitive": attributes["sensitive"], "note": attributes.get("note", "")}
     return {"id": name, "labels": labels, "statistics": statistics, **part, "influence": attributes.get("influence")}
 
 

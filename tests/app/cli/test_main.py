@@ -64,7 +64,7 @@ VERBS = {name: command for name, command in commands() if not hasattr(command, "
 def test_the_verbs_are_these() -> None:
     wanted = ["demo", "extract", "load", "find", "unit", "cypher", "export", "app", "doctor", "migrate", "remove"]
     wanted += ["word", "search", "difference", "attack", "ablate", "calibrate", "levels", "trace", "figure", "selftest"]
-    wanted += [f"saved {verb}" for verb in ("list", "show", "remove", "history", "restore")]
+    wanted += [f"saved {verb}" for verb in ("list", "show", "import", "remove", "history", "restore")]
     labelling = ["add", "list", "withdraw", "history", "amend", "reject", "undo", "bulk", "export", "import"]
     wanted += [f"label {verb}" for verb in labelling]
     wanted += [f"flag {kind}" for kind in ("unit", "image", "word", "list")]
@@ -120,6 +120,30 @@ def test_old_names_are_understood_and_not_listed(circuits: Run) -> None:
     assert [row["name"] for row in content(circuits("kept", "list", "--json"))] == ["old"]
     assert content(circuits("kept", "show", "old", "--json")) == content(circuits("saved", "show", "old", "--json"))
     assert circuits("kept", "drop", "old", "--yes").exit_code == 0
+    assert content(circuits("saved", "list", "--json")) == []
+
+
+def test_the_case_studies_are_imported_with_what_the_network_lacks_by_count_and_name(circuits: Run) -> None:
+    imported = circuits("saved", "import", "article", "--author", "ada")
+    assert imported.exit_code == 0, imported.output
+    assert "article: cap (2): saved, 4 units; left out, since planted:by-hand lacks them: 3" in imported.stdout
+    assert "(4/2/3/325, 4/2/3/108, 4/2/3/322)" in imported.stdout
+    assert "planted:by-hand is not the article's network" in imported.stdout
+    studies = {
+        study["circuit"]: study for study in content(circuits("saved", "import", "article", "--json"))["studies"]
+    }
+    trump = studies["article: Trump, as text and as picture (1052)"]
+    assert (trump["outcome"], trump["left_out"]) == ("not saved", ["4/2/6/1052", "4/1/6/1052", "4/2/5/1052"])
+    edge = studies["article: cap (2)"]["edges"][3]
+    assert (edge["source"], edge["article"], edge["rank_in"]) == ("4/2/3/3", "most negative", 5)
+    assert edge["mean"] == pytest.approx(-4.08)
+    shown = circuits("saved", "show", "article: cap (2)").stdout
+    assert "What the source calls its units" in shown
+    assert "computer chip" in shown
+    assert circuits("saved", "import", "article", "--labels").exit_code == 2
+    for study in studies.values():
+        if study["outcome"] == "unchanged":
+            assert circuits("saved", "remove", study["circuit"], "--yes").exit_code == 0
     assert content(circuits("saved", "list", "--json")) == []
 
 

@@ -148,6 +148,16 @@ def test_an_explicit_label_or_name_is_hidden_whoever_said_it(circuit: Circuit) -
     assert "hat, dildo" in texts(drawing.draw(said, revealed=True))
 
 
+def test_a_unit_without_a_label_shows_what_the_source_calls_it(circuit: Circuit) -> None:
+    total, conv, shortcut, *others = circuit.units
+    noted = [replace(node, note="you; <b>wound</b>") for node in (total, conv, shortcut)]
+    drawn = replace(circuit, units=(*noted, *others))
+    assert "4/2/6/34 you + wound" in texts(drawing.draw(drawn))
+    assert f"4/2/5/34 {HIDDEN}" in texts(drawing.draw(drawn))
+    assert "4/1/6/34 \u201cyou; <b>wound</b>\u201d" in texts(drawing.draw(drawn))
+    assert "<b>" not in drawing.draw(drawn)
+
+
 def test_control_characters_of_a_label_leave_the_drawing_whole(circuit: Circuit) -> None:
     said = replace(
         circuit,

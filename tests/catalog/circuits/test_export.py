@@ -65,6 +65,7 @@ def random_circuit(seed: int) -> Circuit:
             tuple(chance.sample(AWKWARD, chance.randrange(4))),
             chance.random() < 0.5,
             {name: number() for name in chance.sample(STATISTICS, chance.randrange(4))},
+            note=chance.choice(("", "you; bloody wound")),
         )
         for name in ids
     )

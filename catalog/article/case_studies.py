@@ -1,0 +1,225 @@
+"""The article's case studies as saved circuits over any network, with what its weights say of their edges.
+
+Units, edges and names stand in case_studies.json. The article's names are the notes of a circuit's units, its source's
+words, and become labels only where that is asked for.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from catalog.circuits import saved
+from catalog.circuits.build import adds, assemble, edge_of
+from catalog.circuits.circuit import Circuit, Plain, Role
+from catalog.errors import CircuitError, LabelError
+from catalog.labels import bulk
+from catalog.labels import files as label_files
+from catalog.labels.bulk import Plan
+from catalog.labels.labels import Labels
+from extract.errors import UnknownUnit
+from extract.units import ARCHITECTURES, Layer, Unit
+from graph.model_store import ModelStore
+from graph.records import Contribution, Sweep
+
+KIND = "case study"
+Outcome = Literal["saved", "replaced", "unchanged", "not saved"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A circuit of the article: its last unit first, and the edges it names as (source, target, what it says)."""
+
+    name: str
+    sentence: str
+    units: tuple[Unit, ...]
+    edges: tuple[tuple[Unit, Unit, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Studies:
+    """The circuits of an article on one model; `labels` are entries of a label file, `source` is where they stand."""
+
+    model: str
+    authors: str
+    source: str
+    circuits: tuple[Study, ...]
+    labels: tuple[dict[str, Any], ...]
+
+    def notes(self) -> dict[Unit, str]:
+        """What the article calls each unit."""
+        names: dict[Unit, list[str]] = {}
+        for entry in self.labels:
+            names.setdefault(Unit.parse(entry["unit"]), []).append(entry["text"])
+        return {unit: "; ".join(texts) for unit, texts in names.items()}
+
+
+@dataclass(frozen=True)
+class StudiedEdge:
+    """An edge that the article names, and what this network's weights say of it.
+
+    `rank_in` is the place by magnitude among the target's inputs of the source's layer. `weights` tells whether the
+    edge is stored, or why it is not; magnitude, mean and rank are None then.
+    """
+
+    circuit: str
+    source: Unit
+    target: Unit
+    article: str
+    weights: str
+    magnitude: float | None = None
+    mean: float | None = None
+    rank_in: int | None = None
+
+
+@dataclass(frozen=True)
+class CaseStudy:
+    """A case study over a network: what became of its circuit, its edges, and the units that the network lacks."""
+
+    circuit: str
+    outcome: Outcome
+    units: int
+    left_out: tuple[Unit, ...]
+    edges: tuple[StudiedEdge, ...]
+
+
+@dataclass(frozen=True)
+class ImportedStudies:
+    """All case studies over a network, how many labels were added, and whether this is the article's network."""
+
+    studies: tuple[CaseStudy, ...]
+    labels: int
+    network_of_article: bool
+
+
+@dataclass(frozen=True)
+class _Overlay:
+    """A case study over a network, not saved yet: a circuit of the units that the network has."""
+
+    circuit: Circuit
+    left_out: tuple[Unit, ...]
+    edges: tuple[StudiedEdge, ...]
+
+
+def article() -> Studies:
+    """The case studies of the enrichment circuits article."""
+    content = json.loads(files("catalog.article").joinpath("case_studies.json").read_text(encoding="utf-8"))
+    return TypeAdapter(Studies).validate_python(content)
+
+
+def import_studies(
+    store: ModelStore, studies: Studies, author: str | None = None, labels: bool = False
+) -> ImportedStudies:
+    """Save every case study of which the network has units; one that is saved already and the same stays.
+
+    `labels` also labels the units, under the authors' name. Raises LabelError for labels on a network that cannot be
+    the article's, CircuitError where a circuit of the user's own has the name of one; nothing is written then.
+    """
+    same_network = _may_be(store, studies.model)
+    if labels and not same_network:
+        raise LabelError(
+            f"The article names units of {studies.model}, and {store.id} is another network, whose units of the same "
+            "numbers are others. Import the circuits alone, or open that model."
+        )
+    kinds, notes = _kinds(store, studies), studies.notes()
+    overlays = [_overlay(store, studies, study, notes) for study in studies.circuits]
+    cases = tuple(_case(store, overlay, kinds) for overlay in overlays)
+    plan = _labels(store, studies) if labels else Plan(())
+    for overlay, case in zip(overlays, cases, strict=True):  # nothing is written before all of it is read
+        if case.outcome in ("saved", "replaced"):
+            saved.save(store, overlay.circuit, case.circuit, author, replace=case.outcome == "replaced")
+    bulk.apply(Labels(store), plan, skip=True)
+    return ImportedStudies(cases, len(plan.new), same_network)
+
+
+def _may_be(store: ModelStore, model: str) -> bool:
+    """Whether the store's model is this one, or weights of its shape from a file, whose name does not tell."""
+    name, _, _ = model.partition(":")
+    return store.id == model or ("@" in store.id and ARCHITECTURES.get(name) == store.architecture)
+
+
+def _kinds(store: ModelStore, studies: Studies) -> dict[str, str]:
+    """The kinds of the circuits saved under the studies' names. Raises CircuitError where one is no case study."""
+    names = {study.name for study in studies.circuits}
+    kinds = {circuit.name: circuit.kind for circuit in store.saved_circuits() if circuit.name in names}
+    if taken := [name for name, kind in kinds.items() if kind != KIND]:
+        raise CircuitError(
+            f"{taken[0]!r} is the name of a saved circuit that is no case study. Nothing was imported: save that "
+            "circuit under another name and remove this one, then import again."
+        )
+    return kinds
+
+
+def _overlay(store: ModelStore, studies: Studies, study: Study, notes: Mapping[Unit, str]) -> _Overlay:
+    units = [unit for unit in study.units if _has(store, unit)]
+    left_out = tuple(unit for unit in study.units if unit not in units)
+    stored = {(c.source, c.target): c for c in store.contributions_among(units)}
+    edges = tuple(_studied(store, study, stored, left_out))
+    named = [edge_of(stored[edge.source, edge.target]) for edge in edges if edge.magnitude is not None]
+    settings: dict[str, Plain] = {"source": studies.source, "source_model": studies.model, "article": study.sentence}
+    settings |= _lacking(left_out, edges)
+    sums = [edge for unit in units for edge in adds(store.architecture, unit) if edge.source in units]
+    circuit = assemble(store, study.name, KIND, _roles(store, units), [*sums, *named], settings, notes=notes)
+    return _Overlay(circuit, left_out, edges)
+
+
+def _case(store: ModelStore, overlay: _Overlay, kinds: Mapping[str, str]) -> CaseStudy:
+    circuit = overlay.circuit
+    outcome: Outcome = "saved"
+    if not circuit.units:
+        outcome = "not saved"
+    elif circuit.name in kinds:
+        outcome = "unchanged" if saved.open_circuit(store, circuit.name) == circuit else "replaced"
+    return CaseStudy(circuit.name, outcome, len(circuit.units), overlay.left_out, overlay.edges)
+
+
+def _has(store: ModelStore, unit: Unit) -> bool:
+    try:
+        return store.architecture.unit(str(unit)) == unit
+    except UnknownUnit:
+        return False
+
+
+def _studied(
+    store: ModelStore, study: Study, stored: Mapping[tuple[Unit, Unit], Contribution], left_out: Iterable[Unit]
+) -> Iterator[StudiedEdge]:
+    for source, target, article_says in study.edges:
+        if edge := stored.get((source, target)):
+            numbers = edge.magnitude, edge.mean, edge.rank_in
+            yield StudiedEdge(study.name, source, target, article_says, "stored", *numbers)
+        elif missing := [str(unit) for unit in (source, target) if unit in left_out]:
+            yield StudiedEdge(study.name, source, target, article_says, f"no unit {' and '.join(missing)}")
+        else:
+            yield StudiedEdge(study.name, source, target, article_says, _why_not(store, source.layer, target.layer))
+
+
+def _why_not(store: ModelStore, source: Layer, target: Layer) -> str:
+    """Why an edge between two layers is not stored."""
+    sweep: Sweep | None = next(iter(store.sweeps(target, source)), None)
+    if sweep is None:
+        return "not computed"
+    return f"not among the strongest, magnitude at most {sweep.cutoff_magnitude:.3g}"
+
+
+def _lacking(left_out: Iterable[Unit], edges: Iterable[StudiedEdge]) -> dict[str, Plain]:
+    """What the circuit has not, as settings."""
+    absent = [f"{edge.source} to {edge.target} ({edge.weights})" for edge in edges if edge.magnitude is None]
+    lists = {"units_left_out": list(map(str, left_out)), "edges_not_stored": absent}
+    return {name: ", ".join(texts) for name, texts in lists.items() if texts}
+
+
+def _roles(store: ModelStore, units: list[Unit]) -> dict[Unit, Role]:
+    """The first unit is the sum, what it adds up its branches, and all others inputs."""
+    branches = [] if not units else adds(store.architecture, units[0])
+    roles: dict[Unit, Role] = dict.fromkeys(units, "input")
+    roles |= {edge.source: edge.branch for edge in branches if edge.branch and edge.source in roles}
+    return roles | dict.fromkeys(units[:1], "sum")
+
+
+def _labels(store: ModelStore, studies: Studies) -> Plan:
+    """The labels of the authors that are new here."""
+    entries = label_files.decode(json.dumps(studies.labels).encode(), "json", store.id, studies.authors).entries
+    return label_files.importing(Labels(store), entries, both=True)
