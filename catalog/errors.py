@@ -6,6 +6,7 @@ CatalogError (a CircuitsError)
 ├── CircuitError              a unit that is the end of no such circuit, or circuits that cannot be drawn or joined
 ├── NamedQueryError           a query that is not there, breaks a rule, or lacks a parameter
 ├── ExportError               a circuit that cannot be written, or a file that holds none
+├── MacroscopicError          contributions between layers that an extraction folder does not hold
 └── TorchMissing              what needs the network itself, where torch or open_clip are missing or broken
 """
 
@@ -37,6 +38,10 @@ class NamedQueryError(CatalogError):
 
 class ExportError(CatalogError):
     """A circuit that cannot be written, or a file that holds none."""
+
+
+class MacroscopicError(CatalogError):
+    """Contributions between layers that an extraction folder does not hold."""
 
 
 class TorchMissing(CatalogError):

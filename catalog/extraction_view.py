@@ -13,6 +13,7 @@ from extract.units import Architecture, Layer, Unit
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from catalog.macroscopic.macroscopic import Macroscopic
     from extract.folder.extraction import ContributionDirection, Extraction
     from extract.responses.levels import ActivationDistribution, Estimate
 
@@ -82,6 +83,15 @@ class ExtractionView:
     def weight_summaries(self, layer: Layer | str) -> Table[WeightSummary]:
         """`weight_distributions` in short: a record for each other layer and direction, in forward order."""
         return Table(f"Distribution of the weights of {layer}", summaries(self.weight_distributions(layer)))
+
+    def macroscopic(self, units: int | None = None) -> "Macroscopic":
+        """The article's macroscopic claims: how contributions between layers are distributed, beside controls.
+
+        `units` is how many units of each layer every statistic is taken over, None for as many as the controls have.
+        """
+        from catalog.macroscopic.macroscopic import Macroscopic  # slow to import, and a catalog does without
+
+        return Macroscopic(self.folder) if units is None else Macroscopic(self.folder, units)
 
     def distribution(self, unit: Unit | str, part: Part = "unit", bins: int = 100) -> "ActivationDistribution":
         """How a unit's activation over all probes is distributed.

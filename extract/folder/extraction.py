@@ -6,6 +6,7 @@
       edges.parquet/           one part a target layer: the strongest expanded weights
       sweeps.parquet/          one part a target layer: per source layer what was computed and where kept edges end
       distributions.parquet/   one part a target layer: moments of a unit's weights into or out of another layer
+      randomised.parquet/      one part a source layer: what a few of its units do through randomised weights
       matrices/                one file a target layer: dense magnitude and mean per source, kernels of direct edges
       probes.parquet/          the probes, a part a chunk of them, with thumbnails of those that are examples
       contents.parquet/        hashes of the probes' bytes as they were shown, by chunk
@@ -228,6 +229,19 @@ class Extraction:
             yield from self.parts("distributions")
         elif (name := part("distributions", str(target))) in self.manifest.files:
             yield self.part(name)
+
+    def randomised(self, source: Layer, target: Layer) -> tuple[np.ndarray, np.ndarray] | None:
+        """Read the means of randomised weights: the source's channels, and (target channels, source channels).
+
+        None where they were not swept.
+        """
+        name = part("randomised", str(source))
+        if not self.has(name):
+            return None
+        rows = self.part(name).filter(pc.field("target") == str(target))
+        if not rows.num_rows:
+            return None
+        return rows["source_channel"].to_numpy(), np.array(rows["means"].to_pylist()).T
 
     def words(self, layer: Layer, kind: WordKind = "value") -> np.ndarray | None:
         """Read a layer's activations on the vocabulary's words, float16 (words, channels); None where there are none.

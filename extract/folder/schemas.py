@@ -19,6 +19,7 @@ def _schema(table: str, columns: str, **meanings: str) -> pa.Schema:
         "bool": pa.bool_(),
         "bytes": pa.binary(),
         "i32s": pa.list_(pa.int32()),
+        "f32s": pa.list_(pa.float32()),
     }
     named = [column.split(":") for column in columns.split()]
     meanings |= {row.stored: text for row in of_table(table) if (text := row.definition or row.meaning)}
@@ -58,6 +59,13 @@ SCHEMAS = {
         kurtosis="excess",
         bimodality="Sarle's coefficient for samples",
         density_at_zero="share of means within a tenth of their standard deviation of zero",
+    ),
+    "randomised": _schema(
+        "randomised",
+        "source:text source_channel:i32 target:text means:f32s",
+        source="the layer below; a few of its units, evenly spaced, are swept through the network with the weights of "
+        "each convolution permuted and its batch norms as they are",
+        means="mean expanded weight into every unit of the target, by channel",
     ),
     "probes": _schema(
         "probes",

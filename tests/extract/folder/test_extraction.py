@@ -37,6 +37,7 @@ def column(field: "pa.Field[Any]", rows: int) -> "pa.Array[Any]":
         pa.binary(): lambda row: str(row).encode(),
         pa.bool_(): bool,
         pa.list_(pa.int32()): lambda row: [row] * row,
+        pa.list_(pa.float32()): lambda row: [row / 2] * row,
     }
     value = kinds.get(field.type, int)
     values: pa.Array[Any] = pa.array([value(row) for row in range(rows)], field.type)

@@ -1,0 +1,129 @@
+"""The contributions between two layers as matrices (target units, source units), in three variants.
+
+scaled  the mean expanded weight from batch norm's output to batch norm's output, as edges have it
+raw     from raw convolution to raw convolution, as the article's code takes it: times the source's scale, over the
+        target's; a sum has no batch norm, so as a source it has the scale 1
+folded  the sizes of raw with the signs of scaled, since the sign of batch norm's gamma is arbitrary
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import MacroscopicError
+from extract.folder.kernel_support import gradient_layer, sources
+from extract.folder.manifest import part
+from extract.folder.randomised import evenly
+from extract.ranking import Floats, Integers
+from extract.units import Layer
+
+if TYPE_CHECKING:
+    from extract.folder.extraction import Extraction
+
+Variant = Literal["scaled", "raw", "folded"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+
+_FAINTEST = 2.0**-18  # root mean square of a row in float16: fainter ones have less than six bits
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """What the units of one layer contribute to those of another: `scaled` (target units, source units), float64.
+
+    `source_scale` and `target_scale` are batch norm's gamma over its deviation, (units,); `target_scale` is None for a
+    sum, which has but the scaled variant.
+    """
+
+    source: Layer
+    target: Layer
+    scaled: Floats
+    source_scale: Floats
+    target_scale: Floats | None
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """Those that it has."""
+        return VARIANTS if self.target_scale is not None else VARIANTS[:1]
+
+    def variant(self, name: Variant) -> Floats:
+        """The matrix of a variant (target units, source units).
+
+        Raw and folded ones leave out the target units whose weights batch norm scales to nothing, or to less than
+        float16 resolves. Raises MacroscopicError for one that a sum does not have.
+        """
+        if name == "scaled":
+            return self.scaled
+        if self.target_scale is None:
+            raise MacroscopicError(
+                f"{self.target} is a sum, which no batch norm scales: it has the scaled variant alone."
+            )
+        resolved = self._resolved(self.target_scale)  # (target units,)
+        factors = self.source_scale / self.target_scale[resolved, None]  # (target units, source units)
+        return np.asarray(self.scaled[resolved] * (np.abs(factors) if name == "folded" else factors))
+
+    def of_sources(self, channels: Integers, scaled: Floats) -> "Contributions":
+        """Others of the same two layers, from these channels of the source alone: (target units, channels)."""
+        return Contributions(self.source, self.target, scaled, self.source_scale[channels], self.target_scale)
+
+    def of_target(self, channel: int) -> "Contributions":
+        """Those to one unit of the target."""
+        scale = None if self.target_scale is None else self.target_scale[[channel]]
+        return Contributions(self.source, self.target, self.scaled[[channel]], self.source_scale, scale)
+
+    def _resolved(self, target_scale: Floats) -> NDArray[np.bool]:
+        sizes = np.sqrt(np.square(self.scaled).mean(axis=1))  # (target units,)
+        return np.asarray((sizes >= _FAINTEST) & (target_scale != 0))
+
+
+class StoredContributions:
+    """The contributions in an extraction folder: its dense matrices, and those of randomised weights."""
+
+    def __init__(self, folder: "Extraction") -> None:
+        self.folder = folder
+
+    @property
+    def targets(self) -> tuple[Layer, ...]:
+        """The layers into which dense matrices are stored, in forward order."""
+        stored = self.folder.has if self.folder.manifest.settings.matrices else lambda _: False
+        return tuple(layer for layer in self.folder.layers if stored(part("matrices", str(layer))))
+
+    def sources(self, target: Layer) -> tuple[Layer, ...]:
+        """The layers below a target, the nearest first. Raises MacroscopicError where no matrix is stored."""
+        if target not in self.targets:
+            raise MacroscopicError(
+                f"{self.folder.path} holds no dense matrices into {target}. Extract this target layer into a new "
+                "folder with its matrices (matrices=True)."
+            )
+        return sources(self.folder.manifest.architecture, target)
+
+    def between(self, source: Layer, target: Layer) -> Contributions:
+        """Read those of two layers. Raises MacroscopicError where they are not stored, NoPath where no path leads."""
+        place = gradient_layer(self.folder.manifest.architecture, source, target)
+        self.sources(target)
+        stored = self.folder.matrix(place, target, "mean")
+        assert stored is not None  # noqa: S101, a target's matrices are stored all at once
+        scale, target_scale = self.scales.get(place), self.scales.get(target)
+        ones = np.ones(stored.shape[1])
+        return Contributions(place, target, stored.astype(np.float64), ones if scale is None else scale, target_scale)
+
+    def randomised(self, own: Contributions) -> Contributions | None:
+        """Those of randomised weights between the same layers, from a few channels; None where they were not swept."""
+        swept = self.folder.randomised(own.source, own.target)
+        return swept and own.of_sources(*swept)
+
+    @cached_property
+    def scales(self) -> Mapping[Layer, Floats]:
+        """By layer the scale of each unit's batch norm; sums have none."""
+        units = self.folder.table("units").select(["layer", "channel", "scale"]).to_pandas()
+        layers = units.dropna().sort_values("channel").groupby("layer")
+        return {Layer.parse(str(name)): group["scale"].to_numpy(np.float64) for name, group in layers}
+
+
+def lower_units(contributions: Contributions, count: int) -> Contributions:
+    """Those of a few lower units, evenly spaced over the layer."""
+    channels = evenly(contributions.scaled.shape[1], count)
+    return contributions.of_sources(channels, contributions.scaled[:, channels])

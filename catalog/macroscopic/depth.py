@@ -1,0 +1,63 @@
+"""Versatility by depth: whether the contributions of earlier layers are spread more evenly over a layer's units."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import atanh, nan, sqrt, tanh
+
+import numpy as np
+
+from catalog.macroscopic.contributions import Variant
+from catalog.macroscopic.layer_report import Comparison
+from extract.ranking import Floats
+from extract.responses.levels import Z95
+from extract.units import Layer
+
+STATISTICS = ("density_at_zero", "breadth")  # an even spread has a low density at zero, and a great breadth
+_PERMUTATIONS = 2000
+_SEED = 1904
+_FEWEST = 4  # layers
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Spearman's rank correlation of a forward statistic with how far below the target a layer lies.
+
+    `low` to `high` is its 95 % interval (Bonett and Wright 2000), `p` the share of permuted layers with as strong a
+    correlation of either sign; NaN for less than four layers.
+    """
+
+    target: Layer
+    variant: Variant
+    statistic: str
+    layers: int
+    correlation: float
+    low: float
+    high: float
+    p: float
+
+
+def trends(by_source: Iterable[Comparison]) -> list[Trend]:
+    """The trends in the comparisons of a target's sources, nearest first."""
+    values: dict[tuple[Layer, Variant, str], list[float]] = {}
+    for c in by_source:
+        if c.direction == "forward" and c.statistic in STATISTICS:
+            values.setdefault((c.target, c.variant, c.statistic), []).append(c.observed.value)
+    return [Trend(*place, len(series), *_correlation(np.array(series))) for place, series in values.items()]
+
+
+def _correlation(series: Floats) -> tuple[float, float, float, float]:
+    """Spearman's correlation of values with their places, its interval, and its p."""
+    count = len(series)
+    if count < _FEWEST:
+        return nan, nan, nan, nan
+    places = np.arange(count)
+    ranks = np.array([(series < value).sum() + ((series == value).sum() - 1) / 2 for value in series])
+    if np.ptp(ranks) == 0:
+        return nan, nan, nan, nan
+    correlation = float(np.corrcoef(places, ranks)[0, 1])
+    permuted = np.random.default_rng(_SEED).permuted(np.tile(ranks, (_PERMUTATIONS, 1)), axis=1)  # (permutations, n)
+    others = np.corrcoef(places, permuted)[0, 1:]
+    p = (1 + int((np.abs(others) >= abs(correlation) - 1e-9).sum())) / (1 + _PERMUTATIONS)
+    limit = min(abs(correlation), 1 - 6 / (count**3 - count))  # half a step from the perfect one, which has no interval
+    centre, half = atanh(np.copysign(limit, correlation)), Z95 * sqrt((1 + correlation**2 / 2) / (count - 3))
+    return correlation, tanh(centre - half), tanh(centre + half), p

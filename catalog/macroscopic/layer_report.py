@@ -1,0 +1,120 @@
+"""What is said of the contributions into a layer: each statistic of a few units beside its controls."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from catalog.macroscopic.comparison import Size, median, share
+from catalog.macroscopic.contributions import Contributions, Variant, lower_units
+from catalog.macroscopic.shape import FORWARD_STATISTICS, STATISTICS, rank_one_share
+from extract.folder.randomised import evenly
+from extract.ranking import Floats
+from extract.units import Layer
+
+if TYPE_CHECKING:
+    from extract.folder.extraction import ContributionDirection
+
+Sample = Literal["observed", "shuffled", "randomised"]
+
+_SHARES = ("two_peaks",)  # yes or no of each unit
+_SEED = 2021
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A statistic of the contributions into a layer, from one layer or (None) from all below, beside its controls.
+
+    `forward` is over the target's units, for a few units of each source; `backward` over the source's units, for a few
+    of the target. `n_low` to `n_high` values make up a unit's statistic. `observed` is the median over units; of
+    `two_peaks` it is the share of units, of `rank_one` the median over source layers. `shuffled` is of entries drawn
+    from the whole matrix, `randomised` of the same network with the weights of each convolution permuted; None where
+    there is none.
+    """
+
+    target: Layer
+    source: Layer | None
+    direction: "ContributionDirection"
+    variant: Variant
+    statistic: str
+    n_low: int
+    n_high: int
+    observed: Size
+    shuffled: Size | None
+    randomised: Size | None
+    over_shuffled: Size | None
+    over_randomised: Size | None
+
+
+@dataclass(frozen=True)
+class PairStatistics:
+    """The statistics of one layer pair's units by name, each (units,), of one variant, direction and sample."""
+
+    source: Layer
+    direction: "ContributionDirection"
+    variant: Variant
+    sample: Sample
+    n: int
+    statistics: Mapping[str, Floats]
+
+
+def pair_statistics(
+    contributions: Contributions, randomised: Contributions | None, units: int
+) -> Iterator[PairStatistics]:
+    """Measure `units` units of a layer pair in every variant, both directions, with both controls."""
+    few = lower_units(contributions, units)
+    for variant in contributions.variants:
+        whole = contributions.variant(variant)  # (target units, source units)
+        rows = whole[evenly(len(whole), units)]
+        forward: dict[Sample, Floats] = {  # each (units, n)
+            "observed": few.variant(variant).T,
+            "shuffled": _entries(whole, units, len(whole)),
+        }
+        if randomised is not None:
+            forward["randomised"] = randomised.variant(variant).T
+        backward: dict[Sample, Floats] = {"observed": rows, "shuffled": _entries(whole, *rows.shape)}
+        directions: dict[ContributionDirection, dict[Sample, Floats]] = {"forward": forward, "backward": backward}
+        for direction, samples in directions.items():
+            for sample, values in samples.items():
+                statistics = _measured(values, direction)
+                yield PairStatistics(contributions.source, direction, variant, sample, values.shape[1], statistics)
+
+
+def comparisons(target: Layer, measured: Iterable[PairStatistics], pooled: bool) -> Iterator[Comparison]:
+    """Put what is observed beside its controls: of every source layer by itself, or pooled over all."""
+    groups: dict[tuple[Layer | None, ContributionDirection, Variant], list[PairStatistics]] = {}
+    for part in measured:
+        groups.setdefault((None if pooled else part.source, part.direction, part.variant), []).append(part)
+    for (source, direction, variant), parts in groups.items():
+        lengths = [part.n for part in parts]
+        for statistic in parts[0].statistics:
+            observed, *controls = (_size(parts, sample, statistic) for sample in get_args(Sample))
+            assert observed is not None  # noqa: S101, every pair has it
+            over = [control and observed.over(control) for control in controls]
+            place = target, source, direction, variant, statistic, min(lengths), max(lengths)
+            yield Comparison(*place, observed, *controls, *over)
+
+
+def _entries(whole: Floats, rows: int, length: int) -> Floats:
+    """Entries of a matrix without their places: (rows, length), fewer rows where it has fewer entries."""
+    flat = whole.ravel()
+    rows = min(rows, len(flat) // max(length, 1))
+    places = np.random.default_rng((_SEED, len(flat))).choice(len(flat), rows * length, replace=False)
+    return flat[places].reshape(rows, length)
+
+
+def _measured(rows: Floats, direction: "ContributionDirection") -> dict[str, Floats]:
+    measured = {name: statistic(rows) for name, statistic in STATISTICS.items()}
+    if direction == "backward":
+        return measured
+    measured |= {name: statistic(rows) for name, statistic in FORWARD_STATISTICS.items()}
+    two_peaks = np.where(np.isnan(measured["dip"]), np.nan, measured["dip"] > 1)
+    return measured | {"two_peaks": two_peaks, "rank_one": np.array([rank_one_share(rows)])}
+
+
+def _size(parts: Iterable[PairStatistics], sample: Sample, statistic: str) -> Size | None:
+    values = [part.statistics[statistic] for part in parts if part.sample == sample]
+    if not values:
+        return None
+    return (share if statistic in _SHARES else median)(np.concatenate(values))

@@ -1,0 +1,151 @@
+"""Macroscopic claims on folders in which it is known what holds."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catalog.errors import MacroscopicError
+from catalog.macroscopic.comparison import Size, median, share
+from catalog.macroscopic.layer_report import Comparison
+from catalog.macroscopic.macroscopic import Macroscopic
+from tests.builders.planted_matrices import SHAPE, TARGET, Plant, planted_matrices
+
+UNITS = SHAPE.channels(TARGET)
+SIGNS = np.where(np.arange(UNITS) % 3 == 0, -0.5, 0.5)  # a third of the gammas is negative
+Ask = Callable[..., Comparison]
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Callable[[Plant], Ask]:
+    """Plants matrices; what is asked for is a statistic by its name, variant and direction."""
+
+    def planted(plant: Plant) -> Ask:
+        asked = Macroscopic(planted_matrices(tmp_path / "x", plant, SIGNS)).comparisons(TARGET)
+        return lambda statistic, variant="raw", direction="forward": next(
+            c for c in asked if (c.statistic, c.variant, c.direction) == (statistic, variant, direction)
+        )
+
+    return planted
+
+
+def test_an_offset_under_arbitrary_signs_makes_two_lobes_that_folding_takes_away(
+    ask: Callable[[Plant], Ask],
+) -> None:
+    """Scaled weights of one lobe at 3 deviations, so raw ones have a lobe for either sign of gamma."""
+    of = ask(lambda rng, targets, sources: rng.normal(3, 1, (targets, sources)))
+    assert of("two_peaks", "raw").observed.value == 1
+    assert of("two_peaks", "folded").observed.value < 0.1
+    assert of("offset", "folded").observed.value == pytest.approx(3, abs=0.1)
+    assert of("offset", "raw").observed.value < 0.5
+    assert of("imbalance", "folded").observed.value > 0.45
+    assert of("rank_one", "folded").observed.value == pytest.approx(0.9, abs=0.02)  # 9 of 10 parts of the square
+
+
+def test_two_lobes_that_are_the_conv_branchs_own_stay_when_folded(ask: Callable[[Plant], Ask]) -> None:
+    """Each lower unit has a lobe of either sign at random targets, whatever their gammas."""
+    of = ask(lambda rng, t, s: rng.normal(rng.choice([-3, 3], (t, s)), 1))
+    assert of("two_peaks", "raw").observed.value == of("two_peaks", "folded").observed.value == 1
+    assert of("offset", "folded").observed.high < 0.3
+    assert of("rank_one").observed.value < 0.15
+
+
+def test_normal_weights_have_one_peak_and_no_effect_over_their_shuffled_entries(ask: Callable[[Plant], Ask]) -> None:
+    of = ask(lambda rng, targets, sources: rng.normal(size=(targets, sources)))
+    assert of("two_peaks").observed.high < 0.05
+    for statistic in ("exponent", "imbalance", "density_at_zero", "offset"):
+        over = of(statistic).over_shuffled
+        assert over is not None
+        assert over.low < 0 < over.high
+    assert of("exponent").observed.value == pytest.approx(2, abs=0.1)
+    assert of("density_at_zero").observed.value == pytest.approx(0.08, abs=0.005)
+
+
+def test_shapes_are_told_by_direction(ask: Callable[[Plant], Ask]) -> None:
+    """Lower units of very uneven strength: backward heavy tails, forward normal; shuffled alike in both."""
+
+    def plant(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
+        return rng.normal(size=(targets, sources)) * rng.exponential(size=sources) ** 0.5
+
+    of = ask(plant)
+    forward, backward = of("exponent"), of("exponent", direction="backward")
+    assert forward.observed.value == pytest.approx(2, abs=0.1)
+    assert backward.observed.high < 1.7
+    for one in (forward, backward):
+        assert one.shuffled is not None
+        assert one.shuffled.value < 1.7
+
+
+def test_numbers_say_units_values_and_their_interval(ask: Callable[[Plant], Ask]) -> None:
+    of = ask(lambda rng, targets, sources: rng.laplace(size=(targets, sources)))
+    forward, backward = of("exponent"), of("exponent", direction="backward")
+    assert (forward.n_low, forward.n_high) == (UNITS, UNITS)
+    assert (backward.n_low, backward.n_high) == (8, 256)
+    assert forward.observed.units >= 8 * 14
+    assert forward.observed.low < forward.observed.value < forward.observed.high
+    assert forward.randomised is None
+    assert forward.over_randomised is None
+
+
+def test_what_batch_norm_scales_to_nothing_is_left_out_of_the_raw_contributions(tmp_path: Path) -> None:
+    scales = SIGNS.copy()
+    scales[:100] = 0
+    folder = planted_matrices(
+        tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)) * (scales != 0)[:, None], scales
+    )
+    macroscopic = Macroscopic(folder)
+    assert len(macroscopic.contributions("4/1/3/0", TARGET, "forward", "raw")) == UNITS - 100
+    assert len(macroscopic.contributions("4/1/3/0", TARGET, "forward", "scaled")) == UNITS
+
+
+def test_variants_are_the_stored_means_over_the_targets_scale(tmp_path: Path) -> None:
+    folder = planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), SIGNS)
+    macroscopic, stored = Macroscopic(folder), folder.matrix(SHAPE.layer("4/1/3"), TARGET, "mean")
+    assert stored is not None
+    scaled, raw, folded = (
+        macroscopic.contributions("4/1/3/7", TARGET, "forward", variant) for variant in ("scaled", "raw", "folded")
+    )
+    np.testing.assert_allclose(scaled, stored[:, 7])
+    np.testing.assert_allclose(raw, stored[:, 7] / SIGNS, rtol=1e-6)
+    np.testing.assert_allclose(folded, np.abs(raw) * np.sign(scaled), rtol=1e-6)
+    back = macroscopic.contributions(f"{TARGET}/5", "4/1/3", "backward", "raw")
+    np.testing.assert_allclose(back, stored[5] / SIGNS[5], rtol=1e-6)
+
+
+def test_broader_contributions_from_further_below_are_a_trend(tmp_path: Path) -> None:
+    place = iter(range(100))
+
+    def plant(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
+        exponent = next(place)  # the nearer, the more of the sum in few weights
+        return np.sign(rng.normal(size=(targets, sources))) * rng.exponential(size=(targets, sources)) ** (
+            2 - exponent / 14
+        )
+
+    trends = Macroscopic(planted_matrices(tmp_path / "x", plant, SIGNS)).trends(TARGET)
+    breadth, density = (
+        next(t for t in trends if (t.variant, t.statistic) == ("raw", name)) for name in ("breadth", "density_at_zero")
+    )
+    assert breadth.correlation > 0.9
+    assert 0.8 < breadth.low < breadth.high < 1
+    assert density.correlation < -0.9
+    assert max(breadth.p, density.p) < 0.01
+    assert breadth.layers == 14
+
+
+def test_a_folder_without_matrices_says_how_to_make_them(tmp_path: Path) -> None:
+    macroscopic = Macroscopic(planted_matrices(tmp_path / "x", lambda *_: np.empty(0), SIGNS, matrices=False))
+    assert macroscopic.conv_layers == ()
+    with pytest.raises(MacroscopicError, match=r"no dense matrices into 4/1/5.*matrices=True"):
+        macroscopic.comparisons(TARGET)
+
+
+def test_intervals_hold_the_median_and_the_share_as_often_as_they_say() -> None:
+    rng, trials = np.random.default_rng(1), 400
+    medians = [median(rng.exponential(size=31)) for _ in range(trials)]
+    assert np.mean([size.low < np.log(2) < size.high for size in medians]) > 0.93
+    differences = [median(rng.normal(1, 1, 40)).over(median(rng.normal(0, 2, 30))) for _ in range(trials)]
+    assert np.mean([size.low < 1 < size.high for size in differences]) > 0.93
+    assert share(np.array([1, 0, 1, np.nan])).units == 3
+    assert np.isnan(median(np.arange(5.0)).low)
+    assert Size(1, 0, 2, 9).over(Size(1, 1, 1, 4)) == Size(0, -1, 1, 4)
