@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from catalog.extraction_network import ExtractionNetwork, Images
 from catalog.extraction_view import ExtractionView
 from catalog.kernel import Kernel
 from catalog.picture_files import write_picture
@@ -20,9 +20,7 @@ from extract import demo
 from extract.ablation import calibration, part_ablation
 from extract.ablation.calibration import Agreement, agreements
 from extract.ablation.part_ablation import Ablation, Replacement
-from extract.enrichment import pipeline
 from extract.errors import AblationError, WeightsError
-from extract.expansion import atlas
 from extract.expansion.expanded_weights import expanded_weights
 from extract.files import at_home
 from extract.folder.kernel_support import support
@@ -32,30 +30,24 @@ from extract.network.parts import BranchName, ConvolutionEdge, SumBranch, check
 from extract.network.preprocessing import seen, stack
 from extract.network.text import embed_prompts
 from extract.network.weights import load_network
-from extract.probes import rasterised_words
 from extract.probes import table as probe_table
 from extract.probes.pictures import decode_picture, read_picture
-from extract.probes.probe import Source
-from extract.probes.rasterised_words import ATTACK, Lettering, Place, usual_lettering
+from extract.probes.rasterised_words import ATTACK, Place
 from extract.probes.sample import random_sample
-from extract.probes.sources import source
-from extract.probes.word_lists import from_file, most_common, read_file
-from extract.read_report import Reading
-from extract.recording import modality, typographic_attack, vocabulary
+from extract.probes.word_lists import from_file, most_common
+from extract.recording import typographic_attack
 from extract.recording.channel_means import channel_means
 from extract.recording.difference import BASELINE, Activities, Ranking, difference, in_deviations, intersection
 from extract.recording.typographic_attack import Attack
-from extract.recording.visualisations import pictures_of, visualise
 from extract.selftest import Check, selftest
-from extract.units import Architecture, Layer, Unit
+from extract.units import Layer, Unit
 
 __all__ = ["Ablation", "Agreement", "Attack", "Check", "LiveNetwork"]
 
-Images = str | Path | Source  # "demo" for the demo's own, a folder of pictures, WebDataset shards, or a table of probes
 Classes = Sequence[str] | Path | None  # prompts, or a file with one a line; None for the demo's concepts
 
 
-class LiveNetwork:
+class LiveNetwork(ExtractionNetwork):
     """A network to be asked itself. Methods take units and layers as text too, and raise UnknownUnit.
 
     Threads may share it: they wait for one another, since units are read by hooks on the one network.
@@ -64,9 +56,9 @@ class LiveNetwork:
     """
 
     def __init__(self, network: Network, common_words: Sequence[str] | None = None, chunk: int = 250) -> None:
-        self._network, self._common_words, self._chunk = network, common_words, chunk
+        super().__init__(network)
+        self._common_words, self._chunk = common_words, chunk
         self._common: dict[Layer, np.ndarray] = {}
-        self._alone = Lock()
 
     @classmethod
     def of(cls, model: str, weights_sha256: str) -> "LiveNetwork":
@@ -98,19 +90,9 @@ class LiveNetwork:
         return cls(load_network(name, pretrained, seed))
 
     @property
-    def model(self) -> str:
-        """The model's id, such as `RN50:openai`."""
-        return self._network.model
-
-    @property
     def description(self) -> str:
         """One line: the model, its activation, how it prepares images, and a fingerprint of what it does with one."""
         return str(self._network)
-
-    @property
-    def architecture(self) -> Architecture:
-        """The network's shape."""
-        return self._network.architecture
 
     def selftest(self, seed: int = 0) -> list[Check]:
         """Check on this network and machine what the catalog rests on; the pairs and images are drawn by the seed."""
@@ -311,91 +293,6 @@ class LiveNetwork:
     def agreements(measured: pa.Table) -> list[Agreement]:
         """How well expanded weights agree with what `calibrate` measured, for each layer pair and kind of edges."""
         return agreements(measured)
-
-    # ---- what goes into an extraction folder
-
-    def extract(
-        self,
-        folder: Path | str,
-        targets: Iterable[str] | None = None,
-        strongest: int = 20,
-        matrices: bool = True,
-        memory: int = 2**31,
-        progress: bool = True,
-        device: str = "cpu",
-    ) -> ExtractionView:
-        """Compute the expanded weights into a folder; an interrupted run goes on where it stopped.
-
-        `targets` are layers and patterns such as `4/*`, None for all; `memory` is in bytes, without the network;
-        `device` is where torch computes them, such as `cuda`.
-        """
-        extraction = atlas.extract(
-            self._network, at_home(folder), targets, strongest, matrices, memory, progress, device
-        )
-        return ExtractionView(extraction)
-
-    def show_probes(self, extraction: ExtractionView, probes: Images = "demo", progress: bool = True) -> Reading:
-        """Show the network probes and add what its units do on them; how many were shown, and what was left out."""
-        with extraction.folder.writing():
-            return pipeline.measure(self._network, extraction.folder, self.probes(probes), progress=progress)
-
-    @staticmethod
-    def probes(images: Images) -> Source:
-        """Open probes, by name or path. Raises ProbesError for what holds none."""
-        if not isinstance(images, str | Path):
-            return images
-        return source(demo.PROBES if images == "demo" else at_home(images))
-
-    @staticmethod
-    def words(words: int | Path | Iterable[str]) -> tuple[str, ...]:
-        """Return these words, the lines of a file, or that many of the most common English words. Raises WordsError."""
-        if isinstance(words, int):
-            return most_common(words)
-        return from_file(at_home(words)) if isinstance(words, Path) else tuple(words)
-
-    @staticmethod
-    def read_words(file: Path | str) -> tuple[tuple[str, ...], Reading]:
-        """Return a file's words, how many of its lines were taken, and why the others were not. Raises WordsError."""
-        return read_file(at_home(file))
-
-    def check_words(self, words: Iterable[str], font: Path | str | None = None) -> None:
-        """Raise WordsError for a word that cannot be set for this network, before anything is computed."""
-        lettering = self._lettering(font)
-        for word in words:
-            rasterised_words.check(word, self.architecture.image_size, lettering)
-
-    def show_words(
-        self,
-        extraction: ExtractionView,
-        words: int | Path | Iterable[str] = 10_000,
-        progress: bool = True,
-        font: Path | str | None = None,
-    ) -> None:
-        """Show the network words as images and add what its units do on them, and how they tell words from controls.
-
-        `words` are a list, a file with one word a line, or a number: that many of the most common English words; `font`
-        is a .ttf or .otf file, None for the article's.
-        """
-        listed, lettering = self.words(words), self._lettering(font)
-        with extraction.folder.writing():
-            vocabulary.measure(self._network, extraction.folder, listed, lettering=lettering, progress=progress)
-            if not extraction.folder.has("modality.parquet"):
-                modality.profile(self._network, extraction.folder, listed, lettering=lettering, progress=progress)
-
-    def check_visualisations(self, folder: Path | str) -> None:
-        """Raise VisualisationsError for a folder without pictures of units of the last sum."""
-        final = self.architecture.final
-        pictures_of(at_home(folder), final, self.architecture.channels(final))
-
-    def visualise(self, extraction: ExtractionView, folder: Path | str, progress: bool = True) -> Reading:
-        """Add a folder's feature visualisations of the last sum, such as channel34.png; what was left out, and why."""
-        final = self.architecture.final
-        return visualise(self._network, extraction.folder, at_home(folder), final, progress)
-
-    def _lettering(self, font: Path | str | None) -> Lettering:
-        """The network's usual lettering, in a font of one's own if there is one."""
-        lettering = usual_lettering(self.architecture.image_size)
-        return replace(lettering, font=at_home(font)) if font else lettering
 
     def _layer(self, layer: Layer | str | None) -> Layer:
         return self.architecture.final if layer is None else self.architecture.layer(str(layer))

@@ -1,0 +1,125 @@
+"""What a network writes into extraction folders: expanded weights, and what it does on probes, words and pictures."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+
+from catalog.extraction_view import ExtractionView
+from extract import demo
+from extract.enrichment import pipeline
+from extract.expansion import atlas
+from extract.files import at_home
+from extract.network.network import Network
+from extract.probes import rasterised_words
+from extract.probes.probe import Source
+from extract.probes.rasterised_words import Lettering, usual_lettering
+from extract.probes.sources import source
+from extract.probes.word_lists import from_file, most_common, read_file
+from extract.read_report import Reading
+from extract.recording import modality, vocabulary
+from extract.recording.visualisations import pictures_of, visualise
+from extract.units import Architecture
+
+Images = str | Path | Source  # "demo" for the demo's own, a folder of pictures, WebDataset shards, or a table of probes
+
+
+class ExtractionNetwork:
+    """A network that fills extraction folders; what else it can be asked is `LiveNetwork`'s."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._alone = Lock()
+
+    @property
+    def model(self) -> str:
+        """The model's id, such as `RN50:openai`."""
+        return self._network.model
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's shape."""
+        return self._network.architecture
+
+    def extract(
+        self,
+        folder: Path | str,
+        targets: Iterable[str] | None = None,
+        strongest: int = 20,
+        matrices: bool = True,
+        memory: int = 2**31,
+        progress: bool = True,
+        device: str = "cpu",
+    ) -> ExtractionView:
+        """Compute the expanded weights into a folder; an interrupted run goes on where it stopped.
+
+        `targets` are layers and patterns such as `4/*`, None for all; `memory` is in bytes, without the network;
+        `device` is where torch computes them, such as `cuda`.
+        """
+        extraction = atlas.extract(
+            self._network, at_home(folder), targets, strongest, matrices, memory, progress, device
+        )
+        return ExtractionView(extraction)
+
+    def show_probes(self, extraction: ExtractionView, probes: Images = "demo", progress: bool = True) -> Reading:
+        """Show the network probes and add what its units do on them; how many were shown, and what was left out."""
+        with extraction.folder.writing():
+            return pipeline.measure(self._network, extraction.folder, self.probes(probes), progress=progress)
+
+    @staticmethod
+    def probes(images: Images) -> Source:
+        """Open probes, by name or path. Raises ProbesError for what holds none."""
+        if not isinstance(images, str | Path):
+            return images
+        return source(demo.PROBES if images == "demo" else at_home(images))
+
+    @staticmethod
+    def words(words: int | Path | Iterable[str]) -> tuple[str, ...]:
+        """Return these words, the lines of a file, or that many of the most common English words. Raises WordsError."""
+        if isinstance(words, int):
+            return most_common(words)
+        return from_file(at_home(words)) if isinstance(words, Path) else tuple(words)
+
+    @staticmethod
+    def read_words(file: Path | str) -> tuple[tuple[str, ...], Reading]:
+        """Return a file's words, how many of its lines were taken, and why the others were not. Raises WordsError."""
+        return read_file(at_home(file))
+
+    def check_words(self, words: Iterable[str], font: Path | str | None = None) -> None:
+        """Raise WordsError for a word that cannot be set for this network, before anything is computed."""
+        lettering = self._lettering(font)
+        for word in words:
+            rasterised_words.check(word, self.architecture.image_size, lettering)
+
+    def show_words(
+        self,
+        extraction: ExtractionView,
+        words: int | Path | Iterable[str] = 10_000,
+        progress: bool = True,
+        font: Path | str | None = None,
+    ) -> None:
+        """Show the network words as images and add what its units do on them, and how they tell words from controls.
+
+        `words` are a list, a file with one word a line, or a number: that many of the most common English words; `font`
+        is a .ttf or .otf file, None for the article's.
+        """
+        listed, lettering = self.words(words), self._lettering(font)
+        with extraction.folder.writing():
+            vocabulary.measure(self._network, extraction.folder, listed, lettering=lettering, progress=progress)
+            if not extraction.folder.has("modality.parquet"):
+                modality.profile(self._network, extraction.folder, listed, lettering=lettering, progress=progress)
+
+    def check_visualisations(self, folder: Path | str) -> None:
+        """Raise VisualisationsError for a folder without pictures of units of the last sum."""
+        final = self.architecture.final
+        pictures_of(at_home(folder), final, self.architecture.channels(final))
+
+    def visualise(self, extraction: ExtractionView, folder: Path | str, progress: bool = True) -> Reading:
+        """Add a folder's feature visualisations of the last sum, such as channel34.png; what was left out, and why."""
+        final = self.architecture.final
+        return visualise(self._network, extraction.folder, at_home(folder), final, progress)
+
+    def _lettering(self, font: Path | str | None) -> Lettering:
+        """The network's usual lettering, in a font of one's own if there is one."""
+        lettering = usual_lettering(self.architecture.image_size)
+        return replace(lettering, font=at_home(font)) if font else lettering
