@@ -1,6 +1,7 @@
 """What a census knows of its probes: concepts, embeddings and covariates, checked where they come in."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -34,6 +35,15 @@ class CensusProbes:
         concepts = ProbeConcepts.of(probes)
         check_concepts(concepts)
         return cls(concepts, embeddings, _columns(covariates, probes.num_rows))
+
+    @cached_property
+    def covariate_means(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """The mean of every covariate over each concept's discovery probes and over its held-out ones: (c,) each."""
+        return {
+            name: (discovery[:, 0], held_out[:, 0])
+            for name, values in self.covariates.items()
+            for discovery, held_out in [self.concepts.means(values[:, None])]
+        }
 
     @property
     def text(self) -> str:

@@ -30,8 +30,8 @@ def explanations(table: ConceptTable, probes: CensusProbes, facets: Facets) -> l
     """Explain the shortcut facet and the conv facet of every unit."""
     amounts = np.zeros((2, 1 + len(probes.covariates), len(table.held_out)))  # the first is of no covariate
     brought = _Brought(table.discovery)
-    for place, covariate in enumerate(probes.covariates.values(), start=1):
-        for basis, weights in _fits(brought, probes, covariate):
+    for place, covariate in enumerate(probes.covariate_means.values(), start=1):
+        for basis, weights in _fits(brought, probes.concepts.words, covariate):
             for side, concepts in enumerate((facets.shortcut, facets.conv)):
                 amounts[side, place] += np.einsum("uj,ju->u", basis[concepts].mean(axis=1), weights[:, :, side])
     total = [values[..., side].mean(axis=1) for side, values in enumerate(facets.values(table.held_out))]
@@ -61,16 +61,18 @@ class _Brought:
         return self._rows[key]
 
 
-def _fits(brought: _Brought, probes: CensusProbes, covariate: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Fit a covariate (probes,) in each modality.
+def _fits(
+    brought: _Brought, words: np.ndarray, means: tuple[np.ndarray, np.ndarray]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Fit a covariate in each modality, from its means on every concept's discovery and held-out probes.
 
     Yields the spline's basis on every concept's held-out probes, less its mean, (c, j), zero where nothing is fitted;
     and its weights, (j, units, 2).
     """
     units, count, sides = brought.shape
-    discovery, held_out = (values[:, 0] for values in probes.concepts.means(covariate[:, None]))
+    discovery, held_out = means
     for modality in (False, True):
-        fitted = (probes.concepts.words == modality) & np.isfinite(discovery) & np.isfinite(held_out)
+        fitted = (words == modality) & np.isfinite(discovery) & np.isfinite(held_out)
         if fitted.sum() > 2 + len(_KNOTS):
             knots = np.quantile(discovery[fitted], _KNOTS)
             weights = np.linalg.lstsq(_spline(discovery[fitted], knots), brought.on(fitted))[0]  # (j, units * 2)
