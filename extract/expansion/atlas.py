@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.layer_tables import shard, units
+from extract.expansion.randomised_weights import sweep_randomised
 from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources, support
 from extract.folder.manifest import CARD, ExtractionSettings, Manifest, RecordedPreparation, part
@@ -37,10 +38,10 @@ def extract(
     """Make the extraction folder, or finish the one begun there with the same settings.
 
     `targets` are layers and patterns as in `scope`; `strongest` edges are stored a unit, layer pair and direction, by
-    magnitude and again by mean; `matrices` also stores the dense magnitudes and means; `memory` is in bytes, without
-    the network; `device` is where torch computes the weights, such as `cuda`. Raises UnknownUnit for targets that match
-    nothing, ExtractionError if memory does not suffice or the folder was begun otherwise, WeightsError for a device
-    that is not there.
+    magnitude and again by mean; `matrices` also stores the dense magnitudes and means, and the control of randomised
+    weights; `memory` is in bytes, without the network; `device` is where torch computes the weights, such as `cuda`.
+    Raises UnknownUnit for targets that match nothing, ExtractionError if memory does not suffice or the folder was
+    begun otherwise, WeightsError for a device that is not there.
     """
     architecture = network.architecture
     layers = scope(architecture, targets)
@@ -58,6 +59,8 @@ def extract(
             for layer in remaining:
                 bar.set_description(f"target {layer}")
                 extraction.add(shard(computing, layer, settings, bar.update))
+        if matrices:
+            sweep_randomised(computing, extraction, layers, progress)
     return extraction
 
 

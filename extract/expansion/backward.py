@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from extract.expansion.linear_block import LinearBlock, fold
+from extract.expansion.linear_block import LinearBlock, linearised
 from extract.expansion.window import Gradient, split
 from extract.network.network import Network
 from extract.units import Architecture, Layer
@@ -34,7 +34,8 @@ class Descent:
         blocks = []
         layer: Layer | None = target
         while layer is not None and (layer.stage, layer.block) >= (lowest.stage, lowest.block):
-            blocks.append((layer, _linearised(network, layer, dtype)))
+            module = network.visual.get_submodule(f"layer{layer.stage}.{layer.block}")
+            blocks.append((layer, linearised(architecture, layer, module, dtype)))
             layer = architecture.block_input(layer)
         return cls(architecture, target, lowest, tuple(blocks), dtype, weight.device)
 
@@ -61,12 +62,6 @@ class Descent:
                 return
         for part in split(reached, max(1, memory // self.blocks[depth + 1][1].largest)):
             yield from self._below(depth + 1, part, memory)
-
-
-def _linearised(network: Network, layer: Layer, dtype: torch.dtype) -> LinearBlock:
-    module = network.visual.get_submodule(f"layer{layer.stage}.{layer.block}")
-    grid, below_pool = (network.architecture.grid(Layer(layer.stage, layer.block, index)) for index in (1, 5))
-    return fold(module, grid, grid // below_pool, dtype)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from extract.expansion.window import CellKernels, Gradient, add, spread, spread_cells
 from extract.network.parts import scale
+from extract.units import Architecture, Layer
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,26 @@ class LinearBlock:
 
     def forward(self, image: Tensor) -> Tensor:
         """The sum (n, 4p, h / stride, w / stride) for an input (n, q, h, w): what `adjoint` is the adjoint of."""
-        branch = F.conv2d(F.conv2d(image, self.conv1), self.conv2, padding=1)  # (n, p, h, w)
-        branch = F.conv2d(F.avg_pool2d(branch, self.stride), self.conv3)  # (n, 4p, h / stride, w / stride)
+        return self.maps("input", image)["sum"]
+
+    def maps(self, role: str, image: Tensor) -> dict[str, Tensor]:
+        """From a map at input, bn1 or bn2, those that it makes further up the block, by role: bn1, bn2, conv and sum.
+
+        What enters above the input adds nothing to the shortcut.
+        """
+        maps = {role: image}
+        if role == "input":
+            maps["bn1"] = F.conv2d(image, self.conv1)  # (n, p, h, w)
+        if role != "bn2":
+            maps["bn2"] = F.conv2d(maps["bn1"], self.conv2, padding=1)  # (n, p, h, w)
+        maps["conv"] = F.conv2d(F.avg_pool2d(maps["bn2"], self.stride), self.conv3)  # (n, 4p, h / stride, w / stride)
+        maps["sum"] = maps["conv"] + self._shortcut(image) if role == "input" else maps["conv"]
+        return maps
+
+    def _shortcut(self, image: Tensor) -> Tensor:
         if self.downsample is None:
-            return branch + image
-        return branch + F.conv2d(F.avg_pool2d(image, self.stride), self.downsample)
+            return image
+        return F.conv2d(F.avg_pool2d(image, self.stride), self.downsample)
 
     def adjoint(self, role: str, gradient: Gradient) -> Iterator[tuple[str, Gradient]]:
         """From the gradient at one of the block's layers (its role), those at bn2, bn1 and input that lie below it."""
@@ -93,6 +109,12 @@ class LinearBlock:
     def _downsample_adjoint(self) -> Tensor:
         assert self.downsample is not None  # noqa: S101, asked for only where there is one
         return _packed(self.downsample.transpose(0, 1) / self.stride**2)  # (q, 4p, 1, 1)
+
+
+def linearised(architecture: Architecture, layer: Layer, block: nn.Module, dtype: torch.dtype) -> LinearBlock:
+    """open_clip's `Bottleneck` that has this layer, on its own map."""
+    grid, below_pool = (architecture.grid(Layer(layer.stage, layer.block, index)) for index in (1, 5))
+    return fold(block, grid, grid // below_pool, dtype)
 
 
 def fold(block: nn.Module, grid: int, stride: int, dtype: torch.dtype) -> LinearBlock:

@@ -1,0 +1,104 @@
+"""The control of randomised weights: what a few units of every layer contribute once nothing is learned any more.
+
+The weights of every convolution are permuted and all batch norms stay, so that sizes, signs of gamma and the network's
+shape are the same, and only the arrangement is lost. By linearity the mean of an expanded weight is what a map of ones
+at the source makes of the target's centre, over the positions that the kernel can reach: one pass upwards serves all
+targets.
+"""
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from extract.expansion.backward import exact_float32
+from extract.expansion.linear_block import LinearBlock, linearised
+from extract.folder.extraction import Extraction
+from extract.folder.kernel_support import sources, support
+from extract.folder.manifest import part
+from extract.folder.randomised import evenly
+from extract.folder.schemas import SCHEMAS
+from extract.network.network import Network
+from extract.units import Architecture, Layer
+
+TARGETS = ("bn1", "bn2", "conv")  # roles: of sums and downsamples the article shows no distribution
+_SEED = 1904
+
+
+def sweep_randomised(network: Network, extraction: Extraction, targets: Sequence[Layer], progress: bool) -> None:
+    """Store the means of randomised weights into these targets, a part a source layer; finished parts stay."""
+    architecture = network.architecture
+    into = [target for target in targets if target.role in TARGETS]
+    below = {source for target in into for source in sources(architecture, target)}
+    ordered = [layer for layer in architecture.layers if layer in below]
+    remaining = list(extraction.remaining(ordered, lambda layer: part("randomised", str(layer))))
+    if not remaining:
+        return
+    blocks = _randomised_blocks(network)
+    bar = tqdm(remaining, "randomised weights", unit="layer", disable=not progress)
+    for source in bar:
+        means = dict(_means(architecture, blocks, source, network.device))
+        table = pa.concat_tables(
+            [_rows(architecture, source, target, means[target]) for target in into if target in means]
+        )
+        extraction.add({part("randomised", str(source)): table})
+
+
+def permute(block: nn.Module, generator: torch.Generator) -> nn.Module:
+    """A copy of a block with the weights of each of its convolutions permuted, on the CPU's generator."""
+    copy = deepcopy(block)
+    for module in copy.modules():
+        if isinstance(module, nn.Conv2d):
+            order = torch.randperm(module.weight.numel(), generator=generator).to(module.weight.device)
+            module.weight.copy_(module.weight.flatten()[order].view_as(module.weight))
+    return copy
+
+
+@torch.inference_mode()
+def _randomised_blocks(network: Network) -> list[tuple[Layer, LinearBlock]]:
+    """Every block linearised, with permuted weights, each with its sum, in forward order."""
+    generator = torch.Generator().manual_seed(_SEED)
+    architecture = network.architecture
+    modules = {total: network.visual.get_submodule(f"layer{total.stage}.{total.block}") for total in architecture.sums}
+    return [
+        (total, linearised(architecture, total, permute(module, generator), torch.float32))
+        for total, module in modules.items()
+    ]
+
+
+@torch.inference_mode()
+def _means(
+    architecture: Architecture, blocks: Sequence[tuple[Layer, LinearBlock]], source: Layer, device: torch.device
+) -> Iterator[tuple[Layer, Tensor]]:
+    """By target the mean expanded weights (target channels, channels of the source), float32."""
+    channels, side = torch.from_numpy(evenly(architecture.channels(source))), architecture.grid(source)
+    maps = torch.zeros(len(channels), architecture.channels(source), side, side, device=device)
+    maps[torch.arange(len(channels)), channels] = 1  # (n, channels, side, side)
+    with exact_float32(device):
+        for total, block in blocks:
+            if total <= source:
+                continue
+            inner = source.inner and source.output == total
+            reached = block.maps(source.role if inner else "input", maps)
+            maps = reached["sum"]
+            for target in _targets(total):
+                if target != source and target.role in reached:
+                    span, centre = support(architecture, source, target).span, (architecture.grid(target) - 1) // 2
+                    yield target, reached[target.role][:, :, centre, centre].T.cpu() / span
+
+
+def _targets(total: Layer) -> Iterator[Layer]:
+    return (Layer(total.stage, total.block, index) for index in (1, 3, 5))
+
+
+def _rows(architecture: Architecture, source: Layer, target: Layer, means: Tensor) -> pa.Table:
+    """A row a unit of the source, from means (target channels, channels of the source)."""
+    channels = evenly(architecture.channels(source)).tolist()
+    rows = [
+        {"source": str(source), "source_channel": channel, "target": str(target), "means": column.tolist()}
+        for channel, column in zip(channels, means.T, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, SCHEMAS["randomised"])
