@@ -53,7 +53,7 @@ from graph.search import LIMIT
 from graph.settings import Settings, settings
 
 if TYPE_CHECKING:  # what the live network and an extraction give, for annotations
-    from catalog.live_network import Ablation, Agreement, Attack, Check, LiveNetwork
+    from catalog.live_network import Ablation, Agreement, Attack, Check, LiveNetwork, Report
     from extract.responses.levels import Estimate
 
 __all__ = [
@@ -114,6 +114,7 @@ __all__ = [
     "Queue",
     "Reading",
     "Removal",
+    "Report",
     "Settings",
     "Table",
     "Tally",

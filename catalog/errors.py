@@ -6,6 +6,7 @@ CatalogError (a CircuitsError)
 ├── CircuitError              a unit that is the end of no such circuit, or circuits that cannot be drawn or joined
 ├── NamedQueryError           a query that is not there, breaks a rule, or lacks a parameter
 ├── ExportError               a circuit that cannot be written, or a file that holds none
+├── ArticleError              files of the article's authors that are not there, or are others
 ├── MacroscopicError          contributions between layers that an extraction folder does not hold
 └── TorchMissing              what needs the network itself, where torch or open_clip are missing or broken
 """
@@ -34,6 +35,10 @@ class CircuitError(CatalogError):
 
 class NamedQueryError(CatalogError):
     """A query of no such name, one that breaks a rule, or one that lacks a parameter."""
+
+
+class ArticleError(CatalogError):
+    """Files of the article's authors that are not there, or are others."""
 
 
 class ExportError(CatalogError):

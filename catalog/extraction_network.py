@@ -19,7 +19,7 @@ from extract.probes.word_lists import from_file, most_common, read_file
 from extract.read_report import Reading
 from extract.recording import modality, vocabulary
 from extract.recording.visualisations import pictures_of, visualise
-from extract.units import Architecture
+from extract.units import Architecture, Layer
 
 Images = str | Path | Source  # "demo" for the demo's own, a folder of pictures, WebDataset shards, or a table of probes
 
@@ -61,10 +61,19 @@ class ExtractionNetwork:
         )
         return ExtractionView(extraction)
 
-    def show_probes(self, extraction: ExtractionView, probes: Images = "demo", progress: bool = True) -> Reading:
-        """Show the network probes and add what its units do on them; how many were shown, and what was left out."""
+    def show_probes(
+        self,
+        extraction: ExtractionView,
+        probes: Images = "demo",
+        progress: bool = True,
+        layers: Iterable[Layer] | None = None,
+    ) -> Reading:
+        """Show the network probes and add what its units do on them; how many were shown, and what was left out.
+
+        `layers` are what is measured, None for all sums and what lies inside their conv branches.
+        """
         with extraction.folder.writing():
-            return pipeline.measure(self._network, extraction.folder, self.probes(probes), progress=progress)
+            return pipeline.measure(self._network, extraction.folder, self.probes(probes), layers, progress)
 
     @staticmethod
     def probes(images: Images) -> Source:
@@ -114,10 +123,15 @@ class ExtractionNetwork:
         final = self.architecture.final
         pictures_of(at_home(folder), final, self.architecture.channels(final))
 
-    def visualise(self, extraction: ExtractionView, folder: Path | str, progress: bool = True) -> Reading:
-        """Add a folder's feature visualisations of the last sum, such as channel34.png; what was left out, and why."""
-        final = self.architecture.final
-        return visualise(self._network, extraction.folder, at_home(folder), final, progress)
+    def visualise(
+        self, extraction: ExtractionView, folder: Path | str, progress: bool = True, layer: Layer | None = None
+    ) -> Reading:
+        """Add a folder's feature visualisations of a layer, such as channel34.png; what was left out, and why.
+
+        `layer` is the last sum if None.
+        """
+        named = layer or self.architecture.final
+        return visualise(self._network, extraction.folder, at_home(folder), named, progress)
 
     def _lettering(self, font: Path | str | None) -> Lettering:
         """The network's usual lettering, in a font of one's own if there is one."""

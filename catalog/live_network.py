@@ -5,13 +5,21 @@ Nothing else above `extract` imports torch: `Model.network` and `open_network` i
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from catalog.article.evidence import Evidence
+from catalog.article.last_sums import last_sums, visualisation_folders
+from catalog.article.published_shares import read_published
+from catalog.article.report import Report
+from catalog.article.reproduction import reproduce
+from catalog.article.settings import settings_of
 from catalog.extraction_network import ExtractionNetwork, Images
 from catalog.extraction_view import ExtractionView
 from catalog.kernel import Kernel
@@ -20,6 +28,7 @@ from extract import demo
 from extract.ablation import calibration, part_ablation
 from extract.ablation.calibration import Agreement, agreements
 from extract.ablation.part_ablation import Ablation, Replacement
+from extract.article.network_measures import NetworkMeasures
 from extract.errors import AblationError, WeightsError
 from extract.expansion.expanded_weights import expanded_weights
 from extract.files import at_home
@@ -42,7 +51,7 @@ from extract.recording.typographic_attack import Attack
 from extract.selftest import Check, selftest
 from extract.units import Layer, Unit
 
-__all__ = ["Ablation", "Agreement", "Attack", "Check", "LiveNetwork"]
+__all__ = ["Ablation", "Agreement", "Attack", "Check", "LiveNetwork", "Report"]
 
 Classes = Sequence[str] | Path | None  # prompts, or a file with one a line; None for the demo's concepts
 
@@ -98,6 +107,51 @@ class LiveNetwork(ExtractionNetwork):
         """Check on this network and machine what the catalog rests on; the pairs and images are drawn by the seed."""
         with self._alone:
             return selftest(self._network, seed)
+
+    def reproduce(
+        self,
+        extraction: ExtractionView | None = None,
+        probes: Images | None = None,
+        visualisations: Path | str | None = None,
+        authors: Path | str | None = None,
+        command: str = "",
+        progress: bool = True,
+    ) -> Report:
+        """Decide on this network every claim of the enrichment circuits article and its repository.
+
+        An extraction at hand is read; `probes` and `visualisations` (a folder of pictures of the last sum's units, or
+        of such folders ending in 4_2_6, 4_1_6, 4_0_8) are shown first and added to it, or to one that is thrown away.
+        `authors` is the folder of the authors' files of shares; `command` stands in the report. Raises ArticleError,
+        ExtractionError, VisualisationsError, ProbesError.
+        """
+        published = read_published(authors) if authors else None
+        with ExitStack() as stack:
+            folder = extraction
+            if folder is None and (probes is not None or visualisations is not None):
+                place = stack.enter_context(TemporaryDirectory())
+                folder = self.extract(Path(place) / "article.extraction", [], progress=False)
+            self._show(folder, probes, visualisations, None if extraction else last_sums(self.architecture), progress)
+            evidence = Evidence(NetworkMeasures(self._network), folder.folder if folder else None, published)
+            with self._alone:
+                return reproduce(evidence, settings_of(evidence, self.description, self._network.sha256, command))
+
+    def _show(
+        self,
+        extraction: ExtractionView | None,
+        probes: Images | None,
+        visualisations: Path | str | None,
+        layers: Sequence[Layer] | None,
+        progress: bool,
+    ) -> None:
+        """Show what is there to be shown, and refuse an extraction of other weights."""
+        if extraction is None:
+            return
+        extraction.folder.check(self.model, self._network.sha256)
+        if probes is not None:
+            self.show_probes(extraction, probes, progress, layers)
+        if visualisations is not None:
+            for layer, folder in visualisation_folders(at_home(visualisations), self.architecture).items():
+                self.visualise(extraction, folder, progress, layer)
 
     # ---- weights
 

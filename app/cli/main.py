@@ -35,6 +35,8 @@ COMMANDS = {
     "calibrate": "Measure by ablation how far expanded weights can be believed, layer pair by layer pair.",
     "selftest": "Check on a network, on this machine, that hooks, sums, expanded weights and the embedding's parts are "
     "right.",
+    "reproduce": "Decide every claim of the enrichment circuits article on a network: pass, deviation, or what it "
+    "needs.",
     "levels": "Show how a unit's activation is distributed; draw images of its levels to sort, and store how they were "
     "sorted.",
     "trace": "Follow what leads to a unit, or where it leads, and tell how much of its influence the circuit holds.",

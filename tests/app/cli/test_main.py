@@ -63,7 +63,19 @@ VERBS = {name: command for name, command in commands() if not hasattr(command, "
 
 def test_the_verbs_are_these() -> None:
     wanted = ["demo", "extract", "load", "find", "unit", "cypher", "export", "app", "doctor", "migrate", "remove"]
-    wanted += ["word", "search", "difference", "attack", "ablate", "calibrate", "levels", "trace", "figure", "selftest"]
+    wanted += [
+        "word",
+        "search",
+        "difference",
+        "attack",
+        "ablate",
+        "calibrate",
+        "levels",
+        "trace",
+        "figure",
+        "selftest",
+        "reproduce",
+    ]
     wanted += [f"saved {verb}" for verb in ("list", "show", "import", "remove", "history", "restore")]
     labelling = ["add", "list", "withdraw", "history", "amend", "reject", "undo", "bulk", "export", "import"]
     wanted += [f"label {verb}" for verb in labelling]

@@ -68,7 +68,16 @@ RUNS = [  # each in the catalog that those before it leave
     "load",
 ]
 OTHERS = {
-    *("attack", "calibrate", "ablate", "difference", "extract", "levels", "selftest"),  # ask a network or a folder
+    *(
+        "attack",
+        "calibrate",
+        "ablate",
+        "difference",
+        "extract",
+        "levels",
+        "selftest",
+        "reproduce",
+    ),  # ask a network or a folder
     "remove",  # takes away what the others ask for
     *("app", "demo"),  # the pages have their own test; the demo asks what `load` and `find` ask
 }

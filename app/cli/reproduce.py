@@ -1,0 +1,84 @@
+"""`circuits reproduce`: the claims of the enrichment circuits article, decided on any network."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli import printing
+from app.cli.network_options import NetworkName, Pretrained
+from app.cli.options import Json, Wide, at_home, path
+from app.cli.writing import writing
+
+if TYPE_CHECKING:
+    from catalog import Report
+
+
+def reproduce(
+    name: NetworkName,
+    pretrained: Pretrained = None,
+    extraction: Annotated[
+        Path | None,
+        typer.Option(parser=path, metavar="PATH", help="An extraction folder of this network, which is read."),
+    ] = None,
+    probes: Annotated[
+        str | None,
+        typer.Option(parser=at_home, metavar="TEXT", help="Images to show the network first, as extract takes them."),
+    ] = None,
+    visualisations: Annotated[
+        Path | None,
+        typer.Option(
+            parser=path,
+            metavar="PATH",
+            help="A folder of feature visualisations such as channel34.png of the last sum, or of folders that end in "
+            "4_2_6, 4_1_6 and 4_0_8.",
+        ),
+    ] = None,
+    authors: Annotated[
+        Path | None,
+        typer.Option(parser=path, metavar="PATH", help="A folder with the authors' relu_conv_bottleneck_4_2.txt etc."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(parser=path, metavar="PATH", help="Write the report: a name in .html or .json.")
+    ] = None,
+    wide: Wide = False,
+    as_json: Json = False,
+) -> None:
+    """Decide every claim of the enrichment circuits article on a network: pass, deviation, or what it needs.
+
+    A deviation is a result, so the exit code is 0 whatever the verdicts are.
+
+    Example: circuits reproduce RN50 --pretrained openai --extraction rn50.extraction --output report.html
+    """
+    from catalog import open_extraction, open_network  # slow to import, and help does without
+
+    if output and output.suffix.casefold() not in (".html", ".json"):  # before all is computed
+        raise typer.BadParameter(f"The name {output.name!r} tells no format of a report. End it in .html or .json.")
+    folder = open_extraction(extraction) if extraction else None
+    command = shlex.join(["circuits", *sys.argv[1:]])
+    report = open_network(name, pretrained).reproduce(folder, probes, visualisations, authors, command)
+    if output:
+        with writing(output):
+            report.write(output)
+    if as_json:
+        printing.show_json(report.record)
+    else:
+        _show(report, wide)
+
+
+def _show(report: "Report", wide: bool) -> None:
+    """Print what was decided, then what all others need, those of one need together."""
+    rows, waiting = list[tuple[object, ...]](), dict[str, list[str]]()
+    for each in report.results:
+        claim, outcome = each.claim, each.outcome
+        if outcome.verdict == "cannot run":
+            waiting.setdefault(outcome.finding, []).append(claim.name)
+        else:
+            rows.append((claim.name, outcome.verdict, outcome.finding, claim.published, claim.tolerance))
+    columns = ("claim", "verdict", "here", "published", "tolerance")
+    decided = printing.table("Claims of the article", columns, rows, ("claim", "verdict", "here", "published"))
+    needs = [(need, len(names), "; ".join(names)) for need, names in waiting.items()]
+    printing.show(decided, printing.table("Cannot run", ("why", "claims", "names"), needs), wide=wide)
+    typer.echo(f"\n{report.sentence}")

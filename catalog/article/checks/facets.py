@@ -1,0 +1,76 @@
+"""Claims about which probes a sum has in common with its branches, and the census' verdict on the article's units."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from catalog.article.checks.shares import measured_shares, sum_layer
+from catalog.article.evidence import Evidence
+from catalog.article.outcome import CannotRunError, Outcome, decided
+from extract.units import Unit
+
+
+def shortcuts_probes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """Of the units above a share, how many have more top probes in common with the shortcut than with conv."""
+    share, shortcut, conv = _overlaps(evidence)
+    high = share > numbers["above"]
+    if high.sum() < numbers["fewest"]:
+        raise CannotRunError(f"{numbers['fewest']} units of a share above {numbers['above']}; there are {high.sum()}")
+    part = float((shortcut[high] > conv[high]).mean())
+    both = f"median overlap {np.median(shortcut[high]):.2f} with the shortcut, {np.median(conv[high]):.2f} with conv"
+    finding = f"{part:.1%} of {high.sum():,} units; {both}"
+    return decided(part >= numbers["least"], finding, part=part, units=int(high.sum()))
+
+
+def convs_probes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """Whether units of a low share have more of conv's top probes than units of a high share."""
+    share, _, conv = _overlaps(evidence)
+    low, high = share < numbers["below"], share > numbers["above"]
+    if min(low.sum(), high.sum()) < numbers["fewest"]:
+        raise CannotRunError(
+            f"{numbers['fewest']} units of low and of high share; there are {low.sum()} and {high.sum()}"
+        )
+    less, more = float(conv[high].mean()), float(conv[low].mean())
+    finding = f"mean overlap with conv {more:.3f} of {low.sum():,} units of low share, {less:.3f} of {high.sum():,}"
+    return decided(more > less, finding, low_share=more, high_share=less)
+
+
+def discarded_facets(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """How many units of high share have none of conv's top probes among the sum's."""
+    share, _, conv = _overlaps(evidence)
+    high = share > numbers["above"]
+    if high.sum() < numbers["fewest"]:
+        raise CannotRunError(f"{numbers['fewest']} units of a share above {numbers['above']}; there are {high.sum()}")
+    discarded = int((conv[high] == 0).sum())
+    finding = f"{discarded:,} of {high.sum():,} units share none ({discarded / high.sum():.1%})"
+    return decided(discarded / high.sum() >= numbers["least"], finding, discarded=discarded, units=int(high.sum()))
+
+
+def verdict(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The census' verdict on a unit."""
+    unit = Unit.parse(numbers["unit"])
+    is_unit = (pc.field("layer") == str(unit.layer)) & (pc.field("channel") == unit.channel)
+    rows = evidence.extraction.table("census").filter(is_unit).to_pylist()
+    if not rows or rows[0]["verdict"] is None:
+        reason = rows[0]["unjudged"] if rows else "its layer was not judged"
+        raise CannotRunError(f"a verdict on {unit}: {reason}")
+    link = f", weakest link: {rows[0]['weakest_link']}" if rows[0]["weakest_link"] else ""
+    return decided(rows[0]["verdict"] == numbers["verdict"], f"{rows[0]['verdict']}{link}", verdict=rows[0]["verdict"])
+
+
+def _overlaps(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Share, overlap with the shortcut and overlap with conv of the last sum's units that have all three."""
+    layer = sum_layer(evidence, -1)
+    columns = [
+        measured_shares(evidence, layer, table, column)
+        for table, column in (
+            ("evidence", "share_published"),
+            ("shares", "overlap_shortcut"),
+            ("shares", "overlap_conv"),
+        )
+    ]
+    common = sorted(set.intersection(*(set(column) for column in columns)))
+    share, shortcut, conv = (np.array([column[channel] for channel in common]) for column in columns)
+    return share, shortcut, conv

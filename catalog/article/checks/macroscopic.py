@@ -1,0 +1,124 @@
+"""Claims about how contributions are distributed, from the dense matrices of an extraction folder."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from catalog.article.evidence import Evidence
+from catalog.article.outcome import CannotRunError, Outcome, decided
+from catalog.macroscopic.layer_report import Comparison
+from catalog.macroscopic.macroscopic import Macroscopic
+from extract.units import Layer
+
+if TYPE_CHECKING:
+    from catalog.macroscopic.contributions import Variant
+    from extract.folder.extraction import ContributionDirection
+
+
+def backward_shape(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The exponent of a generalised normal of what the last conv branch's units receive: 1 is exponential."""
+    shape = _pooled(evidence, "backward", "exponent")
+    low, high = numbers["between"]
+    return decided(low <= shape.observed.value <= high, _beside(shape), exponent=shape.observed.value)
+
+
+def forward_shape(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The same of what units give to the last conv branch: nearer to a normal's 2 than backward."""
+    forward, backward = (_pooled(evidence, direction, "exponent") for direction in ("forward", "backward"))
+    low, high = numbers["between"]
+    value, other = forward.observed.value, backward.observed.value
+    finding = f"{_beside(forward)}; backward {other:.3g}"
+    return decided(low <= value <= high and value > other, finding, forward=value, backward=other)
+
+
+def balance(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """How far the positive part of what units give to the last conv branch is from a half."""
+    raw, folded = (_pooled(evidence, "forward", "imbalance", variant) for variant in ("raw", "folded"))
+    finding = f"{_beside(raw)}; with the sign of gamma3 folded in {folded.observed.value:.3g}"
+    value = raw.observed.value
+    return decided(value <= numbers["most"], finding, raw=value, folded=folded.observed.value)
+
+
+def versatility(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """Whether the contributions to the last conv branch are the less often near zero, the earlier their unit is."""
+    macroscopic, final = _macroscopic(evidence)
+    trend = next(
+        each for each in macroscopic.trends(final) if (each.variant, each.statistic) == ("raw", "density_at_zero")
+    )
+    finding = f"rank correlation {trend.correlation:+.2f} over {trend.layers} layers, p = {trend.p:.2g}"
+    holds = trend.correlation < 0 and trend.p < numbers["p"]
+    return decided(holds, finding, correlation=trend.correlation, p=trend.p)
+
+
+def two_peaks(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The share of lower units whose contributions to the last conv branch have two peaks, beyond both controls."""
+    peaks = _pooled(evidence, "forward", "two_peaks")
+    controls = [control.value for control in (peaks.shuffled, peaks.randomised) if control]
+    holds = peaks.observed.value >= numbers["least"] and all(peaks.observed.value > value for value in controls)
+    return decided(holds, _beside(peaks), share=peaks.observed.value, controls=controls)
+
+
+def sudden(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """Whether two peaks are frequent in the last conv branch alone, and rare in every other one."""
+    macroscopic, final = _macroscopic(evidence)
+    others = [layer for layer in macroscopic.conv_layers if layer != final and _reaches(macroscopic, layer)]
+    if not others:
+        raise CannotRunError("dense matrices into the conv branch of another block")
+    shares = {layer: _pooled_at(evidence, layer, "two_peaks").observed.value for layer in others}
+    own, most = _pooled(evidence, "forward", "two_peaks").observed.value, max(shares, key=lambda layer: shares[layer])
+    finding = f"{own:.1%} of the units at {final}; of {len(others)} others at most {shares[most]:.1%}, at {most}"
+    holds = own >= numbers["least"] and shares[most] <= numbers["most"]
+    return decided(holds, finding, own=own, others={str(layer): share for layer, share in shares.items()})
+
+
+def explained_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """Whether the two peaks are one lobe beside zero, doubled by the arbitrary sign of gamma3."""
+    raw, folded = (_pooled(evidence, "forward", "two_peaks", variant) for variant in ("raw", "folded"))
+    offset = _pooled(evidence, "forward", "offset", "folded").observed.value
+    finding = (
+        f"two peaks raw {raw.observed.value:.1%}, folded {folded.observed.value:.1%}; folded |mean|/sd {offset:.2f}"
+    )
+    holds = raw.observed.value >= numbers["least"] and folded.observed.value <= numbers["most"] and offset > 1
+    return decided(holds, finding, raw=raw.observed.value, folded=folded.observed.value, offset=offset)
+
+
+def _macroscopic(evidence: Evidence) -> tuple[Macroscopic, Layer]:
+    """The folder's contributions and the last conv branch. Raises CannotRunError without matrices into it."""
+    macroscopic, last = Macroscopic(evidence.extraction), evidence.architecture.final
+    final = Layer(last.stage, last.block, 5)
+    if final not in macroscopic.conv_layers:
+        raise CannotRunError(f"dense matrices into {final}, which this extraction does not hold")
+    return macroscopic, final
+
+
+def _pooled(
+    evidence: Evidence, direction: "ContributionDirection", statistic: str, variant: "Variant" = "raw"
+) -> Comparison:
+    _, final = _macroscopic(evidence)
+    return _pooled_at(evidence, final, statistic, direction, variant)
+
+
+def _pooled_at(
+    evidence: Evidence,
+    target: Layer,
+    statistic: str,
+    direction: "ContributionDirection" = "forward",
+    variant: "Variant" = "raw",
+) -> Comparison:
+    wanted = (direction, variant, statistic)
+    return next(
+        each for each in evidence.comparisons(target) if (each.direction, each.variant, each.statistic) == wanted
+    )
+
+
+def _reaches(macroscopic: Macroscopic, target: Layer) -> bool:
+    """Whether any layer of the catalog lies below a target."""
+    return bool(macroscopic.stored.sources(target))
+
+
+def _beside(comparison: Comparison) -> str:
+    """What is observed with its interval, beside its controls."""
+    own = comparison.observed
+    controls = {"shuffled": comparison.shuffled, "randomised weights": comparison.randomised}
+    others = "".join(f", {name} {control.value:.3g}" for name, control in controls.items() if control)
+    missing = "" if comparison.randomised else ", randomised weights not swept"
+    return f"{own.value:.3g} ({own.low:.3g} to {own.high:.3g}){others}{missing}"

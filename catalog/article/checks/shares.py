@@ -1,0 +1,76 @@
+"""Claims about shares over the shortcut, unit by unit and over a block, and about the authors' files of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from catalog.article.checks.rank_correlation import rank_correlation
+from catalog.article.evidence import Evidence
+from catalog.article.last_sums import last_sums
+from catalog.article.outcome import CannotRunError, Outcome, decided
+from extract.units import Layer
+
+
+def near_identity(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The share of a block's units that take more than 90 % from the shortcut, `within` of the published one."""
+    layer = sum_layer(evidence, numbers["place"])
+    shares = measured_shares(evidence, layer, numbers["table"], numbers["column"])
+    values = np.array(list(shares.values()))
+    part = float((values > numbers["above"]).mean())
+    finding = f"{part:.1%} of {len(values):,} units of {layer}; median share {np.median(values):.3f}"
+    return decided(abs(part - numbers["part"]) <= numbers["within"], finding, part=part, units=len(values))
+
+
+def named_shares(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The shares of single units, each `within` of the published one."""
+    layer = Layer.parse(numbers["layer"])
+    shares = measured_shares(evidence, layer, numbers["table"], numbers["column"])
+    published = {int(channel): share for channel, share in numbers["shares"].items()}
+    if missing := [channel for channel in published if channel not in shares]:
+        raise CannotRunError(f"a share of {layer}/{missing[0]}, which was not measured")
+    holds = all(abs(shares[channel] - share) <= numbers["within"] for channel, share in published.items())
+    finding = ", ".join(f"{layer}/{channel}: {shares[channel]:.4f}" for channel in published)
+    return decided(holds, finding, shares={str(channel): shares[channel] for channel in published})
+
+
+def published_counts(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """How many units of the authors' files take more than 90 % from the shortcut, as the article says."""
+    assert evidence.authors is not None  # noqa: S101, the claim needs them
+    counts = {block: int((shares.share > numbers["above"]).sum()) for block, shares in evidence.authors.blocks.items()}
+    finding = ", ".join(f"{block}: {count:,}" for block, count in counts.items())
+    return decided(counts == numbers["counts"], finding, counts=counts)
+
+
+def unit_by_unit(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """Compare the shares of a block's units with those in the authors' files: close ones, or their rank correlation."""
+    assert evidence.authors is not None  # noqa: S101, the claim needs them
+    layer, published = Layer.parse(numbers["layer"]), evidence.authors.blocks[numbers["block"]].share
+    shares = measured_shares(evidence, layer, numbers["table"], numbers["column"])
+    common = [channel for channel in shares if channel < len(published)]
+    if len(common) < numbers["fewest"]:
+        raise CannotRunError(f"shares of {numbers['fewest']} units in the authors' files; there are {len(common)}")
+    own, theirs = np.array([shares[channel] for channel in common]), published[common]
+    close, correlation = float((np.abs(own - theirs) <= numbers["within"]).mean()), rank_correlation(own, theirs)
+    finding = f"rank correlation {correlation:.3f} of {len(common):,} units; {close:.1%} within {numbers['within']}"
+    value = close if numbers["by"] == "close" else correlation
+    return decided(value >= numbers["least"], finding, close=close, correlation=correlation, units=len(common))
+
+
+def measured_shares(evidence: Evidence, layer: Layer, table: str, column: str) -> dict[int, float]:
+    """A sum's shares by channel, of units that have one. Raises CannotRunError where none has."""
+    rows = evidence.extraction.table(table).filter(pc.field("layer") == str(layer))
+    records = rows.select(["channel", column]).to_pylist()
+    shares = {row["channel"]: row[column] for row in records if row[column] is not None and np.isfinite(row[column])}
+    if not shares:
+        raise CannotRunError(f"shares of {layer}, which this extraction does not hold ({table})")
+    return shares
+
+
+def sum_layer(evidence: Evidence, place: int) -> Layer:
+    """The sum of the last stage at a place from its end, -1 the last. Raises CannotRunError without such a block."""
+    last = last_sums(evidence.architecture)
+    if len(last) < -place:
+        raise CannotRunError(f"a last stage of {-place} blocks; it has {len(last)}")
+    return last[place]

@@ -1,0 +1,133 @@
+"""Claims that the weights alone decide: which units feed one most, as the authors' code has them, and known kernels."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from math import comb
+from typing import Any
+
+import numpy as np
+
+from catalog.article.checks.rank_correlation import rank_correlation
+from catalog.article.evidence import Evidence
+from catalog.article.outcome import CannotRunError, Outcome, decided
+from extract.units import Layer, Unit
+
+
+def extremes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The units with the most positive and the most negative mean into a unit, `places` from either end at most."""
+    means = _means(evidence, numbers["target"])
+    order = np.argsort(-means, kind="stable").tolist()
+    positive = {channel: order.index(channel) + 1 for channel in numbers["positive"]}
+    negative = {channel: len(order) - order.index(channel) for channel in numbers["negative"]}
+    places = [*positive.values(), *negative.values()]
+    finding = f"{_listed(positive)} from the most positive; {_listed(negative)} from the most negative"
+    return decided(max(places) <= numbers["places"], finding, positive=positive, negative=negative)
+
+
+def means(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The means into a unit, each `within` of the published one."""
+    measured = _means(evidence, numbers["target"])
+    errors = {channel: abs(measured[int(channel)] - mean) for channel, mean in numbers["means"].items()}
+    worst = max(errors, key=lambda channel: errors[channel])
+    finding = f"largest difference {errors[worst]:.4f}, at {worst}: {measured[int(worst)]:+.4f}"
+    values = {channel: float(measured[int(channel)]) for channel in numbers["means"]}
+    return decided(errors[worst] <= numbers["within"], finding, means=values)
+
+
+def order(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The first units by mean and by magnitude, each at most `places` off, and the last by mean."""
+    kernels = evidence.network.raw_kernels(Unit.parse(numbers["target"]))  # (sources, h, w)
+    by = {"means": kernels.mean(axis=(1, 2)), "magnitudes": np.sqrt(np.square(kernels).sum(axis=(1, 2)))}
+    first = {name: np.argsort(-values, kind="stable") for name, values in by.items()}
+    tops = {name: values[: len(numbers[name])].tolist() for name, values in first.items()}
+    off = [_farthest(tops[name], numbers[name]) for name in tops]
+    lowest = int(first["means"][-1])
+    finding = f"by mean {_joined(tops['means'])}, last {lowest}; by magnitude {_joined(tops['magnitudes'])}"
+    holds = max(off) <= numbers["places"] and lowest == numbers["lowest"]
+    return decided(holds, finding, lowest=lowest, **tops)
+
+
+def high_low(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """Two inputs of the high-low frequency detectors whose four kernels correlate with those published."""
+    kernels = evidence.network.signed_kernels(Layer.parse(numbers["layer"]), numbers["outputs"])
+    known = np.array(published_kernels()[numbers["circuit"]][numbers["model"]])  # (inputs, outputs, 3, 3)
+    found = [_best_input(kernels, kernels_of_input) for kernels_of_input in known]
+    inputs, correlations = [channel for channel, _ in found], [correlation for _, correlation in found]
+    names = ", ".join(f"{channel}: {correlation:.3f}" for channel, correlation in found)
+    holds = min(correlations) > numbers["least"] and len(set(inputs)) == len(inputs)
+    return decided(holds, f"least correlation over the outputs, by input: {names}", inputs=dict(found))
+
+
+def offset_signs(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """Whether raw conv3 and the shortcut point the same way where conv3's running mean is positive."""
+    assert evidence.authors is not None  # noqa: S101, the claim needs them
+    published = evidence.authors.blocks[numbers["block"]].distance
+    offsets = evidence.network.conv_offsets(Layer.parse(numbers["layer"]))
+    if len(published) != len(offsets):
+        raise CannotRunError(f"files of as many units as {numbers['layer']} has: {len(offsets)}, not {len(published)}")
+    clear = (np.abs(offsets) > 1) & np.isfinite(published)
+    units = int(clear.sum())
+    if units < numbers["fewest"]:
+        raise CannotRunError(f"{numbers['fewest']} units whose running mean is beyond one deviation; there are {units}")
+    agreeing = int((np.sign(1 - published[clear]) == np.sign(offsets[clear])).sum())
+    p = sum(comb(units, k) for k in range(agreeing, units + 1)) / 2**units
+    finding = f"{agreeing} of {units} units agree ({agreeing / units:.3f}; p = {p:.1g} of a coin)"
+    return decided(agreeing / units >= numbers["least"] and p < 0.001, finding, agreeing=agreeing, units=units, p=p)
+
+
+def orders_alike(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The rank correlation of magnitude and |mean| over the inputs of the last conv branch, over several units."""
+    architecture = evidence.architecture
+    final = architecture.final
+    target, source = Layer(final.stage, final.block, 5), architecture.shortcut(final)
+    if source.role != "sum":
+        raise CannotRunError("a last stage of two blocks or more")
+    units = range(min(numbers["units"], architecture.channels(target)))
+    pairs = zip(*evidence.network.strengths(target, source, units), strict=True)
+    correlations = [rank_correlation(magnitude, mean) for magnitude, mean in pairs]
+    middle = float(np.median(correlations))
+    finding = f"median {middle:.3f} over {len(units)} units of {target}, from {source}; least {min(correlations):.3f}"
+    return decided(middle >= numbers["least"], finding, correlations=correlations)
+
+
+@cache
+def published_kernels() -> Mapping[str, Any]:
+    """Kernels decoded from Distill's "universal circuits", CC BY 4.0: circuit, model, (inputs, outputs, 3, 3)."""
+    text = files("catalog.article").joinpath("distill_universal_circuits.json").read_text(encoding="utf-8")
+    kernels: Mapping[str, Any] = json.loads(text)
+    return kernels
+
+
+def _means(evidence: Evidence, target: str) -> np.ndarray:
+    return np.asarray(evidence.network.raw_kernels(Unit.parse(target)).mean(axis=(1, 2)))
+
+
+def _best_input(kernels: np.ndarray, known: np.ndarray) -> tuple[int, float]:
+    """The input whose kernels (outputs, inputs, 3, 3) agree best with those known (outputs, 3, 3), by the worst."""
+    own = _standard(kernels.transpose(1, 0, 2, 3).reshape(kernels.shape[1], len(known), -1))  # (inputs, outputs, 9)
+    correlations = (own * _standard(known.reshape(len(known), -1))).mean(axis=2).min(axis=1)  # (inputs,)
+    best = int(correlations.argmax())
+    return best, float(correlations[best])
+
+
+def _standard(values: np.ndarray) -> np.ndarray:
+    """Values with mean 0 and deviation 1 over the last axis."""
+    away = values - values.mean(axis=-1, keepdims=True)
+    return np.asarray(away / np.maximum(away.std(axis=-1, keepdims=True), 1e-30))
+
+
+def _farthest(measured: list[int], published: list[int]) -> int:
+    """How far a unit stands from its published place at most; beyond all where one is missing."""
+    if set(measured) != set(published):
+        return len(published)
+    return max(abs(measured.index(unit) - place) for place, unit in enumerate(published))
+
+
+def _joined(channels: list[int]) -> str:
+    return " ".join(map(str, channels))
+
+
+def _listed(places: Mapping[int, int]) -> str:
+    return ", ".join(f"{channel} at place {place}" for channel, place in places.items())

@@ -1,0 +1,102 @@
+"""What the claims are decided on: the network, its extraction folder, and the authors' files."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from catalog.article.claims import Need
+from catalog.article.published_shares import PublishedShares
+from catalog.macroscopic.contributions import StoredContributions
+from catalog.macroscopic.layer_report import Comparison
+from catalog.macroscopic.macroscopic import Macroscopic
+from extract.units import ARCHITECTURES, Architecture, Layer, Unit
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from extract.folder.extraction import Extraction
+
+
+class Measures(Protocol):
+    """What is asked of the network itself; `extract.article.network_measures` answers, and needs torch."""
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's shape."""
+
+    def raw_kernels(self, target: Unit) -> "np.ndarray":
+        """The authors' expanded weights into a unit of raw conv3: (sources, h, w)."""
+
+    def signed_kernels(self, layer: Layer, channels: Sequence[int]) -> "np.ndarray":
+        """Kernels of conv2 with the sign of batch norm's gamma: (units, sources, 3, 3)."""
+
+    def conv_offsets(self, layer: Layer) -> "np.ndarray":
+        """Raw conv3's running mean over its standard deviation: (units,)."""
+
+    def word_means(self, words: Iterable[str], layers: Sequence[Layer]) -> "dict[Layer, np.ndarray]":
+        """Mean activations on words: (words, channels) for each layer."""
+
+    def strengths(self, target: Layer, source: Layer, channels: range) -> "tuple[np.ndarray, np.ndarray]":
+        """Magnitudes and absolute sums of expanded weights into some units: (units, sources) each."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All there is to decide claims on; `folder` and `authors` are None where they are not at hand."""
+
+    network: Measures
+    folder: "Extraction | None" = None
+    authors: PublishedShares | None = None
+    _comparisons: dict[Layer, tuple[Comparison, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's shape."""
+        return self.network.architecture
+
+    def lack(self, need: Need) -> str | None:
+        """Why the evidence does not hold what a claim needs; None where it does."""
+        return None if self._has(need) else LACKS[need]
+
+    def _has(self, need: Need) -> bool:
+        if need == "RN50":
+            return self.architecture == ARCHITECTURES["RN50"]
+        if need == "authors":
+            return self.authors is not None
+        if need == "matrices":
+            return self.folder is not None and bool(StoredContributions(self.folder).targets)
+        return self.folder is not None and any(map(self.folder.manifest.files.__contains__, self._files(need)))
+
+    def _files(self, need: Need) -> Iterable[str]:
+        assert self.folder is not None  # noqa: S101, asked of a folder alone
+        table = _TABLES[need]
+        return (file for file in self.folder.manifest.files if file.partition("/")[0] == f"{table}.parquet")
+
+    @property
+    def extraction(self) -> "Extraction":
+        """The extraction folder of claims that need one."""
+        assert self.folder is not None  # noqa: S101, what a check needs is compared with what is there first
+        return self.folder
+
+    def comparisons(self, target: Layer) -> tuple[Comparison, ...]:
+        """How contributions into a layer are distributed beside their controls, computed once."""
+        if target not in self._comparisons:
+            self._comparisons[target] = Macroscopic(self.extraction).comparisons(target)
+        return self._comparisons[target]
+
+
+_TABLES: Mapping[Need, str] = {
+    "probes": "evidence",
+    "visualisations": "visualisations",
+    "census": "census",
+    "words": "words",
+}
+LACKS: Mapping[Need, str] = {
+    "RN50": "a network of RN50's shape, for it names units of OpenAI's RN50",
+    "probes": "an extraction whose network was shown probes",
+    "visualisations": "an extraction with feature visualisations of these units",
+    "census": "an extraction with the census of enrichment, which probes of held-out sources give",
+    "words": "an extraction whose network was shown words",
+    "matrices": "an extraction with dense matrices",
+    "authors": "the authors' files of shares",
+}

@@ -1,0 +1,67 @@
+"""The figures of the report: small charts of what the claims are about, as safe SVG."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from catalog.article.evidence import Evidence
+from catalog.charts import bars, share_chart
+from catalog.macroscopic.bottlenecks import bottlenecks
+from catalog.macroscopic.macroscopic import Macroscopic
+from extract.units import Layer
+
+_BINS = 60
+_DEFINITIONS = {
+    "share_published": "the authors' formula (norms, raw conv3)",
+    "share_exact": "exact, of what is summed",
+    "share_corrected": "exact, each branch less its mean",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A caption, and a chart as safe markup."""
+
+    caption: str
+    chart: str
+
+
+def figures(evidence: Evidence) -> Iterator[Figure]:
+    """Draw what the evidence has: shares of the last stage's sums, and contributions to the last conv branches."""
+    if evidence.folder is not None:
+        yield from _shares(evidence)
+        yield from _contributions(evidence)
+
+
+def _shares(evidence: Evidence) -> Iterator[Figure]:
+    stage = evidence.architecture.final.stage
+    for block in reversed(bottlenecks(evidence.extraction)):
+        if block.layer.stage == stage:
+            part = f"{block.near_identity.value:.1%} of {block.near_identity.units:,} units above 90 %"
+            definition = _DEFINITIONS[block.definition]
+            caption = f"Shares over the shortcut of {block.layer} on top probes, {definition}: {part}."
+            yield Figure(caption, share_chart(block.counts, block.layer))
+
+
+def _contributions(evidence: Evidence) -> Iterator[Figure]:
+    """One lower unit's forward contributions, raw, to the conv branches of the last stage, as in the article."""
+    macroscopic = Macroscopic(evidence.extraction)
+    stage = evidence.architecture.final.stage
+    targets = [layer for layer in macroscopic.conv_layers if layer.stage == stage]
+    for target in targets:
+        source = macroscopic.stored.sources(target)[-1]
+        values = macroscopic.contributions(f"{source}/0", target, "forward")
+        caption = f"Contributions of {source}/0 to the {len(values):,} units of {target}, raw; their number by size."
+        yield Figure(caption, _histogram(values, target, caption))
+
+
+def _histogram(values: np.ndarray, target: Layer, name: str) -> str:
+    largest = float(np.abs(values).max()) or 1.0
+    counts, edges = np.histogram(values, _BINS, (-largest, largest))
+    tooltips = [
+        f"{n:,} units of {target} from {low:.3g} to {high:.3g}"
+        for n, low, high in zip(counts, edges[:-1], edges[1:], strict=True)
+    ]
+    ends = f'<div class="ends"><span>{-largest:.3g}</span><span>{largest:.3g}</span></div>'
+    return f'<div class="chart">{bars(counts.tolist(), tooltips, name, [0.5])}{ends}</div>'

@@ -1,0 +1,66 @@
+"""The shares over the shortcut that the article's authors published: files with a line for each unit of a block."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from catalog.errors import ArticleError
+from extract.files import at_home, read_file
+
+BLOCKS = ("4/0", "4/1", "4/2")
+_LINE = re.compile(r"Unit (\d{1,6}) -> \(tensor\(([\d.e+-]{1,24})[^()]{0,80}\), ([\d.e+-]{1,24}|nan)\)")
+
+
+@dataclass(frozen=True)
+class BlockShares:
+    """Of one block's units the share, and the cosine distance of both maps, NaN where one is zero: (units,) each."""
+
+    share: np.ndarray
+    distance: np.ndarray
+
+
+@dataclass(frozen=True)
+class PublishedShares:
+    """The shares by block, such as `4/2`, and the files' hashes by name."""
+
+    blocks: Mapping[str, BlockShares]
+    sha256: Mapping[str, str]
+
+
+def read_published(folder: Path | str) -> PublishedShares:
+    """Read relu_conv_bottleneck_4_0.txt, ..._4_1.txt and ..._4_2.txt of the authors' repository.
+
+    Raises ArticleError for a file that is missing, or holds a line that is none of these.
+    """
+    place = at_home(folder)
+    blocks, hashes = dict[str, BlockShares](), dict[str, str]()
+    for block in BLOCKS:
+        file = place / f"relu_conv_bottleneck_{block.replace('/', '_')}.txt"
+        data = read_file(file, ArticleError)
+        blocks[block], hashes[file.name] = _shares(file, data), hashlib.sha256(data).hexdigest()
+    return PublishedShares(blocks, hashes)
+
+
+def _shares(file: Path, data: bytes) -> BlockShares:
+    lines = [line for line in data.decode(errors="replace").splitlines() if line.strip()]
+    matches = [_LINE.fullmatch(line.strip()) for line in lines]
+    bad = next((number for number, match in enumerate(matches, start=1) if match is None), None)
+    if bad or not lines:
+        raise ArticleError(
+            f"{file}: line {bad or 1} is no unit with its share. Take the file as the authors' repository holds it."
+        )
+    rows = sorted((int(match[1]), _number(match[2]), _number(match[3])) for match in matches if match)
+    if [unit for unit, _, _ in rows] != list(range(len(rows))):
+        raise ArticleError(f"{file} leaves out a unit, or has one twice. Take it as the authors' repository holds it.")
+    return BlockShares(np.array([share for _, share, _ in rows]), np.array([distance for *_, distance in rows]))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")

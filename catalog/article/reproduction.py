@@ -1,0 +1,39 @@
+"""Decide every claim of the article on a network; the result is a report."""
+
+from collections.abc import Mapping, Sequence
+
+from catalog.article.checks import facets, macroscopic, shares, weights, words
+from catalog.article.claims import Claim, claims
+from catalog.article.evidence import Evidence
+from catalog.article.figures import figures
+from catalog.article.outcome import CannotRunError, Check, Outcome
+from catalog.article.report import Report, Result
+
+CHECKS: Mapping[str, Check] = {
+    check.__name__: check
+    for check in (
+        *(weights.extremes, weights.means, weights.order, weights.high_low, weights.offset_signs, weights.orders_alike),
+        *(words.differences, words.norm, words.activations, words.first_unit, words.words_of_units),
+        *(shares.near_identity, shares.named_shares, shares.published_counts, shares.unit_by_unit),
+        *(facets.shortcuts_probes, facets.convs_probes, facets.discarded_facets, facets.verdict),
+        *(macroscopic.backward_shape, macroscopic.forward_shape, macroscopic.balance, macroscopic.versatility),
+        *(macroscopic.two_peaks, macroscopic.sudden, macroscopic.explained_by_gamma),
+    )
+}
+
+
+def reproduce(evidence: Evidence, settings: Mapping[str, str], table: Sequence[Claim] | None = None) -> Report:
+    """Decide the claims of a table, by default all of them, in its order."""
+    results = tuple(Result(claim, decide(claim, evidence)) for claim in (claims() if table is None else table))
+    return Report(settings, results, tuple(figures(evidence)))
+
+
+def decide(claim: Claim, evidence: Evidence) -> Outcome:
+    """Decide a claim, or say what it cannot be decided without."""
+    lacks = [lack for lack in map(evidence.lack, claim.needs) if lack]
+    if lacks:
+        return Outcome("cannot run", f"needs {'; '.join(lacks)}", {})
+    try:
+        return CHECKS[claim.check](evidence, claim.numbers)
+    except CannotRunError as error:
+        return Outcome("cannot run", f"needs {error}", {})

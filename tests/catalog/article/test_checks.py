@@ -1,0 +1,202 @@
+"""What decides claims on an extraction and on the authors' files, with planted shares, overlaps and verdicts."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from catalog.article.checks.rank_correlation import rank_correlation
+from catalog.article.claims import claims
+from catalog.article.evidence import Evidence
+from catalog.article.outcome import Outcome
+from catalog.article.published_shares import BLOCKS, read_published
+from catalog.article.reproduction import CHECKS, decide
+from catalog.errors import ArticleError
+from extract.article.network_measures import NetworkMeasures
+from extract.folder.extraction import Extraction
+from extract.folder.schemas import SCHEMAS
+from extract.network.network import Network
+from tests.builders.extractions import without_edges
+
+CLAIMS = {claim.name: claim for claim in claims()}
+Fill = Callable[..., Evidence]
+
+
+@pytest.fixture
+def fill(tiny: Network, tmp_path: Path) -> Fill:
+    """Evidence of the tiny network with an extraction that holds these rows, and perhaps authors' files."""
+
+    def evidence(authors: Path | None = None, **tables: list[dict[str, Any]]) -> Evidence:
+        extraction: Extraction = without_edges(tiny, tmp_path / "x")
+        for name, rows in tables.items():
+            file = f"{name}.parquet/4-2-6.parquet" if name == "census" else f"{name}.parquet"
+            extraction.add({file: pa.Table.from_pylist(rows, SCHEMAS[name])})
+        return Evidence(NetworkMeasures(tiny), extraction, read_published(authors) if authors else None)
+
+    return evidence
+
+
+def rows(layer: str, column: str, values: Any) -> list[dict[str, Any]]:
+    return [{"layer": layer, "channel": channel, column: float(value)} for channel, value in enumerate(values)]
+
+
+def asked(evidence: Evidence, check: str, **numbers: Any) -> Outcome:
+    return CHECKS[check](evidence, numbers)
+
+
+@pytest.mark.parametrize(("high", "verdict"), [(220, "pass"), (150, "deviation")])
+def test_the_part_of_units_near_identity_is_compared_with_that_published(fill: Fill, high: int, verdict: str) -> None:
+    evidence = fill(evidence=rows("4/2/6", "share_published", [0.95] * high + [0.5] * (256 - high)))
+    outcome = decide(CLAIMS["near identity, 4/2, on top probes"], evidence)
+    assert (outcome.verdict, outcome.measured["part"]) == (verdict, high / 256)
+
+
+def test_a_share_is_of_the_block_and_the_formula_that_the_claim_names(fill: Fill) -> None:
+    last = [row | {"share_exact": 0.95} for row in rows("4/2/6", "share_published", [0.1] * 9)]
+    evidence = fill(evidence=[*last, *rows("4/1/6", "share_published", [0.95] * 8 + [0.1] * 2)])
+    parts = {
+        name: decide(CLAIMS[f"near identity, {name}"], evidence).measured.get("part")
+        for name in ("4/2, on top probes", "4/2, exact", "4/1, on top probes", "4/1, exact", "4/2, on visualisations")
+    }
+    assert list(parts.values()) == [0.0, 1.0, 0.8, None, None]
+
+
+def test_units_of_high_share_have_the_shortcuts_top_probes_or_not(fill: Fill) -> None:
+    share = [0.95] * 40 + [0.3] * 12
+    overlaps = rows("4/2/6", "overlap_shortcut", [0.8] * 36 + [0.0] * 16)
+    for row, conv in zip(overlaps, [0.0] * 30 + [0.1] * 10 + [0.6] * 12, strict=True):
+        row["overlap_conv"] = conv
+    evidence = fill(evidence=rows("4/2/6", "share_published", share), shares=overlaps)
+
+    same = decide(CLAIMS["units of high share have the shortcut's top probes"], evidence)
+    assert (same.verdict, same.measured["part"]) == ("pass", 36 / 40)
+    learned = decide(CLAIMS["units of low share have conv's top probes"], evidence)
+    assert (learned.verdict, learned.measured["low_share"]) == ("pass", pytest.approx(0.6))
+    discarded = decide(CLAIMS["conv facets that the sum discards"], evidence)
+    assert (discarded.verdict, discarded.measured["discarded"]) == ("pass", 30)
+
+
+def test_units_whose_top_probes_are_convs_deviate(fill: Fill) -> None:
+    overlaps = [row | {"overlap_conv": 0.9} for row in rows("4/2/6", "overlap_shortcut", [0.1] * 40)]
+    evidence = fill(evidence=rows("4/2/6", "share_published", [0.95] * 40), shares=overlaps)
+    assert decide(CLAIMS["units of high share have the shortcut's top probes"], evidence).verdict == "deviation"
+    assert decide(CLAIMS["conv facets that the sum discards"], evidence).verdict == "deviation"
+    too_few = decide(CLAIMS["units of low share have conv's top probes"], evidence)
+    assert (too_few.verdict, "there are 0 and 40" in too_few.finding) == ("cannot run", True)
+
+
+def test_a_verdict_of_the_census_is_read_with_its_weakest_link(fill: Fill) -> None:
+    judged = [
+        {"layer": "4/2/6", "channel": 34, "verdict": "enriched", "weakest_link": "rise on conv"},
+        {"layer": "4/2/6", "channel": 11, "verdict": None, "unjudged": "too few concepts"},
+    ]
+    evidence = fill(census=judged)
+    assert asked(evidence, "verdict", unit="4/2/6/34", verdict="enriched").verdict == "pass"
+    assert "rise on conv" in asked(evidence, "verdict", unit="4/2/6/34", verdict="not enriched").finding
+    assert asked(evidence, "verdict", unit="4/2/6/34", verdict="not enriched").verdict == "deviation"
+    for unit, reason in (("4/2/6/11", "too few concepts"), ("4/2/6/12", "its layer was not judged")):
+        with pytest.raises(Exception, match=reason):
+            asked(evidence, "verdict", unit=unit, verdict="enriched")
+
+
+def authors_files(folder: Path, shares: dict[str, Any], distances: Any) -> Path:
+    folder.mkdir()
+    for block in BLOCKS:
+        lines = [
+            f"Unit {unit} -> (tensor({share:.4f}, device='cuda:0', dtype=torch.float16), {distance})"
+            for unit, (share, distance) in enumerate(zip(shares[block], distances, strict=True))
+        ]
+        (folder / f"relu_conv_bottleneck_{block.replace('/', '_')}.txt").write_text("\n" + "\n".join(lines) + "\n")
+    return folder
+
+
+def test_the_authors_files_are_read_as_they_wrote_them(tmp_path: Path) -> None:
+    folder = authors_files(
+        tmp_path / "a", {block: [0.9966, 0.0, 0.15] for block in BLOCKS}, [1.1435546875, "nan", 0.05]
+    )
+    published = read_published(folder)
+    block = published.blocks["4/2"]
+    np.testing.assert_allclose(block.share, [0.9966, 0, 0.15])
+    np.testing.assert_allclose(block.distance, [1.1435546875, np.nan, 0.05])
+    assert len(published.sha256["relu_conv_bottleneck_4_0.txt"]) == 64
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("Unit 0 -> 0.5\n", "line 1 is no unit"),
+    ("", "line 1 is no unit"),
+    ("Unit 1 -> (tensor(0.5, dtype=torch.float16), 0.1)\n", "leaves out a unit"),
+])  # fmt: skip
+def test_a_file_that_is_not_the_authors_is_named(tmp_path: Path, text: str, message: str) -> None:
+    folder = authors_files(tmp_path / "a", {block: [0.5] for block in BLOCKS}, [0.1])
+    (folder / "relu_conv_bottleneck_4_1.txt").write_text(text)
+    with pytest.raises(ArticleError, match=message):
+        read_published(folder)
+    (folder / "relu_conv_bottleneck_4_1.txt").unlink()
+    with pytest.raises(ArticleError, match=r"relu_conv_bottleneck_4_1.txt"):
+        read_published(folder)
+
+
+def test_the_articles_counts_are_looked_for_in_the_authors_files(fill: Fill, tmp_path: Path) -> None:
+    counts = {"4/0": 296, "4/1": 1683, "4/2": 1761}
+    shares = {block: [0.95] * count + [0.3] * (2048 - count) for block, count in counts.items()}
+    evidence = fill(authors_files(tmp_path / "a", shares, [0.1] * 2048))
+    assert decide(CLAIMS["counts of the authors' files"], evidence).verdict == "pass"
+    shares["4/1"][0] = 0.8
+    evidence = fill(authors_files(tmp_path / "b", shares, [0.1] * 2048))
+    assert decide(CLAIMS["counts of the authors' files"], evidence).verdict == "deviation"
+
+
+def test_shares_are_compared_unit_by_unit_with_the_authors(fill: Fill, tmp_path: Path) -> None:
+    theirs = np.random.default_rng(0).uniform(0, 1, 256)
+    folder = authors_files(tmp_path / "a", dict.fromkeys(BLOCKS, theirs), [0.1] * 256)
+    numbers: dict[str, Any] = {"block": "4/2", "layer": "4/2/6", "table": "evidence", "column": "share_published"}
+    numbers |= {"within": 0.02, "fewest": 100}
+    close = fill(folder, evidence=rows("4/2/6", "share_published", theirs + 0.01))
+    assert asked(close, "unit_by_unit", by="close", least=0.95, **numbers).verdict == "pass"
+    squared = fill(folder, evidence=rows("4/2/6", "share_published", theirs**2))  # in the same order, and not close
+    assert asked(squared, "unit_by_unit", by="close", least=0.95, **numbers).verdict == "deviation"
+    assert asked(squared, "unit_by_unit", by="rank correlation", least=0.5, **numbers).verdict == "pass"
+
+
+@pytest.mark.parametrize(("turned", "verdict"), [(0, "pass"), (30, "deviation")])
+def test_the_signs_of_the_cosines_are_compared_with_those_of_the_offsets(
+    fill: Fill, tmp_path: Path, tiny: Network, turned: int, verdict: str
+) -> None:
+    network = replace(tiny, clip=deepcopy(tiny.clip))
+    norm: Any = network.visual.get_submodule("layer4.2.bn3")
+    offsets = np.random.default_rng(0).choice([-2.0, -0.5, 0.5, 2.0], 256)
+    with torch.no_grad():
+        norm.running_mean.copy_(torch.from_numpy(offsets))
+        norm.running_var.fill_(1 - norm.eps)
+    signs = np.sign(offsets)
+    signs[np.flatnonzero(np.abs(offsets) > 1)[:turned]] *= -1
+    evidence = fill(authors_files(tmp_path / "a", {block: [0.5] * 256 for block in BLOCKS}, 1 - 0.6 * signs))
+    own = replace(evidence, network=NetworkMeasures(network))
+    found = asked(own, "offset_signs", layer="4/2/5", block="4/2", least=0.8, fewest=20)
+    assert found.verdict == verdict
+    assert found.measured["agreeing"] == found.measured["units"] - turned
+
+
+def test_words_named_for_units_are_looked_for_among_their_top_words(fill: Fill) -> None:
+    words = [
+        {"word": word, "layer": "4/2/6", "channel": channel, "value": 1.0, "word_rank": rank}
+        for channel, word, rank in ((2, "cap", 1), (2, "famous", 2), (3, "savage", 1), (2, "caps", None))
+    ]
+    shown = [{"text": word, "kind": "word", "length": len(word)} for word in ("cap", "famous", "savage", "caps")]
+    evidence = fill(words=words, vocabulary=shown)
+    named = {"2": ["cap", "famous", "savage", "caps", "never shown"]}
+    outcome = asked(evidence, "words_of_units", layer="4/2/6", words=named, least=0.5)
+    assert (outcome.verdict, outcome.measured) == ("pass", {"held": 2, "named": 4})
+
+
+def test_rank_correlation_is_spearmans() -> None:
+    one, other = np.array([1.0, 2, 2, 4]), np.array([10.0, 5, 30, 40])
+    assert rank_correlation(one, other) == pytest.approx(0.6324555320336759)  # scipy.stats.spearmanr of both
+    assert rank_correlation(one, -one) == pytest.approx(-1)
+    assert np.isnan(rank_correlation(one, np.ones(4)))
