@@ -54,6 +54,14 @@ from graph.settings import Settings, settings
 
 if TYPE_CHECKING:  # what the live network and an extraction give, for annotations
     from catalog.live_network import Ablation, Agreement, Attack, Check, LiveNetwork, Report
+    from catalog.macroscopic.bottlenecks import Bottleneck
+    from catalog.macroscopic.comparison import Size
+    from catalog.macroscopic.depth import Trend
+    from catalog.macroscopic.headlines import LayerSummary
+    from catalog.macroscopic.layer_report import Comparison
+    from catalog.macroscopic.macroscopic import Macroscopic
+    from catalog.macroscopic.sweeps import Sweep
+    from catalog.macroscopic.versatility import Versatility
     from extract.responses.levels import Estimate
 
 __all__ = [
@@ -88,6 +96,7 @@ __all__ = [
     "Ablation",
     "Agreement",
     "Attack",
+    "Bottleneck",
     "Candidate",
     "Catalog",
     "Check",
@@ -96,6 +105,7 @@ __all__ = [
     "CircuitFormat",
     "CircuitView",
     "CircuitsError",
+    "Comparison",
     "Conflict",
     "Direction",
     "EarlierQuery",
@@ -104,7 +114,9 @@ __all__ = [
     "ExtractionView",
     "Gallery",
     "Kernel",
+    "LayerSummary",
     "LiveNetwork",
+    "Macroscopic",
     "Model",
     "ModelLabels",
     "NamedQuery",
@@ -116,11 +128,15 @@ __all__ = [
     "Removal",
     "Report",
     "Settings",
+    "Size",
+    "Sweep",
     "Table",
     "Tally",
     "Tracing",
+    "Trend",
     "UnitView",
     "Veil",
+    "Versatility",
     "activation_chart",
     "column_format",
     "concepts",

@@ -37,6 +37,8 @@ COMMANDS = {
     "right.",
     "reproduce": "Decide every claim of the enrichment circuits article on a network: pass, deviation, or what it "
     "needs.",
+    "macroscopic": "Show how contributions between layers are distributed, beside those of randomised weights and "
+    "shuffled ones.",
     "levels": "Show how a unit's activation is distributed; draw images of its levels to sort, and store how they were "
     "sorted.",
     "trace": "Follow what leads to a unit, or where it leads, and tell how much of its influence the circuit holds.",
@@ -59,6 +61,7 @@ OPTIONS = {  # what messages of the library speak of, and the options that do it
     "(model=...)": "with --model",
     "(columns=...)": "with --columns FIELD=COLUMN",
     "(with_labels=True)": "with --with-labels",
+    "(matrices=True)": "(--matrices)",
     "Extract it with probes": "Extract it with --probes",
 }
 ALIASES = {"kept": "saved"}  # the names of an earlier version, which the help does not list

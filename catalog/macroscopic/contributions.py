@@ -19,10 +19,10 @@ from extract.folder.kernel_support import gradient_layer, sources
 from extract.folder.manifest import part
 from extract.folder.randomised import evenly
 from extract.ranking import Floats, Integers
-from extract.units import Layer
+from extract.units import Layer, Unit
 
 if TYPE_CHECKING:
-    from extract.folder.extraction import Extraction
+    from extract.folder.extraction import ContributionDirection, Extraction
 
 Variant = Literal["scaled", "raw", "folded"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
@@ -110,6 +110,15 @@ class StoredContributions:
         ones = np.ones(stored.shape[1])
         return Contributions(place, target, stored.astype(np.float64), ones if scale is None else scale, target_scale)
 
+    def edges(self, unit: Unit, other: Layer, direction: "ContributionDirection") -> tuple[Floats, Floats] | None:
+        """Read the means and magnitudes (units,) of a unit's edges with another layer; None where not stored."""
+        source, target = (as_source(unit.layer), other) if direction == "forward" else (other, unit.layer)
+        backward = slice(unit.channel, unit.channel + 1), slice(None)
+        place = backward if direction == "backward" else backward[::-1]
+        stored = (self.folder.matrix(source, target, kind) for kind in ("mean", "magnitude"))
+        means, magnitudes = (None if matrix is None else matrix[place].ravel().astype(np.float64) for matrix in stored)
+        return None if means is None or magnitudes is None else (means, magnitudes)
+
     def randomised(self, own: Contributions) -> Contributions | None:
         """Those of randomised weights between the same layers, from a few channels; None where they were not swept."""
         swept = self.folder.randomised(own.source, own.target)
@@ -121,6 +130,11 @@ class StoredContributions:
         units = self.folder.table("units").select(["layer", "channel", "scale"]).to_pandas()
         layers = units.dropna().sort_values("channel").groupby("layer")
         return {Layer.parse(str(name)): group["scale"].to_numpy(np.float64) for name, group in layers}
+
+
+def as_source(layer: Layer) -> Layer:
+    """The layer under which a layer's weights into others stand: a conv branch's and a downsample's are their sum's."""
+    return layer.output if layer.role in ("conv", "downsample") else layer
 
 
 def lower_units(contributions: Contributions, count: int) -> Contributions:

@@ -84,7 +84,8 @@ def _convex(xs: Sequence[Floats], ys: Sequence[Floats]) -> list[tuple[Floats, In
     knots = np.arange(len(x))
     while True:
         at, height = x[knots], y[knots]
-        slopes = (height[1:] - height[:-1]) / (at[1:] - at[:-1])
+        with np.errstate(divide="ignore", invalid="ignore"):  # from the end of a row to the start of the next
+            slopes = (height[1:] - height[:-1]) / (at[1:] - at[:-1])
         on_it = is_end[knots]
         on_it[1:-1] |= slopes[1:] > slopes[:-1]  # a point above the chord of its neighbours is not on it
         if on_it.all():

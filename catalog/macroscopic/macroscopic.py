@@ -4,13 +4,20 @@ Definitions: "Enrichment circuits" article, its figures of forward and backward 
 of them asks for: the variants of `contributions`, and controls beside every number.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from tqdm import tqdm
+
+from catalog.errors import MacroscopicError
 from catalog.macroscopic.bottlenecks import Bottleneck, bottlenecks
-from catalog.macroscopic.contributions import StoredContributions, Variant
+from catalog.macroscopic.contributions import StoredContributions, Variant, as_source
 from catalog.macroscopic.depth import Trend, trends
+from catalog.macroscopic.figure import draw
+from catalog.macroscopic.headlines import LEGEND, MEANINGS, LayerSummary
 from catalog.macroscopic.layer_report import Comparison, PairStatistics, comparisons, pair_statistics
+from catalog.macroscopic.sweeps import Panel, Sweep, evenly_spaced, panel
+from catalog.macroscopic.versatility import Versatility, versatility
 from extract.folder.randomised import UNITS
 from extract.units import Architecture, Layer, Unit
 
@@ -25,6 +32,8 @@ class Macroscopic:
 
     `units` is how many evenly spaced units of each layer every statistic is taken over.
     """
+
+    legend, meanings = LEGEND, MEANINGS  # of the headlines, and of every statistic
 
     def __init__(self, folder: "Extraction", units: int = UNITS) -> None:
         self.stored, self.units = StoredContributions(folder), units
@@ -43,6 +52,14 @@ class Macroscopic:
     def lacks_randomised(self) -> bool:
         """Whether no randomised weights were swept, so that the second control is missing."""
         return not self.stored.folder.under("randomised.parquet")
+
+    @property
+    def without_randomised(self) -> str:
+        """What to do where it is missing."""
+        return (
+            f"{self.stored.folder.path} holds no randomised weights, the second control. "
+            "`circuits extract` with the settings that it was made with adds them, and computes nothing else again."
+        )
 
     def contributions(
         self, unit: Unit | str, other: Layer | str, direction: "ContributionDirection", variant: Variant = "raw"
@@ -67,10 +84,87 @@ class Macroscopic:
         below = self.stored.sources(into) if source is None else (self.architecture.layer(str(source)),)
         return tuple(comparisons(into, self._statistics(below, into), pooled=source is None))
 
+    def summaries(self, layers: Iterable[Layer | str] | None = None, progress: bool = False) -> list[LayerSummary]:
+        """The comparisons of these layers, None for all conv branches, each pooled over the layers below."""
+        targets = (
+            self.conv_layers or (self._last(),)
+            if layers is None
+            else [self.architecture.layer(str(layer)) for layer in layers]
+        )
+        for target in targets:
+            self.stored.sources(target)
+        bar = tqdm(targets, unit="layer", disable=not progress, leave=False)
+        return [LayerSummary(target, self.comparisons(target)) for target in bar]
+
     def by_source(self, target: Layer | str) -> tuple[Comparison, ...]:
         """The same of every layer below by itself, the nearest first."""
         into = self.architecture.layer(str(target))
         return tuple(comparisons(into, self._statistics(self.stored.sources(into), into), pooled=False))
+
+    def vary_upper(self, unit: Unit | str, variant: Variant = "raw") -> Sweep:
+        """What one unit contributes to each conv branch above, the article's first sweep. Raises UnknownUnit."""
+        lower = self.architecture.unit(str(unit))
+        panels = [
+            self._panel(lower, upper, "forward", variant)
+            for upper in self.conv_layers
+            if as_source(lower.layer) in self.stored.sources(upper)
+        ]
+        return Sweep(f"{lower} into every conv branch above ({variant})", tuple(panels))
+
+    def vary_lower(self, target: Layer | str, variant: Variant = "raw", most: int = 12) -> Sweep:
+        """What the middle units of at most so many layers below contribute to one, the article's second sweep."""
+        upper = self.architecture.layer(str(target))
+        layers = evenly_spaced(reversed(self.stored.sources(upper)), most)
+        middles = [Unit(layer, self.architecture.channels(layer) // 2) for layer in layers]
+        panels = [self._panel(lower, upper, "forward", variant) for lower in middles]
+        return Sweep(f"A unit of every layer below into {upper} ({variant})", tuple(panels))
+
+    def vary_below(self, unit: Unit | str, variant: Variant = "raw") -> Sweep:
+        """What one unit receives from each layer below; no panel where that is not stored. Raises UnknownUnit."""
+        upper = self.architecture.unit(str(unit))
+        below = self.stored.sources(upper.layer) if upper.layer in self.stored.targets else ()
+        panels = [self._panel(upper, lower, "backward", variant) for lower in reversed(below)]
+        return Sweep(f"Every layer below into {upper} ({variant})", tuple(panels))
+
+    def versatility(self, unit: Unit | str) -> list[Versatility]:
+        """What a unit receives from each layer below and contributes to each above, in sums; of what is stored.
+
+        Raises UnknownUnit; MacroscopicError where nothing is.
+        """
+        named = self.architecture.unit(str(unit))
+        rows = []
+        for other in self.architecture.layers:
+            direction: ContributionDirection = "forward" if named.layer < other else "backward"
+            if edges := self.stored.edges(named, other, direction):
+                rows.append(versatility(named, other, direction, *edges))
+        if not rows:
+            raise MacroscopicError(
+                f"{self.stored.folder.path} holds no dense matrices with {named.layer}. Extract layers above it, "
+                "or itself, into a new folder with their matrices (matrices=True)."
+            )
+        return rows
+
+    def figure(self, unit: Unit | str | None = None, layer: Layer | str | None = None, variant: Variant = "raw") -> str:
+        """Draw the article's small multiples as an SVG: both sweeps of a unit, or those into and up to a layer.
+
+        Without a unit it is the middle one of the lowest layer; without a layer the last conv branch. Raises
+        MacroscopicError.
+        """
+        if unit is not None:
+            self.versatility(unit)  # raises where nothing is stored
+            return draw([self.vary_upper(unit, variant), self.vary_below(unit, variant)])
+        into = self._last() if layer is None else self.architecture.layer(str(layer))
+        lowest = self.stored.sources(into)[-1]
+        middle = Unit(lowest, self.architecture.channels(lowest) // 2)
+        return draw([self.vary_upper(middle, variant), self.vary_lower(into, variant)])
+
+    def _last(self) -> Layer:
+        if not self.conv_layers:
+            self.stored.sources(self.architecture.final)  # raises, and says how to get them
+        return self.conv_layers[-1]
+
+    def _panel(self, unit: Unit, other: Layer, direction: "ContributionDirection", variant: Variant) -> Panel:
+        return panel(unit, other, direction, variant, self.contributions(unit, other, direction, variant))
 
     def trends(self, target: Layer | str) -> list[Trend]:
         """Whether the contributions into a layer are spread more evenly the further below their source lies."""

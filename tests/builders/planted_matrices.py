@@ -38,10 +38,12 @@ def planted_matrices(
     )
     contents: dict[str, Content] = {"units.parquet": pa.Table.from_pylist(_units(scales), SCHEMAS["units"])}
     if matrices:
-        contents[part("matrices", str(TARGET))] = {
-            f"{source} mean": plant(rng, count(TARGET), count(source)).astype(np.float32)
-            for source in sources(SHAPE, TARGET)
+        means = {
+            source: plant(rng, count(TARGET), count(source)).astype(np.float32) for source in sources(SHAPE, TARGET)
         }
+        arrays = {f"{source} mean": mean for source, mean in means.items()}
+        arrays |= {f"{source} magnitude": 2 * np.abs(mean) for source, mean in means.items()}
+        contents[part("matrices", str(TARGET))] = arrays
     extraction.add(contents)
     return extraction
 

@@ -75,6 +75,7 @@ def test_the_verbs_are_these() -> None:
         "figure",
         "selftest",
         "reproduce",
+        "macroscopic",
     ]
     wanted += [f"saved {verb}" for verb in ("list", "show", "import", "remove", "history", "restore")]
     labelling = ["add", "list", "withdraw", "history", "amend", "reject", "undo", "bulk", "export", "import"]

@@ -75,6 +75,7 @@ OTHERS = {
         "difference",
         "extract",
         "levels",
+        "macroscopic",
         "selftest",
         "reproduce",
     ),  # ask a network or a folder

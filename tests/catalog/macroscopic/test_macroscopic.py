@@ -113,6 +113,44 @@ def test_variants_are_the_stored_means_over_the_targets_scale(tmp_path: Path) ->
     np.testing.assert_allclose(back, stored[5] / SIGNS[5], rtol=1e-6)
 
 
+def test_a_units_versatility_sums_up_all_its_edges(tmp_path: Path) -> None:
+    folder = planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), SIGNS)
+    means = folder.matrix(SHAPE.layer("4/1/3"), TARGET, "mean")
+    assert means is not None
+    [up] = Macroscopic(folder).versatility("4/1/3/7")
+    weights = means[:, 7].astype(float)
+    assert (up.other, up.direction, up.n) == (TARGET, "forward", UNITS)
+    assert up.mean == pytest.approx(sum(weights) / UNITS)
+    assert up.mean_size == pytest.approx(sum(map(abs, weights)) / UNITS)
+    assert up.positive_mean == pytest.approx(np.mean([w for w in weights if w > 0]))
+    assert up.negative_mean == pytest.approx(np.mean([-w for w in weights if w < 0]))
+    assert up.mean_magnitude == pytest.approx(2 * up.mean_size)
+    assert up.norm_of_means == pytest.approx(np.linalg.norm(weights))
+    assert up.norm_of_magnitudes == pytest.approx(2 * up.norm_of_means)
+    below = Macroscopic(folder).versatility(f"{TARGET}/5")
+    assert [(row.direction, row.other) for row in below][-1] == ("backward", SHAPE.layer("4/1/3"))
+    assert below[-1].norm_of_means == pytest.approx(np.linalg.norm(means[5]))
+
+
+def test_a_conv_branch_contributes_to_higher_layers_what_its_sum_does(tmp_path: Path) -> None:
+    macroscopic = Macroscopic(planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), SIGNS))
+    [conv], [total] = (macroscopic.vary_upper(f"4/0/{index}/3").panels for index in (5, 8))
+    assert conv.counts == total.counts
+    assert macroscopic.versatility("4/0/5/3")[0].mean == macroscopic.versatility("4/0/8/3")[0].mean
+
+
+def test_a_panel_counts_every_value_in_standard_deviations(tmp_path: Path) -> None:
+    macroscopic = Macroscopic(planted_matrices(tmp_path / "x", lambda rng, t, s: rng.standard_t(2, size=(t, s)), SIGNS))
+    sweep = macroscopic.vary_lower(TARGET, most=5)
+    assert [str(panel.unit.layer) for panel in sweep.panels][:1] == ["1/0/1"]
+    assert len(sweep.panels) == 5
+    for panel in sweep.panels:
+        values = macroscopic.contributions(panel.unit, TARGET, "forward", "raw")
+        within = np.abs(values / values.std()) < 1
+        assert sum(panel.counts) == panel.n == UNITS
+        assert sum(panel.counts[18:30]) == pytest.approx(within.sum(), abs=1)  # a quarter of the axis
+
+
 def test_broader_contributions_from_further_below_are_a_trend(tmp_path: Path) -> None:
     place = iter(range(100))
 

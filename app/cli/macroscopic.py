@@ -1,0 +1,188 @@
+"""`circuits macroscopic`: how the contributions between layers are distributed, beside controls."""
+
+from collections.abc import Iterable, Mapping
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from app.cli import printing
+from app.cli.options import Folder, Json, Wide, path
+from app.cli.writing import writing
+
+if TYPE_CHECKING:
+    from catalog import Bottleneck, Comparison, LayerSummary, Macroscopic, Size, Sweep, Trend, Versatility
+
+Variant = Literal["raw", "scaled", "folded"]
+
+
+_SAMPLES = {"observed": "observed", "randomised": "random", "shuffled": "shuffled"}
+_VERSATILITY = {  # fields and their columns
+    "other": "layer",
+    "n": "n",
+    "mean": "mean",
+    "mean_size": "mean |mean|",
+    "positive_mean": "positive",
+    "negative_mean": "negative",
+    "mean_magnitude": "magnitude",
+    "norm_of_means": "norm of means",
+    "norm_of_magnitudes": "of magnitudes",
+}
+
+
+def macroscopic(
+    folder: Folder,
+    layer: Annotated[
+        list[str] | None, typer.Option(help="Into this layer, with every statistic and control; repeatable.")
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="What this unit contributes to layers above, and receives from those below.")
+    ] = None,
+    variant: Annotated[Variant, typer.Option(help="Of a unit's contributions, and of the figure.")] = "raw",
+    units: Annotated[int, typer.Option(min=1, help="Units of each layer that numbers are taken over.")] = 24,
+    output: Annotated[
+        Path | None, typer.Option(parser=path, metavar="FILE", help="Draw distributions; .svg, .png or .pdf.")
+    ] = None,
+    wide: Wide = False,
+    as_json: Json = False,
+) -> None:
+    """Show how contributions between layers are distributed, beside those of randomised weights and shuffled ones.
+
+    Example: circuits macroscopic demo.extraction --layer 4/2/5 --output macroscopic.svg
+    """
+    from catalog import open_extraction, write_drawing  # slow to import, and help does without
+
+    claims = open_extraction(folder).macroscopic(units)
+    if output is not None:
+        with writing(output):
+            write_drawing(claims.figure(unit, layer[-1] if layer else None, variant), output)
+        typer.echo(f"Distributions are drawn in {output}.", err=True)
+    if unit is not None:
+        _show_unit(claims, unit, variant, wide, as_json)
+    else:
+        _show_layers(claims, layer, wide, as_json)
+
+
+def _show_layers(claims: "Macroscopic", layers: list[str] | None, wide: bool, as_json: bool) -> None:
+    """Print the headlines of all conv branches, or everything on the layers that are named."""
+    summaries = claims.summaries(layers, progress=not as_json)
+    trends = [trend for layer in layers or () for trend in claims.trends(layer)]
+    bottlenecks = claims.bottlenecks()
+    if claims.lacks_randomised:
+        typer.echo(f"circuits: {claims.without_randomised}", err=True)
+    if as_json:
+        lists = {"trends": trends, "bottlenecks": bottlenecks}
+        printing.show_json({"units": claims.units, "layers": summaries} | lists)
+    elif layers is None:
+        title = f"Contributions into conv branches: medians over {claims.units} units of each layer"
+        printing.show(_headlines(title, summaries), _meanings(claims.legend), _shares(bottlenecks), wide=wide)
+    else:
+        tables = [_comparisons(summary) for summary in summaries]
+        printing.show(*tables, _trends(trends), _meanings(claims.meanings), wide=wide)
+
+
+def _show_unit(claims: "Macroscopic", unit: str, variant: Variant, wide: bool, as_json: bool) -> None:
+    """Print the shapes of what a unit contributes and receives, and its versatility."""
+    forward, backward = claims.vary_upper(unit, variant), claims.vary_below(unit, variant)
+    versatility = claims.versatility(unit)
+    if as_json:
+        printing.show_json({"forward": forward, "backward": backward, "versatility": versatility})
+        return
+    printing.show(
+        _panels(forward), _panels(backward), versatility_table(versatility), _meanings(claims.meanings), wide=wide
+    )
+
+
+def _headlines(title: str, summaries: "Iterable[LayerSummary]") -> printing.TerminalTable:
+    """Three rows a layer: what is observed, and both controls."""
+    rows, names = list[list[object]](), list[str]()
+    for summary in summaries:
+        names = list(summary.headlines)
+        for sample, title in _SAMPLES.items():
+            sizes = [getattr(comparison, sample) for comparison in summary.headlines.values()]
+            rows.append([summary.layer if sample == "observed" else "", title, *map(_value, sizes)])
+    return printing.table(title, ("into", "weights", *names), rows)
+
+
+def _comparisons(summary: "LayerSummary") -> printing.TerminalTable:
+    """Every statistic with its interval, beside both controls."""
+    rows = list[list[object]]()
+    for c in summary.comparisons:
+        randomised, shuffled = (
+            (_value(control), _interval(over))
+            for control, over in ((c.randomised, c.over_randomised), (c.shuffled, c.over_shuffled))
+        )
+        observed = c.statistic, c.variant, c.direction, _value(c.observed), _interval(c.observed)
+        rows.append([*observed, *randomised, *shuffled, c.observed.units, _length(c)])
+    columns = ("statistic", "variant", "direction", "observed", "95 %", "randomised", "difference", "shuffled",
+               "difference to it", "units", "n")  # fmt: skip
+    decisive = ("statistic", "variant", "direction", "observed", "95 %", "randomised", "shuffled", "units")
+    return printing.table(f"Contributions into {summary.layer}", columns, rows, decisive)
+
+
+def _trends(trends: "Iterable[Trend]") -> printing.TerminalTable:
+    """Rank correlations with the distance of the source."""
+    rows = [
+        (t.target, t.statistic, t.variant, _rounded(t.correlation), _bounds(t.low, t.high), t.p, t.layers)
+        for t in trends
+    ]
+    columns = ("into", "statistic", "variant", "correlation", "95 %", "p", "layers")
+    return printing.table("Forward contributions by how far below their source lies", columns, rows)
+
+
+def _shares(bottlenecks: "Iterable[Bottleneck]") -> printing.TerminalTable:
+    """How many units of a block hand on what its shortcut brings."""
+    rows = [
+        (b.layer, b.definition.removeprefix("share_"), *_both(b.median), *_both(b.near_identity), b.median.units)
+        for b in bottlenecks
+    ]
+    columns = ("sum", "share", "median", "95 %", "above 0.9", "of units, 95 %", "units")
+    return printing.table("Shares over the shortcut, on top examples", columns, rows)
+
+
+def _panels(sweep: "Sweep") -> printing.TerminalTable:
+    """A row a layer."""
+    rows = [
+        (p.other, p.n, *map(_rounded, (p.exponent, p.imbalance, p.density_at_zero, p.offset, p.dip)))
+        for p in sweep.panels
+    ]
+    columns = ("layer", "n", "exponent", "imbalance", "density_at_zero", "offset", "dip")
+    return printing.table(sweep.title, columns, rows)
+
+
+def versatility_table(rows: "Iterable[Versatility]") -> printing.TerminalTable:
+    """A unit's sums over all its edges with each other layer."""
+    cells = [
+        ("from" if v.direction == "backward" else "to", *(getattr(v, name) for name in _VERSATILITY)) for v in rows
+    ]
+    return printing.table("Versatility", ("", *_VERSATILITY.values()), cells)
+
+
+def _meanings(meanings: Mapping[str, str]) -> printing.TerminalTable:
+    return printing.table("", ("", ""), list(meanings.items()))
+
+
+def _value(size: "Size | None") -> str | None:
+    return None if size is None else _rounded(size.value)
+
+
+def _interval(size: "Size | None") -> str | None:
+    return None if size is None else _bounds(size.low, size.high)
+
+
+def _both(size: "Size") -> tuple[str | None, str | None]:
+    return _value(size), _interval(size)
+
+
+def _bounds(low: float, high: float) -> str | None:
+    return None if isnan(low) else f"{_rounded(low)} to {_rounded(high)}"
+
+
+def _rounded(value: float) -> str | None:
+    return None if isnan(value) else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3f}"
+
+
+def _length(comparison: "Comparison") -> str:
+    low, high = comparison.n_low, comparison.n_high
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,0 +1,98 @@
+"""The article's small multiples: distributions of contributions beside each other, as one SVG that needs no other file.
+
+Every panel has the same axis, in standard deviations from zero; heights are shares of its units, and the dashed line is
+a normal distribution of the same deviation around zero.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from math import exp, isnan, pi, sqrt
+
+from catalog.macroscopic.sweeps import BINS, REACH, Panel, Sweep
+
+_WIDTH, _HEIGHT = 150, 76  # pixels of a panel's plot
+_GAP, _CAPTION, _TITLE, _MARGIN = 18, 46, 34, 16  # between panels, below them, above a sweep, around all
+_TALLEST = 0.12  # share of units in one bin that fills a panel: a Laplace's middle
+_LEGEND = (
+    "b: exponent, 1 for a Laplace, 2 for a normal.  |m|/s: mean over deviation.  dip: over that of 95 % of uniform "
+    "samples.  Dashed: a normal."
+)
+_VIOLET, _INK, _GRAY, _LINE, _PAPER = "#6d4aff", "#33333f", "#6b6b78", "#d5d5dd", "#ffffff"
+_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+
+
+def draw(sweeps: Sequence[Sweep], columns: int = 6) -> str:
+    """Draw sweeps beneath each other, `columns` panels a row."""
+    sweeps = [sweep for sweep in sweeps if sweep.panels]
+    parts, top = list[str](), _MARGIN
+    for sweep in sweeps:
+        parts.append(_text(_MARGIN, top + 14, sweep.title, 14, _INK, "bold"))
+        top += _TITLE
+        for first in range(0, len(sweep.panels), columns):
+            row = sweep.panels[first : first + columns]
+            parts += [_panel(shown, _MARGIN + k * (_WIDTH + _GAP), top) for k, shown in enumerate(row)]
+            top += _HEIGHT + _CAPTION
+    parts.append(_text(_MARGIN, top + 8, _LEGEND, 11, _GRAY))
+    most = max((min(columns, len(sweep.panels)) for sweep in sweeps), default=1)
+    width, height = max(2 * _MARGIN + most * (_WIDTH + _GAP) - _GAP, 780), top + 2 * _MARGIN
+    name = "; ".join(sweep.title for sweep in sweeps)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'role="img" aria-label="{escape(name)}" font-family="{_FONT}">'
+        f'<rect width="{width}" height="{height}" fill="{_PAPER}"/>{"".join(parts)}</svg>'
+    )
+
+
+def caption(shown: Panel) -> str:
+    """From where to where."""
+    ends = (shown.unit, shown.other) if shown.direction == "forward" else (shown.other, shown.unit)
+    return f"{ends[0]} \u2192 {ends[1]}"
+
+
+def _panel(shown: Panel, left: int, top: int) -> str:
+    step, tallest = _WIDTH / BINS, _TALLEST * shown.n
+    bars = "".join(
+        f'<rect x="{left + k * step:.1f}" width="{step:.1f}" y="{top + _HEIGHT - height:.1f}" height="{height:.1f}"/>'
+        for k, count in enumerate(shown.counts)
+        if (height := _HEIGHT * min(1.0, count / tallest))
+    )
+    base, middle = top + _HEIGHT, left + _WIDTH / 2
+    axis = f'<path d="M{left} {base}H{left + _WIDTH}M{middle} {base}v4" stroke="{_LINE}" fill="none"/>'
+    return (
+        f'<g class="panel"><title>{escape(_tooltip(shown))}</title><g fill="{_VIOLET}" fill-opacity="0.75">{bars}</g>'
+        f"{axis}{_normal(left, top)}"
+        f"{_text(left, base + 17, caption(shown), 11, _INK)}{_text(left, base + 32, _numbers(shown), 11, _GRAY)}</g>"
+    )
+
+
+def _normal(left: int, top: int) -> str:
+    """A normal distribution around zero, as a dashed line."""
+    width = 2 * REACH / BINS
+    places = [-REACH + width * (k + 0.5) for k in range(BINS)]
+    heights = [min(1.0, width * exp(-(x**2) / 2) / sqrt(2 * pi) / _TALLEST) for x in places]
+    points = " ".join(
+        f"{left + _WIDTH * (x + REACH) / (2 * REACH):.1f},{top + _HEIGHT * (1 - height):.1f}"
+        for x, height in zip(places, heights, strict=True)
+    )
+    return f'<polyline points="{points}" fill="none" stroke="{_INK}" stroke-width="1" stroke-dasharray="3 3"/>'
+
+
+def _numbers(shown: Panel) -> str:
+    return f"b {_number(shown.exponent, 1)}  |m|/s {_number(shown.offset, 2)}  dip {_number(shown.dip, 1)}"
+
+
+def _tooltip(shown: Panel) -> str:
+    return (
+        f"{caption(shown)}, {shown.variant}, {shown.n:,} values: exponent {_number(shown.exponent, 2)}, "
+        f"|mean| over the deviation {_number(shown.offset, 2)}, density at zero {_number(shown.density_at_zero, 3)}, "
+        f"dip {_number(shown.dip, 2)} of the uniform's 95 % quantile"
+    )
+
+
+def _number(value: float, digits: int) -> str:
+    return "\u2013" if isnan(value) else f"{value:.{digits}f}"
+
+
+def _text(x: float, y: float, text: str, size: int, colour: str, weight: str = "normal") -> str:
+    place = f'x="{x}" y="{y}" font-size="{size}" fill="{colour}" font-weight="{weight}" xml:space="preserve"'
+    return f"<text {place}>{escape(text)}</text>"

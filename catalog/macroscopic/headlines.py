@@ -1,0 +1,68 @@
+"""The numbers that the article's claims are about, and what each statistic means."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from catalog.macroscopic.contributions import Variant
+from catalog.macroscopic.layer_report import Comparison
+from extract.units import Layer
+
+if TYPE_CHECKING:
+    from extract.folder.extraction import ContributionDirection
+
+MEANINGS: Mapping[str, str] = {
+    "exponent": "of a generalised normal with the same moments: 1 for a Laplace (double exponential), 2 for a normal",
+    "imbalance": "how far the share of the positive in the sum of sizes is from a half; 0 for balanced signs",
+    "density_at_zero": "share within a tenth of the deviation of zero; 0.080 for a normal",
+    "breadth": "mean size over the root mean square: 1 where all are of one size",
+    "offset": "|mean| over the deviation; two lobes of random sign need more than 1",
+    "dip": "Hartigan's dip over the 95 % quantile of uniform samples of the same size; more than 1 for two peaks",
+    "two_peaks": "share of units whose dip is beyond 95 % of uniform samples",
+    "rank_one": "share of the sum of squares in one outer product: 1 where all units contribute alike",
+}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A statistic of one variant and direction, under the name of its column."""
+
+    name: str
+    statistic: str
+    variant: Variant
+    direction: "ContributionDirection"
+
+
+HEADLINES = (
+    Headline("forward", "exponent", "raw", "forward"),
+    Headline("scaled", "exponent", "scaled", "forward"),
+    Headline("backward", "exponent", "raw", "backward"),
+    Headline("signs", "imbalance", "raw", "forward"),
+    Headline("folded", "imbalance", "folded", "forward"),
+    Headline("offset", "offset", "folded", "forward"),
+    Headline("rank 1", "rank_one", "raw", "forward"),
+    Headline("peaks", "two_peaks", "raw", "forward"),
+)
+LEGEND: Mapping[str, str] = {
+    "forward, scaled": "exponent of forward contributions, raw and with batch norm's scale: 1 Laplace, 2 normal",
+    "backward": "exponent of backward contributions, raw",
+    "signs, folded": "imbalance of signs, raw and with the sign of gamma folded in; 0 for balanced ones",
+    "offset": "|mean| over the deviation, folded; two lobes of random sign need more than 1",
+    "rank 1": "share of the sum of squares in one outer product",
+    "peaks": "share of units with two, their dip beyond that of 95 % of uniform samples",
+}
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """All comparisons of one target layer, pooled over the layers below."""
+
+    layer: Layer
+    comparisons: Sequence[Comparison]
+
+    @property
+    def headlines(self) -> dict[str, Comparison]:
+        """Those that the claims are about, by the name of their column."""
+        named = {(c.statistic, c.variant, c.direction): c for c in self.comparisons}
+        places = {headline.name: (headline.statistic, headline.variant, headline.direction) for headline in HEADLINES}
+        return {name: named[place] for name, place in places.items() if place in named}
