@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from catalog.article.checks.facets import overlaps_by_share
 from catalog.article.evidence import Evidence
-from catalog.charts import bars, share_chart
+from catalog.article.outcome import CannotRunError
+from catalog.charts import Dot, bars, dot_chart, share_chart
 from catalog.macroscopic.bottlenecks import bottlenecks
 from catalog.macroscopic.macroscopic import Macroscopic
 from extract.units import Layer
@@ -31,6 +33,7 @@ def figures(evidence: Evidence) -> Iterator[Figure]:
     """Draw what the evidence has: shares of the last stage's sums, and contributions to the last conv branches."""
     if evidence.folder is not None:
         yield from _shares(evidence)
+        yield from _overlaps(evidence)
         yield from _contributions(evidence)
 
 
@@ -42,6 +45,23 @@ def _shares(evidence: Evidence) -> Iterator[Figure]:
             definition = _DEFINITIONS[block.definition]
             caption = f"Shares over the shortcut of {block.layer} on top probes, {definition}: {part}."
             yield Figure(caption, share_chart(block.counts, block.layer))
+
+
+def _overlaps(evidence: Evidence) -> Iterator[Figure]:
+    try:
+        bins = overlaps_by_share(evidence)
+    except CannotRunError:
+        return
+    dots = [
+        Dot(f"{100 * each.low:.0f}-{100 * each.low + 10:.0f} %, {branch}", middle, low, high)
+        for each in bins
+        for branch, (low, middle, high) in (("shortcut", each.shortcut), ("conv", each.conv))
+    ]
+    caption = (
+        "Top probes that the last sum's units have in common with either branch, by the share over the shortcut (the "
+        "authors' formula, top probes): median and quartiles over units."
+    )
+    yield Figure(caption, f'<div class="chart">{dot_chart(dots, (0, 1), caption)}</div>')
 
 
 def _contributions(evidence: Evidence) -> Iterator[Figure]:

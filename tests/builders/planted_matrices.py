@@ -1,7 +1,8 @@
 """Write an extraction with dense matrices into one conv branch, of contributions whose distribution is known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -19,11 +20,19 @@ Plant = Callable[[np.random.Generator, int, int], np.ndarray]  # scaled weights 
 
 
 def planted_matrices(
-    folder: Path, plant: Plant, scales: np.ndarray, seed: int = 0, matrices: bool = True
+    folder: Path,
+    plant: Plant,
+    scales: np.ndarray,
+    seed: int = 0,
+    matrices: bool = True,
+    others: Mapping[Layer, Plant] = MappingProxyType({}),
 ) -> Extraction:
-    """Write into a new folder; `scales` are the target's (units,), those of all other batch norms are 1."""
-    rng, count = np.random.default_rng(seed), SHAPE.channels
-    settings = ExtractionSettings(targets=(str(TARGET),), strongest=1, matrices=matrices)
+    """Write into a new folder; `scales` are the target's (units,), those of all other batch norms are 1.
+
+    `others` are further targets with what is planted there.
+    """
+    rng = np.random.default_rng(seed)
+    settings = ExtractionSettings(targets=(*map(str, others), str(TARGET)), strongest=1, matrices=matrices)
     extraction = Extraction.create(
         folder,
         Manifest(
@@ -38,14 +47,18 @@ def planted_matrices(
     )
     contents: dict[str, Content] = {"units.parquet": pa.Table.from_pylist(_units(scales), SCHEMAS["units"])}
     if matrices:
-        means = {
-            source: plant(rng, count(TARGET), count(source)).astype(np.float32) for source in sources(SHAPE, TARGET)
-        }
-        arrays = {f"{source} mean": mean for source, mean in means.items()}
-        arrays |= {f"{source} magnitude": 2 * np.abs(mean) for source, mean in means.items()}
-        contents[part("matrices", str(TARGET))] = arrays
+        for target, planted in {TARGET: plant, **others}.items():
+            contents[part("matrices", str(target))] = _arrays(rng, target, planted)
     extraction.add(contents)
     return extraction
+
+
+def _arrays(rng: np.random.Generator, target: Layer, plant: Plant) -> dict[str, np.ndarray]:
+    """Means into a target as they are planted, and magnitudes twice as large."""
+    count = SHAPE.channels
+    means = {source: plant(rng, count(target), count(source)).astype(np.float32) for source in sources(SHAPE, target)}
+    arrays = {f"{source} mean": mean for source, mean in means.items()}
+    return arrays | {f"{source} magnitude": 2 * np.abs(mean) for source, mean in means.items()}
 
 
 def _units(scales: np.ndarray) -> list[dict[str, object]]:

@@ -1,6 +1,7 @@
 """Claims about which probes a sum has in common with its branches, and the census' verdict on the article's units."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow.compute as pc
 from catalog.article.checks.shares import measured_shares, sum_layer
 from catalog.article.evidence import Evidence
 from catalog.article.outcome import CannotRunError, Outcome, decided
+from extract.responses.levels import Z95
 from extract.units import Unit
 
 
@@ -21,7 +23,8 @@ def shortcuts_probes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     part = float((shortcut[high] > conv[high]).mean())
     both = f"median overlap {np.median(shortcut[high]):.2f} with the shortcut, {np.median(conv[high]):.2f} with conv"
     finding = f"{part:.1%} of {high.sum():,} units; {both}"
-    return decided(part >= numbers["least"], finding, part=part, units=int(high.sum()))
+    by_share = [vars(bin_) for bin_ in overlaps_by_share(evidence)]
+    return decided(part >= numbers["least"], finding, part=part, units=int(high.sum()), by_share=by_share)
 
 
 def convs_probes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -33,8 +36,12 @@ def convs_probes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
             f"{numbers['fewest']} units of low and of high share; there are {low.sum()} and {high.sum()}"
         )
     less, more = float(conv[high].mean()), float(conv[low].mean())
-    finding = f"mean overlap with conv {more:.3f} of {low.sum():,} units of low share, {less:.3f} of {high.sum():,}"
-    return decided(more > less, finding, low_share=more, high_share=less)
+    error = float(np.sqrt(conv[high].var(ddof=1) / high.sum() + conv[low].var(ddof=1) / low.sum()))
+    finding = (
+        f"mean overlap with conv {more:.3f} of {low.sum():,} units of low share, {less:.3f} of {high.sum():,} of high "
+        f"share; standard error of the difference {error:.3f}"
+    )
+    return decided(more - less > Z95 * error, finding, low_share=more, high_share=less, error=error)
 
 
 def discarded_facets(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -58,6 +65,32 @@ def verdict(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
         raise CannotRunError(f"a verdict on {unit}: {reason}")
     link = f", weakest link: {rows[0]['weakest_link']}" if rows[0]["weakest_link"] else ""
     return decided(rows[0]["verdict"] == numbers["verdict"], f"{rows[0]['verdict']}{link}", verdict=rows[0]["verdict"])
+
+
+@dataclass(frozen=True)
+class ShareBin:
+    """The last sum's units of a tenth of the shares: how many, and their overlaps, as quartiles (low, middle, high)."""
+
+    low: float
+    units: int
+    shortcut: tuple[float, ...]
+    conv: tuple[float, ...]
+
+
+def overlaps_by_share(evidence: Evidence) -> list[ShareBin]:
+    """How many top probes units have in common with either branch, by their share; bins without units are left out."""
+    share, shortcut, conv = _overlaps(evidence)
+    tenths = np.clip((share * 10).astype(int), 0, 9)
+    return [
+        ShareBin(tenth / 10, int(own.sum()), _quartiles(shortcut[own]), _quartiles(conv[own]))
+        for tenth in range(10)
+        for own in [tenths == tenth]
+        if own.any()
+    ]
+
+
+def _quartiles(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(np.quantile(values, (0.25, 0.5, 0.75)).tolist())
 
 
 def _overlaps(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

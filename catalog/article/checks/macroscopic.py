@@ -25,9 +25,9 @@ def forward_shape(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """The same of what units give to the last conv branch: nearer to a normal's 2 than backward."""
     forward, backward = (_pooled(evidence, direction, "exponent") for direction in ("forward", "backward"))
     low, high = numbers["between"]
-    value, other = forward.observed.value, backward.observed.value
-    finding = f"{_beside(forward)}; backward {other:.3g}"
-    return decided(low <= value <= high and value > other, finding, forward=value, backward=other)
+    value, other, over = forward.observed.value, backward.observed.value, forward.observed.over(backward.observed)
+    finding = f"{_beside(forward)}; backward {other:.3g}, less by {over.low:.3g} to {over.high:.3g}"
+    return decided(low <= value <= high and over.low > 0, finding, forward=value, backward=other)
 
 
 def balance(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -50,11 +50,13 @@ def versatility(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def two_peaks(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
-    """The share of lower units whose contributions to the last conv branch have two peaks, beyond both controls."""
+    """The share of lower units whose contributions to the last conv branch have two peaks, beyond randomised weights.
+
+    Shuffled entries have both peaks too, and so are no control of this.
+    """
     peaks = _pooled(evidence, "forward", "two_peaks")
-    controls = [control.value for control in (peaks.shuffled, peaks.randomised) if control]
-    holds = peaks.observed.value >= numbers["least"] and all(peaks.observed.value > value for value in controls)
-    return decided(holds, _beside(peaks), share=peaks.observed.value, controls=controls)
+    own, control = peaks.observed.value, peaks.randomised.value if peaks.randomised else 0.0
+    return decided(own >= numbers["least"] and own > control, _beside(peaks), share=own, randomised=control)
 
 
 def sudden(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:

@@ -19,7 +19,9 @@ def near_identity(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     shares = measured_shares(evidence, layer, numbers["table"], numbers["column"])
     values = np.array(list(shares.values()))
     part = float((values > numbers["above"]).mean())
-    finding = f"{part:.1%} of {len(values):,} units of {layer}; median share {np.median(values):.3f}"
+    of = evidence.architecture.channels(layer)
+    measured = f"{len(values):,} units" if len(values) == of else f"the {len(values):,} of {of:,} units measured"
+    finding = f"{part:.1%} of {measured} of {layer}; median share {np.median(values):.3f}"
     return decided(abs(part - numbers["part"]) <= numbers["within"], finding, part=part, units=len(values))
 
 
