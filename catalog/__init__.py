@@ -60,7 +60,7 @@ if TYPE_CHECKING:  # what the live network and an extraction give, for annotatio
     from catalog.macroscopic.headlines import LayerSummary
     from catalog.macroscopic.layer_report import Comparison
     from catalog.macroscopic.macroscopic import Macroscopic
-    from catalog.macroscopic.sweeps import Sweep
+    from catalog.macroscopic.sweeps import SmallMultiples
     from catalog.macroscopic.versatility import Versatility
     from extract.responses.levels import Estimate
 
@@ -129,7 +129,7 @@ __all__ = [
     "Report",
     "Settings",
     "Size",
-    "Sweep",
+    "SmallMultiples",
     "Table",
     "Tally",
     "Tracing",

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from catalog.live_network import LiveNetwork
+    from catalog.macroscopic.macroscopic import Macroscopic
+    from catalog.macroscopic.versatility import Versatility
 
 _DRAWN = 10  # candidates that a notebook shows with pictures
 
@@ -203,6 +205,22 @@ class Model:
         """How the weights of a layer's units are distributed, by other layer; of the first folder at hand with any."""
         tables = (folder.weight_summaries(layer) for folder in self.extractions)
         return next((table for table in tables if table), Table(f"Distribution of the weights of {layer}", ()))
+
+    def macroscopic(self, layer: Layer | str) -> "Macroscopic | None":
+        """The macroscopic claims of the first folder at hand that holds dense matrices into a layer; None without."""
+        into = self.architecture.layer(str(layer))
+        claims = (folder.macroscopic() for folder in self.extractions)
+        return next((claim for claim in claims if into in claim.targets), None)
+
+    def versatility(self, unit: Unit | str) -> "Table[Versatility]":
+        """What a unit receives from each layer below and contributes to each above, in sums over all its edges.
+
+        Of the first folder at hand that holds dense matrices, since the database has but the strongest edges; else
+        empty. Raises UnknownUnit.
+        """
+        named = self.architecture.unit(str(unit), self.id)
+        tables = (folder.macroscopic().versatility(named) for folder in self.extractions)
+        return Table(f"Versatility of {named}", next((rows for rows in tables if rows), []))
 
     # ---- enrichment circuits
 

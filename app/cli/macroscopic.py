@@ -12,7 +12,7 @@ from app.cli.options import Folder, Json, Wide, path
 from app.cli.writing import writing
 
 if TYPE_CHECKING:
-    from catalog import Bottleneck, Comparison, LayerSummary, Macroscopic, Size, Sweep, Trend, Versatility
+    from catalog import Bottleneck, Comparison, LayerSummary, Macroscopic, Size, SmallMultiples, Trend, Versatility
 
 Variant = Literal["raw", "scaled", "folded"]
 
@@ -84,7 +84,7 @@ def _show_layers(claims: "Macroscopic", layers: list[str] | None, wide: bool, as
 
 def _show_unit(claims: "Macroscopic", unit: str, variant: Variant, wide: bool, as_json: bool) -> None:
     """Print the shapes of what a unit contributes and receives, and its versatility."""
-    forward, backward = claims.vary_upper(unit, variant), claims.vary_below(unit, variant)
+    forward, backward = claims.of_unit(unit, variant)
     versatility = claims.versatility(unit)
     if as_json:
         printing.show_json({"forward": forward, "backward": backward, "versatility": versatility})
@@ -141,7 +141,7 @@ def _shares(bottlenecks: "Iterable[Bottleneck]") -> printing.TerminalTable:
     return printing.table("Shares over the shortcut, on top examples", columns, rows)
 
 
-def _panels(sweep: "Sweep") -> printing.TerminalTable:
+def _panels(sweep: "SmallMultiples") -> printing.TerminalTable:
     """A row a layer."""
     rows = [
         (p.other, p.n, *map(_rounded, (p.exponent, p.imbalance, p.density_at_zero, p.offset, p.dip)))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import printing
+from app.cli.macroscopic import versatility_table
 from app.cli.options import DatabaseOption, Json, Limit, ModelName, Reveal, UnitName, Wide, open_model
 from graph.records import Measure
 
@@ -33,18 +34,19 @@ def unit(
     with open_model(database, model_name) as model:
         view, measured = model.unit(name), model.measured
         card, inputs, outputs = view.card, view.inputs(limit, by=by), view.outputs(limit, by=by)
+        versatility = model.versatility(view.id)
         probes, words, veil = view.top_probes(limit), view.top_words(limit), model.veil(reveal)
     if as_json:
         adds = {branch: branch_view.id for branch, branch_view in view.branches.items()}
         edges = {"inputs": list(inputs), "outputs": list(outputs)}
-        lists = {"examples": list(probes), "words": list(words), "measured": measured}
+        lists = {"examples": list(probes), "words": list(words), "measured": measured, "versatility": list(versatility)}
         printing.show_json(vars(card) | {"adds": adds} | edges | lists)
         return
     printing.show(_facts(view, veil), _top_probes(view, probes, veil.over(view.id)), _top_words(words, veil), wide=wide)
     if card.histogram is not None:
         printing.show(_distribution(card.histogram), wide=wide)
     edges_in, edges_out = _contributions("Inputs", inputs, veil), _contributions("Outputs", outputs, veil)
-    printing.show(edges_in, edges_out, printing.measured(measured), wide=wide)
+    printing.show(edges_in, edges_out, versatility_table(versatility), printing.measured(measured), wide=wide)
 
 
 def _facts(view: "UnitView", veil: "Veil") -> printing.TerminalTable:

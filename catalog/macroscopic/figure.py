@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from math import exp, isnan, pi, sqrt
 
-from catalog.macroscopic.sweeps import BINS, REACH, Panel, Sweep
+from catalog.macroscopic.sweeps import BINS, REACH, Panel, SmallMultiples
 
 _WIDTH, _HEIGHT = 150, 76  # pixels of a panel's plot
 _GAP, _CAPTION, _TITLE, _MARGIN = 18, 46, 34, 16  # between panels, below them, above a sweep, around all
@@ -17,11 +17,11 @@ _LEGEND = (
     "b: exponent, 1 for a Laplace, 2 for a normal.  |m|/s: mean over deviation.  dip: over that of 95 % of uniform "
     "samples.  Dashed: a normal."
 )
-_VIOLET, _INK, _GRAY, _LINE, _PAPER = "#6d4aff", "#33333f", "#6b6b78", "#d5d5dd", "#ffffff"
+_VIOLET, _INK, _GRAY, _PAPER = "#6d4aff", "#33333f", "#8d8d99", "#ffffff"
 _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 
-def draw(sweeps: Sequence[Sweep], columns: int = 6) -> str:
+def draw(sweeps: Sequence[SmallMultiples], columns: int = 6) -> str:
     """Draw sweeps beneath each other, `columns` panels a row."""
     sweeps = [sweep for sweep in sweeps if sweep.panels]
     parts, top = list[str](), _MARGIN
@@ -39,7 +39,7 @@ def draw(sweeps: Sequence[Sweep], columns: int = 6) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'role="img" aria-label="{escape(name)}" font-family="{_FONT}">'
-        f'<rect width="{width}" height="{height}" fill="{_PAPER}"/>{"".join(parts)}</svg>'
+        f'<rect width="{width}" height="{height}" fill="{_PAPER}" class="paper"/>{"".join(parts)}</svg>'
     )
 
 
@@ -57,7 +57,7 @@ def _panel(shown: Panel, left: int, top: int) -> str:
         if (height := _HEIGHT * min(1.0, count / tallest))
     )
     base, middle = top + _HEIGHT, left + _WIDTH / 2
-    axis = f'<path d="M{left} {base}H{left + _WIDTH}M{middle} {base}v4" stroke="{_LINE}" fill="none"/>'
+    axis = f'<path d="M{left} {base}h{_WIDTH}M{middle} {base}v4" stroke="{_GRAY}" stroke-opacity="0.5" fill="none"/>'
     return (
         f'<g class="panel"><title>{escape(_tooltip(shown))}</title><g fill="{_VIOLET}" fill-opacity="0.75">{bars}</g>'
         f"{axis}{_normal(left, top)}"
@@ -74,7 +74,7 @@ def _normal(left: int, top: int) -> str:
         f"{left + _WIDTH * (x + REACH) / (2 * REACH):.1f},{top + _HEIGHT * (1 - height):.1f}"
         for x, height in zip(places, heights, strict=True)
     )
-    return f'<polyline points="{points}" fill="none" stroke="{_INK}" stroke-width="1" stroke-dasharray="3 3"/>'
+    return f'<polyline points="{points}" fill="none" stroke="{_GRAY}" stroke-width="1.2" stroke-dasharray="3 3"/>'
 
 
 def _numbers(shown: Panel) -> str:
@@ -94,5 +94,6 @@ def _number(value: float, digits: int) -> str:
 
 
 def _text(x: float, y: float, text: str, size: int, colour: str, weight: str = "normal") -> str:
-    place = f'x="{x}" y="{y}" font-size="{size}" fill="{colour}" font-weight="{weight}" xml:space="preserve"'
+    theme = ' class="label"' if colour == _INK else ""  # which pages colour by their theme
+    place = f'x="{x}" y="{y}"{theme} font-size="{size}" fill="{colour}" font-weight="{weight}" xml:space="preserve"'
     return f"<text {place}>{escape(text)}</text>"

@@ -16,12 +16,14 @@ from catalog.macroscopic.depth import Trend, trends
 from catalog.macroscopic.figure import draw
 from catalog.macroscopic.headlines import LEGEND, MEANINGS, LayerSummary
 from catalog.macroscopic.layer_report import Comparison, PairStatistics, comparisons, pair_statistics
-from catalog.macroscopic.sweeps import Panel, Sweep, evenly_spaced, panel
+from catalog.macroscopic.sweeps import Panel, SmallMultiples, evenly_spaced, panel
 from catalog.macroscopic.versatility import Versatility, versatility
 from extract.folder.randomised import UNITS
 from extract.units import Architecture, Layer, Unit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
     from extract.folder.extraction import ContributionDirection, Extraction
@@ -44,6 +46,21 @@ class Macroscopic:
         return self.stored.folder.manifest.architecture
 
     @property
+    def path(self) -> "Path":
+        """Where the folder lies."""
+        return self.stored.folder.path
+
+    @property
+    def changed(self) -> int:
+        """When it was written last, in nanoseconds."""
+        return (self.path / "manifest.json").stat().st_mtime_ns
+
+    @property
+    def targets(self) -> tuple[Layer, ...]:
+        """The layers into which matrices are stored, in forward order."""
+        return self.stored.targets
+
+    @property
     def conv_layers(self) -> tuple[Layer, ...]:
         """The conv branches into which matrices are stored, in forward order: those that the article looks at."""
         return tuple(layer for layer in self.stored.targets if layer.role == "conv")
@@ -57,7 +74,7 @@ class Macroscopic:
     def without_randomised(self) -> str:
         """What to do where it is missing."""
         return (
-            f"{self.stored.folder.path} holds no randomised weights, the second control. "
+            f"{self.path} holds no randomised weights, the second control. "
             "`circuits extract` with the settings that it was made with adds them, and computes nothing else again."
         )
 
@@ -101,7 +118,7 @@ class Macroscopic:
         into = self.architecture.layer(str(target))
         return tuple(comparisons(into, self._statistics(self.stored.sources(into), into), pooled=False))
 
-    def vary_upper(self, unit: Unit | str, variant: Variant = "raw") -> Sweep:
+    def vary_upper(self, unit: Unit | str, variant: Variant = "raw") -> SmallMultiples:
         """What one unit contributes to each conv branch above, the article's first sweep. Raises UnknownUnit."""
         lower = self.architecture.unit(str(unit))
         panels = [
@@ -109,27 +126,40 @@ class Macroscopic:
             for upper in self.conv_layers
             if as_source(lower.layer) in self.stored.sources(upper)
         ]
-        return Sweep(f"{lower} into every conv branch above ({variant})", tuple(panels))
+        return SmallMultiples(f"{lower} into every conv branch above ({variant})", tuple(panels))
 
-    def vary_lower(self, target: Layer | str, variant: Variant = "raw", most: int = 12) -> Sweep:
+    def vary_lower(self, target: Layer | str, variant: Variant = "raw", most: int = 12) -> SmallMultiples:
         """What the middle units of at most so many layers below contribute to one, the article's second sweep."""
         upper = self.architecture.layer(str(target))
         layers = evenly_spaced(reversed(self.stored.sources(upper)), most)
         middles = [Unit(layer, self.architecture.channels(layer) // 2) for layer in layers]
         panels = [self._panel(lower, upper, "forward", variant) for lower in middles]
-        return Sweep(f"A unit of every layer below into {upper} ({variant})", tuple(panels))
+        return SmallMultiples(f"A unit of every layer below into {upper} ({variant})", tuple(panels))
 
-    def vary_below(self, unit: Unit | str, variant: Variant = "raw") -> Sweep:
+    def vary_below(self, unit: Unit | str, variant: Variant = "raw") -> SmallMultiples:
         """What one unit receives from each layer below; no panel where that is not stored. Raises UnknownUnit."""
         upper = self.architecture.unit(str(unit))
         below = self.stored.sources(upper.layer) if upper.layer in self.stored.targets else ()
         panels = [self._panel(upper, lower, "backward", variant) for lower in reversed(below)]
-        return Sweep(f"Every layer below into {upper} ({variant})", tuple(panels))
+        return SmallMultiples(f"Every layer below into {upper} ({variant})", tuple(panels))
+
+    def of_unit(self, unit: Unit | str, variant: Variant = "raw") -> list[SmallMultiples]:
+        """Both ways of a unit: into every conv branch above, and from every layer below.
+
+        Raises UnknownUnit, MacroscopicError where no weights of it are stored.
+        """
+        multiples = [self.vary_upper(unit, variant), self.vary_below(unit, variant)]
+        if not any(part.panels for part in multiples):
+            raise MacroscopicError(
+                f"{self.path} holds no dense matrices from or into the layer of {unit}. Extract it, or "
+                "conv branches above it, into a new folder with their matrices (matrices=True)."
+            )
+        return multiples
 
     def versatility(self, unit: Unit | str) -> list[Versatility]:
         """What a unit receives from each layer below and contributes to each above, in sums; of what is stored.
 
-        Raises UnknownUnit; MacroscopicError where nothing is.
+        Empty where nothing is. Raises UnknownUnit.
         """
         named = self.architecture.unit(str(unit))
         rows = []
@@ -137,26 +167,21 @@ class Macroscopic:
             direction: ContributionDirection = "forward" if named.layer < other else "backward"
             if edges := self.stored.edges(named, other, direction):
                 rows.append(versatility(named, other, direction, *edges))
-        if not rows:
-            raise MacroscopicError(
-                f"{self.stored.folder.path} holds no dense matrices with {named.layer}. Extract layers above it, "
-                "or itself, into a new folder with their matrices (matrices=True)."
-            )
         return rows
 
     def figure(self, unit: Unit | str | None = None, layer: Layer | str | None = None, variant: Variant = "raw") -> str:
-        """Draw the article's small multiples as an SVG: both sweeps of a unit, or those into and up to a layer.
+        """Draw the article's small multiples as an SVG: a unit into every conv branch above, and more.
 
-        Without a unit it is the middle one of the lowest layer; without a layer the last conv branch. Raises
-        MacroscopicError.
+        Without a unit it is the middle one of the lowest layer. The second row are units of every layer below into
+        `layer`, None for the last conv branch; or, of a unit alone, every layer below into it. Raises UnknownUnit,
+        MacroscopicError where none of this is stored.
         """
-        if unit is not None:
-            self.versatility(unit)  # raises where nothing is stored
-            return draw([self.vary_upper(unit, variant), self.vary_below(unit, variant)])
+        if unit is not None and layer is None:
+            return draw(self.of_unit(unit, variant))
         into = self._last() if layer is None else self.architecture.layer(str(layer))
         lowest = self.stored.sources(into)[-1]
-        middle = Unit(lowest, self.architecture.channels(lowest) // 2)
-        return draw([self.vary_upper(middle, variant), self.vary_lower(into, variant)])
+        lower = Unit(lowest, self.architecture.channels(lowest) // 2) if unit is None else unit
+        return draw([self.vary_upper(lower, variant), self.vary_lower(into, variant)])
 
     def _last(self) -> Layer:
         if not self.conv_layers:

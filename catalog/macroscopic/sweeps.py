@@ -40,8 +40,8 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """Panels of one sweep, in forward order."""
+class SmallMultiples:
+    """The panels of one sweep, in forward order."""
 
     title: str
     panels: tuple[Panel, ...]

@@ -26,44 +26,49 @@ def planted_matrices(
     seed: int = 0,
     matrices: bool = True,
     others: Mapping[Layer, Plant] = MappingProxyType({}),
+    model: str = "planted:matrices",
+    shape: Architecture = SHAPE,
+    target: Layer = TARGET,
 ) -> Extraction:
     """Write into a new folder; `scales` are the target's (units,), those of all other batch norms are 1.
 
     `others` are further targets with what is planted there.
     """
     rng = np.random.default_rng(seed)
-    settings = ExtractionSettings(targets=(*map(str, others), str(TARGET)), strongest=1, matrices=matrices)
+    settings = ExtractionSettings(targets=(*map(str, others), str(target)), strongest=1, matrices=matrices)
     extraction = Extraction.create(
         folder,
         Manifest(
-            model="planted:matrices",
+            model=model,
             weights_sha256="0" * 64,
-            blocks=SHAPE.blocks,
-            width=SHAPE.width,
-            image_size=SHAPE.image_size,
+            blocks=shape.blocks,
+            width=shape.width,
+            image_size=shape.image_size,
             settings=settings,
             tools={},
         ),
     )
-    contents: dict[str, Content] = {"units.parquet": pa.Table.from_pylist(_units(scales), SCHEMAS["units"])}
+    contents: dict[str, Content] = {
+        "units.parquet": pa.Table.from_pylist(_units(shape, target, scales), SCHEMAS["units"])
+    }
     if matrices:
-        for target, planted in {TARGET: plant, **others}.items():
-            contents[part("matrices", str(target))] = _arrays(rng, target, planted)
+        for into, planted in {target: plant, **others}.items():
+            contents[part("matrices", str(into))] = _arrays(rng, shape, into, planted)
     extraction.add(contents)
     return extraction
 
 
-def _arrays(rng: np.random.Generator, target: Layer, plant: Plant) -> dict[str, np.ndarray]:
+def _arrays(rng: np.random.Generator, shape: Architecture, target: Layer, plant: Plant) -> dict[str, np.ndarray]:
     """Means into a target as they are planted, and magnitudes twice as large."""
-    count = SHAPE.channels
-    means = {source: plant(rng, count(target), count(source)).astype(np.float32) for source in sources(SHAPE, target)}
+    count = shape.channels
+    means = {source: plant(rng, count(target), count(source)).astype(np.float32) for source in sources(shape, target)}
     arrays = {f"{source} mean": mean for source, mean in means.items()}
     return arrays | {f"{source} magnitude": 2 * np.abs(mean) for source, mean in means.items()}
 
 
-def _units(scales: np.ndarray) -> list[dict[str, object]]:
+def _units(shape: Architecture, target: Layer, scales: np.ndarray) -> list[dict[str, object]]:
     return [
         {"layer": str(layer), "channel": channel, "scale": None if layer.role == "sum" else scale}
-        for layer in SHAPE.layers
-        for channel, scale in enumerate(scales if layer == TARGET else np.ones(SHAPE.channels(layer)))
+        for layer in shape.layers
+        for channel, scale in enumerate(scales if layer == target else np.ones(shape.channels(layer)))
     ]

@@ -40,18 +40,6 @@ _SWEEP = {
     "direct": ("Direct", "one convolution and no other layer between the two"),
     "cut": ("Cut", "the border of the map cuts the kernel, as in the real network"),
 }
-_DISTRIBUTION = {
-    "other": ("With", "the other layer"),
-    "direction": ("Direction", "backward: the weights come from the other layer; forward: they lead there"),
-    "units": ("Units", "of this layer, which the medians are taken over"),
-    "n": ("Weights", "of each unit with the other layer's units"),
-    "mean": ("Mean", ""),
-    "sd": ("Deviation", "standard deviation"),
-    "skewness": ("Skewness", "0 for a symmetric distribution"),
-    "kurtosis": ("Kurtosis", "in excess of a normal distribution's"),
-    "bimodality": ("Bimodality", "Sarle's coefficient; above 5/9 for two peaks, and for skewed tails"),
-    "density_at_zero": ("Density at 0", "share within a tenth of the deviation of zero; 0.080 for a normal"),
-}
 
 
 def counts(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
@@ -70,18 +58,6 @@ def sweep_table(sweeps: Sequence[Sweep]) -> None:
         _table([{name: as_json(getattr(sweep, name)) for name in _SWEEP} for sweep in sweeps], _SWEEP)
     else:
         st.caption("None was computed into this layer.")
-
-
-def weight_distributions(layer: Layer) -> None:
-    """Show a row for each layer that it has weights with, where an extraction folder is at hand."""
-    st.subheader(
-        "Distribution of weights",
-        help="Medians over the layer's units: for each unit the statistic is taken over its signed mean weights.",
-    )
-    if summaries := session.model().weight_summaries(layer):
-        _table(summaries.to_dicts(), _DISTRIBUTION)
-    else:
-        st.caption("No extraction folder with its weights lies in the folder of `CIRCUITS_EXTRACTIONS`, or else here.")
 
 
 def _table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, tuple[str, str]]) -> None:
@@ -112,7 +88,7 @@ def missing(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
     """Show what these layers lack, each with the command that makes it."""
     model, swept = session.model(), {sweep.target for sweep in sweeps}
     command = commands.extract(model.id)
-    unswept = [str(card.layer) for card in cards if card.layer not in swept and _has_inputs(card.layer)]
+    unswept = [str(card.layer) for card in cards if card.layer not in swept and has_inputs(card.layer)]
     sums = [card for card in cards if card.layer.role == "sum"]
     lacking = {
         f"Expanded weights into {_named(unswept)}": (unswept, f"{command} --targets {','.join(unswept)}"),
@@ -135,7 +111,7 @@ def missing(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
         st.code(text, language="bash")
 
 
-def _has_inputs(layer: Layer) -> bool:
+def has_inputs(layer: Layer) -> bool:
     """Whether anything but the stem feeds a layer."""
     return layer.role not in ("bn1", "downsample") or session.model().architecture.block_input(layer) is not None
 

@@ -60,6 +60,29 @@ def contributions(unit: UnitView) -> None:
     spatial([*sides["source"], *sides["target"]])
 
 
+_VERSATILITY = {
+    "direction": ("Direction", "backward: it receives from the other layer; forward: it contributes to it"),
+    "other": ("With", "the other layer"),
+    "n": ("Edges", "all there are, stored or not"),
+    "mean": ("Mean", "of the mean weights"),
+    "mean_size": ("Mean size", "of the mean weights, without their signs"),
+    "positive_mean": ("Positive", "mean of the positive ones"),
+    "negative_mean": ("Negative", "mean size of the negative ones"),
+    "mean_magnitude": ("Magnitude", "mean of the magnitudes"),
+    "norm_of_means": ("Norm of means", "root of the sum of squares"),
+    "norm_of_magnitudes": ("Norm of magnitudes", "root of the sum of squares"),
+}
+
+
+def versatility(unit: UnitView) -> None:
+    """Show how much it receives from and contributes to each other layer, where a folder at hand holds all edges."""
+    if rows := session.model().versatility(unit.id).to_dicts():
+        st.subheader("Versatility", help="Over all its edges with each layer, read from the extraction folder.")
+        config = {name: st.column_config.Column(title, help=text) for name, (title, text) in _VERSATILITY.items()}
+        shown = [{name: row[name] for name in _VERSATILITY} for row in rows]
+        st.dataframe(shown, column_config=config, hide_index=True, height=min(35 * len(rows) + 38, 400))
+
+
 def _layer(place: "st.delta_generator.DeltaGenerator", label: str, key: str, layers: Sequence[str]) -> Layer | None:
     tooltip = "The layers whose expanded weights were computed, the last first."
     name = place.selectbox(label, [ANY, *layers], key=key, bind="query-params", help=tooltip)

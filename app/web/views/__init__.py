@@ -32,5 +32,6 @@ PAGES = (
     Entry("history", "History", ":material/history:"),
     Entry("transfer", "Import and export", ":material/import_export:"),
     Entry("layers", "Layers", ":material/layers:"),
+    Entry("macroscopic", "Macroscopic", ":material/bar_chart:"),
     Entry("query", "Query", ":material/terminal:"),
 )

@@ -31,5 +31,10 @@ if layer is not None:
 layers.shares(layer)
 layers.sweep_table(sweeps)
 if layer is not None:
-    layers.weight_distributions(layer)
+    st.page_link(
+        "views/macroscopic.py",
+        label=f"How the weights into {layer} are distributed",
+        icon=":material/bar_chart:",
+        query_params={"layer": str(layer), "model": model.id},
+    )
 layers.missing(cards, sweeps)

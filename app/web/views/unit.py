@@ -66,6 +66,7 @@ if unit.layer.role == "sum":
 show_words()
 show_circuit()
 parts.contributions(unit)
+parts.versatility(unit)
 parts.distribution(unit)
 if measured := {name: value for name, value in unit.statistics.items() if value is not None}:
     st.subheader("Measured")

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pytest
 import typer
 from typer.main import get_command
@@ -29,12 +30,13 @@ from catalog.enrichment import VERDICTS
 from extract.ablation import part_ablation
 from extract.folder.extraction import Extraction
 from extract.probes.rasterised_words import ATTACK
-from extract.units import Unit
+from extract.units import Architecture, Layer, Unit
 from graph.cypher.named_query import NamedQuery
 from graph.loading.load import load
 from graph.model_store import ModelStore
 from graph.opening import connect
 from graph.store import Store
+from tests.builders.planted_matrices import planted_matrices
 
 MODEL = "planted:by-hand"
 Run = Callable[..., Result]
@@ -199,6 +201,20 @@ def test_a_model_is_removed_when_somebody_agrees(
 
 def test_the_version_is_that_of_the_package(circuits: Run) -> None:
     assert circuits("--version").stdout == f"clip-circuits {version('clip-circuits')}\n"
+
+
+def test_a_units_versatility_is_read_from_the_extraction_folder_at_hand(circuits: Run, tmp_path: Path) -> None:
+    assert content(circuits("unit", "4/2/3/2", "--json"))["versatility"] == []
+    shape, target = Architecture((1, 1, 1, 3), 1, 64), Layer(4, 2, 5)  # of the planted catalog
+    folder = planted_matrices(
+        tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), np.ones(32), model=MODEL, shape=shape, target=target
+    )
+    weights = folder.matrix(Layer(4, 2, 3), target, "mean")
+    assert weights is not None
+    (row,) = content(circuits("unit", "4/2/3/2", "--json"))["versatility"]
+    assert (row["direction"], row["other"], row["n"]) == ("forward", "4/2/5", 32)
+    assert row["norm_of_means"] == pytest.approx(np.linalg.norm(weights[:, 2]))
+    assert "Versatility" in circuits("unit", "4/2/3/2").stdout
 
 
 def test_a_word_is_looked_up_in_the_catalog_and_stands_with_its_unit(circuits: Run) -> None:

@@ -1,7 +1,6 @@
 """The layers page: what is there of each layer, and what makes the rest."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ from streamlit.testing.v1 import AppTest
 
 from extract.folder.extraction import Extraction
 from tests.app.web.running import MODEL, anew, card_of, labels_of, markup, model_store, opened, visited
-from tests.builders.planted_weights import MEANS, SOURCE, TARGET, planted_weights
 
 
 def test_every_layer_is_counted(app: AppTest, planted: Extraction) -> None:
@@ -51,21 +49,6 @@ def test_what_is_missing_comes_with_the_command_that_makes_it(app: AppTest) -> N
     assert not app.code
     anew(app, "layers", layer="4/0/8")
     assert f"{command} --probes FOLDER" in [code.value for code in app.code]
-
-
-def test_distributions_of_weights_come_from_the_extraction_folder(
-    app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened(app, "layers", layer=TARGET)
-    assert "No extraction folder" in "\n".join(caption.value for caption in app.caption)
-    planted_weights(tmp_path / "weights")
-    monkeypatch.setenv("CIRCUITS_EXTRACTIONS", str(tmp_path))
-    anew(app, "layers", layer=TARGET)
-    rows = app.dataframe[2].value.to_dict("records")
-    assert [(row["other"], row["direction"], row["units"], row["n"], row["mean"]) for row in rows] == [
-        (SOURCE, "backward", 3, 8, float(np.median(MEANS))),
-        ("4/2/6", "forward", 1, 32, MEANS[0]),
-    ]
 
 
 @pytest.mark.parametrize("address", [{"layer": "9/9/9"}, {"layer": "<script>"}, {"share": "most"}])

@@ -10,10 +10,11 @@ from streamlit.testing.v1 import AppTest
 from extract.expansion.expanded_weights import expanded_weights
 from extract.folder.kernel_support import support
 from extract.network.weights import load_network
-from extract.units import Unit
-from tests.app.web.running import MODEL, markup, model_store, opened, visited
+from extract.units import Architecture, Layer, Unit
+from tests.app.web.running import MODEL, anew, markup, model_store, opened, visited
 from tests.builders import demo_catalog
 from tests.builders.demo_catalog import TARGET
+from tests.builders.planted_matrices import planted_matrices
 from tests.builders.planted_weights import planted_weights
 
 TITLE = re.compile(r"<title>row (\d+), column (\d+): ([^<]+)</title>")
@@ -30,6 +31,24 @@ def test_the_rows_of_the_branches_say_how_much_they_share(app: AppTest) -> None:
     assert "62% shared with the sum" in shown
     assert "12% shared with the sum" in shown
     assert "shared with" not in markup(opened(app, "unit", unit="4/2/6/9", model=MODEL))
+
+
+def test_versatility_is_read_from_the_extraction_folder_at_hand(
+    app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(app, "unit", unit="4/2/3/2", model=MODEL)
+    assert "Versatility" not in [part.value for part in app.subheader]
+    shape, target = Architecture((1, 1, 1, 3), 1, 64), Layer(4, 2, 5)  # of the planted catalog
+    folder = planted_matrices(
+        tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), np.ones(32), model=MODEL, shape=shape, target=target
+    )
+    weights = folder.matrix(Layer(4, 2, 3), target, "mean")
+    assert weights is not None
+    monkeypatch.setenv("CIRCUITS_EXTRACTIONS", str(tmp_path))
+    anew(app, "unit", unit="4/2/3/2", model=MODEL)
+    (row,) = app.dataframe[0].value.to_dict("records")
+    assert (row["direction"], row["other"], row["n"]) == ("forward", "4/2/5", 32)
+    assert row["mean_size"] == pytest.approx(np.abs(weights[:, 2]).mean())
 
 
 def test_the_evidence_is_both_facets_and_the_sum_with_and_without_either_branch(app: AppTest) -> None:

@@ -1,0 +1,134 @@
+"""The parts of the Macroscopic page: how the contributions into a layer are distributed, beside controls."""
+
+from collections.abc import Mapping
+from math import isnan
+from shlex import quote
+from typing import TYPE_CHECKING, Literal
+
+import streamlit as st
+
+from app.web import session
+from app.web.panels import commands
+from app.web.plain_text import plain
+from extract.units import Layer
+
+if TYPE_CHECKING:
+    from catalog import Comparison, Macroscopic, Size
+
+Variant = Literal["raw", "scaled", "folded"]
+VARIANTS: Mapping[Variant, str] = {
+    "raw": "from raw convolution to raw convolution, as in the article",
+    "scaled": "between batch norms' outputs, as edges have it",
+    "folded": "the sizes of raw with the signs of scaled, since the sign of gamma is arbitrary",
+}
+_COMPARISON = {
+    "statistic": "Statistic",
+    "direction": "Direction",
+    "observed": "Observed",
+    "observed interval": "95 %",
+    "randomised": "Randomised weights",
+    "over randomised": "Difference, 95 %",
+    "shuffled": "Shuffled entries",
+    "over shuffled": "Difference to it, 95 %",
+    "units": "Units",
+    "n": "Values of each",
+    "meaning": "Meaning",
+}
+_DISTRIBUTION = {
+    "other": ("With", "the other layer"),
+    "direction": ("Direction", "backward: the weights come from the other layer; forward: they lead there"),
+    "units": ("Units", "of this layer, which the medians are taken over"),
+    "n": ("Weights", "of each unit with the other layer's units"),
+    "mean": ("Mean", ""),
+    "sd": ("Deviation", "standard deviation"),
+    "skewness": ("Skewness", "0 for a symmetric distribution"),
+    "kurtosis": ("Kurtosis", "in excess of a normal distribution's"),
+    "bimodality": (
+        "Bimodality",
+        "Sarle's coefficient of skewness and kurtosis: 1/3 for a normal, 5/9 for a uniform; high for skewed tails, too",
+    ),
+    "density_at_zero": ("Density at 0", "share within a tenth of the deviation of zero; 0.080 for a normal"),
+}
+
+
+def figure(claims: "Macroscopic", layer: Layer, variant: Variant) -> None:
+    """Draw both sweeps of the article: units of every layer below into this one, and one lower unit into all above."""
+    st.subheader("Distributions", help=f"{variant.capitalize()}: {VARIANTS[variant]}.")
+    lower = st.text_input(
+        "Lower unit", key="lower", bind="query-params", placeholder="the middle unit of the lowest layer",
+        help="Its contributions to every conv branch above are drawn; layer, block, index, channel.",
+    )  # fmt: skip
+    with session.show_errors():
+        session.show(f'<div class="figure">{claims.figure(lower or None, layer, variant)}</div>', "distributions")
+    st.caption("The same as a file:")
+    st.code(
+        f"circuits macroscopic {quote(str(claims.path))} --layer {layer} --variant {variant} --output macroscopic.svg",
+        "bash",
+    )
+
+
+def comparisons(claims: "Macroscopic", layer: Layer, variant: Variant) -> None:
+    """Show every statistic of a variant with its interval, beside both controls."""
+    st.subheader(
+        "Shapes, signs and peaks",
+        help="Medians over a few units of each layer below (forward) or of this one (backward). Randomised weights: "
+        "the same network, the weights of each convolution permuted. Shuffled entries: drawn from the whole matrix.",
+    )
+    if claims.lacks_randomised:
+        st.caption(plain(claims.without_randomised))
+    rows = _measured(claims, str(claims.path), claims.changed, str(layer), variant)
+    st.dataframe(rows, column_config=_COMPARISON, hide_index=True, height=35 * len(rows) + 38)
+
+
+@st.cache_data(max_entries=30, show_spinner="Measuring contributions", show_time=True)
+def _measured(_claims: "Macroscopic", path: str, changed: int, layer: str, variant: Variant) -> list[dict[str, object]]:
+    """The rows of a layer, measured once for a folder that did not change."""
+    return [_row(_claims, c) for c in _claims.comparisons(layer) if c.variant == variant]
+
+
+def _row(claims: "Macroscopic", c: "Comparison") -> dict[str, object]:
+    low, high = c.n_low, c.n_high
+    return {
+        "statistic": c.statistic,
+        "direction": c.direction,
+        "observed": _value(c.observed),
+        "observed interval": _interval(c.observed),
+        "randomised": _value(c.randomised),
+        "over randomised": _interval(c.over_randomised),
+        "shuffled": _value(c.shuffled),
+        "over shuffled": _interval(c.over_shuffled),
+        "units": c.observed.units,
+        "n": str(low) if low == high else f"{low} to {high}",
+        "meaning": claims.meanings[c.statistic],
+    }
+
+
+def _value(size: "Size | None") -> float | None:
+    return None if size is None else round(size.value, 3)
+
+
+def _interval(size: "Size | None") -> str:
+    return "" if size is None or isnan(size.low) else f"{size.low:.3f} to {size.high:.3f}"
+
+
+def weight_distributions(layer: Layer) -> None:
+    """Show a row for each layer that it has weights with, where an extraction folder is at hand."""
+    st.subheader(
+        "Moments by layer",
+        help="Medians over the layer's units: for each unit the statistic is taken over its signed mean weights.",
+    )
+    if summaries := session.model().weight_summaries(layer):
+        config = {name: st.column_config.Column(title, help=text) for name, (title, text) in _DISTRIBUTION.items()}
+        rows = summaries.to_dicts()
+        st.dataframe(rows, column_config=config, hide_index=True, height=min(35 * len(rows) + 38, 400))
+    else:
+        st.caption("No extraction folder with its weights lies in the folder of `CIRCUITS_EXTRACTIONS`, or else here.")
+
+
+def missing(layer: Layer) -> None:
+    """Say what is needed, and how to get it."""
+    st.caption(
+        "This needs an extraction folder with the dense matrices into this layer, in the folder of "
+        "`CIRCUITS_EXTRACTIONS`, or else here:"
+    )
+    st.code(f"{commands.extract(session.model().id)} --targets {layer}", language="bash")
