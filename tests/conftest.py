@@ -23,6 +23,7 @@ from graph.opening import connect
 from graph.store import Store
 from tests.builders.demo_catalog import demo_catalog
 from tests.builders.extractions import without_edges
+from tests.builders.java_cache import OPTION, java_cache
 from tests.builders.once import once
 from tests.builders.planted_catalog import planted_catalog
 from tests.builders.random_extraction import random_extraction as write_random_extraction
@@ -39,6 +40,12 @@ LONGEST = (  # the last folder and the file's name
 )
 
 pytest_plugins = ("tests.server_fixtures", "tests.faults.fault_table", "pytester")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that starts the workers gives them Java's cache, in pytest's own."""
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
+        os.environ["JAVA_TOOL_OPTIONS"] += f" {OPTION.format(java_cache(config.cache.mkdir('java')))}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

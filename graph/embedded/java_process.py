@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterable
 from dataclasses import replace
 from io import IOBase
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any, cast
 
 from graph.embedded.directory import DatabaseDirectory
 from graph.endpoint import Endpoint
+from graph.steps import Step
 
 DATABASE = "circuits"
 
@@ -38,7 +40,7 @@ def _serve(folder: DatabaseDirectory, answer: int, heap: int, idle: float) -> No
     folder.withdraw()  # the endpoint of a killed server
     folder.repair_swap()
     shortened = folder.shortened()
-    server, endpoint = _start_server(folder, heap)
+    server, endpoint = start_server(folder, heap)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):  # Java had replaced the handlers
         signal.signal(number, lambda *_: stopping.set())
@@ -51,7 +53,8 @@ def _serve(folder: DatabaseDirectory, answer: int, heap: int, idle: float) -> No
     folder.record_lengths()
 
 
-def _start_server(folder: DatabaseDirectory, heap: int) -> tuple[Any, Endpoint]:
+def start_server(folder: DatabaseDirectory, heap: int) -> tuple[Any, Endpoint]:
+    """Start Java and a server of this folder's database, which is created where there is none."""
     passwords = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     _write_rights(folder)
     arcadedb = _java(folder, heap)
@@ -175,20 +178,25 @@ def _wait(stopping: threading.Event, connections: Any, idle: float) -> None:
 
 
 def _load(folder: DatabaseDirectory, answer: int, heap: int, load: str) -> None:
-    from graph.embedded.batch_writer import BatchWriter  # these need pyarrow, which serving does without
-    from graph.embedded.pipe import receive
+    from graph.embedded.pipe import receive  # it needs pyarrow, which serving does without
 
     arcadedb = _java(folder, heap)
     with folder.working_copy(load) as databases:
-        path = databases / DATABASE
-        database = (arcadedb.open_database if path.exists() else arcadedb.create_database)(str(path))
-        batchers = (_class("com.arcadedb.python.VertexBatcher"), _class("com.arcadedb.python.EdgeBatcher"))
-        writer = BatchWriter(database, batchers)
-        for step in receive(cast(IOBase, sys.stdin.buffer)):
-            writer.execute(step)
-        writer.flush()
-        database.close()
+        write(arcadedb, databases / DATABASE, receive(cast(IOBase, sys.stdin.buffer)))
     os.write(answer, b"done")
+
+
+def write(arcadedb: Any, path: Path, steps: Iterable[Step]) -> None:
+    """Carry out steps on a database that nobody serves, which is created where there is none."""
+    from graph.embedded.batch_writer import BatchWriter  # it needs pyarrow, which serving does without
+
+    database = (arcadedb.open_database if path.exists() else arcadedb.create_database)(str(path))
+    batchers = (_class("com.arcadedb.python.VertexBatcher"), _class("com.arcadedb.python.EdgeBatcher"))
+    writer = BatchWriter(database, batchers)
+    for step in steps:
+        writer.execute(step)
+    writer.flush()
+    database.close()
 
 
 def main() -> None:
