@@ -13,7 +13,7 @@ from tests.browser.serving import chromium, launched, serving, watched
 def browser() -> Iterator[Browser]:
     """A headless Chromium, the machine's own."""
     if chromium() is None:
-        pytest.skip("no Chromium on the PATH; on Debian `apt install chromium`")
+        pytest.skip("no Chromium on the PATH; on Debian `apt install chromium-headless-shell`")
     with launched() as found:
         yield found
 
