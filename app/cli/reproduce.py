@@ -69,16 +69,16 @@ def reproduce(
 
 
 def _show(report: "Report", wide: bool) -> None:
-    """Print what was decided, then what all others need, those of one need together."""
-    rows, waiting = list[tuple[object, ...]](), dict[str, list[str]]()
-    for each in report.results:
-        claim, outcome = each.claim, each.outcome
+    """Print what passes or deviates, then what all other claims need, those of one need together."""
+    rows, needs = list[tuple[object, ...]](), dict[str, list[str]]()
+    for result in report.results:
+        claim, outcome = result.claim, result.outcome
         if outcome.verdict == "cannot run":
-            waiting.setdefault(outcome.finding, []).append(claim.name)
+            needs.setdefault(outcome.finding, []).append(claim.name)
         else:
             rows.append((claim.name, outcome.verdict, outcome.finding, claim.published, claim.tolerance))
     columns = ("claim", "verdict", "here", "published", "tolerance")
-    decided = printing.table("Claims of the article", columns, rows, ("claim", "verdict", "here", "published"))
-    needs = [(need, len(names), "; ".join(names)) for need, names in waiting.items()]
-    printing.show(decided, printing.table("Cannot run", ("why", "claims", "names"), needs), wide=wide)
+    verdicts = printing.table("Claims of the article", columns, rows, ("claim", "verdict", "here", "published"))
+    lacks = [(need, len(names), "; ".join(names)) for need, names in needs.items()]
+    printing.show(verdicts, printing.table("Cannot run", ("why", "claims", "names"), lacks), wide=wide)
     typer.echo(f"\n{report.sentence}")

@@ -159,6 +159,6 @@ def show_circuit(circuit: "CircuitView", veil: "Veil", as_json: bool, wide: bool
     columns = ("source", "labels", "target", "labels", "adds", "magnitude", "mean", "influence")
     decisive = ("source", "target", "influence", "magnitude", "adds", "labels")
     notes = [(node.id, veil.over(node.id).label(node.note)) for node in circuit.units if node.note]
-    called = printing.table("What the source calls its units", ("unit", "name"), notes)
-    printing.show(printing.table(circuit.name, columns, rows, decisive), called, wide=wide)
+    names = printing.table("What the source calls its units", ("unit", "name"), notes)
+    printing.show(printing.table(circuit.name, columns, rows, decisive), names, wide=wide)
     typer.echo(f"\n{circuit.sentence}")

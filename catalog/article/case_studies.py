@@ -145,9 +145,9 @@ def _kinds(store: ModelStore, studies: Studies) -> dict[str, str]:
     """The kinds of the circuits saved under the studies' names. Raises CircuitError where one is no case study."""
     names = {study.name for study in studies.circuits}
     kinds = {circuit.name: circuit.kind for circuit in store.saved_circuits() if circuit.name in names}
-    if taken := [name for name, kind in kinds.items() if kind != KIND]:
+    if own := [name for name, kind in kinds.items() if kind != KIND]:
         raise CircuitError(
-            f"{taken[0]!r} is the name of a saved circuit that is no case study. Nothing was imported: save that "
+            f"{own[0]!r} is the name of a saved circuit that is no case study. Nothing was imported: save that "
             "circuit under another name and remove this one, then import again."
         )
     return kinds
@@ -158,11 +158,11 @@ def _overlay(store: ModelStore, studies: Studies, study: Study, notes: Mapping[U
     left_out = tuple(unit for unit in study.units if unit not in units)
     stored = {(c.source, c.target): c for c in store.contributions_among(units)}
     edges = tuple(_studied(store, study, stored, left_out))
-    named = [edge_of(stored[edge.source, edge.target]) for edge in edges if edge.magnitude is not None]
+    contributions = [edge_of(stored[edge.source, edge.target]) for edge in edges if edge.magnitude is not None]
     settings: dict[str, Plain] = {"source": studies.source, "source_model": studies.model, "article": study.sentence}
     settings |= _lacking(left_out, edges)
     sums = [edge for unit in units for edge in adds(store.architecture, unit) if edge.source in units]
-    circuit = assemble(store, study.name, KIND, _roles(store, units), [*sums, *named], settings, notes=notes)
+    circuit = assemble(store, study.name, KIND, _roles(store, units), [*sums, *contributions], settings, notes=notes)
     return _Overlay(circuit, left_out, edges)
 
 
@@ -206,8 +206,8 @@ def _why_not(store: ModelStore, source: Layer, target: Layer) -> str:
 
 def _lacking(left_out: Iterable[Unit], edges: Iterable[StudiedEdge]) -> dict[str, Plain]:
     """What the circuit has not, as settings."""
-    absent = [f"{edge.source} to {edge.target} ({edge.weights})" for edge in edges if edge.magnitude is None]
-    lists = {"units_left_out": list(map(str, left_out)), "edges_not_stored": absent}
+    missing = [f"{edge.source} to {edge.target} ({edge.weights})" for edge in edges if edge.magnitude is None]
+    lists = {"units_left_out": list(map(str, left_out)), "edges_not_stored": missing}
     return {name: ", ".join(texts) for name, texts in lists.items() if texts}
 
 

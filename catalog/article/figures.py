@@ -7,7 +7,7 @@ import numpy as np
 
 from catalog.article.checks.facets import overlaps_by_share
 from catalog.article.evidence import Evidence
-from catalog.article.outcome import CannotRunError
+from catalog.article.outcome import CannotRun
 from catalog.charts import Dot, bars, dot_chart, share_chart
 from catalog.macroscopic.bottlenecks import bottlenecks
 from catalog.macroscopic.macroscopic import Macroscopic
@@ -33,8 +33,8 @@ def figures(evidence: Evidence) -> Iterator[Figure]:
     """Draw what the evidence has: shares of the last stage's sums, and contributions to the last conv branches."""
     if evidence.folder is not None:
         yield from _shares(evidence)
-        yield from _overlaps(evidence)
         yield from _contributions(evidence)
+        yield from _overlaps(evidence)
 
 
 def _shares(evidence: Evidence) -> Iterator[Figure]:
@@ -50,12 +50,12 @@ def _shares(evidence: Evidence) -> Iterator[Figure]:
 def _overlaps(evidence: Evidence) -> Iterator[Figure]:
     try:
         bins = overlaps_by_share(evidence)
-    except CannotRunError:
+    except CannotRun:
         return
     dots = [
-        Dot(f"{100 * each.low:.0f}-{100 * each.low + 10:.0f} %, {branch}", middle, low, high)
-        for each in bins
-        for branch, (low, middle, high) in (("shortcut", each.shortcut), ("conv", each.conv))
+        Dot(f"{100 * tenth.low:.0f}-{100 * tenth.low + 10:.0f} %, {branch}", middle, low, high)
+        for tenth in bins
+        for branch, (low, middle, high) in (("shortcut", tenth.shortcut), ("conv", tenth.conv))
     ]
     caption = (
         "Top probes that the last sum's units have in common with either branch, by the share over the shortcut (the "

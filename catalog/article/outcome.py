@@ -10,7 +10,7 @@ Verdict = Literal["pass", "deviation", "cannot run"]
 VERDICTS: tuple[Verdict, ...] = ("pass", "deviation", "cannot run")
 
 
-class CannotRunError(Exception):
+class CannotRun(Exception):
     """A claim that cannot be decided on the evidence; the message says what it lacks and why."""
 
 
@@ -20,12 +20,12 @@ class Outcome:
 
     verdict: Verdict
     finding: str
-    measured: Mapping[str, Any]
+    values: Mapping[str, Any]
 
 
 Check = Callable[[Evidence, Mapping[str, Any]], Outcome]
 
 
-def decided(holds: bool, finding: str, **measured: Any) -> Outcome:
-    """A claim that holds or deviates."""
-    return Outcome("pass" if holds else "deviation", finding, measured)
+def judge(holds: bool, finding: str, **values: Any) -> Outcome:
+    """Pass where a claim holds; else it deviates."""
+    return Outcome("pass" if holds else "deviation", finding, values)

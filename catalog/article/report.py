@@ -78,7 +78,7 @@ def _page(report: Report) -> str:
     css = files("catalog.article").joinpath("report.css").read_text(encoding="utf-8")
     model = escape(report.settings.get("model", "a network"))
     tables = "".join(
-        _table(_TITLES[verdict], [each for each in report.results if each.outcome.verdict == verdict])
+        _table(_TITLES[verdict], [result for result in report.results if result.outcome.verdict == verdict])
         for verdict in VERDICTS
     )
     return (
@@ -112,9 +112,9 @@ def _row(result: Result) -> str:
     return f"<tr><td>{name}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}{verdict}</tr>"
 
 
-def _figures(drawn: Iterable[Figure]) -> str:
+def _figures(figures: Iterable[Figure]) -> str:
     content = "".join(
-        f"<figure>{figure.chart}<figcaption>{escape(figure.caption)}</figcaption></figure>" for figure in drawn
+        f"<figure>{figure.chart}<figcaption>{escape(figure.caption)}</figcaption></figure>" for figure in figures
     )
     note = "<p>The height of a bar is the square root of its number of units.</p>"
     return f"<h2>Figures</h2>{note}" + framed(f'<div class="figures">{content}</div>') if content else ""
@@ -123,9 +123,9 @@ def _figures(drawn: Iterable[Figure]) -> str:
 def _plain(value: Any) -> Any:
     """Mappings with text as keys, numpy's numbers as Python's, and None for what is no number."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [_plain(part) for part in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not np.isfinite(value) else value

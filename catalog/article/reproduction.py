@@ -6,7 +6,7 @@ from catalog.article.checks import facets, macroscopic, shares, weights, words
 from catalog.article.claims import Claim, claims
 from catalog.article.evidence import Evidence
 from catalog.article.figures import figures
-from catalog.article.outcome import CannotRunError, Check, Outcome
+from catalog.article.outcome import CannotRun, Check, Outcome
 from catalog.article.report import Report, Result
 
 CHECKS: Mapping[str, Check] = {
@@ -35,5 +35,5 @@ def decide(claim: Claim, evidence: Evidence) -> Outcome:
         return Outcome("cannot run", f"needs {'; '.join(lacks)}", {})
     try:
         return CHECKS[claim.check](evidence, claim.numbers)
-    except CannotRunError as error:
+    except CannotRun as error:
         return Outcome("cannot run", f"needs {error}", {})

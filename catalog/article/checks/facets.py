@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from catalog.article.checks.shares import measured_shares, sum_layer
 from catalog.article.evidence import Evidence
-from catalog.article.outcome import CannotRunError, Outcome, decided
+from catalog.article.outcome import CannotRun, Outcome, judge
 from extract.responses.levels import Z95
 from extract.units import Unit
 
@@ -19,12 +19,12 @@ def shortcuts_probes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     share, shortcut, conv = _overlaps(evidence)
     high = share > numbers["above"]
     if high.sum() < numbers["fewest"]:
-        raise CannotRunError(f"{numbers['fewest']} units of a share above {numbers['above']}; there are {high.sum()}")
+        raise CannotRun(f"{numbers['fewest']} units of a share above {numbers['above']}; there are {high.sum()}")
     part = float((shortcut[high] > conv[high]).mean())
     both = f"median overlap {np.median(shortcut[high]):.2f} with the shortcut, {np.median(conv[high]):.2f} with conv"
     finding = f"{part:.1%} of {high.sum():,} units; {both}"
-    by_share = [vars(bin_) for bin_ in overlaps_by_share(evidence)]
-    return decided(part >= numbers["least"], finding, part=part, units=int(high.sum()), by_share=by_share)
+    by_share = [vars(tenth) for tenth in overlaps_by_share(evidence)]
+    return judge(part >= numbers["least"], finding, part=part, units=int(high.sum()), by_share=by_share)
 
 
 def convs_probes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -32,16 +32,14 @@ def convs_probes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     share, _, conv = _overlaps(evidence)
     low, high = share < numbers["below"], share > numbers["above"]
     if min(low.sum(), high.sum()) < numbers["fewest"]:
-        raise CannotRunError(
-            f"{numbers['fewest']} units of low and of high share; there are {low.sum()} and {high.sum()}"
-        )
+        raise CannotRun(f"{numbers['fewest']} units of low and of high share; there are {low.sum()} and {high.sum()}")
     less, more = float(conv[high].mean()), float(conv[low].mean())
     error = float(np.sqrt(conv[high].var(ddof=1) / high.sum() + conv[low].var(ddof=1) / low.sum()))
     finding = (
         f"mean overlap with conv {more:.3f} of {low.sum():,} units of low share, {less:.3f} of {high.sum():,} of high "
         f"share; standard error of the difference {error:.3f}"
     )
-    return decided(more - less > Z95 * error, finding, low_share=more, high_share=less, error=error)
+    return judge(more - less > Z95 * error, finding, low_share=more, high_share=less, error=error)
 
 
 def discarded_facets(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -49,10 +47,10 @@ def discarded_facets(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     share, _, conv = _overlaps(evidence)
     high = share > numbers["above"]
     if high.sum() < numbers["fewest"]:
-        raise CannotRunError(f"{numbers['fewest']} units of a share above {numbers['above']}; there are {high.sum()}")
+        raise CannotRun(f"{numbers['fewest']} units of a share above {numbers['above']}; there are {high.sum()}")
     discarded = int((conv[high] == 0).sum())
     finding = f"{discarded:,} of {high.sum():,} units share none ({discarded / high.sum():.1%})"
-    return decided(discarded / high.sum() >= numbers["least"], finding, discarded=discarded, units=int(high.sum()))
+    return judge(discarded / high.sum() >= numbers["least"], finding, discarded=discarded, units=int(high.sum()))
 
 
 def verdict(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -62,9 +60,9 @@ def verdict(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     rows = evidence.extraction.table("census").filter(is_unit).to_pylist()
     if not rows or rows[0]["verdict"] is None:
         reason = rows[0]["unjudged"] if rows else "its layer was not judged"
-        raise CannotRunError(f"a verdict on {unit}: {reason}")
+        raise CannotRun(f"a verdict on {unit}: {reason}")
     link = f", weakest link: {rows[0]['weakest_link']}" if rows[0]["weakest_link"] else ""
-    return decided(rows[0]["verdict"] == numbers["verdict"], f"{rows[0]['verdict']}{link}", verdict=rows[0]["verdict"])
+    return judge(rows[0]["verdict"] == numbers["verdict"], f"{rows[0]['verdict']}{link}", verdict=rows[0]["verdict"])
 
 
 @dataclass(frozen=True)

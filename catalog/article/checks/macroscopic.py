@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from catalog.article.evidence import Evidence
-from catalog.article.outcome import CannotRunError, Outcome, decided
+from catalog.article.outcome import CannotRun, Outcome, judge
 from catalog.macroscopic.layer_report import Comparison
 from catalog.macroscopic.macroscopic import Macroscopic
 from extract.units import Layer
@@ -18,7 +18,7 @@ def backward_shape(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """The exponent of a generalised normal of what the last conv branch's units receive: 1 is exponential."""
     shape = _pooled(evidence, "backward", "exponent")
     low, high = numbers["between"]
-    return decided(low <= shape.observed.value <= high, _beside(shape), exponent=shape.observed.value)
+    return judge(low <= shape.observed.value <= high, _beside(shape), exponent=shape.observed.value)
 
 
 def forward_shape(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -27,7 +27,7 @@ def forward_shape(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     low, high = numbers["between"]
     value, other, over = forward.observed.value, backward.observed.value, forward.observed.over(backward.observed)
     finding = f"{_beside(forward)}; backward {other:.3g}, less by {over.low:.3g} to {over.high:.3g}"
-    return decided(low <= value <= high and over.low > 0, finding, forward=value, backward=other)
+    return judge(low <= value <= high and over.low > 0, finding, forward=value, backward=other)
 
 
 def balance(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -35,18 +35,17 @@ def balance(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     raw, folded = (_pooled(evidence, "forward", "imbalance", variant) for variant in ("raw", "folded"))
     finding = f"{_beside(raw)}; with the sign of gamma3 folded in {folded.observed.value:.3g}"
     value = raw.observed.value
-    return decided(value <= numbers["most"], finding, raw=value, folded=folded.observed.value)
+    return judge(value <= numbers["most"], finding, raw=value, folded=folded.observed.value)
 
 
 def versatility(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """Whether the contributions to the last conv branch are the less often near zero, the earlier their unit is."""
     macroscopic, final = _macroscopic(evidence)
-    trend = next(
-        each for each in macroscopic.trends(final) if (each.variant, each.statistic) == ("raw", "density_at_zero")
-    )
+    trends = {(trend.variant, trend.statistic): trend for trend in macroscopic.trends(final)}
+    trend = trends["raw", "density_at_zero"]
     finding = f"rank correlation {trend.correlation:+.2f} over {trend.layers} layers, p = {trend.p:.2g}"
     holds = trend.correlation < 0 and trend.p < numbers["p"]
-    return decided(holds, finding, correlation=trend.correlation, p=trend.p)
+    return judge(holds, finding, correlation=trend.correlation, p=trend.p)
 
 
 def two_peaks(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -56,7 +55,7 @@ def two_peaks(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """
     peaks = _pooled(evidence, "forward", "two_peaks")
     own, control = peaks.observed.value, peaks.randomised.value if peaks.randomised else 0.0
-    return decided(own >= numbers["least"] and own > control, _beside(peaks), share=own, randomised=control)
+    return judge(own >= numbers["least"] and own > control, _beside(peaks), share=own, randomised=control)
 
 
 def sudden(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -64,12 +63,12 @@ def sudden(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     macroscopic, final = _macroscopic(evidence)
     others = [layer for layer in macroscopic.conv_layers if layer != final and _reaches(macroscopic, layer)]
     if not others:
-        raise CannotRunError("dense matrices into the conv branch of another block")
+        raise CannotRun("dense matrices into the conv branch of another block")
     shares = {layer: _pooled_at(evidence, layer, "two_peaks").observed.value for layer in others}
     own, most = _pooled(evidence, "forward", "two_peaks").observed.value, max(shares, key=lambda layer: shares[layer])
     finding = f"{own:.1%} of the units at {final}; of {len(others)} others at most {shares[most]:.1%}, at {most}"
     holds = own >= numbers["least"] and shares[most] <= numbers["most"]
-    return decided(holds, finding, own=own, others={str(layer): share for layer, share in shares.items()})
+    return judge(holds, finding, own=own, others={str(layer): share for layer, share in shares.items()})
 
 
 def explained_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -80,15 +79,15 @@ def explained_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcom
         f"two peaks raw {raw.observed.value:.1%}, folded {folded.observed.value:.1%}; folded |mean|/sd {offset:.2f}"
     )
     holds = raw.observed.value >= numbers["least"] and folded.observed.value <= numbers["most"] and offset > 1
-    return decided(holds, finding, raw=raw.observed.value, folded=folded.observed.value, offset=offset)
+    return judge(holds, finding, raw=raw.observed.value, folded=folded.observed.value, offset=offset)
 
 
 def _macroscopic(evidence: Evidence) -> tuple[Macroscopic, Layer]:
-    """The folder's contributions and the last conv branch. Raises CannotRunError without matrices into it."""
+    """The folder's contributions and the last conv branch. Raises CannotRun without matrices into it."""
     macroscopic, last = Macroscopic(evidence.extraction), evidence.architecture.final
     final = Layer(last.stage, last.block, 5)
     if final not in macroscopic.conv_layers:
-        raise CannotRunError(f"dense matrices into {final}, which this extraction does not hold")
+        raise CannotRun(f"dense matrices into {final}, which this extraction does not hold")
     return macroscopic, final
 
 
@@ -106,10 +105,8 @@ def _pooled_at(
     direction: "ContributionDirection" = "forward",
     variant: "Variant" = "raw",
 ) -> Comparison:
-    wanted = (direction, variant, statistic)
-    return next(
-        each for each in evidence.comparisons(target) if (each.direction, each.variant, each.statistic) == wanted
-    )
+    comparisons = {(c.direction, c.variant, c.statistic): c for c in evidence.comparisons(target)}
+    return comparisons[direction, variant, statistic]
 
 
 def _reaches(macroscopic: Macroscopic, target: Layer) -> bool:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from catalog.article.checks.rank_correlation import rank_correlation
 from catalog.article.evidence import Evidence
 from catalog.article.last_sums import last_sums
-from catalog.article.outcome import CannotRunError, Outcome, decided
+from catalog.article.outcome import CannotRun, Outcome, judge
 from extract.units import Layer
 
 
@@ -20,9 +20,9 @@ def near_identity(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     values = np.array(list(shares.values()))
     part = float((values > numbers["above"]).mean())
     of = evidence.architecture.channels(layer)
-    measured = f"{len(values):,} units" if len(values) == of else f"the {len(values):,} of {of:,} units measured"
-    finding = f"{part:.1%} of {measured} of {layer}; median share {np.median(values):.3f}"
-    return decided(abs(part - numbers["part"]) <= numbers["within"], finding, part=part, units=len(values))
+    units = f"{len(values):,} units" if len(values) == of else f"the {len(values):,} of {of:,} units measured"
+    finding = f"{part:.1%} of {units} of {layer}; median share {np.median(values):.3f}"
+    return judge(abs(part - numbers["part"]) <= numbers["within"], finding, part=part, units=len(values))
 
 
 def named_shares(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -31,10 +31,10 @@ def named_shares(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     shares = measured_shares(evidence, layer, numbers["table"], numbers["column"])
     published = {int(channel): share for channel, share in numbers["shares"].items()}
     if missing := [channel for channel in published if channel not in shares]:
-        raise CannotRunError(f"a share of {layer}/{missing[0]}, which was not measured")
+        raise CannotRun(f"a share of {layer}/{missing[0]}, which was not measured")
     holds = all(abs(shares[channel] - share) <= numbers["within"] for channel, share in published.items())
     finding = ", ".join(f"{layer}/{channel}: {shares[channel]:.4f}" for channel in published)
-    return decided(holds, finding, shares={str(channel): shares[channel] for channel in published})
+    return judge(holds, finding, shares={str(channel): shares[channel] for channel in published})
 
 
 def published_counts(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -42,7 +42,7 @@ def published_counts(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     assert evidence.authors is not None  # noqa: S101, the claim needs them
     counts = {block: int((shares.share > numbers["above"]).sum()) for block, shares in evidence.authors.blocks.items()}
     finding = ", ".join(f"{block}: {count:,}" for block, count in counts.items())
-    return decided(counts == numbers["counts"], finding, counts=counts)
+    return judge(counts == numbers["counts"], finding, counts=counts)
 
 
 def unit_by_unit(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -52,27 +52,27 @@ def unit_by_unit(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     shares = measured_shares(evidence, layer, numbers["table"], numbers["column"])
     common = [channel for channel in shares if channel < len(published)]
     if len(common) < numbers["fewest"]:
-        raise CannotRunError(f"shares of {numbers['fewest']} units in the authors' files; there are {len(common)}")
+        raise CannotRun(f"shares of {numbers['fewest']} units in the authors' files; there are {len(common)}")
     own, theirs = np.array([shares[channel] for channel in common]), published[common]
     close, correlation = float((np.abs(own - theirs) <= numbers["within"]).mean()), rank_correlation(own, theirs)
     finding = f"rank correlation {correlation:.3f} of {len(common):,} units; {close:.1%} within {numbers['within']}"
     value = close if numbers["by"] == "close" else correlation
-    return decided(value >= numbers["least"], finding, close=close, correlation=correlation, units=len(common))
+    return judge(value >= numbers["least"], finding, close=close, correlation=correlation, units=len(common))
 
 
 def measured_shares(evidence: Evidence, layer: Layer, table: str, column: str) -> dict[int, float]:
-    """A sum's shares by channel, of units that have one. Raises CannotRunError where none has."""
+    """A sum's shares by channel, of units that have one. Raises CannotRun where none has."""
     rows = evidence.extraction.table(table).filter(pc.field("layer") == str(layer))
     records = rows.select(["channel", column]).to_pylist()
     shares = {row["channel"]: row[column] for row in records if row[column] is not None and np.isfinite(row[column])}
     if not shares:
-        raise CannotRunError(f"shares of {layer}, which this extraction does not hold ({table})")
+        raise CannotRun(f"shares of {layer}, which this extraction does not hold ({table})")
     return shares
 
 
 def sum_layer(evidence: Evidence, place: int) -> Layer:
-    """The sum of the last stage at a place from its end, -1 the last. Raises CannotRunError without such a block."""
+    """The sum of the last stage at a place from its end, -1 the last. Raises CannotRun without such a block."""
     last = last_sums(evidence.architecture)
     if len(last) < -place:
-        raise CannotRunError(f"a last stage of {-place} blocks; it has {len(last)}")
+        raise CannotRun(f"a last stage of {-place} blocks; it has {len(last)}")
     return last[place]

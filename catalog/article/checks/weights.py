@@ -11,7 +11,7 @@ import numpy as np
 
 from catalog.article.checks.rank_correlation import rank_correlation
 from catalog.article.evidence import Evidence
-from catalog.article.outcome import CannotRunError, Outcome, decided
+from catalog.article.outcome import CannotRun, Outcome, judge
 from extract.units import Layer, Unit
 
 
@@ -22,18 +22,18 @@ def extremes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     positive = {channel: order.index(channel) + 1 for channel in numbers["positive"]}
     negative = {channel: len(order) - order.index(channel) for channel in numbers["negative"]}
     places = [*positive.values(), *negative.values()]
-    finding = f"{_listed(positive)} from the most positive; {_listed(negative)} from the most negative"
-    return decided(max(places) <= numbers["places"], finding, positive=positive, negative=negative)
+    finding = f"{_places(positive)} from the most positive; {_places(negative)} from the most negative"
+    return judge(max(places) <= numbers["places"], finding, positive=positive, negative=negative)
 
 
 def means(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """The means into a unit, each `within` of the published one."""
-    measured = _means(evidence, numbers["target"])
-    errors = {channel: abs(measured[int(channel)] - mean) for channel, mean in numbers["means"].items()}
+    own = _means(evidence, numbers["target"])
+    errors = {channel: abs(own[int(channel)] - mean) for channel, mean in numbers["means"].items()}
     worst = max(errors, key=lambda channel: errors[channel])
-    finding = f"largest difference {errors[worst]:.4f}, at {worst}: {measured[int(worst)]:+.4f}"
-    values = {channel: float(measured[int(channel)]) for channel in numbers["means"]}
-    return decided(errors[worst] <= numbers["within"], finding, means=values)
+    finding = f"largest difference {errors[worst]:.4f}, at {worst}: {own[int(worst)]:+.4f}"
+    values = {channel: float(own[int(channel)]) for channel in numbers["means"]}
+    return judge(errors[worst] <= numbers["within"], finding, means=values)
 
 
 def order(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -44,20 +44,20 @@ def order(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     tops = {name: values[: len(numbers[name])].tolist() for name, values in first.items()}
     off = [_farthest(tops[name], numbers[name]) for name in tops]
     lowest = int(first["means"][-1])
-    finding = f"by mean {_joined(tops['means'])}, last {lowest}; by magnitude {_joined(tops['magnitudes'])}"
+    finding = f"by mean {_text(tops['means'])}, last {lowest}; by magnitude {_text(tops['magnitudes'])}"
     holds = max(off) <= numbers["places"] and lowest == numbers["lowest"]
-    return decided(holds, finding, lowest=lowest, **tops)
+    return judge(holds, finding, lowest=lowest, **tops)
 
 
 def high_low(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """Two inputs of the high-low frequency detectors whose four kernels correlate with those published."""
     kernels = evidence.network.signed_kernels(Layer.parse(numbers["layer"]), numbers["outputs"])
-    known = np.array(published_kernels()[numbers["circuit"]][numbers["model"]])  # (inputs, outputs, 3, 3)
-    found = [_best_input(kernels, kernels_of_input) for kernels_of_input in known]
-    inputs, correlations = [channel for channel, _ in found], [correlation for _, correlation in found]
-    names = ", ".join(f"{channel}: {correlation:.3f}" for channel, correlation in found)
+    published = np.array(published_kernels()[numbers["circuit"]][numbers["model"]])  # (inputs, outputs, 3, 3)
+    best = [_best_input(kernels, kernels_of_input) for kernels_of_input in published]
+    inputs, correlations = [channel for channel, _ in best], [correlation for _, correlation in best]
+    names = ", ".join(f"{channel}: {correlation:.3f}" for channel, correlation in best)
     holds = min(correlations) > numbers["least"] and len(set(inputs)) == len(inputs)
-    return decided(holds, f"least correlation over the outputs, by input: {names}", inputs=dict(found))
+    return judge(holds, f"least correlation over the outputs, by input: {names}", inputs=dict(best))
 
 
 def offset_signs(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -66,15 +66,15 @@ def offset_signs(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     published = evidence.authors.blocks[numbers["block"]].distance
     offsets = evidence.network.conv_offsets(Layer.parse(numbers["layer"]))
     if len(published) != len(offsets):
-        raise CannotRunError(f"files of as many units as {numbers['layer']} has: {len(offsets)}, not {len(published)}")
+        raise CannotRun(f"files of as many units as {numbers['layer']} has: {len(offsets)}, not {len(published)}")
     clear = (np.abs(offsets) > 1) & np.isfinite(published)
     units = int(clear.sum())
     if units < numbers["fewest"]:
-        raise CannotRunError(f"{numbers['fewest']} units whose running mean is beyond one deviation; there are {units}")
+        raise CannotRun(f"{numbers['fewest']} units whose running mean is beyond one deviation; there are {units}")
     agreeing = int((np.sign(1 - published[clear]) == np.sign(offsets[clear])).sum())
     p = sum(comb(units, k) for k in range(agreeing, units + 1)) / 2**units
     finding = f"{agreeing} of {units} units agree ({agreeing / units:.3f}; p = {p:.1g} of a coin)"
-    return decided(agreeing / units >= numbers["least"] and p < 0.001, finding, agreeing=agreeing, units=units, p=p)
+    return judge(agreeing / units >= numbers["least"] and p < 0.001, finding, agreeing=agreeing, units=units, p=p)
 
 
 def orders_alike(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -83,13 +83,13 @@ def orders_alike(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     final = architecture.final
     target, source = Layer(final.stage, final.block, 5), architecture.shortcut(final)
     if source.role != "sum":
-        raise CannotRunError("a last stage of two blocks or more")
+        raise CannotRun("a last stage of two blocks or more")
     units = range(min(numbers["units"], architecture.channels(target)))
     pairs = zip(*evidence.network.strengths(target, source, units), strict=True)
     correlations = [rank_correlation(magnitude, mean) for magnitude, mean in pairs]
     middle = float(np.median(correlations))
     finding = f"median {middle:.3f} over {len(units)} units of {target}, from {source}; least {min(correlations):.3f}"
-    return decided(middle >= numbers["least"], finding, correlations=correlations)
+    return judge(middle >= numbers["least"], finding, correlations=correlations)
 
 
 @cache
@@ -104,10 +104,10 @@ def _means(evidence: Evidence, target: str) -> np.ndarray:
     return np.asarray(evidence.network.raw_kernels(Unit.parse(target)).mean(axis=(1, 2)))
 
 
-def _best_input(kernels: np.ndarray, known: np.ndarray) -> tuple[int, float]:
-    """The input whose kernels (outputs, inputs, 3, 3) agree best with those known (outputs, 3, 3), by the worst."""
-    own = _standard(kernels.transpose(1, 0, 2, 3).reshape(kernels.shape[1], len(known), -1))  # (inputs, outputs, 9)
-    correlations = (own * _standard(known.reshape(len(known), -1))).mean(axis=2).min(axis=1)  # (inputs,)
+def _best_input(kernels: np.ndarray, published: np.ndarray) -> tuple[int, float]:
+    """The input whose kernels (outputs, inputs, 3, 3) agree best with published ones (outputs, 3, 3), by the worst."""
+    own = _standard(kernels.transpose(1, 0, 2, 3).reshape(kernels.shape[1], len(published), -1))  # (inputs, outputs, 9)
+    correlations = (own * _standard(published.reshape(len(published), -1))).mean(axis=2).min(axis=1)  # (inputs,)
     best = int(correlations.argmax())
     return best, float(correlations[best])
 
@@ -118,16 +118,16 @@ def _standard(values: np.ndarray) -> np.ndarray:
     return np.asarray(away / np.maximum(away.std(axis=-1, keepdims=True), 1e-30))
 
 
-def _farthest(measured: list[int], published: list[int]) -> int:
+def _farthest(tops: list[int], published: list[int]) -> int:
     """How far a unit stands from its published place at most; beyond all where one is missing."""
-    if set(measured) != set(published):
+    if set(tops) != set(published):
         return len(published)
-    return max(abs(measured.index(unit) - place) for place, unit in enumerate(published))
+    return max(abs(tops.index(unit) - place) for place, unit in enumerate(published))
 
 
-def _joined(channels: list[int]) -> str:
+def _text(channels: list[int]) -> str:
     return " ".join(map(str, channels))
 
 
-def _listed(places: Mapping[int, int]) -> str:
+def _places(places: Mapping[int, int]) -> str:
     return ", ".join(f"{channel} at place {place}" for channel, place in places.items())

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from catalog.article.evidence import Evidence
-from catalog.article.outcome import CannotRunError, Outcome, decided
+from catalog.article.outcome import CannotRun, Outcome, judge
 from extract.units import Layer, Unit
 
 
@@ -20,15 +20,15 @@ def differences(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     words = list(numbers["words"])
     means = evidence.network.word_means([*words, *([baseline] if baseline else [])], [layer])[layer]
     rises = means[: len(words)] - (means[-1] if baseline else 0.0)  # (words, channels)
-    held, missed, named = 0, list[str](), 0
+    hits, misses, total = 0, list[str](), 0
     for word, rise in zip(words, rises, strict=True):
         published = {int(channel): value for channel, value in numbers["words"][word].items()}
         first = set(np.argsort(-rise, kind="stable")[: len(published)].tolist())
-        good = [c for c, value in published.items() if c in first and abs(rise[c] - value) <= numbers["within"]]
-        held, named = held + len(good), named + len(published)
-        missed += [f"{word} {c} ({rise[c]:+.3f})" for c in published if c not in good]
-    tail = f"; not {', '.join(missed[:5])}{' and others' if len(missed) > 5 else ''}" if missed else ""
-    return decided(held / named >= numbers["least"], f"{held} of {named} units{tail}", held=held, named=named)
+        close = [c for c, value in published.items() if c in first and abs(rise[c] - value) <= numbers["within"]]
+        hits, total = hits + len(close), total + len(published)
+        misses += [f"{word} {c} ({rise[c]:+.3f})" for c in published if c not in close]
+    tail = f"; not {', '.join(misses[:5])}{' and others' if len(misses) > 5 else ''}" if misses else ""
+    return judge(hits / total >= numbers["least"], f"{hits} of {total} units{tail}", hits=hits, units=total)
 
 
 def norm(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -36,7 +36,7 @@ def norm(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     layer = Layer.parse(numbers["layer"])
     length = float(np.linalg.norm(evidence.network.word_means([numbers["word"]], [layer])[layer][0]))
     holds = abs(length / numbers["norm"] - 1) <= numbers["within"]
-    return decided(holds, f"{length:.4f}", norm=length)
+    return judge(holds, f"{length:.4f}", norm=length)
 
 
 def activations(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -44,10 +44,10 @@ def activations(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     units = {Unit.parse(name): value for name, value in numbers["means"].items()}
     layers = list(dict.fromkeys(unit.layer for unit in units))
     means = evidence.network.word_means([numbers["word"]], layers)
-    measured = {unit: float(means[unit.layer][0, unit.channel]) for unit in units}
-    holds = all(abs(measured[unit] / value - 1) <= numbers["within"] for unit, value in units.items())
-    finding = ", ".join(f"{unit}: {value:.4f}" for unit, value in measured.items())
-    return decided(holds, finding, means={str(unit): value for unit, value in measured.items()})
+    own = {unit: float(means[unit.layer][0, unit.channel]) for unit in units}
+    holds = all(abs(own[unit] / value - 1) <= numbers["within"] for unit, value in units.items())
+    finding = ", ".join(f"{unit}: {value:.4f}" for unit, value in own.items())
+    return judge(holds, finding, means={str(unit): value for unit, value in own.items()})
 
 
 def first_unit(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -57,21 +57,20 @@ def first_unit(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     rise = means[0] - (means[1] if baseline else 0.0)
     first = np.argsort(-rise, kind="stable").tolist()
     place = first.index(numbers["unit"]) + 1
-    return decided(place == 1, f"{layer}/{first[0]} is first, {layer}/{numbers['unit']} at place {place}", place=place)
+    return judge(place == 1, f"{layer}/{first[0]} is first, {layer}/{numbers['unit']} at place {place}", place=place)
 
 
 def words_of_units(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """Of the words named for units, how many are among the top words that the extraction lists for them."""
     folder = evidence.extraction
-    shown = set(folder.table("vocabulary")["text"].to_pylist())
-    table = folder.table("words")
-    own = table.filter((pc.field("layer") == numbers["layer"]) & pc.field("word_rank").is_valid())
-    listed: dict[int, set[str]] = {}
-    for row in own.select(["channel", "word"]).to_pylist():
-        listed.setdefault(row["channel"], set()).add(row["word"])
-    named = [(int(unit), word) for unit, words in numbers["words"].items() for word in words if word in shown]
-    if not named:
-        raise CannotRunError("an extraction whose network was shown the words that are named")
-    held = sum(word in listed.get(unit, ()) for unit, word in named)
-    finding = f"{held} of the {len(named)} named words that were shown"
-    return decided(held / len(named) >= numbers["least"], finding, held=held, named=len(named))
+    vocabulary = set(folder.table("vocabulary")["text"].to_pylist())
+    in_layer = (pc.field("layer") == numbers["layer"]) & pc.field("word_rank").is_valid()
+    tops: dict[int, set[str]] = {}
+    for row in folder.table("words").filter(in_layer).select(["channel", "word"]).to_pylist():
+        tops.setdefault(row["channel"], set()).add(row["word"])
+    pairs = [(int(unit), word) for unit, words in numbers["words"].items() for word in words if word in vocabulary]
+    if not pairs:
+        raise CannotRun("an extraction whose network was shown the words that are named")
+    hits = sum(word in tops.get(unit, ()) for unit, word in pairs)
+    finding = f"{hits} of the {len(pairs)} named words that were shown"
+    return judge(hits / len(pairs) >= numbers["least"], finding, hits=hits, words=len(pairs))

@@ -54,14 +54,14 @@ def asked(evidence: Evidence, check: str, **numbers: Any) -> Outcome:
 def test_the_part_of_units_near_identity_is_compared_with_that_published(fill: Fill, high: int, verdict: str) -> None:
     evidence = fill(evidence=rows("4/2/6", "share_published", [0.95] * high + [0.5] * (256 - high)))
     outcome = decide(CLAIMS["near identity, 4/2, on top probes"], evidence)
-    assert (outcome.verdict, outcome.measured["part"]) == (verdict, high / 256)
+    assert (outcome.verdict, outcome.values["part"]) == (verdict, high / 256)
 
 
 def test_a_share_is_of_the_block_and_the_formula_that_the_claim_names(fill: Fill) -> None:
     last = [row | {"share_exact": 0.95} for row in rows("4/2/6", "share_published", [0.1] * 9)]
     evidence = fill(evidence=[*last, *rows("4/1/6", "share_published", [0.95] * 8 + [0.1] * 2)])
     parts = {
-        name: decide(CLAIMS[f"near identity, {name}"], evidence).measured.get("part")
+        name: decide(CLAIMS[f"near identity, {name}"], evidence).values.get("part")
         for name in ("4/2, on top probes", "4/2, exact", "4/1, on top probes", "4/1, exact", "4/2, on visualisations")
     }
     assert list(parts.values()) == [0.0, 1.0, 0.8, None, None]
@@ -75,11 +75,11 @@ def test_units_of_high_share_have_the_shortcuts_top_probes_or_not(fill: Fill) ->
     evidence = fill(evidence=rows("4/2/6", "share_published", share), shares=overlaps)
 
     same = decide(CLAIMS["units of high share have the shortcut's top probes"], evidence)
-    assert (same.verdict, same.measured["part"]) == ("pass", 36 / 40)
+    assert (same.verdict, same.values["part"]) == ("pass", 36 / 40)
     learned = decide(CLAIMS["units of low share have conv's top probes"], evidence)
-    assert (learned.verdict, learned.measured["low_share"]) == ("pass", pytest.approx(0.6))
+    assert (learned.verdict, learned.values["low_share"]) == ("pass", pytest.approx(0.6))
     discarded = decide(CLAIMS["conv facets that the sum discards"], evidence)
-    assert (discarded.verdict, discarded.measured["discarded"]) == ("pass", 30)
+    assert (discarded.verdict, discarded.values["discarded"]) == ("pass", 30)
 
 
 def test_units_whose_top_probes_are_convs_deviate(fill: Fill) -> None:
@@ -178,9 +178,9 @@ def test_the_signs_of_the_cosines_are_compared_with_those_of_the_offsets(
     signs[np.flatnonzero(np.abs(offsets) > 1)[:turned]] *= -1
     evidence = fill(authors_files(tmp_path / "a", {block: [0.5] * 256 for block in BLOCKS}, 1 - 0.6 * signs))
     own = replace(evidence, network=NetworkMeasures(network))
-    found = asked(own, "offset_signs", layer="4/2/5", block="4/2", least=0.8, fewest=20)
-    assert found.verdict == verdict
-    assert found.measured["agreeing"] == found.measured["units"] - turned
+    outcome = asked(own, "offset_signs", layer="4/2/5", block="4/2", least=0.8, fewest=20)
+    assert outcome.verdict == verdict
+    assert outcome.values["agreeing"] == outcome.values["units"] - turned
 
 
 def test_words_named_for_units_are_looked_for_among_their_top_words(fill: Fill) -> None:
@@ -188,11 +188,11 @@ def test_words_named_for_units_are_looked_for_among_their_top_words(fill: Fill) 
         {"word": word, "layer": "4/2/6", "channel": channel, "value": 1.0, "word_rank": rank}
         for channel, word, rank in ((2, "cap", 1), (2, "famous", 2), (3, "savage", 1), (2, "caps", None))
     ]
-    shown = [{"text": word, "kind": "word", "length": len(word)} for word in ("cap", "famous", "savage", "caps")]
-    evidence = fill(words=words, vocabulary=shown)
+    vocabulary = [{"text": word, "kind": "word", "length": len(word)} for word in ("cap", "famous", "savage", "caps")]
+    evidence = fill(words=words, vocabulary=vocabulary)
     named = {"2": ["cap", "famous", "savage", "caps", "never shown"]}
     outcome = asked(evidence, "words_of_units", layer="4/2/6", words=named, least=0.5)
-    assert (outcome.verdict, outcome.measured) == ("pass", {"held": 2, "named": 4})
+    assert (outcome.verdict, outcome.values) == ("pass", {"hits": 2, "words": 4})
 
 
 def test_rank_correlation_is_spearmans() -> None:

@@ -54,10 +54,10 @@ def _plant_means(network: Network, name: str, unit: int, means: dict[str, float]
     """Set conv3's weights so that the authors' means into a unit are these, and all others within `rest` of zero."""
     block: Any = network.visual.get_submodule(name)
     scale = block.bn2.weight / (block.bn2.running_var + block.bn2.eps).sqrt()
-    wanted = rest * torch.from_numpy(np.random.default_rng(1).uniform(-0.9, 0.9, len(scale))).float()
+    weights = rest * torch.from_numpy(np.random.default_rng(1).uniform(-0.9, 0.9, len(scale))).float()
     for channel, mean in means.items():
-        wanted[int(channel)] = mean
-    block.conv3.weight[unit, :, 0, 0] = wanted * pool**2 / scale
+        weights[int(channel)] = mean
+    block.conv3.weight[unit, :, 0, 0] = weights * pool**2 / scale
 
 
 def verdict(network: Network, claim: Claim) -> str:

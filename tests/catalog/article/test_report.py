@@ -53,7 +53,7 @@ def test_the_json_holds_claims_and_what_was_measured(report: Report, tmp_path: P
     content = json.loads((tmp_path / "report.json").read_text())
     assert content["counts"] == {"pass": 2, "deviation": 1, "cannot run": 1}
     first = content["claims"][0]
-    assert (first["verdict"], first["numbers"], first["measured"]) == (
+    assert (first["verdict"], first["numbers"], first["values"]) == (
         "pass", {"places": 3}, {"mean": None, "places": {"3": 1}},
     )  # fmt: skip
 
@@ -72,5 +72,5 @@ def test_a_network_is_asked_and_named_with_its_weights_and_the_command(tmp_path:
     assert report.settings["model"] == "demo:emoji"
     assert report.settings["command"] == "circuits reproduce demo"
     assert len(report.settings["weights, SHA-256"]) == 64
-    decided = [each.claim.name for each in report.results if each.outcome.verdict != "cannot run"]
+    decided = [result.claim.name for result in report.results if result.outcome.verdict != "cannot run"]
     assert decided == ["magnitude and |mean| order inputs alike"]
