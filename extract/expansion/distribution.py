@@ -11,8 +11,9 @@ from extract.ranking import Floats
 class WeightDistribution:
     """Sample statistics of each unit's weights over n values; every array is (units,), NaN where undefined.
 
-    `kurtosis` is the excess. `bimodality` is Sarle's coefficient for samples, which exceeds 5/9 for two peaks but also
-    for skewed tails. `density_at_zero` is the share within a tenth of the deviation of zero, 0.080 for a normal.
+    `kurtosis` is the excess. `bimodality` is Sarle's coefficient for samples, made of skewness and kurtosis: 1/3 for a
+    normal, 5/9 for a uniform, more for skewed tails with one peak, too. `density_at_zero` is the share within a tenth
+    of the deviation of zero, 0.080 for a normal.
     """
 
     n: int

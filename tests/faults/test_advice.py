@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from extract.errors import CircuitsError
-from tests.faults.advice import census, databases, folders, labels_and_circuits, measurements, probes, units, weights
+from tests.faults.advice import (
+    census,
+    databases,
+    folders,
+    labels_and_circuits,
+    macroscopic,
+    measurements,
+    probes,
+    units,
+    weights,
+)
 from tests.faults.advice.messages import Advice, Message, messages
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +32,7 @@ TABLES = (
     weights.TABLE,
     folders.TABLE,
     measurements.TABLE,
+    macroscopic.TABLE,
     census.TABLE,
     databases.TABLE,
 )
