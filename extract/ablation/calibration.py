@@ -178,15 +178,15 @@ def agreements(table: pa.Table) -> list[Agreement]:
     return [_agreement(table, *kind) for kind in kinds]
 
 
-def _agreement(table: pa.Table, source: str, target: str, chosen: str) -> Agreement:
-    of_kind = (pc.field("source") == source) & (pc.field("target") == target) & (pc.field("chosen") == chosen)
+def _agreement(table: pa.Table, source: str, target: str, kind: str) -> Agreement:
+    of_kind = (pc.field("source") == source) & (pc.field("target") == target) & (pc.field("chosen") == kind)
     edges = {name: table.filter(of_kind)[name].to_numpy().astype(np.float64) for name in _NUMBERS}  # null becomes NaN
     known = ~np.isnan(edges["slope"])
     magnitude, mean, span, slope, zero = (edges[name][known] for name in _NUMBERS)
     return Agreement(
         source,
         target,
-        chosen,
+        kind,
         n=int(known.sum()),
         left_out=int((~known).sum()),
         means=_unless_equal(_rank_correlation, mean * span, slope),

@@ -221,7 +221,7 @@ def _download(name: str, tag: str) -> Path:
     return _fetched(repository, _HUB_FILES, f"weights {name}:{tag}", advice)
 
 
-def _fetched(repository: str, files: tuple[str, ...], what: str, advice: str, revision: str | None = None) -> Path:
+def _fetched(repository: str, files: tuple[str, ...], content: str, advice: str, revision: str | None = None) -> Path:
     """The first of the files that a repository of the hub has, from the cache; WeightsError without a long wait."""
     try:
         for file in files:
@@ -234,7 +234,7 @@ def _fetched(repository: str, files: tuple[str, ...], what: str, advice: str, re
                 return Path(huggingface_hub.hf_hub_download(repository, file, revision=revision))
     except Exception as error:  # each version of the hub's library raises those of another HTTP client
         raise WeightsError(
-            f"The {what} could not be fetched from {repository} on the Hugging Face hub ({error}). "
+            f"The {content} could not be fetched from {repository} on the Hugging Face hub ({error}). "
             f"Usually there is no connection: {advice}, or use the demo."
         ) from error
     raise WeightsError(f"{repository} on the Hugging Face hub holds no {' or '.join(files)}. Name another repository.")
