@@ -12,6 +12,7 @@ import pytest
 
 from extract.errors import CircuitsError
 from tests.faults.advice import (
+    article,
     census,
     databases,
     folders,
@@ -34,6 +35,7 @@ TABLES = (
     measurements.TABLE,
     macroscopic.TABLE,
     census.TABLE,
+    article.TABLE,
     databases.TABLE,
 )
 NOT_YET = {  # modules whose messages are in no table so far

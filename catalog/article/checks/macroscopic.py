@@ -1,6 +1,7 @@
 """Claims about how contributions are distributed, from the dense matrices of an extraction folder."""
 
 from collections.abc import Mapping
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from catalog.article.evidence import Evidence
@@ -106,7 +107,10 @@ def _pooled_at(
     variant: "Variant" = "raw",
 ) -> Comparison:
     comparisons = {(c.direction, c.variant, c.statistic): c for c in evidence.comparisons(target)}
-    return comparisons[direction, variant, statistic]
+    comparison = comparisons[direction, variant, statistic]
+    if isnan(comparison.observed.value):
+        raise CannotRun(f"contributions to {target} that differ from one another")
+    return comparison
 
 
 def _reaches(macroscopic: Macroscopic, target: Layer) -> bool:

@@ -86,9 +86,13 @@ def orders_alike(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
         raise CannotRun("a last stage of two blocks or more")
     units = range(min(numbers["units"], architecture.channels(target)))
     pairs = zip(*evidence.network.strengths(target, source, units), strict=True)
-    correlations = [rank_correlation(magnitude, mean) for magnitude, mean in pairs]
+    correlations = [rank_correlation(magnitude, mean) for magnitude, mean in pairs if np.ptp(magnitude)]
+    if not correlations:
+        raise CannotRun(f"units of {target} with weights that differ from one another")
     middle = float(np.median(correlations))
-    finding = f"median {middle:.3f} over {len(units)} units of {target}, from {source}; least {min(correlations):.3f}"
+    finding = (
+        f"median {middle:.3f} over {len(correlations)} units of {target}, from {source}; least {min(correlations):.3f}"
+    )
     return judge(middle >= numbers["least"], finding, correlations=correlations)
 
 
