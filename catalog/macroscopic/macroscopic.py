@@ -39,6 +39,7 @@ class Macroscopic:
 
     def __init__(self, folder: "Extraction", units: int = UNITS) -> None:
         self.stored, self.units = StoredContributions(folder), units
+        self._measured = dict[Layer, list[PairStatistics]]()
 
     @property
     def architecture(self) -> Architecture:
@@ -98,8 +99,9 @@ class Macroscopic:
         With a `source`, of that layer alone. Raises MacroscopicError, NoPath.
         """
         into = self.architecture.layer(str(target))
-        below = self.stored.sources(into) if source is None else (self.architecture.layer(str(source)),)
-        return tuple(comparisons(into, self._statistics(below, into), pooled=source is None))
+        if source is not None:
+            return tuple(comparisons(into, self._pair(self.architecture.layer(str(source)), into), pooled=False))
+        return tuple(comparisons(into, self._statistics(into), pooled=True))
 
     def summaries(self, layers: Iterable[Layer | str] | None = None, progress: bool = False) -> list[LayerSummary]:
         """The comparisons of these layers, None for all conv branches, each pooled over the layers below."""
@@ -116,7 +118,7 @@ class Macroscopic:
     def by_source(self, target: Layer | str) -> tuple[Comparison, ...]:
         """The same of every layer below by itself, the nearest first."""
         into = self.architecture.layer(str(target))
-        return tuple(comparisons(into, self._statistics(self.stored.sources(into), into), pooled=False))
+        return tuple(comparisons(into, self._statistics(into), pooled=False))
 
     def vary_upper(self, unit: Unit | str, variant: Variant = "raw") -> SmallMultiples:
         """What one unit contributes to each conv branch above, the article's first sweep. Raises UnknownUnit."""
@@ -199,7 +201,13 @@ class Macroscopic:
         """How the shares over the shortcut are distributed, block by block; none where no probes were shown."""
         return bottlenecks(self.stored.folder)
 
-    def _statistics(self, sources: tuple[Layer, ...], target: Layer) -> Iterator[PairStatistics]:
-        for source in sources:
-            between = self.stored.between(source, target)
-            yield from pair_statistics(between, self.stored.randomised(between), self.units)
+    def _statistics(self, target: Layer) -> list[PairStatistics]:
+        """Measure a target's contributions from every layer below, once."""
+        if target not in self._measured:
+            pairs = [self._pair(source, target) for source in self.stored.sources(target)]
+            self._measured[target] = [part for pair in pairs for part in pair]
+        return self._measured[target]
+
+    def _pair(self, source: Layer, target: Layer) -> Iterator[PairStatistics]:
+        between = self.stored.between(source, target)
+        return pair_statistics(between, self.stored.randomised(between), self.units)

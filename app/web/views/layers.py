@@ -30,7 +30,7 @@ if layer is not None:
     )
 layers.shares(layer)
 layers.sweep_table(sweeps)
-if layer is not None:
+if layer is not None and layers.has_inputs(layer):
     st.page_link(
         "views/macroscopic.py",
         label=f"How the weights into {layer} are distributed",
