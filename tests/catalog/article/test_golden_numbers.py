@@ -1,5 +1,6 @@
 """The claims about OpenAI's RN50 on random weights of its shape, and on weights that are made to give them."""
 
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -27,9 +28,9 @@ def rn50() -> Network:
     return load_network("RN50", seed=0)
 
 
-@pytest.fixture
-def golden(rn50: Network) -> Network:
-    """The same with the weights that G1, G2 and G10 ask for; a test may change it."""
+@pytest.fixture(scope="module")
+def planted(rn50: Network) -> Network:
+    """The same with the weights that G1, G2 and G10 ask for."""
     network = replace(rn50, clip=deepcopy(rn50.clip))
     _plant_means(network, "layer4.2", 2, CLAIMS["G1, means"].numbers["means"], pool=1, rest=0.003)
     _plant_means(network, "layer4.0", 16, _second_means(), pool=2, rest=0.02)
@@ -40,6 +41,16 @@ def golden(rn50: Network) -> Network:
             sign = block.bn2.weight[output].sign()
             block.conv2.weight[output, [7, 90]] = sign * 0.1 * kernel
     return network
+
+
+@pytest.fixture
+def golden(planted: Network) -> Iterator[Network]:
+    """The same, whose planted blocks a test may change."""
+    blocks = [planted.visual.get_submodule(name) for name in ("layer4.2", "layer4.0", "layer2.1")]
+    states = [deepcopy(block.state_dict()) for block in blocks]
+    yield planted
+    for block, state in zip(blocks, states, strict=True):
+        block.load_state_dict(state)
 
 
 def _second_means() -> dict[str, float]:
