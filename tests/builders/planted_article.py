@@ -48,7 +48,8 @@ def planted_shape(folder: Path) -> Network:
 
 
 def planted_article(folder: Path, network: Network, effect: str, seed: int) -> Evidence:
-    """Evidence with one effect, in a new folder."""
+    """Evidence with one effect, in a new folder; worlds of one seed and two effects have nothing in common."""
+    seed = seed * len(EFFECTS) + list(EFFECTS).index(effect)
     rng = np.random.default_rng(seed)
     scales = rng.choice([-0.5, 0.5], SHAPE.channels(TARGET))
     others = {_BELOW: _lobe if effect == "lobes everywhere" else _normal}

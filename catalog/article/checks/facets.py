@@ -39,7 +39,8 @@ def convs_probes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
         f"mean overlap with conv {more:.3f} of {low.sum():,} units of low share, {less:.3f} of {high.sum():,} of high "
         f"share; standard error of the difference {error:.3f}"
     )
-    return judge(more - less > Z95 * error, finding, low_share=more, high_share=less, error=error)
+    holds = more - less >= numbers["least"] and more - less > Z95 * error
+    return judge(holds, finding, low_share=more, high_share=less, error=error)
 
 
 def discarded_facets(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
