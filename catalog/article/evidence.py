@@ -63,14 +63,11 @@ class Evidence:
             return self.architecture == ARCHITECTURES["RN50"]
         if need == "authors":
             return self.authors is not None
+        if self.folder is None:
+            return False
         if need == "matrices":
-            return self.folder is not None and bool(StoredContributions(self.folder).targets)
-        return self.folder is not None and any(map(self.folder.manifest.files.__contains__, self._files(need)))
-
-    def _files(self, need: Need) -> Iterable[str]:
-        assert self.folder is not None  # noqa: S101, asked of a folder alone
-        table = _TABLES[need]
-        return (file for file in self.folder.manifest.files if file.partition("/")[0] == f"{table}.parquet")
+            return bool(StoredContributions(self.folder).targets)
+        return any(file.partition("/")[0] == f"{_TABLES[need]}.parquet" for file in self.folder.manifest.files)
 
     @property
     def extraction(self) -> "Extraction":
