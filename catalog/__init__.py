@@ -60,7 +60,7 @@ if TYPE_CHECKING:  # what the live network and an extraction give, for annotatio
     from catalog.macroscopic.headlines import LayerSummary
     from catalog.macroscopic.layer_report import Comparison
     from catalog.macroscopic.macroscopic import Macroscopic
-    from catalog.macroscopic.sweeps import SmallMultiples
+    from catalog.macroscopic.panel import SmallMultiples
     from catalog.macroscopic.versatility import Versatility
     from extract.responses.levels import Estimate
 

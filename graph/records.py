@@ -19,6 +19,7 @@ Share = Literal["share_exact", "share_corrected", "share_published"]
 Verdict = Literal["enriched", "not enriched", "facets alike", "open"]
 Ablation = Literal["supported", "contradicted", "inconclusive"]
 Modality = Literal["word", "picture"]
+Variant = Literal["raw", "scaled", "folded"]  # of contributions between layers
 MatchKind = Literal["label", "picture", "word", "vocabulary"]
 
 

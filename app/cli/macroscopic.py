@@ -3,18 +3,17 @@
 from collections.abc import Iterable, Mapping
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli import printing
 from app.cli.options import Folder, Json, Wide, path
 from app.cli.writing import writing
+from graph.records import Variant
 
 if TYPE_CHECKING:
     from catalog import Bottleneck, Comparison, LayerSummary, Macroscopic, Size, SmallMultiples, Trend, Versatility
-
-Variant = Literal["raw", "scaled", "folded"]
 
 
 _SAMPLES = {"observed": "observed", "randomised": "random", "shuffled": "shuffled"}
@@ -56,7 +55,7 @@ def macroscopic(
     claims = open_extraction(folder).macroscopic(units)
     if output is not None:
         with writing(output):
-            write_drawing(claims.figure(unit, layer[-1] if layer else None, variant), output)
+            write_drawing(claims.sweeps.figure(unit, layer[-1] if layer else None, variant), output)
         typer.echo(f"Distributions are drawn in {output}.", err=True)
     if unit is not None:
         _show_unit(claims, unit, variant, wide, as_json)
@@ -84,7 +83,7 @@ def _show_layers(claims: "Macroscopic", layers: list[str] | None, wide: bool, as
 
 def _show_unit(claims: "Macroscopic", unit: str, variant: Variant, wide: bool, as_json: bool) -> None:
     """Print the shapes of what a unit contributes and receives, and its versatility."""
-    forward, backward = claims.of_unit(unit, variant)
+    forward, backward = claims.sweeps.of_unit(unit, variant)
     versatility = claims.versatility(unit)
     if as_json:
         printing.show_json({"forward": forward, "backward": backward, "versatility": versatility})

@@ -9,7 +9,7 @@ folded  the sizes of raw with the signs of scaled, since the sign of batch norm'
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,12 @@ from extract.folder.kernel_support import gradient_layer, sources
 from extract.folder.manifest import part
 from extract.folder.randomised import evenly
 from extract.ranking import Floats, Integers
-from extract.units import Layer, Unit
+from extract.units import Architecture, Layer, Unit
+from graph.records import Variant
 
 if TYPE_CHECKING:
     from extract.folder.extraction import ContributionDirection, Extraction
 
-Variant = Literal["scaled", "raw", "folded"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 _FAINTEST = 2.0**-18  # root mean square of a row in float16: fainter ones have less than six bits
@@ -47,7 +47,7 @@ class Contributions:
     @property
     def variants(self) -> tuple[Variant, ...]:
         """Those that it has."""
-        return VARIANTS if self.target_scale is not None else VARIANTS[:1]
+        return VARIANTS if self.target_scale is not None else ("scaled",)
 
     def variant(self, name: Variant) -> Floats:
         """The matrix of a variant (target units, source units).
@@ -86,6 +86,11 @@ class StoredContributions:
         self.folder = folder
 
     @property
+    def architecture(self) -> Architecture:
+        """The network's shape."""
+        return self.folder.manifest.architecture
+
+    @property
     def targets(self) -> tuple[Layer, ...]:
         """The layers into which dense matrices are stored, in forward order."""
         stored = self.folder.has if self.folder.manifest.settings.matrices else lambda _: False
@@ -98,17 +103,34 @@ class StoredContributions:
                 f"{self.folder.path} holds no dense matrices into {target}. Extract this target layer into a new "
                 "folder with its matrices (matrices=True)."
             )
-        return sources(self.folder.manifest.architecture, target)
+        return sources(self.architecture, target)
 
     def between(self, source: Layer, target: Layer) -> Contributions:
         """Read those of two layers. Raises MacroscopicError where they are not stored, NoPath where no path leads."""
-        place = gradient_layer(self.folder.manifest.architecture, source, target)
+        place = gradient_layer(self.architecture, source, target)
         self.sources(target)
         stored = self.folder.matrix(place, target, "mean")
         assert stored is not None  # noqa: S101, a target's matrices are stored all at once
         scale, target_scale = self.scales.get(place), self.scales.get(target)
         ones = np.ones(stored.shape[1])
         return Contributions(place, target, stored.astype(np.float64), ones if scale is None else scale, target_scale)
+
+    @property
+    def conv_layers(self) -> tuple[Layer, ...]:
+        """The conv branches among them."""
+        return tuple(layer for layer in self.targets if layer.role == "conv")
+
+    @property
+    def last_conv(self) -> Layer:
+        """The last of them, or where there is none the network's."""
+        final = self.architecture.final
+        return self.conv_layers[-1] if self.conv_layers else Layer(final.stage, final.block, 5)
+
+    def of_unit(self, unit: Unit, other: Layer, direction: "ContributionDirection", variant: Variant) -> Floats:
+        """What a unit contributes to each unit of another layer (`forward`), or receives from each: (units,)."""
+        if direction == "forward":
+            return self.between(unit.layer, other).variant(variant)[:, unit.channel]
+        return self.between(other, unit.layer).of_target(unit.channel).variant(variant).ravel()
 
     def edges(self, unit: Unit, other: Layer, direction: "ContributionDirection") -> tuple[Floats, Floats] | None:
         """Read the means and magnitudes (units,) of a unit's edges with another layer; None where not stored."""

@@ -6,11 +6,11 @@ from math import atanh, nan, sqrt, tanh
 
 import numpy as np
 
-from catalog.macroscopic.contributions import Variant
 from catalog.macroscopic.layer_report import Comparison
 from extract.ranking import Floats
 from extract.responses.levels import Z95
 from extract.units import Layer
+from graph.records import Variant
 
 STATISTICS = ("density_at_zero", "breadth")  # an even spread has a low density at zero, and a great breadth
 _PERMUTATIONS = 2000

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from math import exp, isnan, pi, sqrt
 
-from catalog.macroscopic.sweeps import BINS, REACH, Panel, SmallMultiples
+from catalog.macroscopic.panel import BINS, REACH, Panel, SmallMultiples
 
 _WIDTH, _HEIGHT = 150, 76  # pixels of a panel's plot
 _GAP, _CAPTION, _TITLE, _MARGIN = 18, 46, 34, 16  # between panels, below them, above a sweep, around all
@@ -30,7 +30,7 @@ def draw(sweeps: Sequence[SmallMultiples], columns: int = 6) -> str:
         top += _TITLE
         for first in range(0, len(sweep.panels), columns):
             row = sweep.panels[first : first + columns]
-            parts += [_panel(shown, _MARGIN + k * (_WIDTH + _GAP), top) for k, shown in enumerate(row)]
+            parts += [_panel(panel, _MARGIN + k * (_WIDTH + _GAP), top) for k, panel in enumerate(row)]
             top += _HEIGHT + _CAPTION
     parts.append(_text(_MARGIN, top + 8, _LEGEND, 11, _GRAY))
     most = max((min(columns, len(sweep.panels)) for sweep in sweeps), default=1)
@@ -43,25 +43,25 @@ def draw(sweeps: Sequence[SmallMultiples], columns: int = 6) -> str:
     )
 
 
-def caption(shown: Panel) -> str:
+def caption(panel: Panel) -> str:
     """From where to where."""
-    ends = (shown.unit, shown.other) if shown.direction == "forward" else (shown.other, shown.unit)
+    ends = (panel.unit, panel.other) if panel.direction == "forward" else (panel.other, panel.unit)
     return f"{ends[0]} \u2192 {ends[1]}"
 
 
-def _panel(shown: Panel, left: int, top: int) -> str:
-    step, tallest = _WIDTH / BINS, _TALLEST * shown.n
+def _panel(panel: Panel, left: int, top: int) -> str:
+    step, tallest = _WIDTH / BINS, _TALLEST * panel.n
     bars = "".join(
         f'<rect x="{left + k * step:.1f}" width="{step:.1f}" y="{top + _HEIGHT - height:.1f}" height="{height:.1f}"/>'
-        for k, count in enumerate(shown.counts)
+        for k, count in enumerate(panel.counts)
         if (height := _HEIGHT * min(1.0, count / tallest))
     )
     base, middle = top + _HEIGHT, left + _WIDTH / 2
     axis = f'<path d="M{left} {base}h{_WIDTH}M{middle} {base}v4" stroke="{_GRAY}" stroke-opacity="0.5" fill="none"/>'
     return (
-        f'<g class="panel"><title>{escape(_tooltip(shown))}</title><g fill="{_VIOLET}" fill-opacity="0.75">{bars}</g>'
+        f'<g class="panel"><title>{escape(_tooltip(panel))}</title><g fill="{_VIOLET}" fill-opacity="0.75">{bars}</g>'
         f"{axis}{_normal(left, top)}"
-        f"{_text(left, base + 17, caption(shown), 11, _INK)}{_text(left, base + 32, _numbers(shown), 11, _GRAY)}</g>"
+        f"{_text(left, base + 17, caption(panel), 11, _INK)}{_text(left, base + 32, _numbers(panel), 11, _GRAY)}</g>"
     )
 
 
@@ -77,15 +77,15 @@ def _normal(left: int, top: int) -> str:
     return f'<polyline points="{points}" fill="none" stroke="{_GRAY}" stroke-width="1.2" stroke-dasharray="3 3"/>'
 
 
-def _numbers(shown: Panel) -> str:
-    return f"b {_number(shown.exponent, 1)}  |m|/s {_number(shown.offset, 2)}  dip {_number(shown.dip, 1)}"
+def _numbers(panel: Panel) -> str:
+    return f"b {_number(panel.exponent, 1)}  |m|/s {_number(panel.offset, 2)}  dip {_number(panel.dip, 1)}"
 
 
-def _tooltip(shown: Panel) -> str:
+def _tooltip(panel: Panel) -> str:
     return (
-        f"{caption(shown)}, {shown.variant}, {shown.n:,} values: exponent {_number(shown.exponent, 2)}, "
-        f"|mean| over the deviation {_number(shown.offset, 2)}, density at zero {_number(shown.density_at_zero, 3)}, "
-        f"dip {_number(shown.dip, 2)} of the uniform's 95 % quantile"
+        f"{caption(panel)}, {panel.variant}, {panel.n:,} values: exponent {_number(panel.exponent, 2)}, "
+        f"|mean| over the deviation {_number(panel.offset, 2)}, density at zero {_number(panel.density_at_zero, 3)}, "
+        f"dip {_number(panel.dip, 2)} of the uniform's 95 % quantile"
     )
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from catalog.macroscopic.contributions import Variant
 from catalog.macroscopic.layer_report import Comparison
 from extract.units import Layer
+from graph.records import Variant
 
 if TYPE_CHECKING:
     from extract.folder.extraction import ContributionDirection

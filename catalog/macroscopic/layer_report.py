@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from catalog.macroscopic.comparison import Size, median, share
-from catalog.macroscopic.contributions import Contributions, Variant, lower_units
+from catalog.macroscopic.contributions import Contributions, lower_units
 from catalog.macroscopic.shape import FORWARD_STATISTICS, STATISTICS, rank_one_share
 from extract.folder.randomised import evenly
 from extract.ranking import Floats
 from extract.units import Layer
+from graph.records import Variant
 
 if TYPE_CHECKING:
     from extract.folder.extraction import ContributionDirection

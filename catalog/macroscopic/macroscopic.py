@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from catalog.errors import MacroscopicError
 from catalog.macroscopic.bottlenecks import Bottleneck, bottlenecks
-from catalog.macroscopic.contributions import StoredContributions, Variant, as_source
+from catalog.macroscopic.contributions import StoredContributions
 from catalog.macroscopic.depth import Trend, trends
-from catalog.macroscopic.figure import draw
 from catalog.macroscopic.headlines import LEGEND, MEANINGS, LayerSummary
 from catalog.macroscopic.layer_report import Comparison, PairStatistics, comparisons, pair_statistics
-from catalog.macroscopic.sweeps import Panel, SmallMultiples, evenly_spaced, panel
+from catalog.macroscopic.sweeps import Sweeps
 from catalog.macroscopic.versatility import Versatility, versatility
 from extract.folder.randomised import UNITS
 from extract.units import Architecture, Layer, Unit
+from graph.records import Variant
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +43,7 @@ class Macroscopic:
     @property
     def architecture(self) -> Architecture:
         """The network's shape."""
-        return self.stored.folder.manifest.architecture
+        return self.stored.architecture
 
     @property
     def path(self) -> "Path":
@@ -64,7 +63,7 @@ class Macroscopic:
     @property
     def conv_layers(self) -> tuple[Layer, ...]:
         """The conv branches into which matrices are stored, in forward order: those that the article looks at."""
-        return tuple(layer for layer in self.stored.targets if layer.role == "conv")
+        return self.stored.conv_layers
 
     @property
     def lacks_randomised(self) -> bool:
@@ -87,11 +86,12 @@ class Macroscopic:
         Raw and folded leave out what `Contributions.variant` does. Raises MacroscopicError, NoPath, UnknownUnit.
         """
         named, layer = self.architecture.unit(str(unit)), self.architecture.layer(str(other))
-        ends = (named.layer, layer) if direction == "forward" else (layer, named.layer)
-        between = self.stored.between(*ends)
-        if direction == "forward":
-            return between.variant(variant)[:, named.channel]
-        return between.of_target(named.channel).variant(variant).ravel()
+        return self.stored.of_unit(named, layer, direction, variant)
+
+    @property
+    def sweeps(self) -> Sweeps:
+        """The article's two sweeps, and their figure."""
+        return Sweeps(self.stored)
 
     def comparisons(self, target: Layer | str, source: Layer | str | None = None) -> tuple[Comparison, ...]:
         """Every statistic of the contributions into a layer beside its controls, pooled over all layers below.
@@ -105,13 +105,10 @@ class Macroscopic:
 
     def summaries(self, layers: Iterable[Layer | str] | None = None, progress: bool = False) -> list[LayerSummary]:
         """The comparisons of these layers, None for all conv branches, each pooled over the layers below."""
-        targets = (
-            self.conv_layers or (self._last(),)
-            if layers is None
-            else [self.architecture.layer(str(layer)) for layer in layers]
-        )
+        names = self.conv_layers or [self.stored.last_conv] if layers is None else layers
+        targets = [self.architecture.layer(str(name)) for name in names]
         for target in targets:
-            self.stored.sources(target)
+            self.stored.sources(target)  # raises before the first of them is measured
         bar = tqdm(targets, unit="layer", disable=not progress, leave=False)
         return [LayerSummary(target, self.comparisons(target)) for target in bar]
 
@@ -119,44 +116,6 @@ class Macroscopic:
         """The same of every layer below by itself, the nearest first."""
         into = self.architecture.layer(str(target))
         return tuple(comparisons(into, self._statistics(into), pooled=False))
-
-    def vary_upper(self, unit: Unit | str, variant: Variant = "raw") -> SmallMultiples:
-        """What one unit contributes to each conv branch above, the article's first sweep. Raises UnknownUnit."""
-        lower = self.architecture.unit(str(unit))
-        panels = [
-            self._panel(lower, upper, "forward", variant)
-            for upper in self.conv_layers
-            if as_source(lower.layer) in self.stored.sources(upper)
-        ]
-        return SmallMultiples(f"{lower} into every conv branch above ({variant})", tuple(panels))
-
-    def vary_lower(self, target: Layer | str, variant: Variant = "raw", most: int = 12) -> SmallMultiples:
-        """What the middle units of at most so many layers below contribute to one, the article's second sweep."""
-        upper = self.architecture.layer(str(target))
-        layers = evenly_spaced(reversed(self.stored.sources(upper)), most)
-        middles = [Unit(layer, self.architecture.channels(layer) // 2) for layer in layers]
-        panels = [self._panel(lower, upper, "forward", variant) for lower in middles]
-        return SmallMultiples(f"A unit of every layer below into {upper} ({variant})", tuple(panels))
-
-    def vary_below(self, unit: Unit | str, variant: Variant = "raw") -> SmallMultiples:
-        """What one unit receives from each layer below; no panel where that is not stored. Raises UnknownUnit."""
-        upper = self.architecture.unit(str(unit))
-        below = self.stored.sources(upper.layer) if upper.layer in self.stored.targets else ()
-        panels = [self._panel(upper, lower, "backward", variant) for lower in reversed(below)]
-        return SmallMultiples(f"Every layer below into {upper} ({variant})", tuple(panels))
-
-    def of_unit(self, unit: Unit | str, variant: Variant = "raw") -> list[SmallMultiples]:
-        """Both ways of a unit: into every conv branch above, and from every layer below.
-
-        Raises UnknownUnit, MacroscopicError where no weights of it are stored.
-        """
-        multiples = [self.vary_upper(unit, variant), self.vary_below(unit, variant)]
-        if not any(part.panels for part in multiples):
-            raise MacroscopicError(
-                f"{self.path} holds no dense matrices from or into the layer of {unit}. Extract it, or "
-                "conv branches above it, into a new folder with their matrices (matrices=True)."
-            )
-        return multiples
 
     def versatility(self, unit: Unit | str) -> list[Versatility]:
         """What a unit receives from each layer below and contributes to each above, in sums; of what is stored.
@@ -170,28 +129,6 @@ class Macroscopic:
             if edges := self.stored.edges(named, other, direction):
                 rows.append(versatility(named, other, direction, *edges))
         return rows
-
-    def figure(self, unit: Unit | str | None = None, layer: Layer | str | None = None, variant: Variant = "raw") -> str:
-        """Draw the article's small multiples as an SVG: a unit into every conv branch above, and more.
-
-        Without a unit it is the middle one of the lowest layer. The second row are units of every layer below into
-        `layer`, None for the last conv branch; or, of a unit alone, every layer below into it. Raises UnknownUnit,
-        MacroscopicError where none of this is stored.
-        """
-        if unit is not None and layer is None:
-            return draw(self.of_unit(unit, variant))
-        into = self._last() if layer is None else self.architecture.layer(str(layer))
-        lowest = self.stored.sources(into)[-1]
-        lower = Unit(lowest, self.architecture.channels(lowest) // 2) if unit is None else unit
-        return draw([self.vary_upper(lower, variant), self.vary_lower(into, variant)])
-
-    def _last(self) -> Layer:
-        if not self.conv_layers:
-            self.stored.sources(self.architecture.final)  # raises, and says how to get them
-        return self.conv_layers[-1]
-
-    def _panel(self, unit: Unit, other: Layer, direction: "ContributionDirection", variant: Variant) -> Panel:
-        return panel(unit, other, direction, variant, self.contributions(unit, other, direction, variant))
 
     def trends(self, target: Layer | str) -> list[Trend]:
         """Whether the contributions into a layer are spread more evenly the further below their source lies."""

@@ -1,62 +1,81 @@
 """The article's two sweeps: one lower unit into ever higher layers, and ever higher lower units into one layer."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from catalog.macroscopic.contributions import Variant
-from catalog.macroscopic.shape import FORWARD_STATISTICS, STATISTICS
-from extract.ranking import Floats
+from catalog.errors import MacroscopicError
+from catalog.macroscopic.contributions import StoredContributions, as_source
+from catalog.macroscopic.figure import draw
+from catalog.macroscopic.panel import Panel, SmallMultiples, panel
 from extract.units import Layer, Unit
+from graph.records import Variant
 
 if TYPE_CHECKING:
     from extract.folder.extraction import ContributionDirection
 
-BINS = 48  # of a panel
-REACH = 4  # standard deviations to either side of zero; what lies beyond is counted in the outermost bins
 
+class Sweeps:
+    """Small multiples of what is stored. Methods take units and layers as text too, and raise UnknownUnit."""
 
-@dataclass(frozen=True)
-class Panel:
-    """How a unit's contributions to (`forward`) or from another layer are distributed over its `n` units.
+    def __init__(self, stored: StoredContributions) -> None:
+        self._stored, self._architecture = stored, stored.architecture
 
-    `counts` are in equal bins from -4 to 4 standard deviations; statistics are those of `shape`, NaN where undefined.
-    """
+    def vary_upper(self, unit: Unit | str, variant: Variant = "raw") -> SmallMultiples:
+        """What one unit contributes to each conv branch above, the article's first sweep."""
+        lower = self._architecture.unit(str(unit))
+        panels = [
+            self._panel(lower, upper, "forward", variant)
+            for upper in self._stored.conv_layers
+            if as_source(lower.layer) in self._stored.sources(upper)
+        ]
+        return SmallMultiples(f"{lower} into every conv branch above ({variant})", tuple(panels))
 
-    unit: Unit
-    other: Layer
-    direction: "ContributionDirection"
-    variant: Variant
-    n: int
-    counts: tuple[int, ...]
-    exponent: float
-    imbalance: float
-    density_at_zero: float
-    breadth: float
-    offset: float
-    dip: float
+    def vary_lower(self, target: Layer | str, variant: Variant = "raw", most: int = 12) -> SmallMultiples:
+        """What the middle units of at most so many layers below contribute to one, the article's second sweep.
 
+        Raises MacroscopicError where that is not stored.
+        """
+        upper = self._architecture.layer(str(target))
+        below = self._stored.sources(upper)[::-1]
+        places = np.unique(np.linspace(0, len(below) - 1, min(most, len(below))).round().astype(int))
+        panels = [self._panel(self._middle(below[place]), upper, "forward", variant) for place in places]
+        return SmallMultiples(f"A unit of every layer below into {upper} ({variant})", tuple(panels))
 
-@dataclass(frozen=True)
-class SmallMultiples:
-    """The panels of one sweep, in forward order."""
+    def vary_below(self, unit: Unit | str, variant: Variant = "raw") -> SmallMultiples:
+        """What one unit receives from each layer below; no panel where that is not stored."""
+        upper = self._architecture.unit(str(unit))
+        below = self._stored.sources(upper.layer) if upper.layer in self._stored.targets else ()
+        panels = [self._panel(upper, lower, "backward", variant) for lower in reversed(below)]
+        return SmallMultiples(f"Every layer below into {upper} ({variant})", tuple(panels))
 
-    title: str
-    panels: tuple[Panel, ...]
+    def of_unit(self, unit: Unit | str, variant: Variant = "raw") -> list[SmallMultiples]:
+        """Both ways of a unit: into every conv branch above, and from every layer below.
 
+        Raises MacroscopicError where neither is stored.
+        """
+        multiples = [self.vary_upper(unit, variant), self.vary_below(unit, variant)]
+        if not any(part.panels for part in multiples):
+            raise MacroscopicError(
+                f"{self._stored.folder.path} holds no dense matrices from or into the layer of {unit}. Extract it, or "
+                "conv branches above it, into a new folder with their matrices (matrices=True)."
+            )
+        return multiples
 
-def panel(unit: Unit, other: Layer, direction: "ContributionDirection", variant: Variant, values: Floats) -> Panel:
-    """Count a unit's contributions (n,) and measure their shape."""
-    sd = values.std() or 1.0
-    counts, _ = np.histogram(np.clip(values / sd, -REACH, REACH), BINS, (-REACH, REACH))
-    measured = {name: float(of(values[None])[0]) for name, of in {**STATISTICS, **FORWARD_STATISTICS}.items()}
-    return Panel(unit, other, direction, variant, len(values), tuple(counts.tolist()), **measured)
+    def figure(self, unit: Unit | str | None = None, layer: Layer | str | None = None, variant: Variant = "raw") -> str:
+        """Draw small multiples as an SVG: a unit into every conv branch above, and the layers below into a layer.
 
+        Without a unit it is the middle one of the lowest layer, and without a layer it is the last conv branch. Of a
+        unit alone, what it receives stands in the second place. Raises MacroscopicError where this is not stored.
+        """
+        if unit is not None and layer is None:
+            return draw(self.of_unit(unit, variant))
+        into = self._stored.last_conv if layer is None else self._architecture.layer(str(layer))
+        lower = self._middle(self._stored.sources(into)[-1]) if unit is None else unit
+        return draw([self.vary_upper(lower, variant), self.vary_lower(into, variant)])
 
-def evenly_spaced(layers: Iterable[Layer], most: int) -> list[Layer]:
-    """At most so many of these layers, the first and the last among them."""
-    ordered = list(layers)
-    places = np.unique(np.linspace(0, len(ordered) - 1, min(most, len(ordered))).round().astype(int))
-    return [ordered[place] for place in places]
+    def _middle(self, layer: Layer) -> Unit:
+        return Unit(layer, self._architecture.channels(layer) // 2)
+
+    def _panel(self, unit: Unit, other: Layer, direction: "ContributionDirection", variant: Variant) -> Panel:
+        return panel(unit, other, direction, variant, self._stored.of_unit(unit, other, direction, variant))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from math import isnan
 from shlex import quote
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -11,11 +11,11 @@ from app.web import session
 from app.web.panels import commands
 from app.web.plain_text import plain
 from extract.units import Layer
+from graph.records import Variant
 
 if TYPE_CHECKING:
     from catalog import Comparison, Macroscopic, Size
 
-Variant = Literal["raw", "scaled", "folded"]
 VARIANTS: Mapping[Variant, str] = {
     "raw": "from raw convolution to raw convolution, as in the article",
     "scaled": "between batch norms' outputs, as edges have it",
@@ -59,7 +59,9 @@ def figure(claims: "Macroscopic", layer: Layer, variant: Variant) -> None:
         help="Its contributions to every conv branch above are drawn; layer, block, index, channel.",
     )  # fmt: skip
     with session.show_errors():
-        session.show(f'<div class="figure">{claims.figure(lower or None, layer, variant)}</div>', "distributions")
+        session.show(
+            f'<div class="figure">{claims.sweeps.figure(lower or None, layer, variant)}</div>', "distributions"
+        )
     st.caption("The same as a file:")
     st.code(
         f"circuits macroscopic {quote(str(claims.path))} --layer {layer} --variant {variant} --output macroscopic.svg",

@@ -79,8 +79,8 @@ def versatility(unit: UnitView) -> None:
     if rows := session.model().versatility(unit.id).to_dicts():
         st.subheader("Versatility", help="Over all its edges with each layer, read from the extraction folder.")
         config = {name: st.column_config.Column(title, help=text) for name, (title, text) in _VERSATILITY.items()}
-        shown = [{name: row[name] for name in _VERSATILITY} for row in rows]
-        st.dataframe(shown, column_config=config, hide_index=True, height=min(35 * len(rows) + 38, 400))
+        cells = [{name: row[name] for name in _VERSATILITY} for row in rows]
+        st.dataframe(cells, column_config=config, hide_index=True, height=min(35 * len(rows) + 38, 400))
 
 
 def _layer(place: "st.delta_generator.DeltaGenerator", label: str, key: str, layers: Sequence[str]) -> Layer | None:

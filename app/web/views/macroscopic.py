@@ -5,6 +5,7 @@ import streamlit as st
 from app.web import session
 from app.web.panels import layers, macroscopic
 from extract.units import Layer
+from graph.records import Variant
 
 model = session.model()
 reached = [layer for layer in reversed(model.architecture.layers) if layers.has_inputs(layer)]
@@ -19,7 +20,7 @@ st.write(
 left, right = st.columns(2)
 name = left.selectbox("Layer", names, last, key="layer", bind="query-params", help="The last one stands first.")
 layer = Layer.parse(name)
-variants: list[macroscopic.Variant] = ["scaled"] if layer.role == "sum" else list(macroscopic.VARIANTS)
+variants: list[Variant] = ["scaled"] if layer.role == "sum" else list(macroscopic.VARIANTS)
 variant = right.segmented_control(
     "Variant", variants, default=variants[0], required=True, key="variant", bind="query-params",
     help="; ".join(f"{name}: {text}" for name, text in macroscopic.VARIANTS.items()),

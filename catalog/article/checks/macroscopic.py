@@ -11,8 +11,8 @@ from catalog.macroscopic.macroscopic import Macroscopic
 from extract.units import Layer
 
 if TYPE_CHECKING:
-    from catalog.macroscopic.contributions import Variant
     from extract.folder.extraction import ContributionDirection
+    from graph.records import Variant
 
 
 def backward_shape(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:

@@ -134,14 +134,14 @@ def test_a_units_versatility_sums_up_all_its_edges(tmp_path: Path) -> None:
 
 def test_a_conv_branch_contributes_to_higher_layers_what_its_sum_does(tmp_path: Path) -> None:
     macroscopic = Macroscopic(planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), SIGNS))
-    [conv], [total] = (macroscopic.vary_upper(f"4/0/{index}/3").panels for index in (5, 8))
+    [conv], [total] = (macroscopic.sweeps.vary_upper(f"4/0/{index}/3").panels for index in (5, 8))
     assert conv.counts == total.counts
     assert macroscopic.versatility("4/0/5/3")[0].mean == macroscopic.versatility("4/0/8/3")[0].mean
 
 
 def test_a_panel_counts_every_value_in_standard_deviations(tmp_path: Path) -> None:
     macroscopic = Macroscopic(planted_matrices(tmp_path / "x", lambda rng, t, s: rng.standard_t(2, size=(t, s)), SIGNS))
-    sweep = macroscopic.vary_lower(TARGET, most=5)
+    sweep = macroscopic.sweeps.vary_lower(TARGET, most=5)
     assert [str(panel.unit.layer) for panel in sweep.panels][:1] == ["1/0/1"]
     assert len(sweep.panels) == 5
     for panel in sweep.panels:
