@@ -178,6 +178,16 @@ def test_a_folder_without_matrices_says_how_to_make_them(tmp_path: Path) -> None
         macroscopic.comparisons(TARGET)
 
 
+def test_a_folder_with_a_sums_matrices_alone_has_the_scaled_variant_of_it_and_no_conv_branch(tmp_path: Path) -> None:
+    total = SHAPE.layer("4/1/6")
+    folder = planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), SIGNS, target=total)
+    macroscopic = Macroscopic(folder)
+    assert {c.variant for c in macroscopic.comparisons(total, "4/1/3")} == {"scaled"}
+    for asked in (macroscopic.summaries, macroscopic.sweeps.figure):
+        with pytest.raises(MacroscopicError, match="no dense matrices into 4/1/5"):
+            asked()
+
+
 def test_intervals_hold_the_median_and_the_share_as_often_as_they_say() -> None:
     rng, trials = np.random.default_rng(1), 400
     medians = [median(rng.exponential(size=31)) for _ in range(trials)]
