@@ -1,6 +1,6 @@
 """Does `circuits reproduce` confirm claims that are planted, and none that are not?
 
-    python tests/benchmarks/reproduce.py [--seeds 20]
+    python -m tests.benchmarks.reproduce [--seeds 20]
 
 Each seed plants each effect of `tests/builders/planted_article.py` by itself. For each claim: in how many worlds where
 it holds it is confirmed, and in how many where it does not.
