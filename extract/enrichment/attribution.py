@@ -5,8 +5,9 @@ Let z(r, b) be the mean over positions of relu(r + b), x an image and x' another
     phi_conv(x)     = 1/2 [z(r_x, b_x) - E z(r_x, b_x')] + 1/2 [E z(r_x', b_x) - E z(r_x', b_x')]
     phi_shortcut(x) = 1/2 [z(r_x, b_x) - E z(r_x', b_x)] + 1/2 [E z(r_x, b_x') - E z(r_x', b_x')]
 
-so that both add up to z(x) less its mean. At a position, E relu(t + b') depends on t alone: of the sorted b' those
-above -t count, and the sum of these is a prefix sum. Every image lends, and nothing is random.
+so that both add up to z(x) less its mean over the images that lend. At a position, E relu(t + b') depends on t alone:
+of the sorted b' those above -t count, and the sum of these is a prefix sum. Every image lends, unless some are named,
+and nothing is random.
 """
 
 from dataclasses import dataclass
@@ -28,26 +29,38 @@ class Attribution:
     conv: np.ndarray
 
 
-def attribution(shortcut: np.ndarray, conv: np.ndarray) -> Attribution:
-    """Attribute a sum to its branches, whose maps are as they enter its ReLU: (images, units, positions) each."""
+def attribution(shortcut: np.ndarray, conv: np.ndarray, lenders: np.ndarray | None = None) -> Attribution:
+    """Attribute a sum to its branches, whose maps are as they enter its ReLU: (images, units, positions) each.
+
+    `lenders`, bool (images,), are those whose maps are lent to the others: None for all.
+    """
     images, units, positions = conv.shape
     step = max(1, _BLOCK // (images * positions))
-    parts = [_of_units(shortcut[:, at : at + step], conv[:, at : at + step]) for at in range(0, units, step)]
+    blocks = [slice(at, at + step) for at in range(0, units, step)]
+    parts = [_of_units(shortcut[:, block], conv[:, block], lenders) for block in blocks]
     return Attribution(*(np.concatenate([part[n] for part in parts]).T for n in range(2)))
 
 
-def _of_units(shortcut: np.ndarray, conv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _of_units(shortcut: np.ndarray, conv: np.ndarray, lenders: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """What shortcut and conv bring to some units: (units, images) each."""
     r, b = (np.ascontiguousarray(maps.transpose(1, 2, 0), dtype=np.float64) for maps in (shortcut, conv))
     z = np.maximum(r + b, 0).mean(axis=1)  # (u, images)
     shortcuts, convs = _Sorted.of(r), _Sorted.of(b)
-    own_shortcut = _expected(shortcuts, convs)  # the shortcut of x, conv of any image
-    own_conv = _expected(convs, shortcuts)
-    mean = np.sort(z, axis=1).mean(axis=1, keepdims=True)  # sorted, so that the order of images changes no bit
-    scale = np.sort((z - mean) ** 2, axis=1).mean(axis=1, keepdims=True) ** 0.5
+    lent = (shortcuts, convs) if lenders is None else [_Sorted.of(maps[:, :, lenders]) for maps in (r, b)]
+    own_shortcut = _expected(shortcuts, lent[1])  # the shortcut of x, conv of any image that lends
+    own_conv = _expected(convs, lent[0])
+    mean = _mean(z)
+    scale = _mean((z - mean) ** 2) ** 0.5
+    of_lenders = mean if lenders is None else _mean(z[:, lenders])
     scale = np.where(scale > 1e-9 * z.max(axis=1, keepdims=True), scale, np.inf)  # else rounding alone
-    halves = [(z - mean + own - other) / 2 for own, other in ((own_shortcut, own_conv), (own_conv, own_shortcut))]
+    halves = [(z - of_lenders + own - other) / 2 for own, other in ((own_shortcut, own_conv), (own_conv, own_shortcut))]
     return halves[0] / scale, halves[1] / scale
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """The mean of each row (u, n), (u, 1); sorted first, so that the order of images changes no bit."""
+    mean: np.ndarray = np.sort(values, axis=1).mean(axis=1, keepdims=True)
+    return mean
 
 
 def expected(own: np.ndarray, lent: np.ndarray) -> np.ndarray:

@@ -3,18 +3,16 @@
 The maps of a few channels of some sums are in memory at once, so that the probes are shown several times.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
-from torch import Tensor
 
 from extract.enrichment.ablation_of_sums import ablate_units, ablation_rows, nearness_of_sum, untested_rows
 from extract.enrichment.attribution import attribution
 from extract.enrichment.census import DEFAULT, CensusWays, judge_all, measure
 from extract.enrichment.census_measures import BRANCHES, Columns
+from extract.enrichment.census_passes import MEMORY, CensusPasses, sampled
 from extract.enrichment.census_probes import check_concepts
 from extract.enrichment.concept_table import ProbeConcepts
 from extract.enrichment.facts import ProbeFacts, recorded_probes
@@ -26,15 +24,10 @@ from extract.folder.manifest import part
 from extract.folder.schemas import SCHEMAS, per_unit
 from extract.folder.statistics import of_table
 from extract.network.network import Network
-from extract.probes.probe import Probe, Source
-from extract.recording.branch_maps import SIDE, BranchMaps, maps_of_sums, positions
-from extract.recording.decoding import batches_again, cut_again, ordered_parallel_map
-from extract.recording.probe_hashes import unchanged_probes
+from extract.probes.probe import Source
+from extract.recording.branch_maps import SIDE, BranchMaps
 from extract.units import Layer
 
-PROBES = 4  # shown of a concept and split
-CONCEPTS = 2000  # each in a modality, of which probes are shown
-MEMORY = 3 * 2**29  # bytes of maps at once
 _TABLES = ("census", "ablation")
 
 
@@ -53,14 +46,14 @@ def add_census(
     probes is not judged again. Shows at most PROBES probes of a concept in either split, of at most CONCEPTS concepts.
     Raises what loading a probe raises.
     """
-    shown = probes.filter(pa.array(_shown(probes)))
+    shown = probes.filter(pa.array(sampled(probes)))
     digest = run_digest(source.digest, shown["id"].to_pylist(), shown["split"].to_pylist(), DEFAULT.hash, SIDE)
     files = {layer: [part(name, f"{layer}-{digest}") for name in _TABLES] for layer in layers}
     for place, name in enumerate(_TABLES):
         extraction.drop(set(extraction.under(f"{name}.parquet")) - {names[place] for names in files.values()})
     left = [layer for layer in layers if not extraction.has(*files[layer])]
-    show = _Showing(network, extraction, source, shown)
-    plan = list(passes(_sizes(network, left, shown.num_rows), memory))
+    show = CensusPasses(network, extraction, source, shown)
+    plan = list(show.plan(left, memory))
     try:
         for layer, *tables in _tables(show, plan, progress):
             extraction.add(dict(zip(files[layer], tables, strict=True)))
@@ -70,53 +63,8 @@ def add_census(
     extraction.add({"census_settings.parquet": _settings(shown)})
 
 
-def _shown(probes: pa.Table) -> np.ndarray:
-    """Which probes are shown, bool (probes,): the first few of a concept in either split, of a draw of concepts."""
-    places = ProbeConcepts.of(probes).places  # (2, probes)
-    count = places.max(initial=-1) + 1
-    drawn = np.zeros(count, bool)
-    drawn[np.random.default_rng(0).permutation(count)[:CONCEPTS]] = True
-    room, shown = np.full((2, count), PROBES), np.zeros(probes.num_rows, bool)
-    for split, probe in zip(*np.nonzero(places >= 0), strict=True):
-        place = places[split, probe]
-        shown[probe] = drawn[place] and room[split, place] > 0
-        room[split, place] -= 1
-    return shown
-
-
-def facet_probes(probes: pa.Table) -> np.ndarray:
-    """Which probes stand for a concept in a picture of a facet: its first held-out one, bool (probes,)."""
-    places = np.where(_shown(probes), ProbeConcepts.of(probes).places[1], -1)  # (probes,)
-    _, first = np.unique(places, return_index=True)
-    pictured = np.zeros(len(places), bool)
-    pictured[first] = True
-    return np.asarray(pictured & (places >= 0))
-
-
-@dataclass(frozen=True)
-class _Showing:
-    """Shows the same probes in every pass over them."""
-
-    network: Network
-    extraction: Extraction
-    source: Source
-    probes: pa.Table
-
-    def pixels(self) -> Iterator[np.ndarray]:
-        """The probes as the network's `cut` makes them, uint8 (side, side, 3)."""
-        return ordered_parallel_map(partial(cut_again, self.network), self._again())
-
-    def batches(self, progress: bool) -> Iterator[Tensor]:
-        """The same as batches for the network."""
-        return batches_again(self.network, self._again(), self.probes.num_rows, "census", progress)
-
-    def _again(self) -> Iterator[Probe]:
-        ids = set(self.probes["id"].to_pylist())
-        return (probe for probe in unchanged_probes(self.extraction, self.source) if probe.id in ids)
-
-
 def _tables(
-    show: _Showing, plan: Sequence[dict[Layer, range]], progress: bool
+    show: CensusPasses, plan: Sequence[dict[Layer, range]], progress: bool
 ) -> Iterator[tuple[Layer, pa.Table, pa.Table]]:
     """Judge and ablate sum by sum, in passes over the probes."""
     if not plan:
@@ -128,7 +76,7 @@ def _tables(
     facts = ProbeFacts.of(recorded)
     sums = dict[Layer, _Sum]()
     for channels in plan:
-        maps_of_pass = maps_of_sums(network, show.batches(progress), probes.num_rows, channels)
+        maps_of_pass = show.maps(channels, progress)
         for layer, maps in maps_of_pass.items():
             ways = ways or CensusWays.of(probes, maps.embeddings, known)
             if layer not in sums:
@@ -158,32 +106,6 @@ class _Sum:
         """The rows of the census, and those of ablation."""
         judged = _table(self._layer, judge_all(self._brought, self._ways))
         return judged, ablation_rows(self._layer, self._lost)
-
-
-def _sizes(network: Network, layers: Sequence[Layer], images: int) -> dict[Layer, tuple[int, int]]:
-    """Of every sum the number of channels, and the bytes of a channel's maps."""
-    return {
-        layer: (network.architecture.channels(layer), max(1, images) * positions(network, layer) * 2 * 4)
-        for layer in layers
-    }
-
-
-def passes(sizes: Mapping[Layer, tuple[int, int]], memory: int) -> Iterator[dict[Layer, range]]:
-    """Plan which channels of which sums to read in a pass, so that their maps fit into memory.
-
-    `sizes` are of every sum the number of channels and the bytes of one, of which a pass reads one at least.
-    """
-    channels, room = dict[Layer, range](), memory
-    for layer, (count, size) in sizes.items():
-        first = 0
-        while first < count:
-            if channels and room < size:
-                yield channels
-                channels, room = {}, memory
-            own = range(first, min(count, first + max(1, room // size)))
-            channels[layer], first, room = own, own.stop, room - len(own) * size
-    if channels:
-        yield channels
 
 
 def _table(layer: Layer, judged: pa.Table) -> pa.Table:

@@ -4,6 +4,7 @@ A verdict of one split is on one held-out vendor and font. What two vendors draw
 told by turning them: every pair of a source of pictures and a source of words is the held-out one once.
 """
 
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -22,17 +23,21 @@ def rotations(probes: pa.Table, embeddings: np.ndarray) -> list[CensusProbes]:
     A pair counts where at least half as many concepts are in both splits as in the probes' own splits. Covariates are
     left out: the probes' own splits say what they explain.
     """
+    turned = [ProbeConcepts.of(table) for _, table in held_out_splits(probes)]
+    least = max(FEWEST, len(ProbeConcepts.of(probes).names) / 2) if turned else 0
+    return [CensusProbes(concepts, embeddings, {}) for concepts in turned if len(concepts.names) >= least]
+
+
+def held_out_splits(probes: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """The probes with every pair of sources held out, and the names of these; as `rotations`, however few concepts."""
     if "source" not in probes.column_names:
-        return []
+        return
     modality, source, split = (np.array(probes[name].to_pylist()) for name in ("modality", "source", "split"))
     pairs = list(product(*(_sources(source[modality == name]) for name in ("picture", "word"))))
-    if len(pairs) == 1:
-        return []
-    least = max(FEWEST, len(ProbeConcepts.of(probes).names) / 2)
-    splits = (_split(pair, modality, source, split) for pair in pairs)
     place = probes.column_names.index("split")
-    turned = (ProbeConcepts.of(probes.set_column(place, "split", pa.array(each.tolist()))) for each in splits)
-    return [CensusProbes(concepts, embeddings, {}) for concepts in turned if len(concepts.names) >= least]
+    for pair in pairs if len(pairs) > 1 else []:
+        own = pa.array(_split(pair, modality, source, split).tolist())
+        yield ", ".join(name for name in pair if name is not None), probes.set_column(place, "split", own)
 
 
 def _sources(names: np.ndarray) -> list[str | None]:

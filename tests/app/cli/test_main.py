@@ -76,6 +76,7 @@ def test_the_verbs_are_these() -> None:
         "trace",
         "figure",
         "selftest",
+        "sensitivity",
         "reproduce",
         "macroscopic",
     ]

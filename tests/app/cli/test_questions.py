@@ -77,6 +77,7 @@ OTHERS = {
         "levels",
         "macroscopic",
         "selftest",
+        "sensitivity",
         "reproduce",
     ),  # ask a network or a folder
     "remove",  # takes away what the others ask for

@@ -4,19 +4,22 @@ import pytest
 from extract.enrichment.attribution import attribution
 
 
-def by_loops(shortcut: np.ndarray, conv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the shortcut and conv bring to one unit, (images,) each: every image lends to every other, in loops."""
+def by_loops(
+    shortcut: np.ndarray, conv: np.ndarray, lenders: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the shortcut and conv bring to one unit, (images,) each: the lenders, or all, lend to all, in loops."""
 
     def z(r: np.ndarray, b: np.ndarray) -> float:
         return float(np.maximum(r + b, 0).mean())
 
     images = range(len(conv))
-    mean = np.mean([z(shortcut[x], conv[x]) for x in images])
+    lent = images if lenders is None else np.flatnonzero(lenders)
+    mean = np.mean([z(shortcut[y], conv[y]) for y in lent])
     of_shortcut, of_conv = [], []
     for x in images:
         both = z(shortcut[x], conv[x])
-        own_shortcut = np.mean([z(shortcut[x], conv[y]) for y in images])
-        own_conv = np.mean([z(shortcut[y], conv[x]) for y in images])
+        own_shortcut = np.mean([z(shortcut[x], conv[y]) for y in lent])
+        own_conv = np.mean([z(shortcut[y], conv[x]) for y in lent])
         of_shortcut.append((both - own_conv + own_shortcut - mean) / 2)
         of_conv.append((both - own_shortcut + own_conv - mean) / 2)
     sd = np.std([z(shortcut[x], conv[x]) for x in images])
@@ -34,6 +37,16 @@ def test_all_images_lend_as_in_loops() -> None:
     brought = attribution(shortcut, conv)
     for unit in range(3):
         of_shortcut, of_conv = by_loops(shortcut[:, unit], conv[:, unit])
+        np.testing.assert_allclose(brought.shortcut[:, unit], of_shortcut, atol=1e-12)
+        np.testing.assert_allclose(brought.conv[:, unit], of_conv, atol=1e-12)
+
+
+def test_where_some_images_lend_it_is_as_in_loops_over_these() -> None:
+    shortcut, conv = maps()
+    lenders = np.arange(30) % 3 == 0
+    brought = attribution(shortcut, conv, lenders)
+    for unit in range(3):
+        of_shortcut, of_conv = by_loops(shortcut[:, unit], conv[:, unit], lenders)
         np.testing.assert_allclose(brought.shortcut[:, unit], of_shortcut, atol=1e-12)
         np.testing.assert_allclose(brought.conv[:, unit], of_conv, atol=1e-12)
 

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from extract.enrichment import census_of_sums
 from extract.enrichment.census import DEFAULT, census
-from extract.enrichment.census_of_sums import add_census, passes
+from extract.enrichment.census_of_sums import add_census
+from extract.enrichment.census_passes import PROBES, passes, sampled
 from extract.enrichment.pipeline import measure
 from extract.enrichment.probe_covariates import covariates
 from extract.folder.extraction import Extraction
@@ -95,8 +95,8 @@ def test_of_many_probes_a_few_of_each_concept_are_shown() -> None:
         for _ in range(concept % 7)
     ]
     table = pa.Table.from_pylist(rows)
-    shown = census_of_sums._shown(table)
+    shown = sampled(table)
     counts = table.filter(pa.array(shown)).group_by(["modality", "concept", "split"]).aggregate([([], "count_all")])
-    assert pc.max(counts["count_all"]).as_py() == census_of_sums.PROBES
-    expected = sum(min(concept % 7, census_of_sums.PROBES) * 4 for concept in range(30))
+    assert pc.max(counts["count_all"]).as_py() == PROBES
+    expected = sum(min(concept % 7, PROBES) * 4 for concept in range(30))
     assert shown.sum() == expected

@@ -1,0 +1,49 @@
+"""`circuits sensitivity`: how far a sum's census hangs on its settings and its probes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli import printing
+from app.cli.network_options import NetworkName, Pretrained
+from app.cli.options import Json, Wide, at_home, path
+
+COLUMNS = ("changed", "enriched", "not excluded", "not enriched", "facets alike", "open", "stay enriched")
+DECISIVE = COLUMNS[:4] + COLUMNS[-1:]
+
+
+def sensitivity(
+    name: NetworkName,
+    extraction: Annotated[
+        Path, typer.Option(parser=path, metavar="PATH", help="A folder of this network that was shown probes.")
+    ],
+    pretrained: Pretrained = None,
+    probes: Annotated[
+        str, typer.Option(parser=at_home, metavar="TEXT", help="The same images again, as extract took them.")
+    ] = "demo",
+    layer: Annotated[str | None, typer.Option(help="A sum such as 4/2/6; the last one if not given.")] = None,
+    wide: Wide = False,
+    as_json: Json = False,
+) -> None:
+    """Take the census of a sum again with one thing changed at a time, and count the verdicts.
+
+    Changed are the concepts of a facet, both smallest effects, the images that lend their branches, the modality of the
+    probes, and the vendor and font held out. Nothing is written.
+
+    Example: circuits sensitivity demo --extraction demo.extraction
+    """
+    from catalog import open_extraction, open_network  # slow to import, and help does without
+
+    folder = open_extraction(extraction)
+    variants = open_network(name, pretrained).sensitivity(folder, layer, probes)
+    rows = [
+        (v.change, v.enriched, v.not_excluded, v.not_enriched, v.facets_alike, v.open, v.stay_enriched)
+        for v in variants
+        if v.unjudged is None
+    ]
+    printing.show_rows(variants, printing.table("Census", COLUMNS, rows, DECISIVE), as_json, wide)
+    if not as_json:
+        for variant in variants:
+            if variant.unjudged is not None:
+                typer.echo(f"{variant.change}: no census. {variant.unjudged}")

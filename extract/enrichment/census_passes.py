@@ -1,0 +1,101 @@
+"""Which probes a census shows a network, and in which passes: the maps of a few channels are in memory at once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+from torch import Tensor
+
+from extract.enrichment.concept_table import ProbeConcepts
+from extract.folder.extraction import Extraction
+from extract.network.network import Network
+from extract.probes.probe import Probe, Source
+from extract.recording.branch_maps import BranchMaps, maps_of_sums, positions
+from extract.recording.decoding import batches_again, cut_again, ordered_parallel_map
+from extract.recording.probe_hashes import unchanged_probes
+from extract.units import Layer
+
+PROBES = 4  # shown of a concept and split
+CONCEPTS = 2000  # each in a modality, of which probes are shown
+MEMORY = 3 * 2**29  # bytes of maps at once
+
+
+def sampled(probes: pa.Table) -> np.ndarray:
+    """Which probes are shown, bool (probes,): the first few of a concept in either split, of a draw of concepts."""
+    places = ProbeConcepts.of(probes).places  # (2, probes)
+    count = places.max(initial=-1) + 1
+    drawn = np.zeros(count, bool)
+    drawn[np.random.default_rng(0).permutation(count)[:CONCEPTS]] = True
+    room, shown = np.full((2, count), PROBES), np.zeros(probes.num_rows, bool)
+    for split, probe in zip(*np.nonzero(places >= 0), strict=True):
+        place = places[split, probe]
+        shown[probe] = drawn[place] and room[split, place] > 0
+        room[split, place] -= 1
+    return shown
+
+
+def facet_probes(probes: pa.Table) -> np.ndarray:
+    """Which probes stand for a concept in a picture of a facet: its first held-out one, bool (probes,)."""
+    places = np.where(sampled(probes), ProbeConcepts.of(probes).places[1], -1)  # (probes,)
+    _, first = np.unique(places, return_index=True)
+    pictured = np.zeros(len(places), bool)
+    pictured[first] = True
+    return np.asarray(pictured & (places >= 0))
+
+
+@dataclass(frozen=True)
+class CensusPasses:
+    """Shows a network the same probes in every pass over them."""
+
+    network: Network
+    extraction: Extraction
+    source: Source
+    probes: pa.Table
+
+    def pixels(self) -> Iterator[np.ndarray]:
+        """The probes as the network's `cut` makes them, uint8 (side, side, 3)."""
+        return ordered_parallel_map(partial(cut_again, self.network), self._again())
+
+    def batches(self, progress: bool) -> Iterator[Tensor]:
+        """The same as batches for the network."""
+        return batches_again(self.network, self._again(), self.probes.num_rows, "census", progress)
+
+    def _again(self) -> Iterator[Probe]:
+        ids = set(self.probes["id"].to_pylist())
+        return (probe for probe in unchanged_probes(self.extraction, self.source) if probe.id in ids)
+
+    def plan(self, layers: Sequence[Layer], memory: int) -> Iterator[dict[Layer, range]]:
+        """Which channels of which sums to read in each pass, so that their maps fit into memory."""
+        return passes(_sizes(self.network, layers, self.probes.num_rows), memory)
+
+    def maps(self, channels: Mapping[Layer, range], progress: bool) -> dict[Layer, BranchMaps]:
+        """Both branches' maps of these channels, in one pass."""
+        return maps_of_sums(self.network, self.batches(progress), self.probes.num_rows, channels)
+
+
+def _sizes(network: Network, layers: Sequence[Layer], images: int) -> dict[Layer, tuple[int, int]]:
+    """Of every sum the number of channels, and the bytes of a channel's maps."""
+    return {
+        layer: (network.architecture.channels(layer), max(1, images) * positions(network, layer) * 2 * 4)
+        for layer in layers
+    }
+
+
+def passes(sizes: Mapping[Layer, tuple[int, int]], memory: int) -> Iterator[dict[Layer, range]]:
+    """Plan which channels of which sums to read in a pass, so that their maps fit into memory.
+
+    `sizes` are of every sum the number of channels and the bytes of one, of which a pass reads one at least.
+    """
+    channels, room = dict[Layer, range](), memory
+    for layer, (count, size) in sizes.items():
+        first = 0
+        while first < count:
+            if channels and room < size:
+                yield channels
+                channels, room = {}, memory
+            own = range(first, min(count, first + max(1, room // size)))
+            channels[layer], first, room = own, own.stop, room - len(own) * size
+    if channels:
+        yield channels

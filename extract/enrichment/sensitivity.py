@@ -1,0 +1,161 @@
+"""How far a sum's census hangs on its settings and its probes: the verdicts again, with one thing changed at a time."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from extract.enrichment.attribution import Attribution, attribution
+from extract.enrichment.census import DEFAULT, CensusWays, judge_all, measure
+from extract.enrichment.census_measures import Columns
+from extract.enrichment.census_passes import MEMORY, CensusPasses, sampled
+from extract.enrichment.census_probes import CensusProbes
+from extract.enrichment.census_settings import CensusSettings
+from extract.enrichment.facts import recorded_probes
+from extract.enrichment.held_out_sources import held_out_splits
+from extract.enrichment.probe_covariates import covariates_of
+from extract.errors import CensusError
+from extract.folder.extraction import Extraction
+from extract.network.network import Network
+from extract.probes.probe import Source
+from extract.recording.branch_maps import BranchMaps
+from extract.units import Layer
+
+SIZES, RHOS, DELTAS = (6, 12, 24), (0.1, 0.5), (0.1, 0.5)
+
+
+@dataclass(frozen=True)
+class CensusVariant:
+    """How many units of a sum have each verdict with one thing changed, of the first variant nothing.
+
+    `not_excluded` counts the enriched and the open: with `enriched` it is a band. `stay_enriched` counts the units that
+    are enriched with nothing changed too. `unjudged` says why there is no census with this change; the counts are 0.
+    """
+
+    change: str
+    enriched: int = 0
+    not_excluded: int = 0
+    not_enriched: int = 0
+    facets_alike: int = 0
+    open: int = 0
+    stay_enriched: int = 0
+    unjudged: str | None = None
+
+
+def sensitivity(
+    network: Network,
+    extraction: Extraction,
+    source: Source,
+    layer: Layer,
+    progress: bool = True,
+    memory: int = MEMORY,
+) -> list[CensusVariant]:
+    """Take the census of a sum as it is, and with one thing changed at a time; nothing is written.
+
+    Changed are the concepts of a facet, rho, delta, which images lend their branches, the modality of the probes, and
+    the vendor and font held out (in that one split alone). The probes are those of the extraction's own census.
+
+    Raises CensusError for a layer that is no sum, for too few concepts or an extraction without a census, and what
+    loading a probe raises.
+    """
+    if layer.role != "sum":
+        raise CensusError(f"{layer} is no sum. Name one such as {network.architecture.final}.")
+    if not extraction.has("census_settings.parquet"):
+        raise CensusError(f"{extraction.path} holds no census. `circuits extract --probes` takes one.")
+    recorded = recorded_probes(extraction)
+    show = CensusPasses(network, extraction, source, recorded.filter(pa.array(sampled(recorded))))
+    covariates = covariates_of(show.probes, show.pixels())
+    variants = list[_Variant]()
+    for channels in show.plan([layer], memory):
+        maps = show.maps(channels, progress)[layer]
+        variants = variants or list(_variants(show.probes, maps.embeddings, covariates))
+        brought = {images: images.attribution(maps) for images in {variant.images for variant in variants}}
+        for variant in variants:
+            variant.add(brought[variant.images])
+    first, *others = variants
+    enriched = first.verdicts == "enriched"
+    return [_counted(variant, enriched) for variant in (first, *others)]
+
+
+@dataclass(frozen=True, eq=False)  # equal to itself alone, so that each is attributed once
+class _Images:
+    """The images of a census, and which of them lend their branches: bool (images,) each, None for all."""
+
+    own: np.ndarray | None = None
+    lenders: np.ndarray | None = None
+
+    def attribution(self, maps: BranchMaps) -> Attribution:
+        own = slice(None) if self.own is None else self.own
+        return attribution(maps.shortcut[own], maps.conv[own], self.lenders)
+
+
+class _Variant:
+    """Gathers what is measured of a sum's units, block by block; in place of its ways may stand why there are none."""
+
+    def __init__(
+        self, change: str, ways: CensusWays | CensusError, images: _Images, settings: CensusSettings = DEFAULT
+    ) -> None:
+        self.change, self.ways, self.images, self._settings = change, ways, images, settings
+        self._blocks = list[list[Columns]]()
+
+    def add(self, brought: Attribution) -> None:
+        """Measure the next units."""
+        if not isinstance(self.ways, CensusError):
+            self._blocks.append(measure(brought, self.ways, self._settings))
+
+    @property
+    def verdicts(self) -> np.ndarray:
+        """The verdict of every unit, (units,); of no unit where there is no census."""
+        if isinstance(self.ways, CensusError):
+            return np.empty(0, object)
+        return np.array(judge_all(self._blocks, self.ways, self._settings)["verdict"].to_pylist(), object)
+
+
+def _variants(probes: pa.Table, embeddings: np.ndarray, covariates: pa.Table) -> Iterator[_Variant]:
+    every, ways = _Images(), CensusWays.of(probes, embeddings, covariates)
+    yield _Variant("nothing", ways, every)
+    for size in SIZES:
+        yield _Variant(f"{size} concepts a facet", ways, every, replace(DEFAULT, sizes=(size,)))
+    for rho in RHOS:
+        yield _Variant(f"rho {rho}, not {DEFAULT.rho}", ways, every, replace(DEFAULT, rho=rho))
+    for delta in DELTAS:
+        yield _Variant(f"delta {delta}, not {DEFAULT.delta}", ways, every, replace(DEFAULT, delta=delta))
+    yield _Variant("half the images lend", ways, _Images(lenders=np.arange(probes.num_rows) % 2 == 0))
+    for modality in ("picture", "word"):
+        own = np.array(probes["modality"].to_pylist()) == modality
+        alone = probes.filter(pa.array(own)), embeddings[own], covariates.filter(pa.array(own))
+        yield _Variant(f"{modality}s alone", _attempted(CensusWays.of, *alone), _Images(own))
+    for name, turned in held_out_splits(probes):
+        yield _Variant(f"held out: {name}", _attempted(_one_way, turned, embeddings, covariates), every)
+
+
+def _one_way(probes: pa.Table, embeddings: np.ndarray, covariates: pa.Table) -> CensusWays:
+    return CensusWays(CensusProbes.of(probes, embeddings, covariates))
+
+
+def _attempted(
+    make: Callable[[pa.Table, np.ndarray, pa.Table], CensusWays], *probes: *tuple[pa.Table, np.ndarray, pa.Table]
+) -> CensusWays | CensusError:
+    """The ways of a census, or why there are none, such as too few concepts."""
+    try:
+        return make(*probes)
+    except CensusError as error:
+        return error
+
+
+def _counted(variant: _Variant, enriched: np.ndarray) -> CensusVariant:
+    if isinstance(variant.ways, CensusError):
+        return CensusVariant(variant.change, unjudged=str(variant.ways))
+    verdicts = variant.verdicts
+    counts = Counter(verdicts.tolist())
+    return CensusVariant(
+        variant.change,
+        counts["enriched"],
+        counts["enriched"] + counts["open"],
+        counts["not enriched"],
+        counts["facets alike"],
+        counts["open"],
+        int(np.count_nonzero(enriched & (verdicts == "enriched"))),
+    )
