@@ -63,7 +63,7 @@ def sensitivity(
     if layer.role != "sum":
         raise CensusError(f"{layer} is no sum. Name one such as {network.architecture.final}.")
     if not extraction.has("census_settings.parquet"):
-        raise CensusError(f"{extraction.path} holds no census. `circuits extract --probes` takes one.")
+        raise CensusError(f"{extraction.path} holds no census. Show the network probes first.")
     recorded = recorded_probes(extraction)
     show = CensusPasses(network, extraction, source, recorded.filter(pa.array(sampled(recorded))))
     covariates = covariates_of(show.probes, show.pixels())

@@ -51,7 +51,7 @@ def with_a_hole(maps: np.ndarray) -> np.ndarray:
 PARTS = ("shortcut", "conv", "probes", "embeddings", "covariates")
 WHOLE = taken()
 TABLE = Table(
-    tuple(f"extract.enrichment.{name}" for name in ("census", "census_probes", "census_settings")),
+    tuple(f"extract.enrichment.{name}" for name in ("census", "census_probes", "census_settings", "sensitivity")),
     (
         Advice("Give both maps of the same units", taken(conv=lambda maps: maps[:, :1]), WHOLE),
         Advice(
@@ -93,4 +93,7 @@ TABLE = Table(
         Advice("concepts were asked for", lambda: CensusSettings(sizes=(2,)), lambda: CensusSettings(sizes=(4,))),
         Advice("The level of the tests", lambda: CensusSettings(level=2), lambda: CensusSettings(level=0.05)),
     ),
+    elsewhere={
+        part: "tests/extract/enrichment/test_sensitivity.py" for part in ("is no sum. Name one", "holds no census")
+    },
 )
