@@ -13,6 +13,10 @@ import pyarrow as pa
 
 from catalog.article.evidence import Evidence
 from extract.article.network_measures import NetworkMeasures
+from extract.folder.extraction import Extraction
+from extract.folder.kernel_support import sources
+from extract.folder.manifest import part
+from extract.folder.randomised import evenly
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.network.weights import load_network
@@ -25,7 +29,7 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {  # and the claims that hold with each
     "none": (),
     "lobes by sign": (PEAKS, "two peaks nowhere else", "two peaks are gamma3's signs"),
     "own lobes": (PEAKS, "two peaks nowhere else"),
-    "lobes everywhere": (PEAKS, "two peaks are gamma3's signs"),
+    "lobes everywhere": (PEAKS,),
     "uneven sources": ("backward contributions are exponential", "forward contributions are closer to normal"),
     "versatile": ("earlier units are more versatile",),
     "near identity": ("near identity, 4/2, on top probes",),
@@ -37,6 +41,7 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {  # and the claims that hold with each
 }
 CLAIMS = tuple(dict.fromkeys(claim for claims in EFFECTS.values() for claim in claims))
 _BELOW = Layer(4, 0, 5)  # another conv branch
+_OTHERS = [layer for layer in SHAPE.layers if layer.role == "conv" and layer != TARGET]
 
 
 def planted_shape(folder: Path) -> Network:
@@ -52,8 +57,9 @@ def planted_article(folder: Path, network: Network, effect: str, seed: int) -> E
     seed = seed * len(EFFECTS) + list(EFFECTS).index(effect)
     rng = np.random.default_rng(seed)
     scales = rng.choice([-0.5, 0.5], SHAPE.channels(TARGET))
-    others = {_BELOW: _lobe if effect == "lobes everywhere" else _normal}
+    others = dict.fromkeys(_OTHERS, _normal) | ({_BELOW: _lobe} if effect == "lobes everywhere" else {})
     extraction = planted_matrices(folder, _plant(effect), scales, seed, others=others)
+    plant_randomised(extraction, rng)
     if effect == "lobes everywhere":  # the signs of the other branch's gammas are arbitrary, too
         units = extraction.table("units").to_pylist()
         for row in units:
@@ -68,6 +74,22 @@ def planted_article(folder: Path, network: Network, effect: str, seed: int) -> E
         }
     )
     return Evidence(NetworkMeasures(network), extraction)
+
+
+def plant_randomised(extraction: Extraction, rng: np.random.Generator, lobes: bool = False) -> None:
+    """Add what randomised weights bring the last conv branch: one lobe of normal values, or two."""
+    units = SHAPE.channels(TARGET)
+    for source in sources(SHAPE, TARGET):
+        rows = [
+            {
+                "source": str(source),
+                "source_channel": int(channel),
+                "target": str(TARGET),
+                "means": rng.normal(rng.choice([-3, 3], units) if lobes else 0, 1, units).tolist(),
+            }
+            for channel in evenly(SHAPE.channels(source))
+        ]
+        extraction.add({part("randomised", str(source)): pa.Table.from_pylist(rows, SCHEMAS["randomised"])})
 
 
 def _plant(effect: str) -> Plant:

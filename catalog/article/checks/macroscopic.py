@@ -1,6 +1,6 @@
 """Claims about how contributions are distributed, from the dense matrices of an extraction folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -55,32 +55,44 @@ def two_peaks(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     Shuffled entries have both peaks too, and so are no control of this.
     """
     peaks = _pooled(evidence, "forward", "two_peaks")
-    own, control = peaks.observed.value, peaks.randomised.value if peaks.randomised else 0.0
-    return judge(own >= numbers["least"] and own > control, _beside(peaks), share=own, randomised=control)
+    over = peaks.over_randomised
+    if over is None or peaks.randomised is None:
+        raise CannotRun(
+            "randomised weights, the control, which `circuits extract` with the settings of this folder adds to it"
+        )
+    own, control = peaks.observed.value, peaks.randomised.value
+    finding = f"{_beside(peaks)}; more by {over.value:.3g} ({over.low:.3g} to {over.high:.3g})"
+    return judge(own >= numbers["least"] and over.low > 0, finding, share=own, randomised=control, over=over.low)
 
 
 def sudden(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """Whether two peaks are frequent in the last conv branch alone, and rare in every other one."""
-    macroscopic, final = _macroscopic(evidence)
-    others = [layer for layer in macroscopic.conv_layers if layer != final and _reaches(macroscopic, layer)]
-    if not others:
-        raise CannotRun("dense matrices into the conv branch of another block")
-    shares = {layer: _pooled_at(evidence, layer, "two_peaks").observed.value for layer in others}
-    own, most = _pooled(evidence, "forward", "two_peaks").observed.value, max(shares, key=lambda layer: shares[layer])
-    finding = f"{own:.1%} of the units at {final}; of {len(others)} others at most {shares[most]:.1%}, at {most}"
-    holds = own >= numbers["least"] and shares[most] <= numbers["most"]
+    _, final = _macroscopic(evidence)
+    own, shares = _peaks(evidence, final), _of_others(evidence, _conv_branches(evidence), "two_peaks", "raw")
+    finding = f"{own:.1%} of the units at {final}; of {len(shares)} others at most {_text(shares, '.1%')}"
+    holds = own >= numbers["least"] and max(shares.values()) <= numbers["most"]
     return judge(holds, finding, own=own, others={str(layer): share for layer, share in shares.items()})
 
 
 def explained_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
-    """Whether the two peaks are one lobe beside zero, doubled by the arbitrary sign of gamma3."""
-    raw, folded = (_pooled(evidence, "forward", "two_peaks", variant) for variant in ("raw", "folded"))
+    """Whether the two peaks are one lobe beside zero, doubled by the arbitrary sign of gamma3.
+
+    The lobe is far from zero, in standard deviations, where the peaks are: in the last conv branch alone, and in no
+    other of its stage.
+    """
+    _, final = _macroscopic(evidence)
+    stage = [layer for layer in _conv_branches(evidence) if layer.stage == final.stage]
+    raw, folded = (_peaks(evidence, final, variant) for variant in ("raw", "folded"))
     offset = _pooled(evidence, "forward", "offset", "folded").observed.value
+    raws, offsets = (_of_others(evidence, stage, *of) for of in (("two_peaks", "raw"), ("offset", "folded")))
     finding = (
-        f"two peaks raw {raw.observed.value:.1%}, folded {folded.observed.value:.1%}; folded |mean|/sd {offset:.2f}"
+        f"two peaks raw {raw:.1%}, folded {folded:.1%}; folded |mean|/sd {offset:.2f}; in the stage's others at most "
+        f"{_text(raws, '.1%')}, raw, and {_text(offsets, '.2f')}"
     )
-    holds = raw.observed.value >= numbers["least"] and folded.observed.value <= numbers["most"] and offset > 1
-    return judge(holds, finding, raw=raw.observed.value, folded=folded.observed.value, offset=offset)
+    here = raw >= numbers["least"] and folded <= numbers["most"] and offset > numbers["offset"]
+    elsewhere = max(raws.values()) > numbers["most"] or max(offsets.values()) >= numbers["offset"]
+    others = {str(layer): {"raw": raws[layer], "offset": offsets[layer]} for layer in raws}
+    return judge(here and not elsewhere, finding, raw=raw, folded=folded, offset=offset, others=others)
 
 
 def _macroscopic(evidence: Evidence) -> tuple[Macroscopic, Layer]:
@@ -113,9 +125,33 @@ def _pooled_at(
     return comparison
 
 
-def _reaches(macroscopic: Macroscopic, target: Layer) -> bool:
-    """Whether any layer of the catalog lies below a target."""
-    return bool(macroscopic.stored.sources(target))
+def _conv_branches(evidence: Evidence) -> list[Layer]:
+    """Every conv branch of the network in forward order."""
+    return [layer for layer in evidence.architecture.layers if layer.role == "conv"]
+
+
+def _peaks(evidence: Evidence, target: Layer, variant: "Variant" = "raw") -> float:
+    """The share of lower units whose contributions to a conv branch have two peaks."""
+    return _pooled_at(evidence, target, "two_peaks", "forward", variant).observed.value
+
+
+def _of_others(
+    evidence: Evidence, layers: Sequence[Layer], statistic: str, variant: "Variant"
+) -> Mapping[Layer, float]:
+    """A forward statistic of all these conv branches but the last. Raises CannotRun unless all of them are stored."""
+    macroscopic, final = _macroscopic(evidence)
+    others = [layer for layer in layers if layer != final]
+    if not others:
+        raise CannotRun("a last stage of two blocks or more")
+    if missing := [str(layer) for layer in others if layer not in macroscopic.conv_layers]:
+        raise CannotRun(f"dense matrices into every other conv branch; this extraction lacks {', '.join(missing)}")
+    return {layer: _pooled_at(evidence, layer, statistic, "forward", variant).observed.value for layer in others}
+
+
+def _text(values: Mapping[Layer, float], style: str) -> str:
+    """The largest value and its layer."""
+    most = max(values, key=lambda layer: values[layer])
+    return f"{values[most]:{style}}, at {most}"
 
 
 def _beside(comparison: Comparison) -> str:

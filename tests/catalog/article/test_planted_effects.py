@@ -1,12 +1,17 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from catalog.article.claims import claims
+from catalog.article.evidence import Evidence
 from catalog.article.figures import figures
 from catalog.article.reproduction import decide
+from extract.article.network_measures import NetworkMeasures
 from extract.network.network import Network
-from tests.builders.planted_article import CLAIMS, EFFECTS, planted_article, planted_shape
+from extract.units import Layer
+from tests.builders.planted_article import CLAIMS, EFFECTS, PEAKS, plant_randomised, planted_article, planted_shape
+from tests.builders.planted_matrices import SHAPE, TARGET, planted_matrices
 
 TABLE = {claim.name: claim for claim in claims()}
 
@@ -21,6 +26,28 @@ def test_a_planted_effect_confirms_its_claims_and_no_others(shaped: Network, tmp
     evidence = planted_article(tmp_path / "x", shaped, effect, seed=1)
     passed = {name for name in CLAIMS if decide(TABLE[name], evidence).verdict == "pass"}
     assert passed == set(EFFECTS[effect])
+
+
+def test_two_peaks_are_decided_beside_randomised_weights_alone(shaped: Network, tmp_path: Path) -> None:
+    scales = np.random.default_rng(0).choice([-0.5, 0.5], SHAPE.channels(TARGET))
+    extraction = planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(3, 1, (t, s)), scales)
+    evidence = Evidence(NetworkMeasures(shaped), extraction)
+    without = decide(TABLE[PEAKS], evidence)
+    assert (without.verdict, "`circuits extract`" in without.finding) == ("cannot run", True)
+
+    plant_randomised(extraction, np.random.default_rng(1), lobes=True)
+    assert decide(TABLE[PEAKS], Evidence(NetworkMeasures(shaped), extraction)).verdict == "deviation"
+
+
+def test_what_is_said_of_the_other_conv_branches_needs_all_of_them(shaped: Network, tmp_path: Path) -> None:
+    below = {Layer.parse(name): lambda rng, t, s: rng.normal(size=(t, s)) for name in ("2/0/5", "4/0/5")}
+    extraction = planted_matrices(
+        tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), np.ones(SHAPE.channels(TARGET)), others=below
+    )
+    evidence = Evidence(NetworkMeasures(shaped), extraction)
+    sudden = decide(TABLE["two peaks nowhere else"], evidence)
+    assert (sudden.verdict, "lacks 1/0/5, 3/0/5" in sudden.finding) == ("cannot run", True)
+    assert decide(TABLE["two peaks are gamma3's signs"], evidence).verdict == "deviation"  # its stage is there
 
 
 def test_the_figures_show_shares_overlaps_and_contributions(shaped: Network, tmp_path: Path) -> None:
