@@ -15,13 +15,13 @@ def last_sums(architecture: Architecture) -> list[Layer]:
 
 
 def visualisation_folders(folder: Path, architecture: Architecture) -> Mapping[Layer, Path]:
-    """The folder of each sum's pictures: one in it whose name ends in 4_2_6, as the authors' do; else it is the last's.
+    """The folder of each sum's pictures: itself or those in it whose name ends in 4_2_6 etc.; else it is the last's.
 
-    Raises ArticleError where there is no such folder.
+    The authors' folders are named so. Raises ArticleError where there is no such folder.
     """
     if not folder.is_dir():
         raise ArticleError(f"{folder} is no folder. Name one with pictures such as channel34.png.")
-    inside = [place for place in sorted(folder.iterdir()) if place.is_dir()]
+    places = [folder.absolute(), *(place for place in sorted(folder.iterdir()) if place.is_dir())]
     ends = {layer: str(layer).replace("/", "_") for layer in last_sums(architecture)}
-    own = {layer: place for layer, end in ends.items() for place in inside if place.name.endswith(end)}
+    own = {layer: place for layer, end in ends.items() for place in places if place.name.endswith(end)}
     return own or {architecture.final: folder}

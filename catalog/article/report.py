@@ -16,6 +16,7 @@ from catalog.article.outcome import VERDICTS, Outcome, Verdict
 from catalog.cards import framed
 from catalog.errors import ExportError
 from extract.files import at_home, replace_file
+from extract.printable import printable
 
 _TITLES = {"pass": "Pass", "deviation": "Deviate", "cannot run": "Cannot be decided on what is at hand"}
 _NOTE = (
@@ -71,12 +72,12 @@ class Report:
     def record(self) -> dict[str, Any]:
         """All of it but the figures, as plain data."""
         rows = [vars(result.claim) | _plain(vars(result.outcome)) for result in self.results]
-        return {"settings": dict(self.settings), "counts": self.counts, "claims": rows}
+        return {"settings": _printable(self.settings), "counts": self.counts, "claims": rows}
 
 
 def _page(report: Report) -> str:
     css = files("catalog.article").joinpath("report.css").read_text(encoding="utf-8")
-    model = escape(report.settings.get("model", "a network"))
+    model = escape(_printable(report.settings).get("model", "a network"))
     tables = "".join(
         _table(_TITLES[verdict], [result for result in report.results if result.outcome.verdict == verdict])
         for verdict in VERDICTS
@@ -91,9 +92,15 @@ def _page(report: Report) -> str:
 
 def _settings(report: Report) -> str:
     rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in report.settings.items()
+        f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>"
+        for name, value in _printable(report.settings).items()
     )
     return f"<table>{rows}</table>"
+
+
+def _printable(settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings without what no file can hold: an argument or a folder's name may be no Unicode."""
+    return {name: printable(value.encode(errors="replace").decode()) for name, value in settings.items()}
 
 
 def _table(title: str, results: list[Result]) -> str:

@@ -12,11 +12,13 @@ from catalog.article.last_sums import last_sums
 from catalog.article.outcome import CannotRun, Outcome, judge
 from extract.units import Layer
 
+_MOST = 0.9  # part of a layer's units that a claim on the layer is decided on
+
 
 def near_identity(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """The share of a block's units that take more than 90 % from the shortcut, `within` of the published one."""
     layer = sum_layer(evidence, numbers["place"])
-    shares = measured_shares(evidence, layer, numbers["table"], numbers["column"])
+    shares = shares_of_most(evidence, layer, numbers["table"], numbers["column"])
     values = np.array(list(shares.values()))
     part = float((values > numbers["above"]).mean())
     of = evidence.architecture.channels(layer)
@@ -49,7 +51,7 @@ def unit_by_unit(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """Compare the shares of a block's units with those in the authors' files: close ones, or their rank correlation."""
     assert evidence.authors is not None  # noqa: S101, the claim needs them
     layer, published = Layer.parse(numbers["layer"]), evidence.authors.blocks[numbers["block"]].share
-    shares = measured_shares(evidence, layer, numbers["table"], numbers["column"])
+    shares = shares_of_most(evidence, layer, numbers["table"], numbers["column"])
     common = [channel for channel in shares if channel < len(published)]
     if len(common) < numbers["fewest"]:
         raise CannotRun(f"shares of {numbers['fewest']} units in the authors' files; there are {len(common)}")
@@ -58,6 +60,14 @@ def unit_by_unit(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     finding = f"rank correlation {correlation:.3f} of {len(common):,} units; {close:.1%} within {numbers['within']}"
     value = close if numbers["by"] == "close" else correlation
     return judge(value >= numbers["least"], finding, close=close, correlation=correlation, units=len(common))
+
+
+def shares_of_most(evidence: Evidence, layer: Layer, table: str, column: str) -> dict[int, float]:
+    """A sum's shares by channel. Raises CannotRun unless nine tenths of its units have one: a few are no sample."""
+    shares, units = measured_shares(evidence, layer, table, column), evidence.architecture.channels(layer)
+    if len(shares) < _MOST * units:
+        raise CannotRun(f"shares of {_MOST:.0%} of the {units:,} units of {layer}; {len(shares):,} are measured")
+    return shares
 
 
 def measured_shares(evidence: Evidence, layer: Layer, table: str, column: str) -> dict[int, float]:

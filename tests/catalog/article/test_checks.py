@@ -14,7 +14,7 @@ import torch
 from catalog.article.checks.rank_correlation import rank_correlation
 from catalog.article.claims import claims
 from catalog.article.evidence import Evidence
-from catalog.article.outcome import Outcome
+from catalog.article.outcome import CannotRun, Outcome
 from catalog.article.published_shares import BLOCKS, read_published
 from catalog.article.reproduction import CHECKS, decide
 from catalog.errors import ArticleError
@@ -58,13 +58,31 @@ def test_the_part_of_units_near_identity_is_compared_with_that_published(fill: F
 
 
 def test_a_share_is_of_the_block_and_the_formula_that_the_claim_names(fill: Fill) -> None:
-    last = [row | {"share_exact": 0.95} for row in rows("4/2/6", "share_published", [0.1] * 9)]
-    evidence = fill(evidence=[*last, *rows("4/1/6", "share_published", [0.95] * 8 + [0.1] * 2)])
+    last = [row | {"share_exact": 0.95} for row in rows("4/2/6", "share_published", [0.1] * 256)]
+    evidence = fill(evidence=[*last, *rows("4/1/6", "share_published", [0.95] * 192 + [0.1] * 64)])
     parts = {
         name: decide(CLAIMS[f"near identity, {name}"], evidence).values.get("part")
         for name in ("4/2, on top probes", "4/2, exact", "4/1, on top probes", "4/1, exact", "4/2, on visualisations")
     }
-    assert list(parts.values()) == [0.0, 1.0, 0.8, None, None]
+    assert list(parts.values()) == [0.0, 1.0, 0.75, None, None]
+
+
+@pytest.mark.parametrize(("units", "verdict"), [(7, "cannot run"), (230, "cannot run"), (231, "pass")])
+def test_a_few_units_do_not_decide_what_is_said_of_a_layer(
+    fill: Fill, tmp_path: Path, units: int, verdict: str
+) -> None:
+    shares = np.where(np.arange(units) % 7 == 0, 0.5, 0.95)  # six of seven, so 86 %
+    folder = authors_files(tmp_path / "a", dict.fromkeys(BLOCKS, np.resize(shares, 256)), [0.1] * 256)
+    evidence = fill(folder, evidence=rows("4/2/6", "share_published", shares))
+    outcome = decide(CLAIMS["near identity, 4/2, on top probes"], evidence)
+    assert outcome.verdict == verdict
+    numbers = CLAIMS["unit by unit, 4/2, on top probes"].numbers
+    if verdict == "pass":
+        assert asked(evidence, "unit_by_unit", **numbers).verdict == "pass"
+    else:
+        assert f"of the 256 units of 4/2/6; {units} are measured" in outcome.finding
+        with pytest.raises(CannotRun, match=f"{units} are measured"):
+            asked(evidence, "unit_by_unit", **numbers)
 
 
 def test_units_of_high_share_have_the_shortcuts_top_probes_or_not(fill: Fill) -> None:

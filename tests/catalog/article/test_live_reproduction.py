@@ -10,6 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from app.cli.main import cli
+from catalog.article.last_sums import visualisation_folders
 from catalog.article.report import Report
 from catalog.errors import ArticleError
 from catalog.extraction_view import ExtractionView
@@ -18,19 +19,20 @@ from extract.errors import ExtractionError
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
 from extract.probes.sources import ProbeTable
+from extract.units import Architecture, Layer
 from tests.builders.extractions import without_edges
 from tests.builders.tiny_network import TINY
 
 
-def decided(report: Report) -> dict[str, str]:
-    return {r.claim.name: r.outcome.finding for r in report.results if r.outcome.verdict != "cannot run"}
+def findings_of(report: Report) -> dict[str, str]:
+    return {r.claim.name: r.outcome.finding for r in report.results}
 
 
 def test_an_extraction_at_hand_decides_what_it_holds(tiny: Network, measured: Extraction) -> None:
     report = LiveNetwork(tiny).reproduce(ExtractionView(measured))
-    findings = decided(report)
-    assert "of 256 units measured of 4/2/6" in findings["near identity, 4/2, on top probes"]
-    assert "near identity, 4/1, on top probes" not in findings
+    findings = findings_of(report)
+    assert "of the 256 units of 4/2/6; 226 are measured" in findings["near identity, 4/2, on top probes"]
+    assert "which this extraction does not hold" in findings["near identity, 4/1, on top probes"]
     assert report.settings["probes"] == "88"
     assert len(report.figures) == 4  # three definitions of the share, and the overlaps by share
 
@@ -45,12 +47,21 @@ def test_probes_and_visualisations_are_shown_first_where_there_is_no_extraction(
             pixels = generator.integers(0, 256, (64, 64, 3), np.uint8)
             Image.fromarray(pixels).save(tmp_path / place / f"channel{channel}.png")
     report = LiveNetwork(tiny).reproduce(probes=ProbeTable.of(noise), visualisations=tmp_path, progress=False)
-    findings = decided(report)
+    findings = findings_of(report)
     for block, layer in (("4/2", "4/2/6"), ("4/1", "4/1/6"), ("4/0", "4/0/8")):
-        assert f"units measured of {layer}" in findings[f"near identity, {block}, on top probes"]
-        assert f"units measured of {layer}" in findings[f"near identity, {block}, exact"]
-    assert "the 3 of 256 units measured of 4/1/6" in findings["near identity, 4/1, on visualisations"]
-    assert "near identity, 4/0, on visualisations" not in findings
+        assert f"of the 256 units of {layer}; " in findings[f"near identity, {block}, on top probes"]
+        assert f"of the 256 units of {layer}; " in findings[f"near identity, {block}, exact"]
+    assert "of the 256 units of 4/1/6; 3 are measured" in findings["near identity, 4/1, on visualisations"]
+    assert "which this extraction does not hold" in findings["near identity, 4/0, on visualisations"]
+
+
+def test_a_folder_of_one_sums_pictures_is_that_sums(tmp_path: Path) -> None:
+    shape, folder = Architecture((1, 1, 1, 3), 8, 64), tmp_path / "scrape4_1_6"
+    folder.mkdir()
+    assert visualisation_folders(folder, shape) == {Layer(4, 1, 6): folder}
+    assert visualisation_folders(tmp_path, shape) == {Layer(4, 1, 6): folder}
+    (tmp_path / "pictures").mkdir()
+    assert visualisation_folders(tmp_path / "pictures", shape) == {shape.final: tmp_path / "pictures"}
 
 
 def test_an_extraction_of_other_weights_is_refused(measured: Extraction, tmp_path: Path) -> None:

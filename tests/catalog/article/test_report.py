@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def test_the_json_holds_claims_and_what_was_measured(report: Report, tmp_path: P
     assert (first["verdict"], first["numbers"], first["values"]) == (
         "pass", {"places": 3}, {"mean": None, "places": {"3": 1}},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.json"])
+def test_settings_that_no_file_can_hold_are_replaced(report: Report, tmp_path: Path, name: str) -> None:
+    settings = {"model": "caf\udce9", "command": "circuits \x1b[31m \udce9", "extraction": "\udce9.extraction"}
+    replace(report, settings=settings).write(tmp_path / name)
+    content = (tmp_path / name).read_text()
+    assert "\x1b" not in content
+    assert "u001b" not in content
+    assert "udce9" not in content
 
 
 def test_a_name_that_tells_no_format_is_refused(report: Report, tmp_path: Path) -> None:
