@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pytest
 
 from extract.enrichment.census import DEFAULT, census
+from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.probe_covariates import covariates
 from extract.enrichment.sensitivity import CensusVariant, sensitivity
 from extract.errors import CensusError
@@ -52,7 +53,7 @@ def counted(variant: CensusVariant) -> tuple[int, ...]:
     ],
 )
 def test_a_setting_is_changed_as_in_a_census_of_the_whole_maps(
-    tiny: "Network", noise: pa.Table, variants: dict[str, CensusVariant], change: str, settings: object
+    tiny: "Network", noise: pa.Table, variants: dict[str, CensusVariant], change: str, settings: CensusSettings
 ) -> None:
     maps = branch_maps(tiny, images(noise), FINAL)
     table = census(maps.shortcut, maps.conv, noise, maps.embeddings, covariates(noise), settings)
@@ -62,7 +63,7 @@ def test_a_setting_is_changed_as_in_a_census_of_the_whole_maps(
 def test_a_modality_of_too_few_concepts_says_why_it_has_no_census(
     tiny: "Network", noise: pa.Table, variants: dict[str, CensusVariant]
 ) -> None:
-    words = noise.filter(pc.equal(noise["modality"], "word"))
+    words = noise.filter(pc.field("modality") == "word")
     maps = branch_maps(tiny, images(words), FINAL)
     with pytest.raises(CensusError) as few:  # 11 concepts
         census(maps.shortcut, maps.conv, words, maps.embeddings, covariates(words))

@@ -93,7 +93,5 @@ TABLE = Table(
         Advice("concepts were asked for", lambda: CensusSettings(sizes=(2,)), lambda: CensusSettings(sizes=(4,))),
         Advice("The level of the tests", lambda: CensusSettings(level=2), lambda: CensusSettings(level=0.05)),
     ),
-    elsewhere={
-        part: "tests/extract/enrichment/test_sensitivity.py" for part in ("is no sum. Name one", "holds no census")
-    },
+    elsewhere=dict.fromkeys(("is no sum. Name one", "holds no census"), "tests/extract/enrichment/test_sensitivity.py"),
 )
