@@ -118,10 +118,10 @@ class ExtractionNetwork:
             if not extraction.folder.has("modality.parquet"):
                 modality.profile(self._network, extraction.folder, listed, lettering=lettering, progress=progress)
 
-    def check_visualisations(self, folder: Path | str) -> None:
-        """Raise VisualisationsError for a folder without pictures of units of the last sum."""
-        final = self.architecture.final
-        pictures_of(at_home(folder), final, self.architecture.channels(final))
+    def check_visualisations(self, folder: Path | str, layer: Layer | None = None) -> None:
+        """Raise VisualisationsError for a folder without pictures of units of a layer, the last sum if None."""
+        named = layer or self.architecture.final
+        pictures_of(at_home(folder), named, self.architecture.channels(named))
 
     def visualise(
         self, extraction: ExtractionView, folder: Path | str, progress: bool = True, layer: Layer | None = None

@@ -4,7 +4,7 @@ Nothing else above `extract` imports torch: `Model.network` and `open_network` i
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +45,7 @@ from extract.probes.pictures import decode_picture, read_picture
 from extract.probes.rasterised_words import ATTACK, Place
 from extract.probes.sample import random_sample
 from extract.probes.word_lists import from_file, most_common
+from extract.read_report import Reading
 from extract.recording import typographic_attack
 from extract.recording.channel_means import channel_means
 from extract.recording.difference import BASELINE, Activities, Ranking, difference, in_deviations, intersection
@@ -138,38 +139,49 @@ class LiveNetwork(ExtractionNetwork):
         """Decide on this network every claim of the enrichment circuits article and its repository.
 
         An extraction at hand is read; `probes` and `visualisations` (a folder of pictures of the last sum's units, or
-        of such folders ending in 4_2_6, 4_1_6, 4_0_8) are shown first and added to it, or to one that is thrown away.
-        `authors` is the folder of the authors' files of shares; `command` stands in the report. Raises ArticleError,
-        ExtractionError, VisualisationsError, ProbesError.
+        of such folders ending in 4_2_6, 4_1_6, 4_0_8) are shown first and added to it, or to one that is thrown away:
+        a layer's pictures take the place of all earlier ones. `authors` is the folder of the authors' files of shares;
+        `command` stands in the report. Raises ArticleError, ExtractionError, VisualisationsError, ProbesError.
         """
         published = read_published(authors) if authors else None
+        images = None if probes is None else self.probes(probes)
+        pictures = {} if visualisations is None else self._pictures(visualisations)
         with ExitStack() as stack:
             folder = extraction
             if folder is None and (probes is not None or visualisations is not None):
                 place = stack.enter_context(TemporaryDirectory())
                 folder = self.extract(Path(place) / "article.extraction", [], progress=False)
-            self._show(folder, probes, visualisations, None if extraction else last_sums(self.architecture), progress)
+            readings = tuple(
+                self._show(folder, images, pictures, None if extraction else last_sums(self.architecture), progress)
+            )
             evidence = Evidence(NetworkMeasures(self._network), folder.folder if folder else None, published)
             with self._alone:
-                return reproduce(evidence, settings_of(evidence, self.description, self._network.sha256, command))
+                settings = settings_of(evidence, self.description, self._network.sha256, command)
+                return replace(reproduce(evidence, settings), readings=readings)
+
+    def _pictures(self, visualisations: Path | str) -> Mapping[Layer, Path]:
+        """The folder of each sum's pictures. Raises VisualisationsError for one without pictures of its units."""
+        folders = visualisation_folders(at_home(visualisations), self.architecture)
+        for layer, folder in folders.items():
+            self.check_visualisations(folder, layer)
+        return folders
 
     def _show(
         self,
         extraction: ExtractionView | None,
         probes: Images | None,
-        visualisations: Path | str | None,
+        pictures: Mapping[Layer, Path],
         layers: Sequence[Layer] | None,
         progress: bool,
-    ) -> None:
-        """Show what is there to be shown, and refuse an extraction of other weights."""
+    ) -> Iterator[Reading]:
+        """Show what is there to be shown, and refuse an extraction of other weights; what was left out."""
         if extraction is None:
             return
         extraction.folder.check(self.model, self._network.sha256)
         if probes is not None:
-            self.show_probes(extraction, probes, progress, layers)
-        if visualisations is not None:
-            for layer, folder in visualisation_folders(at_home(visualisations), self.architecture).items():
-                self.visualise(extraction, folder, progress, layer)
+            yield self.show_probes(extraction, probes, progress, layers)
+        for layer, folder in pictures.items():
+            yield self.visualise(extraction, folder, progress, layer)
 
     # ---- weights
 

@@ -7,13 +7,11 @@ import typer
 
 from app.cli.network_options import Font, NetworkName, folder_of
 from app.cli.options import Memory, at_home, path
+from app.cli.readings import print_reading
 from extract.printable import printable
 
 if TYPE_CHECKING:
-    from catalog import LiveNetwork, Reading
-
-
-_NAMED = 20  # names printed of what was left out
+    from catalog import LiveNetwork
 
 
 def extract(
@@ -66,9 +64,9 @@ def extract(
     extraction = network.extract(folder, patterns, strongest, matrices, memory, device=device)
     typer.echo(f"circuits: {printable(network.description)}", err=True)
     if source is not None:
-        _report(network.show_probes(extraction, source), folder / "skipped.parquet")
+        print_reading(network.show_probes(extraction, source), folder / "skipped.parquet")
     if visualisations:
-        _report(network.visualise(extraction, visualisations))
+        print_reading(network.visualise(extraction, visualisations))
     if vocabulary is not None:
         network.show_words(extraction, vocabulary, font=font)
     typer.echo(f"{printable(extraction.model)} is in {folder}. Load it with: circuits load {folder}")
@@ -78,13 +76,5 @@ def _vocabulary(network: "LiveNetwork", words: str) -> tuple[str, ...]:
     if words.isdecimal():
         return network.words(int(words))
     listed, reading = network.read_words(words)
-    _report(reading)
+    print_reading(reading)
     return listed
-
-
-def _report(reading: "Reading", names: Path | None = None) -> None:
-    """Print what was read in one line, after the first names that were left out; `names` lists all of them."""
-    for left_out in reading.left_out[:_NAMED]:
-        typer.echo(f"circuits: {printable(left_out.name)} was left out: {printable(left_out.reason)}.", err=True)
-    place = f"; all names are in {names}" if names and reading.left_out[_NAMED:] else ""
-    typer.echo(f"circuits: {printable(str(reading))}{place}", err=True)

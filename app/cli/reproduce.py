@@ -1,5 +1,6 @@
 """`circuits reproduce`: the claims of the enrichment circuits article, decided on any network."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ import typer
 from app.cli import printing
 from app.cli.network_options import NetworkName, Pretrained
 from app.cli.options import Json, Wide, at_home, path
+from app.cli.readings import print_reading
 from app.cli.writing import writing
+from extract.printable import printable
 
 if TYPE_CHECKING:
     from catalog import Report
@@ -21,7 +24,12 @@ def reproduce(
     pretrained: Pretrained = None,
     extraction: Annotated[
         Path | None,
-        typer.Option(parser=path, metavar="PATH", help="An extraction folder of this network, which is read."),
+        typer.Option(
+            parser=path,
+            metavar="PATH",
+            help="An extraction folder of this network. It is read; --probes and --visualisations are added to it, and "
+            "a layer's visualisations replace all its earlier ones.",
+        ),
     ] = None,
     probes: Annotated[
         str | None,
@@ -54,18 +62,30 @@ def reproduce(
     """
     from catalog import open_extraction, open_network  # slow to import, and help does without
 
-    if output and output.suffix.casefold() not in (".html", ".json"):  # before all is computed
-        raise typer.BadParameter(f"The name {output.name!r} tells no format of a report. End it in .html or .json.")
+    if output:
+        _check(output)  # before all is computed
     folder = open_extraction(extraction) if extraction else None
     command = shlex.join(["circuits", *sys.argv[1:]])
     report = open_network(name, pretrained).reproduce(folder, probes, visualisations, authors, command)
-    if output:
-        with writing(output):
-            report.write(output)
+    for reading in report.readings:
+        print_reading(reading)
     if as_json:
         printing.show_json(report.record)
     else:
         _show(report, wide)
+    if output:
+        with writing(output):
+            report.write(output)
+
+
+def _check(output: Path) -> None:
+    """Raise BadParameter for a report that no file can take."""
+    if output.suffix.casefold() not in (".html", ".json"):
+        raise typer.BadParameter(f"The name {output.name!r} tells no format of a report. End it in .html or .json.")
+    if not os.path.isdir(output.parent):  # noqa: PTH112, which raises no error for a name that no file can have
+        raise typer.BadParameter(
+            f"{printable(str(output.parent))} is no folder, so no report can lie in it. Make it, or choose another."
+        )
 
 
 def _show(report: "Report", wide: bool) -> None:

@@ -17,6 +17,7 @@ from catalog.cards import framed
 from catalog.errors import ExportError
 from extract.files import at_home, replace_file
 from extract.printable import printable
+from extract.read_report import Reading
 
 _TITLES = {"pass": "Pass", "deviation": "Deviate", "cannot run": "Cannot be decided on what is at hand"}
 _NOTE = (
@@ -36,11 +37,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """Every claim with its outcome on one network; `settings` say on what, by name."""
+    """Every claim with its outcome on one network; `settings` say on what, by name.
+
+    `readings` say what was shown to the network first, and what of it was left out.
+    """
 
     settings: Mapping[str, str]
     results: tuple[Result, ...]
     figures: tuple[Figure, ...] = field(default=(), repr=False)
+    readings: tuple[Reading, ...] = ()
 
     @property
     def counts(self) -> dict[Verdict, int]:

@@ -15,7 +15,7 @@ from catalog.article.report import Report
 from catalog.errors import ArticleError
 from catalog.extraction_view import ExtractionView
 from catalog.live_network import LiveNetwork
-from extract.errors import ExtractionError
+from extract.errors import ExtractionError, VisualisationsError
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
 from extract.probes.sources import ProbeTable
@@ -89,12 +89,47 @@ def test_the_command_writes_the_report_and_ends_well_whatever_the_verdicts_are(t
     assert content["counts"]["deviation"] == 1
 
 
+def test_what_was_left_out_and_what_was_replaced_is_printed_and_all_of_it_before_the_report_is_written(
+    tmp_path: Path,
+) -> None:
+    extraction = without_edges(LiveNetwork.open(str(_configuration(tmp_path)))._network, tmp_path / "x")
+    pictures = tmp_path / "scrape4_1_6"
+    pictures.mkdir()
+    for channel in range(3):
+        Image.new("RGB", (64, 64), (90 * channel, 9, 9)).save(pictures / f"channel{channel}.png")
+    (tmp_path / "report.html").mkdir()  # so that no file can be written there
+    arguments = ["reproduce", str(tmp_path / "tiny.json"), "--extraction", str(extraction.path)]
+    arguments += ["--visualisations", str(pictures)]
+    (pictures / "channel9999.png").write_bytes((pictures / "channel0.png").read_bytes())
+
+    first = CliRunner().invoke(cli, [*arguments, "--output", str(tmp_path / "report.html")])
+    assert first.exit_code == 2, first.output
+    assert "channel9999.png was left out" in first.stderr
+    assert "deviation" in first.stdout
+    (pictures / "channel1.png").unlink()
+    again = CliRunner().invoke(cli, arguments)
+    assert again.exit_code == 0, again.output
+    assert "no longer in the folder, and removed: 1" in again.stderr
+
+
+def test_pictures_of_no_unit_are_refused_before_anything_is_shown(
+    tiny: Network, noise: pa.Table, tmp_path: Path
+) -> None:
+    extraction = without_edges(tiny, tmp_path / "x")
+    (tmp_path / "scrape4_1_6").mkdir()
+    with pytest.raises(VisualisationsError, match="holds no picture"):
+        LiveNetwork(tiny).reproduce(ExtractionView(extraction), ProbeTable.of(noise), tmp_path, progress=False)
+    assert not extraction.table("probes").num_rows
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--output", "report.pdf"], "End it in .html or .json"),
         (["--extraction", "nowhere"], "is no extraction"),
         (["--authors", "nowhere"], "relu_conv_bottleneck_4_0.txt"),
+        (["--output", "nowhere/report.html"], "nowhere is no folder"),
+        (["--visualisations", "."], "holds no picture"),
     ],
 )
 def test_a_mistake_of_the_users_is_said(
