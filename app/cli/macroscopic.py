@@ -33,12 +33,18 @@ _VERSATILITY = {  # fields and their columns
 def macroscopic(
     folder: Folder,
     layer: Annotated[
-        list[str] | None, typer.Option(help="Into this layer, with every statistic and control; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Into this layer, with every statistic and control, or with --unit of this layer alone; repeatable."
+        ),
     ] = None,
     unit: Annotated[
         str | None, typer.Option(help="What this unit contributes to layers above, and receives from those below.")
     ] = None,
-    variant: Annotated[Variant, typer.Option(help="Of a unit's contributions, and of the figure.")] = "raw",
+    variant: Annotated[
+        Variant | None,
+        typer.Option(help="Of a unit's contributions, and of the figure.", show_default="raw, into a sum scaled"),
+    ] = None,
     units: Annotated[int, typer.Option(min=1, help="Units of each layer that numbers are taken over.")] = 24,
     output: Annotated[
         Path | None, typer.Option(parser=path, metavar="FILE", help="Draw distributions; .svg, .png or .pdf.")
@@ -55,10 +61,10 @@ def macroscopic(
     claims = open_extraction(folder).macroscopic(units)
     if output is not None:
         with writing(output):
-            write_drawing(claims.sweeps.figure(unit, layer[-1] if layer else None, variant), output)
+            write_drawing(claims.sweeps.figure(unit, layer or (), variant), output)
         typer.echo(f"Distributions are drawn in {output}.", err=True)
     if unit is not None:
-        _show_unit(claims, unit, variant, wide, as_json)
+        _show_unit(claims, unit, layer, variant, wide, as_json)
     else:
         _show_layers(claims, layer, wide, as_json)
 
@@ -69,7 +75,8 @@ def _show_layers(claims: "Macroscopic", layers: list[str] | None, wide: bool, as
     trends = [trend for layer in layers or () for trend in claims.trends(layer)]
     bottlenecks = claims.bottlenecks()
     if claims.lacks_randomised:
-        typer.echo(f"circuits: {claims.without_randomised}", err=True)
+        advice = claims.without_randomised.replace("Extracting again", "`circuits extract`")
+        typer.echo(f"circuits: {advice}", err=True)
     if as_json:
         lists = {"trends": trends, "bottlenecks": bottlenecks}
         printing.show_json({"units": claims.units, "layers": summaries} | lists)
@@ -81,10 +88,13 @@ def _show_layers(claims: "Macroscopic", layers: list[str] | None, wide: bool, as
         printing.show(*tables, _trends(trends), _meanings(claims.meanings), wide=wide)
 
 
-def _show_unit(claims: "Macroscopic", unit: str, variant: Variant, wide: bool, as_json: bool) -> None:
-    """Print the shapes of what a unit contributes and receives, and its versatility."""
-    forward, backward = claims.sweeps.of_unit(unit, variant)
-    versatility = claims.versatility(unit)
+def _show_unit(
+    claims: "Macroscopic", unit: str, layers: list[str] | None, variant: Variant | None, wide: bool, as_json: bool
+) -> None:
+    """Print the shapes of what a unit contributes to and receives from layers, None for all, and its versatility."""
+    others = claims.architecture.layers if layers is None else [claims.architecture.layer(name) for name in layers]
+    forward, backward = (multiples.beside(others) for multiples in claims.sweeps.of_unit(unit, variant))
+    versatility = [row for row in claims.versatility(unit) if row.other in others]
     if as_json:
         printing.show_json({"forward": forward, "backward": backward, "versatility": versatility})
         return

@@ -1,17 +1,19 @@
 """A statistic of many units beside its controls: sizes with 95 % intervals, and differences with theirs.
 
-Units are taken as a sample of their layers. The interval of a median is that between two order statistics, which asks
-nothing of the distribution; that of a share is Wilson's. The interval of a difference is made of both (Zou and Donner
-2008). Units of one layer share weights, so the intervals are those of other units of this network, not of others.
+Units are taken as a sample of their layers. The interval of a median is that between two order statistics, by the
+binomial, which asks nothing of the distribution; that of a share is Wilson's. The interval of a difference is made of
+both (Zou and Donner 2008). Units of one layer share weights, so the intervals are those of other units of this network,
+not of others.
 """
 
 from dataclasses import dataclass
-from math import floor, hypot, nan, sqrt
+from functools import cache
+from math import hypot, nan
 
 import numpy as np
 
 from extract.ranking import Floats
-from extract.responses.levels import Z95, wilson
+from extract.responses.levels import wilson
 
 _FEWEST = 6  # units: of fewer, not even the smallest and the largest hold the median 95 times of 100
 
@@ -41,8 +43,22 @@ def median(values: Floats) -> Size:
         return Size(nan, nan, nan, 0)
     if count < _FEWEST:
         return Size(float(np.median(ordered)), nan, nan, count)
-    lowest = floor((count - Z95 * sqrt(count)) / 2)
-    return Size(float(np.median(ordered)), float(ordered[lowest]), float(ordered[count - 1 - lowest]), count)
+    rank = _rank(count)
+    return Size(float(np.median(ordered)), float(ordered[rank - 1]), float(ordered[-rank]), count)
+
+
+@cache
+def _rank(count: int) -> int:
+    """The rank of the order statistic from either end that the median of `count` values lies beyond 97.5 % of times.
+
+    How many values lie below the median is binomial with a chance of a half, exactly.
+    """
+    rank, ways, tail = 0, 1, 1  # of 2 ** count outcomes, those with `rank` values below, and those with at most so many
+    while 40 * tail <= 2**count:
+        rank += 1
+        ways = ways * (count - rank + 1) // rank
+        tail += ways
+    return rank
 
 
 def share(values: np.ndarray) -> Size:

@@ -7,7 +7,7 @@ folded  the sizes of raw with the signs of scaled, since the sign of batch norm'
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, get_args
 
@@ -35,7 +35,7 @@ class Contributions:
     """What the units of one layer contribute to those of another: `scaled` (target units, source units), float64.
 
     `source_scale` and `target_scale` are batch norm's gamma over its deviation, (units,); `target_scale` is None for a
-    sum, which has but the scaled variant.
+    sum, which has but the scaled variant. `resolved` (target units,) are those that raw and folded have.
     """
 
     source: Layer
@@ -43,6 +43,7 @@ class Contributions:
     scaled: Floats
     source_scale: Floats
     target_scale: Floats | None
+    resolved: NDArray[np.bool]
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -61,22 +62,17 @@ class Contributions:
             raise MacroscopicError(
                 f"{self.target} is a sum, which no batch norm scales: it has the scaled variant alone."
             )
-        resolved = self._resolved(self.target_scale)  # (target units,)
-        factors = self.source_scale / self.target_scale[resolved, None]  # (target units, source units)
-        return np.asarray(self.scaled[resolved] * (np.abs(factors) if name == "folded" else factors))
+        factors = self.source_scale / self.target_scale[self.resolved, None]  # (target units, source units)
+        return np.asarray(self.scaled[self.resolved] * (np.abs(factors) if name == "folded" else factors))
 
     def of_sources(self, channels: Integers, scaled: Floats) -> "Contributions":
-        """Others of the same two layers, from these channels of the source alone: (target units, channels)."""
-        return Contributions(self.source, self.target, scaled, self.source_scale[channels], self.target_scale)
+        """Others into the same units of the target, from these channels of the source: (target units, channels)."""
+        return replace(self, scaled=scaled, source_scale=self.source_scale[channels])
 
     def of_target(self, channel: int) -> "Contributions":
         """Those to one unit of the target."""
         scale = None if self.target_scale is None else self.target_scale[[channel]]
-        return Contributions(self.source, self.target, self.scaled[[channel]], self.source_scale, scale)
-
-    def _resolved(self, target_scale: Floats) -> NDArray[np.bool]:
-        sizes = np.sqrt(np.square(self.scaled).mean(axis=1))  # (target units,)
-        return np.asarray((sizes >= _FAINTEST) & (target_scale != 0))
+        return replace(self, scaled=self.scaled[[channel]], target_scale=scale, resolved=self.resolved[[channel]])
 
 
 class StoredContributions:
@@ -111,9 +107,9 @@ class StoredContributions:
         self.sources(target)
         stored = self.folder.matrix(place, target, "mean")
         assert stored is not None  # noqa: S101, a target's matrices are stored all at once
-        scale, target_scale = self.scales.get(place), self.scales.get(target)
-        ones = np.ones(stored.shape[1])
-        return Contributions(place, target, stored.astype(np.float64), ones if scale is None else scale, target_scale)
+        scaled, target_scale = stored.astype(np.float64), self.scales.get(target)
+        source_scale = self.scales.get(place, np.ones(stored.shape[1]))
+        return Contributions(place, target, scaled, source_scale, target_scale, _resolved(scaled, target_scale))
 
     @property
     def conv_layers(self) -> tuple[Layer, ...]:
@@ -141,6 +137,10 @@ class StoredContributions:
         means, magnitudes = (None if matrix is None else matrix[place].ravel().astype(np.float64) for matrix in stored)
         return None if means is None or magnitudes is None else (means, magnitudes)
 
+    def has_randomised(self, target: Layer) -> bool:
+        """Whether randomised weights were swept from every layer below a target."""
+        return self.folder.has(*(part("randomised", str(source)) for source in self.sources(target)))
+
     def randomised(self, own: Contributions) -> Contributions | None:
         """Those of randomised weights between the same layers, from a few channels; None where they were not swept."""
         swept = self.folder.randomised(own.source, own.target)
@@ -152,6 +152,17 @@ class StoredContributions:
         units = self.folder.table("units").select(["layer", "channel", "scale"]).to_pandas()
         layers = units.dropna().sort_values("channel").groupby("layer")
         return {Layer.parse(str(name)): group["scale"].to_numpy(np.float64) for name, group in layers}
+
+
+def _resolved(scaled: Floats, target_scale: Floats | None) -> NDArray[np.bool]:
+    """Which rows are not too faint for float16, of units that batch norm does not scale to nothing: (target units,)."""
+    sizes = np.sqrt(np.square(scaled).mean(axis=1))  # (target units,)
+    return np.asarray((sizes >= _FAINTEST) & (True if target_scale is None else target_scale != 0))
+
+
+def default_variant(target: Layer) -> Variant:
+    """Raw, as the article has it; scaled where the target is a sum, which has no other."""
+    return "scaled" if target.role == "sum" else "raw"
 
 
 def as_source(layer: Layer) -> Layer:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import atanh, nan, sqrt, tanh
+from math import atanh, isnan, nan, sqrt, tanh
 
 import numpy as np
 
@@ -37,11 +37,13 @@ class Trend:
 
 
 def trends(by_source: Iterable[Comparison]) -> list[Trend]:
-    """The trends in the comparisons of a target's sources, nearest first."""
+    """The trends in the comparisons of a target's sources, nearest first; of the layers whose statistic is defined."""
     values: dict[tuple[Layer, Variant, str], list[float]] = {}
     for c in by_source:
         if c.direction == "forward" and c.statistic in STATISTICS:
-            values.setdefault((c.target, c.variant, c.statistic), []).append(c.observed.value)
+            series = values.setdefault((c.target, c.variant, c.statistic), [])
+            if not isnan(c.observed.value):
+                series.append(c.observed.value)
     return [Trend(*place, len(series), *_correlation(np.array(series))) for place, series in values.items()]
 
 

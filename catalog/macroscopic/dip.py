@@ -14,6 +14,7 @@ from extract.ranking import Floats, Integers
 
 SIMULATED = 2000  # uniform samples of one size
 _SEED = 1985
+_FEWEST = 4  # different values
 _BATCH = 64  # samples at once: few enough that their hulls stay in a processor's cache
 
 
@@ -23,9 +24,11 @@ def dips(values: Floats) -> Floats:
     The unimodal one is the nearest there is. Between 1 / (2 n) and 1/4; NaN for less than four different values.
     """
     sizes = np.full(len(values), np.nan)
+    if values.shape[1] < _FEWEST:
+        return sizes
     for first in range(0, len(values), _BATCH):
         searches = {place: _Search(values[place]) for place in range(first, min(first + _BATCH, len(values)))}
-        searches = {place: search for place, search in searches.items() if len(search.x) >= 4}
+        searches = {place: search for place, search in searches.items() if len(search.x) >= _FEWEST}
         _run(list(searches.values()))
         for place, search in searches.items():
             sizes[place] = search.largest / 2

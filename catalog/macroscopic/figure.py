@@ -50,7 +50,7 @@ def caption(panel: Panel) -> str:
 
 
 def _panel(panel: Panel, left: int, top: int) -> str:
-    step, tallest = _WIDTH / BINS, _TALLEST * panel.n
+    step, tallest = _WIDTH / BINS, _TALLEST * max(1, panel.n)
     bars = "".join(
         f'<rect x="{left + k * step:.1f}" width="{step:.1f}" y="{top + _HEIGHT - height:.1f}" height="{height:.1f}"/>'
         for k, count in enumerate(panel.counts)
@@ -78,6 +78,8 @@ def _normal(left: int, top: int) -> str:
 
 
 def _numbers(panel: Panel) -> str:
+    if not panel.n:
+        return "no unit with a batch norm's scale"
     return f"b {_number(panel.exponent, 1)}  |m|/s {_number(panel.offset, 2)}  dip {_number(panel.dip, 1)}"
 
 

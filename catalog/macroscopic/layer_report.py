@@ -1,6 +1,6 @@
 """What is said of the contributions into a layer: each statistic of a few units beside its controls."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from catalog.macroscopic.comparison import Size, median, share
 from catalog.macroscopic.contributions import Contributions, lower_units
-from catalog.macroscopic.shape import FORWARD_STATISTICS, STATISTICS, rank_one_share
+from catalog.macroscopic.shape import FORWARD_STATISTICS, STATISTICS, measure, rank_one_share
 from extract.folder.randomised import evenly
 from extract.ranking import Floats
 from extract.units import Layer
@@ -31,7 +31,7 @@ class Comparison:
     of the target. `n_low` to `n_high` values make up a unit's statistic. `observed` is the median over units; of
     `two_peaks` it is the share of units, of `rank_one` the median over source layers. `shuffled` is of entries drawn
     from the whole matrix, `randomised` of the same network with the weights of each convolution permuted; None where
-    there is none.
+    there is none, or not from every layer.
     """
 
     target: Layer
@@ -106,16 +106,15 @@ def _entries(whole: Floats, rows: int, length: int) -> Floats:
 
 
 def _measured(rows: Floats, direction: "ContributionDirection") -> dict[str, Floats]:
-    measured = {name: statistic(rows) for name, statistic in STATISTICS.items()}
     if direction == "backward":
-        return measured
-    measured |= {name: statistic(rows) for name, statistic in FORWARD_STATISTICS.items()}
+        return measure(rows, STATISTICS)
+    measured = measure(rows, {**STATISTICS, **FORWARD_STATISTICS})
     two_peaks = np.where(np.isnan(measured["dip"]), np.nan, measured["dip"] > 1)
     return measured | {"two_peaks": two_peaks, "rank_one": np.array([rank_one_share(rows)])}
 
 
-def _size(parts: Iterable[PairStatistics], sample: Sample, statistic: str) -> Size | None:
+def _size(parts: Sequence[PairStatistics], sample: Sample, statistic: str) -> Size | None:
     values = [part.statistics[statistic] for part in parts if part.sample == sample]
-    if not values:
-        return None
+    if len(values) < sum(part.sample == "observed" for part in parts):
+        return None  # over fewer layers it would be no control of what is observed
     return (share if statistic in _SHARES else median)(np.concatenate(values))

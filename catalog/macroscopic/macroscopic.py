@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from catalog.macroscopic.bottlenecks import Bottleneck, bottlenecks
-from catalog.macroscopic.contributions import StoredContributions
+from catalog.macroscopic.contributions import StoredContributions, default_variant
 from catalog.macroscopic.depth import Trend, trends
 from catalog.macroscopic.headlines import LEGEND, MEANINGS, LayerSummary
 from catalog.macroscopic.layer_report import Comparison, PairStatistics, comparisons, pair_statistics
 from catalog.macroscopic.sweeps import Sweeps
 from catalog.macroscopic.versatility import Versatility, versatility
-from extract.folder.randomised import UNITS
+from extract.folder.randomised import ROLES, UNITS
 from extract.units import Architecture, Layer, Unit
 from graph.records import Variant
 
@@ -67,26 +67,29 @@ class Macroscopic:
 
     @property
     def lacks_randomised(self) -> bool:
-        """Whether no randomised weights were swept, so that the second control is missing."""
-        return not self.stored.folder.under("randomised.parquet")
+        """Whether randomised weights were not swept from every layer below, so that the second control is missing."""
+        return not all(self.stored.has_randomised(target) for target in self.targets if target.role in ROLES)
 
     @property
     def without_randomised(self) -> str:
         """What to do where it is missing."""
+        amount = "not all" if self.stored.folder.under("randomised.parquet") else "no"
         return (
-            f"{self.path} holds no randomised weights, the second control. "
-            "`circuits extract` with the settings that it was made with adds them, and computes nothing else again."
+            f"{self.path} holds {amount} randomised weights, the second control. Extracting again with the settings "
+            "that it was made with adds them, and computes nothing else again."
         )
 
     def contributions(
-        self, unit: Unit | str, other: Layer | str, direction: "ContributionDirection", variant: Variant = "raw"
+        self, unit: Unit | str, other: Layer | str, direction: "ContributionDirection", variant: Variant | None = None
     ) -> "np.ndarray":
         """What a unit contributes to each unit of another layer (`forward`), or receives from each: (units,).
 
-        Raw and folded leave out what `Contributions.variant` does. Raises MacroscopicError, NoPath, UnknownUnit.
+        The variant is by default raw, and scaled where the target is a sum. Raw and folded leave out what
+        `Contributions.variant` does. Raises MacroscopicError, NoPath, UnknownUnit.
         """
         named, layer = self.architecture.unit(str(unit)), self.architecture.layer(str(other))
-        return self.stored.of_unit(named, layer, direction, variant)
+        target = layer if direction == "forward" else named.layer
+        return self.stored.of_unit(named, layer, direction, variant or default_variant(target))
 
     @property
     def sweeps(self) -> Sweeps:

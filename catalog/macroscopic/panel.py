@@ -1,11 +1,12 @@
 """A panel of the article's small multiples: how one unit's contributions are distributed over another layer."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from catalog.macroscopic.shape import FORWARD_STATISTICS, STATISTICS
+from catalog.macroscopic.shape import FORWARD_STATISTICS, STATISTICS, measure
 from extract.ranking import Floats
 from extract.units import Layer, Unit
 from graph.records import Variant
@@ -45,10 +46,15 @@ class SmallMultiples:
     title: str
     panels: tuple[Panel, ...]
 
+    def beside(self, layers: Collection[Layer]) -> "SmallMultiples":
+        """Those panels whose other layer is one of these."""
+        return replace(self, panels=tuple(panel for panel in self.panels if panel.other in layers))
+
 
 def panel(unit: Unit, other: Layer, direction: "ContributionDirection", variant: Variant, values: Floats) -> Panel:
     """Count a unit's contributions (n,) and measure their shape."""
-    sd = values.std() or 1.0
+    sd = (values.std() if len(values) else 0.0) or 1.0
     counts, _ = np.histogram(np.clip(values / sd, -REACH, REACH), BINS, (-REACH, REACH))
-    measured = {name: float(of(values[None])[0]) for name, of in {**STATISTICS, **FORWARD_STATISTICS}.items()}
+    shape = measure(values[None], {**STATISTICS, **FORWARD_STATISTICS})
+    measured = {name: float(size) for name, [size] in shape.items()}
     return Panel(unit, other, direction, variant, len(values), tuple(counts.tolist()), **measured)

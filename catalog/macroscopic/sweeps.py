@@ -1,11 +1,12 @@
 """The article's two sweeps: one lower unit into ever higher layers, and ever higher lower units into one layer."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from catalog.errors import MacroscopicError
-from catalog.macroscopic.contributions import StoredContributions, as_source
+from catalog.macroscopic.contributions import StoredContributions, as_source, default_variant
 from catalog.macroscopic.figure import draw
 from catalog.macroscopic.panel import Panel, SmallMultiples, panel
 from extract.units import Layer, Unit
@@ -16,22 +17,25 @@ if TYPE_CHECKING:
 
 
 class Sweeps:
-    """Small multiples of what is stored. Methods take units and layers as text too, and raise UnknownUnit."""
+    """Small multiples of what is stored. Methods take units and layers as text too, and raise UnknownUnit.
+
+    The variant is by default raw, and scaled where the target is a sum.
+    """
 
     def __init__(self, stored: StoredContributions) -> None:
         self._stored, self._architecture = stored, stored.architecture
 
-    def vary_upper(self, unit: Unit | str, variant: Variant = "raw") -> SmallMultiples:
+    def vary_upper(self, unit: Unit | str, variant: Variant | None = None) -> SmallMultiples:
         """What one unit contributes to each conv branch above, the article's first sweep."""
-        lower = self._architecture.unit(str(unit))
+        lower, of = self._architecture.unit(str(unit)), variant or "raw"
         panels = [
-            self._panel(lower, upper, "forward", variant)
+            self._panel(lower, upper, "forward", of)
             for upper in self._stored.conv_layers
             if as_source(lower.layer) in self._stored.sources(upper)
         ]
-        return SmallMultiples(f"{lower} into every conv branch above ({variant})", tuple(panels))
+        return SmallMultiples(f"{lower} into every conv branch above ({of})", tuple(panels))
 
-    def vary_lower(self, target: Layer | str, variant: Variant = "raw", most: int = 12) -> SmallMultiples:
+    def vary_lower(self, target: Layer | str, variant: Variant | None = None, most: int = 12) -> SmallMultiples:
         """What the middle units of at most so many layers below contribute to one, the article's second sweep.
 
         Raises MacroscopicError where that is not stored.
@@ -39,17 +43,19 @@ class Sweeps:
         upper = self._architecture.layer(str(target))
         below = self._stored.sources(upper)[::-1]
         places = np.unique(np.linspace(0, len(below) - 1, min(most, len(below))).round().astype(int))
-        panels = [self._panel(self._middle(below[place]), upper, "forward", variant) for place in places]
-        return SmallMultiples(f"A unit of every layer below into {upper} ({variant})", tuple(panels))
+        of = variant or default_variant(upper)
+        panels = [self._panel(self._middle(below[place]), upper, "forward", of) for place in places]
+        return SmallMultiples(f"A unit of every layer below into {upper} ({of})", tuple(panels))
 
-    def vary_below(self, unit: Unit | str, variant: Variant = "raw") -> SmallMultiples:
+    def vary_below(self, unit: Unit | str, variant: Variant | None = None) -> SmallMultiples:
         """What one unit receives from each layer below; no panel where that is not stored."""
         upper = self._architecture.unit(str(unit))
         below = self._stored.sources(upper.layer) if upper.layer in self._stored.targets else ()
-        panels = [self._panel(upper, lower, "backward", variant) for lower in reversed(below)]
-        return SmallMultiples(f"Every layer below into {upper} ({variant})", tuple(panels))
+        of = variant or default_variant(upper.layer)
+        panels = [self._panel(upper, lower, "backward", of) for lower in reversed(below)]
+        return SmallMultiples(f"Every layer below into {upper} ({of})", tuple(panels))
 
-    def of_unit(self, unit: Unit | str, variant: Variant = "raw") -> list[SmallMultiples]:
+    def of_unit(self, unit: Unit | str, variant: Variant | None = None) -> list[SmallMultiples]:
         """Both ways of a unit: into every conv branch above, and from every layer below.
 
         Raises MacroscopicError where neither is stored.
@@ -62,17 +68,20 @@ class Sweeps:
             )
         return multiples
 
-    def figure(self, unit: Unit | str | None = None, layer: Layer | str | None = None, variant: Variant = "raw") -> str:
-        """Draw small multiples as an SVG: a unit into every conv branch above, and the layers below into a layer.
+    def figure(
+        self, unit: Unit | str | None = None, layers: Sequence[Layer | str] = (), variant: Variant | None = None
+    ) -> str:
+        """Draw small multiples as an SVG: a unit into every conv branch above, and the layers below into each layer.
 
         Without a unit it is the middle one of the lowest layer, and without a layer it is the last conv branch. Of a
         unit alone, what it receives stands in the second place. Raises MacroscopicError where this is not stored.
         """
-        if unit is not None and layer is None:
+        if unit is not None and not layers:
             return draw(self.of_unit(unit, variant))
-        into = self._stored.last_conv if layer is None else self._architecture.layer(str(layer))
-        lower = self._middle(self._stored.sources(into)[-1]) if unit is None else unit
-        return draw([self.vary_upper(lower, variant), self.vary_lower(into, variant)])
+        into = layers or [self._stored.last_conv]
+        lowest = self._stored.sources(self._architecture.layer(str(into[0])))[-1]
+        lower = self._middle(lowest) if unit is None else unit
+        return draw([self.vary_upper(lower, variant), *(self.vary_lower(layer, variant) for layer in into)])
 
     def _middle(self, layer: Layer) -> Unit:
         return Unit(layer, self._architecture.channels(layer) // 2)

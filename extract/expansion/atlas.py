@@ -60,7 +60,7 @@ def extract(
                 bar.set_description(f"target {layer}")
                 extraction.add(shard(computing, layer, settings, bar.update))
         if matrices:
-            sweep_randomised(computing, extraction, layers, progress)
+            sweep_randomised(computing, extraction, layers, memory, progress)
     return extraction
 
 

@@ -19,19 +19,24 @@ from extract.expansion.linear_block import LinearBlock, linearised
 from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources, support
 from extract.folder.manifest import part
-from extract.folder.randomised import evenly
+from extract.folder.randomised import ROLES, evenly
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.units import Architecture, Layer
 
-TARGETS = ("bn1", "bn2", "conv")  # roles: of sums and downsamples the article shows no distribution
 _SEED = 1904
+_MAPS = 5  # of the largest map, what a block may hold of a unit at once
 
 
-def sweep_randomised(network: Network, extraction: Extraction, targets: Sequence[Layer], progress: bool) -> None:
-    """Store the means of randomised weights into these targets, a part a source layer; finished parts stay."""
+def sweep_randomised(
+    network: Network, extraction: Extraction, targets: Sequence[Layer], memory: int, progress: bool
+) -> None:
+    """Store the means of randomised weights into these targets, a part a source layer; finished parts stay.
+
+    Units are swept in batches whose maps take at most `memory` bytes, or one by one.
+    """
     architecture = network.architecture
-    into = [target for target in targets if target.role in TARGETS]
+    into = [target for target in targets if target.role in ROLES]
     below = {source for target in into for source in sources(architecture, target)}
     ordered = [layer for layer in architecture.layers if layer in below]
     remaining = list(extraction.remaining(ordered, lambda layer: part("randomised", str(layer))))
@@ -40,7 +45,9 @@ def sweep_randomised(network: Network, extraction: Extraction, targets: Sequence
     blocks = _randomised_blocks(network)
     bar = tqdm(remaining, "randomised weights", unit="layer", disable=not progress)
     for source in bar:
-        means = dict(_means(architecture, blocks, source, network.device))
+        batches = _batches(architecture, source, memory)
+        swept = [dict(_means(architecture, blocks, source, batch, network.device)) for batch in batches]
+        means = {target: torch.cat([columns[target] for columns in swept], dim=1) for target in swept[0]}
         table = pa.concat_tables(
             [_rows(architecture, source, target, means[target]) for target in into if target in means]
         )
@@ -69,12 +76,24 @@ def _randomised_blocks(network: Network) -> list[tuple[Layer, LinearBlock]]:
     ]
 
 
+def _batches(architecture: Architecture, source: Layer, memory: int) -> tuple[Tensor, ...]:
+    """The channels of a source that are swept, (n,) at once: as many as have their maps in `memory` bytes."""
+    above = [layer for layer in architecture.layers if layer >= source]
+    largest = max(4 * architecture.channels(layer) * architecture.grid(layer) ** 2 for layer in above)  # bytes of a map
+    channels = torch.from_numpy(evenly(architecture.channels(source)))
+    return torch.split(channels, max(1, memory // (_MAPS * largest)))
+
+
 @torch.inference_mode()
 def _means(
-    architecture: Architecture, blocks: Sequence[tuple[Layer, LinearBlock]], source: Layer, device: torch.device
+    architecture: Architecture,
+    blocks: Sequence[tuple[Layer, LinearBlock]],
+    source: Layer,
+    channels: Tensor,
+    device: torch.device,
 ) -> Iterator[tuple[Layer, Tensor]]:
-    """By target the mean expanded weights (target channels, channels of the source), float32."""
-    channels, side = torch.from_numpy(evenly(architecture.channels(source))), architecture.grid(source)
+    """By target the mean expanded weights (target channels, these channels of the source), float32."""
+    side = architecture.grid(source)
     maps = torch.zeros(len(channels), architecture.channels(source), side, side, device=device)
     maps[torch.arange(len(channels)), channels] = 1  # (n, channels, side, side)
     with exact_float32(device):

@@ -4,6 +4,7 @@ import numpy as np
 
 from extract.ranking import Integers
 
+ROLES = ("bn1", "bn2", "conv")  # of targets: of sums and downsamples the article shows no distribution
 UNITS = 24  # lower units of a layer
 
 

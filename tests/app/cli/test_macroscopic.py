@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli.main import cli
+from extract.units import Layer
 from tests.builders.planted_matrices import SHAPE, TARGET, planted_matrices
 
 SIGNS = np.where(np.arange(SHAPE.channels(TARGET)) % 3 == 0, -0.5, 0.5)
@@ -116,3 +117,28 @@ def test_a_folder_without_matrices_says_which_option_makes_them(tmp_path: Path) 
     result = circuits(tmp_path / "x")
     assert result.exit_code == 2
     assert "Extract this target layer into a new folder with its matrices (--matrices)." in result.stderr
+
+
+def test_a_unit_of_a_sum_needs_no_variant(tmp_path: Path) -> None:
+    planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), SIGNS, target=Layer(4, 1, 6))
+    result = circuits(tmp_path / "x", "--unit", "4/1/6/34", "--json")
+    assert result.exit_code == 0
+    assert {panel["variant"] for panel in json.loads(result.stdout)["backward"]["panels"]} == {"scaled"}
+
+
+def test_a_unit_beside_layers_has_these_alone(folder: Path) -> None:
+    arguments = "--unit", f"{TARGET}/5", "--layer", "4/1/3", "--layer", "1/0/1", "--json"
+    answer = json.loads(circuits(folder, *arguments).stdout)
+    assert [panel["other"] for panel in answer["backward"]["panels"]] == ["1/0/1", "4/1/3"]
+    assert [row["other"] for row in answer["versatility"]] == ["1/0/1", "4/1/3"]
+
+
+def test_every_layer_that_is_named_is_drawn(tmp_path: Path) -> None:
+    def normal(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
+        return rng.normal(size=(targets, sources))
+
+    planted_matrices(tmp_path / "x", normal, SIGNS, others={Layer(4, 0, 5): normal})
+    file = tmp_path / "macroscopic.svg"
+    circuits(tmp_path / "x", "--units", 4, "--layer", "4/0/5", "--layer", TARGET, "--output", file)
+    drawing = file.read_text()
+    assert all(f"A unit of every layer below into {layer} (raw)" in drawing for layer in ("4/0/5", TARGET))

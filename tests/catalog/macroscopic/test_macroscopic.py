@@ -4,12 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from scipy.stats import binom
 
 from catalog.errors import MacroscopicError
 from catalog.macroscopic.comparison import Size, median, share
 from catalog.macroscopic.layer_report import Comparison
 from catalog.macroscopic.macroscopic import Macroscopic
+from extract.folder.kernel_support import sources
+from extract.folder.manifest import part
+from extract.folder.randomised import evenly
+from extract.folder.schemas import SCHEMAS
+from extract.units import Layer
 from tests.builders.planted_matrices import SHAPE, TARGET, Plant, planted_matrices
 
 UNITS = SHAPE.channels(TARGET)
@@ -196,4 +203,94 @@ def test_intervals_hold_the_median_and_the_share_as_often_as_they_say() -> None:
     assert np.mean([size.low < 1 < size.high for size in differences]) > 0.93
     assert share(np.array([1, 0, 1, np.nan])).units == 3
     assert np.isnan(median(np.arange(5.0)).low)
+
+
+@pytest.mark.parametrize(("units", "ranks"), [(6, (1, 6)), (24, (7, 18)), (100, (40, 61))])
+def test_the_interval_of_a_median_is_the_narrowest_that_the_binomial_gives_95_percent(
+    units: int, ranks: tuple[int, int]
+) -> None:
+    size = median(np.arange(1.0, units + 1))
+    assert (size.low, size.high) == ranks
+    held = [binom.cdf(units - rank, units, 0.5) - binom.cdf(rank - 1, units, 0.5) for rank in (ranks[0], ranks[0] + 1)]
+    assert held[0] >= 0.95 > held[1]
+
+
+def test_all_variants_and_samples_rest_on_the_same_target_units(tmp_path: Path) -> None:
+    """Some rows are faint but in the few source channels that are measured: as wholes they are too faint."""
+
+    def plant(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
+        values = rng.normal(size=(targets, sources))
+        values[::2] = 0
+        values[:100:2, evenly(sources)] = 2.0**-18
+        return values
+
+    measured = Macroscopic(planted_matrices(tmp_path / "x", plant, SIGNS)).comparisons(TARGET, "4/1/3")
+    lengths = {(c.n_low, c.n_high) for c in measured if c.direction == "forward" and c.variant == "raw"}
+    assert lengths == {(UNITS // 2, UNITS // 2)}
+
+
+def test_units_that_batch_norm_all_scales_to_nothing_have_nan_and_a_panel_that_says_so(tmp_path: Path) -> None:
+    folder = planted_matrices(tmp_path / "x", lambda _, t, s: np.zeros((t, s)), np.zeros(UNITS))
+    macroscopic = Macroscopic(folder)
+    raw = [c for c in macroscopic.comparisons(TARGET) if c.variant == "raw"]
+    assert {c.n_high for c in raw if c.direction == "forward"} == {0}
+    assert all(np.isnan(c.observed.value) for c in raw)
+    assert all(np.isnan(trend.correlation) and trend.layers == 0 for trend in macroscopic.trends(TARGET))
+    [panel] = macroscopic.sweeps.vary_upper("4/1/3/0").panels
+    assert panel.n == sum(panel.counts) == 0
+    assert np.isnan(panel.dip)
+    assert "no unit with a batch norm&#x27;s scale" in macroscopic.sweeps.figure("4/1/3/0")
+
+
+def test_layers_without_a_statistic_have_no_place_in_its_trend(tmp_path: Path) -> None:
+    """The nearest layers contribute nothing, and of those below the furthest are the broadest."""
+    place = iter(range(100))
+
+    def plant(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
+        distance = next(place)
+        sizes = rng.exponential(size=(targets, sources)) ** (2 - distance / 14)
+        return np.sign(rng.normal(size=(targets, sources))) * sizes * (distance >= 3)
+
+    trends = Macroscopic(planted_matrices(tmp_path / "x", plant, SIGNS)).trends(TARGET)
+    [breadth] = [trend for trend in trends if (trend.variant, trend.statistic) == ("scaled", "breadth")]
+    assert breadth.layers == 11
+    assert breadth.correlation > 0.9
+
+
+def test_a_control_that_some_layers_lack_is_lacking(tmp_path: Path) -> None:
+    """An extraction that ended before it had swept randomised weights from every layer."""
+    folder = planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), SIGNS)
+    below, rng = sources(SHAPE, TARGET), np.random.default_rng(0)
+    for source in below:
+        macroscopic = Macroscopic(folder)
+        assert macroscopic.lacks_randomised
+        assert {c.randomised for c in macroscopic.comparisons(TARGET)} == {None}
+        folder.add({part("randomised", str(source)): randomised(source, rng)})
+    macroscopic = Macroscopic(folder)
+    assert not macroscopic.lacks_randomised
+    assert all(c.randomised for c in macroscopic.comparisons(TARGET) if c.direction == "forward")
+
+
+def randomised(source: Layer, rng: np.random.Generator) -> pa.Table:
+    """Means of randomised weights from a layer into the target."""
+    rows = [
+        {"source": str(source), "source_channel": channel, "target": str(TARGET), "means": rng.normal(size=UNITS)}
+        for channel in evenly(SHAPE.channels(source)).tolist()
+    ]
+    return pa.Table.from_pylist(rows, SCHEMAS["randomised"])
+
+
+def test_the_contributions_into_a_sum_are_scaled_unless_another_variant_is_named(tmp_path: Path) -> None:
+    total = SHAPE.layer("4/1/6")
+    folder = planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), SIGNS, target=total)
+    macroscopic = Macroscopic(folder)
+    into, below = macroscopic.sweeps.of_unit(f"{total}/3")
+    assert into.panels == ()
+    assert {panel.variant for panel in below.panels} == {"scaled"}
+    assert "(scaled)" in macroscopic.sweeps.figure(f"{total}/3")
+    assert {panel.variant for panel in macroscopic.sweeps.vary_lower(total).panels} == {"scaled"}
+    scaled = macroscopic.contributions(f"{total}/3", "4/1/3", "backward", "scaled")
+    np.testing.assert_array_equal(macroscopic.contributions(f"{total}/3", "4/1/3", "backward"), scaled)
+    with pytest.raises(MacroscopicError, match="has the scaled variant alone"):
+        macroscopic.sweeps.figure(f"{total}/3", variant="raw")
     assert Size(1, 0, 2, 9).over(Size(1, 1, 1, 4)) == Size(0, -1, 1, 4)

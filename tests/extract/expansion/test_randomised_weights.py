@@ -3,14 +3,16 @@
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from extract.expansion.atlas import extract
 from extract.expansion.expanded_weights import expanded_weights
-from extract.expansion.randomised_weights import permute
+from extract.expansion.randomised_weights import permute, sweep_randomised
 from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources
 from extract.network.network import Network
@@ -79,3 +81,35 @@ def test_a_folder_of_an_earlier_version_gets_them_and_nothing_else_is_computed_a
     assert {name: (again.path / name).read_bytes() for name in again.under("randomised.parquet")} == parts
     assert {file: file.stat().st_mtime_ns for file in folder.path.glob("*/4-2-5.*")} == others
     assert len(others) == 4  # edges, sweeps, distributions and matrices
+
+
+class LargestConvolution(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the bytes of the largest map that a convolution makes."""
+
+    size = 0
+
+    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = operation(*args, **(kwargs or {}))
+        if "conv" in str(operation):
+            self.size = max(self.size, result.numel() * result.element_size())
+        return result
+
+
+@pytest.mark.parametrize("units", [0.1, 1, 3])
+def test_units_are_swept_in_batches_that_the_memory_holds(
+    folder: Extraction, tiny: Network, tmp_path: Path, units: float
+) -> None:
+    """Memory for so many units, but never for less than one."""
+    target, grid = Layer(2, 0, 5), tiny.architecture.grid(Layer(1, 0, 1))
+    copy = extract(tiny, tmp_path / "x", [str(target)], strongest=1, progress=False)
+    copy.drop(copy.under("randomised.parquet"))
+    one = 4 * tiny.architecture.channels(Layer(1, 0, 5)) * grid**2  # bytes of a unit's largest map
+    with LargestConvolution() as largest:  # type: ignore[no-untyped-call]
+        sweep_randomised(tiny, copy, [target], memory=int(5 * units * one), progress=False)
+    assert largest.size == max(1, units) * one
+    for source in sources(tiny.architecture, target):
+        swept, at_once = copy.randomised(source, target), folder.randomised(source, target)
+        assert swept is not None
+        assert at_once is not None
+        np.testing.assert_array_equal(swept[0], at_once[0])
+        np.testing.assert_allclose(swept[1], at_once[1], rtol=1e-4, atol=1e-6 * np.abs(at_once[1]).max())
