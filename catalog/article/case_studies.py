@@ -16,6 +16,7 @@ from catalog.circuits import saved
 from catalog.circuits.build import adds, assemble, edge_of
 from catalog.circuits.circuit import Circuit, Plain, Role
 from catalog.errors import CircuitError, LabelError
+from catalog.hiding.veil import HIDDEN
 from catalog.labels import bulk
 from catalog.labels import files as label_files
 from catalog.labels.bulk import Plan
@@ -50,10 +51,10 @@ class Studies:
     labels: tuple[dict[str, Any], ...]
 
     def notes(self) -> dict[Unit, str]:
-        """What the article calls each unit."""
+        """What the article calls each unit; a word stands in place of a name marked sensitive, which a label flags."""
         names: dict[Unit, list[str]] = {}
         for entry in self.labels:
-            names.setdefault(Unit.parse(entry["unit"]), []).append(entry["text"])
+            names.setdefault(Unit.parse(entry["unit"]), []).append(HIDDEN if entry.get("sensitive") else entry["text"])
         return {unit: "; ".join(texts) for unit, texts in names.items()}
 
 

@@ -70,6 +70,7 @@ def planted_article(folder: Path, network: Network, effect: str, seed: int) -> E
     extraction.add(
         {
             "evidence.parquet": pa.Table.from_pylist(_rows(share_published=shares), SCHEMAS["evidence"]),
+            part("census", str(SHAPE.final)): pa.Table.from_pylist(_facets(rng, effect), SCHEMAS["census"]),
             "shares.parquet": pa.Table.from_pylist(_rows(**overlaps), SCHEMAS["shares"]),
         }
     )
@@ -129,6 +130,13 @@ def _shares(rng: np.random.Generator, effect: str) -> tuple[np.ndarray, dict[str
         chance["overlap_shortcut"] = np.where(shares > 0.5, rng.uniform(0.4, 1, units), 0.1)
         chance["overlap_conv"] = np.where(shares > 0.5, rng.choice([0.0, 0.1], units, p=[0.8, 0.2]), 0.4)
     return shares, chance
+
+
+def _facets(rng: np.random.Generator, effect: str) -> list[dict[str, object]]:
+    """The census' bounds: every conv branch brings a facet, on which most sums rise, or four of five do not."""
+    units = SHAPE.channels(SHAPE.final)
+    rises = rng.choice([0.1, 0.9], units, p=[0.8, 0.2] if effect == "discarded" else [0.2, 0.8])
+    return _rows(specificity_conv_low=np.full(units, 0.5), rise_conv_high=rises)
 
 
 def _rows(**columns: np.ndarray) -> list[dict[str, object]]:

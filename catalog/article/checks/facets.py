@@ -44,14 +44,27 @@ def convs_probes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def discarded_facets(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
-    """How many units of high share have none of conv's top probes among the sum's."""
-    share, _, conv = _overlaps(evidence)
-    high = share > numbers["above"]
-    if high.sum() < numbers["fewest"]:
-        raise CannotRun(f"{numbers['fewest']} units of a share above {numbers['above']}; there are {high.sum()}")
-    discarded = int((conv[high] == 0).sum())
-    finding = f"{discarded:,} of {high.sum():,} units share none ({discarded / high.sum():.1%})"
-    return judge(discarded / high.sum() >= numbers["least"], finding, discarded=discarded, units=int(high.sum()))
+    """Of the units of high share whose conv brings a facet of its own, on how many of these the sum does not rise.
+
+    Both are the census' bounds on held-out probes. That a unit and its conv have no top probes in common would tell
+    nothing: chance gives that, too.
+    """
+    layer = sum_layer(evidence, -1)
+    shares = measured_shares(evidence, layer, "evidence", "share_published")
+    brings, rises = (
+        measured_shares(evidence, layer, "census", column) for column in ("specificity_conv_low", "rise_conv_high")
+    )
+    facets = [
+        unit for unit, low in brings.items() if low > 0 and unit in rises and shares.get(unit, 0) > numbers["above"]
+    ]
+    if len(facets) < numbers["fewest"]:
+        raise CannotRun(
+            f"{numbers['fewest']} units of a share above {numbers['above']} whose conv brings a facet of its own; "
+            f"there are {len(facets)}"
+        )
+    discarded = sum(rises[unit] <= numbers["rise"] for unit in facets)
+    finding = f"on {discarded:,} of {len(facets):,} conv facets the sum does not rise ({discarded / len(facets):.1%})"
+    return judge(discarded / len(facets) >= numbers["least"], finding, discarded=discarded, units=len(facets))
 
 
 def verdict(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:

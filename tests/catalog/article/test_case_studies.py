@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from catalog.article.case_studies import KIND, Studies, Study, article, import_studies
+from catalog.circuits import export
+from catalog.circuits.drawing import draw
 from catalog.circuits.local import enrichment_circuit
 from catalog.circuits.saved import earlier_circuits, open_circuit, save, saved_circuits
 from catalog.errors import CircuitError, LabelError
@@ -76,6 +78,15 @@ def test_the_saved_circuit_holds_the_units_sums_notes_and_what_is_lacking(plante
     assert "3/0/3/1 to 4/2/5/7 (not computed)" in str(circuit.settings["edges_not_stored"])
 
 
+def test_a_name_marked_sensitive_stands_in_no_note(planted_store: ModelStore, name: str) -> None:
+    marked = (entry(INHIBITS, "trucks and swears", sensitive=True), entry(INHIBITS, "hats"))
+    import_studies(planted_store, replace(studies(name), labels=marked), "ada")
+    circuit = open_circuit(planted_store, f"{name} 7")
+    assert circuit.unit(INHIBITS).note == "sensitive; hats"
+    assert "swears" not in draw(circuit)
+    assert "swears" not in export.encode(circuit, "json").decode()
+
+
 def test_an_edge_that_is_computed_and_too_weak_to_be_stored_says_so(planted_store: ModelStore, name: str) -> None:
     weak = Unit.parse("4/0/8/20")  # units 0 to 9 alone are stored into conv unit 7
     study = Study(f"{name} weak", "", (CONV, weak), ((weak, CONV, "positive"),))
@@ -141,6 +152,7 @@ def test_the_articles_case_studies_are_these() -> None:
     assert len(named) == 8
     notes = content.notes()
     assert notes[Unit.parse("4/2/6/34")] == "you; bloody wound"
+    assert notes[Unit.parse("4/2/5/2")] == "sensitive"
     assert notes[Unit.parse("4/2/5/295")] == "monarch butterflies"
     assert set(notes) <= {unit for study in content.circuits for unit in study.units}
     assert all("github.com/seri-win21-circuits" in entry["evidence"] for entry in content.labels)

@@ -96,17 +96,34 @@ def test_units_of_high_share_have_the_shortcuts_top_probes_or_not(fill: Fill) ->
     assert (same.verdict, same.values["part"]) == ("pass", 36 / 40)
     learned = decide(CLAIMS["units of low share have conv's top probes"], evidence)
     assert (learned.verdict, learned.values["low_share"]) == ("pass", pytest.approx(0.6))
-    discarded = decide(CLAIMS["conv facets that the sum discards"], evidence)
-    assert (discarded.verdict, discarded.values["discarded"]) == ("pass", 30)
 
 
 def test_units_whose_top_probes_are_convs_deviate(fill: Fill) -> None:
     overlaps = [row | {"overlap_conv": 0.9} for row in rows("4/2/6", "overlap_shortcut", [0.1] * 40)]
     evidence = fill(evidence=rows("4/2/6", "share_published", [0.95] * 40), shares=overlaps)
     assert decide(CLAIMS["units of high share have the shortcut's top probes"], evidence).verdict == "deviation"
-    assert decide(CLAIMS["conv facets that the sum discards"], evidence).verdict == "deviation"
     too_few = decide(CLAIMS["units of low share have conv's top probes"], evidence)
     assert (too_few.verdict, "there are 0 and 40" in too_few.finding) == ("cannot run", True)
+
+
+@pytest.mark.parametrize(("risen", "verdict"), [(10, "pass"), (30, "deviation")])
+def test_a_facet_is_discarded_where_conv_brings_it_and_the_sum_does_not_rise_on_it(
+    fill: Fill, risen: int, verdict: str
+) -> None:
+    census = rows("4/2/6", "specificity_conv_low", [0.5] * 40 + [-0.1] * 60)  # of the last 60 no facet is sure
+    for row in census:
+        row["rise_conv_high"] = 0.9 if row["channel"] < risen else 0.1
+    evidence = fill(evidence=rows("4/2/6", "share_published", [0.95] * 100), census=census)
+    outcome = decide(CLAIMS["conv facets that the sum discards"], evidence)
+    assert (outcome.verdict, outcome.values) == (verdict, {"discarded": 40 - risen, "units": 40})
+
+
+def test_no_common_top_probes_are_no_facet_that_the_sum_discards(fill: Fill) -> None:
+    overlaps = [row | {"overlap_conv": 0.0} for row in rows("4/2/6", "overlap_shortcut", [0.8] * 40)]
+    census = [row | {"rise_conv_high": 0.1} for row in rows("4/2/6", "specificity_conv_low", [-0.1] * 40)]
+    evidence = fill(evidence=rows("4/2/6", "share_published", [0.95] * 40), shares=overlaps, census=census)
+    outcome = decide(CLAIMS["conv facets that the sum discards"], evidence)
+    assert (outcome.verdict, "there are 0" in outcome.finding) == ("cannot run", True)
 
 
 def test_a_verdict_of_the_census_is_read_with_its_weakest_link(fill: Fill) -> None:

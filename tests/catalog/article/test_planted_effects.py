@@ -21,7 +21,7 @@ def shaped(tmp_path_factory: pytest.TempPathFactory) -> Network:
     return planted_shape(tmp_path_factory.mktemp("shape"))
 
 
-@pytest.mark.parametrize("effect", ["lobes by sign", "lobes everywhere", "uneven sources"])
+@pytest.mark.parametrize("effect", ["lobes by sign", "lobes everywhere", "uneven sources", "discarded"])
 def test_a_planted_effect_confirms_its_claims_and_no_others(shaped: Network, tmp_path: Path, effect: str) -> None:
     evidence = planted_article(tmp_path / "x", shaped, effect, seed=1)
     passed = {name for name in CLAIMS if decide(TABLE[name], evidence).verdict == "pass"}
