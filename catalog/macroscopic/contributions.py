@@ -130,11 +130,14 @@ class StoredContributions:
 
     def edges(self, unit: Unit, other: Layer, direction: "ContributionDirection") -> tuple[Floats, Floats] | None:
         """Read the means and magnitudes (units,) of a unit's edges with another layer; None where not stored."""
-        source, target = (as_source(unit.layer), other) if direction == "forward" else (other, unit.layer)
-        backward = slice(unit.channel, unit.channel + 1), slice(None)
-        place = backward if direction == "backward" else backward[::-1]
-        stored = (self.folder.matrix(source, target, kind) for kind in ("mean", "magnitude"))
-        means, magnitudes = (None if matrix is None else matrix[place].ravel().astype(np.float64) for matrix in stored)
+        own, every = slice(unit.channel, unit.channel + 1), slice(None)
+        forward = direction == "forward"
+        source, target = (as_source(unit.layer), other) if forward else (other, unit.layer)
+        rows, columns = (every, own) if forward else (own, every)
+        stored = (self.folder.matrix(source, target, kind, rows) for kind in ("mean", "magnitude"))
+        means, magnitudes = (
+            None if matrix is None else matrix[:, columns].ravel().astype(np.float64) for matrix in stored
+        )
         return None if means is None or magnitudes is None else (means, magnitudes)
 
     def has_randomised(self, target: Layer) -> bool:

@@ -186,12 +186,15 @@ class Extraction:
         table = name.partition(".parquet")[0]
         return _read_table(self.path / name, SCHEMAS[table], EARLIER_COLUMNS.get(table, set()))
 
-    def matrix(self, source: Layer, target: Layer, kind: MatrixKind) -> np.ndarray | None:
+    def matrix(
+        self, source: Layer, target: Layer, kind: MatrixKind, channels: slice = slice(None)
+    ) -> np.ndarray | None:
         """Read a layer pair's matrix (target channels, source channels); None where it was not stored.
 
-        Kernels, which direct pairs alone have, are (target channels, source channels, h, w).
+        Reads these channels of the target alone. Kernels, which direct pairs alone have, are (target channels, source
+        channels, h, w).
         """
-        return self.array(part("matrices", str(target)), f"{source} {kind}")
+        return self.array(part("matrices", str(target)), f"{source} {kind}", channels)
 
     def kernel(self, source: Unit, target: Unit) -> np.ndarray | None:
         """Read the expanded weight of a direct edge by the source's positions: float32 (h, w), cropped to its support.
@@ -251,9 +254,9 @@ class Extraction:
         """
         return self.array(part("words", str(layer)), kind)
 
-    def array(self, name: str, key: str) -> np.ndarray | None:
-        """Read an array of a file, whose hash is checked the first time; None without the file or the key."""
-        return self.lines(name, key) if self.has(name) else None
+    def array(self, name: str, key: str, rows: slice = slice(None)) -> np.ndarray | None:
+        """Read rows of an array of a file, whose hash is checked the first time; None without the file or the key."""
+        return self.lines(name, key, rows) if self.has(name) else None
 
     def activations(
         self, layer: Layer, channels: slice = slice(None), kind: ActivationKind = "value"

@@ -76,11 +76,18 @@ _VERSATILITY = {
 
 def versatility(unit: UnitView) -> None:
     """Show how much it receives from and contributes to each other layer, where a folder at hand holds all edges."""
-    if rows := session.model().versatility(unit.id).to_dicts():
+    claims = [folder.macroscopic() for folder in session.model().extractions]
+    if rows := _versatility(unit.card.model, [(str(claim.path), claim.changed) for claim in claims], str(unit.id)):
         st.subheader("Versatility", help="Over all its edges with each layer, read from the extraction folder.")
         config = {name: st.column_config.Column(title, help=text) for name, (title, text) in _VERSATILITY.items()}
-        cells = [{name: row[name] for name in _VERSATILITY} for row in rows]
-        st.dataframe(cells, column_config=config, hide_index=True, height=min(35 * len(rows) + 38, 400))
+        st.dataframe(rows, column_config=config, hide_index=True, height=min(35 * len(rows) + 38, 400))
+
+
+@st.cache_data(max_entries=50, show_spinner="Reading contributions")
+def _versatility(model: str, folders: list[tuple[str, int]], unit: str) -> list[dict[str, object]]:
+    """A row a layer, read once while the folders at hand do not change."""
+    rows = session.model().versatility(unit).to_dicts()
+    return [{name: row[name] for name in _VERSATILITY} for row in rows]
 
 
 def _layer(place: "st.delta_generator.DeltaGenerator", label: str, key: str, layers: Sequence[str]) -> Layer | None:

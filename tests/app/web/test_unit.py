@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from extract.expansion.expanded_weights import expanded_weights
 from extract.folder.kernel_support import support
+from extract.folder.manifest import part
 from extract.network.weights import load_network
 from extract.units import Architecture, Layer, Unit
 from tests.app.web.running import MODEL, anew, markup, model_store, opened, visited
@@ -49,6 +50,9 @@ def test_versatility_is_read_from_the_extraction_folder_at_hand(
     (row,) = app.dataframe[0].value.to_dict("records")
     assert (row["direction"], row["other"], row["n"]) == ("forward", "4/2/5", 32)
     assert row["mean_size"] == pytest.approx(np.abs(weights[:, 2]).mean())
+    (folder.path / part("matrices", str(target))).unlink()
+    opened(app, "unit", unit="4/2/3/2", model=MODEL)  # the same page again reads nothing
+    assert app.dataframe[0].value.to_dict("records") == [row]
 
 
 def test_the_evidence_is_both_facets_and_the_sum_with_and_without_either_branch(app: AppTest) -> None:

@@ -137,6 +137,9 @@ def test_a_units_versatility_sums_up_all_its_edges(tmp_path: Path) -> None:
     below = Macroscopic(folder).versatility(f"{TARGET}/5")
     assert [(row.direction, row.other) for row in below][-1] == ("backward", SHAPE.layer("4/1/3"))
     assert below[-1].norm_of_means == pytest.approx(np.linalg.norm(means[5]))
+    line = folder.matrix(SHAPE.layer("4/1/3"), TARGET, "mean", slice(5, 6))
+    assert line is not None
+    np.testing.assert_array_equal(line, means[5:6])
 
 
 def test_a_conv_branch_contributes_to_higher_layers_what_its_sum_does(tmp_path: Path) -> None:
