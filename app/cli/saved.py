@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 saved = typer.Typer(no_args_is_help=True, help="Circuits that were saved under a name.")
 
-Source = Literal["article"]
+StudiesSource = Literal["article"]
 CircuitName = Annotated[str, typer.Argument(metavar="NAME", help="Of a saved circuit.")]
 
 
@@ -57,7 +57,9 @@ def show_saved(
 
 @saved.command("import")
 def import_saved(
-    source: Annotated[Source, typer.Argument(help="article: the case studies of the enrichment circuits article.")],
+    source: Annotated[
+        StudiesSource, typer.Argument(help="article: the case studies of the enrichment circuits article.")
+    ],
     labels: Annotated[
         bool, typer.Option("--labels", help="Label the units too, under the names of the article's authors.")
     ] = False,

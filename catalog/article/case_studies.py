@@ -27,7 +27,7 @@ from graph.model_store import ModelStore
 from graph.records import Contribution, Sweep
 
 KIND = "case study"
-Outcome = Literal["saved", "replaced", "unchanged", "not saved"]
+ImportOutcome = Literal["saved", "replaced", "unchanged", "not saved"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class CaseStudy:
     """A case study over a network: what became of its circuit, its edges, and the units that the network lacks."""
 
     circuit: str
-    outcome: Outcome
+    outcome: ImportOutcome
     units: int
     left_out: tuple[Unit, ...]
     edges: tuple[StudiedEdge, ...]
@@ -123,7 +123,7 @@ def import_studies(
     if labels and not same_network:
         raise LabelError(
             f"The article names units of {studies.model}, and {store.id} is another network, whose units of the same "
-            "numbers are others. Import the circuits alone, or open that model."
+            "numbers are others. ImportOutcome the circuits alone, or open that model."
         )
     kinds, notes = _kinds(store, studies), studies.notes()
     overlays = [_overlay(store, studies, study, notes) for study in studies.circuits]
@@ -169,7 +169,7 @@ def _overlay(store: ModelStore, studies: Studies, study: Study, notes: Mapping[U
 
 def _case(store: ModelStore, overlay: _Overlay, kinds: Mapping[str, str]) -> CaseStudy:
     circuit = overlay.circuit
-    outcome: Outcome = "saved"
+    outcome: ImportOutcome = "saved"
     if not circuit.units:
         outcome = "not saved"
     elif circuit.name in kinds:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 Need = Literal["RN50", "probes", "visualisations", "census", "words", "matrices", "authors"]
-Source = Literal["article", "repository", "Distill", "this project"]
+ClaimSource = Literal["article", "repository", "Distill", "this project"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Claim:
     """
 
     name: str
-    source: Source
+    source: ClaimSource
     sentence: str
     statistic: str
     published: str

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from catalog.article.evidence import Evidence
 
-Verdict = Literal["pass", "deviation", "cannot run"]
-VERDICTS: tuple[Verdict, ...] = ("pass", "deviation", "cannot run")
+ClaimVerdict = Literal["pass", "deviation", "cannot run"]
+VERDICTS: tuple[ClaimVerdict, ...] = ("pass", "deviation", "cannot run")
 
 
 class CannotRun(Exception):
@@ -18,12 +18,12 @@ class CannotRun(Exception):
 class Outcome:
     """A verdict, what was found in a few words, and the numbers behind it."""
 
-    verdict: Verdict
+    verdict: ClaimVerdict
     finding: str
     values: Mapping[str, Any]
 
 
-Check = Callable[[Evidence, Mapping[str, Any]], Outcome]
+ClaimCheck = Callable[[Evidence, Mapping[str, Any]], Outcome]
 
 
 def judge(holds: bool, finding: str, **values: Any) -> Outcome:

@@ -12,7 +12,7 @@ import numpy as np
 
 from catalog.article.claims import Claim
 from catalog.article.figures import Figure
-from catalog.article.outcome import VERDICTS, Outcome, Verdict
+from catalog.article.outcome import VERDICTS, ClaimVerdict, Outcome
 from catalog.cards import framed
 from catalog.errors import ExportError
 from extract.files import at_home, replace_file
@@ -48,7 +48,7 @@ class Report:
     readings: tuple[Reading, ...] = ()
 
     @property
-    def counts(self) -> dict[Verdict, int]:
+    def counts(self) -> dict[ClaimVerdict, int]:
         """How many claims have which verdict."""
         verdicts = [result.outcome.verdict for result in self.results]
         return {verdict: verdicts.count(verdict) for verdict in VERDICTS}

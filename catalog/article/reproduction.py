@@ -6,10 +6,10 @@ from catalog.article.checks import facets, macroscopic, shares, weights, words
 from catalog.article.claims import Claim, claims
 from catalog.article.evidence import Evidence
 from catalog.article.figures import figures
-from catalog.article.outcome import CannotRun, Check, Outcome
+from catalog.article.outcome import CannotRun, ClaimCheck, Outcome
 from catalog.article.report import Report, Result
 
-CHECKS: Mapping[str, Check] = {
+CHECKS: Mapping[str, ClaimCheck] = {
     check.__name__: check
     for check in (
         *(weights.extremes, weights.means, weights.order, weights.high_low, weights.offset_signs, weights.orders_alike),
