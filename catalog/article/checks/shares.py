@@ -47,6 +47,25 @@ def published_counts(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(counts == numbers["counts"], finding, counts=counts)
 
 
+def published_medians(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The median shares in the authors' files, each `within` of what was counted in them."""
+    assert evidence.authors is not None  # noqa: S101, the claim needs them
+    medians = {block: float(np.median(evidence.authors.blocks[block].share)) for block in numbers["medians"]}
+    holds = all(abs(medians[block] - median) <= numbers["within"] for block, median in numbers["medians"].items())
+    return judge(holds, ", ".join(f"{block}: {median:.4f}" for block, median in medians.items()), medians=medians)
+
+
+def published_correlation(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The rank correlation of two blocks' shares in the authors' files, unit by unit."""
+    assert evidence.authors is not None  # noqa: S101, the claim needs them
+    one, other = (evidence.authors.blocks[block].share for block in numbers["blocks"])
+    if len(one) != len(other):
+        raise CannotRun(f"files of equally many units; they have {len(one):,} and {len(other):,}")
+    correlation = rank_correlation(one, other)
+    holds = abs(correlation - numbers["correlation"]) <= numbers["within"]
+    return judge(holds, f"{correlation:.3f} of {len(one):,} units", correlation=correlation)
+
+
 def unit_by_unit(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """Compare the shares of a block's units with those in the authors' files: close ones, or their rank correlation."""
     assert evidence.authors is not None  # noqa: S101, the claim needs them

@@ -60,6 +60,23 @@ def first_unit(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(place == 1, f"{layer}/{first[0]} is first, {layer}/{numbers['unit']} at place {place}", place=place)
 
 
+def unit_among_first(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """Whether one unit is among the first `places` that a word raises over a baseline, and the other is not."""
+    layer = Layer.parse(numbers["layer"])
+    word, baseline = evidence.network.word_means([numbers["word"], numbers["baseline"]], [layer])[layer]
+    order = np.argsort(baseline - word, kind="stable").tolist()
+    place, other = (order.index(numbers[name]) + 1 for name in ("unit", "other"))
+    finding = f"{layer}/{numbers['unit']} at place {place}, {layer}/{numbers['other']} at place {other}"
+    return judge(place <= numbers["places"] < other, finding, unit=place, other=other)
+
+
+def words_not_at_hand(_: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """A number over a list of words that this project does not hold. Raises CannotRun."""
+    raise CannotRun(
+        f"the words of {numbers['list']} in their order, which the authors' repository does not hold either"
+    )
+
+
 def words_of_units(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """Of the words named for units, how many are among the top words that the extraction lists for them."""
     folder = evidence.extraction

@@ -187,6 +187,25 @@ def test_the_articles_counts_are_looked_for_in_the_authors_files(fill: Fill, tmp
     assert decide(CLAIMS["counts of the authors' files"], evidence).verdict == "deviation"
 
 
+def test_medians_and_zero_shares_are_looked_for_in_the_authors_files(fill: Fill, tmp_path: Path) -> None:
+    shares = {"4/0": [0.696] * 2048, "4/1": [0.0] * 36 + [0.946] * 2012, "4/2": [0.0] * 78 + [0.976] * 1970}
+    names = ("medians of the authors' files", "counts of the authors' files, above 0")
+    evidence = fill(authors_files(tmp_path / "a", shares, [0.1] * 2048))
+    assert [decide(CLAIMS[name], evidence).verdict for name in names] == ["pass", "pass"]
+    shares["4/0"] = [0.0] + [0.699] * 2047
+    evidence = fill(authors_files(tmp_path / "b", shares, [0.1] * 2048))
+    assert [decide(CLAIMS[name], evidence).verdict for name in names] == ["deviation", "deviation"]
+
+
+def test_blocks_are_correlated_unit_by_unit_in_the_authors_files(fill: Fill, tmp_path: Path) -> None:
+    one, other = [0.1, 0.2, 0.2, 0.4], [0.2, 0.1, 0.3, 0.4]
+    evidence = fill(authors_files(tmp_path / "a", {"4/0": one, "4/1": one, "4/2": other}, [0.1] * 4))
+    numbers = {"blocks": ["4/1", "4/2"], "within": 0.001}
+    outcome = asked(evidence, "published_correlation", correlation=0.632, **numbers)  # scipy.stats.spearmanr of both
+    assert outcome.verdict == "pass"
+    assert asked(evidence, "published_correlation", correlation=0.303, **numbers).verdict == "deviation"
+
+
 def test_shares_are_compared_unit_by_unit_with_the_authors(fill: Fill, tmp_path: Path) -> None:
     theirs = np.random.default_rng(0).uniform(0, 1, 256)
     folder = authors_files(tmp_path / "a", dict.fromkeys(BLOCKS, theirs), [0.1] * 256)

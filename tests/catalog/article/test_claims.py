@@ -30,5 +30,7 @@ def test_the_golden_numbers_are_all_there() -> None:
     """Those of the authors' notebooks, G1 to G7, of Distill, G9 and G10, and G11; shares stand for G8."""
     firsts = {claim.name.split(",")[0] for claim in claims()}
     assert {f"G{number}" for number in range(1, 12)} - firsts == {"G8"}
+    norms = {c.name: c.numbers["norm"] for c in claims() if "norm" in c.numbers}
+    assert norms == {"G4": 23.51958, "G4, first word": 23.73242, "G4, sum over words": 228396.28}
     shares = {c.numbers["part"] for c in claims() if c.check == "near_identity" and "visualisations" in c.needs}
     assert shares == {0.86, 0.822, 0.145}  # 1,761, 1,683 and 296 of 2,048
