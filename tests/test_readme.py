@@ -19,7 +19,7 @@ from graph.embedded.server import stop
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-ELSEWHERE = ("extract RN50", "load rn50", "app")  # need the hub, a browser or Neo4j; tested on their own
+ELSEWHERE = ("extract RN50", "reproduce RN50", "load rn50", "app")  # need the hub, a browser or Neo4j; tested apart
 
 
 def blocks(language: str) -> list[str]:

@@ -72,9 +72,7 @@ def unit_among_first(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
 
 def words_not_at_hand(_: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """A number over a list of words that this project does not hold. Raises CannotRun."""
-    raise CannotRun(
-        f"the words of {numbers['list']} in their order, which the authors' repository does not hold either"
-    )
+    raise CannotRun(f"the words of {numbers['list']} in their order, which this project does not hold")
 
 
 def words_of_units(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
