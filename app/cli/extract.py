@@ -13,6 +13,15 @@ from extract.printable import printable
 if TYPE_CHECKING:
     from catalog import LiveNetwork
 
+ProbesOption = Annotated[
+    str | None,
+    typer.Option(parser=at_home, metavar="TEXT", help="Pictures, a folder a concept; shards; a table; or demo."),
+]
+Visualisations = Annotated[
+    Path | None,
+    typer.Option(parser=path, metavar="PATH", help="Feature visualisations of the last sum, such as channel34.png."),
+]
+
 
 def extract(
     name: NetworkName,
@@ -30,16 +39,8 @@ def extract(
     matrices: Annotated[bool, typer.Option(help="Keep the dense matrices too.")] = True,
     memory: Memory = 2**31,
     device: Annotated[str, typer.Option(help="Where torch computes the weights: cpu, cuda, cuda:1.")] = "cpu",
-    probes: Annotated[
-        str | None,
-        typer.Option(parser=at_home, metavar="TEXT", help="Pictures, a folder a concept; shards; a table; or demo."),
-    ] = None,
-    visualisations: Annotated[
-        Path | None,
-        typer.Option(
-            parser=path, metavar="PATH", help="Feature visualisations of the last sum, such as channel34.png."
-        ),
-    ] = None,
+    probes: ProbesOption = None,
+    visualisations: Visualisations = None,
     words: Annotated[
         str | None,
         typer.Option(parser=at_home, metavar="TEXT", help="So many of the most common words, or a file, one a line."),

@@ -31,7 +31,7 @@ LabelText = Annotated[str, typer.Argument(metavar="TEXT", help="What the unit an
 LabelFile = Annotated[Path, typer.Argument(parser=path, metavar="FILE", help="Its name ends in .csv or .json.")]
 AnyUnit = Annotated[str | None, typer.Argument(metavar="UNIT", help="All units if not given.")]
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why it is wrong: a short text or a link.")]
-Evidence = Annotated[str | None, typer.Option("--evidence", help="Why it is so: a short text or a link.")]
+EvidenceOption = Annotated[str | None, typer.Option("--evidence", help="Why it is so: a short text or a link.")]
 Facet = Annotated[str | None, typer.Option("--facet", help="One of the things a unit answers to.")]
 Responds = Annotated[Modality | None, typer.Option("--modality", help="Pictures, or words in pictures.")]
 Confidence = Annotated[float | None, typer.Option("--confidence", help="From 0 to 1.")]
@@ -54,7 +54,7 @@ def add_label(
     facet: Facet = None,
     modality: Responds = None,
     confidence: Confidence = None,
-    evidence: Evidence = None,
+    evidence: EvidenceOption = None,
     sensitive: Annotated[bool, typer.Option("--sensitive", help="Hide it until it is asked for.")] = False,
     database: DatabaseOption = None,
     model_name: ModelName = None,
@@ -79,7 +79,7 @@ def amend_label(
     facet: Facet = None,
     modality: Responds = None,
     confidence: Confidence = None,
-    evidence: Evidence = None,
+    evidence: EvidenceOption = None,
     sensitive: Annotated[bool | None, typer.Option("--sensitive/--not-sensitive", help="Hide it, or not.")] = None,
     database: DatabaseOption = None,
     model_name: ModelName = None,

@@ -18,6 +18,16 @@ from extract.printable import printable
 if TYPE_CHECKING:
     from catalog import Report
 
+VisualisationFolders = Annotated[
+    Path | None,
+    typer.Option(
+        parser=path,
+        metavar="PATH",
+        help="A folder of feature visualisations such as channel34.png of the last sum, or of folders that end in "
+        "4_2_6, 4_1_6 and 4_0_8.",
+    ),
+]
+
 
 def reproduce(
     name: NetworkName,
@@ -35,15 +45,7 @@ def reproduce(
         str | None,
         typer.Option(parser=at_home, metavar="TEXT", help="Images to show the network first, as extract takes them."),
     ] = None,
-    visualisations: Annotated[
-        Path | None,
-        typer.Option(
-            parser=path,
-            metavar="PATH",
-            help="A folder of feature visualisations such as channel34.png of the last sum, or of folders that end in "
-            "4_2_6, 4_1_6 and 4_0_8.",
-        ),
-    ] = None,
+    visualisations: VisualisationFolders = None,
     authors: Annotated[
         Path | None,
         typer.Option(parser=path, metavar="PATH", help="A folder with the authors' relu_conv_bottleneck_4_2.txt etc."),

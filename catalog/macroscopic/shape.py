@@ -8,7 +8,7 @@ import numpy as np
 from catalog.macroscopic.dip import dips, threshold
 from extract.ranking import Floats
 
-Statistic = Callable[[Floats], Floats]  # (units, n) to (units,)
+RowStatistic = Callable[[Floats], Floats]  # (units, n) to (units,)
 
 _NARROWEST, _BROADEST = 0.2, 20.0  # exponents of a generalised normal that moments tell apart
 
@@ -59,20 +59,20 @@ def rank_one_share(values: Floats) -> float:
     return float(np.linalg.eigvalsh(products)[-1] / total) if total else float("nan")
 
 
-def measure(values: Floats, statistics: Mapping[str, Statistic]) -> dict[str, Floats]:
+def measure(values: Floats, statistics: Mapping[str, RowStatistic]) -> dict[str, Floats]:
     """Each statistic of each row, (units,); NaN where rows have no value."""
     empty = np.full(len(values), np.nan)
     return {name: statistic(values) if values.shape[1] else empty for name, statistic in statistics.items()}
 
 
-STATISTICS: Mapping[str, Statistic] = {
+STATISTICS: Mapping[str, RowStatistic] = {
     "exponent": exponent,
     "imbalance": imbalance,
     "density_at_zero": density_at_zero,
     "breadth": breadth,
     "offset": offset,
 }
-FORWARD_STATISTICS: Mapping[str, Statistic] = {"dip": dip}
+FORWARD_STATISTICS: Mapping[str, RowStatistic] = {"dip": dip}
 _EXPONENTS = np.geomspace(_NARROWEST, _BROADEST, 400)
 _RATIOS = [np.exp(lgamma(2 / b) - (lgamma(1 / b) + lgamma(3 / b)) / 2) for b in _EXPONENTS]
 
