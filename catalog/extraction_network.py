@@ -1,4 +1,4 @@
-"""What a network writes into extraction folders: expanded weights, and what it does on probes, words and pictures."""
+"""A network and its extraction folder: what it writes there, and the census of a sum, taken again otherwise."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -8,8 +8,11 @@ from threading import Lock
 from catalog.extraction_view import ExtractionView
 from extract import demo
 from extract.enrichment import pipeline
+from extract.enrichment.pairings import PairingComparison, compare_pairings
+from extract.enrichment.sensitivity import CensusVariant, sensitivity
 from extract.expansion import atlas
 from extract.files import at_home
+from extract.folder.extraction import Extraction
 from extract.network.network import Network
 from extract.probes import rasterised_words
 from extract.probes.probe import Source
@@ -25,7 +28,7 @@ Images = str | Path | Source  # "demo" for the demo's own, a folder of pictures,
 
 
 class ExtractionNetwork:
-    """A network that fills extraction folders; what else it can be asked is `LiveNetwork`'s."""
+    """A network that fills extraction folders; what it can be asked without one is `LiveNetwork`'s."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -132,6 +135,47 @@ class ExtractionNetwork:
         """
         named = layer or self.architecture.final
         return visualise(self._network, extraction.folder, at_home(folder), named, progress)
+
+    def sensitivity(
+        self,
+        extraction: ExtractionView,
+        layer: Layer | str | None = None,
+        probes: Images = "demo",
+        progress: bool = True,
+    ) -> list[CensusVariant]:
+        """Take the census of a sum, None for the last, again with one setting or choice of probes changed at a time.
+
+        `probes` are those that the extraction's own census was taken on. Raises CensusError where it has none or the
+        layer is no sum, and ExtractionError for an extraction of other weights or probes that changed since.
+        """
+        folder, total = self._sum_of(extraction, layer)
+        with self._alone:
+            return sensitivity(self._network, folder, self.probes(probes), total, progress)
+
+    def pairings(
+        self,
+        extraction: ExtractionView,
+        layer: Layer | str | None = None,
+        probes: Images = "demo",
+        draws: int = 99,
+        seed: int = 0,
+        progress: bool = True,
+        memory: int = 2**33,
+    ) -> list[PairingComparison]:
+        """Compare a sum's enrichment, None for the last, with that of its branches paired anew, `draws` times.
+
+        `probes` are those that the extraction's own census was taken on; the maps of the whole sum are held in
+        `memory` bytes. Raises as `sensitivity` does.
+        """
+        folder, total = self._sum_of(extraction, layer)
+        with self._alone:
+            return compare_pairings(self._network, folder, self.probes(probes), total, draws, seed, progress, memory)
+
+    def _sum_of(self, extraction: ExtractionView, layer: Layer | str | None) -> tuple[Extraction, Layer]:
+        """The folder, which is this network's, and the layer, the last sum if None."""
+        extraction.folder.check(self._network.model, self._network.sha256)
+        named = Layer.parse(str(layer)) if layer else self.architecture.final
+        return extraction.folder, self.architecture.check(named)
 
     def _lettering(self, font: Path | str | None) -> Lettering:
         """The network's usual lettering, in a font of one's own if there is one."""

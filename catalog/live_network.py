@@ -29,7 +29,8 @@ from extract.ablation import calibration, part_ablation
 from extract.ablation.calibration import Agreement, agreements
 from extract.ablation.part_ablation import Ablation, Replacement
 from extract.article.network_measures import NetworkMeasures
-from extract.enrichment.sensitivity import CensusVariant, sensitivity
+from extract.enrichment.pairings import PairingComparison
+from extract.enrichment.sensitivity import CensusVariant
 from extract.errors import AblationError, WeightsError
 from extract.expansion.expanded_weights import expanded_weights
 from extract.files import at_home
@@ -53,7 +54,7 @@ from extract.recording.typographic_attack import Attack
 from extract.selftest import Check, selftest
 from extract.units import Layer, Unit
 
-__all__ = ["Ablation", "Agreement", "Attack", "CensusVariant", "Check", "LiveNetwork", "Report"]
+__all__ = ["Ablation", "Agreement", "Attack", "CensusVariant", "Check", "LiveNetwork", "PairingComparison", "Report"]
 
 Classes = Sequence[str] | Path | None  # prompts, or a file with one a line; None for the demo's concepts
 
@@ -109,23 +110,6 @@ class LiveNetwork(ExtractionNetwork):
         """Check on this network and machine what the catalog rests on; the pairs and images are drawn by the seed."""
         with self._alone:
             return selftest(self._network, seed)
-
-    def sensitivity(
-        self,
-        extraction: ExtractionView,
-        layer: Layer | str | None = None,
-        probes: Images = "demo",
-        progress: bool = True,
-    ) -> list[CensusVariant]:
-        """Take the census of a sum, None for the last, again with one setting or choice of probes changed at a time.
-
-        `probes` are those that the extraction's own census was taken on. Raises CensusError where it has none or the
-        layer is no sum, and ExtractionError for an extraction of other weights or probes that changed since.
-        """
-        folder, named = extraction.folder, Layer.parse(str(layer)) if layer else self.architecture.final
-        folder.check(self._network.model, self._network.sha256)
-        with self._alone:
-            return sensitivity(self._network, folder, self.probes(probes), self.architecture.check(named), progress)
 
     def reproduce(
         self,

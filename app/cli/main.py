@@ -40,6 +40,7 @@ COMMANDS = {
     "macroscopic": "Show how contributions between layers are distributed, beside those of randomised weights and "
     "shuffled ones.",
     "sensitivity": "Take the census of a sum again with one thing changed at a time, and count the verdicts.",
+    "pairings": "Compare a sum's enrichment with that of its branches paired anew.",
     "levels": "Show how a unit's activation is distributed; draw images of its levels to sort, and store how they were "
     "sorted.",
     "trace": "Follow what leads to a unit, or where it leads, and tell how much of its influence the circuit holds.",

@@ -9,6 +9,8 @@ import pyarrow as pa
 from torch import Tensor
 
 from extract.enrichment.concept_table import ProbeConcepts
+from extract.enrichment.facts import recorded_probes
+from extract.errors import CensusError
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
 from extract.probes.probe import Probe, Source
@@ -73,6 +75,16 @@ class CensusPasses:
     def maps(self, channels: Mapping[Layer, range], progress: bool) -> dict[Layer, BranchMaps]:
         """Both branches' maps of these channels, in one pass."""
         return maps_of_sums(self.network, self.batches(progress), self.probes.num_rows, channels)
+
+
+def census_passes(network: Network, extraction: Extraction, source: Source, layer: Layer) -> CensusPasses:
+    """The probes of an extraction's own census again; CensusError where it has none or the layer is no sum."""
+    if layer.role != "sum":
+        raise CensusError(f"{layer} is no sum. Name one such as {network.architecture.final}.")
+    if not extraction.has("census_settings.parquet"):
+        raise CensusError(f"{extraction.path} holds no census. Show the network probes first.")
+    recorded = recorded_probes(extraction)
+    return CensusPasses(network, extraction, source, recorded.filter(pa.array(sampled(recorded))))
 
 
 def _sizes(network: Network, layers: Sequence[Layer], images: int) -> dict[Layer, tuple[int, int]]:

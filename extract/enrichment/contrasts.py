@@ -139,3 +139,12 @@ def bounded(names: Iterable[str], measured: Estimates, level: float) -> dict[str
         ends = {f"{name}_low": low[:, place], f"{name}_high": high[:, place]}
         columns |= {name: measured.value[:, place]} | ends
     return columns
+
+
+def ratio_to_need(values: Mapping[str, np.ndarray], settings: CensusSettings) -> np.ndarray:
+    """The least size over what it must exceed; at most 0 where a facet comes over the other branch."""
+    rises = np.maximum(values["rise_shortcut"], values["rise_conv"])
+    need = np.maximum(settings.delta, settings.rho * rises)
+    sizes = np.min([values[name] for name in SIZES], axis=0)
+    carried = np.minimum(values["majority_shortcut"], values["majority_conv"]) > 0
+    return np.asarray(np.where(carried, sizes / need, np.minimum(sizes / need, 0)))

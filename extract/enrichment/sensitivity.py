@@ -10,10 +10,9 @@ import pyarrow as pa
 from extract.enrichment.attribution import Attribution, attribution
 from extract.enrichment.census import DEFAULT, CensusWays, judge_all, measure
 from extract.enrichment.census_measures import Columns
-from extract.enrichment.census_passes import MEMORY, CensusPasses, sampled
+from extract.enrichment.census_passes import MEMORY, census_passes
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
-from extract.enrichment.facts import recorded_probes
 from extract.enrichment.held_out_sources import held_out_splits
 from extract.enrichment.probe_covariates import covariates_of
 from extract.errors import CensusError
@@ -60,12 +59,7 @@ def sensitivity(
     Raises CensusError for a layer that is no sum, for too few concepts or an extraction without a census, and what
     loading a probe raises.
     """
-    if layer.role != "sum":
-        raise CensusError(f"{layer} is no sum. Name one such as {network.architecture.final}.")
-    if not extraction.has("census_settings.parquet"):
-        raise CensusError(f"{extraction.path} holds no census. Show the network probes first.")
-    recorded = recorded_probes(extraction)
-    show = CensusPasses(network, extraction, source, recorded.filter(pa.array(sampled(recorded))))
+    show = census_passes(network, extraction, source, layer)
     covariates = covariates_of(show.probes, show.pixels())
     variants = list[_Variant]()
     for channels in show.plan([layer], memory):

@@ -77,6 +77,7 @@ def test_the_verbs_are_these() -> None:
         "figure",
         "selftest",
         "sensitivity",
+        "pairings",
         "reproduce",
         "macroscopic",
     ]

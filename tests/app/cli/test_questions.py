@@ -78,6 +78,7 @@ OTHERS = {
         "macroscopic",
         "selftest",
         "sensitivity",
+        "pairings",
         "reproduce",
     ),  # ask a network or a folder
     "remove",  # takes away what the others ask for

@@ -1,6 +1,6 @@
 """Is the census of enrichment right? Planted worlds, wrong implementations, a boundary test, and the demo.
 
-    python -m tests.benchmarks.census [rates] [wrong] [boundary] [demo] [dissociation] [repairing]
+    python -m tests.benchmarks.census [rates] [wrong] [boundary] [demo] [dissociation] [pairings]
         [--seeds 20] [--first 5000]
 
 rates     verdicts by kind and by true ratio of effect to need, on fresh worlds of 240 units; coverage of the bounds,
@@ -9,7 +9,7 @@ wrong     the same for wrong implementations, on development worlds: what of the
 boundary  concept tables nine tenths of which lie on the boundary of a size: false discoveries of either verdict
 demo      the demo's last sum: nulls made of its maps, the number of concepts, other settings, held-out vendor and font
 dissociation  what ablation supports and contradicts on fresh worlds, on the census' facets and on new concepts
-repairing  the prevalence beside that of branches paired anew: on planted worlds, two a seed, and on the demo's last sum
+pairings  the prevalence beside that of branches paired anew: on planted worlds, two a seed, and on the demo's last sum
 
 Seeds below 5000 are for development; the reported ones were run once.
 """
@@ -20,7 +20,7 @@ from time import perf_counter
 
 from extract.enrichment.census import DEFAULT
 from extract.enrichment.concept_table import ProbeConcepts
-from tests.benchmarks.census import boundary, demo, dissociation, rates, repairing, wrong
+from tests.benchmarks.census import boundary, demo, dissociation, pairings, rates, wrong
 from tests.builders.planted_arrays import world
 
 DEVELOPMENT = 2000  # the first seed for it
@@ -61,16 +61,16 @@ def print_demo() -> None:
     demo.print_rotation(*measured)
 
 
-def print_repairing(first: int, seeds: int) -> None:
-    repairing.print_planted(first, 2 * seeds)
+def print_pairings(first: int, seeds: int) -> None:
+    pairings.print_planted(first, 2 * seeds)
     maps, probes, _ = demo.measured()
     print("\nthe demo, 4/2/6")
-    repairing.print_pairings(maps.shortcut, maps.conv, ProbeConcepts.of(probes))
+    pairings.print_pairings(maps.shortcut, maps.conv, ProbeConcepts.of(probes))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Is the census of enrichment right?")
-    parser.add_argument("parts", nargs="*", default=["rates", "wrong", "boundary", "demo", "dissociation", "repairing"])
+    parser.add_argument("parts", nargs="*", default=["rates", "wrong", "boundary", "demo", "dissociation", "pairings"])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=5000)
     options = parser.parse_args()
@@ -80,7 +80,7 @@ def main() -> None:
         "boundary": print_boundary,
         "demo": print_demo,
         "dissociation": lambda: dissociation.print_ablated(world(options.first + n) for n in range(options.seeds)),
-        "repairing": lambda: print_repairing(options.first, options.seeds),
+        "pairings": lambda: print_pairings(options.first, options.seeds),
     }
     for part in options.parts:
         start = perf_counter()

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from extract.enrichment.attribution import expected
 from extract.enrichment.census_settings import CensusSettings
-from extract.enrichment.contrasts import WEIGHTS
+from extract.enrichment.contrasts import WEIGHTS, ratio_to_need
 from tests.builders.planted_arrays import LOW_LEVEL, World
 
 IMAGES = 60  # new ones of every concept
@@ -60,12 +60,3 @@ def _apart(world: World, shortcut: np.ndarray, conv: np.ndarray) -> np.ndarray:
     random = float((rows.mean(axis=0) ** 2).sum())
     unlike = np.abs(word[shortcut].mean(axis=1) - word[conv].mean(axis=1)) >= 0.75
     return np.asarray(np.where(unlike, np.inf, (1 - near) / (1 - random)))
-
-
-def ratio_to_need(effects: dict[str, np.ndarray], settings: CensusSettings) -> np.ndarray:
-    """The least size over what it must exceed; at most 0 where a facet comes over the other branch."""
-    rises = np.maximum(effects["rise_shortcut"], effects["rise_conv"])
-    need = np.maximum(settings.delta, settings.rho * rises)
-    sizes = np.min([effects[n] for n in ("rise_shortcut", "rise_conv", "specificity_shortcut", "specificity_conv")], 0)
-    carried = np.minimum(effects["majority_shortcut"], effects["majority_conv"]) > 0
-    return np.asarray(np.where(carried, sizes / need, np.minimum(sizes / need, 0)))

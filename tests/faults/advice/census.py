@@ -51,7 +51,10 @@ def with_a_hole(maps: np.ndarray) -> np.ndarray:
 PARTS = ("shortcut", "conv", "probes", "embeddings", "covariates")
 WHOLE = taken()
 TABLE = Table(
-    tuple(f"extract.enrichment.{name}" for name in ("census", "census_probes", "census_settings", "sensitivity")),
+    tuple(
+        f"extract.enrichment.{name}"
+        for name in ("census", "census_passes", "census_probes", "census_settings", "pairings")
+    ),
     (
         Advice("Give both maps of the same units", taken(conv=lambda maps: maps[:, :1]), WHOLE),
         Advice(
@@ -93,5 +96,6 @@ TABLE = Table(
         Advice("concepts were asked for", lambda: CensusSettings(sizes=(2,)), lambda: CensusSettings(sizes=(4,))),
         Advice("The level of the tests", lambda: CensusSettings(level=2), lambda: CensusSettings(level=0.05)),
     ),
-    elsewhere=dict.fromkeys(("is no sum. Name one", "holds no census"), "tests/extract/enrichment/test_sensitivity.py"),
+    elsewhere=dict.fromkeys(("is no sum. Name one", "holds no census"), "tests/extract/enrichment/test_sensitivity.py")
+    | {"bytes. Allow more": "tests/extract/enrichment/test_pairings.py"},
 )

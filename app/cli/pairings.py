@@ -1,0 +1,48 @@
+"""`circuits pairings`: a sum's enrichment beside that of its branches paired anew."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli import printing
+from app.cli.network_options import NetworkName, Pretrained
+from app.cli.options import Json, Memory, Wide, at_home, path
+
+COLUMNS = ("measured", "stratum", "units", "as it is", "paired anew", "sd", "p")
+
+
+def pairings(
+    name: NetworkName,
+    extraction: Annotated[
+        Path, typer.Option(parser=path, metavar="PATH", help="A folder of this network that was shown probes.")
+    ],
+    pretrained: Pretrained = None,
+    probes: Annotated[
+        str, typer.Option(parser=at_home, metavar="TEXT", help="The same images again, as extract took them.")
+    ] = "demo",
+    layer: Annotated[str | None, typer.Option(help="A sum such as 4/2/6; the last one if not given.")] = None,
+    draws: Annotated[int, typer.Option(min=1, help="How often all branches are paired anew.")] = 99,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    strata: Annotated[bool, typer.Option("--strata", help="Every stratum too, not only all units.")] = False,
+    memory: Memory = 2**33,
+    wide: Wide = False,
+    as_json: Json = False,
+) -> None:
+    """Compare a sum's enrichment with that of its branches paired anew.
+
+    Whether the network pairs the facets of its branches: every unit gets the conv branch of another of
+    like deviation, preference for words and mean. Nothing is written.
+
+    Example: circuits pairings demo --extraction demo.extraction
+    """
+    from catalog import open_extraction, open_network  # slow to import, and help does without
+
+    folder = open_extraction(extraction)
+    compared = open_network(name, pretrained).pairings(folder, layer, probes, draws, seed, memory=memory)
+    shown = [c for c in compared if strata or c.stratum is None]
+    rows = [
+        (c.number, "all" if c.stratum is None else c.stratum, c.units, c.as_it_is, c.paired_anew, c.sd, c.p)
+        for c in shown
+    ]
+    printing.show_rows(shown, printing.table(f"Beside {draws} pairings", COLUMNS, rows), as_json, wide)

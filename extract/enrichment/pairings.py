@@ -1,0 +1,164 @@
+"""Does a network pair the facets of its branches? The prevalence of enrichment beside that of branches paired anew.
+
+Every unit keeps its shortcut and gets the conv branch of another unit of its stratum. Strata are of conv alone, and
+fixed before anything is measured: by its standard deviation, then by how much it prefers words, then by its mean.
+Randomly paired branches bring two facets too: they are no null for one unit, but the baseline for the number of them.
+
+Measured on held-out probes of facets of CONCEPTS concepts, without tests: the share of units whose least size is what
+it must be at least, the mean of that ratio, and how alike both attributions are (their mean correlation over images).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from extract.enrichment.attribution import attribution
+from extract.enrichment.census import DEFAULT
+from extract.enrichment.census_passes import census_passes
+from extract.enrichment.concept_table import ProbeConcepts, concept_table
+from extract.enrichment.contrasts import EFFECTS, effects, ratio_to_need
+from extract.enrichment.facets import facets
+from extract.errors import CensusError
+from extract.folder.extraction import Extraction
+from extract.network.network import Network
+from extract.probes.probe import Source
+from extract.units import Layer
+
+CONCEPTS, STRATUM, DRAWS = 12, 16, 99  # of a facet; units of a stratum, about; pairings
+NUMBERS = ("share at need", "mean ratio", "correlation")
+MEMORY = 2**33  # bytes of maps, all of a sum's at once
+
+
+@dataclass(frozen=True)
+class Pairings:
+    """By number: what was measured of every unit, (units,), and as paired anew, (draws, units); with the strata."""
+
+    true: dict[str, np.ndarray]
+    anew: dict[str, np.ndarray]
+    stratum: np.ndarray
+
+    def p(self, name: str, ties: float = 1) -> float:
+        """The share of pairings whose mean is as high, the true one among them; of equal ones a part counts."""
+        above = self.anew[name].mean(axis=1) - self.true[name].mean()
+        equal = np.abs(above) < 1e-12
+        return float(((above >= 1e-12).sum() + ties * (1 + equal.sum())) / (1 + len(above)))
+
+    def of(self, units: np.ndarray) -> "Pairings":
+        """Those of some units, bool (units,)."""
+        true, anew = ({name: values[..., units] for name, values in part.items()} for part in (self.true, self.anew))
+        return Pairings(true, anew, self.stratum[units])
+
+
+@dataclass(frozen=True)
+class PairingComparison:
+    """A mean over units, as the network pairs their branches and as paired anew, with the sd over pairings.
+
+    `p` is the share of pairings whose mean is as high. `stratum` is None where the mean is over all units of the sum.
+    """
+
+    number: str
+    stratum: int | None
+    units: int
+    as_it_is: float
+    paired_anew: float
+    sd: float
+    p: float
+
+
+def compare_pairings(
+    network: Network,
+    extraction: Extraction,
+    source: Source,
+    layer: Layer,
+    draws: int = DRAWS,
+    seed: int = 0,
+    progress: bool = True,
+    memory: int = MEMORY,
+) -> list[PairingComparison]:
+    """Compare a sum with its branches paired anew: over all its units, then in every stratum. Nothing is written.
+
+    The probes are those of the extraction's own census. The maps of the whole sum are in memory at once.
+
+    Raises CensusError for a layer that is no sum, an extraction without a census, or maps that do not fit into
+    `memory`; and what loading a probe raises.
+    """
+    show = census_passes(network, extraction, source, layer)
+    plan = list(show.plan([layer], memory))
+    if len(plan) > 1:
+        raise CensusError(f"The maps of {layer} on {show.probes.num_rows} probes exceed {memory} bytes. Allow more.")
+    maps = show.maps(plan[0], progress)[layer]
+    measured = pairings(maps.shortcut, maps.conv, ProbeConcepts.of(show.probes), draws, seed, progress)
+    return list(_comparisons(measured))
+
+
+def strata(conv: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """The stratum of every unit, by its conv branch's maps (images, units, positions); `words` is bool (images,)."""
+    mean, sd = conv.mean(axis=(0, 2), dtype=np.float64), conv.std(axis=(0, 2), dtype=np.float64)
+    preference = (conv[words].mean(axis=(0, 2)) - conv[~words].mean(axis=(0, 2))) / np.maximum(sd, 1e-12)
+    parts = np.array_split(np.argsort(sd, kind="stable"), max(1, len(sd) // (4 * STRATUM)))
+    for values in (preference, mean):
+        parts = [half for part in parts for half in np.array_split(part[np.argsort(values[part], kind="stable")], 2)]
+    stratum = np.zeros(len(sd), int)
+    for number, part in enumerate(parts):
+        stratum[part] = number
+    return stratum
+
+
+def paired_anew(stratum: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Whose conv branch every unit gets: int (units,), shuffled within strata."""
+    whose = np.arange(len(stratum))
+    for number in np.unique(stratum):
+        own = np.flatnonzero(stratum == number)
+        whose[own] = rng.permutation(own)
+    return whose
+
+
+def pairings(
+    shortcut: np.ndarray,
+    conv: np.ndarray,
+    concepts: ProbeConcepts,
+    draws: int = DRAWS,
+    seed: int = 0,
+    progress: bool = False,
+) -> Pairings:
+    """Measure a sum as it is, and with its branches paired anew."""
+    words = concepts.words[np.max(concepts.places, axis=0)]
+    stratum, rng = strata(conv, words), np.random.default_rng([seed, 3])
+    true = measure_pairing(shortcut, conv, concepts)
+    anew = [
+        measure_pairing(shortcut, conv[:, paired_anew(stratum, rng)], concepts)
+        for _ in tqdm(range(draws), "pairings", disable=not progress)
+    ]
+    return Pairings(true, {name: np.stack([drawn[name] for drawn in anew]) for name in NUMBERS}, stratum)
+
+
+def measure_pairing(shortcut: np.ndarray, conv: np.ndarray, concepts: ProbeConcepts) -> dict[str, np.ndarray]:
+    """What is measured of every unit, (units,) each."""
+    brought = attribution(shortcut, conv)
+    table = concept_table(concepts, brought.shortcut, brought.conv)
+    measured = effects(facets(table, CONCEPTS).values(table.held_out)).value
+    ratio = ratio_to_need(dict(zip(EFFECTS, measured.T, strict=True)), DEFAULT)
+    product = (brought.shortcut * brought.conv).mean(axis=0)  # both are about zero on average
+    alike = product / np.maximum(brought.shortcut.std(axis=0) * brought.conv.std(axis=0), 1e-12)
+    return dict(zip(NUMBERS, (1.0 * (ratio >= 1), ratio, alike), strict=True))
+
+
+def _comparisons(measured: Pairings) -> Iterator[PairingComparison]:
+    """All units first, then every stratum."""
+    whole = np.ones(len(measured.stratum), bool)
+    parts = {None: whole} | {int(number): measured.stratum == number for number in np.unique(measured.stratum)}
+    for stratum, units in parts.items():
+        own = measured.of(units)
+        for name in NUMBERS:
+            means = own.anew[name].mean(axis=1)
+            yield PairingComparison(
+                name,
+                stratum,
+                int(units.sum()),
+                float(own.true[name].mean()),
+                float(means.mean()),
+                float(means.std()),
+                own.p(name),
+            )
