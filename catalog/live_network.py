@@ -14,6 +14,10 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from extract.network.network import Network  # first of all: it imports torch, and what is missing is told by its name
+
+# isort: split
+
 from catalog.article.evidence import Evidence
 from catalog.article.last_sums import last_sums, visualisation_folders
 from catalog.article.published_shares import read_published
@@ -36,7 +40,6 @@ from extract.expansion.expanded_weights import expanded_weights
 from extract.files import at_home
 from extract.folder.kernel_support import support
 from extract.network.attention_pool import Decomposition, decompose
-from extract.network.network import Network
 from extract.network.parts import BranchName, ConvolutionEdge, SumBranch, check
 from extract.network.preprocessing import seen, stack
 from extract.network.text import embed_prompts
