@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from extract.network.network import Network  # first of all: it imports torch, and what is missing is told by its name
+# First of all what imports torch before anything else that may be missing with it: torch is what is told.
+from extract.network.parts import BranchName, ConvolutionEdge, SumBranch, check
 
 # isort: split
 
@@ -40,7 +41,7 @@ from extract.expansion.expanded_weights import expanded_weights
 from extract.files import at_home
 from extract.folder.kernel_support import support
 from extract.network.attention_pool import Decomposition, decompose
-from extract.network.parts import BranchName, ConvolutionEdge, SumBranch, check
+from extract.network.network import Network
 from extract.network.preprocessing import seen, stack
 from extract.network.text import embed_prompts
 from extract.network.weights import load_network
