@@ -154,6 +154,8 @@ def _feed(loader: subprocess.Popen[bytes], steps: Iterable[Step]) -> str:
         pass  # it stopped early, and its answer says why
     except BaseException:
         loader.kill()
+        with suppress(BrokenPipeError):  # what is still buffered has no reader any more
+            cast(IOBase, loader.stdin).close()
         raise
     return loader.communicate()[0].decode()
 

@@ -327,6 +327,31 @@ def test_an_error_of_the_senders_own_comes_through_and_changes_nothing(loaded: P
     assert ask(loaded, "MATCH (n:New) RETURN count(n)") == [[0]]
 
 
+def children() -> list[int]:
+    """The processes that this one has started."""
+    threads = Path("/proc/self/task").glob("*/children")
+    return [int(child) for thread in threads for child in thread.read_text().split()]
+
+
+def command_line(process: int) -> str:
+    return Path(f"/proc/{process}/cmdline").read_text()
+
+
+def test_an_error_of_the_senders_own_comes_through_where_the_loader_is_gone_before_it(loaded: Path) -> None:
+    def steps() -> Iterator[Nodes]:
+        yield Nodes("New", "key", pa.table({"key": ["n"]}))
+        while not (loaders := [child for child in children() if str(loaded) in command_line(child)]):
+            pass  # its command line is empty for a moment
+        (loader,) = loaders
+        os.kill(loader, signal.SIGKILL)
+        os.waitid(os.P_PID, loader, os.WEXITED | os.WNOWAIT)
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        bulk_load(loaded, steps())
+    assert ask(loaded, "MATCH (n:New) RETURN count(n)") == [[0]]
+
+
 def test_while_one_loads_others_are_told_and_a_killed_loader_changes_nothing(loaded: Path) -> None:
     command = [sys.executable, "-c", HALF_A_LOAD, str(loaded)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as sender:
