@@ -108,9 +108,9 @@ def _headlines(title: str, summaries: "Iterable[LayerSummary]") -> printing.Term
     rows, names = list[list[object]](), list[str]()
     for summary in summaries:
         names = list(summary.headlines)
-        for sample, title in _SAMPLES.items():
+        for sample, weights in _SAMPLES.items():
             sizes = [getattr(comparison, sample) for comparison in summary.headlines.values()]
-            rows.append([summary.layer if sample == "observed" else "", title, *map(_value, sizes)])
+            rows.append([summary.layer if sample == "observed" else "", weights, *map(_value, sizes)])
     return printing.table(title, ("into", "weights", *names), rows)
 
 

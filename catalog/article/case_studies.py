@@ -123,7 +123,7 @@ def import_studies(
     if labels and not same_network:
         raise LabelError(
             f"The article names units of {studies.model}, and {store.id} is another network, whose units of the same "
-            "numbers are others. ImportOutcome the circuits alone, or open that model."
+            "numbers are others. Import the circuits alone, or open that model."
         )
     kinds, notes = _kinds(store, studies), studies.notes()
     overlays = [_overlay(store, studies, study, notes) for study in studies.circuits]

@@ -33,6 +33,7 @@ def test_every_conv_branch_has_its_numbers_beside_both_controls_in_80_columns(fo
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert "more column" not in result.stdout
     rows = [line.split() for line in result.stdout.splitlines()]
+    assert " ".join(rows[0]) == "Contributions into conv branches: medians over 8 units of each layer"
     names = ["forward", "scaled", "backward", "signs", "folded", "offset", "rank", "1", "peaks"]
     assert rows[1] == ["into", "weights", *names]
     observed, random, shuffled = rows[2:5]
