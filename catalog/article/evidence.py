@@ -1,13 +1,13 @@
 """What the claims are decided on: the network, its extraction folder, and the authors' files."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from catalog.article.claims import Need
 from catalog.article.published_shares import PublishedShares
 from catalog.macroscopic.contributions import StoredContributions
-from catalog.macroscopic.layer_report import Comparison
 from catalog.macroscopic.macroscopic import Macroscopic
 from extract.units import ARCHITECTURES, Architecture, Layer, Unit
 
@@ -47,7 +47,6 @@ class Evidence:
     network: Measures
     folder: "Extraction | None" = None
     authors: PublishedShares | None = None
-    _comparisons: dict[Layer, tuple[Comparison, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def architecture(self) -> Architecture:
@@ -75,11 +74,10 @@ class Evidence:
         assert self.folder is not None  # noqa: S101, what a check needs is compared with what is there first
         return self.folder
 
-    def comparisons(self, target: Layer) -> tuple[Comparison, ...]:
-        """How contributions into a layer are distributed beside their controls, computed once."""
-        if target not in self._comparisons:
-            self._comparisons[target] = Macroscopic(self.extraction).comparisons(target)
-        return self._comparisons[target]
+    @cached_property
+    def macroscopic(self) -> Macroscopic:
+        """How contributions between the extraction's layers are distributed; each layer is measured once."""
+        return Macroscopic(self.extraction)
 
 
 _TABLES: Mapping[Need, str] = {

@@ -10,7 +10,6 @@ from catalog.article.evidence import Evidence
 from catalog.article.outcome import CannotRun
 from catalog.charts import Dot, bars, dot_chart, share_chart
 from catalog.macroscopic.bottlenecks import bottlenecks
-from catalog.macroscopic.macroscopic import Macroscopic
 from extract.units import Layer
 
 _BINS = 60
@@ -66,7 +65,7 @@ def _overlaps(evidence: Evidence) -> Iterator[Figure]:
 
 def _contributions(evidence: Evidence) -> Iterator[Figure]:
     """One lower unit's forward contributions, raw, to the conv branches of the last stage, as in the article."""
-    macroscopic = Macroscopic(evidence.extraction)
+    macroscopic = evidence.macroscopic
     stage = evidence.architecture.final.stage
     targets = [layer for layer in macroscopic.conv_layers if layer.stage == stage]
     for target in targets:

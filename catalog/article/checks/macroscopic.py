@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from catalog.article.evidence import Evidence
 from catalog.article.outcome import CannotRun, Outcome, judge
 from catalog.macroscopic.layer_report import Comparison
-from catalog.macroscopic.macroscopic import Macroscopic
 from extract.units import Layer
 
 if TYPE_CHECKING:
@@ -41,8 +40,8 @@ def balance(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
 
 def versatility(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """Whether the contributions to the last conv branch are the less often near zero, the earlier their unit is."""
-    macroscopic, final = _macroscopic(evidence)
-    trends = {(trend.variant, trend.statistic): trend for trend in macroscopic.trends(final)}
+    of_all = evidence.macroscopic.trends(_last_conv(evidence))
+    trends = {(trend.variant, trend.statistic): trend for trend in of_all}
     trend = trends["raw", "density_at_zero"]
     finding = f"rank correlation {trend.correlation:+.2f} over {trend.layers} layers, p = {trend.p:.2g}"
     holds = trend.correlation < 0 and trend.p < numbers["p"]
@@ -67,7 +66,7 @@ def two_peaks(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
 
 def sudden(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """Whether two peaks are frequent in the last conv branch alone, and rare in every other one."""
-    _, final = _macroscopic(evidence)
+    final = _last_conv(evidence)
     own, shares = _peaks(evidence, final), _of_others(evidence, _conv_branches(evidence), "two_peaks", "raw")
     finding = f"{own:.1%} of the units at {final}; of {len(shares)} others at most {_text(shares, '.1%')}"
     holds = own >= numbers["least"] and max(shares.values()) <= numbers["most"]
@@ -80,7 +79,7 @@ def explained_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcom
     The lobe is far from zero, in standard deviations, where the peaks are: in the last conv branch alone, and in no
     other of its stage.
     """
-    _, final = _macroscopic(evidence)
+    final = _last_conv(evidence)
     stage = [layer for layer in _conv_branches(evidence) if layer.stage == final.stage]
     raw, folded = (_peaks(evidence, final, variant) for variant in ("raw", "folded"))
     offset = _pooled(evidence, "forward", "offset", "folded").observed.value
@@ -95,20 +94,19 @@ def explained_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcom
     return judge(here and not elsewhere, finding, raw=raw, folded=folded, offset=offset, others=others)
 
 
-def _macroscopic(evidence: Evidence) -> tuple[Macroscopic, Layer]:
-    """The folder's contributions and the last conv branch. Raises CannotRun without matrices into it."""
-    macroscopic, last = Macroscopic(evidence.extraction), evidence.architecture.final
+def _last_conv(evidence: Evidence) -> Layer:
+    """The last conv branch. Raises CannotRun without matrices into it."""
+    last = evidence.architecture.final
     final = Layer(last.stage, last.block, 5)
-    if final not in macroscopic.conv_layers:
+    if final not in evidence.macroscopic.conv_layers:
         raise CannotRun(f"dense matrices into {final}, which this extraction does not hold")
-    return macroscopic, final
+    return final
 
 
 def _pooled(
     evidence: Evidence, direction: "ContributionDirection", statistic: str, variant: "Variant" = "raw"
 ) -> Comparison:
-    _, final = _macroscopic(evidence)
-    return _pooled_at(evidence, final, statistic, direction, variant)
+    return _pooled_at(evidence, _last_conv(evidence), statistic, direction, variant)
 
 
 def _pooled_at(
@@ -118,7 +116,7 @@ def _pooled_at(
     direction: "ContributionDirection" = "forward",
     variant: "Variant" = "raw",
 ) -> Comparison:
-    comparisons = {(c.direction, c.variant, c.statistic): c for c in evidence.comparisons(target)}
+    comparisons = {(c.direction, c.variant, c.statistic): c for c in evidence.macroscopic.comparisons(target)}
     comparison = comparisons[direction, variant, statistic]
     if isnan(comparison.observed.value):
         raise CannotRun(f"contributions to {target} that differ from one another")
@@ -139,11 +137,11 @@ def _of_others(
     evidence: Evidence, layers: Sequence[Layer], statistic: str, variant: "Variant"
 ) -> Mapping[Layer, float]:
     """A forward statistic of all these conv branches but the last. Raises CannotRun unless all of them are stored."""
-    macroscopic, final = _macroscopic(evidence)
+    final = _last_conv(evidence)
     others = [layer for layer in layers if layer != final]
     if not others:
         raise CannotRun("a last stage of two blocks or more")
-    if missing := [str(layer) for layer in others if layer not in macroscopic.conv_layers]:
+    if missing := [str(layer) for layer in others if layer not in evidence.macroscopic.conv_layers]:
         raise CannotRun(f"dense matrices into every other conv branch; this extraction lacks {', '.join(missing)}")
     return {layer: _pooled_at(evidence, layer, statistic, "forward", variant).observed.value for layer in others}
 

@@ -122,11 +122,11 @@ def _standard(values: np.ndarray) -> np.ndarray:
     return np.asarray(away / np.maximum(away.std(axis=-1, keepdims=True), 1e-30))
 
 
-def _farthest(tops: list[int], published: list[int]) -> int:
+def _farthest(first: list[int], published: list[int]) -> int:
     """How far a unit stands from its published place at most; beyond all where one is missing."""
-    if set(tops) != set(published):
+    if set(first) != set(published):
         return len(published)
-    return max(abs(tops.index(unit) - place) for place, unit in enumerate(published))
+    return max(abs(first.index(unit) - place) for place, unit in enumerate(published))
 
 
 def _text(channels: list[int]) -> str:
