@@ -99,6 +99,11 @@ class Layer:
         """The sum of this layer's block."""
         return Layer(self.stage, self.block, _index("sum", self.block))
 
+    @property
+    def as_source(self) -> "Layer":
+        """The layer that its weights into others stand under: a branch reaches its block's sum unchanged."""
+        return self.output if self.role in ("conv", "downsample") else self
+
 
 @dataclass(frozen=True, order=True)
 class Unit:

@@ -147,7 +147,7 @@ class ModelStore:
 
         They are ordered by magnitude, or by the absolute mean; the strongest by either are stored for each layer pair.
         """
-        layer = None if source is None else str(_as_source(source))
+        layer = None if source is None else str(source.as_source)
         return self._strongest(INPUTS, unit, layer=layer, direct=direct, by=by, limit=limit)
 
     def outputs(
@@ -160,7 +160,7 @@ class ModelStore:
     ) -> list[Contribution]:
         """The strongest stored edges out of a unit, as `inputs`; a branch has those of its block's output."""
         layer = None if target is None else str(target)
-        unit = Unit(_as_source(unit.layer), unit.channel)
+        unit = Unit(unit.layer.as_source, unit.channel)
         return self._strongest(OUTPUTS, unit, layer=layer, direct=direct, by=by, limit=limit)
 
     def _strongest(self, text: str, unit: Unit, **parameters: object) -> list[Contribution]:
@@ -191,7 +191,7 @@ class ModelStore:
         A branch as a source has those of its block's output.
         """
         ends = {"target": None if target is None else str(target)}
-        ends |= {"source": None if source is None else str(_as_source(source))}
+        ends |= {"source": None if source is None else str(source.as_source)}
         return [answers.sweep(row) for row in self.database.read(SWEEPS, model=self.id, **ends)]
 
     # ---- searching, and whole layers
@@ -276,7 +276,7 @@ class ModelStore:
         branches = self._branches(layer)
         swept = [{s.source for s in self.sweeps(branch)} for branch in branches]
         common = set.intersection(*swept) if swept else set()
-        if _as_source(source) not in common:
+        if source.as_source not in common:
             sources = ", ".join(map(str, sorted(common)))
             raise NotExtracted(
                 f"Weights from {source} into both branches of {layer} were not extracted. "
@@ -291,7 +291,7 @@ class ModelStore:
             model=self.id,
             layer=str(layer),
             branches=list(map(str, branches)),
-            source=str(_as_source(source)),
+            source=str(source.as_source),
             strongest=strongest,
             limit=limit,
         )
@@ -369,11 +369,6 @@ class ModelStore:
     ) -> Rows:
         """Run a user's read-only Cypher; see `Database.query`."""
         return self.database.query(text, parameters, timeout=timeout, limit=limit)
-
-
-def _as_source(layer: Layer) -> Layer:
-    """The layer whose expanded weights a source has: for a branch its block's output, which it reaches unchanged."""
-    return layer.output if layer.role in ("conv", "downsample") else layer
 
 
 def _annotate_row(annotation: Annotation) -> dict[str, Any]:

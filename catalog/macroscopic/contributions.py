@@ -132,7 +132,7 @@ class StoredContributions:
         """Read the means and magnitudes (units,) of a unit's edges with another layer; None where not stored."""
         own, every = slice(unit.channel, unit.channel + 1), slice(None)
         forward = direction == "forward"
-        source, target = (as_source(unit.layer), other) if forward else (other, unit.layer)
+        source, target = (unit.layer.as_source, other) if forward else (other, unit.layer)
         rows, columns = (every, own) if forward else (own, every)
         stored = (self.folder.matrix(source, target, kind, rows) for kind in ("mean", "magnitude"))
         means, magnitudes = (
@@ -166,11 +166,6 @@ def _resolved(scaled: Floats, target_scale: Floats | None) -> NDArray[np.bool]:
 def default_variant(target: Layer) -> Variant:
     """Raw, as the article has it; scaled where the target is a sum, which has no other."""
     return "scaled" if target.role == "sum" else "raw"
-
-
-def as_source(layer: Layer) -> Layer:
-    """The layer under which a layer's weights into others stand: a conv branch's and a downsample's are their sum's."""
-    return layer.output if layer.role in ("conv", "downsample") else layer
 
 
 def lower_units(contributions: Contributions, count: int) -> Contributions:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from catalog.errors import MacroscopicError
-from catalog.macroscopic.contributions import StoredContributions, as_source, default_variant
+from catalog.macroscopic.contributions import StoredContributions, default_variant
 from catalog.macroscopic.figure import draw
 from catalog.macroscopic.panel import Panel, SmallMultiples, panel
 from extract.units import Layer, Unit
@@ -31,7 +31,7 @@ class Sweeps:
         panels = [
             self._panel(lower, upper, "forward", of)
             for upper in self._stored.conv_layers
-            if as_source(lower.layer) in self._stored.sources(upper)
+            if lower.layer.as_source in self._stored.sources(upper)
         ]
         return SmallMultiples(f"{lower} into every conv branch above ({of})", tuple(panels))
 

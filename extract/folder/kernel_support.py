@@ -37,7 +37,7 @@ def support(architecture: Architecture, source: Layer, target: Layer) -> Support
 def gradient_layer(architecture: Architecture, source: Layer, target: Layer) -> Layer:
     """The layer whose gradient gives a source's kernels: 5 and 7 share that of their block's output."""
     architecture.check(source)
-    place = source.output if source != target and source.role in ("conv", "downsample") else source
+    place = source if source == target else source.as_source
     if place not in (target, *sources(architecture, target)):
         raise NoPath(f"No path leads from {source} to {target}. A source lies below its target: exchange the two?")
     return place
