@@ -7,6 +7,7 @@ from math import atanh, isnan, nan, sqrt, tanh
 import numpy as np
 
 from catalog.macroscopic.layer_report import Comparison
+from catalog.macroscopic.rank_correlation import rank_correlation, ranks
 from extract.ranking import Floats
 from extract.responses.levels import Z95
 from extract.units import Layer
@@ -53,11 +54,12 @@ def _correlation(series: Floats) -> tuple[float, float, float, float]:
     if count < _FEWEST:
         return nan, nan, nan, nan
     places = np.arange(count)
-    ranks = np.array([(series < value).sum() + ((series == value).sum() - 1) / 2 for value in series])
-    if np.ptp(ranks) == 0:
+    correlation = rank_correlation(places, series)
+    if isnan(correlation):
         return nan, nan, nan, nan
-    correlation = float(np.corrcoef(places, ranks)[0, 1])
-    permuted = np.random.default_rng(_SEED).permuted(np.tile(ranks, (_PERMUTATIONS, 1)), axis=1)  # (permutations, n)
+    permuted = np.random.default_rng(_SEED).permuted(
+        np.tile(ranks(series), (_PERMUTATIONS, 1)), axis=1
+    )  # (permutations, n)
     others = np.corrcoef(places, permuted)[0, 1:]
     p = (1 + int((np.abs(others) >= abs(correlation) - 1e-9).sum())) / (1 + _PERMUTATIONS)
     limit = min(abs(correlation), 1 - 6 / (count**3 - count))  # half a step from the perfect one, which has no interval

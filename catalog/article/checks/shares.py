@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from catalog.article.checks.rank_correlation import rank_correlation
 from catalog.article.evidence import Evidence
 from catalog.article.last_sums import last_sums
 from catalog.article.outcome import CannotRun, Outcome, judge
+from catalog.macroscopic.rank_correlation import rank_correlation
 from extract.units import Layer
 
 _MOST = 0.9  # part of a layer's units that a claim on the layer is decided on

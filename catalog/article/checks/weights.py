@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from catalog.article.checks.rank_correlation import rank_correlation
 from catalog.article.evidence import Evidence
 from catalog.article.outcome import CannotRun, Outcome, judge
+from catalog.macroscopic.rank_correlation import rank_correlation
 from extract.units import Layer, Unit
 
 

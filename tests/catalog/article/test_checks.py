@@ -11,13 +11,13 @@ import pyarrow as pa
 import pytest
 import torch
 
-from catalog.article.checks.rank_correlation import rank_correlation
 from catalog.article.claims import claims
 from catalog.article.evidence import Evidence
 from catalog.article.outcome import CannotRun, Outcome
 from catalog.article.published_shares import BLOCKS, read_published
 from catalog.article.reproduction import CHECKS, decide
 from catalog.errors import ArticleError
+from catalog.macroscopic.rank_correlation import rank_correlation
 from extract.article.network_measures import NetworkMeasures
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS

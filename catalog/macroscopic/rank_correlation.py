@@ -3,15 +3,16 @@
 import numpy as np
 
 
-def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Correlate the ranks of two series (n,), equals sharing their mean rank; NaN where one of them is constant."""
-    first, second = _ranks(one), _ranks(other)
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return float("nan")
-    return float(np.corrcoef(first, second)[0, 1])
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
+def ranks(values: np.ndarray) -> np.ndarray:
+    """The rank of each value (n,), from 1; equals share their mean rank."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     return np.asarray((ends - (counts - 1) / 2)[places])
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Correlate the ranks of two series (n,), equals sharing their mean rank; NaN where one of them is constant."""
+    first, second = ranks(one), ranks(other)
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1])
