@@ -39,6 +39,14 @@ Font = Annotated[
         "--font", parser=path, metavar="PATH", help="Of the letters: a .ttf or .otf file; DejaVu Sans if not given."
     ),
 ]
+ProbedFolder = Annotated[
+    Path,
+    typer.Option("--extraction", parser=path, metavar="PATH", help="A folder of this network that was shown probes."),
+]
+SameProbes = Annotated[
+    str, typer.Option("--probes", parser=at_home, metavar="TEXT", help="The same images again, as extract took them.")
+]
+SumName = Annotated[str | None, typer.Option("--layer", help="A sum such as 4/2/6; the last one if not given.")]
 LayerName = Annotated[
     str | None, typer.Option("--layer", help="Such as 4/2/5, a conv branch; the last sum if not given.")
 ]

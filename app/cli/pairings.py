@@ -1,27 +1,22 @@
 """`circuits pairings`: a sum's enrichment beside that of its branches paired anew."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.cli import printing
-from app.cli.network_options import NetworkName, Pretrained
-from app.cli.options import Json, Memory, Wide, at_home, path
+from app.cli.network_options import NetworkName, Pretrained, ProbedFolder, SameProbes, SumName
+from app.cli.options import Json, Memory, Wide
 
 COLUMNS = ("measured", "stratum", "units", "as it is", "paired anew", "sd", "p")
 
 
 def pairings(
     name: NetworkName,
-    extraction: Annotated[
-        Path, typer.Option(parser=path, metavar="PATH", help="A folder of this network that was shown probes.")
-    ],
+    extraction: ProbedFolder,
     pretrained: Pretrained = None,
-    probes: Annotated[
-        str, typer.Option(parser=at_home, metavar="TEXT", help="The same images again, as extract took them.")
-    ] = "demo",
-    layer: Annotated[str | None, typer.Option(help="A sum such as 4/2/6; the last one if not given.")] = None,
+    probes: SameProbes = "demo",
+    layer: SumName = None,
     draws: Annotated[int, typer.Option(min=1, help="How often all branches are paired anew.")] = 99,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     strata: Annotated[bool, typer.Option("--strata", help="Every stratum too, not only all units.")] = False,
@@ -40,9 +35,9 @@ def pairings(
 
     folder = open_extraction(extraction)
     compared = open_network(name, pretrained).pairings(folder, layer, probes, draws, seed, memory=memory)
-    shown = [c for c in compared if strata or c.stratum is None]
+    comparisons = [c for c in compared if strata or c.stratum is None]
     rows = [
         (c.number, "all" if c.stratum is None else c.stratum, c.units, c.as_it_is, c.paired_anew, c.sd, c.p)
-        for c in shown
+        for c in comparisons
     ]
-    printing.show_rows(shown, printing.table(f"Beside {draws} pairings", COLUMNS, rows), as_json, wide)
+    printing.show_rows(comparisons, printing.table(f"Beside {draws} pairings", COLUMNS, rows), as_json, wide)

@@ -1,13 +1,10 @@
 """`circuits sensitivity`: how far a sum's census hangs on its settings and its probes."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from app.cli import printing
-from app.cli.network_options import NetworkName, Pretrained
-from app.cli.options import Json, Wide, at_home, path
+from app.cli.network_options import NetworkName, Pretrained, ProbedFolder, SameProbes, SumName
+from app.cli.options import Json, Wide
 
 COLUMNS = ("changed", "enriched", "not excluded", "not enriched", "facets alike", "open", "stay enriched")
 DECISIVE = COLUMNS[:4] + COLUMNS[-1:]
@@ -15,14 +12,10 @@ DECISIVE = COLUMNS[:4] + COLUMNS[-1:]
 
 def sensitivity(
     name: NetworkName,
-    extraction: Annotated[
-        Path, typer.Option(parser=path, metavar="PATH", help="A folder of this network that was shown probes.")
-    ],
+    extraction: ProbedFolder,
     pretrained: Pretrained = None,
-    probes: Annotated[
-        str, typer.Option(parser=at_home, metavar="TEXT", help="The same images again, as extract took them.")
-    ] = "demo",
-    layer: Annotated[str | None, typer.Option(help="A sum such as 4/2/6; the last one if not given.")] = None,
+    probes: SameProbes = "demo",
+    layer: SumName = None,
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
