@@ -8,7 +8,8 @@ from threading import Lock
 from catalog.extraction_view import ExtractionView
 from extract import demo
 from extract.enrichment import pipeline
-from extract.enrichment.pairings import PairingComparison, compare_pairings
+from extract.enrichment.pairings import DRAWS, PairingComparison, compare_pairings
+from extract.enrichment.pairings import MEMORY as PAIRING_MEMORY
 from extract.enrichment.sensitivity import CensusVariant, sensitivity
 from extract.expansion import atlas
 from extract.files import at_home
@@ -157,10 +158,10 @@ class ExtractionNetwork:
         extraction: ExtractionView,
         layer: Layer | str | None = None,
         probes: Images = "demo",
-        draws: int = 99,
+        draws: int = DRAWS,
         seed: int = 0,
         progress: bool = True,
-        memory: int = 2**33,
+        memory: int = PAIRING_MEMORY,
     ) -> list[PairingComparison]:
         """Compare a sum's enrichment, None for the last, with that of its branches paired anew, `draws` times.
 

@@ -13,7 +13,7 @@ from app.cli.writing import writing
 from graph.records import Variant
 
 if TYPE_CHECKING:
-    from catalog import Bottleneck, Comparison, LayerSummary, Macroscopic, Size, SmallMultiples, Trend, Versatility
+    from catalog import Bottleneck, LayerSummary, Macroscopic, Size, SmallMultiples, Trend, Versatility
 
 
 _SAMPLES = {"observed": "observed", "randomised": "random", "shuffled": "shuffled"}
@@ -123,7 +123,7 @@ def _comparisons(summary: "LayerSummary") -> printing.TerminalTable:
             for control, over in ((c.randomised, c.over_randomised), (c.shuffled, c.over_shuffled))
         )
         observed = c.statistic, c.variant, c.direction, _value(c.observed), _interval(c.observed)
-        rows.append([*observed, *randomised, *shuffled, c.observed.units, _length(c)])
+        rows.append([*observed, *randomised, *shuffled, c.observed.units, c.n])
     columns = ("statistic", "variant", "direction", "observed", "95 %", "randomised", "difference", "shuffled",
                "difference to it", "units", "n")  # fmt: skip
     decisive = ("statistic", "variant", "direction", "observed", "95 %", "randomised", "shuffled", "units")
@@ -190,8 +190,3 @@ def _bounds(low: float, high: float) -> str | None:
 
 def _rounded(value: float) -> str | None:
     return None if isnan(value) else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3f}"
-
-
-def _length(comparison: "Comparison") -> str:
-    low, high = comparison.n_low, comparison.n_high
-    return str(low) if low == high else f"{low} to {high}"

@@ -47,6 +47,11 @@ class Comparison:
     over_shuffled: Size | None
     over_randomised: Size | None
 
+    @property
+    def n(self) -> str:
+        """How many values make up a unit's statistic, in a few words."""
+        return str(self.n_low) if self.n_low == self.n_high else f"{self.n_low} to {self.n_high}"
+
 
 @dataclass(frozen=True)
 class PairStatistics:

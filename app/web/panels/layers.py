@@ -1,12 +1,12 @@
 """The parts of the Layers page: what was computed and measured of layers, their shares, and what is missing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import get_args
 
 import streamlit as st
 
 from app.web import session
-from app.web.panels import commands
+from app.web.panels import commands, tables
 from catalog import meaning, share_chart
 from extract.units import Layer
 from graph.plain_json import as_json
@@ -46,7 +46,7 @@ def counts(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
     """Show a row for each layer."""
     swept = [sweep.target for sweep in sweeps]
     rows = [as_json(card) | {"role": card.layer.role, "swept": swept.count(card.layer)} for card in cards[::-1]]
-    _table([{name: row[name] for name in _COUNTS} for row in rows], _COUNTS)
+    tables.show([{name: row[name] for name in _COUNTS} for row in rows], _COUNTS)
 
 
 def sweep_table(sweeps: Sequence[Sweep]) -> None:
@@ -55,14 +55,9 @@ def sweep_table(sweeps: Sequence[Sweep]) -> None:
         "Expanded weights", help="What was computed between layers. A weight that is not stored is no zero weight."
     )
     if sweeps:
-        _table([{name: as_json(getattr(sweep, name)) for name in _SWEEP} for sweep in sweeps], _SWEEP)
+        tables.show([{name: as_json(getattr(sweep, name)) for name in _SWEEP} for sweep in sweeps], _SWEEP)
     else:
         st.caption("None was computed into this layer.")
-
-
-def _table(rows: Sequence[Mapping[str, object]], columns: Mapping[str, tuple[str, str]]) -> None:
-    config = {name: st.column_config.Column(title, help=text) for name, (title, text) in columns.items()}
-    st.dataframe(rows, column_config=config, hide_index=True, height=min(35 * len(rows) + 38, 400))
 
 
 def shares(layer: Layer | None) -> None:

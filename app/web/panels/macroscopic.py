@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.web import session
-from app.web.panels import commands
+from app.web.panels import commands, tables
 from app.web.plain_text import plain
 from extract.units import Layer
 from graph.records import Variant
@@ -89,7 +89,6 @@ def _measured(_claims: "Macroscopic", path: str, changed: int, layer: str, varia
 
 
 def _row(claims: "Macroscopic", c: "Comparison") -> dict[str, object]:
-    low, high = c.n_low, c.n_high
     return {
         "statistic": c.statistic,
         "direction": c.direction,
@@ -100,7 +99,7 @@ def _row(claims: "Macroscopic", c: "Comparison") -> dict[str, object]:
         "shuffled": _value(c.shuffled),
         "over shuffled": _interval(c.over_shuffled),
         "units": c.observed.units,
-        "n": str(low) if low == high else f"{low} to {high}",
+        "n": c.n,
         "meaning": claims.meanings[c.statistic],
     }
 
@@ -120,9 +119,7 @@ def weight_distributions(layer: Layer) -> None:
         help="Medians over the layer's units: for each unit the statistic is taken over its signed mean weights.",
     )
     if summaries := session.model().weight_summaries(layer):
-        config = {name: st.column_config.Column(title, help=text) for name, (title, text) in _DISTRIBUTION.items()}
-        rows = summaries.to_dicts()
-        st.dataframe(rows, column_config=config, hide_index=True, height=min(35 * len(rows) + 38, 400))
+        tables.show(summaries.to_dicts(), _DISTRIBUTION)
     else:
         st.caption("No extraction folder with its weights lies in the folder of `CIRCUITS_EXTRACTIONS`, or else here.")
 

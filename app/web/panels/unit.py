@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 import streamlit as st
 
 from app.web import live_network, session
-from app.web.panels import commands
+from app.web.panels import commands, tables
 from catalog import UnitView, activation_chart
 from extract.units import Layer
 from graph.records import Contribution, Measure
@@ -79,8 +79,7 @@ def versatility(unit: UnitView) -> None:
     claims = [folder.macroscopic() for folder in session.model().extractions]
     if rows := _versatility(unit.card.model, [(str(claim.path), claim.changed) for claim in claims], str(unit.id)):
         st.subheader("Versatility", help="Over all its edges with each layer, read from the extraction folder.")
-        config = {name: st.column_config.Column(title, help=text) for name, (title, text) in _VERSATILITY.items()}
-        st.dataframe(rows, column_config=config, hide_index=True, height=min(35 * len(rows) + 38, 400))
+        tables.show(rows, _VERSATILITY)
 
 
 @st.cache_data(max_entries=50, show_spinner="Reading contributions")
