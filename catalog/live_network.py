@@ -53,7 +53,8 @@ from extract.probes.word_lists import from_file, most_common
 from extract.read_report import Reading
 from extract.recording import typographic_attack
 from extract.recording.channel_means import channel_means
-from extract.recording.difference import BASELINE, Activities, Ranking, difference, in_deviations, intersection
+from extract.recording.difference import BASELINE, Activities, Ranking, difference, in_deviations
+from extract.recording.intersection import intersection
 from extract.recording.typographic_attack import Attack
 from extract.selftest import Check, selftest
 from extract.units import Layer, Unit

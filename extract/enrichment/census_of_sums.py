@@ -12,8 +12,8 @@ from extract.enrichment.ablation_of_sums import ablate_units, ablation_rows, nea
 from extract.enrichment.attribution import attribution
 from extract.enrichment.census import DEFAULT, CensusWays, judge_all, measure
 from extract.enrichment.census_measures import BRANCHES, Columns
-from extract.enrichment.census_passes import MEMORY, CensusPasses, sampled
-from extract.enrichment.census_probes import check_concepts
+from extract.enrichment.census_passes import MEMORY, CensusPasses
+from extract.enrichment.census_probes import check_concepts, sampled
 from extract.enrichment.concept_table import ProbeConcepts
 from extract.enrichment.facts import ProbeFacts, recorded_probes
 from extract.enrichment.nearby_concepts import Nearness

@@ -1,4 +1,4 @@
-"""Which probes a census shows a network, and in which passes: the maps of a few channels are in memory at once."""
+"""In which passes a census shows a network its probes: the maps of a few channels are in memory at once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
-from extract.enrichment.concept_table import ProbeConcepts
+from extract.enrichment.census_probes import sampled
 from extract.enrichment.facts import recorded_probes
 from extract.errors import CensusError
 from extract.folder.extraction import Extraction
@@ -19,32 +19,7 @@ from extract.recording.decoding import batches_again, cut_again, ordered_paralle
 from extract.recording.probe_hashes import unchanged_probes
 from extract.units import Layer
 
-PROBES = 4  # shown of a concept and split
-CONCEPTS = 2000  # each in a modality, of which probes are shown
 MEMORY = 3 * 2**29  # bytes of maps at once
-
-
-def sampled(probes: pa.Table) -> np.ndarray:
-    """Which probes are shown, bool (probes,): the first few of a concept in either split, of a draw of concepts."""
-    places = ProbeConcepts.of(probes).places  # (2, probes)
-    count = places.max(initial=-1) + 1
-    drawn = np.zeros(count, bool)
-    drawn[np.random.default_rng(0).permutation(count)[:CONCEPTS]] = True
-    room, shown = np.full((2, count), PROBES), np.zeros(probes.num_rows, bool)
-    for split, probe in zip(*np.nonzero(places >= 0), strict=True):
-        place = places[split, probe]
-        shown[probe] = drawn[place] and room[split, place] > 0
-        room[split, place] -= 1
-    return shown
-
-
-def facet_probes(probes: pa.Table) -> np.ndarray:
-    """Which probes stand for a concept in a picture of a facet: its first held-out one, bool (probes,)."""
-    places = np.where(sampled(probes), ProbeConcepts.of(probes).places[1], -1)  # (probes,)
-    _, first = np.unique(places, return_index=True)
-    pictured = np.zeros(len(places), bool)
-    pictured[first] = True
-    return np.asarray(pictured & (places >= 0))
 
 
 @dataclass(frozen=True)

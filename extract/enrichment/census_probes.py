@@ -1,4 +1,4 @@
-"""What a census knows of its probes: concepts, embeddings and covariates, checked where they come in."""
+"""Which probes a census shows, and what it knows of them: concepts, embeddings and covariates, checked."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +11,8 @@ import pyarrow.types as types
 from extract.enrichment.concept_table import ProbeConcepts
 from extract.errors import CensusError
 
+PROBES = 4  # shown of a concept and split
+CONCEPTS = 2000  # each in a modality, of which probes are shown
 FEWEST = 12  # concepts in both splits: six for either facet
 _VALUES = {"modality": {"picture", "word"}, "split": {"discovery", "held-out"}}
 
@@ -91,3 +93,26 @@ def _columns(covariates: pa.Table | None, probes: int) -> dict[str, np.ndarray]:
         if np.isinf(values).any():
             raise CensusError(f"The covariate {name} holds infinite numbers. Put null where it does not apply.")
     return columns
+
+
+def sampled(probes: pa.Table) -> np.ndarray:
+    """Which probes are shown, bool (probes,): the first few of a concept in either split, of a draw of concepts."""
+    places = ProbeConcepts.of(probes).places  # (2, probes)
+    count = places.max(initial=-1) + 1
+    drawn = np.zeros(count, bool)
+    drawn[np.random.default_rng(0).permutation(count)[:CONCEPTS]] = True
+    room, shown = np.full((2, count), PROBES), np.zeros(probes.num_rows, bool)
+    for split, probe in zip(*np.nonzero(places >= 0), strict=True):
+        place = places[split, probe]
+        shown[probe] = drawn[place] and room[split, place] > 0
+        room[split, place] -= 1
+    return shown
+
+
+def facet_probes(probes: pa.Table) -> np.ndarray:
+    """Which probes stand for a concept in a picture of a facet: its first held-out one, bool (probes,)."""
+    places = np.where(sampled(probes), ProbeConcepts.of(probes).places[1], -1)  # (probes,)
+    _, first = np.unique(places, return_index=True)
+    pictured = np.zeros(len(places), bool)
+    pictured[first] = True
+    return np.asarray(pictured & (places >= 0))

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from extract.demo import PROBES
 from extract.enrichment.census_of_sums import add_census
-from extract.enrichment.census_passes import facet_probes
+from extract.enrichment.census_probes import facet_probes
 from extract.enrichment.evidence import evidence, overlap
 from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts, recorded_probes
 from extract.enrichment.shortcut_share import Shares, share_terms, shares

@@ -62,23 +62,8 @@ def difference(
     baselines = [baseline] if isinstance(baseline, str | Image) else list(baseline)
     if not baselines:
         raise WordsError("There is no baseline to compare with. Give a text, a picture, or a list that is not empty.")
-    means = _activations(network, [probe, *baselines], layer, lettering, progress)  # (1 + baselines, channels)
+    means = mean_activations(network, [probe, *baselines], layer, lettering, progress)  # (1 + baselines, channels)
     return Ranking(layer, (means[0] - means[1:].mean(axis=0)).astype(np.float32))
-
-
-def intersection(
-    network: Network,
-    one: WordOrPicture,
-    other: WordOrPicture,
-    layer: Layer | None = None,
-    lettering: Lettering | None = None,
-) -> Ranking:
-    """Take the smaller of every channel's mean activations on two probes (the article's intersection).
-
-    For example of a word and a photograph of the same thing. Options and errors as in `difference`.
-    """
-    layer = layer or network.architecture.final
-    return Ranking(layer, _activations(network, [one, other], layer, lettering).min(axis=0).astype(np.float32))
 
 
 def in_deviations(values: np.ndarray, activities: Activities) -> np.ndarray:
@@ -90,7 +75,7 @@ def in_deviations(values: np.ndarray, activities: Activities) -> np.ndarray:
     return away
 
 
-def _activations(
+def mean_activations(
     network: Network, probes: list[WordOrPicture], layer: Layer, lettering: Lettering | None, progress: bool = False
 ) -> np.ndarray:
     """Mean activations, float64 (probes, channels)."""

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from extract.enrichment.census import DEFAULT, census
 from extract.enrichment.census_of_sums import add_census
-from extract.enrichment.census_passes import PROBES, passes, sampled
+from extract.enrichment.census_passes import passes
+from extract.enrichment.census_probes import PROBES, sampled
 from extract.enrichment.pipeline import measure
 from extract.enrichment.probe_covariates import covariates
 from extract.folder.extraction import Extraction

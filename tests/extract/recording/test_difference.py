@@ -15,7 +15,8 @@ from extract.network.network import Network
 from extract.network.weights import load_network
 from extract.probes.rasterised_words import ARTICLE, LARGE, rasterise
 from extract.recording.channel_means import channel_means
-from extract.recording.difference import Ranking, difference, intersection
+from extract.recording.difference import Ranking, difference
+from extract.recording.intersection import intersection
 from extract.units import Layer
 
 MEAN, SD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)  # CLIP's
