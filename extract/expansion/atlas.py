@@ -1,10 +1,10 @@
-"""Extract a network: the expanded weights into every target layer, one layer's shard at a time.
+"""Extract a network: the expanded weights into every target layer, one shard at a time.
 
 Finished shards are never computed again, so an interrupted extraction resumes where it stopped. On one machine the same
 settings and tools give the same bytes, however often it was interrupted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
@@ -12,17 +12,19 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from extract.errors import ExtractionError, UnknownUnit
-from extract.expansion.layer_tables import shard, units
+from extract.errors import UnknownUnit
+from extract.expansion.assembly import Assembly
+from extract.expansion.layer_tables import units
+from extract.expansion.plan import Shard, plan
 from extract.expansion.randomised_weights import sweep_randomised
+from extract.expansion.rows import rows
 from extract.folder.extraction import Extraction
-from extract.folder.kernel_support import sources, support
-from extract.folder.manifest import CARD, ExtractionSettings, Manifest, RecordedPreparation, part
+from extract.folder.kernel_support import sources
+from extract.folder.manifest import CARD, ExtractionSettings, Manifest, RecordedPreparation
 from extract.network.network import Network
 from extract.units import Architecture, Layer
 
 _TOOLS = ("open_clip_torch", "numpy", "pyarrow", "safetensors")
-_COPIES = 8  # of a unit's largest gradient that a step of the sweep may hold at once
 
 
 def extract(
@@ -46,22 +48,27 @@ def extract(
     architecture = network.architecture
     layers = scope(architecture, targets)
     settings = ExtractionSettings(targets=tuple(map(str, layers)), strongest=strongest, matrices=matrices)
-    for layer in layers:
-        _check_memory(architecture, layer, strongest, memory)
+    shards = plan(architecture, layers, memory, strongest)
     computing = network.on(device)
     extraction = Extraction.create(path, _manifest(computing, settings))
     with extraction.writing():
         if not extraction.has("units.parquet"):
             extraction.add({"units.parquet": units(network)})
-        remaining = list(extraction.remaining(layers, lambda layer: part("edges", str(layer))))
-        total, ahead = (sum(map(architecture.channels, group)) for group in (layers, remaining))
-        with tqdm(total=total, initial=total - ahead, unit="unit", disable=not progress) as bar:
-            for layer in remaining:
-                bar.set_description(f"target {layer}")
-                extraction.add(shard(computing, layer, settings, bar.update))
+        _sweep(computing, extraction, shards, progress)
         if matrices:
             sweep_randomised(computing, extraction, layers, memory, progress)
     return extraction
+
+
+def _sweep(network: Network, extraction: Extraction, shards: Sequence[Shard], progress: bool) -> None:
+    assembly = Assembly(network, extraction, shards)
+    missing = assembly.missing()
+    total, ahead = (sum(len(shard.targets) * len(shard.channels) for shard in group) for group in (shards, missing))
+    with tqdm(total=total, initial=total - ahead, unit="unit", disable=not progress) as bar:
+        for shard in missing:
+            bar.set_description(f"target {', '.join(map(str, shard.targets))}")
+            assembly.add(shard, rows(network, shard, bar.update))
+    assembly.finish()
 
 
 def scope(architecture: Architecture, targets: Iterable[str] | None = None) -> tuple[Layer, ...]:
@@ -110,21 +117,3 @@ def _manifest(network: Network, settings: ExtractionSettings) -> Manifest:
 def _processor(device: torch.device) -> dict[str, str]:
     """The card, which rounds in its own way; nothing for the CPU, as in folders of earlier versions."""
     return {CARD: torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
-
-
-def _check_memory(architecture: Architecture, target: Layer, strongest: int, memory: int) -> None:
-    """Raise ExtractionError if one target layer, with all its sources at once, takes more than `memory` bytes."""
-    channels, pairs = architecture.channels(target), sources(architecture, target)
-    reached = [architecture.channels(source) for source in pairs]
-    spans = [support(architecture, source, target).span for source in pairs]
-    dense = 16 * channels * sum(reached)  # magnitude and mean in float32, and as they are stored
-    edges = sum(80 * min(channels * n, 2 * strongest * (channels + n)) for n in reached)
-    statistics = 64 * channels * max(reached)  # ranks and moments of one layer pair
-    gradients = 4 * _COPIES * max(n * span for n, span in zip(reached, spans, strict=True))
-    needed = dense + edges + statistics + gradients
-    if needed > memory:
-        raise ExtractionError(
-            f"The weights into target layer {target} from its {len(pairs)} source layers take {needed / 2**30:.1f} "
-            f"GiB, more than the {memory / 2**30:.1f} GiB allowed. Allow more memory, keep fewer edges, or leave this "
-            "target layer out."
-        )

@@ -1,15 +1,15 @@
 """The files of one target layer: edges, sweeps, distributions, kernels and matrices."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 
-from extract.errors import ExtractionError
 from extract.expansion.distribution import distribution
-from extract.expansion.expanded_weights import expanded_weights, sweep
+from extract.expansion.expanded_weights import expanded_weights
+from extract.expansion.rows import Dense
 from extract.expansion.strongest import Strongest, strongest
 from extract.folder.extraction import Content
 from extract.folder.kernel_support import Support, sources, support
@@ -20,21 +20,14 @@ from extract.network.parts import scale
 from extract.ranking import Floats
 from extract.units import Layer
 
-Dense = dict[Layer, tuple[Floats, Floats]]  # by source: magnitude and mean, both (target channels, source channels)
 Supports = dict[Layer, Support]  # by source, nearest first
 
 
-def shard(
-    network: Network, target: Layer, settings: ExtractionSettings, done: Callable[[int], object]
-) -> dict[str, Content]:
-    """Compute the files of a target layer; `done` is called with counts of swept units.
-
-    Raises ExtractionError if weights overflow.
-    """
+def files(network: Network, target: Layer, dense: Dense, settings: ExtractionSettings) -> dict[str, Content]:
+    """Compute the files of a target layer from the rows of all its channels."""
     supports = {
         source: support(network.architecture, source, target) for source in sources(network.architecture, target)
     }
-    dense = _dense(network, target, supports, done)
     tables: dict[str, list[pa.Table]] = {"edges": [], "sweeps": [], "distributions": []}
     for source, (magnitude, mean) in dense.items():
         best = strongest(magnitude, mean, settings.strongest)
@@ -65,23 +58,6 @@ def units(network: Network) -> pa.Table:
         )
         for layer, norm in norms.items()
     )
-
-
-def _dense(network: Network, target: Layer, supports: Supports, done: Callable[[int], object]) -> Dense:
-    channels = network.architecture.channels(target)
-    shapes = {source: (channels, network.architecture.channels(source)) for source in supports}
-    dense = {source: (np.empty(shape, np.float32), np.empty(shape, np.float32)) for source, shape in shapes.items()}
-    for swept, weights in sweep(network, target, range(channels), tuple(supports)):
-        for source, (magnitude, mean) in dense.items():
-            magnitude[swept.start : swept.stop] = weights[source].magnitude.cpu().numpy()
-            mean[swept.start : swept.stop] = weights[source].sum.cpu().numpy() / supports[source].span
-        done(len(swept))
-    if not all(np.isfinite(magnitude).all() for magnitude, _ in dense.values()):
-        raise ExtractionError(
-            f"The weights into target layer {target} overflow. Usually the network's weights are damaged: "
-            "fetch them again."
-        )
-    return dense
 
 
 def _edges(pair: dict[str, Any], magnitude: Floats, mean: Floats, best: Strongest) -> pa.Table:

@@ -168,7 +168,7 @@ BEFORE, AFTER = (thumbnail(image or b"") for image in NOISE["image"].to_pylist()
 SAME = with_images(*[BEFORE] * 4)
 TABLE = Table(
     (
-        *("extract.expansion.atlas", "extract.expansion.layer_tables", "extract.network.parts"),
+        *("extract.expansion.atlas", "extract.expansion.plan", "extract.expansion.rows", "extract.network.parts"),
         *("extract.ablation.part_ablation", "extract.ablation.calibration", "extract.enrichment.pipeline"),
         *(
             f"extract.recording.{name}"

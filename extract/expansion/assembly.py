@@ -1,0 +1,91 @@
+"""Put the rows of shards together to the files of whole target layers.
+
+Rows of a run of channels wait in the folder, in float32, until the other runs of their target are there; a target's
+files are then written and its rows removed. Shards may come in any order. An interrupted run goes on from the rows.
+"""
+
+from collections.abc import Sequence
+from shutil import rmtree
+
+import numpy as np
+
+from extract.expansion.layer_tables import files
+from extract.expansion.plan import Shard
+from extract.expansion.rows import Dense
+from extract.folder.extraction import Extraction
+from extract.folder.kernel_support import sources
+from extract.folder.manifest import part
+from extract.network.network import Network
+from extract.units import Layer
+
+_FOLDER = "rows"
+
+
+class Assembly:
+    """The target layers of a plan on their way into an extraction folder."""
+
+    def __init__(self, network: Network, extraction: Extraction, shards: Sequence[Shard]) -> None:
+        self._network, self._extraction, self._shards = network, extraction, shards
+
+    def missing(self) -> tuple[Shard, ...]:
+        """The shards that have to be swept yet."""
+        return tuple(shard for shard in self._shards if not all(self._has(t, shard.channels) for t in shard.targets))
+
+    def add(self, shard: Shard, rows: dict[Layer, Dense]) -> None:
+        """Take in a shard's rows, and write the files of every target that is whole with them."""
+        for target, dense in rows.items():
+            if len(shard.channels) == self._network.architecture.channels(target):
+                self._finish(target, dense)
+            elif not self._has(target, shard.channels):
+                self._extraction.add({_file(target, shard.channels): _arrays(dense)})
+        self._finish_whole(shard.targets)
+
+    def finish(self) -> None:
+        """Write the files of targets whose rows an interrupted run left, and remove all rows."""
+        self._finish_whole(tuple(dict.fromkeys(target for shard in self._shards for target in shard.targets)))
+        self._extraction.drop(self._extraction.under(_FOLDER))
+        rmtree(self._extraction.path / _FOLDER, ignore_errors=True)  # with what a killed run left half written
+
+    def _has(self, target: Layer, channels: range) -> bool:
+        return self._is_finished(target) or self._extraction.has(_file(target, channels))
+
+    def _is_finished(self, target: Layer) -> bool:
+        return self._extraction.has(part("edges", str(target)))
+
+    def _finish_whole(self, targets: Sequence[Layer]) -> None:
+        for target in targets:
+            runs = [shard.channels for shard in self._shards if target in shard.targets]
+            if not self._is_finished(target) and all(self._has(target, channels) for channels in runs):
+                self._finish(target, self._read(target, runs))
+
+    def _finish(self, target: Layer, dense: Dense) -> None:
+        if not self._is_finished(target):
+            self._extraction.add(files(self._network, target, dense, self._extraction.manifest.settings))
+        stored = self._extraction.under(_FOLDER)
+        self._extraction.drop([name for name in stored if name.startswith(_name(target))])
+
+    def _read(self, target: Layer, runs: Sequence[range]) -> Dense:
+        return {
+            source: (self._matrix(target, runs, f"{source} magnitude"), self._matrix(target, runs, f"{source} mean"))
+            for source in sources(self._network.architecture, target)
+        }
+
+    def _matrix(self, target: Layer, runs: Sequence[range], key: str) -> np.ndarray:
+        parts = [self._extraction.array(_file(target, channels), key) for channels in runs]
+        return np.concatenate([part for part in parts if part is not None])  # (target channels, source channels)
+
+
+def _name(target: Layer) -> str:
+    return f"{_FOLDER}/{str(target).replace('/', '-')}."
+
+
+def _file(target: Layer, channels: range) -> str:
+    return f"{_name(target)}{channels.start}-{channels.stop}.safetensors"
+
+
+def _arrays(dense: Dense) -> dict[str, np.ndarray]:
+    return {
+        f"{source} {kind}": matrix
+        for source, pair in dense.items()
+        for kind, matrix in zip(("magnitude", "mean"), pair, strict=True)
+    }

@@ -1,0 +1,88 @@
+"""Plan an extraction: which target layers are swept together, over which runs of their channels, in how much memory."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from extract.errors import ExtractionError
+from extract.folder.kernel_support import sources, support
+from extract.units import Architecture, Layer
+
+RUN = 256  # a multiple of every sweep's batch, so that a run's length changes no bytes
+DENSE = 8  # bytes of a pair's magnitude and mean in float32
+_COPIES = 8  # of a unit's largest gradient that a step of the sweep may hold at once
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Target layers that are swept together, and the run of their channels that is."""
+
+    targets: tuple[Layer, ...]
+    channels: range
+
+
+def plan(architecture: Architecture, targets: Sequence[Layer], memory: int, strongest: int = 20) -> tuple[Shard, ...]:
+    """Divide targets into shards, in forward order; the shards of the same targets follow each other.
+
+    Which targets are swept together depends on the architecture and the targets alone; `memory`, in bytes, decides how
+    many of their channels are. Raises ExtractionError if one target's tables do not fit in it.
+    """
+    for target in targets:
+        _check(architecture, target, memory, strongest)
+    return tuple(
+        Shard(group, channels)
+        for group in _groups(targets)
+        for channels in _runs(architecture, group, memory, strongest)
+    )
+
+
+def _groups(targets: Sequence[Layer]) -> Iterator[tuple[Layer, ...]]:
+    for target in targets:
+        yield (target,)
+
+
+def _runs(architecture: Architecture, group: tuple[Layer, ...], memory: int, strongest: int) -> Iterator[range]:
+    """All channels at once where the group's rows fit beside one target's tables, else as many as memory holds."""
+    channels = architecture.channels(group[0])
+    row = DENSE * sum(_reached(architecture, target) for target in group)  # bytes of one channel of each target
+    tables = max(_beside_rows(architecture, target, strongest) for target in group)
+    if channels * row + tables <= memory:
+        run = channels
+    else:
+        spare = memory - max(_gradients(architecture, target) for target in group)
+        run = max(1, spare // (2 * row * RUN)) * RUN  # rows are held once more while they are written
+    for first in range(0, channels, run):
+        yield range(first, min(first + run, channels))
+
+
+def _reached(architecture: Architecture, target: Layer) -> int:
+    """How many units all sources of a target have."""
+    return sum(map(architecture.channels, sources(architecture, target)))
+
+
+def _gradients(architecture: Architecture, target: Layer) -> int:
+    """Bytes that the gradients of one unit take at once."""
+    pairs = sources(architecture, target)
+    sizes = (architecture.channels(source) * support(architecture, source, target).span for source in pairs)
+    return 4 * _COPIES * max(sizes)
+
+
+def _beside_rows(architecture: Architecture, target: Layer, strongest: int) -> int:
+    """Bytes that a target's tables and matrices take, as they are stored, beside its rows."""
+    channels = architecture.channels(target)
+    reached = [architecture.channels(source) for source in sources(architecture, target)]
+    dense = DENSE * channels * sum(reached)
+    edges = sum(80 * min(channels * n, 2 * strongest * (channels + n)) for n in reached)
+    statistics = 64 * channels * max(reached)  # ranks and moments of one layer pair
+    return dense + edges + statistics + _gradients(architecture, target)
+
+
+def _check(architecture: Architecture, target: Layer, memory: int, strongest: int) -> None:
+    """Raise ExtractionError if one target layer, with all its sources at once, takes more than `memory` bytes."""
+    rows = DENSE * architecture.channels(target) * _reached(architecture, target)
+    needed = rows + _beside_rows(architecture, target, strongest)
+    if needed > memory:
+        raise ExtractionError(
+            f"The weights into target layer {target} from its {len(sources(architecture, target))} source layers take "
+            f"{needed / 2**30:.1f} GiB, more than the {memory / 2**30:.1f} GiB allowed. Allow more memory, keep fewer "
+            "edges, or leave this target layer out."
+        )

@@ -1,0 +1,87 @@
+"""Rows of runs of channels, put together in any order and over interruptions, give the files of an unbroken run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from extract.errors import ExtractionError
+from extract.expansion.assembly import Assembly
+from extract.expansion.atlas import extract
+from extract.expansion.plan import Shard, plan
+from extract.expansion.rows import rows
+from extract.folder.extraction import Extraction
+from extract.network.network import Network
+from extract.units import ARCHITECTURES, Layer
+
+TARGETS = (Layer(4, 2, 1), Layer(4, 2, 3))
+SHARDS = [Shard((target,), range(first, first + 32)) for target in TARGETS for first in (0, 32)]
+
+
+@pytest.fixture(scope="module")
+def whole(tiny: Network, tmp_path_factory: pytest.TempPathFactory) -> Extraction:
+    path = tmp_path_factory.mktemp("assembly") / "whole"
+    return extract(tiny, path, map(str, TARGETS), matrices=True, progress=False)
+
+
+def begun(whole: Extraction, path: Path) -> Extraction:
+    return Extraction.create(path, whole.manifest.model_copy(update={"files": {}}))
+
+
+def sweep(network: Network, extraction: Extraction, shards: Sequence[Shard]) -> Assembly:
+    assembly = Assembly(network, extraction, SHARDS)
+    for shard in shards:
+        assembly.add(shard, rows(network, shard, lambda _: None))
+    return assembly
+
+
+def same_files(extraction: Extraction, whole: Extraction) -> bool:
+    files = {name: file for name, file in whole.manifest.files.items() if "4-2-" in name and "random" not in name}
+    return extraction.manifest.files == files
+
+
+def test_runs_that_come_in_any_order_give_the_bytes_of_the_whole(
+    tiny: Network, whole: Extraction, tmp_path: Path
+) -> None:
+    extraction = begun(whole, tmp_path / "x")
+    sweep(tiny, extraction, [SHARDS[i] for i in (3, 0, 2, 1)]).finish()
+    assert same_files(extraction, whole)
+    assert not (extraction.path / "rows").exists()
+
+
+def test_a_run_that_is_there_is_not_swept_again(tiny: Network, whole: Extraction, tmp_path: Path) -> None:
+    extraction = begun(whole, tmp_path / "x")
+    sweep(tiny, extraction, [SHARDS[1], SHARDS[2]])
+    missing = Assembly(tiny, Extraction.open(extraction.path), SHARDS).missing()
+    assert missing == (SHARDS[0], SHARDS[3])
+    sweep(tiny, extraction, missing).finish()
+    assert same_files(extraction, whole)
+
+
+def test_rows_left_by_a_killed_run_are_put_together_or_removed(
+    tiny: Network, whole: Extraction, tmp_path: Path
+) -> None:
+    extraction = begun(whole, tmp_path / "x")
+    sweep(tiny, extraction, SHARDS[:3])
+    other = Shard(TARGETS[1:], range(16))  # of a run with another memory
+    Assembly(tiny, extraction, [other, *SHARDS]).add(other, rows(tiny, other, lambda _: None))
+    (extraction.path / "rows" / "4-2-3.32-64.safetensors.tmp").write_bytes(b"half")
+    sweep(tiny, extraction, SHARDS[3:]).finish()
+    assert same_files(extraction, whole)
+    assert not (extraction.path / "rows").exists()
+
+
+def test_a_plan_covers_every_channel_of_every_target_once() -> None:
+    rn50 = ARCHITECTURES["RN50"]
+    targets = [layer for layer in rn50.layers if layer.stage == 4]
+    for memory in (2**31, 2**40):
+        shards = plan(rn50, targets, memory)
+        for target in targets:
+            runs = [shard.channels for shard in shards if target in shard.targets]
+            assert [channel for run in runs for channel in run] == list(range(rn50.channels(target)))
+            assert all(run.start % 256 == 0 for run in runs)
+
+
+def test_a_target_that_does_not_fit_is_refused_by_its_name() -> None:
+    with pytest.raises(ExtractionError, match="target layer 4/2/6"):
+        plan(ARCHITECTURES["RN50"], [Layer(4, 2, 6)], 2**28)
