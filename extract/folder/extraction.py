@@ -29,8 +29,9 @@
       modality.parquet         one row a unit: words against letter strings, pictures against scrambled ones
 
 A file is written under a temporary name and renamed, then recorded in the manifest, so that an interrupted extraction
-goes on where it stopped; the same settings give the same bytes. In rows/ wait rows of targets that are not whole yet. Nothing is pickled. While a process writes, its id is
-in writing.lock. Every file is compared with its hash before anything is computed from it.
+goes on where it stopped; the same settings give the same bytes. Rows of targets that are not whole yet wait in rows/.
+Nothing is pickled. While a process writes, its id is in writing.lock. Every file is compared with its hash before
+anything is computed from it.
 """
 
 import hashlib
