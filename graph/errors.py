@@ -18,7 +18,8 @@ CircuitsError
 │   ├── UnknownStatistic      units have no statistic of that name
 │   └── QueryError            the user's Cypher
 │       ├── WriteRefused      it writes, where only reading is allowed
-│       └── QueryTimeout      it took too long and was stopped
+│       ├── QueryTimeout      it took too long and was stopped
+│       └── RecordUnreadable  the server cannot read a record that it came upon
 └── UnknownUnit               from extract.errors
 """
 
@@ -95,3 +96,11 @@ class WriteRefused(QueryError):
 
 class QueryTimeout(QueryError):
     """A query that took too long and was stopped."""
+
+
+class RecordUnreadable(QueryError):
+    """A query came upon a record that the server cannot read, as damaged files hold them; `reason` is the server's."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -15,7 +15,7 @@ from graph.agreement import agrees
 from graph.connection.database import Answer, Database
 from graph.cypher.models import MODELS
 from graph.cypher.verification import ENTRIES, TALLY, TOTALS, VERIFY
-from graph.errors import DatabaseBusy, DatabaseDamaged, ModelMissing
+from graph.errors import DatabaseBusy, DatabaseDamaged, ModelMissing, RecordUnreadable
 
 _ATTEMPTS = 10
 
@@ -67,20 +67,19 @@ def compare(database: Database, model: str, ask: Callable[[], Answer]) -> bool:
 
     DatabaseDamaged for data that is lost, DatabaseBusy where labels are written all the time.
     """
-    rows = ask()
-    if all(map(agrees, rows)):
+    rows, damage = _compared(ask)
+    earlier: tuple[Answer, str] | None = None
+    if not damage:
         return bool(rows)
-    earlier: tuple[Answer, Answer] | None = None
     for _ in range(_ATTEMPTS):
         before = _entries(database, model)
         with database.reading_once():  # anew, even where nothing else is asked twice
-            rows = ask()
-        wrong = [row for row in rows if not agrees(row)]
-        if not wrong:
+            rows, damage = _compared(ask)
+        if not damage:
             return bool(rows)
-        if earlier == (before, wrong) and _entries(database, model) == before:
-            raise DatabaseDamaged(_damage(model, wrong))
-        earlier = before, wrong
+        if earlier == (before, damage) and _entries(database, model) == before:
+            raise DatabaseDamaged(f"The database lost data of {model}: {damage}")
+        earlier = before, damage
     raise DatabaseBusy(f"{model} is labelled all the time, so that it cannot be counted. Try again in a while.")
 
 
@@ -89,10 +88,18 @@ def _entries(database: Database, model: str) -> Answer:
         return database.read(ENTRIES, model=model)
 
 
-def _damage(model: str, wrong: Sequence[Mapping[str, Any]]) -> str:
+def _compared(ask: Callable[[], Answer]) -> tuple[Answer, str]:
+    """The rows of an answer, and what they say of damage, with the way out; nothing where all agree."""
+    try:
+        rows = ask()
+    except RecordUnreadable as error:
+        again = "a second check found the same. Load the extraction again."
+        return [], f"a record cannot be read ({error.reason}); {again}"
+    wrong = [row for row in rows if not agrees(row)]
+    return rows, _damage(wrong) if wrong else ""
+
+
+def _damage(wrong: Sequence[Mapping[str, Any]]) -> str:
     counts = "; ".join(f"{row['what']} come to {row['found']}, and {row['recorded']} were written" for row in wrong)
     labels = ", then import the labels that you exported" if wrong[0]["what"] == "annotations" else ""
-    return (
-        f"The database lost data of {model}: {counts}; a second count found the same. "
-        f"Load the extraction again{labels}."
-    )
+    return f"{counts}; a second count found the same. Load the extraction again{labels}."

@@ -11,6 +11,7 @@ from graph.errors import (
     GraphError,
     QueryError,
     QueryTimeout,
+    RecordUnreadable,
     ServerUnavailable,
     WriteRefused,
 )
@@ -68,6 +69,9 @@ _CAUSES = {  # by what the driver says about the connection
     "scheme": "addresses begin with bolt://, bolt+s://, neo4j:// or neo4j+s://",
 }
 
+_UNREADABLE = re.compile(  # what the embedded server says of a record whose bytes make no sense
+    r"Record #-?\d+:-?\d+ not found|cannot be cast to class com\.arcadedb|chunk chain|is corrupted"
+)
 _MARK = re.compile(r"/\* [0-9a-f]{16} \*/")  # of a query that may be terminated
 
 
@@ -83,6 +87,12 @@ def translate(error: Exception, url: str, timeout: float = 0.0) -> GraphError:
     if isinstance(error, Neo4jError):
         error_type, template = next(entry for code, entry in _CODES.items() if (error.code or "").startswith(code))
         message = " ".join(_MARK.sub("", error.message or "it does not say why").split()).rstrip(".")
+        if _UNREADABLE.search(message):
+            return RecordUnreadable(
+                f"The database cannot read a record ({message}). Its files may be damaged, or the record was removed "
+                "just now: `circuits doctor --whole` tells which.",
+                message,
+            )
         return error_type(
             template.format(url=url, message=message, limit=f"after {timeout:g} s" if timeout else message)
         )

@@ -13,7 +13,7 @@ from extract.errors import ExtractionError
 from extract.folder.extraction import Extraction
 from graph.connection.database import Database
 from graph.embedded.server import stop
-from graph.errors import GraphError
+from graph.errors import DatabaseDamaged, GraphError
 from graph.loading.load import load
 from graph.opening import connect
 from graph.store import Store
@@ -118,3 +118,15 @@ def test_a_flipped_bit_of_a_database(
         held, told = True, str(error)
     record_fault("flipped bit in a database", held, time.monotonic() - began)
     assert held, (file.name, told)
+
+
+def test_a_record_that_the_server_cannot_read_is_told_as_damage(copied: Path) -> None:
+    bucket = next((copied / "databases").rglob("Model_0_out_edges*.bucket"))
+    data = bytearray(bucket.read_bytes())
+    data[8216] ^= 4  # in the address of a layer, to which the model's first edge leads
+    bucket.write_bytes(data)
+    with (
+        connect(copied) as database,
+        pytest.raises(DatabaseDamaged, match=r"random:a: a record cannot be read \(Record"),
+    ):
+        Store(database).verify_numbers(MODEL)
