@@ -1,67 +1,115 @@
-"""Propagate gradients from a target layer down through the linearised blocks, a batch of target units at a time."""
+"""Propagate gradients from target layers down through the linearised blocks, a batch of target units at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
 from extract.expansion.linear_block import LinearBlock, linearised
-from extract.expansion.window import Gradient, split
+from extract.expansion.plan import added_up
+from extract.expansion.window import Gradient, added
 from extract.network.network import Network
 from extract.units import Architecture, Layer
 
 _CPU_MEMORY = 2**23  # bytes of a tensor that stays near a core
 _GPU_MEMORY = 2**28  # bytes of a tensor that keeps a GPU busy
+_STEPS = ("bn2", "bn1", "input")  # of a block, from its sum down
+_FIRST = {"sum": "bn2", "conv": "bn2", "bn2": "bn1", "bn1": "input", "downsample": "input"}  # below a gradient's role
+
+Gradients = dict[Layer, Gradient]  # by target
 
 
 @dataclass(frozen=True)
 class Descent:
-    """The linearised blocks from a target down to a lowest layer."""
+    """The linearised blocks from targets down to a lowest layer.
+
+    Several targets have equally many channels. The gradient of a sum whose branches are targets, too, is added up from
+    theirs at every layer, and not propagated.
+    """
 
     architecture: Architecture
-    target: Layer
+    targets: tuple[Layer, ...]
     lowest: Layer
-    blocks: tuple[tuple[Layer, LinearBlock], ...]  # nearest first, each with the layer where a gradient enters it
+    blocks: tuple[tuple[Layer, LinearBlock], ...]  # nearest first, each with its sum
     dtype: torch.dtype
     device: torch.device
 
     @classmethod
-    def between(cls, network: Network, lowest: Layer, target: Layer, dtype: torch.dtype | None = None) -> "Descent":
+    def between(
+        cls, network: Network, lowest: Layer, targets: Sequence[Layer], dtype: torch.dtype | None = None
+    ) -> "Descent":
         """Linearise the blocks on the network's device, in `dtype`, by default the network's but float32 at least."""
         architecture, weight = network.architecture, network.visual.get_parameter("conv1.weight")
         dtype = dtype or torch.promote_types(weight.dtype, torch.float32)
         blocks = []
-        layer: Layer | None = target
+        layer: Layer | None = max(target.output for target in targets)
         while layer is not None and (layer.stage, layer.block) >= (lowest.stage, lowest.block):
             module = network.visual.get_submodule(f"layer{layer.stage}.{layer.block}")
             blocks.append((layer, linearised(architecture, layer, module, dtype)))
             layer = architecture.block_input(layer)
-        return cls(architecture, target, lowest, tuple(blocks), dtype, weight.device)
+        return cls(architecture, tuple(targets), lowest, tuple(blocks), dtype, weight.device)
 
-    def gradients(self, batch: range, memory: int | None = None) -> Iterator[tuple[Layer, Gradient]]:
-        """Compute the gradients of target channels at the target and at every layer down to the lowest.
+    @cached_property
+    def _added_up(self) -> dict[Layer, tuple[Layer, Layer]]:
+        return added_up(self.architecture, self.targets)
+
+    def gradients(self, batch: range, memory: int | None = None) -> Iterator[tuple[Layer, Gradients]]:
+        """Compute the gradients of the targets' channels at themselves and at every layer down to the lowest.
 
         A layer's units come in order, in several parts where a tensor would take more than `memory` bytes.
         """
-        values = torch.zeros(len(batch), self.architecture.channels(self.target), 1, 1, dtype=self.dtype)
-        values[torch.arange(len(batch)), torch.tensor(batch)] = 1  # (n, channels, 1, 1)
-        start = Gradient(values.to(self.device), (self.architecture.grid(self.target) - 1) // 2)
-        yield self.target, start
-        if self.lowest != self.target:
-            yield from self._below(0, start, memory or (_CPU_MEMORY if self.device.type == "cpu" else _GPU_MEMORY))
+        memory = memory or (_CPU_MEMORY if self.device.type == "cpu" else _GPU_MEMORY)
+        yield from self._through(0, batch, {}, memory)
 
-    def _below(self, depth: int, gradient: Gradient, memory: int) -> Iterator[tuple[Layer, Gradient]]:
-        layer, block = self.blocks[depth]
-        places = {"bn2": Layer(layer.stage, layer.block, 3), "bn1": Layer(layer.stage, layer.block, 1)}
-        if (source := self.architecture.block_input(layer)) is not None:  # the stem's output is no unit
-            places["input"] = source
-        for name, reached in block.adjoint(layer.role, gradient):
-            yield places[name], reached
-            if places[name] == self.lowest:
+    def _through(self, depth: int, batch: range, arriving: Gradients, memory: int) -> Iterator[tuple[Layer, Gradients]]:
+        """Go down through a block and those below it, from gradients at its sum and from the targets inside it."""
+        total, block = self.blocks[depth]
+        starting = {target: self._start(target, batch) for target in self.targets if self._starts(target, total)}
+        for target, gradient in starting.items():
+            yield target, {target: gradient}
+            if target == self.lowest:
                 return
-        for part in split(reached, max(1, memory // self.blocks[depth + 1][1].largest)):
-            yield from self._below(depth + 1, part, memory)
+        roles = dict.fromkeys(arriving, "sum") | {target: target.role for target in starting}
+        reached: Gradients = {}
+        for place, reached in self._steps(block, total, roles, arriving | starting):
+            yield place, self._with_sums(place, reached, batch)
+            if place == self.lowest:
+                return
+        units = max(1, memory // self.blocks[depth + 1][1].largest)
+        for first in range(0, len(batch), units):
+            few = slice(first, first + units)
+            yield from self._through(depth + 1, batch[few], {t: g.units(few) for t, g in reached.items()}, memory)
+
+    def _steps(
+        self, block: LinearBlock, total: Layer, roles: Mapping[Layer, str], gradients: Gradients
+    ) -> Iterator[tuple[Layer, Gradients]]:
+        """The gradients of all targets at one layer of a block after the other."""
+        places = {"bn2": Layer(total.stage, total.block, 3), "bn1": Layer(total.stage, total.block, 1)}
+        if (source := self.architecture.block_input(total)) is not None:  # the stem's output is no unit
+            places["input"] = source
+        descents = {target: block.adjoint(roles[target], gradient) for target, gradient in gradients.items()}
+        for name, place in places.items():
+            passing = [t for t in descents if _STEPS.index(_FIRST[roles[t]]) <= _STEPS.index(name)]
+            yield place, {target: next(descents[target])[1] for target in passing}
+
+    def _starts(self, target: Layer, total: Layer) -> bool:
+        return target.output == total and target not in self._added_up
+
+    def _start(self, target: Layer, batch: range) -> Gradient:
+        values = torch.zeros(len(batch), self.architecture.channels(target), 1, 1, dtype=self.dtype)
+        values[torch.arange(len(batch)), torch.tensor(batch)] = 1  # (n, channels, 1, 1)
+        return Gradient(values.to(self.device), (self.architecture.grid(target) - 1) // 2)
+
+    def _with_sums(self, place: Layer, reached: Gradients, batch: range) -> Gradients:
+        """Add the gradients of sums to those of their branches; at a shortcut that is a sum, its own is one there."""
+        parts = reached | ({place: self._start(place, batch)} if place in self.targets else {})
+        sums: Gradients = {}
+        for total, (shortcut, conv) in self._added_up.items():
+            if conv in parts:
+                parts[total] = sums[total] = added(parts[conv], parts[shortcut]) if shortcut in parts else parts[conv]
+        return reached | sums
 
 
 @contextmanager

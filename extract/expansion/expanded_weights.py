@@ -6,19 +6,19 @@ block's output for 6 and 8. As sources, 5 and 7 equal their block's output, sinc
 than its map is cut by the border, as in the network. Definition: Voss et al. 2021, "Visualizing Weights".
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from extract.expansion.backward import Descent, exact_float32
+from extract.expansion.backward import Descent, Gradients, exact_float32
 from extract.expansion.window import Gradient
 from extract.folder.kernel_support import gradient_layer, sources, support
 from extract.network.network import Network
 from extract.units import Architecture, Layer, Unit
 
-_CPU_UNITS, _CARD_UNITS = 16, 256  # at a time, as measured; see `split` for what larger maps do
+_CPU_UNITS, _CARD_UNITS = 16, 256  # at a time, as measured; see `Descent.gradients` for what larger maps do
 _STRIP = 2**19  # numbers whose squares stay in a processor's cache
 
 
@@ -41,11 +41,11 @@ def expanded_weights(
     architecture, lower, upper = network.architecture, _layer(source), _layer(target)
     rows = support(architecture, lower, upper).rows
     read, swept = _channels(architecture, source), _channels(architecture, target)
-    descent = Descent.between(network, gradient_layer(architecture, lower, upper), upper, dtype)
+    descent = Descent.between(network, gradient_layer(architecture, lower, upper), [upper], dtype)
     shape = len(swept), len(read), rows.stop - rows.start, rows.stop - rows.start
     kernels = torch.empty(shape, dtype=descent.dtype, device=descent.device)  # (target channels, source channels, h, w)
     done = 0
-    for part in _lowest(descent, swept):
+    for part in _lowest(descent, upper, swept):
         kernels[done : done + len(part)] = part[:, read.start : read.stop]
         done += len(part)
     kernels = kernels[0] if isinstance(target, Unit) else kernels
@@ -63,12 +63,12 @@ def _channels(architecture: Architecture, end: Unit | Layer) -> range:
     return range(channel, channel + 1)
 
 
-def _lowest(descent: Descent, channels: range) -> Iterator[Tensor]:
+def _lowest(descent: Descent, target: Layer, channels: range) -> Iterator[Tensor]:
     """Compute the kernels at the end of a descent, in parts (target channels, source channels, h, w)."""
     for batch in _batches(channels, _units(descent.device)):
         with exact_float32(descent.device):
-            parts = [below.dense().values for place, below in descent.gradients(batch) if place == descent.lowest]
-        yield from parts
+            reached = [below for place, below in descent.gradients(batch) if place == descent.lowest]
+        yield from (gradients[target].dense().values for gradients in reached)
 
 
 def sweep(
@@ -87,20 +87,36 @@ def sweep(
     that of the convolutions, as in `expanded_weights`; statistics are in float32 at least. NoPath and UnknownUnit
     likewise.
     """
+    for batch, weights in sweep_together(network, [target], channels, sources, dtype, units, memory):
+        yield batch, weights[target]
+
+
+def sweep_together(
+    network: Network,
+    targets: Sequence[Layer],
+    channels: range,
+    sources: Sequence[Layer] | None = None,
+    dtype: torch.dtype | None = None,
+    units: int | None = None,
+    memory: int | None = None,
+) -> Iterator[tuple[range, dict[Layer, dict[Layer, Weights]]]]:
+    """`sweep` for several targets of equally many channels, by target: sums are added up from their branches."""
     architecture = network.architecture
-    if channels:
-        architecture.unit(f"{target}/{max(channels)}")
-    swept = _all_sources(architecture, target) if sources is None else sources
-    places = {source: gradient_layer(architecture, source, target) for source in swept}
-    lowest = min(places.values(), key=architecture.layers.index, default=target)
-    descent = Descent.between(network, lowest, target, dtype)
+    places = dict[Layer, dict[Layer, Layer]]()
+    for target in targets:
+        if channels:
+            architecture.unit(f"{target}/{max(channels)}")
+        swept = _all_sources(architecture, target) if sources is None else sources
+        places[target] = {source: gradient_layer(architecture, source, target) for source in swept}
+    lowest = min((place for below in places.values() for place in below.values()), default=min(targets))
+    descent = Descent.between(network, lowest, targets, dtype)
     for batch in _batches(channels, units or _units(descent.device)):
         with exact_float32(descent.device):
-            weights = _weights(descent.gradients(batch, memory), set(places.values()))
-        yield batch, {source: weights[place] for source, place in places.items()}
+            weights = _weights(descent.gradients(batch, memory), places)
+        yield batch, weights
 
 
-_all_sources = sources  # inside `sweep` the name is its argument
+_all_sources = sources  # inside a sweep the name is its argument
 
 
 def _units(device: torch.device) -> int:
@@ -112,15 +128,23 @@ def _batches(channels: range, units: int) -> Iterator[range]:
         yield channels[first : first + units]
 
 
-def _weights(gradients: Iterator[tuple[Layer, Gradient]], layers: set[Layer]) -> dict[Layer, Weights]:
-    parts: dict[Layer, list[Weights]] = {place: [] for place in layers}
-    for place, gradient in gradients:
-        if place in layers:
-            parts[place].append(statistics(gradient))
+def _weights(
+    gradients: Iterator[tuple[Layer, Gradients]], places: Mapping[Layer, Mapping[Layer, Layer]]
+) -> dict[Layer, dict[Layer, Weights]]:
+    """Statistics by target and source, from the gradients at every layer and the layer of each source."""
+    parts = {target: {place: list[Weights]() for place in below.values()} for target, below in places.items()}
+    for place, reached in gradients:
+        for target, gradient in reached.items():
+            if place in parts[target]:
+                parts[target][place].append(statistics(gradient))
     return {
-        place: Weights(torch.cat([part.magnitude for part in batches]), torch.cat([part.sum for part in batches]))
-        for place, batches in parts.items()
+        target: {source: _joined(parts[target][place]) for source, place in below.items()}
+        for target, below in places.items()
     }
+
+
+def _joined(parts: Sequence[Weights]) -> Weights:
+    return Weights(torch.cat([part.magnitude for part in parts]), torch.cat([part.sum for part in parts]))
 
 
 def statistics(gradient: Gradient) -> Weights:

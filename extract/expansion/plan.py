@@ -1,6 +1,6 @@
 """Plan an extraction: which target layers are swept together, over which runs of their channels, in how much memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from extract.errors import ExtractionError
@@ -30,14 +30,29 @@ def plan(architecture: Architecture, targets: Sequence[Layer], memory: int, stro
         _check(architecture, target, memory, strongest)
     return tuple(
         Shard(group, channels)
-        for group in _groups(targets)
+        for group in _groups(architecture, targets)
         for channels in _runs(architecture, group, memory, strongest)
     )
 
 
-def _groups(targets: Sequence[Layer]) -> Iterator[tuple[Layer, ...]]:
-    for target in targets:
-        yield (target,)
+def added_up(architecture: Architecture, targets: Iterable[Layer]) -> dict[Layer, tuple[Layer, Layer]]:
+    """The sums among targets whose branches are, too, in forward order, each with its shortcut and conv branch.
+
+    The kernels of such a sum are the sums of its branches' kernels, so it needs no sweep.
+    """
+    branches = {target: architecture.branches(target) for target in sorted(targets) if target.role == "sum"}
+    pairs = {total: (parts["shortcut"], parts["conv"]) for total, parts in branches.items()}
+    return {total: pair for total, pair in pairs.items() if set(pair) <= set(targets)}
+
+
+def _groups(architecture: Architecture, targets: Sequence[Layer]) -> tuple[tuple[Layer, ...], ...]:
+    """Put the sums that are added up together with their branches."""
+    groups: dict[Layer, tuple[Layer, ...]] = {target: (target,) for target in targets}
+    for total, branches in added_up(architecture, targets).items():
+        joined = {target for part in (total, *branches) for target in groups[part]}
+        group = tuple(target for target in targets if target in joined)
+        groups |= dict.fromkeys(group, group)
+    return tuple(dict.fromkeys(groups.values()))
 
 
 def _runs(architecture: Architecture, group: tuple[Layer, ...], memory: int, strongest: int) -> Iterator[range]:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 
 from extract.errors import ExtractionError
-from extract.expansion.expanded_weights import sweep
+from extract.expansion.expanded_weights import sweep_together
 from extract.expansion.plan import Shard
 from extract.folder.kernel_support import sources, support
 from extract.network.network import Network
 from extract.ranking import Floats
-from extract.units import Layer
+from extract.units import Architecture, Layer
 
 Dense = dict[Layer, tuple[Floats, Floats]]  # by source: magnitude and mean, both float32 (channels, source channels)
 
@@ -20,23 +20,29 @@ def rows(network: Network, shard: Shard, done: Callable[[int], object]) -> dict[
 
     Raises ExtractionError if weights overflow.
     """
-    return {target: _dense(network, target, shard.channels, done) for target in shard.targets}
-
-
-def _dense(network: Network, target: Layer, channels: range, done: Callable[[int], object]) -> Dense:
-    architecture = network.architecture
-    spans = {source: support(architecture, source, target).span for source in sources(architecture, target)}
-    shapes = {source: (len(channels), architecture.channels(source)) for source in spans}
-    dense = {source: (np.empty(shape, np.float32), np.empty(shape, np.float32)) for source, shape in shapes.items()}
-    for swept, weights in sweep(network, target, channels, tuple(spans)):
+    architecture, channels = network.architecture, shard.channels
+    dense = {target: _empty(architecture, target, len(channels)) for target in shard.targets}
+    for swept, weights in sweep_together(network, shard.targets, channels):
         place = slice(swept.start - channels.start, swept.stop - channels.start)
-        for source, (magnitude, mean) in dense.items():
-            magnitude[place] = weights[source].magnitude.cpu().numpy()
-            mean[place] = weights[source].sum.cpu().numpy() / spans[source]
-        done(len(swept))
+        for target, by_source in weights.items():
+            for source, statistics in by_source.items():
+                magnitude, mean = dense[target][source]
+                magnitude[place] = statistics.magnitude.cpu().numpy()
+                mean[place] = statistics.sum.cpu().numpy() / support(architecture, source, target).span
+        done(len(swept) * len(shard.targets))
+    for target, matrices in dense.items():
+        _check(target, matrices)
+    return dense
+
+
+def _empty(architecture: Architecture, target: Layer, channels: int) -> Dense:
+    shapes = {source: (channels, architecture.channels(source)) for source in sources(architecture, target)}
+    return {source: (np.empty(shape, np.float32), np.empty(shape, np.float32)) for source, shape in shapes.items()}
+
+
+def _check(target: Layer, dense: Dense) -> None:
     if not all(np.isfinite(magnitude).all() for magnitude, _ in dense.values()):
         raise ExtractionError(
             f"The weights into target layer {target} overflow. Usually the network's weights are damaged: "
             "fetch them again."
         )
-    return dense

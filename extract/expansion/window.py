@@ -5,7 +5,6 @@ maps and windows are square. n counts target units, p the channels of a 3x3 conv
 order, the one that the convolutions of oneDNN and cuDNN work in, also for 1x1 where a matrix product would do.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -29,6 +28,10 @@ class Gradient:
     def stop(self) -> int:
         """One past the window's last row and column."""
         return self.start + self.cell * self.values.shape[-1]
+
+    def units(self, few: slice) -> "Gradient":
+        """Select some of the target units."""
+        return Gradient(self.values[few], self.start, self.cell)
 
     def dense(self) -> "Gradient":
         """Repeat each cell's value at its positions."""
@@ -117,14 +120,13 @@ def add(total: Gradient, shortcut: Gradient) -> None:
             window[:, :, row :: shortcut.cell, column :: shortcut.cell] += shortcut.values
 
 
-def split(gradient: Gradient, units: int) -> Iterator[Gradient]:
-    """Split a gradient into runs of at most `units` target units.
-
-    A small run stays in the processor's cache for the next step, and the C library reuses freed memory of its size,
-    where it would return larger blocks to the system, which zeroes them anew.
-    """
-    for values in torch.split(gradient.values, units):
-        yield Gradient(values, gradient.start, gradient.cell)
+def added(larger: Gradient, smaller: Gradient) -> Gradient:
+    """The sum of two gradients, of cells of the same size, one's window within the other's."""
+    total = Gradient(larger.values.clone(), larger.start, larger.cell)
+    first = (smaller.start - larger.start) // larger.cell
+    last = first + smaller.values.shape[-1]
+    total.values[:, :, first:last, first:last] += smaller.values
+    return total
 
 
 def _channels_last(values: Tensor) -> Tensor:

@@ -82,6 +82,19 @@ def test_a_plan_covers_every_channel_of_every_target_once() -> None:
             assert all(run.start % 256 == 0 for run in runs)
 
 
+def test_sums_are_planned_with_their_branches_whatever_the_memory() -> None:
+    rn50 = ARCHITECTURES["RN50"]
+    for memory in (2**31, 2**40):
+        groups = {shard.targets for shard in plan(rn50, [x for x in rn50.layers if x.stage == 4], memory)}
+        assert sorted(" ".join(map(str, group)) for group in groups) == [
+            *("4/0/1", "4/0/3", "4/0/5 4/0/7 4/0/8 4/1/5 4/1/6 4/2/5 4/2/6"),
+            *("4/1/1", "4/1/3", "4/2/1", "4/2/3"),
+        ]
+    without = [Layer(4, 1, 6), Layer(4, 2, 5), Layer(4, 2, 6), Layer(4, 0, 8)]
+    groups = {shard.targets for shard in plan(rn50, sorted(without), 2**31)}
+    assert groups == {(Layer(4, 0, 8),), (Layer(4, 1, 6), Layer(4, 2, 5), Layer(4, 2, 6))}
+
+
 def test_a_target_that_does_not_fit_is_refused_by_its_name() -> None:
     with pytest.raises(ExtractionError, match="target layer 4/2/6"):
         plan(ARCHITECTURES["RN50"], [Layer(4, 2, 6)], 2**28)

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from extract.errors import NoPath, UnknownUnit
-from extract.expansion.expanded_weights import expanded_weights, sweep
+from extract.expansion.expanded_weights import expanded_weights, sweep, sweep_together
+from extract.expansion.plan import plan
 from extract.folder.kernel_support import Support, sources, support
 from extract.network.network import Network
 from extract.network.parts import scale
@@ -135,6 +136,44 @@ def test_every_layer_pair_has_autograds_magnitude_sum_and_support(
             non_zero = (kernel != 0).all(0)
             assert _cropped(non_zero, where).all(), (source, target)
             assert int((kernel != 0).any(0).sum()) == where.span, (source, target)
+
+
+@pytest.mark.parametrize("name", ["demo", "odd", "point"])
+def test_sums_that_are_added_up_from_their_branches_have_autograds_magnitude_and_sum(
+    name: str, network: Callable[[str], Network], autograd: Callable[[str], Autograd]
+) -> None:
+    net, reference, random = network(name), autograd(name), np.random.default_rng(1)
+    architecture, every = net.architecture, _targets(net.architecture)
+    partly = [layer for layer in every if str(layer) not in ("4/0/7", "2/0/5")]  # 4/0/8 is swept, its successor not
+    for group in {shard.targets for targets in (every, partly) for shard in plan(architecture, targets, 2**40)}:
+        channel = int(random.integers(architecture.channels(group[0])))
+        ((_, weights),) = sweep_together(net, group, range(channel, channel + 1), units=3, memory=2**14)
+        assert tuple(weights) == group
+        for target in group:
+            below = sources(architecture, target)
+            assert tuple(weights[target]) == below
+            for source, kernel in zip(below, reference.kernels(Unit(target, channel), below), strict=True):
+                assert _error(weights[target][source].magnitude[0], kernel.flatten(1).norm(dim=1)) < 1e-9
+                assert (weights[target][source].sum[0] - kernel.sum((1, 2))).norm() < 1e-9 * kernel.norm()
+
+
+def test_in_float32_every_pair_of_every_layer_is_within_a_hundred_thousandth_of_usual_kernels(
+    network: Callable[[str], Network], autograd: Callable[[str], Autograd]
+) -> None:
+    net, reference = network("point"), autograd("point")
+    architecture, single = net.architecture, replace(net, clip=deepcopy(net.clip).float())
+    for shard in plan(architecture, _targets(architecture), 2**40):
+        (few,) = {architecture.channels(target) for target in shard.targets}
+        batches = sweep_together(single, shard.targets, range(0, few, few // 4))
+        for channels, weights in batches:
+            for target in shard.targets:
+                below = sources(architecture, target)
+                for n, channel in enumerate(channels):
+                    for source, kernel in zip(below, reference.kernels(Unit(target, channel), below), strict=True):
+                        magnitude = kernel.flatten(1).norm(dim=1)  # (source channels,)
+                        error = (weights[target][source].magnitude[n] - magnitude).abs()
+                        usual = magnitude.square().mean().sqrt()  # one number may cancel to nearly nothing
+                        assert error.max() < 1e-5 * usual, (source, target, channel)
 
 
 def test_every_source_below_and_no_other_is_listed(
