@@ -152,7 +152,7 @@ class Database:
         QueryError, or what `connect` raises.
         """
         values, server = plain_parameters(parameters or {}), self._current_server()
-        deadline = time.monotonic() + timeout
+        broken, deadline = None, time.monotonic() + timeout
         with self._translating_errors(timeout):
             while True:
                 try:
@@ -160,10 +160,13 @@ class Database:
                 except (ServiceUnavailable, SessionExpired) as error:
                     if server.process is None:
                         raise
-                    if not server.process.has_ended():
-                        raise QueryError(_BROKEN_OFF) from error
-                    if server.process.ran_out_of_memory():
-                        raise QueryError(_OUT_OF_MEMORY) from error
+                    if server.process.has_ended():
+                        if server.process.ran_out_of_memory():
+                            raise QueryError(_OUT_OF_MEMORY) from error
+                    elif server.answers():  # else it is about to end
+                        if server is broken:
+                            raise QueryError(_BROKEN_OFF) from error
+                        broken = server
                 server = self._current_server()
                 if (timeout := round(deadline - time.monotonic(), 1)) <= 0:
                     raise QueryError(_ENDED)

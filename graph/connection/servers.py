@@ -5,7 +5,7 @@ Servers differ in a small table, `Capabilities`, and never by a condition in a q
 
 import re
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -109,6 +109,15 @@ class Server:
         return driver.session(
             database=self.database, default_access_mode=READ_ACCESS, bookmark_manager=self.bookmarks, **settings
         )
+
+    def answers(self) -> bool:
+        """Whether it takes a new connection."""
+        try:
+            with self.open_reader() if self.open_reader else nullcontext(self.driver) as driver:
+                driver.verify_connectivity()
+        except (DriverError, Neo4jError):
+            return False
+        return True
 
     def close(self) -> None:
         """Close the driver."""
