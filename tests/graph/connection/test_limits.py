@@ -144,6 +144,13 @@ def test_an_answer_that_nests_deeper_than_is_shown_is_refused(
         assert database.query("RETURN 1 AS one").rows == [[1]]
 
 
+def test_where_the_embedded_server_breaks_an_answer_off_the_message_says_so(embedded: Path) -> None:
+    with connect(embedded) as database:
+        with pytest.raises(QueryError, match="broke the answer off, and goes on for others"):
+            database.query("RETURN reduce(x = [], i IN range(1, 20000) | [x]) AS deep", timeout=PATIENCE)
+        assert database.query("RETURN 1 AS one").rows == [[1]]
+
+
 def test_of_a_server_that_is_not_ours_the_answer_says_that_it_may_be_at_work(neo4j: Neo4j) -> None:
     with neo4j.emptied() as database:
         with pytest.raises(QueryTimeout, match=r"after 1 s\. bolt://.* may still be at work on it"):
