@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from extract.expansion.window import CellKernels, Gradient, add, spread, spread_cells
+from extract.expansion.window import CellKernels, Gradient, add, product, spread, spread_cells
 from extract.network.parts import scale
 from extract.units import Architecture, Layer
 
@@ -71,17 +71,17 @@ class LinearBlock:
             yield "bn2", (below := self._through_conv3(below))
         if role != "bn1":
             yield "bn1", (below := self._through_conv2(below))
-        below = Gradient(F.conv2d(below.values, self._conv1_adjoint), below.start)  # (n, q, h, w)
+        below = Gradient(product(below.values, self._conv1_adjoint), below.start)  # (n, q, h, w)
         if role == "sum":
             add(below, gradient if self.downsample is None else self._through_downsample(gradient))
         yield "input", below
 
     def _through_conv3(self, gradient: Gradient) -> Gradient:
-        values = F.conv2d(gradient.values, self._conv3_adjoint)  # (n, p, h, w)
+        values = product(gradient.values, self._conv3_adjoint)  # (n, p, h, w)
         return Gradient(values, self.stride * gradient.start, self.stride)
 
     def _through_downsample(self, gradient: Gradient) -> Gradient:
-        values = F.conv2d(gradient.values, self._downsample_adjoint)  # (n, q, h, w)
+        values = product(gradient.values, self._downsample_adjoint)  # (n, q, h, w)
         return Gradient(values, self.stride * gradient.start, self.stride)
 
     def _through_conv2(self, gradient: Gradient) -> Gradient:
