@@ -14,6 +14,7 @@ from extract.enrichment.sensitivity import CensusVariant, sensitivity
 from extract.expansion import atlas
 from extract.files import at_home
 from extract.folder.extraction import Extraction
+from extract.folder.manifest import Precision
 from extract.network.network import Network
 from extract.probes import rasterised_words
 from extract.probes.probe import Source
@@ -54,14 +55,16 @@ class ExtractionNetwork:
         memory: int = 2**31,
         progress: bool = True,
         device: str = "cpu",
+        precision: Precision = "float32",
     ) -> ExtractionView:
         """Compute the expanded weights into a folder; an interrupted run goes on where it stopped.
 
         `targets` are layers and patterns such as `4/*`, None for all; `memory` is in bytes, without the network;
-        `device` is where torch computes them, such as `cuda`.
+        `device` is where torch computes them, such as `cuda`; `precision` is
+        float32, bfloat16 or tf32, and the view's `deviations` tell what a lower one costs.
         """
         extraction = atlas.extract(
-            self._network, at_home(folder), targets, strongest, matrices, memory, progress, device
+            self._network, at_home(folder), targets, strongest, matrices, memory, progress, device, precision
         )
         return ExtractionView(extraction)
 

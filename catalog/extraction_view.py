@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from catalog.macroscopic.macroscopic import Macroscopic
     from extract.folder.extraction import ContributionDirection, Extraction
+    from extract.folder.manifest import Deviation
     from extract.responses.levels import ActivationDistribution, Estimate
 
 Part = Literal["unit", "sum", "shortcut", "conv"]
@@ -53,6 +54,16 @@ class ExtractionView:
     def architecture(self) -> Architecture:
         """The network's shape."""
         return self.folder.manifest.architecture
+
+    @property
+    def precision(self) -> str:
+        """In which its weights were computed: float32, bfloat16 or tf32."""
+        return self.folder.manifest.settings.precision
+
+    @property
+    def deviations(self) -> "tuple[Deviation, ...]":
+        """How far its magnitudes are from those in float32, by blocks between, of a sample; none of float32's own."""
+        return self.folder.manifest.deviations or ()
 
     def table(self, name: str) -> "pa.Table":
         """One of its tables, such as `units`, `edges`, `distributions` or `probes`; empty where it was not made."""

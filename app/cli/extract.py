@@ -1,7 +1,7 @@
 """`circuits extract`: a network's expanded weights into a folder."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,7 +11,7 @@ from app.cli.readings import print_reading
 from extract.printable import printable
 
 if TYPE_CHECKING:
-    from catalog import LiveNetwork
+    from catalog import ExtractionView, LiveNetwork
 
 ProbesOption = Annotated[
     str | None,
@@ -39,6 +39,10 @@ def extract(
     matrices: Annotated[bool, typer.Option(help="Keep the dense matrices too.")] = True,
     memory: Memory = 2**31,
     device: Annotated[str, typer.Option(help="Where torch computes the weights: cpu, cuda, cuda:1.")] = "cpu",
+    precision: Annotated[
+        Literal["float32", "bfloat16", "tf32"],
+        typer.Option(help="Of the sweeps; what a lower one costs is measured on a sample. TF32 is for cards."),
+    ] = "float32",
     probes: ProbesOption = None,
     visualisations: Visualisations = None,
     words: Annotated[
@@ -62,7 +66,8 @@ def extract(
         network.check_visualisations(visualisations)
     patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
     folder = output or folder_of(network.model)
-    extraction = network.extract(folder, patterns, strongest, matrices, memory, device=device)
+    extraction = network.extract(folder, patterns, strongest, matrices, memory, device=device, precision=precision)
+    _print_deviations(extraction)
     typer.echo(f"circuits: {printable(network.description)}", err=True)
     if source is not None:
         print_reading(network.show_probes(extraction, source), folder / "skipped.parquet")
@@ -71,6 +76,17 @@ def extract(
     if vocabulary is not None:
         network.show_words(extraction, vocabulary, font=font)
     typer.echo(f"{printable(extraction.model)} is in {folder}. Load it with: circuits load {folder}")
+
+
+def _print_deviations(extraction: "ExtractionView") -> None:
+    if not extraction.deviations:
+        return
+    by_distance = (f"{row.blocks}: {row.median:.2%} ({row.percentile_99:.1%})" for row in extraction.deviations)
+    typer.echo(
+        f"circuits: {extraction.precision} deviates from float32, by blocks between two layers, at the median "
+        f"(in 99 of 100 pairs at most): {', '.join(by_distance)}",
+        err=True,
+    )
 
 
 def _vocabulary(network: "LiveNetwork", words: str) -> tuple[str, ...]:

@@ -16,11 +16,12 @@ from extract.errors import UnknownUnit
 from extract.expansion.assembly import Assembly
 from extract.expansion.layer_tables import units
 from extract.expansion.plan import Shard, plan
+from extract.expansion.precision import check, deviations
 from extract.expansion.randomised_weights import sweep_randomised
 from extract.expansion.rows import rows
 from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources
-from extract.folder.manifest import CARD, ExtractionSettings, Manifest, RecordedPreparation
+from extract.folder.manifest import CARD, ExtractionSettings, Manifest, Precision, RecordedPreparation
 from extract.network.network import Network
 from extract.units import Architecture, Layer
 
@@ -36,24 +37,34 @@ def extract(
     memory: int = 2**31,
     progress: bool = True,
     device: str = "cpu",
+    precision: Precision = "float32",
 ) -> Extraction:
     """Make the extraction folder, or finish the one begun there with the same settings.
 
     `targets` are layers and patterns as in `scope`; `strongest` edges are stored a unit, layer pair and direction, by
     magnitude and again by mean; `matrices` also stores the dense magnitudes and means, and the control of randomised
     weights; `memory` is in bytes, without the network; `device` is where torch computes the weights, such as `cuda`.
+    In another `precision` than float32 the deviations from it are measured on a sample and stand in the manifest.
     Raises UnknownUnit for targets that match nothing, ExtractionError if memory does not suffice or the folder was
-    begun otherwise, WeightsError for a device that is not there.
+    begun otherwise, WeightsError for a device that is not there, or TF32 on a processor.
     """
     architecture = network.architecture
     layers = scope(architecture, targets)
-    settings = ExtractionSettings(targets=tuple(map(str, layers)), strongest=strongest, matrices=matrices)
+    settings = ExtractionSettings(
+        targets=tuple(map(str, layers)),
+        strongest=strongest,
+        matrices=matrices,
+        rounded=None if precision == "float32" else precision,
+    )
     shards = plan(architecture, layers, memory, strongest)
     computing = network.on(device)
+    check(precision, computing.device)
     extraction = Extraction.create(path, _manifest(computing, settings))
     with extraction.writing():
         if not extraction.has("units.parquet"):
             extraction.add({"units.parquet": units(network)})
+        if precision != "float32" and extraction.manifest.deviations is None:
+            extraction.record_deviations(deviations(computing, shards, precision))
         _sweep(computing, extraction, shards, progress)
         if matrices:
             sweep_randomised(computing, extraction, layers, memory, progress)
@@ -66,8 +77,8 @@ def _sweep(network: Network, extraction: Extraction, shards: Sequence[Shard], pr
     total, ahead = (sum(len(shard.targets) * len(shard.channels) for shard in group) for group in (shards, missing))
     with tqdm(total=total, initial=total - ahead, unit="unit", disable=not progress) as bar:
         for shard in missing:
-            bar.set_description(f"target {', '.join(map(str, shard.targets))}")
-            assembly.add(shard, rows(network, shard, bar.update))
+            bar.set_description(" to ".join(["target " + str(shard.targets[0]), *map(str, shard.targets[1:][-1:])]))
+            assembly.add(shard, rows(network, shard, bar.update, extraction.manifest.settings.precision))
     assembly.finish()
 
 

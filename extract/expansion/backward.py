@@ -113,10 +113,10 @@ class Descent:
 
 
 @contextmanager
-def exact_float32(device: torch.device) -> Iterator[None]:
-    """Keep a GPU's float32 convolutions from TF32, torch's default, which rounds to 10 bits."""
+def float32_on(device: torch.device, tf32: bool = False) -> Iterator[None]:
+    """Keep a GPU's float32 convolutions from TF32, torch's default, which rounds to 10 bits, or let them use it."""
     before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = before and device.type != "cuda"
+    torch.backends.cudnn.allow_tf32 = tf32 if device.type == "cuda" else before
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from extract.expansion.backward import Descent, Gradients, exact_float32
+from extract.expansion.backward import Descent, Gradients, float32_on
 from extract.expansion.window import Gradient
 from extract.folder.kernel_support import gradient_layer, sources, support
 from extract.network.network import Network
@@ -66,7 +66,7 @@ def _channels(architecture: Architecture, end: Unit | Layer) -> range:
 def _lowest(descent: Descent, target: Layer, channels: range) -> Iterator[Tensor]:
     """Compute the kernels at the end of a descent, in parts (target channels, source channels, h, w)."""
     for batch in _batches(channels, _units(descent.device)):
-        with exact_float32(descent.device):
+        with float32_on(descent.device):
             reached = [below for place, below in descent.gradients(batch) if place == descent.lowest]
         yield from (gradients[target].dense().values for gradients in reached)
 
@@ -99,8 +99,12 @@ def sweep_together(
     dtype: torch.dtype | None = None,
     units: int | None = None,
     memory: int | None = None,
+    tf32: bool = False,
 ) -> Iterator[tuple[range, dict[Layer, dict[Layer, Weights]]]]:
-    """`sweep` for several targets of equally many channels, by target: sums are added up from their branches."""
+    """`sweep` for several targets of equally many channels, by target: sums are added up from their branches.
+
+    With `tf32` a graphics card rounds what it multiplies in float32 to 10 bits.
+    """
     architecture = network.architecture
     places = dict[Layer, dict[Layer, Layer]]()
     for target in targets:
@@ -111,7 +115,7 @@ def sweep_together(
     lowest = min((place for below in places.values() for place in below.values()), default=min(targets))
     descent = Descent.between(network, lowest, targets, dtype)
     for batch in _batches(channels, units or _units(descent.device)):
-        with exact_float32(descent.device):
+        with float32_on(descent.device, tf32):
             weights = _weights(descent.gradients(batch, memory), places)
         yield batch, weights
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from extract.expansion.backward import exact_float32
+from extract.expansion.backward import float32_on
 from extract.expansion.linear_block import LinearBlock, linearised
 from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources, support
@@ -96,7 +96,7 @@ def _means(
     side = architecture.grid(source)
     maps = torch.zeros(len(channels), architecture.channels(source), side, side, device=device)
     maps[torch.arange(len(channels)), channels] = 1  # (n, channels, side, side)
-    with exact_float32(device):
+    with float32_on(device):
         for total, block in blocks:
             if total <= source:
                 continue

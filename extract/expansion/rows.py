@@ -7,7 +7,9 @@ import numpy as np
 from extract.errors import ExtractionError
 from extract.expansion.expanded_weights import sweep_together
 from extract.expansion.plan import Shard
+from extract.expansion.precision import dtype
 from extract.folder.kernel_support import sources, support
+from extract.folder.manifest import Precision
 from extract.network.network import Network
 from extract.ranking import Floats
 from extract.units import Architecture, Layer
@@ -15,14 +17,18 @@ from extract.units import Architecture, Layer
 Dense = dict[Layer, tuple[Floats, Floats]]  # by source: magnitude and mean, both float32 (channels, source channels)
 
 
-def rows(network: Network, shard: Shard, done: Callable[[int], object]) -> dict[Layer, Dense]:
+def rows(
+    network: Network, shard: Shard, done: Callable[[int], object], precision: Precision = "float32"
+) -> dict[Layer, Dense]:
     """Sweep a shard: by target, the rows of the shard's channels; `done` is called with counts of swept units.
 
     Raises ExtractionError if weights overflow.
     """
     architecture, channels = network.architecture, shard.channels
     dense = {target: _empty(architecture, target, len(channels)) for target in shard.targets}
-    for swept, weights in sweep_together(network, shard.targets, channels):
+    for swept, weights in sweep_together(
+        network, shard.targets, channels, dtype=dtype(precision), tf32=precision == "tf32"
+    ):
         place = slice(swept.start - channels.start, swept.stop - channels.start)
         for target, by_source in weights.items():
             for source, statistics in by_source.items():

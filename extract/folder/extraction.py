@@ -51,7 +51,7 @@ from safetensors.numpy import save
 
 from extract.errors import ExtractionError
 from extract.files import LockedBy, lock, replace_file
-from extract.folder.manifest import CARD, File, Manifest, has_checksum, manifest_bytes, part, read_manifest
+from extract.folder.manifest import CARD, Deviation, File, Manifest, has_checksum, manifest_bytes, part, read_manifest
 from extract.folder.schemas import EARLIER_COLUMNS, SCHEMAS
 from extract.units import Layer, Unit
 
@@ -158,6 +158,12 @@ class Extraction:
                 files[name] = File(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
                 self._checked.discard(name)
             self.manifest = self.manifest.model_copy(update={"files": dict(sorted(files.items()))})
+            self._write_manifest()
+
+    def record_deviations(self, deviations: tuple[Deviation, ...]) -> None:
+        """Write into the manifest how far the weights are from those in float32."""
+        with self.writing():
+            self.manifest = self.manifest.model_copy(update={"deviations": deviations})
             self._write_manifest()
 
     def drop(self, names: Iterable[str]) -> None:

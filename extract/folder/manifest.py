@@ -28,12 +28,34 @@ Text = Annotated[str, Field(max_length=400), AfterValidator(_printable)]
 Blocks = Annotated[int, Field(gt=0, le=1000)]
 
 
+Precision = Literal["float32", "bfloat16", "tf32"]
+
+
 class ExtractionSettings(_Strict):
-    """Target layers; how many edges are stored a unit, layer pair and direction; whether matrices are."""
+    """Target layers; how many edges are stored a unit, layer pair and direction; whether matrices are; the precision.
+
+    `rounded` names a precision lower than float32.
+    """
 
     targets: tuple[Text, ...]
     strongest: Annotated[int, Field(ge=0)]
     matrices: bool
+    rounded: Literal["bfloat16", "tf32"] | None = None
+
+    @property
+    def precision(self) -> Precision:
+        """In which the convolutions of the sweeps were computed."""
+        return self.rounded or "float32"
+
+
+class Deviation(_Strict):
+    """How far magnitudes are from those in float32, relative to them, over a sample of pairs so many blocks apart."""
+
+    blocks: Annotated[int, Field(ge=0)]  # between the source's and the target's
+    pairs: Annotated[int, Field(ge=0)]
+    median: Annotated[float, Field(ge=0)]
+    percentile_99: Annotated[float, Field(ge=0)]
+    largest: Annotated[float, Field(ge=0)]  # mostly of a kernel that cancels to nearly nothing
 
 
 class RecordedPreparation(_Strict):
@@ -68,6 +90,7 @@ class Manifest(_Strict):
     settings: ExtractionSettings
     tools: dict[Text, Text]
     preparation: RecordedPreparation | None = None  # earlier versions wrote none
+    deviations: tuple[Deviation, ...] | None = None  # of a precision lower than float32
     files: dict[FileName, File] = {}
 
     @property

@@ -12,6 +12,7 @@ from extract.ablation.calibration import calibrate
 from extract.ablation.part_ablation import ablate
 from extract.expansion import atlas
 from extract.folder.extraction import Extraction
+from extract.folder.manifest import Precision
 from extract.network.network import Network
 from extract.network.parts import ConvolutionEdge, SumBranch, check
 from extract.probes.pictures import thumbnail
@@ -134,8 +135,10 @@ def drawn_into(name: str) -> Act:
     return draw_again
 
 
-def extracted(*targets: str, memory: int = 2**31) -> Act:
-    return lambda: atlas.extract(network(), Path(f"atlas {memory}"), targets, memory=memory, progress=False)
+def extracted(*targets: str, memory: int = 2**31, precision: Precision = "float32") -> Act:
+    return lambda: atlas.extract(
+        network(), Path(f"atlas {memory} {precision}"), targets, memory=memory, progress=False, precision=precision
+    )
 
 
 def ablated(images: int) -> Act:
@@ -168,7 +171,8 @@ BEFORE, AFTER = (thumbnail(image or b"") for image in NOISE["image"].to_pylist()
 SAME = with_images(*[BEFORE] * 4)
 TABLE = Table(
     (
-        *("extract.expansion.atlas", "extract.expansion.plan", "extract.expansion.rows", "extract.network.parts"),
+        *("extract.expansion.atlas", "extract.expansion.plan", "extract.expansion.precision"),
+        *("extract.expansion.rows", "extract.network.parts"),
         *("extract.ablation.part_ablation", "extract.ablation.calibration", "extract.enrichment.pipeline"),
         *(
             f"extract.recording.{name}"
@@ -179,6 +183,11 @@ TABLE = Table(
     (
         Advice("matches no layer that has sources below it", extracted("1/0/1"), extracted("1/0/3")),
         Advice("Allow more memory, keep fewer edges", extracted("1/0/3", memory=1), extracted("1/0/3")),
+        Advice(
+            "TF32 is a precision of graphics cards",
+            extracted("1/0/3", precision="tf32"),
+            extracted("1/0/3", precision="bfloat16"),
+        ),
         Advice("No single convolution leads from", edge("4/2/1/3"), edge("4/2/3/3")),
         Advice("what a part brings one is compared", ablated(1), ablated(2)),
         Advice("what a unit does is compared over several", calibrated(1), calibrated(3)),

@@ -1,0 +1,77 @@
+"""In which precision kernels are computed, and how far a lower one is from float32, measured on a sample."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from extract.errors import WeightsError
+from extract.expansion.expanded_weights import sweep_together
+from extract.expansion.plan import Shard
+from extract.folder.manifest import Deviation, Precision
+from extract.network.network import Network
+from extract.ranking import Floats
+from extract.units import Architecture, Layer
+
+_GROUPS, _CHANNELS = 8, 4  # swept twice
+
+
+def check(precision: Precision, device: torch.device) -> None:
+    """Raise WeightsError for TF32 on a processor, which has none."""
+    if precision == "tf32" and device.type != "cuda":
+        raise WeightsError(
+            f"TF32 is a precision of graphics cards, and the network is on {device}. Choose the device cuda, or the "
+            "precision float32 or bfloat16."
+        )
+
+
+def dtype(precision: Precision) -> torch.dtype | None:
+    """Of a sweep's convolutions; None is the sweep's own."""
+    return torch.bfloat16 if precision == "bfloat16" else None
+
+
+def deviations(network: Network, shards: Sequence[Shard], precision: Precision) -> tuple[Deviation, ...]:
+    """Sweep a sample in float32 too, and compare: errors of magnitudes by distance; none for float32 itself.
+
+    The sample is of every source into four channels of eight groups of targets, evenly spread, or of all there are.
+    """
+    groups = list(dict.fromkeys(shard.targets for shard in shards))
+    if precision == "float32" or not groups:
+        return ()
+    errors = defaultdict[int, list[Floats]](list)
+    for place in sorted({round(place) for place in np.linspace(0, len(groups) - 1, _GROUPS)}):
+        for blocks, relative in _errors(network, groups[place], precision):
+            errors[blocks].append(relative)
+    return tuple(_summary(blocks, np.concatenate(errors[blocks])) for blocks in sorted(errors))
+
+
+def _errors(network: Network, targets: Sequence[Layer], precision: Precision) -> list[tuple[int, Floats]]:
+    """By layer pair, the blocks between and the relative errors of magnitudes that are not 0."""
+    count = network.architecture.channels(targets[0])
+    channels = range(0, count, max(1, count // _CHANNELS))
+    (exact,) = (weights for _, weights in sweep_together(network, targets, channels, units=len(channels)))
+    swept = sweep_together(
+        network, targets, channels, dtype=dtype(precision), units=len(channels), tf32=precision == "tf32"
+    )
+    (rounded,) = (weights for _, weights in swept)
+    found = []
+    for target in targets:
+        for source, weights in exact[target].items():
+            magnitude = weights.magnitude.cpu().numpy()  # (channels, source channels)
+            difference = np.abs(rounded[target][source].magnitude.cpu().numpy() - magnitude)
+            found.append(
+                (_blocks_between(network.architecture, source, target), (difference / magnitude)[magnitude > 0])
+            )
+    return found
+
+
+def _blocks_between(architecture: Architecture, source: Layer, target: Layer) -> int:
+    """How many blocks lie between a source's and a target's; 0 of the same block, and of the next."""
+    blocks = [total for total in architecture.sums if source.output < total < target.output]
+    return len(blocks)
+
+
+def _summary(blocks: int, errors: Floats) -> Deviation:
+    median, percentile_99, largest = np.quantile(errors, [0.5, 0.99, 1]).tolist() if errors.size else (0, 0, 0)
+    return Deviation(blocks=blocks, pairs=errors.size, median=median, percentile_99=percentile_99, largest=largest)
