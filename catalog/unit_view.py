@@ -111,8 +111,9 @@ class UnitView:
     ) -> Table[Contribution]:
         """The strongest edges into it: `limit` excitatory and `limit` inhibitory ones, so twice as many in all.
 
-        `source` is a layer that they come from, `direct` takes those over one convolution; `by` orders them by
-        magnitude or by the mean without its sign.
+        They come from one layer, the `source`, or else the nearest: magnitudes of different layers do not compare, and
+        the far ones are the largest and the least to be believed. `direct` takes those over one convolution; `by`
+        orders them by magnitude or by the mean without its sign.
         """
         edges = self._store.inputs(self.id, limit, self._layer(source), direct, by)
         return self._edges("Inputs", "source", edges, limit, by)
@@ -120,7 +121,7 @@ class UnitView:
     def outputs(
         self, limit: int = 10, target: Layer | str | None = None, direct: bool = False, by: Measure = "magnitude"
     ) -> Table[Contribution]:
-        """The strongest edges out of it: `limit` excitatory and `limit` inhibitory ones, as `inputs`."""
+        """The strongest edges out of it into one layer, the `target` or else the nearest, as `inputs`."""
         edges = self._store.outputs(self.id, limit, self._layer(target), direct, by)
         return self._edges("Outputs", "target", edges, limit, by)
 

@@ -143,10 +143,14 @@ class ModelStore:
         direct: bool = False,
         by: Measure = "magnitude",
     ) -> list[Contribution]:
-        """The strongest stored edges into a unit, `limit` excitatory and `limit` inhibitory; UnknownUnit.
+        """The strongest stored edges into a unit from one layer, `limit` excitatory and `limit` inhibitory; UnknownUnit.
 
+        From the nearest layer unless one is named, since magnitudes of different layers do not compare: the far ones
+        are the largest and the least to be believed. `direct` takes those over one convolution, whatever their layer.
         They are ordered by magnitude, or by the absolute mean; the strongest by either are stored for each layer pair.
         """
+        if source is None and not direct:
+            source = next((sweep.source for sweep in self.sweeps(target=unit.layer)), None)
         layer = None if source is None else str(source.as_source)
         return self._strongest(INPUTS, unit, layer=layer, direct=direct, by=by, limit=limit)
 
@@ -159,6 +163,8 @@ class ModelStore:
         by: Measure = "magnitude",
     ) -> list[Contribution]:
         """The strongest stored edges out of a unit, as `inputs`; a branch has those of its block's output."""
+        if target is None and not direct:
+            target = next((sweep.target for sweep in reversed(self.sweeps(source=unit.layer))), None)
         layer = None if target is None else str(target)
         unit = Unit(unit.layer.as_source, unit.channel)
         return self._strongest(OUTPUTS, unit, layer=layer, direct=direct, by=by, limit=limit)

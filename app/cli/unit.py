@@ -20,6 +20,8 @@ def unit(
     by: Annotated[
         Measure, typer.Option(help="Which contributions are strongest: by magnitude, or by mean.")
     ] = "magnitude",
+    source: Annotated[str | None, typer.Option(help="Layer of the inputs; the nearest if not given.")] = None,
+    target: Annotated[str | None, typer.Option(help="Layer of the outputs; the nearest if not given.")] = None,
     limit: Limit = 5,
     database: DatabaseOption = None,
     model_name: ModelName = None,
@@ -29,11 +31,13 @@ def unit(
 ) -> None:
     """Show a unit: its labels, what was measured on it, its top examples, strongest inputs and outputs.
 
+    Inputs come from one layer and outputs go into one, since magnitudes of different layers do not compare.
+
     Example: circuits unit 4/2/6/34
     """
     with open_model(database, model_name) as model:
         view, measured = model.unit(name), model.measured
-        card, inputs, outputs = view.card, view.inputs(limit, by=by), view.outputs(limit, by=by)
+        card, inputs, outputs = view.card, view.inputs(limit, source, by=by), view.outputs(limit, target, by=by)
         versatility = model.versatility(view.id)
         probes, words, veil = view.top_probes(limit), view.top_words(limit), model.veil(reveal)
     if as_json:

@@ -15,7 +15,8 @@ from graph.model_store import ModelStore
 def neighbourhood(store: ModelStore, unit: Unit, limit: int = 10) -> Circuit:
     """A unit, its `limit` strongest inputs and outputs of each sign, and the residual sums that it is part of.
 
-    Raises UnknownUnit for a unit that the model does not have.
+    Inputs come from the nearest layer, and outputs go into the nearest. Raises UnknownUnit for a unit that the model
+    does not have.
     """
     store.unit(unit)
     inputs, outputs = store.inputs(unit, limit=limit), store.outputs(unit, limit=limit)

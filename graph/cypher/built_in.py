@@ -113,14 +113,18 @@ ORDER BY u.layer DESC, u.channel, branch DESC, magnitude DESC, fed_by
     {"layer": "the layer of the later sums; null: any", "verdict": _VERDICT, "strongest": _STRONGEST},
 )
 
-# model, unit (a sum's, its id), source (a layer; null: any), strongest (inputs of each branch) -> what feeds a facet
+# model, unit (a sum's, its id), source (a layer; null: the nearest that was swept into a branch), strongest (inputs of
+# each branch) -> what feeds a facet
 FACET_INPUTS = NamedQuery(
     "facet-inputs",
     """
 MATCH (u:Unit {key: $model + '/' + $unit})<-[adds:ADDS]-(b:Unit)
-CALL (b) {
+MATCH (:Layer {key: $model + '/' + b.layer})<-[:SWEPT]-(below:Layer)
+WITH adds, b, below ORDER BY below.position DESC
+WITH adds, b, collect(below.id) AS layers
+CALL (b, layers) {
   MATCH (b)<-[e:CONTRIBUTES]-(s:Unit)
-  WHERE $source IS NULL OR s.layer = $source
+  WHERE s.layer = coalesce($source, layers[0])
   RETURN s, e ORDER BY e.magnitude DESC, s.id LIMIT $strongest
 }
 RETURN adds.branch AS branch, b.id AS into, s.id AS source, e.magnitude AS magnitude, e.mean AS mean,
@@ -128,11 +132,12 @@ RETURN adds.branch AS branch, b.id AS into, s.id AS source, e.magnitude AS magni
        [(s)-[:LABELLED]->(l:Label) | l.text] AS labels
 ORDER BY branch DESC, magnitude DESC, source
 """,
-    "What feeds each facet of a sum's unit: the strongest contributions to its shortcut and to its conv branch.",
+    "What feeds each facet of a sum's unit: the strongest contributions to its shortcut and to its conv branch from one "
+    "layer.",
     {"source": None, "strongest": 5},
     {
         "unit": "a unit of a sum, such as 4/2/6/34",
-        "source": "the layer of the inputs; null: any",
+        "source": "the layer of the inputs; null: the nearest to each branch",
         "strongest": "inputs of each branch",
     },
 )

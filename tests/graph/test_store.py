@@ -242,7 +242,9 @@ def test_examples_come_by_branch_and_rank_with_their_picture(
 def test_inputs_are_the_strongest_of_each_sign(first: ModelStore, edges: pd.DataFrame, text: str) -> None:
     unit = Unit.parse(text)
     into = edges[edges["target"] == text]
-    assert rows(first.inputs(unit, limit=4)) == expected(strongest(into, 4))
+    into_layer = edges[edges["target_layer"] == str(unit.layer)]
+    nearest = str(max(map(Layer.parse, into_layer["source_layer"])))
+    assert rows(first.inputs(unit, limit=4)) == expected(strongest(into[into["source_layer"] == nearest], 4))
     from_one = into[into["source_layer"] == "1/0/8"]
     assert rows(first.inputs(unit, limit=2, source=Layer(1, 0, 8))) == expected(strongest(from_one, 2))
     assert rows(first.inputs(unit, direct=True)) == expected(strongest(into[into["direct"]], 10))
@@ -250,22 +252,29 @@ def test_inputs_are_the_strongest_of_each_sign(first: ModelStore, edges: pd.Data
 
 def test_edges_are_ordered_by_the_mean_without_its_sign(first: ModelStore, edges: pd.DataFrame) -> None:
     sized = edges.assign(size=edges["mean"].abs())
-    for end, ask, text in (("target", first.inputs, "2/1/5/3"), ("source", first.outputs, "1/0/8/3")):
-        own = sized[sized[end] == text]
-        signs = [own[own["mean"] > 0], own[own["mean"] < 0]]
-        wanted = pd.concat([part.nlargest(3, "size") for part in signs]).sort_values("size", ascending=False)
-        answer = ask(Unit.parse(text), limit=3, by="mean")
-        assert [(str(c.source), str(c.target)) for c in answer] == list(
-            zip(wanted["source"], wanted["target"], strict=True)
-        )
-        assert answer != ask(Unit.parse(text), limit=3)
+    for end, other, ask, text in (
+        ("target", "source_layer", first.inputs, "2/1/5/3"),
+        ("source", "target_layer", first.outputs, "1/0/8/3"),
+    ):
+        reordered = 0
+        for layer, own in sized[sized[end] == text].groupby(other):
+            signs = [own[own["mean"] > 0], own[own["mean"] < 0]]
+            wanted = pd.concat([part.nlargest(3, "size") for part in signs]).sort_values("size", ascending=False)
+            answer = ask(Unit.parse(text), 3, Layer.parse(str(layer)), by="mean")
+            assert [(str(c.source), str(c.target)) for c in answer] == list(
+                zip(wanted["source"], wanted["target"], strict=True)
+            )
+            reordered += answer != ask(Unit.parse(text), 3, Layer.parse(str(layer)))
+        assert reordered
 
 
 @pytest.mark.parametrize("text", ["1/0/1/3", "1/0/3/3", "1/0/8/3", "1/1/6/3"])
 def test_outputs_are_the_strongest_of_each_sign(first: ModelStore, edges: pd.DataFrame, text: str) -> None:
     unit = Unit.parse(text)
     out = edges[edges["source"] == text]
-    assert rows(first.outputs(unit, limit=4)) == expected(strongest(out, 4))
+    from_layer = edges[edges["source_layer"] == str(unit.layer)]
+    nearest = str(min(map(Layer.parse, from_layer["target_layer"])))
+    assert rows(first.outputs(unit, limit=4)) == expected(strongest(out[out["target_layer"] == nearest], 4))
     into_one = out[out["target_layer"] == "2/1/5"]
     assert rows(first.outputs(unit, limit=2, target=Layer(2, 1, 5))) == expected(strongest(into_one, 2))
     assert rows(first.outputs(unit, direct=True)) == expected(strongest(out[out["direct"]], 10))

@@ -14,8 +14,6 @@ from graph.records import Contribution, Measure
 if TYPE_CHECKING:
     from catalog import Kernel
 
-ANY = "any layer"
-
 
 def distribution(unit: UnitView) -> None:
     """Show how its activation is spread over all probes."""
@@ -90,9 +88,12 @@ def _versatility(model: str, folders: list[tuple[str, int]], unit: str) -> list[
 
 
 def _layer(place: "st.delta_generator.DeltaGenerator", label: str, key: str, layers: Sequence[str]) -> Layer | None:
-    tooltip = "The layers whose expanded weights were computed, the last first."
-    name = place.selectbox(label, [ANY, *layers], key=key, bind="query-params", help=tooltip)
-    return None if name == ANY else Layer.parse(name)
+    tooltip = (
+        "The layers whose expanded weights were computed, the nearest first. Magnitudes of different layers do not "
+        "compare: the far ones are the largest, and the least to be believed."
+    )
+    name = place.selectbox(label, layers, key=key, bind="query-params", help=tooltip)
+    return None if name is None else Layer.parse(name)
 
 
 def spatial(edges: Sequence[Contribution]) -> None:

@@ -264,6 +264,18 @@ def test_a_units_edges_by_their_mean(circuits: Run, planted_store: ModelStore) -
     assert [edge["source"] for edge in found] == [str(edge.source) for edge in wanted]
 
 
+def test_a_units_edges_come_from_the_nearest_layer_or_from_the_one_named(circuits: Run) -> None:
+    def layers(*options: str) -> tuple[set[str], set[str]]:
+        unit = content(circuits("unit", "4/0/8/1", *options, "--json"))
+        conv = content(circuits("unit", "4/2/5/6", *options, "--json"))
+        outputs, inputs = [e["target"] for e in unit["outputs"]], [e["source"] for e in conv["inputs"]]
+        return {end.rpartition("/")[0] for end in outputs}, {end.rpartition("/")[0] for end in inputs}
+
+    assert layers() == ({"4/1/5"}, {"4/2/3"})
+    assert layers("--source", "4/0/8", "--target", "4/2/5") == ({"4/2/5"}, {"4/0/8"})
+    assert circuits("unit", "4/2/5/6", "--source", "9/9/9").exit_code == 2
+
+
 def test_find_by_evidence_and_by_weights(circuits: Run) -> None:
     by_evidence = content(circuits("find", "--json"))
     by_weights = content(circuits("find", "--by", "weights", "--limit", 1, "--json"))

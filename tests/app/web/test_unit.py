@@ -112,10 +112,10 @@ def test_edges_come_in_the_order_and_from_the_layer_of_the_address(app: AppTest,
 
 def test_the_layers_to_choose_are_those_swept(app: AppTest) -> None:
     opened(app, "unit", unit="4/2/5/1", model=MODEL)
-    assert app.selectbox(key="from").options == ["any layer", "4/2/3", "4/0/8"]
-    assert app.selectbox(key="into").options == ["any layer"]
+    assert app.selectbox(key="from").options == ["4/2/3", "4/0/8"]  # the nearest first
+    assert app.selectbox(key="into").options == []
     opened(app, "unit", unit="4/0/8/1", model=MODEL)
-    assert app.selectbox(key="into").options == ["any layer", "4/1/5", "4/1/6", "4/2/5"]
+    assert app.selectbox(key="into").options == ["4/1/5", "4/1/6", "4/2/5"]
     app.selectbox(key="into").select("4/1/6").run()
     assert {unit.rpartition("/")[0] for unit in edges(app, 0)} == {"4/1/6"}  # it has no inputs, so these come first
 

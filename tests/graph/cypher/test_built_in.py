@@ -294,7 +294,8 @@ def test_facets_are_fed_by_the_strongest_contributions_to_either_branch(
         (name, into, source, edge["magnitude"], edge["mean"])
         for name in ("shortcut", "conv")
         for into in [branch(edges, unit, name)]
-        for source, edge in inputs(edges, into)[:6]
+        for nearest in [max(Unit.parse(source).layer for source, _ in inputs(edges, into))]
+        for source, edge in [pair for pair in inputs(edges, into) if Unit.parse(pair[0]).layer == nearest][:6]
     ]
     for row in found:
         expected = profile.get(row["source"], {"words": None, "pictures": None})
