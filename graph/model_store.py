@@ -143,7 +143,7 @@ class ModelStore:
         direct: bool = False,
         by: Measure = "magnitude",
     ) -> list[Contribution]:
-        """The strongest stored edges into a unit from one layer, `limit` excitatory and `limit` inhibitory; UnknownUnit.
+        """The strongest stored edges of a layer into a unit, `limit` excitatory and `limit` inhibitory; UnknownUnit.
 
         From the nearest layer unless one is named, since magnitudes of different layers do not compare: the far ones
         are the largest and the least to be believed. `direct` takes those over one convolution, whatever their layer.

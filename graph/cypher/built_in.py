@@ -132,8 +132,8 @@ RETURN adds.branch AS branch, b.id AS into, s.id AS source, e.magnitude AS magni
        [(s)-[:LABELLED]->(l:Label) | l.text] AS labels
 ORDER BY branch DESC, magnitude DESC, source
 """,
-    "What feeds each facet of a sum's unit: the strongest contributions to its shortcut and to its conv branch from one "
-    "layer.",
+    "What feeds each facet of a sum's unit: the strongest contributions of one layer to its shortcut and to its conv "
+    "branch.",
     {"source": None, "strongest": 5},
     {
         "unit": "a unit of a sum, such as 4/2/6/34",
