@@ -56,15 +56,20 @@ class ExtractionNetwork:
         progress: bool = True,
         device: str = "cpu",
         precision: Precision = "float32",
+        ray: str | None = None,
+        threads: int = 1,
     ) -> ExtractionView:
         """Compute the expanded weights into a folder; an interrupted run goes on where it stopped.
 
         `targets` are layers and patterns such as `4/*`, None for all; `memory` is in bytes, without the network;
         `device` is where torch computes them, such as `cuda`; `precision` is
-        float32, bfloat16 or tf32, and the view's `deviations` tell what a lower one costs.
+        float32, bfloat16 or tf32, and the view's `deviations` tell what a lower one costs. `ray` is the address of a
+        Ray cluster that computes them, or `local` for one on this machine, in tasks of so many `threads`, or of a GPU
+        each.
         """
+        folder = at_home(folder)
         extraction = atlas.extract(
-            self._network, at_home(folder), targets, strongest, matrices, memory, progress, device, precision
+            self._network, folder, targets, strongest, matrices, memory, progress, device, precision, ray, threads
         )
         return ExtractionView(extraction)
 

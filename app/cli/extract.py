@@ -43,6 +43,10 @@ def extract(
         Literal["float32", "bfloat16", "tf32"],
         typer.Option(help="Of the sweeps; what a lower one costs is measured on a sample. TF32 is for cards."),
     ] = "float32",
+    ray: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of a Ray cluster that computes them, or local for one here.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of each task with --ray.")] = 1,
     probes: ProbesOption = None,
     visualisations: Visualisations = None,
     words: Annotated[
@@ -66,7 +70,9 @@ def extract(
         network.check_visualisations(visualisations)
     patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
     folder = output or folder_of(network.model)
-    extraction = network.extract(folder, patterns, strongest, matrices, memory, device=device, precision=precision)
+    extraction = network.extract(
+        folder, patterns, strongest, matrices, memory, device=device, precision=precision, ray=ray, threads=threads
+    )
     _print_deviations(extraction)
     typer.echo(f"circuits: {printable(network.description)}", err=True)
     if source is not None:

@@ -1,31 +1,29 @@
 """Extract a network: the expanded weights into every target layer, one shard at a time.
 
-Finished shards are never computed again, so an interrupted extraction resumes where it stopped. On one machine the same
-settings and tools give the same bytes, however often it was interrupted.
+Finished shards are never computed again, so an interrupted extraction resumes where it stopped. The same settings and
+tools give the same bytes, however often it was interrupted and on however many machines, if their processors are of one
+kind and take as many threads; else numbers agree to 1e-5 of a kernel's magnitude.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from importlib.metadata import version
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from extract.errors import UnknownUnit
 from extract.expansion.assembly import Assembly
+from extract.expansion.expanded_weights import batch_size
 from extract.expansion.layer_tables import units
 from extract.expansion.plan import Shard, plan
-from extract.expansion.precision import check, deviations
 from extract.expansion.randomised_weights import sweep_randomised
-from extract.expansion.rows import rows
+from extract.expansion.sweepers import Sweeper, ThisProcess
 from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources
-from extract.folder.manifest import CARD, ExtractionSettings, Manifest, Precision, RecordedPreparation
+from extract.folder.manifest import ExtractionSettings, Manifest, Precision, RecordedPreparation
 from extract.network.network import Network
 from extract.units import Architecture, Layer
-
-_TOOLS = ("open_clip_torch", "numpy", "pyarrow", "safetensors")
 
 
 def extract(
@@ -38,6 +36,8 @@ def extract(
     progress: bool = True,
     device: str = "cpu",
     precision: Precision = "float32",
+    ray: str | None = None,
+    threads: int = 1,
 ) -> Extraction:
     """Make the extraction folder, or finish the one begun there with the same settings.
 
@@ -45,8 +45,10 @@ def extract(
     magnitude and again by mean; `matrices` also stores the dense magnitudes and means, and the control of randomised
     weights; `memory` is in bytes, without the network; `device` is where torch computes the weights, such as `cuda`.
     In another `precision` than float32 the deviations from it are measured on a sample and stand in the manifest.
-    Raises UnknownUnit for targets that match nothing, ExtractionError if memory does not suffice or the folder was
-    begun otherwise, WeightsError for a device that is not there, or TF32 on a processor.
+    With `ray`, the address of a Ray cluster or `local` for one started here, each of its tasks takes that many
+    `threads`, and a GPU where the device is `cuda`. Raises UnknownUnit for targets that match nothing, ExtractionError
+    if memory does not suffice, the folder was begun otherwise or there is no such cluster, WeightsError for a device
+    that is not there, or TF32 on a processor.
     """
     architecture = network.architecture
     layers = scope(architecture, targets)
@@ -56,29 +58,39 @@ def extract(
         matrices=matrices,
         rounded=None if precision == "float32" else precision,
     )
-    shards = plan(architecture, layers, memory, strongest)
-    computing = network.on(device)
-    check(precision, computing.device)
-    extraction = Extraction.create(path, _manifest(computing, settings))
-    with extraction.writing():
-        if not extraction.has("units.parquet"):
-            extraction.add({"units.parquet": units(network)})
-        if precision != "float32" and extraction.manifest.deviations is None:
-            extraction.record_deviations(deviations(computing, shards, precision))
-        _sweep(computing, extraction, shards, progress)
-        if matrices:
-            sweep_randomised(computing, extraction, layers, memory, progress)
+    shards = plan(architecture, layers, memory, strongest, batch_size(device) if ray else None)
+    with _sweeper(network, device, precision, ray, threads) as sweeper:
+        extraction = Extraction.create(path, _manifest(network, settings, sweeper.tools))
+        with extraction.writing():
+            if not extraction.has("units.parquet"):
+                extraction.add({"units.parquet": units(network)})
+            if precision != "float32" and extraction.manifest.deviations is None:
+                extraction.record_deviations(sweeper.deviations(shards))
+            _sweep(sweeper, extraction, shards, progress)
+            if matrices:
+                sweep_randomised(sweeper.network, extraction, layers, memory, progress)
     return extraction
 
 
-def _sweep(network: Network, extraction: Extraction, shards: Sequence[Shard], progress: bool) -> None:
-    assembly = Assembly(network, extraction, shards)
+@contextmanager
+def _sweeper(network: Network, device: str, precision: Precision, ray: str | None, threads: int) -> Iterator[Sweeper]:
+    if ray is None:
+        yield ThisProcess(network.on(device), precision)
+        return
+    from extract.expansion.cluster import joined  # Ray, which most do without
+
+    with joined(network, ray, device, threads, precision) as cluster:
+        yield cluster
+
+
+def _sweep(sweeper: Sweeper, extraction: Extraction, shards: Sequence[Shard], progress: bool) -> None:
+    assembly = Assembly(sweeper.network, extraction, shards)
     missing = assembly.missing()
     total, ahead = (sum(len(shard.targets) * len(shard.channels) for shard in group) for group in (shards, missing))
     with tqdm(total=total, initial=total - ahead, unit="unit", disable=not progress) as bar:
-        for shard in missing:
-            bar.set_description(" to ".join(["target " + str(shard.targets[0]), *map(str, shard.targets[1:][-1:])]))
-            assembly.add(shard, rows(network, shard, bar.update, extraction.manifest.settings.precision))
+        for swept in sweeper.sweep(missing, bar):
+            extraction.name_processor(swept.processor)
+            assembly.add(swept.shard, swept.rows)
     assembly.finish()
 
 
@@ -105,7 +117,7 @@ def _matching(architecture: Architecture, possible: list[Layer], text: str) -> l
     return matching
 
 
-def _manifest(network: Network, settings: ExtractionSettings) -> Manifest:
+def _manifest(network: Network, settings: ExtractionSettings, tools: Mapping[str, str]) -> Manifest:
     architecture = network.architecture
     return Manifest(
         model=network.model,
@@ -114,7 +126,7 @@ def _manifest(network: Network, settings: ExtractionSettings) -> Manifest:
         width=architecture.width,
         image_size=architecture.image_size,
         settings=settings,
-        tools={"torch": str(torch.__version__)} | {name: version(name) for name in _TOOLS} | _processor(network.device),
+        tools=dict(tools),
         preparation=RecordedPreparation(
             activation=network.activation,
             mean=network.preparation.mean,
@@ -123,8 +135,3 @@ def _manifest(network: Network, settings: ExtractionSettings) -> Manifest:
             fingerprint=network.fingerprint,
         ),
     )
-
-
-def _processor(device: torch.device) -> dict[str, str]:
-    """The card, which rounds in its own way; nothing for the CPU, as in folders of earlier versions."""
-    return {CARD: torch.cuda.get_device_name(device)} if device.type == "cuda" else {}

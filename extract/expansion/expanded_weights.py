@@ -65,7 +65,7 @@ def _channels(architecture: Architecture, end: Unit | Layer) -> range:
 
 def _lowest(descent: Descent, target: Layer, channels: range) -> Iterator[Tensor]:
     """Compute the kernels at the end of a descent, in parts (target channels, source channels, h, w)."""
-    for batch in _batches(channels, _units(descent.device)):
+    for batch in _batches(channels, batch_size(descent.device)):
         with float32_on(descent.device):
             reached = [below for place, below in descent.gradients(batch) if place == descent.lowest]
         yield from (gradients[target].dense().values for gradients in reached)
@@ -114,7 +114,7 @@ def sweep_together(
         places[target] = {source: gradient_layer(architecture, source, target) for source in swept}
     lowest = min((place for below in places.values() for place in below.values()), default=min(targets))
     descent = Descent.between(network, lowest, targets, dtype)
-    for batch in _batches(channels, units or _units(descent.device)):
+    for batch in _batches(channels, units or batch_size(descent.device)):
         with float32_on(descent.device, tf32):
             weights = _weights(descent.gradients(batch, memory), places)
         yield batch, weights
@@ -123,8 +123,9 @@ def sweep_together(
 _all_sources = sources  # inside a sweep the name is its argument
 
 
-def _units(device: torch.device) -> int:
-    return _CPU_UNITS if device.type == "cpu" else _CARD_UNITS
+def batch_size(device: torch.device | str) -> int:
+    """How many channels are swept at a time; runs of channels that are multiples of it give the same bytes."""
+    return _CPU_UNITS if str(device).startswith("cpu") else _CARD_UNITS
 
 
 def _batches(channels: range, units: int) -> Iterator[range]:

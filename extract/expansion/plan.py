@@ -9,6 +9,7 @@ from extract.units import Architecture, Layer
 
 RUN = 256  # a multiple of every sweep's batch, so that a run's length changes no bytes
 DENSE = 8  # bytes of a pair's magnitude and mean in float32
+_SENT = 2**28  # bytes of rows that a task sends, or of its step where that has more
 _COPIES = 8  # of a unit's largest gradient that a step of the sweep may hold at once
 
 
@@ -20,19 +21,32 @@ class Shard:
     channels: range
 
 
-def plan(architecture: Architecture, targets: Sequence[Layer], memory: int, strongest: int = 20) -> tuple[Shard, ...]:
+def plan(
+    architecture: Architecture, targets: Sequence[Layer], memory: int, strongest: int = 20, step: int | None = None
+) -> tuple[Shard, ...]:
     """Divide targets into shards, in forward order; the shards of the same targets follow each other.
 
     Which targets are swept together depends on the architecture and the targets alone; `memory`, in bytes, decides how
-    many of their channels are. Raises ExtractionError if one target's tables do not fit in it.
+    many of their channels are. With `step`, shards are as small as tasks that are sent to other machines should be:
+    multiples of so many channels. Raises ExtractionError if one target's tables do not fit in `memory`.
     """
     for target in targets:
         _check(architecture, target, memory, strongest)
     return tuple(
         Shard(group, channels)
         for group in _groups(architecture, targets)
-        for channels in _runs(architecture, group, memory, strongest)
+        for channels in _runs(architecture, group, memory, strongest, step)
     )
+
+
+def rows_size(architecture: Architecture, shard: Shard) -> int:
+    """Bytes of a shard's rows."""
+    return len(shard.channels) * _row(architecture, shard.targets)
+
+
+def sweep_memory(architecture: Architecture, shard: Shard) -> int:
+    """Bytes that sweeping a shard takes, beside the network: its rows, once more as they are sent, and gradients."""
+    return 2 * rows_size(architecture, shard) + max(_gradients(architecture, target) for target in shard.targets)
 
 
 def added_up(architecture: Architecture, targets: Iterable[Layer]) -> dict[Layer, tuple[Layer, Layer]]:
@@ -55,18 +69,27 @@ def _groups(architecture: Architecture, targets: Sequence[Layer]) -> tuple[tuple
     return tuple(dict.fromkeys(groups.values()))
 
 
-def _runs(architecture: Architecture, group: tuple[Layer, ...], memory: int, strongest: int) -> Iterator[range]:
+def _runs(
+    architecture: Architecture, group: tuple[Layer, ...], memory: int, strongest: int, step: int | None
+) -> Iterator[range]:
     """All channels at once where the group's rows fit beside one target's tables, else as many as memory holds."""
     channels = architecture.channels(group[0])
-    row = DENSE * sum(_reached(architecture, target) for target in group)  # bytes of one channel of each target
+    row = _row(architecture, group)
     tables = max(_beside_rows(architecture, target, strongest) for target in group)
     if channels * row + tables <= memory:
         run = channels
     else:
         spare = memory - max(_gradients(architecture, target) for target in group)
         run = max(1, spare // (2 * row * RUN)) * RUN  # rows are held once more while they are written
+    if step:
+        run = min(run, RUN, max(1, _SENT // (row * step)) * step)
     for first in range(0, channels, run):
         yield range(first, min(first + run, channels))
+
+
+def _row(architecture: Architecture, group: Sequence[Layer]) -> int:
+    """Bytes of the rows of one channel of each target."""
+    return DENSE * sum(_reached(architecture, target) for target in group)
 
 
 def _reached(architecture: Architecture, target: Layer) -> int:

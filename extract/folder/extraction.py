@@ -51,7 +51,18 @@ from safetensors.numpy import save
 
 from extract.errors import ExtractionError
 from extract.files import LockedBy, lock, replace_file
-from extract.folder.manifest import CARD, Deviation, File, Manifest, has_checksum, manifest_bytes, part, read_manifest
+from extract.folder.manifest import (
+    CARD,
+    PROCESSOR,
+    THREADS,
+    Deviation,
+    File,
+    Manifest,
+    has_checksum,
+    manifest_bytes,
+    part,
+    read_manifest,
+)
 from extract.folder.schemas import EARLIER_COLUMNS, SCHEMAS
 from extract.units import Layer, Unit
 
@@ -165,6 +176,16 @@ class Extraction:
         with self.writing():
             self.manifest = self.manifest.model_copy(update={"deviations": deviations})
             self._write_manifest()
+
+    def name_processor(self, processor: Mapping[str, str]) -> None:
+        """Name what computed weights of the folder among the manifest's tools, beside what did so before."""
+        tools = dict(self.manifest.tools)
+        for kind, name in processor.items():
+            tools[kind] = " and ".join(sorted({*tools.get(kind, name).split(" and "), name}))
+        if tools != self.manifest.tools:
+            with self.writing():
+                self.manifest = self.manifest.model_copy(update={"tools": tools})
+                self._write_manifest()
 
     def drop(self, names: Iterable[str]) -> None:
         """Remove files from the manifest, then from the disk; names without a file are ignored."""
@@ -356,7 +377,7 @@ _IDENTITY: dict[str, Callable[[Manifest], object]] = {
     "another architecture": lambda manifest: manifest.architecture,
     "other settings": lambda manifest: manifest.settings,
     "another processor": lambda manifest: manifest.tools.get(CARD),
-    "other versions of its tools": lambda manifest: {**manifest.tools, CARD: ""},
+    "other versions of its tools": lambda manifest: {**manifest.tools, CARD: "", PROCESSOR: "", THREADS: ""},
 }
 
 

@@ -11,7 +11,10 @@ from extract.printable import printable
 from extract.units import Architecture
 
 FORMAT: Final = 1
-CARD: Final = "card"  # among the tools: the graphics card that computed the weights; the CPU is not named
+# Among the tools, what computed the weights:
+CARD: Final = "card"  # the graphics card, if one did
+PROCESSOR: Final = "processor"  # kinds of processors; earlier versions named none
+THREADS: Final = "threads"  # of each process
 
 
 class _Strict(BaseModel):

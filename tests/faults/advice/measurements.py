@@ -171,8 +171,8 @@ BEFORE, AFTER = (thumbnail(image or b"") for image in NOISE["image"].to_pylist()
 SAME = with_images(*[BEFORE] * 4)
 TABLE = Table(
     (
-        *("extract.expansion.atlas", "extract.expansion.plan", "extract.expansion.precision"),
-        *("extract.expansion.rows", "extract.network.parts"),
+        *(f"extract.expansion.{name}" for name in ("atlas", "cluster", "plan", "precision", "rows")),
+        "extract.network.parts",
         *("extract.ablation.part_ablation", "extract.ablation.calibration", "extract.enrichment.pipeline"),
         *(
             f"extract.recording.{name}"
@@ -234,6 +234,13 @@ TABLE = Table(
     ),
     {
         "The weights into target layer {target} overflow": "tests/extract/expansion/test_atlas.py",
+        "needs Ray, which is not installed": "tests/extract/expansion/test_cluster.py",
+        "No Ray answers at": "tests/extract/expansion/test_cluster.py",
+        "See that all machines have the same versions": "tests/extract/expansion/test_cluster.py",
+        "No machine of the cluster has": "tests/extract/expansion/test_cluster.py",
+        "The machines of the cluster differ": "tests/extract/expansion/test_cluster.py",
+        "A task of a cluster computes on cpu": "tests/extract/expansion/test_cluster.py",
+        "A shard was lost with its worker": "tests/extract/expansion/test_cluster.py",
         "No edge leads from": "tests/extract/ablation/test_calibration.py",
         "holds evidence from other probes": "tests/extract/recording/test_probe_hashes.py",
     },

@@ -1,0 +1,254 @@
+"""Sweep shards on a Ray cluster: every shard is a task, and this process writes the folder.
+
+The network's vision tower goes through Ray's object store, once to every machine, so that no file has to be seen by all
+of them; a worker process loads it for its first shard and keeps it. A shard whose worker or machine is lost is swept
+again elsewhere. No more shards are on their way than half of the object store holds the rows of.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import islice
+from platform import node
+from typing import Any
+
+import torch
+
+from extract.errors import CircuitsError, ExtractionError, WeightsError
+from extract.expansion.plan import Shard, rows_size, sweep_memory
+from extract.expansion.precision import check, deviations
+from extract.expansion.rows import rows
+from extract.expansion.sweepers import Bar, Swept, describe, processor, tools
+from extract.folder.manifest import Deviation, Precision
+from extract.network.network import Network
+
+# Ray would pack up the folder where `uv run` was called, and have every machine install from it.
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+try:
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+except ModuleNotFoundError as error:
+    raise ExtractionError(
+        f"Extraction on several machines needs Ray, which is not installed here ({error}). "
+        "Install it: pip install 'clip-circuits[ray]'"
+    ) from error
+
+LOCAL = "local"  # the address that stands for a cluster of this machine alone, which is started and ended with the run
+_STARTING = 120_000  # milliseconds that Ray's own processes may take on a busy machine
+_REACHED = 10  # seconds in which the head of a cluster answers
+RETRIES = 3  # of a shard whose worker was lost
+_PROCESS = 2**30  # bytes of a process that has loaded torch
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every task needs; Ray resolves no reference inside a record, so that a worker can keep what it loads."""
+
+    network: Any  # ObjectRef of a Network
+    device: str
+    threads: int
+    precision: Precision
+    tools: Mapping[str, str]
+
+
+class Cluster:
+    """Sweeps shards in tasks of so many `threads`, or of one GPU each where the `device` is `cuda`."""
+
+    def __init__(self, network: Network, device: str, threads: int, precision: Precision = "float32") -> None:
+        self.network, self._device, self._threads = network, device.partition(":")[0], threads
+        if self._device not in ("cpu", "cuda"):
+            raise WeightsError(
+                f"A task of a cluster computes on cpu or on cuda, not on {device!r}. Choose one of them."
+            )
+        check(precision, torch.device(self._device))
+        self._precision, self._tower = precision, _vision_tower(network)
+        self.tools: Mapping[str, str] = _result(self._remote(tools_there, self._process_memory).remote(self._device))
+
+    def sweep(self, shards: Sequence[Shard], bar: Bar) -> Iterator[Swept]:
+        """Sweep shards, the first to be done first.
+
+        Raises ExtractionError if weights overflow, if a shard's worker is lost again and again, if no machine has room
+        for a task, or if one has other tools or cards than the first.
+        """
+        if not shards:
+            return
+        shape = self.network.architecture
+        memory = self._process_memory + max(sweep_memory(shape, shard) for shard in shards)
+        task, ahead = (
+            self._remote(sweep_there, memory),
+            self._ahead(memory, max(rows_size(shape, shard) for shard in shards)),
+        )
+        work = self._work()
+        waiting, under_way = iter(shards), dict[Any, Shard]()
+        while True:
+            for shard in islice(waiting, ahead - len(under_way)):
+                under_way[task.remote(work, shard)] = shard
+            if not under_way:
+                return
+            ready = ray.wait(list(under_way))[0][0]
+            shard = under_way.pop(ready)
+            swept = _result(ready)
+            describe(bar, shard)
+            bar.update(len(shard.targets) * len(shard.channels))
+            yield swept
+
+    def deviations(self, shards: Sequence[Shard]) -> tuple[Deviation, ...]:
+        """How far the precision is from float32 on a sample of these shards. Raises as `sweep`."""
+        task = self._remote(deviations_there, self._process_memory)
+        measured: tuple[Deviation, ...] = _result(task.remote(self._work(), shards))
+        return measured
+
+    def _work(self) -> "Work":
+        return Work(ray.put(self._tower), self._device, self._threads, self._precision, self.tools)
+
+    @property
+    def _process_memory(self) -> int:
+        tower: int = sum(value.nbytes for value in self._tower.visual.state_dict().values())
+        return _PROCESS + 3 * tower  # in the object store, loaded, and linearised
+
+    def _remote(self, function: Callable[..., Any], memory: int) -> Any:
+        """The function as a task, where a machine is there that could take it; else ExtractionError."""
+        gpus = int(self._device == "cuda")
+        if not self._places(memory):
+            card = " and a GPU" if gpus else ""
+            raise ExtractionError(
+                f"No machine of the cluster has {self._threads} processors, {memory / 2**30:.1f} GiB of memory{card} "
+                "for a task. Start Ray on one that has, or ask for fewer threads or less memory."
+            )
+        task = ray.remote(  # without max_calls, a process that used a GPU would end with its first task
+            num_cpus=self._threads, num_gpus=gpus, memory=memory, max_retries=RETRIES, max_calls=0
+        )
+        remote: Any = task(function)
+        return remote
+
+    def _places(self, memory: int) -> int:
+        """How many tasks the machines can take at once."""
+        wanted = {"CPU": self._threads, "memory": memory} | ({"GPU": 1} if self._device == "cuda" else {})
+        return sum(min(int(has.get(name, 0) // amount) for name, amount in wanted.items()) for has in _machines())
+
+    def _ahead(self, memory: int, rows_size: int) -> int:
+        """How many shards may be on their way, or wait to be written: two a place, if half of the store holds them."""
+        store = sum(has.get("object_store_memory", 0) for has in _machines())
+        return max(1, min(2 * self._places(memory), int(store // (2 * rows_size))))
+
+
+@contextmanager
+def joined(
+    network: Network, address: str, device: str, threads: int, precision: Precision = "float32"
+) -> Iterator[Cluster]:
+    """Join the cluster at an address, or start Ray here for as long as the block runs: `local`.
+
+    What is computed here meanwhile takes as many threads as a task. Where the process has joined a cluster before, that
+    one is used, and stays. Raises ExtractionError where there is none.
+    """
+    before, was_there = torch.get_num_threads(), ray.is_initialized()
+    if not was_there:
+        _start(address)
+    try:
+        torch.set_num_threads(threads)
+        yield Cluster(network, device, threads, precision)
+    finally:
+        torch.set_num_threads(before)
+        if not was_there:
+            ray.shutdown()
+
+
+def _start(address: str) -> None:
+    options: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "error"}
+    if address != LOCAL:
+        _refuse_unreachable(address)
+    else:
+        patience = {"agent_register_timeout_ms": _STARTING}
+        options |= {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "_system_config": patience}
+    try:
+        ray.init(**options)
+    except Exception as error:  # Ray raises one kind for each of its parts, some of them Exception itself
+        ray.shutdown()
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise ExtractionError(
+            f"Ray at {address!r} cannot be used ({reason}). See that all machines have the same versions of Python and "
+            "Ray; where it does not start here, try again when the machine is less busy."
+        ) from error
+
+
+def _refuse_unreachable(address: str) -> None:
+    """ExtractionError where nothing listens at HOST:PORT, which Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():  # such as `auto`
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _REACHED).close()
+    except (OSError, OverflowError) as error:
+        raise ExtractionError(
+            f"No Ray answers at {address!r} ({error}). Start its head with `ray start --head` and name the address "
+            "that it prints, or name local to start Ray here."
+        ) from error
+
+
+def _machines() -> list[dict[str, float]]:
+    """What each machine has: CPU, GPU, and bytes of memory and object_store_memory."""
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node["Resources"] for node in nodes if node["Alive"]]
+
+
+def _vision_tower(network: Network) -> Network:
+    """The network without its text tower, which no shard asks."""
+    clip = copy(network.clip)
+    clip._modules, clip._parameters = {"visual": network.visual}, {}
+    return replace(network, clip=clip, has_text=False)
+
+
+def _result(task: Any) -> Any:
+    """What a task returned; its own error, or ExtractionError where no machine could do it."""
+    try:
+        return ray.get(task)
+    except RayTaskError as error:
+        if isinstance(error.cause, CircuitsError):
+            raise error.cause from error
+        raise
+    except RayError as error:
+        raise ExtractionError(
+            f"A shard was lost with its worker {RETRIES + 1} times ({str(error).splitlines()[0]}). Usually a machine "
+            "has too little memory: allow less for a task, or more threads, so that fewer run at once; then repeat "
+            "this, and it goes on where it stopped."
+        ) from error
+
+
+def tools_there(device: str) -> dict[str, str]:
+    """In a task: the tools of its machine."""
+    return tools(torch.device(device))
+
+
+def sweep_there(work: Work, shard: Shard) -> Swept:
+    """In a task: sweep a shard. Raises ExtractionError where tools are not those of the work."""
+    network = _loaded(work)
+    return Swept(shard, rows(network, shard, lambda _: None, work.precision), processor())
+
+
+def deviations_there(work: Work, shards: Sequence[Shard]) -> tuple[Deviation, ...]:
+    """In a task: how far the work's precision is from float32. Raises as `sweep_there`."""
+    return deviations(_loaded(work), shards, work.precision)
+
+
+def _loaded(work: Work) -> Network:
+    """The network on the worker's device, ready to be swept as the work says."""
+    torch.set_num_threads(work.threads)
+    here = tools(torch.device(work.device))
+    if others := sorted(f"{name} {here.get(name)}" for name, value in work.tools.items() if here.get(name) != value):
+        first = ", ".join(f"{name} {value}" for name, value in work.tools.items())
+        raise ExtractionError(
+            f"The machines of the cluster differ: {node()} has {' and '.join(others)}, and the first had {first}. "
+            "Install the same versions on all, and use cards of one kind."
+        )
+    return _kept(work.network, work.device)
+
+
+@lru_cache(maxsize=1)
+def _kept(network: Any, device: str) -> Network:
+    """The network, kept from task to task."""
+    loaded: Network = ray.get(network)
+    return loaded.on(device)
