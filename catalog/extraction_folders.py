@@ -5,10 +5,11 @@ from pathlib import Path
 
 from catalog.extraction_view import ExtractionView
 from extract.errors import ExtractionError
+from graph.records import ModelCard
 
 
 class ExtractionFolders:
-    """The extraction folders that lie directly in these directories.
+    """The extraction folders that lie directly in these directories, and the one that a model was loaded from.
 
     A folder is opened and checked at its first use, and again after it changed. A damaged one is left out.
     """
@@ -17,12 +18,15 @@ class ExtractionFolders:
         self._directories = directories
         self._views: dict[tuple[Path, int], ExtractionView | None] = {}  # by manifest and its time of change
 
-    def of(self, model: str, weights_sha256: str) -> tuple[ExtractionView, ...]:
-        """Those of a model and these weights, by directory and name."""
-        views = (self._view(manifest) for manifest in self._manifests())
-        return tuple(view for view in views if view and (view.model, view.weights_sha256) == (model, weights_sha256))
+    def of(self, card: ModelCard) -> tuple[ExtractionView, ...]:
+        """Those of a model and its weights: the one it was loaded from, then by directory and name."""
+        own = card.id, card.weights_sha256
+        views = (self._view(manifest) for manifest in dict.fromkeys(self._manifests(card.folder)))
+        return tuple(view for view in views if view and (view.model, view.weights_sha256) == own)
 
-    def _manifests(self) -> Iterator[Path]:
+    def _manifests(self, loaded: str | None) -> Iterator[Path]:
+        if loaded is not None and (manifest := Path(loaded) / "manifest.json").is_file():
+            yield manifest
         for directory in dict.fromkeys(directory.resolve() for directory in self._directories):
             yield from sorted(directory.glob("*/manifest.json"))
 

@@ -22,6 +22,7 @@ from catalog.model_labels import ModelLabels
 from catalog.table import Table
 from catalog.unit_view import UnitView
 from catalog.weight_summaries import WeightSummary
+from extract.printable import printable
 from extract.probes.rasterised_words import rasterise, usual_lettering
 from extract.units import Architecture, Layer, Unit
 from graph.model_store import ModelStore
@@ -187,11 +188,20 @@ class Model:
 
     @property
     def extractions(self) -> tuple[ExtractionView, ...]:
-        """Its extraction folders in the directory of CIRCUITS_EXTRACTIONS, here unless set, and beside the database.
+        """Its extraction folders: the one it was loaded from, and those in the directory of CIRCUITS_EXTRACTIONS.
 
-        A folder of other weights is left out, and so is a damaged one.
+        That is here unless set; those beside the database count too. A folder of other weights is left out, and so is a
+        damaged one.
         """
-        return self._folders.of(self.id, self.card.weights_sha256)
+        return self._folders.of(self.card)
+
+    @property
+    def away(self) -> str:
+        """Say where the folder is that a number needs, while no extraction folder is at hand; empty where one is."""
+        if self.extractions:
+            return ""
+        before = f"The model was loaded from {printable(self.card.folder)}, which is away. " if self.card.folder else ""
+        return f"{before}Put its extraction folder into the one that CIRCUITS_EXTRACTIONS names, or else here."
 
     def stored_kernel(self, source: Unit | str, target: Unit | str) -> Kernel | None:
         """The expanded weight of a direct edge as an extraction folder at hand has it; None where none has.

@@ -27,7 +27,8 @@ MatchKind = Literal["label", "picture", "word", "vocabulary"]
 class ModelCard:
     """A model in the database, with counts of its units, stored edges, labelled units, images and words.
 
-    `content` differs between loads of other content; `measured` says what each kind of numbers was measured on.
+    `content` differs between loads of other content; `measured` says what each kind of numbers was measured on;
+    `folder` is the extraction that was loaded, where it lay then, None for one that an earlier version loaded.
     """
 
     id: str
@@ -42,6 +43,7 @@ class ModelCard:
     images: int
     words: int
     measured: tuple[str, ...]
+    folder: str | None = None
 
     @property
     def architecture(self) -> Architecture:

@@ -38,7 +38,7 @@ def unit(
     with open_model(database, model_name) as model:
         view, measured = model.unit(name), model.measured
         card, inputs, outputs = view.card, view.inputs(limit, source, by=by), view.outputs(limit, target, by=by)
-        versatility = model.versatility(view.id)
+        versatility, away = model.versatility(view.id), model.away
         probes, words, veil = view.top_probes(limit), view.top_words(limit), model.veil(reveal)
     if as_json:
         adds = {branch: branch_view.id for branch, branch_view in view.branches.items()}
@@ -51,6 +51,8 @@ def unit(
         printing.show(_distribution(card.histogram), wide=wide)
     edges_in, edges_out = _contributions("Inputs", inputs, veil), _contributions("Outputs", outputs, veil)
     printing.show(edges_in, edges_out, versatility_table(versatility), printing.measured(measured), wide=wide)
+    if away:
+        typer.echo(f"circuits: its versatility is read from the extraction folder. {away}", err=True)
 
 
 def _facts(view: "UnitView", veil: "Veil") -> printing.TerminalTable:

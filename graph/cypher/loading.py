@@ -84,6 +84,12 @@ MATCH (m:Model {id: $model})
 SET m += $properties, m.annotations = COUNT { MATCH (a:Annotation) WHERE a.model = m.id }
 """
 
+# model, folder -> nothing; the model was loaded from this folder, or the same content lies there now
+REMEMBER_FOLDER = """
+MATCH (m:Model {id: $model})
+SET m.folder = $folder
+"""
+
 # model, loader -> the model, if it is still this loader's
 COMPLETE = (
     _CLAIMED

@@ -8,7 +8,7 @@ OPTIONAL MATCH (s:Schema)
 RETURN m.id AS id, m.complete AS complete, coalesce(s.version, 1) AS version, coalesce(m.content, '') AS content,
        coalesce(m.measured, []) AS measured, coalesce(m.lost, false) AS lost, m.blocks AS blocks, m.width AS width,
        m.image_size AS image_size, m.weights_sha256 AS weights_sha256, m.units AS units, m.edges AS edges,
-       m.images AS images, m.words AS words,
+       m.images AS images, m.words AS words, m.folder AS folder,
        COUNT { MATCH (u:Labelled) WHERE u.model = m.id } AS labelled
 ORDER BY id
 """

@@ -37,6 +37,11 @@ _COUNTS = {  # what the model's node records, and the kind of row that it counts
 }
 
 
+def folder_of(extraction: Extraction) -> str:
+    """Where it lies, as text; the database remembers it, since dense matrices stay in the folder."""
+    return str(extraction.path.resolve())
+
+
 def content(extraction: Extraction) -> str:
     """A short hash of what the steps are made from: equal hashes mean equal steps in equal order."""
     manifest = extraction.manifest.model_dump_json(exclude_none=True)  # with the checksum of every table
@@ -57,7 +62,7 @@ def steps(extraction: Extraction) -> Iterator[Step]:
         yield step
     shape = manifest.model_dump(mode="json", include={"blocks", "width", "image_size", "weights_sha256"})
     counts = {name: sums.rows[kind] for name, kind in _COUNTS.items()} | {"magnitude": magnitude}
-    provenance = {"measured": measured(extraction), "checksums": sums.lines}
+    provenance = {"measured": measured(extraction), "checksums": sums.lines, "folder": folder_of(extraction)}
     yield Statement(RECORD, {"model": manifest.model, "properties": shape | counts | provenance})
 
 

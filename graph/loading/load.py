@@ -7,6 +7,7 @@ Annotations of its units stay, and are tied to the new units.
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
@@ -25,13 +26,14 @@ from graph.cypher.loading import (
     COMPLETE,
     NODES,
     RELATIONSHIPS,
+    REMEMBER_FOLDER,
     REMOVE_UNUSED_LABELS,
     RESET,
 )
 from graph.cypher.verification import TALLY, VERIFY
 from graph.embedded.server import bulk_load, is_empty
 from graph.errors import DatabaseDamaged, GraphError, LoadFailed
-from graph.loading.extraction_steps import content, steps
+from graph.loading.extraction_steps import content, folder_of, steps
 from graph.loading.migration import migrate, statements
 from graph.loading.removal import claimed_elsewhere, data_removal, losses
 from graph.loading.same_weights import refuse_other_weights
@@ -88,6 +90,9 @@ def _loaded_card(extraction: Extraction, database: Database, on_migration: Calla
             store.verify(model)
     except DatabaseDamaged:
         return None
+    if card and card.folder != (folder := folder_of(extraction)):
+        database.write(REMEMBER_FOLDER, model=model, folder=folder)
+        return replace(card, folder=folder)
     return card
 
 

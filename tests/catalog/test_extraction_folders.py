@@ -1,7 +1,7 @@
 """What an extraction folder at hand adds to a model: kernels of direct edges and distributions of weights, no torch."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ from safetensors.numpy import load_file
 import clip_circuits as cc
 from catalog import Catalog, ExtractionView, Model
 from extract.errors import NoPath
-from extract.folder.extraction import ContributionDirection
+from extract.folder.extraction import ContributionDirection, Extraction
+from graph.embedded.server import stop
 from tests.builders.planted_weights import MEANS, SOURCE, TARGET, kernels, planted_weights
 
 
@@ -45,17 +46,43 @@ def test_a_stored_kernel_is_read_without_torch(model: Model, tmp_path: Path) -> 
         model.stored_kernel("4/2/5/1", "4/2/3/7")
 
 
+def at_hand(model: Model, directory: Path) -> list[Path]:
+    """Its extraction folders in a directory; the one that it was loaded from lies elsewhere."""
+    return [view.path for view in model.extractions if view.path.parent == directory]
+
+
 def test_folders_of_other_weights_and_damaged_ones_are_left_out(model: Model, tmp_path: Path) -> None:
     planted_weights(tmp_path / "others", weights_sha256="1" * 64)
     (tmp_path / "strange").mkdir()
     (tmp_path / "strange" / "manifest.json").write_text("{}")
-    assert not list(model.extractions)
+    assert not at_hand(model, tmp_path)
 
     folder = planted_weights(tmp_path / "weights").path
-    assert [view.path for view in model.extractions] == [folder]
+    assert at_hand(model, tmp_path) == [folder]
     (folder / "distributions.parquet" / "4-2-5.parquet").write_bytes(b"cut short")
     (folder / "manifest.json").touch()
-    assert not list(model.extractions)
+    assert not at_hand(model, tmp_path)
+
+
+def test_the_folder_that_a_model_was_loaded_from_is_found_and_said_to_be_away(
+    random_extraction: Callable[..., Extraction], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = tmp_path / "far" / "first", tmp_path / "far" / "second"
+    loaded = random_extraction(first, "random:a", 1, width=2)
+    with cc.open_catalog(tmp_path / "database") as catalog:
+        model = catalog.load(loaded.path, progress=False)
+        assert [view.path for view in model.extractions] == [first]
+        assert model.away == ""
+
+        first.rename(second)
+        assert model.extractions == ()
+        assert model.away.startswith(f"The model was loaded from {first}, which is away. Put its extraction folder")
+
+        again = catalog.load(second, progress=False)  # the same content at another place
+        assert [view.path for view in again.extractions] == [second]
+        assert [view.path for view in catalog.model().extractions] == [second]
+    stop(tmp_path / "database")
 
 
 def test_distributions_are_summarised_by_other_layer(model: Model, tmp_path: Path) -> None:

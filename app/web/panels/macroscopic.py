@@ -121,13 +121,13 @@ def weight_distributions(layer: Layer) -> None:
     if summaries := session.model().weight_summaries(layer):
         tables.show(summaries.to_dicts(), _DISTRIBUTION)
     else:
-        st.caption("No extraction folder with its weights lies in the folder of `CIRCUITS_EXTRACTIONS`, or else here.")
+        away = session.model().away or "Those at hand hold no weights into or out of this layer."
+        st.caption(plain(f"Moments are read from the extraction folder. {away}"))
 
 
 def missing(layer: Layer) -> None:
     """Say what is needed, and how to get it."""
-    st.caption(
-        "This needs an extraction folder with the dense matrices into this layer, in the folder of "
-        "`CIRCUITS_EXTRACTIONS`, or else here:"
-    )
-    st.code(f"{commands.extract(session.model().id)} --targets {layer}", language="bash")
+    model = session.model()
+    away = model.away or "Those at hand hold none: the following adds them."
+    st.caption(plain(f"This needs an extraction folder with the dense matrices into this layer. {away}"))
+    st.code(f"{commands.extract(model.id)} --targets {layer}", language="bash")

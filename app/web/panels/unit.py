@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.web import live_network, session
 from app.web.panels import commands, tables
+from app.web.plain_text import plain
 from catalog import UnitView, activation_chart
 from extract.units import Layer
 from graph.records import Contribution, Measure
@@ -78,6 +79,8 @@ def versatility(unit: UnitView) -> None:
     if rows := _versatility(unit.card.model, [(str(claim.path), claim.changed) for claim in claims], str(unit.id)):
         st.subheader("Versatility", help="Over all its edges with each layer, read from the extraction folder.")
         tables.show(rows, _VERSATILITY)
+    elif away := session.model().away:
+        st.caption(plain(f"Its versatility and its spatial matrices are read from the extraction folder. {away}"))
 
 
 @st.cache_data(max_entries=50, show_spinner="Reading contributions")
