@@ -1,6 +1,6 @@
 """A network and its extraction folder: what it writes there, and the census of a sum, taken again otherwise."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -12,6 +12,7 @@ from extract.enrichment.pairings import DRAWS, PairingComparison, compare_pairin
 from extract.enrichment.pairings import MEMORY as PAIRING_MEMORY
 from extract.enrichment.sensitivity import CensusVariant, sensitivity
 from extract.expansion import atlas
+from extract.expansion.forecast import Forecast
 from extract.files import at_home
 from extract.folder.extraction import Extraction
 from extract.folder.manifest import Precision
@@ -58,6 +59,7 @@ class ExtractionNetwork:
         precision: Precision = "float32",
         ray: str | None = None,
         threads: int = 1,
+        announce: Callable[[Forecast], object] | None = None,
     ) -> ExtractionView:
         """Compute the expanded weights into a folder; an interrupted run goes on where it stopped.
 
@@ -66,12 +68,36 @@ class ExtractionNetwork:
         float32, bfloat16 or tf32, and the view's `deviations` tell what a lower one costs. `ray` is the address of a
         Ray cluster that computes them, or `local` for one on this machine, in tasks of so many `threads`, or of a GPU
         each.
+        `announce` is called before the first sweep here with a forecast of what there is to do.
         """
         folder = at_home(folder)
         extraction = atlas.extract(
-            self._network, folder, targets, strongest, matrices, memory, progress, device, precision, ray, threads
+            self._network,
+            folder,
+            targets,
+            strongest,
+            matrices,
+            memory,
+            progress,
+            device,
+            precision,
+            ray,
+            threads,
+            announce,
         )
         return ExtractionView(extraction)
+
+    def forecast(
+        self,
+        targets: Iterable[str] | None = None,
+        strongest: int = 20,
+        matrices: bool = True,
+        memory: int = 2**31,
+        device: str = "cpu",
+        precision: Precision = "float32",
+    ) -> Forecast:
+        """How long `extract` will take with these arguments, how large its folder and its memory will be."""
+        return atlas.forecast(self._network, targets, strongest, matrices, memory, device, precision)
 
     def show_probes(
         self,

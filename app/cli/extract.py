@@ -71,7 +71,16 @@ def extract(
     patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
     folder = output or folder_of(network.model)
     extraction = network.extract(
-        folder, patterns, strongest, matrices, memory, device=device, precision=precision, ray=ray, threads=threads
+        folder,
+        patterns,
+        strongest,
+        matrices,
+        memory,
+        device=device,
+        precision=precision,
+        ray=ray,
+        threads=threads,
+        announce=_announce,
     )
     _print_deviations(extraction)
     typer.echo(f"circuits: {printable(network.description)}", err=True)
@@ -82,6 +91,10 @@ def extract(
     if vocabulary is not None:
         network.show_words(extraction, vocabulary, font=font)
     typer.echo(f"{printable(extraction.model)} is in {folder}. Load it with: circuits load {folder}")
+
+
+def _announce(forecast: object) -> None:
+    typer.echo(f"circuits: {forecast}", err=True)
 
 
 def _print_deviations(extraction: "ExtractionView") -> None:

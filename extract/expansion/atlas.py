@@ -5,7 +5,7 @@ tools give the same bytes, however often it was interrupted and on however many 
 kind and take as many threads; else numbers agree to 1e-5 of a kernel's magnitude.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,8 +15,10 @@ from tqdm import tqdm
 from extract.errors import UnknownUnit
 from extract.expansion.assembly import Assembly
 from extract.expansion.expanded_weights import batch_size
+from extract.expansion.forecast import Forecast, forecast_plan
 from extract.expansion.layer_tables import units
 from extract.expansion.plan import Shard, plan
+from extract.expansion.precision import check
 from extract.expansion.randomised_weights import sweep_randomised
 from extract.expansion.sweepers import Sweeper, ThisProcess
 from extract.folder.extraction import Extraction
@@ -38,6 +40,7 @@ def extract(
     precision: Precision = "float32",
     ray: str | None = None,
     threads: int = 1,
+    announce: Callable[[Forecast], object] | None = None,
 ) -> Extraction:
     """Make the extraction folder, or finish the one begun there with the same settings.
 
@@ -46,18 +49,14 @@ def extract(
     weights; `memory` is in bytes, without the network; `device` is where torch computes the weights, such as `cuda`.
     In another `precision` than float32 the deviations from it are measured on a sample and stand in the manifest.
     With `ray`, the address of a Ray cluster or `local` for one started here, each of its tasks takes that many
-    `threads`, and a GPU where the device is `cuda`. Raises UnknownUnit for targets that match nothing, ExtractionError
-    if memory does not suffice, the folder was begun otherwise or there is no such cluster, WeightsError for a device
-    that is not there, or TF32 on a processor.
+    `threads`, and a GPU where the device is `cuda`. Without it `announce` is called before the first sweep with a
+    forecast of what there is to do, where there is anything. Raises UnknownUnit for targets that match nothing,
+    ExtractionError if memory does not suffice, the folder was begun otherwise or there is no such cluster, WeightsError
+    for a device that is not there, or TF32 on a processor.
     """
     architecture = network.architecture
     layers = scope(architecture, targets)
-    settings = ExtractionSettings(
-        targets=tuple(map(str, layers)),
-        strongest=strongest,
-        matrices=matrices,
-        rounded=None if precision == "float32" else precision,
-    )
+    settings = _settings(layers, strongest, matrices, precision)
     shards = plan(architecture, layers, memory, strongest, batch_size(device) if ray else None)
     with _sweeper(network, device, precision, ray, threads) as sweeper:
         extraction = Extraction.create(path, _manifest(network, settings, sweeper.tools))
@@ -66,6 +65,9 @@ def extract(
                 extraction.add({"units.parquet": units(network)})
             if precision != "float32" and extraction.manifest.deviations is None:
                 extraction.record_deviations(sweeper.deviations(shards))
+            missing = Assembly(sweeper.network, extraction, shards).missing()
+            if announce is not None and missing and ray is None:
+                announce(forecast_plan(sweeper.network, missing, settings))
             _sweep(sweeper, extraction, shards, progress)
             if matrices:
                 sweep_randomised(sweeper.network, extraction, layers, memory, progress)
@@ -92,6 +94,28 @@ def _sweep(sweeper: Sweeper, extraction: Extraction, shards: Sequence[Shard], pr
             extraction.name_processor(swept.processor)
             assembly.add(swept.shard, swept.rows)
     assembly.finish()
+
+
+def forecast(
+    network: Network,
+    targets: Iterable[str] | None = None,
+    strongest: int = 20,
+    matrices: bool = True,
+    memory: int = 2**31,
+    device: str = "cpu",
+    precision: Precision = "float32",
+) -> Forecast:
+    """Forecast what `extract` would take with these arguments, from a few seconds of samples; raises what it raises."""
+    layers = scope(network.architecture, targets)
+    computing = network.on(device)
+    check(precision, computing.device)
+    settings = _settings(layers, strongest, matrices, precision)
+    return forecast_plan(computing, plan(network.architecture, layers, memory, strongest), settings)
+
+
+def _settings(layers: Sequence[Layer], strongest: int, matrices: bool, precision: Precision) -> ExtractionSettings:
+    rounded = None if precision == "float32" else precision
+    return ExtractionSettings(targets=tuple(map(str, layers)), strongest=strongest, matrices=matrices, rounded=rounded)
 
 
 def scope(architecture: Architecture, targets: Iterable[str] | None = None) -> tuple[Layer, ...]:

@@ -30,16 +30,22 @@ def files(network: Network, target: Layer, dense: Dense, settings: ExtractionSet
     }
     tables: dict[str, list[pa.Table]] = {"edges": [], "sweeps": [], "distributions": []}
     for source, (magnitude, mean) in dense.items():
-        best = strongest(magnitude, mean, settings.strongest)
         direct = network.architecture.is_direct(source, target)
         pair = {"source": str(source), "target": str(target), "span": supports[source].span, "direct": direct}
-        tables["edges"].append(_edges(pair, magnitude, mean, best))
-        tables["sweeps"].append(_summary(pair | {"n": mean.size, "cut": supports[source].cut}, best))
-        tables["distributions"].append(_distribution(target, source, "backward", mean))
-        tables["distributions"].append(_distribution(source, target, "forward", mean.T))
+        pair["cut"] = supports[source].cut
+        for name, rows in pair_tables(pair, magnitude, mean, settings.strongest).items():
+            tables[name] += rows
     contents: dict[str, Content] = {part(name, str(target)): pa.concat_tables(parts) for name, parts in tables.items()}
-    arrays = _kernels(network, target, supports) | (_matrices(dense) if settings.matrices else {})
+    arrays = _kernels(network, target, supports) | (matrices_of(dense) if settings.matrices else {})
     return contents | ({part("matrices", str(target)): arrays} if arrays else {})
+
+
+def pair_tables(pair: dict[str, Any], magnitude: Floats, mean: Floats, k: int) -> dict[str, list[pa.Table]]:
+    """The tables of one layer pair, from its matrices (target channels, source channels); k edges a unit are kept."""
+    best, (source, target) = strongest(magnitude, mean, k), (pair["source"], pair["target"])
+    distributions = _distribution(target, source, "backward", mean), _distribution(source, target, "forward", mean.T)
+    edges, summary = _edges(pair, magnitude, mean, best), _summary(pair | {"n": mean.size}, best)
+    return {"edges": [edges], "sweeps": [summary], "distributions": list(distributions)}
 
 
 def units(network: Network) -> pa.Table:
@@ -81,13 +87,11 @@ def _summary(pair: dict[str, Any], best: Strongest) -> pa.Table:
     return _table("sweeps", 1, **pair, **cutoffs, kept=len(best.target))
 
 
-def _distribution(layer: Layer, other: Layer, direction: str, means: Floats) -> pa.Table:
+def _distribution(layer: str, other: str, direction: str, means: Floats) -> pa.Table:
     """Moments of each unit's `means` (units, units of the other layer)."""
     count = np.arange(len(means))
     moments = vars(distribution(means))  # n, mean, sd and the rest, named as the columns are
-    return _table(
-        "distributions", len(means), layer=str(layer), other=str(other), direction=direction, channel=count, **moments
-    )
+    return _table("distributions", len(means), layer=layer, other=other, direction=direction, channel=count, **moments)
 
 
 def _kernels(network: Network, target: Layer, pairs: Iterable[Layer]) -> dict[str, Floats]:
@@ -98,7 +102,8 @@ def _kernels(network: Network, target: Layer, pairs: Iterable[Layer]) -> dict[st
     }
 
 
-def _matrices(dense: Dense) -> dict[str, Floats]:
+def matrices_of(dense: Dense) -> dict[str, Floats]:
+    """The dense matrices by their names in the file, compact."""
     return {
         f"{source} {kind}": _compact(matrix)
         for source, pair in dense.items()

@@ -10,6 +10,7 @@ from extract.units import Architecture, Layer
 RUN = 256  # a multiple of every sweep's batch, so that a run's length changes no bytes
 DENSE = 8  # bytes of a pair's magnitude and mean in float32
 _SENT = 2**28  # bytes of rows that a task sends, or of its step where that has more
+_EDGE = 80  # bytes of an edge while the tables are made
 _COPIES = 8  # of a unit's largest gradient that a step of the sweep may hold at once
 
 
@@ -92,6 +93,24 @@ def _row(architecture: Architecture, group: Sequence[Layer]) -> int:
     return DENSE * sum(_reached(architecture, target) for target in group)
 
 
+def peak(architecture: Architecture, shards: Sequence[Shard], strongest: int) -> int:
+    """Bytes that a plan takes at most at once, beside the network."""
+    return max((_held(architecture, shard, strongest) for shard in shards), default=0)
+
+
+def _held(architecture: Architecture, shard: Shard, strongest: int) -> int:
+    """Bytes of a shard's rows and of its targets' tables, or of the rows while they are written, which is more."""
+    channels = architecture.channels(shard.targets[0])
+    row = _row(architecture, shard.targets)
+    tables = [_beside_rows(architecture, target, strongest) for target in shard.targets]
+    if len(shard.channels) == channels:
+        return channels * row + max(tables)
+    whole = [DENSE * channels * _reached(architecture, target) for target in shard.targets]
+    return max(
+        2 * len(shard.channels) * row, len(shard.channels) * row + max(map(sum, zip(whole, tables, strict=True)))
+    )
+
+
 def _reached(architecture: Architecture, target: Layer) -> int:
     """How many units all sources of a target have."""
     return sum(map(architecture.channels, sources(architecture, target)))
@@ -109,7 +128,7 @@ def _beside_rows(architecture: Architecture, target: Layer, strongest: int) -> i
     channels = architecture.channels(target)
     reached = [architecture.channels(source) for source in sources(architecture, target)]
     dense = DENSE * channels * sum(reached)
-    edges = sum(80 * min(channels * n, 2 * strongest * (channels + n)) for n in reached)
+    edges = sum(_EDGE * min(channels * n, 2 * strongest * (channels + n)) for n in reached)
     statistics = 64 * channels * max(reached)  # ranks and moments of one layer pair
     return dense + edges + statistics + _gradients(architecture, target)
 

@@ -26,6 +26,12 @@ class Strongest:
     cutoff_mean: float
 
 
+def most(shape: tuple[int, int], k: int) -> int:
+    """How many edges a layer pair of this shape can keep at most, by magnitude and by mean."""
+    targets, sources = shape
+    return min(targets * sources, 2 * k * (targets + sources))
+
+
 def strongest(magnitude: Floats, mean: Floats, k: int) -> Strongest:
     """Select the k strongest by magnitude and by absolute mean, into every target and out of every source."""
     rank_in, rank_out = ranks(magnitude), ranks(magnitude.T).T  # both (T, S)

@@ -164,7 +164,7 @@ class Extraction:
         with self.writing():
             files = dict(self.manifest.files)
             for name, content in contents.items():
-                data = _parquet(name, content) if isinstance(content, pa.Table) else save(dict(content))
+                data = encoded(name, content)
                 self._write(name, data)
                 files[name] = File(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
                 self._checked.discard(name)
@@ -391,6 +391,11 @@ def _read_table(file: Path, schema: pa.Schema, earlier: set[str]) -> pa.Table:
     if not table.schema.equals(schema):
         raise _damaged(file)
     return table
+
+
+def encoded(name: str, content: Content) -> bytes:
+    """The bytes of a file, a table of its schema or named arrays."""
+    return _parquet(name, content) if isinstance(content, pa.Table) else save(dict(content))
 
 
 def _parquet(name: str, table: pa.Table) -> bytes:

@@ -1,0 +1,93 @@
+"""Forecast an extraction: how long it takes, how large its folder and its memory are, from samples taken here."""
+
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from extract.expansion.expanded_weights import sweep_together
+from extract.expansion.plan import Shard, peak
+from extract.expansion.precision import dtype
+from extract.expansion.table_samples import TableSamples
+from extract.expansion.work import control_operations, shard_operations, sweep_operations
+from extract.folder.kernel_support import sources, support
+from extract.folder.manifest import ExtractionSettings
+from extract.folder.randomised import ROLES, evenly
+from extract.network.network import Network
+from extract.units import Architecture, Layer
+
+_BATCH, _BATCHES = 16, 3  # units that are timed, how often
+_DISTRIBUTION, _CONTROL = 28, 6  # bytes that a row and a value take in Parquet, as measured
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is to be extracted, and what it takes: seconds; bytes of the folder, and of memory with the network."""
+
+    units: int
+    pairs: int
+    edges: int
+    seconds: float
+    size: int
+    memory: int
+
+    def __str__(self) -> str:
+        """One line."""
+        time = f"{self.seconds / 60:.0f} minutes" if self.seconds > 100 else f"{self.seconds:.0f} seconds"
+        pairs, edges = (f"{count / 1e6:,.1f} million" for count in (self.pairs, self.edges))
+        room = f"{self.size / 1e9:.2f} GB on disk, {self.memory / 1e9:.1f} GB of memory"
+        return f"{self.units:,} units, {pairs} pairs, {edges} edges: about {time}, {room}"
+
+
+def forecast_plan(network: Network, shards: Sequence[Shard], settings: ExtractionSettings) -> Forecast:
+    """Forecast a plan's extraction on the network's device. Sampling takes a few seconds."""
+    architecture = network.architecture
+    targets = sorted({target for shard in shards for target in shard.targets})
+    shapes = [(architecture.channels(t), architecture.channels(s)) for t in targets for s in sources(architecture, t)]
+    tables = TableSamples.take(shapes, settings.strongest, settings.matrices)
+    rates = {stage: _rate(network, targets, stage, settings) for stage in {target.stage for target in targets}}
+    sweeps = sum(shard_operations(architecture, shard) / rates[shard.targets[0].stage] for shard in shards)
+    control = control_operations(architecture, targets) / max(rates.values(), default=1) if settings.matrices else 0
+    return Forecast(
+        units=sum(map(architecture.channels, targets)),
+        pairs=sum(one * other for one, other in shapes),
+        edges=round(sum(map(tables.edges, shapes))),
+        seconds=sweeps + control + sum(map(tables.time, shapes)),
+        size=round(sum(map(tables.bytes, shapes))) + _other_bytes(architecture, targets, settings.matrices),
+        memory=resident() + peak(architecture, shards, settings.strongest),
+    )
+
+
+def resident() -> int:
+    """The most memory that this process has held until now, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _rate(network: Network, targets: Sequence[Layer], stage: int, settings: ExtractionSettings) -> float:
+    """Operations a second of the costliest sweep into a stage, of its fastest batch: the first warms up."""
+    work, target = max((sweep_operations(network.architecture, t), t) for t in targets if t.stage == stage)
+    channels = range(min(_BATCH, network.architecture.channels(target)))
+    return work * len(channels) / min(_seconds(network, target, channels, settings) for _ in range(_BATCHES))
+
+
+def _seconds(network: Network, target: Layer, channels: range, settings: ExtractionSettings) -> float:
+    start = time.perf_counter()
+    tf32 = settings.precision == "tf32"
+    for _, weights in sweep_together(network, [target], channels, dtype=dtype(settings.precision), tf32=tf32):
+        [statistics.magnitude.cpu() for statistics in weights[target].values()]  # a card goes on meanwhile
+    return time.perf_counter() - start
+
+
+def _other_bytes(architecture: Architecture, targets: Sequence[Layer], matrices: bool) -> int:
+    """Bytes of kernels of direct edges, distributions and, where they are kept, matrices and randomised weights."""
+    total = 0
+    for target in targets:
+        for source in sources(architecture, target):
+            one, other = architecture.channels(target), architecture.channels(source)
+            total += _DISTRIBUTION * (one + other)
+            if architecture.is_direct(source, target):
+                total += 2 * one * other * support(architecture, source, target).span
+            if matrices:
+                total += 4 * one * other + _CONTROL * one * len(evenly(other)) * (target.role in ROLES)
+    return total

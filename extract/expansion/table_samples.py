@@ -1,0 +1,82 @@
+"""How long tables of layer pairs take and how large they are, judged by a few that are made of random numbers."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from extract.expansion.layer_tables import matrices_of, pair_tables
+from extract.expansion.strongest import most
+from extract.folder.extraction import encoded
+from extract.ranking import Floats
+from extract.units import Layer
+
+_SIZES = 4  # that are timed
+_TOGETHER = 8  # tables that are written as one file
+_SOURCE, _TARGET = Layer(1, 0, 3), Layer(1, 0, 5)  # names alone
+
+Made = TypeVar("Made")
+Shape = tuple[int, int]  # channels of a target and of a source layer
+
+
+@dataclass(frozen=True)
+class TableSamples:
+    """Measures of layer pairs by their number of unit pairs, increasing; all arrays are (samples,)."""
+
+    strongest: int
+    pairs: Floats
+    seconds: Floats
+    kept: Floats  # edges, as a part of the most that there could be
+    edge_bytes: Floats  # of the file, an edge
+
+    @classmethod
+    def take(cls, shapes: Sequence[Shape], strongest: int, matrices: bool) -> Self:
+        """Make tables of at most four of these shapes, and time them."""
+        ordered = sorted(set(shapes), key=lambda shape: shape[0] * shape[1])
+        places = sorted({round(place) for place in np.linspace(0, len(ordered) - 1, _SIZES)}) if ordered else []
+        samples = [_sample(ordered[place], strongest, matrices) for place in places]
+        return cls(strongest, *(np.array(column) for column in zip(*samples, strict=True) or [()] * 4))
+
+    def edges(self, shape: Shape) -> float:
+        """How many edges a layer pair keeps."""
+        return self._at(shape, self.kept) * most(shape, self.strongest)
+
+    def bytes(self, shape: Shape) -> float:
+        """Bytes of a layer pair's edges."""
+        return self.edges(shape) * self._at(shape, self.edge_bytes)
+
+    def time(self, shape: Shape) -> float:
+        """Seconds of a layer pair's tables and matrices, from its dense rows to the bytes of its files."""
+        return self._at(shape, self.seconds)
+
+    def _at(self, shape: Shape, measures: Floats) -> float:
+        return float(np.interp(shape[0] * shape[1], self.pairs, measures))
+
+
+def _sample(shape: Shape, strongest: int, matrices: bool) -> tuple[float, float, float, float]:
+    random = np.random.default_rng(0)
+    magnitude = np.abs(random.standard_normal(shape)) * random.lognormal(0, 0.4, (1, shape[1]))
+    dense = magnitude.astype(np.float32), (magnitude * random.standard_normal(shape)).astype(np.float32)
+    pair = {"source": str(_SOURCE), "target": str(_TARGET), "span": 1, "direct": False, "cut": False}
+    tables, making = _timed(lambda: pair_tables(pair, *dense, strongest))
+    files = {f"{name}.parquet": pa.concat_tables(rows * _TOGETHER) for name, rows in tables.items()}
+    _, writing = _timed(lambda: {name: encoded(name, table) for name, table in files.items()})
+    _, storing = _timed(lambda: encoded("matrices", matrices_of({_SOURCE: dense} if matrices else {})))
+    edges = tables["edges"][0]
+    size = len(encoded("edges.parquet", edges))  # of one table: copies would be compressed
+    return (
+        shape[0] * shape[1],
+        making + storing + writing / _TOGETHER,
+        edges.num_rows / most(shape, strongest),
+        size / edges.num_rows,
+    )
+
+
+def _timed(run: Callable[[], Made]) -> tuple[Made, float]:
+    """What the second call returns, and its seconds."""
+    run()
+    start = time.perf_counter()
+    return run(), time.perf_counter() - start

@@ -1,0 +1,72 @@
+"""How much there is to compute: multiplications and additions of sweeps, from the network's shape alone."""
+
+from collections.abc import Iterable, Iterator
+
+from extract.expansion.plan import Shard, added_up
+from extract.folder.kernel_support import sources, support
+from extract.folder.randomised import ROLES, evenly
+from extract.units import Architecture, Layer
+
+_SUM = 100  # operations in whose time a value of a sum is added up and its statistics are computed, as measured
+
+
+def shard_operations(architecture: Architecture, shard: Shard) -> int:
+    """Operations of a shard's sweep; what is added up counts as many as take its time."""
+    sums = added_up(architecture, shard.targets)
+    each = (
+        _SUM * _values(architecture, target) if target in sums else sweep_operations(architecture, target)
+        for target in shard.targets
+    )
+    return len(shard.channels) * sum(each)
+
+
+def sweep_operations(architecture: Architecture, target: Layer) -> int:
+    """Operations of the sweep of one unit into every source."""
+    return 2 * sum(_products(architecture, target))
+
+
+def control_operations(architecture: Architecture, targets: Iterable[Layer]) -> int:
+    """Operations of the control of randomised weights into these targets."""
+    into = [target for target in targets if target.role in ROLES]
+    below = {source for target in into for source in sources(architecture, target)}
+    blocks = {total: _block_operations(architecture, total) for total in architecture.sums}
+    return sum(
+        len(evenly(architecture.channels(source))) * sum(work for total, work in blocks.items() if total > source)
+        for source in below
+    )
+
+
+def _values(architecture: Architecture, target: Layer) -> int:
+    """How many numbers the kernels of one unit have, over all sources."""
+    below = sources(architecture, target)
+    return sum(architecture.channels(source) * support(architecture, source, target).span for source in below)
+
+
+def _products(architecture: Architecture, target: Layer) -> Iterator[int]:
+    """Of every step of a descent: positions times channels in and out."""
+    layer: Layer | None = target
+    while layer is not None:
+        total, low = layer.output, 1 if layer == target else support(architecture, layer, target).span
+        width, wide = architecture.channels(Layer(total.stage, total.block, 1)), architecture.channels(total)
+        cells = 4 if total.block == 0 and total.stage > 1 else 1  # positions that share a value above the pool
+        if layer.role in ("sum", "conv"):
+            yield low * wide * width
+        if layer.role not in ("bn1", "downsample"):
+            inner = support(architecture, Layer(total.stage, total.block, 1), target).span
+            yield inner * width * width * 9 // (cells if layer.role != "bn2" else 1)
+        if (below := architecture.block_input(layer)) is not None:
+            if layer.role != "downsample":
+                yield support(architecture, below, target).span * width * architecture.channels(below)
+            if total.block == 0 and layer.role in ("sum", "downsample"):
+                yield low * wide * architecture.channels(below)
+        layer = below
+
+
+def _block_operations(architecture: Architecture, total: Layer) -> int:
+    """Operations of a block on a whole map."""
+    grid, pooled = architecture.grid(Layer(total.stage, total.block, 1)) ** 2, architecture.grid(total) ** 2
+    width, wide = architecture.channels(Layer(total.stage, total.block, 1)), architecture.channels(total)
+    below = architecture.block_input(total)
+    entering = architecture.channels(below) if below else width
+    shortcut = pooled * entering * wide if total.block == 0 else 0
+    return 2 * (grid * width * (entering + 9 * width) + pooled * width * wide + shortcut)
