@@ -17,7 +17,7 @@ from extract.folder.randomised import ROLES, evenly
 from extract.network.network import Network
 from extract.units import Architecture, Layer
 
-_BATCH, _BATCHES = 16, 3  # units that are timed, how often
+_BATCH, _BATCHES, _LONG = 16, 3, 2.0  # units that are timed, how often at most, and seconds after which no more is
 _DISTRIBUTION, _CONTROL = 28, 6  # bytes that a row and a value take in Parquet, as measured
 
 
@@ -65,10 +65,16 @@ def resident() -> int:
 
 
 def _rate(network: Network, targets: Sequence[Layer], stage: int, settings: ExtractionSettings) -> float:
-    """Operations a second of the costliest sweep into a stage, of its fastest batch: the first warms up."""
+    """Operations a second of the costliest sweep into a stage, of its fastest batch: the first warms up.
+
+    Other work on the machine slows single batches.
+    """
     work, target = max((sweep_operations(network.architecture, t), t) for t in targets if t.stage == stage)
     channels = range(min(_BATCH, network.architecture.channels(target)))
-    return work * len(channels) / min(_seconds(network, target, channels, settings) for _ in range(_BATCHES))
+    times = list[float]()
+    while len(times) < _BATCHES and sum(times) < _LONG:
+        times.append(_seconds(network, target, channels, settings))
+    return work * len(channels) / min(times)
 
 
 def _seconds(network: Network, target: Layer, channels: range, settings: ExtractionSettings) -> float:

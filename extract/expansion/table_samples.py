@@ -15,7 +15,7 @@ from extract.ranking import Floats
 from extract.units import Layer
 
 _SIZES = 4  # that are timed
-_TOGETHER = 8  # tables that are written as one file
+_TOGETHER = 4  # tables that are written as one file
 _SOURCE, _TARGET = Layer(1, 0, 3), Layer(1, 0, 5)  # names alone
 
 Made = TypeVar("Made")
@@ -37,6 +37,8 @@ class TableSamples:
         """Make tables of at most four of these shapes, and time them."""
         ordered = sorted(set(shapes), key=lambda shape: shape[0] * shape[1])
         places = sorted({round(place) for place in np.linspace(0, len(ordered) - 1, _SIZES)}) if ordered else []
+        for place in places[:1]:
+            _sample(ordered[place], strongest, matrices)  # warms up
         samples = [_sample(ordered[place], strongest, matrices) for place in places]
         return cls(strongest, *(np.array(column) for column in zip(*samples, strict=True) or [()] * 4))
 
@@ -76,7 +78,5 @@ def _sample(shape: Shape, strongest: int, matrices: bool) -> tuple[float, float,
 
 
 def _timed(run: Callable[[], Made]) -> tuple[Made, float]:
-    """What the second call returns, and its seconds."""
-    run()
     start = time.perf_counter()
     return run(), time.perf_counter() - start
