@@ -72,9 +72,11 @@ class Autograd:
         for layer in network.architecture.layers:
             visual.get_submodule(layer.module).register_forward_hook(self._keep(layer))
         weight = network.visual.get_parameter("conv1.weight")
-        image = weight.new_zeros(1, 3, 224, 224).contiguous(memory_format=memory_format)
+        side = network.architecture.image_size
+        image = weight.new_zeros(1, 3, side, side).contiguous(memory_format=memory_format)
         visual(image.requires_grad_())
-        self.units = self.maps[TARGET][0, :, 3, 3]  # (2048,)
+        centre = (network.architecture.grid(TARGET) - 1) // 2
+        self.units = self.maps[TARGET][0, :, centre, centre]  # (channels,)
         self.below = [self.maps[source] for source in sources(network.architecture, TARGET)]
 
     def _keep(self, layer: Layer) -> Callable[[nn.Module, tuple[Tensor], Tensor], Tensor]:
