@@ -71,6 +71,23 @@ def test_rows_left_by_a_killed_run_are_put_together_or_removed(
     assert not (extraction.path / "rows").exists()
 
 
+def test_targets_that_are_swept_together_in_runs_give_the_bytes_of_all_channels_at_once(
+    tiny: Network, tmp_path: Path
+) -> None:
+    together = [Layer(2, 0, 5), Layer(2, 0, 7), Layer(2, 0, 8)]
+    whole = extract(tiny, tmp_path / "whole", map(str, together), matrices=False, progress=False)
+    (shard,) = plan(tiny.architecture, together, 2**31)
+    assert shard.targets == tuple(together)
+    runs = [Shard(shard.targets, shard.channels[first : first + 16]) for first in range(0, len(shard.channels), 16)]
+    assert len(runs) > 1
+    extraction = begun(whole, tmp_path / "x")
+    assembly = Assembly(tiny, extraction, runs)
+    for run in reversed(runs):
+        assembly.add(run, rows(tiny, run, lambda _: None))
+    assembly.finish()
+    assert extraction.manifest.files == {n: f for n, f in whole.manifest.files.items() if n != "units.parquet"}
+
+
 def test_a_plan_covers_every_channel_of_every_target_once() -> None:
     rn50 = ARCHITECTURES["RN50"]
     targets = [layer for layer in rn50.layers if layer.stage == 4]
