@@ -77,7 +77,9 @@ def test_distributions_of_weights_come_from_the_extraction_folder(
     app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened(app, "macroscopic", layer=TARGET)
-    assert "Those at hand hold no weights into or out of this layer" in "\n".join(caption.value for caption in app.caption)
+    assert "Those at hand hold no weights into or out of this layer" in "\n".join(
+        caption.value for caption in app.caption
+    )
     planted_weights(tmp_path / "weights")
     monkeypatch.setenv("CIRCUITS_EXTRACTIONS", str(tmp_path))
     anew(app, "macroscopic", layer=TARGET)
