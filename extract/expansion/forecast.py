@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from extract.expansion.expanded_weights import sweep_together
@@ -46,7 +46,7 @@ def forecast_plan(network: Network, shards: Sequence[Shard], settings: Extractio
     targets = sorted({target for shard in shards for target in shard.targets})
     shapes = [(architecture.channels(t), architecture.channels(s)) for t in targets for s in sources(architecture, t)]
     tables = TableSamples.take(shapes, settings.strongest, settings.matrices)
-    rates = {stage: _rate(network, targets, stage, settings) for stage in {target.stage for target in targets}}
+    rates = operation_rates(network, targets, settings)
     sweeps = sum(shard_operations(architecture, shard) / rates[shard.targets[0].stage] for shard in shards)
     control = control_operations(architecture, targets) / max(rates.values(), default=1) if settings.matrices else 0
     return Forecast(
@@ -54,7 +54,7 @@ def forecast_plan(network: Network, shards: Sequence[Shard], settings: Extractio
         pairs=sum(one * other for one, other in shapes),
         edges=round(sum(map(tables.edges, shapes))),
         seconds=sweeps + control + sum(map(tables.time, shapes)),
-        size=round(sum(map(tables.bytes, shapes))) + _other_bytes(architecture, targets, settings.matrices),
+        size=round(sum(map(tables.bytes, shapes))) + bytes_beside_edges(architecture, targets, settings.matrices),
         memory=resident() + peak(architecture, shards, settings.strongest),
     )
 
@@ -64,28 +64,37 @@ def resident() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _rate(network: Network, targets: Sequence[Layer], stage: int, settings: ExtractionSettings) -> float:
-    """Operations a second of the costliest sweep into a stage, of its fastest batch: the first warms up.
+def operation_rates(
+    network: Network,
+    targets: Sequence[Layer],
+    settings: ExtractionSettings,
+    units: int = _BATCH,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[int, float]:
+    """Measure operations a second by the targets' stage: of its costliest sweep, and of its fastest batch.
 
-    Other work on the machine slows single batches.
+    The first batch warms up, and other work on the machine slows single ones.
     """
-    work, target = max((sweep_operations(network.architecture, t), t) for t in targets if t.stage == stage)
-    channels = range(min(_BATCH, network.architecture.channels(target)))
-    times = list[float]()
-    while len(times) < _BATCHES and sum(times) < _LONG:
-        times.append(_seconds(network, target, channels, settings))
-    return work * len(channels) / min(times)
+    rates = dict[int, float]()
+    for stage in {target.stage for target in targets}:
+        work, target = max((sweep_operations(network.architecture, t), t) for t in targets if t.stage == stage)
+        channels, times = range(min(units, network.architecture.channels(target))), list[float]()
+        while len(times) < _BATCHES and sum(times) < _LONG:
+            times.append(_seconds(network, target, channels, settings, clock))
+        rates[stage] = work * len(channels) / min(times)
+    return rates
 
 
-def _seconds(network: Network, target: Layer, channels: range, settings: ExtractionSettings) -> float:
-    start = time.perf_counter()
-    tf32 = settings.precision == "tf32"
+def _seconds(
+    network: Network, target: Layer, channels: range, settings: ExtractionSettings, clock: Callable[[], float]
+) -> float:
+    start, tf32 = clock(), settings.precision == "tf32"
     for _, weights in sweep_together(network, [target], channels, dtype=dtype(settings.precision), tf32=tf32):
         [statistics.magnitude.cpu() for statistics in weights[target].values()]  # a card goes on meanwhile
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def _other_bytes(architecture: Architecture, targets: Sequence[Layer], matrices: bool) -> int:
+def bytes_beside_edges(architecture: Architecture, targets: Sequence[Layer], matrices: bool) -> int:
     """Bytes of kernels of direct edges, distributions and, where they are kept, matrices and randomised weights."""
     total = 0
     for target in targets:
