@@ -63,7 +63,7 @@ def questions(catalog: Catalog, units: int, seed: int) -> Iterator[tuple[str, Ca
         yield "find --by weights", partial(by_weights, model, layer)
         yield "driven-by-label", partial(rows, catalog, "driven-by-label", layer=str(layer), label=LABEL)
         yield "next-to-labelled", partial(rows, catalog, "next-to-labelled", layer=str(layer))
-        yield "chains", partial(rows, catalog, "chains", layer=str(layer), verdict=None)
+    yield "chains", partial(rows, catalog, "chains", layer=str(layer), verdict=None)  # of the last sum
 
 
 def inputs(model: Model, unit: Unit, source: Layer, by: Measure) -> Answer:
