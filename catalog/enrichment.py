@@ -232,5 +232,6 @@ def _two_back(store: ModelStore, layer: Layer) -> Layer:
     before = architecture.block_input(layer)
     source = before and architecture.block_input(before)
     if source is None:
-        raise CircuitError(f"There is no sum two blocks before {layer}. Name another source.")
+        way = "Name another source" if before else "Name a later sum: no source leads into both of its branches"
+        raise CircuitError(f"There is no sum two blocks before {layer}. {way}.")
     return source

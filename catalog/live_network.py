@@ -92,12 +92,14 @@ class LiveNetwork(ExtractionNetwork):
                 network = load_network(name, None if model == demo.MODEL else tag)
         except WeightsError as error:
             raise WeightsError(
-                f"The catalog holds what was extracted from {model}, not its weights. {error}"
+                f"The catalog holds what was extracted from {model}, not its weights, and they cannot be had by its "
+                f"name: {error} Where you have their file, open it with open_network(name, file)."
             ) from error
         if network.sha256 != weights_sha256:
             raise WeightsError(
                 f"The weights of {model} that can be had here ({network.sha256[:12]}) are not those in the catalog "
-                f"({weights_sha256[:12]}). Extract and load them again."
+                f"({weights_sha256[:12]}). Open the file of the catalog's with open_network(name, file), or extract "
+                "these and load them into another database."
             )
         return cls(network)
 

@@ -68,7 +68,7 @@ class BatchWriter:
     def _merge(self, step: Nodes) -> None:
         keys = step.table[step.key]
         if keys.null_count or len(pc.unique(keys)) < len(keys):
-            raise LoadFailed(f"the column {step.key} of {step.label} is not unique")
+            raise LoadFailed(f"the column {step.key} of {step.label} is not unique; extract again")
         existing: Any = pc.is_in(keys, value_set=self._records_of(step.label, step.key)["key"].combine_chunks())
         self._update(step, step.table.filter(existing))
         self._create(step, step.table.filter(pc.invert(existing)))
@@ -104,7 +104,9 @@ class BatchWriter:
         places: Any = pc.index_in(keys, value_set=records["key"].combine_chunks())
         if places.null_count:
             missing = keys.filter(pc.is_null(places))
-            raise LoadFailed(f"{len(missing)} ends are no {end[0]} of the database, such as {missing[0]}")
+            raise LoadFailed(
+                f"{len(missing)} ends are no {end[0]} of the database, such as {missing[0]}; extract again"
+            )
         return records["record"].take(places)
 
     def _records_of(self, label: str, key: str) -> pa.Table:

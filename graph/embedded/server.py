@@ -70,7 +70,10 @@ def stop(path: Path) -> bool:
     for number in (signal.SIGTERM, signal.SIGKILL):
         if _signal(folder, endpoint, number, _STOP_TIMEOUT):
             return True
-    raise DatabaseBusy(f"The server of {path} (process {endpoint.pid}) does not end. End it by hand.")
+    raise DatabaseBusy(
+        f"The server of {path} (process {endpoint.pid}) was killed and is still there after {_STOP_TIMEOUT:.0f} s. "
+        "Try again once it has ended."
+    )
 
 
 def _signal(folder: DatabaseDirectory, endpoint: Endpoint, number: int, timeout: float) -> bool:
@@ -140,7 +143,7 @@ def bulk_load(path: Path, steps: Iterable[Step], heap: int | None = None) -> Non
             return
         folder.repair_swap()
         if not folder.holds(load):
-            ended = "the loading process was killed" if loader.returncode < 0 else folder.last_log_line()
+            ended = "the loading process was killed; load again" if loader.returncode < 0 else folder.last_log_line()
             raise LoadFailed(f"The load broke off and changed nothing: {reason or ended}.")
 
 
@@ -202,9 +205,10 @@ def _launch(folder: DatabaseDirectory, heap: int, idle: float) -> None:
             answer, _, reason = process.communicate(timeout=_START_TIMEOUT)[0].decode().partition(": ")
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            answer, reason = "not started", "it did not start in time"
+            answer, reason = "not started", f"it took longer than {_START_TIMEOUT:.0f} s"
     if answer not in ("ready", "busy"):
-        raise _start_error(folder, answer, reason or folder.last_log_line())
+        ended = "its process was killed" if process.returncode < 0 else folder.last_log_line()
+        raise _start_error(folder, answer, reason or ended)
 
 
 def _start_error(folder: DatabaseDirectory, answer: str, reason: str) -> GraphError:
@@ -215,6 +219,6 @@ def _start_error(folder: DatabaseDirectory, answer: str, reason: str) -> GraphEr
             "more. Load the extraction into another folder."
         )
     return ServerUnavailable(
-        f"The embedded server of {folder.path} did not start: {reason}. It was ended, or the memory or the disk is "
-        f"full; {folder.log} tells more. Try again, with another CIRCUITS_HEAP (MiB) where it lacks memory."
+        f"The embedded server of {folder.path} did not start: {reason}. {folder.log} tells more. Mend that and try "
+        "again; CIRCUITS_HEAP sets the memory that it takes (MiB)."
     )

@@ -6,6 +6,8 @@ from extract.folder.extraction import Extraction
 from extract.folder.manifest import ExtractionSettings, Manifest
 from extract.network.network import Network
 
+BARE = "bare:by-hand"
+
 
 def without_edges(network: Network, folder: Path) -> Extraction:
     """A new extraction of a network, of no target layer, with nothing in it yet."""
@@ -20,3 +22,12 @@ def without_edges(network: Network, folder: Path) -> Extraction:
         tools={},
     )
     return Extraction.create(folder, manifest)
+
+
+def units_alone(extraction: Extraction, folder: Path) -> Extraction:
+    """A new extraction of the same units by another name, without edges and without probes."""
+    settings = extraction.manifest.settings.model_copy(update={"targets": ()})
+    manifest = extraction.manifest.model_copy(update={"files": {}, "model": BARE, "settings": settings})
+    bare = Extraction.create(folder, manifest)
+    bare.add({"units.parquet": extraction.table("units")})
+    return bare

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+from catalog import Catalog
 from extract.errors import CircuitsError
 from extract.network.torch_archive import NoWeights
 
 Act = Callable[[], object]
+Ask = Callable[[Catalog], object]
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,15 @@ class Advice:
 
 
 @dataclass(frozen=True)
+class Question:
+    """As Advice, asked of a catalog of two models: what is planted, and its units alone."""
+
+    part: str
+    case: Ask
+    followed: Ask
+
+
+@dataclass(frozen=True)
 class Table:
     """The advice of some modules' messages.
 
@@ -31,14 +42,16 @@ class Table:
     """
 
     modules: tuple[str, ...]
-    advice: tuple[Advice, ...]
+    advice: tuple[Advice, ...] = ()
     elsewhere: dict[str, str] = field(default_factory=dict)
     untested: dict[str, str] = field(default_factory=dict)
+    questions: tuple[Question, ...] = ()
 
     @property
     def parts(self) -> tuple[str, ...]:
         """The part of every message."""
-        return (*(advice.part for advice in self.advice), *self.elsewhere, *self.untested)
+        asked = (question.part for question in self.questions)
+        return (*(advice.part for advice in self.advice), *asked, *self.elsewhere, *self.untested)
 
 
 @dataclass(frozen=True)

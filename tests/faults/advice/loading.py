@@ -1,0 +1,105 @@
+"""Messages about servers, and what is loaded into them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from graph.embedded import server
+from graph.embedded.directory import DatabaseDirectory
+from tests.faults.advice.messages import Act, Advice, Question, Table
+from tests.faults.advice.queries import LIMITS, SERVERS, asked
+
+EMBEDDED, LOAD = "tests/graph/embedded/test_server.py", "tests/graph/loading/test_load.py"
+REMOVAL, CSV = "tests/graph/loading/test_removal.py", "tests/graph/loading/test_neo4j_import.py"
+
+
+def beside_another(act: Callable[[Path], object], ended: bool) -> Act:
+    """Act on a folder that another process uses without serving it, or has used until now."""
+
+    def do() -> None:
+        folder = DatabaseDirectory(Path("used"))
+        folder.prepare()
+        lock = folder.lock("serve")
+        assert lock is not None
+        with pytest.MonkeyPatch.context() as patch:
+            if ended:
+                os.close(lock)
+            else:
+                patch.setattr(server, "_START_TIMEOUT", 0.2)
+            try:
+                act(folder.path)
+            finally:
+                server.stop(folder.path)
+                if not ended:
+                    os.close(lock)
+
+    return do
+
+
+def load_nothing(folder: Path) -> None:
+    server.bulk_load(folder, [], heap=256)
+
+
+def start(folder: Path) -> None:
+    server.ensure(folder, heap=256)
+
+
+TABLE = Table(
+    (
+        *("graph.connection.driver_errors", "graph.connection.servers"),
+        *(f"graph.embedded.{name}" for name in ("batch_writer", "pipe", "server")),
+        *(f"graph.loading.{name}" for name in ("load", "migration", "neo4j_import", "removal", "same_weights")),
+    ),
+    (
+        Advice("neither starts nor stops", beside_another(start, ended=False), beside_another(start, ended=True)),
+        Advice(
+            "Close what uses it, then load",
+            beside_another(load_nothing, ended=False),
+            beside_another(load_nothing, ended=True),
+        ),
+    ),
+    questions=(
+        Question(
+            "Ask for it as text: toString()",
+            asked("RETURN date('-0044-03-15') AS x"),
+            asked("RETURN toString(date('-0044-03-15')) AS x"),
+        ),
+    ),
+    elsewhere={
+        **dict.fromkeys(
+            (
+                *("No database answers at", "is no address of a database", "is no address: {error}"),
+                "The queries here need Neo4j 5.23 or later",
+            ),
+            SERVERS,
+        ),
+        "Look whether the last change is there": LIMITS,
+        "`circuits doctor --whole` tells which": "tests/faults/test_flipped_bits.py",
+        **dict.fromkeys(
+            (
+                *("is not unique", "ends are no", "holds a value that is not finite", "strings and lists of these fit"),
+                *("did not start: {reason}", "Load the extraction into another folder", "broke off and changed"),
+            ),
+            EMBEDDED,
+        ),
+        **dict.fromkeys(
+            (
+                *("did not arrive whole", "it goes on where it stopped.", "may not fit together: copy it anew"),
+                "Load into another database",
+            ),
+            LOAD,
+        ),
+        "Update clip-circuits; all is kept": "tests/graph/loading/test_migration.py",
+        "Name a new folder for the CSV files": CSV,
+        "on a disk with room": "tests/test_full_disk.py",
+        "Wait until that is done": REMOVAL,
+        "Remove that too (with_labels=True)": REMOVAL,
+    },
+    untested={
+        "is no name for nodes": "a load of ours makes no such step",
+        "the process that sent the data ended": "nobody is left to hear it",
+        "Try again once it has ended": "no process here outlives being killed",
+    },
+)
