@@ -171,7 +171,8 @@ def _start(address: str) -> None:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ExtractionError(
             f"Ray at {address!r} cannot be used ({reason}). See that all machines have the same versions of Python and "
-            "Ray; where it does not start here, try again when the machine is less busy."
+            "Ray, and the cluster's token, with RAY_AUTH_MODE=token set; where Ray does not start here, try again when "
+            "the machine is less busy."
         ) from error
 
 
