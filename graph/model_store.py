@@ -284,14 +284,8 @@ class ModelStore:
         common = set.intersection(*swept) if swept else set()
         if source.as_source not in common:
             sources = ", ".join(map(str, sorted(common)))
-            raise NotExtracted(
-                f"Weights from {source} into both branches of {layer} were not extracted. "
-                + (
-                    f"Those from here were: {sources}."
-                    if sources
-                    else "Extract its branches as targets, then load again."
-                )
-            )
+            way = f"Those from here were: {sources}" if sources else "Extract its branches as targets, then load again"
+            raise NotExtracted(f"Weights from {source} into both branches of {layer} were not extracted. {way}.")
         rows = self.database.read(
             ENRICHMENT_BY_WEIGHTS,
             model=self.id,
@@ -393,8 +387,9 @@ def _superseded(annotations: Iterable[Annotation]) -> AnnotationSuperseded:
     entries = ", ".join(f"{a.supersedes} of {a.unit}" for a in annotations if a.supersedes)
     if not entries:
         units = ", ".join(sorted({a.unit for a in annotations}))
-        text = f"Somebody annotated {units} meanwhile. Nothing was written; look at it, then retry."
-        return AnnotationSuperseded(text)
+        return AnnotationSuperseded(
+            f"Somebody annotated {units} meanwhile. Nothing was written; look at the history, then try again."
+        )
     return AnnotationSuperseded(
         f"One of these annotations is not there to supersede, or somebody changed it meanwhile: {entries}. Nothing was "
         "written; look at the history, then try again if it is still right."

@@ -92,7 +92,7 @@ def _trace(
     store.unit(unit)
     walk = _walk(unit, tracing.steps, partial(step, store, tracing))
     if not walk.arcs:
-        raise CircuitError(_dead_end(store.architecture, unit, direction))
+        raise _dead_end(store.architecture, unit, direction)
     graph = influence.graph_of((arc.near, arc.far, arc.part) for arc in walk.arcs.values())
     graph = influence.prune(graph, unit, walk.ends, tracing.nodes, tracing.edges)
     shares = influence.shares(graph, unit)
@@ -181,12 +181,16 @@ def _roles(root: Unit, arcs: Sequence[_Arc], direction: Direction) -> dict[Unit,
     return roles
 
 
-def _dead_end(architecture: Architecture, unit: Unit, direction: Direction) -> str:
-    """Why there is no trace."""
+def _dead_end(architecture: Architecture, unit: Unit, direction: Direction) -> CircuitError:
+    """The error that says why there is no trace."""
     if direction == "forward":
         if unit.layer == architecture.final:
-            return f"{unit} is of the last layer, which leads to no other. Trace it backward."
-        return f"No direct edge out of {unit} is in the catalog. Lower the least weight, or extract more targets."
+            return CircuitError(f"{unit} is of the last layer, which leads to no other. Trace it backward.")
+        return CircuitError(
+            f"No direct edge out of {unit} is in the catalog. Lower the least weight, or extract more targets."
+        )
     if architecture.block_input(unit.layer) is None and unit.layer.role in ("bn1", "downsample"):
-        return f"{unit} reads the stem, which has no units. Trace it forward."
-    return f"No direct edge into {unit} is in the catalog. Lower the least weight, or extract {unit.layer} as a target."
+        return CircuitError(f"{unit} reads the stem, which has no units. Trace it forward.")
+    return CircuitError(
+        f"No direct edge into {unit} is in the catalog. Lower the least weight, or extract {unit.layer} as a target."
+    )

@@ -21,8 +21,8 @@ def by_weights(layer: str, source: str | None = None) -> Ask:
     return lambda catalog: catalog.model(MODEL).candidates_by_weights(layer, source)
 
 
-def traced(scaled: bool) -> Ask:
-    return lambda catalog: catalog.model(MODEL).unit(UNIT).trace(scaled=scaled)
+def traced(unit: str = UNIT, **settings: Any) -> Ask:
+    return lambda catalog: catalog.model(MODEL).unit(unit).trace(**settings)
 
 
 def saved(name: str, times: int = 1, replace: bool = False) -> Ask:
@@ -76,8 +76,16 @@ TABLE = Table(
         Question("`circuits saved history` shows", restored("never"), restored("earlier")),
         Question("No circuit can be saved so", saved("two\nlines"), saved("two lines")),
         Question("or trace unscaled", traced(scaled=True), traced(scaled=False)),
+        Question("Trace it backward", traced(direction="forward"), traced(direction="backward")),
+        Question(
+            "is in the catalog. Lower the least weight, or extract more targets",
+            traced("4/2/3/0", direction="forward", least=1e9),
+            traced("4/2/3/0", direction="forward", least=0),
+        ),
+        Question("or extract {unit.layer} as a target", traced(CONV, least=1e9), traced(CONV, least=0)),
         Question("is no verdict. Give one of", candidates(verdict="yes"), candidates(verdict="open")),
         Question("have no verdict. Measure probes", candidates(layer="4/1/6"), candidates(layer=SUM)),
         Question("There is no sum two blocks before", by_weights("2/0/8"), by_weights(SUM, "4/0/8")),
     ),
+    elsewhere={"Trace it forward": "tests/catalog/circuits/test_trace.py"},
 )

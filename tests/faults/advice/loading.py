@@ -48,7 +48,7 @@ def start(folder: Path) -> None:
 
 TABLE = Table(
     (
-        *("graph.connection.driver_errors", "graph.connection.servers"),
+        *(f"graph.connection.{name}" for name in ("database", "driver_errors", "servers")),
         *(f"graph.embedded.{name}" for name in ("batch_writer", "pipe", "server")),
         *(f"graph.loading.{name}" for name in ("load", "migration", "neo4j_import", "removal", "same_weights")),
     ),
@@ -75,7 +75,9 @@ TABLE = Table(
             ),
             SERVERS,
         ),
-        "Look whether the last change is there": LIMITS,
+        **dict.fromkeys(
+            ("Look whether the last change is there", "ran out of memory during", "broke the answer off"), LIMITS
+        ),
         "`circuits doctor --whole` tells which": "tests/faults/test_flipped_bits.py",
         **dict.fromkeys(
             (
@@ -99,6 +101,7 @@ TABLE = Table(
     },
     untested={
         "is no name for nodes": "a load of ours makes no such step",
+        "ended during the query": "a server would have to end anew until the time is over",
         "the process that sent the data ended": "nobody is left to hear it",
         "Try again once it has ended": "no process here outlives being killed",
     },

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from catalog import Catalog
 from extract.errors import CircuitsError
@@ -69,7 +70,13 @@ def messages(module: str) -> Iterator[Message]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
             kind = getattr(content, node.func.id, None)
             if inspect.isclass(kind) and issubclass(kind, CircuitsError | NoWeights):
-                yield from _message(node.args[0])
+                yield from _message(_written(node.args[0], content))
+
+
+def _written(text: ast.expr, module: ModuleType) -> ast.expr:
+    """The text itself where a module's constant stands for it."""
+    constant = getattr(module, text.id, None) if isinstance(text, ast.Name) else None
+    return ast.Constant(constant) if isinstance(constant, str) else text
 
 
 def _message(text: ast.expr) -> Iterator[Message]:

@@ -1,5 +1,6 @@
 """Messages about the models of a database, and about their networks."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from catalog import Catalog, open_network
@@ -7,7 +8,8 @@ from catalog.live_network import LiveNetwork
 from extract import demo
 from extract.units import Layer
 from graph.opening import connect
-from graph.records import Filters
+from graph.records import Annotation, Filters
+from graph.store import Store
 from graph.verification import compare
 from tests.builders.extractions import BARE
 from tests.builders.planted_catalog import MODEL
@@ -50,6 +52,21 @@ def counted(meanwhile: bool) -> Ask:
     return ask
 
 
+def annotated(entries: int, text: str) -> Ask:
+    """Annotate a unit that had so many entries when its history was read."""
+
+    def ask(catalog: Catalog) -> None:
+        with connect(catalog.url) as database:
+            note = Annotation(text, MODEL, "4/2/6/21", text, "ada", datetime.now(UTC))
+            Store(database).model(MODEL).annotate(note, entries=entries)
+
+    return ask
+
+
+def by_weights(source: str) -> Ask:
+    return lambda catalog: catalog.model(MODEL).candidates_by_weights("4/2/6", source)
+
+
 def ablated(**part: str) -> object:
     return open_network("demo").ablate("4/2/6/34", count=2, classes=(), **part)  # type: ignore[arg-type]
 
@@ -83,6 +100,8 @@ TABLE = Table(
         Question("No probes were measured for", candidates(BARE), candidates(MODEL)),
         Question("and only a sum has two branches", tally("4/2/5"), tally("4/2/6")),
         Question("`circuits difference` shows it any other", reading("cat"), reading("hammer")),
+        Question("were not extracted. {way}", by_weights("4/2/3"), by_weights("4/0/8")),
+        Question("look at the history, then try again.", annotated(1, "early"), annotated(0, "late")),
         Question("is labelled all the time", counted(meanwhile=True), counted(meanwhile=False)),
     ),
     elsewhere={

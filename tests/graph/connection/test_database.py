@@ -177,6 +177,21 @@ def test_a_plan_is_shown_for_a_text_that_reads(database: Database, word: str, te
 
 
 @pytest.mark.parametrize(
+    ("text", "words", "instead"),
+    [
+        (r"RETURN '\u00e9' AS x", "Write that character as it is", "RETURN 'é' AS x"),
+        ("CALL tx.getMetaData()", "only procedures that list or search", "CALL db.ping()"),
+        ("CREATE INDEX x FOR (m:Many) ON (m.x)", "This manages the server or its schema", "SHOW INDEXES"),
+    ],
+)
+def test_what_neo4j_is_not_asked_may_be_asked_in_another_way(neo4j: Neo4j, text: str, words: str, instead: str) -> None:
+    with neo4j.emptied() as database:
+        with pytest.raises(WriteRefused, match=words):
+            database.query(text)
+        assert database.query(instead).rows
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "RETURN 'LOAD CSV, CALL x()' AS `show transactions`",
