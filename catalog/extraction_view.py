@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from catalog.kernel import Kernel
+from catalog.shortcut_shares import ShortcutShares, shortcut_shares
 from catalog.table import Table
 from catalog.weight_summaries import WeightSummary, summaries
 from extract.files import at_home
@@ -94,6 +95,14 @@ class ExtractionView:
     def weight_summaries(self, layer: Layer | str) -> Table[WeightSummary]:
         """`weight_distributions` in short: a record for each other layer and direction, in forward order."""
         return Table(f"Distribution of the weights of {layer}", summaries(self.weight_distributions(layer)))
+
+    def top_100_shares(self, layer: Layer | str | None = None) -> Table[ShortcutShares]:
+        """Shares over the shortcut on the top 100 probes of every unit of a sum, or of all sums.
+
+        Raises ExtractionError where no probes were shown, or an earlier version recorded them.
+        """
+        total = None if layer is None else self.architecture.layer(str(layer))
+        return Table("Shares over the shortcut on the top 100 probes", shortcut_shares(self.folder, total))
 
     def macroscopic(self, units: int | None = None) -> "Macroscopic":
         """The article's macroscopic claims: how contributions between layers are distributed, beside controls.

@@ -82,6 +82,7 @@ class Evidence:
 
 _TABLES: Mapping[Need, str] = {
     "probes": "evidence",
+    "top 100 probes": "top_100_shares",
     "visualisations": "visualisations",
     "census": "census",
     "words": "words",
@@ -89,6 +90,8 @@ _TABLES: Mapping[Need, str] = {
 LACKS: Mapping[Need, str] = {
     "RN50": "a network of RN50's shape, for it names units of OpenAI's RN50",
     "probes": "an extraction whose network was shown probes",
+    "top 100 probes": "an extraction with shares on the top 100 probes (if the probes of this one were recorded by an "
+    "earlier version, show them again into a new folder)",
     "visualisations": "an extraction with feature visualisations of these units",
     "census": "an extraction with the census of enrichment, which probes of held-out sources give",
     "words": "an extraction whose network was shown words",

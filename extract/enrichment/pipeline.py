@@ -4,29 +4,28 @@ record          show the network all probes; write what the layers' units do
 histograms      how every unit's activation is spread
 rank probes     every unit's top, middle, low and random probes
 evidence        how a sum's branches differ in their top probes
-shares          how much of a sum comes over the shortcut
+shares          how much of a sum comes over the shortcut, on 16 top probes and on 100
 thumbnails      small pictures of the ranked probes
 census          judge whether each branch brings a facet of its own, and ablate either
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
 from extract.demo import PROBES
 from extract.enrichment.census_of_sums import add_census
 from extract.enrichment.census_probes import facet_probes
-from extract.enrichment.evidence import evidence, overlap
+from extract.enrichment.evidence import evidence
 from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts, recorded_probes
-from extract.enrichment.shortcut_share import Shares, share_terms, shares
+from extract.enrichment.share_tables import share_tables
 from extract.errors import ExtractionError
 from extract.folder.extraction import Extraction
 from extract.folder.manifest import part
-from extract.folder.schemas import SCHEMAS, per_unit
+from extract.folder.schemas import SCHEMAS, SHARE_PROBES, TOP_PROBES, per_unit
 from extract.network.network import Network
 from extract.probes.probe import Source
 from extract.probes.sources import ProbeTable
@@ -39,6 +38,7 @@ from extract.responses.top_probes import RankedProbes, lists, table
 from extract.units import Layer
 
 TABLES = ("evidence.parquet", "shares.parquet", "census_settings.parquet")
+_TOP_100 = "top_100_shares.parquet"  # none in a folder that an earlier version recorded
 _EARLIER = ("tests.parquet", "dissociation.parquet")  # of earlier versions, with other tests
 
 _ANEW = "all were shown anew, since an earlier version had not recorded what they held"
@@ -87,7 +87,7 @@ def measure(
             raise ExtractionError(
                 f"{extraction.path} holds evidence from other probes or layers. Extract into another folder."
             )
-        extraction.drop([*TABLES, *_EARLIER])
+        extraction.drop([*TABLES, _TOP_100, *_EARLIER])
     record(network, extraction, source, recorded, progress, chunk)
     _add_histograms(extraction, source, recorded, chunk)
     _add_evidence(network, extraction, source, measured, progress, chunk)
@@ -104,14 +104,15 @@ def _add_evidence(
     rows: dict[str, list[pa.Table]] = {name: [SCHEMAS[name].empty_table()] for name in ("evidence", "shares")}
     pictured = facet_probes(probes)  # (probes,)
     for layer in tqdm(layers, desc="evidence", disable=not progress):
-        ranked = _rank_probes(extraction, layer, facts, probes["id"])
+        longer = _ranked(extraction, layer, facts)
+        ranked = {branch: kinds | {"top": kinds["top"].first(TOP_PROBES)} for branch, kinds in longer.items()}
+        _add_examples(extraction, layer, ranked, probes["id"])
         for kinds in ranked.values():
             for probes_of_kind in kinds.values():
                 pictured[probes_of_kind.probes[probes_of_kind.valid]] = True
         if layer.role == "sum":
-            top_probes = {branch: kinds["top"] for branch, kinds in ranked.items()}
-            for name, columns in _sum_columns(extraction, layer, facts, top_probes).items():
-                rows[name].append(per_unit(name, layer, columns))
+            for name, own in _sum_tables(extraction, layer, facts, longer["sum"]["top"], ranked).items():
+                rows.setdefault(name, []).append(own)
     add_thumbnails(extraction, source, pictured, progress, chunk)
     tables = {name: pa.concat_tables(parts) for name, parts in rows.items()}
     add_census(network, extraction, source, probes, _sums(layers), progress)
@@ -124,35 +125,30 @@ def _add_histograms(extraction: Extraction, source: Source, layers: Sequence[Lay
         extraction.add({file: histograms(extraction, layers)})
 
 
-def _rank_probes(extraction: Extraction, layer: Layer, facts: ProbeFacts, ids: "pa.ChunkedArray[Any]") -> RankedLists:
-    """Rank every unit's probes, of a sum those of its branches too, and add them to the examples."""
-    places = _branches(extraction, layer)
-    ranked = {branch: lists(extraction, place, facts.held_out) for branch, place in places.items()}
-    grid, names = extraction.manifest.architecture.grid, ids.combine_chunks()
+def _ranked(extraction: Extraction, layer: Layer, facts: ProbeFacts) -> RankedLists:
+    """Rank every unit's probes, of a sum those of its branches too; a sum's own top lists hold SHARE_PROBES."""
+    lengths = {"sum": SHARE_PROBES}
+    return {
+        branch: lists(extraction, place, facts.held_out, lengths.get(branch, TOP_PROBES))
+        for branch, place in _branches(extraction, layer).items()
+    }
+
+
+def _add_examples(extraction: Extraction, layer: Layer, ranked: RankedLists, ids: "pa.ChunkedArray[Any]") -> None:
+    places, grid, names = _branches(extraction, layer), extraction.manifest.architecture.grid, ids.combine_chunks()
     tables = [table(kinds, layer, branch, grid(places[branch]), names) for branch, kinds in ranked.items()]
     extraction.add({part("examples", str(layer)): pa.concat_tables(tables)})
-    return ranked
 
 
-def _sum_columns(
-    extraction: Extraction, layer: Layer, facts: ProbeFacts, top_probes: Mapping[str, RankedProbes]
-) -> dict[str, dict[str, np.ndarray]]:
-    """A sum's columns of the evidence and shares tables."""
-    share = shares(share_terms(extraction, layer, top_probes["sum"]), facts.concepts[top_probes["sum"].probes])
+def _sum_tables(
+    extraction: Extraction, layer: Layer, facts: ProbeFacts, longer: RankedProbes, ranked: RankedLists
+) -> dict[str, pa.Table]:
+    """A sum's rows of the evidence and of both tables of shares; `longer` are its units' top SHARE_PROBES."""
+    top_probes = {branch: kinds["top"] for branch, kinds in ranked.items()}
     embeddings = ProbeEmbeddings.of([top_probes["shortcut"], top_probes["conv"]], extraction.embeddings())
-    columns = evidence(facts, top_probes, embeddings)
-    columns |= {"share_published": share.published, "share_exact": share.exact, "share_corrected": share.corrected}
-    return {"evidence": columns, "shares": _share_columns(share, top_probes)}
-
-
-def _share_columns(share: Shares, top_probes: Mapping[str, RankedProbes]) -> dict[str, np.ndarray]:
-    return {
-        "examples": top_probes["sum"].valid.sum(axis=1),
-        "share_corrected_low": share.corrected_low,
-        "share_corrected_high": share.corrected_high,
-        "overlap_shortcut": overlap(top_probes["sum"], top_probes["shortcut"]),
-        "overlap_conv": overlap(top_probes["sum"], top_probes["conv"]),
-    }
+    columns = share_tables(extraction, layer, facts, longer, top_probes)
+    columns["evidence"] |= evidence(facts, top_probes, embeddings)
+    return {name: per_unit(name, layer, measures) for name, measures in columns.items()}
 
 
 def _source(probes: pa.Table | Source | None) -> Source:

@@ -16,7 +16,8 @@ ratios. The corrected share has an interval, by bootstrap over the concepts of t
 not independent; the means over all probes are taken as known.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from scipy.special import ndtr, stdtrit
@@ -47,6 +48,16 @@ class ShareTerms:
     shortcut: np.ndarray
     conv: np.ndarray
 
+    @property
+    def complete(self) -> bool:
+        """Whether the terms of all valid examples were recorded; earlier versions recorded those of 16."""
+        return bool(np.isfinite(self.output[self.valid]).all())
+
+    def first(self, length: int) -> Self:
+        """The terms of so many top examples of every unit."""
+        names = ("output", "gated_shortcut", "active_fraction", "published_share", "valid")
+        return replace(self, **{name: np.ascontiguousarray(getattr(self, name)[:, :length]) for name in names})
+
 
 @dataclass(frozen=True)
 class Shares:
@@ -63,18 +74,19 @@ _NUMBERS = ("value", "gated_shortcut", "active_fraction", "published_share")
 
 
 def share_terms(extraction: Extraction, total: Layer, top: RankedProbes) -> ShareTerms:
-    """Gather the terms of a sum's shares on its units' top examples from the chunks' highest, which contain them."""
+    """Gather the terms of a sum's shares on its units' top examples from the chunks' highest, which contain them.
+
+    NaN where an earlier version recorded fewer of a chunk's probes; never for the first 16 of a list.
+    """
     terms = {name: np.full(top.probes.shape, np.nan, np.float32) for name in _NUMBERS}
     first = 0
     for file in extraction.under("activations"):
-        if highest := HighestProbes.read(extraction, file, total):
-            places = highest.places.T.astype(np.int64) + first  # (units, length), among all probes
-            same = (places[:, None, :] == top.probes[:, :, None]) & top.valid[:, :, None]
-            unit, rank, place = np.nonzero(same)
-            for name in _NUMBERS:
-                terms[name][unit, rank] = getattr(highest, name)[place, unit]
         counted = extraction.lines(file, f"{total} moments")
         assert counted is not None  # noqa: S101, every chunk has them
+        if highest := HighestProbes.read(extraction, file, total):
+            unit, rank, place = _common(highest.places, top, range(first, first + int(counted[0, 0])))
+            for name in _NUMBERS:
+                terms[name][unit, rank] = getattr(highest, name)[place, unit]
         first += int(counted[0, 0])
     branches = extraction.manifest.architecture.branches(total)
     shortcut, conv = (moments(extraction, branches[name])[0] for name in ("shortcut", "conv"))
@@ -87,6 +99,16 @@ def share_terms(extraction: Extraction, total: Layer, top: RankedProbes) -> Shar
         shortcut=shortcut,
         conv=conv,
     )
+
+
+def _common(places: np.ndarray, top: RankedProbes, chunk: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Units, ranks in their top lists and places among a chunk's highest, `places` (n, units), of what is in both."""
+    order = np.full((places.shape[1], len(chunk)), -1)  # (units, probes)
+    np.put_along_axis(order, places.T.astype(np.int64), np.arange(len(places))[None], axis=1)
+    unit, rank = np.nonzero(top.valid & (top.probes >= chunk.start) & (top.probes < chunk.stop))
+    place = order[unit, top.probes[unit, rank] - chunk.start]
+    stored = place >= 0
+    return unit[stored], rank[stored], place[stored]
 
 
 def shares(terms: ShareTerms, concepts: np.ndarray | None = None) -> Shares:

@@ -19,6 +19,7 @@
       ablation.parquet/        one part a sum: per unit what it loses without either branch, on both facets
       census_settings.parquet  by which settings, on which probes
       shares.parquet           one row a sum unit: interval of the share, overlap of sum and branches
+      top_100_shares.parquet   one row a sum unit: its shares over its top 100 probes; earlier versions wrote none
       examples.parquet/        one part a layer: per unit and branch its top, middle, low and random probes
       calibration.parquet/     one part a layer pair: expanded weights against what ablation measures
       visualisations.parquet   pictures of units, imported

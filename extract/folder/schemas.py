@@ -114,6 +114,13 @@ SCHEMAS = {
         "examples:i32",
         examples="top examples of the sum, which all shares are taken on",
     ),
+    "top_100_shares": _schema(
+        "top_100_shares",
+        "layer:text channel:i32 examples:i32 "
+        "share_published:f32 share_exact:f32 share_corrected:f32 share_corrected_low:f32 share_corrected_high:f32",
+        examples="top probes of the sum, at most 100, which these shares are taken on",
+        share_published="on these, as in evidence; and so the others",
+    ),
     "examples": _schema(
         "examples",
         "layer:text channel:i32 branch:text rank:i32 probe:text value:f32 z:f32 kind:text row:i32 column:i32",
@@ -186,3 +193,4 @@ def per_unit(name: str, layer: Layer, measures: Mapping[str, np.ndarray | list[n
 
 
 TOP_PROBES = 16  # of a unit: few enough to look at, enough that one odd probe does not dominate a mean
+SHARE_PROBES = 100  # of a unit, for the shares that the article wished for

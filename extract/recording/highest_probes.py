@@ -1,6 +1,8 @@
 """The highest discovery probes of a sum's units in one chunk: the numbers that its shares over the shortcut need.
 
-A unit's top probes over all chunks are among the highest of every chunk, so nothing else is stored.
+A unit's top probes over all chunks are among the highest of every chunk, so nothing else is stored. Those of the first
+TOP_PROBES, on which most shares are taken, are stored in float32; those of the next, up to SHARE_PROBES, in half
+precision, and without the value, which stands among those of all probes. Earlier versions stored no next ones.
 """
 
 from dataclasses import dataclass, fields
@@ -9,25 +11,28 @@ from typing import Self
 import numpy as np
 
 from extract.folder.extraction import Extraction
-from extract.folder.schemas import TOP_PROBES
+from extract.folder.schemas import SHARE_PROBES, TOP_PROBES
 from extract.network.hooks import SumTerms
 from extract.ranking import top
+from extract.recording.half_precision import half_precision
 from extract.units import Layer
 
-_KEYS = {  # what the arrays are called in the chunk's file
-    "places": "best",
-    "value": "best value",
-    "gated_shortcut": "best passed",
-    "active_fraction": "best open",
-    "published_share": "best published",
+_KEYS = {  # what the arrays are called in the chunk's file, behind "best" or "next"
+    "places": "",
+    "value": " value",
+    "gated_shortcut": " passed",
+    "active_fraction": " open",
+    "published_share": " published",
 }
+_NEXT = [name for name in _KEYS if name not in ("places", "value")]  # in half precision
 
 
 @dataclass(frozen=True)
 class HighestProbes:
-    """Places in the chunk of its highest discovery probes, and what the sum does on them: (TOP_PROBES, units) each.
+    """Places in the chunk of its highest discovery probes, and what the sum does on them: (SHARE_PROBES, units) each.
 
-    The last three are as in `SumTerms`. There are fewer rows where the chunk has fewer discovery probes.
+    The last three are as in `SumTerms`. There are fewer rows where the chunk has fewer discovery probes, or an earlier
+    version recorded it.
     """
 
     places: np.ndarray
@@ -40,17 +45,42 @@ class HighestProbes:
     def of(cls, ranked: np.ndarray, value: np.ndarray, terms: SumTerms, discovery: np.ndarray) -> Self:
         """Rank by the rounded values `ranked` (units, n); `value` (n, units) is exact, `discovery` bool (n,)."""
         candidates = np.flatnonzero(discovery)
-        places = np.ascontiguousarray(candidates[top(ranked[:, candidates], TOP_PROBES)].T)  # (TOP_PROBES, units)
+        places = np.ascontiguousarray(candidates[top(ranked[:, candidates], SHARE_PROBES)].T)  # (SHARE_PROBES, units)
         numbers = (value, *(tensor.numpy() for tensor in vars(terms).values()))
         return cls(places.astype(np.uint16), *(np.take_along_axis(each, places, axis=0) for each in numbers))
 
     def arrays(self, layer: Layer) -> dict[str, np.ndarray]:
-        """The arrays as a chunk's file names them."""
-        return {f"{layer} {key}": getattr(self, name) for name, key in _KEYS.items()}
+        """The arrays as a chunk's file names them. Raises ExtractionError for numbers that overflow."""
+        arrays = {_key(layer, "best", name): getattr(self, name)[:TOP_PROBES] for name in _KEYS}
+        if len(self.places) > TOP_PROBES:
+            places = self.places[TOP_PROBES:]
+            arrays[_key(layer, "next", "places")] = places.astype(np.uint8) if places.max() < 256 else places
+            for name in _NEXT:
+                arrays[_key(layer, "next", name)] = half_precision(layer, getattr(self, name)[TOP_PROBES:])
+        return arrays
 
     @classmethod
     def read(cls, extraction: Extraction, file: str, layer: Layer) -> Self | None:
         """Read those of a layer from a chunk's file; None where the chunk has no discovery probe."""
-        arrays = [extraction.lines(file, f"{layer} {_KEYS[field.name]}") for field in fields(cls)]
-        present = [array for array in arrays if array is not None]
-        return cls(*present) if len(present) == len(arrays) else None
+        best = {field.name: extraction.lines(file, _key(layer, "best", field.name)) for field in fields(cls)}
+        if any(array is None for array in best.values()):
+            return None
+        following = _read_next(extraction, file, layer)
+        return cls(**{name: np.concatenate([array, *following.get(name, ())]) for name, array in best.items()})
+
+
+def _read_next(extraction: Extraction, file: str, layer: Layer) -> dict[str, tuple[np.ndarray]]:
+    """The arrays of the next probes by name; none where the chunk has no more, or an earlier version recorded it."""
+    places = extraction.lines(file, _key(layer, "next", "places"))
+    values = extraction.lines(file, f"{layer} value")  # (units, n)
+    if places is None or values is None:
+        return {}
+    arrays = {"places": places, "value": np.take_along_axis(values.T, places.astype(np.int64), axis=0)}
+    arrays |= {
+        name: array for name in _NEXT if (array := extraction.lines(file, _key(layer, "next", name))) is not None
+    }
+    return {name: (array,) for name, array in arrays.items()}
+
+
+def _key(layer: Layer, which: str, name: str) -> str:
+    return f"{layer} {which}{_KEYS[name]}"

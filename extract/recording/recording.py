@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from extract.errors import ExtractionError, ProbesError
+from extract.errors import ProbesError
 from extract.folder.extraction import Content, Extraction, run_digest
 from extract.folder.schemas import SCHEMAS, TOP_PROBES, per_unit
 from extract.network.hooks import LayerActivations, watch_activations, watch_relu_means
@@ -28,6 +28,7 @@ from extract.network.preprocessing import BATCH
 from extract.probes.probe import Probe, Source
 from extract.read_report import LeftOut, Reading
 from extract.recording.decoding import THREADS, DecodedProbe, decode, ordered_parallel_map, thumbnail_again
+from extract.recording.half_precision import half_precision
 from extract.recording.highest_probes import HighestProbes
 from extract.recording.probe_hashes import compare, hashes, is_of_earlier_version, unchanged_probes
 from extract.units import Layer
@@ -197,12 +198,7 @@ def _layer_arrays(layer: Layer, activations: LayerActivations, discovery: np.nda
     else without their sign. Of sums also what the shares need.
     """
     value, at = activations.value.numpy(), activations.peak.numpy()  # (n, channels) each
-    with np.errstate(over="ignore"):  # it is told below
-        exact, rounded = value.astype(np.float64), _transposed(value, np.float16)
-    if not np.isfinite(rounded).all():
-        raise ExtractionError(
-            f"Activations of layer {layer} overflow. Usually the weights are damaged: fetch them again."
-        )
+    exact, rounded = value.astype(np.float64), np.ascontiguousarray(half_precision(layer, value).T)
     arrays = {
         f"{layer} activity": _activity(np.abs(value)),
         f"{layer} moments": np.stack([np.full(exact.shape[1], len(exact)), exact.sum(axis=0), (exact**2).sum(axis=0)]),

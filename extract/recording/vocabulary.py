@@ -23,6 +23,7 @@ from extract.probes.rasterised_words import Lettering, check, fits, rasterise, u
 from extract.probes.word_lists import letter_strings, most_common
 from extract.ranking import ranks
 from extract.recording.channel_means import channel_means
+from extract.recording.half_precision import half_precision
 from extract.units import Architecture, Layer
 
 TABLES = ("vocabulary.parquet", "words.parquet")
@@ -124,12 +125,7 @@ def _layer(extraction: Extraction, vocabulary: pa.Table, layer: Layer, chunks: I
     count = vocabulary["kind"].to_pylist().count("word")  # the words come first
     different, mean, sd = string_statistics(values[count:], lengths[count:], np.unique(lengths[:count]))
     values, place = values[:count], np.searchsorted(different, lengths[:count])  # (words, channels)
-    with np.errstate(over="ignore"):  # it is told below
-        compact = values.astype(np.float16)
-    if not np.isfinite(compact).all():
-        raise ExtractionError(
-            f"Activations of layer {layer} overflow. Usually the weights are damaged: fetch them again."
-        )
+    compact = half_precision(layer, values)
     extraction.add({part("words", str(layer)): {"value": compact, "length": different, "mean": mean, "sd": sd}})
     z = values - mean[place]  # (words, channels)
     z /= sd[place]

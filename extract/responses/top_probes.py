@@ -35,22 +35,31 @@ class RankedProbes:
         """Select the lists of a slice of units."""
         return type(self)(*(getattr(self, field.name)[units] for field in fields(self)))
 
+    def first(self, length: int) -> Self:
+        """The beginning of every list."""
+        return type(self)(*(np.ascontiguousarray(getattr(self, field.name)[:, :length]) for field in fields(self)))
 
-def lists(extraction: Extraction, layer: Layer, held_out: np.ndarray) -> dict[str, RankedProbes]:
-    """Rank the discovery probes of a layer's units, by kind of list; `held_out` is bool (probes,)."""
+
+def lists(
+    extraction: Extraction, layer: Layer, held_out: np.ndarray, length: int = TOP_PROBES
+) -> dict[str, RankedProbes]:
+    """Rank the discovery probes of a layer's units, by kind of list; `held_out` is bool (probes,).
+
+    `length` is that of top lists.
+    """
     parts: dict[str, list[RankedProbes]] = {kind: [] for kind in KINDS}
     mean, sd = moments(extraction, layer)
     for units in blocks(len(mean), len(held_out)):
         values, at = (extraction.activations(layer, units, kind) for kind in ("value", "at"))  # (probes, units) each
         assert values is not None  # noqa: S101, moments come from the same files
         assert at is not None  # noqa: S101
-        for kind, ranked in listed(values.T, at.T, mean[units], sd[units], held_out).items():
+        for kind, ranked in listed(values.T, at.T, mean[units], sd[units], held_out, length).items():
             parts[kind].append(ranked)
     return {kind: RankedProbes.joined(runs) for kind, runs in parts.items()}
 
 
 def listed(
-    values: np.ndarray, at: np.ndarray, mean: np.ndarray, sd: np.ndarray, held_out: np.ndarray
+    values: np.ndarray, at: np.ndarray, mean: np.ndarray, sd: np.ndarray, held_out: np.ndarray, length: int = TOP_PROBES
 ) -> dict[str, RankedProbes]:
     """Rank probes from units' activations and positions (units, probes), their mean and deviation (units,).
 
@@ -62,7 +71,7 @@ def listed(
     centre = np.median(exact, axis=1, keepdims=True) if len(discovery) else exact
     random = np.random.default_rng(0).permutation(len(discovery))[:FEW]
     orders = {
-        "top": top(exact, TOP_PROBES),
+        "top": top(exact, length),
         "middle": lowest(np.abs(exact - centre), FEW),
         "low": lowest(exact, FEW),
         "random": np.broadcast_to(random, (len(exact), len(random))),

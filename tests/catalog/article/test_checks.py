@@ -67,6 +67,26 @@ def test_a_share_is_of_the_block_and_the_formula_that_the_claim_names(fill: Fill
     assert list(parts.values()) == [0.0, 1.0, 0.75, None, None]
 
 
+def test_the_share_on_the_top_100_probes_is_decided_beside_that_on_16(fill: Fill) -> None:
+    fewer = rows("4/2/6", "share_published", [0.1] * 256)
+    names = [
+        f"near identity, 4/2, {formula}, top 100 probes" for formula in ("published formula", "exact", "corrected")
+    ]
+    earlier = fill(evidence=fewer)
+    for name in names:
+        outcome = decide(CLAIMS[name], earlier)
+        assert outcome.verdict == "cannot run"
+        assert "recorded by an earlier version, show them again into a new folder" in outcome.finding
+    more = rows("4/2/6", "share_published", [0.95] * 224 + [0.1] * 32)
+    exact, corrected = ([0.95] * part + [0.1] * (256 - part) for part in (192, 64))
+    for row, one, other in zip(more, exact, corrected, strict=True):
+        row |= {"share_exact": one, "share_corrected": other}
+    evidence = fill(evidence=fewer, top_100_shares=more)
+    outcomes = [decide(CLAIMS[name], evidence) for name in ("near identity, 4/2, on top probes", *names)]
+    assert [outcome.values["part"] for outcome in outcomes] == [0, 0.875, 0.75, 0.25]
+    assert [outcome.verdict for outcome in outcomes] == ["deviation", "pass", "deviation", "deviation"]
+
+
 @pytest.mark.parametrize(("units", "verdict"), [(7, "cannot run"), (230, "cannot run"), (231, "pass")])
 def test_a_few_units_do_not_decide_what_is_said_of_a_layer(
     fill: Fill, tmp_path: Path, units: int, verdict: str

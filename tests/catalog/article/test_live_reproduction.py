@@ -51,6 +51,7 @@ def test_probes_and_visualisations_are_shown_first_where_there_is_no_extraction(
     for block, layer in (("4/2", "4/2/6"), ("4/1", "4/1/6"), ("4/0", "4/0/8")):
         assert f"of the 256 units of {layer}; " in findings[f"near identity, {block}, on top probes"]
         assert f"of the 256 units of {layer}; " in findings[f"near identity, {block}, exact"]
+        assert f"of the 256 units of {layer}; " in findings[f"near identity, {block}, exact, top 100 probes"]
     assert "of the 256 units of 4/1/6; 3 are measured" in findings["near identity, 4/1, on visualisations"]
     assert "which this extraction does not hold" in findings["near identity, 4/0, on visualisations"]
 

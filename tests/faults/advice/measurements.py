@@ -8,8 +8,10 @@ from typing import Any
 import pyarrow as pa
 from PIL import Image
 
+from catalog.extraction_view import ExtractionView
 from extract.ablation.calibration import calibrate
 from extract.ablation.part_ablation import ablate
+from extract.enrichment.pipeline import measure
 from extract.expansion import atlas
 from extract.folder.extraction import Extraction
 from extract.folder.manifest import Precision
@@ -51,6 +53,18 @@ def recorded(probes: Source, scale: float = 1) -> Extraction:
     extraction = without_edges(asked, Path("x"))
     record(asked, extraction, probes, [SUM], progress=False)
     return extraction
+
+
+def shares(shown: bool) -> Act:
+    """Ask a folder for shares on the top 100 probes, where probes were shown or not."""
+
+    def asked() -> object:
+        extraction = without_edges(network(), Path(f"shown {shown}"))
+        if shown:
+            measure(network(), extraction, NOISE, [SUM], progress=False)
+        return ExtractionView(extraction).top_100_shares(SUM)
+
+    return asked
 
 
 def with_images(*images: bytes) -> Source:
@@ -176,9 +190,10 @@ TABLE = Table(
         *("extract.ablation.part_ablation", "extract.ablation.calibration", "extract.enrichment.pipeline"),
         *(
             f"extract.recording.{name}"
-            for name in ("decoding", "difference", "modality", "probe_hashes", "recording", "vocabulary")
+            for name in ("decoding", "difference", "half_precision", "modality", "probe_hashes")
         ),
-        *("extract.responses.levels", "extract.responses.sorting_task"),
+        *("extract.recording.recording", "extract.recording.vocabulary"),
+        *("extract.responses.levels", "extract.responses.sorting_task", "catalog.shortcut_shares"),
     ),
     (
         Advice("matches no layer that has sources below it", extracted("1/0/1"), extracted("1/0/3")),
@@ -192,6 +207,7 @@ TABLE = Table(
         Advice("what a part brings one is compared", ablated(1), ablated(2)),
         Advice("what a unit does is compared over several", calibrated(1), calibrated(3)),
         Advice("is gone since", gone(put_back=False), gone(put_back=True)),
+        Advice("holds no shares on the top 100 probes", shares(shown=False), shares(shown=True)),
         Advice("There is no baseline", compared_with(), compared_with("b")),
         Advice("There is nothing to compare", profile(), profile("cat")),
         Advice("Every string of so few letters", profile(*"abcdefghijklmnopqrstuvwxyz"), profile("cat")),

@@ -1,0 +1,41 @@
+"""Shares over the shortcut on the top 100 probes, unit by unit, as an extraction folder holds them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+
+from extract.errors import ExtractionError
+from extract.units import Layer, Unit
+
+if TYPE_CHECKING:
+    from extract.folder.extraction import Extraction
+
+
+@dataclass(frozen=True)
+class ShortcutShares:
+    """What part of a sum's unit comes over its shortcut on its `examples` top probes, by three definitions.
+
+    `share_published` is of norms, with raw conv3; `share_exact` of what is summed; `share_corrected`, which has a 95 %
+    interval, of what is summed less its mean over all probes. None for a unit that does not rise on them.
+    """
+
+    unit: Unit
+    examples: int
+    share_published: float | None
+    share_exact: float | None
+    share_corrected: float | None
+    share_corrected_low: float | None
+    share_corrected_high: float | None
+
+
+def shortcut_shares(folder: "Extraction", layer: Layer | None) -> list[ShortcutShares]:
+    """The shares on the top 100 probes of a sum's units, or of all sums'. Raises ExtractionError without any."""
+    table = folder.table("top_100_shares")
+    if not table.num_rows:
+        raise ExtractionError(
+            f"{folder.path} holds no shares on the top 100 probes. Earlier versions recorded what the top 16 need "
+            "alone: show the probes again into a new folder."
+        )
+    rows = table if layer is None else table.filter(pc.field("layer") == str(layer))
+    return [ShortcutShares(Unit(Layer.parse(row.pop("layer")), row.pop("channel")), **row) for row in rows.to_pylist()]
