@@ -1,5 +1,6 @@
 """The extraction folders at hand: they hold what is too large for the database, such as kernels and distributions."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from graph.records import ModelCard
 class ExtractionFolders:
     """The extraction folders that lie directly in these directories, and the one that a model was loaded from.
 
-    A folder is opened and checked at its first use, and again after it changed. A damaged one is left out.
+    A folder is opened at its first use, and again after it changed; its files are checked when they are read. One whose
+    manifest or sizes are damaged is left out.
     """
 
     def __init__(self, *directories: Path) -> None:
@@ -25,7 +27,7 @@ class ExtractionFolders:
         return tuple(view for view in views if view and (view.model, view.weights_sha256) == own)
 
     def _manifests(self, loaded: str | None) -> Iterator[Path]:
-        if loaded is not None and (manifest := Path(loaded) / "manifest.json").is_file():
+        if loaded is not None and is_readable(manifest := Path(loaded) / "manifest.json"):
             yield manifest
         for directory in dict.fromkeys(directory.resolve() for directory in self._directories):
             yield from sorted(directory.glob("*/manifest.json"))
@@ -36,7 +38,15 @@ class ExtractionFolders:
         key = manifest, manifest.stat().st_mtime_ns
         if key not in self._views:
             try:
-                self._views[key] = ExtractionView(Extraction.open(manifest.parent))
+                self._views[key] = ExtractionView(Extraction.open(manifest.parent, whole=False))
             except ExtractionError:
                 self._views[key] = None
         return self._views[key]
+
+
+def is_readable(file: Path) -> bool:
+    """Whether a file is there and may be read; a path out of a database may be any."""
+    try:
+        return file.is_file() and os.access(file, os.R_OK)
+    except (OSError, ValueError):  # no permission for its folder, a name too long, a null character
+        return False

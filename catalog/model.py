@@ -1,6 +1,7 @@
 """One model of a catalog: its units, circuits and labels, searches over them, and the network itself."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog import enrichment, top_probes
@@ -13,7 +14,7 @@ from catalog.circuits import saved as saved_circuits
 from catalog.circuits.circuit import Circuit
 from catalog.enrichment import Candidate, Tally, Terms
 from catalog.errors import torch_needed
-from catalog.extraction_folders import ExtractionFolders
+from catalog.extraction_folders import ExtractionFolders, is_readable
 from catalog.extraction_view import ExtractionView
 from catalog.hiding.flags import Flags
 from catalog.hiding.veil import Veil
@@ -200,7 +201,10 @@ class Model:
         """Say where the folder is that a number needs, while no extraction folder is at hand; empty where one is."""
         if self.extractions:
             return ""
-        before = f"The model was loaded from {printable(self.card.folder)}, which is away. " if self.card.folder else ""
+        before = ""
+        if folder := self.card.folder:
+            state = "cannot be read as its extraction now" if is_readable(Path(folder) / "manifest.json") else "is away"
+            before = f"The model was loaded from {printable(folder)}, which {state}. "
         return f"{before}Put its extraction folder into the one that CIRCUITS_EXTRACTIONS names, or else here."
 
     def stored_kernel(self, source: Unit | str, target: Unit | str) -> Kernel | None:

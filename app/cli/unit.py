@@ -20,8 +20,8 @@ def unit(
     by: Annotated[
         Measure, typer.Option(help="Which contributions are strongest: by magnitude, or by mean.")
     ] = "magnitude",
-    source: Annotated[str | None, typer.Option(help="Layer of the inputs; the nearest if not given.")] = None,
-    target: Annotated[str | None, typer.Option(help="Layer of the outputs; the nearest if not given.")] = None,
+    source: Annotated[str | None, typer.Option(help="Layer of the inputs; else the nearest.")] = None,
+    target: Annotated[str | None, typer.Option(help="Layer of the outputs; else the nearest.")] = None,
     limit: Limit = 5,
     database: DatabaseOption = None,
     model_name: ModelName = None,

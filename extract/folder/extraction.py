@@ -89,15 +89,16 @@ class Extraction:
         self._checked: set[str] = set()  # files whose hash was compared
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, whole: bool = True) -> Self:
         """Open a folder and check every table's hash; other files are checked when they are read first.
 
+        Unless `whole`, tables are too, and only their sizes are compared now: large folders take seconds to hash.
         Raises ExtractionError for a folder without a manifest, or with a damaged table.
         """
         extraction = cls(path, read_manifest(path))
         for name in extraction.manifest.files:
             if name.endswith(".parquet"):
-                extraction._whole(name)
+                (extraction._check_hash if whole else extraction._check_size)(name)
         return extraction
 
     @classmethod
@@ -211,7 +212,8 @@ class Extraction:
                 yield self.part(file)
 
     def part(self, name: str) -> pa.Table:
-        """Read one part of a table by its file's name."""
+        """Read one part of a table by its file's name; its hash is checked the first time."""
+        self._check_hash(name)
         table = name.partition(".parquet")[0]
         return _read_table(self.path / name, SCHEMAS[table], EARLIER_COLUMNS.get(table, set()))
 
@@ -305,9 +307,7 @@ class Extraction:
 
     def lines(self, name: str, key: str, rows: slice = slice(None)) -> np.ndarray | None:
         """Read rows of an array of a file, whose hash is checked the first time; None without the key."""
-        if name not in self._checked:
-            self._whole(name)
-            self._checked.add(name)
+        self._check_hash(name)
         try:
             with safe_open(self.path / name, framework="numpy") as arrays:
                 return arrays.get_slice(key)[rows] if key in arrays.keys() else None  # noqa: SIM118, not a dict
@@ -336,13 +336,19 @@ class Extraction:
         architecture = self.manifest.architecture
         return {layer: architecture.channels(layer) for layer in architecture.layers}
 
-    def _whole(self, name: str) -> None:
-        record, file = self.manifest.files[name], self.path / name
-        if not file.exists() or file.stat().st_size != record.size:
+    def _check_size(self, name: str) -> None:
+        file = self.path / name
+        if not file.exists() or file.stat().st_size != self.manifest.files[name].size:
             raise _damaged(file)
-        with file.open("rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != record.sha256:
-                raise _damaged(file)
+
+    def _check_hash(self, name: str) -> None:
+        if name in self._checked:
+            return
+        self._check_size(name)
+        with (self.path / name).open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != self.manifest.files[name].sha256:
+                raise _damaged(self.path / name)
+        self._checked.add(name)
 
     def _write_manifest(self) -> None:
         self._write("manifest.json", manifest_bytes(self.manifest))

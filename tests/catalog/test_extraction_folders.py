@@ -11,9 +11,11 @@ from safetensors.numpy import load_file
 
 import clip_circuits as cc
 from catalog import Catalog, ExtractionView, Model
+from catalog.extraction_folders import ExtractionFolders
 from extract.errors import NoPath
 from extract.folder.extraction import ContributionDirection, Extraction
 from graph.embedded.server import stop
+from graph.records import ModelCard
 from tests.builders.planted_weights import MEANS, SOURCE, TARGET, kernels, planted_weights
 
 
@@ -75,6 +77,11 @@ def test_the_folder_that_a_model_was_loaded_from_is_found_and_said_to_be_away(
         assert [view.path for view in model.extractions] == [first]
         assert model.away == ""
 
+        (manifest := first / "manifest.json").rename(first / "aside")
+        manifest.write_text("{}")
+        assert "which cannot be read as its extraction now" in model.away
+        (first / "aside").rename(manifest)
+
         first.rename(second)
         assert model.extractions == ()
         assert model.away.startswith(f"The model was loaded from {first}, which is away. Put its extraction folder")
@@ -116,3 +123,10 @@ def test_distributions_of_weights_are_the_moments_of_the_stored_matrices(
     assert summary.direction == direction
     assert summary.sd == pytest.approx(np.median(weights.std(1, ddof=1)), rel=2e-3)
     assert summary.kurtosis == pytest.approx(np.median(frame["kurtosis"]))
+
+
+@pytest.mark.parametrize("folder", ["/nowhere/x", "a" * 300, "nul\0", "/" + "x/" * 3000])
+def test_a_folder_out_of_the_database_that_cannot_be_looked_at_is_away(folder: str) -> None:
+    folders = ExtractionFolders()
+    card = ModelCard("m", (1, 1, 1, 1), 8, 32, "0" * 64, "", 0, 0, 0, 0, 0, (), folder)
+    assert folders.of(card) == ()
