@@ -27,8 +27,8 @@ MatchKind = Literal["label", "picture", "word", "vocabulary"]
 class ModelCard:
     """A model in the database, with counts of its units, stored edges, labelled units, images and words.
 
-    `content` differs between loads of other content; `measured` says what each kind of numbers was measured on;
-    `folder` is the extraction that was loaded, where it lay then, None for one that an earlier version loaded.
+    `content` differs between loads of other content, `measured` says what each kind of numbers was measured on, and
+    `folder` where the extraction lay when it was loaded, None by an earlier version.
     """
 
     id: str
@@ -53,10 +53,7 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Histogram:
-    """The distribution of a unit's activation over the probes: counts in equal bins from low to high, mean and sd.
-
-    The standard deviation `sd` is None if the unit's activation is the same on all probes.
-    """
+    """A unit's activation over the probes: counts in equal bins from low to high, mean, and sd, None where constant."""
 
     counts: tuple[int, ...]
     low: float
@@ -387,7 +384,7 @@ class Match:
 
 @dataclass(frozen=True)
 class SearchHit:
-    """A unit that a search found, and its matches, the best first; none if the search had filters alone."""
+    """A unit that matches a search, and its matches, the best first; none if the search had filters alone."""
 
     unit: UnitCard
     matches: tuple[Match, ...] = ()
