@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from extract.errors import NoPath
 from extract.units import Architecture, Layer
@@ -23,13 +24,13 @@ class Support:
 
 def sources(architecture: Architecture, target: Layer) -> tuple[Layer, ...]:
     """Every layer 1, 3, 6 and 8 with a path to the target, nearest first; UnknownUnit if the target is not there."""
-    return tuple(layer for layer, _ in _windows(architecture, target))[1:]
+    return tuple(_reach(architecture, target))[1:]
 
 
 def support(architecture: Architecture, source: Layer, target: Layer) -> Support:
     """Find where the kernels of a layer pair can be non-zero; NoPath if the source does not lie below the target."""
     place = gradient_layer(architecture, source, target)
-    window, grid = dict(_windows(architecture, target))[place], architecture.grid(place)
+    window, grid = _reach(architecture, target)[place], architecture.grid(place)
     rows = slice(max(0, window.start), min(grid, window.stop))
     return Support(rows, rows, rows.stop - rows.start < len(window))
 
@@ -38,9 +39,15 @@ def gradient_layer(architecture: Architecture, source: Layer, target: Layer) -> 
     """The layer whose gradient gives a source's kernels: 5 and 7 share that of their block's output."""
     architecture.check(source)
     place = source if source == target else source.as_source
-    if place not in (target, *sources(architecture, target)):
+    if place not in _reach(architecture, target):
         raise NoPath(f"No path leads from {source} to {target}. A source lies below its target: exchange the two?")
     return place
+
+
+@lru_cache(maxsize=1024)  # of every layer of a large network; a plan asks for each pair many times
+def _reach(architecture: Architecture, target: Layer) -> dict[Layer, range]:
+    """The windows by layer; nobody changes them."""
+    return dict(_windows(architecture, target))
 
 
 def _windows(architecture: Architecture, target: Layer) -> Iterator[tuple[Layer, range]]:
