@@ -8,6 +8,7 @@ import torch
 
 from extract.errors import WeightsError
 from extract.expansion.expanded_weights import sweep_together
+from extract.expansion.overflow import check_finite
 from extract.expansion.plan import Shard
 from extract.folder.manifest import Deviation, Precision
 from extract.network.network import Network
@@ -35,6 +36,7 @@ def deviations(network: Network, shards: Sequence[Shard], precision: Precision) 
     """Sweep a sample in float32 too, and compare: errors of magnitudes by distance; none for float32 itself.
 
     The sample is of every source into four channels of eight groups of targets, evenly spread, or of all there are.
+    Raises ExtractionError if weights overflow.
     """
     groups = list(dict.fromkeys(shard.targets for shard in shards))
     if precision == "float32" or not groups:
@@ -50,20 +52,35 @@ def _errors(network: Network, targets: Sequence[Layer], precision: Precision) ->
     """By layer pair, the blocks between and the relative errors of magnitudes that are not 0."""
     count = network.architecture.channels(targets[0])
     channels = range(0, count, max(1, count // _CHANNELS))
-    (exact,) = (weights for _, weights in sweep_together(network, targets, channels, units=len(channels)))
-    swept = sweep_together(
-        network, targets, channels, dtype=dtype(precision), units=len(channels), tf32=precision == "tf32"
-    )
-    (rounded,) = (weights for _, weights in swept)
-    found = []
-    for target in targets:
-        for source, weights in exact[target].items():
-            magnitude = weights.magnitude.cpu().numpy()  # (channels, source channels)
-            difference = np.abs(rounded[target][source].magnitude.cpu().numpy() - magnitude)
-            found.append(
-                (_blocks_between(network.architecture, source, target), (difference / magnitude)[magnitude > 0])
-            )
-    return found
+    exact, lower = (_magnitudes(network, targets, channels, each) for each in ("float32", precision))
+    return [
+        (_blocks_between(network.architecture, source, target), _relative(lower[target][source], magnitude))
+        for target in targets
+        for source, magnitude in exact[target].items()
+    ]
+
+
+def _magnitudes(
+    network: Network, targets: Sequence[Layer], channels: range, precision: Precision
+) -> dict[Layer, dict[Layer, Floats]]:
+    """By target and source, (channels, source channels). Raises ExtractionError if weights overflow."""
+    tf32 = precision == "tf32"
+    swept = sweep_together(network, targets, channels, dtype=dtype(precision), units=len(channels), tf32=tf32)
+    ((_, weights),) = swept
+    magnitudes = {
+        target: {source: statistics.magnitude.cpu().numpy() for source, statistics in by_source.items()}
+        for target, by_source in weights.items()
+    }
+    for target, by_source in magnitudes.items():
+        check_finite(target, by_source.values())
+    return magnitudes
+
+
+def _relative(lower: Floats, exact: Floats) -> Floats:
+    """The errors of magnitudes, relative to those that are not 0."""
+    positive = exact > 0
+    relative: Floats = np.abs(lower[positive] - exact[positive]) / exact[positive]
+    return relative
 
 
 def _blocks_between(architecture: Architecture, source: Layer, target: Layer) -> int:

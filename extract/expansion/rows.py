@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from extract.errors import ExtractionError
 from extract.expansion.expanded_weights import sweep_together
+from extract.expansion.overflow import check_finite
 from extract.expansion.plan import Shard
 from extract.expansion.precision import dtype
 from extract.folder.kernel_support import sources, support
@@ -37,18 +37,10 @@ def rows(
                 mean[place] = statistics.sum.cpu().numpy() / support(architecture, source, target).span
         done(len(swept) * len(shard.targets))
     for target, matrices in dense.items():
-        _check(target, matrices)
+        check_finite(target, (magnitude for magnitude, _ in matrices.values()))
     return dense
 
 
 def _empty(architecture: Architecture, target: Layer, channels: int) -> Dense:
     shapes = {source: (channels, architecture.channels(source)) for source in sources(architecture, target)}
     return {source: (np.empty(shape, np.float32), np.empty(shape, np.float32)) for source, shape in shapes.items()}
-
-
-def _check(target: Layer, dense: Dense) -> None:
-    if not all(np.isfinite(magnitude).all() for magnitude, _ in dense.values()):
-        raise ExtractionError(
-            f"The weights into target layer {target} overflow. Usually the network's weights are damaged: "
-            "fetch them again."
-        )
