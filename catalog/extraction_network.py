@@ -53,6 +53,7 @@ class ExtractionNetwork:
         targets: Iterable[str] | None = None,
         strongest: int = 20,
         matrices: bool = True,
+        *,
         memory: int = 2**31,
         progress: bool = True,
         device: str = "cpu",
@@ -77,13 +78,13 @@ class ExtractionNetwork:
             targets,
             strongest,
             matrices,
-            memory,
-            progress,
-            device,
-            precision,
-            ray,
-            threads,
-            announce,
+            memory=memory,
+            progress=progress,
+            device=device,
+            precision=precision,
+            ray=ray,
+            threads=threads,
+            announce=announce,
         )
         return ExtractionView(extraction)
 
@@ -92,12 +93,15 @@ class ExtractionNetwork:
         targets: Iterable[str] | None = None,
         strongest: int = 20,
         matrices: bool = True,
+        *,
         memory: int = 2**31,
         device: str = "cpu",
         precision: Precision = "float32",
     ) -> Forecast:
         """How long `extract` will take with these arguments, how large its folder and its memory will be."""
-        return atlas.forecast(self._network, targets, strongest, matrices, memory, device, precision)
+        return atlas.forecast(
+            self._network, targets, strongest, matrices, memory=memory, device=device, precision=precision
+        )
 
     def show_probes(
         self,

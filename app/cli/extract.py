@@ -23,36 +23,49 @@ Visualisations = Annotated[
 ]
 
 
+Output = Annotated[
+    Path | None,
+    typer.Option(parser=path, metavar="PATH", help="Where to; NAME-PRETRAINED.extraction if not given."),
+]
+Pretrained = Annotated[
+    str | None,
+    typer.Option(parser=at_home, metavar="TEXT", help="A tag such as openai, or a weights file; else random."),
+]
+Seed = Annotated[int, typer.Option(help="Of random weights.")]
+Targets = Annotated[str | None, typer.Option(help="Target layers or patterns, comma between; else all.")]
+Strongest = Annotated[int, typer.Option(min=1, help="Edges kept a unit, layer, sign and direction.")]
+Matrices = Annotated[bool, typer.Option(help="Keep the dense matrices too.")]
+Device = Annotated[str, typer.Option(help="Where torch computes the weights: cpu, cuda, cuda:1.")]
+PrecisionOption = Annotated[
+    Literal["float32", "bfloat16", "tf32"],
+    typer.Option(help="Of the sweeps; what a lower one costs is measured on a sample. TF32 is for cards."),
+]
+RayAddress = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Of a Ray cluster that computes them, or local for one here.")
+]
+Threads = Annotated[int, typer.Option(min=1, help="Of each task with --ray.")]
+Words = Annotated[
+    str | None,
+    typer.Option(parser=at_home, metavar="TEXT", help="So many of the most common words, or a file, one a line."),
+]
+
+
 def extract(
     name: NetworkName,
-    output: Annotated[
-        Path | None,
-        typer.Option(parser=path, metavar="PATH", help="Where to; NAME-PRETRAINED.extraction if not given."),
-    ] = None,
-    pretrained: Annotated[
-        str | None,
-        typer.Option(parser=at_home, metavar="TEXT", help="A tag such as openai, or a weights file; else random."),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of random weights.")] = 0,
-    targets: Annotated[str | None, typer.Option(help="Target layers or patterns, comma between; else all.")] = None,
-    strongest: Annotated[int, typer.Option(min=1, help="Edges kept a unit, layer, sign and direction.")] = 20,
-    matrices: Annotated[bool, typer.Option(help="Keep the dense matrices too.")] = True,
+    output: Output = None,
+    pretrained: Pretrained = None,
+    seed: Seed = 0,
+    targets: Targets = None,
+    strongest: Strongest = 20,
+    matrices: Matrices = True,
     memory: Memory = 2**31,
-    device: Annotated[str, typer.Option(help="Where torch computes the weights: cpu, cuda, cuda:1.")] = "cpu",
-    precision: Annotated[
-        Literal["float32", "bfloat16", "tf32"],
-        typer.Option(help="Of the sweeps; what a lower one costs is measured on a sample. TF32 is for cards."),
-    ] = "float32",
-    ray: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Of a Ray cluster that computes them, or local for one here.")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Of each task with --ray.")] = 1,
+    device: Device = "cpu",
+    precision: PrecisionOption = "float32",
+    ray: RayAddress = None,
+    threads: Threads = 1,
     probes: ProbesOption = None,
     visualisations: Visualisations = None,
-    words: Annotated[
-        str | None,
-        typer.Option(parser=at_home, metavar="TEXT", help="So many of the most common words, or a file, one a line."),
-    ] = None,
+    words: Words = None,
     font: Font = None,
 ) -> None:
     """Compute the expanded weights of a network into a folder; an interrupted run goes on where it stopped.
@@ -63,27 +76,23 @@ def extract(
 
     network = open_network(name, pretrained, seed)
     source = network.probes(probes) if probes else None
-    vocabulary = _vocabulary(network, words) if words else None
-    if vocabulary is not None:
-        network.check_words(vocabulary, font)
+    vocabulary = _vocabulary(network, words, font) if words else None
     if visualisations:
         network.check_visualisations(visualisations)
-    patterns = [pattern.strip() for pattern in targets.split(",")] if targets else None
     folder = output or folder_of(network.model)
     extraction = network.extract(
         folder,
-        patterns,
+        targets.split(",") if targets else None,
         strongest,
         matrices,
-        memory,
+        memory=memory,
         device=device,
         precision=precision,
         ray=ray,
         threads=threads,
         announce=_announce,
     )
-    _print_deviations(extraction)
-    typer.echo(f"circuits: {printable(network.description)}", err=True)
+    _describe(network, extraction)
     if source is not None:
         print_reading(network.show_probes(extraction, source), folder / "skipped.parquet")
     if visualisations:
@@ -97,6 +106,11 @@ def _announce(forecast: object) -> None:
     typer.echo(f"circuits: {forecast}", err=True)
 
 
+def _describe(network: "LiveNetwork", extraction: "ExtractionView") -> None:
+    _print_deviations(extraction)
+    typer.echo(f"circuits: {printable(network.description)}", err=True)
+
+
 def _print_deviations(extraction: "ExtractionView") -> None:
     if not extraction.deviations:
         return
@@ -108,9 +122,14 @@ def _print_deviations(extraction: "ExtractionView") -> None:
     )
 
 
-def _vocabulary(network: "LiveNetwork", words: str) -> tuple[str, ...]:
-    if words.isdecimal():
-        return network.words(int(words))
-    listed, reading = network.read_words(words)
+def _vocabulary(network: "LiveNetwork", words: str, font: Path | None) -> tuple[str, ...]:
+    """The words that are named by their number or a file, all of which can be set in the font."""
+    vocabulary = network.words(int(words)) if words.isdecimal() else _listed(network, words)
+    network.check_words(vocabulary, font)
+    return vocabulary
+
+
+def _listed(network: "LiveNetwork", file: str) -> tuple[str, ...]:
+    words, reading = network.read_words(file)
     print_reading(reading)
-    return listed
+    return words

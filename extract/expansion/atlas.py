@@ -19,8 +19,9 @@ from extract.expansion.forecast import Forecast, forecast_plan
 from extract.expansion.layer_tables import units
 from extract.expansion.plan import Shard, plan
 from extract.expansion.precision import check
-from extract.expansion.randomised_weights import sweep_randomised
+from extract.expansion.randomised_weights import control_file, sweep_randomised
 from extract.expansion.sweepers import Sweeper, ThisProcess
+from extract.expansion.work import control_sources
 from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources
 from extract.folder.manifest import ExtractionSettings, Manifest, Precision, RecordedPreparation
@@ -34,6 +35,7 @@ def extract(
     targets: Iterable[str] | None = None,
     strongest: int = 20,
     matrices: bool = True,
+    *,
     memory: int = 2**31,
     progress: bool = True,
     device: str = "cpu",
@@ -67,7 +69,8 @@ def extract(
                 extraction.record_deviations(sweeper.deviations(shards))
             missing = Assembly(sweeper.network, extraction, shards).missing()
             if announce is not None and missing and ray is None:
-                announce(forecast_plan(sweeper.network, missing, settings))
+                control = extraction.remaining(_control(architecture, layers, matrices), control_file)
+                announce(forecast_plan(sweeper.network, missing, settings, tuple(control)))
             _sweep(sweeper, extraction, shards, progress)
             if matrices:
                 sweep_randomised(sweeper.network, extraction, layers, memory, progress)
@@ -101,6 +104,7 @@ def forecast(
     targets: Iterable[str] | None = None,
     strongest: int = 20,
     matrices: bool = True,
+    *,
     memory: int = 2**31,
     device: str = "cpu",
     precision: Precision = "float32",
@@ -110,12 +114,18 @@ def forecast(
     computing = network.on(device)
     check(precision, computing.device)
     settings = _settings(layers, strongest, matrices, precision)
-    return forecast_plan(computing, plan(network.architecture, layers, memory, strongest), settings)
+    control = _control(network.architecture, layers, matrices)
+    return forecast_plan(computing, plan(network.architecture, layers, memory, strongest), settings, control)
+
+
+def _control(architecture: Architecture, layers: Sequence[Layer], matrices: bool) -> tuple[Layer, ...]:
+    """The layers from which the control of randomised weights is swept, which stands beside matrices."""
+    return control_sources(architecture, layers) if matrices else ()
 
 
 def _settings(layers: Sequence[Layer], strongest: int, matrices: bool, precision: Precision) -> ExtractionSettings:
-    rounded = None if precision == "float32" else precision
-    return ExtractionSettings(targets=tuple(map(str, layers)), strongest=strongest, matrices=matrices, rounded=rounded)
+    lower = None if precision == "float32" else precision
+    return ExtractionSettings(targets=tuple(map(str, layers)), strongest=strongest, matrices=matrices, rounded=lower)
 
 
 def scope(architecture: Architecture, targets: Iterable[str] | None = None) -> tuple[Layer, ...]:

@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from extract.expansion.expanded_weights import sweep_together
@@ -40,23 +40,40 @@ class Forecast:
         return f"{self.units:,} units, {pairs} pairs, {edges} edges: about {time}, {room}"
 
 
-def forecast_plan(network: Network, shards: Sequence[Shard], settings: ExtractionSettings) -> Forecast:
-    """Forecast a plan's extraction on the network's device. Sampling takes a few seconds."""
+def forecast_plan(
+    network: Network,
+    shards: Sequence[Shard],
+    settings: ExtractionSettings,
+    control: Sequence[Layer],
+    clock: Callable[[], float] = time.perf_counter,
+) -> Forecast:
+    """Forecast these shards, and the control of randomised weights from these layers. Sampling takes a few seconds.
+
+    The sweeps, units and pairs are those of the shards' channels; tables are of whole targets, and so are edges and
+    bytes.
+    """
     architecture = network.architecture
     targets = sorted({target for shard in shards for target in shard.targets})
     shapes = [(architecture.channels(t), architecture.channels(s)) for t in targets for s in sources(architecture, t)]
-    tables = TableSamples.take(shapes, settings.strongest, settings.matrices)
-    rates = operation_rates(network, targets, settings)
-    sweeps = sum(shard_operations(architecture, shard) / rates[shard.targets[0].stage] for shard in shards)
-    control = control_operations(architecture, targets) / max(rates.values(), default=1) if settings.matrices else 0
+    tables = TableSamples.take(shapes, settings.strongest, settings.matrices, clock)
+    rates = operation_rates(network, targets, settings, clock=clock)
+    swept = [(target, len(shard.channels)) for shard in shards for target in shard.targets]
     return Forecast(
-        units=sum(map(architecture.channels, targets)),
-        pairs=sum(one * other for one, other in shapes),
+        units=sum(count for _, count in swept),
+        pairs=sum(count * architecture.channels(s) for target, count in swept for s in sources(architecture, target)),
         edges=round(sum(map(tables.edges, shapes))),
-        seconds=sweeps + control + sum(map(tables.time, shapes)),
+        seconds=_computing(architecture, shards, control, rates) + sum(map(tables.time, shapes)),
         size=round(sum(map(tables.bytes, shapes))) + bytes_beside_edges(architecture, targets, settings.matrices),
         memory=resident() + peak(architecture, shards, settings.strongest),
     )
+
+
+def _computing(
+    architecture: Architecture, shards: Sequence[Shard], control: Sequence[Layer], rates: Mapping[int, float]
+) -> float:
+    """Seconds of the sweeps and of the control, at these operations a second by stage."""
+    sweeps = sum(shard_operations(architecture, shard) / rates[shard.targets[0].stage] for shard in shards)
+    return sweeps + control_operations(architecture, control) / max(rates.values(), default=1)
 
 
 def resident() -> int:

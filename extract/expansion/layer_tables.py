@@ -11,7 +11,7 @@ from extract.expansion.distribution import distribution
 from extract.expansion.expanded_weights import expanded_weights
 from extract.expansion.rows import Dense
 from extract.expansion.strongest import Strongest, strongest
-from extract.folder.extraction import Content
+from extract.folder.encoding import Content
 from extract.folder.kernel_support import Support, sources, support
 from extract.folder.manifest import ExtractionSettings, part
 from extract.folder.schemas import SCHEMAS

@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from extract.expansion.backward import float32_on
 from extract.expansion.linear_block import LinearBlock, linearised
+from extract.expansion.work import control_sources
 from extract.folder.extraction import Extraction
-from extract.folder.kernel_support import sources, support
+from extract.folder.kernel_support import support
 from extract.folder.manifest import part
 from extract.folder.randomised import ROLES, evenly
 from extract.folder.schemas import SCHEMAS
@@ -37,9 +38,7 @@ def sweep_randomised(
     """
     architecture = network.architecture
     into = [target for target in targets if target.role in ROLES]
-    below = {source for target in into for source in sources(architecture, target)}
-    ordered = [layer for layer in architecture.layers if layer in below]
-    remaining = list(extraction.remaining(ordered, lambda layer: part("randomised", str(layer))))
+    remaining = list(extraction.remaining(control_sources(architecture, targets), control_file))
     if not remaining:
         return
     blocks = _randomised_blocks(network)
@@ -51,7 +50,12 @@ def sweep_randomised(
         table = pa.concat_tables(
             [_rows(architecture, source, target, means[target]) for target in into if target in means]
         )
-        extraction.add({part("randomised", str(source)): table})
+        extraction.add({control_file(source): table})
+
+
+def control_file(source: Layer) -> str:
+    """The file of what a layer's units contribute through randomised weights."""
+    return part("randomised", str(source))
 
 
 def permute(block: nn.Module, generator: torch.Generator) -> nn.Module:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from extract.expansion.layer_tables import matrices_of, pair_tables
 from extract.expansion.strongest import most
-from extract.folder.extraction import encoded
+from extract.folder.encoding import encoded
 from extract.ranking import Floats
 from extract.units import Layer
 
@@ -33,13 +33,19 @@ class TableSamples:
     edge_bytes: Floats  # of the file, an edge
 
     @classmethod
-    def take(cls, shapes: Sequence[Shape], strongest: int, matrices: bool) -> Self:
+    def take(
+        cls,
+        shapes: Sequence[Shape],
+        strongest: int,
+        matrices: bool,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> Self:
         """Make tables of at most four of these shapes, and time them."""
         ordered = sorted(set(shapes), key=lambda shape: shape[0] * shape[1])
         places = sorted({round(place) for place in np.linspace(0, len(ordered) - 1, _SIZES)}) if ordered else []
         for place in places[:1]:
-            _sample(ordered[place], strongest, matrices)  # warms up
-        samples = [_sample(ordered[place], strongest, matrices) for place in places]
+            _sample(ordered[place], strongest, matrices, clock)  # warms up
+        samples = [_sample(ordered[place], strongest, matrices, clock) for place in places]
         return cls(strongest, *(np.array(column) for column in zip(*samples, strict=True) or [()] * 4))
 
     def edges(self, shape: Shape) -> float:
@@ -58,25 +64,27 @@ class TableSamples:
         return float(np.interp(shape[0] * shape[1], self.pairs, measures))
 
 
-def _sample(shape: Shape, strongest: int, matrices: bool) -> tuple[float, float, float, float]:
+def _sample(
+    shape: Shape, strongest: int, matrices: bool, clock: Callable[[], float]
+) -> tuple[float, float, float, float]:
     random = np.random.default_rng(0)
     magnitude = np.abs(random.standard_normal(shape)) * random.lognormal(0, 0.4, (1, shape[1]))
     dense = magnitude.astype(np.float32), (magnitude * random.standard_normal(shape)).astype(np.float32)
     pair = {"source": str(_SOURCE), "target": str(_TARGET), "span": 1, "direct": False, "cut": False}
-    tables, making = _timed(lambda: pair_tables(pair, *dense, strongest))
+    tables, making = _timed(lambda: pair_tables(pair, *dense, strongest), clock)
     files = {f"{name}.parquet": pa.concat_tables(rows * _TOGETHER) for name, rows in tables.items()}
-    _, writing = _timed(lambda: {name: encoded(name, table) for name, table in files.items()})
-    _, storing = _timed(lambda: encoded("matrices", matrices_of({_SOURCE: dense} if matrices else {})))
+    _, writing = _timed(lambda: {name: encoded(name, table) for name, table in files.items()}, clock)
+    _, storing = _timed(lambda: encoded("matrices", matrices_of({_SOURCE: dense} if matrices else {})), clock)
     edges = tables["edges"][0]
     size = len(encoded("edges.parquet", edges))  # of one table: copies would be compressed
     return (
         shape[0] * shape[1],
         making + storing + writing / _TOGETHER,
-        edges.num_rows / most(shape, strongest),
-        size / edges.num_rows,
+        edges.num_rows / max(1, most(shape, strongest)),
+        size / max(1, edges.num_rows),
     )
 
 
-def _timed(run: Callable[[], Made]) -> tuple[Made, float]:
-    start = time.perf_counter()
-    return run(), time.perf_counter() - start
+def _timed(run: Callable[[], Made], clock: Callable[[], float]) -> tuple[Made, float]:
+    start = clock()
+    return run(), clock() - start

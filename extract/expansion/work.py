@@ -25,14 +25,19 @@ def sweep_operations(architecture: Architecture, target: Layer) -> int:
     return 2 * sum(_products(architecture, target))
 
 
-def control_operations(architecture: Architecture, targets: Iterable[Layer]) -> int:
-    """Operations of the control of randomised weights into these targets."""
+def control_sources(architecture: Architecture, targets: Iterable[Layer]) -> tuple[Layer, ...]:
+    """The layers whose units the control of randomised weights into these targets starts from, in forward order."""
     into = [target for target in targets if target.role in ROLES]
     below = {source for target in into for source in sources(architecture, target)}
-    blocks = {total: _block_operations(architecture, total) for total in architecture.sums}
+    return tuple(layer for layer in architecture.layers if layer in below)
+
+
+def control_operations(architecture: Architecture, starts: Iterable[Layer]) -> int:
+    """Operations of the control of randomised weights from the units of these layers."""
     return sum(
-        len(evenly(architecture.channels(source))) * sum(work for total, work in blocks.items() if total > source)
-        for source in below
+        len(evenly(architecture.channels(source)))
+        * sum(_block_operations(architecture, total, source) for total in architecture.sums if total > source)
+        for source in starts
     )
 
 
@@ -62,11 +67,16 @@ def _products(architecture: Architecture, target: Layer) -> Iterator[int]:
         layer = below
 
 
-def _block_operations(architecture: Architecture, total: Layer) -> int:
-    """Operations of a block on a whole map."""
+def _block_operations(architecture: Architecture, total: Layer, source: Layer) -> int:
+    """Operations of a block on a whole map, or, where the source lies inside, of what is above it."""
+    inner = source.role if source.inner and source.output == total else "input"
     grid, pooled = architecture.grid(Layer(total.stage, total.block, 1)) ** 2, architecture.grid(total) ** 2
     width, wide = architecture.channels(Layer(total.stage, total.block, 1)), architecture.channels(total)
     below = architecture.block_input(total)
     entering = architecture.channels(below) if below else width
-    shortcut = pooled * entering * wide if total.block == 0 else 0
-    return 2 * (grid * width * (entering + 9 * width) + pooled * width * wide + shortcut)
+    operations = pooled * width * wide
+    if inner != "bn2":
+        operations += 9 * grid * width * width
+    if inner == "input":
+        operations += grid * width * entering + (pooled * entering * wide if total.block == 0 else 0)
+    return 2 * operations

@@ -46,12 +46,11 @@ from typing import Literal, Self, TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from extract.errors import ExtractionError
 from extract.files import LockedBy, lock, replace_file
+from extract.folder.encoding import Content, damaged, encoded, read_table
 from extract.folder.manifest import (
     CARD,
     PROCESSOR,
@@ -64,7 +63,7 @@ from extract.folder.manifest import (
     part,
     read_manifest,
 )
-from extract.folder.schemas import EARLIER_COLUMNS, SCHEMAS
+from extract.folder.schemas import SCHEMAS
 from extract.units import Layer, Unit
 
 Item = TypeVar("Item")
@@ -72,7 +71,6 @@ MatrixKind = Literal["magnitude", "mean", "kernel"]
 WordKind = Literal["value", "mean", "sd", "length"]
 ActivationKind = Literal["value", "at"]
 ContributionDirection = Literal["backward", "forward"]
-Content = pa.Table | Mapping[str, np.ndarray]
 
 
 def run_digest(*settings: object) -> str:
@@ -190,10 +188,15 @@ class Extraction:
                 self._write_manifest()
 
     def drop(self, names: Iterable[str]) -> None:
-        """Remove files from the manifest, then from the disk; names without a file are ignored."""
+        """Remove files from the manifest, then from the disk; names without a file are ignored.
+
+        Raises ExtractionError, and removes nothing, where one lies in a linked subfolder.
+        """
         removed = {name: self.path / name for name in names if self.has(name)}
         if not removed:
             return
+        for file in removed.values():
+            _refuse_link(file.parent, self.path)
         with self.writing():
             files = {name: file for name, file in self.manifest.files.items() if name not in removed}
             self.manifest = self.manifest.model_copy(update={"files": files})
@@ -214,8 +217,7 @@ class Extraction:
     def part(self, name: str) -> pa.Table:
         """Read one part of a table by its file's name; its hash is checked the first time."""
         self._check_hash(name)
-        table = name.partition(".parquet")[0]
-        return _read_table(self.path / name, SCHEMAS[table], EARLIER_COLUMNS.get(table, set()))
+        return read_table(self.path / name, name.partition(".parquet")[0])
 
     def matrix(
         self, source: Layer, target: Layer, kind: MatrixKind, channels: slice = slice(None)
@@ -312,7 +314,7 @@ class Extraction:
             with safe_open(self.path / name, framework="numpy") as arrays:
                 return arrays.get_slice(key)[rows] if key in arrays.keys() else None  # noqa: SIM118, not a dict
         except (SafetensorError, OSError) as error:
-            raise _damaged(self.path / name) from error
+            raise damaged(self.path / name) from error
 
     def embeddings(self) -> Iterator[np.ndarray]:
         """Read the network's embeddings of the probes, of length 1, chunk by chunk: float32 (n, E)."""
@@ -339,7 +341,7 @@ class Extraction:
     def _check_size(self, name: str) -> None:
         file = self.path / name
         if not file.exists() or file.stat().st_size != self.manifest.files[name].size:
-            raise _damaged(file)
+            raise damaged(file)
 
     def _check_hash(self, name: str) -> None:
         if name in self._checked:
@@ -347,13 +349,14 @@ class Extraction:
         self._check_size(name)
         with (self.path / name).open("rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != self.manifest.files[name].sha256:
-                raise _damaged(self.path / name)
+                raise damaged(self.path / name)
         self._checked.add(name)
 
     def _write_manifest(self) -> None:
         self._write("manifest.json", manifest_bytes(self.manifest))
 
     def _write(self, name: str, data: bytes) -> None:
+        _refuse_link((self.path / name).parent, self.path)
         replace_file(self.path / name, data, ExtractionError, _PLACE, parents=True)
 
 
@@ -364,6 +367,15 @@ _UNFINISHED = {"manifest.json.tmp", "writing.lock"}
 def _begun(path: Path) -> bool:
     """Whether the path holds anything but what is there before a first manifest."""
     return path.exists() and (not path.is_dir() or any(file.name not in _UNFINISHED for file in path.iterdir()))
+
+
+def _refuse_link(subfolder: Path, path: Path) -> None:
+    """Raise ExtractionError for a subfolder that is a link, since what it leads to is no part of the extraction."""
+    if subfolder != path and subfolder.is_symlink():
+        raise ExtractionError(
+            f"{subfolder} is a link, and an extraction changes nothing outside its folder. Put a copy of what it leads "
+            "to in its place."
+        )
 
 
 def _refuse_other(path: Path, stored: Manifest, manifest: Manifest) -> None:
@@ -386,34 +398,3 @@ _IDENTITY: dict[str, Callable[[Manifest], object]] = {
     "another processor": lambda manifest: manifest.tools.get(CARD),
     "other versions of its tools": lambda manifest: {**manifest.tools, CARD: "", PROCESSOR: "", THREADS: ""},
 }
-
-
-def _read_table(file: Path, schema: pa.Schema, earlier: set[str]) -> pa.Table:
-    try:
-        stored = pq.read_table(file)
-        known = stored.drop_columns([name for name in stored.column_names if name in earlier])
-        table = pa.concat_tables([schema.empty_table(), known], promote_options="default")  # a later column is null
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(file) from error
-    if not table.schema.equals(schema):
-        raise _damaged(file)
-    return table
-
-
-def encoded(name: str, content: Content) -> bytes:
-    """The bytes of a file, a table of its schema or named arrays."""
-    return _parquet(name, content) if isinstance(content, pa.Table) else save(dict(content))
-
-
-def _parquet(name: str, table: pa.Table) -> bytes:
-    schema = SCHEMAS[name.partition(".parquet")[0]]
-    plain = table.select(schema.names).cast(schema).replace_schema_metadata(schema.metadata)
-    sink = pa.BufferOutputStream()
-    pq.write_table(plain, sink, compression="zstd")
-    return sink.getvalue().to_pybytes()
-
-
-def _damaged(file: Path) -> ExtractionError:
-    return ExtractionError(
-        f"{file} is missing, cut short or altered. Copy the folder again, or remove it and extract once more."
-    )

@@ -23,7 +23,7 @@ from extract.expansion.forecast import bytes_beside_edges, operation_rates, resi
 from extract.expansion.plan import Shard, peak, plan, rows_size, sweep_memory
 from extract.expansion.sweepers import ThisProcess
 from extract.expansion.table_samples import TableSamples
-from extract.expansion.work import control_operations, shard_operations
+from extract.expansion.work import control_operations, control_sources, shard_operations
 from extract.folder.kernel_support import sources
 from extract.folder.manifest import ExtractionSettings
 from extract.network.network import Network
@@ -45,7 +45,9 @@ def tell_plan(
     shapes = [(shape.channels(t), shape.channels(s)) for t in targets for s in sources(shape, t)]
     tables = TableSamples.take(shapes, STRONGEST, matrices=True)
     sweeps = sum(seconds(shape, shard, rates) for shard in shards) / 3600
-    writing = (sum(map(tables.time, shapes)) + control_operations(shape, targets) / max(rates.values())) / 3600
+    writing = (
+        sum(map(tables.time, shapes)) + control_operations(shape, control_sources(shape, targets)) / max(rates.values())
+    ) / 3600
     size = sum(map(tables.bytes, shapes)) + bytes_beside_edges(shape, targets, matrices=True)
     tower = sum(value.nbytes for value in network.visual.state_dict().values())
     task = 3 * tower + max(sweep_memory(shape, shard) for shard in shards)

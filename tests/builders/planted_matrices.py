@@ -7,7 +7,8 @@ from types import MappingProxyType
 import numpy as np
 import pyarrow as pa
 
-from extract.folder.extraction import Content, Extraction
+from extract.folder.encoding import Content
+from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources
 from extract.folder.manifest import ExtractionSettings, Manifest, part
 from extract.folder.schemas import SCHEMAS

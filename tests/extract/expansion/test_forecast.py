@@ -1,5 +1,7 @@
 """Forecasts against what is counted: operations by torch, and the units, pairs, bytes and memory of a real folder."""
 
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -9,25 +11,33 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from extract.expansion.atlas import extract, forecast
 from extract.expansion.expanded_weights import sweep
-from extract.expansion.forecast import Forecast
-from extract.expansion.plan import plan
-from extract.expansion.work import shard_operations, sweep_operations
+from extract.expansion.forecast import Forecast, forecast_plan
+from extract.expansion.plan import Shard, plan
+from extract.expansion.randomised_weights import sweep_randomised
+from extract.expansion.table_samples import TableSamples
+from extract.expansion.work import control_sources, shard_operations, sweep_operations
 from extract.folder.kernel_support import sources
+from extract.folder.manifest import ExtractionSettings
 from extract.network.network import Network
 from extract.units import ARCHITECTURES, Layer
 
 TARGETS = ["4/0/*", "3/0/5"]
 
 
-def counted(network: Network, target: Layer) -> float:
-    """Operations a unit, as torch counts them."""
+def operations(run: Callable[[], object]) -> float:
+    """Operations of convolutions, as torch counts them."""
 
     def product(values: list[int], weight: list[int], *_: object, out_shape: list[int], **__: object) -> int:
         return conv_flop_count(values, weight, out_shape)
 
     with FlopCounterMode(display=False, custom_mapping={torch.ops.aten.mkldnn_convolution: product}) as counter:
-        next(sweep(network, target, range(4)))
-    return float(counter.get_total_flops()) / 4
+        run()
+    return float(counter.get_total_flops())
+
+
+def counted(network: Network, target: Layer) -> float:
+    """Operations a unit."""
+    return operations(lambda: next(sweep(network, target, range(4)))) / 4
 
 
 def test_operations_of_a_sweep_are_those_that_torch_counts(tiny: Network) -> None:
@@ -72,3 +82,42 @@ def test_a_forecast_can_be_had_without_a_folder_and_is_one_line(tiny: Network) -
     assert expected.size < forecast(tiny, TARGETS).size
     assert str(expected).startswith(f"{expected.units:,} units, ")
     assert "\n" not in str(expected)
+
+
+def seconds(network: Network, shards: list[Shard], control: tuple[Layer, ...] = ()) -> float:
+    """Forecast by a clock on which every batch of 16 units, and every step of a table, takes a second."""
+    settings = ExtractionSettings(targets=(), strongest=20, matrices=True)
+    clock = map(float, count())
+    return forecast_plan(network, shards, settings, control, lambda: next(clock)).seconds
+
+
+def test_a_resumed_run_is_forecast_by_the_channels_that_are_missing(tiny: Network) -> None:
+    target = Layer(4, 2, 3)
+    channels = range(tiny.architecture.channels(target))
+    runs = [Shard((target,), channels[first : first + 16]) for first in range(0, len(channels), 16)]
+    assert seconds(tiny, runs) - seconds(tiny, runs[-1:]) == pytest.approx(len(runs) - 1)
+    tables = 2.25 * len(sources(tiny.architecture, target))
+    assert seconds(tiny, runs) == pytest.approx(tables + len(runs))
+
+
+def test_the_control_is_forecast_from_the_layers_where_it_is_missing(tiny: Network, tmp_path: Path) -> None:
+    target = Layer(4, 2, 3)
+    shards = list(plan(tiny.architecture, [target], 2**31))
+    control = control_sources(tiny.architecture, [target])
+    extraction = extract(tiny, tmp_path / "x", [str(target)], matrices=False, progress=False)
+    by_layer = operations(lambda: sweep_randomised(tiny, extraction, [target], 2**31, progress=False))
+    rate = counted(tiny, target) * 16  # operations a second of the planted clock
+    forecast_of_all = seconds(tiny, shards, control) - seconds(tiny, shards)
+    assert forecast_of_all == pytest.approx(by_layer / rate, rel=0.25)
+    last = seconds(tiny, shards, control[-1:]) - seconds(tiny, shards)
+    assert 0 < last < forecast_of_all / len(control)
+
+
+def test_tables_without_edges_are_sampled_too() -> None:
+    tables = TableSamples.take([(8, 4), (16, 8)], strongest=0, matrices=False)
+    assert tables.edges((8, 4)) == 0
+    assert tables.bytes((8, 4)) == 0
+
+
+def test_a_forecast_of_a_folder_without_edges_can_be_had(tiny: Network) -> None:
+    assert forecast(tiny, ["4/2/3"], strongest=0).edges == 0

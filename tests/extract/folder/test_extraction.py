@@ -15,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 
 from extract.errors import ExtractionError
-from extract.folder.extraction import Content, Extraction, MatrixKind
+from extract.folder.encoding import Content
+from extract.folder.extraction import Extraction, MatrixKind
 from extract.folder.manifest import ExtractionSettings, Manifest, part
 from extract.folder.schemas import SCHEMAS
 from extract.units import Layer

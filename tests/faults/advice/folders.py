@@ -65,6 +65,23 @@ def below_a_file() -> object:
     return create("file/x")
 
 
+def into_a_link(replaced: bool = False) -> Act:
+    """Write into a subfolder that leads out of the folder, or that was put in place of such a link."""
+
+    def write() -> None:
+        extraction = create("linked")
+        Path("elsewhere").mkdir(exist_ok=True)
+        link = Path("linked/examples.parquet")
+        link.unlink(missing_ok=True)
+        if replaced:
+            link.mkdir()
+        else:
+            link.symlink_to(Path("elsewhere").absolute())
+        extraction.add({"examples.parquet/4-2-6.parquet": SCHEMAS["examples"].empty_table()})
+
+    return write
+
+
 def replaced(old: str, new: str) -> Callable[[], object]:
     def replace() -> object:
         manifest = Path("x/manifest.json")
@@ -110,7 +127,12 @@ def of_the_same_weights() -> None:
 
 
 TABLE = Table(
-    ("extract.folder.manifest", "extract.folder.extraction", "extract.recording.visualisations"),
+    (
+        "extract.folder.manifest",
+        "extract.folder.encoding",
+        "extract.folder.extraction",
+        "extract.recording.visualisations",
+    ),
     (
         Advice("holds no manifest.json", lambda: Extraction.open(Path("nothing")), opened()),
         Advice("its checksum is that of another content", opened(replaced("a:b", "a:c")), opened()),
@@ -123,6 +145,7 @@ TABLE = Table(
         Advice("was begun with", begun(width=16), begun("y", width=16)),
         Advice("is of other weights than", of_other_weights, of_the_same_weights),
         Advice("is being written by process", while_another_writes("x"), while_another_writes("y")),
+        Advice("is a link, and an extraction changes nothing outside", into_a_link(), into_a_link(replaced=True)),
         Advice("{self.path} cannot be written", below_a_file, lambda: create("y")),
         Advice("No picture in {folder} can be read", pictured("channel3.png", content=b"x"), pictured("channel3.png")),
         Advice("is no folder, so it holds no picture", pictured(), pictured("channel3.png")),

@@ -1,0 +1,48 @@
+"""The bytes of an extraction's files: Parquet for tables, safetensors for arrays."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.numpy import save
+
+from extract.errors import ExtractionError
+from extract.folder.schemas import EARLIER_COLUMNS, SCHEMAS
+
+Content = pa.Table | Mapping[str, np.ndarray]
+
+
+def read_table(file: Path, table: str) -> pa.Table:
+    """Read a file of a table's schema, without columns of earlier versions. Raises ExtractionError if it is damaged."""
+    schema, earlier = SCHEMAS[table], EARLIER_COLUMNS.get(table, set())
+    try:
+        stored = pq.read_table(file)
+        known = stored.drop_columns([name for name in stored.column_names if name in earlier])
+        rows = pa.concat_tables([schema.empty_table(), known], promote_options="default")  # a later column is null
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(file) from error
+    if not rows.schema.equals(schema):
+        raise damaged(file)
+    return rows
+
+
+def encoded(name: str, content: Content) -> bytes:
+    """The bytes of a file, a table of its schema or named arrays."""
+    return _parquet(name, content) if isinstance(content, pa.Table) else save(dict(content))
+
+
+def _parquet(name: str, table: pa.Table) -> bytes:
+    schema = SCHEMAS[name.partition(".parquet")[0]]
+    plain = table.select(schema.names).cast(schema).replace_schema_metadata(schema.metadata)
+    sink = pa.BufferOutputStream()
+    pq.write_table(plain, sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def damaged(file: Path) -> ExtractionError:
+    """The error for a file that is not as it was written."""
+    return ExtractionError(
+        f"{file} is missing, cut short or altered. Copy the folder again, or remove it and extract once more."
+    )
