@@ -4,14 +4,16 @@ Rows of a run of channels wait in the folder, in float32, until the other runs o
 files are then written and its rows removed. Shards may come in any order. An interrupted run goes on from the rows.
 """
 
+import re
 from collections.abc import Sequence
-from shutil import rmtree
+from contextlib import suppress
 
 import numpy as np
 
 from extract.expansion.layer_tables import files
 from extract.expansion.plan import Shard
 from extract.expansion.rows import Dense
+from extract.folder.encoding import damaged
 from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources
 from extract.folder.manifest import part
@@ -32,19 +34,27 @@ class Assembly:
         return tuple(shard for shard in self._shards if not all(self._has(t, shard.channels) for t in shard.targets))
 
     def add(self, shard: Shard, rows: dict[Layer, Dense]) -> None:
-        """Take in a shard's rows, and write the files of every target that is whole with them."""
-        for target, dense in rows.items():
-            if len(shard.channels) == self._network.architecture.channels(target):
-                self._finish(target, dense)
-            elif not self._has(target, shard.channels):
-                self._extraction.add({_file(target, shard.channels): _arrays(dense)})
+        """Take a shard's rows out of `rows`, and write the files of every target that is whole with them."""
+        for target in shard.targets:
+            self._take(target, shard.channels, rows.pop(target))  # so that none are held beside a whole target's
         self._finish_whole(shard.targets)
+
+    def _take(self, target: Layer, channels: range, dense: Dense) -> None:
+        if len(channels) == self._network.architecture.channels(target):
+            self._finish(target, dense)
+        elif not self._has(target, channels):
+            self._extraction.add({_file(target, channels): _arrays(dense)})
 
     def finish(self) -> None:
         """Write the files of targets whose rows an interrupted run left, and remove all rows."""
-        self._finish_whole(tuple(dict.fromkeys(target for shard in self._shards for target in shard.targets)))
-        self._extraction.drop(self._extraction.under(_FOLDER))
-        rmtree(self._extraction.path / _FOLDER, ignore_errors=True)  # with what a killed run left half written
+        targets = tuple(dict.fromkeys(target for shard in self._shards for target in shard.targets))
+        self._finish_whole(targets)
+        for target in targets:
+            self._drop_rows(target)
+        folder = self._extraction.path / _FOLDER
+        if not folder.is_symlink():
+            with suppress(OSError):  # there is none, or it holds what is not ours
+                folder.rmdir()
 
     def _has(self, target: Layer, channels: range) -> bool:
         return self._is_finished(target) or self._extraction.has(_file(target, channels))
@@ -61,18 +71,34 @@ class Assembly:
     def _finish(self, target: Layer, dense: Dense) -> None:
         if not self._is_finished(target):
             self._extraction.add(files(self._network, target, dense, self._extraction.manifest.settings))
-        stored = self._extraction.under(_FOLDER)
-        self._extraction.drop([name for name in stored if name.startswith(_name(target))])
+        self._drop_rows(target)
+
+    def _drop_rows(self, target: Layer) -> None:
+        """Remove a target's rows, those of other runs too, and what a killed run left half written."""
+        ours = re.compile(re.escape(_name(target)) + r"\d+-\d+\.safetensors")
+        self._extraction.drop([name for name in self._extraction.under(_FOLDER) if ours.fullmatch(name)])
+        folder = self._extraction.path / _FOLDER
+        for file in [] if folder.is_symlink() else list(folder.glob("*.tmp")):
+            if ours.fullmatch(f"{_FOLDER}/{file.stem}"):
+                file.unlink()
 
     def _read(self, target: Layer, runs: Sequence[range]) -> Dense:
         return {
-            source: (self._matrix(target, runs, f"{source} magnitude"), self._matrix(target, runs, f"{source} mean"))
+            source: (self._matrix(target, runs, source, "magnitude"), self._matrix(target, runs, source, "mean"))
             for source in sources(self._network.architecture, target)
         }
 
-    def _matrix(self, target: Layer, runs: Sequence[range], key: str) -> np.ndarray:
-        parts = [self._extraction.array(_file(target, channels), key) for channels in runs]
-        return np.concatenate([part for part in parts if part is not None])  # (target channels, source channels)
+    def _matrix(self, target: Layer, runs: Sequence[range], source: Layer, kind: str) -> np.ndarray:
+        parts = [self._run(target, channels, source, kind) for channels in runs]
+        return np.concatenate(parts)  # (target channels, source channels)
+
+    def _run(self, target: Layer, channels: range, source: Layer, kind: str) -> np.ndarray:
+        """Rows of a run that wait in the folder; ExtractionError unless they are float32 (run, source channels)."""
+        name, shape = _file(target, channels), (len(channels), self._network.architecture.channels(source))
+        matrix = self._extraction.array(name, f"{source} {kind}")
+        if matrix is None or matrix.dtype != np.float32 or matrix.shape != shape:
+            raise damaged(self._extraction.path / name)
+        return matrix
 
 
 def _name(target: Layer) -> str:

@@ -81,7 +81,8 @@ def _runs(
         run = channels
     else:
         spare = memory - max(_gradients(architecture, target) for target in group)
-        run = max(1, spare // (2 * row * RUN)) * RUN  # rows are held once more while they are written
+        fitting, parts = spare // (_written(architecture, group) * RUN), (channels - 1) // RUN
+        run = max(1, min(fitting, parts)) * RUN
     if step:
         run = min(run, RUN, max(1, _SENT // (row * step)) * step)
     for first in range(0, channels, run):
@@ -93,22 +94,27 @@ def _row(architecture: Architecture, group: Sequence[Layer]) -> int:
     return DENSE * sum(_reached(architecture, target) for target in group)
 
 
+def _written(architecture: Architecture, group: Sequence[Layer]) -> int:
+    """Bytes of one channel's rows while they are written: those of one target at a time, copied, then encoded."""
+    return _row(architecture, group) + 2 * max(_row(architecture, [target]) for target in group)
+
+
 def peak(architecture: Architecture, shards: Sequence[Shard], strongest: int) -> int:
     """Bytes that a plan takes at most at once, beside the network."""
     return max((_held(architecture, shard, strongest) for shard in shards), default=0)
 
 
 def _held(architecture: Architecture, shard: Shard, strongest: int) -> int:
-    """Bytes of a shard's rows and of its targets' tables, or of the rows while they are written, which is more."""
+    """Bytes of all rows of a shard and a target's tables; in runs, of either the run's rows or a whole target."""
     channels = architecture.channels(shard.targets[0])
     row = _row(architecture, shard.targets)
     tables = [_beside_rows(architecture, target, strongest) for target in shard.targets]
     if len(shard.channels) == channels:
         return channels * row + max(tables)
     whole = [DENSE * channels * _reached(architecture, target) for target in shard.targets]
-    return max(
-        2 * len(shard.channels) * row, len(shard.channels) * row + max(map(sum, zip(whole, tables, strict=True)))
-    )
+    run = len(shard.channels) * _written(architecture, shard.targets)
+    run += max(_gradients(architecture, target) for target in shard.targets)
+    return max(run, *map(sum, zip(whole, tables, strict=True)))
 
 
 def _reached(architecture: Architecture, target: Layer) -> int:

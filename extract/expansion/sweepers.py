@@ -22,7 +22,7 @@ Bar: TypeAlias = "tqdm[Any]"
 
 
 class Swept(NamedTuple):
-    """A shard's rows by target, and the `processor` that computed them."""
+    """A shard's rows by target, which who stores them takes out, and the `processor` that computed them."""
 
     shard: Shard
     rows: dict[Layer, Dense]

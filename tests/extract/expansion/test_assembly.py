@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from extract.errors import ExtractionError
 from extract.expansion.assembly import Assembly
-from extract.expansion.atlas import extract
-from extract.expansion.plan import Shard, plan
+from extract.expansion.atlas import extract, scope
+from extract.expansion.plan import Shard, peak, plan
 from extract.expansion.rows import rows
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
@@ -69,6 +70,64 @@ def test_rows_left_by_a_killed_run_are_put_together_or_removed(
     sweep(tiny, extraction, SHARDS[3:]).finish()
     assert same_files(extraction, whole)
     assert not (extraction.path / "rows").exists()
+
+
+def test_nothing_is_removed_behind_a_linked_rows_folder(tiny: Network, whole: Extraction, tmp_path: Path) -> None:
+    extraction, elsewhere = begun(whole, tmp_path / "x"), tmp_path / "elsewhere"
+    sweep(tiny, extraction, SHARDS[:1])
+    (extraction.path / "rows").rename(elsewhere)
+    (elsewhere / "4-2-1.0-32.safetensors.tmp").write_bytes(b"half")
+    (extraction.path / "rows").symlink_to(elsewhere)
+    before = {file.name: file.read_bytes() for file in elsewhere.iterdir()}
+    with pytest.raises(ExtractionError, match="rows is a link"):
+        sweep(tiny, extraction, SHARDS[1:])
+    with pytest.raises(ExtractionError, match="rows is a link"):
+        Assembly(tiny, extraction, SHARDS[:1]).finish()
+    assert {file.name: file.read_bytes() for file in elsewhere.iterdir()} == before
+
+
+def test_files_in_rows_that_are_no_runs_of_the_targets_stay(tiny: Network, whole: Extraction, tmp_path: Path) -> None:
+    extraction = begun(whole, tmp_path / "x")
+    extraction.add({"rows/4-2-1.notes": {"x": np.zeros(1)}})
+    (extraction.path / "rows" / "letter.txt").write_text("dear")
+    sweep(tiny, extraction, SHARDS).finish()
+    assert sorted(file.name for file in (extraction.path / "rows").iterdir()) == ["4-2-1.notes", "letter.txt"]
+
+
+@pytest.mark.parametrize("damage", ["dtype", "shape", "key"])
+def test_rows_that_are_not_those_of_their_run_are_refused(
+    tiny: Network, whole: Extraction, tmp_path: Path, damage: str
+) -> None:
+    extraction, source = begun(whole, tmp_path / "x"), Layer(4, 1, 6)
+    sweep(tiny, extraction, SHARDS[:1])
+    name, key = "rows/4-2-1.0-32.safetensors", f"{source} mean"
+    arrays = {f"{source} {kind}": extraction.array(name, f"{source} {kind}") for kind in ("magnitude", "mean")}
+    contents = {each: array for each, array in arrays.items() if array is not None}
+    damaged = {"dtype": contents[key].astype(np.float64), "shape": contents[key][:-1]}
+    contents = contents | {key: damaged[damage]} if damage in damaged else {f"{source} magnitude": contents[key]}
+    extraction.add({name: contents})
+    with pytest.raises(ExtractionError, match=r"4-2-1\.0-32\.safetensors is missing, cut short or altered"):
+        sweep(tiny, extraction, SHARDS[1:2])
+
+
+def test_rows_are_let_go_of_before_the_tables_of_a_whole_target_are_made(
+    tiny: Network, whole: Extraction, tmp_path: Path
+) -> None:
+    swept = rows(tiny, SHARDS[0], lambda _: None)
+    Assembly(tiny, begun(whole, tmp_path / "x"), SHARDS).add(SHARDS[0], swept)
+    assert swept == {}
+
+
+@pytest.mark.parametrize(
+    ("model", "stages", "memories"),
+    [("RN50", "1234", (1.25, 2, 2.5)), ("RN50x4", "34", (3, 4, 8)), ("RN50x64", "3", (11, 16))],
+)
+def test_a_plan_takes_no_more_memory_than_it_may(model: str, stages: str, memories: tuple[float, ...]) -> None:
+    architecture = ARCHITECTURES[model]
+    targets = [layer for layer in scope(architecture) if str(layer.stage) in stages]
+    for memory in memories:
+        shards = plan(architecture, targets, round(memory * 2**30))
+        assert peak(architecture, shards, 20) <= memory * 2**30
 
 
 def test_targets_that_are_swept_together_in_runs_give_the_bytes_of_all_channels_at_once(
