@@ -42,7 +42,6 @@ class Capabilities:
     explains: bool  # EXPLAIN shows what its read mode allows beyond reading
     further_indexes: bool  # full-text, and on properties of relationships
     reads_all_characters: bool  # else a subquery after one beyond U+FFFF is misread
-    locks_nodes: bool  # so that transactions on other nodes run at once; else the later one is told to try again
 
 
 NEO4J = Capabilities(
@@ -52,7 +51,6 @@ NEO4J = Capabilities(
     explains=True,
     further_indexes=True,
     reads_all_characters=True,
-    locks_nodes=True,
 )
 ARCADEDB = Capabilities(
     "ArcadeDB",
@@ -61,7 +59,6 @@ ARCADEDB = Capabilities(
     explains=False,
     further_indexes=False,
     reads_all_characters=False,
-    locks_nodes=False,
 )
 
 

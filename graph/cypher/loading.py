@@ -189,47 +189,6 @@ RETURN count(e) AS done
 """,
 }
 
-# Several transactions write at once where each locks a layer of its own for as long as it runs: no row of the model
-# itself, which would have them wait for each other. The next loader waits for those that still run.
-# model, loader, slot (a layer's key), groups (as above) -> how many were written
-CONTRIBUTES_AT_ONCE = RELATIONSHIPS["Unit", "CONTRIBUTES"].replace(
-    _LOADED,
-    """
-MATCH (l:Layer {key: $slot})
-SET l.locked = true
-REMOVE l.locked
-WITH l
-MATCH (m:Model {id: $model, loader: $loader})
-WITH m
-""",
-)
-
-# model (which another loader has claimed) -> none of the transactions of the loader before runs any longer
-SETTLE = """
-MATCH (l:Layer {model: $model})
-SET l.locked = true
-REMOVE l.locked
-"""
-
-# model, loader, groups (each a target's key and a list of rows that begin with a source's key) -> their edges are gone
-UNDO = (
-    _CLAIMED
-    + """
-UNWIND $groups AS g MATCH (t:Unit {key: g[0]})
-UNWIND g[1] AS r MATCH (:Unit {key: r[0]})-[e:CONTRIBUTES]->(t)
-DELETE e
-"""
-)
-
-# model, loader, loaded (rows written until now) -> the same, if the model is still this loader's
-ADVANCE = (
-    _CLAIMED
-    + """
-SET m.loaded = $loaded
-RETURN m.loaded AS loaded
-"""
-)
-
 # model -> how many nodes of each kind it has, whole or not
 NODE_COUNTS = """
 MATCH (n:Unit {model: $model}) RETURN 'units' AS what, count(*) AS found

@@ -8,7 +8,7 @@ Annotations of its units stay, and are tied to the new units.
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from extract.folder.extraction import Extraction
 from extract.printable import printable
 from graph.connection.database import Database
 from graph.cypher.loading import (
-    ADVANCE,
     CLAIM,
     CLAIMED,
     COMPLETE,
@@ -30,14 +29,12 @@ from graph.cypher.loading import (
     REMEMBER_FOLDER,
     REMOVE_UNUSED_LABELS,
     RESET,
-    SETTLE,
 )
 from graph.cypher.verification import TALLY, VERIFY
 from graph.embedded.server import bulk_load, is_empty
 from graph.errors import DatabaseDamaged, GraphError, LoadFailed
 from graph.loading.extraction_steps import content, folder_of, steps
 from graph.loading.migration import migrate, statements
-from graph.loading.parallel_edges import WRITERS, ParallelEdges, grouped_by_target
 from graph.loading.removal import claimed_elsewhere, data_removal, losses
 from graph.loading.same_weights import refuse_other_weights
 from graph.opening import connect
@@ -55,21 +52,19 @@ def load(
     rows: int = ROWS,
     make_steps: Callable[[Extraction], Iterator[Step]] = steps,
     on_migration: Callable[[int], object] = lambda before: None,
-    writers: int = WRITERS,
 ) -> ModelCard:
     """Load an extraction into the embedded database of a folder, or over Bolt into any server, and count it there.
 
     A model of the same name and weights is replaced, and its labels stay; one with the same content is left unchanged.
-    Over Bolt a transaction writes that many `rows`, and Neo4j is sent edges by so many `writers` at once.
-    `on_migration` is called with the version that the schema had before it was brought up to ours. Raises
-    ExtractionError for an extraction that is not finished, LoadFailed for one whose tables do not fit together,
-    WeightsDiffer for a model of its name with other weights, DatabaseBusy if somebody else loads the same model, and
-    what `connect` raises.
+    Over Bolt a transaction writes that many `rows`. `on_migration` is called with the version that the schema had
+    before it was brought up to ours. Raises ExtractionError for an extraction that is not finished, LoadFailed for one
+    whose tables do not fit together, WeightsDiffer for a model of its name with other weights, DatabaseBusy if somebody
+    else loads the same model, and what `connect` raises.
     """
     refuse_unfinished(extraction)
     load_steps = _with_progress(extraction, make_steps(extraction), progress)
     if isinstance(into, Database):
-        return _over_bolt(extraction, into, load_steps, rows, writers, on_migration)
+        return _over_bolt(extraction, into, load_steps, rows, on_migration)
     return _in_bulk(extraction, into, load_steps, on_migration)
 
 
@@ -141,7 +136,6 @@ def _over_bolt(
     database: Database,
     load_steps: Iterable[Step],
     rows: int,
-    writers: int,
     on_migration: Callable[[int], object],
 ) -> ModelCard:
     if card := _loaded_card(extraction, database, on_migration):
@@ -151,12 +145,11 @@ def _over_bolt(
     if not rows_before:
         refuse_other_weights(extraction.manifest, database)
         raise claimed_elsewhere(extraction.manifest.model)
-    database.write(SETTLE, model=extraction.manifest.model)
     done = rows_before[0]["loaded"]
     if not done:
         for statement in data_removal(database, _owner(claim)):
             database.write(statement.text, **statement.parameters)
-    loading = _Loading(database, claim, done, rows, writers)
+    loading = _Loading(database, claim, done, rows)
     for step in load_steps:
         loading.write(step)
     return _complete(database, claim)
@@ -187,40 +180,21 @@ def _with_progress(extraction: Extraction, load_steps: Iterable[Step], progress:
 class _Loading:
     """A load over Bolt: it counts the rows written, those of an earlier attempt included, while it holds the claim."""
 
-    def __init__(self, database: Database, claim: Statement, done: int, rows: int, writers: int) -> None:
-        self._database, self._owner, self._rows, self._writers = database, _owner(claim), rows, writers
+    def __init__(self, database: Database, claim: Statement, done: int, rows: int) -> None:
+        self._database, self._owner, self._rows = database, _owner(claim), rows
         self._done, self._passed = done, 0  # rows in the database, and rows of the steps so far
-        self._interrupted, self._slots = done > 0, list[str]()
 
     def write(self, step: Step) -> None:
         """Write a step, without the rows written before."""
         match step:
             case Statement():
                 self._database.write(step.text, **step.parameters)
-            case Relationships(type="CONTRIBUTES") if self._database.capabilities.locks_nodes:
-                self._write_at_once(step.table)
             case Nodes():
-                if step.label == "Layer":
-                    self._slots = [str(key) for key in step.table["key"].to_pylist()[: self._writers]]
                 for table in self._new(step.table):
                     self._write(NODES[step.label], table, rows=table.to_pylist())
             case Relationships():
                 for table in self._new(step.table.sort_by("target")):
-                    self._write(RELATIONSHIPS[step.source[0], step.type], table, groups=grouped_by_target(table))
-
-    def _write_at_once(self, table: pa.Table) -> None:
-        """Write all edges of a step, or none if they are there; they count once all are written."""
-        self._passed += table.num_rows
-        if self._done >= self._passed:
-            return
-        edges = ParallelEdges(self._database, self._owner, self._rows, self._slots)
-        if self._interrupted:
-            edges.undo(table)
-            self._interrupted = False  # an interrupted load had begun no later step
-        self._check(edges.write(table), table)
-        if not self._database.write(ADVANCE, **self._owner, loaded=self._passed):
-            raise _load_error(self._database, self._owner, "")
-        self._done = self._passed
+                    self._write(RELATIONSHIPS[step.source[0], step.type], table, groups=_grouped_by_target(table))
 
     def _new(self, table: pa.Table) -> Iterator[pa.Table]:
         """The rows not written before, a table for each transaction."""
@@ -230,12 +204,17 @@ class _Loading:
 
     def _write(self, text: str, table: pa.Table, **rows: Any) -> None:
         after = self._done + table.num_rows
-        self._check(self._database.write(text, **self._owner, loaded=after, **rows)[0]["done"], table)
-        self._done = after
-
-    def _check(self, written: int, table: pa.Table) -> None:
+        written = self._database.write(text, **self._owner, loaded=after, **rows)[0]["done"]
         if written != table.num_rows:
             raise _load_error(self._database, self._owner, f"{written} of {table.num_rows} rows found their ends")
+        self._done = after
+
+
+def _grouped_by_target(table: pa.Table) -> list[list[Any]]:
+    """Group by target: its key, and its rows of a source's key and then the properties, in the table's order."""
+    others = [table[name].to_pylist() for name in table.column_names if name != "target"]
+    rows: Iterable[tuple[Any, ...]] = zip(table["target"].to_pylist(), *others, strict=True)
+    return [[key, [list(row[1:]) for row in group]] for key, group in groupby(rows, key=lambda row: row[0])]
 
 
 def _complete(database: Database, claim: Statement) -> ModelCard:

@@ -1,6 +1,6 @@
-"""Neo4j: edges over Bolt from one writer and from several at once, against neo4j-admin's import of files.
+"""Neo4j: edges over Bolt, against neo4j-admin's import of files.
 
-    python -m tests.benchmarks.load --edges 1000000 --writers 1 2 4
+    python -m tests.benchmarks.load --edges 1000000
     python -m tests.benchmarks.load --edges 10000000
 
 The graph is synthetic and has RN50's shape (tests/benchmarks/catalogs.py). Every load begins with an empty database and
@@ -47,16 +47,11 @@ def timed(what: str, edges: int, home: Path, act: Callable[[], object]) -> None:
     )
 
 
-def over_bolt(extraction: Extraction, edges: int, jars: Path, home: Path, writers: int) -> None:
+def over_bolt(extraction: Extraction, edges: int, jars: Path, home: Path) -> None:
     server = LocalNeo4j(jars, home, JVM, "1g").start()
     try:
         with server.connect() as database:
-            timed(
-                f"over Bolt, {writers} at once",
-                edges,
-                home,
-                lambda: load(extraction, database, progress=False, writers=writers),
-            )
+            timed("over Bolt", edges, home, lambda: load(extraction, database, progress=False))
     finally:
         server.stop()
         shutil.rmtree(home)
@@ -80,7 +75,6 @@ def imported(extraction: Extraction, server: LocalNeo4j, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--edges", type=int, default=1_000_000)
-    parser.add_argument("--writers", type=int, nargs="*", default=[1, 2, 4])
     parser.add_argument("--jars", type=Path, help="where Neo4j is or is fetched to; else a folder that is deleted")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -89,8 +83,7 @@ def main() -> None:
         extraction = synthetic(work / "rn50.extraction", arguments.edges)
         edges = extraction.table("edges").num_rows
         print(f"{edges:,} edges, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}{'':24} Neo4j client")
-        for writers in arguments.writers:
-            over_bolt(extraction, edges, jars, work / "bolt", writers)
+        over_bolt(extraction, edges, jars, work / "bolt")
         offline(extraction, edges, jars, work)
         print(f"load at the end {os.getloadavg()[0]:.1f}")
 
