@@ -59,7 +59,7 @@ class ExtractionNetwork:
         device: str = "cpu",
         precision: Precision = "float32",
         ray: str | None = None,
-        threads: int = 1,
+        threads: int | None = None,
         announce: Callable[[Forecast], object] | None = None,
     ) -> ExtractionView:
         """Compute the expanded weights into a folder; an interrupted run goes on where it stopped.

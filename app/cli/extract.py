@@ -43,7 +43,7 @@ PrecisionOption = Annotated[
 RayAddress = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Of a Ray cluster that computes them, or local for one here.")
 ]
-Threads = Annotated[int, typer.Option(min=1, help="Of each task with --ray.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Of each task with --ray; 1 unless set.")]
 Words = Annotated[
     str | None,
     typer.Option(parser=at_home, metavar="TEXT", help="So many of the most common words, or a file, one a line."),
@@ -62,7 +62,7 @@ def extract(
     device: Device = "cpu",
     precision: PrecisionOption = "float32",
     ray: RayAddress = None,
-    threads: Threads = 1,
+    threads: Threads = None,
     probes: ProbesOption = None,
     visualisations: Visualisations = None,
     words: Words = None,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from extract.errors import UnknownUnit
+from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.assembly import Assembly
 from extract.expansion.expanded_weights import batch_size
 from extract.expansion.forecast import Forecast, forecast_plan
@@ -41,7 +41,7 @@ def extract(
     device: str = "cpu",
     precision: Precision = "float32",
     ray: str | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     announce: Callable[[Forecast], object] | None = None,
 ) -> Extraction:
     """Make the extraction folder, or finish the one begun there with the same settings.
@@ -51,15 +51,15 @@ def extract(
     weights; `memory` is in bytes, without the network; `device` is where torch computes the weights, such as `cuda`.
     In another `precision` than float32 the deviations from it are measured on a sample and stand in the manifest.
     With `ray`, the address of a Ray cluster or `local` for one started here, each of its tasks takes that many
-    `threads`, and a GPU where the device is `cuda`. Without it `announce` is called before the first sweep with a
-    forecast of what there is to do, where there is anything. Raises UnknownUnit for targets that match nothing,
-    ExtractionError if memory does not suffice, the folder was begun otherwise or there is no such cluster, WeightsError
-    for a device that is not there, or TF32 on a processor.
+    `threads`, 1 unless set, and a GPU where the device is `cuda`. Without it `announce` is called before the first
+    sweep with a forecast of what there is to do, where there is anything. Raises UnknownUnit for targets that match
+    nothing, ExtractionError if memory does not suffice, the folder was begun otherwise or there is no such cluster,
+    WeightsError for a device that is not there, or TF32 on a processor.
     """
     architecture = network.architecture
     layers = scope(architecture, targets)
     settings = _settings(layers, strongest, matrices, precision)
-    shards = plan(architecture, layers, memory, strongest, batch_size(device) if ray else None)
+    shards = plan(architecture, layers, memory, strongest, None if ray is None else batch_size(device))
     with _sweeper(network, device, precision, ray, threads) as sweeper:
         extraction = Extraction.create(path, _manifest(network, settings, sweeper.tools))
         with extraction.writing():
@@ -78,13 +78,20 @@ def extract(
 
 
 @contextmanager
-def _sweeper(network: Network, device: str, precision: Precision, ray: str | None, threads: int) -> Iterator[Sweeper]:
+def _sweeper(
+    network: Network, device: str, precision: Precision, ray: str | None, threads: int | None
+) -> Iterator[Sweeper]:
     if ray is None:
+        if threads is not None:
+            raise ExtractionError(
+                "Threads are those of a task on a Ray cluster, and none is named. Name its address, or set "
+                "OMP_NUM_THREADS for this process."
+            )
         yield ThisProcess(network.on(device), precision)
         return
     from extract.expansion.cluster import joined  # Ray, which most do without
 
-    with joined(network, ray, device, threads, precision) as cluster:
+    with joined(network, ray, device, threads or 1, precision) as cluster:
         yield cluster
 
 

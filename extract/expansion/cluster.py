@@ -6,6 +6,7 @@ again elsewhere. No more shards are on their way than half of the object store h
 """
 
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from extract.expansion.plan import Shard, rows_size, sweep_memory
 from extract.expansion.precision import check, deviations
 from extract.expansion.rows import rows
 from extract.expansion.sweepers import Bar, Swept, describe, processor, tools
-from extract.folder.manifest import Deviation, Precision
+from extract.folder.manifest import CARD, Deviation, Precision
 from extract.network.network import Network
 
 # Ray would pack up the folder where `uv run` was called, and have every machine install from it.
@@ -38,9 +39,11 @@ except ModuleNotFoundError as error:
     ) from error
 
 LOCAL = "local"  # the address that stands for a cluster of this machine alone, which is started and ended with the run
+_ADDRESS = re.compile(r"local|auto|(ray://)?(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d+")
 _STARTING = 120_000  # milliseconds that Ray's own processes may take on a busy machine
 _REACHED = 10  # seconds in which the head of a cluster answers
 RETRIES = 3  # of a shard whose worker was lost
+_LOOK = 60  # seconds without a result, after which the machines are looked at again
 _PROCESS = 2**30  # bytes of a process that has loaded torch
 
 
@@ -59,7 +62,7 @@ class Cluster:
     """Sweeps shards in tasks of so many `threads`, or of one GPU each where the `device` is `cuda`."""
 
     def __init__(self, network: Network, device: str, threads: int, precision: Precision = "float32") -> None:
-        self.network, self._device, self._threads = network, device.partition(":")[0], threads
+        self.network, self._device, self._threads = network, device, threads
         if self._device not in ("cpu", "cuda"):
             raise WeightsError(
                 f"A task of a cluster computes on cpu or on cuda, not on {device!r}. Choose one of them."
@@ -67,6 +70,7 @@ class Cluster:
         check(precision, torch.device(self._device))
         self._precision, self._tower = precision, _vision_tower(network)
         self.tools: Mapping[str, str] = _result(self._remote(tools_there, self._process_memory).remote(self._device))
+        _refuse_other_tools(tools(torch.device("cpu")), {**self.tools, CARD: ""})  # the folder is written here
 
     def sweep(self, shards: Sequence[Shard], bar: Bar) -> Iterator[Swept]:
         """Sweep shards, the first to be done first.
@@ -84,17 +88,23 @@ class Cluster:
         )
         work = self._work()
         waiting, under_way = iter(shards), dict[Any, Shard]()
-        while True:
-            for shard in islice(waiting, ahead - len(under_way)):
-                under_way[task.remote(work, shard)] = shard
-            if not under_way:
-                return
-            ready = ray.wait(list(under_way))[0][0]
-            shard = under_way.pop(ready)
-            swept = _result(ready)
-            describe(bar, shard)
-            bar.update(len(shard.targets) * len(shard.channels))
-            yield swept
+        try:
+            while True:
+                for shard in islice(waiting, ahead - len(under_way)):
+                    under_way[task.remote(work, shard)] = shard
+                if not under_way:
+                    return
+                if not (ready := ray.wait(list(under_way), timeout=_LOOK)[0]):
+                    self._refuse_no_place(memory)  # the machine that had room may be gone
+                    continue
+                shard = under_way.pop(ready[0])
+                swept = _result(ready[0])
+                describe(bar, shard)
+                bar.update(len(shard.targets) * len(shard.channels))
+                yield swept
+        finally:
+            for left in under_way:
+                ray.cancel(left)
 
     def deviations(self, shards: Sequence[Shard]) -> tuple[Deviation, ...]:
         """How far the precision is from float32 on a sample of these shards. Raises as `sweep`."""
@@ -112,18 +122,25 @@ class Cluster:
 
     def _remote(self, function: Callable[..., Any], memory: int) -> Any:
         """The function as a task, where a machine is there that could take it; else ExtractionError."""
-        gpus = int(self._device == "cuda")
+        self._refuse_no_place(memory)
+        task = ray.remote(  # without max_calls, a process that used a GPU would end with its first task
+            num_cpus=self._threads,
+            num_gpus=int(self._device == "cuda"),
+            memory=memory,
+            max_retries=RETRIES,
+            max_calls=0,
+        )
+        remote: Any = task(function)
+        return remote
+
+    def _refuse_no_place(self, memory: int) -> None:
+        """ExtractionError where no machine could take a task."""
         if not self._places(memory):
-            card = " and a GPU" if gpus else ""
+            card = " and a GPU" if self._device == "cuda" else ""
             raise ExtractionError(
                 f"No machine of the cluster has {self._threads} processors, {memory / 2**30:.1f} GiB of memory{card} "
                 "for a task. Start Ray on one that has, or ask for fewer threads or less memory."
             )
-        task = ray.remote(  # without max_calls, a process that used a GPU would end with its first task
-            num_cpus=self._threads, num_gpus=gpus, memory=memory, max_retries=RETRIES, max_calls=0
-        )
-        remote: Any = task(function)
-        return remote
 
     def _places(self, memory: int) -> int:
         """How many tasks the machines can take at once."""
@@ -146,6 +163,11 @@ def joined(
     one is used, and stays. Raises ExtractionError where there is none.
     """
     before, was_there = torch.get_num_threads(), ray.is_initialized()
+    if not _ADDRESS.fullmatch(address):
+        raise ExtractionError(
+            f"{address!r} is no address of Ray. Name HOST:PORT as `ray start --head` prints it, or local to start Ray "
+            "here."
+        )
     if not was_there:
         _start(address)
     try:
@@ -238,14 +260,19 @@ def deviations_there(work: Work, shards: Sequence[Shard]) -> tuple[Deviation, ..
 def _loaded(work: Work) -> Network:
     """The network on the worker's device, ready to be swept as the work says."""
     torch.set_num_threads(work.threads)
-    here = tools(torch.device(work.device))
-    if others := sorted(f"{name} {here.get(name)}" for name, value in work.tools.items() if here.get(name) != value):
-        first = ", ".join(f"{name} {value}" for name, value in work.tools.items())
+    _refuse_other_tools(tools(torch.device(work.device)), work.tools)
+    return _kept(work.network, work.device)
+
+
+def _refuse_other_tools(here: Mapping[str, str], first: Mapping[str, str]) -> None:
+    """ExtractionError where this machine's tools are not those that the first worker had."""
+    others = sorted(f"{name} {here.get(name)}" for name, value in first.items() if value and here.get(name) != value)
+    if others:
+        versions = ", ".join(f"{name} {value}" for name, value in first.items() if value)
         raise ExtractionError(
-            f"The machines of the cluster differ: {node()} has {' and '.join(others)}, and the first had {first}. "
+            f"The machines of the cluster differ: {node()} has {' and '.join(others)}, and the first had {versions}. "
             "Install the same versions on all, and use cards of one kind."
         )
-    return _kept(work.network, work.device)
 
 
 @lru_cache(maxsize=1)

@@ -28,6 +28,7 @@ def _printable(text: str) -> str:
 
 
 Text = Annotated[str, Field(max_length=400), AfterValidator(_printable)]
+ToolText = Annotated[str, Field(max_length=100_000), AfterValidator(_printable)]  # a cluster has many processors
 Blocks = Annotated[int, Field(gt=0, le=1000)]
 
 
@@ -91,7 +92,7 @@ class Manifest(_Strict):
     width: Annotated[int, Field(gt=0, le=2**16)]
     image_size: Annotated[int, Field(gt=0, le=2**14, multiple_of=32)]
     settings: ExtractionSettings
-    tools: dict[Text, Text]
+    tools: dict[Text, ToolText]
     preparation: RecordedPreparation | None = None  # earlier versions wrote none
     deviations: tuple[Deviation, ...] | None = None  # of a precision lower than float32
     files: dict[FileName, File] = {}

@@ -1,11 +1,13 @@
 """Shards swept by Ray's workers, on a Ray started here: workers killed in a shard, other threads, errors on the way."""
 
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +30,7 @@ from extract.network.weights import load_network
 from extract.units import Layer
 
 TARGETS = ("4/2/*",)
+PATIENCE = 120.0  # seconds, on a busy machine
 SHARD = Shard((Layer(4, 2, 3),), range(32))
 
 
@@ -55,30 +58,36 @@ def contents(extraction: Extraction) -> dict[str, bytes]:
 
 
 def sweeping() -> list[int]:
-    """The processes that sweep a shard at this moment."""
-    titles = dict[int, bytes]()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    """The processes begun by this one that sweep a shard at this moment."""
+    titles, parents = dict[int, bytes](), dict[int, int]()
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            titles[int(path.parent.name)] = path.read_bytes()
+            titles[int(path.name)] = (path / "cmdline").read_bytes()
+            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:  # it has just ended
             continue
-    return [process for process, title in titles.items() if title.startswith(b"ray::sweep_there")]
+
+    def is_ours(process: int) -> bool:
+        return process == os.getpid() or (process in parents and is_ours(parents[process]))
+
+    return [process for process, title in titles.items() if title.startswith(b"ray::sweep_there") and is_ours(process)]
 
 
 def killing(enough: int, begun: Callable[[], bool] = lambda: True) -> tuple[threading.Thread, set[int]]:
     """A thread that kills so many processes in a shard, once it is `begun`, and whom it killed."""
-    killed = set[int]()
+    killed, deadline = set[int](), time.monotonic() + PATIENCE
 
     def kill() -> None:
-        while len(killed) < enough:
+        while len(killed) < enough and time.monotonic() < deadline:
             for process in sweeping() if begun() else []:
-                os.kill(process, signal.SIGKILL)
-                killed.add(process)
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+                    killed.add(process)
                 if len(killed) == enough:
                     return
             time.sleep(0.01)
 
-    thread = threading.Thread(target=kill)
+    thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     return thread, killed
 
@@ -96,7 +105,10 @@ def test_without_ray_a_message_says_how_to_get_it(
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.parametrize(("address", "reason"), [("127.0.0.1:9", "No Ray answers"), ("nowhere", "cannot be used")])
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("127.0.0.1:9", "No Ray answers"), ("nowhere", "no address"), ("", "no address")],
+)
 def test_an_address_without_ray_is_refused(demo: Network, tmp_path: Path, address: str, reason: str) -> None:
     with pytest.raises(ExtractionError, match=reason):
         extract(demo, tmp_path / "x", TARGETS, progress=False, ray=address)
@@ -157,13 +169,27 @@ def test_an_error_of_the_network_is_told_as_it_is_here(demo: Network, tmp_path: 
         extract(replace(demo, clip=clip), tmp_path / "x", ["4/2/5"], progress=False, ray=ray)
 
 
+def test_threads_without_a_cluster_are_refused(demo: Network, tmp_path: Path) -> None:
+    with pytest.raises(ExtractionError, match="Threads are those of a task on a Ray cluster"):
+        extract(demo, tmp_path / "x", TARGETS, progress=False, threads=2)
+
+
+def test_a_name_of_many_processors_can_be_read_again(here: Extraction, tmp_path: Path) -> None:
+    shutil.copytree(here.path, tmp_path / "x")
+    many = Extraction.open(tmp_path / "x")
+    for model in range(30):
+        many.name_processor({PROCESSOR: f"A processor of the model {model} (AVX512)", THREADS: "1"})
+    assert Extraction.open(tmp_path / "x").manifest.tools[PROCESSOR].count(" and ") == 30
+
+
 def test_a_task_that_no_machine_can_take_is_refused(demo: Network, tmp_path: Path, ray: str) -> None:
     with pytest.raises(ExtractionError, match="No machine of the cluster has 1000 processors"):
         extract(demo, tmp_path / "x", TARGETS, progress=False, ray=ray, threads=1000)
     with pytest.raises(ExtractionError, match="GiB of memory and a GPU for a task"):
         extract(demo, tmp_path / "x", TARGETS, progress=False, ray=ray, device="cuda", threads=1000)
-    with pytest.raises(WeightsError, match="on cpu or on cuda"):
-        extract(demo, tmp_path / "x", TARGETS, progress=False, ray=ray, device="meta")
+    for device in ("meta", "cuda:1"):
+        with pytest.raises(WeightsError, match="on cpu or on cuda"):
+            extract(demo, tmp_path / "x", TARGETS, progress=False, ray=ray, device=device)
 
 
 def test_machines_with_other_tools_are_refused(demo: Network) -> None:
