@@ -39,7 +39,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 LOCAL = "local"  # the address that stands for a cluster of this machine alone, which is started and ended with the run
-_ADDRESS = re.compile(r"local|auto|(ray://)?(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d+")
+_ADDRESS = re.compile(r"local|(ray://)?(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d+")
 _STARTING = 120_000  # milliseconds that Ray's own processes may take on a busy machine
 _REACHED = 10  # seconds in which the head of a cluster answers
 RETRIES = 3  # of a shard whose worker was lost
@@ -201,8 +201,6 @@ def _start(address: str) -> None:
 def _refuse_unreachable(address: str) -> None:
     """ExtractionError where nothing listens at HOST:PORT, which Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not port.isdecimal():  # such as `auto`
-        return
     try:
         socket.create_connection((host.strip("[]"), int(port)), _REACHED).close()
     except (OSError, OverflowError) as error:

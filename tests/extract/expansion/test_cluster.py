@@ -107,7 +107,7 @@ def test_without_ray_a_message_says_how_to_get_it(
 
 @pytest.mark.parametrize(
     ("address", "reason"),
-    [("127.0.0.1:9", "No Ray answers"), ("nowhere", "no address"), ("", "no address")],
+    [("127.0.0.1:9", "No Ray answers"), ("auto", "no address of Ray"), ("nowhere", "no address"), ("", "no address")],
 )
 def test_an_address_without_ray_is_refused(demo: Network, tmp_path: Path, address: str, reason: str) -> None:
     with pytest.raises(ExtractionError, match=reason):
