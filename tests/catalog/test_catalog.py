@@ -1,5 +1,6 @@
 """A catalog is opened, asked and filled through one object, and no question goes to the database twice in one run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def test_a_catalog_says_what_it_holds(catalog: Catalog, planted: Extraction) -> 
 
 def test_loading_again_leaves_an_open_catalog_usable(catalog: Catalog, planted: Extraction) -> None:
     before = catalog.model()
-    assert catalog.load(planted.path, progress=False).card == before.card
+    card = catalog.load(planted.path, progress=False).card
+    assert card == replace(before.card, folder=str(planted.path))  # another worker may have loaded its own copy
     assert before.unit("4/2/6/0").card.channel == 0
 
 
