@@ -26,12 +26,16 @@ _FOLDER = "rows"
 class Assembly:
     """The target layers of a plan on their way into an extraction folder."""
 
-    def __init__(self, network: Network, extraction: Extraction, shards: Sequence[Shard]) -> None:
-        self._network, self._extraction, self._shards = network, extraction, shards
+    def __init__(
+        self, network: Network, extraction: Extraction, shards: Sequence[Shard], pairs_at_once: int = 1
+    ) -> None:
+        """Tables are made of so many layer pairs at a time."""
+        self._network, self.extraction, self.shards = network, extraction, shards
+        self._pairs_at_once = pairs_at_once
 
     def missing(self) -> tuple[Shard, ...]:
         """The shards that have to be swept yet."""
-        return tuple(shard for shard in self._shards if not all(self._has(t, shard.channels) for t in shard.targets))
+        return tuple(shard for shard in self.shards if not all(self._has(t, shard.channels) for t in shard.targets))
 
     def add(self, shard: Shard, rows: dict[Layer, Dense]) -> None:
         """Take a shard's rows out of `rows`, and write the files of every target that is whole with them."""
@@ -43,41 +47,42 @@ class Assembly:
         if len(channels) == self._network.architecture.channels(target):
             self._finish(target, dense)
         elif not self._has(target, channels):
-            self._extraction.add({_file(target, channels): _arrays(dense)})
+            self.extraction.add({_file(target, channels): _arrays(dense)})
 
     def finish(self) -> None:
         """Write the files of targets whose rows an interrupted run left, and remove all rows."""
-        targets = tuple(dict.fromkeys(target for shard in self._shards for target in shard.targets))
+        targets = tuple(dict.fromkeys(target for shard in self.shards for target in shard.targets))
         self._finish_whole(targets)
         for target in targets:
             self._drop_rows(target)
-        folder = self._extraction.path / _FOLDER
+        folder = self.extraction.path / _FOLDER
         if not folder.is_symlink():
             with suppress(OSError):  # there is none, or it holds what is not ours
                 folder.rmdir()
 
     def _has(self, target: Layer, channels: range) -> bool:
-        return self._is_finished(target) or self._extraction.has(_file(target, channels))
+        return self._is_finished(target) or self.extraction.has(_file(target, channels))
 
     def _is_finished(self, target: Layer) -> bool:
-        return self._extraction.has(part("edges", str(target)))
+        return self.extraction.has(part("edges", str(target)))
 
     def _finish_whole(self, targets: Sequence[Layer]) -> None:
         for target in targets:
-            runs = [shard.channels for shard in self._shards if target in shard.targets]
+            runs = [shard.channels for shard in self.shards if target in shard.targets]
             if not self._is_finished(target) and all(self._has(target, channels) for channels in runs):
                 self._finish(target, self._read(target, runs))
 
     def _finish(self, target: Layer, dense: Dense) -> None:
         if not self._is_finished(target):
-            self._extraction.add(files(self._network, target, dense, self._extraction.manifest.settings))
+            settings = self.extraction.manifest.settings
+            self.extraction.add(files(self._network, target, dense, settings, self._pairs_at_once))
         self._drop_rows(target)
 
     def _drop_rows(self, target: Layer) -> None:
         """Remove a target's rows, those of other runs too, and what a killed run left half written."""
         ours = re.compile(re.escape(_name(target)) + r"\d+-\d+\.safetensors")
-        self._extraction.drop([name for name in self._extraction.under(_FOLDER) if ours.fullmatch(name)])
-        folder = self._extraction.path / _FOLDER
+        self.extraction.drop([name for name in self.extraction.under(_FOLDER) if ours.fullmatch(name)])
+        folder = self.extraction.path / _FOLDER
         for file in [] if folder.is_symlink() else list(folder.glob("*.tmp")):
             if ours.fullmatch(f"{_FOLDER}/{file.stem}"):
                 file.unlink()
@@ -95,9 +100,9 @@ class Assembly:
     def _run(self, target: Layer, channels: range, source: Layer, kind: str) -> np.ndarray:
         """Rows of a run that wait in the folder; ExtractionError unless they are float32 (run, source channels)."""
         name, shape = _file(target, channels), (len(channels), self._network.architecture.channels(source))
-        matrix = self._extraction.array(name, f"{source} {kind}")
+        matrix = self.extraction.array(name, f"{source} {kind}")
         if matrix is None or matrix.dtype != np.float32 or matrix.shape != shape:
-            raise damaged(self._extraction.path / name)
+            raise damaged(self.extraction.path / name)
         return matrix
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from extract.errors import ExtractionError, UnknownUnit
@@ -17,7 +18,7 @@ from extract.expansion.assembly import Assembly
 from extract.expansion.expanded_weights import batch_size
 from extract.expansion.forecast import Forecast, forecast_plan
 from extract.expansion.layer_tables import units
-from extract.expansion.plan import Shard, plan
+from extract.expansion.plan import Shard, pairs_at_once, plan
 from extract.expansion.precision import check
 from extract.expansion.randomised_weights import control_file, sweep_randomised
 from extract.expansion.sweepers import Sweeper, ThisProcess
@@ -67,11 +68,13 @@ def extract(
                 extraction.add({"units.parquet": units(network)})
             if precision != "float32" and extraction.manifest.deviations is None:
                 extraction.record_deviations(sweeper.deviations(shards))
-            missing = Assembly(sweeper.network, extraction, shards).missing()
+            at_once = _pairs_at_once(architecture, shards, memory, strongest)
+            assembly = Assembly(sweeper.network, extraction, shards, at_once)
+            missing = assembly.missing()
             if announce is not None and missing and ray is None:
                 control = extraction.remaining(_control(architecture, layers, matrices), control_file)
-                announce(forecast_plan(sweeper.network, missing, settings, tuple(control)))
-            _sweep(sweeper, extraction, shards, progress)
+                announce(forecast_plan(sweeper.network, missing, settings, tuple(control), pairs_at_once=at_once))
+            _sweep(sweeper, assembly, progress)
             if matrices:
                 sweep_randomised(sweeper.network, extraction, layers, memory, progress)
     return extraction
@@ -95,15 +98,19 @@ def _sweeper(
         yield cluster
 
 
-def _sweep(sweeper: Sweeper, extraction: Extraction, shards: Sequence[Shard], progress: bool) -> None:
-    assembly = Assembly(sweeper.network, extraction, shards)
+def _sweep(sweeper: Sweeper, assembly: Assembly, progress: bool) -> None:
     missing = assembly.missing()
-    total, ahead = (sum(len(shard.targets) * len(shard.channels) for shard in group) for group in (shards, missing))
+    total, ahead = (sum(len(s.targets) * len(s.channels) for s in shards) for shards in (assembly.shards, missing))
     with tqdm(total=total, initial=total - ahead, unit="unit", disable=not progress) as bar:
         for swept in sweeper.sweep(missing, bar):
-            extraction.name_processor(swept.processor)
+            assembly.extraction.name_processor(swept.processor)
             assembly.add(swept.shard, swept.rows)
     assembly.finish()
+
+
+def _pairs_at_once(architecture: Architecture, shards: Sequence[Shard], memory: int, strongest: int) -> int:
+    """As many as there are threads, where memory suffices."""
+    return min(torch.get_num_threads(), pairs_at_once(architecture, shards, memory, strongest))
 
 
 def forecast(
@@ -122,7 +129,9 @@ def forecast(
     check(precision, computing.device)
     settings = _settings(layers, strongest, matrices, precision)
     control = _control(network.architecture, layers, matrices)
-    return forecast_plan(computing, plan(network.architecture, layers, memory, strongest), settings, control)
+    shards = plan(network.architecture, layers, memory, strongest)
+    at_once = _pairs_at_once(network.architecture, shards, memory, strongest)
+    return forecast_plan(computing, shards, settings, control, pairs_at_once=at_once)
 
 
 def _control(architecture: Architecture, layers: Sequence[Layer], matrices: bool) -> tuple[Layer, ...]:

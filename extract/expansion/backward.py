@@ -115,9 +115,11 @@ class Descent:
 @contextmanager
 def float32_on(device: torch.device, tf32: bool = False) -> Iterator[None]:
     """Keep a GPU's float32 convolutions from TF32, torch's default, which rounds to 10 bits, or let them use it."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = tf32 if device.type == "cuda" else before
+    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = convolutions.allow_tf32, products.allow_tf32
+    if device.type == "cuda":
+        convolutions.allow_tf32 = products.allow_tf32 = tf32
     try:
         yield
     finally:
-        torch.backends.cudnn.allow_tf32 = before
+        convolutions.allow_tf32, products.allow_tf32 = before

@@ -6,6 +6,8 @@ import numpy as np
 
 from extract.ranking import Floats
 
+_VALUES = 2**20  # at once: about 40 MB
+
 
 @dataclass(frozen=True)
 class WeightDistribution:
@@ -30,7 +32,15 @@ def distribution(values: Floats) -> WeightDistribution:
 
     scipy's `skew` and `kurtosis` with `bias=False` give the same but for rounding, in three times the time.
     """
-    n, x = values.shape[1], values.astype(np.float64)
+    n = values.shape[1]
+    units = max(1, _VALUES // max(1, n))
+    parts = [_statistics(values[first : first + units]) for first in range(0, max(1, len(values)), units)]
+    return WeightDistribution(n, *map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _statistics(values: Floats) -> tuple[Floats, ...]:
+    """The arrays of a `WeightDistribution`, in its order."""
+    n, x = values.shape[1], values.astype(np.float64)  # in the order of memory, which decides how sums are rounded
     mean = x.mean(axis=1)
     deviation = x - mean[:, None]  # (units, n)
     spread = np.sqrt(np.square(deviation).mean(axis=1))
@@ -43,4 +53,4 @@ def distribution(values: Floats) -> WeightDistribution:
     bimodality = (skewness**2 + 1) / (kurtosis + 3 * (n - 1) ** 2 / (two * three))
     sd = spread * np.sqrt(n / one)
     near = (np.abs(x) < 0.1 * sd[:, None]).mean(axis=1)
-    return WeightDistribution(n, mean, sd, skewness, kurtosis, bimodality, np.where(np.isnan(sd), np.nan, near))
+    return mean, sd, skewness, kurtosis, bimodality, np.where(np.isnan(sd), np.nan, near)

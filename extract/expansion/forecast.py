@@ -46,8 +46,11 @@ def forecast_plan(
     settings: ExtractionSettings,
     control: Sequence[Layer],
     clock: Callable[[], float] = time.perf_counter,
+    pairs_at_once: int = 1,
 ) -> Forecast:
     """Forecast these shards, and the control of randomised weights from these layers. Sampling takes a few seconds.
+
+    Tables are made of so many pairs at a time.
 
     The sweeps, units and pairs are those of the shards' channels; tables are of whole targets, and so are edges and
     bytes.
@@ -55,7 +58,7 @@ def forecast_plan(
     architecture = network.architecture
     targets = sorted({target for shard in shards for target in shard.targets})
     shapes = [(architecture.channels(t), architecture.channels(s)) for t in targets for s in sources(architecture, t)]
-    tables = TableSamples.take(shapes, settings.strongest, settings.matrices, clock)
+    tables = TableSamples.take(shapes, settings.strongest, settings.matrices, clock, pairs_at_once)
     rates = operation_rates(network, targets, settings, clock=clock)
     swept = [(target, len(shard.channels)) for shard in shards for target in shard.targets]
     return Forecast(

@@ -1,6 +1,7 @@
 """The files of one target layer: edges, sweeps, distributions, kernels and matrices."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -23,19 +24,25 @@ from extract.units import Layer
 Supports = dict[Layer, Support]  # by source, nearest first
 
 
-def files(network: Network, target: Layer, dense: Dense, settings: ExtractionSettings) -> dict[str, Content]:
-    """Compute the files of a target layer from the rows of all its channels."""
+def files(
+    network: Network, target: Layer, dense: Dense, settings: ExtractionSettings, pairs_at_once: int = 1
+) -> dict[str, Content]:
+    """Compute the files of a target layer from the rows of all its channels, so many layer pairs at a time."""
     supports = {
         source: support(network.architecture, source, target) for source in sources(network.architecture, target)
     }
-    tables: dict[str, list[pa.Table]] = {"edges": [], "sweeps": [], "distributions": []}
-    for source, (magnitude, mean) in dense.items():
+
+    def tables_from(source: Layer) -> dict[str, list[pa.Table]]:
         direct = network.architecture.is_direct(source, target)
         pair = {"source": str(source), "target": str(target), "span": supports[source].span, "direct": direct}
-        pair["cut"] = supports[source].cut
-        for name, rows in pair_tables(pair, magnitude, mean, settings.strongest).items():
-            tables[name] += rows
-    contents: dict[str, Content] = {part(name, str(target)): pa.concat_tables(parts) for name, parts in tables.items()}
+        return pair_tables(pair | {"cut": supports[source].cut}, *dense[source], settings.strongest)
+
+    with ThreadPoolExecutor(pairs_at_once) as pool:  # numpy sorts and adds without holding up other threads
+        pairs = list(pool.map(tables_from, dense))
+    contents: dict[str, Content] = {
+        part(name, str(target)): pa.concat_tables([table for tables in pairs for table in tables[name]])
+        for name in ("edges", "sweeps", "distributions")
+    }
     arrays = _kernels(network, target, supports) | (matrices_of(dense) if settings.matrices else {})
     return contents | ({part("matrices", str(target)): arrays} if arrays else {})
 

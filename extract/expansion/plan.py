@@ -11,6 +11,8 @@ RUN = 256  # a multiple of every sweep's batch, so that a run's length changes n
 DENSE = 8  # bytes of a pair's magnitude and mean in float32
 _SENT = 2**28  # bytes of rows that a task sends, or of its step where that has more
 _EDGE = 80  # bytes of an edge while the tables are made
+_BLOCKS = 2**26  # bytes of what is ranked, or added up, block by block
+_RANKS = 18  # bytes of a unit pair while it is ranked, as measured
 _COPIES = 8  # of a unit's largest gradient that a step of the sweep may hold at once
 
 
@@ -104,6 +106,12 @@ def peak(architecture: Architecture, shards: Sequence[Shard], strongest: int) ->
     return max((_held(architecture, shard, strongest) for shard in shards), default=0)
 
 
+def pairs_at_once(architecture: Architecture, shards: Sequence[Shard], memory: int, strongest: int) -> int:
+    """Of how many layer pairs the tables can be made at the same time in `memory` bytes, at least one."""
+    spare = memory - peak(architecture, shards, strongest)
+    return 1 + max(0, spare) // max((_ranking(architecture, target) for s in shards for target in s.targets), default=1)
+
+
 def _held(architecture: Architecture, shard: Shard, strongest: int) -> int:
     """Bytes of all rows of a shard and a target's tables; in runs, of either the run's rows or a whole target."""
     channels = architecture.channels(shard.targets[0])
@@ -135,8 +143,13 @@ def _beside_rows(architecture: Architecture, target: Layer, strongest: int) -> i
     reached = [architecture.channels(source) for source in sources(architecture, target)]
     dense = DENSE * channels * sum(reached)
     edges = sum(_EDGE * min(channels * n, 2 * strongest * (channels + n)) for n in reached)
-    statistics = 64 * channels * max(reached)  # ranks and moments of one layer pair
-    return dense + edges + statistics + _gradients(architecture, target)
+    return dense + edges + _ranking(architecture, target) + _gradients(architecture, target)
+
+
+def _ranking(architecture: Architecture, target: Layer) -> int:
+    """Bytes that the tables of one layer pair take while they are made."""
+    most = max(architecture.channels(source) for source in sources(architecture, target))
+    return _RANKS * architecture.channels(target) * most + _BLOCKS
 
 
 def _check(architecture: Architecture, target: Layer, memory: int, strongest: int) -> None:

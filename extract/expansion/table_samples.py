@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -39,13 +40,14 @@ class TableSamples:
         strongest: int,
         matrices: bool,
         clock: Callable[[], float] = time.perf_counter,
+        pairs_at_once: int = 1,
     ) -> Self:
-        """Make tables of at most four of these shapes, and time them."""
+        """Make tables of at most four of these shapes, of so many pairs at a time as an extraction, and time them."""
         ordered = sorted(set(shapes), key=lambda shape: shape[0] * shape[1])
         places = sorted({round(place) for place in np.linspace(0, len(ordered) - 1, _SIZES)}) if ordered else []
         for place in places[:1]:
-            _sample(ordered[place], strongest, matrices, clock)  # warms up
-        samples = [_sample(ordered[place], strongest, matrices, clock) for place in places]
+            _sample(ordered[place], strongest, matrices, clock, pairs_at_once)  # warms up
+        samples = [_sample(ordered[place], strongest, matrices, clock, pairs_at_once) for place in places]
         return cls(strongest, *(np.array(column) for column in zip(*samples, strict=True) or [()] * 4))
 
     def edges(self, shape: Shape) -> float:
@@ -65,13 +67,16 @@ class TableSamples:
 
 
 def _sample(
-    shape: Shape, strongest: int, matrices: bool, clock: Callable[[], float]
+    shape: Shape, strongest: int, matrices: bool, clock: Callable[[], float], pairs_at_once: int
 ) -> tuple[float, float, float, float]:
     random = np.random.default_rng(0)
     magnitude = np.abs(random.standard_normal(shape)) * random.lognormal(0, 0.4, (1, shape[1]))
     dense = magnitude.astype(np.float32), (magnitude * random.standard_normal(shape)).astype(np.float32)
     pair = {"source": str(_SOURCE), "target": str(_TARGET), "span": 1, "direct": False, "cut": False}
-    tables, making = _timed(lambda: pair_tables(pair, *dense, strongest), clock)
+    with ThreadPoolExecutor(pairs_at_once) as pool:  # threads hold each other up, so that one alone is no measure
+        alike = [pair] * pairs_at_once
+        made, making = _timed(lambda: list(pool.map(lambda each: pair_tables(each, *dense, strongest), alike)), clock)
+    tables = made[0]
     files = {f"{name}.parquet": pa.concat_tables(rows * _TOGETHER) for name, rows in tables.items()}
     _, writing = _timed(lambda: {name: encoded(name, table) for name, table in files.items()}, clock)
     _, storing = _timed(lambda: encoded("matrices", matrices_of({_SOURCE: dense} if matrices else {})), clock)
@@ -79,7 +84,7 @@ def _sample(
     size = len(encoded("edges.parquet", edges))  # of one table: copies would be compressed
     return (
         shape[0] * shape[1],
-        making + storing + writing / _TOGETHER,
+        making / pairs_at_once + storing + writing / _TOGETHER,
         edges.num_rows / max(1, most(shape, strongest)),
         size / max(1, edges.num_rows),
     )

@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--pretrained")
     parser.add_argument("--targets", nargs="*")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--memory", type=float, default=2, help="GiB")
     parser.add_argument("--output", type=Path)
@@ -48,13 +49,14 @@ def main() -> None:
             path,
             arguments.targets,
             memory=int(arguments.memory * 2**30),
+            device=arguments.device,
             precision=arguments.precision,
             announce=lambda forecast: announced.append((forecast, time.perf_counter(), time.process_time())),
         )
         (forecast, wall, cpu), end = announced[0], time.perf_counter()
-        print(
-            f"{arguments.name} into {arguments.targets or 'every layer'}, {torch.get_num_threads()} threads: {forecast}"
-        )
+        place = torch.cuda.get_device_name() if arguments.device.startswith("cuda") else "no card"
+        print(f"{arguments.name} into {arguments.targets or 'every layer'}: {forecast}")
+        print(f"{torch.get_num_threads()} threads, {place}, {arguments.precision}")
         print(f"CPU seconds {time.process_time() - cpu:.0f}")
         print(f"{'':16} forecast    fact  fact / forecast")
         for name, value in fact(extraction, end - wall).items():

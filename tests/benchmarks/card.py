@@ -1,26 +1,29 @@
 """A graphics card against autograd on the same card: RN50's 4/2/5 from all 47 source layers, statistics included.
 
-Prints milliseconds a unit and the largest relative error of a source's magnitudes against autograd in float64; then the
-seconds of whole extractions, files written. Autograd's convolutions round to TF32, torch's default; ours do not:
+Prints milliseconds a unit and the largest relative error of a source's magnitudes against autograd in float64.
+Autograd's convolutions round to TF32, torch's default, as does ours where it says so. Whole extractions are timed by
+`python -m tests.benchmarks.atlas RN50 --device cuda`:
 
-    python -m tests.benchmarks.card [--device cuda] [--units 16 64 256 1024] [--targets "4/*" "*"]
+    python -m tests.benchmarks.card [--device cuda] [--units 16 64 256 1024]
 """
 
 import argparse
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import torch
 
-from extract.expansion.atlas import extract
-from extract.expansion.expanded_weights import sweep
+from extract.expansion.expanded_weights import Weights, sweep_together
+from extract.expansion.precision import dtype
+from extract.folder.manifest import Precision
 from extract.network.network import Network
 from extract.network.weights import load_network
+from extract.units import Layer
 from tests.benchmarks.sweep import TARGET, Autograd, Statistics, statistics
 
+PRECISIONS: tuple[Precision, ...] = ("float32", "tf32", "bfloat16")
 CHECKED = 16  # units whose statistics are compared with float64's
 
 
@@ -37,12 +40,18 @@ def singly(autograd: Autograd, channels: range) -> list[Statistics]:
     return [autograd.together(channel) for channel in channels]
 
 
-def swept(network: Network, units: int, dtype: torch.dtype, channels: range) -> list[Statistics]:
-    batches = sweep(network, TARGET, channels, dtype=dtype, units=units)
+def swept(network: Network, units: int, precision: Precision, channels: range) -> list[dict[Layer, Weights]]:
+    """Statistics by source, of a batch of units at a time."""
+    lower, tf32 = dtype(precision), precision == "tf32"
+    batches = sweep_together(network, [TARGET], channels, dtype=lower, units=units, tf32=tf32)
+    return [by_target[TARGET] for _, by_target in batches]
+
+
+def by_unit(batches: list[dict[Layer, Weights]]) -> list[Statistics]:
     return [
         [(weights.magnitude[place], weights.sum[place]) for weights in by_source.values()]
-        for batch, by_source in batches
-        for place in range(len(batch))
+        for by_source in batches
+        for place in range(len(next(iter(by_source.values())).sum))
     ]
 
 
@@ -75,37 +84,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--units", type=int, nargs="+", default=[16, 64, 256, 1024])
-    parser.add_argument("--targets", nargs="*", default=["4/*"])
     arguments = parser.parse_args()
     network = load_network("RN50").on(arguments.device)
     print(torch.cuda.get_device_name() if torch.cuda.is_available() else "no card", torch.__version__, flush=True)
     compare(network, arguments.units)
-    for targets in arguments.targets:
-        with TemporaryDirectory() as folder:
-            start = time.perf_counter()
-            extraction = extract(load_network("RN50"), Path(folder) / "x", [targets], device=arguments.device)
-            seconds, size = time.perf_counter() - start, sum(f.stat().st_size for f in extraction.path.rglob("*.*"))
-            print(f"extract --targets '{targets}': {seconds:.0f} s, {size / 1e9:.2f} GB", flush=True)
+
+
+class Method(NamedTuple):
+    run: Callable[[range], Any]
+    units: int  # that are timed
+    read: Callable[[Any], list[Statistics]] = list
+
+
+def methods(network: Network, units: list[int]) -> dict[str, Method]:
+    plain, last = (Autograd(network, order) for order in (torch.contiguous_format, torch.channels_last))
+    return {
+        "one backward a unit": Method(partial(singly, plain), CHECKED),
+        "one backward a unit, channels-last": Method(partial(singly, last), CHECKED),
+        "vectorised backward of 16 units": Method(partial(batched, last), CHECKED),
+    } | {
+        f"sweep of {count} units, {precision}": Method(partial(swept, network, count, precision), count, by_unit)
+        for count in units
+        for precision in PRECISIONS
+    }
 
 
 def compare(network: Network, units: list[int]) -> None:
     visual = network.visual.double()
     exact = singly(Autograd(network, torch.contiguous_format), range(CHECKED))
     visual.float()
-    plain, last = (Autograd(network, order) for order in (torch.contiguous_format, torch.channels_last))
-    methods: dict[str, tuple[Callable[[range], list[Statistics]], int]] = {
-        "one backward a unit": (partial(singly, plain), CHECKED),
-        "one backward a unit, channels-last": (partial(singly, last), CHECKED),
-        "vectorised backward of 16 units": (partial(batched, last), CHECKED),
-    }
-    for count in units:
-        for dtype in (torch.float32, torch.bfloat16):
-            name = f"sweep of {count} units, {str(dtype).removeprefix('torch.')}"
-            methods[name] = partial(swept, network, count, dtype), max(count, CHECKED)
     print(f"{'a unit of 4/2/5, 47 sources':36}      ms   error", flush=True)
-    for name, (run, count) in methods.items():
-        spent = milliseconds(run, count)
-        print(f"{name:36} {spent:7.2f} {error(run(range(CHECKED)), exact):7.1e}", flush=True)
+    for name, method in methods(network, units).items():
+        spent = milliseconds(method.run, method.units)
+        print(f"{name:36} {spent:7.2f} {error(method.read(method.run(range(CHECKED))), exact):7.1e}", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 from extract.errors import ExtractionError
 from extract.expansion.assembly import Assembly
 from extract.expansion.atlas import extract, scope
-from extract.expansion.plan import Shard, peak, plan
+from extract.expansion.plan import Shard, pairs_at_once, peak, plan
 from extract.expansion.rows import rows
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
@@ -29,8 +29,8 @@ def begun(whole: Extraction, path: Path) -> Extraction:
     return Extraction.create(path, whole.manifest.model_copy(update={"files": {}}))
 
 
-def sweep(network: Network, extraction: Extraction, shards: Sequence[Shard]) -> Assembly:
-    assembly = Assembly(network, extraction, SHARDS)
+def sweep(network: Network, extraction: Extraction, shards: Sequence[Shard], pairs_at_once: int = 1) -> Assembly:
+    assembly = Assembly(network, extraction, SHARDS, pairs_at_once)
     for shard in shards:
         assembly.add(shard, rows(network, shard, lambda _: None))
     return assembly
@@ -48,6 +48,12 @@ def test_runs_that_come_in_any_order_give_the_bytes_of_the_whole(
     sweep(tiny, extraction, [SHARDS[i] for i in (3, 0, 2, 1)]).finish()
     assert same_files(extraction, whole)
     assert not (extraction.path / "rows").exists()
+
+
+def test_tables_of_several_pairs_at_a_time_are_the_same_bytes(tiny: Network, whole: Extraction, tmp_path: Path) -> None:
+    extraction = begun(whole, tmp_path / "x")
+    sweep(tiny, extraction, SHARDS, pairs_at_once=3).finish()
+    assert same_files(extraction, whole)
 
 
 def test_a_run_that_is_there_is_not_swept_again(tiny: Network, whole: Extraction, tmp_path: Path) -> None:
@@ -128,6 +134,16 @@ def test_a_plan_takes_no_more_memory_than_it_may(model: str, stages: str, memori
     for memory in memories:
         shards = plan(architecture, targets, round(memory * 2**30))
         assert peak(architecture, shards, 20) <= memory * 2**30
+
+
+def test_more_memory_lets_tables_of_more_pairs_be_made_at_once() -> None:
+    architecture = ARCHITECTURES["RN50"]
+    targets = scope(architecture, ["4/*"])
+    small, large = (
+        pairs_at_once(architecture, plan(architecture, targets, memory), memory, 20) for memory in (2**31, 2**33)
+    )
+    assert 2 <= small < large
+    assert pairs_at_once(architecture, plan(architecture, targets, 2**30 * 2), 2**20, 20) == 1
 
 
 def test_targets_that_are_swept_together_in_runs_give_the_bytes_of_all_channels_at_once(
