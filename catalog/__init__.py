@@ -55,12 +55,12 @@ from graph.settings import Settings, settings
 if TYPE_CHECKING:  # what the live network and an extraction give, for annotations
     from catalog.live_network import Ablation, Agreement, Attack, Check, LiveNetwork, Report
     from catalog.macroscopic.bottlenecks import Bottleneck
-    from catalog.macroscopic.comparison import Size
+    from catalog.macroscopic.comparisons import Comparison
     from catalog.macroscopic.depth import Trend
     from catalog.macroscopic.headlines import LayerSummary
-    from catalog.macroscopic.layer_report import Comparison
     from catalog.macroscopic.macroscopic import Macroscopic
     from catalog.macroscopic.panel import SmallMultiples
+    from catalog.macroscopic.sizes import Size
     from catalog.macroscopic.versatility import Versatility
     from extract.responses.levels import Estimate
 

@@ -1,4 +1,4 @@
-"""graph.plain_json."""
+"""Records as plain values that JSON can hold."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass

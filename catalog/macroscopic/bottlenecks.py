@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from catalog.macroscopic.comparison import Size, median, share
+from catalog.macroscopic.sizes import Size, median, share
 from extract.units import Layer
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from math import atanh, isnan, nan, sqrt, tanh
 
 import numpy as np
 
-from catalog.macroscopic.layer_report import Comparison
+from catalog.macroscopic.comparisons import Comparison
 from catalog.macroscopic.rank_correlation import rank_correlation, ranks
 from extract.ranking import Floats
 from extract.responses.levels import Z95

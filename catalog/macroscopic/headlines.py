@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from catalog.macroscopic.layer_report import Comparison
+from catalog.macroscopic.comparisons import Comparison
 from extract.units import Layer
 from graph.records import Variant
 

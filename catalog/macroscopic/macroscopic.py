@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from catalog.macroscopic.bottlenecks import Bottleneck, bottlenecks
+from catalog.macroscopic.comparisons import Comparison, PairStatistics, comparisons, pair_statistics
 from catalog.macroscopic.contributions import StoredContributions, default_variant
 from catalog.macroscopic.depth import Trend, trends
 from catalog.macroscopic.headlines import LEGEND, MEANINGS, LayerSummary
-from catalog.macroscopic.layer_report import Comparison, PairStatistics, comparisons, pair_statistics
 from catalog.macroscopic.sweeps import Sweeps
 from catalog.macroscopic.versatility import Versatility, versatility
 from extract.folder.randomised import ROLES, UNITS

@@ -18,11 +18,11 @@ from extract.expansion.assembly import Assembly
 from extract.expansion.expanded_weights import batch_size
 from extract.expansion.forecast import Forecast, forecast_plan
 from extract.expansion.layer_tables import units
+from extract.expansion.operations import control_sources
 from extract.expansion.plan import Shard, pairs_at_once, plan
 from extract.expansion.precision import check
 from extract.expansion.randomised_weights import control_file, sweep_randomised
 from extract.expansion.sweepers import Sweeper, ThisProcess
-from extract.expansion.work import control_sources
 from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources
 from extract.folder.manifest import ExtractionSettings, Manifest, Precision, RecordedPreparation

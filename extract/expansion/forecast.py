@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from extract.expansion.expanded_weights import sweep_together
+from extract.expansion.operations import control_operations, shard_operations, sweep_operations
 from extract.expansion.plan import Shard, peak
 from extract.expansion.precision import dtype
 from extract.expansion.table_samples import TableSamples
-from extract.expansion.work import control_operations, shard_operations, sweep_operations
 from extract.folder.kernel_support import sources, support
 from extract.folder.manifest import ExtractionSettings
 from extract.folder.randomised import ROLES, evenly

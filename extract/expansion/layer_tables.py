@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from extract.expansion.distribution import distribution
 from extract.expansion.expanded_weights import expanded_weights
 from extract.expansion.rows import Dense
 from extract.expansion.strongest import Strongest, strongest
+from extract.expansion.weight_distribution import distribution
 from extract.folder.encoding import Content
 from extract.folder.kernel_support import Support, sources, support
 from extract.folder.manifest import ExtractionSettings, part

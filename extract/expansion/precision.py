@@ -8,7 +8,7 @@ import torch
 
 from extract.errors import WeightsError
 from extract.expansion.expanded_weights import sweep_together
-from extract.expansion.overflow import check_finite
+from extract.expansion.finite import check_finite
 from extract.expansion.plan import Shard
 from extract.folder.manifest import Deviation, Precision
 from extract.network.network import Network

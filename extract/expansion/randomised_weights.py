@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from extract.expansion.backward import float32_on
 from extract.expansion.linear_block import LinearBlock, linearised
-from extract.expansion.work import control_sources
+from extract.expansion.operations import control_sources
 from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import support
 from extract.folder.manifest import part

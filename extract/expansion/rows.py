@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from extract.expansion.expanded_weights import sweep_together
-from extract.expansion.overflow import check_finite
+from extract.expansion.finite import check_finite
 from extract.expansion.plan import Shard
 from extract.expansion.precision import dtype
 from extract.folder.kernel_support import sources, support

@@ -20,10 +20,10 @@ from tqdm import tqdm
 from extract.expansion.atlas import scope
 from extract.expansion.expanded_weights import batch_size
 from extract.expansion.forecast import bytes_beside_edges, operation_rates, resident
+from extract.expansion.operations import control_operations, control_sources, shard_operations
 from extract.expansion.plan import Shard, peak, plan, rows_size, sweep_memory
 from extract.expansion.sweepers import ThisProcess
 from extract.expansion.table_samples import TableSamples
-from extract.expansion.work import control_operations, control_sources, shard_operations
 from extract.folder.kernel_support import sources
 from extract.folder.manifest import ExtractionSettings
 from extract.network.network import Network

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from extract.expansion.expanded_weights import sweep
-from extract.expansion.work import sweep_operations
+from extract.expansion.operations import sweep_operations
 from extract.network.network import Network
 from extract.network.weights import load_network
 from extract.units import Layer

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.article.evidence import Evidence
 from catalog.article.outcome import CannotRun, Outcome, judge
-from catalog.macroscopic.layer_report import Comparison
+from catalog.macroscopic.comparisons import Comparison
 from extract.units import Layer
 
 if TYPE_CHECKING:

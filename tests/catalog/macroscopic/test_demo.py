@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from catalog import open_extraction, open_network
-from catalog.macroscopic.layer_report import Comparison
+from catalog.macroscopic.comparisons import Comparison
 
 TARGET = "2/0/5"
 

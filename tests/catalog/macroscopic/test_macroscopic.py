@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import binom
 
 from catalog.errors import MacroscopicError
-from catalog.macroscopic.comparison import Size, median, share
-from catalog.macroscopic.layer_report import Comparison
+from catalog.macroscopic.comparisons import Comparison
 from catalog.macroscopic.macroscopic import Macroscopic
+from catalog.macroscopic.sizes import Size, median, share
 from extract.folder.kernel_support import sources
 from extract.folder.manifest import part
 from extract.folder.randomised import evenly

@@ -12,10 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 from extract.expansion.atlas import extract, forecast
 from extract.expansion.expanded_weights import sweep
 from extract.expansion.forecast import Forecast, forecast_plan
+from extract.expansion.operations import control_sources, shard_operations, sweep_operations
 from extract.expansion.plan import Shard, plan
 from extract.expansion.randomised_weights import sweep_randomised
 from extract.expansion.table_samples import TableSamples
-from extract.expansion.work import control_sources, shard_operations, sweep_operations
 from extract.folder.kernel_support import sources
 from extract.folder.manifest import ExtractionSettings
 from extract.network.network import Network

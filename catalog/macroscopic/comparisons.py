@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from catalog.macroscopic.comparison import Size, median, share
 from catalog.macroscopic.contributions import Contributions, lower_units
 from catalog.macroscopic.shape import FORWARD_STATISTICS, STATISTICS, measure, rank_one_share
+from catalog.macroscopic.sizes import Size, median, share
 from extract.folder.randomised import evenly
 from extract.ranking import Floats
 from extract.units import Layer

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from extract.expansion.distribution import distribution
+from extract.expansion.weight_distribution import distribution
 
 
 @pytest.fixture

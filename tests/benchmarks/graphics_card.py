@@ -4,7 +4,7 @@ Prints milliseconds a unit and the largest relative error of a source's magnitud
 Autograd's convolutions round to TF32, torch's default, as does ours where it says so. Whole extractions are timed by
 `python -m tests.benchmarks.atlas RN50 --device cuda`:
 
-    python -m tests.benchmarks.card [--device cuda] [--units 16 64 256 1024]
+    python -m tests.benchmarks.graphics_card [--device cuda] [--units 16 64 256 1024]
 """
 
 import argparse
