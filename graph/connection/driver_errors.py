@@ -59,14 +59,13 @@ _CODES: dict[str, _Translation] = {  # by the beginning of the server's code; th
     "Neo.ClientError": (QueryError, "The database does not accept the query: {message}."),
     "": (QueryError, "The database cannot carry out the query: {message}."),
 }
-_CAUSES = {  # by what the driver says about the connection
+_CAUSES = {  # by what the driver says about the connection; the first match applies
+    "SSL": "encryption does not match; bolt:// is without, bolt+s:// with it",
     "refused": "nothing listens there; start the server, or mend the address",
     "handshake": "what listens there speaks no Bolt, perhaps HTTP; Bolt has a port of its own, mostly 7687",
     "HTTP": "what listens there speaks HTTP; Bolt has a port of its own, mostly 7687",
-    "resolve": "there is no such host; mend the address",
-    "SSL": "encryption does not match; bolt:// is without, bolt+s:// with it",
+    "resolve address": "there is no such host; mend the address",
     "routing": "nothing there tells the way to a cluster; start the server, or use bolt:// for a single one",
-    "scheme": "addresses begin with bolt://, bolt+s://, neo4j:// or neo4j+s://",
 }
 
 _UNREADABLE = re.compile(  # what the embedded server says of a record whose bytes make no sense

@@ -12,6 +12,7 @@ from tests.faults.advice.messages import Act, Advice, Question, Table
 from tests.faults.advice.queries import LIMITS, SERVERS, asked
 
 EMBEDDED, LOAD = "tests/graph/embedded/test_server.py", "tests/graph/loading/test_load.py"
+ERRORS = "tests/graph/connection/test_driver_errors.py"
 REMOVAL, CSV = "tests/graph/loading/test_removal.py", "tests/graph/loading/test_neo4j_import.py"
 
 
@@ -77,6 +78,20 @@ TABLE = Table(
         ),
         **dict.fromkeys(
             ("Look whether the last change is there", "ran out of memory during", "broke the answer off"), LIMITS
+        ),
+        **dict.fromkeys(
+            (
+                *("wants its first password changed", "SHOW DATABASES lists those", "wrote nothing of it"),
+                *("is busy or short of memory", "cannot carry out the query", "only reading is allowed here"),
+            ),
+            ERRORS,
+        ),
+        **dict.fromkeys(
+            (
+                *("Set CIRCUITS_USER and CIRCUITS_PASSWORD", "The database has this already"),
+                "does not accept the query",
+            ),
+            SERVERS,
         ),
         "`circuits doctor --whole` tells which": "tests/faults/test_flipped_bits.py",
         **dict.fromkeys(

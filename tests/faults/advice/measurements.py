@@ -185,7 +185,7 @@ BEFORE, AFTER = (thumbnail(image or b"") for image in NOISE["image"].to_pylist()
 SAME = with_images(*[BEFORE] * 4)
 TABLE = Table(
     (
-        *(f"extract.expansion.{name}" for name in ("atlas", "cluster", "overflow", "plan", "precision")),
+        *(f"extract.expansion.{name}" for name in ("atlas", "cluster", "finite", "plan", "precision")),
         "extract.network.parts",
         *("extract.ablation.part_ablation", "extract.ablation.calibration", "extract.enrichment.pipeline"),
         *(

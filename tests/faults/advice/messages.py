@@ -64,13 +64,22 @@ class Message:
 
 
 def messages(module: str) -> Iterator[Message]:
-    """The messages that a module gives errors of ours; those that it only passes on are left out."""
+    """The messages that a module gives errors of ours, and the templates that it holds beside an error's class.
+
+    Those that it only passes on are left out.
+    """
     content = import_module(module)
     for node in ast.walk(ast.parse(Path(str(content.__file__)).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-            kind = getattr(content, node.func.id, None)
-            if inspect.isclass(kind) and issubclass(kind, CircuitsError | NoWeights):
-                yield from _message(_written(node.args[0], content))
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=[text, *_]) if _is_error(name, content):
+                yield from _message(_written(text, content))
+            case ast.Tuple(elts=[ast.Name(id=name), ast.Constant(value=str()) as text]) if _is_error(name, content):
+                yield from _message(text)
+
+
+def _is_error(name: str, module: ModuleType) -> bool:
+    kind = getattr(module, name, None)
+    return inspect.isclass(kind) and issubclass(kind, CircuitsError | NoWeights)
 
 
 def _written(text: ast.expr, module: ModuleType) -> ast.expr:
