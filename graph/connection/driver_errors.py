@@ -18,19 +18,14 @@ from graph.errors import (
 
 _Translation = tuple[type[GraphError], str]
 
+_REFUSED: _Translation = (WriteRefused, "The server refuses this ({message}): only reading is allowed here.")
 _STOPPED: _Translation = (
     QueryTimeout,
     "The query was stopped ({limit}). Give it more time, a LIMIT, a shorter path or a named unit to start from.",
 )
 _CODES: dict[str, _Translation] = {  # by the beginning of the server's code; the first match applies
-    "Neo.ClientError.Security.Forbidden": (
-        WriteRefused,
-        "The server refuses this ({message}): only reading is allowed here.",
-    ),
-    "Neo.ClientError.Statement.AccessMode": (
-        WriteRefused,
-        "The server refuses this ({message}): only reading is allowed here.",
-    ),
+    "Neo.ClientError.Security.Forbidden": _REFUSED,
+    "Neo.ClientError.Statement.AccessMode": _REFUSED,
     "Neo.ClientError.Security.CredentialsExpired": (
         AccessRefused,
         "{url} wants its first password changed before anything else. Do so with "
@@ -42,7 +37,7 @@ _CODES: dict[str, _Translation] = {  # by the beginning of the server's code; th
     ),
     "Neo.ClientError.Database.DatabaseNotFound": (
         DatabaseMissing,
-        "{url} has no such database ({message}). SHOW DATABASES lists those it has.",
+        "{url} has no such database ({message}). Mend CIRCUITS_DATABASE_NAME, or leave it out.",
     ),
     "Neo.ClientError.Transaction.Terminated": _STOPPED,
     "Neo.ClientError.Transaction.TransactionTimedOut": _STOPPED,
@@ -59,13 +54,25 @@ _CODES: dict[str, _Translation] = {  # by the beginning of the server's code; th
     "Neo.ClientError": (QueryError, "The database does not accept the query: {message}."),
     "": (QueryError, "The database cannot carry out the query: {message}."),
 }
-_CAUSES = {  # by what the driver says about the connection; the first match applies
-    "SSL": "encryption does not match; bolt:// is without, bolt+s:// with it",
-    "refused": "nothing listens there; start the server, or mend the address",
-    "handshake": "what listens there speaks no Bolt, perhaps HTTP; Bolt has a port of its own, mostly 7687",
-    "HTTP": "what listens there speaks HTTP; Bolt has a port of its own, mostly 7687",
-    "resolve address": "there is no such host; mend the address",
-    "routing": "nothing there tells the way to a cluster; start the server, or use bolt:// for a single one",
+_NO_BOLT: _Translation = (
+    ServerUnavailable,
+    "No database answers at {url}: what listens there speaks no Bolt, perhaps HTTP. Bolt has a port of its own, "
+    "mostly 7687.",
+)
+_CONNECTIONS: dict[str, _Translation] = {  # by what the driver says about the connection; the first match applies
+    "refused": (
+        ServerUnavailable,
+        "No database answers at {url}: nothing listens there. Start the server, or mend the address.",
+    ),
+    "looks like HTTP": _NO_BOLT,
+    "Bolt handshake": _NO_BOLT,
+    "DNS resolve": (ServerUnavailable, "No database answers at {url}: there is no such host. Mend the address."),
+    "SSL": (
+        ServerUnavailable,
+        "No database answers at {url}: encryption does not match. bolt:// and neo4j:// are without, bolt+s:// and "
+        "neo4j+s:// with it.",
+    ),
+    "": (ServerUnavailable, "No database answers at {url}: {message}."),
 }
 
 _UNREADABLE = re.compile(  # what the embedded server says of a record whose bytes make no sense
@@ -84,7 +91,7 @@ def translate(error: Exception, url: str, timeout: float = 0.0) -> GraphError:
     """Translate an error of the driver; `timeout` is the query's, in seconds."""
     error = server_error(error)
     if isinstance(error, Neo4jError):
-        error_type, template = next(entry for code, entry in _CODES.items() if (error.code or "").startswith(code))
+        translation = next(entry for code, entry in _CODES.items() if (error.code or "").startswith(code))
         message = " ".join(_MARK.sub("", error.message or "it does not say why").split()).rstrip(".")
         if _UNREADABLE.search(message):
             return RecordUnreadable(
@@ -92,9 +99,7 @@ def translate(error: Exception, url: str, timeout: float = 0.0) -> GraphError:
                 "just now: `circuits doctor --whole` tells which.",
                 message,
             )
-        return error_type(
-            template.format(url=url, message=message, limit=f"after {timeout:g} s" if timeout else message)
-        )
+        return _filled(translation, url, message, f"after {timeout:g} s" if timeout else message)
     if isinstance(error, BrokenRecordError):
         return QueryError(
             f"The answer holds a value that cannot be read ({error.__cause__}). Ask for it as text: toString()."
@@ -103,6 +108,17 @@ def translate(error: Exception, url: str, timeout: float = 0.0) -> GraphError:
         return ServerUnavailable(
             f"The connection to {url} broke during a write. Look whether the last change is there."
         )
-    text = " ".join(f"{error} {error.__cause__ or ''}".split())
-    cause = next((cause for word, cause in _CAUSES.items() if word in text), text)
-    return ServerUnavailable(f"No database answers at {url}: {cause}.")
+    text = _spoken(error)
+    return _filled(next(entry for words, entry in _CONNECTIONS.items() if words in text), url, text)
+
+
+def _filled(translation: _Translation, url: str, message: str, limit: str = "") -> GraphError:
+    error, template = translation
+    return error(template.format(url=url, message=message, limit=limit))
+
+
+def _spoken(error: Exception) -> str:
+    """What the driver says of a connection: the error, its cause, and each server's that was asked for the way."""
+    cause = error.__cause__
+    errors = (error, cause, *(cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()))
+    return " ".join(" ".join(str(each) for each in errors if each).split()).rstrip(".")

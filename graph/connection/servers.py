@@ -19,7 +19,7 @@ from neo4j import (
     Session,
 )
 from neo4j.api import BookmarkManager
-from neo4j.exceptions import DriverError, Neo4jError
+from neo4j.exceptions import ConfigurationError, DriverError, Neo4jError, UnsupportedServerProduct
 
 from graph.connection.driver_errors import translate
 from graph.endpoint import Endpoint
@@ -146,12 +146,14 @@ def _connect(url: str, login: Login, database: str | None, reader: Login | None,
     if not url.startswith(SCHEMES):
         raise ServerUnavailable(f"{url} is no address of a database: bolt://, bolt+s://, neo4j:// and neo4j+s:// are.")
     with ExitStack() as drivers:
-        driver = drivers.enter_context(_driver(url, login, timeout))
-        with driver.session(database=database) as session:
-            try:  # logging in does not check that the database exists
+        try:
+            driver = drivers.enter_context(_driver(url, login, timeout))
+            with driver.session(database=database) as session:  # logging in does not check that the database exists
                 agent = session.run("RETURN 1").consume().server.agent
-            except ValueError as error:  # the driver's error for a port that is no number
-                raise ServerUnavailable(f"{url} is no address: {error}.") from error
+        except UnsupportedServerProduct:
+            raise
+        except (ValueError, ConfigurationError) as error:  # of the driver, which cannot read the address
+            raise ServerUnavailable(f"{url} is no address: {str(error).rstrip('.')}. Mend it.") from error
         capabilities, version = _capabilities(agent, url)
         drivers.pop_all()
     reading = login if capabilities.refuses_writes_in_read_mode else reader

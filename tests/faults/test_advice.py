@@ -18,11 +18,13 @@ from graph.embedded.server import stop
 from graph.loading.load import load
 from graph.opening import connect
 from tests.builders.extractions import BARE, units_alone
+from tests.builders.neo4j_server import Neo4j
 from tests.builders.servers import loaded
 from tests.faults.advice import (
     article,
     census,
     circuits,
+    connections,
     databases,
     folders,
     labels,
@@ -36,7 +38,7 @@ from tests.faults.advice import (
     units,
     weights,
 )
-from tests.faults.advice.messages import Act, Advice, Message, Question, messages
+from tests.faults.advice.messages import Act, Advice, Message, OnNeo4j, Question, messages
 
 ROOT = Path(__file__).parents[2]
 TABLES = (
@@ -50,6 +52,7 @@ TABLES = (
     census.TABLE,
     article.TABLE,
     databases.TABLE,
+    connections.TABLE,
     labels.TABLE,
     circuits.TABLE,
     models.TABLE,
@@ -120,6 +123,12 @@ def test_a_model_that_lost_a_unit_has_it_after_the_next_load(catalog: Catalog, b
 @pytest.mark.parametrize("asked", [each for table in TABLES for each in table.questions], ids=lambda asked: asked.part)
 def test_the_question_brings_the_message_up_and_the_advice_works(asked: Question, catalog: Catalog) -> None:
     check(asked.part, lambda: asked.case(catalog), lambda: asked.followed(catalog))
+
+
+@pytest.mark.parametrize("asked", [each for table in TABLES for each in table.on_neo4j], ids=lambda asked: asked.part)
+def test_neo4j_brings_the_message_up_and_the_advice_works(asked: OnNeo4j, neo4j: Neo4j) -> None:
+    neo4j.emptied().close()
+    check(asked.part, lambda: asked.case(neo4j), lambda: asked.followed(neo4j))
 
 
 def check(part: str, case: Act, followed: Act) -> None:

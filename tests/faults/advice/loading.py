@@ -1,4 +1,4 @@
-"""Messages about servers, and what is loaded into them."""
+"""Messages about embedded servers, and what is loaded into them."""
 
 import os
 from collections.abc import Callable
@@ -8,11 +8,10 @@ import pytest
 
 from graph.embedded import server
 from graph.embedded.directory import DatabaseDirectory
-from tests.faults.advice.messages import Act, Advice, Question, Table
-from tests.faults.advice.queries import LIMITS, SERVERS, asked
+from tests.faults.advice.messages import Act, Advice, Table
+from tests.faults.advice.queries import LIMITS
 
 EMBEDDED, LOAD = "tests/graph/embedded/test_server.py", "tests/graph/loading/test_load.py"
-ERRORS = "tests/graph/connection/test_driver_errors.py"
 REMOVAL, CSV = "tests/graph/loading/test_removal.py", "tests/graph/loading/test_neo4j_import.py"
 
 
@@ -49,7 +48,7 @@ def start(folder: Path) -> None:
 
 TABLE = Table(
     (
-        *(f"graph.connection.{name}" for name in ("database", "driver_errors", "servers")),
+        "graph.connection.database",
         *(f"graph.embedded.{name}" for name in ("batch_writer", "pipe", "server")),
         *(f"graph.loading.{name}" for name in ("load", "migration", "neo4j_import", "removal", "same_weights")),
     ),
@@ -61,39 +60,8 @@ TABLE = Table(
             beside_another(load_nothing, ended=True),
         ),
     ),
-    questions=(
-        Question(
-            "Ask for it as text: toString()",
-            asked("RETURN date('-0044-03-15') AS x"),
-            asked("RETURN toString(date('-0044-03-15')) AS x"),
-        ),
-    ),
     elsewhere={
-        **dict.fromkeys(
-            (
-                *("No database answers at", "is no address of a database", "is no address: {error}"),
-                "The queries here need Neo4j 5.23 or later",
-            ),
-            SERVERS,
-        ),
-        **dict.fromkeys(
-            ("Look whether the last change is there", "ran out of memory during", "broke the answer off"), LIMITS
-        ),
-        **dict.fromkeys(
-            (
-                *("wants its first password changed", "SHOW DATABASES lists those", "wrote nothing of it"),
-                *("is busy or short of memory", "cannot carry out the query", "only reading is allowed here"),
-            ),
-            ERRORS,
-        ),
-        **dict.fromkeys(
-            (
-                *("Set CIRCUITS_USER and CIRCUITS_PASSWORD", "The database has this already"),
-                "does not accept the query",
-            ),
-            SERVERS,
-        ),
-        "`circuits doctor --whole` tells which": "tests/faults/test_flipped_bits.py",
+        **dict.fromkeys(("ran out of memory during", "broke the answer off"), LIMITS),
         **dict.fromkeys(
             (
                 *("is not unique", "ends are no", "holds a value that is not finite", "strings and lists of these fit"),

@@ -12,9 +12,11 @@ from types import ModuleType
 from catalog import Catalog
 from extract.errors import CircuitsError
 from extract.network.torch_archive import NoWeights
+from tests.builders.neo4j_server import Neo4j
 
 Act = Callable[[], object]
 Ask = Callable[[Catalog], object]
+AskNeo4j = Callable[[Neo4j], object]
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,15 @@ class Question:
 
 
 @dataclass(frozen=True)
+class OnNeo4j:
+    """As Advice, asked of a running Neo4j, empty at the start."""
+
+    part: str
+    case: AskNeo4j
+    followed: AskNeo4j
+
+
+@dataclass(frozen=True)
 class Table:
     """The advice of some modules' messages.
 
@@ -47,11 +58,12 @@ class Table:
     elsewhere: dict[str, str] = field(default_factory=dict)
     untested: dict[str, str] = field(default_factory=dict)
     questions: tuple[Question, ...] = ()
+    on_neo4j: tuple[OnNeo4j, ...] = ()
 
     @property
     def parts(self) -> tuple[str, ...]:
         """The part of every message."""
-        asked = (question.part for question in self.questions)
+        asked = (*(each.part for each in self.questions), *(each.part for each in self.on_neo4j))
         return (*(advice.part for advice in self.advice), *asked, *self.elsewhere, *self.untested)
 
 
@@ -73,8 +85,8 @@ def messages(module: str) -> Iterator[Message]:
         match node:
             case ast.Call(func=ast.Name(id=name), args=[text, *_]) if _is_error(name, content):
                 yield from _message(_written(text, content))
-            case ast.Tuple(elts=[ast.Name(id=name), ast.Constant(value=str()) as text]) if _is_error(name, content):
-                yield from _message(text)
+            case ast.Tuple(elts=[ast.Name(id=name), ast.Constant(value=str(template))]) if _is_error(name, content):
+                yield Message(template, re.compile(re.sub(r"\\{\w+\\}", ".*", re.escape(template)), re.DOTALL))
 
 
 def _is_error(name: str, module: ModuleType) -> bool:

@@ -374,7 +374,7 @@ def places() -> Iterator[dict[str, int]]:
     ("url", "words"),
     [
         ("bolt://127.0.0.1:{dead}", "nothing listens there"),
-        ("neo4j://127.0.0.1:{dead}", "start the server"),
+        ("neo4j://127.0.0.1:{dead}", "nothing listens there"),
         ("bolt://127.0.0.1:{http}", "speaks no Bolt"),
         ("bolt://127.0.0.1:{silent}", "speaks no Bolt"),
         ("http://127.0.0.1:{http}", "no address of a database"),
