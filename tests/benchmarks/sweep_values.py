@@ -1,8 +1,9 @@
 """The sweep's values against autograd in float64: random unit pairs over all layer pairs, sums added up included.
 
-Prints the largest errors of magnitude and sum in float32, in parts of the kernel's magnitude, and those in bfloat16 by
-the blocks between the two layers. A sum of n positions is divided by the root of n, as it is up to that many times the
-magnitude:
+Prints the largest errors of magnitude and sum in float32, in parts of the kernel's magnitude, beside those of autograd
+in float32, by how many positions the kernel has: one of a single position is one sum of products, which can be small
+beside its terms. Then the errors in bfloat16 by the blocks between the two layers. A sum of n positions is divided by
+the root of n, as it is up to that many times the magnitude:
 
     python -m tests.benchmarks.sweep_values [--network RN50] [--pretrained TAG] [--pairs 500] [--seed 0]
 """
@@ -16,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from extract.expansion.expanded_weights import Weights, sweep_together
+from extract.expansion.expanded_weights import sweep_together
 from extract.expansion.plan import Shard, added_up, plan
 from extract.folder.kernel_support import sources, support
 from extract.network.network import Network
@@ -24,6 +25,7 @@ from extract.network.weights import load_network
 from extract.units import Layer, Unit
 from tests.benchmarks.sweep import Autograd
 
+Values = tuple[float, float]  # of a kernel: its magnitude and sum
 MEMORY = 2**40  # a shard a group
 
 
@@ -38,13 +40,17 @@ def pairs(network: Network, shards: tuple[Shard, ...], count: int, seed: int) ->
         yield shard, *(Unit(layer, int(random.integers(shape.channels(layer)))) for layer in (target, source))
 
 
-def swept(network: Network, shard: Shard, unit: Unit, dtype: torch.dtype) -> dict[Layer, Weights]:
-    ((_, weights),) = sweep_together(network, shard.targets, range(unit.channel, unit.channel + 1), dtype=dtype)
-    return weights[unit.layer]
+def swept(network: Network, shard: Shard, target: Unit, source: Unit, dtype: torch.dtype) -> Values:
+    """The magnitude and sum of a kernel as an extraction has them, swept together with the targets of the shard."""
+    targets = [layer for layer in shard.targets if source.layer in sources(network.architecture, layer)]
+    channels = range(target.channel, target.channel + 1)
+    ((_, weights),) = sweep_together(network, targets, channels, [source.layer], dtype)
+    kernels = weights[target.layer][source.layer]
+    return float(kernels.magnitude[0, source.channel]), float(kernels.sum[0, source.channel])
 
 
-def exact(autograd: Autograd, target: Unit, source: Unit) -> tuple[float, float]:
-    """The magnitude and sum of a kernel, by autograd."""
+def by_autograd(autograd: Autograd, target: Unit, source: Unit) -> Values:
+    """The magnitude and sum of a kernel."""
     image = autograd.maps[target.layer]
     centre = (image.shape[-1] - 1) // 2
     unit = image[0, target.channel, centre, centre]
@@ -52,9 +58,9 @@ def exact(autograd: Autograd, target: Unit, source: Unit) -> tuple[float, float]
     return float(kernel[0, source.channel].norm()), float(kernel[0, source.channel].sum())
 
 
-def errors(weights: Weights, source: Unit, span: int, magnitude: float, total: float) -> tuple[float, float]:
-    size, added = float(weights.magnitude[0, source.channel]), float(weights.sum[0, source.channel])
-    return abs(size - magnitude) / magnitude, abs(added - total) / magnitude / span**0.5
+def errors(values: Values, exact: Values, span: int) -> tuple[float, float]:
+    magnitude, total = exact
+    return abs(values[0] - magnitude) / magnitude, abs(values[1] - total) / magnitude / span**0.5
 
 
 def main() -> None:
@@ -67,26 +73,26 @@ def main() -> None:
     network = load_network(arguments.network, arguments.pretrained)
     shape = network.architecture
     targets = [layer for layer in shape.layers if sources(shape, layer)]
-    autograd = Autograd(replace(network, clip=deepcopy(network.clip).double()), torch.contiguous_format)
-    single, half = list[tuple[float, float]](), defaultdict[int, list[tuple[float, float]]](list)
+    double = Autograd(replace(network, clip=deepcopy(network.clip).double()), torch.contiguous_format)
+    single = Autograd(network, torch.contiguous_format)
+    float32, bfloat16 = (defaultdict[object, list[tuple[float, ...]]](list) for _ in range(2))
     sums = 0
     for shard, target, source in pairs(network, plan(shape, targets, MEMORY), arguments.pairs, arguments.seed):
-        magnitude, total = exact(autograd, target, source)
-        span = support(shape, source.layer, target.layer).span
-        ours, rounded = (
-            swept(network, shard, target, dtype)[source.layer] for dtype in (torch.float32, torch.bfloat16)
-        )
-        single.append(errors(ours, source, span, magnitude, total))
+        exact, span = by_autograd(double, target, source), support(shape, source.layer, target.layer).span
+        ours, rounded = (swept(network, shard, target, source, dtype) for dtype in (torch.float32, torch.bfloat16))
+        theirs = errors(by_autograd(single, target, source), exact, span)
+        float32["one" if span == 1 else "several"].append((*errors(ours, exact, span), *theirs))
         between = sum(source.layer.output < block < target.layer.output for block in shape.sums)
-        half[between].append(errors(rounded, source, span, magnitude, total))
+        bfloat16[between].append(errors(rounded, exact, span))
         sums += target.layer in added_up(shape, shard.targets)
-    largest = np.max(single, axis=0)
-    print(f"{len(single)} pairs, {sums} of them into sums that are added up; errors in parts of the kernel's magnitude")
-    print(f"float32: magnitude {largest[0]:.1e}, sum {largest[1]:.1e} at most")
+    print(f"{arguments.pairs} pairs, {sums} into sums that are added up; errors in parts of the kernel's magnitude")
+    print("float32, positions: pairs, largest error of the magnitude and of the sum, and autograd's")
+    for positions, rows in sorted(float32.items(), key=str):
+        print(f"{positions:8} {len(rows):4}", *(f"{error:9.1e}" for error in np.max(rows, axis=0)))
     print("bfloat16, blocks between: pairs, median and largest error of the magnitude, of the sum")
-    for between, found in sorted(half.items()):
-        (a, b), (c, d) = np.median(found, axis=0), np.max(found, axis=0)
-        print(f"{between:4} {len(found):5} {a:9.1e} {c:9.1e} {b:9.1e} {d:9.1e}")
+    for blocks, rows in sorted(bfloat16.items(), key=str):
+        (a, b), (c, d) = np.median(rows, axis=0), np.max(rows, axis=0)
+        print(f"{blocks:4} {len(rows):5} {a:9.1e} {c:9.1e} {b:9.1e} {d:9.1e}")
 
 
 if __name__ == "__main__":
