@@ -8,12 +8,13 @@ from threading import Lock
 from catalog.extraction_view import ExtractionView
 from extract import demo
 from extract.enrichment import pipeline
-from extract.enrichment.pairings import DRAWS, PairingComparison, compare_pairings
+from extract.enrichment.pairings import DRAWS, compare_pairings
 from extract.enrichment.pairings import MEMORY as PAIRING_MEMORY
-from extract.enrichment.sensitivity import CensusVariant, sensitivity
+from extract.enrichment.sensitivity import sensitivity
 from extract.expansion import atlas
 from extract.expansion.forecast import Forecast
 from extract.files import at_home
+from extract.folder.census_variants import CensusVariant, PairingComparison
 from extract.folder.extraction import Extraction
 from extract.folder.manifest import Precision
 from extract.network.network import Network
@@ -184,8 +185,9 @@ class ExtractionNetwork:
     ) -> list[CensusVariant]:
         """Take the census of a sum, None for the last, again with one setting or choice of probes changed at a time.
 
-        `probes` are those that the extraction's own census was taken on. Raises CensusError where it has none or the
-        layer is no sum, and ExtractionError for an extraction of other weights or probes that changed since.
+        `probes` are those that the extraction's own census was taken on, and the extraction keeps the verdicts. Raises
+        CensusError where it has none or the layer is no sum, and ExtractionError for an extraction of other weights,
+        one that another process writes into, or probes that changed since.
         """
         folder, total = self._sum_of(extraction, layer)
         with self._alone:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from catalog.macroscopic.macroscopic import Macroscopic
+    from extract.folder.census_variants import CensusVariant, PairingComparison
     from extract.folder.extraction import ContributionDirection, Extraction
     from extract.folder.manifest import Deviation
     from extract.responses.levels import ActivationDistribution, Estimate
@@ -103,6 +104,35 @@ class ExtractionView:
         """
         total = None if layer is None else self.architecture.layer(str(layer))
         return Table("Shares over the shortcut on the top 100 probes", shortcut_shares(self.folder, total))
+
+    def sensitivity(self, layer: Layer | str | None = None) -> "Table[CensusVariant]":
+        """The census of a sum, None for the last, with one thing changed at a time.
+
+        Empty where `LiveNetwork.sensitivity` did not take it. Raises UnknownUnit for a layer that is none.
+        """
+        from extract.folder.census_variants import variants  # slow to import, and a catalog does without
+
+        total = self._sum(layer)
+        return Table(f"The census of {total} with one thing changed at a time", variants(self.folder, total))
+
+    def pairings(self, layer: Layer | str | None = None) -> "Table[PairingComparison]":
+        """A sum, None for the last, beside its branches paired anew.
+
+        Empty where `LiveNetwork.pairings` did not pair them. Raises UnknownUnit for a layer that is none.
+        """
+        from extract.folder.census_variants import pairing_comparisons  # slow to import, and a catalog does without
+
+        total = self._sum(layer)
+        return Table(f"{total} beside its branches paired anew", pairing_comparisons(self.folder, total))
+
+    def verdicts(self, unit: Unit | str) -> dict[str, str]:
+        """A unit's verdict by what is changed in `sensitivity`, such as `nothing` or `pictures alone`."""
+        from extract.folder.census_variants import verdicts_by_change  # slow to import, and a catalog does without
+
+        return verdicts_by_change(self.folder, self.architecture.unit(str(unit), self.model))
+
+    def _sum(self, layer: Layer | str | None) -> Layer:
+        return self.architecture.final if layer is None else self.architecture.layer(str(layer))
 
     def macroscopic(self, units: int | None = None) -> "Macroscopic":
         """The article's macroscopic claims: how contributions between layers are distributed, beside controls.

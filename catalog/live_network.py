@@ -34,11 +34,10 @@ from extract.ablation import calibration, part_ablation
 from extract.ablation.calibration import Agreement, agreements
 from extract.ablation.part_ablation import Ablation, Replacement
 from extract.article.network_measures import NetworkMeasures
-from extract.enrichment.pairings import PairingComparison
-from extract.enrichment.sensitivity import CensusVariant
 from extract.errors import AblationError, WeightsError
 from extract.expansion.expanded_weights import expanded_weights
 from extract.files import at_home
+from extract.folder.census_variants import CensusVariant, PairingComparison
 from extract.folder.kernel_support import support
 from extract.network.attention_pool import Decomposition, decompose
 from extract.network.network import Network

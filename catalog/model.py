@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from catalog.live_network import LiveNetwork
     from catalog.macroscopic.macroscopic import Macroscopic
     from catalog.macroscopic.versatility import Versatility
+    from extract.folder.census_variants import CensusVariant, PairingComparison
 
 _DRAWN = 10  # candidates that a notebook shows with pictures
 
@@ -225,6 +226,21 @@ class Model:
         into = self.architecture.layer(str(layer))
         claims = (folder.macroscopic() for folder in self.extractions)
         return next((claim for claim in claims if into in claim.targets), None)
+
+    def sensitivity(self, layer: Layer | str | None = None) -> "Table[CensusVariant]":
+        """The census of a sum with one thing changed at a time, of the first folder at hand that has it; see there."""
+        tables = (folder.sensitivity(layer) for folder in self.extractions)
+        return next((table for table in tables if table), Table("The census with one thing changed at a time", ()))
+
+    def pairings(self, layer: Layer | str | None = None) -> "Table[PairingComparison]":
+        """A sum beside its branches paired anew, of the first folder at hand that has it; see `ExtractionView`."""
+        tables = (folder.pairings(layer) for folder in self.extractions)
+        return next((table for table in tables if table), Table("Beside its branches paired anew", ()))
+
+    def verdicts(self, unit: Unit | str) -> dict[str, str]:
+        """A unit's verdict by what is changed in the census, of the first folder at hand that has it; else empty."""
+        verdicts = (folder.verdicts(unit) for folder in self.extractions)
+        return next((by_change for by_change in verdicts if by_change), {})
 
     def versatility(self, unit: Unit | str) -> "Table[Versatility]":
         """What a unit receives from each layer below and contributes to each above, in sums over all its edges.

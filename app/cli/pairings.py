@@ -27,7 +27,7 @@ def pairings(
     """Compare a sum's enrichment with that of its branches paired anew.
 
     Whether the network pairs the facets of its branches: every unit gets the conv branch of another of
-    like deviation, preference for words and mean. Nothing is written.
+    like deviation, preference for words and mean. The folder keeps the comparison for the app.
 
     Example: circuits pairings demo --extraction demo.extraction
     """

@@ -22,7 +22,7 @@ def sensitivity(
     """Take the census of a sum again with one thing changed at a time, and count the verdicts.
 
     Changed are the concepts of a facet, both smallest effects, the images that lend their branches, the modality of the
-    probes, and the vendor and font held out. Nothing is written.
+    probes, and the vendor and font held out. The folder keeps the verdicts, and the app shows them.
 
     Example: circuits sensitivity demo --extraction demo.extraction
     """

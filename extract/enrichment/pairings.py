@@ -12,16 +12,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from tqdm import tqdm
 
 from extract.enrichment.attribution import attribution
 from extract.enrichment.census import DEFAULT
-from extract.enrichment.census_passes import census_passes
+from extract.enrichment.census_passes import CensusPasses, census_passes
 from extract.enrichment.concept_table import ProbeConcepts, concept_table
 from extract.enrichment.contrasts import EFFECTS, effects, ratio_to_need
 from extract.enrichment.facets import facets
 from extract.errors import CensusError
-from extract.folder.extraction import Extraction
+from extract.folder.census_variants import (
+    PAIRINGS,
+    PairingComparison,
+    beside_census,
+    current,
+    of_sum,
+    pairing_comparisons,
+)
+from extract.folder.extraction import Extraction, run_digest
+from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.probes.probe import Source
 from extract.units import Layer
@@ -51,22 +61,6 @@ class Pairings:
         return Pairings(true, anew, self.stratum[units])
 
 
-@dataclass(frozen=True)
-class PairingComparison:
-    """A mean over units, as the network pairs their branches and as paired anew, with the sd over pairings.
-
-    `p` is the share of pairings whose mean is as high. `stratum` is None where the mean is over all units of the sum.
-    """
-
-    number: str
-    stratum: int | None
-    units: int
-    as_it_is: float
-    paired_anew: float
-    sd: float
-    p: float
-
-
 def compare_pairings(
     network: Network,
     extraction: Extraction,
@@ -77,20 +71,31 @@ def compare_pairings(
     progress: bool = True,
     memory: int = MEMORY,
 ) -> list[PairingComparison]:
-    """Compare a sum with its branches paired anew: over all its units, then in every stratum. Nothing is written.
+    """Compare a sum with its branches paired anew: over all its units, then in every stratum; the folder keeps it.
 
-    The probes are those of the extraction's own census. The maps of the whole sum are in memory at once.
+    The probes are those of the extraction's own census; where the folder has as many draws of this seed already,
+    nothing is computed. The maps of the whole sum are in memory at once.
 
     Raises CensusError for a layer that is no sum, an extraction without a census, or maps that do not fit into
-    `memory`; and what loading a probe raises.
+    `memory`; what loading a probe raises; and ExtractionError where another process writes into the folder.
     """
     show = census_passes(network, extraction, source, layer)
+    file = beside_census(extraction, layer, PAIRINGS, run_digest(draws, seed, CONCEPTS, STRATUM, DEFAULT.hash))
+    if not extraction.has(file):
+        with extraction.writing():
+            extraction.drop(of_sum(extraction, layer, PAIRINGS) - current(extraction, layer, PAIRINGS))
+            compared = list(_comparisons(_measured(show, layer, draws, seed, progress, memory), draws, seed))
+            rows = [vars(comparison) | {"layer": str(layer)} for comparison in compared]
+            extraction.add({file: pa.Table.from_pylist(rows, SCHEMAS[PAIRINGS])})
+    return pairing_comparisons(extraction, layer, (draws, seed))
+
+
+def _measured(show: CensusPasses, layer: Layer, draws: int, seed: int, progress: bool, memory: int) -> Pairings:
     plan = list(show.plan([layer], memory))
     if len(plan) > 1:
         raise CensusError(f"The maps of {layer} on {show.probes.num_rows} probes exceed {memory} bytes. Allow more.")
     maps = show.maps(plan[0], progress)[layer]
-    measured = pairings(maps.shortcut, maps.conv, ProbeConcepts.of(show.probes), draws, seed, progress)
-    return list(_comparisons(measured))
+    return pairings(maps.shortcut, maps.conv, ProbeConcepts.of(show.probes), draws, seed, progress)
 
 
 def strata(conv: np.ndarray, words: np.ndarray) -> np.ndarray:
@@ -145,7 +150,7 @@ def measure_pairing(shortcut: np.ndarray, conv: np.ndarray, concepts: ProbeConce
     return dict(zip(NUMBERS, (1.0 * (ratio >= 1), ratio, alike), strict=True))
 
 
-def _comparisons(measured: Pairings) -> Iterator[PairingComparison]:
+def _comparisons(measured: Pairings, draws: int, seed: int) -> Iterator[PairingComparison]:
     """All units first, then every stratum."""
     whole = np.ones(len(measured.stratum), bool)
     parts = {None: whole} | {int(number): measured.stratum == number for number in np.unique(measured.stratum)}
@@ -161,4 +166,6 @@ def _comparisons(measured: Pairings) -> Iterator[PairingComparison]:
                 float(means.mean()),
                 float(means.std()),
                 own.p(name),
+                draws,
+                seed,
             )

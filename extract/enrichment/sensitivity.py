@@ -1,6 +1,5 @@
 """How far a sum's census hangs on its settings and its probes: the verdicts again, with one thing changed at a time."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -10,37 +9,21 @@ import pyarrow as pa
 from extract.enrichment.attribution import Attribution, attribution
 from extract.enrichment.census import DEFAULT, CensusWays, judge_all, measure
 from extract.enrichment.census_measures import Columns
-from extract.enrichment.census_passes import MEMORY, census_passes
+from extract.enrichment.census_passes import MEMORY, CensusPasses, census_passes
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.held_out_sources import held_out_splits
 from extract.enrichment.probe_covariates import covariates_of
 from extract.errors import CensusError
-from extract.folder.extraction import Extraction
+from extract.folder.census_variants import VARIANTS, CensusVariant, beside_census, of_sum, variants
+from extract.folder.extraction import Extraction, run_digest
+from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.probes.probe import Source
 from extract.recording.branch_maps import BranchMaps
 from extract.units import Layer
 
 SIZES, RHOS, DELTAS = (6, 12, 24), (0.1, 0.5), (0.1, 0.5)
-
-
-@dataclass(frozen=True)
-class CensusVariant:
-    """How many units of a sum have each verdict with one thing changed, of the first variant nothing.
-
-    `not_excluded` counts the enriched and the open: with `enriched` it is a band. `stay_enriched` counts the units that
-    are enriched with nothing changed too. `unjudged` says why there is no census with this change; the counts are 0.
-    """
-
-    change: str
-    enriched: int = 0
-    not_excluded: int = 0
-    not_enriched: int = 0
-    facets_alike: int = 0
-    open: int = 0
-    stay_enriched: int = 0
-    unjudged: str | None = None
 
 
 def sensitivity(
@@ -51,26 +34,52 @@ def sensitivity(
     progress: bool = True,
     memory: int = MEMORY,
 ) -> list[CensusVariant]:
-    """Take the census of a sum as it is, and with one thing changed at a time; nothing is written.
+    """Take the census of a sum as it is, and with one thing changed at a time; the folder keeps the verdicts.
 
     Changed are the concepts of a facet, rho, delta, which images lend their branches, the modality of the probes, and
-    the vendor and font held out (in that one split alone). The probes are those of the extraction's own census.
+    the vendor and font held out (in that one split alone). The probes are those of the extraction's own census; where
+    the folder has their verdicts already, nothing is computed.
 
     Raises CensusError for a layer that is no sum, for too few concepts or an extraction without a census, and what
-    loading a probe raises.
+    loading a probe raises; ExtractionError where another process writes into the folder.
     """
     show = census_passes(network, extraction, source, layer)
+    file = beside_census(extraction, layer, VARIANTS, run_digest(SIZES, RHOS, DELTAS, DEFAULT.hash))
+    if not extraction.has(file):
+        with extraction.writing():
+            extraction.drop(of_sum(extraction, layer, VARIANTS))
+            extraction.add({file: _table(layer, _judged(show, layer, progress, memory))})
+    return variants(extraction, layer)
+
+
+def _judged(show: CensusPasses, layer: Layer, progress: bool, memory: int) -> "list[_Variant]":
     covariates = covariates_of(show.probes, show.pixels())
-    variants = list[_Variant]()
+    changed = list[_Variant]()
     for channels in show.plan([layer], memory):
         maps = show.maps(channels, progress)[layer]
-        variants = variants or list(_variants(show.probes, maps.embeddings, covariates))
-        brought = {images: images.attribution(maps) for images in {variant.images for variant in variants}}
-        for variant in variants:
+        changed = changed or list(_variants(show.probes, maps.embeddings, covariates))
+        brought = {images: images.attribution(maps) for images in {variant.images for variant in changed}}
+        for variant in changed:
             variant.add(brought[variant.images])
-    first, *others = variants
-    enriched = first.verdicts == "enriched"
-    return [_counted(variant, enriched) for variant in (first, *others)]
+    return changed
+
+
+def _table(layer: Layer, changed: "list[_Variant]") -> pa.Table:
+    """The verdicts of all units with every change; null where there is no census, with the reason."""
+    units = len(changed[0].verdicts)
+    return pa.concat_tables(
+        pa.table(
+            {
+                "layer": [str(layer)] * units,
+                "channel": range(units),
+                "change": [variant.change] * units,
+                "verdict": variant.verdicts.tolist() or [None] * units,
+                "unjudged": [variant.unjudged] * units,
+            },
+            SCHEMAS[VARIANTS],
+        )
+        for variant in changed
+    )
 
 
 @dataclass(frozen=True, eq=False)  # equal to itself alone, so that each is attributed once
@@ -106,6 +115,11 @@ class _Variant:
             return np.empty(0, object)
         return np.array(judge_all(self._blocks, self.ways, self._settings)["verdict"].to_pylist(), object)
 
+    @property
+    def unjudged(self) -> str | None:
+        """Why there is no census."""
+        return str(self.ways) if isinstance(self.ways, CensusError) else None
+
 
 def _variants(probes: pa.Table, embeddings: np.ndarray, covariates: pa.Table) -> Iterator[_Variant]:
     every, ways = _Images(), CensusWays.of(probes, embeddings, covariates)
@@ -137,19 +151,3 @@ def _attempted(
         return make(*probes)
     except CensusError as error:
         return error
-
-
-def _counted(variant: _Variant, enriched: np.ndarray) -> CensusVariant:
-    if isinstance(variant.ways, CensusError):
-        return CensusVariant(variant.change, unjudged=str(variant.ways))
-    verdicts = variant.verdicts
-    counts = Counter(verdicts.tolist())
-    return CensusVariant(
-        variant.change,
-        counts["enriched"],
-        counts["enriched"] + counts["open"],
-        counts["not enriched"],
-        counts["facets alike"],
-        counts["open"],
-        int(np.count_nonzero(enriched & (verdicts == "enriched"))),
-    )

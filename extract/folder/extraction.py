@@ -18,6 +18,8 @@
       census.parquet/          one part a sum: per unit its verdict, effects with bounds, both facets
       ablation.parquet/        one part a sum: per unit what it loses without either branch, on both facets
       census_settings.parquet  by which settings, on which probes
+      census_variants.parquet/ one part a sum: per unit its verdict with one thing changed at a time
+      pairings.parquet/        one part a sum: means over its units beside those of branches paired anew
       shares.parquet           one row a sum unit: interval of the share, overlap of sum and branches
       top_100_shares.parquet   one row a sum unit: its shares over its top 100 probes; earlier versions wrote none
       examples.parquet/        one part a layer: per unit and branch its top, middle, low and random probes

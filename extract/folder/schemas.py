@@ -94,6 +94,21 @@ SCHEMAS = {
         pictures="concepts in both splits as pictures",
         words="concepts in both splits as words",
     ),
+    "census_variants": _schema(
+        "census_variants",
+        "layer:text channel:i32 change:text verdict:text unjudged:text",
+        change="what is other than in the census: one setting, which images lend, which probes; nothing for the first",
+        unjudged="why there is no census with this change; null where there is one",
+    ),
+    "pairings": _schema(
+        "pairings",
+        "layer:text number:text stratum:i32 units:i32 as_it_is:f32 paired_anew:f32 sd:f32 p:f32 draws:i32 seed:i32",
+        stratum="units whose conv branches are alike in deviation, preference for words and mean; null for all",
+        as_it_is="mean over units",
+        paired_anew="the same over pairings, every unit with the conv branch of another of its stratum",
+        sd="over pairings",
+        p="share of pairings whose mean is as high, the true one among them",
+    ),
     "ablation": _measured("ablation"),
     "calibration": _schema(
         "calibration",

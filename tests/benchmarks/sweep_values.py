@@ -22,7 +22,7 @@ from extract.expansion.plan import Shard, added_up, plan
 from extract.folder.kernel_support import sources, support
 from extract.network.network import Network
 from extract.network.weights import load_network
-from extract.units import Layer, Unit
+from extract.units import Unit
 from tests.benchmarks.sweep import Autograd
 
 Values = tuple[float, float]  # of a kernel: its magnitude and sum

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.web import session
 from app.web.columns import columns
-from app.web.panels import candidates, enrichment
+from app.web.panels import candidates, census_variants, enrichment
 from catalog import notes
 
 model = session.model()
@@ -47,4 +47,6 @@ if selected.selection.rows:
     session.open_unit(str(shortlist[selected.selection.rows[0]].unit))
 st.subheader("The first ten", help="What each branch answers to most, side by side.")
 candidates.show(shortlist[:10], pictures=7)
+if method == "evidence":
+    census_variants.show(layer)
 session.show(notes(model.measured), "measured")

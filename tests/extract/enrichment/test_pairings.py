@@ -9,6 +9,7 @@ import pytest
 from extract.enrichment.concept_table import ProbeConcepts
 from extract.enrichment.pairings import NUMBERS, compare_pairings, measure_pairing, paired_anew, pairings, strata
 from extract.errors import CensusError
+from extract.folder.census_variants import pairing_comparisons
 from extract.folder.extraction import Extraction
 from extract.probes.sources import ProbeTable
 from extract.probes.table import images
@@ -57,6 +58,17 @@ def test_all_units_come_first_and_are_the_mean_of_the_strata(
             mean = sum(getattr(part, field) * part.units for part in parts) / 256
             assert getattr(first, field) == pytest.approx(mean)
         assert first.p in (0.25, 0.5, 0.75, 1.0)
+
+
+def test_the_folder_keeps_the_comparison_of_the_most_draws_and_computes_none_twice(
+    tiny: "Network", measured: Extraction, noise: pa.Table
+) -> None:
+    none = ProbeTable.of(noise.slice(0, 2))
+    few = compare_pairings(tiny, measured, ProbeTable.of(noise), FINAL, draws=3, progress=False)
+    many = compare_pairings(tiny, measured, ProbeTable.of(noise), FINAL, draws=4, progress=False)
+    assert compare_pairings(tiny, measured, none, FINAL, draws=3, progress=False) == few
+    assert pairing_comparisons(Extraction.open(measured.path), FINAL) == many
+    assert [(c.draws, c.seed) for c in (few[0], many[0])] == [(3, 0), (4, 0)]
 
 
 def test_maps_that_do_not_fit_are_refused(tiny: "Network", measured: Extraction, noise: pa.Table) -> None:

@@ -1,5 +1,6 @@
 """The census with one thing changed at a time."""
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,15 @@ import pytest
 from extract.enrichment.census import DEFAULT, census
 from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.probe_covariates import covariates
-from extract.enrichment.sensitivity import CensusVariant, sensitivity
+from extract.enrichment.sensitivity import sensitivity
 from extract.errors import CensusError
+from extract.folder.census_variants import CensusVariant, verdicts_by_change
+from extract.folder.census_variants import variants as stored
 from extract.folder.extraction import Extraction
 from extract.probes.sources import ProbeTable
 from extract.probes.table import images
 from extract.recording.branch_maps import branch_maps
-from extract.units import Layer
+from extract.units import Layer, Unit
 from tests.builders.extractions import without_edges
 
 if TYPE_CHECKING:
@@ -68,6 +71,31 @@ def test_a_modality_of_too_few_concepts_says_why_it_has_no_census(
     with pytest.raises(CensusError) as few:  # 11 concepts
         census(maps.shortcut, maps.conv, words, maps.embeddings, covariates(words))
     assert variants["words alone"].unjudged == str(few.value)
+
+
+def test_the_folder_keeps_the_verdict_of_every_unit_and_asked_again_no_probe_is_shown(
+    tiny: "Network", noise: pa.Table, measured: Extraction, variants: dict[str, CensusVariant]
+) -> None:
+    again = sensitivity(tiny, Extraction.open(measured.path), ProbeTable.of(noise.slice(0, 2)), FINAL, progress=False)
+    assert again == list(variants.values())
+    maps = branch_maps(tiny, images(noise), FINAL)
+    table = census(maps.shortcut, maps.conv, noise, maps.embeddings, covariates(noise))
+    for channel, verdict in enumerate(table["verdict"].to_pylist()[:9]):
+        by_change = verdicts_by_change(measured, Unit(FINAL, channel))
+        assert by_change["nothing"] == verdict
+        assert "words alone" not in by_change  # there is no census of them
+
+
+def test_another_census_has_no_variants_yet(
+    variants: dict[str, CensusVariant], measured: Extraction, tmp_path: Path
+) -> None:
+    assert variants
+    other = Extraction.open(shutil.copytree(measured.path, tmp_path / "x"))
+    (name,) = other.under("census.parquet")
+    other.add({"census.parquet/4-2-6-0123456789abcdef.parquet": other.part(name)})
+    other.drop([name])
+    assert stored(other, FINAL) == []
+    assert verdicts_by_change(other, Unit(FINAL, 0)) == {}
 
 
 def test_the_band_runs_from_the_enriched_to_what_is_not_excluded(variants: dict[str, CensusVariant]) -> None:

@@ -1,0 +1,55 @@
+"""How far the verdicts on a sum hang on settings and probes, and its branches paired anew."""
+
+from shlex import quote
+
+import streamlit as st
+
+from app.web import session
+from app.web.panels import commands, tables
+from app.web.plain_text import plain
+
+_VARIANT = {
+    "change": ("Changed", "one thing at a time; of the first row nothing"),
+    "enriched": ("Enriched", "units"),
+    "not_excluded": ("Not excluded", "enriched or open: with the enriched a band"),
+    "not_enriched": ("Not enriched", "established: an effect is smaller than it must be"),
+    "facets_alike": ("Facets alike", "both branches bring the same facet"),
+    "open": ("Open", "neither established nor excluded"),
+    "stay_enriched": ("Stay enriched", "enriched here and with nothing changed"),
+    "unjudged": ("No census", "why there is none with this change"),
+}
+_PAIRING = {
+    "number": ("Measured", "share of units whose least effect is what it must be at least; its mean ratio to that; "
+               "correlation of what both branches bring"),
+    "units": ("Units", "whose mean this is"),
+    "as_it_is": ("As it is", "as the network pairs the branches"),
+    "paired_anew": ("Paired anew", "mean over pairings with the conv branch of another unit that is like its own"),
+    "sd": ("Deviation", "over pairings"),
+    "p": ("p", "share of pairings whose mean is as high"),
+    "draws": ("Pairings", "drawn"),
+}  # fmt: skip
+
+
+def show(layer: str) -> None:
+    """Show both tables of a sum, or the commands that make them."""
+    model = session.model()
+    st.subheader("With one thing changed", help="The census again: how far its verdicts hang on settings and probes.")
+    if variants := model.sensitivity(layer).to_dicts():
+        filled = {name: title for name, title in _VARIANT.items() if any(row[name] is not None for row in variants)}
+        tables.show([{name: row[name] for name in filled} for row in variants], filled)
+    else:
+        _missing("sensitivity", layer)
+    st.subheader("Branches paired anew", help="Randomly paired branches bring two facets too: the baseline for many.")
+    if compared := [row for row in model.pairings(layer).to_dicts() if row["stratum"] is None]:
+        tables.show([{name: row[name] for name in _PAIRING} for row in compared], _PAIRING)
+    else:
+        _missing("pairings", layer)
+
+
+def _missing(command: str, layer: str) -> None:
+    """Say what is needed, and how to get it."""
+    model = session.model()
+    st.caption(plain(model.away or "The extraction folders at hand hold none: the following adds it, in minutes."))
+    folder = str(model.extractions[0].path) if model.extractions else "FOLDER"
+    network = commands.extract(model.id).removeprefix("circuits extract ")
+    st.code(f"circuits {command} {network} --extraction {quote(folder)} --layer {layer}", "bash")
