@@ -1,4 +1,4 @@
-"""WebDataset shards, tar files of samples, as a source of probes.
+"""WebDataset shards, tar files of samples, as a source of probes; they may be compressed.
 
 Python's tarfile ends in silence at a damaged header, and so does WebDataset's own reader, which also passes over names
 with a dot. So a shard's headers are read first, to its end, and every member is a probe, its label, or left out.
@@ -7,11 +7,12 @@ with a dot. So a shard's headers are read first, to its end, and every member is
 import hashlib
 import io
 import json
+import lzma
 import tarfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,17 +24,24 @@ from extract.probes.explicit_words import sensitive
 from extract.probes.folder_walk import is_file, is_hidden, readable, reason_against_suffix, walk
 from extract.probes.pictures import LARGEST_FILE, SUFFIXES
 from extract.probes.probe import Probe, Splits
+from extract.probes.unpacked_shard import UnpackedShard
 from extract.read_report import LeftOut, reasons
 
 _LABELS = (".cls", ".json", ".txt")  # in the order in which they are believed
 _JSON_LABELS = ("cls", "class", "class_name", "label_name", "label", "category", "concept")
 _LARGEST_LABEL = 2**20  # bytes
-_DAMAGE = (OSError, EOFError, ValueError, OverflowError, zlib.error, tarfile.TarError)
+_DAMAGE = (OSError, EOFError, ValueError, OverflowError, zlib.error, lzma.LZMAError, tarfile.TarError)
+_SHARDS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+
+
+def is_shard(file: Path) -> bool:
+    """Whether a file is named as a shard is, compressed or not."""
+    return file.name.lower().endswith(_SHARDS)
 
 
 def shards_in(folder: Path) -> tuple[Path, ...]:
     """The shards of a folder, in the order of their names."""
-    files = sorted(folder.glob("*.tar"))
+    files = sorted(filter(is_shard, folder.iterdir()))
     return tuple(file for file in files if is_file(file) and not is_hidden(file.name))
 
 
@@ -54,7 +62,7 @@ class Shards:
     def at(cls, path: Path) -> "Shards":
         """Open one shard, or all of a folder; NoShards for a file that is no whole one, or if none has a picture."""
         files = shards_in(path) if path.is_dir() else (path,)
-        indexes = [_Index.of(file) for file in files]
+        indexes = [_indexed(file) for file in files]
         beside = [entry for entry in walk(path) if entry.path not in files] if path.is_dir() else []
         unused = [LeftOut(entry.name, entry.reason or "it is no shard") for entry in beside]
         unused += [each for index in indexes for each in index.left_out]
@@ -77,17 +85,11 @@ class Shards:
         """Read the samples, shard by shard."""
         splits = Splits()
         for file in self.files:
-            index, shard = _Index.of(file), readable([file.stem])
-            with _opened(file) as archive:
-                members = _Members(archive)
-                for member in archive:
-                    name = _name(member)
-                    if name not in index.pictures:
-                        continue
-                    stem = _stem(name)
-                    concept = index.concept(stem) or (stem.partition("/")[0] if "/" in stem else shard)
-                    split, load = splits.next(concept), _loader(file, archive, members.target(member))
-                    yield Probe(f"{shard}/{stem}", "picture", concept, shard, split, sensitive(concept), load)
+            with _opened(file) as packed:
+                unpacked = None if isinstance(packed.fileobj, io.BufferedReader) else UnpackedShard(file, packed)
+                with nullcontext(packed) if unpacked is None else unpacked.opened() as archive:
+                    read = partial(_read, file) if unpacked is None else unpacked.read
+                    yield from _probes(file, archive, read, splits)
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """The members that are neither a picture nor a picture's label, and what lies beside the shards."""
@@ -104,23 +106,22 @@ class _Index:
     hard_links: bool = False
 
     @classmethod
-    def of(cls, file: Path) -> "_Index":
+    def of(cls, file: Path, archive: tarfile.TarFile) -> "_Index":
         """Read the headers and labels; NoShards for a shard that is damaged, or holds a name or a sample twice."""
         pictures, labels, others = dict[str, str](), dict[str, str](), list[LeftOut]()
         names, hard_links = Counter[str](), False
-        with _opened(file) as archive:
-            members = _Members(archive)
-            for member in archive:
-                name, target = _name(member), members.target(member)
-                names[name] += not member.isdir()
-                hard_links |= member.islnk()
-                if reason := _reason_against(target, name):
-                    others.append(LeftOut(name, reason))
-                elif name.lower().endswith(_LABELS):
-                    labels[name] = _label(name, _content(archive, target, _LARGEST_LABEL) or b"")
-                elif not member.isdir():
-                    pictures[name] = _stem(name)
-            _check_end(file, archive)
+        members = _Members(archive)
+        for member in archive:
+            name, target = _name(member), members.target(member)
+            names[name] += not member.isdir()
+            hard_links |= member.islnk()
+            if reason := _reason_against(target, name):
+                others.append(LeftOut(name, reason))
+            elif name.lower().endswith(_LABELS):
+                labels[name] = _label(name, _content(archive, target, _LARGEST_LABEL) or b"")
+            elif not member.isdir():
+                pictures[name] = _stem(name)
+        _check_end(file, archive)
         _refuse_doubled(file, names, pictures)
         used = {key for stem in pictures.values() for key in (stem, _key(stem))}
         owned = {name: label for name, label in labels.items() if _stem(name) in used}
@@ -134,6 +135,28 @@ class _Index:
         """The label of a picture, by its own name or by WebDataset's key, the name up to the first dot."""
         keys = [(owner, suffix) for suffix in _LABELS for owner in (stem, _key(stem))]
         return next((self.labels[key] for key in keys if key in self.labels), None)
+
+
+def _indexed(file: Path) -> _Index:
+    with _opened(file) as archive:
+        return _Index.of(file, archive)
+
+
+def _probes(file: Path, archive: tarfile.TarFile, read: Callable[[int, int], bytes], splits: Splits) -> Iterator[Probe]:
+    """The probes of a shard; `read` gives so many of its bytes, from one on."""
+    index, members, shard = _Index.of(file, archive), _Members(archive), _name_of(file)
+    for member in archive:
+        if (name := _name(member)) not in index.pictures:
+            continue
+        stem = _stem(name)
+        concept = index.concept(stem) or (stem.partition("/")[0] if "/" in stem else shard)
+        load = _loader(archive, members.target(member), read)
+        yield Probe(f"{shard}/{stem}", "picture", concept, shard, splits.next(concept), sensitive(concept), load)
+
+
+def _name_of(file: Path) -> str:
+    suffix = max((end for end in _SHARDS if file.name.lower().endswith(end)), key=len, default=file.suffix)
+    return readable([file.name[: -len(suffix)] if suffix else file.name])
 
 
 @contextmanager
@@ -219,21 +242,27 @@ class _Members:
         return {member.name.rstrip("/"): member for member in self._archive.getmembers()}
 
 
-def _loader(file: Path, archive: tarfile.TarFile, member: tarfile.TarInfo) -> Callable[[], bytes]:
-    """What reads a picture when it is shown; out of a shard that is compressed, or has holes, it is read now."""
-    if isinstance(archive.fileobj, io.BufferedReader) and not member.issparse():
-        return partial(_loaded, file, member.offset_data, member.size)
-    return partial(_unpacked, _content(archive, member, LARGEST_FILE), member.size)
+def _loader(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, read: Callable[[int, int], bytes]
+) -> Callable[[], bytes]:
+    """What reads a picture when it is shown; one that is stored with holes is read now."""
+    if member.issparse():
+        return partial(_stored, _content(archive, member, LARGEST_FILE), member.size)
+    return partial(_loaded, read, member.offset_data, member.size)
 
 
-def _loaded(file: Path, start: int, size: int) -> bytes:
+def _loaded(read: Callable[[int, int], bytes], start: int, size: int) -> bytes:
     _refuse_large(size)
+    return read(start, size)
+
+
+def _read(file: Path, start: int, size: int) -> bytes:
     with file.open("rb") as stream:
         stream.seek(start)
         return stream.read(size)
 
 
-def _unpacked(content: bytes | None, size: int) -> bytes:
+def _stored(content: bytes | None, size: int) -> bytes:
     _refuse_large(size)
     return content or b""
 

@@ -18,7 +18,7 @@ from extract.folder.schemas import SCHEMAS
 from extract.probes.folder_walk import walk
 from extract.probes.picture_folder import PictureFolder
 from extract.probes.probe import Probe, Source
-from extract.probes.shards import Shards, shards_in
+from extract.probes.shards import Shards, is_shard, shards_in
 from extract.probes.table import check, read_columns
 from extract.read_report import LeftOut
 
@@ -26,13 +26,13 @@ _ROWS = 256  # read from a table at once
 
 
 def source(place: str | Path) -> Source:
-    """Open the source at a path: a folder of pictures, a folder of shards or one shard (.tar), or a Parquet table.
+    """Open the source at a path: a folder of pictures, a folder of shards, one shard (.tar, .tgz), or a Parquet table.
 
     Raises ProbesError for a path that is none of these, NoShards for a file that is no shard.
     """
     path = Path(place)
     if not path.is_dir():
-        return Shards.at(path) if path.suffix.lower() == ".tar" else ProbeTable.read(path)
+        return Shards.at(path) if is_shard(path) else ProbeTable.read(path)
     archives = shards_in(path)
     if not archives:
         return PictureFolder.at(path)

@@ -1,15 +1,20 @@
 """Whatever lies in a folder or a shard is a probe, or is counted and named: nothing is left out in silence."""
 
+import bz2
+import gzip
 import hashlib
 import io
 import json
+import lzma
 import os
 import subprocess
 import sys
 import tarfile
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -422,6 +427,36 @@ def test_a_shard_that_is_compressed_or_has_holes_holds_the_same_pictures(tmp_pat
         subprocess.run(["tar", *command, tmp_path / f"{name}.tar", "-C", tmp_path, "1.bmp"], check=True)
         (probe,) = source(tmp_path / f"{name}.tar")
         assert probe.load() == (tmp_path / "1.bmp").read_bytes()
+
+
+def packed(plain: Path, file: Path, mode: str) -> None:
+    """Write a shard's bytes compressed."""
+    writers: dict[str, Any] = {"gz": gzip, "bz2": bz2, "xz": lzma}
+    file.write_bytes(writers[mode].compress(plain.read_bytes()))
+
+
+@pytest.mark.parametrize(("suffix", "mode"), [("tar.gz", "gz"), ("tgz", "gz"), ("tar.bz2", "bz2"), ("TAR.XZ", "xz")])
+def test_a_compressed_shard_holds_what_the_plain_one_does(tmp_path: Path, suffix: str, mode: str) -> None:
+    plain = shard(tmp_path / "s.tar", [*((name, PNG + bytes([n])) for n, name in enumerate(CATS)), ("cat/0.cls", b"a")])
+    (tmp_path / "packed").mkdir()
+    packed(plain, tmp_path / "packed" / f"s.{suffix}", mode)
+    for place in (tmp_path / "packed", tmp_path / "packed" / f"s.{suffix}"):
+        probes = list(source(place))  # loaded when all were listed, as those of a chunk may be
+        loaded = {(probe.id, probe.concept, probe.split, probe.load()) for probe in probes}
+        assert loaded == {(probe.id, probe.concept, probe.split, probe.load()) for probe in source(plain)}
+
+
+def test_the_pictures_of_a_compressed_shard_are_not_in_memory_before_they_are_shown(tmp_path: Path) -> None:
+    pictures = [(f"{n}.png", np.random.default_rng(n).bytes(2**20)) for n in range(12)]
+    packed(shard(tmp_path / "s.tar", pictures), tmp_path / "s.tgz", "gz")
+    tracemalloc.start()
+    try:
+        probes = list(source(tmp_path / "s.tgz"))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [probe.load() for probe in probes] == [data for _, data in pictures]
+    assert most < 6 * 2**20
 
 
 def test_a_sample_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Messages about pictures, shards, tables, words and letterings."""
 
 import os
+import resource
 import tarfile
 from dataclasses import replace
 from io import BytesIO
@@ -59,6 +60,24 @@ def shard(name: str, cut: int | None = None) -> Act:
     return show
 
 
+def on_a_full_disk(packed: bool) -> Act:
+    """List a shard of 64 KB where no file may grow beyond 16 KB, which stands for a disk without room."""
+
+    def show() -> object:
+        with tarfile.open("s.tgz", "w:gz" if packed else "w") as archive:
+            member = tarfile.TarInfo("a.png")
+            member.size = 2**16
+            archive.addfile(member, BytesIO(bytes(member.size)))
+        room = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**14, room[1]))
+        try:
+            return list(source("s.tgz"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, room)
+
+    return show
+
+
 def archive_beside_pictures(apart: bool) -> Act:
     def show() -> object:
         folder("a.png")()
@@ -110,13 +129,14 @@ TABLE = Table(
         f"extract.probes.{name}"
         for name in (
             *("picture_folder", "pictures", "rasterised_words", "sample", "scrambled", "shards", "sources", "table"),
-            *("word_lists", "explicit_words"),
+            *("unpacked_shard", "word_lists", "explicit_words"),
         )
     ),
     (
         Advice(
             "are these splits or concepts", folder("train/a.png", "val/b.png", "dog/c.png"), folder("train/c/a.png")
         ),
+        Advice("Make room there, or unpack the shard", on_a_full_disk(packed=True), on_a_full_disk(packed=False)),
         Advice("{path} holds no picture", folder(), folder("cat/a.png")),
         Advice("{name} is no picture that can be read", picture(PNG[:40]), picture(PNG)),
         Advice("it is of no format that is read", picture(b"no picture"), picture(PNG)),
