@@ -37,16 +37,24 @@ def serve(address: str, port: int, allowed: Sequence[str], launch: Callable[[str
     from starlette.middleware import Middleware
 
     guard = Middleware(HostGuard, address=address, allowed=allowed)
-    listening = {"server.port": port, "server.address": address, "server.headless": launch is None}
     app = streamlit.App(MAIN, middleware=[guard], lifespan=launch and partial(_launched, launch, address, port))
     try:
-        app.run(config=dict(_dotted(tomllib.loads(CONFIG.read_text()))) | listening)
+        app.run(config=configuration(address, port))
     except OSError as error:
         reason = error.strerror or error
         raise AddressUnavailable(
             f"The app cannot listen at {address}, port {port} ({reason}). "
             "Choose an address of this machine and a free port."
         ) from error
+
+
+def configuration(address: str, port: int) -> dict[str, object]:
+    """Streamlit's options: those of the file, and where to listen.
+
+    Headless, since the browser is opened here: else Streamlit offers its visitors to write files for coding agents.
+    """
+    listening = {"server.port": port, "server.address": address, "server.headless": True}
+    return dict(_dotted(tomllib.loads(CONFIG.read_text()))) | listening
 
 
 def _dotted(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
