@@ -1,11 +1,6 @@
 """A whole extraction against brute force, and extractions killed on the way against one that was not."""
 
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -249,42 +244,8 @@ def configuration(folder: Path) -> str:
     return str(folder / "tiny.json")
 
 
-FORKS = """
-import os, signal, sys, time
-from pathlib import Path
-from extract.expansion.atlas import extract
-from extract.network.weights import load_network
-network = load_network(sys.argv[1], seed=7)
-started = time.monotonic()
-extract(network, Path(sys.argv[2]), ["4/*"], strongest=3, progress=False)
-taken = time.monotonic() - started
-for share in map(float, sys.argv[4:]):  # each round is a process of its own, killed after a share of the time
-    child = os.fork()
-    if child == 0:
-        extract(network, Path(sys.argv[3]), ["4/*"], strongest=3, progress=False)
-        os._exit(0)
-    time.sleep(share * taken)
-    os.kill(child, signal.SIGKILL)
-    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    print(ended, len(list(Path(sys.argv[3]).glob("edges.parquet/*.parquet"))))
-extract(network, Path(sys.argv[3]), ["4/*"], strongest=3, progress=False)
-"""
-
-
 def contents(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
-
-
-def test_an_extraction_killed_at_random_moments_ends_in_the_same_bytes(tmp_path: Path) -> None:
-    shares = [str(random.uniform(0, 0.4)) for _ in range(8)]  # noqa: S311
-    print("killed after these shares of the time:", *shares)
-    one, other = tmp_path / "one", tmp_path / "other"
-    command = [sys.executable, "-c", FORKS, configuration(tmp_path), str(one), str(other), *shares]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # torch forks safely while it has started no threads
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    print(ran.stdout)
-    assert f"{-signal.SIGKILL} " in ran.stdout
-    assert contents(one) == contents(other)
 
 
 def test_what_a_killed_process_left_half_written_is_written_anew(

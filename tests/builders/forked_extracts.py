@@ -1,0 +1,64 @@
+"""Extractions of the tiny network in processes that may be killed; torch is imported once for all of them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+FORK = """
+import os, signal, sys, time
+from pathlib import Path
+from extract.enrichment.pipeline import measure
+from extract.expansion.atlas import extract
+from tests.builders.tiny_network import noise_probes, tiny_network
+
+network, probes = tiny_network(Path(sys.argv[1])), noise_probes()
+
+def run(folder):
+    extraction = extract(network, folder, ["4/2/*"], strongest=3, progress=False)
+    measure(network, extraction, probes, [network.architecture.final], progress=False, chunk=22)
+
+print(flush=True)
+for line in sys.stdin:
+    seconds, folder = line.rstrip("\\n").split(" ", 1)
+    began, child = time.monotonic(), os.fork()
+    if child == 0:
+        run(Path(folder))
+        os._exit(0)
+    if float(seconds) < float("inf"):
+        time.sleep(float(seconds))
+        os.kill(child, signal.SIGKILL)
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(ended, time.monotonic() - began, flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class ForkedExtracts:
+    """A process that has the network and forks one for each extraction."""
+
+    _process: "subprocess.Popen[str]"
+
+    def run(self, folder: Path, killed_after: float = float("inf")) -> tuple[int, float]:
+        """Extract into a folder and measure, or be killed after some seconds; the exit code and the seconds taken."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(killed_after, folder, file=self._process.stdin, flush=True)
+        code, seconds = self._process.stdout.readline().split()
+        return int(code), float(seconds)
+
+
+@contextmanager
+def forked_extracts(folder: Path) -> Iterator[ForkedExtracts]:
+    """Start that process; the network's configuration is written into the folder."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # torch forks safely while it has started no threads
+    command, pipe = [sys.executable, "-c", FORK, str(folder)], subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield ForkedExtracts(process)
+        process.stdin.close()
