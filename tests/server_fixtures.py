@@ -10,6 +10,7 @@ from typing import NoReturn
 import pytest
 
 from graph.embedded.server import ensure, stop
+from tests.builders.killable_server import KillableServer, killable_embedded, killable_neo4j
 from tests.builders.neo4j_server import LocalNeo4j, Neo4j, fetched
 
 
@@ -34,6 +35,27 @@ def local_neo4j(neo4j_classes: Path, tmp_path: Path) -> Iterator[LocalNeo4j]:
     server = LocalNeo4j(neo4j_classes, tmp_path / "neo4j")
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="module", params=["embedded", "neo4j"])
+def killable(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillableServer]:
+    """A server of either kind that no other module uses."""
+    folder = tmp_path_factory.mktemp("killable") / "database"
+    if request.param == "neo4j":
+        server = LocalNeo4j(request.getfixturevalue("neo4j_classes"), folder)
+        yield killable_neo4j(server.start())
+        server.kill()
+    else:
+        with killable_embedded(folder) as embedded:
+            yield embedded
+
+
+@pytest.fixture
+def service(killable: KillableServer) -> KillableServer:
+    """Such a server that holds nothing."""
+    with killable.connect() as database:
+        database.write("MATCH (n) DETACH DELETE n")
+    return killable
 
 
 @pytest.fixture(scope="session")

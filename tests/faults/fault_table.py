@@ -24,9 +24,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("whole")]
 
 
-def trials(ordinary: int, whole: int) -> list[Any]:
-    """Numbers for `parametrize`: so many trials in an ordinary run, and so many with `--whole`."""
-    return [pytest.param(n, marks=() if n < ordinary else pytest.mark.whole) for n in range(whole)]
+def trials(ordinary: int, whole: int, *before: object) -> list[Any]:
+    """Numbers for `parametrize`, after values that all share: trials of an ordinary run, and of one with `--whole`."""
+    return [pytest.param(*before, n, marks=() if n < ordinary else pytest.mark.whole) for n in range(whole)]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Extractions killed at random points: what is recorded is whole, and the next run ends in the same bytes."""
 
+import hashlib
 import random
 import signal
 import time
@@ -37,7 +38,7 @@ def contents(folder: Path) -> Contents:
 
 
 def is_honest(folder: Path, whole: Contents) -> bool:
-    """Whether all files that the manifest names are the undisturbed run's, and no unfinished folder may be loaded."""
+    """Whether the manifest names whole files alone, all weights as undisturbed, and nothing unfinished may be loaded."""
     try:
         extraction = Extraction.open(folder)
         refuse_unfinished(extraction)
@@ -49,8 +50,10 @@ def is_honest(folder: Path, whole: Contents) -> bool:
     if "manifest.json" not in found:
         return not may_be_loaded
     recorded = Extraction.open(folder).manifest.files
-    edges = {name for name in whole if name.startswith(("units", "edges", "sweeps"))}
-    return all(found[name] == whole[name] for name in recorded) and (edges <= recorded.keys()) == may_be_loaded
+    weights = {name for name in whole if name.startswith(("units", "edges", "sweeps", "matrices"))}
+    written = all(hashlib.sha256(found[name]).hexdigest() == file.sha256 for name, file in recorded.items())
+    same = all(found[name] == whole[name] for name in weights & recorded.keys())  # probes get their thumbnails later
+    return written and same and (weights <= recorded.keys()) == may_be_loaded
 
 
 @pytest.mark.parametrize("trial", trials(ordinary=2, whole=40))

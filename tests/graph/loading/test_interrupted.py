@@ -1,44 +1,27 @@
 """Servers and clients killed in the middle: nothing acknowledged is lost, nothing half-written is taken for whole."""
 
-import os
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
 
 import pytest
 
 from extract.folder.extraction import Extraction
 from extract.units import Unit
-from graph.connection.database import Database
 from graph.cypher.loading import COMPLETE, NODES, REMOVE
-from graph.embedded.server import status, stop
-from graph.errors import DatabaseBusy, DatabaseDamaged, GraphError
+from graph.errors import DatabaseBusy, DatabaseDamaged
 from graph.loading.extraction_steps import steps
 from graph.loading.load import load
 from graph.model_store import ModelStore
-from graph.opening import connect
 from graph.steps import Nodes, Step
 from graph.store import Store
-from tests.builders.neo4j_server import LocalNeo4j
+from tests.builders.bolt_loads import LOAD, rows_there, whole
+from tests.builders.killable_server import PATIENCE, KillableServer
 
 MODEL = "random:a"
 UNIT = Unit.parse("2/1/6/3")
-PATIENCE = 60.0
-LOAD = """
-import sys
-from pathlib import Path
-from extract.folder.extraction import Extraction
-from graph.loading.load import load
-from graph.opening import connect
-with connect(sys.argv[1], timeout=2.0) as database:
-    load(Extraction.open(Path(sys.argv[2])), database, progress=False, rows=40)  # many small transactions
-"""
 ANNOTATE = """
 import sys
 from datetime import datetime, UTC
@@ -55,55 +38,6 @@ with connect(sys.argv[1], timeout=2.0) as database:
 """
 
 
-@dataclass
-class Service:
-    """A server of either kind, and how to kill it and have it again."""
-
-    url: str
-    environment: dict[str, str]
-    kill: Callable[[], None]
-    revive: Callable[[], object]
-    restarts: bool  # whoever connects starts it again, so its clients go on by themselves
-
-    def connect(self) -> Database:
-        return connect(self.url, self.environment.get("CIRCUITS_USER"), self.environment.get("CIRCUITS_PASSWORD"))
-
-    def client(self, code: str, *arguments: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-c", code, self.url, *arguments]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, env=os.environ | self.environment, stdout=pipe, stderr=pipe, text=True)
-
-
-@pytest.fixture(scope="module", params=["embedded", "neo4j"])
-def killable(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A server that no other module uses."""
-    folder = tmp_path_factory.mktemp("killable") / "database"
-    if request.param == "neo4j":
-        server = LocalNeo4j(request.getfixturevalue("neo4j_classes"), folder).start()
-        login = {"CIRCUITS_USER": server.user, "CIRCUITS_PASSWORD": server.password}
-        yield Service(server.url, login, server.kill, server.start, restarts=False)
-        server.kill()
-        return
-
-    def kill() -> None:
-        endpoint = status(folder)
-        assert endpoint is not None
-        os.kill(endpoint.pid, signal.SIGKILL)
-        while status(folder):
-            time.sleep(0.02)
-
-    yield Service(str(folder), {}, kill, lambda: None, restarts=True)
-    stop(folder)
-
-
-@pytest.fixture
-def service(killable: Service) -> Service:
-    """A server that holds nothing."""
-    with killable.connect() as database:
-        database.write("MATCH (n) DETACH DELETE n")
-    return killable
-
-
 @pytest.fixture(scope="module")
 def extraction(random_extraction: Callable[..., Extraction], tmp_path_factory: pytest.TempPathFactory) -> Extraction:
     return random_extraction(tmp_path_factory.mktemp("whole") / "a.extraction", MODEL, 1)
@@ -115,15 +49,7 @@ def other(random_extraction: Callable[..., Extraction], tmp_path_factory: pytest
     return random_extraction(tmp_path_factory.mktemp("other") / "a.extraction", MODEL, 2, width=2)
 
 
-def rows_there(database: Database) -> int:
-    """How far a load has come."""
-    with suppress(GraphError):
-        for row in database.read("MATCH (m:Model) RETURN coalesce(m.loaded, 0) AS loaded"):
-            return int(row["loaded"])
-    return 0
-
-
-def half_loaded(service: Service, extraction: Extraction, end: Callable[["subprocess.Popen[str]"], None]) -> int:
+def half_loaded(service: KillableServer, extraction: Extraction, end: Callable[["subprocess.Popen[str]"], None]) -> int:
     """Begin to load in another process, `end` it in the middle of the edges, and tell how far it came."""
     units = extraction.table("units").num_rows
     with service.client(LOAD, str(extraction.path)) as client, service.connect() as database:
@@ -136,20 +62,8 @@ def half_loaded(service: Service, extraction: Extraction, end: Callable[["subpro
         return rows_there(database)
 
 
-def whole(extraction: Extraction, database: Database) -> bool:
-    """Whether the database holds the edges of the extraction, each once, and no other."""
-    text = (
-        "MATCH (s:Unit)-[e:CONTRIBUTES]->(t:Unit) RETURN s.layer AS source, s.channel AS source_channel, "
-        "t.layer AS target, t.channel AS target_channel, e.magnitude AS magnitude"
-    )
-    names = ["source", "source_channel", "target", "target_channel", "magnitude"]
-    expected = extraction.table("edges").select(names).to_pylist()
-    found = database.read(text)
-    return sorted(map(str, found)) == sorted(map(str, expected))
-
-
 def test_a_load_whose_client_is_killed_is_refused_and_goes_on_where_it_stopped(
-    service: Service, extraction: Extraction
+    service: KillableServer, extraction: Extraction
 ) -> None:
     came = half_loaded(service, extraction, lambda client: client.kill())
     with service.connect() as database:
@@ -164,7 +78,7 @@ def test_a_load_whose_client_is_killed_is_refused_and_goes_on_where_it_stopped(
 
 
 def test_a_load_whose_server_is_killed_goes_on_or_ends_with_an_error_and_can_go_on(
-    service: Service, extraction: Extraction
+    service: KillableServer, extraction: Extraction
 ) -> None:
     said = []
 
@@ -187,7 +101,7 @@ def test_a_load_whose_server_is_killed_goes_on_or_ends_with_an_error_and_can_go_
 
 
 def test_other_content_replaces_a_half_loaded_model_without_a_mixture(
-    service: Service, extraction: Extraction, other: Extraction
+    service: KillableServer, extraction: Extraction, other: Extraction
 ) -> None:
     half_loaded(service, extraction, lambda client: client.kill())
     with service.connect() as database:
@@ -198,7 +112,7 @@ def test_other_content_replaces_a_half_loaded_model_without_a_mixture(
 
 
 def test_of_two_that_load_one_model_the_second_goes_on_alone(
-    service: Service, extraction: Extraction, other: Extraction
+    service: KillableServer, extraction: Extraction, other: Extraction
 ) -> None:
     halfway, over = threading.Event(), threading.Event()
 
@@ -222,7 +136,7 @@ def test_of_two_that_load_one_model_the_second_goes_on_alone(
 
 @pytest.mark.parametrize("victim", ["client", "server"])
 def test_no_acknowledged_annotation_is_lost_and_none_is_half_there(
-    service: Service, other: Extraction, victim: str
+    service: KillableServer, other: Extraction, victim: str
 ) -> None:
     with service.connect() as database:
         load(other, database, progress=False)
@@ -255,7 +169,7 @@ def check_annotations(store: ModelStore, acknowledged: list[int]) -> None:
     assert linked == [{"labels": len(history), "notes": len(history), "marks": ["Labelled"]}]
 
 
-def test_what_was_not_claimed_is_not_written(service: Service, other: Extraction) -> None:
+def test_what_was_not_claimed_is_not_written(service: KillableServer, other: Extraction) -> None:
     with service.connect() as database:
         load(other, database, progress=False)
         owner = {"model": MODEL, "loader": "nobody"}
