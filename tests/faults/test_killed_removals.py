@@ -20,6 +20,7 @@ from graph.loading.load import load
 from graph.loading.removal import remove
 from graph.opening import connect
 from graph.store import Store
+from tests.builders.killable_server import KillableServer
 from tests.builders.neo4j_server import Neo4j
 from tests.builders.removals import MODEL, REMOVE_IN_FOLDER, check_said, kill_removal, speak
 from tests.faults.fault_table import RecordFault, trials
@@ -75,6 +76,29 @@ def test_a_removal_from_neo4j_whose_client_is_killed(
         speak(database)
         assert kill_removal(neo4j.url, login, random.Random(trial).randrange(WRITES))  # noqa: S311 (no secret)
         check_whole_or_gone(database, extraction)
+
+
+REMOVE = """
+import sys
+from graph.loading.removal import remove
+from graph.opening import connect
+with connect(sys.argv[1], timeout=2.0) as database:
+    remove(database, sys.argv[2], progress=False)
+"""
+
+
+@pytest.mark.parametrize("trial", trials(0, 6))
+def test_a_removal_over_bolt_whose_server_is_killed(
+    service: KillableServer, extraction: Extraction, trial: int, record_fault: RecordFault
+) -> None:
+    chance = random.Random(trial)  # noqa: S311 (no secret)
+    with service.connect() as database:
+        load(extraction, database, progress=False)
+        speak(database)
+    with recorded(record_fault, "remove, server killed"):
+        service.interrupt("server", chance.randint(1, WRITES), chance.uniform(0, 0.03), REMOVE, MODEL)
+        with service.connect() as database:
+            check_whole_or_gone(database, extraction)
 
 
 @pytest.mark.parametrize("trial", trials(0, 25))

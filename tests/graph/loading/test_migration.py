@@ -18,6 +18,7 @@ from graph.opening import connect
 from graph.records import Annotation
 from graph.schema import SCHEMA, VERSION
 from graph.store import Store
+from tests.builders.earlier_catalogs import as_version_1, as_version_3, as_version_4, as_version_5
 from tests.builders.neo4j_server import Neo4j
 
 MODEL = "random:a"
@@ -50,12 +51,7 @@ def old(database: Database, extraction: Extraction) -> Store:
     load(extraction, database, progress=False)
     store = Store(database)
     store.model(MODEL).annotate(Annotation("note", MODEL, UNIT, "wound", "ada", datetime(2026, 1, 2, tzinfo=UTC)))
-    database.write("MATCH (s:Schema) DELETE s")
-    database.write("MATCH (n) WHERE n:Word OR n.modality = 'visualisation' DETACH DELETE n")
-    database.write(
-        "MATCH (m:Model) SET m.version = 1, m.images = COUNT { MATCH (i:Image) } "
-        "REMOVE m.content, m.loaded, m.words, m.readings, m.depictions"
-    )
+    as_version_1(database)
     return store
 
 
@@ -97,13 +93,8 @@ def test_the_difference_in_modality_becomes_two(database: Database, extraction: 
     model, layer = store.model(MODEL), Layer.parse("2/1/6")
     loaded, candidates = differences(store), model.enrichment_by_evidence(layer, 99, modality_difference=0.2)
     assert any(None not in (row[SPLIT[0]], row[SPLIT[1]]) for row in loaded.values())
-    database.write(  # as version 3 wrote it: the difference in selectivity, or else that in shares of words
-        "MATCH (u:Unit) WHERE u.word_share_difference IS NOT NULL OR u.selectivity_difference IS NOT NULL "
-        "SET u.modality_difference = coalesce(u.selectivity_difference, u.word_share_difference) "
-        "REMOVE u.selectivity_difference, u.word_share_difference"
-    )
+    as_version_3(database)
     database.write("MATCH (u:Unit {id: '2/0/8/3'}) REMOVE u.word_selectivity")  # so that 2/1/6/3 is known by words
-    database.write(SET_VERSION, id=SCHEMA, version=3)
     database.write("CREATE (:Query {name: 'old map', text: 'MATCH (u:Unit {verdict: $v}) RETURN u'})")
     for name, text in (("old", "RETURN u.modality_difference"), ("new", "MATCH (u) RETURN u.q_by, u.quality")):
         database.write("CREATE (:Query {name: $name, text: $cypher})", name=name, cypher=text)
@@ -134,13 +125,7 @@ def test_what_ablation_says_gets_a_name_of_its_own_and_the_tests_that_are_replac
     (name,) = (row["id"] for row in database.read(f"{unit} RETURN u.id AS id"))
     unit = f"MATCH (u:Unit {{id: '{name}'}})"
     before = database.read(f"{unit} RETURN properties(u) AS u")[0]["u"]
-    database.write(  # as version 4 wrote it
-        "MATCH (u:Unit) WHERE u.ablation IS NOT NULL OR u.verdict IS NOT NULL SET u.verdict = u.ablation, "
-        "u.rise_conv = u.nearby_rise_conv, u.rise_conv_low = u.nearby_rise_conv_low, u.q = 0.01, u.p = 0.005, "
-        "u.p_facets = 0.005, u.reach_conv = 0.9, u.reach_shortcut = 0.8, u.undecided = 'why' "
-        "REMOVE u.ablation, u.nearby_rise_conv, u.nearby_rise_conv_low"
-    )
-    database.write(SET_VERSION, id=SCHEMA, version=4)
+    as_version_4(database)
     assert migrate(database) == 4
     after = database.read(f"{unit} RETURN properties(u) AS u")[0]["u"]
     for name in ("nearby_rise_conv", "nearby_rise_conv_low"):
@@ -159,9 +144,8 @@ def test_what_ablation_said_of_concepts_nearby_is_not_taken_for_what_it_says_of_
     database.write("MATCH (n) DETACH DELETE n")
     load(extraction, database, progress=False)
     numbers = "MATCH (u:Unit) RETURN u.id AS id, properties(u) AS u"
-    database.write("MATCH (u:Unit) WHERE u.ablation IS NOT NULL SET u.control = 0.1, u.shuffled = 0.2")  # as version 5
+    as_version_5(database)
     before = {row["id"]: row["u"] for row in database.read(numbers)}
-    database.write(SET_VERSION, id=SCHEMA, version=5)
     database.write("CREATE (:Query {name: 'ablated', text: 'MATCH (u) WHERE u.ablation = 1 RETURN u.effect_conv_low'})")
     assert migrate(database) == 5
     after = {row["id"]: row["u"] for row in database.read(numbers)}
