@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from extract.folder.extraction import Extraction
+from tests.builders.contents import contents
 
 # A limit on the size of a file stands for a full disk: both refuse in the middle of a write.
 FULL = """
@@ -46,10 +47,6 @@ def on_a_full_disk(path: Path, call: str) -> str:
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 @pytest.fixture

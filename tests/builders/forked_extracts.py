@@ -1,5 +1,6 @@
 """Extractions of the tiny network in processes that may be killed; torch is imported once for all of them."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -8,10 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from extract.errors import ExtractionError
+from extract.folder.extraction import Extraction
+from graph.loading.load import refuse_unfinished
+from tests.builders.contents import contents
+
 FORK = """
 import os, signal, sys, time
 from pathlib import Path
 from extract.enrichment.pipeline import measure
+from extract.errors import CircuitsError
 from extract.expansion.atlas import extract
 from tests.builders.tiny_network import noise_probes, tiny_network
 
@@ -26,7 +33,11 @@ for line in sys.stdin:
     seconds, folder = line.rstrip("\\n").split(" ", 1)
     began, child = time.monotonic(), os.fork()
     if child == 0:
-        run(Path(folder))
+        try:
+            run(Path(folder))
+        except CircuitsError as error:
+            print(error, file=sys.stderr)
+            os._exit(2)
         os._exit(0)
     if float(seconds) < float("inf"):
         time.sleep(float(seconds))
@@ -43,7 +54,10 @@ class ForkedExtracts:
     _process: "subprocess.Popen[str]"
 
     def run(self, folder: Path, killed_after: float = float("inf")) -> tuple[int, float]:
-        """Extract into a folder and measure, or be killed after some seconds; the exit code and the seconds taken."""
+        """Extract into a folder and measure, or be killed after some seconds; the exit code and the seconds taken.
+
+        The code is 2 for an error of ours.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(killed_after, folder, file=self._process.stdin, flush=True)
@@ -62,3 +76,22 @@ def forked_extracts(folder: Path) -> Iterator[ForkedExtracts]:
         process.stdout.readline()
         yield ForkedExtracts(process)
         process.stdin.close()
+
+
+def is_honest(folder: Path, whole: dict[str, bytes]) -> bool:
+    """Whether what the manifest names is whole, the weights are undisturbed, and nothing unfinished can be loaded."""
+    try:
+        extraction = Extraction.open(folder)
+        refuse_unfinished(extraction)
+    except ExtractionError:
+        may_be_loaded = False
+    else:
+        may_be_loaded = True
+    found = contents(folder)
+    if "manifest.json" not in found:
+        return not may_be_loaded
+    recorded = Extraction.open(folder).manifest.files
+    weights = {name for name in whole if name.startswith(("units", "edges", "sweeps", "matrices"))}
+    written = all(hashlib.sha256(found[name]).hexdigest() == file.sha256 for name, file in recorded.items())
+    same = all(found[name] == whole[name] for name in weights & recorded.keys())  # probes get their thumbnails later
+    return written and same and (weights <= recorded.keys()) == may_be_loaded

@@ -21,6 +21,7 @@ from extract.network.network import Network
 from extract.network.weights import load_network
 from extract.ranking import Floats
 from extract.units import ARCHITECTURES, Layer, Unit
+from tests.builders.contents import contents
 
 Kernels = dict[tuple[str, str], Floats]  # by source and target: (target channels, source channels, h, w)
 TARGETS = ("4/0/*", "4/2/*", "1/1/6")
@@ -242,10 +243,6 @@ def configuration(folder: Path) -> str:
     text = {"context_length": 8, "vocab_size": 32, "width": 8, "heads": 1, "layers": 1}
     (folder / "tiny.json").write_text(json.dumps({"embed_dim": 16, "vision_cfg": tower, "text_cfg": text}))
     return str(folder / "tiny.json")
-
-
-def contents(path: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
 def test_what_a_killed_process_left_half_written_is_written_anew(
