@@ -120,6 +120,11 @@ class Catalog:
         """Every model that is wholly loaded, by name. Raises SchemaMismatch for a database of another version."""
         return Table(f"Models in {self.url}", self._store.models())
 
+    @property
+    def unfinished(self) -> dict[str, str]:
+        """Models of which a load or a removal broke off, or is at work, by name: which, and how it goes on."""
+        return self._store.unfinished()
+
     def model(self, name: str | None = None) -> Model:
         """A model by its id, or the only one there.
 

@@ -6,7 +6,7 @@ from typing import Any
 from graph import answers, saved, verification
 from graph.connection.database import Database
 from graph.cypher.loading import LOST
-from graph.cypher.models import MODELS
+from graph.cypher.models import MODELS, UNFINISHED
 from graph.cypher.named_query import EarlierQuery, NamedQuery
 from graph.cypher.verification import FOUND_LOST
 from graph.errors import DatabaseDamaged, ModelMissing, SchemaMismatch
@@ -33,6 +33,10 @@ class Store:
     def models(self) -> list[ModelCard]:
         """Every model that is fully loaded, by name; SchemaMismatch."""
         return [answers.model(row) for row in self._models() if row["complete"]]
+
+    def unfinished(self) -> dict[str, str]:
+        """Models that are half loaded or half removed, by name: what became of each, with the way out."""
+        return {row["id"]: _HALF[row["removing"]] for row in self.database.read(UNFINISHED)}
 
     def model(self, name: str | None = None) -> ModelStore:
         """Open a model by its name, or the only one there.
@@ -137,6 +141,12 @@ class Store:
     def hidden_texts(self) -> HiddenTexts:
         """What to hide in answers, over all models."""
         return hidden_texts(self.database)
+
+
+_HALF = {
+    True: "a removal of it broke off, or is at work: remove it again, and that goes on",
+    False: "a load of it broke off, or is at work: load it again, and that goes on where it stopped; labels are kept",
+}
 
 
 def _refuse_lost(row: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """`circuits doctor`: what is installed, which database answers, and what it holds."""
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,12 +38,13 @@ def doctor(whole: Whole = False, database: DatabaseOption = None, wide: Wide = F
         facts = [("python", platform.python_version()), *map(_installed, PACKAGES), ("database", catalog.url)]
         printing.show(printing.table("Installed", ("", ""), facts), _server(catalog), wide=wide)
         models = [(card, *_verified(catalog, card.id, whole)) for card in catalog.models]
-        if not models:
-            catalog.model()  # says why: nothing was loaded yet, or not to the end
-        printing.show(_models(models), wide=wide)
+        unfinished = catalog.unfinished
+        if not (models or unfinished):
+            catalog.model()  # says that nothing was loaded yet
+        printing.show(_models(models, unfinished), wide=wide)
         if not whole:
             typer.echo(QUICK)
-    if not all(healthy for _, healthy, _ in models):
+    if unfinished or not all(healthy for _, healthy, _ in models):
         raise typer.Exit(2)
 
 
@@ -77,8 +78,9 @@ def _server(catalog: "Catalog") -> printing.TerminalTable:
     return printing.table("Server", ("", ""), facts)
 
 
-def _models(models: "Iterable[tuple[ModelCard, bool, str]]") -> printing.TerminalTable:
+def _models(models: "Iterable[tuple[ModelCard, bool, str]]", unfinished: Mapping[str, str]) -> printing.TerminalTable:
     """The models in a database, and what is wrong with any."""
-    rows = [(c.id, c.units, c.edges, c.labelled, c.images, result) for c, _, result in models]
+    rows: list[tuple[object, ...]] = [(c.id, c.units, c.edges, c.labelled, c.images, result) for c, _, result in models]
+    rows += [(name, *[None] * 4, result) for name, result in unfinished.items()]
     columns = ("model", "units", "edges", "labelled units", "images", "counted again")
     return printing.table("Held", columns, rows, ("model", "counted again"))

@@ -52,7 +52,10 @@ _CODES: dict[str, _Translation] = {  # by the beginning of the server's code; th
     ),
     "Neo.TransientError": (QueryError, "{url} is busy or short of memory ({message}). Try again, or ask for less."),
     "Neo.ClientError": (QueryError, "The database does not accept the query: {message}."),
-    "": (QueryError, "The database cannot carry out the query: {message}."),
+    "": (
+        QueryError,
+        "The database cannot carry out the query: {message}. Look whether its disk is full; its log tells more.",
+    ),
 }
 _NO_BOLT: _Translation = (
     ServerUnavailable,
@@ -79,6 +82,7 @@ _UNREADABLE = re.compile(  # what the embedded server says of a record whose byt
     r"Record #-?\d+:-?\d+ not found|cannot be cast to class com\.arcadedb|chunk chain|is corrupted"
 )
 _MARK = re.compile(r"/\* [0-9a-f]{16} \*/")  # of a query that may be terminated
+_ECHO = re.compile(r"(?<=Error executing Cypher command): .*", re.DOTALL)  # the query, in place of a cause
 
 
 def server_error(error: Exception) -> Exception:
@@ -92,7 +96,7 @@ def translate(error: Exception, url: str, timeout: float = 0.0) -> GraphError:
     error = server_error(error)
     if isinstance(error, Neo4jError):
         translation = next(entry for code, entry in _CODES.items() if (error.code or "").startswith(code))
-        message = " ".join(_MARK.sub("", error.message or "it does not say why").split()).rstrip(".")
+        message = " ".join(_ECHO.sub("", _MARK.sub("", error.message or "it does not say why")).split()).rstrip(".")
         if _UNREADABLE.search(message):
             return RecordUnreadable(
                 f"The database cannot read a record ({message}). Its files may be damaged, or the record was removed "

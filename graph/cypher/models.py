@@ -13,6 +13,14 @@ RETURN m.id AS id, m.complete AS complete, coalesce(s.version, 1) AS version, co
 ORDER BY id
 """
 
+# no parameters -> one row a model of which a load or a removal broke off, or is at work, and which of the two
+UNFINISHED = """
+MATCH (m:Model)
+WHERE NOT coalesce(m.complete, false)
+RETURN m.id AS id, coalesce(m.removing, false) AS removing
+ORDER BY id
+"""
+
 # model, source and target (ids or null: any) -> one row a pair of layers swept, from the last layers on
 SWEEPS = """
 MATCH (:Model {id: $model})-[:HAS_LAYER]->(t:Layer)<-[w:SWEPT]-(s:Layer)

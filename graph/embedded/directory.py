@@ -181,7 +181,7 @@ class DatabaseDirectory:
         self.repair_swap()
         copy, databases = self.path / "loading", self.path / "databases"
         if databases.exists():
-            shutil.copytree(databases, copy)
+            _copy(databases, copy)
         copy.mkdir(exist_ok=True)
         try:
             yield copy
@@ -221,6 +221,14 @@ class DatabaseDirectory:
             previous.rename(databases)
         for leftover in (previous, self.path / "loading"):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _copy(databases: Path, copy: Path) -> None:
+    """Copy a folder; the OSError says why the first file could not be copied, and not the same of all the others."""
+    try:
+        shutil.copytree(databases, copy)
+    except shutil.Error as error:
+        raise OSError(error.args[0][0][2]) from error
 
 
 def _lengths(databases: Path) -> dict[str, int]:

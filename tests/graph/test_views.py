@@ -44,9 +44,13 @@ def shown(database: Database, unit: str) -> list[str]:
     return sorted(row["t"] for row in rows)
 
 
-@pytest.mark.parametrize("count", [1, 100, 101, 125, 400])
+MANY = [pytest.param(count, marks=pytest.mark.whole) for count in (1_000, 10_000)]
+UNITS = {count: f"2/1/6/{number}" for number, count in enumerate((1, 100, 101, 125, 400, 1_000, 10_000))}
+
+
+@pytest.mark.parametrize("count", [1, 100, 101, 125, 400, *MANY])
 def test_a_unit_shows_the_labels_that_its_history_leaves(store: ModelStore, database: Database, count: int) -> None:
-    unit = f"2/1/6/{[1, 100, 101, 125, 400].index(count)}"
+    unit = UNITS[count]
     bulk = [note(unit, f"text {n}", n) for n in range(max(1, count - 25))]
     store.annotate(*bulk)
     added = bulk + [note(unit, f"text {n}", n) for n in range(len(bulk), count)]
