@@ -44,22 +44,32 @@ def replace_file(
         raise error(f"{printable(str(path))} cannot be written: {reason}. {advice}") from refusal
 
 
-def read_file(path: Path, error: type[CircuitsError], most: int = _LARGEST) -> bytes:
+def read_file(
+    path: Path, error: type[CircuitsError], advice: str = "Name another file.", most: int = _LARGEST
+) -> bytes:
     """Read a whole file; pipes and devices, which may never end, only under /dev, such as /dev/stdin.
 
-    Raises `error` where the disk refuses, or for a file of more than `most` bytes.
+    Raises `error` where the disk refuses, or for a file of more than `most` bytes; its message ends with the advice.
     """
     try:
         if path.exists() and not path.is_file() and not path.is_relative_to("/dev"):
-            raise error(f"{path} cannot be read: it is a folder or a pipe. Name a file.")
+            raise error(f"{path} cannot be read: it is a folder or a pipe. {advice}")
         with path.open("rb") as file:
             data = file.read(most + 1)
     except (OSError, ValueError) as refusal:  # ValueError for a name that no file can have
         reason = getattr(refusal, "strerror", refusal)
-        raise error(f"{printable(str(path))} cannot be read: {reason}. Name another file.") from refusal
+        raise error(f"{printable(str(path))} cannot be read: {reason}. {advice}") from refusal
     if len(data) > most:
-        raise error(f"{path} holds more than {most >> 20} MiB, as no such file does. Name another file.")
+        raise error(f"{path} holds more than {most >> 20} MiB, as no such file does. {advice}")
     return data
+
+
+def read_text(path: Path, error: type[CircuitsError], advice: str) -> str:
+    """Read a whole text in UTF-8, with or without a mark of its encoding; as `read_file`."""
+    try:
+        return read_file(path, error, advice).decode("utf-8-sig")
+    except UnicodeDecodeError as refusal:
+        raise error(f"{printable(str(path))} cannot be read: it is no text in UTF-8. {advice}") from refusal
 
 
 def try_lock(file: Path, shared: bool = False) -> int | None:

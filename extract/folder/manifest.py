@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from extract.errors import ExtractionError
+from extract.files import read_file
 from extract.printable import printable
 from extract.units import Architecture
 
@@ -149,10 +150,9 @@ def _read(path: Path) -> _StoredManifest:
     file = path / "manifest.json"
     if not file.is_file():
         raise ExtractionError(f"{path} is no extraction: it holds no manifest.json. `circuits extract` makes one.")
+    data = read_file(file, ExtractionError, "See to its permissions.")
     try:
-        stored = _StoredManifest.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise ExtractionError(f"{file} cannot be read: {error.strerror}. See to its permissions.") from error
+        stored = _StoredManifest.model_validate_json(data)
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}"[:200] for e in error.errors()[:3])
         raise ExtractionError(

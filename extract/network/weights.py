@@ -18,7 +18,7 @@ from torch import nn
 
 from extract import demo
 from extract.errors import WeightsError
-from extract.files import at_home
+from extract.files import at_home, read_text
 from extract.network import checkpoint
 from extract.network.network import Network, Preparation
 from extract.units import ARCHITECTURES, Architecture
@@ -101,12 +101,9 @@ def _config(name: str) -> tuple[str, Config]:
 
 
 def _read_config(path: Path) -> Any:
+    text = read_text(path, WeightsError, "Give an open_clip model configuration.")
     try:
-        read = json.loads(path.read_text("utf-8-sig"))  # some editors begin a file with a mark of its encoding
-    except OSError as error:
-        raise WeightsError(
-            f"{path} cannot be read: {error.strerror}. Give an open_clip model configuration."
-        ) from error
+        read = json.loads(text)
     except ValueError as error:
         raise WeightsError(f"{path} is no JSON ({error}). Give an open_clip model configuration.") from error
     if isinstance(read, dict) and isinstance(read.get("model_cfg"), dict):  # the hub's open_clip_config.json

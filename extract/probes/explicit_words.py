@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from extract.errors import WordsError
+from extract.files import read_text
 
 STARTER = Path(__file__).with_name("explicit_words.txt")
 _NO_FLAGS: Mapping[str, bool] = MappingProxyType({})
@@ -41,8 +42,5 @@ def _forms(word: str) -> Iterable[str]:
 
 @cache
 def _read(file: Path) -> frozenset[str]:
-    try:
-        lines = file.read_text(encoding="utf-8").casefold().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WordsError(f"{file} is no list of words ({error}). Give a text file with one word a line.") from error
+    lines = read_text(file, WordsError, "Give a list of words, one a line, in UTF-8.").casefold().splitlines()
     return frozenset(word for line in lines if (word := line.partition("#")[0].strip()))

@@ -196,3 +196,17 @@ def _readable(name: str) -> Iterator[None]:
         yield
     except UNREADABLE as error:
         raise ProbesError(f"{name} is no picture that can be read ({error}). Give a PNG, JPEG or WebP file.") from error
+
+
+@contextmanager
+def reading_probe(name: str) -> Iterator[None]:
+    """Raise ProbesError, which names the probe, where its image cannot be read."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise unreadable_probe(name, error) from error
+
+
+def unreadable_probe(name: str, reason: object) -> ProbesError:
+    """What to raise of a probe whose image cannot be read."""
+    return ProbesError(f"The image of probe {name} cannot be read ({reason}). Remove the probe, or write it anew.")

@@ -4,7 +4,7 @@ import numpy as np
 from PIL.Image import Image
 
 from extract.errors import ProbesError
-from extract.probes.pictures import UNREADABLE, opaque
+from extract.probes.pictures import opaque, reading_probe
 from extract.probes.probe import Source
 
 
@@ -19,10 +19,9 @@ def random_sample(source: Source, count: int, seed: int = 0) -> dict[str, Image]
         if place not in selected:
             continue
         try:
-            images[probe.id] = opaque(probe.load())
-        except UNREADABLE as error:
+            with reading_probe(probe.id):
+                images[probe.id] = opaque(probe.load())
+        except ProbesError:
             if not source.forgiving:
-                raise ProbesError(
-                    f"The image of probe {probe.id} cannot be read ({error}). Remove the probe, or write it anew."
-                ) from error
+                raise
     return images

@@ -16,7 +16,7 @@ from PIL import Image
 from extract.demo import PROBES
 from extract.errors import ProbesError
 from extract.folder.schemas import SCHEMAS
-from extract.probes.pictures import UNREADABLE, opaque
+from extract.probes.pictures import opaque, reading_probe
 
 VALUES = {"modality": ("picture", "word"), "split": ("discovery", "held-out")}
 
@@ -64,13 +64,6 @@ def images(table: pa.Table) -> Iterator[Image.Image]:
     """Decode the probes' images one by one, in order, as RGB; ProbesError for one that cannot be read."""
     for part in table.select(["id", "image"]).to_batches(max_chunksize=1):
         for row in part.to_pylist():
-            yield _decoded(row["id"], row["image"])
-
-
-def _decoded(name: str, data: bytes) -> Image.Image:
-    try:
-        return opaque(data)
-    except UNREADABLE as error:
-        raise ProbesError(
-            f"The image of probe {name} cannot be read ({error}). Remove the probe, or write it anew."
-        ) from error
+            with reading_probe(row["id"]):
+                image = opaque(row["image"])
+            yield image

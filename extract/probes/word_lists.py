@@ -9,6 +9,7 @@ import numpy as np
 from wordfreq import iter_wordlist
 
 from extract.errors import WordsError
+from extract.files import read_text
 from extract.read_report import LeftOut, Reading
 
 Words = tuple[str, ...]
@@ -63,10 +64,8 @@ def _is_counted(lines: Words) -> bool:
 
 
 def _lines(file: Path) -> list[str]:
-    try:
-        return [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, ValueError) as error:  # ValueError also for a name that no file can have
-        raise WordsError(f"{file} cannot be read ({error}). Give a text file in UTF-8, one word a line.") from error
+    text = read_text(file, WordsError, "Give a text file in UTF-8, one word a line.")
+    return [line.strip() for line in text.splitlines()]
 
 
 def letter_strings(

@@ -26,6 +26,7 @@ from extract.folder.schemas import SCHEMAS, TOP_PROBES, per_unit
 from extract.network.hooks import LayerActivations, watch_activations, watch_relu_means
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
+from extract.probes.pictures import unreadable_probe
 from extract.probes.probe import Probe, Source
 from extract.read_report import LeftOut, Reading
 from extract.recording.decoding import THREADS, DecodedProbe, decode, ordered_parallel_map, thumbnail_again
@@ -177,10 +178,7 @@ def _record_chunk(
 
 def _skip(damaged: DecodedProbe, forgiving: bool) -> dict[str, str]:
     if not forgiving:
-        raise ProbesError(
-            f"The image of probe {damaged.probe.id} cannot be read ({damaged.reason}). "
-            "Remove the probe, or write it anew."
-        )
+        raise unreadable_probe(damaged.probe.id, damaged.reason)
     return {"id": damaged.probe.id, "reason": damaged.reason}
 
 

@@ -10,7 +10,7 @@ from random import Random
 
 from extract import csv_tables
 from extract.errors import LevelsError
-from extract.files import replace_file
+from extract.files import read_file, replace_file
 from extract.folder.extraction import Extraction
 from extract.responses.levels import TOLERANCE, at_level
 from extract.units import Unit
@@ -41,10 +41,11 @@ def draw(
 
 def read(sheet: Path) -> dict[float, list[str]]:
     """Read the categories that a person wrote, by level; rows without one are left out. LevelsError for a bad sheet."""
+    data = read_file(sheet, LevelsError, "Draw a sheet with `circuits levels`.")
     try:
-        table = csv_tables.decode(sheet.read_bytes())
+        table = csv_tables.decode(data)
         rows = [(float(csv_tables.english_cell(row["level"])), row["category"].strip()) for row in table]
-    except (OSError, *csv_tables.UNREADABLE, KeyError) as error:
+    except (*csv_tables.UNREADABLE, KeyError) as error:
         raise LevelsError(
             f"{sheet} is no sheet of sorted images ({error}). Draw one with `circuits levels`, fill in its last column."
         ) from error

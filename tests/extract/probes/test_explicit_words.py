@@ -44,7 +44,7 @@ def test_a_list_of_the_users_own_adds_to_the_starter(tmp_path: Path) -> None:
 
 
 def test_a_list_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WordsError, match=r"absent\.txt is no list of words"):
+    with pytest.raises(WordsError, match=r"absent\.txt cannot be read: No such file"):
         sensitive("cat", [tmp_path / "absent.txt"])
 
 

@@ -215,7 +215,7 @@ TABLE = Table(
         Advice("has changed since it was shown", after_a_change(loaded, AFTER), after_a_change(loaded, BEFORE)),
         Advice("None of the images can be read", shown(lambda: folder(b"x")), shown(lambda: folder(BEFORE))),
         Advice(
-            "The image of probe {damaged.probe.id}",
+            "The image of probe {name}",
             shown(lambda: with_images(BEFORE, b"x")),
             shown(lambda: with_images(BEFORE)),
         ),
@@ -246,6 +246,7 @@ TABLE = Table(
         Advice("A level has no sorted image", lambda: estimates({0.0: []}), lambda: estimates({0.0: ["hat"]})),
         Advice("Name a new folder for the images", drawn_into("full"), drawn_into("new")),
         Advice("has a category yet", sheet(), sheet("hat")),
+        Advice("Draw a sheet with", lambda: read(Path("gone.csv")), sheet("hat")),
         Advice("is no sheet of sorted images", sheet(text="level,category\nhigh,hat\n"), sheet("hat")),
     ),
     {

@@ -85,6 +85,8 @@ def messages(module: str) -> Iterator[Message]:
         match node:
             case ast.Call(func=ast.Name(id=name), args=[text, *_]) if _is_error(name, content):
                 yield from _message(_written(text, content))
+            case ast.Call(args=[*_, ast.Name(id=name), text]) if _is_error(name, content):  # advice beside its error
+                yield from _message(_written(text, content))
             case ast.Tuple(elts=[ast.Name(id=name), ast.Constant(value=str(template))]) if _is_error(name, content):
                 yield Message(template, re.compile(re.sub(r"\\{\w+\\}", ".*", re.escape(template)), re.DOTALL))
 

@@ -128,7 +128,7 @@ TABLE = Table(
     tuple(
         f"extract.probes.{name}"
         for name in (
-            *("picture_folder", "pictures", "rasterised_words", "sample", "scrambled", "shards", "sources", "table"),
+            *("picture_folder", "pictures", "rasterised_words", "scrambled", "shards", "sources", "table"),
             *("unpacked_shard", "word_lists", "explicit_words"),
         )
     ),
@@ -150,7 +150,7 @@ TABLE = Table(
         Advice("No letter has the", lettered(size=0), lettered(size=20)),
         Advice("is no colour", lettered(ink="inky"), lettered(ink="#000000")),
         Advice(
-            "The image of probe {probe.id} cannot be read",
+            "The image of probe {name} cannot be read",
             lambda: random_sample(ProbeTable.of(rows(image=b"x")), 2),
             lambda: random_sample(ProbeTable.of(rows()), 2),
         ),
@@ -174,7 +174,7 @@ TABLE = Table(
         Advice("a number beside every word", words("the 22038615\nof 12545825\n"), words("the\nof\n")),
         Advice("in UTF-8, one word a line", words("Hüte", "latin-1"), words("Hüte")),
         Advice(
-            "is no list of words",
+            "Give a list of words, one a line",
             lambda: sensitive("a", [Path("gone.txt")]),
             lambda: sensitive("a", [text_file("bad\n")]),
         ),

@@ -128,7 +128,7 @@ TABLE = Table(
         Advice("a ModifiedResNet needs a positive multiple", tiny(image_size=65), tiny(image_size=64)),
         Advice("Make them the same", prepared(size=32), prepared(size=64)),
         Advice("says not how to prepare images", prepared(mean=0.5), prepared(mean=[0.5, 0.5, 0.5])),
-        Advice("{error.strerror}. Give an open_clip", lambda: load_network("gone.json"), tiny()),
+        Advice("Give an open_clip model configuration.", lambda: load_network("gone.json"), tiny()),
         Advice("{path} is no JSON", lambda: network("{"), tiny()),
         Advice("cannot build this configuration", tiny(nonsense=1), tiny()),
         Advice(
