@@ -8,6 +8,7 @@ from catalog.errors import CircuitError
 from extract.units import Unit
 
 COLUMN, ROW = 200, 108  # pixels from one unit to the next
+MOST_UNITS, MOST_EDGES = 2_000, 4_000  # of which a picture takes a minute and a half; the time grows by their square
 _LANES = {"conv": -1, "shortcut": 1}
 
 Order = tuple[float, float, Unit]
@@ -26,8 +27,13 @@ def layout(circuit: Circuit) -> dict[Unit, Position]:
 
     The branches of the circuit's first unit are separate lanes. In a lane of a column, units are ordered by the mean
     height of what they feed, then by their strongest edge, excitation above inhibition, then by unit. Raises
-    CircuitError for edges that run in a circle.
+    CircuitError for edges that run in a circle, and for a circuit that is too large to be drawn.
     """
+    if len(circuit.units) > MOST_UNITS or len(circuit.edges) > MOST_EDGES:
+        raise CircuitError(
+            f"A drawing has at most {MOST_UNITS:,} units and {MOST_EDGES:,} edges, and this circuit has "
+            f"{len(circuit.units):,} and {len(circuit.edges):,}. Draw a smaller one, or open it in a graph tool."
+        )
     lanes, columns = _lanes(circuit), _columns(circuit)
     middles = _middles(columns, lanes)
     places: dict[Unit, Position] = {}

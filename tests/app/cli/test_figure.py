@@ -114,7 +114,10 @@ def test_mistakes_are_one_line_and_exit_code_2(figure: Run, tmp_path: Path) -> N
         Circuit("o", "k", "m", (Node(Unit.parse("1/0/1/0"), "unit"), Node(Unit.parse("1/0/1/1"), "unit")), edges),
         tmp_path / "circle.json",
     )
+    vast = tuple(Node(Unit.parse(f"1/0/1/{channel}"), "unit") for channel in range(20_000))
+    write(Circuit("o", "k", "m", vast, ()), tmp_path / "vast.json")
     for arguments, told in {
+        ("vast.json", "--output", "cap.png"): "at most 2,000 units and 4,000 edges, and this circuit has 20,000 and 0",
         ("4/2/6/14", "--output", "cap.gif"): "End it in .svg, .png or .pdf",
         ("4/2/6/99", "--output", "cap.svg"): "4/2/6",
         ("missing.json", "--output", "cap.svg"): "cannot be read",

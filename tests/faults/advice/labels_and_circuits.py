@@ -89,6 +89,7 @@ CASES: tuple[tuple[str, Callable[[], object], Callable[[], object]], ...] = (
     ("tells no kind of picture", drawn("circuit.doc"), drawn("circuit.svg")),
     ("Join circuits of one model", joined("n"), joined("m")),
     ("The edges run in a circle", laid_out((1, 2), (2, 1)), laid_out((1, 2))),
+    ("A drawing has at most", laid_out(*[(1, 2)] * 4_001), laid_out(*[(1, 2)] * 20)),
     ("This cannot be said of a unit", lambda: checked_author("a\0da"), lambda: checked_author("ada")),
     ("The file {_FILE", environment("CIRCUITS_USER=ada".encode("utf-16")), environment(b"CIRCUITS_USER=ada")),
     ("CIRCUITS_{name", environment(b"CIRCUITS_HEAP=much"), environment(b"CIRCUITS_HEAP=512")),
