@@ -105,6 +105,11 @@ class ExtractionView:
         total = None if layer is None else self.architecture.layer(str(layer))
         return Table("Shares over the shortcut on the top 100 probes", shortcut_shares(self.folder, total))
 
+    @property
+    def has_census(self) -> bool:
+        """Whether a census was taken of it, on probes."""
+        return self.folder.has("census_settings.parquet")
+
     def sensitivity(self, layer: Layer | str | None = None) -> "Table[CensusVariant]":
         """The census of a sum, None for the last, with one thing changed at a time.
 

@@ -77,17 +77,23 @@ def compare_pairings(
     nothing is computed. The maps of the whole sum are in memory at once.
 
     Raises CensusError for a layer that is no sum, an extraction without a census, or maps that do not fit into
-    `memory`; what loading a probe raises; and ExtractionError where another process writes into the folder.
+    `memory`; what loading a probe raises; and ExtractionError where another process writes into the folder, or
+    this one may not.
     """
-    show = census_passes(network, extraction, source, layer)
-    file = beside_census(extraction, layer, PAIRINGS, run_digest(draws, seed, CONCEPTS, STRATUM, DEFAULT.hash))
-    if not extraction.has(file):
-        with extraction.writing():
-            extraction.drop(of_sum(extraction, layer, PAIRINGS) - current(extraction, layer, PAIRINGS))
-            compared = list(_comparisons(_measured(show, layer, draws, seed, progress, memory), draws, seed))
-            rows = [vars(comparison) | {"layer": str(layer)} for comparison in compared]
-            extraction.add({file: pa.Table.from_pylist(rows, SCHEMAS[PAIRINGS])})
+    if not extraction.has(_file(census_passes(network, extraction, source, layer), layer, draws, seed)):
+        with extraction.writing():  # what another process wrote meanwhile is read first
+            show = census_passes(network, extraction, source, layer)
+            if not extraction.has(file := _file(show, layer, draws, seed)):
+                extraction.drop(of_sum(extraction, layer, PAIRINGS) - current(extraction, layer, PAIRINGS))
+                compared = _comparisons(_measured(show, layer, draws, seed, progress, memory), draws, seed)
+                rows = [vars(comparison) | {"layer": str(layer)} for comparison in compared]
+                extraction.add({file: pa.Table.from_pylist(rows, SCHEMAS[PAIRINGS])})
     return pairing_comparisons(extraction, layer, (draws, seed))
+
+
+def _file(show: CensusPasses, layer: Layer, draws: int, seed: int) -> str:
+    digest = run_digest(draws, seed, CONCEPTS, STRATUM, DEFAULT.hash)
+    return beside_census(show.extraction, layer, PAIRINGS, digest)
 
 
 def _measured(show: CensusPasses, layer: Layer, draws: int, seed: int, progress: bool, memory: int) -> Pairings:

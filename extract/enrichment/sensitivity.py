@@ -41,15 +41,19 @@ def sensitivity(
     the folder has their verdicts already, nothing is computed.
 
     Raises CensusError for a layer that is no sum, for too few concepts or an extraction without a census, and what
-    loading a probe raises; ExtractionError where another process writes into the folder.
+    loading a probe raises; ExtractionError where another process writes into the folder, or this one may not.
     """
-    show = census_passes(network, extraction, source, layer)
-    file = beside_census(extraction, layer, VARIANTS, run_digest(SIZES, RHOS, DELTAS, DEFAULT.hash))
-    if not extraction.has(file):
-        with extraction.writing():
-            extraction.drop(of_sum(extraction, layer, VARIANTS))
-            extraction.add({file: _table(layer, _judged(show, layer, progress, memory))})
+    if not extraction.has(_file(census_passes(network, extraction, source, layer), layer)):
+        with extraction.writing():  # what another process wrote meanwhile is read first
+            show = census_passes(network, extraction, source, layer)
+            if not extraction.has(file := _file(show, layer)):
+                extraction.drop(of_sum(extraction, layer, VARIANTS))
+                extraction.add({file: _table(layer, _judged(show, layer, progress, memory))})
     return variants(extraction, layer)
+
+
+def _file(show: CensusPasses, layer: Layer) -> str:
+    return beside_census(show.extraction, layer, VARIANTS, run_digest(SIZES, RHOS, DELTAS, DEFAULT.hash))
 
 
 def _judged(show: CensusPasses, layer: Layer, progress: bool, memory: int) -> "list[_Variant]":

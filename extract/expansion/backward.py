@@ -114,12 +114,16 @@ class Descent:
 
 @contextmanager
 def float32_on(device: torch.device, tf32: bool = False) -> Iterator[None]:
-    """Keep a GPU's float32 convolutions from TF32, torch's default, which rounds to 10 bits, or let them use it."""
-    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
-    before = convolutions.allow_tf32, products.allow_tf32
-    if device.type == "cuda":
-        convolutions.allow_tf32 = products.allow_tf32 = tf32
+    """Keep a GPU's float32 products and convolutions from TF32, which rounds to 10 bits, or let them use it."""
+    if device.type != "cuda":
+        yield
+        return
+    settings = torch.backends.cuda.matmul, torch.backends.cudnn.conv  # type: ignore[attr-defined]
+    before = [each.fp32_precision for each in settings]
     try:
+        for each in settings:
+            each.fp32_precision = "tf32" if tf32 else "ieee"
         yield
     finally:
-        convolutions.allow_tf32, products.allow_tf32 = before
+        for each, precision in zip(settings, before, strict=True):
+            each.fp32_precision = precision

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from extract.errors import CensusError
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
 from extract.units import Layer, Unit
@@ -56,7 +57,7 @@ class PairingComparison:
 
 
 def beside_census(extraction: Extraction, layer: Layer, table: str, digest: str) -> str:
-    """The file of a table that varies the census of a sum, which has one; the digest is of how it is varied."""
+    """The file of a table that varies the census of a sum; the digest is of how. CensusError for a sum without one."""
     return f"{_beginning(extraction, layer, table)}{digest}.parquet"
 
 
@@ -106,7 +107,9 @@ def _rows(extraction: Extraction, layer: Layer, table: str) -> pa.Table:
 
 def _beginning(extraction: Extraction, layer: Layer, table: str) -> str:
     """How the names of the table's files begin that vary the present census of a sum."""
-    (census,) = (Path(name).stem for name in of_sum(extraction, layer, "census"))
+    if not (judged := of_sum(extraction, layer, "census")):
+        raise CensusError(f"{extraction.path} holds no census of {layer}. Show the network probes with it measured.")
+    (census,) = (Path(name).stem for name in judged)
     return f"{table}.parquet/{census}-"
 
 

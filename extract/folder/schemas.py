@@ -16,6 +16,7 @@ def _schema(table: str, columns: str, **meanings: str) -> pa.Schema:
         "i32": pa.int32(),
         "i64": pa.int64(),
         "f32": pa.float32(),
+        "f64": pa.float64(),
         "bool": pa.bool_(),
         "bytes": pa.binary(),
         "i32s": pa.list_(pa.int32()),
@@ -102,7 +103,7 @@ SCHEMAS = {
     ),
     "pairings": _schema(
         "pairings",
-        "layer:text number:text stratum:i32 units:i32 as_it_is:f32 paired_anew:f32 sd:f32 p:f32 draws:i32 seed:i32",
+        "layer:text number:text stratum:i32 units:i32 as_it_is:f64 paired_anew:f64 sd:f64 p:f64 draws:i32 seed:i32",
         stratum="units whose conv branches are alike in deviation, preference for words and mean; null for all",
         as_it_is="mean over units",
         paired_anew="the same over pairings, every unit with the conv branch of another of its stratum",

@@ -62,6 +62,11 @@ class Shards:
     def at(cls, path: Path) -> "Shards":
         """Open one shard, or all of a folder; NoShards for a file that is no whole one, or if none has a picture."""
         files = shards_in(path) if path.is_dir() else (path,)
+        twice = [name for name, count in Counter(map(_name_of, files)).items() if count > 1]
+        if twice:
+            raise NoShards(
+                f"{path} holds several shards of the name {twice[0]!r}, whose samples would be one. Keep one."
+            )
         indexes = [_indexed(file) for file in files]
         beside = [entry for entry in walk(path) if entry.path not in files] if path.is_dir() else []
         unused = [LeftOut(entry.name, entry.reason or "it is no shard") for entry in beside]

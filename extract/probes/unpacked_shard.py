@@ -21,7 +21,10 @@ class UnpackedShard:
     """
 
     def __init__(self, file: Path, packed: tarfile.TarFile) -> None:
-        self._stream = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (open while a probe may read it)
+        try:
+            self._stream = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (open while a probe may read it)
+        except OSError as error:
+            raise _no_room(file, error) from error
         weakref.finalize(self, self._stream.close)
         source: Any = packed.fileobj
         source.seek(0)
@@ -33,10 +36,7 @@ class UnpackedShard:
             while part:
                 part = part[self._stream.write(part) :]
         except OSError as error:
-            raise ProbesError(
-                f"{file} is compressed, and what it holds cannot be written to {tempfile.gettempdir()}: "
-                f"{error.strerror}. Make room there, or unpack the shard."
-            ) from error
+            raise _no_room(file, error) from error
 
     @contextmanager
     def opened(self) -> Iterator[tarfile.TarFile]:
@@ -48,3 +48,10 @@ class UnpackedShard:
     def read(self, start: int, size: int) -> bytes:
         """So many of its bytes, from one on; threads may read at once."""
         return os.pread(self._stream.fileno(), size, start)
+
+
+def _no_room(file: Path, error: OSError) -> ProbesError:
+    return ProbesError(
+        f"{file} is compressed, and what it holds cannot be written to a temporary file: {error.strerror}. Make room "
+        "there (TMPDIR), or unpack the shard."
+    )

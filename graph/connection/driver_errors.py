@@ -41,6 +41,7 @@ _CODES: dict[str, _Translation] = {  # by the beginning of the server's code; th
     ),
     "Neo.ClientError.Transaction.Terminated": _STOPPED,
     "Neo.ClientError.Transaction.TransactionTimedOut": _STOPPED,
+    "Neo.ClientError.Transaction.LockClientStopped": _STOPPED,
     "Neo.ClientError.Transaction": (
         QueryError,
         "The database could not end the transaction ({message}), and wrote nothing of it. Look whether its disk is "
@@ -70,6 +71,11 @@ _CONNECTIONS: dict[str, _Translation] = {  # by what the driver says about the c
     "looks like HTTP": _NO_BOLT,
     "Bolt handshake": _NO_BOLT,
     "DNS resolve": (ServerUnavailable, "No database answers at {url}: there is no such host. Mend the address."),
+    "SSLCertVerificationError": (
+        ServerUnavailable,
+        "No database answers at {url}: its certificate is not trusted here. Trust it, or use bolt+ssc:// or "
+        "neo4j+ssc://, which take any.",
+    ),
     "SSL": (
         ServerUnavailable,
         "No database answers at {url}: encryption does not match. bolt:// and neo4j:// are without, bolt+s:// and "

@@ -8,6 +8,7 @@ The folder is thrown away unless --output names it. Memory is the most that the 
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,6 +54,8 @@ def main() -> None:
             precision=arguments.precision,
             announce=lambda forecast: announced.append((forecast, time.perf_counter(), time.process_time())),
         )
+        if not announced:
+            sys.exit(f"{path} is finished: there was nothing to forecast. Name another folder.")
         (forecast, wall, cpu), end = announced[0], time.perf_counter()
         place = torch.cuda.get_device_name() if arguments.device.startswith("cuda") else "no card"
         print(f"{arguments.name} into {arguments.targets or 'every layer'}: {forecast}")

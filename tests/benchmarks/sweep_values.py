@@ -22,9 +22,10 @@ from extract.expansion.plan import Shard, added_up, plan
 from extract.folder.kernel_support import sources, support
 from extract.network.network import Network
 from extract.network.weights import load_network
-from extract.units import Unit
+from extract.units import Layer, Unit
 from tests.benchmarks.sweep import Autograd
 
+Errors = tuple[float, ...]
 Values = tuple[float, float]  # of a kernel: its magnitude and sum
 MEMORY = 2**40  # a shard a group
 
@@ -40,9 +41,14 @@ def pairs(network: Network, shards: tuple[Shard, ...], count: int, seed: int) ->
         yield shard, *(Unit(layer, int(random.integers(shape.channels(layer)))) for layer in (target, source))
 
 
+def together(network: Network, shard: Shard, source: Unit) -> list[Layer]:
+    """The targets of a shard that lie above a source."""
+    return [layer for layer in shard.targets if source.layer in sources(network.architecture, layer)]
+
+
 def swept(network: Network, shard: Shard, target: Unit, source: Unit, dtype: torch.dtype) -> Values:
     """The magnitude and sum of a kernel as an extraction has them, swept together with the targets of the shard."""
-    targets = [layer for layer in shard.targets if source.layer in sources(network.architecture, layer)]
+    targets = together(network, shard, source)
     channels = range(target.channel, target.channel + 1)
     ((_, weights),) = sweep_together(network, targets, channels, [source.layer], dtype)
     kernels = weights[target.layer][source.layer]
@@ -75,7 +81,7 @@ def main() -> None:
     targets = [layer for layer in shape.layers if sources(shape, layer)]
     double = Autograd(replace(network, clip=deepcopy(network.clip).double()), torch.contiguous_format)
     single = Autograd(network, torch.contiguous_format)
-    float32, bfloat16 = (defaultdict[object, list[tuple[float, ...]]](list) for _ in range(2))
+    float32, bfloat16 = defaultdict[str, list[Errors]](list), defaultdict[int, list[Errors]](list)
     sums = 0
     for shard, target, source in pairs(network, plan(shape, targets, MEMORY), arguments.pairs, arguments.seed):
         exact, span = by_autograd(double, target, source), support(shape, source.layer, target.layer).span
@@ -84,13 +90,13 @@ def main() -> None:
         float32["one" if span == 1 else "several"].append((*errors(ours, exact, span), *theirs))
         between = sum(source.layer.output < block < target.layer.output for block in shape.sums)
         bfloat16[between].append(errors(rounded, exact, span))
-        sums += target.layer in added_up(shape, shard.targets)
+        sums += target.layer in added_up(shape, together(network, shard, source))
     print(f"{arguments.pairs} pairs, {sums} into sums that are added up; errors in parts of the kernel's magnitude")
     print("float32, positions: pairs, largest error of the magnitude and of the sum, and autograd's")
-    for positions, rows in sorted(float32.items(), key=str):
+    for positions, rows in sorted(float32.items()):
         print(f"{positions:8} {len(rows):4}", *(f"{error:9.1e}" for error in np.max(rows, axis=0)))
     print("bfloat16, blocks between: pairs, median and largest error of the magnitude, of the sum")
-    for blocks, rows in sorted(bfloat16.items(), key=str):
+    for blocks, rows in sorted(bfloat16.items()):
         (a, b), (c, d) = np.median(rows, axis=0), np.max(rows, axis=0)
         print(f"{blocks:4} {len(rows):5} {a:9.1e} {c:9.1e} {b:9.1e} {d:9.1e}")
 

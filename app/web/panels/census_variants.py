@@ -7,6 +7,7 @@ import streamlit as st
 from app.web import session
 from app.web.panels import commands, tables
 from app.web.plain_text import plain
+from catalog import DEMO
 
 _VARIANT = {
     "change": ("Changed", "one thing at a time; of the first row nothing"),
@@ -49,7 +50,10 @@ def show(layer: str) -> None:
 def _missing(command: str, layer: str) -> None:
     """Say what is needed, and how to get it."""
     model = session.model()
+    judged = [str(folder.path) for folder in model.extractions if folder.has_census]
     st.caption(plain(model.away or "The extraction folders at hand hold none: the following adds it, in minutes."))
-    folder = str(model.extractions[0].path) if model.extractions else "FOLDER"
     network = commands.extract(model.id).removeprefix("circuits extract ")
-    st.code(f"circuits {command} {network} --extraction {quote(folder)} --layer {layer}", "bash")
+    if "--seed" not in network:  # neither command has the seed of random weights
+        probes = "" if model.id == DEMO else " --probes PROBES"
+        folder = quote(judged[0]) if judged else "FOLDER"
+        st.code(f"circuits {command} {network} --extraction {folder}{probes} --layer {layer}", "bash")

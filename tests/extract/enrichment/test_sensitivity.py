@@ -111,3 +111,5 @@ def test_what_has_no_census_is_refused(tiny: "Network", measured: Extraction, no
         sensitivity(tiny, measured, source, Layer(4, 2, 5), progress=False)
     with pytest.raises(CensusError, match="holds no census"):
         sensitivity(tiny, without_edges(tiny, tmp_path / "x"), source, FINAL, progress=False)
+    with pytest.raises(CensusError, match=r"holds no census of 4/1/6\."):  # the last sum alone was measured
+        sensitivity(tiny, measured, source, Layer(4, 1, 6), progress=False)

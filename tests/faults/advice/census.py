@@ -51,9 +51,12 @@ def with_a_hole(maps: np.ndarray) -> np.ndarray:
 PARTS = ("shortcut", "conv", "probes", "embeddings", "covariates")
 WHOLE = taken()
 TABLE = Table(
-    tuple(
-        f"extract.enrichment.{name}"
-        for name in ("census", "census_passes", "census_probes", "census_settings", "pairings")
+    (
+        *(
+            f"extract.enrichment.{name}"
+            for name in ("census", "census_passes", "census_probes", "census_settings", "pairings")
+        ),
+        "extract.folder.census_variants",
     ),
     (
         Advice("Give both maps of the same units", taken(conv=lambda maps: maps[:, :1]), WHOLE),

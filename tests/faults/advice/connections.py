@@ -12,6 +12,7 @@ from neo4j import GraphDatabase
 from catalog import Catalog
 from graph.embedded.server import ensure
 from graph.opening import connect
+from tests.builders.encrypting_proxy import encrypting
 from tests.builders.neo4j_server import Neo4j
 from tests.faults.advice.messages import Ask, AskNeo4j, OnNeo4j, Question, Table
 from tests.faults.advice.queries import LIMITS, SERVERS, asked
@@ -55,6 +56,16 @@ def at(scheme: str) -> AskNeo4j:
     def act(neo4j: Neo4j) -> None:
         _, slashes, place = neo4j.url.partition("://")
         connect(scheme + slashes + place, neo4j.user, neo4j.password, neo4j.database).close()
+
+    return act
+
+
+def encrypted(scheme: str) -> AskNeo4j:
+    """Connect by a port with a certificate that is signed by nobody else."""
+
+    def act(neo4j: Neo4j) -> None:
+        with encrypting(int(neo4j.url.rpartition(":")[2])) as port:
+            connect(f"{scheme}://127.0.0.1:{port}", neo4j.user, neo4j.password, neo4j.database).close()
 
     return act
 
@@ -157,6 +168,7 @@ TABLE = Table(
         OnNeo4j("speaks no Bolt, perhaps HTTP", where(web), at("bolt")),
         OnNeo4j("No database answers at {url}: {message}", where(of_a_later_protocol), at("bolt")),
         OnNeo4j("there is no such host", to("bolt://nowhere.invalid"), at("bolt")),
+        OnNeo4j("its certificate is not trusted", encrypted("bolt+s"), encrypted("bolt+ssc")),
         OnNeo4j("encryption does not match", at("bolt+s"), at("bolt")),
         OnNeo4j("encryption does not match", at("neo4j+s"), at("neo4j")),
         OnNeo4j("is no address of a database", at("http"), at("bolt")),

@@ -60,6 +60,18 @@ def shard(name: str, cut: int | None = None) -> Act:
     return show
 
 
+def shards_of_names(*names: str) -> Act:
+    def show() -> object:
+        place = Path("-".join(names))
+        place.mkdir()
+        for name in names:
+            shard("a.png")()
+            Path("s.tar").rename(place / name)
+        return source(place)
+
+    return show
+
+
 def on_a_full_disk(packed: bool) -> Act:
     """List a shard of 64 KB where no file may grow beyond 16 KB, which stands for a disk without room."""
 
@@ -136,7 +148,8 @@ TABLE = Table(
         Advice(
             "are these splits or concepts", folder("train/a.png", "val/b.png", "dog/c.png"), folder("train/c/a.png")
         ),
-        Advice("Make room there, or unpack the shard", on_a_full_disk(packed=True), on_a_full_disk(packed=False)),
+        Advice("whose samples would be one", shards_of_names("s.tar", "s.tgz"), shards_of_names("s.tar", "t.tgz")),
+        Advice("or unpack the shard", on_a_full_disk(packed=True), on_a_full_disk(packed=False)),
         Advice("{path} holds no picture", folder(), folder("cat/a.png")),
         Advice("{name} is no picture that can be read", picture(PNG[:40]), picture(PNG)),
         Advice("it is of no format that is read", picture(b"no picture"), picture(PNG)),
