@@ -2,8 +2,9 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 
 from extract.errors import CircuitsError
@@ -17,6 +18,24 @@ def at_home(path: Path | str) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111, which leaves a tilde of nobody's as it is
 
 
+def make_folder(folder: Path, mode: int = 0o777) -> tuple[Path, ...]:
+    """Make a folder and those above it; the ones that were not there, from within. OSError where the disk refuses."""
+    missing = tuple(takewhile(lambda place: not place.exists(), (folder, *folder.parents)))
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError:
+        remove_empty(missing)
+        raise
+    return missing
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those folders that hold nothing, of the ones that `make_folder` made."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
 def replace_file(
     path: Path, data: bytes, error: type[CircuitsError], advice: str = "Choose another place.", parents: bool = False
 ) -> None:
@@ -26,10 +45,10 @@ def replace_file(
     `parents` makes the folders above. Raises `error` where the disk refuses, and leaves nothing new; its message ends
     with the advice.
     """
-    temporary = path.with_name(f"{path.name}.tmp")
+    temporary, made = path.with_name(f"{path.name}.tmp"), tuple[Path, ...]()
     try:
         if parents:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            made = make_folder(path.parent)
         if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
             path.write_bytes(data)
         else:
@@ -40,6 +59,7 @@ def replace_file(
     except (OSError, ValueError) as refusal:  # ValueError for a name that no file can have
         with suppress(OSError, ValueError):
             temporary.unlink()
+        remove_empty(made)
         reason = getattr(refusal, "strerror", refusal)
         raise error(f"{printable(str(path))} cannot be written: {reason}. {advice}") from refusal
 

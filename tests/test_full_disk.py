@@ -64,15 +64,22 @@ def test_an_extraction_stays_as_it_was(extraction: Extraction) -> None:
 
 @pytest.mark.parametrize("exists", [True, False])
 def test_files_for_neo4js_import_are_all_there_or_none(extraction: Extraction, tmp_path: Path, exists: bool) -> None:
-    target = tmp_path / "csv"
+    target = tmp_path / "csv" / "below"
     if exists:
-        target.mkdir()
+        target.mkdir(parents=True)
     call = f"write_csv(Extraction.open(Path({str(extraction.path)!r})), path, progress=False)"
     said = on_a_full_disk(target, call)
     assert "cannot be written to" in said
     assert "File too large" in said
-    assert target.exists() == exists
+    assert target.exists() == target.parent.exists() == exists
     assert contents(tmp_path / "csv") == {}
+
+
+def test_an_extraction_that_cannot_begin_leaves_no_folder(extraction: Extraction, tmp_path: Path) -> None:
+    call = f"Extraction.create(path, Extraction.open(Path({str(extraction.path)!r})).manifest)"
+    said = on_a_full_disk(tmp_path / "new" / "below" / "b.extraction", call)
+    assert "manifest.json cannot be written: File too large" in said
+    assert not (tmp_path / "new").exists()
 
 
 CIRCUIT = "Circuit('c', 'trace', 'm', tuple(Node(Unit.parse(f'4/2/6/{i}'), 'final') for i in range(1500)), ())"

@@ -51,7 +51,7 @@ import pyarrow.compute as pc
 from safetensors import SafetensorError, safe_open
 
 from extract.errors import ExtractionError
-from extract.files import LockedBy, lock, replace_file
+from extract.files import LockedBy, lock, make_folder, remove_empty, replace_file
 from extract.folder.encoding import Content, damaged, encoded, read_table
 from extract.folder.manifest import (
     CARD,
@@ -139,7 +139,7 @@ class Extraction:
     def _locked(self) -> Iterator[None]:
         with ExitStack() as stack:
             try:
-                self.path.mkdir(parents=True, exist_ok=True)
+                stack.callback(remove_empty, make_folder(self.path))  # where nothing was written
                 stack.enter_context(lock(self.path / "writing.lock"))
             except LockedBy as error:
                 raise ExtractionError(

@@ -23,7 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from extract.files import try_lock
+from extract.files import make_folder, remove_empty, try_lock
 from extract.printable import printable
 from graph.endpoint import Endpoint
 from graph.errors import DatabaseBusy, DatabaseDamaged, ServerUnavailable
@@ -41,15 +41,14 @@ class DatabaseDirectory:
         self.log = self.path / "server.log"
         self._lock_file, self._endpoint_file = self.path / "server.lock", self.path / "endpoint.json"
 
-    def prepare(self) -> bool:
-        """Create the folder or check its layout; whether it is new.
+    def prepare(self) -> tuple[Path, ...]:
+        """Create the folder or check its layout; it and those above it as far as they are new, from within.
 
         DatabaseDamaged if it holds anything else, which stays unchanged.
         """
         version = self.path / "version"
         with self._usable():
-            new = not self.path.exists()
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            made = make_folder(self.path, mode=0o700)
             if not version.exists() and not any(self.path.iterdir()):
                 version.write_text(LAYOUT)
             found = version.read_text(errors="replace").strip() if version.exists() else None
@@ -64,7 +63,7 @@ class DatabaseDirectory:
             )
 
         self._close_to_others()
-        return new
+        return made
 
     def _close_to_others(self) -> None:
         """Let nobody but its owner into the folder: the server's files hold labels and hidden pictures as they are."""
@@ -200,13 +199,14 @@ class DatabaseDirectory:
             return not any((self.path / name).exists() for name in ("databases", "previous"))
 
     @contextmanager
-    def removed_on_error(self, new: bool) -> Iterator[None]:
-        """Remove a `new` folder if the block fails before it holds a database; the caller has locked it."""
+    def removed_on_error(self, made: tuple[Path, ...]) -> Iterator[None]:
+        """Remove the folders that `prepare` made if the block fails before there is a database; it is locked."""
         try:
             yield
         except BaseException:
-            if new and self.is_empty():
+            if made and self.is_empty():
                 shutil.rmtree(self.path, ignore_errors=True)
+                remove_empty(made[1:])
             raise
 
     def holds(self, load: str) -> bool:

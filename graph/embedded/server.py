@@ -124,8 +124,8 @@ def bulk_load(path: Path, steps: Iterable[Step], heap: int | None = None) -> Non
     again: `ensure` does that.
     """
     folder = DatabaseDirectory(path)
-    new = folder.prepare()
-    with _alone(folder) as lock, folder.removed_on_error(new), folder.open_log() as log:
+    made = folder.prepare()
+    with _alone(folder) as lock, folder.removed_on_error(made), folder.open_log() as log:
         load = secrets.token_hex(8)
         command = [*_PROCESS, "load", str(folder.path), str(heap or folder.heap(3072)), load]
         with subprocess.Popen(

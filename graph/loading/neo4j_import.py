@@ -6,7 +6,7 @@ seconds, since every row is in the database already.
 
 import os
 import shlex
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 from tqdm import tqdm
 
+from extract.files import make_folder, remove_empty
 from extract.folder.extraction import Extraction
 from extract.printable import printable
 from graph.errors import LoadFailed
@@ -34,17 +35,15 @@ def write_csv(extraction: Extraction, folder: Path, progress: bool = True) -> st
     LoadFailed if the folder holds anything or the disk refuses; the folder is then as before.
     """
     refuse_unfinished(extraction)
-    new = not folder.exists()
+    made = tuple[Path, ...]()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        made = make_folder(folder)
         if any(folder.iterdir()):
             raise LoadFailed(f"{folder} is not empty. Name a new folder for the CSV files.")
         with TemporaryDirectory(prefix=".unfinished-", dir=folder) as unfinished:
             options = _write(extraction, folder.absolute(), Path(unfinished), progress)
     except OSError as error:
-        if new:
-            with suppress(OSError):
-                folder.rmdir()
+        remove_empty(made)
         raise LoadFailed(
             f"The CSV files cannot be written to {folder}: {os.strerror(error.errno) if error.errno else error}. "
             "Name a folder that you may write to, on a disk with room."

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from extract.errors import LevelsError
-from extract.files import LockedBy, lock, replace_file
+from extract.files import LockedBy, lock, make_folder, remove_empty, replace_file
 
 
 def test_a_file_is_written_in_full_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -104,3 +104,24 @@ for _ in range(300):
 def test_four_that_lock_and_remove_a_file_never_hold_it_together(tmp_path: Path) -> None:
     racers = [subprocess.Popen([sys.executable, "-c", RACE, str(tmp_path)]) for _ in range(4)]
     assert [racer.wait() for racer in racers] == [0, 0, 0, 0]
+
+
+def test_of_the_folders_made_for_a_file_that_cannot_be_written_the_empty_ones_go(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    with pytest.raises(LevelsError, match="cannot be written: File name too long"):
+        replace_file(tmp_path / "old" / "new" / "below" / ("x" * 300), b"", LevelsError, parents=True)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "old"]
+
+
+def test_a_folder_that_cannot_be_made_leaves_none_above_it(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="File name too long"):
+        make_folder(tmp_path / "a" / "b" / ("x" * 300))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_removed_with_those_made_above_it_up_to_one_that_holds_something(tmp_path: Path) -> None:
+    made = make_folder(tmp_path / "a" / "b" / "c")
+    (tmp_path / "a" / "mine").write_bytes(b"")
+    remove_empty(made)
+    assert sorted(tmp_path.rglob("*")) == [tmp_path / "a", tmp_path / "a" / "mine"]
+    assert make_folder(tmp_path / "a") == ()

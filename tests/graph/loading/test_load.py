@@ -217,6 +217,15 @@ def test_a_load_into_a_new_folder_that_fails_leaves_nothing(folder: Path, ill_fi
     assert not folder.exists()
 
 
+def test_of_the_new_folders_above_it_a_load_that_fails_leaves_those_that_hold_something(
+    folder: Path, ill_fitting: Extraction
+) -> None:
+    (folder / "mine").mkdir(parents=True)
+    with pytest.raises(LoadFailed, match="changed nothing"):
+        load(ill_fitting, folder / "new" / "below" / "database", progress=False)
+    assert list(folder.rglob("*")) == [folder / "mine"]
+
+
 def test_a_load_over_bolt_that_fails_is_refused_until_it_is_done_again(
     database: Database, first: Extraction, ill_fitting: Extraction
 ) -> None:
