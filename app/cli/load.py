@@ -36,7 +36,7 @@ def load(
 
 def load_folder(catalog: "Catalog", folder: Path) -> None:
     """Load a folder, into an older database once it is of this version, and print what arrived."""
-    from catalog import open_extraction
+    from catalog import open_extraction  # slow to import, and help does without
 
     extraction = open_extraction(folder)
     if not extraction.has_checksum:

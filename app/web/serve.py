@@ -34,7 +34,7 @@ def serve(address: str, port: int, allowed: Sequence[str], launch: Callable[[str
     for module in NEEDED:
         import_module(module)
     import streamlit  # after what starts the database's server meanwhile
-    from starlette.middleware import Middleware
+    from starlette.middleware import Middleware  # it comes with Streamlit
 
     guard = Middleware(HostGuard, address=address, allowed=allowed)
     app = streamlit.App(MAIN, middleware=[guard], lifespan=launch and partial(_launched, launch, address, port))

@@ -139,7 +139,7 @@ def _java(folder: DatabaseDirectory, heap: int) -> Any:
     os.chdir(folder.path)
     os.environ["ARCADEDB_JVM_ERROR_FILE"] = str(folder.path / "crash-%p.log")
     import arcadedb_embedded  # it reads the environment set above
-    from arcadedb_embedded.jvm import start_jvm
+    from arcadedb_embedded.jvm import start_jvm  # as above
 
     limits = _LIMITS | {"arcadedb.queryMaxHeapRAM": str(heap // 3)}
     arguments = ["-XX:+ExitOnOutOfMemoryError"]  # committed data survives the end of the process
