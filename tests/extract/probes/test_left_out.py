@@ -111,7 +111,7 @@ def test_a_link_to_what_is_not_there_is_named_and_the_others_are_read(tmp_path: 
     pets = folder(tmp_path / "pets", CATS)
     (pets / "cat" / "5.png").symlink_to(tmp_path / "not" / "fetched.png")
     assert [probe.load() for probe in source(pets)] == [PNG] * 4
-    assert left_out(pets) == {"cat/5.png": "it is a link that cannot be followed: No such file or directory"}
+    assert left_out(pets) == {"cat/5.png": "it is a link that leads nowhere: No such file or directory"}
 
 
 def test_what_cannot_be_asked_for_is_left_out_with_a_reason(tmp_path: Path) -> None:
