@@ -16,19 +16,19 @@ CURRENT = "a.action IN ['add', 'amend'] AND " + IN_EFFECT + " AND " + CHANGES + 
 
 # u (a unit, once) -> its derived view made anew: LABELLED to its Label nodes, :Labelled and `label`, its current text.
 # What is deleted is collected first: ArcadeDB follows a node's relationships a hundred at a time, and would lose its
-# place among those that are deleted meanwhile.
+# place among those that are deleted meanwhile. It is collected once a unit is one row: rows that are sorted would each
+# hold it, and the memory would grow by the square of the labels.
 DERIVE = (
     """
-OPTIONAL MATCH (u)-[stale:LABELLED]->(was:Label)
-WITH u, collect(stale) AS stale, collect(DISTINCT was) AS before
-FOREACH (s IN stale | DELETE s)
-WITH u, before
 OPTIONAL MATCH (u)-[:HAS_ANNOTATION]->(a:Annotation)
 WHERE """
     + CURRENT
     + """
-WITH u, before, a ORDER BY a.at, coalesce(a.number, 0), a.id
-WITH u, before, collect(a) AS current
+WITH u, a ORDER BY a.at, coalesce(a.number, 0), a.id
+WITH u, collect(a) AS current
+WITH u, current, [(u)-[stale:LABELLED]->(:Label) | stale] AS stale, [(u)-[:LABELLED]->(l:Label) | l] AS labels
+FOREACH (s IN stale | DELETE s)
+WITH u, current, reduce(once = [], l IN labels | CASE WHEN l IN once THEN once ELSE once + [l] END) AS before
 WITH u, before, current,
      reduce(once = [], a IN current | CASE WHEN a.text IN once THEN once ELSE once + [a.text] END) AS texts
 FOREACH (a IN current |
