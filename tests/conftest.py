@@ -7,6 +7,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Each worker has one core: one thread a worker, set before numpy and torch are imported, and a Java that is soon there.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # where a test computes on two, neither spins on the other's core
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 from collections.abc import Callable, Iterator

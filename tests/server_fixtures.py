@@ -79,7 +79,7 @@ def _named() -> Iterator[Neo4j]:
         if database.read("MATCH (n) RETURN n LIMIT 1"):
             pytest.fail(f"The tests wipe {url}, and it is not empty. Name another in NEO4J_URI, or none.")
     yield server
-    server.emptied().close()
+    server.emptied(keep=()).close()
 
 
 def _fetched(cache: Path) -> Path:

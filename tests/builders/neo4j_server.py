@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,6 +17,7 @@ from neo4j import GraphDatabase
 from neo4j.exceptions import DriverError, Neo4jError
 
 from graph.connection.database import Database
+from graph.cypher.schema import CONSTRAINTS, FURTHER_INDEXES, INDEXES
 from graph.errors import GraphError
 from graph.opening import connect
 
@@ -34,6 +35,7 @@ JVM = (  # small and soon there, not fast for long; its own classes need no veri
     *("-Xms256m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
     *("-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote"),
 )
+OURS = frozenset(text.split()[text.split().index("IF") - 1] for text in (*CONSTRAINTS, *INDEXES, *FURTHER_INDEXES))
 OPENED = ("java.nio", "java.io", "sun.nio.ch", "java.lang", "java.util.concurrent")  # packages Neo4j looks into
 
 
@@ -54,12 +56,16 @@ class Neo4j:
         """A connection as to a cluster, which is asked for the way first."""
         return connect(re.sub("^bolt", "neo4j", self.url), self.user, self.password, self.database)
 
-    def emptied(self) -> Database:
-        """A connection to the database with nothing left in it, no constraint or index either."""
+    def emptied(self, keep: Collection[str] = OURS) -> Database:
+        """A connection to the database with nothing left in it, and no constraint or index but those to keep.
+
+        Our own stay, since a change of the schema makes the server plan every text anew.
+        """
         database = self.connect()
         for kind, kinds in (("CONSTRAINT", "CONSTRAINTS"), ("INDEX", "INDEXES")):
             for row in database.read(f"SHOW {kinds} YIELD name, type WHERE type <> 'LOOKUP' RETURN name"):
-                database.write(f"DROP {kind} `{row['name']}`")
+                if row["name"] not in keep:
+                    database.write(f"DROP {kind} `{row['name']}`")
         while database.write("MATCH (n) WITH n LIMIT 1000 DETACH DELETE n RETURN count(*) AS n")[0]["n"]:
             pass
         return database

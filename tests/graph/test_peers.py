@@ -140,7 +140,7 @@ def stories(
 def tell(database: Database, extraction: Extraction, folder: Path) -> None:
     """A load that fails, one that succeeds, labels, every question, and a load of less in its place."""
     with pytest.raises(LoadFailed):
-        load(without_edges(extraction, folder / "misfit.extraction", lacking=1), database, progress=False)
+        load(without_edges(extraction, folder / "misfit.extraction", lacking=0.9), database, progress=False)
     load(extraction, database, progress=False)
     moved = Path(shutil.copytree(extraction.path, folder / "moved.extraction"))
     assert load(Extraction.open(moved), database, progress=False).folder == str(moved)
@@ -173,12 +173,12 @@ def tell(database: Database, extraction: Extraction, folder: Path) -> None:
         remove(database, model, with_labels, progress=False)
 
 
-def without_edges(extraction: Extraction, folder: Path, lacking: int = 0) -> Extraction:
-    """The same model of units alone; those lacking are missed by the sums."""
+def without_edges(extraction: Extraction, folder: Path, lacking: float = 0) -> Extraction:
+    """The same model of units alone; the part that is lacking is missed by the sums."""
     settings = extraction.manifest.settings.model_copy(update={"targets": ()})
     less = Extraction.create(folder, extraction.manifest.model_copy(update={"files": {}, "settings": settings}))
     units = extraction.table("units")
-    less.add({"units.parquet": units.slice(0, units.num_rows - lacking)})
+    less.add({"units.parquet": units.slice(0, round(units.num_rows * (1 - lacking)))})
     return less
 
 

@@ -158,7 +158,7 @@ def test_only_procedures_that_read_are_called(neo4j: Neo4j) -> None:
 
 
 def test_neo4j_searches_texts_in_its_own_way(neo4j: Neo4j) -> None:
-    with neo4j.emptied() as database:
+    with neo4j.emptied(keep=()) as database:
         database.write("CREATE FULLTEXT INDEX words FOR (l:Label) ON EACH [l.text]")
         database.write("CALL db.awaitIndexes()")
         database.write("UNWIND ['dog fur', 'hot dog', 'cat'] AS text CREATE (:Label {text: text})")

@@ -30,7 +30,7 @@ INDEXES = "SHOW INDEXES YIELD name RETURN name ORDER BY name"
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     if request.param == "neo4j":
         server: Neo4j = request.getfixturevalue("neo4j")
-        with server.emptied() as database:
+        with server.emptied(keep=()) as database:
             yield database
         return
     folder: Path = tmp_path_factory.mktemp("migration") / "database"

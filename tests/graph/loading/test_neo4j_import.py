@@ -49,7 +49,7 @@ def test_neo4j_imports_the_files_and_a_load_finishes(
     assert program == "neo4j-admin"
     local_neo4j.admin(*arguments)
     local_neo4j.start()
-    with local_neo4j.connect() as imported, neo4j.emptied() as usual:
+    with local_neo4j.connect() as imported, neo4j.emptied(keep=()) as usual:
         with pytest.raises(DatabaseDamaged, match="Load it again"):
             Store(imported).model(MODEL)
         units = imported.read("MATCH (u:Unit) RETURN elementId(u) AS id ORDER BY id")
