@@ -34,7 +34,7 @@ class Checksums:
     def add_properties(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows of a kind as maps of properties; those that no load writes are left out."""
         columns = dict.fromkeys(name for row in rows for name in row if name != _FROM_LABELS)
-        self.add(kind, pa.table({name: pa.array([row.get(name) for row in rows]) for name in columns}))
+        self.add(kind, pa.table({name: _column([row.get(name) for row in rows]) for name in columns}))
 
     def add_step(self, step: Step) -> None:
         """Add the rows of a step."""
@@ -48,6 +48,16 @@ class Checksums:
     def lines(self) -> list[str]:
         """One text a kind, as the model's node records it: the kind and 16 hexadecimal digits."""
         return [f"{kind} {total % 2**64:016x}" for kind, total in sorted(self._sums.items()) if total]
+
+
+def _column(values: list[Any]) -> "pa.Array[Any]":
+    """A column of a property; one of several types, as no load writes it, as texts, so that no checksum is the same."""
+    column: pa.Array[Any]
+    try:
+        column = pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        column = pa.array([None if value is None else repr(value) for value in values], pa.string())
+    return column
 
 
 def checksum(table: pa.Table) -> int:

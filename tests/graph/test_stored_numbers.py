@@ -9,7 +9,7 @@ import pytest
 
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
-from graph.checksums import checksum
+from graph.checksums import Checksums, checksum
 from graph.connection.database import Database
 from graph.errors import DatabaseDamaged
 from graph.loading.load import load
@@ -120,3 +120,10 @@ def test_values_that_changed_places_change_the_checksum() -> None:
     swapped = {"one": [1.0, 2.0], "other": [2.0, 1.0]}
     assert checksum(pa.table(swapped)) != checksum(pa.table({"one": [2.0, 2.0], "other": [1.0, 1.0]}))
     assert checksum(pa.table({"one": [1.0], "other": [2.0]})) != checksum(pa.table({"one": [2.0], "other": [1.0]}))
+
+
+def test_a_property_of_several_types_which_no_load_writes_has_another_checksum() -> None:
+    loaded, altered = Checksums(), Checksums()
+    loaded.add_properties("Unit", [{"direct": True}, {"direct": False}, {}])
+    altered.add_properties("Unit", [{"direct": True}, {"direct": 9}, {}])
+    assert loaded.lines != altered.lines
