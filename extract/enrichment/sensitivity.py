@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -112,7 +113,7 @@ class _Variant:
         if not isinstance(self.ways, CensusError):
             self._blocks.append(measure(brought, self.ways, self._settings))
 
-    @property
+    @cached_property
     def verdicts(self) -> np.ndarray:
         """The verdict of every unit, (units,); of no unit where there is no census."""
         if isinstance(self.ways, CensusError):
