@@ -19,8 +19,9 @@ from extract.enrichment.facts import ProbeFacts, recorded_probes
 from extract.enrichment.nearby_concepts import Nearness
 from extract.enrichment.probe_covariates import covariates_of
 from extract.errors import CensusError
-from extract.folder.extraction import Extraction, run_digest
+from extract.folder.extraction import Extraction
 from extract.folder.manifest import part
+from extract.folder.manifest_folder import run_digest
 from extract.folder.schemas import SCHEMAS, per_unit
 from extract.folder.statistics import of_table
 from extract.network.network import Network

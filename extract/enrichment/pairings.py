@@ -30,7 +30,8 @@ from extract.folder.census_variants import (
     of_sum,
     pairing_comparisons,
 )
-from extract.folder.extraction import Extraction, run_digest
+from extract.folder.extraction import Extraction
+from extract.folder.manifest_folder import run_digest
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.probes.probe import Source

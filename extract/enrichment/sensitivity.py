@@ -17,7 +17,8 @@ from extract.enrichment.held_out_sources import held_out_splits
 from extract.enrichment.probe_covariates import covariates_of
 from extract.errors import CensusError
 from extract.folder.census_variants import VARIANTS, CensusVariant, beside_census, of_sum, variants
-from extract.folder.extraction import Extraction, run_digest
+from extract.folder.extraction import Extraction
+from extract.folder.manifest_folder import run_digest
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.probes.probe import Source

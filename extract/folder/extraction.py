@@ -31,180 +31,32 @@
       words.parquet            the words that a unit answers to most, the units that a word drives most
       modality.parquet         one row a unit: words against letter strings, pictures against scrambled ones
 
-A file is written under a temporary name and renamed, then recorded in the manifest, so that an interrupted extraction
-goes on where it stopped; the same settings give the same bytes. Rows of targets that are not whole yet wait in rows/.
-Nothing is pickled. While a process writes, its id is in writing.lock. Every file is compared with its hash before
-anything is computed from it.
+The same settings give the same bytes. Rows of targets that are not whole yet wait in rows/. Nothing is pickled. How the
+files are written and checked says `manifest_folder`.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from functools import cached_property
-from pathlib import Path
-from typing import Literal, Self, TypeVar
+from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from safetensors import SafetensorError, safe_open
 
-from extract.errors import ExtractionError
-from extract.files import LockedBy, lock, make_folder, remove_empty, replace_file
-from extract.folder.encoding import Content, damaged, encoded, read_table
-from extract.folder.manifest import (
-    CARD,
-    PROCESSOR,
-    THREADS,
-    Deviation,
-    File,
-    Manifest,
-    has_checksum,
-    manifest_bytes,
-    part,
-    read_manifest,
-)
+from extract.folder.encoding import damaged, read_table
+from extract.folder.manifest import part
+from extract.folder.manifest_folder import ManifestFolder
 from extract.folder.schemas import SCHEMAS
 from extract.units import Layer, Unit
 
-Item = TypeVar("Item")
 MatrixKind = Literal["magnitude", "mean", "kernel"]
 WordKind = Literal["value", "mean", "sd", "length"]
 ActivationKind = Literal["value", "at"]
 ContributionDirection = Literal["backward", "forward"]
 
 
-def run_digest(*settings: object) -> str:
-    """Hash the settings that decide what a run writes, for the names of its files: 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
-
-
-class Extraction:
-    """An extraction folder: `open` reads one, `create` starts one or resumes it."""
-
-    def __init__(self, path: Path, manifest: Manifest) -> None:
-        self.path, self.manifest = path, manifest
-        self._writing = False
-        self._checked: set[str] = set()  # files whose hash was compared
-
-    @classmethod
-    def open(cls, path: Path, whole: bool = True) -> Self:
-        """Open a folder and check every table's hash; other files are checked when they are read first.
-
-        Unless `whole`, tables are too, and only their sizes are compared now: large folders take seconds to hash.
-        Raises ExtractionError for a folder without a manifest, or with a damaged table.
-        """
-        extraction = cls(path, read_manifest(path))
-        for name in extraction.manifest.files:
-            if name.endswith(".parquet"):
-                (extraction._check_hash if whole else extraction._check_size)(name)
-        return extraction
-
-    @classmethod
-    def create(cls, path: Path, manifest: Manifest) -> Self:
-        """Make a new folder, or open the one there if it was begun with the same manifest; else ExtractionError.
-
-        A folder that an earlier version began keeps its model's name, without the weights' hash.
-        """
-        if _begun(path):
-            _refuse_other(path, read_manifest(path), manifest)
-            return cls.open(path)
-        extraction = cls(path, manifest)
-        with extraction.writing():
-            extraction._write_manifest()
-        return extraction
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Keep other processes from writing into the folder while the block runs; may be nested.
-
-        What they wrote before is read first. Raises ExtractionError if one is writing, and says which.
-        """
-        if self._writing:
-            yield
-            return
-        with self._locked():
-            if (self.path / "manifest.json").exists():
-                stored = read_manifest(self.path)
-                _refuse_other(self.path, stored, self.manifest)
-                self.manifest = stored
-            self._writing = True
-            try:
-                yield
-            finally:
-                self._writing = False
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            try:
-                stack.callback(remove_empty, make_folder(self.path))  # where nothing was written
-                stack.enter_context(lock(self.path / "writing.lock"))
-            except LockedBy as error:
-                raise ExtractionError(
-                    f"{self.path} is being written by process {error}. Wait until that is done, or name another folder."
-                ) from error
-            except OSError as error:
-                raise ExtractionError(f"{self.path} cannot be written: {error.strerror}. {_PLACE}") from error
-            yield
-
-    def has(self, *names: str) -> bool:
-        """Whether all these files are finished."""
-        return all(name in self.manifest.files for name in names)
-
-    def remaining(self, items: Iterable[Item], name: Callable[[Item], str]) -> Iterator[Item]:
-        """Select the items whose file, `name(item)`, is not finished; each is looked up when its turn comes.
-
-        An interrupted run resumes with these. Names hold the `run_digest` of settings that the manifest does not, so
-        that a run with other settings reuses nothing.
-        """
-        return (item for item in items if not self.has(name(item)))
-
-    def add(self, contents: Mapping[str, Content]) -> None:
-        """Write files, each a table of its schema or named arrays, then record them all at once in the manifest."""
-        with self.writing():
-            files = dict(self.manifest.files)
-            for name, content in contents.items():
-                data = encoded(name, content)
-                self._write(name, data)
-                files[name] = File(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
-                self._checked.discard(name)
-            self.manifest = self.manifest.model_copy(update={"files": dict(sorted(files.items()))})
-            self._write_manifest()
-
-    def record_deviations(self, deviations: tuple[Deviation, ...]) -> None:
-        """Write into the manifest how far the weights are from those in float32."""
-        with self.writing():
-            self.manifest = self.manifest.model_copy(update={"deviations": deviations})
-            self._write_manifest()
-
-    def name_processor(self, processor: Mapping[str, str]) -> None:
-        """Name what computed weights of the folder among the manifest's tools, beside what did so before."""
-        tools = dict(self.manifest.tools)
-        for kind, name in processor.items():
-            tools[kind] = " and ".join(sorted({*tools.get(kind, name).split(" and "), name}))
-        if tools != self.manifest.tools:
-            with self.writing():
-                self.manifest = self.manifest.model_copy(update={"tools": tools})
-                self._write_manifest()
-
-    def drop(self, names: Iterable[str]) -> None:
-        """Remove files from the manifest, then from the disk; names without a file are ignored.
-
-        Raises ExtractionError, and removes nothing, where one lies in a linked subfolder.
-        """
-        removed = {name: self.path / name for name in names if self.has(name)}
-        if not removed:
-            return
-        for file in removed.values():
-            _refuse_link(file.parent, self.path)
-        with self.writing():
-            files = {name: file for name, file in self.manifest.files.items() if name not in removed}
-            self.manifest = self.manifest.model_copy(update={"files": files})
-            self._write_manifest()
-            for file in removed.values():
-                file.unlink(missing_ok=True)
+class Extraction(ManifestFolder):
+    """An extraction folder: `open` reads one, `create` starts one or resumes it; here are its tables and arrays."""
 
     def table(self, name: str) -> pa.Table:
         """Read a whole table, its parts in the order of their names; empty where there is none."""
@@ -305,10 +157,6 @@ class Extraction:
         parts = [chunk for chunk in chunks if chunk is not None]
         return np.concatenate(parts, axis=1).T if parts else None
 
-    def under(self, folder: str) -> list[str]:
-        """List the finished files in a subfolder, in the order of their names."""
-        return [name for name in self.manifest.files if name.startswith(f"{folder}/")]
-
     def lines(self, name: str, key: str, rows: slice = slice(None)) -> np.ndarray | None:
         """Read rows of an array of a file, whose hash is checked the first time; None without the key."""
         self._check_hash(name)
@@ -323,80 +171,3 @@ class Extraction:
         for name in self.under("activations"):
             if (chunk := self.lines(name, "embedding")) is not None:
                 yield chunk
-
-    def check(self, model: str, weights_sha256: str) -> None:
-        """Raise ExtractionError unless this is an extraction of these weights."""
-        if weights_sha256 != self.manifest.weights_sha256:
-            raise ExtractionError(f"{self.path} is of other weights than {model}. Open the extraction of this network.")
-
-    @property
-    def has_checksum(self) -> bool:
-        """Whether the manifest could be checked; those of earlier versions cannot."""
-        return has_checksum(self.path)
-
-    @cached_property
-    def layers(self) -> dict[Layer, int]:
-        """Every layer of the network with its number of channels, in forward order."""
-        architecture = self.manifest.architecture
-        return {layer: architecture.channels(layer) for layer in architecture.layers}
-
-    def _check_size(self, name: str) -> None:
-        file = self.path / name
-        if not file.exists() or file.stat().st_size != self.manifest.files[name].size:
-            raise damaged(file)
-
-    def _check_hash(self, name: str) -> None:
-        if name in self._checked:
-            return
-        self._check_size(name)
-        with (self.path / name).open("rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != self.manifest.files[name].sha256:
-                raise damaged(self.path / name)
-        self._checked.add(name)
-
-    def _write_manifest(self) -> None:
-        self._write("manifest.json", manifest_bytes(self.manifest))
-
-    def _write(self, name: str, data: bytes) -> None:
-        _refuse_link((self.path / name).parent, self.path)
-        replace_file(self.path / name, data, ExtractionError, _PLACE, parents=True)
-
-
-_PLACE = "Choose a folder you may write to, on a disk with room."
-_UNFINISHED = {"manifest.json.tmp", "writing.lock"}
-
-
-def _begun(path: Path) -> bool:
-    """Whether the path holds anything but what is there before a first manifest."""
-    return path.exists() and (not path.is_dir() or any(file.name not in _UNFINISHED for file in path.iterdir()))
-
-
-def _refuse_link(subfolder: Path, path: Path) -> None:
-    """Raise ExtractionError for a subfolder that is a link, since what it leads to is no part of the extraction."""
-    if subfolder != path and subfolder.is_symlink():
-        raise ExtractionError(
-            f"{subfolder} is a link, and an extraction changes nothing outside its folder. Put a copy of what it leads "
-            "to in its place."
-        )
-
-
-def _refuse_other(path: Path, stored: Manifest, manifest: Manifest) -> None:
-    """Raise ExtractionError unless both manifests are of the same weights, made by the same settings and tools."""
-    differences = [what for what, value in _IDENTITY.items() if value(stored) != value(manifest)]
-    before, now = stored.preparation, manifest.preparation
-    if before and now and before.model_copy(update={"fingerprint": now.fingerprint}) != now:
-        differences.append("another activation or preparation of images")
-    if differences:
-        raise ExtractionError(
-            f"{path} was begun with {' and '.join(differences)}. Choose another folder, or remove this one."
-        )
-
-
-_IDENTITY: dict[str, Callable[[Manifest], object]] = {
-    "another model": lambda manifest: manifest.model.partition("@")[0],  # earlier versions wrote no hash behind it
-    "other weights": lambda manifest: manifest.weights_sha256,
-    "another architecture": lambda manifest: manifest.architecture,
-    "other settings": lambda manifest: manifest.settings,
-    "another processor": lambda manifest: manifest.tools.get(CARD),
-    "other versions of its tools": lambda manifest: {**manifest.tools, CARD: "", PROCESSOR: "", THREADS: ""},
-}

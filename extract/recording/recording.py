@@ -21,7 +21,8 @@ from tqdm import tqdm
 
 from extract.errors import ProbesError
 from extract.folder.encoding import Content
-from extract.folder.extraction import Extraction, run_digest
+from extract.folder.extraction import Extraction
+from extract.folder.manifest_folder import run_digest
 from extract.folder.schemas import SCHEMAS, TOP_PROBES, per_unit
 from extract.network.hooks import LayerActivations, watch_activations, watch_relu_means
 from extract.network.network import Network

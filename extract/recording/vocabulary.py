@@ -15,8 +15,9 @@ from tqdm import tqdm
 
 from extract.errors import ExtractionError, WordsError
 from extract.folder.activations import CONSTANT
-from extract.folder.extraction import Extraction, run_digest
+from extract.folder.extraction import Extraction
 from extract.folder.manifest import part
+from extract.folder.manifest_folder import run_digest
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.probes.rasterised_words import Lettering, check, fits, rasterise, usual_lettering

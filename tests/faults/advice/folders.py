@@ -130,7 +130,7 @@ TABLE = Table(
     (
         "extract.folder.manifest",
         "extract.folder.encoding",
-        "extract.folder.extraction",
+        "extract.folder.manifest_folder",
         "extract.recording.visualisations",
     ),
     (
