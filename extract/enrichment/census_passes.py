@@ -54,12 +54,17 @@ class CensusPasses:
 
 def census_passes(network: Network, extraction: Extraction, source: Source, layer: Layer) -> CensusPasses:
     """The probes of an extraction's own census again; CensusError where it has none or the layer is no sum."""
+    check_has_census(network, extraction, layer)
+    recorded = recorded_probes(extraction)
+    return CensusPasses(network, extraction, source, recorded.filter(pa.array(sampled(recorded))))
+
+
+def check_has_census(network: Network, extraction: Extraction, layer: Layer) -> None:
+    """Raise CensusError unless the layer is a sum, and the extraction has a census."""
     if layer.role != "sum":
         raise CensusError(f"{layer} is no sum. Name one such as {network.architecture.final}.")
     if not extraction.has("census_settings.parquet"):
         raise CensusError(f"{extraction.path} holds no census. Show the network probes first.")
-    recorded = recorded_probes(extraction)
-    return CensusPasses(network, extraction, source, recorded.filter(pa.array(sampled(recorded))))
 
 
 def _sizes(network: Network, layers: Sequence[Layer], images: int) -> dict[Layer, tuple[int, int]]:

@@ -17,19 +17,13 @@ from tqdm import tqdm
 
 from extract.enrichment.attribution import attribution
 from extract.enrichment.census import DEFAULT
-from extract.enrichment.census_passes import CensusPasses, census_passes
+from extract.enrichment.census_passes import CensusPasses
 from extract.enrichment.concept_table import ProbeConcepts, concept_table
 from extract.enrichment.contrasts import EFFECTS, effects, ratio_to_need
 from extract.enrichment.facets import facets
+from extract.enrichment.stored_variants import store_once
 from extract.errors import CensusError
-from extract.folder.census_variants import (
-    PAIRINGS,
-    PairingComparison,
-    beside_census,
-    current,
-    of_sum,
-    pairing_comparisons,
-)
+from extract.folder.census_variants import PAIRINGS, PairingComparison, pairing_comparisons
 from extract.folder.extraction import Extraction
 from extract.folder.manifest_folder import run_digest
 from extract.folder.schemas import SCHEMAS
@@ -81,20 +75,15 @@ def compare_pairings(
     `memory`; what loading a probe raises; and ExtractionError where another process writes into the folder, or
     this one may not.
     """
-    if not extraction.has(_file(census_passes(network, extraction, source, layer), layer, draws, seed)):
-        with extraction.writing():  # what another process wrote meanwhile is read first
-            show = census_passes(network, extraction, source, layer)
-            if not extraction.has(file := _file(show, layer, draws, seed)):
-                extraction.drop(of_sum(extraction, layer, PAIRINGS) - current(extraction, layer, PAIRINGS))
-                compared = _comparisons(_measured(show, layer, draws, seed, progress, memory), draws, seed)
-                rows = [vars(comparison) | {"layer": str(layer)} for comparison in compared]
-                extraction.add({file: pa.Table.from_pylist(rows, SCHEMAS[PAIRINGS])})
-    return pairing_comparisons(extraction, layer, (draws, seed))
 
+    def compute(show: CensusPasses) -> pa.Table:
+        compared = _comparisons(_measured(show, layer, draws, seed, progress, memory), draws, seed)
+        rows = [vars(comparison) | {"layer": str(layer)} for comparison in compared]
+        return pa.Table.from_pylist(rows, SCHEMAS[PAIRINGS])
 
-def _file(show: CensusPasses, layer: Layer, draws: int, seed: int) -> str:
     digest = run_digest(draws, seed, CONCEPTS, STRATUM, DEFAULT.hash)
-    return beside_census(show.extraction, layer, PAIRINGS, digest)
+    store_once(network, extraction, source, layer, PAIRINGS, digest, compute, several=True)
+    return pairing_comparisons(extraction, layer, (draws, seed))
 
 
 def _measured(show: CensusPasses, layer: Layer, draws: int, seed: int, progress: bool, memory: int) -> Pairings:

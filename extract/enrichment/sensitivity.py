@@ -10,13 +10,14 @@ import pyarrow as pa
 from extract.enrichment.attribution import Attribution, attribution
 from extract.enrichment.census import DEFAULT, CensusWays, judge_all, measure
 from extract.enrichment.census_measures import Columns
-from extract.enrichment.census_passes import MEMORY, CensusPasses, census_passes
+from extract.enrichment.census_passes import MEMORY, CensusPasses
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.held_out_sources import held_out_splits
 from extract.enrichment.probe_covariates import covariates_of
+from extract.enrichment.stored_variants import store_once
 from extract.errors import CensusError
-from extract.folder.census_variants import VARIANTS, CensusVariant, beside_census, of_sum, variants
+from extract.folder.census_variants import VARIANTS, CensusVariant, variants
 from extract.folder.extraction import Extraction
 from extract.folder.manifest_folder import run_digest
 from extract.folder.schemas import SCHEMAS
@@ -45,17 +46,13 @@ def sensitivity(
     Raises CensusError for a layer that is no sum, for too few concepts or an extraction without a census, and what
     loading a probe raises; ExtractionError where another process writes into the folder, or this one may not.
     """
-    if not extraction.has(_file(census_passes(network, extraction, source, layer), layer)):
-        with extraction.writing():  # what another process wrote meanwhile is read first
-            show = census_passes(network, extraction, source, layer)
-            if not extraction.has(file := _file(show, layer)):
-                extraction.drop(of_sum(extraction, layer, VARIANTS))
-                extraction.add({file: _table(layer, _judged(show, layer, progress, memory))})
+
+    def compute(show: CensusPasses) -> pa.Table:
+        return _table(layer, _judged(show, layer, progress, memory))
+
+    digest = run_digest(SIZES, RHOS, DELTAS, DEFAULT.hash)
+    store_once(network, extraction, source, layer, VARIANTS, digest, compute)
     return variants(extraction, layer)
-
-
-def _file(show: CensusPasses, layer: Layer) -> str:
-    return beside_census(show.extraction, layer, VARIANTS, run_digest(SIZES, RHOS, DELTAS, DEFAULT.hash))
 
 
 def _judged(show: CensusPasses, layer: Layer, progress: bool, memory: int) -> "list[_Variant]":
