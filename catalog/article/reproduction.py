@@ -19,7 +19,7 @@ CHECKS: Mapping[str, ClaimCheck] = {
         *(shares.published_counts, shares.published_medians, shares.published_correlation),
         *(facets.shortcuts_probes, facets.convs_probes, facets.discarded_facets, facets.verdict),
         *(macroscopic.backward_shape, macroscopic.forward_shape, macroscopic.balance, macroscopic.versatility),
-        *(macroscopic.two_peaks, macroscopic.sudden, macroscopic.explained_by_gamma),
+        *(macroscopic.balanced_by_gamma, macroscopic.two_peaks, macroscopic.sudden, macroscopic.explained_by_gamma),
     )
 }
 

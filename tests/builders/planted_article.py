@@ -20,25 +20,49 @@ from extract.folder.randomised import evenly
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.network.weights import load_network
-from extract.units import Layer
-from tests.builders.planted_matrices import SHAPE, TARGET, Plant, planted_matrices
+from extract.units import Architecture, Layer
+from tests.builders.planted_matrices import Plant, planted_matrices
 from tests.builders.tiny_network import TINY
 
+SHAPE = Architecture((1, 1, 1, 3), 8, 64)
+TARGET = Layer(4, 2, 5)  # of 256 units
+
 PEAKS = "two peaks at the last conv branch"
+BALANCED, BALANCED_BY_GAMMA = "signs are balanced", "balanced signs are gamma3's"
+_PARTS = {"4/2": (Layer(4, 2, 6), 0.86), "4/1": (Layer(4, 1, 6), 0.822), "4/0": (Layer(4, 0, 8), 0.145)}
+_TABLES = {
+    "on visualisations": ("visualisations", "share_published"),
+    "on top probes": ("evidence", "share_published"),
+    "exact": ("evidence", "share_exact"),
+    "published formula, top 100 probes": ("top_100_shares", "share_published"),
+    "exact, top 100 probes": ("top_100_shares", "share_exact"),
+    "corrected, top 100 probes": ("top_100_shares", "share_corrected"),
+}
+NEAR_IDENTITY = {
+    f"near identity, {block}, {probes}": (table, layer, column, part)
+    for probes, (table, column) in _TABLES.items()
+    for block, (layer, part) in _PARTS.items()
+}
 EFFECTS: Mapping[str, tuple[str, ...]] = {  # and the claims that hold with each
-    "none": (),
-    "lobes by sign": (PEAKS, "two peaks nowhere else", "two peaks are gamma3's signs"),
-    "own lobes": (PEAKS, "two peaks nowhere else"),
-    "lobes everywhere": (PEAKS,),
-    "uneven sources": ("backward contributions are exponential", "forward contributions are closer to normal"),
-    "versatile": ("earlier units are more versatile",),
-    "near identity": ("near identity, 4/2, on top probes",),
+    "none": (BALANCED,),
+    "lobes by sign": (PEAKS, "two peaks nowhere else", "two peaks are gamma3's signs", BALANCED, BALANCED_BY_GAMMA),
+    "own lobes": (PEAKS, "two peaks nowhere else", BALANCED),
+    "lobes everywhere": (PEAKS, BALANCED, BALANCED_BY_GAMMA),
+    "lopsided": (),
+    "uneven sources": (
+        "backward contributions are exponential",
+        "forward contributions are closer to normal",
+        BALANCED,
+    ),
+    "versatile": ("earlier units are more versatile", BALANCED),
     "discarded": (
         "units of high share have the shortcut's top probes",
         "units of low share have conv's top probes",
         "conv facets that the sum discards",
     ),
+    **{claim: (claim,) for claim in NEAR_IDENTITY},
 }
+_WITHOUT_MATRICES = {"discarded", *NEAR_IDENTITY}  # which matrices say nothing of
 CLAIMS = tuple(dict.fromkeys(claim for claims in EFFECTS.values() for claim in claims))
 _BELOW = Layer(4, 0, 5)  # another conv branch
 _OTHERS = [layer for layer in SHAPE.layers if layer.role == "conv" and layer != TARGET]
@@ -56,24 +80,30 @@ def planted_article(folder: Path, network: Network, effect: str, seed: int) -> E
     """Evidence with one effect, in a new folder; worlds of one seed and two effects have nothing in common."""
     seed = seed * len(EFFECTS) + list(EFFECTS).index(effect)
     rng = np.random.default_rng(seed)
-    scales = rng.choice([-0.5, 0.5], SHAPE.channels(TARGET))
+    scales = np.full(SHAPE.channels(TARGET), 0.5) * (1 if effect == "lopsided" else rng.choice([-1, 1], 256))
     others = dict.fromkeys(_OTHERS, _normal) | ({_BELOW: _lobe} if effect == "lobes everywhere" else {})
-    extraction = planted_matrices(folder, _plant(effect), scales, seed, others=others)
-    plant_randomised(extraction, rng)
+    matrices = effect not in _WITHOUT_MATRICES
+    extraction = planted_matrices(
+        folder, _plant(effect), scales, seed, matrices, others=others, shape=SHAPE, target=TARGET
+    )
+    if matrices:
+        plant_randomised(extraction, rng)
     if effect == "lobes everywhere":  # the signs of the other branch's gammas are arbitrary, too
         units = extraction.table("units").to_pylist()
         for row in units:
             if row["layer"] == str(_BELOW):
                 row["scale"] = float(rng.choice([-0.5, 0.5]))
         extraction.add({"units.parquet": pa.Table.from_pylist(units, SCHEMAS["units"])})
-    shares, overlaps = _shares(rng, effect)
-    extraction.add(
-        {
-            "evidence.parquet": pa.Table.from_pylist(_rows(share_published=shares), SCHEMAS["evidence"]),
-            part("census", str(SHAPE.final)): pa.Table.from_pylist(_facets(rng, effect), SCHEMAS["census"]),
-            "shares.parquet": pa.Table.from_pylist(_rows(**overlaps), SCHEMAS["shares"]),
-        }
-    )
+    shares = _shares(rng, effect)
+    overlaps = _overlaps(rng, shares["evidence"][SHAPE.final]["share_published"], effect)
+    tables = {
+        f"{name}.parquet": pa.Table.from_pylist(
+            [row for layer, columns in layers.items() for row in _rows(layer, **columns)], SCHEMAS[name]
+        )
+        for name, layers in {**shares, "shares": {SHAPE.final: overlaps}}.items()
+    }
+    facets = pa.Table.from_pylist(_facets(rng, effect), SCHEMAS["census"])
+    extraction.add({**tables, part("census", str(SHAPE.final)): facets})
     return Evidence(NetworkMeasures(network), extraction)
 
 
@@ -94,16 +124,17 @@ def plant_randomised(extraction: Extraction, rng: np.random.Generator, lobes: bo
 
 
 def _plant(effect: str) -> Plant:
-    places = count()
+    layers, places = len(sources(SHAPE, TARGET)), count()
 
     def versatile(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
         """The further below, the less uneven in size, and so the fewer near zero."""
-        unevenness = max(0.0, 0.5 - 0.035 * next(places))
+        unevenness = 0.5 * (1 - next(places) / layers)
         return rng.normal(size=(targets, sources)) * np.exp(unevenness * rng.normal(size=(targets, sources)))
 
     plants: Mapping[str, Plant] = {
         "lobes by sign": _lobe,
         "lobes everywhere": _lobe,
+        "lopsided": lambda rng, t, s: rng.normal(0.5, 1, (t, s)),
         "own lobes": lambda rng, t, s: rng.normal(rng.choice([-3, 3], (t, s)), 1),
         "uneven sources": lambda rng, t, s: rng.normal(size=(t, s)) * rng.exponential(size=s) ** 0.5,
         "versatile": versatile,
@@ -119,29 +150,43 @@ def _normal(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
     return rng.normal(size=(targets, sources))
 
 
-def _shares(rng: np.random.Generator, effect: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Shares over the shortcut, and overlaps with both branches: (units,) each."""
-    units = SHAPE.channels(TARGET)
-    shares = rng.uniform(0, 1, units)
-    chance = {name: rng.choice([0.0, 0.1, 0.2, 0.3], units) for name in ("overlap_shortcut", "overlap_conv")}
-    if effect == "near identity":
-        shares = np.where(rng.random(units) < 0.86, rng.uniform(0.91, 1, units), rng.uniform(0, 0.89, units))
-    if effect == "discarded":
-        chance["overlap_shortcut"] = np.where(shares > 0.5, rng.uniform(0.4, 1, units), 0.1)
-        chance["overlap_conv"] = np.where(shares > 0.5, rng.choice([0.0, 0.1], units, p=[0.8, 0.2]), 0.4)
-    return shares, chance
+def _shares(rng: np.random.Generator, effect: str) -> dict[str, dict[Layer, dict[str, np.ndarray]]]:
+    """Shares over the shortcut by table, sum and column, (units,) each.
+
+    They are of all sizes, and where the article has few high ones there are none; but with an effect of this name, as
+    many as the article has are above 0.9.
+    """
+    tables: dict[str, dict[Layer, dict[str, np.ndarray]]] = {}
+    for claim, (table, layer, column, part_of_units) in NEAR_IDENTITY.items():
+        units = SHAPE.channels(layer)
+        shares = rng.uniform(0, 1 if part_of_units > 0.5 else 0.89, units)
+        if claim == effect:
+            high = rng.permutation(units) < round(part_of_units * units)
+            shares = np.where(high, rng.uniform(0.91, 1, units), rng.uniform(0, 0.89, units))
+        tables.setdefault(table, {}).setdefault(layer, {})[column] = shares
+    return tables
+
+
+def _overlaps(rng: np.random.Generator, shares: np.ndarray, effect: str) -> dict[str, np.ndarray]:
+    """What the last sum's units of these shares have in common with both branches: (units,) each."""
+    units = len(shares)
+    if effect != "discarded":
+        return {name: rng.choice([0.0, 0.1, 0.2, 0.3], units) for name in ("overlap_shortcut", "overlap_conv")}
+    return {
+        "overlap_shortcut": np.where(shares > 0.5, rng.uniform(0.4, 1, units), 0.1),
+        "overlap_conv": np.where(shares > 0.5, rng.choice([0.0, 0.1], units, p=[0.8, 0.2]), 0.4),
+    }
 
 
 def _facets(rng: np.random.Generator, effect: str) -> list[dict[str, object]]:
     """The census' bounds: every conv branch brings a facet, on which most sums rise, or four of five do not."""
     units = SHAPE.channels(SHAPE.final)
     rises = rng.choice([0.1, 0.9], units, p=[0.8, 0.2] if effect == "discarded" else [0.2, 0.8])
-    return _rows(specificity_conv_low=np.full(units, 0.5), rise_conv_high=rises)
+    return _rows(SHAPE.final, specificity_conv_low=np.full(units, 0.5), rise_conv_high=rises)
 
 
-def _rows(**columns: np.ndarray) -> list[dict[str, object]]:
-    last = str(SHAPE.final)
+def _rows(layer: Layer, **columns: np.ndarray) -> list[dict[str, object]]:
     return [
-        {"layer": last, "channel": channel, **{name: float(values[channel]) for name, values in columns.items()}}
-        for channel in range(SHAPE.channels(SHAPE.final))
+        {"layer": str(layer), "channel": channel, **{name: float(values[channel]) for name, values in columns.items()}}
+        for channel in range(SHAPE.channels(layer))
     ]

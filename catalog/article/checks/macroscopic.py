@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from catalog.article.evidence import Evidence
 from catalog.article.outcome import CannotRun, Outcome, judge
 from catalog.macroscopic.comparisons import Comparison
+from catalog.macroscopic.sizes import Size
 from extract.units import Layer
 
 if TYPE_CHECKING:
@@ -31,11 +32,23 @@ def forward_shape(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def balance(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
-    """How far the positive part of what units give to the last conv branch is from a half."""
+    """How far the positive part of what units give to the last conv branch is from a half, and beyond both controls."""
     raw, folded = (_pooled(evidence, "forward", "imbalance", variant) for variant in ("raw", "folded"))
-    finding = f"{_beside(raw)}; with the sign of gamma3 folded in {folded.observed.value:.3g}"
-    value = raw.observed.value
-    return judge(value <= numbers["most"], finding, raw=value, folded=folded.observed.value)
+    over = [_over_randomised(raw), *([raw.over_shuffled] if raw.over_shuffled else [])]
+    value, beyond = raw.observed.value, max(size.high for size in over)
+    finding = f"{_beside(raw)}; more than these by at most {beyond:.3g}; folded {folded.observed.value:.3g}"
+    holds = value <= numbers["most"] and all(size.high <= numbers["most"] for size in over)
+    return judge(holds, finding, raw=value, folded=folded.observed.value, beyond=beyond)
+
+
+def balanced_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """Whether signs are balanced raw, and lopsided once gamma3's are folded in, which randomised weights never are."""
+    raw, folded = (_pooled(evidence, "forward", "imbalance", variant) for variant in ("raw", "folded"))
+    over = {"raw": folded.observed.over(raw.observed), "randomised weights": _over_randomised(folded)}
+    beyond = ", ".join(f"than {name} by {size.low:.3g} to {size.high:.3g}" for name, size in over.items())
+    finding = f"folded {_beside(folded)}; raw {raw.observed.value:.3g}; folded is more {beyond}"
+    holds = raw.observed.value <= numbers["most"] and min(size.low for size in over.values()) > 0
+    return judge(holds, finding, raw=raw.observed.value, folded=folded.observed.value)
 
 
 def versatility(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -54,14 +67,11 @@ def two_peaks(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     Shuffled entries have both peaks too, and so are no control of this.
     """
     peaks = _pooled(evidence, "forward", "two_peaks")
-    over = peaks.over_randomised
-    if over is None or peaks.randomised is None:
-        raise CannotRun(
-            "randomised weights, the control, which `circuits extract` with the settings of this folder adds to it"
-        )
-    own, control = peaks.observed.value, peaks.randomised.value
+    own, over = peaks.observed.value, _over_randomised(peaks)
     finding = f"{_beside(peaks)}; more by {over.value:.3g} ({over.low:.3g} to {over.high:.3g})"
-    return judge(own >= numbers["least"] and over.low > 0, finding, share=own, randomised=control, over=over.low)
+    holds = own >= numbers["least"] and over.low > 0
+    control = peaks.randomised and peaks.randomised.value
+    return judge(holds, finding, share=own, randomised=control, over=over.low)
 
 
 def sudden(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -121,6 +131,15 @@ def _pooled_at(
     if isnan(comparison.observed.value):
         raise CannotRun(f"contributions to {target} that differ from one another")
     return comparison
+
+
+def _over_randomised(comparison: Comparison) -> Size:
+    """How much more is observed than with randomised weights. Raises CannotRun where these were not swept."""
+    if comparison.over_randomised is None:
+        raise CannotRun(
+            "randomised weights, the control, which `circuits extract` with the settings of this folder adds to it"
+        )
+    return comparison.over_randomised
 
 
 def _conv_branches(evidence: Evidence) -> list[Layer]:
