@@ -14,7 +14,7 @@ CHECKS: Mapping[str, ClaimCheck] = {
     for check in (
         *(weights.extremes, weights.means, weights.order, weights.high_low, weights.offset_signs, weights.orders_alike),
         *(words.differences, words.norm, words.activations, words.first_unit),
-        *(words.unit_among_first, words.words_not_at_hand, words.words_of_units),
+        *(words.unit_among_first, words.sum_norm, words.sum_distance, words.words_of_units),
         *(shares.near_identity, shares.named_shares, shares.unit_by_unit),
         *(shares.published_counts, shares.published_medians, shares.published_correlation),
         *(facets.shortcuts_probes, facets.convs_probes, facets.discarded_facets, facets.verdict),

@@ -1,5 +1,6 @@
 """Claims about words shown as images: channel differences, single activations, and the words that units answer to."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ import pyarrow.compute as pc
 
 from catalog.article.evidence import Evidence
 from catalog.article.outcome import CannotRun, Outcome, judge
+from extract.probes.rasterised_words import usual_lettering
 from extract.units import Layer, Unit
 
 
@@ -70,9 +72,42 @@ def unit_among_first(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(place <= numbers["places"] < other, finding, unit=place, other=other)
 
 
-def words_not_at_hand(_: Evidence, numbers: Mapping[str, Any]) -> Outcome:
-    """A number over a list of words that this project does not hold. Raises CannotRun."""
-    raise CannotRun(f"the words of {numbers['list']} in their order, which this project does not hold")
+def sum_norm(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The length of the sum of activations over the first lines of a list, `within` this part of the published one."""
+    length = float(np.linalg.norm(_sum_over(evidence, numbers)))
+    lines = len(numbers["repeated"]) + numbers["words"] - numbers["left_out"]
+    holds = abs(length / numbers["norm"] - 1) <= numbers["within"]
+    return judge(holds, f"{length:.2f}, {length / lines:.2f} a line", norm=length)
+
+
+def sum_distance(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+    """The cosine distance of that sum to the activations on a word, `within` this part of the published one."""
+    layer, total = Layer.parse(numbers["layer"]), _sum_over(evidence, numbers)
+    word = evidence.network.word_means([numbers["word"]], [layer])[layer][0]
+    distance = 1 - float(total @ word / (np.linalg.norm(total) * np.linalg.norm(word)))
+    return judge(abs(distance / numbers["distance"] - 1) <= numbers["within"], f"{distance:.5f}", distance=distance)
+
+
+def _sum_over(evidence: Evidence, numbers: Mapping[str, Any]) -> np.ndarray:
+    """The sum of a layer's activations over a list of words but its last ones, repeated lines twice: (channels,).
+
+    The folder has each word once, in the order of the list, which is known by its hash. Raises CannotRun where it was
+    shown other words, or set otherwise than the article set them.
+    """
+    folder, layer = evidence.extraction, Layer.parse(numbers["layer"])
+    vocabulary = folder.table("vocabulary").filter(pc.field("kind") == "word")
+    words, own = list(map(str, vocabulary["text"].to_pylist())), str(usual_lettering(evidence.architecture.image_size))
+    values = folder.words(layer)  # float16 (words, channels)
+    if hashlib.sha256("\n".join(words).encode()).hexdigest() != numbers["sha256"] or values is None:
+        raise CannotRun(
+            f"the words of {numbers['list']}, shown at {layer}: `circuits extract --words {numbers['list']}` into a "
+            "new folder does so; the list is in github.com/first20hours/google-10000-english"
+        )
+    if set(vocabulary["lettering"].to_pylist()) != {own}:
+        raise CannotRun("words set as the article set them, without --font")
+    summed = values[: len(words) - numbers["left_out"]].sum(axis=0, dtype=np.float64)  # (channels,)
+    twice = values[[words.index(word) for word in numbers["repeated"]]].sum(axis=0, dtype=np.float64)
+    return np.asarray(summed + twice)
 
 
 def words_of_units(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:

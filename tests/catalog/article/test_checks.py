@@ -1,5 +1,6 @@
 """What decides claims on an extraction and on the authors' files, with planted shares, overlaps and verdicts."""
 
+import hashlib
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -22,6 +23,9 @@ from extract.article.network_measures import NetworkMeasures
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
+from extract.probes.rasterised_words import Lettering
+from extract.recording import vocabulary
+from extract.units import Layer
 from tests.builders.extractions import without_edges
 
 CLAIMS = {claim.name: claim for claim in claims()}
@@ -262,11 +266,48 @@ def test_words_named_for_units_are_looked_for_among_their_top_words(fill: Fill) 
         {"word": word, "layer": "4/2/6", "channel": channel, "value": 1.0, "word_rank": rank}
         for channel, word, rank in ((2, "cap", 1), (2, "famous", 2), (3, "savage", 1), (2, "caps", None))
     ]
-    vocabulary = [{"text": word, "kind": "word", "length": len(word)} for word in ("cap", "famous", "savage", "caps")]
-    evidence = fill(words=words, vocabulary=vocabulary)
+    shown = [{"text": word, "kind": "word", "length": len(word)} for word in ("cap", "famous", "savage", "caps")]
+    evidence = fill(words=words, vocabulary=shown)
     named = {"2": ["cap", "famous", "savage", "caps", "never shown"]}
     outcome = asked(evidence, "words_of_units", layer="4/2/6", words=named, least=0.5)
     assert (outcome.verdict, outcome.values) == ("pass", {"hits": 2, "words": 4})
+
+
+def test_the_sum_over_a_list_of_words_counts_repeated_lines_twice(tiny: Network, fill: Fill) -> None:
+    lines = ["the", "color", "of", "labor", "color", "and", "cat"]
+    evidence, layer = fill(), Layer(4, 2, 6)
+    vocabulary.measure(tiny, evidence.extraction, lines, [layer], progress=False)
+    means = NetworkMeasures(tiny).word_means([*lines, "eeeeee"], [layer])[layer]  # (lines + 1, channels)
+    first, total, baseline = means[:5].sum(axis=0), means[:7].sum(axis=0), means[7]
+    norm = np.linalg.norm(first)
+    distance = 1 - total @ baseline / np.linalg.norm(total) / np.linalg.norm(baseline)
+
+    distinct = dict.fromkeys(lines)
+    listed = {
+        "list": "list.txt",
+        "layer": "4/2/6",
+        "sha256": hashlib.sha256("\n".join(distinct).encode()).hexdigest(),
+        "words": 6,
+        "repeated": ["color"],
+    }
+    published = asked(evidence, "sum_norm", **listed, left_out=2, norm=norm, within=0.001)
+    assert (published.verdict, published.values["norm"]) == ("pass", pytest.approx(norm, rel=1e-3))
+    assert f", {norm / 5:.2f} a line" in published.finding
+    assert asked(evidence, "sum_norm", **listed, left_out=2, norm=1.01 * norm, within=0.005).verdict == "deviation"
+    apart = asked(evidence, "sum_distance", **listed, left_out=0, word="eeeeee", distance=distance, within=0.02)
+    assert (apart.verdict, apart.values["distance"]) == ("pass", pytest.approx(distance, rel=0.02))
+    with pytest.raises(
+        CannotRun, match=r"the words of list\.txt, shown at 4/2/6: `circuits extract --words list\.txt`"
+    ):
+        asked(evidence, "sum_norm", **listed | {"sha256": "0"}, left_out=2, norm=norm, within=0.001)
+
+
+def test_words_that_are_set_otherwise_give_no_sum_of_the_articles(tiny: Network, fill: Fill) -> None:
+    evidence = fill()
+    vocabulary.measure(tiny, evidence.extraction, ["cat"], [Layer(4, 2, 6)], Lettering(ink="red"), progress=False)
+    listed = {"layer": "4/2/6", "sha256": hashlib.sha256(b"cat").hexdigest(), "words": 1, "repeated": []}
+    with pytest.raises(CannotRun, match="set as the article set them"):
+        asked(evidence, "sum_norm", **listed, left_out=0, norm=1, within=0.1)
 
 
 def test_rank_correlation_is_spearmans() -> None:
