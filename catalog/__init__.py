@@ -59,6 +59,7 @@ if TYPE_CHECKING:  # what the live network and an extraction give, for annotatio
     from catalog.macroscopic.depth import Trend
     from catalog.macroscopic.headlines import LayerSummary
     from catalog.macroscopic.macroscopic import Macroscopic
+    from catalog.macroscopic.paired_shares import PairedShares
     from catalog.macroscopic.panel import SmallMultiples
     from catalog.macroscopic.sizes import Size
     from catalog.macroscopic.versatility import Versatility
@@ -121,6 +122,7 @@ __all__ = [
     "ModelLabels",
     "NamedQuery",
     "Node",
+    "PairedShares",
     "Plan",
     "Queries",
     "Queue",

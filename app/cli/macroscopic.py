@@ -13,10 +13,10 @@ from app.cli.writing import writing
 from graph.records import Variant
 
 if TYPE_CHECKING:
-    from catalog import Bottleneck, LayerSummary, Macroscopic, Size, SmallMultiples, Trend, Versatility
+    from catalog import Bottleneck, LayerSummary, Macroscopic, PairedShares, Size, SmallMultiples, Trend, Versatility
 
 
-_SAMPLES = {"observed": "observed", "randomised": "random", "shuffled": "shuffled"}
+_SAMPLES = {"observed": "observed", "randomised": "random", "swept": "same units", "shuffled": "shuffled"}
 _VERSATILITY = {  # fields and their columns
     "other": "layer",
     "n": "n",
@@ -74,15 +74,17 @@ def _show_layers(claims: "Macroscopic", layers: list[str] | None, wide: bool, as
     summaries = claims.summaries(layers, progress=not as_json)
     trends = [trend for layer in layers or () for trend in claims.trends(layer)]
     bottlenecks = claims.bottlenecks()
+    paired = [] if layers else claims.paired_shares(progress=not as_json)
     if claims.lacks_randomised:
         advice = claims.without_randomised.replace("Extracting again", "`circuits extract`")
         typer.echo(f"circuits: {advice}", err=True)
     if as_json:
-        lists = {"trends": trends, "bottlenecks": bottlenecks}
+        lists = {"trends": trends, "bottlenecks": bottlenecks, "paired_shares": paired}
         printing.show_json({"units": claims.units, "layers": summaries} | lists)
     elif layers is None:
         title = f"Contributions into conv branches: medians over {claims.units} units of each layer"
-        printing.show(_headlines(title, summaries), _meanings(claims.legend), _shares(bottlenecks), wide=wide)
+        headlines = _headlines(title, summaries)
+        printing.show(headlines, _meanings(claims.legend), _shares(bottlenecks), _paired(paired), wide=wide)
     else:
         tables = [_comparisons(summary) for summary in summaries]
         printing.show(*tables, _trends(trends), _meanings(claims.meanings), wide=wide)
@@ -104,13 +106,14 @@ def _show_unit(
 
 
 def _headlines(title: str, summaries: "Iterable[LayerSummary]") -> printing.TerminalTable:
-    """Three rows a layer: what is observed, and both controls."""
+    """What is observed of a layer, both controls, and what is observed of the few units that random ones come from."""
     rows, names = list[list[object]](), list[str]()
     for summary in summaries:
         names = list(summary.headlines)
         for sample, weights in _SAMPLES.items():
             sizes = [getattr(comparison, sample) for comparison in summary.headlines.values()]
-            rows.append([summary.layer if sample == "observed" else "", weights, *map(_value, sizes)])
+            if any(sizes) or sample != "swept":
+                rows.append([summary.layer if sample == "observed" else "", weights, *map(_value, sizes)])
     return printing.table(title, ("into", "weights", *names), rows)
 
 
@@ -118,14 +121,12 @@ def _comparisons(summary: "LayerSummary") -> printing.TerminalTable:
     """Every statistic with its interval, beside both controls."""
     rows = list[list[object]]()
     for c in summary.comparisons:
-        randomised, shuffled = (
-            (_value(control), _interval(over))
-            for control, over in ((c.randomised, c.over_randomised), (c.shuffled, c.over_shuffled))
-        )
         observed = c.statistic, c.variant, c.direction, _value(c.observed), _interval(c.observed)
+        randomised = _value(c.randomised), _value(c.swept), _interval(c.over_randomised)
+        shuffled = _value(c.shuffled), _interval(c.over_shuffled)
         rows.append([*observed, *randomised, *shuffled, c.observed.units, c.n])
-    columns = ("statistic", "variant", "direction", "observed", "95 %", "randomised", "difference", "shuffled",
-               "difference to it", "units", "n")  # fmt: skip
+    columns = ("statistic", "variant", "direction", "observed", "95 %", "randomised", "same units", "difference",
+               "shuffled", "difference to it", "units", "n")  # fmt: skip
     decisive = ("statistic", "variant", "direction", "observed", "95 %", "randomised", "shuffled", "units")
     return printing.table(f"Contributions into {summary.layer}", columns, rows, decisive)
 
@@ -148,6 +149,17 @@ def _shares(bottlenecks: "Iterable[Bottleneck]") -> printing.TerminalTable:
     ]
     columns = ("sum", "share", "median", "95 %", "above 0.9", "of units, 95 %", "units")
     return printing.table("Shares over the shortcut, on top examples", columns, rows)
+
+
+def _paired(compared: "Iterable[PairedShares]") -> printing.TerminalTable:
+    """Those near identity as the network pairs branches, and as chance does."""
+    rows = [
+        (c.layer, c.units, *map(_rounded, (c.as_it_is, c.paired_anew, c.sd, c.p)))
+        for c in compared
+        if c.stratum is None
+    ]
+    columns = ("sum", "units", "above 0.9", "paired anew", "sd", "p")
+    return printing.table("By shares of means, beside conv branches of like units", columns, rows)
 
 
 def _panels(sweep: "SmallMultiples") -> printing.TerminalTable:

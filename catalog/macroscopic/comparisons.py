@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from catalog.macroscopic.contributions import Contributions, lower_units
+from catalog.macroscopic.contributions import Contributions, Randomised, lower_units
 from catalog.macroscopic.shape import FORWARD_STATISTICS, STATISTICS, measure, rank_one_share
 from catalog.macroscopic.sizes import Size, median, share
 from extract.folder.randomised import evenly
@@ -17,7 +17,7 @@ from graph.records import Variant
 if TYPE_CHECKING:
     from extract.folder.extraction import ContributionDirection
 
-Sample = Literal["observed", "shuffled", "randomised"]
+Sample = Literal["observed", "shuffled", "randomised", "swept"]
 
 _SHARES = ("two_peaks",)  # yes or no of each unit
 _SEED = 2021
@@ -31,7 +31,8 @@ class Comparison:
     of the target. `n_low` to `n_high` values make up a unit's statistic. `observed` is the median over units; of
     `two_peaks` it is the share of units, of `rank_one` the median over source layers. `shuffled` is of entries drawn
     from the whole matrix, `randomised` of the same network with the weights of each convolution permuted; None where
-    there is none, or not from every layer.
+    there is none, or not from every layer. These were swept from a few units of the source: backward, where a statistic
+    is over the source's units, `swept` is what is observed of the same few, and compared with them.
     """
 
     target: Layer
@@ -44,6 +45,7 @@ class Comparison:
     observed: Size
     shuffled: Size | None
     randomised: Size | None
+    swept: Size | None
     over_shuffled: Size | None
     over_randomised: Size | None
 
@@ -66,20 +68,25 @@ class PairStatistics:
 
 
 def pair_statistics(
-    contributions: Contributions, randomised: Contributions | None, units: int
+    contributions: Contributions, randomised: Randomised | None, units: int
 ) -> Iterator[PairStatistics]:
     """Measure `units` units of a layer pair in every variant, both directions, with both controls."""
     few = lower_units(contributions, units)
     for variant in contributions.variants:
         whole = contributions.variant(variant)  # (target units, source units)
-        rows = whole[evenly(len(whole), units)]
+        rows = evenly(len(whole), units)
         forward: dict[Sample, Floats] = {  # each (units, n)
             "observed": few.variant(variant).T,
             "shuffled": _entries(whole, units, len(whole)),
         }
+        backward: dict[Sample, Floats] = {
+            "observed": whole[rows],
+            "shuffled": _entries(whole, len(rows), whole.shape[1]),
+        }
         if randomised is not None:
-            forward["randomised"] = randomised.variant(variant).T
-        backward: dict[Sample, Floats] = {"observed": rows, "shuffled": _entries(whole, *rows.shape)}
+            forward["randomised"] = randomised.weights.variant(variant).T
+            backward["randomised"] = randomised.weights.variant(variant)[rows]
+            backward["swept"] = randomised.own.variant(variant)[rows]
         directions: dict[ContributionDirection, dict[Sample, Floats]] = {"forward": forward, "backward": backward}
         for direction, samples in directions.items():
             for sample, values in samples.items():
@@ -93,13 +100,13 @@ def comparisons(target: Layer, measured: Iterable[PairStatistics], pooled: bool)
     for part in measured:
         groups.setdefault((None if pooled else part.source, part.direction, part.variant), []).append(part)
     for (source, direction, variant), parts in groups.items():
-        lengths = [part.n for part in parts]
+        lengths = [part.n for part in parts if part.sample == "observed"]
         for statistic in parts[0].statistics:
-            observed, *controls = (_size(parts, sample, statistic) for sample in get_args(Sample))
+            observed, shuffled, random, swept = (_size(parts, sample, statistic) for sample in get_args(Sample))
             assert observed is not None  # noqa: S101, every pair has it
-            over = [control and observed.over(control) for control in controls]
+            over = shuffled and observed.over(shuffled), random and (swept or observed).over(random)
             place = target, source, direction, variant, statistic, min(lengths), max(lengths)
-            yield Comparison(*place, observed, *controls, *over)
+            yield Comparison(*place, observed, shuffled, random, swept, *over)
 
 
 def _entries(whole: Floats, rows: int, length: int) -> Floats:

@@ -75,6 +75,14 @@ class Contributions:
         return replace(self, scaled=self.scaled[[channel]], target_scale=scale, resolved=self.resolved[[channel]])
 
 
+@dataclass(frozen=True)
+class Randomised:
+    """Contributions of randomised weights, and the network's own from the same few units of the source."""
+
+    weights: Contributions
+    own: Contributions
+
+
 class StoredContributions:
     """The contributions in an extraction folder: its dense matrices, and those of randomised weights."""
 
@@ -144,10 +152,12 @@ class StoredContributions:
         """Whether randomised weights were swept from every layer below a target."""
         return self.folder.has(*(part("randomised", str(source)) for source in self.sources(target)))
 
-    def randomised(self, own: Contributions) -> Contributions | None:
+    def randomised(self, own: Contributions) -> "Randomised | None":
         """Those of randomised weights between the same layers, from a few channels; None where they were not swept."""
-        swept = self.folder.randomised(own.source, own.target)
-        return swept and own.of_sources(*swept)
+        if (swept := self.folder.randomised(own.source, own.target)) is None:
+            return None
+        channels, means = swept
+        return Randomised(own.of_sources(channels, means), own.of_sources(channels, own.scaled[:, channels]))
 
     @cached_property
     def scales(self) -> Mapping[Layer, Floats]:

@@ -45,7 +45,7 @@ HEADLINES = (
 )
 LEGEND: Mapping[str, str] = {
     "forward, scaled": "exponent of forward contributions, raw and with batch norm's scale: 1 Laplace, 2 normal",
-    "backward": "exponent of backward contributions, raw",
+    "backward": "exponent of backward contributions, raw; random ones come from few units, observed as `same units`",
     "signs, folded": "imbalance of signs, raw and with the sign of gamma folded in; 0 for balanced ones",
     "offset": "|mean| over the deviation, folded; two lobes of random sign need more than 1",
     "rank 1": "share of the sum of squares in one outer product",

@@ -14,6 +14,7 @@ from catalog.macroscopic.comparisons import Comparison, PairStatistics, comparis
 from catalog.macroscopic.contributions import StoredContributions, default_variant
 from catalog.macroscopic.depth import Trend, trends
 from catalog.macroscopic.headlines import LEGEND, MEANINGS, LayerSummary
+from catalog.macroscopic.paired_shares import PairedShares, paired_shares
 from catalog.macroscopic.sweeps import Sweeps
 from catalog.macroscopic.versatility import Versatility, versatility
 from extract.folder.randomised import ROLES, UNITS
@@ -140,6 +141,10 @@ class Macroscopic:
     def bottlenecks(self) -> list[Bottleneck]:
         """How the shares over the shortcut are distributed, block by block; none where no probes were shown."""
         return bottlenecks(self.stored.folder)
+
+    def paired_shares(self, progress: bool = False) -> list[PairedShares]:
+        """How many units of the last sums are near identity, beside their branches paired anew; none without probes."""
+        return paired_shares(self.stored.folder, progress=progress)
 
     def _statistics(self, target: Layer) -> list[PairStatistics]:
         """Measure a target's contributions from every layer below, once."""

@@ -1,7 +1,5 @@
 """Does a network pair the facets of its branches? The prevalence of enrichment beside that of branches paired anew.
 
-Every unit keeps its shortcut and gets the conv branch of another unit of its stratum. Strata are of conv alone, and
-fixed before anything is measured: by its standard deviation, then by how much it prefers words, then by its mean.
 Randomly paired branches bring two facets too: they are no null for one unit, but the baseline for the number of them.
 
 Measured on held-out probes of facets of CONCEPTS concepts, without tests: the share of units whose least size is what
@@ -21,6 +19,7 @@ from extract.enrichment.census_passes import CensusPasses
 from extract.enrichment.concept_table import ProbeConcepts, concept_table
 from extract.enrichment.contrasts import EFFECTS, effects, ratio_to_need
 from extract.enrichment.facets import facets
+from extract.enrichment.pairing_strata import DRAWS, STRATUM, paired_anew, strata
 from extract.enrichment.stored_variants import store_once
 from extract.errors import CensusError
 from extract.folder.census_variants import PAIRINGS, PairingComparison, pairing_comparisons
@@ -31,7 +30,7 @@ from extract.network.network import Network
 from extract.probes.probe import Source
 from extract.units import Layer
 
-CONCEPTS, STRATUM, DRAWS = 12, 16, 99  # of a facet; units of a stratum, about; pairings
+CONCEPTS = 12  # of a facet
 NUMBERS = ("share at need", "mean ratio", "correlation")
 MEMORY = 2**33  # bytes of maps, all of a sum's at once
 
@@ -92,28 +91,6 @@ def _measured(show: CensusPasses, layer: Layer, draws: int, seed: int, progress:
         raise CensusError(f"The maps of {layer} on {show.probes.num_rows} probes exceed {memory} bytes. Allow more.")
     maps = show.maps(plan[0], progress)[layer]
     return pairings(maps.shortcut, maps.conv, ProbeConcepts.of(show.probes), draws, seed, progress)
-
-
-def strata(conv: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """The stratum of every unit, by its conv branch's maps (images, units, positions); `words` is bool (images,)."""
-    mean, sd = conv.mean(axis=(0, 2), dtype=np.float64), conv.std(axis=(0, 2), dtype=np.float64)
-    preference = (conv[words].mean(axis=(0, 2)) - conv[~words].mean(axis=(0, 2))) / np.maximum(sd, 1e-12)
-    parts = np.array_split(np.argsort(sd, kind="stable"), max(1, len(sd) // (4 * STRATUM)))
-    for values in (preference, mean):
-        parts = [half for part in parts for half in np.array_split(part[np.argsort(values[part], kind="stable")], 2)]
-    stratum = np.zeros(len(sd), int)
-    for number, part in enumerate(parts):
-        stratum[part] = number
-    return stratum
-
-
-def paired_anew(stratum: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Whose conv branch every unit gets: int (units,), shuffled within strata."""
-    whose = np.arange(len(stratum))
-    for number in np.unique(stratum):
-        own = np.flatnonzero(stratum == number)
-        whose[own] = rng.permutation(own)
-    return whose
 
 
 def pairings(

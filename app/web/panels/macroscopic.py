@@ -11,6 +11,7 @@ from app.web import session
 from app.web.panels import commands, tables
 from app.web.plain_text import plain
 from extract.units import Layer
+from graph.plain_json import as_json
 from graph.records import Variant
 
 if TYPE_CHECKING:
@@ -27,12 +28,21 @@ _COMPARISON = {
     "observed": "Observed",
     "observed interval": "95 %",
     "randomised": "Randomised weights",
+    "swept": "Observed of the same units",
     "over randomised": "Difference, 95 %",
     "shuffled": "Shuffled entries",
     "over shuffled": "Difference to it, 95 %",
     "units": "Units",
     "n": "Values of each",
     "meaning": "Meaning",
+}
+_PAIRED = {
+    "layer": ("Sum", ""),
+    "units": ("Units", ""),
+    "as_it_is": ("Near identity", "share of units that take more than nine tenths of their sum from the shortcut"),
+    "paired_anew": ("Paired anew", "the same where every unit has the conv branch of another like its own; the mean"),
+    "sd": ("Deviation", "over the pairings"),
+    "p": ("p", "share of pairings with as large a share"),
 }
 _DISTRIBUTION = {
     "other": ("With", "the other layer"),
@@ -74,7 +84,8 @@ def comparisons(claims: "Macroscopic", layer: Layer, variant: Variant) -> None:
     st.subheader(
         "Shapes, signs and peaks",
         help="Medians over a few units of each layer below (forward) or of this one (backward). Randomised weights: "
-        "the same network, the weights of each convolution permuted. Shuffled entries: drawn from the whole matrix.",
+        "the same network, the weights of each convolution permuted, swept from a few units of each layer; backward "
+        "they stand beside what is observed of the same units. Shuffled entries: drawn from the whole matrix.",
     )
     if claims.lacks_randomised:
         st.caption(plain(claims.without_randomised))
@@ -95,6 +106,7 @@ def _row(claims: "Macroscopic", c: "Comparison") -> dict[str, object]:
         "observed": _value(c.observed),
         "observed interval": _interval(c.observed),
         "randomised": _value(c.randomised),
+        "swept": _value(c.swept),
         "over randomised": _interval(c.over_randomised),
         "shuffled": _value(c.shuffled),
         "over shuffled": _interval(c.over_shuffled),
@@ -110,6 +122,21 @@ def _value(size: "Size | None") -> float | None:
 
 def _interval(size: "Size | None") -> str:
     return "" if size is None or isnan(size.low) else f"{size.low:.3f} to {size.high:.3f}"
+
+
+def paired_shares(claims: "Macroscopic") -> None:
+    """Show how many units of the last sums are near identity, beside their branches paired anew, once asked for."""
+    if st.toggle("Beside branches paired anew", help="By shares of means over positions; takes some seconds."):
+        if rows := _paired(claims, str(claims.path), claims.changed):
+            tables.show(rows, _PAIRED)
+        else:
+            st.caption("This needs an extraction whose network was shown probes.")
+
+
+@st.cache_data(max_entries=4, show_spinner="Pairing branches anew", show_time=True)
+def _paired(_claims: "Macroscopic", path: str, changed: int) -> list[dict[str, object]]:
+    """A row a sum, over all its units."""
+    return [as_json(c) for c in _claims.paired_shares() if c.stratum is None]
 
 
 def weight_distributions(layer: Layer) -> None:

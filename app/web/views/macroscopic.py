@@ -32,3 +32,5 @@ else:
     macroscopic.missing(layer)
 macroscopic.weight_distributions(layer)
 layers.shares(None)
+if claims:
+    macroscopic.paired_shares(claims)

@@ -173,8 +173,9 @@ def _text(values: Mapping[Layer, float], style: str) -> str:
 
 def _beside(comparison: Comparison) -> str:
     """What is observed with its interval, beside its controls."""
-    own = comparison.observed
+    own, few = comparison.observed, comparison.swept
     controls = {"shuffled": comparison.shuffled, "randomised weights": comparison.randomised}
     others = "".join(f", {name} {control.value:.3g}" for name, control in controls.items() if control)
+    beside = f" (beside {few.value:.3g} of the same units)" if few else ""
     missing = "" if comparison.randomised else ", randomised weights not swept"
-    return f"{own.value:.3g} ({own.low:.3g} to {own.high:.3g}){others}{missing}"
+    return f"{own.value:.3g} ({own.low:.3g} to {own.high:.3g}){others}{beside}{missing}"

@@ -95,3 +95,11 @@ def test_an_address_that_says_nothing_does_no_harm(app: AppTest, address: dict[s
     visited(app, "macroscopic", **{"model": MODEL, **address})
     assert not app.error
     assert app.selectbox(key="layer").value == "4/2/5"
+
+
+@pytest.mark.usefixtures("lobes")
+def test_shares_are_paired_anew_where_probes_were_shown(app: AppTest) -> None:
+    opened(app, "macroscopic")
+    app.toggle[0].set_value(True).run()
+    assert not app.exception
+    assert "This needs an extraction whose network was shown probes." in [caption.value for caption in app.caption]

@@ -11,6 +11,7 @@ from scipy.stats import binom
 from catalog.errors import MacroscopicError
 from catalog.macroscopic.comparisons import Comparison
 from catalog.macroscopic.macroscopic import Macroscopic
+from catalog.macroscopic.shape import exponent
 from catalog.macroscopic.sizes import Size, median, share
 from extract.folder.kernel_support import sources
 from extract.folder.manifest import part
@@ -263,15 +264,45 @@ def test_layers_without_a_statistic_have_no_place_in_its_trend(tmp_path: Path) -
 def test_a_control_that_some_layers_lack_is_lacking(tmp_path: Path) -> None:
     """An extraction that ended before it had swept randomised weights from every layer."""
     folder = planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), SIGNS)
-    below, rng = sources(SHAPE, TARGET), np.random.default_rng(0)
-    for source in below:
-        macroscopic = Macroscopic(folder)
-        assert macroscopic.lacks_randomised
-        assert {c.randomised for c in macroscopic.comparisons(TARGET)} == {None}
-        folder.add({part("randomised", str(source)): randomised(source, rng)})
+    (*below, last), rng = sources(SHAPE, TARGET), np.random.default_rng(0)
+    folder.add({part("randomised", str(source)): randomised(source, rng) for source in below})
+    macroscopic = Macroscopic(folder)
+    assert macroscopic.lacks_randomised
+    assert {c.randomised for c in macroscopic.comparisons(TARGET)} == {None}
+    folder.add({part("randomised", str(last)): randomised(last, rng)})
     macroscopic = Macroscopic(folder)
     assert not macroscopic.lacks_randomised
-    assert all(c.randomised for c in macroscopic.comparisons(TARGET) if c.direction == "forward")
+    assert all(c.randomised for c in macroscopic.comparisons(TARGET))
+
+
+def test_backward_contributions_of_randomised_weights_stand_beside_those_of_the_same_few_units(tmp_path: Path) -> None:
+    """Lower units of uneven strength, of which 24 a layer are swept; with normal weights they have the same normal."""
+    rng = np.random.default_rng(0)
+    folder = planted_matrices(
+        tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)) * rng.exponential(size=s) ** 0.5, SIGNS
+    )
+    for source in sources(SHAPE, TARGET):
+        folder.add({part("randomised", str(source)): randomised(source, rng)})
+    macroscopic = Macroscopic(folder)
+    asked = (*macroscopic.by_source(TARGET), *macroscopic.comparisons(TARGET))
+    of = {(c.source, c.direction, c.variant): c for c in asked if c.statistic == "exponent"}
+    below = Layer(4, 0, 8)  # of 256 units
+    backward = of[below, "backward", "raw"]
+    stored = folder.matrix(below, TARGET, "mean")
+    swept = folder.randomised(below, TARGET)
+    assert stored is not None
+    assert swept is not None
+    channels, means = swept
+    rows = evenly(UNITS)
+    for size, weights in ((backward.swept, stored[:, channels]), (backward.randomised, means)):
+        assert size is not None
+        own = weights[rows].astype(float) / SIGNS[rows, None]
+        assert size.value == pytest.approx(float(np.median(exponent(own))))
+    assert backward.n == "256"
+    assert of[below, "forward", "raw"].swept is None
+    over = of[None, "backward", "raw"].over_randomised
+    assert over is not None
+    assert over.high < 0  # heavier tails than randomised weights have
 
 
 def randomised(source: Layer, rng: np.random.Generator) -> pa.Table:

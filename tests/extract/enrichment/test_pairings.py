@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from extract.enrichment.concept_table import ProbeConcepts
-from extract.enrichment.pairings import NUMBERS, compare_pairings, measure_pairing, paired_anew, pairings, strata
+from extract.enrichment.pairing_strata import paired_anew, strata
+from extract.enrichment.pairings import NUMBERS, compare_pairings, measure_pairing, pairings
 from extract.errors import CensusError
 from extract.folder.census_variants import pairing_comparisons
 from extract.folder.extraction import Extraction

@@ -1,0 +1,84 @@
+"""Bottleneck learning beside chance: how many units are near identity, and how many with their branches paired anew.
+
+Of two branches that have nothing to do with one another the shortcut's may be the larger, too. Maps are not stored, so
+this share is of means over positions: of what branch and shortcut bring to the highest probes of their sum, as the
+exact share is, but before the ReLU. It is compared with itself alone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from catalog.macroscopic.bottlenecks import NEAR_IDENTITY
+from extract.enrichment.pairing_strata import DRAWS, paired_anew, strata
+from extract.folder.schemas import TOP_PROBES
+from extract.units import Layer
+
+if TYPE_CHECKING:
+    from extract.folder.extraction import Extraction
+
+LAYERS = 3  # the last sums, which the article's shares are of
+_SEED = 1904
+
+Means = NDArray[np.float32]  # (units, probes), over positions
+
+
+@dataclass(frozen=True)
+class PairedShares:
+    """The part of units near identity as the network pairs their branches, and as paired anew, with its deviation.
+
+    `stratum` is None over all units of the sum. `p` is the share of pairings with as large a part, the network's own
+    among them.
+    """
+
+    layer: Layer
+    stratum: int | None
+    units: int
+    as_it_is: float
+    paired_anew: float
+    sd: float
+    p: float
+    draws: int
+
+
+def paired_shares(folder: "Extraction", draws: int = DRAWS, progress: bool = False) -> list[PairedShares]:
+    """Pair the branches of the last sums anew: of each all units first, then every stratum; none without probes."""
+    architecture, probes = (
+        folder.manifest.architecture,
+        folder.table("probes").select(["modality", "split"]).to_pandas(),
+    )
+    words, discovery = (probes["modality"] == "word").to_numpy(), (probes["split"] == "discovery").to_numpy()
+    compared = list[PairedShares]()
+    for layer in tqdm(architecture.sums[-LAYERS:], "pairings", unit="layer", disable=not progress, leave=False):
+        branches = architecture.branches(layer)
+        read = [folder.activations(branches[name]) for name in ("shortcut", "conv")]  # float16 (probes, units)
+        shortcut, conv = (None if means is None else means[discovery].T.astype(np.float32) for means in read)
+        if shortcut is not None and conv is not None and discovery.any():
+            compared += compare(layer, np.ascontiguousarray(shortcut), conv, words[discovery], draws)
+    return compared
+
+
+def compare(layer: Layer, shortcut: Means, conv: Means, words: NDArray[np.bool], draws: int) -> Iterator[PairedShares]:
+    """Compare a sum as it is with its branches paired anew; `words` are the probes that are, bool (probes,)."""
+    stratum, rng = strata(conv.T[:, :, None], words), np.random.default_rng(_SEED)
+    own = _near_identity(shortcut, conv)  # (units,)
+    anew = np.stack([_near_identity(shortcut, conv[paired_anew(stratum, rng)]) for _ in range(draws)])  # (draws, units)
+    for number in (None, *np.unique(stratum).tolist()):
+        units = np.ones(len(stratum), bool) if number is None else stratum == number
+        true, parts = float(own[units].mean()), anew[:, units].mean(axis=1)  # (draws,)
+        p = (1 + int((parts >= true - 1e-12).sum())) / (1 + draws)
+        yield PairedShares(layer, number, int(units.sum()), true, float(parts.mean()), float(parts.std()), p, draws)
+
+
+def _near_identity(shortcut: Means, conv: Means) -> NDArray[np.bool]:
+    """Which units take more than nine tenths of their sum, on its highest probes, from the shortcut: (units,)."""
+    total = shortcut + conv  # (units, probes)
+    first = max(0, total.shape[1] - TOP_PROBES)
+    top = np.argpartition(total, first, axis=1)[:, first:]  # (units, TOP_PROBES)
+    brought, whole = (np.take_along_axis(means, top, axis=1) for means in (shortcut, total))
+    rises = whole > 0
+    return np.asarray((brought * rises).sum(axis=1) > NEAR_IDENTITY * (whole * rises).sum(axis=1))
