@@ -6,7 +6,7 @@ raw     from raw convolution to raw convolution, as the article's code takes it:
 folded  the sizes of raw with the signs of scaled, since the sign of batch norm's gamma is arbitrary
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, get_args
@@ -23,10 +23,12 @@ from extract.units import Architecture, Layer, Unit
 from graph.records import Variant
 
 if TYPE_CHECKING:
-    from extract.folder.extraction import ContributionDirection, Extraction
+    from extract.folder.extraction import ContributionDirection, Extraction, MatrixKind
 
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
+_KINDS: tuple["MatrixKind", ...] = ("mean", "magnitude")
+_BLOCK = 2**18  # weights read at once for one unit of the source: half a megabyte
 _FAINTEST = 2.0**-18  # root mean square of a row in float16: fainter ones have less than six bits
 
 
@@ -69,11 +71,6 @@ class Contributions:
         """Others into the same units of the target, from these channels of the source: (target units, channels)."""
         return replace(self, scaled=scaled, source_scale=self.source_scale[channels])
 
-    def of_target(self, channel: int) -> "Contributions":
-        """Those to one unit of the target."""
-        scale = None if self.target_scale is None else self.target_scale[[channel]]
-        return replace(self, scaled=self.scaled[[channel]], target_scale=scale, resolved=self.resolved[[channel]])
-
 
 @dataclass(frozen=True)
 class Randomised:
@@ -109,13 +106,17 @@ class StoredContributions:
             )
         return sources(self.architecture, target)
 
-    def between(self, source: Layer, target: Layer) -> Contributions:
-        """Read those of two layers. Raises MacroscopicError where they are not stored, NoPath where no path leads."""
+    def between(self, source: Layer, target: Layer, units: slice = slice(None)) -> Contributions:
+        """Read those of two layers, into these units of the target alone.
+
+        Raises MacroscopicError where they are not stored, NoPath where no path leads.
+        """
         place = gradient_layer(self.architecture, source, target)
         self.sources(target)
-        stored = self.folder.matrix(place, target, "mean")
+        stored = self.folder.matrix(place, target, "mean", units)
         assert stored is not None  # noqa: S101, a target's matrices are stored all at once
-        scaled, target_scale = stored.astype(np.float64), self.scales.get(target)
+        scaled, scales = stored.astype(np.float64), self.scales.get(target)
+        target_scale = None if scales is None else scales[units]
         source_scale = self.scales.get(place, np.ones(stored.shape[1]))
         return Contributions(place, target, scaled, source_scale, target_scale, _resolved(scaled, target_scale))
 
@@ -132,21 +133,32 @@ class StoredContributions:
 
     def of_unit(self, unit: Unit, other: Layer, direction: "ContributionDirection", variant: Variant) -> Floats:
         """What a unit contributes to each unit of another layer (`forward`), or receives from each: (units,)."""
-        if direction == "forward":
-            return self.between(unit.layer, other).variant(variant)[:, unit.channel]
-        return self.between(other, unit.layer).of_target(unit.channel).variant(variant).ravel()
+        if direction == "backward":
+            return self.between(other, unit.layer, _only(unit)).variant(variant).ravel()
+        blocks = (self.between(unit.layer, other, units) for units in self._blocks(unit.layer, other))
+        return np.concatenate([block.variant(variant)[:, unit.channel].copy() for block in blocks])
 
     def edges(self, unit: Unit, other: Layer, direction: "ContributionDirection") -> tuple[Floats, Floats] | None:
         """Read the means and magnitudes (units,) of a unit's edges with another layer; None where not stored."""
-        own, every = slice(unit.channel, unit.channel + 1), slice(None)
-        forward = direction == "forward"
-        source, target = (unit.layer.as_source, other) if forward else (other, unit.layer)
-        rows, columns = (every, own) if forward else (own, every)
-        stored = (self.folder.matrix(source, target, kind, rows) for kind in ("mean", "magnitude"))
+        if direction == "forward":
+            parts = [(block, _only(unit)) for block in self._blocks(unit.layer, other)]
+            source, target = unit.layer.as_source, other
+        else:
+            parts, source, target = [(_only(unit), slice(None))], other, unit.layer
         means, magnitudes = (
-            None if matrix is None else matrix[:, columns].ravel().astype(np.float64) for matrix in stored
+            [
+                stored[:, columns].ravel().astype(np.float64)
+                for rows, columns in parts
+                if (stored := self.folder.matrix(source, target, kind, rows)) is not None
+            ]
+            for kind in _KINDS
         )
-        return None if means is None or magnitudes is None else (means, magnitudes)
+        return (np.concatenate(means), np.concatenate(magnitudes)) if means and magnitudes else None
+
+    def _blocks(self, source: Layer, target: Layer) -> Iterator[slice]:
+        """Slices of the target's units: a unit of the source needs one value of each, which stand far apart."""
+        units, step = self.architecture.channels(target), max(1, _BLOCK // self.architecture.channels(source))
+        return (slice(first, min(first + step, units)) for first in range(0, units, step))
 
     def has_randomised(self, target: Layer) -> bool:
         """Whether randomised weights were swept from every layer below a target."""
@@ -165,6 +177,10 @@ class StoredContributions:
         units = self.folder.table("units").select(["layer", "channel", "scale"]).to_pandas()
         layers = units.dropna().sort_values("channel").groupby("layer")
         return {Layer.parse(str(name)): group["scale"].to_numpy(np.float64) for name, group in layers}
+
+
+def _only(unit: Unit) -> slice:
+    return slice(unit.channel, unit.channel + 1)
 
 
 def _resolved(scaled: Floats, target_scale: Floats | None) -> NDArray[np.bool]:

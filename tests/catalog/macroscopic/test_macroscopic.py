@@ -17,7 +17,7 @@ from extract.folder.kernel_support import sources
 from extract.folder.manifest import part
 from extract.folder.randomised import evenly
 from extract.folder.schemas import SCHEMAS
-from extract.units import Layer
+from extract.units import Layer, Unit
 from tests.builders.planted_matrices import SHAPE, TARGET, Plant, planted_matrices
 
 UNITS = SHAPE.channels(TARGET)
@@ -119,6 +119,19 @@ def test_variants_are_the_stored_means_over_the_targets_scale(tmp_path: Path) ->
     np.testing.assert_allclose(folded, np.abs(raw) * np.sign(scaled), rtol=1e-6)
     back = macroscopic.contributions(f"{TARGET}/5", "4/1/3", "backward", "raw")
     np.testing.assert_allclose(back, stored[5] / SIGNS[5], rtol=1e-6)
+
+
+def test_a_unit_reads_the_same_in_blocks_as_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    macroscopic = Macroscopic(planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), SIGNS))
+    below = Unit(Layer(4, 0, 8), 7)
+
+    def read() -> tuple[object, ...]:
+        edges = macroscopic.stored.edges(below, TARGET, "forward")
+        return edges, macroscopic.contributions(below, TARGET, "forward", "raw")
+
+    at_once = read()
+    monkeypatch.setattr("catalog.macroscopic.contributions._BLOCK", 1000)  # three of 256 rows, the last block one
+    np.testing.assert_equal(read(), at_once)
 
 
 def test_a_units_versatility_sums_up_all_its_edges(tmp_path: Path) -> None:
