@@ -1,6 +1,6 @@
 """Versatility by depth: whether the contributions of earlier layers are spread more evenly over a layer's units."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import atanh, isnan, nan, sqrt, tanh
 
@@ -24,7 +24,8 @@ class Trend:
     """Spearman's rank correlation of a forward statistic with how far below the target a layer lies.
 
     `low` to `high` is its 95 % interval (Bonett and Wright 2000), `p` the share of permuted layers with as strong a
-    correlation of either sign; NaN for less than four layers.
+    correlation of either sign; NaN for less than four layers. `randomised` is the correlation with randomised weights,
+    which tells what comes of the network's shape alone; None where these were not swept from every layer.
     """
 
     target: Layer
@@ -35,17 +36,26 @@ class Trend:
     low: float
     high: float
     p: float
+    randomised: float | None
 
 
 def trends(by_source: Iterable[Comparison]) -> list[Trend]:
     """The trends in the comparisons of a target's sources, nearest first; of the layers whose statistic is defined."""
-    values: dict[tuple[Layer, Variant, str], list[float]] = {}
+    places: dict[tuple[Layer, Variant, str], list[Comparison]] = {}
     for c in by_source:
         if c.direction == "forward" and c.statistic in STATISTICS:
-            series = values.setdefault((c.target, c.variant, c.statistic), [])
+            series = places.setdefault((c.target, c.variant, c.statistic), [])
             if not isnan(c.observed.value):
-                series.append(c.observed.value)
-    return [Trend(*place, len(series), *_correlation(np.array(series))) for place, series in values.items()]
+                series.append(c)
+    return [_trend(*place, series) for place, series in places.items()]
+
+
+def _trend(target: Layer, variant: Variant, statistic: str, series: Sequence[Comparison]) -> Trend:
+    observed = _correlation(np.array([c.observed.value for c in series]))
+    control = [c.randomised.value for c in series if c.randomised]
+    swept = bool(control) and len(control) == len(series)
+    randomised = rank_correlation(np.arange(len(series)), np.array(control)) if swept else None
+    return Trend(target, variant, statistic, len(series), *observed, randomised)
 
 
 def _correlation(series: Floats) -> tuple[float, float, float, float]:

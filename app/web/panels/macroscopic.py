@@ -1,6 +1,6 @@
 """The parts of the Macroscopic page: how the contributions into a layer are distributed, beside controls."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isnan
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -35,6 +35,15 @@ _COMPARISON = {
     "units": "Units",
     "n": "Values of each",
     "meaning": "Meaning",
+}
+_TREND = {
+    "statistic": ("Statistic", "density_at_zero is low, and breadth great, where contributions are spread evenly"),
+    "layers": ("Layers", ""),
+    "correlation": ("Rank correlation", "with how far below its layer lies; the article expects fewer near zero"),
+    "low": ("From", "of its 95 % interval"),
+    "high": ("To", ""),
+    "p": ("p", "share of permuted layers with as strong a correlation"),
+    "randomised": ("Randomised weights", "the same correlation, which comes of the network's shape alone"),
 }
 _PAIRED = {
     "layer": ("Sum", ""),
@@ -89,14 +98,24 @@ def comparisons(claims: "Macroscopic", layer: Layer, variant: Variant) -> None:
     )
     if claims.lacks_randomised:
         st.caption(plain(claims.without_randomised))
-    rows = _measured(claims, str(claims.path), claims.changed, str(layer), variant)
+    rows, trends = _measured(claims, str(claims.path), claims.changed, str(layer), variant)
     st.dataframe(rows, column_config=_COMPARISON, hide_index=True, height=35 * len(rows) + 38)
+    st.subheader("Versatility by depth", help="Rank correlation with how far below this layer the source lies.")
+    tables.show(trends, _TREND)
 
 
 @st.cache_data(max_entries=30, show_spinner="Measuring contributions", show_time=True)
-def _measured(_claims: "Macroscopic", path: str, changed: int, layer: str, variant: Variant) -> list[dict[str, object]]:
-    """The rows of a layer, measured once for a folder that did not change."""
-    return [_row(_claims, c) for c in _claims.comparisons(layer) if c.variant == variant]
+def _measured(
+    _claims: "Macroscopic", path: str, changed: int, layer: str, variant: Variant
+) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """The rows of a layer and its trends, measured once for a folder that did not change."""
+    rows = [_row(_claims, c) for c in _claims.comparisons(layer) if c.variant == variant]
+    return rows, [_named(trend, _TREND) for trend in _claims.trends(layer) if trend.variant == variant]
+
+
+def _named(record: object, columns: Iterable[str]) -> dict[str, object]:
+    row = as_json(record)
+    return {name: row[name] for name in columns}
 
 
 def _row(claims: "Macroscopic", c: "Comparison") -> dict[str, object]:
@@ -136,7 +155,7 @@ def paired_shares(claims: "Macroscopic") -> None:
 @st.cache_data(max_entries=4, show_spinner="Pairing branches anew", show_time=True)
 def _paired(_claims: "Macroscopic", path: str, changed: int) -> list[dict[str, object]]:
     """A row a sum, over all its units."""
-    return [as_json(c) for c in _claims.paired_shares() if c.stratum is None]
+    return [_named(c, _PAIRED) for c in _claims.paired_shares() if c.stratum is None]
 
 
 def weight_distributions(layer: Layer) -> None:

@@ -56,9 +56,11 @@ def versatility(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     of_all = evidence.macroscopic.trends(_last_conv(evidence))
     trends = {(trend.variant, trend.statistic): trend for trend in of_all}
     trend = trends["raw", "density_at_zero"]
+    control = "not swept" if trend.randomised is None else f"{trend.randomised:+.2f}"
     finding = f"rank correlation {trend.correlation:+.2f} over {trend.layers} layers, p = {trend.p:.2g}"
     holds = trend.correlation < 0 and trend.p < numbers["p"]
-    return judge(holds, finding, correlation=trend.correlation, p=trend.p)
+    values = {"correlation": trend.correlation, "p": trend.p, "randomised": trend.randomised}
+    return judge(holds, f"{finding}; randomised weights {control}", **values)
 
 
 def two_peaks(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:

@@ -64,7 +64,7 @@ def test_both_sweeps_are_drawn_and_a_lower_unit_is_chosen_by_the_address(app: Ap
     assert any("--layer 4/2/5 --variant raw --output macroscopic.svg" in code.value for code in app.code)
     app.text_input(key="lower").set_value("4/9/9").run()
     assert len(app.error) == 1
-    assert len(app.dataframe) == 1  # the rest of the page stays
+    assert len(app.dataframe) == 2  # the rest of the page stays
 
 
 @pytest.mark.usefixtures("lobes")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, spearmanr
 
 from catalog.errors import MacroscopicError
 from catalog.macroscopic.comparisons import Comparison
@@ -282,10 +282,19 @@ def test_a_control_that_some_layers_lack_is_lacking(tmp_path: Path) -> None:
     macroscopic = Macroscopic(folder)
     assert macroscopic.lacks_randomised
     assert {c.randomised for c in macroscopic.comparisons(TARGET)} == {None}
+    assert {trend.randomised for trend in macroscopic.trends(TARGET)} == {None}
     folder.add({part("randomised", str(last)): randomised(last, rng)})
     macroscopic = Macroscopic(folder)
     assert not macroscopic.lacks_randomised
     assert all(c.randomised for c in macroscopic.comparisons(TARGET))
+    nearest_first = macroscopic.by_source(TARGET)
+    for trend in macroscopic.trends(TARGET):
+        control = [
+            c.randomised.value
+            for c in nearest_first
+            if (c.direction, c.variant, c.statistic) == ("forward", trend.variant, trend.statistic) and c.randomised
+        ]
+        assert trend.randomised == pytest.approx(spearmanr(range(len(control)), control).statistic)
 
 
 def test_backward_contributions_of_randomised_weights_stand_beside_those_of_the_same_few_units(tmp_path: Path) -> None:
