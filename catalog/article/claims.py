@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-Need = Literal["RN50", "probes", "top 100 probes", "visualisations", "census", "words", "matrices", "authors"]
+Need = Literal[
+    "RN50", "probes", "top 100 probes", "visualisations", "census", "words", "listed words", "matrices", "authors"
+]
 ClaimSource = Literal["article", "repository", "Distill", "this project"]
 
 

@@ -9,6 +9,7 @@ from catalog.article.claims import Need
 from catalog.article.published_shares import PublishedShares
 from catalog.macroscopic.contributions import StoredContributions
 from catalog.macroscopic.macroscopic import Macroscopic
+from catalog.macroscopic.paired_shares import PairedShares
 from extract.units import ARCHITECTURES, Architecture, Layer, Unit
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ class Evidence:
         """How contributions between the extraction's layers are distributed; each layer is measured once."""
         return Macroscopic(self.extraction)
 
+    @cached_property
+    def paired_shares(self) -> Mapping[Layer, PairedShares]:
+        """Of the last sums, the units near identity beside branches paired anew; none without probes."""
+        return {shares.layer: shares for shares in self.macroscopic.paired_shares() if shares.stratum is None}
+
 
 _TABLES: Mapping[Need, str] = {
     "probes": "evidence",
@@ -86,6 +92,7 @@ _TABLES: Mapping[Need, str] = {
     "visualisations": "visualisations",
     "census": "census",
     "words": "words",
+    "listed words": "words",
 }
 LACKS: Mapping[Need, str] = {
     "RN50": "a network of RN50's shape, for it names units of OpenAI's RN50",
@@ -95,6 +102,8 @@ LACKS: Mapping[Need, str] = {
     "visualisations": "an extraction with feature visualisations of these units",
     "census": "an extraction with the census of enrichment, which probes of held-out sources give",
     "words": "an extraction whose network was shown words",
+    "listed words": "an extraction with `--words google-10000-english-usa.txt` alone, the notebooks' list, which is in "
+    "github.com/first20hours/google-10000-english",
     "matrices": "an extraction with dense matrices",
     "authors": "the authors' files of shares",
 }

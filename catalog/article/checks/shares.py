@@ -24,6 +24,8 @@ def near_identity(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     of = evidence.architecture.channels(layer)
     units = f"{len(values):,} units" if len(values) == of else f"the {len(values):,} of {of:,} units measured"
     finding = f"{part:.1%} of {units} of {layer}; median share {np.median(values):.3f}"
+    if numbers.get("paired_anew") and (paired := evidence.paired_shares.get(layer)):
+        finding += f"; by means {paired.as_it_is:.1%}, paired anew {paired.paired_anew:.1%} (p = {paired.p:.2g})"
     return judge(abs(part - numbers["part"]) <= numbers["within"], finding, part=part, units=len(values))
 
 

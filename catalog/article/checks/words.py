@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from catalog.article.evidence import Evidence
+from catalog.article.evidence import LACKS, Evidence
 from catalog.article.outcome import CannotRun, Outcome, judge
 from extract.probes.rasterised_words import usual_lettering
 from extract.units import Layer, Unit
@@ -99,10 +99,7 @@ def _sum_over(evidence: Evidence, numbers: Mapping[str, Any]) -> np.ndarray:
     words, own = list(map(str, vocabulary["text"].to_pylist())), str(usual_lettering(evidence.architecture.image_size))
     values = folder.words(layer)  # float16 (words, channels)
     if hashlib.sha256("\n".join(words).encode()).hexdigest() != numbers["sha256"] or values is None:
-        raise CannotRun(
-            f"the words of {numbers['list']}, shown at {layer}: `circuits extract --words {numbers['list']}` into a "
-            "new folder does so; the list is in github.com/first20hours/google-10000-english"
-        )
+        raise CannotRun(f"{LACKS['listed words']}; this one has other words")
     if set(vocabulary["lettering"].to_pylist()) != {own}:
         raise CannotRun("words set as the article set them, without --font")
     summed = values[: len(words) - numbers["left_out"]].sum(axis=0, dtype=np.float64)  # (channels,)

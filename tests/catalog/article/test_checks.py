@@ -1,6 +1,7 @@
 """What decides claims on an extraction and on the authors' files, with planted shares, overlaps and verdicts."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -89,6 +90,20 @@ def test_the_share_on_the_top_100_probes_is_decided_beside_that_on_16(fill: Fill
     outcomes = [decide(CLAIMS[name], evidence) for name in ("near identity, 4/2, on top probes", *names)]
     assert [outcome.values["part"] for outcome in outcomes] == [0, 0.875, 0.75, 0.25]
     assert [outcome.verdict for outcome in outcomes] == ["deviation", "pass", "deviation", "deviation"]
+
+
+def test_an_exact_share_stands_beside_branches_that_are_paired_anew(
+    tiny: Network, measured: Extraction, tmp_path: Path
+) -> None:
+    shutil.copytree(measured.path, tmp_path / "x")
+    extraction = Extraction.open(tmp_path / "x")
+    shares = rows("4/2/6", "share_exact", [0.95] * 220 + [0.1] * 36)
+    extraction.add({"evidence.parquet": pa.Table.from_pylist(shares, SCHEMAS["evidence"])})
+    evidence = Evidence(NetworkMeasures(tiny), extraction)
+    outcome = decide(CLAIMS["near identity, 4/2, exact"], evidence)
+    paired = evidence.paired_shares[Layer(4, 2, 6)]
+    assert outcome.verdict == "pass"  # whatever chance gives: the claim is on the share alone
+    assert f"; by means {paired.as_it_is:.1%}, paired anew {paired.paired_anew:.1%}" in outcome.finding
 
 
 @pytest.mark.parametrize(("units", "verdict"), [(7, "cannot run"), (230, "cannot run"), (231, "pass")])
@@ -284,7 +299,6 @@ def test_the_sum_over_a_list_of_words_counts_repeated_lines_twice(tiny: Network,
 
     distinct = dict.fromkeys(lines)
     listed = {
-        "list": "list.txt",
         "layer": "4/2/6",
         "sha256": hashlib.sha256("\n".join(distinct).encode()).hexdigest(),
         "words": 6,
@@ -296,9 +310,7 @@ def test_the_sum_over_a_list_of_words_counts_repeated_lines_twice(tiny: Network,
     assert asked(evidence, "sum_norm", **listed, left_out=2, norm=1.01 * norm, within=0.005).verdict == "deviation"
     apart = asked(evidence, "sum_distance", **listed, left_out=0, word="eeeeee", distance=distance, within=0.02)
     assert (apart.verdict, apart.values["distance"]) == ("pass", pytest.approx(distance, rel=0.02))
-    with pytest.raises(
-        CannotRun, match=r"the words of list\.txt, shown at 4/2/6: `circuits extract --words list\.txt`"
-    ):
+    with pytest.raises(CannotRun, match=r"`--words google-10000-english-usa\.txt` .*; this one has other words"):
         asked(evidence, "sum_norm", **listed | {"sha256": "0"}, left_out=2, norm=norm, within=0.001)
 
 
