@@ -29,7 +29,7 @@ TARGET = Layer(4, 2, 5)  # of 256 units
 
 PEAKS = "two peaks at the last conv branch"
 BALANCED, BALANCED_BY_GAMMA = "signs are balanced", "balanced signs are gamma3's"
-_PARTS = {"4/2": (Layer(4, 2, 6), 0.86), "4/1": (Layer(4, 1, 6), 0.822), "4/0": (Layer(4, 0, 8), 0.145)}
+SUMS = {"4/2": (Layer(4, 2, 6), 0.86), "4/1": (Layer(4, 1, 6), 0.822), "4/0": (Layer(4, 0, 8), 0.145)}
 _TABLES = {
     "on visualisations": ("visualisations", "share_published"),
     "on top probes": ("evidence", "share_published"),
@@ -41,7 +41,7 @@ _TABLES = {
 NEAR_IDENTITY = {
     f"near identity, {block}, {probes}": (table, layer, column, part)
     for probes, (table, column) in _TABLES.items()
-    for block, (layer, part) in _PARTS.items()
+    for block, (layer, part) in SUMS.items()
 }
 EFFECTS: Mapping[str, tuple[str, ...]] = {  # and the claims that hold with each
     "none": (BALANCED,),

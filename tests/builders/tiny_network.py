@@ -45,3 +45,16 @@ def noise_probes() -> pa.Table:
             }
         )  # fmt: skip
     return pa.Table.from_pylist(rows, schema=SCHEMAS["probes"])
+
+
+def tinted_probes(count: int = 300) -> pa.Table:
+    """Build probes of noise of one colour more than others, 60 concepts; every fifth is held out."""
+    generator, rows = np.random.default_rng(3), list[dict[str, object]]()
+    for number in range(count):
+        stream = BytesIO()
+        tint = generator.integers(0, 200, 3)
+        Image.fromarray((generator.integers(0, 56, (64, 64, 3)) + tint).astype(np.uint8)).save(stream, "png")
+        split = "held-out" if number % 5 == 4 else "discovery"
+        row = {"id": f"{number:03}", "modality": "picture", "concept": str(number % 60), "source": "noise"}
+        rows.append(row | {"split": split, "sensitive": False, "image": stream.getvalue()})
+    return pa.Table.from_pylist(rows, schema=SCHEMAS["probes"])

@@ -1,6 +1,5 @@
 """Shares over the top 100 probes, against the network's maps themselves, and in folders of earlier versions."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import torch
-from PIL import Image
 from safetensors.numpy import load
 from torch import Tensor
 
@@ -17,12 +15,12 @@ from catalog.extraction_view import ExtractionView
 from extract.enrichment.pipeline import measure
 from extract.errors import ExtractionError
 from extract.folder.extraction import Extraction
-from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.network.preprocessing import stack
 from extract.probes.table import images
 from extract.units import Layer
 from tests.builders.extractions import without_edges
+from tests.builders.tiny_network import tinted_probes
 
 FIRST, LAST = Layer(1, 0, 8), Layer(4, 2, 6)  # one whose shortcut is a downsampling, one whose is the block below
 CHUNK = 128  # probes; more than 16 of them are among the top 100 of a unit
@@ -31,16 +29,7 @@ TABLE = "top_100_shares.parquet"
 
 @pytest.fixture(scope="module")
 def many() -> pa.Table:
-    """300 probes of noise of one colour more than others; every fifth is held out."""
-    generator, rows = np.random.default_rng(3), list[dict[str, Any]]()
-    for number in range(300):
-        stream = BytesIO()
-        tint = generator.integers(0, 200, 3)
-        Image.fromarray((generator.integers(0, 56, (64, 64, 3)) + tint).astype(np.uint8)).save(stream, "png")
-        split = "held-out" if number % 5 == 4 else "discovery"
-        row = {"id": f"{number:03}", "modality": "picture", "concept": str(number % 60), "source": "noise"}
-        rows.append(row | {"split": split, "sensitive": False, "image": stream.getvalue()})
-    return pa.Table.from_pylist(rows, schema=SCHEMAS["probes"])
+    return tinted_probes()
 
 
 def show(network: Network, folder: Extraction, probes: pa.Table) -> Extraction:
