@@ -55,6 +55,7 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {  # and the claims that hold with each
         BALANCED,
     ),
     "versatile": ("earlier units are more versatile", BALANCED),
+    "versatile by shape": (BALANCED,),  # as randomised weights are, too
     "discarded": (
         "units of high share have the shortcut's top probes",
         "units of low share have conv's top probes",
@@ -87,7 +88,7 @@ def planted_article(folder: Path, network: Network, effect: str, seed: int) -> E
         folder, _plant(effect), scales, seed, matrices, others=others, shape=SHAPE, target=TARGET
     )
     if matrices:
-        plant_randomised(extraction, rng)
+        plant_randomised(extraction, rng, uneven=effect == "versatile by shape")
     if effect == "lobes everywhere":  # the signs of the other branch's gammas are arbitrary, too
         units = extraction.table("units").to_pylist()
         for row in units:
@@ -107,29 +108,36 @@ def planted_article(folder: Path, network: Network, effect: str, seed: int) -> E
     return Evidence(NetworkMeasures(network), extraction)
 
 
-def plant_randomised(extraction: Extraction, rng: np.random.Generator, lobes: bool = False) -> None:
-    """Add what randomised weights bring the last conv branch: one lobe of normal values, or two."""
+def plant_randomised(
+    extraction: Extraction, rng: np.random.Generator, lobes: bool = False, uneven: bool = False
+) -> None:
+    """Add what randomised weights bring the last conv branch: one lobe of normal values, or two, or uneven ones."""
     units = SHAPE.channels(TARGET)
-    for source in sources(SHAPE, TARGET):
+    for place, source in enumerate(sources(SHAPE, TARGET)):
+        channels = evenly(SHAPE.channels(source))
+        means = rng.normal(size=(units, len(channels)))  # (target units, source units)
+        if lobes:
+            means += rng.choice([-3, 3], means.shape)
+        if uneven:
+            means *= _sizes(rng, place, means.shape)
         rows = [
-            {
-                "source": str(source),
-                "source_channel": int(channel),
-                "target": str(TARGET),
-                "means": rng.normal(rng.choice([-3, 3], units) if lobes else 0, 1, units).tolist(),
-            }
-            for channel in evenly(SHAPE.channels(source))
+            {"source": str(source), "source_channel": int(channel), "target": str(TARGET), "means": column.tolist()}
+            for channel, column in zip(channels, means.T, strict=True)
         ]
         extraction.add({part("randomised", str(source)): pa.Table.from_pylist(rows, SCHEMAS["randomised"])})
 
 
+def _sizes(rng: np.random.Generator, place: int, shape: tuple[int, int]) -> np.ndarray:
+    """Sizes of contributions: the further below, the less uneven, and so the fewer near zero."""
+    unevenness = 0.5 * (1 - place / len(sources(SHAPE, TARGET)))
+    return np.asarray(np.exp(unevenness * rng.normal(size=shape)))
+
+
 def _plant(effect: str) -> Plant:
-    layers, places = len(sources(SHAPE, TARGET)), count()
+    places = count()
 
     def versatile(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
-        """The further below, the less uneven in size, and so the fewer near zero."""
-        unevenness = 0.5 * (1 - next(places) / layers)
-        return rng.normal(size=(targets, sources)) * np.exp(unevenness * rng.normal(size=(targets, sources)))
+        return np.asarray(_normal(rng, targets, sources) * _sizes(rng, next(places), (targets, sources)))
 
     plants: Mapping[str, Plant] = {
         "lobes by sign": _lobe,
@@ -138,6 +146,7 @@ def _plant(effect: str) -> Plant:
         "own lobes": lambda rng, t, s: rng.normal(rng.choice([-3, 3], (t, s)), 1),
         "uneven sources": lambda rng, t, s: rng.normal(size=(t, s)) * rng.exponential(size=s) ** 0.5,
         "versatile": versatile,
+        "versatile by shape": versatile,
     }
     return plants.get(effect, _normal)
 

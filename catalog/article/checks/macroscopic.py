@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from extract.folder.extraction import ContributionDirection
     from graph.records import Variant
 
+_NO_CONTROL = "randomised weights, the control, which `circuits extract` with the settings of this folder adds to it"
+
 
 def backward_shape(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """The exponent of a generalised normal of what the last conv branch's units receive: 1 is exponential."""
@@ -52,15 +54,22 @@ def balanced_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome
 
 
 def versatility(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
-    """Whether the contributions to the last conv branch are the less often near zero, the earlier their unit is."""
+    """Whether the contributions to the last conv branch are the less often near zero, the earlier their unit is.
+
+    And this more so than with randomised weights, which have what comes of the network's shape.
+    """
     of_all = evidence.macroscopic.trends(_last_conv(evidence))
     trends = {(trend.variant, trend.statistic): trend for trend in of_all}
     trend = trends["raw", "density_at_zero"]
-    control = "not swept" if trend.randomised is None else f"{trend.randomised:+.2f}"
-    finding = f"rank correlation {trend.correlation:+.2f} over {trend.layers} layers, p = {trend.p:.2g}"
-    holds = trend.correlation < 0 and trend.p < numbers["p"]
-    values = {"correlation": trend.correlation, "p": trend.p, "randomised": trend.randomised}
-    return judge(holds, f"{finding}; randomised weights {control}", **values)
+    if trend.randomised is None:
+        raise CannotRun(_NO_CONTROL)
+    interval = f"{trend.low:+.2f} to {trend.high:+.2f}"
+    finding = (
+        f"rank correlation {trend.correlation:+.2f} ({interval}) over {trend.layers} layers, p = {trend.p:.2g}; "
+        f"randomised weights {trend.randomised:+.2f}"
+    )
+    holds = trend.correlation < 0 and trend.p < numbers["p"] and trend.high < trend.randomised
+    return judge(holds, finding, correlation=trend.correlation, p=trend.p, randomised=trend.randomised)
 
 
 def two_peaks(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -138,9 +147,7 @@ def _pooled_at(
 def _over_randomised(comparison: Comparison) -> Size:
     """How much more is observed than with randomised weights. Raises CannotRun where these were not swept."""
     if comparison.over_randomised is None:
-        raise CannotRun(
-            "randomised weights, the control, which `circuits extract` with the settings of this folder adds to it"
-        )
+        raise CannotRun(_NO_CONTROL)
     return comparison.over_randomised
 
 

@@ -32,7 +32,16 @@ def shaped(tmp_path_factory: pytest.TempPathFactory) -> Network:
 
 
 @pytest.mark.parametrize(
-    "effect", ["lobes by sign", "lobes everywhere", "lopsided", "uneven sources", "discarded", *NEAR_IDENTITY]
+    "effect",
+    [
+        "lobes by sign",
+        "lobes everywhere",
+        "lopsided",
+        "versatile by shape",
+        "uneven sources",
+        "discarded",
+        *NEAR_IDENTITY,
+    ],
 )
 def test_a_planted_effect_confirms_its_claims_and_no_others(shaped: Network, tmp_path: Path, effect: str) -> None:
     evidence = planted_article(tmp_path / "x", shaped, effect, seed=2)
