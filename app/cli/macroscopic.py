@@ -127,7 +127,17 @@ def _comparisons(summary: "LayerSummary") -> printing.TerminalTable:
         rows.append([*observed, *randomised, *shuffled, c.observed.units, c.n])
     columns = ("statistic", "variant", "direction", "observed", "95 %", "randomised", "same units", "difference",
                "shuffled", "difference to it", "units", "n")  # fmt: skip
-    decisive = ("statistic", "variant", "direction", "observed", "95 %", "randomised", "shuffled", "units")
+    decisive = (
+        "statistic",
+        "variant",
+        "direction",
+        "observed",
+        "randomised",
+        "difference",
+        "95 %",
+        "shuffled",
+        "units",
+    )
     return printing.table(f"Contributions into {summary.layer}", columns, rows, decisive)
 
 
@@ -139,7 +149,8 @@ def _trends(trends: "Iterable[Trend]") -> printing.TerminalTable:
         for control in [None if t.randomised is None else _rounded(t.randomised)]
     ]
     columns = ("into", "statistic", "variant", "correlation", "95 %", "p", "randomised", "layers")
-    return printing.table("Forward contributions by how far below their source lies", columns, rows)
+    decisive = ("into", "statistic", "variant", "correlation", "randomised", "95 %")
+    return printing.table("Forward contributions by how far below their source lies", columns, rows, decisive)
 
 
 def _shares(bottlenecks: "Iterable[Bottleneck]") -> printing.TerminalTable:
