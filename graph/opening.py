@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graph.connection.database import Database
 from graph.connection.servers import TIMEOUT, Server, open_server
-from graph.embedded.server import ServerProcess, ensure, status
+from graph.embedded.server import ServerProcess, ensure
 from graph.errors import GraphError
 from graph.settings import settings
 
@@ -38,13 +38,14 @@ def start(place: str | Path) -> None:
 
 
 def _open_folder(folder: Path, timeout: float) -> Server:
-    """Connect to the folder's server; start another one if it stops just now, after its idle time."""
+    """Connect to the folder's server; start another one if it ends just now, after its idle time or killed."""
     endpoint = ensure(folder)
+    process = ServerProcess(folder, endpoint)
     login, reader = (endpoint.user, endpoint.password), (endpoint.reader_user, endpoint.reader_password)
     try:
         server = open_server(endpoint.uri, login, endpoint.database, reader, place=str(folder), timeout=timeout)
-        return replace(server, process=ServerProcess(folder, endpoint))
+        return replace(server, process=process)
     except GraphError:
-        if status(folder) == endpoint:
+        if not process.has_ended():
             raise
         return _open_folder(folder, timeout)

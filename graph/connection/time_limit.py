@@ -8,7 +8,7 @@ from graph.connection.servers import Server
 from graph.errors import QueryTimeout
 from graph.records import Rows
 
-GRACE = 1.5  # seconds that a server has to end a query whose time is over
+GRACE = 1.0  # seconds that a server has to end a query whose time is over
 _REMINDER = 0.5  # seconds after which it is asked again to end it
 
 

@@ -413,3 +413,13 @@ def test_a_result_that_has_failed_is_told_by_the_servers_own_error(neo4j: Neo4j)
     assert server_error(again.value) is first.value
     assert str(told) == str(translate(first.value, database.url))
     assert not isinstance(told, ServerUnavailable)
+
+
+def test_a_database_closes_where_a_question_broken_off_still_holds_the_drivers_buffer(embedded: Path) -> None:
+    database = connect(embedded)
+    with database._server.session() as session, session.begin_transaction() as transaction:
+        transaction.run("RETURN 1 AS x").consume()
+        connection = transaction._connection
+    with memoryview(connection.outbox._chunked_data):
+        database.close()
+    connection.kill()

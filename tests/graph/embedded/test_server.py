@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,27 @@ def test_an_endpoint_whose_process_id_was_reused_is_stale(tmp_path: Path) -> Non
     assert lock is not None
     assert status(tmp_path) is not None
     os.close(lock)
+
+
+def test_a_server_that_breaks_connections_while_it_ends_is_replaced(tmp_path: Path) -> None:
+    folder = DatabaseDirectory(tmp_path)
+    folder.prepare()
+    with socket.create_server(("127.0.0.1", 0)) as ending:
+        port = ending.getsockname()[1]
+        folder.publish(Endpoint(f"bolt://127.0.0.1:{port}", "root", "x", "reader", "y", "circuits", os.getpid(), "0"))
+        lock = folder.lock("serve")
+        assert lock is not None
+
+        def end() -> None:
+            ending.accept()[0].close()  # in the middle of the handshake
+            time.sleep(0.3)  # until the kernel has closed all its files
+            os.close(lock)
+
+        with ThreadPoolExecutor() as others:
+            over = others.submit(end)
+            assert ask(tmp_path, "RETURN 1 AS x") == [[1]]
+            over.result()
+    stop(tmp_path)
 
 
 @pytest.mark.parametrize("other", ["letter.txt", "version"])
