@@ -144,9 +144,17 @@ def _comparisons(summary: "LayerSummary") -> printing.TerminalTable:
 def _trends(trends: "Iterable[Trend]") -> printing.TerminalTable:
     """Rank correlations with the distance of the source."""
     rows = [
-        (t.target, t.statistic, t.variant, _rounded(t.correlation), _bounds(t.low, t.high), t.p, control, t.layers)
+        (
+            t.target,
+            t.statistic,
+            t.variant,
+            _rounded(t.correlation),
+            _bounds(t.low, t.high),
+            t.p,
+            _value(t.randomised),
+            t.layers,
+        )
         for t in trends
-        for control in [None if t.randomised is None else _rounded(t.randomised)]
     ]
     columns = ("into", "statistic", "variant", "correlation", "95 %", "p", "randomised", "layers")
     decisive = ("into", "statistic", "variant", "correlation", "randomised", "95 %")

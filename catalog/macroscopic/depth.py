@@ -8,6 +8,7 @@ import numpy as np
 
 from catalog.macroscopic.comparisons import Comparison
 from catalog.macroscopic.rank_correlation import rank_correlation, ranks
+from catalog.macroscopic.sizes import Size
 from extract.ranking import Floats
 from extract.responses.levels import Z95
 from extract.units import Layer
@@ -24,8 +25,8 @@ class Trend:
     """Spearman's rank correlation of a forward statistic with how far below the target a layer lies.
 
     `low` to `high` is its 95 % interval (Bonett and Wright 2000), `p` the share of permuted layers with as strong a
-    correlation of either sign; NaN for less than four layers. `randomised` is the correlation with randomised weights,
-    which tells what comes of the network's shape alone; None where these were not swept from every layer.
+    correlation of either sign; NaN for less than four layers. `randomised` is the correlation with randomised weights
+    and its interval, which tells what comes of the network's shape alone; None where not every layer was swept.
     """
 
     target: Layer
@@ -36,7 +37,13 @@ class Trend:
     low: float
     high: float
     p: float
-    randomised: float | None
+    randomised: Size | None
+
+    @property
+    def over_randomised(self) -> Size | None:
+        """How much more it is than with randomised weights, with an interval made of both."""
+        own = Size(self.correlation, self.low, self.high, self.layers)
+        return self.randomised and own.over(self.randomised)
 
 
 def trends(by_source: Iterable[Comparison]) -> list[Trend]:
@@ -53,8 +60,10 @@ def trends(by_source: Iterable[Comparison]) -> list[Trend]:
 def _trend(target: Layer, variant: Variant, statistic: str, series: Sequence[Comparison]) -> Trend:
     observed = _correlation(np.array([c.observed.value for c in series]))
     control = [c.randomised.value for c in series if c.randomised]
-    swept = bool(control) and len(control) == len(series)
-    randomised = rank_correlation(np.arange(len(series)), np.array(control)) if swept else None
+    randomised = None
+    if control and len(control) == len(series):
+        value, low, high, _ = _correlation(np.array(control))
+        randomised = Size(value, low, high, len(control))
     return Trend(target, variant, statistic, len(series), *observed, randomised)
 
 

@@ -110,7 +110,11 @@ def _measured(
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """The rows of a layer and its trends, measured once for a folder that did not change."""
     rows = [_row(_claims, c) for c in _claims.comparisons(layer) if c.variant == variant]
-    return rows, [_named(trend, _TREND) for trend in _claims.trends(layer) if trend.variant == variant]
+    return rows, [
+        _named(trend, _TREND) | {"randomised": _value(trend.randomised)}
+        for trend in _claims.trends(layer)
+        if trend.variant == variant
+    ]
 
 
 def _named(record: object, columns: Iterable[str]) -> dict[str, object]:

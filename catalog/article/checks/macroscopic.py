@@ -61,15 +61,15 @@ def versatility(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     of_all = evidence.macroscopic.trends(_last_conv(evidence))
     trends = {(trend.variant, trend.statistic): trend for trend in of_all}
     trend = trends["raw", "density_at_zero"]
-    if trend.randomised is None:
+    if trend.randomised is None or (over := trend.over_randomised) is None:
         raise CannotRun(_NO_CONTROL)
-    interval = f"{trend.low:+.2f} to {trend.high:+.2f}"
+    control = trend.randomised.value
     finding = (
-        f"rank correlation {trend.correlation:+.2f} ({interval}) over {trend.layers} layers, p = {trend.p:.2g}; "
-        f"randomised weights {trend.randomised:+.2f}"
+        f"rank correlation {trend.correlation:+.2f} over {trend.layers} layers, p = {trend.p:.2g}; randomised weights "
+        f"{control:+.2f}, the difference {over.value:+.2f} ({over.low:+.2f} to {over.high:+.2f})"
     )
-    holds = trend.correlation < 0 and trend.p < numbers["p"] and trend.high < trend.randomised
-    return judge(holds, finding, correlation=trend.correlation, p=trend.p, randomised=trend.randomised)
+    holds = trend.correlation < 0 and trend.p < numbers["p"] and over.high < 0
+    return judge(holds, finding, correlation=trend.correlation, p=trend.p, randomised=control)
 
 
 def two_peaks(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:

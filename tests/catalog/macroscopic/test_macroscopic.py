@@ -294,7 +294,11 @@ def test_a_control_that_some_layers_lack_is_lacking(tmp_path: Path) -> None:
             for c in nearest_first
             if (c.direction, c.variant, c.statistic) == ("forward", trend.variant, trend.statistic) and c.randomised
         ]
-        assert trend.randomised == pytest.approx(spearmanr(range(len(control)), control).statistic)
+        assert trend.randomised is not None
+        assert trend.over_randomised is not None
+        assert trend.randomised.value == pytest.approx(spearmanr(range(len(control)), control).statistic)
+        assert trend.randomised.low < trend.randomised.value < trend.randomised.high
+        assert trend.over_randomised.value == pytest.approx(trend.correlation - trend.randomised.value)
 
 
 def test_backward_contributions_of_randomised_weights_stand_beside_those_of_the_same_few_units(tmp_path: Path) -> None:
