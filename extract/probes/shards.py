@@ -11,19 +11,21 @@ import lzma
 import tarfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from errno import EINVAL
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from extract.errors import NoShards, UnreadablePicture
+from extract.errors import NoShards
 from extract.printable import is_encodable
 from extract.probes.explicit_words import sensitive
 from extract.probes.folder_walk import is_file, is_hidden, readable, reason_against_suffix, walk
 from extract.probes.pictures import LARGEST_FILE, SUFFIXES
 from extract.probes.probe import Probe, Splits
+from extract.probes.shard_members import Header, Members, Read, loader
 from extract.probes.unpacked_shard import UnpackedShard
 from extract.read_report import LeftOut, reasons
 
@@ -115,7 +117,7 @@ class _Index:
         """Read the headers and labels; NoShards for a shard that is damaged, or holds a name or a sample twice."""
         pictures, labels, others = dict[str, str](), dict[str, str](), list[LeftOut]()
         names, hard_links = Counter[str](), False
-        members = _Members(archive)
+        members = Members(archive)
         for member in archive:
             name, target = _name(member), members.target(member)
             names[name] += not member.isdir()
@@ -123,7 +125,7 @@ class _Index:
             if reason := _reason_against(target, name):
                 others.append(LeftOut(name, reason))
             elif name.lower().endswith(_LABELS):
-                labels[name] = _label(name, _content(archive, target, _LARGEST_LABEL) or b"")
+                labels[name] = _label(name, _content(archive, target))
             elif not member.isdir():
                 pictures[name] = _stem(name)
         _check_end(file, archive)
@@ -147,15 +149,15 @@ def _indexed(file: Path) -> _Index:
         return _Index.of(file, archive)
 
 
-def _probes(file: Path, archive: tarfile.TarFile, read: Callable[[int, int], bytes], splits: Splits) -> Iterator[Probe]:
+def _probes(file: Path, archive: tarfile.TarFile, read: Read, splits: Splits) -> Iterator[Probe]:
     """The probes of a shard; `read` gives so many of its bytes, from one on."""
-    index, members, shard = _Index.of(file, archive), _Members(archive), _name_of(file)
+    index, members, shard = _Index.of(file, archive), Members(archive), _name_of(file)
     for member in archive:
         if (name := _name(member)) not in index.pictures:
             continue
         stem = _stem(name)
         concept = index.concept(stem) or (stem.partition("/")[0] if "/" in stem else shard)
-        load = _loader(archive, members.target(member), read)
+        load = loader(members.target(member), read)
         yield Probe(f"{shard}/{stem}", "picture", concept, shard, splits.next(concept), sensitive(concept), load)
 
 
@@ -167,11 +169,12 @@ def _name_of(file: Path) -> str:
 @contextmanager
 def _opened(file: Path) -> Iterator[tarfile.TarFile]:
     try:
-        with tarfile.open(file) as archive:
+        with tarfile.open(file, tarinfo=Header) as archive:
             yield archive
     except _DAMAGE as error:
-        what = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise _no_shard(file, str(what).partition("\n")[0], "Make or fetch it again.") from error
+        if isinstance(error, OSError) and error.errno not in (None, EINVAL):  # the system's, and not of what is in it
+            raise NoShards(f"{file} cannot be read: {error.strerror}. Give one that can be.") from error
+        raise _no_shard(file, str(error).partition("\n")[0], "Make or fetch it again.") from error
 
 
 def _check_end(file: Path, archive: tarfile.TarFile) -> None:
@@ -208,12 +211,15 @@ def _no_shard(file: Path, defect: str, way_out: str) -> NoShards:
 def _reason_against(member: tarfile.TarInfo, name: str) -> str:
     if any(map(is_hidden, name.split("/"))):
         return "" if member.isdir() else "it is hidden"
-    if member.isdir() or name.lower().endswith(_LABELS):
+    is_label, suffix = name.lower().endswith(_LABELS), Path(name).suffix.lower()
+    if member.isdir() or (is_label and not member.isfile()):
         return ""
     if not member.isfile():
         return "it is a link or a device"
-    suffix = Path(name).suffix.lower()
-    return "" if suffix in SUFFIXES else reason_against_suffix(suffix)
+    if not is_label and suffix not in SUFFIXES:
+        return reason_against_suffix(suffix)
+    most = _LARGEST_LABEL if is_label else LARGEST_FILE
+    return f"it is too large: {member.size:,} bytes, where {most:,} are read" if member.size > most else ""
 
 
 def _name(member: tarfile.TarInfo) -> str:
@@ -232,55 +238,16 @@ def _key(stem: str) -> str:
     return folder + slash + last.partition(".")[0]
 
 
-class _Members:
-    """The members of a shard by name; at the first hard link it is read to its end, and not before."""
-
-    def __init__(self, archive: tarfile.TarFile) -> None:
-        self._archive = archive
-
-    def target(self, member: tarfile.TarInfo) -> tarfile.TarInfo:
-        """The member that a hard link, as tar stores a doubled file, stands for; any other is its own."""
-        return self._by_name.get(member.linkname.rstrip("/"), member) if member.islnk() else member
-
-    @cached_property
-    def _by_name(self) -> dict[str, tarfile.TarInfo]:
-        return {member.name.rstrip("/"): member for member in self._archive.getmembers()}
-
-
-def _loader(
-    archive: tarfile.TarFile, member: tarfile.TarInfo, read: Callable[[int, int], bytes]
-) -> Callable[[], bytes]:
-    """What reads a picture when it is shown; one that is stored with holes is read now."""
-    if member.issparse():
-        return partial(_stored, _content(archive, member, LARGEST_FILE), member.size)
-    return partial(_loaded, read, member.offset_data, member.size)
-
-
-def _loaded(read: Callable[[int, int], bytes], start: int, size: int) -> bytes:
-    _refuse_large(size)
-    return read(start, size)
-
-
 def _read(file: Path, start: int, size: int) -> bytes:
     with file.open("rb") as stream:
         stream.seek(start)
         return stream.read(size)
 
 
-def _stored(content: bytes | None, size: int) -> bytes:
-    _refuse_large(size)
-    return content or b""
-
-
-def _refuse_large(size: int) -> None:
-    if size > LARGEST_FILE:
-        raise UnreadablePicture(f"it has {size:,} bytes; at most {LARGEST_FILE:,} are read")
-
-
-def _content(archive: tarfile.TarFile, member: tarfile.TarInfo, most: int) -> bytes | None:
-    """A member's bytes; None for one that is no file or has more than `most`."""
-    stream = archive.extractfile(member) if member.isfile() and member.size <= most else None
-    return stream.read() if stream else None
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """A label's bytes; none for what is no file."""
+    stream = archive.extractfile(member) if member.isfile() else None
+    return stream.read() if stream else b""
 
 
 def _label(name: str, content: bytes) -> str:

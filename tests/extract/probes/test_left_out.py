@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tracemalloc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -358,7 +358,6 @@ def test_what_stands_twice_in_a_shard_is_refused_by_its_name(tmp_path: Path, sam
         ("a.json", b"{"),
         ("a.json", b'{"label": 3.0}'),
         ("a.json", b'{"label": ["dog"]}'),
-        ("a.txt", b"x" * (2**20 + 1)),
     ],
 )
 def test_a_label_file_without_a_label_is_named(tmp_path: Path, name: str, label: bytes) -> None:
@@ -466,11 +465,109 @@ def test_the_pictures_of_a_compressed_shard_are_not_in_memory_before_they_are_sh
     assert most < 6 * 2**20
 
 
-def test_a_sample_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    member = tarfile.TarInfo("1.png")
-    member.size = 2**28 + 1
-    (tmp_path / "s.tar").write_bytes(member.tobuf())
-    os.truncate(tmp_path / "s.tar", 2**28 + 2**20)  # zeros to the end, which take no room
+def of_size(name: str, size: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member
+
+
+def with_holes(name: str, parts: list[tuple[int, int]], size: int) -> bytes:
+    """The header of a file that GNU tar stored without its holes; its own bytes follow."""
+    header = bytearray(of_size(name, sum(length for _, length in parts)).tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    for place, part in enumerate(parts):
+        header[386 + 24 * place : 410 + 24 * place] = b"".join(b"%011o\0" % number for number in part)
+    header[483:495] = b"%011o\0" % size
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + sum(header[156:]) + 8 * 32)
+    return bytes(header)
+
+
+LARGE = 2**28 + 1
+
+
+@pytest.mark.parametrize("packing", [Path.read_bytes, lambda file: gzip.compress(file.read_bytes(), 1)])
+def test_what_is_too_large_in_a_shard_is_named_and_not_read(tmp_path: Path, packing: Callable[[Path], bytes]) -> None:
+    file = shard(tmp_path / "plain", [("a.png", PNG), ("a.cls", b"x" * (2**20 + 1))])
+    whole = file.read_bytes()[: 1024 + 512 + 2**20 + 512]
+    whole += with_holes("b.png", [(0, 1)], 8**11 - 1) + b"b".ljust(512, b"\0")
+    whole += with_holes("b.txt", [(0, 1)], LARGE) + b"b".ljust(512, b"\0")
+    file.write_bytes(whole + bytes(1024))
+    (tmp_path / "s.tar").write_bytes(packing(file))
+    tracemalloc.start()
+    try:
+        assert left_out(tmp_path / "s.tar") == {
+            "s.tar/a.cls": "it is too large: 1,048,577 bytes, where 1,048,576 are read",
+            "s.tar/b.png": "it is too large: 8,589,934,591 bytes, where 268,435,456 are read",
+            "s.tar/b.txt": "it is too large: 268,435,457 bytes, where 1,048,576 are read",
+        }
+        (probe,) = source(tmp_path / "s.tar")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert probe.load() == PNG
+    assert most < 8 * 2**20
+
+
+def test_a_picture_beyond_the_limit_is_named_and_a_small_one_with_large_holes_read_when_it_is_shown(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "s.tar"
+    header = with_holes("a.png", [(0, 3), (2**28 - 3, 3)], 2**28)
+    file.write_bytes(header + b"abcxyz".ljust(512, b"\0") + of_size("b.png", LARGE).tobuf())
+    os.truncate(file, 2**28 + 2**20)  # zeros to the end, which take no room
+    tracemalloc.start()
+    try:
+        (probe,) = source(file)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert left_out(file) == {"s.tar/b.png": "it is too large: 268,435,457 bytes, where 268,435,456 are read"}
+    assert most < 8 * 2**20
+    data = probe.load()
+    assert (len(data), data[:4], data[-4:]) == (2**28, b"abc\0", b"\0xyz")
+
+
+def test_holes_that_do_not_fit_into_a_picture_are_told(tmp_path: Path) -> None:
+    header = with_holes("a.png", [(5, 6)], 10)
+    (tmp_path / "s.tar").write_bytes(header + b"abcdef".ljust(512, b"\0") + bytes(1024))
     (probe,) = source(tmp_path / "s.tar")
-    with pytest.raises(UnreadablePicture, match="it has 268,435,457 bytes; at most 268,435,456 are read"):
+    with pytest.raises(UnreadablePicture, match="its holes do not fit into it"):
         probe.load()
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.REGTYPE])
+def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path, kind: bytes) -> None:
+    member = of_size("long", -512 if kind == tarfile.REGTYPE else 2**40)
+    member.type = kind
+    for before in ([], [("a.png", PNG)]):
+        file = shard(tmp_path / "s.tar", before)
+        room = 1024 * len(before)
+        file.write_bytes(file.read_bytes()[:room] + member.tobuf(tarfile.GNU_FORMAT) + bytes(2**20))
+        with pytest.raises(NoShards, match="the header of 'long' tells a size of"):
+            source(file)
+
+
+FEW_FILES = """
+import resource, sys
+from extract.probes.sources import source
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+probes = list(source(sys.argv[1]))
+print(len(probes), sum(len(probe.load()) for probe in probes))
+"""
+
+
+def test_more_compressed_shards_than_a_process_may_have_files_open_are_read(tmp_path: Path) -> None:
+    (tmp_path / "shards").mkdir()
+    for n in range(60):
+        packed(shard(tmp_path / "s.tar", [(f"{n}.png", PNG)]), tmp_path / "shards" / f"{n}.tgz", "gz")
+    (tmp_path / "temporary").mkdir()
+    answer = subprocess.run(
+        [sys.executable, "-c", FEW_FILES, tmp_path / "shards"],
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.split() == ["60", str(60 * len(PNG))]
+    assert list((tmp_path / "temporary").iterdir()) == []

@@ -140,8 +140,8 @@ TABLE = Table(
     tuple(
         f"extract.probes.{name}"
         for name in (
-            *("picture_folder", "pictures", "rasterised_words", "scrambled", "shards", "sources", "table"),
-            *("unpacked_shard", "word_lists", "explicit_words"),
+            *("picture_folder", "pictures", "rasterised_words", "scrambled", "shard_members", "shards", "sources"),
+            *("table", "unpacked_shard", "word_lists", "explicit_words"),
         )
     ),
     (
@@ -173,6 +173,7 @@ TABLE = Table(
             lambda: scrambled(Image.new("RGB", (16, 8)), 0),
         ),
         Advice("is no whole WebDataset shard", shard("a.png", cut=700), shard("a.png")),
+        Advice("Give one that can be", lambda: source("gone.tar"), shard("a.png")),
         Advice("holds no sample with a picture", shard("a.npy"), shard("a.png")),
         Advice("holds both the archive", archive_beside_pictures(apart=False), archive_beside_pictures(apart=True)),
         Advice("These probes cannot be used", lambda: check(rows(split="test")), lambda: check(rows(split="held-out"))),
@@ -192,6 +193,6 @@ TABLE = Table(
             lambda: sensitive("a", [text_file("bad\n")]),
         ),
     ),
-    {"at most {LARGEST_FILE:,} are read": "tests/extract/probes/test_left_out.py"},
+    {"its holes do not fit into it": "tests/extract/probes/test_left_out.py"},
     {"libfribidi": "Pillow has the library here"},
 )
