@@ -16,7 +16,7 @@ from catalog.errors import NamedQueryError
 from catalog.hiding.veil import Veil
 from catalog.table import Table
 from catalog.text_rules import Name, broken, checked_author, in_one_line, login_name
-from extract.unique_names import Doubled, json_object
+from extract.unique_names import doubles_refused, json_object
 from graph.cypher.built_in import BUILT_IN
 from graph.cypher.named_query import EarlierQuery, NamedQuery
 from graph.errors import QueryTimeout
@@ -230,11 +230,10 @@ def parse_value(text: str) -> Any:
     NamedQueryError for JSON that is too long or too deep, or in which a key stands twice.
     """
     try:
-        return json.loads(text, object_pairs_hook=json_object)
+        with doubles_refused(NamedQueryError, f"In the value {text[:20]}"):
+            return json.loads(text, object_pairs_hook=json_object)
     except json.JSONDecodeError:
         return text
-    except Doubled as error:
-        raise NamedQueryError(f"In the value {text[:20]} {error}. Remove one of the two, and ask again.") from error
     except (ValueError, RecursionError) as error:
         raise NamedQueryError(
             f"The value {text[:20]}... has a number of too many digits, or too many lists or maps in one another. "

@@ -1,8 +1,11 @@
 """Refuse names that stand twice: nobody knows which of the two is meant."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from extract.errors import CircuitsError
 
 
 class Doubled(ValueError):
@@ -20,3 +23,12 @@ def json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make a JSON object of its pairs, as `object_pairs_hook` of json.loads. Raises Doubled for a key."""
     refuse_doubled((key for key, _ in pairs), "key")
     return dict(pairs)
+
+
+@contextmanager
+def doubles_refused(error: type[CircuitsError], place: str) -> Iterator[None]:
+    """Turn Doubled into an error that the user can resolve; `place` says where the name stands, as "In this file"."""
+    try:
+        yield
+    except Doubled as doubled:
+        raise error(f"{place} {doubled}. Rename or remove one of the two; nothing was read.") from doubled

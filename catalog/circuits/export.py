@@ -17,7 +17,7 @@ from catalog.circuits.circuit import Circuit
 from catalog.errors import ExportError
 from catalog.text_rules import broken
 from extract.files import read_file, replace_file
-from extract.unique_names import Doubled
+from extract.unique_names import doubles_refused
 
 Format = Literal["json", "graphml", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -59,9 +59,8 @@ def decode(data: bytes, form: Format) -> Circuit:
     from catalog.circuits import file_formats  # networkx, which only files need
 
     try:
-        return file_formats.decode(data, form)
-    except Doubled as error:
-        raise ExportError(f"In this circuit {error}. Remove one of the two.") from error
+        with doubles_refused(ExportError, "In this circuit"):
+            return file_formats.decode(data, form)
     except file_formats.UNREADABLE as error:
         raise ExportError(
             f"This holds no circuit as {form}: {_reason(error)}. It is of another format, or a tool left out what "

@@ -6,8 +6,7 @@ A column or key is a field of an annotation; only `unit` and `text` are required
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +23,7 @@ from catalog.labels.rules import Label
 from catalog.text_rules import broken
 from extract import csv_tables
 from extract.files import read_file, replace_file
-from extract.unique_names import Doubled, json_object, refuse_doubled
+from extract.unique_names import doubles_refused, json_object, refuse_doubled
 from graph.plain_json import as_json
 from graph.records import Annotation
 
@@ -82,7 +81,7 @@ def decode(data: bytes, form: Form, model: str, author: str, columns: Mapping[st
         raise LabelFileError(
             f"Entries that are no labels: {'; '.join(broken_entries[:3])}{more}. Mend the file; nothing was read."
         )
-    with _doubles_told():
+    with doubles_refused(LabelFileError, "In this file"):
         refuse_doubled((a.id for a in dict.fromkeys(annotations)), "id")
     return LabelFile(tuple(annotations), layout.unread)
 
@@ -165,19 +164,10 @@ def _content(label: Annotation) -> tuple[object, ...]:
     return label.unit, *(getattr(label, name) for name in _CONTENT)
 
 
-@contextmanager
-def _doubles_told() -> Iterator[None]:
-    """Turn a name that stands twice into LabelFileError."""
-    try:
-        yield
-    except Doubled as error:
-        raise LabelFileError(f"In this file {error}. Rename or remove one of the two; nothing was read.") from error
-
-
 def _rows(data: bytes, form: Form, columns: Columns) -> list[dict[str, Any]]:
     """The entries by field, without empty cells. Raises LabelFileError."""
     try:
-        with _doubles_told():
+        with doubles_refused(LabelFileError, "In this file"):
             return columns.fields(_READERS[form](data))
     except (*csv_tables.UNREADABLE, TypeError, AttributeError, RecursionError) as error:
         raise LabelFileError(

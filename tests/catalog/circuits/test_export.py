@@ -301,7 +301,7 @@ def bundle_of(original: Circuit, **tables: str) -> bytes:
 )
 def test_what_stands_twice_in_a_zip_is_refused_by_its_name(tables: dict[str, str], name: str) -> None:
     circuit = Circuit("c", "k", "m", (Node(Unit.parse("4/2/6/34"), "unit"),), ())
-    with pytest.raises(ExportError, match=f"the {name} stands twice. Remove one of the two"):
+    with pytest.raises(ExportError, match=f"the {name} stands twice. Rename or remove one of the two"):
         decode(bundle_of(circuit, **tables), "csv")
 
 

@@ -54,7 +54,7 @@ TABLE = Table(
     ),
     (
         Advice(
-            "Remove one of the two, and ask again",
+            "In the value",
             lambda: parse_value('{"a": 1, "a": 2}'),
             lambda: parse_value('{"a": 1}'),
         ),
