@@ -1,16 +1,13 @@
 """Messages about connections: addresses, logins, and what a server refuses."""
 
-import resource
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from neo4j import GraphDatabase
 
 from catalog import Catalog
-from graph.embedded.server import ensure
 from graph.opening import connect
 from tests.builders.encrypting_proxy import encrypting
 from tests.builders.neo4j_server import Neo4j
@@ -30,16 +27,6 @@ def written(text: str) -> Ask:
             return database.write(text)
 
     return write
-
-
-def on_a_full_disk(catalog: Catalog) -> None:
-    """Write where the server's files may not grow, which stands for a disk without room."""
-    server = ensure(Path(catalog.url)).pid
-    room = resource.prlimit(server, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
-    try:
-        written("CREATE (:Passing)")(catalog)
-    finally:
-        resource.prlimit(server, resource.RLIMIT_FSIZE, room)
 
 
 def queried(text: str) -> AskNeo4j:
@@ -145,7 +132,6 @@ TABLE = Table(
             asked(SLOW.format("sum(a * b)"), timeout=0.5),
             asked(SLOW.format("a * b LIMIT 3")),
         ),
-        Question("Look whether its disk is full", on_a_full_disk, written("CREATE (n:Passing) DELETE n")),
         Question(
             "The database has this already",
             written("MATCH (m:Model) CREATE (:Model {id: m.id})"),
@@ -159,7 +145,6 @@ TABLE = Table(
         ),
     ),
     on_neo4j=(
-        OnNeo4j("The server refuses this", queried(WRITES), queried(READS)),
         OnNeo4j("is busy or short of memory", queried(LETTERS.format(40)), queried(LETTERS.format(1))),
         OnNeo4j("wants its first password changed", with_a_first_password, with_a_second_password),
         OnNeo4j("refuses the user or password", logged_in("wrong"), logged_in()),
@@ -177,6 +162,7 @@ TABLE = Table(
     elsewhere={
         "The queries here need Neo4j 5.23 or later": SERVERS,
         "Look whether the last change is there": LIMITS,
+        "could not end the transaction": "tests/graph/connection/test_driver_errors.py",
         "`circuits doctor --whole` tells which": "tests/faults/test_flipped_bits.py",
     },
 )
