@@ -14,10 +14,9 @@ CHANGES = "COUNT { MATCH (a)<-[:SUPERSEDES]-(c:Annotation) WHERE COUNT { (c)<-[:
 # Whether annotation a is a current label
 CURRENT = "a.action IN ['add', 'amend'] AND " + IN_EFFECT + " AND " + CHANGES + " = 0"
 
-# u (a unit, once) -> its derived view made anew: LABELLED to its Label nodes, :Labelled and `label`, its current text.
-# What is deleted is collected first: ArcadeDB follows a node's relationships a hundred at a time, and would lose its
-# place among those that are deleted meanwhile. It is collected once a unit is one row: rows that are sorted would each
-# hold it, and the memory would grow by the square of the labels.
+# u (a unit, once) -> its derived view made anew: LABELLED to its Label nodes, :Labelled and `label`, its current text,
+# of twenty labels at most: every row that holds the unit holds this, too. What is deleted is collected first: ArcadeDB
+# follows a node's relationships a hundred at a time, and would lose its place among those that are deleted meanwhile.
 DERIVE = (
     """
 OPTIONAL MATCH (u)-[:HAS_ANNOTATION]->(a:Annotation)
@@ -25,16 +24,15 @@ WHERE """
     + CURRENT
     + """
 WITH u, a ORDER BY a.at, coalesce(a.number, 0), a.id
-WITH u, collect(a) AS current
-WITH u, current, [(u)-[stale:LABELLED]->(:Label) | stale] AS stale, [(u)-[:LABELLED]->(l:Label) | l] AS labels
+WITH u, collect(a) AS current, collect(DISTINCT a.text) AS texts
+OPTIONAL MATCH (u)-[stale:LABELLED]->(l:Label)
+WITH u, texts, current, collect(stale) AS stale, collect(DISTINCT l) AS before
 FOREACH (s IN stale | DELETE s)
-WITH u, current, reduce(once = [], l IN labels | CASE WHEN l IN once THEN once ELSE once + [l] END) AS before
-WITH u, before, current,
-     reduce(once = [], a IN current | CASE WHEN a.text IN once THEN once ELSE once + [a.text] END) AS texts
 FOREACH (a IN current |
   MERGE (l:Label {text: a.text}) CREATE (u)-[:LABELLED {annotation: a.id, sensitive: a.sensitive}]->(l))
 FOREACH (x IN CASE texts WHEN [] THEN [] ELSE [u] END |
-  SET x:Labelled, x.label = reduce(all = head(texts), text IN tail(texts) | all + '; ' + text))
+  SET x:Labelled, x.label = reduce(all = head(texts), text IN texts[1..20] | all + '; ' + text)
+      + CASE WHEN size(texts) > 20 THEN '; and ' + toString(size(texts) - 20) + ' more' ELSE '' END)
 FOREACH (x IN CASE texts WHEN [] THEN [u] ELSE [] END | REMOVE x:Labelled, x.label)
 FOREACH (l IN [x IN before WHERE COUNT { (x)<-[:LABELLED]-() } = 0] | DELETE l)
 RETURN u.key AS key

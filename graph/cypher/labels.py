@@ -19,7 +19,7 @@ WITH m
 UNWIND $rows AS row
 OPTIONAL MATCH (u:Unit {key: row.key})
 OPTIONAL MATCH (same:Annotation {id: row.id})
-OPTIONAL MATCH (u)-[:HAS_ANNOTATION]->(old:Annotation {id: row.supersedes})
+OPTIONAL MATCH (old:Annotation {id: row.supersedes}) WHERE old.model = $model AND old.unit = u.id
 OPTIONAL MATCH (old)-[:SUPERSEDES]->(before:Annotation)
 WITH m, row, u, same, old, [a IN [old, before] WHERE a IS NOT NULL] AS entries
 WITH m, row, u, same, old, [a IN entries | """
@@ -28,18 +28,18 @@ WITH m, row, u, same, old, [a IN entries | """
      [a IN entries | """
     + current_label.CHANGES
     + """] AS changes
-WITH m, row, u, old, u IS NOT NULL AND (same IS NOT NULL OR row.entries IS NULL
+WITH m, row, u, same, old, u IS NOT NULL AND (same IS NOT NULL OR row.entries IS NULL
        OR COUNT { MATCH (a:Annotation {model: $model}) WHERE a.unit = u.id } = row.entries)
      AND (same IS NOT NULL OR row.supersedes IS NULL OR (
        old IS NOT NULL AND effects[0] = row.stands AND changes[0] = 0
        AND (size(effects) = 1 OR effects[1] AND changes[1] = CASE WHEN effects[0] THEN 1 ELSE 0 END))) AS fits
-WITH m, collect({row: row, u: u, old: old}) AS entries, collect(fits) AS fitting
+WITH m, collect({row: row, u: u, old: old, new: same IS NULL}) AS entries, collect(fits) AS fitting
 WHERE all(fits IN fitting WHERE fits)
 UNWIND entries AS entry
-WITH m, entry.row AS row, entry.u AS u, entry.old AS old
+WITH m, entry.row AS row, entry.u AS u, entry.old AS old, entry.new AS new
 MERGE (a:Annotation {id: row.id})
 ON CREATE SET a = row.properties, m.annotations = m.annotations + 1, a.number = m.annotations
-MERGE (u)-[:HAS_ANNOTATION]->(a)
+FOREACH (x IN CASE WHEN new THEN [u] ELSE [] END | CREATE (x)-[:HAS_ANNOTATION]->(a))
 FOREACH (o IN CASE WHEN old IS NULL OR row.undoing THEN [] ELSE [old] END | MERGE (a)-[:SUPERSEDES]->(o))
 FOREACH (o IN CASE WHEN old IS NOT NULL AND row.undoing THEN [old] ELSE [] END | MERGE (a)-[:UNDOES]->(o))
 WITH DISTINCT u

@@ -67,6 +67,16 @@ def test_a_unit_shows_the_labels_that_its_history_leaves(store: ModelStore, data
     assert store.unit(Unit.parse(unit)).labels == ()
 
 
+def test_a_units_own_text_names_twenty_labels_and_counts_the_others(store: ModelStore, database: Database) -> None:
+    unit = "2/1/6/21"
+    store.annotate(*(note(unit, f"text {n}", n) for n in range(20)))
+    ((twenty,),) = database.query("MATCH (u:Unit {id: $id}) RETURN u.label", {"id": unit}).rows
+    assert twenty == "; ".join(f"text {n}" for n in range(20))
+    store.annotate(*(note(unit, f"text {n}", n) for n in range(20, 25)))
+    ((longer,),) = database.query("MATCH (u:Unit {id: $id}) RETURN u.label", {"id": unit}).rows
+    assert longer == f"{twenty}; and 5 more"
+
+
 @pytest.mark.parametrize("count", [1, 100, 101, 250])
 def test_a_saved_circuit_includes_the_units_that_it_was_saved_with_last(
     store: ModelStore, database: Database, count: int
