@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from catalog.macroscopic.bottlenecks import NEAR_IDENTITY
-from extract.enrichment.pairing_strata import DRAWS, paired_anew, strata
+from extract.enrichment.pairing_strata import DRAWS, Pairings, paired_anew, strata
 from extract.folder.schemas import TOP_PROBES
 from extract.units import Layer
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from extract.folder.extraction import Extraction
 
 LAYERS = 3  # the last sums, which the article's shares are of
-_SEED = 1904
+_SEED, _NEAR = 1904, "near identity"
 
 Means = NDArray[np.float32]  # (units, probes), over positions
 
@@ -47,10 +47,8 @@ class PairedShares:
 
 def paired_shares(folder: "Extraction", draws: int = DRAWS, progress: bool = False) -> list[PairedShares]:
     """Pair the branches of the last sums anew: of each all units first, then every stratum; none without probes."""
-    architecture, probes = (
-        folder.manifest.architecture,
-        folder.table("probes").select(["modality", "split"]).to_pandas(),
-    )
+    architecture = folder.manifest.architecture
+    probes = folder.table("probes").select(["modality", "split"]).to_pandas()
     words, discovery = (probes["modality"] == "word").to_numpy(), (probes["split"] == "discovery").to_numpy()
     compared = list[PairedShares]()
     for layer in tqdm(architecture.sums[-LAYERS:], "pairings", unit="layer", disable=not progress, leave=False):
@@ -67,11 +65,18 @@ def compare(layer: Layer, shortcut: Means, conv: Means, words: NDArray[np.bool],
     stratum, rng = strata(conv.T[:, :, None], words), np.random.default_rng(_SEED)
     own = _near_identity(shortcut, conv)  # (units,)
     anew = np.stack([_near_identity(shortcut, conv[paired_anew(stratum, rng)]) for _ in range(draws)])  # (draws, units)
-    for number in (None, *np.unique(stratum).tolist()):
-        units = np.ones(len(stratum), bool) if number is None else stratum == number
-        true, parts = float(own[units].mean()), anew[:, units].mean(axis=1)  # (draws,)
-        p = (1 + int((parts >= true - 1e-12).sum())) / (1 + draws)
-        yield PairedShares(layer, number, int(units.sum()), true, float(parts.mean()), float(parts.std()), p, draws)
+    for number, part in Pairings({_NEAR: own}, {_NEAR: anew}, stratum).by_stratum():
+        parts = part.anew[_NEAR].mean(axis=1)  # (draws,)
+        yield PairedShares(
+            layer,
+            number,
+            len(part.stratum),
+            float(part.true[_NEAR].mean()),
+            float(parts.mean()),
+            float(parts.std()),
+            part.p(_NEAR),
+            draws,
+        )
 
 
 def _near_identity(shortcut: Means, conv: Means) -> NDArray[np.bool]:

@@ -4,6 +4,9 @@ Strata are of conv alone, and fixed before anything is measured: by its standard
 words, then by its mean.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 
 STRATUM, DRAWS = 16, 99  # units of a stratum, about; pairings
@@ -30,3 +33,29 @@ def paired_anew(stratum: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         own = np.flatnonzero(stratum == number)
         whose[own] = rng.permutation(own)
     return whose
+
+
+@dataclass(frozen=True)
+class Pairings:
+    """By number: what was measured of every unit, (units,), and as paired anew, (draws, units); with the strata."""
+
+    true: dict[str, np.ndarray]
+    anew: dict[str, np.ndarray]
+    stratum: np.ndarray
+
+    def p(self, name: str, ties: float = 1) -> float:
+        """The share of pairings whose mean is as high, the true one among them; of equal ones a part counts."""
+        above = self.anew[name].mean(axis=1) - self.true[name].mean()
+        equal = np.abs(above) < 1e-12
+        return float(((above >= 1e-12).sum() + ties * (1 + equal.sum())) / (1 + len(above)))
+
+    def by_stratum(self) -> Iterator[tuple[int | None, "Pairings"]]:
+        """Those of all units first, with None, then those of every stratum."""
+        yield None, self
+        for number in np.unique(self.stratum):
+            yield int(number), self._of(self.stratum == number)
+
+    def _of(self, units: np.ndarray) -> "Pairings":
+        """Those of some units, bool (units,)."""
+        true, anew = ({name: values[..., units] for name, values in part.items()} for part in (self.true, self.anew))
+        return Pairings(true, anew, self.stratum[units])

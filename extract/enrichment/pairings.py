@@ -7,7 +7,6 @@ it must be at least, the mean of that ratio, and how alike both attributions are
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +18,7 @@ from extract.enrichment.census_passes import CensusPasses
 from extract.enrichment.concept_table import ProbeConcepts, concept_table
 from extract.enrichment.contrasts import EFFECTS, effects, ratio_to_need
 from extract.enrichment.facets import facets
-from extract.enrichment.pairing_strata import DRAWS, STRATUM, paired_anew, strata
+from extract.enrichment.pairing_strata import DRAWS, STRATUM, Pairings, paired_anew, strata
 from extract.enrichment.stored_variants import store_once
 from extract.errors import CensusError
 from extract.folder.census_variants import PAIRINGS, PairingComparison, pairing_comparisons
@@ -33,26 +32,6 @@ from extract.units import Layer
 CONCEPTS = 12  # of a facet
 NUMBERS = ("share at need", "mean ratio", "correlation")
 MEMORY = 2**33  # bytes of maps, all of a sum's at once
-
-
-@dataclass(frozen=True)
-class Pairings:
-    """By number: what was measured of every unit, (units,), and as paired anew, (draws, units); with the strata."""
-
-    true: dict[str, np.ndarray]
-    anew: dict[str, np.ndarray]
-    stratum: np.ndarray
-
-    def p(self, name: str, ties: float = 1) -> float:
-        """The share of pairings whose mean is as high, the true one among them; of equal ones a part counts."""
-        above = self.anew[name].mean(axis=1) - self.true[name].mean()
-        equal = np.abs(above) < 1e-12
-        return float(((above >= 1e-12).sum() + ties * (1 + equal.sum())) / (1 + len(above)))
-
-    def of(self, units: np.ndarray) -> "Pairings":
-        """Those of some units, bool (units,)."""
-        true, anew = ({name: values[..., units] for name, values in part.items()} for part in (self.true, self.anew))
-        return Pairings(true, anew, self.stratum[units])
 
 
 def compare_pairings(
@@ -125,16 +104,13 @@ def measure_pairing(shortcut: np.ndarray, conv: np.ndarray, concepts: ProbeConce
 
 def _comparisons(measured: Pairings, draws: int, seed: int) -> Iterator[PairingComparison]:
     """All units first, then every stratum."""
-    whole = np.ones(len(measured.stratum), bool)
-    parts = {None: whole} | {int(number): measured.stratum == number for number in np.unique(measured.stratum)}
-    for stratum, units in parts.items():
-        own = measured.of(units)
+    for stratum, own in measured.by_stratum():
         for name in NUMBERS:
             means = own.anew[name].mean(axis=1)
             yield PairingComparison(
                 name,
                 stratum,
-                int(units.sum()),
+                len(own.stratum),
                 float(own.true[name].mean()),
                 float(means.mean()),
                 float(means.std()),
