@@ -20,9 +20,22 @@ class Header(tarfile.TarInfo):
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "Header":
         """Read a header of 512 bytes."""
         header = super().frombuf(buf, encoding, errors)
-        if header.size < 0 or (header.type in (*_EXTENDED, tarfile.SOLARIS_XHDTYPE) and header.size > _LARGEST_HEADER):
-            raise ValueError(f"the header of {header.name[:40]!r} tells a size of {header.size:,} bytes")
-        return header
+        if header.type in (*_EXTENDED, tarfile.SOLARIS_XHDTYPE) and header.size > _LARGEST_HEADER:
+            raise header._refusal()
+        return header._whole()
+
+    @classmethod
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> "Header":
+        """Read a member's header with what stands before it and in it, which may tell another size."""
+        return super().fromtarfile(tarfile)._whole()
+
+    def _whole(self) -> "Header":
+        if self.size < 0:  # tarfile would go back by it, for ever
+            raise self._refusal()
+        return self
+
+    def _refusal(self) -> ValueError:
+        return ValueError(f"the header of {self.name[:40]!r} tells a size of {self.size:,} bytes")
 
 
 class Members:

@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -547,6 +548,31 @@ def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path, kind: by
             source(file)
 
 
+def pax(name: str, record: bytes, size: int = 0) -> bytes:
+    """The headers of a member of which a record of pax tells more."""
+    extended = of_size("PaxHeaders/0", len(record))
+    extended.type = tarfile.XHDTYPE
+    return extended.tobuf(tarfile.USTAR_FORMAT) + record.ljust(512, b"\0") + of_size(name, size).tobuf()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pax("b.png", b"14 size=-1536\n"),
+        pax("b.png", b"22 GNU.sparse.size=-5\n"),
+        pax("b.png", b"26 GNU.sparse.realsize=-5\n"),
+        with_holes("b.png", [(0, 1)], 5).replace(b"%011o\0" % 5, b"\xff" * 11 + b"\xfb"),
+    ],
+)
+def test_a_negative_size_that_stands_beside_the_headers_own_refuses_the_shard(tmp_path: Path, headers: bytes) -> None:
+    header = bytearray(headers[-512:])
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + sum(header[156:]) + 8 * 32)
+    file = shard(tmp_path / "s.tar", [("a.png", PNG)])
+    file.write_bytes(file.read_bytes()[:1024] + headers[:-512] + header + bytes(2048))
+    with pytest.raises(NoShards, match=r"the header of 'b\.png' tells a size of -"):
+        source(file)
+
+
 FEW_FILES = """
 import resource, sys
 from extract.probes.sources import source
@@ -570,4 +596,30 @@ def test_more_compressed_shards_than_a_process_may_have_files_open_are_read(tmp_
         check=True,
     )
     assert answer.stdout.split() == ["60", str(60 * len(PNG))]
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+KILLED = """
+import os, signal, sys
+from extract.probes.sources import source
+
+probes = list(source(sys.argv[1]))
+print(len(probes), len(probes[-1].load()), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_nothing_of_a_compressed_shard_stays_on_the_disk_when_the_process_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "shards").mkdir()
+    for n in range(2):
+        packed(shard(tmp_path / "s.tar", [(f"{n}.png", PNG)]), tmp_path / "shards" / f"{n}.tgz", "gz")
+    (tmp_path / "temporary").mkdir()
+    answer = subprocess.run(
+        [sys.executable, "-c", KILLED, tmp_path / "shards"],
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (answer.returncode, answer.stdout.split()) == (-signal.SIGKILL, ["2", str(len(PNG))])
     assert list((tmp_path / "temporary").iterdir()) == []
