@@ -132,9 +132,9 @@ def _comparisons(summary: "LayerSummary") -> printing.TerminalTable:
         "variant",
         "direction",
         "observed",
+        "95 %",
         "randomised",
         "difference",
-        "95 %",
         "shuffled",
         "units",
     )
@@ -144,7 +144,7 @@ def _comparisons(summary: "LayerSummary") -> printing.TerminalTable:
 def _trends(trends: "Iterable[Trend]") -> printing.TerminalTable:
     """Rank correlations with the distance of the source."""
     rows = [
-        (
+        [
             t.target,
             t.statistic,
             t.variant,
@@ -153,11 +153,11 @@ def _trends(trends: "Iterable[Trend]") -> printing.TerminalTable:
             t.p,
             _value(t.randomised),
             t.layers,
-        )
+        ]
         for t in trends
     ]
     columns = ("into", "statistic", "variant", "correlation", "95 %", "p", "randomised", "layers")
-    decisive = ("into", "statistic", "variant", "correlation", "randomised", "95 %")
+    decisive = ("into", "statistic", "variant", "correlation", "95 %", "randomised")
     return printing.table("Forward contributions by how far below their source lies", columns, rows, decisive)
 
 

@@ -103,7 +103,7 @@ def save_query(
 ) -> None:
     """Save a query in the database for all who use it; a text that writes is refused.
 
-    Example: circuits query save hats "MATCH (u:Labelled) WHERE u.label CONTAINS $word RETURN u.id" --parameter word=hat
+    Example: circuits query save hats "MATCH (u)-->(l:Label) WHERE l.text CONTAINS $t RETURN u.id" --parameter t=hat
     """
     defaults = parameters_of(parameters)
     with connect(database) as catalog:

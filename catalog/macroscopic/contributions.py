@@ -164,7 +164,7 @@ class StoredContributions:
         """Whether randomised weights were swept from every layer below a target."""
         return self.folder.has(*(part("randomised", str(source)) for source in self.sources(target)))
 
-    def randomised(self, own: Contributions) -> "Randomised | None":
+    def randomised(self, own: Contributions) -> Randomised | None:
         """Those of randomised weights between the same layers, from a few channels; None where they were not swept."""
         if (swept := self.folder.randomised(own.source, own.target)) is None:
             return None

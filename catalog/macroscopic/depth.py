@@ -25,7 +25,8 @@ class Trend:
     """Spearman's rank correlation of a forward statistic with how far below the target a layer lies.
 
     `low` to `high` is its 95 % interval (Bonett and Wright 2000), `p` the share of permuted layers with as strong a
-    correlation of either sign; NaN for less than four layers. `randomised` is the correlation with randomised weights
+    correlation of either sign: both take layers for exchangeable, and neighbours that are alike by the way a network
+    is built make them too sure; NaN for less than four layers. `randomised` is the correlation with randomised weights
     and its interval, which tells what comes of the network's shape alone; None where not every layer was swept.
     """
 

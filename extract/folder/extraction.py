@@ -31,8 +31,8 @@
       words.parquet            the words that a unit answers to most, the units that a word drives most
       modality.parquet         one row a unit: words against letter strings, pictures against scrambled ones
 
-The same settings give the same bytes. Rows of targets that are not whole yet wait in rows/. Nothing is pickled. How the
-files are written and checked says `manifest_folder`.
+The same settings give the same bytes. Rows of targets that are not whole yet wait in rows/. Nothing is pickled.
+`manifest_folder` tells how the files are written and checked.
 """
 
 from collections.abc import Iterator

@@ -123,8 +123,8 @@ class Server:
         """Close the driver."""
         try:
             self.driver.close()
-        except BufferError:  # a question broken off while it was sent still holds its connection's buffer
-            self.driver.close()  # the driver forgot that connection, and closes now
+        except BufferError:  # a thread that has a question broken off is sending just now, and holds a buffer
+            self.driver.close()  # its connection closes with that thread
 
 
 def open_server(

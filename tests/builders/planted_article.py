@@ -49,6 +49,7 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {  # and the claims that hold with each
     "own lobes": (PEAKS, "two peaks nowhere else", BALANCED),
     "lobes everywhere": (PEAKS, BALANCED, BALANCED_BY_GAMMA),
     "lopsided": (),
+    "one direction": (BALANCED,),  # of all units, so that what chance does to one of them it does to all
     "uneven sources": (
         "backward contributions are exponential",
         "forward contributions are closer to normal",
@@ -134,7 +135,7 @@ def _sizes(rng: np.random.Generator, place: int, shape: tuple[int, int]) -> np.n
 
 
 def _plant(effect: str) -> Plant:
-    places = count()
+    places, direction = count(), np.random.default_rng(0).choice([-1, 1], (SHAPE.channels(TARGET), 1))
 
     def versatile(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
         return np.asarray(_normal(rng, targets, sources) * _sizes(rng, next(places), (targets, sources)))
@@ -143,6 +144,7 @@ def _plant(effect: str) -> Plant:
         "lobes by sign": _lobe,
         "lobes everywhere": _lobe,
         "lopsided": lambda rng, t, s: rng.normal(0.5, 1, (t, s)),
+        "one direction": lambda rng, t, s: rng.normal(direction * rng.choice([-1, 1], s), 1, (t, s)),
         "own lobes": lambda rng, t, s: rng.normal(rng.choice([-3, 3], (t, s)), 1),
         "uneven sources": lambda rng, t, s: rng.normal(size=(t, s)) * rng.exponential(size=s) ** 0.5,
         "versatile": versatile,

@@ -44,12 +44,16 @@ def balance(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def balanced_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
-    """Whether signs are balanced raw, and lopsided once gamma3's are folded in, which randomised weights never are."""
+    """Whether signs are balanced raw, and lopsided once gamma3's are folded in, which randomised weights never are.
+
+    Units share gamma3's signs, and so what chance makes of these: lopsided is what is beyond `most`, for all of it.
+    """
     raw, folded = (_pooled(evidence, "forward", "imbalance", variant) for variant in ("raw", "folded"))
     over = {"raw": folded.observed.over(raw.observed), "randomised weights": _over_randomised(folded)}
     beyond = ", ".join(f"than {name} by {size.low:.3g} to {size.high:.3g}" for name, size in over.items())
     finding = f"folded {_beside(folded)}; raw {raw.observed.value:.3g}; folded is more {beyond}"
-    holds = raw.observed.value <= numbers["most"] and min(size.low for size in over.values()) > 0
+    lopsided = folded.observed.low > numbers["most"] and min(size.low for size in over.values()) > 0
+    holds = raw.observed.value <= numbers["most"] and lopsided
     return judge(holds, finding, raw=raw.observed.value, folded=folded.observed.value)
 
 

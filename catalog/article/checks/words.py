@@ -98,7 +98,9 @@ def _sum_over(evidence: Evidence, numbers: Mapping[str, Any]) -> np.ndarray:
     vocabulary = folder.table("vocabulary").filter(pc.field("kind") == "word")
     words, own = list(map(str, vocabulary["text"].to_pylist())), str(usual_lettering(evidence.architecture.image_size))
     values = folder.words(layer)  # float16 (words, channels)
-    if hashlib.sha256("\n".join(words).encode()).hexdigest() != numbers["sha256"] or values is None:
+    if values is None:
+        raise CannotRun(f"an extraction whose {layer} was shown words")
+    if hashlib.sha256("\n".join(words).encode()).hexdigest() != numbers["sha256"]:
         raise CannotRun(f"{LACKS['listed words']}; this one has other words")
     if set(vocabulary["lettering"].to_pylist()) != {own}:
         raise CannotRun("words set as the article set them, without --font")

@@ -5,15 +5,22 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli.main import cli
+from catalog.macroscopic.paired_shares import paired_shares
+from extract.enrichment.pipeline import measure
+from extract.expansion.atlas import extract
+from extract.network.network import Network
 from extract.units import Layer
+from graph.plain_json import as_json
 from tests.builders.planted_matrices import SHAPE, TARGET, planted_matrices
 
 SIGNS = np.where(np.arange(SHAPE.channels(TARGET)) % 3 == 0, -0.5, 0.5)
 UNIT = "4/1/3/7"
+FINAL_CONV = Layer(4, 2, 5)  # of the tiny network
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +68,23 @@ def test_json_has_every_comparison_with_intervals_units_and_values(folder: Path)
         ("density_at_zero", 14),
     }
     assert answer["bottlenecks"] == []
+
+
+def test_shares_stand_beside_those_of_branches_paired_anew_where_probes_were_shown(
+    tiny: Network, noise: pa.Table, tmp_path: Path
+) -> None:
+    extraction = extract(tiny, tmp_path / "x", [str(FINAL_CONV)], strongest=1, progress=False)
+    measure(tiny, extraction, noise, [tiny.architecture.final], progress=False)
+    [whole] = [part for part in paired_shares(extraction) if part.stratum is None]
+    answer = json.loads(circuits(extraction.path, "--units", 2, "--json").stdout)
+    assert answer["paired_shares"][0] == as_json(whole)
+    lines = circuits(extraction.path, "--units", 2).stdout.splitlines()
+    title = lines.index("By shares of means, beside conv branches of like units")
+    rounded = [f"{number:.2g}" for number in (whole.as_it_is, whole.paired_anew, whole.sd, whole.p)]
+    columns, row = (line.split() for line in lines[title + 1 : title + 3])
+    assert columns == ["sum", "units", "above", "0.9", "paired", "anew", "sd", "p"]
+    assert row[:2] == ["4/2/6", str(whole.units)]
+    assert list(map(float, row[2:])) == pytest.approx(list(map(float, rounded)), rel=0.06)
 
 
 def test_a_layer_has_all_statistics_and_what_they_mean(folder: Path) -> None:

@@ -98,7 +98,7 @@ def test_an_address_that_says_nothing_does_no_harm(app: AppTest, address: dict[s
 
 
 @pytest.mark.usefixtures("lobes")
-def test_shares_are_paired_anew_where_probes_were_shown(app: AppTest) -> None:
+def test_shares_paired_anew_tell_that_they_need_a_network_that_was_shown_probes(app: AppTest) -> None:
     opened(app, "macroscopic")
     app.toggle[0].set_value(True).run()
     assert not app.exception

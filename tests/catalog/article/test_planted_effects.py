@@ -37,6 +37,7 @@ def shaped(tmp_path_factory: pytest.TempPathFactory) -> Network:
         "lobes by sign",
         "lobes everywhere",
         "lopsided",
+        "one direction",
         "versatile by shape",
         "uneven sources",
         "discarded",
