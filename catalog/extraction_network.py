@@ -8,7 +8,7 @@ from threading import Lock
 from catalog.extraction_view import ExtractionView
 from extract import demo
 from extract.enrichment import pipeline
-from extract.enrichment.pairing_strata import DRAWS
+from extract.enrichment.paired_anew import DRAWS
 from extract.enrichment.pairings import MEMORY as PAIRING_MEMORY
 from extract.enrichment.pairings import compare_pairings
 from extract.enrichment.sensitivity import sensitivity

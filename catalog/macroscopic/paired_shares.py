@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from catalog.macroscopic.bottlenecks import NEAR_IDENTITY
-from extract.enrichment.pairing_strata import DRAWS, Pairings, paired_anew, strata
+from extract.enrichment.paired_anew import DRAWS, Pairings, paired_anew, strata
 from extract.folder.schemas import TOP_PROBES
 from extract.units import Layer
 

@@ -15,11 +15,11 @@ from tqdm import tqdm
 from extract.enrichment.attribution import attribution
 from extract.enrichment.census import DEFAULT
 from extract.enrichment.census_passes import CensusPasses
+from extract.enrichment.computed_once import store_once
 from extract.enrichment.concept_table import ProbeConcepts, concept_table
 from extract.enrichment.contrasts import EFFECTS, effects, ratio_to_need
 from extract.enrichment.facets import facets
-from extract.enrichment.pairing_strata import DRAWS, STRATUM, Pairings, paired_anew, strata
-from extract.enrichment.stored_variants import store_once
+from extract.enrichment.paired_anew import DRAWS, STRATUM, Pairings, paired_anew, strata
 from extract.errors import CensusError
 from extract.folder.census_variants import PAIRINGS, PairingComparison, pairing_comparisons
 from extract.folder.extraction import Extraction

@@ -13,9 +13,9 @@ from extract.enrichment.census_measures import Columns
 from extract.enrichment.census_passes import MEMORY, CensusPasses
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
+from extract.enrichment.computed_once import store_once
 from extract.enrichment.held_out_sources import held_out_splits
 from extract.enrichment.probe_covariates import covariates_of
-from extract.enrichment.stored_variants import store_once
 from extract.errors import CensusError
 from extract.folder.census_variants import VARIANTS, CensusVariant, variants
 from extract.folder.extraction import Extraction

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from extract.enrichment.concept_table import ProbeConcepts
-from extract.enrichment.pairing_strata import paired_anew, strata
+from extract.enrichment.paired_anew import paired_anew, strata
 from extract.enrichment.pairings import NUMBERS, compare_pairings, measure_pairing, pairings
 from extract.errors import CensusError
 from extract.folder.census_variants import pairing_comparisons
