@@ -3,6 +3,8 @@
 CircuitsError                 the root of every room's tree; the command line turns it into one line and exit code 2
 ├── UnknownUnit               no such layer or channel in this network, or a name in no known notation
 ├── NoPath                    a source layer from which no path leads to the target
+├── UnusableName              a name that no file can have
+├── TooManyFiles              the system lets this process open no more files
 ├── WeightsError              weights that cannot be had, or are not those of a ModifiedResNet
 ├── ProbesError               probe images that cannot be read, or a table or folder that holds none
 │   ├── NoShards              a file that is no WebDataset shard, or a folder that holds none
@@ -26,6 +28,14 @@ class UnknownUnit(CircuitsError):
 
 class NoPath(CircuitsError):
     """A source that does not lie below its target."""
+
+
+class UnusableName(CircuitsError):
+    """A name that no file can have: it is too long, or holds the character NUL."""
+
+
+class TooManyFiles(CircuitsError):
+    """The system lets this process open no more files, whichever they are."""
 
 
 class WeightsError(CircuitsError):

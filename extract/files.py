@@ -4,18 +4,47 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from errno import EMFILE, ENAMETOOLONG, ENFILE, ESPIPE
 from itertools import takewhile
 from pathlib import Path
 
-from extract.errors import CircuitsError
+from extract.errors import CircuitsError, TooManyFiles, UnusableName
 from extract.printable import printable
 
 _LARGEST = 1 << 28  # bytes of a file that is read as a whole
+_TOO_MANY = tuple(map(os.strerror, (EMFILE, ENFILE)))
+
+
+def reason_of(refusal: Exception) -> str:
+    """Say why the system refuses a file. Raises TooManyFiles where it would refuse any other too.
+
+    Libraries in other languages pass on the system's words alone.
+    """
+    if getattr(refusal, "errno", None) in (EMFILE, ENFILE) or any(words in str(refusal) for words in _TOO_MANY):
+        raise TooManyFiles(
+            "Too many files are open. Allow this process more with `ulimit -n 4096`, or close other programs, and try "
+            "again."
+        ) from refusal
+    return getattr(refusal, "strerror", None) or str(refusal)
 
 
 def at_home(path: Path | str) -> Path:
-    """A path, with the home folder for a tilde at its beginning."""
-    return Path(os.path.expanduser(path))  # noqa: PTH111, which leaves a tilde of nobody's as it is
+    """A path, with the home folder for a tilde at its beginning. Raises UnusableName for one that no file can have."""
+    place = Path(os.path.expanduser(path))  # noqa: PTH111, which leaves a tilde of nobody's as it is
+    try:
+        place.lstat()
+    except (OSError, ValueError) as error:  # ValueError for the character NUL
+        if getattr(error, "errno", ENAMETOOLONG) == ENAMETOOLONG:
+            raise UnusableName(
+                f"{printable(str(path), 60)} is no name that a file can have: {reason_of(error)}. Give another."
+            ) from error
+    return place
+
+
+def refuse_pipe(path: Path) -> None:
+    """Raise OSError for a pipe or a device, which cannot be read twice, and may never end."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(ESPIPE, "it is a pipe or a device")
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> tuple[Path, ...]:
@@ -23,6 +52,9 @@ def make_folder(folder: Path, mode: int = 0o777) -> tuple[Path, ...]:
     missing = tuple(takewhile(lambda place: not place.exists(), (folder, *folder.parents)))
     try:
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    except FileExistsError as error:
+        remove_empty(missing)
+        raise FileExistsError(error.errno, "a file, or a link that leads nowhere, has this name") from error
     except OSError:
         remove_empty(missing)
         raise
@@ -60,8 +92,7 @@ def replace_file(
         with suppress(OSError, ValueError):
             temporary.unlink()
         remove_empty(made)
-        reason = getattr(refusal, "strerror", refusal)
-        raise error(f"{printable(str(path))} cannot be written: {reason}. {advice}") from refusal
+        raise error(f"{printable(str(path))} cannot be written: {reason_of(refusal)}. {advice}") from refusal
 
 
 def read_file(
@@ -72,13 +103,12 @@ def read_file(
     Raises `error` where the disk refuses, or for a file of more than `most` bytes; its message ends with the advice.
     """
     try:
-        if path.exists() and not path.is_file() and not path.is_relative_to("/dev"):
-            raise error(f"{path} cannot be read: it is a folder or a pipe. {advice}")
+        if not path.is_relative_to("/dev"):
+            refuse_pipe(path)
         with path.open("rb") as file:
             data = file.read(most + 1)
     except (OSError, ValueError) as refusal:  # ValueError for a name that no file can have
-        reason = getattr(refusal, "strerror", refusal)
-        raise error(f"{printable(str(path))} cannot be read: {reason}. {advice}") from refusal
+        raise error(f"{printable(str(path))} cannot be read: {reason_of(refusal)}. {advice}") from refusal
     if len(data) > most:
         raise error(f"{path} holds more than {most >> 20} MiB, as no such file does. {advice}")
     return data

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from extract.files import reason_of
 from extract.printable import is_encodable
 from graph.errors import InvalidSettings
 
@@ -60,9 +61,9 @@ def settings(**overrides: Any) -> Settings:
         _refuse_utf16(Path(_FILE))
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except (OSError, UnicodeError) as error:
+        reason = reason_of(error) if isinstance(error, OSError) else "it is no UTF-8 text"
         raise InvalidSettings(
-            f"The file {_FILE} here cannot be read: {getattr(error, 'strerror', 'it is no UTF-8 text')}. "
-            "Save it as UTF-8, or remove it."
+            f"The file {_FILE} here cannot be read: {reason}. Save it as UTF-8, or remove it."
         ) from error
     except ValidationError as error:
         first = error.errors(include_input=False)[0]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from extract.errors import ExtractionError
-from extract.files import LockedBy, lock, make_folder, remove_empty, replace_file
+from extract.files import LockedBy, lock, make_folder, reason_of, remove_empty, replace_file
 from extract.folder.encoding import Content, damaged, encoded
 from extract.folder.manifest import (
     CARD,
@@ -27,6 +27,7 @@ from extract.folder.manifest import (
     manifest_bytes,
     read_manifest,
 )
+from extract.printable import is_encodable, printable
 from extract.units import Layer
 
 Item = TypeVar("Item")
@@ -41,6 +42,8 @@ class ManifestFolder:
     """A folder and the manifest of its finished files: `open` reads one, `create` starts one or resumes it."""
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
+        if not is_encodable(str(path.absolute())):
+            raise ExtractionError(f"The name of {path} is no UTF-8, as tables in Parquet need it. Rename the folder.")
         self.path, self.manifest = path, manifest
         self._writing = False
         self._checked: set[str] = set()  # files whose hash was compared
@@ -64,7 +67,9 @@ class ManifestFolder:
 
         A folder that an earlier version began keeps its model's name, without the weights' hash.
         """
-        if _begun(path):
+        with _on_disk(path):
+            begun = _begun(path)
+        if begun:
             _refuse_other(path, read_manifest(path), manifest)
             return cls.open(path)
         extraction = cls(path, manifest)
@@ -96,14 +101,13 @@ class ManifestFolder:
     def _locked(self) -> Iterator[None]:
         with ExitStack() as stack:
             try:
-                stack.callback(remove_empty, make_folder(self.path))  # where nothing was written
-                stack.enter_context(lock(self.path / "writing.lock"))
+                with _on_disk(self.path):
+                    stack.callback(remove_empty, make_folder(self.path))  # where nothing was written
+                    stack.enter_context(lock(self.path / "writing.lock"))
             except LockedBy as error:
                 raise ExtractionError(
                     f"{self.path} is being written by process {error}. Wait until that is done, or name another folder."
                 ) from error
-            except OSError as error:
-                raise ExtractionError(f"{self.path} cannot be written: {error.strerror}. {_PLACE}") from error
             yield
 
     def has(self, *names: str) -> bool:
@@ -207,6 +211,15 @@ class ManifestFolder:
 
 _PLACE = "Choose a folder you may write to, on a disk with room."
 _UNFINISHED = {"manifest.json.tmp", "writing.lock"}
+
+
+@contextmanager
+def _on_disk(path: Path) -> Iterator[None]:
+    """Raise ExtractionError where the disk refuses a folder, or no folder can have its name."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise ExtractionError(f"{printable(str(path))} cannot be written: {reason_of(error)}. {_PLACE}") from error
 
 
 def _begun(path: Path) -> bool:

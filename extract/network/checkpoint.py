@@ -4,6 +4,7 @@ A file's format is told by its content. The text tower is optional: a file of a 
 of another kind, makes a network that knows no texts.
 """
 
+import json
 import math
 import re
 import zipfile
@@ -15,15 +16,21 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from extract.errors import WeightsError
+from extract.files import reason_of, refuse_pipe
 from extract.network.state_dict import state_dict
 from extract.network.torch_archive import NoWeights, StoredTensor, TorchArchive, refuse_name
+from extract.unique_names import json_object
 from extract.units import ARCHITECTURES
 
 Tensors = dict[str, Tensor]
 
+_VARIANCE = ".running_var"
 _UNUSED = ".num_batches_tracked"  # of a batch norm in training; older files lack it
 _ADVICE = "Fetch it again, or save the state dict alone"
+_CONFIGURATION = "an open_clip configuration (.json) with these numbers"
 _TEXT = ("transformer.", "token_embedding.")
+_PACKED = {b"\x1f\x8b": "gunzip", b"\xfd7zXZ": "unxz", b"BZh": "bunzip2", b"\x28\xb5\x2f\xfd": "unzstd"}
+_LARGEST_HEADER = 10**8  # bytes; safetensors reads none that is larger
 _SETTINGS = {  # of a configuration: the tensor and the axis that are so long
     "image_size": ("visual.attnpool.positional_embedding", 0),
     "embed_dim": ("visual.attnpool.c_proj.weight", 0),
@@ -42,17 +49,18 @@ def read(path: Path) -> tuple[Tensors, tuple[str, ...]]:
     try:
         return _tensors(path)
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}. Give the path of a file.") from error
+        raise WeightsError(f"{path} cannot be read: {reason_of(error)}. Give the path of a file.") from error
     except NoWeights as error:
         raise WeightsError(f"{path} holds no weights that can be read: {error}.") from error
     except Exception as error:  # any that an altered pickle can bring about
-        what = f"{type(error).__name__}: {error}".splitlines()[0][:100]
+        what = f"{type(error).__name__}: {reason_of(error)}".splitlines()[0][:100]
         raise WeightsError(
             f"{path} holds no weights that can be read: it is cut short or altered ({what}). {_ADVICE}."
         ) from error
 
 
 def _tensors(path: Path) -> tuple[Tensors, tuple[str, ...]]:
+    refuse_pipe(path)
     with path.open("rb") as file:
         start = file.read(64)
     if zipfile.is_zipfile(path):
@@ -60,14 +68,25 @@ def _tensors(path: Path) -> tuple[Tensors, tuple[str, ...]]:
             stored, unread = state_dict(archive.content, StoredTensor)
             return {key: archive.tensor(value) for key, value in stored.items()}, unread
     if start[7:9] == b"\0{":  # safetensors: the length of a JSON header in eight bytes, then the header
+        _refuse_doubled_keys(path)
         return state_dict(load_file(path), Tensor)
     return state_dict(_older_format(path, start), Tensor)
+
+
+def _refuse_doubled_keys(path: Path) -> None:
+    """Raise Doubled for a key that stands twice in the header: safetensors itself takes the last."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length <= _LARGEST_HEADER:
+            json.loads(file.read(length), object_pairs_hook=json_object)
 
 
 def _older_format(path: Path, start: bytes) -> object:
     """What torch.save wrote before it wrote archives; NoWeights for any other file."""
     if start.startswith(b"version https://git-lfs"):
         raise NoWeights("it is the pointer that Git LFS leaves in a file's place. Fetch the file with git lfs pull")
+    if unpack := next((command for mark, command in _PACKED.items() if start.startswith(mark)), None):
+        raise NoWeights(f"it is compressed. Unpack it with {unpack}")
     if start.startswith(b"PK"):
         raise NoWeights("it is an archive without its end, cut short on its way here. Fetch it again")
     if not start.startswith(b"\x80"):  # a pickle's first byte
@@ -116,10 +135,21 @@ def _compare(expected: Tensors, state: Tensors, name: str) -> None:
     ]
     if wrong:
         raise WeightsError(f"These are no weights of {name}: {'; '.join(wrong)}. {_way_out(expected, state)}")
-    if broken := [key for key, value in state.items() if not value.isfinite().all()]:
+    if rounded := [f"{key} is {value.dtype}" for key, value in state.items() if _is_rounded(value, expected[key])]:
         raise WeightsError(
-            f"These weights are damaged: {'; '.join(_some('not finite', broken))}. Fetch the file again."
+            f"These weights hold {'; '.join(_some('whole numbers', rounded))}. Save them as floating-point numbers, "
+            "before they are quantised."
         )
+    numbers = {key: value.to(expected[key].dtype) for key, value in state.items()}
+    infinite = [key for key, value in numbers.items() if not value.isfinite().all()]
+    negative = [key for key, value in numbers.items() if key.endswith(_VARIANCE) and (value < 0).any()]
+    if infinite or negative:
+        broken = (*_some("not finite", infinite), *_some("variances below 0", negative))
+        raise WeightsError(f"These weights are damaged: {'; '.join(broken)}. Fetch the file again.")
+
+
+def _is_rounded(value: Tensor, expected: Tensor) -> bool:
+    return expected.is_floating_point() and not value.is_floating_point()
 
 
 def _some(fault: str, items: list[str], most: int = 3) -> Iterable[str]:
@@ -142,19 +172,21 @@ def _way_out(expected: Tensors, state: Tensors) -> str:
             "They are not a whole CLIP with a ModifiedResNet: give the state dict that open_clip or openai/CLIP saves."
         )
     blocks, width = _blocks_and_width(state)
+    if not all((*blocks, width)):
+        return "They are not a whole ModifiedResNet's: fetch the file again, or save it anew."
     if (blocks, width) == _blocks_and_width(expected):
         return _other_settings(expected, state)
-    known = [name for name, a in ARCHITECTURES.items() if (a.blocks, a.width) == (blocks, width)]
-    return (
-        f"They have {blocks} blocks and width {width}{', as ' + known[0] + ' has' if known else ''}: name that model."
-    )
+    known = next((name for name, a in ARCHITECTURES.items() if (a.blocks, a.width) == (blocks, width)), None)
+    way_out = f", as {known} has: name that model." if known else f": give {_CONFIGURATION}."
+    return f"They have {blocks} blocks and width {width}{way_out}"
 
 
 def _blocks_and_width(state: Tensors) -> tuple[tuple[int, ...], int]:
     blocks = (
         len({key.split(".")[2] for key in state if key.startswith(f"visual.layer{stage}.")}) for stage in (1, 2, 3, 4)
     )
-    return tuple(blocks), len(state["visual.conv3.weight"])
+    shape = state["visual.conv3.weight"].shape
+    return tuple(blocks), shape[0] if shape else 0
 
 
 def _other_settings(expected: Tensors, state: Tensors) -> str:
@@ -163,7 +195,7 @@ def _other_settings(expected: Tensors, state: Tensors) -> str:
     differing = [f"{setting} {size}" for setting, size in theirs.items() if size != ours.get(setting)]
     if not differing:
         return "Their blocks and width are this model's, and the rest is not: fetch the file again, or save it anew."
-    return f"They were trained with {', '.join(differing)}: give an open_clip configuration (.json) with these numbers."
+    return f"They were trained with {', '.join(differing)}: give {_CONFIGURATION}."
 
 
 def _settings(state: Tensors) -> dict[str, int]:

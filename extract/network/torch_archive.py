@@ -51,6 +51,20 @@ _IGNORED = {  # numbers and settings that training scripts write beside the tens
 _TORCHSCRIPT = "__torch__"
 
 
+class _Kind(NamedTuple):
+    """What a tensor of another kind is, and what gives an ordinary one of it."""
+
+    what: str
+    ordinary: str
+
+
+_OTHER_TENSORS = {
+    "torch._utils._rebuild_qtensor": _Kind("quantised", "tensor.dequantize()"),
+    "torch._utils._rebuild_sparse_tensor": _Kind("sparse", "tensor.to_dense()"),
+    "torch._utils._rebuild_tensor_v3": _Kind("of a precision of its own, such as float8", "tensor.float()"),
+}
+
+
 class NoWeights(Exception):
     """What a file holds in place of weights, as the end of a sentence on the file."""
 
@@ -119,6 +133,11 @@ class _Unpickler(pickle.Unpickler):
 
 def refuse_name(name: str) -> NoWeights:
     """Make the refusal of a file whose pickle names something that would have to be imported."""
+    if kind := _OTHER_TENSORS.get(name):
+        return NoWeights(
+            f"it holds a tensor that is {kind.what}. Read it with torch.load, and save the state dict again with "
+            f"{kind.ordinary} in its place"
+        )
     return NoWeights(
         f"it holds {printable(name, 100)} beside the tensors, and nothing of a weights file is run. Where you trust "
         "the file, read it with torch.load(FILE, weights_only=False) and save its state dict alone with torch.save"

@@ -21,6 +21,7 @@ from extract.errors import WeightsError
 from extract.files import at_home, read_text
 from extract.network import checkpoint
 from extract.network.network import Network, Preparation
+from extract.unique_names import doubles_refused, json_object
 from extract.units import ARCHITECTURES, Architecture
 
 _HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")  # in the order that open_clip prefers
@@ -103,8 +104,9 @@ def _config(name: str) -> tuple[str, Config]:
 def _read_config(path: Path) -> Any:
     text = read_text(path, WeightsError, "Give an open_clip model configuration.")
     try:
-        read = json.loads(text)
-    except ValueError as error:
+        with doubles_refused(WeightsError, f"In {path}"):
+            read = json.loads(text, object_pairs_hook=json_object)
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path} is no JSON ({error}). Give an open_clip model configuration.") from error
     if isinstance(read, dict) and isinstance(read.get("model_cfg"), dict):  # the hub's open_clip_config.json
         return read["model_cfg"] | {_PREPARATION: read.get(_PREPARATION)}
@@ -117,16 +119,32 @@ def _checked(config: Any, name: str) -> Config:
         raise WeightsError(f"{name} is no open_clip configuration: it needs embed_dim, vision_cfg and text_cfg.")
     vision = config["vision_cfg"]
     layers = vision.get("layers") if isinstance(vision, dict) else None
-    if not isinstance(layers, list) or len(layers) != 4:
+    if not isinstance(layers, list) or len(layers) != 4 or not all(map(_is_positive, layers)):
         raise WeightsError(f"{name} has no ModifiedResNet: vision_cfg.layers must list the blocks of four stages.")
     size = vision.get("image_size", 224)
     if isinstance(size, list) and len(size) == 2 and size[0] == size[1]:
         size = size[0]
     if not isinstance(size, int) or size % 32 or size <= 0:
         raise WeightsError(f"{name} takes images of {size} pixels; a ModifiedResNet needs a positive multiple of 32.")
+    width, head_width = vision.get("width", 64), vision.get("head_width", 64)
+    if not _is_positive(width) or not _is_positive(head_width) or not _are_divisible(32 * width, head_width):
+        raise WeightsError(
+            f"{name} has width {width!r} and head_width {head_width!r}, which are no whole number of attention heads. "
+            "Give an even width, and leave head_width out."
+        )
     checked: Config = config | {"vision_cfg": vision | {"image_size": size}}
     _preparation(checked)
     return checked
+
+
+def _is_positive(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number > 0
+
+
+def _are_divisible(channels: int, head_width: int) -> bool:
+    """Whether the attention pool can divide its channels among as many heads as open_clip makes."""
+    heads = channels // head_width
+    return heads > 0 and channels % heads == 0
 
 
 def _preparation(config: Config) -> Preparation:

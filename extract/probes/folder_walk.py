@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from extract.files import reason_of
 from extract.probes.pictures import SUFFIXES
 
 ARCHIVES = {".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar"}
@@ -36,7 +37,7 @@ def walk(root: Path) -> Iterator[FolderEntry]:
         try:
             inside = sorted(folder.iterdir())
         except OSError as error:
-            yield _entry(root, folder, f"it cannot be read: {error.strerror}")
+            yield _entry(root, folder, f"it cannot be read: {reason_of(error)}")
             continue
         below = {path for path in inside if not is_hidden(path.name) and is_folder(path)}
         for path in inside:
@@ -49,7 +50,8 @@ def subfolders(folder: Path) -> list[Path]:
     """The folders in a folder that `walk` looks into, links too, in the order of their names."""
     try:
         return sorted(path for path in folder.iterdir() if is_folder(path) and not is_hidden(path.name))
-    except OSError:
+    except OSError as error:
+        reason_of(error)
         return []
 
 
@@ -86,7 +88,7 @@ def reason_against(path: Path) -> str:
     try:
         path.stat()
     except OSError as error:
-        return f"it {_unseen(path, error)}: {error.strerror}"
+        return f"it {_unseen(path, error)}: {reason_of(error)}"
     return "it is a pipe or a device"
 
 

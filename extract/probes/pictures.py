@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from extract.errors import ProbesError, UnreadablePicture
+from extract.files import reason_of, refuse_pipe
 
 FORMATS = ("PNG", "WEBP", "JPEG", "GIF", "BMP")  # of thumbnails
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
@@ -124,6 +125,8 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 def load(file: Path) -> bytes:
     """Read a picture file's bytes; OSError, or UnreadablePicture for more than `LARGEST_FILE`."""
+    if not file.is_relative_to("/dev"):
+        refuse_pipe(file)
     with file.open("rb") as stream:
         data = stream.read(LARGEST_FILE + 1)
     if len(data) > LARGEST_FILE:
@@ -195,7 +198,9 @@ def _readable(name: str) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        raise ProbesError(f"{name} is no picture that can be read ({error}). Give a PNG, JPEG or WebP file.") from error
+        raise ProbesError(
+            f"{name} is no picture that can be read ({reason_of(error)}). Give a PNG, JPEG or WebP file."
+        ) from error
 
 
 @contextmanager
@@ -204,7 +209,7 @@ def reading_probe(name: str) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        raise unreadable_probe(name, error) from error
+        raise unreadable_probe(name, reason_of(error)) from error
 
 
 def unreadable_probe(name: str, reason: object) -> ProbesError:

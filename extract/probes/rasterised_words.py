@@ -15,6 +15,7 @@ from pathlib import Path
 from PIL import Image, ImageColor, ImageDraw, ImageFont, features
 
 from extract.errors import WordsError
+from extract.files import reason_of, refuse_pipe
 from extract.probes.system_fonts import likely_fonts
 
 DEJAVU = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
@@ -167,9 +168,12 @@ def _write(
 def _font(file: Path, size: float, layout: ImageFont.Layout = ImageFont.Layout.BASIC) -> ImageFont.FreeTypeFont:
     """Load a font, by default in Pillow's basic layout; other layouts move letters by fractions of a pixel."""
     try:
+        refuse_pipe(file)
         return ImageFont.truetype(str(file), size, layout_engine=layout)
     except OSError as error:
-        raise WordsError(f"{file} is no font that can be read ({error}). Give a .ttf or .otf file.") from error
+        raise WordsError(
+            f"{file} is no font that can be read ({reason_of(error)}). Give a .ttf or .otf file."
+        ) from error
 
 
 def _layout(text: str) -> ImageFont.Layout:

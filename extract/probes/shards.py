@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import NoShards
+from extract.files import reason_of, refuse_pipe
 from extract.printable import is_encodable
 from extract.probes.explicit_words import sensitive
 from extract.probes.folder_walk import is_file, is_hidden, readable, reason_against_suffix, walk
@@ -42,8 +43,11 @@ def is_shard(file: Path) -> bool:
 
 
 def shards_in(folder: Path) -> tuple[Path, ...]:
-    """The shards of a folder, in the order of their names."""
-    files = sorted(filter(is_shard, folder.iterdir()))
+    """The shards of a folder, in the order of their names. Raises NoShards for one that cannot be read."""
+    try:
+        files = sorted(filter(is_shard, folder.iterdir()))
+    except OSError as error:
+        raise _unreadable(folder, error) from error
     return tuple(file for file in files if is_file(file) and not is_hidden(file.name))
 
 
@@ -169,11 +173,12 @@ def _name_of(file: Path) -> str:
 @contextmanager
 def _opened(file: Path) -> Iterator[tarfile.TarFile]:
     try:
+        refuse_pipe(file)
         with tarfile.open(file, tarinfo=Header) as archive:
             yield archive
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno not in (None, EINVAL):  # the system's, and not of what is in it
-            raise NoShards(f"{file} cannot be read: {error.strerror}. Give one that can be.") from error
+            raise _unreadable(file, error) from error
         raise _no_shard(file, str(error).partition("\n")[0], "Make or fetch it again.") from error
 
 
@@ -202,6 +207,10 @@ def _refuse_doubled(file: Path, names: Counter[str], pictures: dict[str, str]) -
     stems = Counter(pictures.values())
     if several := [name for name, stem in pictures.items() if stems[stem] > 1]:
         raise _no_shard(file, f"{' and '.join(several[:2])} are two pictures of one sample", "Keep one of them.")
+
+
+def _unreadable(place: Path, error: OSError) -> NoShards:
+    return NoShards(f"{place} cannot be read: {reason_of(error)}. Give one that can be.")
 
 
 def _no_shard(file: Path, defect: str, way_out: str) -> NoShards:

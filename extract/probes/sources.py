@@ -11,7 +11,6 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from extract.errors import ProbesError
 from extract.folder.schemas import SCHEMAS
@@ -19,7 +18,7 @@ from extract.probes.folder_walk import walk
 from extract.probes.picture_folder import PictureFolder
 from extract.probes.probe import Probe, Source
 from extract.probes.shards import Shards, is_shard, shards_in
-from extract.probes.table import check, read_columns
+from extract.probes.table import check, opened, read_columns
 from extract.read_report import LeftOut
 
 _ROWS = 256  # read from a table at once
@@ -83,7 +82,8 @@ class ProbeTable:
 
 
 def _row_batches(file: Path) -> Iterator[pa.RecordBatch]:
-    yield from pq.ParquetFile(file).iter_batches(_ROWS, columns=SCHEMAS["probes"].names)
+    with opened(file) as table:
+        yield from table.iter_batches(_ROWS, columns=SCHEMAS["probes"].names)
 
 
 def _hashed(table: pa.Table) -> str:

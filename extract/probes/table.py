@@ -6,6 +6,7 @@ names the split of each probe.
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from PIL import Image
 
 from extract.demo import PROBES
 from extract.errors import ProbesError
+from extract.files import reason_of, refuse_pipe
 from extract.folder.schemas import SCHEMAS
 from extract.probes.pictures import opaque, reading_probe
 
@@ -33,16 +35,28 @@ def read_columns(file: Path, images: bool) -> pa.Table:
     """Read a table of probes from Parquet, with or without its images; ProbesError as `read`."""
     schema = SCHEMAS["probes"]
     try:
-        stored = pq.ParquetFile(file)
-        if missing := set(schema.names) - set(stored.schema_arrow.names):
-            raise KeyError(*sorted(missing))
-        table = stored.read(schema.names if images else schema.names[:-1])
+        with opened(file) as stored:
+            if missing := set(schema.names) - set(stored.schema_arrow.names):
+                raise KeyError(*sorted(missing))
+            table = stored.read(schema.names if images else schema.names[:-1])
         table = table.cast(schema if images else pa.schema(list(schema)[:-1]))
-    except (OSError, KeyError, pa.ArrowException) as error:
+    except OSError as error:
+        raise ProbesError(
+            f"{file} cannot be read: {reason_of(error)}. Name a folder of pictures, WebDataset shards or a table."
+        ) from error
+    except (KeyError, pa.ArrowException) as error:
         raise ProbesError(
             f"{file} is no table of probes ({error}). It must be Parquet with the columns {', '.join(schema.names)}."
         ) from error
     return check(table)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file, whose name may be no UTF-8. Raises OSError."""
+    refuse_pipe(file)
+    with file.open("rb") as stream:
+        yield pq.ParquetFile(stream)
 
 
 def check(table: pa.Table) -> pa.Table:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import ProbesError
+from extract.files import reason_of
 from extract.probes.shard_members import Header, Read
 
 _PART = 2**20  # bytes unpacked at once
@@ -110,6 +111,6 @@ def _finding_room(file: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ProbesError(
-            f"{file} is compressed, and what it holds cannot be written to a temporary file: {error.strerror}. Make "
+            f"{file} is compressed, and what it holds cannot be written to a temporary file: {reason_of(error)}. Make "
             "room there (TMPDIR), or unpack the shard."
         ) from error

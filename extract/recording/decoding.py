@@ -16,6 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from extract.errors import ProbesError, UnreadablePicture
+from extract.files import reason_of
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
 from extract.probes.pictures import UNREADABLE, opaque, thumbnail
@@ -69,7 +70,7 @@ def decode(network: Network, numbered: tuple[int, Probe]) -> DecodedProbe:
     except UnreadablePicture as error:
         return DecodedProbe(place, probe, None, sha256, f"it cannot be decoded: {error}")
     except OSError as error:
-        return DecodedProbe(place, probe, None, sha256, f"it cannot be read: {error.strerror or error}")
+        return DecodedProbe(place, probe, None, sha256, f"it cannot be read: {reason_of(error)}")
 
 
 def cut_again(network: Network, probe: Probe) -> np.ndarray:
@@ -101,5 +102,5 @@ def _recorded_before(probe: Probe) -> Iterator[None]:
         yield
     except UNREADABLE as error:
         raise ProbesError(
-            f"Probe {probe.id} was shown, but is gone since ({error}). Put it back, and go on."
+            f"Probe {probe.id} was shown, but is gone since ({reason_of(error)}). Put it back, and go on."
         ) from error

@@ -17,6 +17,7 @@ import torch
 from tqdm import tqdm
 
 from extract.errors import VisualisationsError
+from extract.files import reason_of
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
 from extract.network.hooks import LayerActivations, watch_activations
@@ -50,7 +51,7 @@ def visualise(network: Network, extraction: Extraction, folder: Path, layer: Lay
             opaque(data)
             pictures[channel] = data
         except UNREADABLE as error:
-            left_out.append(LeftOut(readable([file.name]), f"it cannot be read: {error}"))
+            left_out.append(LeftOut(readable([file.name]), f"it cannot be read: {reason_of(error)}"))
     if not pictures:
         raise VisualisationsError(f"No picture in {folder} can be read. Usually they are damaged: save them again.")
     shares = _shares(network, layer, pictures, progress) if layer.role == "sum" else [None] * len(pictures)
@@ -82,7 +83,16 @@ def _changes(before: Rows, now: Rows, there: Collection[int]) -> tuple[str, ...]
 
 def _channels_named(folder: Path) -> set[int]:
     """The channels that names in the folder fit, also those of files that are no pictures to read."""
-    return {int(match[1]) for file in folder.glob("*") if (match := _NAME.fullmatch(file.stem))}
+    return {int(match[1]) for file in _files_in(folder) if (match := _NAME.fullmatch(file.stem))}
+
+
+def _files_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise VisualisationsError(
+            f"{folder} cannot be read: {reason_of(error)}. Give one that you may read."
+        ) from error
 
 
 def _same(before: dict[str, Any], now: dict[str, Any]) -> bool:
@@ -94,7 +104,7 @@ def _same(before: dict[str, Any], now: dict[str, Any]) -> bool:
 def _left_out(folder: Path, files: Iterable[Path]) -> list[LeftOut]:
     """What lies in the folder beside the pictures of units."""
     taken = set(files)
-    others = (file for file in sorted(folder.glob("*")) if file not in taken)
+    others = (file for file in _files_in(folder) if file not in taken)
     fits_none = "its name fits no unit of the layer"
     return [LeftOut(readable([file.name]), reason_against(file) or fits_none) for file in others]
 
@@ -105,7 +115,7 @@ def pictures_of(folder: Path, layer: Layer, channels: int) -> dict[int, Path]:
         raise VisualisationsError(
             f"{folder} is no folder, so it holds no picture. Name one with pictures such as channel34.png."
         )
-    pictures = sorted(file for file in folder.glob("*") if not reason_against(file))
+    pictures = [file for file in _files_in(folder) if not reason_against(file)]
     if not pictures:
         raise VisualisationsError(f"{folder} holds no picture. Save a unit's as channel34.png there, 34 its channel.")
     named = [(int(match[1]), file) for file in pictures if (match := _NAME.fullmatch(file.stem))]

@@ -23,7 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from extract.files import make_folder, remove_empty, try_lock
+from extract.files import make_folder, reason_of, remove_empty, try_lock
 from extract.printable import printable
 from graph.endpoint import Endpoint
 from graph.errors import DatabaseBusy, DatabaseDamaged, ServerUnavailable
@@ -129,7 +129,7 @@ class DatabaseDirectory:
             yield
         except OSError as error:
             raise ServerUnavailable(
-                f"{self.path} cannot be used: {error.strerror}. Name a folder that you may write to."
+                f"{self.path} cannot be used: {reason_of(error)}. Name a folder that you may write to."
             ) from error
 
     def lock_holder(self) -> tuple[str, str]:

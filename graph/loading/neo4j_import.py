@@ -4,7 +4,6 @@ The import leaves constraints, indexes and the final count to do. An ordinary lo
 seconds, since every row is in the database already.
 """
 
-import os
 import shlex
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 from tqdm import tqdm
 
-from extract.files import make_folder, remove_empty
+from extract.files import make_folder, reason_of, remove_empty
 from extract.folder.extraction import Extraction
 from extract.printable import printable
 from graph.errors import LoadFailed
@@ -45,7 +44,7 @@ def write_csv(extraction: Extraction, folder: Path, progress: bool = True) -> st
     except OSError as error:
         remove_empty(made)
         raise LoadFailed(
-            f"The CSV files cannot be written to {folder}: {os.strerror(error.errno) if error.errno else error}. "
+            f"The CSV files cannot be written to {folder}: {reason_of(error)}. "
             "Name a folder that you may write to, on a disk with room."
         ) from error
     return shlex.join(["neo4j-admin", "database", "import", "full", "neo4j", *options])

@@ -3,10 +3,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from safetensors.numpy import save
 
-from extract.errors import LevelsError
-from extract.files import LockedBy, lock, make_folder, remove_empty, replace_file
+from extract.errors import LevelsError, UnusableName
+from extract.files import LockedBy, at_home, lock, make_folder, remove_empty, replace_file
 
 
 def test_a_file_is_written_in_full_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -33,6 +36,79 @@ def test_folders_are_made_only_on_request(tmp_path: Path) -> None:
 def test_a_folder_in_the_way_is_an_error_with_the_advice(tmp_path: Path) -> None:
     with pytest.raises(LevelsError, match=r"cannot be written: Is a directory\. Take it away\."):
         replace_file(tmp_path, b"", LevelsError, "Take it away.")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a/" * 2500, "a\0b"])
+def test_a_name_that_no_file_can_have_is_refused(name: str) -> None:
+    with pytest.raises(UnusableName, match=r"is no name that a file can have: .*\. Give another\."):
+        at_home(name)
+
+
+def test_a_link_that_leads_nowhere_is_no_place_for_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "gone" / "x")
+    with pytest.raises(FileExistsError, match="a link that leads nowhere, has this name"):
+        make_folder(tmp_path / "link")
+
+
+FULL = """
+import resource
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from extract.errors import TooManyFiles
+from extract.files import make_folder, read_file, replace_file
+from extract.folder.encoding import read_table
+from extract.network.checkpoint import read
+from extract.probes.pictures import read_picture
+from extract.probes.sources import source
+from extract.recording.decoding import decode
+
+place = Path(sys.argv[1])
+pictures = list(enumerate(source(place / "pictures")))
+calls = {
+    "a file": lambda: read_file(place / "a.txt", ValueError),
+    "a new file": lambda: replace_file(place / "new.txt", b"", ValueError),
+    "a folder of pictures": lambda: source(place / "pictures"),
+    "a picture of a probe": lambda: decode(None, pictures[0]),
+    "a picture": lambda: read_picture(place / "pictures/cat/0.png"),
+    "a shard": lambda: source(place / "s.tar"),
+    "a table": lambda: source(place / "t.parquet"),
+    "a table of an extraction": lambda: read_table(place / "t.parquet", "probes"),
+    "safetensors": lambda: read(place / "w.safetensors"),
+}
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (32, most))
+with ExitStack() as full:
+    try:
+        while True:
+            full.enter_context((place / "a.txt").open())
+    except OSError:
+        pass
+    for name, call in calls.items():
+        try:
+            call()
+            print(name, "was read")
+        except TooManyFiles as error:
+            if "`ulimit -n 4096`" not in str(error):
+                print(name, error)
+        except Exception as error:
+            print(name, type(error).__name__, error)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
+    probes = [probe.id for probe in source(place / "pictures")]
+    print(len(calls), sorted(path.name for path in place.iterdir()), *probes)
+"""
+
+
+def test_too_many_open_files_are_told_as_that_whatever_is_read_or_written(tmp_path: Path) -> None:
+    (tmp_path / "pictures" / "cat").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "pictures" / "cat" / "0.png")
+    for name in ("a.txt", "s.tar", "t.parquet"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "w.safetensors").write_bytes(save({"x": np.ones(1)}))
+    files = sorted(path.name for path in tmp_path.iterdir())
+    answer = subprocess.run([sys.executable, "-c", FULL, tmp_path], capture_output=True, text=True, check=True)
+    assert answer.stdout == f"9 {files} cat/0.png\n"
 
 
 def test_a_link_is_written_through(tmp_path: Path) -> None:

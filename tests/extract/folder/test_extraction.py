@@ -1,6 +1,7 @@
 """The extraction folder: what is written reads back equal, and what was touched is refused."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -382,6 +383,15 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, place: str) -
     (tmp_path / "file").write_text("")
     with pytest.raises(ExtractionError, match=r"x\.extraction.* cannot be written"):
         Extraction.create(tmp_path / place, manifest())
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("x" * 300, "File name too long"), ("a\0b", "null"), (os.fsdecode(b"\xf6"), "is no UTF-8")]
+)
+def test_a_name_that_no_folder_can_have_is_refused(tmp_path: Path, name: str, reason: str) -> None:
+    with pytest.raises(ExtractionError, match=reason):
+        Extraction.create(tmp_path / name, manifest())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_write_that_fails_records_nothing(folder: Path) -> None:

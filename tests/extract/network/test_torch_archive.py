@@ -1,7 +1,10 @@
 """Weights out of archives of torch.save and torch.jit.save: the same as torch's own, and nothing of them is run."""
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import os
 import pickle
 import struct
@@ -29,6 +32,7 @@ from extract.network.torch_archive import StoredTensor, TorchArchive
 from extract.network.weights import load_network
 from tests.builders.weights_refusal import refusal
 
+Convert = Callable[[Tensor], Tensor]
 TEXT = {"context_length": 4, "vocab_size": 16, "width": 4, "heads": 1, "layers": 1}
 SMALL = {"embed_dim": 4, "vision_cfg": {"image_size": 32, "layers": [1, 2, 1, 1], "width": 4}, "text_cfg": TEXT}
 
@@ -475,11 +479,74 @@ def test_what_a_file_holds_instead_is_said(small: str, tmp_path: Path, saved: ob
         (b"<html>Not found</html>", "it begins with b'<html>Not found</html>'"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "pointer that Git LFS leaves"),
         (b"PK\x03\x04" + bytes(100), "without its end"),
+        (gzip.compress(b"weights"), "it is compressed. Unpack it with gunzip"),
+        (lzma.compress(b"weights"), "it is compressed. Unpack it with unxz"),
+        (bz2.compress(b"weights"), "it is compressed. Unpack it with bunzip2"),
     ],
 )
 def test_a_file_of_something_else_is_called_what_it_is(small: str, tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "w.pt").write_bytes(content)
     assert reason in refusal(small, tmp_path / "w.pt")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of torch, on quantised and sparse tensors
+@pytest.mark.parametrize(
+    ("kind", "make", "ordinary"),
+    [
+        ("quantised", lambda tensor: torch.quantize_per_tensor(tensor, 0.1, 0, torch.qint8), Tensor.dequantize),
+        ("sparse", Tensor.to_sparse, Tensor.to_dense),
+        ("of a precision of its own", lambda tensor: tensor.to(torch.float8_e4m3fn), Tensor.float),
+    ],
+)
+def test_the_advice_for_a_tensor_of_another_kind_works(
+    network: Network, small: str, tmp_path: Path, kind: str, make: Convert, ordinary: Convert
+) -> None:
+    state = network.clip.state_dict()
+    name = "visual.layer1.0.conv1.weight"
+    torch.save(state | {name: make(state[name])}, tmp_path / "w.pt")
+    message = refusal(small, tmp_path / "w.pt")
+    assert f"a tensor that is {kind}" in message
+    assert f"tensor.{ordinary.__name__}()" in message
+    read = torch.load(tmp_path / "w.pt")
+    torch.save({key: ordinary(value) if key == name else value for key, value in read.items()}, tmp_path / "w.pt")
+    assert equal(dict(load_network(small, tmp_path / "w.pt").clip.state_dict()), {**state, name: ordinary(read[name])})
+
+
+@pytest.mark.parametrize(
+    ("name", "alter", "reason"),
+    [
+        ("visual.conv1.weight", lambda tensor: tensor.mul(127).to(torch.int8), "visual.conv1.weight is torch.int8"),
+        ("visual.conv1.weight", Tensor.bool, "visual.conv1.weight is torch.bool"),
+        ("visual.conv1.weight", lambda tensor: tensor.double() * 1e300, "not finite: visual.conv1.weight"),
+        ("visual.bn1.running_var", torch.neg, "variances below 0: visual.bn1.running_var"),
+        ("visual.conv3.weight", torch.mean, "visual.conv3.weight is a number"),
+        ("visual.conv3.weight", lambda tensor: tensor[:0], "not a whole ModifiedResNet's"),
+        ("visual.attnpool.positional_embedding", torch.mean, "positional_embedding is a number"),
+    ],
+)
+def test_a_tensor_that_no_clip_can_have_is_named(
+    network: Network, small: str, tmp_path: Path, name: str, alter: Convert, reason: str
+) -> None:
+    state = network.clip.state_dict()
+    torch.save(state | {name: alter(state[name])}, tmp_path / "w.pt")
+    assert reason in refusal(small, tmp_path / "w.pt")
+
+
+def test_a_key_that_stands_twice_in_safetensors_is_refused(network: Network, small: str, tmp_path: Path) -> None:
+    name = "visual.conv1.weight"
+    save_file(network.clip.state_dict(), tmp_path / "w.pt")
+    data = (tmp_path / "w.pt").read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = data[8 : 8 + length].rstrip()
+    twice = header[:-1] + f',"{name}":{json.dumps(json.loads(header)[name])}}}'.encode()
+    (tmp_path / "w.pt").write_bytes(len(twice).to_bytes(8, "little") + twice + data[8 + length :])
+    assert f"the key '{name}' stands twice" in refusal(small, tmp_path / "w.pt")
+
+
+def test_a_pipe_is_no_weights_file_that_is_waited_for(small: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "w.pt")
+    for file in (tmp_path / "w.pt", Path("/dev/zero")):
+        assert "it is a pipe or a device" in refusal(small, file)
 
 
 def test_the_advice_for_a_pickled_model_works(network: Network, small: str, tmp_path: Path) -> None:

@@ -290,6 +290,11 @@ def test_an_unknown_name_or_tag_is_refused_with_those_known(name: str, tag: str 
     [
         ({"layers": 12}, "four stages"),
         ({"layers": [1, 1, 1]}, "four stages"),
+        ({"layers": [1, 0, 1, 1]}, "four stages"),
+        ({"layers": [True, 1, 1, 1]}, "four stages"),
+        ({"width": 7}, "Give an even width"),
+        ({"width": 8.0}, "Give an even width"),
+        ({"head_width": 48}, "leave head_width out"),
         ({"image_size": 65}, "multiple of 32"),
         ({"image_size": [64, 32]}, "multiple of 32"),
         ({"nonsense": 1}, "cannot build"),
@@ -299,10 +304,15 @@ def test_a_configuration_of_something_else_is_refused(tmp_path: Path, vision: di
     assert reason in refusal(configuration(tmp_path, **vision), None)
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{}", '{"embed_dim": 1, "vision_cfg": 1, "text_cfg": 1}'])
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "[1]", "{}", '{"embed_dim": 1, "vision_cfg": 1, "text_cfg": 1}'])
 def test_a_json_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.json").write_text(text)
     refusal(str(tmp_path / "c.json"), None)
+
+
+def test_a_setting_that_stands_twice_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text('{"embed_dim": 16, "embed_dim": 32, "vision_cfg": {}, "text_cfg": {}}')
+    assert "the key 'embed_dim' stands twice" in refusal(str(tmp_path / "c.json"), None)
 
 
 class Mirror(BaseHTTPRequestHandler):

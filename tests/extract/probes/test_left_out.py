@@ -13,6 +13,7 @@ import sys
 import tarfile
 import tracemalloc
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,9 +23,10 @@ import pytest
 from PIL import Image
 
 from extract.enrichment.pipeline import measure
-from extract.errors import NoShards, ProbesError, UnreadablePicture
+from extract.errors import CircuitsError, NoShards, ProbesError, UnreadablePicture
 from extract.network.network import Network
-from extract.probes.pictures import opaque
+from extract.probes.pictures import opaque, read_picture
+from extract.probes.rasterised_words import ARTICLE, rasterise
 from extract.probes.sources import source
 from extract.units import Layer
 from tests.builders.extractions import without_edges
@@ -235,6 +237,21 @@ def test_a_pipe_is_no_picture_that_is_waited_for(tmp_path: Path) -> None:
     os.mkfifo(pets / "cat" / "5.png")
     assert concepts(pets) == {"cat": 4}
     assert left_out(pets) == {"cat/5.png": "it is a pipe or a device"}
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("pipe", source),
+        ("pipe.tar", source),
+        ("pipe.png", read_picture),
+        ("pipe.ttf", lambda font: rasterise("hat", lettering=replace(ARTICLE, font=font))),
+    ],
+)
+def test_a_pipe_is_nothing_that_is_waited_for(tmp_path: Path, name: str, read: Callable[[Path], object]) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(CircuitsError, match="it is a pipe or a device"):
+        read(tmp_path / name)
 
 
 def test_concepts_of_one_picture_each_are_told(tiny: Network, tmp_path: Path) -> None:

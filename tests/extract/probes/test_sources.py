@@ -161,7 +161,7 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ProbesError, match="no table of probes"):
+    with pytest.raises(ProbesError, match=r"nowhere cannot be read: No such file or directory\. Name a folder"):
         source(tmp_path / "nowhere")
     with pytest.raises(NoShards, match=r"nowhere\.tar"):
         source(tmp_path / "nowhere.tar")

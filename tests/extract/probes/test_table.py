@@ -1,3 +1,4 @@
+import os
 from io import BytesIO
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
+from extract.demo import PROBES
 from extract.errors import ProbesError
 from extract.folder.schemas import SCHEMAS
 from extract.network.preprocessing import stack
 from extract.probes.pictures import THUMBNAIL, opaque, thumbnail
+from extract.probes.sources import source
 from extract.probes.table import check, images, read
 
 SIDE = 64
@@ -91,8 +94,15 @@ def test_a_table_without_a_column_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ProbesError, match="no table of probes"):
+    with pytest.raises(ProbesError, match=r"absent\.parquet cannot be read: No such file or directory\. Name a"):
         read(tmp_path / "absent.parquet")
+
+
+def test_a_file_whose_name_is_no_utf8_is_read(tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"h\xf6hle.parquet")
+    file.write_bytes(PROBES.read_bytes())
+    assert read(file).equals(read())
+    assert next(iter(source(file))).load() == read()["image"][0].as_py()
 
 
 def test_a_thumbnail_is_the_middle_square_and_small_pictures_stay_as_they_are() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from extract.files import at_home
 from extract.folder.extraction import Extraction
 from extract.folder.manifest import ExtractionSettings, Manifest
 from extract.folder.schemas import SCHEMAS
@@ -128,12 +129,15 @@ def of_the_same_weights() -> None:
 
 TABLE = Table(
     (
+        "extract.files",
         "extract.folder.manifest",
         "extract.folder.encoding",
         "extract.folder.manifest_folder",
         "extract.recording.visualisations",
     ),
     (
+        Advice("is no name that a file can have", lambda: at_home("x" * 300), lambda: at_home("x")),
+        Advice("is no UTF-8, as tables in Parquet", lambda: create("\udcff"), lambda: create("y")),
         Advice("holds no manifest.json", lambda: Extraction.open(Path("nothing")), opened()),
         Advice("its checksum is that of another content", opened(replaced("a:b", "a:c")), opened()),
         Advice("is no manifest of format", opened(replaced("{", "[")), opened()),
@@ -146,12 +150,16 @@ TABLE = Table(
         Advice("is of other weights than", of_other_weights, of_the_same_weights),
         Advice("is being written by process", while_another_writes("x"), while_another_writes("y")),
         Advice("is a link, and an extraction changes nothing outside", into_a_link(), into_a_link(replaced=True)),
-        Advice("{self.path} cannot be written", below_a_file, lambda: create("y")),
+        Advice("cannot be written: {reason_of(error)}. {_PLACE}", below_a_file, lambda: create("y")),
         Advice("No picture in {folder} can be read", pictured("channel3.png", content=b"x"), pictured("channel3.png")),
         Advice("is no folder, so it holds no picture", pictured(), pictured("channel3.png")),
         Advice("{folder} holds no picture. Save", empty_folder, pictured("channel3.png")),
         Advice("fits a unit of {layer}", pictured("hat.png"), pictured("channel255.png")),
         Advice("A unit has two pictures", pictured("channel3.png", "3.png"), pictured("channel3.png")),
     ),
-    untested={"See to its permissions": "tests may be run by root, who may read every file"},
+    {"Too many files are open": "tests/extract/test_files.py"},
+    untested={
+        "Give one that you may read": "as the next",
+        "See to its permissions": "tests may be run by root, who may read every file",
+    },
 )

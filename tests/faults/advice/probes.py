@@ -173,6 +173,7 @@ TABLE = Table(
             lambda: scrambled(Image.new("RGB", (16, 8)), 0),
         ),
         Advice("is no whole WebDataset shard", shard("a.png", cut=700), shard("a.png")),
+        Advice("Name a folder of pictures, WebDataset", lambda: source("gone"), shard("a.png")),
         Advice("Give one that can be", lambda: source("gone.tar"), shard("a.png")),
         Advice("holds no sample with a picture", shard("a.npy"), shard("a.png")),
         Advice("holds both the archive", archive_beside_pictures(apart=False), archive_beside_pictures(apart=True)),

@@ -1,5 +1,6 @@
 """Messages about networks: their names, configurations and weights files, and what they can be asked."""
 
+import gzip
 import json
 import zipfile
 from argparse import Namespace
@@ -101,6 +102,10 @@ def broken(state: State) -> State:
     return state | {"visual.bn1.bias": torch.full_like(state["visual.bn1.bias"], torch.nan)}
 
 
+def quantised(state: State) -> State:
+    return state | {"visual.bn1.bias": state["visual.bn1.bias"].to(torch.int8)}
+
+
 def classes(*names: str) -> Act:
     return lambda: zero_shot(load_network("demo"), [Image.new("RGB", (96, 96))], names)
 
@@ -130,15 +135,19 @@ TABLE = Table(
         Advice("says not how to prepare images", prepared(mean=0.5), prepared(mean=[0.5, 0.5, 0.5])),
         Advice("Give an open_clip model configuration.", lambda: load_network("gone.json"), tiny()),
         Advice("{path} is no JSON", lambda: network("{"), tiny()),
+        Advice("In {path}", lambda: network('{"embed_dim": 1, "embed_dim": 2}'), tiny()),
+        Advice("no whole number of attention heads", tiny(width=7), tiny(width=8)),
         Advice("cannot build this configuration", tiny(nonsense=1), tiny()),
         Advice(
             "the pointer that Git LFS leaves", altered(lambda _: b"version https://git-lfs.github.com/spec/v1\n"), WHOLE
         ),
+        Advice("it is compressed. Unpack", altered(gzip.compress), altered(lambda data: data)),
         Advice("an archive without its end", altered(lambda data: data[: len(data) // 2]), WHOLE),
         Advice("as neither safetensors nor", altered(lambda _: b"<html>"), WHOLE),
         Advice("These are no weights of", saved(without("visual.bn1.bias")), WHOLE),
+        Advice("These weights hold", saved(quantised), WHOLE),
         Advice("These weights are damaged", saved(broken), WHOLE),
-        Advice("{error.strerror or error}. Give the path", lambda: network(weights="."), WHOLE),
+        Advice("{reason_of(error)}. Give the path", lambda: network(weights="."), WHOLE),
         Advice("that can be read: {error}", altered(lambda _: b""), WHOLE),
         Advice("it is cut short or altered", altered(lambda data: b"\x80" + data[1:]), WHOLE),
         Advice("it holds no state dict", saved(lambda _: {"epoch": 3}), WHOLE),
@@ -169,6 +178,7 @@ TABLE = Table(
         "could not be fetched from": "tests/extract/network/test_hub.py",
         "a tensor is longer or shorter": ARCHIVES,
         "its tensors are packed": ARCHIVES,
+        "it holds a tensor that is": ARCHIVES,
         "its pickle and code are larger": ARCHIVES,
         "rebuilt by code of its own": ARCHIVES,
         "within one another without end": ARCHIVES,
