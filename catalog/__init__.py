@@ -56,7 +56,7 @@ if TYPE_CHECKING:  # what the live network and an extraction give, for annotatio
     from catalog.live_network import Ablation, Agreement, Attack, Check, LiveNetwork, Report
     from catalog.macroscopic.bottlenecks import Bottleneck
     from catalog.macroscopic.comparisons import Comparison
-    from catalog.macroscopic.depth import Trend
+    from catalog.macroscopic.depth import Correlation, Trend
     from catalog.macroscopic.headlines import LayerSummary
     from catalog.macroscopic.macroscopic import Macroscopic
     from catalog.macroscopic.paired_shares import PairedShares
@@ -108,6 +108,7 @@ __all__ = [
     "CircuitsError",
     "Comparison",
     "Conflict",
+    "Correlation",
     "Direction",
     "EarlierQuery",
     "Estimate",

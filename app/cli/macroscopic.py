@@ -148,15 +148,30 @@ def _trends(trends: "Iterable[Trend]") -> printing.TerminalTable:
             t.target,
             t.statistic,
             t.variant,
-            _rounded(t.correlation),
-            _bounds(t.low, t.high),
-            t.p,
-            _value(t.randomised),
+            _rounded(t.observed.value),
+            _bounds(t.observed.low, t.observed.high),
+            t.observed.p,
+            t.randomised and _rounded(t.randomised.value),
+            t.over_randomised and _rounded(t.over_randomised.value),
+            t.over_randomised and t.over_randomised.p,
+            _rounded(t.observed.autocorrelation),
             t.layers,
         ]
         for t in trends
     ]
-    columns = ("into", "statistic", "variant", "correlation", "95 %", "p", "randomised", "layers")
+    columns = (
+        "into",
+        "statistic",
+        "variant",
+        "correlation",
+        "95 %",
+        "p",
+        "randomised",
+        "beyond these",
+        "its p",
+        "autocorrelation",
+        "layers",
+    )
     decisive = ("into", "statistic", "variant", "correlation", "95 %", "randomised")
     return printing.table("Forward contributions by how far below their source lies", columns, rows, decisive)
 

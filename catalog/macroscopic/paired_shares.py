@@ -63,8 +63,8 @@ def paired_shares(folder: "Extraction", draws: int = DRAWS, progress: bool = Fal
 def compare(layer: Layer, shortcut: Means, conv: Means, words: NDArray[np.bool], draws: int) -> Iterator[PairedShares]:
     """Compare a sum as it is with its branches paired anew; `words` are the probes that are, bool (probes,)."""
     stratum, rng = strata(conv.T[:, :, None], words), np.random.default_rng(_SEED)
-    own = _near_identity(shortcut, conv)  # (units,)
-    anew = np.stack([_near_identity(shortcut, conv[paired_anew(stratum, rng)]) for _ in range(draws)])  # (draws, units)
+    pairings = np.stack([paired_anew(stratum, rng) for _ in range(draws)])  # (draws, units)
+    own, anew = _near_identity(shortcut, conv), _of_pairings(shortcut, conv, stratum, pairings)
     for number, part in Pairings({_NEAR: own}, {_NEAR: anew}, stratum).by_stratum():
         parts = part.anew[_NEAR].mean(axis=1)  # (draws,)
         yield PairedShares(
@@ -77,6 +77,21 @@ def compare(layer: Layer, shortcut: Means, conv: Means, words: NDArray[np.bool],
             part.p(_NEAR),
             draws,
         )
+
+
+def _of_pairings(
+    shortcut: Means, conv: Means, stratum: NDArray[np.int_], pairings: NDArray[np.int_]
+) -> NDArray[np.bool]:
+    """Which units are near identity with the conv branch that each pairing (draws, units) gives them: (draws, units).
+
+    Strata are small, so every pair of a stratum is judged once, and looked up in every pairing.
+    """
+    order = np.argsort(stratum, kind="stable")  # (units,), stratum after stratum
+    begins, size = np.searchsorted(stratum[order], stratum), np.bincount(stratum)[stratum]  # (units,), of own stratum
+    place = np.argsort(order) - begins  # (units,), in its stratum
+    steps = [order[begins + (place + step) % size] for step in range(size.max())]  # whose branch lies so far on
+    near = np.stack([_near_identity(shortcut, conv[whose]) for whose in steps])  # (steps, units)
+    return np.asarray(near[(place[pairings] - place) % size, np.arange(len(stratum))])
 
 
 def _near_identity(shortcut: Means, conv: Means) -> NDArray[np.bool]:

@@ -1,6 +1,7 @@
 """Evidence in which it is known which of the article's claims hold: planted contributions, shares and overlaps.
 
-Each effect makes some claims true; without any, contributions are normal, shares of all sizes, and overlaps chance.
+Each effect makes some claims true; without any, contributions are normal, shares just beyond what claims allow, and
+overlaps chance.
 """
 
 import json
@@ -29,6 +30,7 @@ TARGET = Layer(4, 2, 5)  # of 256 units
 
 PEAKS = "two peaks at the last conv branch"
 BALANCED, BALANCED_BY_GAMMA = "signs are balanced", "balanced signs are gamma3's"
+_HEAVY = "backward contributions are exponential"  # uneven ones are, too
 SUMS = {"4/2": (Layer(4, 2, 6), 0.86), "4/1": (Layer(4, 1, 6), 0.822), "4/0": (Layer(4, 0, 8), 0.145)}
 _TABLES = {
     "on visualisations": ("visualisations", "share_published"),
@@ -49,14 +51,16 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {  # and the claims that hold with each
     "own lobes": (PEAKS, "two peaks nowhere else", BALANCED),
     "lobes everywhere": (PEAKS, BALANCED, BALANCED_BY_GAMMA),
     "lopsided": (),
+    "slightly lopsided": (),  # just beyond what balance allows
     "one direction": (BALANCED,),  # of all units, so that what chance does to one of them it does to all
     "uneven sources": (
-        "backward contributions are exponential",
+        _HEAVY,
         "forward contributions are closer to normal",
         BALANCED,
     ),
-    "versatile": ("earlier units are more versatile", BALANCED),
-    "versatile by shape": (BALANCED,),  # as randomised weights are, too
+    "versatile": ("earlier units are more versatile", _HEAVY, BALANCED),
+    "versatile by shape": (_HEAVY, BALANCED),  # as randomised weights are, too
+    "neighbours alike": (BALANCED,),  # layers that follow one another are as versatile, without a trend
     "discarded": (
         "units of high share have the shortcut's top probes",
         "units of low share have conv's top probes",
@@ -67,6 +71,8 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {  # and the claims that hold with each
 _WITHOUT_MATRICES = {"discarded", *NEAR_IDENTITY}  # which matrices say nothing of
 CLAIMS = tuple(dict.fromkeys(claim for claims in EFFECTS.values() for claim in claims))
 _BELOW = Layer(4, 0, 5)  # another conv branch
+_BEYOND, _NOISE = 0.02, 0.01  # how far beyond a claim's tolerance the others are; of a share as it is measured
+_LIKENESS = 0.7  # of layers that follow one another
 _OTHERS = [layer for layer in SHAPE.layers if layer.role == "conv" and layer != TARGET]
 
 
@@ -82,7 +88,7 @@ def planted_article(folder: Path, network: Network, effect: str, seed: int) -> E
     """Evidence with one effect, in a new folder; worlds of one seed and two effects have nothing in common."""
     seed = seed * len(EFFECTS) + list(EFFECTS).index(effect)
     rng = np.random.default_rng(seed)
-    scales = np.full(SHAPE.channels(TARGET), 0.5) * (1 if effect == "lopsided" else rng.choice([-1, 1], 256))
+    scales = np.full(SHAPE.channels(TARGET), 0.5) * (1 if "lopsided" in effect else rng.choice([-1, 1], 256))
     others = dict.fromkeys(_OTHERS, _normal) | ({_BELOW: _lobe} if effect == "lobes everywhere" else {})
     matrices = effect not in _WITHOUT_MATRICES
     extraction = planted_matrices(
@@ -130,25 +136,35 @@ def plant_randomised(
 
 def _sizes(rng: np.random.Generator, place: int, shape: tuple[int, int]) -> np.ndarray:
     """Sizes of contributions: the further below, the less uneven, and so the fewer near zero."""
-    unevenness = 0.5 * (1 - place / len(sources(SHAPE, TARGET)))
+    unevenness = 0.7 * (1 - place / len(sources(SHAPE, TARGET)))
     return np.asarray(np.exp(unevenness * rng.normal(size=shape)))
 
 
 def _plant(effect: str) -> Plant:
     places, direction = count(), np.random.default_rng(0).choice([-1, 1], (SHAPE.channels(TARGET), 1))
+    level = 0.0  # of the layer before, in standard deviations
 
     def versatile(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
         return np.asarray(_normal(rng, targets, sources) * _sizes(rng, next(places), (targets, sources)))
+
+    def alike(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
+        nonlocal level
+        level = _LIKENESS * level + (1 - _LIKENESS**2) ** 0.5 * rng.normal()
+        return np.asarray(
+            _normal(rng, targets, sources) * np.exp((0.25 + 0.08 * level) * rng.normal(size=(targets, sources)))
+        )
 
     plants: Mapping[str, Plant] = {
         "lobes by sign": _lobe,
         "lobes everywhere": _lobe,
         "lopsided": lambda rng, t, s: rng.normal(0.5, 1, (t, s)),
+        "slightly lopsided": lambda rng, t, s: rng.normal(0.32, 1, (t, s)),
         "one direction": lambda rng, t, s: rng.normal(direction * rng.choice([-1, 1], s), 1, (t, s)),
         "own lobes": lambda rng, t, s: rng.normal(rng.choice([-3, 3], (t, s)), 1),
         "uneven sources": lambda rng, t, s: rng.normal(size=(t, s)) * rng.exponential(size=s) ** 0.5,
         "versatile": versatile,
         "versatile by shape": versatile,
+        "neighbours alike": alike,
     }
     return plants.get(effect, _normal)
 
@@ -164,17 +180,19 @@ def _normal(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
 def _shares(rng: np.random.Generator, effect: str) -> dict[str, dict[Layer, dict[str, np.ndarray]]]:
     """Shares over the shortcut by table, sum and column, (units,) each.
 
-    They are of all sizes, and where the article has few high ones there are none; but with an effect of this name, as
-    many as the article has are above 0.9.
+    With an effect of a claim's name as many as the article has are above 0.9, else just too many or too few. A share is
+    measured with an error, and many are close to 0.9.
     """
     tables: dict[str, dict[Layer, dict[str, np.ndarray]]] = {}
     for claim, (table, layer, column, part_of_units) in NEAR_IDENTITY.items():
-        units = SHAPE.channels(layer)
-        shares = rng.uniform(0, 1 if part_of_units > 0.5 else 0.89, units)
-        if claim == effect:
-            high = rng.permutation(units) < round(part_of_units * units)
-            shares = np.where(high, rng.uniform(0.91, 1, units), rng.uniform(0, 0.89, units))
-        tables.setdefault(table, {}).setdefault(layer, {})[column] = shares
+        units, within = SHAPE.channels(layer), 0.02 if table == "visualisations" else 0.1
+        side = -1 if effect == "discarded" else rng.choice([-1, 1])  # units of low share are among its claims
+        beyond = 0 if claim == effect else side * (within + _BEYOND)
+        high = rng.permutation(units) < round((part_of_units + beyond) * units)
+        shares = np.where(high, 0.9 + 0.1 * rng.uniform(size=units) ** 0.5, rng.uniform(0, 0.9, units))
+        tables.setdefault(table, {}).setdefault(layer, {})[column] = np.clip(
+            shares + rng.normal(0, _NOISE, units), 0, 1
+        )
     return tables
 
 

@@ -15,7 +15,7 @@ from graph.plain_json import as_json
 from graph.records import Variant
 
 if TYPE_CHECKING:
-    from catalog import Comparison, Macroscopic, Size
+    from catalog import Comparison, Macroscopic, Size, Trend
 
 VARIANTS: Mapping[Variant, str] = {
     "raw": "from raw convolution to raw convolution, as in the article",
@@ -39,11 +39,14 @@ _COMPARISON = {
 _TREND = {
     "statistic": ("Statistic", "density_at_zero is low, and breadth great, where contributions are spread evenly"),
     "layers": ("Layers", ""),
-    "correlation": ("Rank correlation", "with how far below its layer lies; the article expects fewer near zero"),
-    "low": ("From", "of its 95 % interval"),
-    "high": ("To", ""),
-    "p": ("p", "share of permuted layers with as strong a correlation"),
-    "randomised": ("Randomised weights", "the same correlation, which comes of the network's shape alone"),
+    "observed value": ("Rank correlation", "with how far below its layer lies; the article expects fewer near zero"),
+    "observed low": ("From", "of its 95 % interval"),
+    "observed high": ("To", ""),
+    "observed p": ("p", "share of series without a trend, their neighbours as alike, with as strong a correlation"),
+    "observed autocorrelation": ("Autocorrelation", "how alike neighbouring layers are beside the trend"),
+    "randomised value": ("Randomised weights", "the same correlation, which comes of the network's shape alone"),
+    "over value": ("Beyond these", "the same correlation of what exceeds randomised weights"),
+    "over p": ("p of it", ""),
 }
 _PAIRED = {
     "layer": ("Sum", ""),
@@ -110,11 +113,14 @@ def _measured(
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """The rows of a layer and its trends, measured once for a folder that did not change."""
     rows = [_row(_claims, c) for c in _claims.comparisons(layer) if c.variant == variant]
-    return rows, [
-        _named(trend, _TREND) | {"randomised": _value(trend.randomised)}
-        for trend in _claims.trends(layer)
-        if trend.variant == variant
-    ]
+    return rows, [_trend(trend) for trend in _claims.trends(layer) if trend.variant == variant]
+
+
+def _trend(trend: "Trend") -> dict[str, object]:
+    parts = {"observed": trend.observed, "randomised": trend.randomised, "over": trend.over_randomised}
+    numbers = {f"{name} {of}": number for name, part in parts.items() for of, number in (as_json(part) or {}).items()}
+    row = {"statistic": trend.statistic, "layers": trend.layers, **numbers}
+    return {name: row.get(name) for name in _TREND}
 
 
 def _named(record: object, columns: Iterable[str]) -> dict[str, object]:

@@ -34,13 +34,14 @@ def forward_shape(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def balance(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
-    """How far the positive part of what units give to the last conv branch is from a half, and beyond both controls."""
+    """How far the positive part of what units give to the last conv branch is from a half, with all of its interval.
+
+    Controls stand beside it and decide nothing: balanced signs are what chance gives, too.
+    """
     raw, folded = (_pooled(evidence, "forward", "imbalance", variant) for variant in ("raw", "folded"))
-    over = [_over_randomised(raw), *([raw.over_shuffled] if raw.over_shuffled else [])]
-    value, beyond = raw.observed.value, max(size.high for size in over)
-    finding = f"{_beside(raw)}; more than these by at most {beyond:.3g}; folded {folded.observed.value:.3g}"
-    holds = value <= numbers["most"] and all(size.high <= numbers["most"] for size in over)
-    return judge(holds, finding, raw=value, folded=folded.observed.value, beyond=beyond)
+    value, high = raw.observed.value, raw.observed.high
+    finding = f"{_beside(raw)}; folded {folded.observed.value:.3g}"
+    return judge(high <= numbers["most"], finding, raw=value, high=high, folded=folded.observed.value)
 
 
 def balanced_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
@@ -60,20 +61,21 @@ def balanced_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome
 def versatility(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     """Whether the contributions to the last conv branch are the less often near zero, the earlier their unit is.
 
-    And this more so than with randomised weights, which have what comes of the network's shape.
+    And whether what exceeds randomised weights does so too, since these have what comes of the network's shape.
     """
     of_all = evidence.macroscopic.trends(_last_conv(evidence))
     trends = {(trend.variant, trend.statistic): trend for trend in of_all}
     trend = trends["raw", "density_at_zero"]
     if trend.randomised is None or (over := trend.over_randomised) is None:
         raise CannotRun(_NO_CONTROL)
-    control = trend.randomised.value
+    own, control = trend.observed, trend.randomised
     finding = (
-        f"rank correlation {trend.correlation:+.2f} over {trend.layers} layers, p = {trend.p:.2g}; randomised weights "
-        f"{control:+.2f}, the difference {over.value:+.2f} ({over.low:+.2f} to {over.high:+.2f})"
+        f"rank correlation {own.value:+.2f} over {trend.layers} layers, p = {own.p:.2g} (autocorrelation "
+        f"{own.autocorrelation:.2f}); randomised weights {control.value:+.2f}; what exceeds these {over.value:+.2f}, "
+        f"p = {over.p:.2g}"
     )
-    holds = trend.correlation < 0 and trend.p < numbers["p"] and over.high < 0
-    return judge(holds, finding, correlation=trend.correlation, p=trend.p, randomised=control)
+    holds = all(part.value < 0 and part.p < numbers["p"] for part in (own, over))
+    return judge(holds, finding, correlation=own.value, p=own.p, randomised=control.value, over=over.value)
 
 
 def two_peaks(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:

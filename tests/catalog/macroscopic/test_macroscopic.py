@@ -188,10 +188,10 @@ def test_broader_contributions_from_further_below_are_a_trend(tmp_path: Path) ->
     breadth, density = (
         next(t for t in trends if (t.variant, t.statistic) == ("raw", name)) for name in ("breadth", "density_at_zero")
     )
-    assert breadth.correlation > 0.9
-    assert 0.8 < breadth.low < breadth.high < 1
-    assert density.correlation < -0.9
-    assert max(breadth.p, density.p) < 0.01
+    assert breadth.observed.value > 0.9
+    assert 0.8 < breadth.observed.low < breadth.observed.high < 1
+    assert density.observed.value < -0.9
+    assert max(breadth.observed.p, density.observed.p) < 0.01
     assert breadth.layers == 14
 
 
@@ -252,7 +252,7 @@ def test_units_that_batch_norm_all_scales_to_nothing_have_nan_and_a_panel_that_s
     raw = [c for c in macroscopic.comparisons(TARGET) if c.variant == "raw"]
     assert {c.n_high for c in raw if c.direction == "forward"} == {0}
     assert all(np.isnan(c.observed.value) for c in raw)
-    assert all(np.isnan(trend.correlation) and trend.layers == 0 for trend in macroscopic.trends(TARGET))
+    assert all(np.isnan(trend.observed.value) and trend.layers == 0 for trend in macroscopic.trends(TARGET))
     [panel] = macroscopic.sweeps.vary_upper("4/1/3/0").panels
     assert panel.n == sum(panel.counts) == 0
     assert np.isnan(panel.dip)
@@ -271,7 +271,7 @@ def test_layers_without_a_statistic_have_no_place_in_its_trend(tmp_path: Path) -
     trends = Macroscopic(planted_matrices(tmp_path / "x", plant, SIGNS)).trends(TARGET)
     [breadth] = [trend for trend in trends if (trend.variant, trend.statistic) == ("scaled", "breadth")]
     assert breadth.layers == 11
-    assert breadth.correlation > 0.9
+    assert breadth.observed.value > 0.9
 
 
 def test_a_control_that_some_layers_lack_is_lacking(tmp_path: Path) -> None:
@@ -289,16 +289,17 @@ def test_a_control_that_some_layers_lack_is_lacking(tmp_path: Path) -> None:
     assert all(c.randomised for c in macroscopic.comparisons(TARGET))
     nearest_first = macroscopic.by_source(TARGET)
     for trend in macroscopic.trends(TARGET):
-        control = [
-            c.randomised.value
+        both = [
+            (c.observed.value, c.randomised.value)
             for c in nearest_first
             if (c.direction, c.variant, c.statistic) == ("forward", trend.variant, trend.statistic) and c.randomised
         ]
+        own, control = np.array(both).T
         assert trend.randomised is not None
         assert trend.over_randomised is not None
         assert trend.randomised.value == pytest.approx(spearmanr(range(len(control)), control).statistic)
         assert trend.randomised.low < trend.randomised.value < trend.randomised.high
-        assert trend.over_randomised.value == pytest.approx(trend.correlation - trend.randomised.value)
+        assert trend.over_randomised.value == pytest.approx(spearmanr(range(len(own)), own - control).statistic)
 
 
 def test_backward_contributions_of_randomised_weights_stand_beside_those_of_the_same_few_units(tmp_path: Path) -> None:
