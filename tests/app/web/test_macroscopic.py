@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources
+from extract.folder.schemas import SCHEMAS
 from extract.units import Architecture, Layer
 from tests.app.web.running import MODEL, anew, markup, opened, visited
 from tests.builders.planted_matrices import planted_matrices
@@ -19,13 +22,13 @@ SIGNS = np.where(np.arange(32) % 3 == 0, -0.5, 0.5)
 
 
 @pytest.fixture
-def lobes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def lobes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Extraction:
     """A folder at hand in which every unit contributes 3 with a deviation of 0.1, times the sign of gamma."""
-    planted_matrices(
+    monkeypatch.setenv("CIRCUITS_EXTRACTIONS", str(tmp_path))
+    return planted_matrices(
         tmp_path / "lobes", lambda rng, t, s: rng.normal(3, 0.1, (t, s)), SIGNS,
         model=MODEL, shape=SHAPE, target=Layer.parse(TARGET),
     )  # fmt: skip
-    monkeypatch.setenv("CIRCUITS_EXTRACTIONS", str(tmp_path))
 
 
 def measured(app: AppTest, statistic: str) -> Any:
@@ -103,3 +106,23 @@ def test_shares_paired_anew_tell_that_they_need_a_network_that_was_shown_probes(
     app.toggle[0].set_value(True).run()
     assert not app.exception
     assert "This needs an extraction whose network was shown probes." in [caption.value for caption in app.caption]
+
+
+def test_units_near_identity_stand_beside_branches_paired_anew(app: AppTest, lobes: Extraction) -> None:
+    """Half of the units take nearly all from the shortcut, whosever conv branch they get; the others never do."""
+    units, probes = SHAPE.channels(SHAPE.final), 40
+    large = np.arange(units) % 2 == 0
+    kinds = {"modality": ["picture", "word"], "split": ["discovery", "held-out"]}
+    rows = [{"id": str(n), **{name: of[n // 10 % 2] for name, of in kinds.items()}} for n in range(probes)]
+    branches = SHAPE.branches(SHAPE.final)
+    means = {
+        f"{branches[name]} value": np.outer(values, np.linspace(1, 2, probes)).astype(np.float16)
+        for name, values in {"shortcut": np.where(large, 100, 1), "conv": np.ones(units)}.items()
+    }
+    shown = pa.Table.from_pylist(rows, SCHEMAS["probes"])
+    lobes.add({"probes.parquet": shown, "activations/planted.safetensors": means})
+    opened(app, "macroscopic")
+    app.toggle[0].set_value(True).run()
+    [row] = app.dataframe[-1].value.to_dict("records")
+    assert (row["layer"], row["units"], row["p"]) == ("4/2/6", units, 1)
+    assert row["as_it_is"] == row["paired_anew"] == 0.5
