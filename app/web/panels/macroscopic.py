@@ -157,7 +157,7 @@ def paired_shares(claims: "Macroscopic") -> None:
     """Show how many units of the last sums are near identity, beside their branches paired anew, once asked for."""
     if st.toggle(
         "Beside branches paired anew",
-        help="By shares of means over positions; takes seconds, or minutes where thousands of probes were shown.",
+        help="By shares of means over positions; takes seconds.",
     ):
         if rows := _paired(claims, str(claims.path), claims.changed):
             tables.show(rows, _PAIRED)
