@@ -103,6 +103,8 @@ def reason_against_suffix(suffix: str) -> str:
     """Say why files of this suffix are not read."""
     if suffix in ARCHIVES:
         return "it is an archive: unpack it, or give it by itself"
+    if suffix == ".parquet":
+        return "it is a table, to be given by itself"
     return f"{suffix[1:].upper()} is not read: convert it to PNG or JPEG" if suffix in _UNREAD else "it is no picture"
 
 

@@ -1,6 +1,7 @@
 """A folder of pictures as a source of probes."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -10,7 +11,7 @@ from extract.errors import ProbesError
 from extract.probes.explicit_words import sensitive
 from extract.probes.folder_walk import FolderEntry, readable, subfolders, walk
 from extract.probes.pictures import SUFFIXES, load
-from extract.probes.probe import Probe, Splits
+from extract.probes.probe import Probe, Splits, concept_name
 from extract.read_report import LeftOut, reasons
 
 _SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing", "dev"}
@@ -59,7 +60,7 @@ class PictureFolder:
         for entry in self._pictures():
             *folders, _ = entry.name.split("/")
             inner = folders[1:] if folders and folders[0] in self._splits else folders
-            concept = inner[0] if inner else root
+            concept = concept_name(inner[0] if inner else root) or root
             split = splits.next(concept)
             yield Probe(entry.name, "picture", concept, root, split, sensitive(concept), partial(load, entry.path))
 
@@ -80,7 +81,12 @@ class PictureFolder:
 
 
 def _split_folders(path: Path) -> list[str]:
-    return [readable([folder.name]) for folder in subfolders(path) if folder.name.casefold() in _SPLITS]
+    return [readable([folder.name]) for folder in subfolders(path) if _is_split(folder.name)]
+
+
+def _is_split(name: str) -> bool:
+    """Whether a folder is named as a split is, such as val, Test, training_set or train2017."""
+    return re.sub(r"[-_ ]?(set|\d{4})$", "", name.casefold()) in _SPLITS
 
 
 def _size(file: Path) -> int | None:

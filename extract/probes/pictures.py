@@ -53,7 +53,9 @@ def _decoding() -> Iterator[None]:
 
 
 def _opened(data: bytes, formats: tuple[str, ...] = _READ) -> Image.Image:
-    """A picture that is not decoded yet; ValueError for a JPEG of so many scans that decoding would take minutes."""
+    """A picture that is not decoded yet; ValueError for none, and for a JPEG of scans that would take minutes."""
+    if not data:
+        raise ValueError("it is empty")
     if data.startswith(_JPEG) and sum(1 for _ in islice(_scans(data), SCANS + 1)) > SCANS:
         raise ValueError(f"it is a JPEG of more than {SCANS} scans")
     return Image.open(BytesIO(data), formats=formats)

@@ -1,5 +1,6 @@
 """Probes, the images that are shown to a network, and what a source of them is."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ class Probe:
     split: str
     sensitive: bool
     load: Callable[[], bytes]
+
+
+def concept_name(text: str) -> str:
+    """What somebody calls a concept, in the one way that it is written: letters composed, a blank between words."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 class Source(Protocol):

@@ -25,14 +25,16 @@ from extract.printable import is_encodable
 from extract.probes.explicit_words import sensitive
 from extract.probes.folder_walk import is_file, is_hidden, readable, reason_against_suffix, walk
 from extract.probes.pictures import LARGEST_FILE, SUFFIXES
-from extract.probes.probe import Probe, Splits
+from extract.probes.probe import Probe, Splits, concept_name
 from extract.probes.shard_members import Header, Members, Read, loader
 from extract.probes.unpacked_shard import UnpackedShard
 from extract.read_report import LeftOut, reasons
+from extract.unique_names import json_object
 
 _LABELS = (".cls", ".json", ".txt")  # in the order in which they are believed
 _JSON_LABELS = ("cls", "class", "class_name", "label_name", "label", "category", "concept")
 _LARGEST_LABEL = 2**20  # bytes
+_LONGEST_LABEL = 1000  # characters
 _DAMAGE = (OSError, EOFError, ValueError, OverflowError, zlib.error, lzma.LZMAError, tarfile.TarError)
 _SHARDS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
@@ -160,7 +162,7 @@ def _probes(file: Path, archive: tarfile.TarFile, read: Read, splits: Splits) ->
         if (name := _name(member)) not in index.pictures:
             continue
         stem = _stem(name)
-        concept = index.concept(stem) or (stem.partition("/")[0] if "/" in stem else shard)
+        concept = index.concept(stem) or concept_name(stem.partition("/")[0] if "/" in stem else shard) or shard
         load = loader(members.target(member), read)
         yield Probe(f"{shard}/{stem}", "picture", concept, shard, splits.next(concept), sensitive(concept), load)
 
@@ -179,7 +181,14 @@ def _opened(file: Path) -> Iterator[tarfile.TarFile]:
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno not in (None, EINVAL):  # the system's, and not of what is in it
             raise _unreadable(file, error) from error
-        raise _no_shard(file, str(error).partition("\n")[0], "Make or fetch it again.") from error
+        raise _no_shard(file, _defect(file, error), "Make or fetch it again.") from error
+
+
+def _defect(file: Path, error: Exception) -> str:
+    if not file.stat().st_size:
+        return "it is empty"
+    reason = str(error).partition("\n")[0]  # the first of the readers that tarfile tried ends in a colon
+    return "it is no tar file" if reason.endswith(":") else reason
 
 
 def _check_end(file: Path, archive: tarfile.TarFile) -> None:
@@ -218,7 +227,7 @@ def _no_shard(file: Path, defect: str, way_out: str) -> NoShards:
 
 
 def _reason_against(member: tarfile.TarInfo, name: str) -> str:
-    if any(map(is_hidden, name.split("/"))):
+    if any(is_hidden(part) for part in name.split("/") if part != ".."):
         return "" if member.isdir() else "it is hidden"
     is_label, suffix = name.lower().endswith(_LABELS), Path(name).suffix.lower()
     if member.isdir() or (is_label and not member.isfile()):
@@ -261,15 +270,20 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 def _label(name: str, content: bytes) -> str:
     """The concept in a label's content; nothing where there is none, or one that is no text to show."""
-    text = content.decode(errors="replace").strip()
-    label = _json_label(text) if name.lower().endswith(".json") else text
-    return label if is_encodable(label) and "\0" not in label else ""
+    try:
+        text = content.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        return ""
+    label = concept_name(_json_label(text) if name.lower().endswith(".json") else text)
+    return label if is_encodable(label) and "\0" not in label and len(label) <= _LONGEST_LABEL else ""
 
 
 def _json_label(text: str) -> str:
     try:
-        facts = json.loads(text)
+        facts = json.loads(text, object_pairs_hook=json_object)
     except (ValueError, RecursionError):
         return ""
     found = [facts[key] for key in _JSON_LABELS if key in facts] if isinstance(facts, dict) else []
-    return next((str(label).strip() for label in found if isinstance(label, str | int)), "")
+    return next(
+        (str(label).strip() for label in found if isinstance(label, str | int) and not isinstance(label, bool)), ""
+    )

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from extract.errors import ProbesError
 from extract.folder.schemas import SCHEMAS
-from extract.probes.folder_walk import walk
+from extract.probes.folder_walk import ARCHIVES, walk
 from extract.probes.picture_folder import PictureFolder
 from extract.probes.probe import Probe, Source
 from extract.probes.shards import Shards, is_shard, shards_in
@@ -30,6 +30,8 @@ def source(place: str | Path) -> Source:
     Raises ProbesError for a path that is none of these, NoShards for a file that is no shard.
     """
     path = Path(place)
+    if path.is_file() and not is_shard(path) and path.suffix.lower() in ARCHIVES:
+        raise ProbesError(f"{path} is an archive of a kind that is not read. Unpack it, or make a tar file of it.")
     if not path.is_dir():
         return Shards.at(path) if is_shard(path) else ProbeTable.read(path)
     archives = shards_in(path)
@@ -82,8 +84,10 @@ class ProbeTable:
 
 
 def _row_batches(file: Path) -> Iterator[pa.RecordBatch]:
-    with opened(file) as table:
-        yield from table.iter_batches(_ROWS, columns=SCHEMAS["probes"].names)
+    schema = SCHEMAS["probes"]
+    with opened(file) as stored:
+        for batch in stored.iter_batches(_ROWS, columns=schema.names):
+            yield from pa.Table.from_batches([batch]).select(schema.names).cast(schema).to_batches()
 
 
 def _hashed(table: pa.Table) -> str:

@@ -19,6 +19,7 @@ from extract.errors import ProbesError
 from extract.files import reason_of, refuse_pipe
 from extract.folder.schemas import SCHEMAS
 from extract.probes.pictures import opaque, reading_probe
+from extract.unique_names import doubles_refused, refuse_doubled
 
 VALUES = {"modality": ("picture", "word"), "split": ("discovery", "held-out")}
 
@@ -34,12 +35,12 @@ def read(file: Path = PROBES) -> pa.Table:
 def read_columns(file: Path, images: bool) -> pa.Table:
     """Read a table of probes from Parquet, with or without its images; ProbesError as `read`."""
     schema = SCHEMAS["probes"]
+    names = schema.names if images else schema.names[:-1]
     try:
-        with opened(file) as stored:
-            if missing := set(schema.names) - set(stored.schema_arrow.names):
-                raise KeyError(*sorted(missing))
-            table = stored.read(schema.names if images else schema.names[:-1])
-        table = table.cast(schema if images else pa.schema(list(schema)[:-1]))
+        with opened(file) as stored, doubles_refused(ProbesError, f"In {file}"):
+            refuse_doubled(stored.schema_arrow.names, "column")
+            stored.schema_arrow.empty_table().select(schema.names).cast(schema)  # of images too
+            table = stored.read(names).select(names).cast(pa.schema(list(schema)[: len(names)]))
     except OSError as error:
         raise ProbesError(
             f"{file} cannot be read: {reason_of(error)}. Name a folder of pictures, WebDataset shards or a table."
@@ -63,6 +64,7 @@ def check(table: pa.Table) -> pa.Table:
     """Return the table if it holds a probe and every value is valid; else raise ProbesError."""
     nulls = {name: table[name].null_count for name in table.column_names}
     wrong = [f"{name} is missing in {count} rows" for name, count in nulls.items() if count]
+    wrong += [f"{name} is empty in a row" for name in ("id", "concept") if "" in pc.unique(table[name]).to_pylist()]
     for name, allowed in VALUES.items():
         unknown = {value for value in pc.unique(table[name]).to_pylist() if value and value not in allowed}
         wrong += [f"{name} is {value!r}, where only {' and '.join(allowed)} are known" for value in sorted(unknown)]

@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from extract.demo import PROBES
 from extract.enrichment.pipeline import measure
 from extract.errors import CircuitsError, NoShards, ProbesError, UnreadablePicture
 from extract.network.network import Network
@@ -180,7 +181,17 @@ def test_an_archive_in_a_class_folder_is_named(tmp_path: Path) -> None:
     assert left_out(pets) == {"cat/download.tar": "it is an archive: unpack it, or give it by itself"}
 
 
-@pytest.mark.parametrize("names", [("train", "val"), ("train", "test"), ("Training", "Validation"), ("train",)])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "val"),
+        ("train", "test"),
+        ("Training", "Validation"),
+        ("train",),
+        ("training_set", "test_set"),
+        ("train2017", "val2017"),
+    ],
+)
 def test_class_folders_below_splits_are_the_concepts(tmp_path: Path, names: tuple[str, ...]) -> None:
     files = {f"{split}/{concept}/{n}.png": PNG for split in names for concept in ("cat", "dog") for n in range(2)}
     expected = {"cat": 2 * len(names), "dog": 2 * len(names)}
@@ -287,6 +298,58 @@ def test_a_label_in_json_is_read_and_an_empty_one_is_none(tmp_path: Path) -> Non
     facts += [("1.png", PNG), ("1.json", json.dumps({"class_name": "cat"}).encode()), ("1.txt", b"a caption")]
     facts += [("2.png", PNG), ("2.json", b"{"), ("3.png", PNG), ("3.cls", b" "), ("sea/4.png", PNG), ("sea/4.cls", b"")]
     assert concepts(shard(tmp_path / "x.tar", facts)) == {"0": 1, "cat": 1, "x": 2, "sea": 1}
+
+
+def test_labels_that_are_written_in_several_ways_are_one_concept(tmp_path: Path) -> None:
+    ways = ["caf\u00e9", "cafe\u0301", " caf\u00e9\n", "\ufeffcaf\u00e9"]
+    labels = [(f"{n}.cls", way.encode()) for n, way in enumerate(ways)]
+    samples = [(f"{n}.png", PNG) for n in range(len(ways))]
+    assert concepts(shard(tmp_path / "a.tar", samples + labels)) == {"caf\u00e9": 4}
+    assert concepts(folder(tmp_path / "f", {f"{way.strip()}/1.png": PNG for way in ways[:2]})) == {"caf\u00e9": 2}
+    assert concepts(folder(tmp_path / "g", {"cat/1.png": PNG, "cat /1.png": PNG})) == {"cat": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("0.cls", b"caf\xe9"),
+        ("0.cls", "cat".encode("utf-16")),
+        ("0.cls", b"x" * 2000),
+        ("0.json", b'{"label": "a", "label": "b"}'),
+        ("0.json", b'{"label": true}'),
+        ("0.json", b'{"label": 1e400}'),
+    ],
+)
+def test_a_label_that_cannot_be_one_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+    probes = source(shard(tmp_path / "a.tar", [("0.png", PNG), (name, content)]))
+    assert [probe.concept for probe in probes] == ["a"]
+    assert [(each.name, each.reason) for each in probes.left_out()] == [(f"a.tar/{name}", "it holds no label")]
+
+
+def test_a_member_that_would_lie_outside_is_a_probe(tmp_path: Path) -> None:
+    probes = source(shard(tmp_path / "a.tar", [("../up.png", PNG), ("/root.png", PNG), ("b/../in.png", PNG)]))
+    assert [probe.id for probe in probes] == ["a/../up", "a/root", "a/b/../in"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"", "it is empty"), (b"PK\x05\x06" + bytes(18), "it is no tar file")]
+)
+def test_what_is_no_shard_is_called_what_it_is(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "a.tar").write_bytes(content)
+    with pytest.raises(NoShards, match=rf"is no whole WebDataset shard: {reason}\. Make"):
+        source(tmp_path / "a.tar")
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.zst", "a.7z"])
+def test_an_archive_of_another_kind_is_called_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(ProbesError, match="is an archive of a kind that is not read"):
+        source(tmp_path / name)
+
+
+def test_a_table_in_a_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ProbesError, match="because it is a table, to be given by itself"):
+        source(folder(tmp_path / "f", {"train-0.parquet": PROBES.read_bytes()}))
 
 
 def test_members_that_are_no_probes_are_named(tmp_path: Path) -> None:

@@ -191,6 +191,11 @@ def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded(decode: Calla
     assert decode_thumbnail(bomb) is None
 
 
+def test_an_empty_file_is_called_so() -> None:
+    with pytest.raises(UnreadablePicture, match="it is empty"):
+        opaque(b"")
+
+
 def test_what_looks_like_a_scan_beside_the_picture_is_none() -> None:
     plain, _ = of_many_scans(0)
     comment = b"\xff\xfe" + (2002).to_bytes(2, "big") + b"\xff\xda" * 1000

@@ -1,6 +1,7 @@
 import os
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -18,6 +19,7 @@ from extract.probes.pictures import THUMBNAIL, opaque, thumbnail
 from extract.probes.sources import source
 from extract.probes.table import check, images, read
 
+Ids = list[str]
 SIDE = 64
 PREPROCESS = open_clip.image_transform(SIDE, is_train=False)
 
@@ -96,6 +98,48 @@ def test_a_table_without_a_column_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProbesError, match=r"absent\.parquet cannot be read: No such file or directory\. Name a"):
         read(tmp_path / "absent.parquet")
+
+
+def other(**columns: Any) -> pa.Table:
+    """The demo's first two probes with other columns."""
+    return pa.table({**read().slice(0, 2).to_pydict(), **columns})
+
+
+@pytest.mark.parametrize(
+    ("columns", "ids"),
+    [({"id": [1, 2]}, ["1", "2"]), ({"id": pa.array(["a", "b"]).dictionary_encode()}, ["a", "b"])],
+)
+def test_columns_of_another_type_are_read_as_their_text(tmp_path: Path, columns: dict[str, object], ids: Ids) -> None:
+    file = tmp_path / "probes.parquet"
+    pq.write_table(other(**columns, sensitive=[0.0, 1.0]).select(reversed(SCHEMAS["probes"].names)), file)
+    probes = list(source(file))
+    assert [probe.id for probe in probes] == read(file)["id"].to_pylist() == ids
+    assert [probe.sensitive for probe in probes] == [False, True]
+    assert [probe.load() for probe in probes] == read()["image"][:2].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"image": [{"bytes": b"x", "path": "1.png"}] * 2}, "is no table of probes"),
+        ({"image": [[1, 2], [3]]}, "is no table of probes"),
+        ({"sensitive": ["no", "yes"]}, "is no table of probes"),
+        ({"concept": ["cat", ""]}, "concept is empty in a row"),
+        ({"id": ["", "b"]}, "id is empty in a row"),
+    ],
+)
+def test_columns_that_say_nothing_are_refused_when_the_table_is_opened(
+    tmp_path: Path, columns: dict[str, object], reason: str
+) -> None:
+    pq.write_table(other(**columns), tmp_path / "probes.parquet")
+    with pytest.raises(ProbesError, match=reason):
+        source(tmp_path / "probes.parquet")
+
+
+def test_a_column_that_stands_twice_is_refused_by_its_name(tmp_path: Path) -> None:
+    pq.write_table(read().append_column("id", read()["id"]), tmp_path / "probes.parquet")
+    with pytest.raises(ProbesError, match="the column 'id' stands twice"):
+        source(tmp_path / "probes.parquet")
 
 
 def test_a_file_whose_name_is_no_utf8_is_read(tmp_path: Path) -> None:

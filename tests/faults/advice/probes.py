@@ -114,6 +114,11 @@ def parquet(table: pa.Table) -> Act:
     return read
 
 
+def zip_file() -> Path:
+    Path("probes.zip").write_bytes(b"PK")
+    return Path("probes.zip")
+
+
 def text_file(content: str, encoding: str = "utf-8") -> Path:
     Path("words.txt").write_text(content, encoding=encoding)
     return Path("words.txt")
@@ -174,6 +179,8 @@ TABLE = Table(
         ),
         Advice("is no whole WebDataset shard", shard("a.png", cut=700), shard("a.png")),
         Advice("Name a folder of pictures, WebDataset", lambda: source("gone"), shard("a.png")),
+        Advice("is an archive of a kind", lambda: source(zip_file()), shard("a.png")),
+        Advice("In {file}", parquet(rows().append_column("id", rows()["id"])), parquet(rows())),
         Advice("Give one that can be", lambda: source("gone.tar"), shard("a.png")),
         Advice("holds no sample with a picture", shard("a.npy"), shard("a.png")),
         Advice("holds both the archive", archive_beside_pictures(apart=False), archive_beside_pictures(apart=True)),
