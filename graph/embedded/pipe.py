@@ -83,8 +83,15 @@ def _texts(column: Any) -> Any:
         return pc.replace_substring_regex(text, r"^(-?\d+)$", r"\1.0")  # else 1.0 would come back as an integer
     if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
         return pc.cast(column, pa.string())
+    if pa.types.is_string(column.type):  # such as ids of records, each of which stands in many rows
+        values = column.combine_chunks().dictionary_encode()
+        return pa.chunked_array([_dumped(values.dictionary).take(values.indices)])
+    return pa.chunked_array([_dumped(column)])
+
+
+def _dumped(column: Any) -> Any:
     texts = [None if value is None else json.dumps(value) for value in column.to_pylist()]
-    return pa.chunked_array([pa.array(texts, pa.string())])
+    return pa.array(texts, pa.string())
 
 
 def _check(name: str, column: Any) -> None:

@@ -29,6 +29,7 @@ server.bolt.listen_address=127.0.0.1:{port}
 server.http.enabled=false
 server.memory.pagecache.size={cache}
 dbms.usage_report.enabled=false
+dbms.cypher.min_replan_interval=1h
 dbms.security.allow_csv_import_from_file_urls=false
 """
 JVM = (  # small and soon there, not fast for long; its own classes need no verifying
