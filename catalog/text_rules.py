@@ -12,13 +12,13 @@ LONGEST_NAME = 80
 
 
 def writable(text: str) -> str:
-    """Refuse what XML and terminals cannot show: control characters other than line breaks and tabs.
+    """Compose its letters; refuse what XML and terminals cannot show: control characters but line breaks and tabs.
 
     Raises ValueError.
     """
     if any(unicodedata.category(letter) == "Cc" for letter in text if letter not in "\n\t"):
         raise ValueError("holds a control character")
-    return text
+    return unicodedata.normalize("NFC", text)
 
 
 def in_one_line(text: str) -> str:

@@ -10,6 +10,7 @@ import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
+from typing import Any
 
 from extract.unique_names import refuse_doubled
 
@@ -36,19 +37,32 @@ def decode(data: bytes) -> Iterator[dict[str, str]]:
 
     Raises Doubled for two columns of one name in any case, and one of UNREADABLE for what is no table.
     """
-    text = _text(data)
+    lines = _lines(data)
+    names = _header(lines)
+    refuse_doubled((name.casefold() for name in names if name), "column")
+    for cells in lines:
+        if any(cells[len(names) :]):
+            raise ValueError(f"line {lines.line_num} has more cells than there are columns, near {cells[0]!r}")
+        if any(map(str.strip, cells)):
+            yield {name: _bare(cell) for name, cell in zip_longest(names, cells[: len(names)], fillvalue="")}
+
+
+def columns(data: bytes) -> list[str]:
+    """The names of a table's columns, which may have no row. Raises one of UNREADABLE."""
+    return _header(_lines(data))
+
+
+def _lines(data: bytes) -> Any:  # csv's reader, whose type has no public name
+    text = decoded(data)
     first, _, rest = text.partition("\n")
     if first.strip().strip('"').startswith("sep="):  # which spreadsheets write and read
         text, first = rest, rest.partition("\n")[0]
     separator = max(_SEPARATORS, key=_QUOTED.sub("", first).count)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    columns = [_bare(name.strip()) for name in next(lines, [])]
-    refuse_doubled((name.casefold() for name in columns if name), "column")
-    for cells in lines:
-        if any(cells[len(columns) :]):
-            raise ValueError(f"line {lines.line_num} has more cells than there are columns, near {cells[0]!r}")
-        if any(map(str.strip, cells)):
-            yield {name: _bare(cell) for name, cell in zip_longest(columns, cells[: len(columns)], fillvalue="")}
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+
+
+def _header(lines: Iterator[list[str]]) -> list[str]:
+    return [_bare(name.strip()) for name in next(lines, [])]
 
 
 def english_cell(cell: str) -> str:
@@ -59,9 +73,13 @@ def english_cell(cell: str) -> str:
     return "true" if folded in _TRUE else "false" if folded in _FALSE else cell
 
 
-def _text(data: bytes) -> str:
-    """The text of a table; one in UTF-16 begins with a mark, as spreadsheets write it."""
-    return data.decode("utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
+def decoded(data: bytes) -> str:
+    """A text in UTF-8 or UTF-16, with or without a mark, as spreadsheets and consoles write it. Raises ValueError."""
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    if b"\0" in data[:2]:  # half of a letter
+        return data.decode("utf-16-be" if data.startswith(b"\0") else "utf-16-le")
+    return data.decode("utf-8-sig")
 
 
 def _guarded(value: object) -> object:

@@ -1,5 +1,6 @@
 """Search for units by their labels, by what their top probes show, by the words that drive them, and by numbers."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ def search(
     the `nearest` shortest are used. Without a text labelled units come first, then all units from the last layer on.
     """
     parameters = {"model": model, "limit": limit, **_parameters(filters)}
-    text = text.strip()
+    text = unicodedata.normalize("NFC", text.strip())  # as labels and concepts are stored
     if not text:
         return [SearchHit(answers.unit(row)) for row in _browse(database, parameters, layers)]
     labelled = database.read(SEARCH_LABELS, containing=text, **parameters)

@@ -1,9 +1,12 @@
 """Settings of the database: CIRCUITS_* variables of the environment, else of a file .env in the current folder."""
 
 import os
+from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -11,13 +14,14 @@ from extract.files import reason_of
 from extract.printable import is_encodable
 from graph.errors import InvalidSettings
 
-_FILE = ".env"
+_FILE, _PREFIX = ".env", "CIRCUITS_"
+_LIKE = 0.85  # two names so much alike are a slip of the pen
 
 
 class Settings(BaseSettings):
     """All settings; arguments override the environment, which overrides .env."""
 
-    model_config = SettingsConfigDict(env_prefix="CIRCUITS_", env_file=_FILE, env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_file=_FILE, env_ignore_empty=True, extra="ignore")
 
     home: Path = Path(".circuits")  # the folder of this project's data
     database: str | None = None  # a server's URL, or the folder of an embedded database
@@ -49,16 +53,31 @@ class Settings(BaseSettings):
         return Path(self.database) if self.database else self.home / "database"
 
 
-def _refuse_utf16(file: Path) -> None:
-    """Raise UnicodeError for a file in UTF-16 without a mark: as UTF-8 it is a text, and sets nothing."""
-    if file.is_file() and b"\0" in file.read_bytes()[:2]:
+def _refuse_what_sets_nothing(file: Path) -> None:
+    """Raise InvalidSettings for a variable of ours that is misspelled, or whose line in the file cannot be read.
+
+    UnicodeError for a file in UTF-16 without a mark: as UTF-8 it is a text, and sets nothing.
+    """
+    content = file.read_bytes() if file.is_file() else b""
+    if b"\0" in content[:2]:
         raise UnicodeError
+    bindings = list(parse_stream(StringIO(content.decode("utf-8-sig"))))
+    for binding in bindings:
+        if binding.value is None and _PREFIX in binding.original.string.upper().partition("#")[0]:
+            raise InvalidSettings(
+                f"Line {binding.original.line} of the file {_FILE} here is no NAME=value. Mend it, or leave it out."
+            )
+    known = [name.upper() for name in Settings.model_fields]
+    for name in (*os.environ, *(binding.key or "" for binding in bindings)):
+        prefix, own = name[: len(_PREFIX)].upper(), name[len(_PREFIX) :].upper()
+        if prefix == _PREFIX and own not in known and (like := get_close_matches(own, known, 1, _LIKE)):
+            raise InvalidSettings(f"{name} is no setting. Write {_PREFIX}{like[0]}, or leave it out.")
 
 
 def settings(**overrides: Any) -> Settings:
     """Read the settings; overrides that are not None come first. Raises InvalidSettings."""
     try:
-        _refuse_utf16(Path(_FILE))
+        _refuse_what_sets_nothing(Path(_FILE))
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except (OSError, UnicodeError) as error:
         reason = reason_of(error) if isinstance(error, OSError) else "it is no UTF-8 text"

@@ -20,6 +20,7 @@ from app.cli.options import (
     path,
 )
 from app.cli.writing import writing
+from extract.printable import printable
 from graph.records import Branch, Modality
 
 if TYPE_CHECKING:
@@ -258,7 +259,7 @@ def import_labels(
 def _show_plan(plan: "Plan", dry_run: bool, veil: "Veil", wide: bool) -> None:
     """Print what a plan writes, what is in conflict, and whether it was written."""
     printing.show(_annotations(plan.new, veil), _conflicts(plan.conflicts, veil), wide=wide)
-    unknown = f" ({', '.join(plan.unknown)})" if plan.unknown else ""
+    unknown = f" ({', '.join(map(printable, plan.unknown))})" if plan.unknown else ""
     typer.echo(f"{plan.sentence}{unknown}. {'Nothing was written.' if dry_run or not plan.new else 'Written.'}")
 
 

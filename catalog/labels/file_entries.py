@@ -90,13 +90,13 @@ class Columns:
     names: Mapping[str, str] = field(default_factory=dict)
     unread: Counter[str] = field(default_factory=Counter)
 
-    def fields(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """The rows by field, without empty cells.
+    def fields(self, rows: Iterable[Mapping[str, Any]], header: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """The rows by field, without empty cells; `header` names the columns of a table that may have no row.
 
         Raises Doubled for a field that stands twice, and LabelFileError for a column or a field that is not there.
         """
         rows = list(rows)
-        present = dict.fromkeys(name for row in rows for name in row)
+        present = dict.fromkeys((*header, *(name for row in rows for name in row)))
         self._refuse_missing(present)
         return [self._entry(row) for row in rows]
 
@@ -127,7 +127,7 @@ class Columns:
         for missing in ("unit", "text"):
             if columns and missing not in fields:
                 raise LabelFileError(
-                    f"The file has no column {missing!r}; it has {', '.join(columns)}. "
+                    f"The file has no column {missing!r}; it has {', '.join(columns)[:300]}. "
                     f"Say which of them is the {missing} (columns=...)."
                 )
         for name in columns:

@@ -104,7 +104,7 @@ def form_of(name: str) -> Form:
             return form
     if name.casefold().endswith(_JSON_LINES):
         return "json"
-    raise LabelFileError(f"The name {name!r} tells no form of labels. End it in .csv or .json.")
+    raise LabelFileError(f"The name {name!r} tells no form of labels. Give CSV or JSON, in a .csv or .json file.")
 
 
 def importing(
@@ -168,7 +168,8 @@ def _rows(data: bytes, form: Form, columns: Columns) -> list[dict[str, Any]]:
     """The entries by field, without empty cells. Raises LabelFileError."""
     try:
         with doubles_refused(LabelFileError, "In this file"):
-            return columns.fields(_READERS[form](data))
+            rows = list(_READERS[form](data))
+            return columns.fields(rows, csv_tables.columns(data) if form == "csv" else ())
     except (*csv_tables.UNREADABLE, TypeError, AttributeError, RecursionError) as error:
         raise LabelFileError(
             f"This is no label file in {form.upper()} ({error}). Save it as UTF-8, with a unit and a text in every "
@@ -182,7 +183,7 @@ def _to_json(rows: list[dict[str, Any]]) -> str:
 
 def _from_json(data: bytes) -> list[dict[str, Any]]:
     """The objects of a list, or one a line."""
-    text = data.decode("utf-8-sig")
+    text = csv_tables.decoded(data)
     lines = [line for line in text.split("\n") if line.strip()]
     if lines and all(line.lstrip().startswith("{") for line in lines):
         return [json.loads(line, object_pairs_hook=json_object) for line in lines]

@@ -43,6 +43,30 @@ def test_a_value_that_does_not_fit_is_told_by_its_variable(monkeypatch: pytest.M
         settings()
 
 
+@pytest.mark.parametrize("name", ["CIRCUITS_DATABSE", "circuits_databases", "CIRCUITS_PASWORD", "CIRCUITS_EXTRACTION"])
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_a_slip_of_the_pen_is_told_by_its_name(name: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if where == "file":
+        Path(".env").write_text(f"export {name}='x'\n")
+    else:
+        monkeypatch.setenv(name, "x")
+    with pytest.raises(InvalidSettings, match=rf"{name} is no setting\. Write CIRCUITS_[DPE]"):
+        settings()
+
+
+@pytest.mark.parametrize("line", ['CIRCUITS_DATABASE="x', "export CIRCUITS_DATABASE:x", "CIRCUITS_DATABASE x"])
+def test_a_line_that_sets_nothing_is_refused(line: str) -> None:
+    Path(".env").write_text(f"OTHER=1\n{line}\n")
+    with pytest.raises(InvalidSettings, match=r"Line 2 of the file \.env here is no NAME=value\. Mend it"):
+        settings()
+
+
+@pytest.mark.parametrize("line", ["not a line", '=x\nOTHER="x', "CIRCUITS_TESTS_NEED_NEO4J=1", "CIRCUITS_ROUND=1"])
+def test_what_is_of_other_programs_is_left_to_them(line: str) -> None:
+    Path(".env").write_text(f"CIRCUITS_USER=ada\n{line}\n")
+    assert settings().user == "ada"
+
+
 def test_the_password_is_not_printed() -> None:
     found = settings(password="hush-hush")  # noqa: S106
     assert found.password.get_secret_value() == "hush-hush"

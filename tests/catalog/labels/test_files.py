@@ -118,10 +118,13 @@ def test_tables_of_spreadsheets_are_understood_and_what_they_lack_is_filled_in(t
     assert label.at >= before
 
 
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be")
+
+
 def as_spreadsheets_write(text: str) -> list[bytes]:
     """A table with commas in the encodings and with the separators of spreadsheets."""
     separated = [text, text.replace(",", ";"), text.replace(",", "\t"), f"sep=;\r\n{text.replace(',', ';')}"]
-    return [table.encode(encoding) for table in separated for encoding in ("utf-8", "utf-8-sig", "utf-16")]
+    return [table.encode(encoding) for table in separated for encoding in ENCODINGS]
 
 
 def test_tables_in_every_encoding_and_with_every_separator_of_spreadsheets_are_read() -> None:
@@ -214,6 +217,8 @@ def test_headers_in_any_case_and_columns_that_are_no_field_are_read_past_and_cou
 def test_json_may_be_an_entry_a_line() -> None:
     lines = b'{"unit": "4/2/6/1", "text": "hut\\u2028x"}\r\n\n{"unit": "4/2/6/2", "text": "cat"}\n'
     assert [a.unit for a in decode(lines, "json", MODEL, "ada")] == ["4/2/6/1", "4/2/6/2"]
+    for encoding in ENCODINGS:
+        assert decode(lines.decode().encode(encoding), "json", MODEL, "ada")[0].text == "hut\u2028x"
     assert label_files.form_of("labels.JSONL") == label_files.form_of("labels.ndjson") == "json"
 
 
@@ -223,7 +228,10 @@ BAD: dict[str, tuple[str, bytes]] = {
     "a list of no labels": ("json", b"[1]"),
     "depth": ("json", b"[" * 100_000),
     "not UTF-8": ("csv", "unit,text\n4/2/6/1,é".encode("latin-1")),
-    "another encoding": ("csv", "unit,text\n4/2/6/1,hat".encode("utf-16-le")),
+    "another encoding": ("csv", "unit,text\n4/2/6/1,hat".encode("utf-32")),
+    "a page of the web": ("csv", b"<html><table><tr><td>unit</td></tr></table></html>"),
+    "a spreadsheet": ("csv", b"PK\x03\x04\x14\x00\x06\x00\x08\x00\x00\x00!\x00"),
+    "other columns and no row": ("csv", b"Einheit;Bezeichnung\n"),
     "an open quote": ("csv", b'unit,text\n4/2/6/1,"hat'),
     "too many cells": ("csv", b"unit,text\n4/2/6/1,hat,and,more\n"),
     "no text": ("csv", b"unit,text\n4/2/6/1,\n"),
@@ -247,6 +255,11 @@ def test_what_is_no_label_file_is_refused_in_one_sentence_or_two(case: str) -> N
     with pytest.raises(LabelFileError) as error:
         decode(data, "csv" if form == "csv" else "json", MODEL, "ada")
     assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize("data", [b"", b" \n\n", b"unit,text\n", b"\xef\xbb\xbfUnit;Text"])
+def test_a_table_without_a_row_holds_no_label(data: bytes) -> None:
+    assert decode(data, "csv", MODEL, "ada") == []
 
 
 def test_the_first_bad_entries_are_named_and_the_rest_counted() -> None:

@@ -66,6 +66,12 @@ def test_saying_the_same_again_adds_nothing(labels: Labels, unit: Unit) -> None:
     assert labels.history(unit) == [first]
 
 
+def test_a_text_of_decomposed_letters_is_the_same_and_is_searched_as_such(labels: Labels, unit: Unit) -> None:
+    first = labels.add(unit, "cr\u00e8me br\u00fbl\u00e9e", "ada")
+    assert labels.add(unit, "cre\u0300me bru\u0302le\u0301e", "ada") == first
+    assert [hit.unit.id for hit in labels.store.search("bru\u0302le\u0301e")] == [unit]
+
+
 @pytest.mark.parametrize("by_id", [False, True])
 def test_a_withdrawal_ends_a_label_and_stays_beside_it_in_the_history(labels: Labels, unit: Unit, by_id: bool) -> None:
     said, other = labels.add(unit, "hat", "ada", sensitive=True), labels.add(unit, "cap", "ada")

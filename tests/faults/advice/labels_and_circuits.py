@@ -92,6 +92,8 @@ CASES: tuple[tuple[str, Callable[[], object], Callable[[], object]], ...] = (
     ("A drawing has at most", laid_out(*[(1, 2)] * 4_001), laid_out(*[(1, 2)] * 20)),
     ("This cannot be said of a unit", lambda: checked_author("a\0da"), lambda: checked_author("ada")),
     ("The file {_FILE", environment("CIRCUITS_USER=ada".encode("utf-16")), environment(b"CIRCUITS_USER=ada")),
+    ("is no NAME=value", environment(b"CIRCUITS_HEAP"), environment(b"CIRCUITS_HEAP=512")),
+    ("is no setting", environment(b"CIRCUITS_HEAPS=512"), environment(b"CIRCUITS_HEAP=512")),
     ("CIRCUITS_{name", environment(b"CIRCUITS_HEAP=much"), environment(b"CIRCUITS_HEAP=512")),
 )
 TABLE = Table(
