@@ -227,15 +227,24 @@ def _checked(fields: dict[str, Any]) -> _Saved:
 def parse_value(text: str) -> Any:
     """Read a parameter's value as JSON, or else as text.
 
-    NamedQueryError for JSON that is too long or too deep, or in which a key stands twice.
+    NamedQueryError for what begins as a list, a map or a text of JSON and is none, for JSON that is too deep or holds
+    a number that is too long, or in which a key stands twice.
     """
     try:
         with doubles_refused(NamedQueryError, f"In the value {text[:20]}"):
             return json.loads(text, object_pairs_hook=json_object)
-    except json.JSONDecodeError:
+    except json.JSONDecodeError as error:
+        if text.lstrip().startswith(("[", "{", '"')):
+            raise NamedQueryError(
+                f"The value {text[:20]} begins as JSON and is none: {error}. Correct it; a text may stand in double "
+                "quotes, with a backslash before those in it."
+            ) from error
         return text
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
         raise NamedQueryError(
-            f"The value {text[:20]}... has a number of too many digits, or too many lists or maps in one another. "
-            "Correct it, and ask again."
+            f"The value {text[:20]}... holds too many lists or maps in one another. Correct it, and ask again."
+        ) from error
+    except ValueError as error:
+        raise NamedQueryError(
+            f"The value {text[:20]}... holds a number of too many digits. Correct it, and ask again."
         ) from error

@@ -31,4 +31,4 @@ def doubles_refused(error: type[CircuitsError], place: str) -> Iterator[None]:
     try:
         yield
     except Doubled as doubled:
-        raise error(f"{place} {doubled}. Rename or remove one of the two; nothing was read.") from doubled
+        raise error(f"{place} {doubled}. Rename or remove one of the two, and try again.") from doubled

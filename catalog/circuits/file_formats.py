@@ -6,7 +6,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from math import isclose
+from math import isclose, isinf
 from pathlib import PurePath
 from typing import Any, TypeAlias
 from xml.etree import ElementTree
@@ -53,12 +53,23 @@ def _circuit(graph: _Graph) -> Circuit:
     refuse_doubled(names.values(), "unit")
     edges = sorted(graph.edges(keys=True, data=True), key=lambda edge: edge[2])
     plain = {name: value for name, value in about.items() if isinstance(value, str | int | float)}
-    return _CIRCUIT.validate_python(
+    circuit = _CIRCUIT.validate_python(
         {name: about[name] for name in _HEADER}
         | {"units": [_node(names[node], _known(attributes)) for node, attributes in graph.nodes(data=True)]}
         | {"edges": [{**_known(attributes), "source": names[s], "target": names[t]} for s, t, _, attributes in edges]}
         | {"settings": {name: value for name, value in plain.items() if name not in (*_HEADER, *_OF_TOOLS)}}
     )
+    _refuse_infinite(circuit)
+    return circuit
+
+
+def _refuse_infinite(circuit: Circuit) -> None:
+    """Raise ValueError that names a unit or an edge of which a number is infinite: none can be drawn or compared."""
+    numbers = {f"unit {node.id}": (*node.statistics.values(), node.influence) for node in circuit.units}
+    numbers |= {f"edge {e.source} - {e.target}": (e.magnitude, e.mean) for e in circuit.edges}
+    for part, values in numbers.items():
+        if any(isinstance(value, float) and isinf(value) for value in values):
+            raise ValueError(f"a number of {part} is infinite")
 
 
 def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,9 +85,12 @@ def _unit_name(name: str, attributes: Mapping[str, Any]) -> str:
 
 
 def _node(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    if not attributes:
+        raise ValueError(f"an edge leads to {name}, which is none of its units")
     attributes = _renamed(attributes)
     statistics = {column: attributes[column] for column in STATISTICS if column in attributes}
-    labels = json.loads(attributes.get("labels", "[]"))
+    labels = attributes.get("labels", "[]")
+    labels = json.loads(labels) if isinstance(labels, str) else labels
     part = {"role": attributes["role"], "sensitive": attributes["sensitive"], "note": attributes.get("note", "")}
     return {"id": name, "labels": labels, "statistics": statistics, **part, "influence": attributes.get("influence")}
 
@@ -114,6 +128,8 @@ def _to_json(graph: _Graph) -> bytes:
 
 def _from_json(data: bytes) -> _Graph:
     content = json.loads(data, object_pairs_hook=json_object)
+    if not isinstance(content, dict):
+        raise ValueError("it is JSON of another kind")
     if "elements" in content:
         content = _from_cytoscape(content)
     refuse_doubled((str(node["id"]) for node in content["nodes"]), "unit")
@@ -193,7 +209,9 @@ def _member(bundle: zipfile.ZipFile, name: str) -> str:
     """The file of this name in a zip, also in a folder, as whoever packs it anew may put it. Raises Doubled."""
     files = [file for file in bundle.namelist() if PurePath(file).name == name and not file.startswith("__MACOSX")]
     refuse_doubled((PurePath(file).name for file in files), "file")
-    return files[0] if files else name
+    if not files:
+        raise KeyError(name)
+    return files[0]
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

@@ -26,8 +26,13 @@ class Header(tarfile.TarInfo):
 
     @classmethod
     def fromtarfile(cls, tarfile: tarfile.TarFile) -> "Header":
-        """Read a member's header with what stands before it and in it, which may tell another size."""
-        return super().fromtarfile(tarfile)._whole()
+        """Read a member's header with what stands before it and in it: names, another size, a map of holes."""
+        stream: Any = tarfile.fileobj
+        tarfile.fileobj = _Bounded(stream)
+        try:
+            return super().fromtarfile(tarfile)._whole()
+        finally:
+            tarfile.fileobj = stream
 
     def _whole(self) -> "Header":
         if self.size < 0:  # tarfile would go back by it, for ever
@@ -36,6 +41,23 @@ class Header(tarfile.TarInfo):
 
     def _refusal(self) -> ValueError:
         return ValueError(f"the header of {self.name[:40]!r} tells a size of {self.size:,} bytes")
+
+
+class _Bounded:
+    """A stream of which a header may read so much and no more: a map of holes says itself how long it is."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._left = stream, 2 * _LARGEST_HEADER
+
+    def read(self, size: int) -> bytes:
+        self._left -= size
+        if self._left < 0:
+            raise ValueError(f"a header is larger than {2 * _LARGEST_HEADER:,} bytes")
+        data: bytes = self._stream.read(size)
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class Members:

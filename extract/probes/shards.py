@@ -10,7 +10,6 @@ import json
 import lzma
 import tarfile
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -29,13 +28,13 @@ from extract.probes.probe import Probe, Splits, concept_name
 from extract.probes.shard_members import Header, Members, Read, loader
 from extract.probes.unpacked_shard import UnpackedShard
 from extract.read_report import LeftOut, reasons
-from extract.unique_names import json_object
+from extract.unique_names import doubles_refused, json_object, refuse_doubled
 
 _LABELS = (".cls", ".json", ".txt")  # in the order in which they are believed
 _JSON_LABELS = ("cls", "class", "class_name", "label_name", "label", "category", "concept")
 _LARGEST_LABEL = 2**20  # bytes
 _LONGEST_LABEL = 1000  # characters
-_DAMAGE = (OSError, EOFError, ValueError, OverflowError, zlib.error, lzma.LZMAError, tarfile.TarError)
+_DAMAGE = (OSError, EOFError, ValueError, OverflowError, RecursionError, zlib.error, lzma.LZMAError, tarfile.TarError)
 _SHARDS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
@@ -70,11 +69,8 @@ class Shards:
     def at(cls, path: Path) -> "Shards":
         """Open one shard, or all of a folder; NoShards for a file that is no whole one, or if none has a picture."""
         files = shards_in(path) if path.is_dir() else (path,)
-        twice = [name for name, count in Counter(map(_name_of, files)).items() if count > 1]
-        if twice:
-            raise NoShards(
-                f"{path} holds several shards of the name {twice[0]!r}, whose samples would be one. Keep one."
-            )
+        with doubles_refused(NoShards, f"In {path}"):
+            refuse_doubled(map(_name_of, files), "name of a shard")
         indexes = [_indexed(file) for file in files]
         beside = [entry for entry in walk(path) if entry.path not in files] if path.is_dir() else []
         unused = [LeftOut(entry.name, entry.reason or "it is no shard") for entry in beside]
@@ -122,11 +118,11 @@ class _Index:
     def of(cls, file: Path, archive: tarfile.TarFile) -> "_Index":
         """Read the headers and labels; NoShards for a shard that is damaged, or holds a name or a sample twice."""
         pictures, labels, others = dict[str, str](), dict[str, str](), list[LeftOut]()
-        names, hard_links = Counter[str](), False
+        names, hard_links = list[str](), False
         members = Members(archive)
         for member in archive:
             name, target = _name(member), members.target(member)
-            names[name] += not member.isdir()
+            names += [] if member.isdir() else [name]
             hard_links |= member.islnk()
             if reason := _reason_against(target, name):
                 others.append(LeftOut(name, reason))
@@ -135,7 +131,9 @@ class _Index:
             elif not member.isdir():
                 pictures[name] = _stem(name)
         _check_end(file, archive)
-        _refuse_doubled(file, names, pictures)
+        with doubles_refused(NoShards, f"In {file}"):
+            refuse_doubled(names, "member")
+            refuse_doubled(pictures.values(), "picture of the sample")
         used = {key for stem in pictures.values() for key in (stem, _key(stem))}
         owned = {name: label for name, label in labels.items() if _stem(name) in used}
         others += [LeftOut(name, "it belongs to no picture") for name in labels if name not in owned]
@@ -207,15 +205,6 @@ def _check_end(file: Path, archive: tarfile.TarFile) -> None:
                 "bytes follow its end, as when tar files are joined by cat",
                 "Join them with tar --concatenate, or give them one by one.",
             )
-
-
-def _refuse_doubled(file: Path, names: Counter[str], pictures: dict[str, str]) -> None:
-    """Refuse a shard in which it is open what belongs to a sample."""
-    if twice := [name for name, count in names.items() if count > 1]:
-        raise _no_shard(file, f"{twice[0]} stands in it twice", "Keep one of them.")
-    stems = Counter(pictures.values())
-    if several := [name for name, stem in pictures.items() if stems[stem] > 1]:
-        raise _no_shard(file, f"{' and '.join(several[:2])} are two pictures of one sample", "Keep one of them.")
 
 
 def _unreadable(place: Path, error: OSError) -> NoShards:

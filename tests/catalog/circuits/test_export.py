@@ -5,8 +5,9 @@ import math
 import random
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from xml.etree import ElementTree
 
 import networkx as nx
@@ -323,6 +324,45 @@ def test_numbers_that_json_lacks_are_left_out() -> None:
         (node,) = decode(encode(circuit, form), form).units
         assert node.statistics == {STATISTICS[1]: 0.5}
     assert not {"NaN", "Infinity"} & set(re.findall(r"\w+", encode(circuit, "json").decode()))
+
+
+@pytest.mark.parametrize(
+    ("alter", "reason"),
+    [
+        (lambda content: content["edges"][0].update(magnitude=math.inf), "a number of edge .* is infinite"),
+        (lambda content: content["nodes"][0].update(scale=-math.inf), "a number of unit .* is infinite"),
+        (lambda content: content["edges"][0].update(source="1/0/1/0"), "an edge leads to 1/0/1/0, which is none of"),
+        (lambda content: content.update(nodes=5), "it is JSON of another kind|holds no circuit"),
+    ],
+)
+def test_a_circuit_edited_by_hand_is_refused_by_what_is_wrong(
+    alter: Callable[[dict[str, Any]], object], reason: str
+) -> None:
+    content = json.loads(encode(random_circuit(4), "json"))
+    alter(content)
+    with pytest.raises(ExportError, match=reason):
+        decode(json.dumps(content).encode(), "json")
+
+
+@pytest.mark.parametrize("data", [b"5", b"null", b"[]", b'"x"'])
+def test_json_of_another_kind_is_called_so(data: bytes) -> None:
+    with pytest.raises(ExportError, match="it is JSON of another kind"):
+        decode(data, "json")
+
+
+def test_labels_may_be_a_list_in_json() -> None:
+    circuit = Circuit("c", "k", "m", (Node(Unit.parse("4/2/6/34"), "unit", ("hat", "Infinity")),), ())
+    content = json.loads(encode(circuit, "json"))
+    content["nodes"][0]["labels"] = ["hat", "Infinity"]
+    assert decode(json.dumps(content).encode(), "json") == decode(encode(circuit, "json"), "json") == circuit
+
+
+def test_a_table_that_a_zip_lacks_is_named() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as bundle:
+        bundle.writestr("circuit.json", "{}")
+    with pytest.raises(ExportError, match=r"it lacks 'nodes\.csv'\."):
+        decode(file.getvalue(), "csv")
 
 
 def test_what_other_tools_add_is_left_aside() -> None:

@@ -421,9 +421,9 @@ def test_two_shards_joined_by_cat_are_refused_and_joined_by_tar_are_read(tmp_pat
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
-        ([("a.png", PNG), ("a.png", PNG), ("b.png", PNG)], r"a\.png stands in it twice"),
-        ([("a.png", PNG), ("a.cls", b"1"), ("b.png", PNG), ("a.cls", b"2")], r"a\.cls stands in it twice"),
-        ([("a.png", PNG), ("a.jpg", PNG)], r"a\.png and a\.jpg are two pictures of one sample"),
+        ([("a.png", PNG), ("a.png", PNG), ("b.png", PNG)], r"In .*x\.tar the member 'a\.png' stands twice"),
+        ([("a.png", PNG), ("a.cls", b"1"), ("b.png", PNG), ("a.cls", b"2")], r"the member 'a\.cls' stands twice"),
+        ([("a.png", PNG), ("a.jpg", PNG)], "the picture of the sample 'a' stands twice"),
     ],
 )
 def test_what_stands_twice_in_a_shard_is_refused_by_its_name(tmp_path: Path, samples: Samples, message: str) -> None:
@@ -633,6 +633,52 @@ def pax(name: str, record: bytes, size: int = 0) -> bytes:
     extended = of_size("PaxHeaders/0", len(record))
     extended.type = tarfile.XHDTYPE
     return extended.tobuf(tarfile.USTAR_FORMAT) + record.ljust(512, b"\0") + of_size(name, size).tobuf()
+
+
+def chain(count: int) -> bytes:
+    """So many headers of a long name before one member."""
+    name = of_size("./@LongLink", 6)
+    name.type = tarfile.GNUTYPE_LONGNAME
+    return (name.tobuf() + b"a.png\0".ljust(512, b"\0")) * count + of_size("a.png", 0).tobuf()
+
+
+def map_of_holes(blocks: int) -> bytes:
+    """A member whose header goes on for so many blocks, each of which tells 21 parts of a file."""
+    header = bytearray(with_holes("a.png", [(0, 1)] * 4, 10))
+    header[482] = 1
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + sum(header[156:]) + 8 * 32)
+    part = (b"%011o\0" % 9 + b"%011o\0" % 1) * 21
+    return bytes(header) + part.ljust(504, b"\0").ljust(512, b"\1") * blocks
+
+
+def numbered_map(parts: int) -> bytes:
+    """The same as newer versions of GNU tar write it: in front of the member's bytes."""
+    records = [b"GNU.sparse.major=1\n", b"GNU.sparse.minor=0\n", b"GNU.sparse.name=a.png\n", b"GNU.sparse.realsize=9\n"]
+    told = b"%d\n" % parts + b"0\n" * (2 * parts)
+    return pax("a.png", b"".join(b"%d %s" % (len(each) + 3, each) for each in records), len(told)) + told
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [map_of_holes(50_000), numbered_map(2_000_000), chain(400_000), chain(1500)],
+    ids=["old map", "new map", "chain", "short chain"],
+)
+def test_a_header_that_has_no_end_refuses_the_shard_in_little_memory(tmp_path: Path, headers: bytes) -> None:
+    (tmp_path / "s.tar.gz").write_bytes(gzip.compress(headers + bytes(1024), 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(NoShards, match=r"a header is larger than|recursion"):
+            source(tmp_path / "s.tar.gz")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 64 * 2**20
+
+
+@pytest.mark.parametrize("headers", [map_of_holes(20), chain(20)], ids=["map", "chain"])
+def test_a_header_of_some_parts_is_read(tmp_path: Path, headers: bytes) -> None:
+    (tmp_path / "s.tar").write_bytes(headers.ljust(len(headers) // 512 * 512, b"\0") + bytes(2048))
+    assert [probe.id for probe in source(tmp_path / "s.tar")] == ["s/a"]
 
 
 @pytest.mark.parametrize(

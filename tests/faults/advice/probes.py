@@ -153,7 +153,7 @@ TABLE = Table(
         Advice(
             "are these splits or concepts", folder("train/a.png", "val/b.png", "dog/c.png"), folder("train/c/a.png")
         ),
-        Advice("whose samples would be one", shards_of_names("s.tar", "s.tgz"), shards_of_names("s.tar", "t.tgz")),
+        Advice("In {path}", shards_of_names("s.tar", "s.tgz"), shards_of_names("s.tar", "t.tgz")),
         Advice("or unpack the shard", on_a_full_disk(packed=True), on_a_full_disk(packed=False)),
         Advice("{path} holds no picture", folder(), folder("cat/a.png")),
         Advice("{name} is no picture that can be read", picture(PNG[:40]), picture(PNG)),

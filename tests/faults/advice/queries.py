@@ -58,6 +58,8 @@ TABLE = Table(
             lambda: parse_value('{"a": 1, "a": 2}'),
             lambda: parse_value('{"a": 1}'),
         ),
+        Advice("begins as JSON and is none", lambda: parse_value('["a'), lambda: parse_value(r'"[\"a"')),
+        Advice("too many lists or maps", lambda: parse_value("[" * 5000), lambda: parse_value("[[]]")),
         Advice("too many digits", lambda: parse_value("1" * 5000), lambda: parse_value("1" * 10)),
     ),
     questions=(
