@@ -1,6 +1,7 @@
 """Query texts: Neo4j accepts every one, and each names its parameters."""
 
 import ast
+import hashlib
 import json
 import re
 import shutil
@@ -61,6 +62,11 @@ def lint(folder: Path, texts: list[str]) -> list[str]:
     return errors
 
 
+def parsing(text: str) -> str:
+    """A hash of a text and of all that parses it."""
+    return hashlib.sha256("\n".join((LINTER, SCRIPT, text)).encode()).hexdigest()
+
+
 def explain(server: Neo4j, texts: Iterable[str]) -> list[ResultSummary]:
     """What the running Neo4j, a version 5, says of texts that it parses and plans; raises ClientError for a mistake."""
     with (
@@ -86,12 +92,24 @@ def test_neo4j_tells_what_is_deprecated(neo4j: Neo4j) -> None:
 
 
 def test_coming_versions_parse_every_text(linter: Path) -> None:
-    assert lint(linter, EVERY) == []
+    """The parser takes a core for half a minute: what it takes without an error is remembered beside it."""
+    memory = linter / "parsed.json"
+    parsed = set(json.loads(memory.read_text())) if memory.exists() else set()
+    new = [text for text in EVERY if parsing(text) not in parsed]
+    if new:
+        assert lint(linter, new) == []
+    memory.write_text(json.dumps(sorted(map(parsing, EVERY))))
+
+
+@pytest.fixture(scope="module")
+def refused(linter: Path) -> list[str]:
+    """What the parser says of the mistakes."""
+    return lint(linter, MISTAKES)
 
 
 @pytest.mark.parametrize("text", MISTAKES)
-def test_the_parser_of_coming_versions_finds_a_mistake(linter: Path, text: str) -> None:
-    assert lint(linter, [text])
+def test_the_parser_of_coming_versions_finds_a_mistake(refused: list[str], text: str) -> None:
+    assert [error for error in refused if error.startswith(f"{text}: ")]
 
 
 @pytest.mark.parametrize("text", MISTAKES)
