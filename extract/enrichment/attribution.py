@@ -81,7 +81,8 @@ class _Sorted:
 
     @classmethod
     def of(cls, maps: np.ndarray) -> Self:
-        order = np.argsort(maps, axis=2)
+        equal = np.count_nonzero(maps) < 0.9 * maps.size  # the zeros of a ReLU, which a quicksort is slow with
+        order = np.argsort(maps, axis=2, kind="stable" if equal else "quicksort")
         values, highest = np.take_along_axis(maps, order, axis=2), np.zeros((*maps.shape[:2], maps.shape[2] + 1))
         np.cumsum(values[:, :, ::-1], axis=2, out=highest[:, :, 1:])
         return cls(order, values, highest)
