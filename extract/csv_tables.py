@@ -7,11 +7,11 @@ separated by commas, semicolons or tabs.
 import csv
 import io
 import re
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
+from extract.files import decoded
 from extract.unique_names import refuse_doubled
 
 UNREADABLE = (ValueError, csv.Error)  # what `decode` raises for what is no table
@@ -71,15 +71,6 @@ def english_cell(cell: str) -> str:
         return cell.replace(",", ".")
     folded = cell.casefold()
     return "true" if folded in _TRUE else "false" if folded in _FALSE else cell
-
-
-def decoded(data: bytes) -> str:
-    """A text in UTF-8 or UTF-16, with or without a mark, as spreadsheets and consoles write it. Raises ValueError."""
-    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        return data.decode("utf-16")
-    if b"\0" in data[:2]:  # half of a letter
-        return data.decode("utf-16-be" if data.startswith(b"\0") else "utf-16-le")
-    return data.decode("utf-8-sig")
 
 
 def _guarded(value: object) -> object:

@@ -3,7 +3,7 @@
 CircuitsError                 the root of every room's tree; the command line turns it into one line and exit code 2
 ├── UnknownUnit               no such layer or channel in this network, or a name in no known notation
 ├── NoPath                    a source layer from which no path leads to the target
-├── UnusableName              a name that no file can have
+├── UnreachablePath           a name that no file can have, or in a folder that may not be searched
 ├── TooManyFiles              the system lets this process open no more files
 ├── WeightsError              weights that cannot be had, or are not those of a ModifiedResNet
 ├── ProbesError               probe images that cannot be read, or a table or folder that holds none
@@ -30,8 +30,8 @@ class NoPath(CircuitsError):
     """A source that does not lie below its target."""
 
 
-class UnusableName(CircuitsError):
-    """A name that no file can have: it is too long, or holds the character NUL."""
+class UnreachablePath(CircuitsError):
+    """A name that is too long for a file or holds NUL, or a path through a folder that may not be searched."""
 
 
 class TooManyFiles(CircuitsError):

@@ -2,13 +2,14 @@
 
 import fcntl
 import os
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from errno import EMFILE, ENAMETOOLONG, ENFILE, ESPIPE
+from errno import EACCES, EMFILE, ENAMETOOLONG, ENFILE, ESPIPE
 from itertools import takewhile
 from pathlib import Path
 
-from extract.errors import CircuitsError, TooManyFiles, UnusableName
+from extract.errors import CircuitsError, TooManyFiles, UnreachablePath
 from extract.printable import printable
 
 _LARGEST = 1 << 28  # bytes of a file that is read as a whole
@@ -29,16 +30,24 @@ def reason_of(refusal: Exception) -> str:
 
 
 def at_home(path: Path | str) -> Path:
-    """A path, with the home folder for a tilde at its beginning. Raises UnusableName for one that no file can have."""
+    """A path, with the home folder for a tilde at its beginning. Raises UnreachablePath for no file's."""
     place = Path(os.path.expanduser(path))  # noqa: PTH111, which leaves a tilde of nobody's as it is
     try:
         place.lstat()
     except (OSError, ValueError) as error:  # ValueError for the character NUL
-        if getattr(error, "errno", ENAMETOOLONG) == ENAMETOOLONG:
-            raise UnusableName(
-                f"{printable(str(path), 60)} is no name that a file can have: {reason_of(error)}. Give another."
+        if getattr(error, "errno", ENAMETOOLONG) in (ENAMETOOLONG, EACCES):
+            raise UnreachablePath(
+                f"Nothing can lie at {printable(str(path), 60)}, or be read there: {reason_of(error)}. Give another."
             ) from error
     return place
+
+
+def is_absent(file: Path) -> bool:
+    """Whether there is no such file; False where the system does not say, since reading will tell why."""
+    try:
+        return not file.is_file()
+    except OSError:
+        return False
 
 
 def refuse_pipe(path: Path) -> None:
@@ -115,11 +124,20 @@ def read_file(
 
 
 def read_text(path: Path, error: type[CircuitsError], advice: str) -> str:
-    """Read a whole text in UTF-8, with or without a mark of its encoding; as `read_file`."""
+    """Read a whole text in UTF-8 or UTF-16; as `read_file`."""
     try:
-        return read_file(path, error, advice).decode("utf-8-sig")
+        return decoded(read_file(path, error, advice))
     except UnicodeDecodeError as refusal:
         raise error(f"{printable(str(path))} cannot be read: it is no text in UTF-8. {advice}") from refusal
+
+
+def decoded(data: bytes) -> str:
+    """A text in UTF-8 or UTF-16, with or without a mark, as spreadsheets and consoles write it. Raises ValueError."""
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return data.decode("utf-16")
+    if b"\0" in data[:2]:  # half of a letter
+        return data.decode("utf-16-be" if data.startswith(b"\0") else "utf-16-le")
+    return data.decode("utf-8-sig")
 
 
 def try_lock(file: Path, shared: bool = False) -> int | None:

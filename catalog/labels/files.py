@@ -22,7 +22,7 @@ from catalog.labels.labels import Labels
 from catalog.labels.rules import Label
 from catalog.text_rules import broken
 from extract import csv_tables
-from extract.files import read_file, replace_file
+from extract.files import decoded, read_file, replace_file
 from extract.unique_names import doubles_refused, json_object, refuse_doubled
 from graph.plain_json import as_json
 from graph.records import Annotation
@@ -183,7 +183,7 @@ def _to_json(rows: list[dict[str, Any]]) -> str:
 
 def _from_json(data: bytes) -> list[dict[str, Any]]:
     """The objects of a list, or one a line."""
-    text = csv_tables.decoded(data)
+    text = decoded(data)
     lines = [line for line in text.split("\n") if line.strip()]
     if lines and all(line.lstrip().startswith("{") for line in lines):
         return [json.loads(line, object_pairs_hook=json_object) for line in lines]

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from extract.errors import ExtractionError
-from extract.files import read_file
+from extract.files import is_absent, read_file
 from extract.printable import printable
 from extract.units import Architecture
 
@@ -148,7 +148,7 @@ def has_checksum(path: Path) -> bool:
 
 def _read(path: Path) -> _StoredManifest:
     file = path / "manifest.json"
-    if not file.is_file():
+    if is_absent(file):
         raise ExtractionError(f"{path} is no extraction: it holds no manifest.json. `circuits extract` makes one.")
     data = read_file(file, ExtractionError, "See to its permissions.")
     try:

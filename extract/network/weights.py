@@ -18,7 +18,7 @@ from torch import nn
 
 from extract import demo
 from extract.errors import WeightsError
-from extract.files import at_home, read_text
+from extract.files import at_home, is_absent, read_text
 from extract.network import checkpoint
 from extract.network.network import Network, Preparation
 from extract.unique_names import doubles_refused, json_object
@@ -69,7 +69,7 @@ def _bundle(name: str) -> Path | None:
     if kind != "local-dir":
         return None
     folder = at_home(place)
-    if not (folder / _CONFIG).is_file():
+    if is_absent(folder / _CONFIG):
         raise WeightsError(f"{folder} holds no {_CONFIG}, as open_clip writes beside weights. Name another folder.")
     return folder
 
@@ -82,7 +82,7 @@ def _weights_of(name: str, folder: Path) -> Path:
     """The weights beside the configuration in a folder; on the hub, of the same revision."""
     if name.startswith("hf-hub:"):
         return _fetched(name.removeprefix("hf-hub:"), _HUB_FILES, f"weights {name}", _COPY, revision=folder.name)
-    if file := next((folder / name for name in _HUB_FILES if (folder / name).is_file()), None):
+    if file := next((folder / name for name in _HUB_FILES if not is_absent(folder / name)), None):
         return file
     raise WeightsError(f"{folder} holds neither {' nor '.join(_HUB_FILES)}. Give the path of a weights file too.")
 

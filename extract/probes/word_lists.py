@@ -1,6 +1,7 @@
 """Lists of words to show a network, and random letter strings to compare them with."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from string import ascii_lowercase
@@ -14,6 +15,7 @@ from extract.read_report import LeftOut, Reading
 
 Words = tuple[str, ...]
 
+_FEW = 3  # lines of a list of which the first may name columns
 _TRIES = 100  # draws for each string, before a length counts as exhausted
 _COUNTED = re.compile(r"\S+[\s,;]+(\d{1,18})")  # a line of a list of frequencies
 _LETTERS = np.array(list(ascii_lowercase))
@@ -40,7 +42,8 @@ def from_file(file: Path) -> Words:
 def read_file(file: Path) -> tuple[Words, Reading]:
     """Read the words of a UTF-8 text file, one a line, without repeats; and how many lines were taken.
 
-    Raises WordsError for a file that cannot be read, holds no word, or a number beside every word.
+    Their letters are composed. Raises WordsError for a file that cannot be read, or holds no word or a number beside
+    every word.
     """
     words, left_out = dict[str, None](), list[LeftOut]()
     for number, line in enumerate(_lines(file), start=1):
@@ -50,22 +53,28 @@ def read_file(file: Path) -> tuple[Words, Reading]:
             words[line] = None
     if not words:
         raise WordsError(f"{file} holds no word. Write one a line.")
-    if _is_counted(tuple(words)):
-        first = next(iter(words))
+    if first := _counted(tuple(words)):
         raise WordsError(f"{file} holds a number beside every word, such as {first!r}. Give the words alone.")
     return tuple(words), Reading("words", len(words), tuple(left_out))
+
+
+def _counted(lines: Words) -> str | None:
+    """The first line of a list of frequencies, which may stand below the names of its columns; None in other lists."""
+    if _is_counted(lines):
+        return lines[0]
+    return lines[1] if len(lines) > _FEW and _is_counted(lines[1:]) else None
 
 
 def _is_counted(lines: Words) -> bool:
     """Whether these are the lines of a list of frequencies: a number ends each, the largest comes first."""
     matches = [_COUNTED.fullmatch(line) for line in lines]
     counts = [int(match[1]) for match in matches if match]
-    return len(counts) == len(lines) and counts[0] > 100 and sorted(counts, reverse=True) == counts
+    return 0 < len(counts) == len(lines) and counts[0] > 100 and sorted(counts, reverse=True) == counts
 
 
 def _lines(file: Path) -> list[str]:
     text = read_text(file, WordsError, "Give a text file in UTF-8, one word a line.")
-    return [line.strip() for line in text.splitlines()]
+    return [unicodedata.normalize("NFC", line.strip()) for line in text.splitlines()]
 
 
 def letter_strings(

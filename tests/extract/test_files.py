@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save
 
-from extract.errors import LevelsError, UnusableName
-from extract.files import LockedBy, at_home, lock, make_folder, remove_empty, replace_file
+from extract.errors import LevelsError, UnreachablePath
+from extract.files import LockedBy, at_home, is_absent, lock, make_folder, remove_empty, replace_file
 
 
 def test_a_file_is_written_in_full_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -40,8 +41,27 @@ def test_a_folder_in_the_way_is_an_error_with_the_advice(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["x" * 300, "a/" * 2500, "a\0b"])
 def test_a_name_that_no_file_can_have_is_refused(name: str) -> None:
-    with pytest.raises(UnusableName, match=r"is no name that a file can have: .*\. Give another\."):
+    with pytest.raises(UnreachablePath, match=r"Nothing can lie at .*: .*\. Give another\."):
         at_home(name)
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """A folder that may not be searched, not by root either."""
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    yield folder
+    if root:
+        os.seteuid(0)
+
+
+def test_a_path_through_a_folder_that_may_not_be_searched_is_refused(closed: Path) -> None:
+    with pytest.raises(UnreachablePath, match=r"Nothing can lie at .* or be read there: Permission denied\. Give"):
+        at_home(closed / "x.pt")
+    assert not is_absent(closed / "x.pt")
 
 
 def test_a_link_that_leads_nowhere_is_no_place_for_a_folder(tmp_path: Path) -> None:

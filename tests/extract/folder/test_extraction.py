@@ -378,6 +378,11 @@ def test_what_is_no_extraction_is_refused(tmp_path: Path) -> None:
             Extraction.open(path)
 
 
+def test_what_cannot_be_asked_for_is_told_by_the_systems_reason(tmp_path: Path) -> None:
+    with pytest.raises(ExtractionError, match=r"cannot be read: File name too long\. See to its permissions"):
+        Extraction.open(tmp_path / ("x" * 300))
+
+
 @pytest.mark.parametrize("place", ["file/x.extraction", "/proc/x.extraction"])
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("")

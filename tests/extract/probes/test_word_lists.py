@@ -32,7 +32,7 @@ def test_a_file_gives_its_words_once_in_their_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "cannot be read"), (b"\xff\xfe\x00c", "cannot be read"), (b"", "no word"), (b" \n\n", "no word")],
+    [(None, "cannot be read"), (b"caf\xe9", "cannot be read"), (b"", "no word"), (b" \n\n", "no word")],
 )
 def test_a_file_without_words_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
     file = tmp_path / "words.txt"
@@ -40,6 +40,20 @@ def test_a_file_without_words_is_refused(tmp_path: Path, content: bytes | None, 
         file.write_bytes(content)
     with pytest.raises(WordsError, match=message):
         from_file(file)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_in_any_unicode_gives_its_words_with_composed_letters(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "words.txt").write_bytes("caf\u00e9\r\ncafe\u0301\r\nhat\r\n".encode(encoding))
+    assert from_file(tmp_path / "words.txt") == ("caf\u00e9", "hat")
+
+
+def test_a_list_of_frequencies_below_the_names_of_columns_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "words.csv").write_text("word,count\nthe,900\nof,800\nand,700\n")
+    with pytest.raises(WordsError, match="holds a number beside every word, such as 'the,900'"):
+        from_file(tmp_path / "words.csv")
+    (tmp_path / "words.csv").write_text("hat\napollo 130\n")
+    assert from_file(tmp_path / "words.csv") == ("hat", "apollo 130")
 
 
 def test_letter_strings_have_their_lengths_and_are_no_words() -> None:

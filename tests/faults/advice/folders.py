@@ -136,7 +136,7 @@ TABLE = Table(
         "extract.recording.visualisations",
     ),
     (
-        Advice("is no name that a file can have", lambda: at_home("x" * 300), lambda: at_home("x")),
+        Advice("Nothing can lie at", lambda: at_home("x" * 300), lambda: at_home("x")),
         Advice("is no UTF-8, as tables in Parquet", lambda: create("\udcff"), lambda: create("y")),
         Advice("holds no manifest.json", lambda: Extraction.open(Path("nothing")), opened()),
         Advice("its checksum is that of another content", opened(replaced("a:b", "a:c")), opened()),
