@@ -108,7 +108,7 @@ def save_query(
     defaults = parameters_of(parameters)
     with connect(database) as catalog:
         saved = catalog.queries.save(name, text, description, defaults, author, replace)
-    typer.echo(f"Saved. Ask it with: circuits query run {json.dumps(saved.name, ensure_ascii=False)}")
+    typer.echo(f"Saved. Ask it with: circuits query run {printable(json.dumps(saved.name, ensure_ascii=False))}")
 
 
 @query.command("remove")

@@ -28,6 +28,13 @@ def test_json_holds_null_where_it_lacks_a_number(circuits: Run) -> None:
     assert "[null]" in circuits("cypher", "RETURN [1.0/0] AS x").stdout
 
 
+def test_names_and_units_that_turn_the_writing_are_printed_without_that(circuits: Run) -> None:
+    assert "\u202e" not in circuits("query", "save", "\u202ehat", "RETURN 1 AS x", "--author", "ada").stdout
+    Path("labels.csv").write_text("unit,text\n4/2/6/\u202e1,hat\n", encoding="utf-8")
+    plan = circuits("label", "import", "labels.csv", "--dry-run").stdout
+    assert "1 unknown (4/2/6/\ufffd1)" in plan
+
+
 @pytest.mark.parametrize("end", [";", " ;\n", ";;", "; // the end", ";\n/* the end */ ;"])
 def test_a_query_may_end_in_a_semicolon(circuits: Run, end: str) -> None:
     assert json.loads(circuits("cypher", f"RETURN ';' AS x{end}", "--json").stdout) == [{"x": ";"}]
