@@ -153,13 +153,14 @@ class ExtractionNetwork:
     ) -> None:
         """Show the network words as images and add what its units do on them, and how they tell words from controls.
 
+        What an earlier version measured without anagrams is measured again.
         `words` are a list, a file with one word a line, or a number: that many of the most common English words; `font`
         is a .ttf or .otf file, None for the article's.
         """
         listed, lettering = self.words(words), self._lettering(font)
         with extraction.folder.writing():
             vocabulary.measure(self._network, extraction.folder, listed, lettering=lettering, progress=progress)
-            if not extraction.folder.has("modality.parquet"):
+            if not modality.has_anagrams(extraction.folder):
                 modality.profile(self._network, extraction.folder, listed, lettering=lettering, progress=progress)
 
     def check_visualisations(self, folder: Path | str, layer: Layer | None = None) -> None:

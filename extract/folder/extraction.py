@@ -29,7 +29,7 @@
       vocabulary.parquet       the words shown as images, and the letter strings they are compared with
       words/                   one file a layer: what every unit does on every word, and on letter strings by length
       words.parquet            the words that a unit answers to most, the units that a word drives most
-      modality.parquet         one row a unit: words against letter strings, pictures against scrambled ones
+      modality.parquet         one row a unit: words against letter strings and anagrams, pictures scrambled
 
 The same settings give the same bytes. Rows of targets that are not whole yet wait in rows/. Nothing is pickled.
 `manifest_folder` tells how the files are written and checked.

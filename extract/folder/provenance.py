@@ -58,10 +58,11 @@ def _words(extraction: Extraction) -> Iterator[str]:
 def _modality(extraction: Extraction) -> Iterator[str]:
     table = extraction.table("modality")
     if table.num_rows:
-        words, pictures = (table[name][0].as_py() for name in ("n_words", "n_pictures"))
+        words, shuffled, pictures = (table[name][0].as_py() for name in ("n_words", "n_anagrams", "n_pictures"))
+        anagrams = "" if shuffled is None else f", {shuffled:,} of them against anagrams"
         yield (
             f"Selectivity and the modality of branches: {words:,} words against random letter strings of their "
-            f"lengths, {pictures:,} pictures against the same scrambled."
+            f"lengths{anagrams}, {pictures:,} pictures against the same scrambled."
         )
 
 

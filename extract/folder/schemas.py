@@ -189,9 +189,11 @@ SCHEMAS = {
     ),
     "modality": _schema(
         "modality",
-        "layer:text channel:i32 words:f32 pictures:f32 n_words:i32 n_pictures:i32",
+        "layer:text channel:i32 words:f32 pictures:f32 spelling:f32 n_words:i32 n_pictures:i32 n_anagrams:i32",
         n_words="words shown",
         n_pictures="pictures shown",
+        n_anagrams="words that have an anagram, which alone are compared with these; null where an earlier version "
+        "measured",
     ),
 }
 

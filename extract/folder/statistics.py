@@ -150,6 +150,17 @@ TABLE = (
         column="pictures",
         definition="the same for pictures against the same pictures scrambled",
     ),
+    _Selectivity(
+        "spelling_selectivity",
+        "Selectivity for spelling",
+        "2 AUROC - 1 of words against anagrams of them, the same letters shuffled",
+        column="spelling",
+        definition=(
+            "the same for words against anagrams of them, the same letters shuffled; null where no word has one, or an "
+            "earlier version measured"
+        ),
+        since=6,
+    ),
     # Units: texts
     *census_statistics.TEXTS,
     *ablation_statistics.TEXTS,

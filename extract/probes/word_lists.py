@@ -1,4 +1,4 @@
-"""Lists of words to show a network, and random letter strings to compare them with."""
+"""Lists of words to show a network, and random letter strings and anagrams to compare them with."""
 
 import re
 import unicodedata
@@ -16,7 +16,7 @@ from extract.read_report import LeftOut, Reading
 Words = tuple[str, ...]
 
 _FEW = 3  # lines of a list of which the first may name columns
-_TRIES = 100  # draws for each string, before a length counts as exhausted
+_TRIES = 100  # draws for each string, before a length, or a word's anagrams, count as exhausted
 _COUNTED = re.compile(r"\S+[\s,;]+(\d{1,18})")  # a line of a list of frequencies
 _LETTERS = np.array(list(ascii_lowercase))
 
@@ -98,3 +98,28 @@ def _strings(length: int, count: int, known: set[str], seed: int, accept: Callab
         if text not in known and text not in strings and accept(text):
             strings[text] = None
     return tuple(strings)
+
+
+def anagrams(words: Iterable[str], seed: int = 0, accept: Callable[[str], bool] = lambda text: True) -> dict[str, str]:
+    """Shuffle the letters of each word, by word: none of the anagrams is one of the words, in whatever case.
+
+    What is no letter, such as a space, stays in its place. An anagram that `accept` refuses is drawn again. Words
+    without one are left out: "a", "aaa", and "no" beside "on". A seed gives the same anagram of a word, unless that is
+    one of the other words.
+    """
+    listed = tuple(words)
+    known = {word.casefold() for word in listed}
+    shuffled = {word: _anagram(word, known, seed, accept) for word in listed}
+    return {word: anagram for word, anagram in shuffled.items() if anagram is not None}
+
+
+def _anagram(word: str, known: set[str], seed: int, accept: Callable[[str], bool]) -> str | None:
+    characters = np.array(list(word))
+    letters = [place for place, character in enumerate(word) if character.isalpha()]
+    generator = np.random.default_rng([seed, *map(ord, word)])
+    for _ in range(_TRIES):
+        characters[letters] = generator.permutation(characters[letters])
+        text = "".join(characters)
+        if text.casefold() not in known and accept(text):
+            return text
+    return None

@@ -1,12 +1,14 @@
 """Measure modality: how well a unit's activation tells words from letter strings, and pictures from scrambled ones.
 
 Words are compared with random strings of as many letters, and pictures with the same pictures cut up and mixed, so that
-black on white does not count as reading, nor colours and edges as seeing. A layer is a branch: 5 is the conv branch, 7
-or the previous block's sum the shortcut, and 6 or 8 the sum itself.
+black on white does not count as reading, nor colours and edges as seeing. Random strings have rare letters, too, which
+words do not: so words are also compared with anagrams of themselves, which differ in the order of the letters alone. A
+layer is a branch: 5 is the conv branch, 7 or the previous block's sum the shortcut, and 6 or 8 the sum itself.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -18,12 +20,12 @@ from tqdm import tqdm
 
 from extract.errors import ProbesError, WordsError
 from extract.folder.extraction import Extraction
-from extract.folder.schemas import SCHEMAS
+from extract.folder.schemas import per_unit
 from extract.network.network import Network
 from extract.probes import table as probes
 from extract.probes.rasterised_words import Lettering, check, fits, rasterise, usual_lettering
 from extract.probes.scrambled import scrambled
-from extract.probes.word_lists import letter_strings, most_common
+from extract.probes.word_lists import anagrams, letter_strings, most_common
 from extract.recording.channel_means import channel_means
 from extract.recording.percentiles import percentiles
 from extract.units import Layer
@@ -56,24 +58,41 @@ def profile(
     table = table.filter(pc.field("modality") == "picture")
     if not texts or not table.num_rows:
         raise ProbesError("There is nothing to compare. Give at least one word, and probes with at least one picture.")
-    kinds = (*_words(texts, side, lettering or usual_lettering(side), seed), *_pictures(table, side, seed))
+    lettering = lettering or usual_lettering(side)
+    shown = _texts(texts, side, lettering, seed)
+    draw = partial(rasterise, side=side, lettering=lettering)
+    kinds = (*(map(draw, kind) for kind in (shown.words, shown.strings, shown.anagrams)), *_pictures(table, side, seed))
     with tqdm(desc="modality", unit="image", disable=not progress) as bar:
         means = [channel_means(network, kind, measured, bar.update) for kind in kinds]
-    rows = [_table(layer, [values[layer] for values in means]) for layer in measured]
+    rows = [_table(layer, [values[layer] for values in means], shown.shuffled) for layer in measured]
     extraction.add({"modality.parquet": pa.concat_tables(rows)})
     return extraction.table("modality")
 
 
-def _words(texts: Sequence[str], side: int, lettering: Lettering, seed: int) -> tuple[Iterator[Image], Iterator[Image]]:
-    """Images of the words, and of as many letter strings of each length."""
-    for text in texts:
+def has_anagrams(extraction: Extraction) -> bool:
+    """Whether words were compared with their anagrams, too; an earlier version did not."""
+    return bool(extraction.table("modality")["n_anagrams"].is_valid().to_numpy().any())
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """Words, as many letter strings of each length, and anagrams of the words that are `shuffled`, bool (words,)."""
+
+    words: Sequence[str]
+    strings: Sequence[str]
+    anagrams: Sequence[str]
+    shuffled: np.ndarray
+
+
+def _texts(words: Sequence[str], side: int, lettering: Lettering, seed: int) -> _Texts:
+    for text in words:
         check(text, side, lettering)
     accept = partial(fits, side=side, lettering=lettering)
-    strings = letter_strings(Counter(map(len, texts)), texts, seed, accept)
+    strings = letter_strings(Counter(map(len, words)), words, seed, accept)
     if not (letters := [text for same_length in strings.values() for text in same_length]):
         raise WordsError("Every string of so few letters is one of the words. Give longer words too.")
-    draw = partial(rasterise, side=side, lettering=lettering)
-    return map(draw, texts), map(draw, letters)
+    by_word = anagrams(words, seed, accept)
+    return _Texts(words, letters, list(by_word.values()), np.array([text in by_word for text in words]))
 
 
 def _pictures(table: pa.Table, side: int, seed: int) -> tuple[Iterator[Image], Iterator[Image]]:
@@ -83,24 +102,27 @@ def _pictures(table: pa.Table, side: int, seed: int) -> tuple[Iterator[Image], I
     return map(square, probes.images(table)), mixed
 
 
-def _table(layer: Layer, means: Sequence[np.ndarray]) -> pa.Table:
-    """A layer's rows, from its means (images, channels) on words, letter strings, pictures and scrambled pictures."""
-    words, letters, pictures, mixed = means
-    effects = zip(effect(words, letters), effect(pictures, mixed), strict=True)
-    rows = [
-        {"layer": str(layer), "channel": channel, "words": reads, "pictures": sees}
-        | {"n_words": len(words), "n_pictures": len(pictures)}
-        for channel, (reads, sees) in enumerate(effects)
-    ]
-    return pa.Table.from_pylist(rows, schema=SCHEMAS["modality"])
+def _table(layer: Layer, means: Sequence[np.ndarray], shuffled: np.ndarray) -> pa.Table:
+    """A layer's rows, from its means (images, channels) on words, strings, anagrams, pictures, scrambled pictures."""
+    words, strings, of_words, pictures, mixed = means
+    counts = {"n_words": len(words), "n_pictures": len(pictures), "n_anagrams": len(of_words)}
+    effects = {
+        "words": effect(words, strings),
+        "pictures": effect(pictures, mixed),
+        "spelling": effect(words[shuffled], of_words),
+    }
+    repeated = {name: np.full(words.shape[1], count) for name, count in counts.items()}
+    return per_unit("modality", layer, effects | repeated)
 
 
 def effect(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """2 AUROC - 1 (Cliff's delta) of values (n, channels) against others (m, channels): float64 (channels,).
 
     How much likelier a value is to lie above one of the others than below it: from -1 to 1; equals count for neither
-    side.
+    side. NaN where there is none on either side.
     """
+    if not len(one) or not len(other):
+        return np.full(one.shape[1], np.nan)
     pooled = percentiles(np.concatenate([one, other]))[: len(one)].mean(axis=0)  # (channels,), of `one` among all
     above = (pooled * (len(one) + len(other)) - len(one) / 2) / len(other)
     delta: np.ndarray = 2 * above - 1

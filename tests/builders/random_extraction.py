@@ -137,7 +137,8 @@ def _words(rng: np.random.Generator, branches: list[dict[str, Any]]) -> dict[str
         for rank, n in enumerate(rng.choice(12, 3, replace=False), start=1)
     ]  # fmt: skip
     modality = [
-        unit | {"words": rng.uniform(-1, 1), "pictures": rng.uniform(-1, 1), "n_words": 12, "n_pictures": 20}
+        unit | {name: rng.uniform(-1, 1) for name in ("words", "pictures", "spelling")}
+        | {"n_words": 12, "n_pictures": 20, "n_anagrams": 11}
         for unit in branches if unit["channel"] % 3
     ]  # fmt: skip
     drawn = [

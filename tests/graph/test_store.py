@@ -197,6 +197,7 @@ def test_units_carry_their_scale_evidence_and_selectivity(
         assert card.statistics == {"scale": scale} | known | {
             "word_selectivity": selective.get("words"),
             "picture_selectivity": selective.get("pictures"),
+            "spelling_selectivity": selective.get("spelling"),
         }
 
 

@@ -34,5 +34,5 @@ def test_every_measurement_says_by_what_method_on_which_probes_and_how_many(
     said = provenance.measured(extraction)
     assert len(said) == 4
     assert said[2].startswith("Words and their z: 3 words against 128 random letter strings of their lengths, set as ")
-    assert "2 words against random letter strings" in said[3]
+    assert "2 words against random letter strings of their lengths, 2 of them against anagrams" in said[3]
     assert "44 pictures against the same scrambled" in said[3]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from extract.errors import WordsError
-from extract.probes.word_lists import from_file, letter_strings, most_common, read_file
+from extract.probes.word_lists import anagrams, from_file, letter_strings, most_common, read_file
 
 
 def test_the_most_common_words_come_first_and_each_once() -> None:
@@ -87,6 +87,35 @@ def test_strings_that_are_not_accepted_are_drawn_again() -> None:
     strings = letter_strings({4: 30}, [], accept=lambda text: "w" not in text)[4]
     assert len(strings) == 30
     assert not any("w" in text for text in strings)
+
+
+def test_anagrams_have_the_letters_of_their_words_and_are_none_of_them() -> None:
+    words = most_common(2000)
+    shuffled = anagrams(words)
+    assert all(sorted(word) == sorted(anagram) for word, anagram in shuffled.items())
+    assert not {*shuffled.values()} & {*words}
+    assert {*words} - shuffled.keys() >= {"a", "i", "on", "no"}
+    assert all(len(word) == 2 or len(set(word)) < 2 for word in {*words} - shuffled.keys() - {"a", "i"})
+
+
+def test_an_anagram_depends_on_the_seed_and_on_other_words_only_where_it_is_one() -> None:
+    alone = anagrams(["reading"])
+    assert anagrams(["ten", "reading", "other"])["reading"] == alone["reading"]
+    assert anagrams(["reading"], seed=1) != alone
+    assert anagrams(["ten", "net", "TNE", "ent", "etn"]) == dict.fromkeys(("ten", "net", "ent", "etn"), "nte") | {
+        "TNE": "NTE"
+    }
+
+
+def test_words_whose_letters_are_alike_have_no_anagram_and_what_is_no_letter_stays() -> None:
+    assert anagrams(["a", "aaa", "", "7-7", "no", "on"]) == {}
+    assert anagrams(["i-o", "don't"]).keys() == {"i-o", "don't"}
+    assert (anagrams(["i-o"])["i-o"], anagrams(["don't"])["don't"][3]) == ("o-i", "'")
+
+
+def test_anagrams_that_are_not_accepted_are_drawn_again() -> None:
+    assert anagrams(["teas"], accept=lambda text: text.startswith("se"))["teas"][:2] == "se"
+    assert anagrams(["teas"], accept=lambda text: False) == {}
 
 
 def test_lines_that_are_no_words_of_their_own_are_counted(tmp_path: Path) -> None:

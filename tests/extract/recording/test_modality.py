@@ -1,23 +1,31 @@
+import hashlib
+import json
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
+from catalog.extraction_network import ExtractionNetwork
+from catalog.extraction_view import ExtractionView
 from extract.errors import ExtractionError, ProbesError, WordsError
 from extract.expansion.atlas import extract
 from extract.folder.extraction import Extraction
+from extract.folder.provenance import measured
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.network.weights import load_network
 from extract.probes.rasterised_words import LARGE, rasterise
 from extract.probes.scrambled import scrambled
 from extract.probes.table import images
+from extract.probes.word_lists import most_common
 from extract.recording.channel_means import channel_means
-from extract.recording.modality import effect, profile
+from extract.recording.modality import effect, has_anagrams, profile
 from extract.units import Layer
+from tests.builders.planted_letters import READERS, SMALL, planted_readers
 
 WORDS = ["cat", "dog", "tea", "milk", "cap", "coffee", "famous", "savage"]
 
@@ -71,8 +79,9 @@ def test_words_are_compared_with_as_many_letter_strings_of_their_lengths(
 
     monkeypatch.setattr("extract.recording.modality.rasterise", note)
     found = profile(tiny, folder, WORDS, noise, [Layer(4, 1, 6)], progress=False)
-    words, strings = drawn[: len(WORDS)], drawn[len(WORDS) :]
+    words, strings, shuffled = (drawn[first : first + len(WORDS)] for first in (0, len(WORDS), 2 * len(WORDS)))
     assert words == WORDS
+    assert [sorted(text) for text in shuffled] == [sorted(text) for text in WORDS]
     assert sorted(map(len, strings)) == sorted(map(len, WORDS))
     assert not set(strings) & set(WORDS)
     one, other = (
@@ -81,7 +90,59 @@ def test_words_are_compared_with_as_many_letter_strings_of_their_lengths(
     )
     expected = [cliffs_delta(one[:, c], other[:, c]) for c in range(256)]
     np.testing.assert_allclose(found["words"].to_numpy(), expected, atol=0.04)  # one pair in 64 may be nearly equal
-    assert set(found["n_words"].to_pylist()) == {8}
+    assert {*found["n_words"].to_pylist(), *found["n_anagrams"].to_pylist()} == {8}
+
+
+def test_a_unit_that_counts_letters_tells_words_from_letter_strings_and_not_from_anagrams(
+    tiny: Network, folder: Extraction, noise: pa.Table
+) -> None:
+    words = [word for word in most_common(3000) if "th" in word and len(word) < 7]
+    readers = planted_readers(tiny, ("h", "th"))
+    of_letter, of_pair, *_ = profile(readers, folder, words, noise, [READERS], SMALL, progress=False).to_pylist()
+    assert of_letter["words"] > 0.8
+    assert of_letter["spelling"] == pytest.approx(0, abs=1e-9)
+    assert of_pair["words"] > 0.95
+    assert of_pair["spelling"] > 0.8
+
+
+def test_words_without_anagrams_are_on_neither_side_of_that_comparison(
+    tiny: Network, folder: Extraction, noise: pa.Table
+) -> None:
+    found = [
+        profile(tiny, folder, words, noise, [READERS], progress=False)
+        for words in (["cat", "coffee"], ["oo", "cat", "no", "a", "on", "coffee"], ["oo", "no", "on"])
+    ]
+    assert [set(table["n_anagrams"].to_pylist()) for table in found] == [{2}, {2}, {0}]
+    assert found[0]["spelling"].equals(found[1]["spelling"])
+    assert found[2]["spelling"].null_count == found[2].num_rows
+
+
+def test_what_an_earlier_version_measured_opens_and_is_measured_again_with_the_words(
+    tiny: Network, noise: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("extract.recording.modality.probes.read", lambda: noise)  # the demo's are many
+    folder = extract(tiny, tmp_path / "x", ["1/0/3"], 1, matrices=False, progress=False)
+    assert not has_anagrams(folder)
+    profile(tiny, folder, WORDS, noise, [READERS], progress=False)
+    assert has_anagrams(folder)
+    earlier = without_anagrams(folder)
+    assert not has_anagrams(earlier)
+    assert earlier.table("modality")["spelling"].null_count == earlier.table("modality").num_rows == 8
+    assert "anagrams" not in measured(earlier)[-1]
+    ExtractionNetwork(tiny).show_words(ExtractionView(earlier), WORDS, progress=False)
+    assert has_anagrams(earlier)
+
+
+def without_anagrams(folder: Extraction) -> Extraction:
+    """The folder as versions before anagrams wrote it."""
+    file, manifest = folder.path / "modality.parquet", folder.path / "manifest.json"
+    pq.write_table(pq.read_table(file).drop_columns(["spelling", "n_anagrams"]), file)
+    record = json.loads(manifest.read_text())
+    data = file.read_bytes()
+    record["files"][file.name] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+    del record["checksum"]
+    manifest.write_text(json.dumps(record))
+    return Extraction.open(folder.path)
 
 
 def test_the_table_is_added_and_covers_both_branches_of_every_block(
