@@ -53,7 +53,7 @@ def paired_shares(folder: "Extraction", draws: int = DRAWS, progress: bool = Fal
     compared = list[PairedShares]()
     for layer in tqdm(architecture.sums[-LAYERS:], "pairings", unit="layer", disable=not progress, leave=False):
         branches = architecture.branches(layer)
-        read = [folder.activations(branches[name]) for name in ("shortcut", "conv")]  # float16 (probes, units)
+        read = [folder.activations(branches[name]) for name in ("shortcut", "conv")]  # (probes, units)
         shortcut, conv = (None if means is None else means[discovery].T.astype(np.float32) for means in read)
         if shortcut is not None and conv is not None and discovery.any():
             compared += compare(layer, np.ascontiguousarray(shortcut), conv, words[discovery], draws)

@@ -151,8 +151,8 @@ class Extraction(ManifestFolder):
     ) -> np.ndarray | None:
         """Read the activations of a layer's channels on every probe, (probes, channels); None where not measured.
 
-        The `value` is the mean over positions, float16, after the ReLU where one follows; `at` is the position where
-        the unit is most active, row times columns plus column.
+        The `value` is the mean over positions, float32 (float16 of an earlier version), after the ReLU where one
+        follows; `at` is the position where the unit is most active, row times columns plus column.
         """
         chunks = [self.lines(name, f"{layer} {kind}", channels) for name in self.under("activations")]
         parts = [chunk for chunk in chunks if chunk is not None]

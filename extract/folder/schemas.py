@@ -142,7 +142,8 @@ SCHEMAS = {
         "layer:text channel:i32 branch:text rank:i32 probe:text value:f32 z:f32 kind:text row:i32 column:i32",
         branch="sum, shortcut or conv, listed under the sum's layer; unit for a layer that is none of a sum's",
         rank="place in the list, from 1",
-        value="mean over positions, to half precision; after the ReLU that follows, if one does",
+        value="mean over positions, after the ReLU that follows, if one does; an earlier version rounded it to half "
+        "precision",
         z="standard deviations above the mean over all probes",
         kind="top: the highest discovery probes, above the mean over all; low: the lowest; middle: the nearest to the "
         "median; random: the same random ones for every unit. Null, of an older version, is top",

@@ -1,4 +1,4 @@
-"""Round what is recorded to half precision."""
+"""Refuse activations that overflow, and round what is recorded to half precision."""
 
 import numpy as np
 
@@ -9,9 +9,13 @@ from extract.units import Layer
 def half_precision(layer: Layer, values: np.ndarray) -> np.ndarray:
     """Round a layer's numbers to float16, same shape. Raises ExtractionError for one that is not finite then."""
     with np.errstate(over="ignore"):  # it is told below
-        rounded = values.astype(np.float16)
-    if not np.isfinite(rounded).all():
+        return finite(layer, values.astype(np.float16))
+
+
+def finite(layer: Layer, values: np.ndarray) -> np.ndarray:
+    """A layer's numbers as they are. Raises ExtractionError for one that is not finite."""
+    if not np.isfinite(values).all():
         raise ExtractionError(
             f"Activations of layer {layer} overflow. Usually the weights are damaged: fetch them again."
         )
-    return rounded
+    return values

@@ -2,7 +2,8 @@
 
 A unit's top probes over all chunks are among the highest of every chunk, so nothing else is stored. Those of the first
 TOP_PROBES, on which most shares are taken, are stored in float32; those of the next, up to SHARE_PROBES, in half
-precision, and without the value, which stands among those of all probes. Earlier versions stored no next ones.
+precision, and without the value, which stands among those of all probes. Earlier versions stored no next ones, and
+ranked after rounding the values to half precision.
 """
 
 from dataclasses import dataclass, fields
@@ -42,10 +43,10 @@ class HighestProbes:
     published_share: np.ndarray
 
     @classmethod
-    def of(cls, ranked: np.ndarray, value: np.ndarray, terms: SumTerms, discovery: np.ndarray) -> Self:
-        """Rank by the rounded values `ranked` (units, n); `value` (n, units) is exact, `discovery` bool (n,)."""
+    def of(cls, value: np.ndarray, terms: SumTerms, discovery: np.ndarray) -> Self:
+        """Rank by `value` (n, units), before any rounding; `discovery` is bool (n,)."""
         candidates = np.flatnonzero(discovery)
-        places = np.ascontiguousarray(candidates[top(ranked[:, candidates], SHARE_PROBES)].T)  # (SHARE_PROBES, units)
+        places = np.ascontiguousarray(candidates[top(value[candidates].T, SHARE_PROBES)].T)  # (SHARE_PROBES, units)
         numbers = (value, *(tensor.numpy() for tensor in vars(terms).values()))
         return cls(places.astype(np.uint16), *(np.take_along_axis(each, places, axis=0) for each in numbers))
 

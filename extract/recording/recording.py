@@ -31,14 +31,14 @@ from extract.probes.pictures import unreadable_probe
 from extract.probes.probe import Probe, Source
 from extract.read_report import LeftOut, Reading
 from extract.recording.decoding import THREADS, DecodedProbe, decode, ordered_parallel_map, thumbnail_again
-from extract.recording.half_precision import half_precision
+from extract.recording.half_precision import finite
 from extract.recording.highest_probes import HighestProbes
 from extract.recording.probe_hashes import compare, hashes, is_of_earlier_version, unchanged_probes
 from extract.units import Layer
 
 _TABLES = ("probes.parquet", "skipped.parquet", "contents.parquet", "activity.parquet", "histograms.parquet")
 _FOLDERS = (*_TABLES, "activations")
-CHUNK = 256  # probes between two writes: about 40 MB for RN50's sums and branches
+CHUNK = 256  # probes between two writes: about 57 MB for RN50's sums and branches
 
 
 @dataclass(frozen=True)
@@ -193,20 +193,21 @@ def _table(probes: Sequence[Probe]) -> pa.Table:
 def _layer_arrays(layer: Layer, activations: LayerActivations, discovery: np.ndarray) -> dict[str, np.ndarray]:
     """A layer's arrays in a chunk's file; n counts the chunk's probes.
 
-    `value` and `at` (channels, n) are rounded; `moments` are the count, sum and sum of squares over the probes, (3,
-    channels). `activity` is the count and the sum, (2, channels), of a unit's means over positions, after its ReLU or
-    else without their sign. Of sums also what the shares need.
+    `value` and `at` (channels, n) are as they are, since probes are ranked by the stored values, and a unit that varies
+    little beside its mean varies by steps in half precision. `moments` are the count, sum and sum of squares over the
+    probes, (3, channels). `activity` is the count and the sum, (2, channels), of a unit's means over positions, after
+    its ReLU or else without their sign. Of sums also what the shares need.
     """
-    value, at = activations.value.numpy(), activations.peak.numpy()  # (n, channels) each
-    exact, rounded = value.astype(np.float64), np.ascontiguousarray(half_precision(layer, value).T)
+    value, at = finite(layer, activations.value.numpy()), activations.peak.numpy()  # (n, channels) each
+    exact = value.astype(np.float64)
     arrays = {
         f"{layer} activity": _activity(np.abs(value)),
         f"{layer} moments": np.stack([np.full(exact.shape[1], len(exact)), exact.sum(axis=0), (exact**2).sum(axis=0)]),
-        f"{layer} value": rounded,
+        f"{layer} value": np.ascontiguousarray(value.T),
         f"{layer} at": _transposed(at, np.uint8 if at.max() < 256 else np.uint16),
     }
     if activations.terms and discovery.any():
-        arrays |= HighestProbes.of(rounded, value, activations.terms, discovery).arrays(layer)
+        arrays |= HighestProbes.of(value, activations.terms, discovery).arrays(layer)
     return arrays
 
 

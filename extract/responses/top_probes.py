@@ -67,7 +67,7 @@ def listed(
     without deviation has no lists. Equal activations keep the order of the probes.
     """
     discovery = np.flatnonzero(~held_out)
-    exact = values[:, discovery].astype(np.float32)  # (units, d)
+    exact = values[:, discovery].astype(np.float64)  # (units, d); so the two beside a median are equally near to it
     centre = np.median(exact, axis=1, keepdims=True) if len(discovery) else exact
     random = np.random.default_rng(0).permutation(len(discovery))[:FEW]
     orders = {

@@ -156,14 +156,14 @@ def test_tables_equal_a_plain_computation_over_all_probes_at_once(
     for branch in sources:
         stored = folder.activations(Layer.parse(sources[branch]))
         assert stored is not None
-        np.testing.assert_allclose(stored, values[branch], rtol=1e-3, atol=1e-4)
-        coarse, deviation = stored.astype(float), values[branch].std(axis=0)
+        np.testing.assert_allclose(stored, values[branch], rtol=1e-5, atol=1e-6)
+        exact, deviation = stored.astype(float), values[branch].std(axis=0)
         alive = np.flatnonzero(deviation > 1e-6)
         assert len(alive) > 100
         assert not any((branch, "top", c) in kept for c in set(range(256)) - set(alive.tolist()))
-        z = (coarse - values[branch].mean(axis=0)) / np.where(deviation > 0, deviation, 1)
+        z = (exact - values[branch].mean(axis=0)) / np.where(deviation > 0, deviation, 1)
         for c in alive.tolist():
-            column = coarse[discovery, c]
+            column = exact[discovery, c]
             orders = {
                 "top": (-column).argsort(kind="stable")[:16],
                 "low": column.argsort(kind="stable")[:8],
@@ -203,8 +203,8 @@ def test_activations_of_every_measured_unit_are_read_by_column(tiny: Network, no
     opened = Extraction.open(tmp_path / "x")
     found, at = (opened.activations(Layer(4, 2, 5), slice(7, 9), kind) for kind in ("value", "at"))
     assert found is not None
-    assert found.dtype == np.float16
-    np.testing.assert_allclose(found, seen[Layer(4, 2, 5)].value[:, 7:9], rtol=1e-3, atol=1e-4)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, seen[Layer(4, 2, 5)].value[:, 7:9], rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(at, seen[Layer(4, 2, 5)].peak[:, 7:9])
     assert opened.activations(Layer(1, 0, 5)) is None
 

@@ -70,17 +70,13 @@ def branch_maps(network: Network, probes: pa.Table, layer: Layer) -> dict[str, n
 
 
 def expected_shares(maps: dict[str, np.ndarray], discovery: np.ndarray, length: int) -> dict[str, np.ndarray]:
-    """Every unit's shares on its top probes that lie above its mean, written out: (units,) each.
-
-    They are ranked by values in half precision, the first of equals first.
-    """
+    """Every unit's shares on its top probes that lie above its mean, written out: (units,) each."""
     output = np.maximum(maps["shortcut"] + maps["conv"], 0).mean(axis=2)  # (probes, units)
-    rounded = output.astype(np.float16).astype(float)
     rows = []
     for unit in range(output.shape[1]):
-        values = rounded[:, unit]
+        values = output[:, unit]
         ranked = discovery[np.argsort(-values[discovery], kind="stable")][:length]
-        top = ranked[values[ranked] > output[:, unit].mean()]
+        top = ranked[values[ranked] > values.mean()]
         r, b = maps["shortcut"][top, unit], maps["conv"][top, unit]  # (top, positions)
         norms = [np.linalg.norm(maps[f"raw {name}"][top, unit], axis=1) for name in ("shortcut", "conv")]
         mean_r, mean_b = maps["shortcut"][:, unit].mean(), maps["conv"][:, unit].mean()
