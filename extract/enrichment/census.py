@@ -14,7 +14,8 @@ rotation         whether the verdict recurs where other vendors and fonts are he
 *facets alike*   every contrast is positive, and the facets lie near each other
 *open*           none of these is established
 
-Each verdict is at a false discovery rate over the units (Benjamini and Hochberg 1995). It is on these concepts and the
+Each verdict is at a false discovery rate over the units (Benjamini and Hochberg 1995), *enriched* and *facets alike*
+over those that discovery probes call promising. It is on these concepts and the
 held-out vendor and font; docs/census.md says what is claimed and what is not.
 """
 
@@ -101,7 +102,9 @@ def verdicts(columns: Columns, settings: CensusSettings) -> Columns:
     """Each unit's verdict and weakest link, with p and q: all are corrected over the units."""
     low_level = columns["low_level_shortcut"] | columns["low_level_conv"]
     p = np.where(low_level, 1, np.maximum(columns["p_contrasts"], columns["p_distance"]))
-    q, q_not, q_contrasts = (corrected(values) for values in (p, columns["p_not_enriched"], columns["p_contrasts"]))
+    promising, p_not = columns["promising"], columns["p_not_enriched"]
+    q, q_contrasts = (corrected_over(promising, values) for values in (p, columns["p_contrasts"]))
+    q_not = corrected(p_not)
     near = columns["distance_high"] < settings.apart
     states = {
         "enriched": q <= settings.level,
@@ -115,15 +118,22 @@ def verdicts(columns: Columns, settings: CensusSettings) -> Columns:
         "weakest_link": _weakest_links(columns, verdict),
         "p": p,
         "q": q,
-        "q_by": corrected(p, "by"),
+        "q_by": corrected_over(promising, p, "by"),
         "q_not_enriched": q_not,
-        "q_not_enriched_by": corrected(columns["p_not_enriched"], "by"),
+        "q_not_enriched_by": corrected(p_not, "by"),
     }
 
 
 def corrected(p: np.ndarray, method: str = "bh") -> np.ndarray:
     """The q of every p: Benjamini and Hochberg's, or Benjamini and Yekutieli's ("by")."""
     return np.asarray(false_discovery_control(p, method=method))
+
+
+def corrected_over(tested: np.ndarray, p: np.ndarray, method: str = "bh") -> np.ndarray:
+    """The q of every p among those of the units that are tested, bool (units,); 1 of the others."""
+    q = np.ones(len(p))
+    q[tested] = corrected(p[tested], method) if tested.any() else 1
+    return q
 
 
 def _weakest_links(columns: Columns, verdict: np.ndarray) -> np.ndarray:

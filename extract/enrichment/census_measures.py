@@ -62,15 +62,17 @@ def effect_columns(held_out: Values, discovery: Values, settings: CensusSettings
     """The six effects with their bounds, and the p of either verdict with the effect that it hangs on.
 
     An enriched unit is positive in every contrast: the largest p. One that is not is negative in one, and discovery
-    probes say which to test.
+    probes say which to test. They also say which units are `promising`: of the others no enrichment is expected, and
+    leaving these out by other images than those of the test costs it nothing (Bourgon, Gentleman and Huber 2010).
     """
     measured, tests = effects(held_out, discovery), contrasts(settings)
     names, tested = np.array([test.effect for test in tests], object), estimates(held_out, tests, discovery)
-    weakest, expected = tested.p_positive.argmax(axis=1), estimates(discovery, tests).t.argmin(axis=1)
-    units = np.arange(len(weakest))
+    before = estimates(discovery, tests).t  # (units, contrasts)
+    weakest, expected, units = tested.p_positive.argmax(axis=1), before.argmin(axis=1), np.arange(len(before))
     return bounded(EFFECTS, measured, settings.level) | {
         "p_contrasts": tested.p_positive[units, weakest],
         "weakest": names[weakest],
+        "promising": before.min(axis=1) > settings.promising,
         "p_not_enriched": tested.p_negative[units, expected],
         "failing": names[expected],
     }

@@ -16,8 +16,9 @@ class CensusSettings:
     `delta` is the smallest effect of interest in standard deviations of the sum, `rho` the smallest as a part of
     either facet's rise. `sizes` are the numbers of concepts that a facet may have. Facets lie apart from `apart` of the
     distance of random concepts on, or where their shares of words differ as much. A facet is low-level where one
-    covariate explains more than `explained` of it, and `delta` at least. `level` is that of the false discovery rate
-    and of every one-sided bound.
+    covariate explains more than `explained` of it, and `delta` at least. Tested for enrichment is a unit whose every
+    contrast on discovery probes is more than `promising` standard errors above zero. `level` is that of the false
+    discovery rate and of every one-sided bound.
     """
 
     delta: float = 0.25
@@ -25,6 +26,7 @@ class CensusSettings:
     sizes: tuple[int, ...] = (6, 8, 12, 16, 24, 32)
     apart: float = 0.75
     explained: float = 0.5
+    promising: float = 1.0
     level: float = 0.05
 
     def __post_init__(self) -> None:

@@ -35,7 +35,7 @@ MEANINGS = {
     "recurrence": "share of the ways to hold out vendors and fonts in which the unit has this verdict",
     "ways": "to hold out vendors and fonts",
     "p": "largest of all tests",
-    "q": "of p over the units, by Benjamini and Hochberg",
+    "q": "of p over the units that discovery probes call promising, by Benjamini and Hochberg; 1 of the others",
     "q_by": "of p, by Benjamini and Yekutieli",
     "p_not_enriched": "of the contrast that is weakest on discovery probes, against its being positive",
     "q_not_enriched": "of that p over the units, by Benjamini and Hochberg",

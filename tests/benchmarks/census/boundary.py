@@ -50,7 +50,8 @@ def false_rates(settings: CensusSettings, runs: int = RUNS) -> Iterator[tuple[st
                 for run in range(runs):
                     held_out, discovery = tables(np.random.default_rng([run, 7]), boundary, others, mirrored)
                     columns = census_measures.effect_columns(held_out, discovery, settings)
-                    found = census.corrected(columns[p]) <= settings.level
+                    tested = columns["promising"] if verdict == "enriched" else np.ones(UNITS, bool)
+                    found = census.corrected_over(tested, columns[p]) <= settings.level
                     shares.append(found[: int(0.9 * UNITS)].sum() / max(1, found.sum()))
                 yield boundary + side, verdict, float(np.mean(shares)), float(np.std(shares) / np.sqrt(runs))
 
