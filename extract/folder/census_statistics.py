@@ -92,7 +92,7 @@ NUMBERS = (
     _Rate(
         "q",
         "q, enriched",
-        "Benjamini and Hochberg's of p, over the units of the layer",
+        "Benjamini and Hochberg's of p, over the layer's units that discovery probes call promising; 1 of the others",
         searchable=True,
         candidate=True,
     ),

@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from extract.enrichment.census import census, corrected
+from extract.enrichment.census import census, corrected, corrected_over
+from extract.enrichment.census_measures import effect_columns
 from extract.enrichment.census_settings import CensusSettings
 from extract.errors import CensusError
 from tests.builders.planted_arrays import World, world
@@ -105,6 +106,23 @@ def test_q_is_that_of_benjamini_and_hochberg_and_of_benjamini_and_yekutieli() ->
     by_hand = np.minimum.accumulate((p * 4 / np.array([1, 2, 3, 4]))[::-1])[::-1]
     np.testing.assert_allclose(corrected(p), by_hand)
     np.testing.assert_allclose(corrected(p, "by"), np.minimum(1, by_hand * (1 + 1 / 2 + 1 / 3 + 1 / 4)))
+
+
+def test_q_is_over_the_units_that_are_tested() -> None:
+    tested, p = np.array([True, False, True, True]), np.array([0.001, 0.0001, 0.03, 0.5])
+    np.testing.assert_allclose(corrected_over(tested, p), [0.003, 1, 0.045, 0.5])
+    assert set(corrected_over(np.zeros(4, bool), p)) == {1}
+
+
+def test_promising_are_units_whose_every_contrast_is_above_zero_on_discovery_probes() -> None:
+    """Both branches bring a facet of 2 and nothing else, but on discovery probes the second unit's conv does not."""
+    rng, settings, concepts = np.random.default_rng(0), CensusSettings(), 12
+    means = np.array([[2.0, 0.0], [0.0, 2.0]])  # of shortcut and conv on the shortcut's facet, and on conv's
+    held_out, discovery = (tuple(facet + 0.1 * rng.normal(size=(2, concepts, 2)) for facet in means) for _ in range(2))
+    discovery[1][1, :, 1] = 0
+    columns = effect_columns(held_out, discovery, settings)
+    assert columns["promising"].tolist() == [True, False]
+    assert (columns["p_contrasts"] < 1e-6).all()
 
 
 def test_input_that_does_not_fit_is_refused(planted: World) -> None:
