@@ -1,4 +1,4 @@
-"""Refuse activations that overflow, and round what is recorded to half precision."""
+"""Round what is recorded to half precision."""
 
 import numpy as np
 
@@ -9,13 +9,9 @@ from extract.units import Layer
 def half_precision(layer: Layer, values: np.ndarray) -> np.ndarray:
     """Round a layer's numbers to float16, same shape. Raises ExtractionError for one that is not finite then."""
     with np.errstate(over="ignore"):  # it is told below
-        return finite(layer, values.astype(np.float16))
-
-
-def finite(layer: Layer, values: np.ndarray) -> np.ndarray:
-    """A layer's numbers as they are. Raises ExtractionError for one that is not finite."""
-    if not np.isfinite(values).all():
+        rounded = values.astype(np.float16)
+    if not np.isfinite(rounded).all():
         raise ExtractionError(
             f"Activations of layer {layer} overflow. Usually the weights are damaged: fetch them again."
         )
-    return values
+    return rounded
