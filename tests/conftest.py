@@ -45,8 +45,10 @@ pytest_plugins = ("tests.server_fixtures", "tests.faults.fault_table", "pytester
 
 def pytest_configure(config: pytest.Config) -> None:
     """The process that starts the workers gives them Java's cache, in pytest's own."""
-    if not hasattr(config, "workerinput") and not config.option.collectonly:
-        os.environ["JAVA_TOOL_OPTIONS"] += f" {OPTION.format(java_cache(config.cache.mkdir('java')))}"
+    if hasattr(config, "workerinput") or config.option.collectonly or not hasattr(config, "cache"):
+        return  # -p no:cacheprovider leaves no place for it
+    if cache := java_cache(config.cache.mkdir("java")):
+        os.environ["JAVA_TOOL_OPTIONS"] += f" {OPTION.format(cache)}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _PICTURES = ("thumbnail", "picture")  # fields that no terminal shows
 _GAP = 2  # spaces between two columns
 _COMFORTABLE = 12  # a column of longer texts is at least so wide
+_LONGEST = 10_000  # letters of a cell: an answer may hold millions in one, which nobody reads in a terminal
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,17 @@ def show_rows(records: Sequence[object], rows: TerminalTable, json_output: bool,
 
 
 def cell(value: object) -> str:
-    """A value as text: numbers to four digits, None as nothing, and nothing that a terminal takes for a command."""
+    """A value as text: numbers to four digits, None as nothing, and nothing that a terminal takes for a command.
+
+    Of a very long text the beginning, and how much more there is.
+    """
     if value is None:
         return ""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     if isinstance(value, dict | list):
         text = json.dumps(as_json(value), ensure_ascii=False)
-    return printable(text, lines=True)
+    more = len(text) - _LONGEST
+    return printable(text[:_LONGEST], lines=True) + (f" … {more:,} more letters with --json" if more > 0 else "")
 
 
 def _layout(content: TerminalTable, width: int | None) -> tuple[list[int], list[int]]:

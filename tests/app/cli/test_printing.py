@@ -102,3 +102,14 @@ def test_long_texts_are_broken_between_words(shown: Callable[..., str]) -> None:
     assert len(lines) > 2
     assert max(map(len, lines)) <= 40
     assert " ".join(line.removeprefix("4/2/6/0").strip() for line in lines[1:]) == text
+
+
+def test_of_a_very_long_text_the_beginning_is_shown_and_how_much_more_there_is(shown: Callable[..., str]) -> None:
+    numbers = list(range(1_000_000))
+    lines = shown(printing.table("", ("numbers",), [(numbers,)])).splitlines()
+    shown_text = " ".join(line.strip() for line in lines[1:])
+    beginning, _, more = shown_text.partition(" … ")
+    whole = str(numbers)
+    assert whole.startswith(beginning)
+    assert more == f"{len(whole) - 10_000:,} more letters with --json"
+    assert printing.cell("x" * 10_000) == "x" * 10_000
