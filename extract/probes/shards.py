@@ -28,7 +28,7 @@ from extract.probes.probe import Probe, Splits, concept_name
 from extract.probes.shard_members import Header, Members, Read, loader
 from extract.probes.unpacked_shard import UnpackedShard
 from extract.read_report import LeftOut, reasons
-from extract.unique_names import doubles_refused, json_object, refuse_doubled
+from extract.unique_names import Doubled, doubles_refused, json_object, refuse_doubled
 
 _LABELS = (".cls", ".json", ".txt")  # in the order in which they are believed
 _JSON_LABELS = ("cls", "class", "class_name", "label_name", "label", "category", "concept")
@@ -133,7 +133,7 @@ class _Index:
         _check_end(file, archive)
         with doubles_refused(NoShards, f"In {file}"):
             refuse_doubled(names, "member")
-            refuse_doubled(pictures.values(), "picture of the sample")
+            _refuse_doubled_pictures(pictures)
         used = {key for stem in pictures.values() for key in (stem, _key(stem))}
         owned = {name: label for name, label in labels.items() if _stem(name) in used}
         others += [LeftOut(name, "it belongs to no picture") for name in labels if name not in owned]
@@ -148,6 +148,14 @@ class _Index:
         return next((self.labels[key] for key in keys if key in self.labels), None)
 
 
+def _refuse_doubled_pictures(pictures: dict[str, str]) -> None:
+    """Raise Doubled that names the two pictures of one sample."""
+    first = dict[str, str]()
+    for name, stem in pictures.items():
+        if (other := first.setdefault(stem, name)) != name:
+            raise Doubled(f"the picture of the sample {stem!r} stands twice, as {other!r} and {name!r}")
+
+
 def _indexed(file: Path) -> _Index:
     with _opened(file) as archive:
         return _Index.of(file, archive)
@@ -160,7 +168,7 @@ def _probes(file: Path, archive: tarfile.TarFile, read: Read, splits: Splits) ->
         if (name := _name(member)) not in index.pictures:
             continue
         stem = _stem(name)
-        concept = index.concept(stem) or concept_name(stem.partition("/")[0] if "/" in stem else shard) or shard
+        concept = index.concept(stem) or concept_name(_folder(stem) or shard) or shard
         load = loader(members.target(member), read)
         yield Probe(f"{shard}/{stem}", "picture", concept, shard, splits.next(concept), sensitive(concept), load)
 
@@ -237,6 +245,11 @@ def _stem(name: str) -> str:
     """A name without its last suffix."""
     folder, slash, last = name.rpartition("/")
     return folder + slash + last.rpartition(".")[0]
+
+
+def _folder(stem: str) -> str:
+    """The first folder of a name, steps up to the folder above left out; nothing where there is none."""
+    return next((part for part in stem.split("/")[:-1] if part != ".."), "")
 
 
 def _key(stem: str) -> str:

@@ -327,8 +327,10 @@ def test_a_label_that_cannot_be_one_is_named(tmp_path: Path, name: str, content:
 
 
 def test_a_member_that_would_lie_outside_is_a_probe(tmp_path: Path) -> None:
-    probes = source(shard(tmp_path / "a.tar", [("../up.png", PNG), ("/root.png", PNG), ("b/../in.png", PNG)]))
-    assert [probe.id for probe in probes] == ["a/../up", "a/root", "a/b/../in"]
+    names = ["../up.png", "/root.png", "b/../in.png", "../cat/1.png", ".././../cat/2.png"]
+    probes = list(source(shard(tmp_path / "a.tar", [(name, PNG) for name in names])))
+    assert [probe.id for probe in probes] == ["a/../up", "a/root", "a/b/../in", "a/../cat/1", "a/../../cat/2"]
+    assert [probe.concept for probe in probes] == ["a", "a", "b", "cat", "cat"]
 
 
 @pytest.mark.parametrize(
@@ -423,7 +425,7 @@ def test_two_shards_joined_by_cat_are_refused_and_joined_by_tar_are_read(tmp_pat
     [
         ([("a.png", PNG), ("a.png", PNG), ("b.png", PNG)], r"In .*x\.tar the member 'a\.png' stands twice"),
         ([("a.png", PNG), ("a.cls", b"1"), ("b.png", PNG), ("a.cls", b"2")], r"the member 'a\.cls' stands twice"),
-        ([("a.png", PNG), ("a.jpg", PNG)], "the picture of the sample 'a' stands twice"),
+        ([("a.png", PNG), ("a.jpg", PNG)], r"sample 'a' stands twice, as 'a\.png' and 'a\.jpg'\. Rename"),
     ],
 )
 def test_what_stands_twice_in_a_shard_is_refused_by_its_name(tmp_path: Path, samples: Samples, message: str) -> None:
