@@ -117,6 +117,8 @@ def _checked(config: Any, name: str) -> Config:
     """The configuration if it describes a CLIP with a ModifiedResNet; else WeightsError."""
     if not isinstance(config, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= config.keys():
         raise WeightsError(f"{name} is no open_clip configuration: it needs embed_dim, vision_cfg and text_cfg.")
+    if not _is_positive(config["embed_dim"]):
+        raise WeightsError(f"{name} has embed_dim {config['embed_dim']!r}. Give a whole number above 0.")
     vision = config["vision_cfg"]
     layers = vision.get("layers") if isinstance(vision, dict) else None
     if not isinstance(layers, list) or len(layers) != 4 or not all(map(_is_positive, layers)):
@@ -215,7 +217,7 @@ def _randomise(norm: nn.BatchNorm2d, scale: float) -> None:
 def _build(config: Config) -> open_clip.CLIP:
     try:
         return open_clip.CLIP(**{key: value for key, value in config.items() if key != _PREPARATION})
-    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+    except (TypeError, ValueError, RuntimeError, AttributeError, AssertionError, ArithmeticError) as error:
         raise WeightsError(f"open_clip cannot build this configuration: {error}. Mend the configuration.") from error
 
 

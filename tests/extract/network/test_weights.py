@@ -304,6 +304,26 @@ def test_a_configuration_of_something_else_is_refused(tmp_path: Path, vision: di
     assert reason in refusal(configuration(tmp_path, **vision), None)
 
 
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (
+            {"text_cfg": TEXT | {"width": 31, "heads": 2}},
+            "cannot build this configuration: embed_dim must be divisible",
+        ),
+        ({"text_cfg": TEXT | {"heads": 0}}, "cannot build this configuration"),
+        ({"embed_dim": 0}, "has embed_dim 0. Give a whole number above 0"),
+        ({"embed_dim": "16"}, "has embed_dim '16'"),
+    ],
+)
+def test_an_embedding_or_a_text_tower_of_no_size_is_refused(
+    tmp_path: Path, settings: dict[str, object], reason: str
+) -> None:
+    file = Path(configuration(tmp_path))
+    file.write_text(json.dumps(json.loads(file.read_text()) | settings))
+    assert reason in refusal(str(file), None)
+
+
 @pytest.mark.parametrize("text", ["", "[" * 100_000, "[1]", "{}", '{"embed_dim": 1, "vision_cfg": 1, "text_cfg": 1}'])
 def test_a_json_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.json").write_text(text)

@@ -129,6 +129,7 @@ TABLE = Table(
         Advice("is neither a file nor a tag", lambda: network(weights="v.pt"), WHOLE),
         Advice("whose channels are catalogued here", lambda: load_network("ViT-B-32"), lambda: load_network("demo")),
         Advice("is no open_clip configuration", lambda: network({}), tiny()),
+        Advice("has embed_dim", lambda: network(TINY | {"embed_dim": 0}), tiny()),
         Advice("vision_cfg.layers must list", tiny(layers=12), tiny(layers=[1, 1, 1, 1])),
         Advice("a ModifiedResNet needs a positive multiple", tiny(image_size=65), tiny(image_size=64)),
         Advice("Make them the same", prepared(size=32), prepared(size=64)),
