@@ -21,12 +21,12 @@ from graph.records import Variant
 STATISTICS = ("density_at_zero", "breadth")  # an even spread has a low density at zero, and a great breadth
 _SERIES = 2000
 _SEED = 1904
-_FEWEST = 5  # layers
+_FEWEST = 9  # layers: of fewer, the correction leaves less than three independent ones even of a perfect trend
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """Spearman's rank correlation of a series of layers with their places, NaN for less than five.
+    """Spearman's rank correlation of a series of layers with their places, NaN for less than nine.
 
     `autocorrelation`, of neighbours and beside the trend, is at least 0. `p` is the share of series without a trend,
     their neighbours as alike, with as strong a correlation of either sign; `low` to `high` the 95 % interval (Bonett

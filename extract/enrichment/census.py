@@ -99,7 +99,7 @@ def judge(table: ConceptTable, probes: CensusProbes, settings: CensusSettings = 
 
 
 def verdicts(columns: Columns, settings: CensusSettings) -> Columns:
-    """Each unit's verdict and weakest link, with p and q: all are corrected over the units."""
+    """Each unit's verdict and weakest link, with p and q: these are over the units, or those that are promising."""
     low_level = columns["low_level_shortcut"] | columns["low_level_conv"]
     p = np.where(low_level, 1, np.maximum(columns["p_contrasts"], columns["p_distance"]))
     promising, p_not = columns["promising"], columns["p_not_enriched"]
@@ -139,6 +139,7 @@ def corrected_over(tested: np.ndarray, p: np.ndarray, method: str = "bh") -> np.
 def _weakest_links(columns: Columns, verdict: np.ndarray) -> np.ndarray:
     """What stands most against *enriched*, by its plain name, (units,)."""
     link = np.where(columns["p_distance"] > columns["p_contrasts"], "distance", columns["weakest"])
+    link = np.where(columns["promising"], link, "promising")
     for branch in ("shortcut", "conv"):
         link = np.where(columns[f"low_level_{branch}"], f"low_level_{branch}", link)
     link = np.where(verdict == "not enriched", columns["failing"], link)

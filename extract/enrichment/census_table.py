@@ -17,6 +17,7 @@ LINKS = {
     "distance": "the facets lie apart",
     "low_level_shortcut": "no covariate explains the shortcut facet",
     "low_level_conv": "no covariate explains the conv facet",
+    "promising": "all of this holds on discovery probes",
     "recurrence": "it recurs where other vendors and fonts are held out",
 }
 MEANINGS = {
@@ -36,7 +37,7 @@ MEANINGS = {
     "ways": "to hold out vendors and fonts",
     "p": "largest of all tests",
     "q": "of p over the units that discovery probes call promising, by Benjamini and Hochberg; 1 of the others",
-    "q_by": "of p, by Benjamini and Yekutieli",
+    "q_by": "the same by Benjamini and Yekutieli",
     "p_not_enriched": "of the contrast that is weakest on discovery probes, against its being positive",
     "q_not_enriched": "of that p over the units, by Benjamini and Hochberg",
     "q_not_enriched_by": "of that p, by Benjamini and Yekutieli",

@@ -96,7 +96,7 @@ NUMBERS = (
         searchable=True,
         candidate=True,
     ),
-    _Rate("q_by", "q, enriched, cautious", "Benjamini and Yekutieli's of p"),
+    _Rate("q_by", "q, enriched, cautious", "Benjamini and Yekutieli's of p, over the same units"),
     _Rate(
         "p_not_enriched",
         "p, not enriched",

@@ -2,14 +2,14 @@
 
     python tests/benchmarks/start.py [--before OTHER/.venv/bin/circuits] [--database FOLDER]
 
-`--before` times another version's executable in the same run. Each version loads a synthetic catalog of its own, whose
-server runs while `unit` and `find` are timed; `--database` names one that is there, for this version. The first table
-is what one waits, the second the CPU time of the program, without its database server: on a busy machine compare that.
+`--before` times the executable of another version's checkout in the same run. Each version loads a synthetic catalog
+that its own checkout writes, whose server runs while `unit` and `find` are timed; `--database` names one that is there,
+for this version. The first table is what one waits, the second the CPU time of the program, without its database
+server: on a busy machine compare that.
 Python keeps the bytecode of what it imports, whatever PYTHONDONTWRITEBYTECODE says here. Linux and macOS only.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -22,7 +22,6 @@ from time import perf_counter
 from typing import NamedTuple
 
 from graph.embedded.server import stop
-from tests.benchmarks.catalogs import furnish, synthetic
 
 ROUNDS = 10
 UNIT = "4/2/6/34"
@@ -45,6 +44,15 @@ def two(number: int = 1) -> None:
 
 app()
 '''
+
+
+WRITTEN = """
+import sys
+from pathlib import Path
+from tests.benchmarks.catalogs import furnish, synthetic
+
+furnish(synthetic(Path(sys.argv[1]), 20_000), tuple(f"word{n}" for n in range(50)))
+"""
 
 
 class Call(NamedTuple):
@@ -109,9 +117,13 @@ def medians(timed: Mapping[str, Mapping[str, Call]], folder: Path) -> dict[str, 
 
 
 @contextmanager
-def loaded(circuits: str, extraction: Path, database: Path) -> Iterator[Path]:
-    """Load an extraction into a version's own catalog; stop its server at the end."""
-    seconds(Call([circuits, "load", str(extraction), "--database", str(database)]), extraction.parent)
+def loaded(circuits: Path, folder: Path) -> Iterator[Path]:
+    """Load what a version's checkout writes into a catalog of its own, in a new folder; stop its server at the end."""
+    extraction, database = folder / "x.extraction", folder / "database"
+    folder.mkdir()
+    checkout = circuits.parents[2]
+    seconds(Call([str(circuits.with_name("python")), "-c", WRITTEN, str(extraction)]), checkout)
+    seconds(Call([str(circuits), "load", str(extraction), "--database", str(database)]), folder)
     try:
         yield database
     finally:
@@ -120,27 +132,17 @@ def loaded(circuits: str, extraction: Path, database: Path) -> Iterator[Path]:
 
 def measure(before: str | None, database: Path | None, folder: Path) -> dict[str, dict[str, Seconds]]:
     """The medians of the bare program, of the version before and of this one."""
-    here = str(Path(sys.executable).with_name("circuits"))
-    bare, extraction = folder / "bare.py", folder / "x.extraction"
+    here, bare = Path(sys.executable).with_name("circuits"), folder / "bare.py"
     bare.write_text(BARE)
-    furnish(synthetic(extraction, 20_000), tuple(f"word{n}" for n in range(50)))
-    _without_checksum(extraction / "manifest.json")
     timed = {"bare": calls([sys.executable, str(bare)], bare.name)}
     with ExitStack() as catalogs:
         if before:
-            timed["before"] = calls(
-                [before], "circuits", catalogs.enter_context(loaded(before, extraction, folder / "before"))
-            )
-        now = database or catalogs.enter_context(loaded(here, extraction, folder / "now"))
-        timed["now"] = calls([here], "circuits", now)
+            catalog = catalogs.enter_context(loaded(Path(before).absolute(), folder / "before"))
+            timed["before"] = calls([before], "circuits", catalog)
+        now = database or catalogs.enter_context(loaded(here, folder / "now"))
+        timed["now"] = calls([str(here)], "circuits", now)
         timed["now"]["import of the front door"] = Call([sys.executable, "-c", "import clip_circuits"])
         return medians(timed, folder)
-
-
-def _without_checksum(manifest: Path) -> None:
-    """Leave out a manifest's own checksum, which versions before it do not know; this one takes it as unchecked."""
-    content = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({key: value for key, value in content.items() if key != "checksum"}))
 
 
 def show(title: str, times: Mapping[str, Mapping[str, float]]) -> None:
@@ -154,7 +156,7 @@ def show(title: str, times: Mapping[str, Mapping[str, float]]) -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--before", help="another version's circuits executable")
+    options.add_argument("--before", help="another version's circuits executable, CHECKOUT/.venv/bin/circuits")
     options.add_argument("--database", type=Path, help="a catalog for this version")
     asked = options.parse_args()
     with TemporaryDirectory() as folder:

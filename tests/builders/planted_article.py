@@ -158,7 +158,7 @@ def _plant(effect: str) -> Plant:
         "lobes by sign": _lobe,
         "lobes everywhere": _lobe,
         "lopsided": lambda rng, t, s: rng.normal(0.5, 1, (t, s)),
-        "slightly lopsided": lambda rng, t, s: rng.normal(0.32, 1, (t, s)),
+        "slightly lopsided": lambda rng, t, s: rng.normal(0.2, 1, (t, s)),
         "one direction": lambda rng, t, s: rng.normal(direction * rng.choice([-1, 1], s), 1, (t, s)),
         "own lobes": lambda rng, t, s: rng.normal(rng.choice([-3, 3], (t, s)), 1),
         "uneven sources": lambda rng, t, s: rng.normal(size=(t, s)) * rng.exponential(size=s) ** 0.5,
