@@ -115,7 +115,7 @@ def verdicts(columns: Columns, settings: CensusSettings) -> Columns:
     return {
         "verdict": verdict,
         "low_level": low_level,
-        "weakest_link": _weakest_links(columns, verdict),
+        "weakest_link": _weakest_links(columns, verdict, ~promising & (p <= settings.level)),
         "p": p,
         "q": q,
         "q_by": corrected_over(promising, p, "by"),
@@ -136,10 +136,10 @@ def corrected_over(tested: np.ndarray, p: np.ndarray, method: str = "bh") -> np.
     return q
 
 
-def _weakest_links(columns: Columns, verdict: np.ndarray) -> np.ndarray:
-    """What stands most against *enriched*, by its plain name, (units,)."""
+def _weakest_links(columns: Columns, verdict: np.ndarray, untested: np.ndarray) -> np.ndarray:
+    """What stands most against *enriched*, by its plain name, (units,); bool `untested`: would pass if it were."""
     link = np.where(columns["p_distance"] > columns["p_contrasts"], "distance", columns["weakest"])
-    link = np.where(columns["promising"], link, "promising")
+    link = np.where(untested, "promising", link)
     for branch in ("shortcut", "conv"):
         link = np.where(columns[f"low_level_{branch}"], f"low_level_{branch}", link)
     link = np.where(verdict == "not enriched", columns["failing"], link)

@@ -17,7 +17,7 @@ LINKS = {
     "distance": "the facets lie apart",
     "low_level_shortcut": "no covariate explains the shortcut facet",
     "low_level_conv": "no covariate explains the conv facet",
-    "promising": "all of this holds on discovery probes",
+    "promising": "all of it holds on discovery probes, too",
     "recurrence": "it recurs where other vendors and fonts are held out",
 }
 MEANINGS = {

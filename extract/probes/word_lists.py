@@ -100,15 +100,17 @@ def _strings(length: int, count: int, known: set[str], seed: int, accept: Callab
     return tuple(strings)
 
 
-def anagrams(words: Iterable[str], seed: int = 0, accept: Callable[[str], bool] = lambda text: True) -> dict[str, str]:
-    """Shuffle the letters of each word, by word: none of the anagrams is one of the words, in whatever case.
+def anagrams(
+    words: Iterable[str], others: Iterable[str] = (), seed: int = 0, accept: Callable[[str], bool] = lambda text: True
+) -> dict[str, str]:
+    """Shuffle the letters of each word, by word: none is one of the words or others, in whatever case.
 
-    What is no letter, such as a space, stays in its place. An anagram that `accept` refuses is drawn again. Words
-    without one are left out: "a", "aaa", and "no" beside "on". A seed gives the same anagram of a word, unless that is
-    one of the other words.
+    Capitals, and what is no letter, such as a space, stay in their places. An anagram that `accept` refuses is drawn
+    again. Words without one are left out: "a", "aaa", and "no" beside "on". A seed gives the same anagram of a word,
+    unless that is one of the other words.
     """
     listed = tuple(words)
-    known = {word.casefold() for word in listed}
+    known = {word.casefold() for word in (*listed, *others)}
     shuffled = {word: _anagram(word, known, seed, accept) for word in listed}
     return {word: anagram for word, anagram in shuffled.items() if anagram is not None}
 
@@ -119,7 +121,13 @@ def _anagram(word: str, known: set[str], seed: int, accept: Callable[[str], bool
     generator = np.random.default_rng([seed, *map(ord, word)])
     for _ in range(_TRIES):
         characters[letters] = generator.permutation(characters[letters])
-        text = "".join(characters)
+        text = "".join(map(_in_case_of, characters, word))
         if text.casefold() not in known and accept(text):
             return text
     return None
+
+
+def _in_case_of(letter: str, model: str) -> str:
+    """A letter in upper or lower case as another is; one that has no single other case stays."""
+    cased = letter.upper() if model.isupper() else letter.lower() if model.islower() else letter
+    return cased if len(cased) == 1 else letter

@@ -31,6 +31,7 @@ from extract.recording.percentiles import percentiles
 from extract.units import Layer
 
 WORDS = 1000  # the default number: an effect is then known to about 0.05 (two standard errors)
+_COMMON = 20_000  # words that no anagram may be
 
 
 def profile(
@@ -91,7 +92,7 @@ def _texts(words: Sequence[str], side: int, lettering: Lettering, seed: int) -> 
     strings = letter_strings(Counter(map(len, words)), words, seed, accept)
     if not (letters := [text for same_length in strings.values() for text in same_length]):
         raise WordsError("Every string of so few letters is one of the words. Give longer words too.")
-    by_word = anagrams(words, seed, accept)
+    by_word = anagrams(words, most_common(_COMMON), seed, accept)
     return _Texts(words, letters, list(by_word.values()), np.array([text in by_word for text in words]))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from extract.enrichment.census import census, corrected, corrected_over
+from extract.enrichment.census import census, corrected, corrected_over, verdicts
 from extract.enrichment.census_measures import effect_columns
 from extract.enrichment.census_settings import CensusSettings
 from extract.errors import CensusError
@@ -123,6 +123,22 @@ def test_promising_are_units_whose_every_contrast_is_above_zero_on_discovery_pro
     columns = effect_columns(held_out, discovery, settings)
     assert columns["promising"].tolist() == [True, False]
     assert (columns["p_contrasts"] < 1e-6).all()
+
+
+def test_a_unit_that_passes_every_test_but_is_not_promising_is_open_and_says_why() -> None:
+    names, numbers = np.full(3, "rise_conv", object), np.array([0.001, 0.001, 0.4])
+    columns = dict.fromkeys(("low_level_shortcut", "low_level_conv"), np.zeros(3, bool))
+    columns |= {"promising": np.array([True, False, False]), "weakest": names, "failing": names}
+    columns |= {
+        "p_contrasts": numbers,
+        "p_distance": numbers / 2,
+        "p_not_enriched": 1 - numbers,
+        "distance_high": np.ones(3),
+    }
+    judged = verdicts(columns, CensusSettings())
+    assert judged["verdict"].tolist() == ["enriched", "open", "open"]
+    rise = "the sum rises on the conv facet"
+    assert judged["weakest_link"].tolist() == [rise, "all of it holds on discovery probes, too", rise]
 
 
 def test_input_that_does_not_fit_is_refused(planted: World) -> None:

@@ -113,6 +113,15 @@ def test_words_whose_letters_are_alike_have_no_anagram_and_what_is_no_letter_sta
     assert (anagrams(["i-o"])["i-o"], anagrams(["don't"])["don't"][3]) == ("o-i", "'")
 
 
+def test_an_anagram_is_none_of_the_other_words_and_capitals_stay_in_their_places() -> None:
+    known = most_common(20_000)
+    assert not {*anagrams(most_common(1000), known).values()} & {*known}
+    assert anagrams(["war"], ["raw", "rwa", "arw", "awr"])["war"] == "wra"
+    [paris, mass] = anagrams(["Paris", "Maß"]).values()
+    assert (paris[0].isupper(), paris[1:].islower()) == (True, True)
+    assert sorted(mass.casefold()) == sorted("maß".casefold())
+
+
 def test_anagrams_that_are_not_accepted_are_drawn_again() -> None:
     assert anagrams(["teas"], accept=lambda text: text.startswith("se"))["teas"][:2] == "se"
     assert anagrams(["teas"], accept=lambda text: False) == {}
