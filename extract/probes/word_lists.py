@@ -62,7 +62,8 @@ def _counted(lines: Words) -> str | None:
     """The first line of a list of frequencies, which may stand below the names of its columns; None in other lists."""
     if _is_counted(lines):
         return lines[0]
-    return lines[1] if len(lines) > _FEW and _is_counted(lines[1:]) else None
+    names_columns = len(lines) > _FEW and not _COUNTED.fullmatch(lines[0])
+    return lines[1] if names_columns and _is_counted(lines[1:]) else None
 
 
 def _is_counted(lines: Words) -> bool:

@@ -140,3 +140,5 @@ def test_a_list_with_a_number_beside_every_word_is_refused(tmp_path: Path) -> No
         from_file(tmp_path / "freq.txt")
     (tmp_path / "words.txt").write_text("area 51\ncatch 22\n", encoding="utf-8")
     assert from_file(tmp_path / "words.txt") == ("area 51", "catch 22")
+    (tmp_path / "words.txt").write_text("route 66\nblink 182\narea 51\ncatch 22\n", encoding="utf-8")
+    assert from_file(tmp_path / "words.txt") == ("route 66", "blink 182", "area 51", "catch 22")
