@@ -33,6 +33,8 @@ _CIRCUIT = TypeAdapter(Circuit)
 _TOOLS_NAME = re.compile(r"n?\d+")  # that igraph and Cytoscape give a node
 _OF_TOOLS = ("node_default", "edge_default", "SUID", "shared_name", "selected")  # what networkx and Cytoscape add
 
+_NUMBERS = ("magnitude", "mean", "sum", "span")  # that every edge has
+
 _Graph: TypeAlias = "nx.MultiDiGraph[Any]"
 
 
@@ -56,7 +58,7 @@ def _circuit(graph: _Graph) -> Circuit:
     circuit = _CIRCUIT.validate_python(
         {name: about[name] for name in _HEADER}
         | {"units": [_node(names[node], _known(attributes)) for node, attributes in graph.nodes(data=True)]}
-        | {"edges": [{**_known(attributes), "source": names[s], "target": names[t]} for s, t, _, attributes in edges]}
+        | {"edges": [_edge(names[source], names[target], attributes) for source, target, _, attributes in edges]}
         | {"settings": {name: value for name, value in plain.items() if name not in (*_HEADER, *_OF_TOOLS)}}
     )
     _refuse_infinite(circuit)
@@ -64,9 +66,11 @@ def _circuit(graph: _Graph) -> Circuit:
 
 
 def _refuse_infinite(circuit: Circuit) -> None:
-    """Raise ValueError that names a unit or an edge of which a number is infinite: none can be drawn or compared."""
-    numbers = {f"unit {node.id}": (*node.statistics.values(), node.influence) for node in circuit.units}
-    numbers |= {f"edge {e.source} - {e.target}": (e.magnitude, e.mean) for e in circuit.edges}
+    """Raise ValueError that names what has an infinite number: none can be drawn or compared."""
+    numbers: dict[str, tuple[object, ...]] = {}
+    numbers |= {f"unit {node.id}": (*node.statistics.values(), node.influence) for node in circuit.units}
+    numbers |= {f"edge {e.source} - {e.target}": (e.magnitude, e.mean, e.sum, e.influence) for e in circuit.edges}
+    numbers |= {f"setting {name}": (value,) for name, value in circuit.settings.items()}
     for part, values in numbers.items():
         if any(isinstance(value, float) and isinf(value) for value in values):
             raise ValueError(f"a number of {part} is infinite")
@@ -93,6 +97,13 @@ def _node(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     labels = json.loads(labels) if isinstance(labels, str) else labels
     part = {"role": attributes["role"], "sensitive": attributes["sensitive"], "note": attributes.get("note", "")}
     return {"id": name, "labels": labels, "statistics": statistics, **part, "influence": attributes.get("influence")}
+
+
+def _edge(source: str, target: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    for name in _NUMBERS:
+        if str(attributes.get(name)).casefold() == "nan":
+            raise ValueError(f"the {name} of edge {source} - {target} is no number")
+    return {**_known(attributes), "source": source, "target": target}
 
 
 def _renamed(attributes: Mapping[str, Any]) -> Mapping[str, Any]:

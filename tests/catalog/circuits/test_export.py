@@ -330,6 +330,10 @@ def test_numbers_that_json_lacks_are_left_out() -> None:
     ("alter", "reason"),
     [
         (lambda content: content["edges"][0].update(magnitude=math.inf), "a number of edge .* is infinite"),
+        (lambda content: content["edges"][0].update(influence=math.inf), "a number of edge .* - .* is infinite"),
+        (lambda content: content["edges"][0].update(sum=-math.inf), "a number of edge .* - .* is infinite"),
+        (lambda content: content["edges"][0].update(magnitude=math.nan), "the magnitude of edge .* - .* is no number"),
+        (lambda content: content["graph"].update(share=math.inf), "a number of setting share is infinite"),
         (lambda content: content["nodes"][0].update(scale=-math.inf), "a number of unit .* is infinite"),
         (lambda content: content["edges"][0].update(source="1/0/1/0"), "an edge leads to 1/0/1/0, which is none of"),
         (lambda content: content.update(nodes=5), "it is JSON of another kind|holds no circuit"),
