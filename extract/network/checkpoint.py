@@ -10,6 +10,7 @@ import re
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 
 import torch
 from safetensors.torch import load_file
@@ -29,7 +30,7 @@ _UNUSED = ".num_batches_tracked"  # of a batch norm in training; older files lac
 _ADVICE = "Fetch it again, or save the state dict alone"
 _CONFIGURATION = "an open_clip configuration (.json) with these numbers"
 _TEXT = ("transformer.", "token_embedding.")
-_PACKED = {b"\x1f\x8b": "gunzip", b"\xfd7zXZ": "unxz", b"BZh": "bunzip2", b"\x28\xb5\x2f\xfd": "unzstd"}
+_PACKED = {b"\x1f\x8b": "gunzip -c", b"\xfd7zXZ": "xz -dc", b"BZh": "bzip2 -dc", b"\x28\xb5\x2f\xfd": "zstd -dc"}
 _LARGEST_HEADER = 10**8  # bytes; safetensors reads none that is larger
 _SETTINGS = {  # of a configuration: the tensor and the axis that are so long
     "image_size": ("visual.attnpool.positional_embedding", 0),
@@ -86,7 +87,10 @@ def _older_format(path: Path, start: bytes) -> object:
     if start.startswith(b"version https://git-lfs"):
         raise NoWeights("it is the pointer that Git LFS leaves in a file's place. Fetch the file with git lfs pull")
     if unpack := next((command for mark, command in _PACKED.items() if start.startswith(mark)), None):
-        raise NoWeights(f"it is compressed. Unpack it with {unpack}")
+        command = (
+            f"{unpack} {quote(str(path))} > {quote(path.stem)}-unpacked.pt"  # these mind no suffix, as gunzip does
+        )
+        raise NoWeights(f"it is compressed. Unpack it with `{command}`")
     if start.startswith(b"PK"):
         raise NoWeights("it is an archive without its end, cut short on its way here. Fetch it again")
     if not start.startswith(b"\x80"):  # a pickle's first byte

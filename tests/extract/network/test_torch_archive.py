@@ -479,14 +479,25 @@ def test_what_a_file_holds_instead_is_said(small: str, tmp_path: Path, saved: ob
         (b"<html>Not found</html>", "it begins with b'<html>Not found</html>'"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "pointer that Git LFS leaves"),
         (b"PK\x03\x04" + bytes(100), "without its end"),
-        (gzip.compress(b"weights"), "it is compressed. Unpack it with gunzip"),
-        (lzma.compress(b"weights"), "it is compressed. Unpack it with unxz"),
-        (bz2.compress(b"weights"), "it is compressed. Unpack it with bunzip2"),
+        (b"\x28\xb5\x2f\xfd", "it is compressed. Unpack it with `zstd -dc "),
     ],
 )
 def test_a_file_of_something_else_is_called_what_it_is(small: str, tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "w.pt").write_bytes(content)
     assert reason in refusal(small, tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress])
+def test_a_compressed_file_is_unpacked_by_the_command_in_the_message(
+    small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("their weights.pt")
+    torch.save(load_network(small, seed=3).clip.state_dict(), file)
+    file.write_bytes(pack(file.read_bytes()))
+    command = refusal(small, file).partition("Unpack it with `")[2].partition("`")[0]
+    subprocess.run(command, shell=True, check=True)  # noqa: S602, of our own message
+    assert load_network(small, "their weights-unpacked.pt").sha256
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of torch, on quantised and sparse tensors
