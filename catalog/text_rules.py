@@ -18,6 +18,11 @@ def writable(text: str) -> str:
     """
     if any(unicodedata.category(letter) == "Cc" for letter in text if letter not in "\n\t"):
         raise ValueError("holds a control character")
+    return composed(text)
+
+
+def composed(text: str) -> str:
+    """The text with its letters composed, as labels are stored; earlier versions stored them as they were typed."""
     return unicodedata.normalize("NFC", text)
 
 

@@ -24,14 +24,19 @@ def search(
     the `nearest` shortest are used. Without a text labelled units come first, then all units from the last layer on.
     """
     parameters = {"model": model, "limit": limit, **_parameters(filters)}
-    text = unicodedata.normalize("NFC", text.strip())  # as labels and concepts are stored
-    if not text:
+    if not (text := text.strip()):
         return [SearchHit(answers.unit(row)) for row in _browse(database, parameters, layers)]
-    labelled = database.read(SEARCH_LABELS, containing=text, **parameters)
-    bounded = {**parameters, "containing": text, "nearest": nearest, "limit": _MATCHES * limit}
-    probes = database.read(SEARCH_TOP_PROBES, **bounded)
-    words = database.read(SEARCH_WORDS, **bounded)
-    responding = sorted([*probes, *words], key=lambda row: (row["exact"], row["z"]), reverse=True)
+    # labels and most concepts are composed; tables of probes, and labels of earlier versions, are as they were written
+    forms = list(dict.fromkeys((unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))))
+    bounded = {**parameters, "nearest": nearest, "limit": _MATCHES * limit}
+    labelled = [row for form in forms for row in database.read(SEARCH_LABELS, containing=form, **parameters)]
+    responding = [
+        row
+        for cypher in (SEARCH_TOP_PROBES, SEARCH_WORDS)
+        for form in forms
+        for row in database.read(cypher, containing=form, **bounded)
+    ]
+    responding.sort(key=lambda row: (row["exact"], row["z"]), reverse=True)
     return _grouped_by_unit([*labelled, *responding])[:limit]
 
 

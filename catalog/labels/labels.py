@@ -13,7 +13,7 @@ from typing import TypedDict, Unpack
 from catalog.errors import LabelError
 from catalog.labels.history import UNDOING, current, standing
 from catalog.labels.rules import Label, Objection
-from catalog.text_rules import checked, checked_author, login_name
+from catalog.text_rules import checked, checked_author, composed, login_name
 from extract.units import Unit
 from graph.errors import AnnotationSuperseded
 from graph.model_store import ModelStore
@@ -112,7 +112,8 @@ class Labels:
 
     def current(self, unit: Unit | None = None, containing: str = "") -> list[Annotation]:
         """The current labels of a unit or of all, oldest first, that contain a text in any case."""
-        return [a for a in current(self.history(unit)) if containing.casefold() in a.text.casefold()]
+        text = composed(containing).casefold()
+        return [a for a in current(self.history(unit)) if text in composed(a.text).casefold()]
 
     def history(self, unit: Unit | None = None) -> list[Annotation]:
         """Every entry on a unit or on all, oldest first."""
@@ -120,7 +121,7 @@ class Labels:
 
     def named(self, unit: Unit, label: str) -> Annotation:
         """The one current label of a unit with this text or id. Raises LabelError for none, or for more than one."""
-        labels = [a for a in self.current(unit) if label.strip() in (a.text, a.id)]
+        labels = [a for a in self.current(unit) if composed(label.strip()) in (composed(a.text), a.id)]
         if not labels:
             raise LabelError(f"{unit} has no current label {label!r}. `circuits label list {unit}` shows those it has.")
         if len(labels) > 1:
@@ -148,7 +149,8 @@ def changed(new: Annotation, action: Action, author: str, old: Annotation) -> An
 
 def same(label: Label, annotations: list[Annotation]) -> Annotation | None:
     """The first of these annotations that is the same as the label in all that a label says."""
-    return next((a for a in annotations if all(getattr(a, name) == value for name, value in label)), None)
+    said = [(a, replace(a, text=composed(a.text))) for a in annotations]
+    return next((a for a, says in said if all(getattr(says, name) == value for name, value in label)), None)
 
 
 def _undoable(history: list[Annotation], unit: Unit, entry: str | None) -> Annotation:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -6,6 +7,7 @@ import pytest
 
 from catalog.errors import LabelError
 from catalog.labels.labels import Labels
+from catalog.labels.rules import Label
 from catalog.text_rules import LONGEST
 from extract.errors import UnknownUnit
 from extract.units import Unit
@@ -70,6 +72,18 @@ def test_a_text_of_decomposed_letters_is_the_same_and_is_searched_as_such(labels
     first = labels.add(unit, "cr\u00e8me br\u00fbl\u00e9e", "ada")
     assert labels.add(unit, "cre\u0300me bru\u0302le\u0301e", "ada") == first
     assert [hit.unit.id for hit in labels.store.search("bru\u0302le\u0301e")] == [unit]
+
+
+def test_a_label_that_an_earlier_version_stored_in_decomposed_letters_is_the_same(labels: Labels, unit: Unit) -> None:
+    typed, composed = "pa\u0302te\u0301", "p\u00e2t\u00e9"
+    earlier = replace(labels.fresh(unit, Label(text=composed, author="ada")), text=typed)
+    labels.store.annotate(earlier)
+    assert labels.add(unit, composed, "ada").id == earlier.id
+    for form in (typed, composed):
+        assert [said.id for said in labels.current(containing=form)] == [earlier.id]
+        assert [hit.unit.id for hit in labels.store.search(form)] == [unit]
+    labels.withdraw(unit, composed, "ada")
+    assert labels.current(unit) == []
 
 
 @pytest.mark.parametrize("by_id", [False, True])
