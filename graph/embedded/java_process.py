@@ -55,16 +55,16 @@ def _serve(folder: DatabaseDirectory, answer: int, heap: int, idle: float) -> No
 
 def start_server(folder: DatabaseDirectory, heap: int) -> tuple[Any, Endpoint]:
     """Start Java and a server of this folder's database, which is created where there is none."""
-    owner, reader = (f"{role}-{secrets.token_urlsafe(24)}" for role in ("owner", "reader"))  # see _add_user
     passwords = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     _write_rights(folder)
     arcadedb = _java(folder, heap)
-    server = arcadedb.create_server(str(folder.path), root_password=secrets.token_urlsafe(24), config=_SETTINGS)
+    server = arcadedb.create_server(str(folder.path), root_password=passwords[0], config=_SETTINGS)
     _open(server, exists=(folder.path / "databases" / DATABASE).exists())
-    _add_user(server, owner, passwords[0], "admin")
-    _add_user(server, reader, passwords[1], "reader")
+    _add_reader(server, passwords[1])
     uri = f"bolt://127.0.0.1:{_bolt(server).getPort()}"
-    return server, Endpoint(uri, owner, passwords[0], reader, passwords[1], DATABASE, os.getpid(), arcadedb.__version__)
+    return server, Endpoint(
+        uri, "root", passwords[0], "reader", passwords[1], DATABASE, os.getpid(), arcadedb.__version__
+    )
 
 
 class _NotOpened(Exception):
@@ -128,14 +128,9 @@ def _write_rights(folder: DatabaseDirectory) -> None:
     (config / "server-users.jsonl").unlink(missing_ok=True)
 
 
-def _add_user(server: Any, name: str, password: str, group: str) -> None:
-    """Add a user of a group.
-
-    Its name is secret, too: the server refuses a user for a while after five wrong passwords, so that whoever knew the
-    name could lock the owner out.
-    """
+def _add_reader(server: Any, password: str) -> None:
     security = server._java_server.getSecurity()
-    user = {"name": name, "password": str(security.encodePassword(password)), "databases": {DATABASE: [group]}}
+    user = {"name": "reader", "password": str(security.encodePassword(password)), "databases": {DATABASE: ["reader"]}}
     security.createUser(_class("com.arcadedb.serializer.json.JSONObject")(json.dumps(user)))
 
 

@@ -92,12 +92,3 @@ def test_a_reader_reads_and_writes_nothing(endpoint: Endpoint, embedded: Path) -
 
 def test_what_the_server_starts_unused_is_off(endpoint: Endpoint) -> None:
     assert status(endpoint, "/api/v1/mcp", TOOLS, endpoint.user, endpoint.password) == 503  # disabled
-
-
-def test_wrong_passwords_of_a_stranger_lock_nobody_out(endpoint: Endpoint, embedded: Path) -> None:
-    for user in ("root", "reader", "admin", "owner"):
-        for _ in range(8):  # the server refuses a user after five
-            assert status(endpoint, *ASKED[0], user, "wrong") == 403
-    with connect(embedded) as database:
-        assert database.read("RETURN 1 AS one") == database.write("RETURN 1 AS one") == [{"one": 1}]
-        assert database.query("RETURN 1 AS one").rows == [[1]]
