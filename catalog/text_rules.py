@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from catalog.errors import LabelError
+from extract.printable import composed
 
 LONGEST_NAME = 80
 
@@ -19,11 +20,6 @@ def writable(text: str) -> str:
     if any(unicodedata.category(letter) == "Cc" for letter in text if letter not in "\n\t"):
         raise ValueError("holds a control character")
     return composed(text)
-
-
-def composed(text: str) -> str:
-    """The text with its letters composed, as labels are stored; earlier versions stored them as they were typed."""
-    return unicodedata.normalize("NFC", text)
 
 
 def in_one_line(text: str) -> str:

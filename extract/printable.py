@@ -1,4 +1,7 @@
-"""Make text from files and databases safe to print: names are data, and a terminal takes some letters for commands."""
+"""Make text from files and databases safe to print, and of one form.
+
+Names are data, a terminal takes some letters for commands, and a letter with an accent is written in two ways.
+"""
 
 import unicodedata
 
@@ -10,6 +13,11 @@ def printable(text: str, most: int | None = None, lines: bool = False) -> str:
     """Replace what a terminal may take for a command, but for ends of `lines`; cut the text after `most` letters."""
     cut = text if most is None or len(text) <= most else f"{text[:most]}..."
     return "".join(letter if _harmless(letter, lines) else "\N{REPLACEMENT CHARACTER}" for letter in cut)
+
+
+def composed(text: str) -> str:
+    """The text with its letters composed, so that é in one piece and é of two are one."""
+    return unicodedata.normalize("NFC", text)
 
 
 def is_encodable(text: str) -> bool:

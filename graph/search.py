@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from extract.printable import composed
 from extract.units import Layer
 from graph import answers
 from graph.connection.database import Database
@@ -27,7 +28,7 @@ def search(
     if not (text := text.strip()):
         return [SearchHit(answers.unit(row)) for row in _browse(database, parameters, layers)]
     # labels and most concepts are composed; tables of probes, and labels of earlier versions, are as they were written
-    forms = list(dict.fromkeys((unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))))
+    forms = list(dict.fromkeys((composed(text), unicodedata.normalize("NFD", text))))
     bounded = {**parameters, "nearest": nearest, "limit": _MATCHES * limit}
     labelled = [row for form in forms for row in database.read(SEARCH_LABELS, containing=form, **parameters)]
     responding = [

@@ -13,7 +13,8 @@ from typing import TypedDict, Unpack
 from catalog.errors import LabelError
 from catalog.labels.history import UNDOING, current, standing
 from catalog.labels.rules import Label, Objection
-from catalog.text_rules import checked, checked_author, composed, login_name
+from catalog.text_rules import checked, checked_author, login_name
+from extract.printable import composed
 from extract.units import Unit
 from graph.errors import AnnotationSuperseded
 from graph.model_store import ModelStore
@@ -148,7 +149,10 @@ def changed(new: Annotation, action: Action, author: str, old: Annotation) -> An
 
 
 def same(label: Label, annotations: list[Annotation]) -> Annotation | None:
-    """The first of these annotations that is the same as the label in all that a label says."""
+    """The first of these annotations that is the same as the label in all that a label says.
+
+    An earlier version stored letters as they were typed, so that theirs are composed first.
+    """
     said = [(a, replace(a, text=composed(a.text))) for a in annotations]
     return next((a for a, says in said if all(getattr(says, name) == value for name, value in label)), None)
 

@@ -1,11 +1,11 @@
 """Probes, the images that are shown to a network, and what a source of them is."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from extract.printable import composed
 from extract.probes.table import VALUES
 from extract.read_report import LeftOut
 
@@ -25,7 +25,7 @@ class Probe:
 
 def concept_name(text: str) -> str:
     """What somebody calls a concept, in the one way that it is written: letters composed, a blank between words."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(composed(text).split())
 
 
 class Source(Protocol):

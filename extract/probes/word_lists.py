@@ -1,7 +1,6 @@
 """Lists of words to show a network, and random letter strings and anagrams to compare them with."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from string import ascii_lowercase
@@ -11,6 +10,7 @@ from wordfreq import iter_wordlist
 
 from extract.errors import WordsError
 from extract.files import read_text
+from extract.printable import composed
 from extract.read_report import LeftOut, Reading
 
 Words = tuple[str, ...]
@@ -75,7 +75,7 @@ def _is_counted(lines: Words) -> bool:
 
 def _lines(file: Path) -> list[str]:
     text = read_text(file, WordsError, "Give a text file in UTF-8, one word a line.")
-    return [unicodedata.normalize("NFC", line.strip()) for line in text.splitlines()]
+    return [composed(line.strip()) for line in text.splitlines()]
 
 
 def letter_strings(
