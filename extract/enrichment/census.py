@@ -15,8 +15,8 @@ rotation         whether the verdict recurs where other vendors and fonts are he
 *open*           none of these is established
 
 Each verdict is at a false discovery rate over the units (Benjamini and Hochberg 1995), *enriched* and *facets alike*
-over those that discovery probes call promising. It is on these concepts and the
-held-out vendor and font; docs/census.md says what is claimed and what is not.
+over those that discovery probes call promising. It is on these concepts and the held-out vendor and font;
+docs/census.md says what is claimed and what is not.
 """
 
 from collections.abc import Sequence
@@ -129,15 +129,18 @@ def corrected(p: np.ndarray, method: str = "bh") -> np.ndarray:
     return np.asarray(false_discovery_control(p, method=method))
 
 
-def corrected_over(tested: np.ndarray, p: np.ndarray, method: str = "bh") -> np.ndarray:
-    """The q of every p among those of the units that are tested, bool (units,); 1 of the others."""
-    q = np.ones(len(p))
-    q[tested] = corrected(p[tested], method) if tested.any() else 1
+def corrected_over(tested: np.ndarray, p: np.ndarray, method: str = "bh", others: float = 1) -> np.ndarray:
+    """The q of every p among those of the units that are tested, bool (units,), and `others` of the rest."""
+    q = np.full(len(p), others, float)
+    q[tested] = corrected(p[tested], method)
     return q
 
 
 def _weakest_links(columns: Columns, verdict: np.ndarray, untested: np.ndarray) -> np.ndarray:
-    """What stands most against *enriched*, by its plain name, (units,); bool `untested`: would pass if it were."""
+    """What stands most against *enriched*, by its plain name, (units,).
+
+    `untested` are units that pass every test and are not promising, bool (units,).
+    """
     link = np.where(columns["p_distance"] > columns["p_contrasts"], "distance", columns["weakest"])
     link = np.where(untested, "promising", link)
     for branch in ("shortcut", "conv"):

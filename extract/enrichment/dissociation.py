@@ -20,7 +20,7 @@ import numpy as np
 
 from extract.ablation.branch_ablation import BranchAblation
 from extract.enrichment.attribution import Attribution
-from extract.enrichment.census import DEFAULT, corrected
+from extract.enrichment.census import DEFAULT, corrected_over
 from extract.enrichment.census_measures import Columns, facets_by_size, of_all_units
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
@@ -102,9 +102,8 @@ def states(columns: Columns, tested: np.ndarray, prefix: str = "", settings: Cen
 
     `prefix` is that of the columns, and of those returned.
     """
-    q = {name: np.full(len(tested), np.nan) for name in ("supported", "contradicted")}
-    for name in q:
-        q[name][tested] = corrected(columns[f"{prefix}p_{name}"][tested])
+    p = {name: columns[f"{prefix}p_{name}"] for name in ("supported", "contradicted")}
+    q = {name: corrected_over(tested, values, others=np.nan) for name, values in p.items()}
     state = np.select([values <= settings.level for values in q.values()], list(q), "inconclusive").astype(object)
     state[~tested] = None
     return {f"{prefix}state": state, f"{prefix}q": q["supported"]}
