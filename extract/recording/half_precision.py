@@ -5,13 +5,18 @@ import numpy as np
 from extract.errors import ExtractionError
 from extract.units import Layer
 
+_OVERFLOW = 65_520  # the smallest number that float16 rounds to infinity
+
 
 def half_precision(layer: Layer, values: np.ndarray) -> np.ndarray:
     """Round a layer's numbers to float16, same shape. Raises ExtractionError for one that is not finite then."""
-    with np.errstate(over="ignore"):  # it is told below
-        rounded = values.astype(np.float16)
-    if not np.isfinite(rounded).all():
+    refuse_overflow(layer, values)
+    return values.astype(np.float16)
+
+
+def refuse_overflow(layer: Layer, values: np.ndarray) -> None:
+    """Raise ExtractionError for a number that half precision cannot hold, or that is none: the sign of damage."""
+    if not (np.abs(values) < _OVERFLOW).all():
         raise ExtractionError(
             f"Activations of layer {layer} overflow. Usually the weights are damaged: fetch them again."
         )
-    return rounded

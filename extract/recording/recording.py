@@ -31,7 +31,7 @@ from extract.probes.pictures import unreadable_probe
 from extract.probes.probe import Probe, Source
 from extract.read_report import LeftOut, Reading
 from extract.recording.decoding import THREADS, DecodedProbe, decode, ordered_parallel_map, thumbnail_again
-from extract.recording.half_precision import half_precision
+from extract.recording.half_precision import refuse_overflow
 from extract.recording.highest_probes import HighestProbes
 from extract.recording.probe_hashes import compare, hashes, is_of_earlier_version, unchanged_probes
 from extract.units import Layer
@@ -199,7 +199,7 @@ def _layer_arrays(layer: Layer, activations: LayerActivations, discovery: np.nda
     its ReLU or else without their sign. Of sums also what the shares need.
     """
     value, at = activations.value.numpy(), activations.peak.numpy()  # (n, channels) each
-    half_precision(layer, value)  # damaged weights are refused at the same size as on words
+    refuse_overflow(layer, value)  # damaged weights are refused at the same size as on words
     exact = value.astype(np.float64)
     arrays = {
         f"{layer} activity": _activity(np.abs(value)),
