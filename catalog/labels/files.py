@@ -169,7 +169,7 @@ def _rows(data: bytes, form: Form, columns: Columns) -> list[dict[str, Any]]:
     try:
         with doubles_refused(LabelFileError, "In this file"):
             rows = list(_READERS[form](data))
-            return columns.fields(rows, csv_tables.columns(data) if form == "csv" else ())
+            return columns.fields(rows, csv_tables.columns(data) if form == "csv" and not rows else ())
     except (*csv_tables.UNREADABLE, TypeError, AttributeError, RecursionError) as error:
         raise LabelFileError(
             f"This is no label file in {form.upper()} ({error}). Save it as UTF-8, with a unit and a text in every "
