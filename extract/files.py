@@ -17,7 +17,13 @@ _TOO_MANY = tuple(map(os.strerror, (EMFILE, ENFILE)))
 
 
 def reason_of(refusal: Exception) -> str:
-    """Say why the system refuses a file. Raises TooManyFiles where it would refuse any other too.
+    """Say why the system refuses a file. Raises TooManyFiles."""
+    check_open_files(refusal)
+    return getattr(refusal, "strerror", None) or str(refusal)
+
+
+def check_open_files(refusal: Exception) -> None:
+    """Raise TooManyFiles where the system refuses a file since this process has too many, and so any other too.
 
     Libraries in other languages pass on the system's words alone.
     """
@@ -26,7 +32,6 @@ def reason_of(refusal: Exception) -> str:
             "Too many files are open. Allow this process more with `ulimit -n 4096`, or close other programs, and try "
             "again."
         ) from refusal
-    return getattr(refusal, "strerror", None) or str(refusal)
 
 
 def at_home(path: Path | str) -> Path:

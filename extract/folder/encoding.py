@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from safetensors.numpy import save
 
 from extract.errors import ExtractionError
-from extract.files import reason_of
+from extract.files import check_open_files
 from extract.folder.schemas import EARLIER_COLUMNS, SCHEMAS
 
 Content = pa.Table | Mapping[str, np.ndarray]
@@ -23,7 +23,7 @@ def read_table(file: Path, table: str) -> pa.Table:
         known = stored.drop_columns([name for name in stored.column_names if name in earlier])
         rows = pa.concat_tables([schema.empty_table(), known], promote_options="default")  # a later column is null
     except (pa.ArrowException, OSError) as error:
-        reason_of(error)
+        check_open_files(error)
         raise damaged(file) from error
     if not rows.schema.equals(schema):
         raise damaged(file)

@@ -43,7 +43,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from safetensors import SafetensorError, safe_open
 
-from extract.files import reason_of
+from extract.files import check_open_files
 from extract.folder.encoding import damaged, read_table
 from extract.folder.manifest import part
 from extract.folder.manifest_folder import ManifestFolder
@@ -165,7 +165,7 @@ class Extraction(ManifestFolder):
             with safe_open(self.path / name, framework="numpy") as arrays:
                 return arrays.get_slice(key)[rows] if key in arrays.keys() else None  # noqa: SIM118, not a dict
         except (SafetensorError, OSError) as error:
-            reason_of(error)
+            check_open_files(error)
             raise damaged(self.path / name) from error
 
     def embeddings(self) -> Iterator[np.ndarray]:

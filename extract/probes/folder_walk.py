@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from extract.files import reason_of
+from extract.files import check_open_files, reason_of
 from extract.probes.pictures import SUFFIXES
 
 ARCHIVES = {".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar"}
@@ -51,7 +51,7 @@ def subfolders(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if is_folder(path) and not is_hidden(path.name))
     except OSError as error:
-        reason_of(error)
+        check_open_files(error)
         return []
 
 
