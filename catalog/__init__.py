@@ -33,7 +33,7 @@ from catalog.model import Model
 from catalog.model_labels import ModelLabels
 from catalog.queries import LONGEST as LONGEST_QUERY
 from catalog.queries import LONGEST_DESCRIPTION, Queries, parse_value
-from catalog.search import reason
+from catalog.search_reason import reason
 from catalog.table import Table
 from catalog.text_rules import EVIDENCE as LONGEST_REASON
 from catalog.text_rules import LONGEST as LONGEST_LABEL

@@ -13,7 +13,7 @@ from catalog.charts import Dot, dot_chart
 from catalog.enrichment import Candidate
 from catalog.formats import coverage, has_bar, interval, meaning, printed, title
 from catalog.hiding.veil import Veil
-from catalog.search import reason
+from catalog.search_reason import reason
 from catalog.verdict_texts import BRANCH_NAMES, badge, facet_lines, findings, losses, notes
 from extract.units import Architecture, Unit
 from graph.records import (

@@ -23,9 +23,10 @@ from extract.folder.extraction import Extraction
 from extract.folder.schemas import per_unit
 from extract.network.network import Network
 from extract.probes import table as probes
+from extract.probes.control_strings import anagrams, letter_strings
 from extract.probes.rasterised_words import Lettering, check, fits, rasterise, usual_lettering
-from extract.probes.scrambled import scrambled
-from extract.probes.word_lists import anagrams, letter_strings, most_common
+from extract.probes.scrambled_pictures import scrambled
+from extract.probes.word_lists import most_common
 from extract.recording.channel_means import channel_means
 from extract.recording.percentiles import percentiles
 from extract.units import Layer

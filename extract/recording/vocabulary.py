@@ -20,8 +20,9 @@ from extract.folder.manifest import part
 from extract.folder.manifest_folder import run_digest
 from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
+from extract.probes.control_strings import letter_strings
 from extract.probes.rasterised_words import Lettering, check, fits, rasterise, usual_lettering
-from extract.probes.word_lists import letter_strings, most_common
+from extract.probes.word_lists import most_common
 from extract.ranking import ranks
 from extract.recording.channel_means import channel_means
 from extract.recording.half_precision import half_precision

@@ -21,9 +21,9 @@ from PIL.Image import Image
 
 from extract.network.text import zero_shot
 from extract.network.weights import load_network
+from extract.probes.control_strings import letter_strings
 from extract.probes.rasterised_words import ARTICLE, ATTACK, LARGE, Lettering, overlay
 from extract.probes.table import images, read
-from extract.probes.word_lists import letter_strings
 
 LETTERINGS = {  # and where, as shares of the side; the plate is an outline so wide that it hides most of the picture
     "article's, four times": (ATTACK, None),

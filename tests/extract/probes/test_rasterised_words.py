@@ -25,7 +25,7 @@ from extract.probes.rasterised_words import (
     rasterise,
     usual_lettering,
 )
-from extract.probes.scrambled import scrambled
+from extract.probes.scrambled_pictures import scrambled
 
 
 def pixels(image: Image.Image) -> np.ndarray:

@@ -19,7 +19,7 @@ from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.network.weights import load_network
 from extract.probes.rasterised_words import LARGE, rasterise
-from extract.probes.scrambled import scrambled
+from extract.probes.scrambled_pictures import scrambled
 from extract.probes.table import images
 from extract.probes.word_lists import most_common
 from extract.recording.channel_means import channel_means

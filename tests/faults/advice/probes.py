@@ -17,7 +17,7 @@ from extract.probes.explicit_words import sensitive
 from extract.probes.pictures import LARGEST_FILE, read_picture
 from extract.probes.rasterised_words import ARTICLE, rasterise
 from extract.probes.sample import random_sample
-from extract.probes.scrambled import scrambled
+from extract.probes.scrambled_pictures import scrambled
 from extract.probes.sources import ProbeTable, source
 from extract.probes.table import check, images
 from tests.builders.tiny_network import noise_probes
@@ -145,7 +145,15 @@ TABLE = Table(
     tuple(
         f"extract.probes.{name}"
         for name in (
-            *("picture_folder", "pictures", "rasterised_words", "scrambled", "shard_members", "shards", "sources"),
+            *(
+                "picture_folder",
+                "pictures",
+                "rasterised_words",
+                "scrambled_pictures",
+                "shard_members",
+                "shards",
+                "sources",
+            ),
             *("table", "unpacked_shard", "word_lists", "explicit_words"),
         )
     ),
