@@ -18,6 +18,7 @@ from catalog.circuits.export import Format as CircuitFormat
 from catalog.circuits.trace import USUAL as USUAL_TRACING
 from catalog.circuits.trace import Direction, Tracing
 from catalog.enrichment import STRONGEST, VERDICTS, Candidate, Tally
+from catalog.evidence_figure import draw_evidence
 from catalog.extraction_view import ExtractionView
 from catalog.extraction_view import Part as ExtractionPart
 from catalog.formats import PROPERTIES, SEARCHABLE, column_format, has_bar, header, meaning, printed, title
@@ -144,6 +145,7 @@ __all__ = [
     "column_format",
     "concepts",
     "csv_table",
+    "draw_evidence",
     "has_bar",
     "header",
     "label_form",

@@ -9,12 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from catalog.charts import Dot, dot_chart
 from catalog.enrichment import Candidate
 from catalog.formats import coverage, has_bar, interval, meaning, printed, title
 from catalog.hiding.veil import Veil
 from catalog.search_reason import reason
-from catalog.verdict_texts import BRANCH_NAMES, badge, facet_lines, findings, losses, notes
+from catalog.verdict_texts import badge, facet_lines
 from extract.units import Architecture, Unit
 from graph.records import (
     Annotation,
@@ -37,12 +36,7 @@ BRANCHES = {
     "shortcut": "what comes over the residual shortcut alone",
     "conv": "what the block's own convolutions add",
 }
-_WITHOUT = {"conv": "conv", "shortcut": "the shortcut"}
-_DOTS = (
-    "Dots: how far the sum lies above its mean on held-out probes of the facet's concepts, in its standard deviations; "
-    "a branch is left out by its mean over all probes. Lines: 90 % intervals over these concepts."
-)
-_FEW = 8  # concepts of a facet on a card
+FEW = 8  # concepts of a facet that are named or shown
 _NOTHING = (
     '<p class="quiet">Not measured. Probes are shown to a network when it is extracted with <code>--probes</code>.</p>'
 )
@@ -147,27 +141,6 @@ class Gallery:
         )
         return f'<div class="branches" {_columns(examples)}>{"".join(rows)}</div>'
 
-    def evidence(self, card: UnitCard, units: Mapping[str, Unit], probes: Mapping[str, Sequence[FacetProbe]]) -> str:
-        """What the census and ablation say of a sum's unit: in words, and of each facet a picture.
-
-        `units` as for `branches`; `probes` are held-out ones of each facet. A facet's picture is how far the sum rises
-        on it with both branches, without conv, and without the shortcut.
-        """
-        whole = self.over(*units.values())
-        hidden = {probe.concept for row in probes.values() for probe in row if whole.veil.hides_image(probe)}
-        veil = replace(whole.veil, texts=whole.veil.texts | hidden)
-        dots = {branch: _remaining(branch, card.statistics) for branch in BRANCH_NAMES}
-        ends = [end for row in dots.values() for dot in row for end in (dot.low, dot.high)]
-        pictures = "".join(
-            f'<div class="facet"><div><div class="head"><b>{branch} facet</b></div>{whole.row(examples)}</div>'
-            f"{dot_chart(row, (min(ends), max(ends)), f'rise of {card.id} on the {branch} facet') if row else ''}</div>"
-            for branch, row in dots.items()
-            if (examples := probes.get(branch, ())[:_FEW]) or row
-        )
-        text = notes(losses(card.statistics)) + findings(card.findings, veil, _FEW)
-        caption = notes([_DOTS]) if ends else ""
-        return f'<div class="evidence" style="--columns:{_FEW}">{text}{pictures}{caption}</div>'
-
     def facets(
         self,
         units: Mapping[str, Unit],
@@ -198,7 +171,7 @@ class Gallery:
 
     def _brought(self, terms: EvidenceTerms) -> list[str]:
         veil = self.veil.over(terms.unit, terms.shortcut, terms.conv)
-        return facet_lines(terms.concepts_shortcut, terms.concepts_conv, veil, _FEW)
+        return facet_lines(terms.concepts_shortcut, terms.concepts_conv, veil, FEW)
 
     def depiction(self, unit: Unit, depiction: Depiction) -> str:
         """A unit's feature visualisation."""
@@ -298,15 +271,6 @@ def _overlaps(branch: str, statistics: Mapping[str, float | None]) -> str:
         for name, partner in partners.get(branch, {}).items()
         if (value := statistics.get(name)) is not None
     )
-
-
-def _remaining(branch: str, numbers: Mapping[str, float | None]) -> list[Dot]:
-    """How far the sum rises on a branch's facet, with both branches and without either; none where not measured."""
-    rows = {"both branches": f"rise_{branch}"}
-    rows |= {f"without {short}": f"rise_{branch}_without_{other}" for other, short in _WITHOUT.items()}
-    values = {name: [numbers.get(f"{column}{end}") for end in ("", "_low", "_high")] for name, column in rows.items()}
-    dots = [Dot(name, *known) for name, row in values.items() if len(known := [v for v in row if v is not None]) == 3]
-    return dots if len(dots) == len(rows) else []
 
 
 def _strength(reading: WordResponse) -> str:

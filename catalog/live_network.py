@@ -19,8 +19,8 @@ from extract.network.parts import BranchName, ConvolutionEdge, SumBranch, check
 
 # isort: split
 
-from catalog.article.evidence import Evidence
 from catalog.article.last_sums import last_sums, visualisation_folders
+from catalog.article.measurements import Measurements
 from catalog.article.published_shares import read_published
 from catalog.article.report import Report
 from catalog.article.reproduction import reproduce
@@ -144,10 +144,10 @@ class LiveNetwork(ExtractionNetwork):
             readings = tuple(
                 self._show(folder, images, pictures, None if extraction else last_sums(self.architecture), progress)
             )
-            evidence = Evidence(NetworkMeasures(self._network), folder.folder if folder else None, published)
+            measurements = Measurements(NetworkMeasures(self._network), folder.folder if folder else None, published)
             with self._alone:
-                settings = settings_of(evidence, self.description, self._network.sha256, command)
-                return replace(reproduce(evidence, settings), readings=readings)
+                settings = settings_of(measurements, self.description, self._network.sha256, command)
+                return replace(reproduce(measurements, settings), readings=readings)
 
     def _pictures(self, visualisations: Path | str) -> Mapping[Layer, Path]:
         """The folder of each sum's pictures. Raises VisualisationsError for one without pictures of its units."""

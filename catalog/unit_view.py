@@ -9,6 +9,7 @@ from catalog.cards import Gallery
 from catalog.circuit_view import CircuitView
 from catalog.circuits import local, trace
 from catalog.circuits.trace import Direction, Tracing
+from catalog.evidence_figure import draw_evidence
 from catalog.hiding.flags import Flags
 from catalog.hiding.veil import Veil
 from catalog.labels.history import standing
@@ -258,7 +259,7 @@ class UnitView:
         parts += [gallery.words(words)] if words else []
         parts += [charts.activation_chart(card.histogram, self.id)] if card.histogram else []
         if self.layer.role == "sum":
-            parts.insert(2, gallery.evidence(card, self.probe_rows, self.facet_probes()))
+            parts.insert(2, draw_evidence(gallery, card, self.probe_rows, self.facet_probes()))
         parts += [cards.terms(measured)]
         return cards.framed("".join(parts))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from catalog.article.checks.facets import overlaps_by_share
-from catalog.article.evidence import Evidence
+from catalog.article.measurements import Measurements
 from catalog.article.outcome import CannotRun
 from catalog.charts import Dot, bars, dot_chart, share_chart
 from catalog.macroscopic.bottlenecks import bottlenecks
@@ -28,17 +28,17 @@ class Figure:
     chart: str
 
 
-def figures(evidence: Evidence) -> Iterator[Figure]:
-    """Draw what the evidence has: shares of the last stage's sums, and contributions to the last conv branches."""
-    if evidence.folder is not None:
-        yield from _shares(evidence)
-        yield from _contributions(evidence)
-        yield from _overlaps(evidence)
+def figures(measurements: Measurements) -> Iterator[Figure]:
+    """Draw what the measurements have: shares of the last stage's sums, and contributions to the last conv branches."""
+    if measurements.folder is not None:
+        yield from _shares(measurements)
+        yield from _contributions(measurements)
+        yield from _overlaps(measurements)
 
 
-def _shares(evidence: Evidence) -> Iterator[Figure]:
-    stage = evidence.architecture.final.stage
-    for block in reversed(bottlenecks(evidence.extraction)):
+def _shares(measurements: Measurements) -> Iterator[Figure]:
+    stage = measurements.architecture.final.stage
+    for block in reversed(bottlenecks(measurements.extraction)):
         if block.layer.stage == stage:
             part = f"{block.near_identity.value:.1%} of {block.near_identity.units:,} units above 90 %"
             definition = _DEFINITIONS[block.definition]
@@ -46,9 +46,9 @@ def _shares(evidence: Evidence) -> Iterator[Figure]:
             yield Figure(caption, share_chart(block.counts, block.layer))
 
 
-def _overlaps(evidence: Evidence) -> Iterator[Figure]:
+def _overlaps(measurements: Measurements) -> Iterator[Figure]:
     try:
-        bins = overlaps_by_share(evidence)
+        bins = overlaps_by_share(measurements)
     except CannotRun:
         return
     dots = [
@@ -63,10 +63,10 @@ def _overlaps(evidence: Evidence) -> Iterator[Figure]:
     yield Figure(caption, f'<div class="chart">{dot_chart(dots, (0, 1), caption)}</div>')
 
 
-def _contributions(evidence: Evidence) -> Iterator[Figure]:
+def _contributions(measurements: Measurements) -> Iterator[Figure]:
     """One lower unit's forward contributions, raw, to the conv branches of the last stage, as in the article."""
-    macroscopic = evidence.macroscopic
-    stage = evidence.architecture.final.stage
+    macroscopic = measurements.macroscopic
+    stage = measurements.architecture.final.stage
     targets = [layer for layer in macroscopic.conv_layers if layer.stage == stage]
     for target in targets:
         source = macroscopic.stored.sources(target)[-1]

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from catalog.article.evidence import Evidence
+from catalog.article.measurements import Measurements
 
 ClaimVerdict = Literal["pass", "deviation", "cannot run"]
 VERDICTS: tuple[ClaimVerdict, ...] = ("pass", "deviation", "cannot run")
 
 
 class CannotRun(Exception):
-    """A claim that cannot be decided on the evidence; the message says what it lacks and why."""
+    """A claim that cannot be decided on the measurements; the message says what it lacks and why."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Outcome:
     values: Mapping[str, Any]
 
 
-ClaimCheck = Callable[[Evidence, Mapping[str, Any]], Outcome]
+ClaimCheck = Callable[[Measurements, Mapping[str, Any]], Outcome]
 
 
 def judge(holds: bool, finding: str, **values: Any) -> Outcome:

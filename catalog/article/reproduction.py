@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from catalog.article.checks import facets, macroscopic, shares, weights, words
 from catalog.article.claims import Claim, claims
-from catalog.article.evidence import Evidence
 from catalog.article.figures import figures
+from catalog.article.measurements import Measurements
 from catalog.article.outcome import CannotRun, ClaimCheck, Outcome
 from catalog.article.report import Report, Result
 
@@ -24,18 +24,18 @@ CHECKS: Mapping[str, ClaimCheck] = {
 }
 
 
-def reproduce(evidence: Evidence, settings: Mapping[str, str], table: Sequence[Claim] | None = None) -> Report:
+def reproduce(measurements: Measurements, settings: Mapping[str, str], table: Sequence[Claim] | None = None) -> Report:
     """Decide the claims of a table, by default all of them, in its order."""
-    results = tuple(Result(claim, decide(claim, evidence)) for claim in (claims() if table is None else table))
-    return Report(settings, results, tuple(figures(evidence)))
+    results = tuple(Result(claim, decide(claim, measurements)) for claim in (claims() if table is None else table))
+    return Report(settings, results, tuple(figures(measurements)))
 
 
-def decide(claim: Claim, evidence: Evidence) -> Outcome:
+def decide(claim: Claim, measurements: Measurements) -> Outcome:
     """Decide a claim, or say what it cannot be decided without."""
-    lacks = [lack for lack in map(evidence.lack, claim.needs) if lack]
+    lacks = [lack for lack in map(measurements.lack, claim.needs) if lack]
     if lacks:
         return Outcome("cannot run", f"needs {'; '.join(lacks)}", {})
     try:
-        return CHECKS[claim.check](evidence, claim.numbers)
+        return CHECKS[claim.check](measurements, claim.numbers)
     except CannotRun as error:
         return Outcome("cannot run", f"needs {error}", {})

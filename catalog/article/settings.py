@@ -5,19 +5,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from catalog.article.evidence import Evidence
+from catalog.article.measurements import Measurements
 
 _PACKAGES = ("clip-circuits", "torch", "open_clip_torch", "numpy")
 
 
-def settings_of(evidence: Evidence, network: str, weights_sha256: str, command: str) -> Mapping[str, str]:
+def settings_of(measurements: Measurements, network: str, weights_sha256: str, command: str) -> Mapping[str, str]:
     """Settings by name, as text; what there is none of is left out."""
     settings = {
         "model": network.partition(": ")[0],
         "network": network,
         "weights, SHA-256": weights_sha256,
-        **_folder(evidence),
-        **_authors(evidence),
+        **_folder(measurements),
+        **_authors(measurements),
         "versions": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
         "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "command": command,
@@ -25,8 +25,8 @@ def settings_of(evidence: Evidence, network: str, weights_sha256: str, command: 
     return {name: value for name, value in settings.items() if value}
 
 
-def _folder(evidence: Evidence) -> dict[str, str]:
-    folder = evidence.folder
+def _folder(measurements: Measurements) -> dict[str, str]:
+    folder = measurements.folder
     if folder is None:
         return {"extraction": "none"}
     hashes = "".join(sorted(f"{name} {file.sha256}" for name, file in folder.manifest.files.items()))
@@ -40,7 +40,7 @@ def _folder(evidence: Evidence) -> dict[str, str]:
     }
 
 
-def _authors(evidence: Evidence) -> dict[str, str]:
-    if evidence.authors is None:
+def _authors(measurements: Measurements) -> dict[str, str]:
+    if measurements.authors is None:
         return {"authors' files": "none"}
-    return {f"authors' {name}, SHA-256": digest for name, digest in evidence.authors.sha256.items()}
+    return {f"authors' {name}, SHA-256": digest for name, digest in measurements.authors.sha256.items()}

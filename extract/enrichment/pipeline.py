@@ -17,9 +17,9 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from extract.demo import PROBES
+from extract.enrichment.branch_differences import branch_differences
 from extract.enrichment.census_of_sums import add_census
 from extract.enrichment.census_probes import facet_probes
-from extract.enrichment.evidence import evidence
 from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts, recorded_probes
 from extract.enrichment.share_tables import share_tables
 from extract.errors import ExtractionError
@@ -147,7 +147,7 @@ def _sum_tables(
     top_probes = {branch: kinds["top"] for branch, kinds in ranked.items()}
     embeddings = ProbeEmbeddings.of([top_probes["shortcut"], top_probes["conv"]], extraction.embeddings())
     columns = share_tables(extraction, layer, facts, longer, top_probes)
-    columns["evidence"] |= evidence(facts, top_probes, embeddings)
+    columns["evidence"] |= branch_differences(facts, top_probes, embeddings)
     return {name: per_unit(name, layer, measures) for name, measures in columns.items()}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from extract.enrichment.evidence import overlap
+from extract.enrichment.branch_differences import overlap
 from extract.enrichment.facts import ProbeFacts
 from extract.enrichment.shortcut_share import Shares, share_terms, shares
 from extract.folder.extraction import Extraction

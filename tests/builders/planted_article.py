@@ -1,4 +1,4 @@
-"""Evidence in which it is known which of the article's claims hold: planted contributions, shares and overlaps.
+"""Measurements in which it is known which of the article's claims hold: planted contributions, shares and overlaps.
 
 Each effect makes some claims true; without any, contributions are normal, shares just beyond what claims allow, and
 overlaps chance.
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from catalog.article.evidence import Evidence
+from catalog.article.measurements import Measurements
 from extract.article.network_measures import NetworkMeasures
 from extract.folder.extraction import Extraction
 from extract.folder.kernel_support import sources
@@ -84,8 +84,8 @@ def planted_shape(folder: Path) -> Network:
     return load_network(str(file), seed=0)
 
 
-def planted_article(folder: Path, network: Network, effect: str, seed: int) -> Evidence:
-    """Evidence with one effect, in a new folder; worlds of one seed and two effects have nothing in common."""
+def planted_article(folder: Path, network: Network, effect: str, seed: int) -> Measurements:
+    """Measurements with one effect, in a new folder; worlds of one seed and two effects have nothing in common."""
     seed = seed * len(EFFECTS) + list(EFFECTS).index(effect)
     rng = np.random.default_rng(seed)
     scales = np.full(SHAPE.channels(TARGET), 0.5) * (1 if "lopsided" in effect else rng.choice([-1, 1], 256))
@@ -112,7 +112,7 @@ def planted_article(folder: Path, network: Network, effect: str, seed: int) -> E
     }
     facets = pa.Table.from_pylist(_facets(rng, effect), SCHEMAS["census"])
     extraction.add({**tables, part("census", str(SHAPE.final)): facets})
-    return Evidence(NetworkMeasures(network), extraction)
+    return Measurements(NetworkMeasures(network), extraction)
 
 
 def plant_randomised(

@@ -3,6 +3,7 @@ from catalog.circuit_view import CircuitView
 from catalog.circuits.drawing import draw
 from catalog.circuits.local import enrichment_circuit
 from catalog.circuits.pictures import with_pictures
+from catalog.evidence_figure import draw_evidence
 from catalog.hiding.smear import address, smeared
 from catalog.hiding.veil import Veil
 from catalog.top_probes import branch_of, facet_probes, thumbnails, top_probes
@@ -69,8 +70,8 @@ def test_a_facet_is_shown_by_held_out_probes_of_its_concepts_best_first(planted_
 def test_a_facet_does_not_name_the_concept_of_a_picture_that_is_hidden(planted_store: ModelStore) -> None:
     unit = UnitView(planted_store, Unit.parse("4/2/6/0"))
     drawn = {
-        flagged: Gallery(Veil(flags={"image": {"p2": flagged}})).evidence(
-            unit.card, unit.probe_rows, unit.facet_probes()
+        flagged: draw_evidence(
+            Gallery(Veil(flags={"image": {"p2": flagged}})), unit.card, unit.probe_rows, unit.facet_probes()
         )
         for flagged in (True, False)
     }

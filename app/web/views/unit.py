@@ -6,7 +6,7 @@ from app.web import session
 from app.web.panels import circuit_canvas, downloads, labels
 from app.web.panels import unit as parts
 from app.web.plain_text import plain
-from catalog import notes, terms
+from catalog import draw_evidence, notes, terms
 
 PROBES_ALONE = ("pictures alone", "words alone")
 model, gallery, unit = session.model(), session.gallery(), session.unit()
@@ -34,7 +34,7 @@ def show_probes() -> None:
 def show_evidence() -> None:
     """Show what either branch of a sum brings, and what the sum loses without it."""
     st.subheader("Evidence", help="Both facets as the census finds them, and the sum with and without either branch.")
-    session.show(gallery.evidence(unit.card, unit.probe_rows, unit.facet_probes()), "evidence")
+    session.show(draw_evidence(gallery, unit.card, unit.probe_rows, unit.facet_probes()), "evidence")
     verdicts = model.verdicts(unit.id)
     if alone := [f"by {change}: {verdicts[change]}" for change in PROBES_ALONE if change in verdicts]:
         st.caption(plain(f"The census on fewer probes: {', '.join(alone)}."))

@@ -8,28 +8,28 @@ import numpy as np
 import pyarrow.compute as pc
 
 from catalog.article.checks.shares import measured_shares, sum_layer
-from catalog.article.evidence import Evidence
+from catalog.article.measurements import Measurements
 from catalog.article.outcome import CannotRun, Outcome, judge
 from extract.responses.levels import Z95
 from extract.units import Unit
 
 
-def shortcuts_probes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def shortcuts_probes(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Of the units above a share, how many have more top probes in common with the shortcut than with conv."""
-    share, shortcut, conv = _overlaps(evidence)
+    share, shortcut, conv = _overlaps(measurements)
     high = share > numbers["above"]
     if high.sum() < numbers["fewest"]:
         raise CannotRun(f"{numbers['fewest']} units of a share above {numbers['above']}; there are {high.sum()}")
     part = float((shortcut[high] > conv[high]).mean())
     both = f"median overlap {np.median(shortcut[high]):.2f} with the shortcut, {np.median(conv[high]):.2f} with conv"
     finding = f"{part:.1%} of {high.sum():,} units; {both}"
-    by_share = [vars(tenth) for tenth in overlaps_by_share(evidence)]
+    by_share = [vars(tenth) for tenth in overlaps_by_share(measurements)]
     return judge(part >= numbers["least"], finding, part=part, units=int(high.sum()), by_share=by_share)
 
 
-def convs_probes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def convs_probes(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Whether units of a low share have more of conv's top probes than units of a high share."""
-    share, _, conv = _overlaps(evidence)
+    share, _, conv = _overlaps(measurements)
     low, high = share < numbers["below"], share > numbers["above"]
     if min(low.sum(), high.sum()) < numbers["fewest"]:
         raise CannotRun(f"{numbers['fewest']} units of low and of high share; there are {low.sum()} and {high.sum()}")
@@ -43,16 +43,16 @@ def convs_probes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(holds, finding, low_share=more, high_share=less, error=error)
 
 
-def discarded_facets(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def discarded_facets(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Of the units of high share whose conv brings a facet of its own, on how many of these the sum does not rise.
 
     Both are the census' bounds on held-out probes. That a unit and its conv have no top probes in common would tell
     nothing: chance gives that, too.
     """
-    layer = sum_layer(evidence, -1)
-    shares = measured_shares(evidence, layer, "evidence", "share_published")
+    layer = sum_layer(measurements, -1)
+    shares = measured_shares(measurements, layer, "evidence", "share_published")
     brings, rises = (
-        measured_shares(evidence, layer, "census", column) for column in ("specificity_conv_low", "rise_conv_high")
+        measured_shares(measurements, layer, "census", column) for column in ("specificity_conv_low", "rise_conv_high")
     )
     facets = [
         unit for unit, low in brings.items() if low > 0 and unit in rises and shares.get(unit, 0) > numbers["above"]
@@ -67,11 +67,11 @@ def discarded_facets(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(discarded / len(facets) >= numbers["least"], finding, discarded=discarded, units=len(facets))
 
 
-def verdict(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def verdict(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The census' verdict on a unit."""
     unit = Unit.parse(numbers["unit"])
     is_unit = (pc.field("layer") == str(unit.layer)) & (pc.field("channel") == unit.channel)
-    rows = evidence.extraction.table("census").filter(is_unit).to_pylist()
+    rows = measurements.extraction.table("census").filter(is_unit).to_pylist()
     if not rows or rows[0]["verdict"] is None:
         reason = rows[0]["unjudged"] if rows else "its layer was not judged"
         raise CannotRun(f"a verdict on {unit}: {reason}")
@@ -89,9 +89,9 @@ class ShareBin:
     conv: tuple[float, ...]
 
 
-def overlaps_by_share(evidence: Evidence) -> list[ShareBin]:
+def overlaps_by_share(measurements: Measurements) -> list[ShareBin]:
     """How many top probes units have in common with either branch, by their share; bins without units are left out."""
-    share, shortcut, conv = _overlaps(evidence)
+    share, shortcut, conv = _overlaps(measurements)
     tenths = np.clip((share * 10).astype(int), 0, 9)
     return [
         ShareBin(tenth / 10, int(own.sum()), _quartiles(shortcut[own]), _quartiles(conv[own]))
@@ -105,11 +105,11 @@ def _quartiles(values: np.ndarray) -> tuple[float, ...]:
     return tuple(np.quantile(values, (0.25, 0.5, 0.75)).tolist())
 
 
-def _overlaps(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _overlaps(measurements: Measurements) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Share, overlap with the shortcut and overlap with conv of the last sum's units that have all three."""
-    layer = sum_layer(evidence, -1)
+    layer = sum_layer(measurements, -1)
     columns = [
-        measured_shares(evidence, layer, table, column)
+        measured_shares(measurements, layer, table, column)
         for table, column in (
             ("evidence", "share_published"),
             ("shares", "overlap_shortcut"),

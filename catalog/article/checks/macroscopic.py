@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from catalog.article.evidence import Evidence
+from catalog.article.measurements import Measurements
 from catalog.article.outcome import CannotRun, Outcome, judge
 from catalog.macroscopic.comparisons import Comparison
 from catalog.macroscopic.sizes import Size
@@ -17,39 +17,39 @@ if TYPE_CHECKING:
 _NO_CONTROL = "randomised weights, the control, which `circuits extract` with the settings of this folder adds to it"
 
 
-def backward_shape(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def backward_shape(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The exponent of a generalised normal of what the last conv branch's units receive: 1 is exponential."""
-    shape = _pooled(evidence, "backward", "exponent")
+    shape = _pooled(measurements, "backward", "exponent")
     low, high = numbers["between"]
     return judge(low <= shape.observed.value <= high, _beside(shape), exponent=shape.observed.value)
 
 
-def forward_shape(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def forward_shape(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The same of what units give to the last conv branch: nearer to a normal's 2 than backward."""
-    forward, backward = (_pooled(evidence, direction, "exponent") for direction in ("forward", "backward"))
+    forward, backward = (_pooled(measurements, direction, "exponent") for direction in ("forward", "backward"))
     low, high = numbers["between"]
     value, other, over = forward.observed.value, backward.observed.value, forward.observed.over(backward.observed)
     finding = f"{_beside(forward)}; backward {other:.3g}, less by {over.low:.3g} to {over.high:.3g}"
     return judge(low <= value <= high and over.low > 0, finding, forward=value, backward=other)
 
 
-def balance(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def balance(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """How far the positive part of what units give to the last conv branch is from a half, with all of its interval.
 
     Controls stand beside it and decide nothing: balanced signs are what chance gives, too.
     """
-    raw, folded = (_pooled(evidence, "forward", "imbalance", variant) for variant in ("raw", "folded"))
+    raw, folded = (_pooled(measurements, "forward", "imbalance", variant) for variant in ("raw", "folded"))
     value, high = raw.observed.value, raw.observed.high
     finding = f"{_beside(raw)}; folded {folded.observed.value:.3g}"
     return judge(high <= numbers["most"], finding, raw=value, high=high, folded=folded.observed.value)
 
 
-def balanced_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def balanced_by_gamma(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Whether signs are balanced raw, and lopsided once gamma3's are folded in, which randomised weights never are.
 
     Units share gamma3's signs, and so what chance makes of these: lopsided is what is beyond `most`, for all of it.
     """
-    raw, folded = (_pooled(evidence, "forward", "imbalance", variant) for variant in ("raw", "folded"))
+    raw, folded = (_pooled(measurements, "forward", "imbalance", variant) for variant in ("raw", "folded"))
     over = {"raw": folded.observed.over(raw.observed), "randomised weights": _over_randomised(folded)}
     beyond = ", ".join(f"than {name} by {size.low:.3g} to {size.high:.3g}" for name, size in over.items())
     finding = f"folded {_beside(folded)}; raw {raw.observed.value:.3g}; folded is more {beyond}"
@@ -58,12 +58,12 @@ def balanced_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome
     return judge(holds, finding, raw=raw.observed.value, folded=folded.observed.value)
 
 
-def versatility(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def versatility(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Whether the contributions to the last conv branch are the less often near zero, the earlier their unit is.
 
     And whether what exceeds randomised weights does so too, since these have what comes of the network's shape.
     """
-    of_all = evidence.macroscopic.trends(_last_conv(evidence))
+    of_all = measurements.macroscopic.trends(_last_conv(measurements))
     trends = {(trend.variant, trend.statistic): trend for trend in of_all}
     trend = trends["raw", "density_at_zero"]
     if trend.randomised is None or (over := trend.over_randomised) is None:
@@ -78,12 +78,12 @@ def versatility(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(holds, finding, correlation=own.value, p=own.p, randomised=control.value, over=over.value)
 
 
-def two_peaks(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def two_peaks(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The share of lower units whose contributions to the last conv branch have two peaks, beyond randomised weights.
 
     Shuffled entries have both peaks too, and so are no control of this.
     """
-    peaks = _pooled(evidence, "forward", "two_peaks")
+    peaks = _pooled(measurements, "forward", "two_peaks")
     own, over = peaks.observed.value, _over_randomised(peaks)
     finding = f"{_beside(peaks)}; more by {over.value:.3g} ({over.low:.3g} to {over.high:.3g})"
     holds = own >= numbers["least"] and over.low > 0
@@ -91,26 +91,29 @@ def two_peaks(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(holds, finding, share=own, randomised=control, over=over.low)
 
 
-def sudden(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def sudden(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Whether two peaks are frequent in the last conv branch alone, and rare in every other one."""
-    final = _last_conv(evidence)
-    own, shares = _peaks(evidence, final), _of_others(evidence, _conv_branches(evidence), "two_peaks", "raw")
+    final = _last_conv(measurements)
+    own, shares = (
+        _peaks(measurements, final),
+        _of_others(measurements, _conv_branches(measurements), "two_peaks", "raw"),
+    )
     finding = f"{own:.1%} of the units at {final}; of {len(shares)} others at most {_text(shares, '.1%')}"
     holds = own >= numbers["least"] and max(shares.values()) <= numbers["most"]
     return judge(holds, finding, own=own, others={str(layer): share for layer, share in shares.items()})
 
 
-def explained_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def explained_by_gamma(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Whether the two peaks are one lobe beside zero, doubled by the arbitrary sign of gamma3.
 
     The lobe is far from zero, in standard deviations, where the peaks are: in the last conv branch alone, and in no
     other of its stage.
     """
-    final = _last_conv(evidence)
-    stage = [layer for layer in _conv_branches(evidence) if layer.stage == final.stage]
-    raw, folded = (_peaks(evidence, final, variant) for variant in ("raw", "folded"))
-    offset = _pooled(evidence, "forward", "offset", "folded").observed.value
-    raws, offsets = (_of_others(evidence, stage, *of) for of in (("two_peaks", "raw"), ("offset", "folded")))
+    final = _last_conv(measurements)
+    stage = [layer for layer in _conv_branches(measurements) if layer.stage == final.stage]
+    raw, folded = (_peaks(measurements, final, variant) for variant in ("raw", "folded"))
+    offset = _pooled(measurements, "forward", "offset", "folded").observed.value
+    raws, offsets = (_of_others(measurements, stage, *of) for of in (("two_peaks", "raw"), ("offset", "folded")))
     finding = (
         f"two peaks raw {raw:.1%}, folded {folded:.1%}; folded |mean|/sd {offset:.2f}; in the stage's others at most "
         f"{_text(raws, '.1%')}, raw, and {_text(offsets, '.2f')}"
@@ -121,29 +124,29 @@ def explained_by_gamma(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcom
     return judge(here and not elsewhere, finding, raw=raw, folded=folded, offset=offset, others=others)
 
 
-def _last_conv(evidence: Evidence) -> Layer:
+def _last_conv(measurements: Measurements) -> Layer:
     """The last conv branch. Raises CannotRun without matrices into it."""
-    last = evidence.architecture.final
+    last = measurements.architecture.final
     final = Layer(last.stage, last.block, 5)
-    if final not in evidence.macroscopic.conv_layers:
+    if final not in measurements.macroscopic.conv_layers:
         raise CannotRun(f"dense matrices into {final}, which this extraction does not hold")
     return final
 
 
 def _pooled(
-    evidence: Evidence, direction: "ContributionDirection", statistic: str, variant: "Variant" = "raw"
+    measurements: Measurements, direction: "ContributionDirection", statistic: str, variant: "Variant" = "raw"
 ) -> Comparison:
-    return _pooled_at(evidence, _last_conv(evidence), statistic, direction, variant)
+    return _pooled_at(measurements, _last_conv(measurements), statistic, direction, variant)
 
 
 def _pooled_at(
-    evidence: Evidence,
+    measurements: Measurements,
     target: Layer,
     statistic: str,
     direction: "ContributionDirection" = "forward",
     variant: "Variant" = "raw",
 ) -> Comparison:
-    comparisons = {(c.direction, c.variant, c.statistic): c for c in evidence.macroscopic.comparisons(target)}
+    comparisons = {(c.direction, c.variant, c.statistic): c for c in measurements.macroscopic.comparisons(target)}
     comparison = comparisons[direction, variant, statistic]
     if isnan(comparison.observed.value):
         raise CannotRun(f"contributions to {target} that differ from one another")
@@ -157,27 +160,27 @@ def _over_randomised(comparison: Comparison) -> Size:
     return comparison.over_randomised
 
 
-def _conv_branches(evidence: Evidence) -> list[Layer]:
+def _conv_branches(measurements: Measurements) -> list[Layer]:
     """Every conv branch of the network in forward order."""
-    return [layer for layer in evidence.architecture.layers if layer.role == "conv"]
+    return [layer for layer in measurements.architecture.layers if layer.role == "conv"]
 
 
-def _peaks(evidence: Evidence, target: Layer, variant: "Variant" = "raw") -> float:
+def _peaks(measurements: Measurements, target: Layer, variant: "Variant" = "raw") -> float:
     """The share of lower units whose contributions to a conv branch have two peaks."""
-    return _pooled_at(evidence, target, "two_peaks", "forward", variant).observed.value
+    return _pooled_at(measurements, target, "two_peaks", "forward", variant).observed.value
 
 
 def _of_others(
-    evidence: Evidence, layers: Sequence[Layer], statistic: str, variant: "Variant"
+    measurements: Measurements, layers: Sequence[Layer], statistic: str, variant: "Variant"
 ) -> Mapping[Layer, float]:
     """A forward statistic of all these conv branches but the last. Raises CannotRun unless all of them are stored."""
-    final = _last_conv(evidence)
+    final = _last_conv(measurements)
     others = [layer for layer in layers if layer != final]
     if not others:
         raise CannotRun("a last stage of two blocks or more")
-    if missing := [str(layer) for layer in others if layer not in evidence.macroscopic.conv_layers]:
+    if missing := [str(layer) for layer in others if layer not in measurements.macroscopic.conv_layers]:
         raise CannotRun(f"dense matrices into every other conv branch; this extraction lacks {', '.join(missing)}")
-    return {layer: _pooled_at(evidence, layer, statistic, "forward", variant).observed.value for layer in others}
+    return {layer: _pooled_at(measurements, layer, statistic, "forward", variant).observed.value for layer in others}
 
 
 def _text(values: Mapping[Layer, float], style: str) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from catalog.article.evidence import Evidence
 from catalog.article.last_sums import last_sums
+from catalog.article.measurements import Measurements
 from catalog.article.outcome import CannotRun, Outcome, judge
 from catalog.macroscopic.rank_correlation import rank_correlation
 from extract.units import Layer
@@ -15,24 +15,24 @@ from extract.units import Layer
 _MOST = 0.9  # part of a layer's units that a claim on the layer is decided on
 
 
-def near_identity(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def near_identity(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The share of a block's units that take more than 90 % from the shortcut, `within` of the published one."""
-    layer = sum_layer(evidence, numbers["place"])
-    shares = shares_of_most(evidence, layer, numbers["table"], numbers["column"])
+    layer = sum_layer(measurements, numbers["place"])
+    shares = shares_of_most(measurements, layer, numbers["table"], numbers["column"])
     values = np.array(list(shares.values()))
     part = float((values > numbers["above"]).mean())
-    of = evidence.architecture.channels(layer)
+    of = measurements.architecture.channels(layer)
     units = f"{len(values):,} units" if len(values) == of else f"the {len(values):,} of {of:,} units measured"
     finding = f"{part:.1%} of {units} of {layer}; median share {np.median(values):.3f}"
-    if numbers.get("paired_anew") and (paired := evidence.paired_shares.get(layer)):
+    if numbers.get("paired_anew") and (paired := measurements.paired_shares.get(layer)):
         finding += f"; by means {paired.as_it_is:.1%}, paired anew {paired.paired_anew:.1%} (p = {paired.p:.2g})"
     return judge(abs(part - numbers["part"]) <= numbers["within"], finding, part=part, units=len(values))
 
 
-def named_shares(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def named_shares(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The shares of single units, each `within` of the published one."""
     layer = Layer.parse(numbers["layer"])
-    shares = measured_shares(evidence, layer, numbers["table"], numbers["column"])
+    shares = measured_shares(measurements, layer, numbers["table"], numbers["column"])
     published = {int(channel): share for channel, share in numbers["shares"].items()}
     if missing := [channel for channel in published if channel not in shares]:
         raise CannotRun(f"a share of {layer}/{missing[0]}, which was not measured")
@@ -41,26 +41,28 @@ def named_shares(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(holds, finding, shares={str(channel): shares[channel] for channel in published})
 
 
-def published_counts(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def published_counts(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """How many units of the authors' files take more than 90 % from the shortcut, as the article says."""
-    assert evidence.authors is not None  # noqa: S101, the claim needs them
-    counts = {block: int((shares.share > numbers["above"]).sum()) for block, shares in evidence.authors.blocks.items()}
+    assert measurements.authors is not None  # noqa: S101, the claim needs them
+    counts = {
+        block: int((shares.share > numbers["above"]).sum()) for block, shares in measurements.authors.blocks.items()
+    }
     finding = ", ".join(f"{block}: {count:,}" for block, count in counts.items())
     return judge(counts == numbers["counts"], finding, counts=counts)
 
 
-def published_medians(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def published_medians(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The median shares in the authors' files, each `within` of what was counted in them."""
-    assert evidence.authors is not None  # noqa: S101, the claim needs them
-    medians = {block: float(np.median(evidence.authors.blocks[block].share)) for block in numbers["medians"]}
+    assert measurements.authors is not None  # noqa: S101, the claim needs them
+    medians = {block: float(np.median(measurements.authors.blocks[block].share)) for block in numbers["medians"]}
     holds = all(abs(medians[block] - median) <= numbers["within"] for block, median in numbers["medians"].items())
     return judge(holds, ", ".join(f"{block}: {median:.4f}" for block, median in medians.items()), medians=medians)
 
 
-def published_correlation(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def published_correlation(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The rank correlation of two blocks' shares in the authors' files, unit by unit."""
-    assert evidence.authors is not None  # noqa: S101, the claim needs them
-    one, other = (evidence.authors.blocks[block].share for block in numbers["blocks"])
+    assert measurements.authors is not None  # noqa: S101, the claim needs them
+    one, other = (measurements.authors.blocks[block].share for block in numbers["blocks"])
     if len(one) != len(other):
         raise CannotRun(f"files of equally many units; they have {len(one):,} and {len(other):,}")
     correlation = rank_correlation(one, other)
@@ -68,11 +70,11 @@ def published_correlation(evidence: Evidence, numbers: Mapping[str, Any]) -> Out
     return judge(holds, f"{correlation:.3f} of {len(one):,} units", correlation=correlation)
 
 
-def unit_by_unit(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def unit_by_unit(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Compare the shares of a block's units with those in the authors' files: close ones, or their rank correlation."""
-    assert evidence.authors is not None  # noqa: S101, the claim needs them
-    layer, published = Layer.parse(numbers["layer"]), evidence.authors.blocks[numbers["block"]].share
-    shares = shares_of_most(evidence, layer, numbers["table"], numbers["column"])
+    assert measurements.authors is not None  # noqa: S101, the claim needs them
+    layer, published = Layer.parse(numbers["layer"]), measurements.authors.blocks[numbers["block"]].share
+    shares = shares_of_most(measurements, layer, numbers["table"], numbers["column"])
     common = [channel for channel in shares if channel < len(published)]
     if len(common) < numbers["fewest"]:
         raise CannotRun(f"shares of {numbers['fewest']} units in the authors' files; there are {len(common)}")
@@ -83,17 +85,17 @@ def unit_by_unit(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(value >= numbers["least"], finding, close=close, correlation=correlation, units=len(common))
 
 
-def shares_of_most(evidence: Evidence, layer: Layer, table: str, column: str) -> dict[int, float]:
+def shares_of_most(measurements: Measurements, layer: Layer, table: str, column: str) -> dict[int, float]:
     """A sum's shares by channel. Raises CannotRun unless nine tenths of its units have one: a few are no sample."""
-    shares, units = measured_shares(evidence, layer, table, column), evidence.architecture.channels(layer)
+    shares, units = measured_shares(measurements, layer, table, column), measurements.architecture.channels(layer)
     if len(shares) < _MOST * units:
         raise CannotRun(f"shares of {_MOST:.0%} of the {units:,} units of {layer}; {len(shares):,} are measured")
     return shares
 
 
-def measured_shares(evidence: Evidence, layer: Layer, table: str, column: str) -> dict[int, float]:
+def measured_shares(measurements: Measurements, layer: Layer, table: str, column: str) -> dict[int, float]:
     """A sum's shares by channel, of units that have one. Raises CannotRun where none has."""
-    rows = evidence.extraction.table(table).filter(pc.field("layer") == str(layer))
+    rows = measurements.extraction.table(table).filter(pc.field("layer") == str(layer))
     records = rows.select(["channel", column]).to_pylist()
     shares = {row["channel"]: row[column] for row in records if row[column] is not None and np.isfinite(row[column])}
     if not shares:
@@ -101,9 +103,9 @@ def measured_shares(evidence: Evidence, layer: Layer, table: str, column: str) -
     return shares
 
 
-def sum_layer(evidence: Evidence, place: int) -> Layer:
+def sum_layer(measurements: Measurements, place: int) -> Layer:
     """The sum of the last stage at a place from its end, -1 the last. Raises CannotRun without such a block."""
-    last = last_sums(evidence.architecture)
+    last = last_sums(measurements.architecture)
     if len(last) < -place:
         raise CannotRun(f"a last stage of {-place} blocks; it has {len(last)}")
     return last[place]

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from catalog.article.evidence import Evidence
+from catalog.article.measurements import Measurements
 from catalog.article.outcome import CannotRun, Outcome, judge
 from catalog.macroscopic.rank_correlation import rank_correlation
 from extract.units import Layer, Unit
 
 
-def extremes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def extremes(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The units with the most positive and the most negative mean into a unit, `places` from either end at most."""
-    means = _means(evidence, numbers["target"])
+    means = _means(measurements, numbers["target"])
     order = np.argsort(-means, kind="stable").tolist()
     positive = {channel: order.index(channel) + 1 for channel in numbers["positive"]}
     negative = {channel: len(order) - order.index(channel) for channel in numbers["negative"]}
@@ -26,9 +26,9 @@ def extremes(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(max(places) <= numbers["places"], finding, positive=positive, negative=negative)
 
 
-def means(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def means(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The means into a unit, each `within` of the published one."""
-    own = _means(evidence, numbers["target"])
+    own = _means(measurements, numbers["target"])
     errors = {channel: abs(own[int(channel)] - mean) for channel, mean in numbers["means"].items()}
     worst = max(errors, key=lambda channel: errors[channel])
     finding = f"largest difference {errors[worst]:.4f}, at {worst}: {own[int(worst)]:+.4f}"
@@ -36,9 +36,9 @@ def means(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(errors[worst] <= numbers["within"], finding, means=values)
 
 
-def order(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def order(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The first units by mean and by magnitude, each at most `places` off, and the last by mean."""
-    kernels = evidence.network.raw_kernels(Unit.parse(numbers["target"]))  # (sources, h, w)
+    kernels = measurements.network.raw_kernels(Unit.parse(numbers["target"]))  # (sources, h, w)
     by = {"means": kernels.mean(axis=(1, 2)), "magnitudes": np.sqrt(np.square(kernels).sum(axis=(1, 2)))}
     first = {name: np.argsort(-values, kind="stable") for name, values in by.items()}
     tops = {name: values[: len(numbers[name])].tolist() for name, values in first.items()}
@@ -49,9 +49,9 @@ def order(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(holds, finding, lowest=lowest, **tops)
 
 
-def high_low(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def high_low(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Two inputs of the high-low frequency detectors whose four kernels correlate with those published."""
-    kernels = evidence.network.signed_kernels(Layer.parse(numbers["layer"]), numbers["outputs"])
+    kernels = measurements.network.signed_kernels(Layer.parse(numbers["layer"]), numbers["outputs"])
     published = np.array(published_kernels()[numbers["circuit"]][numbers["model"]])  # (inputs, outputs, 3, 3)
     best = [_best_input(kernels, kernels_of_input) for kernels_of_input in published]
     inputs, correlations = [channel for channel, _ in best], [correlation for _, correlation in best]
@@ -60,11 +60,11 @@ def high_low(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(holds, f"least correlation over the outputs, by input: {names}", inputs=dict(best))
 
 
-def offset_signs(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def offset_signs(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Whether raw conv3 and the shortcut point the same way where conv3's running mean is positive."""
-    assert evidence.authors is not None  # noqa: S101, the claim needs them
-    published = evidence.authors.blocks[numbers["block"]].distance
-    offsets = evidence.network.conv_offsets(Layer.parse(numbers["layer"]))
+    assert measurements.authors is not None  # noqa: S101, the claim needs them
+    published = measurements.authors.blocks[numbers["block"]].distance
+    offsets = measurements.network.conv_offsets(Layer.parse(numbers["layer"]))
     if len(published) != len(offsets):
         raise CannotRun(f"files of as many units as {numbers['layer']} has: {len(offsets)}, not {len(published)}")
     clear = (np.abs(offsets) > 1) & np.isfinite(published)
@@ -77,15 +77,15 @@ def offset_signs(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(agreeing / units >= numbers["least"] and p < 0.001, finding, agreeing=agreeing, units=units, p=p)
 
 
-def orders_alike(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def orders_alike(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The rank correlation of magnitude and |mean| over the inputs of the last conv branch, over several units."""
-    architecture = evidence.architecture
+    architecture = measurements.architecture
     final = architecture.final
     target, source = Layer(final.stage, final.block, 5), architecture.shortcut(final)
     if source.role != "sum":
         raise CannotRun("a last stage of two blocks or more")
     units = range(min(numbers["units"], architecture.channels(target)))
-    pairs = zip(*evidence.network.strengths(target, source, units), strict=True)
+    pairs = zip(*measurements.network.strengths(target, source, units), strict=True)
     correlations = [rank_correlation(magnitude, mean) for magnitude, mean in pairs if np.ptp(magnitude)]
     if not correlations:
         raise CannotRun(f"units of {target} with weights that differ from one another")
@@ -104,8 +104,8 @@ def published_kernels() -> Mapping[str, Any]:
     return kernels
 
 
-def _means(evidence: Evidence, target: str) -> np.ndarray:
-    return np.asarray(evidence.network.raw_kernels(Unit.parse(target)).mean(axis=(1, 2)))
+def _means(measurements: Measurements, target: str) -> np.ndarray:
+    return np.asarray(measurements.network.raw_kernels(Unit.parse(target)).mean(axis=(1, 2)))
 
 
 def _best_input(kernels: np.ndarray, published: np.ndarray) -> tuple[int, float]:

@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from catalog.article.evidence import LACKS, Evidence
+from catalog.article.measurements import LACKS, Measurements
 from catalog.article.outcome import CannotRun, Outcome, judge
 from extract.probes.rasterised_words import usual_lettering
 from extract.units import Layer, Unit
 
 
-def differences(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def differences(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Of the units published for each word, how many are among its first ones, their rise `within` of that published.
 
     A rise is over the baseline; without one it is the activation itself.
     """
     layer, baseline = Layer.parse(numbers["layer"]), numbers["baseline"]
     words = list(numbers["words"])
-    means = evidence.network.word_means([*words, *([baseline] if baseline else [])], [layer])[layer]
+    means = measurements.network.word_means([*words, *([baseline] if baseline else [])], [layer])[layer]
     rises = means[: len(words)] - (means[-1] if baseline else 0.0)  # (words, channels)
     hits, misses, total = 0, list[str](), 0
     for word, rise in zip(words, rises, strict=True):
@@ -33,70 +33,73 @@ def differences(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
     return judge(hits / total >= numbers["least"], f"{hits} of {total} units{tail}", hits=hits, units=total)
 
 
-def norm(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def norm(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The length of a layer's activations on a word, `within` this part of the published one."""
     layer = Layer.parse(numbers["layer"])
-    length = float(np.linalg.norm(evidence.network.word_means([numbers["word"]], [layer])[layer][0]))
+    length = float(np.linalg.norm(measurements.network.word_means([numbers["word"]], [layer])[layer][0]))
     holds = abs(length / numbers["norm"] - 1) <= numbers["within"]
     return judge(holds, f"{length:.4f}", norm=length)
 
 
-def activations(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def activations(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Mean activations of single units on a word, each `within` this part of the published one."""
     units = {Unit.parse(name): value for name, value in numbers["means"].items()}
     layers = list(dict.fromkeys(unit.layer for unit in units))
-    means = evidence.network.word_means([numbers["word"]], layers)
+    means = measurements.network.word_means([numbers["word"]], layers)
     own = {unit: float(means[unit.layer][0, unit.channel]) for unit in units}
     holds = all(abs(own[unit] / value - 1) <= numbers["within"] for unit, value in units.items())
     finding = ", ".join(f"{unit}: {value:.4f}" for unit, value in own.items())
     return judge(holds, finding, means={str(unit): value for unit, value in own.items()})
 
 
-def first_unit(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def first_unit(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The unit that a word drives most, over a baseline if there is one."""
     layer, baseline = Layer.parse(numbers["layer"]), numbers["baseline"]
-    means = evidence.network.word_means([numbers["word"], *([baseline] if baseline else [])], [layer])[layer]
+    means = measurements.network.word_means([numbers["word"], *([baseline] if baseline else [])], [layer])[layer]
     rise = means[0] - (means[1] if baseline else 0.0)
     first = np.argsort(-rise, kind="stable").tolist()
     place = first.index(numbers["unit"]) + 1
     return judge(place == 1, f"{layer}/{first[0]} is first, {layer}/{numbers['unit']} at place {place}", place=place)
 
 
-def unit_among_first(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def unit_among_first(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Whether one unit is among the first `places` that a word raises over a baseline, and the other is not."""
     layer = Layer.parse(numbers["layer"])
-    word, baseline = evidence.network.word_means([numbers["word"], numbers["baseline"]], [layer])[layer]
+    word, baseline = measurements.network.word_means([numbers["word"], numbers["baseline"]], [layer])[layer]
     order = np.argsort(baseline - word, kind="stable").tolist()
     place, other = (order.index(numbers[name]) + 1 for name in ("unit", "other"))
     finding = f"{layer}/{numbers['unit']} at place {place}, {layer}/{numbers['other']} at place {other}"
     return judge(place <= numbers["places"] < other, finding, unit=place, other=other)
 
 
-def sum_norm(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def sum_norm(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The length of the sum of activations over the first lines of a list, `within` this part of the published one."""
-    length = float(np.linalg.norm(_sum_over(evidence, numbers)))
+    length = float(np.linalg.norm(_sum_over(measurements, numbers)))
     lines = len(numbers["repeated"]) + numbers["words"] - numbers["left_out"]
     holds = abs(length / numbers["norm"] - 1) <= numbers["within"]
     return judge(holds, f"{length:.2f}, {length / lines:.2f} a line", norm=length)
 
 
-def sum_distance(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def sum_distance(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """The cosine distance of that sum to the activations on a word, `within` this part of the published one."""
-    layer, total = Layer.parse(numbers["layer"]), _sum_over(evidence, numbers)
-    word = evidence.network.word_means([numbers["word"]], [layer])[layer][0]
+    layer, total = Layer.parse(numbers["layer"]), _sum_over(measurements, numbers)
+    word = measurements.network.word_means([numbers["word"]], [layer])[layer][0]
     distance = 1 - float(total @ word / (np.linalg.norm(total) * np.linalg.norm(word)))
     return judge(abs(distance / numbers["distance"] - 1) <= numbers["within"], f"{distance:.5f}", distance=distance)
 
 
-def _sum_over(evidence: Evidence, numbers: Mapping[str, Any]) -> np.ndarray:
+def _sum_over(measurements: Measurements, numbers: Mapping[str, Any]) -> np.ndarray:
     """The sum of a layer's activations over a list of words but its last ones, repeated lines twice: (channels,).
 
     The folder has each word once, in the order of the list, which is known by its hash. Raises CannotRun where it was
     shown other words, or set otherwise than the article set them.
     """
-    folder, layer = evidence.extraction, Layer.parse(numbers["layer"])
+    folder, layer = measurements.extraction, Layer.parse(numbers["layer"])
     vocabulary = folder.table("vocabulary").filter(pc.field("kind") == "word")
-    words, own = list(map(str, vocabulary["text"].to_pylist())), str(usual_lettering(evidence.architecture.image_size))
+    words, own = (
+        list(map(str, vocabulary["text"].to_pylist())),
+        str(usual_lettering(measurements.architecture.image_size)),
+    )
     values = folder.words(layer)  # float16 (words, channels)
     if values is None:
         raise CannotRun(f"an extraction whose {layer} was shown words")
@@ -109,9 +112,9 @@ def _sum_over(evidence: Evidence, numbers: Mapping[str, Any]) -> np.ndarray:
     return np.asarray(summed + twice)
 
 
-def words_of_units(evidence: Evidence, numbers: Mapping[str, Any]) -> Outcome:
+def words_of_units(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Of the words named for units, how many are among the top words that the extraction lists for them."""
-    folder = evidence.extraction
+    folder = measurements.extraction
     vocabulary = set(folder.table("vocabulary")["text"].to_pylist())
     in_layer = (pc.field("layer") == numbers["layer"]) & pc.field("word_rank").is_valid()
     tops: dict[int, set[str]] = {}

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from catalog.article.claims import claims
-from catalog.article.evidence import Evidence
+from catalog.article.measurements import Measurements
 from catalog.article.outcome import CannotRun, Outcome
 from catalog.article.published_shares import BLOCKS, read_published
 from catalog.article.reproduction import CHECKS, decide
@@ -30,43 +30,43 @@ from extract.units import Layer
 from tests.builders.extractions import without_edges
 
 CLAIMS = {claim.name: claim for claim in claims()}
-Fill = Callable[..., Evidence]
+Fill = Callable[..., Measurements]
 
 
 @pytest.fixture
 def fill(tiny: Network, tmp_path: Path) -> Fill:
-    """Evidence of the tiny network with an extraction that holds these rows, and perhaps authors' files."""
+    """Measurements of the tiny network with an extraction that holds these rows, and perhaps authors' files."""
 
-    def evidence(authors: Path | None = None, **tables: list[dict[str, Any]]) -> Evidence:
+    def measurements(authors: Path | None = None, **tables: list[dict[str, Any]]) -> Measurements:
         extraction: Extraction = without_edges(tiny, tmp_path / "x")
         for name, rows in tables.items():
             file = f"{name}.parquet/4-2-6.parquet" if name == "census" else f"{name}.parquet"
             extraction.add({file: pa.Table.from_pylist(rows, SCHEMAS[name])})
-        return Evidence(NetworkMeasures(tiny), extraction, read_published(authors) if authors else None)
+        return Measurements(NetworkMeasures(tiny), extraction, read_published(authors) if authors else None)
 
-    return evidence
+    return measurements
 
 
 def rows(layer: str, column: str, values: Any) -> list[dict[str, Any]]:
     return [{"layer": layer, "channel": channel, column: float(value)} for channel, value in enumerate(values)]
 
 
-def asked(evidence: Evidence, check: str, **numbers: Any) -> Outcome:
-    return CHECKS[check](evidence, numbers)
+def asked(measurements: Measurements, check: str, **numbers: Any) -> Outcome:
+    return CHECKS[check](measurements, numbers)
 
 
 @pytest.mark.parametrize(("high", "verdict"), [(220, "pass"), (150, "deviation")])
 def test_the_part_of_units_near_identity_is_compared_with_that_published(fill: Fill, high: int, verdict: str) -> None:
-    evidence = fill(evidence=rows("4/2/6", "share_published", [0.95] * high + [0.5] * (256 - high)))
-    outcome = decide(CLAIMS["near identity, 4/2, on top probes"], evidence)
+    measurements = fill(evidence=rows("4/2/6", "share_published", [0.95] * high + [0.5] * (256 - high)))
+    outcome = decide(CLAIMS["near identity, 4/2, on top probes"], measurements)
     assert (outcome.verdict, outcome.values["part"]) == (verdict, high / 256)
 
 
 def test_a_share_is_of_the_block_and_the_formula_that_the_claim_names(fill: Fill) -> None:
     last = [row | {"share_exact": 0.95} for row in rows("4/2/6", "share_published", [0.1] * 256)]
-    evidence = fill(evidence=[*last, *rows("4/1/6", "share_published", [0.95] * 192 + [0.1] * 64)])
+    measurements = fill(evidence=[*last, *rows("4/1/6", "share_published", [0.95] * 192 + [0.1] * 64)])
     parts = {
-        name: decide(CLAIMS[f"near identity, {name}"], evidence).values.get("part")
+        name: decide(CLAIMS[f"near identity, {name}"], measurements).values.get("part")
         for name in ("4/2, on top probes", "4/2, exact", "4/1, on top probes", "4/1, exact", "4/2, on visualisations")
     }
     assert list(parts.values()) == [0.0, 1.0, 0.75, None, None]
@@ -86,8 +86,8 @@ def test_the_share_on_the_top_100_probes_is_decided_beside_that_on_16(fill: Fill
     exact, corrected = ([0.95] * part + [0.1] * (256 - part) for part in (192, 64))
     for row, one, other in zip(more, exact, corrected, strict=True):
         row |= {"share_exact": one, "share_corrected": other}
-    evidence = fill(evidence=fewer, top_100_shares=more)
-    outcomes = [decide(CLAIMS[name], evidence) for name in ("near identity, 4/2, on top probes", *names)]
+    measurements = fill(evidence=fewer, top_100_shares=more)
+    outcomes = [decide(CLAIMS[name], measurements) for name in ("near identity, 4/2, on top probes", *names)]
     assert [outcome.values["part"] for outcome in outcomes] == [0, 0.875, 0.75, 0.25]
     assert [outcome.verdict for outcome in outcomes] == ["deviation", "pass", "deviation", "deviation"]
 
@@ -99,9 +99,9 @@ def test_an_exact_share_stands_beside_branches_that_are_paired_anew(
     extraction = Extraction.open(tmp_path / "x")
     shares = rows("4/2/6", "share_exact", [0.95] * 220 + [0.1] * 36)
     extraction.add({"evidence.parquet": pa.Table.from_pylist(shares, SCHEMAS["evidence"])})
-    evidence = Evidence(NetworkMeasures(tiny), extraction)
-    outcome = decide(CLAIMS["near identity, 4/2, exact"], evidence)
-    paired = evidence.paired_shares[Layer(4, 2, 6)]
+    measurements = Measurements(NetworkMeasures(tiny), extraction)
+    outcome = decide(CLAIMS["near identity, 4/2, exact"], measurements)
+    paired = measurements.paired_shares[Layer(4, 2, 6)]
     assert outcome.verdict == "pass"  # whatever chance gives: the claim is on the share alone
     assert f"; by means {paired.as_it_is:.1%}, paired anew {paired.paired_anew:.1%}" in outcome.finding
 
@@ -112,16 +112,16 @@ def test_a_few_units_do_not_decide_what_is_said_of_a_layer(
 ) -> None:
     shares = np.where(np.arange(units) % 7 == 0, 0.5, 0.95)  # six of seven, so 86 %
     folder = authors_files(tmp_path / "a", dict.fromkeys(BLOCKS, np.resize(shares, 256)), [0.1] * 256)
-    evidence = fill(folder, evidence=rows("4/2/6", "share_published", shares))
-    outcome = decide(CLAIMS["near identity, 4/2, on top probes"], evidence)
+    measurements = fill(folder, evidence=rows("4/2/6", "share_published", shares))
+    outcome = decide(CLAIMS["near identity, 4/2, on top probes"], measurements)
     assert outcome.verdict == verdict
     numbers = CLAIMS["unit by unit, 4/2, on top probes"].numbers
     if verdict == "pass":
-        assert asked(evidence, "unit_by_unit", **numbers).verdict == "pass"
+        assert asked(measurements, "unit_by_unit", **numbers).verdict == "pass"
     else:
         assert f"of the 256 units of 4/2/6; {units} are measured" in outcome.finding
         with pytest.raises(CannotRun, match=f"{units} are measured"):
-            asked(evidence, "unit_by_unit", **numbers)
+            asked(measurements, "unit_by_unit", **numbers)
 
 
 def test_units_of_high_share_have_the_shortcuts_top_probes_or_not(fill: Fill) -> None:
@@ -129,19 +129,19 @@ def test_units_of_high_share_have_the_shortcuts_top_probes_or_not(fill: Fill) ->
     overlaps = rows("4/2/6", "overlap_shortcut", [0.8] * 36 + [0.0] * 16)
     for row, conv in zip(overlaps, [0.0] * 30 + [0.1] * 10 + [0.6] * 12, strict=True):
         row["overlap_conv"] = conv
-    evidence = fill(evidence=rows("4/2/6", "share_published", share), shares=overlaps)
+    measurements = fill(evidence=rows("4/2/6", "share_published", share), shares=overlaps)
 
-    same = decide(CLAIMS["units of high share have the shortcut's top probes"], evidence)
+    same = decide(CLAIMS["units of high share have the shortcut's top probes"], measurements)
     assert (same.verdict, same.values["part"]) == ("pass", 36 / 40)
-    learned = decide(CLAIMS["units of low share have conv's top probes"], evidence)
+    learned = decide(CLAIMS["units of low share have conv's top probes"], measurements)
     assert (learned.verdict, learned.values["low_share"]) == ("pass", pytest.approx(0.6))
 
 
 def test_units_whose_top_probes_are_convs_deviate(fill: Fill) -> None:
     overlaps = [row | {"overlap_conv": 0.9} for row in rows("4/2/6", "overlap_shortcut", [0.1] * 40)]
-    evidence = fill(evidence=rows("4/2/6", "share_published", [0.95] * 40), shares=overlaps)
-    assert decide(CLAIMS["units of high share have the shortcut's top probes"], evidence).verdict == "deviation"
-    too_few = decide(CLAIMS["units of low share have conv's top probes"], evidence)
+    measurements = fill(evidence=rows("4/2/6", "share_published", [0.95] * 40), shares=overlaps)
+    assert decide(CLAIMS["units of high share have the shortcut's top probes"], measurements).verdict == "deviation"
+    too_few = decide(CLAIMS["units of low share have conv's top probes"], measurements)
     assert (too_few.verdict, "there are 0 and 40" in too_few.finding) == ("cannot run", True)
 
 
@@ -152,16 +152,16 @@ def test_a_facet_is_discarded_where_conv_brings_it_and_the_sum_does_not_rise_on_
     census = rows("4/2/6", "specificity_conv_low", [0.5] * 40 + [-0.1] * 60)  # of the last 60 no facet is sure
     for row in census:
         row["rise_conv_high"] = 0.9 if row["channel"] < risen else 0.1
-    evidence = fill(evidence=rows("4/2/6", "share_published", [0.95] * 100), census=census)
-    outcome = decide(CLAIMS["conv facets that the sum discards"], evidence)
+    measurements = fill(evidence=rows("4/2/6", "share_published", [0.95] * 100), census=census)
+    outcome = decide(CLAIMS["conv facets that the sum discards"], measurements)
     assert (outcome.verdict, outcome.values) == (verdict, {"discarded": 40 - risen, "units": 40})
 
 
 def test_no_common_top_probes_are_no_facet_that_the_sum_discards(fill: Fill) -> None:
     overlaps = [row | {"overlap_conv": 0.0} for row in rows("4/2/6", "overlap_shortcut", [0.8] * 40)]
     census = [row | {"rise_conv_high": 0.1} for row in rows("4/2/6", "specificity_conv_low", [-0.1] * 40)]
-    evidence = fill(evidence=rows("4/2/6", "share_published", [0.95] * 40), shares=overlaps, census=census)
-    outcome = decide(CLAIMS["conv facets that the sum discards"], evidence)
+    measurements = fill(evidence=rows("4/2/6", "share_published", [0.95] * 40), shares=overlaps, census=census)
+    outcome = decide(CLAIMS["conv facets that the sum discards"], measurements)
     assert (outcome.verdict, "there are 0" in outcome.finding) == ("cannot run", True)
 
 
@@ -170,13 +170,13 @@ def test_a_verdict_of_the_census_is_read_with_its_weakest_link(fill: Fill) -> No
         {"layer": "4/2/6", "channel": 34, "verdict": "enriched", "weakest_link": "rise on conv"},
         {"layer": "4/2/6", "channel": 11, "verdict": None, "unjudged": "too few concepts"},
     ]
-    evidence = fill(census=judged)
-    assert asked(evidence, "verdict", unit="4/2/6/34", verdict="enriched").verdict == "pass"
-    assert "rise on conv" in asked(evidence, "verdict", unit="4/2/6/34", verdict="not enriched").finding
-    assert asked(evidence, "verdict", unit="4/2/6/34", verdict="not enriched").verdict == "deviation"
+    measurements = fill(census=judged)
+    assert asked(measurements, "verdict", unit="4/2/6/34", verdict="enriched").verdict == "pass"
+    assert "rise on conv" in asked(measurements, "verdict", unit="4/2/6/34", verdict="not enriched").finding
+    assert asked(measurements, "verdict", unit="4/2/6/34", verdict="not enriched").verdict == "deviation"
     for unit, reason in (("4/2/6/11", "too few concepts"), ("4/2/6/12", "its layer was not judged")):
         with pytest.raises(Exception, match=reason):
-            asked(evidence, "verdict", unit=unit, verdict="enriched")
+            asked(measurements, "verdict", unit=unit, verdict="enriched")
 
 
 def authors_files(folder: Path, shares: dict[str, Any], distances: Any) -> Path:
@@ -219,30 +219,32 @@ def test_a_file_that_is_not_the_authors_is_named(tmp_path: Path, text: str, mess
 def test_the_articles_counts_are_looked_for_in_the_authors_files(fill: Fill, tmp_path: Path) -> None:
     counts = {"4/0": 296, "4/1": 1683, "4/2": 1761}
     shares = {block: [0.95] * count + [0.3] * (2048 - count) for block, count in counts.items()}
-    evidence = fill(authors_files(tmp_path / "a", shares, [0.1] * 2048))
-    assert decide(CLAIMS["counts of the authors' files"], evidence).verdict == "pass"
+    measurements = fill(authors_files(tmp_path / "a", shares, [0.1] * 2048))
+    assert decide(CLAIMS["counts of the authors' files"], measurements).verdict == "pass"
     shares["4/1"][0] = 0.8
-    evidence = fill(authors_files(tmp_path / "b", shares, [0.1] * 2048))
-    assert decide(CLAIMS["counts of the authors' files"], evidence).verdict == "deviation"
+    measurements = fill(authors_files(tmp_path / "b", shares, [0.1] * 2048))
+    assert decide(CLAIMS["counts of the authors' files"], measurements).verdict == "deviation"
 
 
 def test_medians_and_zero_shares_are_looked_for_in_the_authors_files(fill: Fill, tmp_path: Path) -> None:
     shares = {"4/0": [0.696] * 2048, "4/1": [0.0] * 36 + [0.946] * 2012, "4/2": [0.0] * 78 + [0.976] * 1970}
     names = ("medians of the authors' files", "counts of the authors' files, above 0")
-    evidence = fill(authors_files(tmp_path / "a", shares, [0.1] * 2048))
-    assert [decide(CLAIMS[name], evidence).verdict for name in names] == ["pass", "pass"]
+    measurements = fill(authors_files(tmp_path / "a", shares, [0.1] * 2048))
+    assert [decide(CLAIMS[name], measurements).verdict for name in names] == ["pass", "pass"]
     shares["4/0"] = [0.0] + [0.699] * 2047
-    evidence = fill(authors_files(tmp_path / "b", shares, [0.1] * 2048))
-    assert [decide(CLAIMS[name], evidence).verdict for name in names] == ["deviation", "deviation"]
+    measurements = fill(authors_files(tmp_path / "b", shares, [0.1] * 2048))
+    assert [decide(CLAIMS[name], measurements).verdict for name in names] == ["deviation", "deviation"]
 
 
 def test_blocks_are_correlated_unit_by_unit_in_the_authors_files(fill: Fill, tmp_path: Path) -> None:
     one, other = [0.1, 0.2, 0.2, 0.4], [0.2, 0.1, 0.3, 0.4]
-    evidence = fill(authors_files(tmp_path / "a", {"4/0": one, "4/1": one, "4/2": other}, [0.1] * 4))
+    measurements = fill(authors_files(tmp_path / "a", {"4/0": one, "4/1": one, "4/2": other}, [0.1] * 4))
     numbers = {"blocks": ["4/1", "4/2"], "within": 0.001}
-    outcome = asked(evidence, "published_correlation", correlation=0.632, **numbers)  # scipy.stats.spearmanr of both
+    outcome = asked(
+        measurements, "published_correlation", correlation=0.632, **numbers
+    )  # scipy.stats.spearmanr of both
     assert outcome.verdict == "pass"
-    assert asked(evidence, "published_correlation", correlation=0.303, **numbers).verdict == "deviation"
+    assert asked(measurements, "published_correlation", correlation=0.303, **numbers).verdict == "deviation"
 
 
 def test_shares_are_compared_unit_by_unit_with_the_authors(fill: Fill, tmp_path: Path) -> None:
@@ -269,8 +271,8 @@ def test_the_signs_of_the_cosines_are_compared_with_those_of_the_offsets(
         norm.running_var.fill_(1 - norm.eps)
     signs = np.sign(offsets)
     signs[np.flatnonzero(np.abs(offsets) > 1)[:turned]] *= -1
-    evidence = fill(authors_files(tmp_path / "a", {block: [0.5] * 256 for block in BLOCKS}, 1 - 0.6 * signs))
-    own = replace(evidence, network=NetworkMeasures(network))
+    measurements = fill(authors_files(tmp_path / "a", {block: [0.5] * 256 for block in BLOCKS}, 1 - 0.6 * signs))
+    own = replace(measurements, network=NetworkMeasures(network))
     outcome = asked(own, "offset_signs", layer="4/2/5", block="4/2", least=0.8, fewest=20)
     assert outcome.verdict == verdict
     assert outcome.values["agreeing"] == outcome.values["units"] - turned
@@ -282,16 +284,16 @@ def test_words_named_for_units_are_looked_for_among_their_top_words(fill: Fill) 
         for channel, word, rank in ((2, "cap", 1), (2, "famous", 2), (3, "savage", 1), (2, "caps", None))
     ]
     shown = [{"text": word, "kind": "word", "length": len(word)} for word in ("cap", "famous", "savage", "caps")]
-    evidence = fill(words=words, vocabulary=shown)
+    measurements = fill(words=words, vocabulary=shown)
     named = {"2": ["cap", "famous", "savage", "caps", "never shown"]}
-    outcome = asked(evidence, "words_of_units", layer="4/2/6", words=named, least=0.5)
+    outcome = asked(measurements, "words_of_units", layer="4/2/6", words=named, least=0.5)
     assert (outcome.verdict, outcome.values) == ("pass", {"hits": 2, "words": 4})
 
 
 def test_the_sum_over_a_list_of_words_counts_repeated_lines_twice(tiny: Network, fill: Fill) -> None:
     lines = ["the", "color", "of", "labor", "color", "and", "cat"]
-    evidence, layer = fill(), Layer(4, 2, 6)
-    vocabulary.measure(tiny, evidence.extraction, lines, [layer], progress=False)
+    measurements, layer = fill(), Layer(4, 2, 6)
+    vocabulary.measure(tiny, measurements.extraction, lines, [layer], progress=False)
     means = NetworkMeasures(tiny).word_means([*lines, "eeeeee"], [layer])[layer]  # (lines + 1, channels)
     first, total, baseline = means[:5].sum(axis=0), means[:7].sum(axis=0), means[7]
     norm = np.linalg.norm(first)
@@ -304,22 +306,22 @@ def test_the_sum_over_a_list_of_words_counts_repeated_lines_twice(tiny: Network,
         "words": 6,
         "repeated": ["color"],
     }
-    published = asked(evidence, "sum_norm", **listed, left_out=2, norm=norm, within=0.001)
+    published = asked(measurements, "sum_norm", **listed, left_out=2, norm=norm, within=0.001)
     assert (published.verdict, published.values["norm"]) == ("pass", pytest.approx(norm, rel=1e-3))
     assert f", {norm / 5:.2f} a line" in published.finding
-    assert asked(evidence, "sum_norm", **listed, left_out=2, norm=1.01 * norm, within=0.005).verdict == "deviation"
-    apart = asked(evidence, "sum_distance", **listed, left_out=0, word="eeeeee", distance=distance, within=0.02)
+    assert asked(measurements, "sum_norm", **listed, left_out=2, norm=1.01 * norm, within=0.005).verdict == "deviation"
+    apart = asked(measurements, "sum_distance", **listed, left_out=0, word="eeeeee", distance=distance, within=0.02)
     assert (apart.verdict, apart.values["distance"]) == ("pass", pytest.approx(distance, rel=0.02))
     with pytest.raises(CannotRun, match=r"`--words google-10000-english-usa\.txt` .*; this one has other words"):
-        asked(evidence, "sum_norm", **listed | {"sha256": "0"}, left_out=2, norm=norm, within=0.001)
+        asked(measurements, "sum_norm", **listed | {"sha256": "0"}, left_out=2, norm=norm, within=0.001)
 
 
 def test_words_that_are_set_otherwise_give_no_sum_of_the_articles(tiny: Network, fill: Fill) -> None:
-    evidence = fill()
-    vocabulary.measure(tiny, evidence.extraction, ["cat"], [Layer(4, 2, 6)], Lettering(ink="red"), progress=False)
+    measurements = fill()
+    vocabulary.measure(tiny, measurements.extraction, ["cat"], [Layer(4, 2, 6)], Lettering(ink="red"), progress=False)
     listed = {"layer": "4/2/6", "sha256": hashlib.sha256(b"cat").hexdigest(), "words": 1, "repeated": []}
     with pytest.raises(CannotRun, match="set as the article set them"):
-        asked(evidence, "sum_norm", **listed, left_out=0, norm=1, within=0.1)
+        asked(measurements, "sum_norm", **listed, left_out=0, norm=1, within=0.1)
 
 
 def test_rank_correlation_is_spearmans() -> None:

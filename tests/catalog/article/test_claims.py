@@ -1,7 +1,7 @@
 import re
 
 from catalog.article.claims import claims
-from catalog.article.evidence import LACKS
+from catalog.article.measurements import LACKS
 from catalog.article.reproduction import CHECKS
 
 NAMED_UNIT = re.compile(r"[1-4]/\d/[1-8]/\d")

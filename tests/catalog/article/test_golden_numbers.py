@@ -11,7 +11,7 @@ import torch
 
 from catalog.article.checks.weights import published_kernels
 from catalog.article.claims import Claim, claims
-from catalog.article.evidence import Evidence
+from catalog.article.measurements import Measurements
 from catalog.article.reproduction import decide
 from extract.article.network_measures import NetworkMeasures
 from extract.network.network import Network
@@ -72,7 +72,7 @@ def _plant_means(network: Network, name: str, unit: int, means: dict[str, float]
 
 
 def verdict(network: Network, claim: Claim) -> str:
-    return decide(claim, Evidence(NetworkMeasures(network))).verdict
+    return decide(claim, Measurements(NetworkMeasures(network))).verdict
 
 
 @pytest.mark.parametrize("claim", GOLDEN, ids=lambda claim: claim.name)
@@ -123,6 +123,6 @@ def test_two_outputs_that_change_places_are_noticed(golden: Network) -> None:
 
 
 def test_the_units_of_rn50_are_not_looked_for_in_a_network_of_another_shape(tiny: Network) -> None:
-    outcome = decide(CLAIMS["G10"], Evidence(NetworkMeasures(tiny)))
+    outcome = decide(CLAIMS["G10"], Measurements(NetworkMeasures(tiny)))
     assert outcome.verdict == "cannot run"
     assert "RN50's shape" in outcome.finding

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from catalog.article.claims import claims
-from catalog.article.evidence import Evidence
 from catalog.article.figures import figures
+from catalog.article.measurements import Measurements
 from catalog.article.reproduction import decide
 from extract.article.network_measures import NetworkMeasures
 from extract.network.network import Network
@@ -48,8 +48,8 @@ def shaped(tmp_path_factory: pytest.TempPathFactory) -> Network:
     ],
 )
 def test_a_planted_effect_confirms_its_claims_and_no_others(shaped: Network, tmp_path: Path, effect: str) -> None:
-    evidence = planted_article(tmp_path / "x", shaped, effect, seed=2)
-    passed = {name for name in CLAIMS if decide(TABLE[name], evidence).verdict == "pass"}
+    measurements = planted_article(tmp_path / "x", shaped, effect, seed=2)
+    passed = {name for name in CLAIMS if decide(TABLE[name], measurements).verdict == "pass"}
     assert passed == set(EFFECTS[effect])
 
 
@@ -58,22 +58,22 @@ def test_two_peaks_are_decided_beside_randomised_weights_alone(shaped: Network, 
     extraction = planted_matrices(
         tmp_path / "x", lambda rng, t, s: rng.normal(3, 1, (t, s)), scales, shape=SHAPE, target=TARGET
     )
-    evidence = Evidence(NetworkMeasures(shaped), extraction)
-    without = decide(TABLE[PEAKS], evidence)
+    measurements = Measurements(NetworkMeasures(shaped), extraction)
+    without = decide(TABLE[PEAKS], measurements)
     assert (without.verdict, "`circuits extract`" in without.finding) == ("cannot run", True)
 
     plant_randomised(extraction, np.random.default_rng(1), lobes=True)
-    assert decide(TABLE[PEAKS], Evidence(NetworkMeasures(shaped), extraction)).verdict == "deviation"
+    assert decide(TABLE[PEAKS], Measurements(NetworkMeasures(shaped), extraction)).verdict == "deviation"
 
 
 def test_what_is_said_of_the_other_conv_branches_needs_all_of_them(shaped: Network, tmp_path: Path) -> None:
     below = {Layer.parse(name): lambda rng, t, s: rng.normal(size=(t, s)) for name in ("2/0/5", "4/0/5", "4/1/5")}
     normal, ones = lambda rng, t, s: rng.normal(size=(t, s)), np.ones(SHAPE.channels(TARGET))
     extraction = planted_matrices(tmp_path / "x", normal, ones, others=below, shape=SHAPE, target=TARGET)
-    evidence = Evidence(NetworkMeasures(shaped), extraction)
-    sudden = decide(TABLE["two peaks nowhere else"], evidence)
+    measurements = Measurements(NetworkMeasures(shaped), extraction)
+    sudden = decide(TABLE["two peaks nowhere else"], measurements)
     assert (sudden.verdict, "lacks 1/0/5, 3/0/5" in sudden.finding) == ("cannot run", True)
-    assert decide(TABLE["two peaks are gamma3's signs"], evidence).verdict == "deviation"  # its stage is there
+    assert decide(TABLE["two peaks are gamma3's signs"], measurements).verdict == "deviation"  # its stage is there
 
 
 def test_the_figures_show_shares_overlaps_and_contributions(shaped: Network, tmp_path: Path) -> None:

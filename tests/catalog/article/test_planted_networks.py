@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from catalog.article.claims import claims
-from catalog.article.evidence import Evidence
+from catalog.article.measurements import Measurements
 from catalog.article.reproduction import decide
 from extract.article.network_measures import NetworkMeasures
 from extract.enrichment.pipeline import measure
@@ -36,7 +36,9 @@ def test_shares_over_the_top_100_are_those_planted_in_the_network(
     measure(network, extraction, tinted_probes(), [layer for layer, _ in SUMS.values()], progress=False, chunk=128)
     examples = extraction.table("top_100_shares")["examples"].to_numpy()
     assert np.median(examples) > 90
-    decided = {name: decide(claim, Evidence(NetworkMeasures(network), extraction)) for name, claim in TOP_100.items()}
+    decided = {
+        name: decide(claim, Measurements(NetworkMeasures(network), extraction)) for name, claim in TOP_100.items()
+    }
     assert len(decided) == 9
     assert {outcome.verdict for outcome in decided.values()} == {verdict}
 

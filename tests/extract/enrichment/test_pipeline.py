@@ -11,8 +11,8 @@ import torch
 from scipy.stats import rankdata
 from torch.nn import functional as F
 
+from extract.enrichment.branch_differences import branch_differences, overlap
 from extract.enrichment.concept_table import ProbeConcepts
-from extract.enrichment.evidence import evidence, overlap
 from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts
 from extract.enrichment.pipeline import TABLES, measure
 from extract.errors import ExtractionError, ProbesError, UnknownUnit
@@ -58,7 +58,7 @@ class World:
         tops = {branch: top(values, self.shown.held_out) for branch, values in (("shortcut", shortcut), ("conv", conv))}
         space = np.eye(CONCEPTS, dtype=np.float32)[self.concept]
         embedded = ProbeEmbeddings.of(tops.values(), np.array_split(space, 7))
-        found = evidence(self.shown, tops, embedded)
+        found = branch_differences(self.shown, tops, embedded)
         return {name: float(values[0]) for name, values in found.items()}
 
 

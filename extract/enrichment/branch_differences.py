@@ -12,7 +12,7 @@ from extract.enrichment.shortcut_share import ratio
 from extract.responses.top_probes import RankedProbes
 
 
-def evidence(
+def branch_differences(
     facts: ProbeFacts, top_probes: Mapping[str, RankedProbes], embeddings: ProbeEmbeddings
 ) -> dict[str, np.ndarray]:
     """Columns of the evidence table except the shares: float64 (units,), NaN where a branch has no list.

@@ -42,7 +42,7 @@ class Measures(Protocol):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Measurements:
     """All there is to decide claims on; `folder` and `authors` are None where they are not at hand."""
 
     network: Measures
@@ -55,7 +55,7 @@ class Evidence:
         return self.network.architecture
 
     def lack(self, need: Need) -> str | None:
-        """Why the evidence does not hold what a claim needs; None where it does."""
+        """Why the measurements do not hold what a claim needs; None where it does."""
         return None if self._has(need) else LACKS[need]
 
     def _has(self, need: Need) -> bool:
