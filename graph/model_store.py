@@ -17,6 +17,7 @@ from graph.cypher.probes import DEPICTION, FACET_PROBES, READERS, TOP_PROBES, WO
 from graph.cypher.trace import DOWNSTREAM, UPSTREAM
 from graph.cypher.units import LABELLED, UNITS
 from graph.errors import AnnotationSuperseded, DatabaseDamaged, ModelMissing, NotExtracted
+from graph.nearest_layer import nearest_source, nearest_target
 from graph.records import (
     NO_FILTERS,
     Annotation,
@@ -145,12 +146,12 @@ class ModelStore:
     ) -> list[Contribution]:
         """The strongest stored edges of a layer into a unit, `limit` excitatory and `limit` inhibitory; UnknownUnit.
 
-        From the nearest layer unless one is named, since magnitudes of different layers do not compare: the far ones
-        are the largest and the least to be believed. `direct` takes those over one convolution, whatever their layer.
+        From the nearest layer unless one is named, see `graph.nearest_layer`. `direct` takes those over one
+        convolution, whatever their layer.
         They are ordered by magnitude, or by the absolute mean; the strongest by either are stored for each layer pair.
         """
         if source is None and not direct:
-            source = next((sweep.source for sweep in self.sweeps(target=unit.layer)), None)
+            source = nearest_source(self.sweeps(target=unit.layer))
         layer = None if source is None else str(source.as_source)
         return self._strongest(INPUTS, unit, layer=layer, direct=direct, by=by, limit=limit)
 
@@ -164,7 +165,7 @@ class ModelStore:
     ) -> list[Contribution]:
         """The strongest stored edges out of a unit, as `inputs`; a branch has those of its block's output."""
         if target is None and not direct:
-            target = next((sweep.target for sweep in reversed(self.sweeps(source=unit.layer))), None)
+            target = nearest_target(self.sweeps(source=unit.layer))
         layer = None if target is None else str(target)
         unit = Unit(unit.layer.as_source, unit.channel)
         return self._strongest(OUTPUTS, unit, layer=layer, direct=direct, by=by, limit=limit)
