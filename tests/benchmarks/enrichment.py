@@ -1,16 +1,17 @@
 """Does the search find enrichment circuits that were planted, and nothing where there are none?
 
-    python tests/benchmarks/enrichment.py [--seeds 20] [--first 0]
+    python -m tests.benchmarks.enrichment [--seeds 20] [--first 0]
 
 Each seed makes a network whose units' kinds are known (`tests/builders/planted_network.py`), shows it its images and
 runs the search. For each kind of unit: how many the census calls enriched, and how many ablation supports and
 contradicts on the census' facets and on new concepts nearby. A null network has no enriched unit: every discovery and
-every support is false.
+every support is false. Of the planted enriched units that the census misses: the weakest link, and the covariates.
 """
 
 import argparse
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -30,14 +31,30 @@ STATES = {  # what is counted: table, column, state
 }
 
 
-def searched(seed: int, null: bool) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Kinds of the units, and which are in each of the states: bool (units,)."""
+@dataclass(frozen=True)
+class Searched:
+    """Kinds of the units, which are in each of the states, and what the census finds least certain: (units,) each."""
+
+    kinds: np.ndarray
+    states: dict[str, np.ndarray]  # bool
+    links: np.ndarray
+    low_level: np.ndarray  # which covariate explains which facet, None of others
+
+    @property
+    def missed(self) -> np.ndarray:
+        """Which units are planted and not called enriched, bool (units,)."""
+        return np.asarray((self.kinds == "enriched") & ~self.states["enriched"])
+
+
+def searched(seed: int, null: bool) -> Searched:
     with tempfile.TemporaryDirectory() as place:
         made = planted(Path(place), seed, null)
         extraction = without_edges(made.network, Path(place) / "x")
         measure(made.network, extraction, made.probes, [made.network.architecture.final], progress=False)
         columns = {name: extraction.table(table)[column].to_pylist() for name, (table, column, _) in STATES.items()}
-    return made.kinds, {name: np.array(columns[name]) == state for name, (_, _, state) in STATES.items()}
+        judged = extraction.table("census")
+    states = {name: np.array(columns[name]) == state for name, (_, _, state) in STATES.items()}
+    return Searched(made.kinds, states, *(np.array(judged[name].to_pylist()) for name in ("weakest_link", "low_level")))
 
 
 def main() -> None:
@@ -46,12 +63,15 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     options, start = parser.parse_args(), perf_counter()
     units, counts = Counter[str](), {name: Counter[str]() for name in STATES}
+    links, explaining = Counter[str](), Counter[str]()
     for seed in range(options.first, options.first + options.seeds):
         for null in (False, True):
-            kinds, states = searched(seed, null)
-            units.update(kinds.tolist())
-            for name, own in states.items():
-                counts[name].update(kinds[own].tolist())
+            of_seed = searched(seed, null)
+            units.update(of_seed.kinds.tolist())
+            for name, own in of_seed.states.items():
+                counts[name].update(of_seed.kinds[own].tolist())
+            links.update(of_seed.links[of_seed.missed].tolist())
+            explaining.update(text for text in of_seed.low_level[of_seed.missed] if text)
             print(f"seed {seed}{', null' if null else ''}: {perf_counter() - start:.0f} s", flush=True)
     print(f"\n{'kind':12}{'units':>7}" + "".join(f"{name:>21}" for name in STATES))
     for kind in KINDS:
@@ -61,6 +81,14 @@ def main() -> None:
         false = sum(counts[name][kind] for kind in KINDS[1:])
         power = counts[name]["enriched"] / max(1, true)
         print(f"{name:12} power {power:.3f}, false {false} of {others}, upper 95 % bound {upper(false, others):.4f}")
+    print_counts("planted units that are missed, by their weakest link", links)
+    print_counts("and by what explains a facet of theirs", explaining)
+
+
+def print_counts(title: str, counts: Counter[str]) -> None:
+    print(f"\n{title}")
+    for name, count in counts.most_common(12):
+        print(f"{count:6}  {name}")
 
 
 if __name__ == "__main__":

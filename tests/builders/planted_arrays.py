@@ -2,12 +2,15 @@
 
 Concepts are in groups of two clusters, each as picture and as word, with two discovery images and a held-out one. What
 a branch does on an image is its drive on the concept, plus noise, part of which the units share. A kind says what
-drives both branches. A new image of any concept can be drawn at will, so the truth is not a matter of names.
+drives both branches. A new image of any concept can be drawn at will, so the truth is not a matter of names. Every
+image is of a source, one of three vendors of pictures or of three fonts of words; a kind may drive a branch on those of
+some sources alone.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +18,12 @@ import pyarrow as pa
 GROUPS, CLUSTERS, EACH, MODALITIES = 24, 2, 10, ("picture", "word")
 SUBJECTS = GROUPS * CLUSTERS * EACH
 CONCEPTS = SUBJECTS * 2  # each in a modality; pictures come first
-SPLITS = ("discovery", "discovery", "held-out")
+SPLITS = ("discovery", "discovery", "held-out")  # of a concept's image by each source
+SOURCES, HELD_OUT = len(SPLITS), SPLITS.index("held-out")
 POSITIONS, FACTORS, WIDTH = 4, 8, 48
 STRENGTH, NOISE, OWN = 3.0, 0.4, 0.2  # of a facet, of an image, of a concept
 
-Drive = tuple[np.ndarray, np.ndarray]  # of shortcut and conv on every concept, (CONCEPTS,) each
+Drive = tuple[np.ndarray, np.ndarray]  # of shortcut and conv on every concept, (CONCEPTS,) each or (CONCEPTS, SOURCES)
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,22 @@ class Draw:
     def same_concept(self) -> Drive:
         return self.facet(0, word=False), self.facet(0, word=True)
 
+    def picture(self) -> np.ndarray:
+        return self.facet(0, word=False)
+
+    def written(self) -> np.ndarray:
+        return self.facet(1, word=True)
+
+
+def seen(drive: np.ndarray) -> np.ndarray:
+    """A drive (CONCEPTS,) by source, (CONCEPTS, SOURCES): equal for all unless it is so already."""
+    return np.broadcast_to(drive.reshape(CONCEPTS, -1), (CONCEPTS, SOURCES))
+
+
+def by(drive: np.ndarray, *sources: int) -> np.ndarray:
+    """A drive on the images of some sources alone, (CONCEPTS, SOURCES)."""
+    return seen(drive) * np.isin(np.arange(SOURCES), sources)
+
 
 ZERO = np.zeros(CONCEPTS)
 KINDS: dict[str, Callable[[Draw], Drive]] = {
@@ -152,6 +172,13 @@ PAIRED: dict[str, Callable[[Draw], Drive]] = {  # units of a few facets, so that
     "apart": lambda d: d.pair(int(d.rng.integers(1, FEW))),
     "alike": lambda d: d.pair(0),
 }
+BY_SOURCE: dict[str, Callable[[Draw], Drive]] = {  # units of a picture facet and a word facet
+    "every source": lambda d: (d.picture(), d.written()),
+    "one source": lambda d: (d.picture(), by(d.written(), 0)),  # discovery probes see it, held-out ones do not
+    "two sources": lambda d: (by(d.picture(), 0, HELD_OUT), by(d.written(), 0, HELD_OUT)),  # both in 4 of 9 ways
+    "overtaken shortcut": lambda d: (d.picture(), 2.5 * seen(d.written()) + by(1.3 * d.picture(), HELD_OUT)),
+    "overtaken conv": lambda d: (2.5 * seen(d.picture()) + by(1.3 * d.written(), HELD_OUT), d.written()),
+}
 LOW_LEVEL = ("width", "ink", "trigram")
 ALIKE = ("clusters", "near facets", "halves")
 
@@ -163,7 +190,7 @@ class World:
     seed: int
     nature: Nature
     kinds: np.ndarray
-    drives: np.ndarray  # (2, units, CONCEPTS), the shortcut's first
+    drives: np.ndarray  # (2, units, CONCEPTS, SOURCES), the shortcut's first
     loads: np.ndarray  # of shared noise, (2, units, FACTORS)
     offsets: np.ndarray  # (2, units)
     concept: np.ndarray  # of every image
@@ -176,7 +203,15 @@ class World:
     def probes(self) -> pa.Table:
         modality = [MODALITIES[int(word)] for word in self.nature.word[self.concept]]
         names = [f"{c % SUBJECTS:03}" for c in self.concept]
-        return pa.table({"modality": modality, "concept": names, "split": self.split.tolist()})
+        columns = {"modality": modality, "concept": names, "split": self.split.tolist()}
+        if self.ways:  # the others are judged in their own split alone
+            columns["source"] = [f"source {n}" for n in np.resize(np.arange(SOURCES), len(names))]
+        return pa.table(columns)
+
+    @property
+    def ways(self) -> list[tuple[int, int]]:
+        """Which vendor and font to hold out in turn; none in a world without units that are driven by source."""
+        return list(product(range(SOURCES), range(SOURCES))) if set(self.kinds) & set(BY_SOURCE) else []
 
     @cached_property
     def covariates(self) -> pa.Table:
@@ -188,10 +223,18 @@ class World:
         return np.array([[int(n.strip("\u201c\u201d")) + SUBJECTS * (n[0] == "\u201c") for n in row] for row in names])
 
     def images(
-        self, rng: np.random.Generator, units: np.ndarray, concepts: np.ndarray
+        self,
+        rng: np.random.Generator,
+        units: np.ndarray,
+        concepts: np.ndarray,
+        sources: tuple[int, int] = (HELD_OUT, HELD_OUT),
     ) -> tuple[np.ndarray, np.ndarray]:
-        """New images of each unit's own concepts (units, n): both maps, (units, positions, n) each."""
-        drives = np.take_along_axis(self.drives[:, units], concepts[None], axis=2)  # (2, u, n)
+        """New images of each unit's own concepts (units, n) by a vendor and a font, as numbers.
+
+        Both maps, (units, positions, n) each.
+        """
+        source = np.array(sources)[self.nature.word[concepts].astype(int)]  # (u, n)
+        drives = self.drives[:, units[:, None], concepts, source]  # (2, u, n)
         shared = np.einsum("suf,unf->sun", self.loads[:, units], rng.normal(size=(*concepts.shape, FACTORS)))
         return _maps(rng, drives, shared, self.offsets[:, units])
 
@@ -211,14 +254,15 @@ def world(seed: int, units: int = 240, kinds: tuple[str, ...] = tuple(KINDS), ve
     nature = Nature.of(rng)
     of_units = np.resize(np.array(kinds, object), units)
     concept, split = np.repeat(np.arange(CONCEPTS), 3), np.tile(SPLITS, CONCEPTS)
-    drives = np.stack([np.stack((KINDS | PAIRED)[kind](Draw(nature, rng))) for kind in of_units], axis=1) * STRENGTH
-    drives += OWN * rng.normal(size=drives.shape)
+    every = KINDS | PAIRED | BY_SOURCE
+    drives = np.stack([np.stack([*map(seen, every[kind](Draw(nature, rng)))]) for kind in of_units], axis=1) * STRENGTH
+    drives += OWN * rng.normal(size=drives.shape[:3])[..., None]
     loads = NOISE * 0.7 / np.sqrt(FACTORS) * rng.normal(size=(2, units, FACTORS))
     offsets = np.stack([np.full(units, 0.5), rng.uniform(-0.6, 0.2, units)])
-    source = np.tile(np.arange(3), CONCEPTS) + 3 * nature.word[concept]  # three vendors, three fonts
-    gains = 1 + vendor_sd * rng.normal(size=(2, units, 6))
+    source = np.tile(np.arange(SOURCES), CONCEPTS)
+    gains = 1 + vendor_sd * rng.normal(size=(2, units, 2 * SOURCES))  # of the vendors, then of the fonts
     factors = rng.normal(size=(len(concept), FACTORS))
-    shown = drives[:, :, concept] * gains[:, :, source]
+    shown = drives[:, :, concept, source] * gains[:, :, source + SOURCES * nature.word[concept]]
     maps = _maps(rng, shown, loads @ factors.T, offsets)
     shortcut, conv = (np.ascontiguousarray(each.transpose(2, 0, 1), dtype=np.float32) for each in maps)
     rows = nature.embeddings[concept] + 0.05 * rng.normal(size=(len(concept), WIDTH))

@@ -2,14 +2,16 @@
 
     python -m tests.benchmarks.census [rates] [wrong] [boundary] [demo] [dissociation] [pairings]
         [--seeds 20] [--first 5000]
+    python -m tests.benchmarks.census cost [--network RN50] [--every 1] [--whole]
 
 rates     verdicts by kind and by true ratio of effect to need, on fresh worlds of 240 units; coverage of the bounds,
-          also where vendors differ
+          also where vendors differ; the kinds whose facets some sources alone have, all of which are held out in turn
 wrong     the same for wrong implementations, on development worlds: what of the promised each misses
 boundary  concept tables nine tenths of which lie on the boundary of a size: false discoveries of either verdict
 demo      the demo's last sum: nulls made of its maps, the number of concepts, other settings, held-out vendor and font
 dissociation  what ablation supports and contradicts on fresh worlds, on the census' facets and on new concepts
 pairings  the prevalence beside that of branches paired anew: on planted worlds, two a seed, and on the demo's last sum
+cost      what a network's last sum costs, or all sums (--whole), on every n-th concept of the bundled probes
 
 Seeds below 5000 are for development; the reported ones were run once.
 """
@@ -20,8 +22,8 @@ from time import perf_counter
 
 from extract.enrichment.census import DEFAULT
 from extract.enrichment.concept_table import ProbeConcepts
-from tests.benchmarks.census import boundary, demo, dissociation, pairings, rates, wrong
-from tests.builders.planted_arrays import world
+from tests.benchmarks.census import boundary, cost, demo, dissociation, pairings, rates, wrong
+from tests.builders.planted_arrays import BY_SOURCE, World, world
 
 DEVELOPMENT = 2000  # the first seed for it
 VENDORS = 0.15  # sd of a vendor's or font's gain of a branch
@@ -33,16 +35,24 @@ def print_rates(first: int, seeds: int) -> None:
     rates.print_ratios(units)
     rates.print_coverage(units)
     print("missed: " + ("; ".join(rates.failures(units)) or "nothing"))
+    print("\nfacets of some vendors and fonts alone:")
+    rates.print_kinds(rates.judged(by_source(first, max(1, seeds // 2))))
     print(f"\nvendors and fonts that differ by {VENDORS} of a branch's drive:")
     rates.print_coverage(rates.judged(world(first + n, vendor_sd=VENDORS) for n in range(max(1, seeds // 4))))
 
 
+def by_source(first: int, seeds: int) -> list[World]:
+    """Worlds of the kinds whose facets some sources alone have."""
+    return [world(first + n, 12 * len(BY_SOURCE), tuple(BY_SOURCE)) for n in range(seeds)]
+
+
 def print_wrong(seeds: int) -> None:
-    worlds = [world(DEVELOPMENT + n) for n in range(seeds)]
+    worlds, sources = [world(DEVELOPMENT + n) for n in range(seeds)], by_source(DEVELOPMENT, max(1, seeds // 2))
     for name in wrong.PARTS:
         with wrong.implemented(name) as settings:
             units = rates.judged(worlds, settings=settings)
-            missed = rates.failures(units) + boundary.failures(settings, runs=12)
+            missed = rates.failures(units) + rates.false_failures(rates.judged(sources, settings=settings))
+            missed += boundary.failures(settings, runs=12)
             incomplete = wrong.completeness(worlds[0].shortcut, worlds[0].conv)
         missed += [f"attributions miss the sum by {incomplete:.2f} sd"] if incomplete > 1e-9 else []
         print(f"{name:20} {'; '.join(missed) or 'misses nothing'}", flush=True)
@@ -73,6 +83,9 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=["rates", "wrong", "boundary", "demo", "dissociation", "pairings"])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=5000)
+    parser.add_argument("--network", default="RN50", help="of cost")
+    parser.add_argument("--every", type=int, default=1, help="concepts of cost")
+    parser.add_argument("--whole", action="store_true", help="cost of all sums")
     options = parser.parse_args()
     parts: dict[str, Callable[[], None]] = {
         "rates": lambda: print_rates(options.first, options.seeds),
@@ -81,6 +94,7 @@ def main() -> None:
         "demo": print_demo,
         "dissociation": lambda: dissociation.print_ablated(world(options.first + n) for n in range(options.seeds)),
         "pairings": lambda: print_pairings(options.first, options.seeds),
+        "cost": lambda: cost.print_cost(options.network, options.every, options.whole),
     }
     for part in options.parts:
         start = perf_counter()

@@ -88,6 +88,7 @@ PARTS: dict[str, Callable[[], Parts]] = {
     "no distance": dict,
     "no covariates": dict,
     "no majority": lambda: _only(lambda row: "majority" not in row.effect),
+    "no recurrence": lambda: {(census, "fails_to_recur"): lambda verdict, _: np.zeros(len(verdict), bool)},
     "point estimates": _no_error,
     "threshold as known": _threshold_as_known,
     "no correction": lambda: {(census, "corrected"): lambda p, method="bh": p},

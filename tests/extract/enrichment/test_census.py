@@ -8,7 +8,7 @@ from extract.enrichment.census import census, corrected, corrected_over, verdict
 from extract.enrichment.census_measures import effect_columns
 from extract.enrichment.census_settings import CensusSettings
 from extract.errors import CensusError
-from tests.builders.planted_arrays import World, world
+from tests.builders.planted_arrays import HELD_OUT, World, world
 
 CLEAR = ("clear", "word and picture", "three facets")
 NONE = ("one facet", "echo", "rescaling", "discarded", "noise", "halves")
@@ -63,7 +63,7 @@ def test_facets_hold_the_planted_concepts(judged: pa.Table, planted: World) -> N
     unit = int(np.flatnonzero(planted.kinds == "clear")[0])
     for side, branch in enumerate(("shortcut", "conv")):
         places = planted.places([judged[f"concepts_{branch}"][unit].as_py()])
-        assert (planted.drives[side, unit, places] > 1.5).mean() >= 0.8  # a member's is 3
+        assert (planted.drives[side, unit, places, HELD_OUT] > 1.5).mean() >= 0.8  # a member's is 3
 
 
 def test_the_order_of_images_changes_no_verdict(judged: pa.Table, planted: World) -> None:

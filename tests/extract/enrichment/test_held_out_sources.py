@@ -6,7 +6,8 @@ import pytest
 
 from extract.enrichment.census import census
 from extract.enrichment.held_out_sources import fails_to_recur, recurrence, rotations
-from tests.builders.planted_arrays import World, world
+from tests.benchmarks.census.wrong import implemented
+from tests.builders.planted_arrays import BY_SOURCE, World, world
 
 PICTURES, WORDS = ("fluent", "noto", "twemoji"), ("lora", "nunito", "sans")
 
@@ -65,6 +66,32 @@ def test_what_one_vendor_and_font_alone_show_is_not_enriched_and_says_why(plante
     assert set(np.array(alone["verdict"].to_pylist())[demoted]) == {"enriched"}
     assert demoted[clear].sum() >= 3
     assert set(np.array(once["verdict"].to_pylist())[demoted]) == {"open"}
+
+
+@pytest.fixture(scope="module")
+def by_source() -> World:
+    return world(3, units=2 * len(BY_SOURCE), kinds=tuple(BY_SOURCE))
+
+
+def enriched_kinds(shown: World) -> set[str]:
+    """The kinds of the units that are called enriched."""
+    table = census(shown.shortcut, shown.conv, shown.probes, shown.embeddings)
+    return set(shown.kinds[np.array(table["verdict"].to_pylist()) == "enriched"])
+
+
+def test_only_facets_that_every_vendor_and_font_has_are_enriched(by_source: World) -> None:
+    assert enriched_kinds(by_source) == {"every source"}
+
+
+@pytest.mark.parametrize(
+    ("name", "missed"),
+    [("no majority", {"overtaken shortcut", "overtaken conv"}), ("no recurrence", {"two sources"})],
+)
+def test_a_census_without_majorities_or_recurrence_shows_on_planted_units(
+    by_source: World, name: str, missed: set[str]
+) -> None:
+    with implemented(name):
+        assert enriched_kinds(by_source) == {"every source"} | missed
 
 
 def test_recurrence_is_the_share_of_ways_with_the_same_verdict() -> None:
