@@ -1,4 +1,4 @@
-"""`circuits ablate`: what a part of the network does, seen by taking it away."""
+"""`circuits ablate`: take a part of the network away, and measure what changes."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -52,7 +52,7 @@ def ablate(
 
 
 def _rows(ablation: "Ablation", limit: int) -> dict[str, list[dict[str, object]]]:
-    """What changes on average, and the classes and pictures for which most does, as rows."""
+    """Return rows of the average changes, of the classes that change most and of the pictures that change most."""
     average = [
         {
             "in its place": effect.replacement,

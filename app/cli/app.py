@@ -1,4 +1,4 @@
-"""`circuits app`: the catalog in the browser."""
+"""`circuits app`: open the catalog in the browser."""
 
 import os
 from typing import Annotated

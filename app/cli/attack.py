@@ -1,4 +1,4 @@
-"""`circuits attack`: what a text written on a picture does."""
+"""`circuits attack`: write a text on a picture, and show what that changes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,7 +53,7 @@ def attack(
 
 
 def _rows(attack: "Attack", limit: int) -> dict[str, list[dict[str, object]]]:
-    """The classes most probable before or after, and the units that change most, as rows."""
+    """Return rows of the classes that are most probable before or after, and of the units that change most."""
     before, after = attack.before, attack.after
     return {
         "classes": [

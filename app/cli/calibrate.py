@@ -1,4 +1,4 @@
-"""`circuits calibrate`: expanded weights against what ablation measures."""
+"""`circuits calibrate`: compare expanded weights with what ablation measures."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -57,7 +57,7 @@ def calibrate(
 
 
 def _layers(text: str) -> tuple[str, str]:
-    """The layers of SOURCE:TARGET."""
+    """Return the two layers of SOURCE:TARGET. Raises BadParameter."""
     source, colon, target = text.partition(":")
     if not colon:
         raise typer.BadParameter(f"{text!r} is no pair of layers. Write SOURCE:TARGET, such as 4/1/6:4/2/5.")
@@ -65,8 +65,8 @@ def _layers(text: str) -> tuple[str, str]:
 
 
 def scatter_plot(rows: Sequence[Mapping[str, Any]], agreements: "Sequence[Agreement]") -> str:
-    """Measured edges as an SVG scatter plot, a panel a layer pair; edges that were not measured are left out."""
-    from vl_convert import vegalite_to_svg  # which nothing but a plot needs
+    """Draw measured edges as an SVG scatter plot, a panel for each layer pair, without edges that were not measured."""
+    from vl_convert import vegalite_to_svg  # which only a plot needs
 
     pairs = dict.fromkeys((agreement.source, agreement.target) for agreement in agreements)
     panels = [
@@ -81,10 +81,10 @@ def scatter_plot(rows: Sequence[Mapping[str, Any]], agreements: "Sequence[Agreem
 def _panel(
     pair: tuple[str, str], rows: Sequence[Mapping[str, Any]], agreements: "Iterable[Agreement]"
 ) -> dict[str, Any]:
-    """The Vega-Lite view of a layer pair.
+    """Make the Vega-Lite view of a layer pair.
 
-    An axis goes as far as the largest number on it, both ways, so that zero is in the middle; where both numbers agree,
-    dots are on the line.
+    Each axis goes as far as the largest number on it in both directions, so that zero is in the middle. A dot whose two
+    numbers agree lies on the dashed line.
     """
     notes = {a.chosen: _note(a) for a in agreements if (a.source, a.target) == pair}
     dots = [
@@ -112,13 +112,13 @@ def _panel(
 
 
 def _axis(field: str, end: float, title: str) -> dict[str, Any]:
-    """An axis from -end to end with three ticks."""
+    """Make an axis from -end to end, with three ticks."""
     axis = {"title": title, "values": [-end, 0, end], "format": ".3~g"}
     return {"field": field, "type": "quantitative", "scale": {"domain": [-end, end], "nice": False}, "axis": axis}
 
 
 def _note(agreement: "Agreement") -> str:
-    """How many edges were measured and how well they agree, in a line."""
+    """Say in one line how many edges were measured and how well they agree."""
     missing = f", {agreement.left_out} left out" if agreement.left_out else ""
     agree = "no rank correlation"
     if agreement.means is not None:
@@ -127,7 +127,7 @@ def _note(agreement: "Agreement") -> str:
 
 
 def _agreements(agreements: "Iterable[Agreement]") -> printing.TerminalTable:
-    """How well static edges agree with measured ones, a line a layer pair and kind of edges."""
+    """Make a table of how well static edges agree with measured ones, a row for each layer pair and kind of edges."""
     rows = [
         (f"{a.source} to {a.target}", a.chosen, a.n, a.left_out, a.means, a.zeros, a.magnitudes, a.signs)
         for a in agreements

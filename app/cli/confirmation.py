@@ -8,7 +8,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Remove it without asking.")]
 
 
 def confirm(consequence: str, yes: bool) -> None:
-    """Say what removing does, and ask unless `yes`; exit with code 2 for a no, and where nobody answers."""
+    """Say what removing does and ask, unless `yes`; exit with code 2 if the answer is no or nobody answers."""
     if yes:
         return
     typer.echo(consequence, err=True)

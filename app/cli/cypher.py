@@ -1,4 +1,4 @@
-"""`circuits cypher`: a question in one's own Cypher."""
+"""`circuits cypher`: ask the database in Cypher of one's own."""
 
 from typing import Annotated
 

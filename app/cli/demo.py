@@ -1,4 +1,4 @@
-"""`circuits demo`: the bundled network, extracted, loaded and searched."""
+"""`circuits demo`: extract the bundled network, load it and search it."""
 
 import typer
 

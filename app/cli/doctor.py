@@ -1,4 +1,4 @@
-"""`circuits doctor`: what is installed, which database answers, and what it holds."""
+"""`circuits doctor`: say what is installed, which database answers, and what it holds."""
 
 import platform
 from collections.abc import Iterable, Mapping
@@ -49,7 +49,7 @@ def doctor(whole: Whole = False, database: DatabaseOption = None, wide: Wide = F
 
 
 def _verified(catalog: "Catalog", model: str, whole: bool) -> tuple[bool, str]:
-    """Whether a model is healthy, and that in words."""
+    """Return whether a model is healthy, and its state in words."""
     try:
         compared = catalog.verify(model, whole)
     except CircuitsError as error:
@@ -58,7 +58,7 @@ def _verified(catalog: "Catalog", model: str, whole: bool) -> tuple[bool, str]:
 
 
 def _installed(name: str) -> tuple[str, str]:
-    """A package's name and version."""
+    """Return a package's name and version."""
     try:
         return name, version(name)
     except PackageNotFoundError:
@@ -66,7 +66,7 @@ def _installed(name: str) -> tuple[str, str]:
 
 
 def _server(catalog: "Catalog") -> printing.TerminalTable:
-    """Which server answers, and what it does of its own."""
+    """Make a table of the server that answers, and of what it does by itself."""
     can = catalog.capabilities
     guard = "by read mode" if can.refuses_writes_in_read_mode else "by a user's rights"
     facts = [
@@ -79,7 +79,7 @@ def _server(catalog: "Catalog") -> printing.TerminalTable:
 
 
 def _models(models: "Iterable[tuple[ModelCard, bool, str]]", unfinished: Mapping[str, str]) -> printing.TerminalTable:
-    """The models in a database, and what is wrong with any."""
+    """Make a table of the models in a database, with what is wrong with any of them."""
     rows: list[tuple[object, ...]] = [(c.id, c.units, c.edges, c.labelled, c.images, result) for c, _, result in models]
     rows += [(name, *[None] * 4, result) for name, result in unfinished.items()]
     columns = ("model", "units", "edges", "labelled units", "images", "counted again")

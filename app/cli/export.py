@@ -1,4 +1,4 @@
-"""`circuits export`: a circuit as a file for other graph tools."""
+"""`circuits export`: write a circuit as a file for other graph tools."""
 
 from pathlib import Path
 from typing import Annotated, Literal

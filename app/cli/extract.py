@@ -1,4 +1,4 @@
-"""`circuits extract`: a network's expanded weights into a folder."""
+"""`circuits extract`: compute a network's expanded weights into a folder."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -123,7 +123,7 @@ def _print_deviations(extraction: "ExtractionView") -> None:
 
 
 def _vocabulary(network: "LiveNetwork", words: str, font: Path | None) -> tuple[str, ...]:
-    """The words that are named by their number or a file, all of which can be set in the font."""
+    """Return the words that `words` asks for, by a number or a file. Raises WordsError if one cannot be rendered."""
     vocabulary = network.words(int(words)) if words.isdecimal() else _listed(network, words)
     network.check_words(vocabulary, font)
     return vocabulary

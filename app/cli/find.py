@@ -17,7 +17,7 @@ BY_EVIDENCE = (
     *("specificity_shortcut", "specificity_conv", "effect_shortcut", "effect_conv", "ablation", "nearby_ablation"),
     *("concept_difference", "modality_difference", "share_exact"),
 )
-_NAMED = 3  # concepts of a facet
+_NAMED = 3  # concepts named of a facet
 BY_WEIGHTS = ("cosine", "shortcut_strength", "conv_strength")
 
 
@@ -55,7 +55,10 @@ def find(
 
 
 def by_evidence(candidates: "Iterable[Candidate[EvidenceTerms]]", veil: "Veil") -> printing.TerminalTable:
-    """Candidates with what either branch brings; the share over the shortcut is last, as it is no criterion."""
+    """Make a table of candidates with what either branch brings.
+
+    The share over the shortcut is the last column, because it is no criterion.
+    """
     from catalog import concepts, header  # slow to import, and help does without
 
     rows = [
@@ -73,7 +76,7 @@ def by_evidence(candidates: "Iterable[Candidate[EvidenceTerms]]", veil: "Veil") 
 
 
 def by_weights(candidates: "Iterable[Candidate[WeightTerms]]", veil: "Veil") -> printing.TerminalTable:
-    """Candidates with how either branch is wired from one common layer."""
+    """Make a table of candidates with how either branch is wired from one common layer."""
     from catalog import header  # slow to import, and help does without
 
     rows = [

@@ -1,4 +1,4 @@
-"""`circuits flag`: what is sensitive, and what is not."""
+"""`circuits flag`: say what is sensitive and what is not."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
@@ -80,7 +80,7 @@ def list_flags(
 
 
 def flags_table(flags: "Iterable[Flag]", veil: "Veil") -> printing.TerminalTable:
-    """Flags with who set them and when; sensitive words are hidden."""
+    """Make a table of flags, with who set each and when; sensitive words are hidden."""
     rows = [
         (
             veil.label(f.name) if f.kind == "word" else f.name,
@@ -97,7 +97,7 @@ def flags_table(flags: "Iterable[Flag]", veil: "Veil") -> printing.TerminalTable
 def _flag(
     kind: "FlagKind", name: str, clear: bool, author: str | None, database: str | None, model_name: str | None
 ) -> None:
-    """Set a flag, or clear it."""
+    """Flag a unit, an image or a word as sensitive, or clear the flag."""
     with open_model(database, model_name) as model:
         flagged = model.flag(kind, name, not clear, author)
     typer.echo(f"{flagged.name} is {'not sensitive' if clear else 'sensitive'} from now on.")

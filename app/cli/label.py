@@ -1,4 +1,4 @@
-"""`circuits label`: label units, one or many; see what became of labels, and pass them on as files."""
+"""`circuits label`: label one unit or many, see what became of labels, and pass them on as files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -257,14 +257,14 @@ def import_labels(
 
 
 def _show_plan(plan: "Plan", dry_run: bool, veil: "Veil", wide: bool) -> None:
-    """Print what a plan writes, what is in conflict, and whether it was written."""
+    """Print the labels that a plan writes, those in conflict, and whether the plan was written."""
     printing.show(_annotations(plan.new, veil), _conflicts(plan.conflicts, veil), wide=wide)
     unknown = f" ({', '.join(map(printable, plan.unknown))})" if plan.unknown else ""
     typer.echo(f"{plan.sentence}{unknown}. {'Nothing was written.' if dry_run or not plan.new else 'Written.'}")
 
 
 def _annotations(annotations: "Iterable[Annotation]", veil: "Veil") -> printing.TerminalTable:
-    """Labels, or a history of what became of them."""
+    """Make a table of labels, or of the history of labels; sensitive texts are hidden."""
     rows = []
     for a in annotations:
         text, facet, evidence = (veil.annotation_text(a, part) for part in (a.text, a.facet, a.evidence))
@@ -276,7 +276,7 @@ def _annotations(annotations: "Iterable[Annotation]", veil: "Veil") -> printing.
 
 
 def _conflicts(conflicts: "Iterable[Conflict]", veil: "Veil") -> printing.TerminalTable:
-    """Labels of a file beside the labels of the catalog that they contradict."""
+    """Make a table of a file's labels, each beside the catalog's label that it contradicts."""
     rows = []
     for conflict in conflicts:
         entry, current = conflict.entry, conflict.current

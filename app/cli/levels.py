@@ -62,7 +62,7 @@ def levels(
 
 
 def _estimates(estimates: "Iterable[Estimate]") -> printing.TerminalTable:
-    """How probable each category is at each level."""
+    """Make a table of how probable each category is at each level."""
     rows = [(e.level, e.category, f"{e.n} of {e.of}", e.probability, e.low, e.high) for e in estimates]
     columns = ("level", "category", "images", "probability", "at least", "at most")
     return printing.table("Sorted", columns, rows)

@@ -1,4 +1,4 @@
-"""`circuits load`: an extraction folder into the database."""
+"""`circuits load`: load an extraction folder into the database."""
 
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,7 @@ def load(
 
 
 def load_folder(catalog: "Catalog", folder: Path) -> None:
-    """Load a folder, into an older database once it is of this version, and print what arrived."""
+    """Load an extraction folder, after migrating a database of an older version, and print what was loaded."""
     from catalog import open_extraction  # slow to import, and help does without
 
     extraction = open_extraction(folder)

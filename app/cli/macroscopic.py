@@ -1,4 +1,4 @@
-"""`circuits macroscopic`: how the contributions between layers are distributed, beside controls."""
+"""`circuits macroscopic`: how the contributions between layers are distributed, compared with controls."""
 
 from collections.abc import Iterable, Mapping
 from math import isnan
@@ -70,7 +70,7 @@ def macroscopic(
 
 
 def _show_layers(claims: "Macroscopic", layers: list[str] | None, wide: bool, as_json: bool) -> None:
-    """Print the headlines of all conv branches, or everything on the layers that are named."""
+    """Print the headlines of all conv branches, or everything on the layers if any are named."""
     summaries = claims.summaries(layers, progress=not as_json)
     trends = [trend for layer in layers or () for trend in claims.trends(layer)]
     bottlenecks = claims.bottlenecks()
@@ -93,7 +93,7 @@ def _show_layers(claims: "Macroscopic", layers: list[str] | None, wide: bool, as
 def _show_unit(
     claims: "Macroscopic", unit: str, layers: list[str] | None, variant: Variant | None, wide: bool, as_json: bool
 ) -> None:
-    """Print the shapes of what a unit contributes to and receives from layers, None for all, and its versatility."""
+    """Print how a unit's contributions to and from other layers (None: all) are distributed, and its versatility."""
     others = claims.architecture.layers if layers is None else [claims.architecture.layer(name) for name in layers]
     forward, backward = (multiples.beside(others) for multiples in claims.sweeps.of_unit(unit, variant))
     versatility = [row for row in claims.versatility(unit) if row.other in others]
@@ -106,7 +106,10 @@ def _show_unit(
 
 
 def _headlines(title: str, summaries: "Iterable[LayerSummary]") -> printing.TerminalTable:
-    """What is observed of a layer, both controls, and what is observed of the few units that random ones come from."""
+    """Make a table with a row for what is observed of a layer and for each control, randomised and shuffled.
+
+    A row `same units` has what is observed of the few units whose randomised weights were swept.
+    """
     rows, names = list[list[object]](), list[str]()
     for summary in summaries:
         names = list(summary.headlines)
@@ -118,7 +121,7 @@ def _headlines(title: str, summaries: "Iterable[LayerSummary]") -> printing.Term
 
 
 def _comparisons(summary: "LayerSummary") -> printing.TerminalTable:
-    """Every statistic with its interval, beside both controls."""
+    """Make a table of every statistic with its interval, compared with both controls."""
     rows = list[list[object]]()
     for c in summary.comparisons:
         observed = c.statistic, c.variant, c.direction, _value(c.observed), _interval(c.observed)
@@ -142,7 +145,7 @@ def _comparisons(summary: "LayerSummary") -> printing.TerminalTable:
 
 
 def _trends(trends: "Iterable[Trend]") -> printing.TerminalTable:
-    """Rank correlations with the distance of the source."""
+    """Make a table of the rank correlations between a statistic and how far below the target the source lies."""
     rows = [
         [
             t.target,
@@ -177,7 +180,7 @@ def _trends(trends: "Iterable[Trend]") -> printing.TerminalTable:
 
 
 def _shares(bottlenecks: "Iterable[Bottleneck]") -> printing.TerminalTable:
-    """How many units of a block hand on what its shortcut brings."""
+    """Make a table of each sum's shares over the shortcut, with the part of the units whose share is above 0.9."""
     rows = [
         (b.layer, b.definition.removeprefix("share_"), *_both(b.median), *_both(b.near_identity), b.median.units)
         for b in bottlenecks
@@ -187,7 +190,7 @@ def _shares(bottlenecks: "Iterable[Bottleneck]") -> printing.TerminalTable:
 
 
 def _paired(compared: "Iterable[PairedShares]") -> printing.TerminalTable:
-    """Those near identity as the network pairs branches, and as chance does."""
+    """Make a table of the units near identity: as the network pairs the branches, and as chance pairs them."""
     rows = [
         (c.layer, c.units, *map(_rounded, (c.as_it_is, c.paired_anew, c.sd, c.p)))
         for c in compared
@@ -198,7 +201,7 @@ def _paired(compared: "Iterable[PairedShares]") -> printing.TerminalTable:
 
 
 def _panels(sweep: "SmallMultiples") -> printing.TerminalTable:
-    """A row a layer."""
+    """Make a table of a unit's contributions, with a row for each layer."""
     rows = [
         (p.other, p.n, *map(_rounded, (p.exponent, p.imbalance, p.density_at_zero, p.offset, p.dip)))
         for p in sweep.panels
@@ -208,7 +211,7 @@ def _panels(sweep: "SmallMultiples") -> printing.TerminalTable:
 
 
 def versatility_table(rows: "Iterable[Versatility]") -> printing.TerminalTable:
-    """A unit's sums over all its edges with each other layer."""
+    """Make a table of a unit's versatility: its sums over all its edges with each other layer."""
     cells = [
         ("from" if v.direction == "backward" else "to", *(getattr(v, name) for name in _VERSATILITY)) for v in rows
     ]

@@ -1,7 +1,7 @@
-"""`circuits`, the command line: every command a thin call of what the rooms below do.
+"""`circuits`, the command line: every command is a thin call of the catalog.
 
-A command's file is imported when the command is called, so that help, completion and mistakes stay quick. What the
-user can mend ends in one line on stderr and exit code 2.
+A command's file is imported only when the command is called, so that help, completion and mistakes stay quick. An error
+that the user can mend is printed in one line on stderr, with exit code 2.
 """
 
 import sys
@@ -56,7 +56,7 @@ COMMANDS = {
     "flag": "Say what is sensitive; it is hidden until somebody reveals it.",
     "query": "Ask by name; save queries of your own.",
 }
-OPTIONS = {  # what messages of the library speak of, and the options that do it here
+OPTIONS = {  # words in the library's messages, and the options that take their place here
     "or skip them": "or skip them with --skip",
     "(font=": "(--font ",
     "(replace=True)": "(--replace)",
@@ -66,11 +66,11 @@ OPTIONS = {  # what messages of the library speak of, and the options that do it
     "(matrices=True)": "(--matrices)",
     "Extract it with probes": "Extract it with --probes",
 }
-ALIASES = {"kept": "saved"}  # the names of an earlier version, which the help does not list
+ALIASES = {"kept": "saved"}  # names from an earlier version, which the help does not list
 
 
 class CircuitsGroup(TyperGroup):
-    """Commands that are imported when they are called; errors that the user can mend are one line and exit code 2."""
+    """A group that imports a command when it is called, and prints an error that the user can mend in one line."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -78,12 +78,12 @@ class CircuitsGroup(TyperGroup):
         self.commands |= {name: TyperCommand(name, help=COMMANDS[new], hidden=True) for name, new in ALIASES.items()}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command itself in place of the line that lists it."""
+        """Return the imported command in place of the line that lists it."""
         name, listed, rest = super().resolve_command(ctx, args)
         return name, listed and command(listed.name or ""), rest
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
+        """Run the command; on an error that the user can mend print one line, and exit with code 2."""
         try:
             return super().invoke(ctx)
         except CircuitsError as error:
@@ -95,7 +95,7 @@ class CircuitsGroup(TyperGroup):
 
 
 def command(name: str) -> Any:
-    """Import a command or a group of commands."""
+    """Import a command or a group of commands, and return it."""
     content = getattr(import_module(f"app.cli.{ALIASES.get(name, name)}"), ALIASES.get(name, name))
     holder = typer.Typer()
     if isinstance(content, typer.Typer):
@@ -109,7 +109,7 @@ cli = typer.Typer(cls=CircuitsGroup, no_args_is_help=True, pretty_exceptions_sho
 
 
 def main() -> None:
-    """The console script `circuits`; letters that the output's encoding lacks are printed as their code."""
+    """Run the console script `circuits`; a letter that the output's encoding lacks is printed as its code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a pipe that is closed has none
             stream.reconfigure(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""`circuits migrate`: an older database to this version."""
+"""`circuits migrate`: bring an older database up to this version."""
 
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ def migrate(database: DatabaseOption = None) -> None:
 
 
 def say_migrated(catalog: "Catalog", before: int) -> None:
-    """Say that a database of an older version is of this one now, and which saved queries that outdates."""
+    """Say that an older database (version `before`) was migrated, and which saved queries are outdated by that."""
     from catalog import SCHEMA_VERSION  # slow to import, and help does without
 
     if before == SCHEMA_VERSION:

@@ -1,4 +1,4 @@
-"""Options of the commands that read a network, and what they name."""
+"""Options of the commands that read a network, and the prompts and folders that these options name."""
 
 import re
 from pathlib import Path
@@ -62,7 +62,7 @@ Pictures = Annotated[
 
 
 def prompts(classes: str | None) -> Path | list[str] | None:
-    """What an image may be taken for: a file with a prompt a line, or the prompts between commas."""
+    """Return the prompts that an image is compared with: a file with a prompt a line, or the texts between commas."""
     if classes is None:
         return None
     if Path(classes).is_file():
@@ -71,12 +71,12 @@ def prompts(classes: str | None) -> Path | list[str] | None:
 
 
 def default_folder(model: str, database: str | None) -> Path:
-    """Where a model's extraction is unless another place is named; the demo's is where `circuits demo` puts it."""
+    """Return where a model's extraction is unless the user says so; the demo's is where `circuits demo` puts it."""
     from catalog import DEMO  # slow to import, and help does without
 
     return resolved_settings(database).home / "demo.extraction" if model == DEMO else folder_of(model)
 
 
 def folder_of(model: str) -> Path:
-    """The name of a folder for a model's extraction, here; without the hash in the model's."""
+    """Return the name of a model's extraction folder, in the working folder; a hash in the model's id is left out."""
     return Path(re.sub(r"[^\w.-]+", "-", model.partition("@")[0]) + ".extraction")

@@ -1,6 +1,6 @@
 """Options and arguments that several commands share, and the catalog that they name.
 
-The catalog is imported where it is opened: help, completion and mistakes do without it.
+The catalog is imported only where it is opened, because help, completion and mistakes do without it.
 """
 
 import os
@@ -24,19 +24,19 @@ _LONGEST = 86_400  # seconds, a day
 
 
 def overrides(database: str | None) -> dict[str, str]:
-    """The settings on the command line: those before the command, and the command's --database."""
+    """Return the settings on the command line: the options before the command, and the command's --database."""
     return dict(GLOBAL_OPTIONS.get()) | ({"database": database} if database else {})
 
 
 def resolved_settings(database: str | None) -> "Settings":
-    """The settings: those on the command line, then the environment's, then those of .env."""
+    """Return the settings: those on the command line, then the environment's, then those of .env."""
     import catalog  # slow to import, and help does without
 
     return catalog.settings(**overrides(database))
 
 
 def connect(database: str | None) -> "Catalog":
-    """The catalog, which connects at its first question."""
+    """Return the catalog, which connects at its first question."""
     import catalog  # slow to import, and help does without
 
     user, password, name = (GLOBAL_OPTIONS.get().get(name) for name in ("user", "password", "database_name"))
@@ -45,23 +45,23 @@ def connect(database: str | None) -> "Catalog":
 
 @contextmanager
 def open_model(database: str | None, name: str | None) -> "Iterator[Model]":
-    """Open the model of that name, or the only one there; no question is asked twice."""
+    """Open the model of that name (None: the only model); inside the block no question is asked twice."""
     with connect(database) as catalog, catalog.reading_once():
         yield catalog.model(name)
 
 
 def path(text: str | Path) -> Path:
-    """A path in which ~ is the home folder: shells leave it as it is behind an equals sign."""
+    """Return a path with ~ replaced by the home folder, because shells leave a ~ behind an equals sign."""
     return Path(at_home(str(text)))
 
 
 def at_home(text: str) -> str:
-    """The same of a text that is a path or a name."""
+    """Replace a ~ at the beginning of a text, which is a path or a name, by the home folder."""
     return os.path.expanduser(text)  # noqa: PTH111, a name such as RN50 stays as it is
 
 
 def size(text: str | int) -> int:
-    """Bytes from a number with K, M, G or T, such as 2G."""
+    """Return the number of bytes that a text such as 2G names: a number, or one with K, M, G or T."""
     number = re.fullmatch(r"(\d+)([KMGT]?)", str(text).strip().upper())
     if number is None:
         raise typer.BadParameter(f"{text!r} is no size. Write bytes, or a number with K, M, G or T, such as 2G.")
@@ -69,7 +69,7 @@ def size(text: str | int) -> int:
 
 
 def parameters_of(texts: Iterable[str] | None) -> dict[str, Any]:
-    """The parameters of a query by name, from texts name=value."""
+    """Return the parameters of a query, keyed by name, from texts of the form name=value."""
     import catalog  # slow to import, and help does without
 
     values = assignments(texts, "sets no parameter. Write name=value.")
@@ -77,7 +77,10 @@ def parameters_of(texts: Iterable[str] | None) -> dict[str, Any]:
 
 
 def assignments(texts: Iterable[str] | None, refusal: str) -> dict[str, str]:
-    """The values by name, from texts name=value; a name that stands twice is refused."""
+    """Return the values, keyed by name, from texts of the form name=value.
+
+    Raises BadParameter for a name that stands twice, and with `refusal` for a text of another form.
+    """
     values = dict[str, str]()
     for text in texts or []:
         name, equals, value = (part.strip() for part in text.partition("="))

@@ -1,4 +1,4 @@
-"""`circuits pairings`: a sum's enrichment beside that of its branches paired anew."""
+"""`circuits pairings`: compare a sum's enrichment with that of its branches paired anew."""
 
 from typing import Annotated
 

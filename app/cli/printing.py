@@ -1,6 +1,6 @@
 """Print records as tables for the terminal or as JSON.
 
-rich is imported where a table is printed: completion and `--json` do without it.
+rich is imported only where a table is printed, because completion and `--json` do without it.
 """
 
 import codecs
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PICTURES = ("thumbnail", "picture")  # fields that no terminal shows
 _GAP = 2  # spaces between two columns
-_COMFORTABLE = 12  # a column of longer texts is at least so wide
+_COMFORTABLE = 12  # letters: a column of longer texts is at least this wide
 _LONGEST = 10_000  # letters of a cell: an answer may hold millions in one, which nobody reads in a terminal
 
 
@@ -29,7 +29,7 @@ _LONGEST = 10_000  # letters of a cell: an answer may hold millions in one, whic
 class TerminalTable:
     """A title, the names of the columns, and rows of texts.
 
-    Where not all columns fit, those named in `decisive` come first.
+    If not all columns fit, those named in `decisive` come first.
     """
 
     title: str
@@ -38,7 +38,7 @@ class TerminalTable:
     decisive: tuple[str, ...] = ()
 
     def texts(self, column: int) -> list[str]:
-        """A column's name and texts."""
+        """Return a column's name, followed by its texts."""
         return [self.columns[column], *(row[column] for row in self.rows)]
 
 
@@ -53,7 +53,7 @@ def table(
 
 
 def sections(title: str, content: Mapping[str, Sequence[Mapping[str, object]]]) -> list[TerminalTable]:
-    """Make a table of each kind of rows by their keys, titled by the kind; kinds without rows are left out."""
+    """Make a table of each kind of rows, with the rows' keys as columns; kinds without rows are left out."""
     return [
         table(f"{name} {title}", tuple(rows[0]), [tuple(row.values()) for row in rows])
         for name, rows in content.items()
@@ -62,15 +62,15 @@ def sections(title: str, content: Mapping[str, Sequence[Mapping[str, object]]]) 
 
 
 def measured(lines: Sequence[str]) -> TerminalTable:
-    """What the numbers of a model were measured on."""
+    """Make a table that says what the numbers of a model were measured on."""
     return table("Measured on", ("",), [(line,) for line in lines])
 
 
 def show(*tables: TerminalTable, wide: bool = False) -> None:
-    """Print tables one below the other, those without rows left out.
+    """Print tables one below the other; tables without rows are left out.
 
-    A table has the columns that fit the terminal, no word broken, or all with `wide`; output that is no terminal is 140
-    columns wide.
+    A table has the columns that fit the terminal without a broken word, or all columns with `wide`. Output that is not
+    a terminal counts as 140 columns wide.
     """
     from rich.console import Console  # only tables need it
 
@@ -85,16 +85,16 @@ def show(*tables: TerminalTable, wide: bool = False) -> None:
 
 
 def show_json(content: object) -> None:
-    """Print records as JSON, without their pictures; dates as text.
+    """Print records as JSON, without their pictures and with dates as text.
 
-    Letters are escaped where the output's encoding may lack them.
+    Letters beyond ASCII are escaped unless the output's encoding is UTF-8.
     """
     escaped = codecs.lookup(sys.stdout.encoding or "ascii").name != "utf-8"
     typer.echo(json.dumps(as_json(content, _PICTURES), indent=1, ensure_ascii=escaped))
 
 
 def show_rows(records: Sequence[object], rows: TerminalTable, json_output: bool, wide: bool = False) -> None:
-    """Print records as JSON, or else the table made of them."""
+    """Print `records` as JSON if `json_output`; otherwise print `rows`, the table made of them."""
     if json_output:
         show_json(list(records))
     elif rows.rows:
@@ -104,9 +104,9 @@ def show_rows(records: Sequence[object], rows: TerminalTable, json_output: bool,
 
 
 def cell(value: object) -> str:
-    """A value as text: numbers to four digits, None as nothing, and nothing that a terminal takes for a command.
+    """Return a value as text: floats to four digits, None as nothing, and nothing that a terminal takes for a command.
 
-    Of a very long text the beginning, and how much more there is.
+    A text of more than `_LONGEST` letters is cut, and the number of missing letters follows it.
     """
     if value is None:
         return ""
@@ -118,7 +118,7 @@ def cell(value: object) -> str:
 
 
 def _layout(content: TerminalTable, width: int | None) -> tuple[list[int], list[int]]:
-    """Which columns fit, by place, and how wide each is; None for any width."""
+    """Return the indices of the columns that fit `width` (None: any width), and how wide each column is."""
     from rich.cells import cell_len  # only tables need it
 
     places = range(len(content.columns))
@@ -128,7 +128,7 @@ def _layout(content: TerminalTable, width: int | None) -> tuple[list[int], list[
     words = [max(cell_len(word) for text in content.texts(i) for word in text.split() or [""]) for i in places]
     least = [max(word, min(whole, _COMFORTABLE)) for word, whole in zip(words, full, strict=True)]
     if len(least) > 1 and full[0] <= width // 2:
-        least[0] = full[0]  # a name, in one line
+        least[0] = full[0]  # the first column is a name, which stays in one line
     first = [i for name in content.decisive for i in places if content.columns[i] == name]
     columns = list[int]()
     for i in dict.fromkeys([*first, *places]):
@@ -140,7 +140,7 @@ def _layout(content: TerminalTable, width: int | None) -> tuple[list[int], list[
 
 
 def _widened(widths: list[int], full: list[int], width: int) -> list[int]:
-    """The widths with what is left of the terminal given to the columns that want it, evenly."""
+    """Return the widths after what is left of the terminal was shared evenly among the columns that need more."""
     left = width - sum(widths) - _GAP * (len(widths) - 1)
     while left > 0 and (narrow := [i for i in range(len(widths)) if widths[i] < full[i]]):
         for i in narrow[:left]:
@@ -150,7 +150,7 @@ def _widened(widths: list[int], full: list[int], width: int) -> list[int]:
 
 
 def _renderables(content: TerminalTable, columns: list[int], widths: list[int], total: int) -> "list[RenderableType]":
-    """The title and the table for rich; texts are never taken for markup."""
+    """Make the title and the table for rich; texts are never taken for markup."""
     from rich.cells import cell_len  # only tables need it
     from rich.table import Table  # only tables need it
     from rich.text import Text  # only tables need it

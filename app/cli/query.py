@@ -1,4 +1,4 @@
-"""`circuits query`: questions that have a name."""
+"""`circuits query`: ask queries that have a name, and save others."""
 
 import json
 from collections.abc import Mapping
@@ -155,7 +155,10 @@ def restore_query(
 
 
 def show_answer(answer: "Table[Mapping[str, Any]]", veil: "Veil", as_json: bool, wide: bool) -> None:
-    """Print an answer as a table behind the veil, or as JSON; on stderr how many rows, and whether there are more."""
+    """Print an answer as a table with sensitive texts hidden, or as JSON; on stderr print how many rows it has.
+
+    The line on stderr also tells whether there are more rows.
+    """
     rows = list(answer)
     cells = [[_on_one_line(veil.value(value)) for value in row.values()] for row in rows]
     printing.show_rows(rows, printing.table("", answer.columns, cells), as_json, wide)
@@ -164,13 +167,13 @@ def show_answer(answer: "Table[Mapping[str, Any]]", veil: "Veil", as_json: bool,
 
 
 def _on_one_line(value: Any) -> Any:
-    """A list of texts in one line, each once; anything else as it is."""
+    """Join a list of texts into one line, each text once; return any other value as it is."""
     texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
     return ", ".join(dict.fromkeys(value)) if texts else value
 
 
 def _parameters(query: "NamedQuery") -> str:
-    """A query's parameters with their defaults; one without a default has to be named."""
+    """Return a query's parameters with their defaults, in one line; a parameter without a default has to be set."""
     defaults = query.defaults
     return ", ".join(
         f"{name}={printing.cell(defaults[name])}" if name in defaults else name for name in query.parameters
@@ -178,7 +181,7 @@ def _parameters(query: "NamedQuery") -> str:
 
 
 def _comments(query: "NamedQuery") -> list[str]:
-    """Comments that say what a query answers, and in Neo4j Browser how to set its parameters."""
+    """Return comments that say what a query answers, and how to set its parameters in Neo4j Browser."""
     from catalog import BUILT_IN_AUTHOR  # slow to import, and help does without
 
     author = [] if query.author == BUILT_IN_AUTHOR else [f"saved by {query.author}"]
@@ -188,7 +191,7 @@ def _comments(query: "NamedQuery") -> list[str]:
 
 
 def _browser_parameters(query: "NamedQuery") -> str:
-    """What to type in Neo4j Browser before a query that has parameters."""
+    """Return what to type in Neo4j Browser before a query that has parameters."""
     open_ones = [f"{name}: ..." for name in query.parameters if name not in query.defaults]
     values = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in query.defaults.items()]
     return f"in Neo4j Browser first   :params {{{', '.join([*open_ones, *values])}}}" if query.parameters else ""

@@ -1,4 +1,4 @@
-"""`circuits remove`: a model out of the database."""
+"""`circuits remove`: remove a model from the database."""
 
 from typing import Annotated
 

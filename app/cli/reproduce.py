@@ -1,4 +1,4 @@
-"""`circuits reproduce`: the claims of the enrichment circuits article, decided on any network."""
+"""`circuits reproduce`: decide the claims of the enrichment circuits article on any network."""
 
 import os
 import shlex
@@ -65,7 +65,7 @@ def reproduce(
     from catalog import open_extraction, open_network  # slow to import, and help does without
 
     if output:
-        _check(output)  # before all is computed
+        _check(output)  # before anything is computed
     folder = open_extraction(extraction) if extraction else None
     command = shlex.join(["circuits", *sys.argv[1:]])
     report = open_network(name, pretrained).reproduce(folder, probes, visualisations, authors, command)
@@ -81,7 +81,7 @@ def reproduce(
 
 
 def _check(output: Path) -> None:
-    """Raise BadParameter for a report that no file can take."""
+    """Raise BadParameter for a report whose name tells no format, or whose folder does not exist."""
     if output.suffix.casefold() not in (".html", ".json"):
         raise typer.BadParameter(f"The name {output.name!r} tells no format of a report. End it in .html or .json.")
     if not os.path.isdir(output.parent):  # noqa: PTH112, which raises no error for a name that no file can have
@@ -91,7 +91,7 @@ def _check(output: Path) -> None:
 
 
 def _show(report: "Report", wide: bool) -> None:
-    """Print what passes or deviates, then what all other claims need, those of one need together."""
+    """Print the claims that pass or deviate, then those that cannot run, grouped by what they need."""
     rows, needs = list[tuple[object, ...]](), dict[str, list[str]]()
     for result in report.results:
         claim, outcome = result.claim, result.outcome

@@ -1,4 +1,4 @@
-"""`circuits saved`: circuits that stand in the database under a name."""
+"""`circuits saved`: list, show and remove circuits that were saved in the database under a name."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -147,7 +147,7 @@ def restore_saved(
 
 
 def show_circuit(circuit: "CircuitView", veil: "Veil", as_json: bool, wide: bool) -> None:
-    """Print a circuit's edges, the most influential first where that was measured, and its sentence."""
+    """Print a circuit's edges and a sentence on it; the most influential edges come first if influence was measured."""
     if as_json:
         printing.show_json(circuit.record)
         return

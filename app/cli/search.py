@@ -1,4 +1,4 @@
-"""`circuits search`: units by labels, by what drives them, and by numbers."""
+"""`circuits search`: find units by labels, by what drives them, and by numbers."""
 
 from typing import Annotated
 
@@ -44,7 +44,7 @@ def search(
 
 
 def _bound(text: str) -> tuple[str, float]:
-    """A statistic's name and number, from NAME=NUMBER."""
+    """Return a statistic's name and its bound, from NAME=NUMBER. Raises BadParameter."""
     name, _, number = text.partition("=")
     try:
         return name, float(number)

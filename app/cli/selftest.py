@@ -1,4 +1,4 @@
-"""`circuits selftest`: whether what the catalog rests on holds for a network, on this machine."""
+"""`circuits selftest`: check for a network, on this machine, what the catalog rests on."""
 
 from typing import Annotated
 

@@ -1,4 +1,7 @@
-"""`circuits sensitivity`: how far a sum's census hangs on its settings and its probes."""
+"""`circuits sensitivity`: show how far a sum's census depends on its settings and its probes.
+
+The census is the statistical test of which units of the sum are enriched.
+"""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""`circuits trace`: a circuit followed out of a unit."""
+"""`circuits trace`: follow a circuit out of a unit."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""`circuits unit`: a unit, what was measured on it, and its strongest inputs and outputs."""
+"""`circuits unit`: show a unit, what was measured on it, and its strongest inputs and outputs."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -56,7 +56,7 @@ def unit(
 
 
 def _facts(view: "UnitView", veil: "Veil") -> printing.TerminalTable:
-    """What a unit is and what was measured on it."""
+    """Make a table of what a unit is and what was measured on it."""
     card = view.card
     facts: list[tuple[str, object]] = [("model", card.model), ("labels", veil.over(card.id).labels(card.labels))]
     facts += [(branch, branch_view.id) for branch, branch_view in view.branches.items()]
@@ -68,7 +68,7 @@ def _facts(view: "UnitView", veil: "Veil") -> printing.TerminalTable:
 
 
 def _top_probes(view: "UnitView", probes: "Sequence[TopProbe]", veil: "Veil") -> printing.TerminalTable:
-    """The top probes, one branch a row."""
+    """Make a table of the top probes, with a row for each branch."""
     branches, units = dict.fromkeys(probe.branch for probe in probes), view.branches
     veils = {branch: veil.over(units[branch].id) if branch in units else veil for branch in branches}
     rows = [
@@ -79,20 +79,20 @@ def _top_probes(view: "UnitView", probes: "Sequence[TopProbe]", veil: "Veil") ->
 
 
 def _top_words(words: "Iterable[WordResponse]", veil: "Veil") -> printing.TerminalTable:
-    """The words that drive a unit most."""
+    """Make a table of the words that drive a unit most."""
     rows = [(veil.over(word.unit).label(word.word), word.value, word.z) for word in words]
     return printing.table("Top words", ("word", "value", "z"), rows)
 
 
 def _distribution(histogram: "Histogram") -> printing.TerminalTable:
-    """How a unit's activation is distributed over the probes, bin by bin."""
+    """Make a table of how a unit's activation is distributed over the probes, with a row for each bin."""
     low, width = histogram.low, (histogram.high - histogram.low) / len(histogram.counts)
     rows = [(low + k * width, low + (k + 1) * width, count) for k, count in enumerate(histogram.counts)]
     return printing.table("Distribution", ("from", "to", "probes"), rows)
 
 
 def _contributions(title: str, contributions: "Iterable[Contribution]", veil: "Veil") -> printing.TerminalTable:
-    """Inputs by their sources, outputs by their targets."""
+    """Make a table of inputs, each named by its source, or of outputs, each named by its target."""
     rows = []
     for c in contributions:
         end, labels = (c.source, c.source_labels) if title == "Inputs" else (c.target, c.target_labels)

@@ -1,4 +1,4 @@
-"""`circuits word`: the units that a word drives most."""
+"""`circuits word`: show the units that a word drives most."""
 
 from typing import Annotated
 

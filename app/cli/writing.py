@@ -1,4 +1,4 @@
-"""Say that a file of the user's was replaced: a command writes where it is told to, as cp does, and not in silence."""
+"""Say that a file of the user's was replaced: as cp does, a command replaces the file it writes to, but it says so."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from extract.printable import printable
 
 @contextmanager
 def writing(file: Path) -> Iterator[None]:
-    """Around what writes a file: say on stderr whether it took the place of an earlier one."""
+    """Run the block that writes a file, then say on stderr if the file took the place of an earlier one."""
     earlier = os.path.isfile(file)  # noqa: PTH113, which raises no error for a name that no file can have
     yield
     if earlier:

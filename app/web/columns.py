@@ -13,7 +13,7 @@ _TEXTS = {"unit": "Unit", "labels": "Labels"} | {
 
 
 def columns(numbers: Iterable[str]) -> dict[str, Any]:
-    """Configure the columns of units, their labels and these numbers: titles, tooltips and formats."""
+    """Return the settings of a table's columns: unit, labels, verdicts, and these numbers with tooltips and formats."""
     config = st.column_config
     texts = {column: config.TextColumn(text, pinned=column == "unit") for column, text in _TEXTS.items()}
     return texts | {n: config.NumberColumn(title(n), help=meaning(n), format=column_format(n)) for n in numbers}

@@ -1,8 +1,8 @@
 """Serve only those who name the app by its own address, so that no page of another site can read or write a catalog.
 
-A page elsewhere can have its name lead to this machine (DNS rebinding), and a page of another local server may open
-connections to this one: both send a Host or an Origin that is not the app's. See OWASP's "CSRF prevention", "verifying
-origin with standard headers", and "cross-site WebSocket hijacking".
+A page of another site can make its own name lead to this machine (DNS rebinding), and a page of another local server
+may open connections to this one. Both send a Host or an Origin that is not the app's. See OWASP's "CSRF prevention",
+"verifying origin with standard headers", and "cross-site WebSocket hijacking".
 """
 
 from collections.abc import Iterable
@@ -18,10 +18,10 @@ _PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
 class HostGuard:
-    """Refuse a request whose Host or Origin is not the app's, and a WebSocket without an Origin.
+    """Middleware that refuses a request whose Host or Origin is not the app's, and a WebSocket without an Origin.
 
-    On its own port the app is called by the loopback names, by `address`, and by the address that a connection came to;
-    `allowed` are other names for it, such as a proxy's: a host for any port, or a host:port.
+    On its own port the app answers to the loopback names, to `address`, and to the address that a connection came to.
+    `allowed` are other names for the app, such as a proxy's: `host` for any port, or `host:port`.
     """
 
     def __init__(self, app: ASGIApp, address: str, allowed: Iterable[str] = ()) -> None:
@@ -37,7 +37,7 @@ class HostGuard:
         await respond(scope, receive, send)
 
     def _problem(self, scope: Scope) -> str | None:
-        """Why the request is refused; None where it is the app's own."""
+        """Return why the request is refused, or None if it is the app's own."""
         if scope["type"] not in ("http", "websocket"):
             return None
         headers = Headers(scope=scope)
@@ -51,7 +51,7 @@ class HostGuard:
         return None if self._serves(scope, origin) else f"The page {origin!r} is not this app's, and may not use it."
 
     def _serves(self, scope: Scope, url: str) -> bool:
-        """Whether this URL leads to the app."""
+        """Return whether this URL leads to the app."""
         host, port = place = _place(url)
         own_host, own_port = scope["server"]
         if port == own_port and host in (*self._names, own_host):
@@ -60,7 +60,7 @@ class HostGuard:
 
 
 def _place(url: str) -> tuple[str, int | None]:
-    """Read a URL's host and port: the port of its scheme where it names none, no host where it is no URL."""
+    """Return a URL's host and port, else the scheme's port; the host is empty if the text is not a URL."""
     try:
         parts = urlsplit(url)
         return parts.hostname or "", parts.port or _PORTS.get(parts.scheme)

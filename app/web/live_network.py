@@ -1,4 +1,4 @@
-"""The network itself on a page: loaded once for all sessions, and what a word or a picture raises in it."""
+"""Load the model's network, once for all sessions, and show what a word or a picture raises in it."""
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,10 @@ ActivityByChannel = Mapping[int, tuple[float, float | None]]
 
 
 def ready(purpose: str) -> bool:
-    """Whether to load the model's network for a purpose: somebody has to ask, since weights may come from the hub."""
+    """Return whether the network may be loaded; until somebody asks for it, show the button and name the `purpose`.
+
+    Somebody has to ask because the weights may come from the Hugging Face hub.
+    """
     model = session.model().id
     source = "Its weights are taken from this machine, or else fetched from the Hugging Face hub."
     if model not in requested() and st.button(plain(f"Load {model}"), icon=":material/download:", help=source):
@@ -40,13 +43,13 @@ def ready(purpose: str) -> bool:
 
 @st.cache_resource
 def requested() -> set[str]:
-    """The models whose networks may be loaded, in all sessions; the demo's weights come with the package."""
+    """Return the models whose networks may be loaded, in all sessions. The demo is one: its weights are bundled."""
     return {DEMO}
 
 
 @contextmanager
 def show_missing() -> Iterator[None]:
-    """Show that torch or the weights are missing as a note in place of what needs them."""
+    """Show a note that torch or the weights are missing, in place of what needs them."""
     try:
         yield
     except (TorchMissing, WeightsError) as error:
@@ -54,7 +57,7 @@ def show_missing() -> Iterator[None]:
 
 
 def network() -> "LiveNetwork":
-    """The network of the session's model. Raises TorchMissing, WeightsError."""
+    """Return the network of the session's model. Raises TorchMissing, WeightsError."""
     model = session.model()
     return _network(model.id, model.card.weights_sha256, model)
 
@@ -65,9 +68,9 @@ def _network(name: str, weights_sha256: str, _model: Model) -> "LiveNetwork":
 
 
 def word_rises(word: str, baseline: str | None, layer: Layer | str, count: int) -> Rises:
-    """The `count` units of a layer that a word raises most over a baseline text, or over the mean of common words.
+    """Return the `count` units of a layer that a word raises most over a baseline (None: the mean of common words).
 
-    Raises TorchMissing, WeightsError; WordsError for a text that cannot be set.
+    Raises TorchMissing, WeightsError; WordsError for a text that cannot be rendered.
     """
     live = network()
     if baseline:
@@ -81,9 +84,10 @@ def word_rises(word: str, baseline: str | None, layer: Layer | str, count: int) 
 
 
 def both_answers(word: str, picture: "Image", layer: Layer | str, count: int) -> Rises:
-    """The `count` units of a layer that answer to a word and to a picture, by the smaller of both mean activations.
+    """Return the `count` units of a layer that answer most to both a word and a picture.
 
-    Raises TorchMissing, WeightsError; WordsError for a text that cannot be set.
+    A unit's answer to both is the smaller of its two mean activations. Raises TorchMissing, WeightsError; WordsError
+    for a text that cannot be rendered.
     """
     live = network()
     with st.spinner("Showing the picture to the network"):
@@ -91,9 +95,10 @@ def both_answers(word: str, picture: "Image", layer: Layer | str, count: int) ->
 
 
 def picture_rises(picture: "Image", layer: Layer, count: int, activities: ActivityByChannel | None) -> Rises:
-    """The `count` units of a layer that a picture raises most over a grey one. Raises TorchMissing, WeightsError.
+    """Return the `count` units of a layer that a picture raises most over a grey one.
 
-    With `activities`, every channel's mean and deviation over the probes: over those, in deviations.
+    With `activities`, each channel's mean and standard deviation over the probes, the rise is over that mean, in
+    standard deviations. Raises TorchMissing, WeightsError.
     """
     live = network()
     with st.spinner("Showing the picture to the network"):
@@ -101,26 +106,26 @@ def picture_rises(picture: "Image", layer: Layer, count: int, activities: Activi
 
 
 def rises_table(rises: Rises) -> str:
-    """Draw units with their pictures, labels and rises, each linked to its page, as safe HTML."""
+    """Return units with their pictures, labels and rises as safe HTML, each linked to its page."""
     model, units = session.model(), [unit for unit, _ in rises]
     return session.gallery().rises(model.units(units), [rise for _, rise in rises], model.thumbnails(units))
 
 
 def as_seen(picture: "Image", name: str) -> str:
-    """Draw the part of a picture that the network sees, as safe HTML. Raises TorchMissing, WeightsError."""
+    """Return the part of a picture that the network sees, as safe HTML. Raises TorchMissing, WeightsError."""
     return _figures({name: network().seen(picture)})
 
 
 def word_figures(texts: Sequence[str]) -> str:
-    """Draw texts as the network is shown them, side by side, as safe HTML.
+    """Return texts as the images that the network is shown, side by side, as safe HTML.
 
-    Raises WordsError for one that cannot be set.
+    Raises WordsError for a text that cannot be rendered.
     """
     return _figures({text: session.model().word_image(text) for text in texts})
 
 
 def kernel(edge: Contribution) -> "Kernel":
-    """The spatial matrix of an edge. Raises TorchMissing, WeightsError."""
+    """Compute the spatial matrix of an edge. Raises TorchMissing, WeightsError."""
     model = session.model()
     return _kernel(model.id, model.card.weights_sha256, str(edge.source), str(edge.target))
 

@@ -1,4 +1,4 @@
-"""The Streamlit app's entry: page config and router. `streamlit run app/web/main.py`, or `circuits app`."""
+"""The Streamlit app's entry: page configuration and router. `streamlit run app/web/main.py`, or `circuits app`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Texts with data in them, for Streamlit, which reads what it shows as Markdown."""
+"""Escape texts that hold data, because Streamlit reads what it shows as Markdown."""
 
 import re
 
@@ -12,7 +12,8 @@ _MARKUP = re.compile(
 def plain(text: str) -> str:
     """Escape what Markdown would turn into a picture, a link, a formula, an icon or emphasis.
 
-    A model's name, a concept or a message that quotes them may come from a stranger, and a picture in it would ask
-    another machine for it. What stands between backticks stays code, in which Markdown reads nothing.
+    A model's name, a concept or a message that quotes one may come from a stranger, and a picture in such a text would
+    make the browser call another machine. Text between backticks stays as it is, because Markdown reads nothing in
+    code.
     """
     return _MARKUP.sub(lambda match: match["code"] or (f"\\{match['mark']}" if match["mark"] else " "), text)

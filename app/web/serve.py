@@ -1,6 +1,6 @@
-"""Serve the app: run Streamlit in this very process, with all that pages need imported before one is asked for.
+"""Serve the app: run Streamlit in this process, after importing what its pages need.
 
-An embedded database's server starts meanwhile, for the first page would wait for it.
+The server of an embedded database starts meanwhile, because the first page would have to wait for it.
 """
 
 import threading
@@ -16,19 +16,19 @@ from app.web.host_guard import HostGuard
 from catalog import open_catalog
 from extract.errors import CircuitsError
 
-NEEDED = ("app.web.panels.candidates", "app.web.panels.labels")  # by the pages, which Streamlit runs as scripts
+NEEDED = ("app.web.panels.candidates", "app.web.panels.labels")  # by the pages, which run as scripts and so import late
 MAIN = Path(__file__).with_name("main.py")
 CONFIG = MAIN.with_name(".streamlit") / "config.toml"
 
 
 class AddressUnavailable(CircuitsError):
-    """An address at which the app cannot listen."""
+    """The app cannot listen at this address."""
 
 
 def serve(address: str, port: int, allowed: Sequence[str], launch: Callable[[str], object] | None) -> None:
-    """Serve the app until it is told to stop, to those alone who call it by its address or an allowed name.
+    """Serve the app until it is told to stop, and only to callers who use its address or an allowed name.
 
-    `launch` opens a browser at the URL it is given; None starts none. Raises AddressUnavailable.
+    `launch` opens a browser at the URL that it is called with (None: no browser is opened). Raises AddressUnavailable.
     """
     threading.Thread(target=_start, daemon=True).start()
     for module in NEEDED:
@@ -49,16 +49,20 @@ def serve(address: str, port: int, allowed: Sequence[str], launch: Callable[[str
 
 
 def configuration(address: str, port: int) -> dict[str, object]:
-    """Streamlit's options: those of the file, and where to listen.
+    """Return Streamlit's options: those of its configuration file, and where to listen.
 
-    Headless, since the browser is opened here: else Streamlit offers its visitors to write files for coding agents.
+    Streamlit runs headless, because the browser is opened here. Otherwise it would also offer visitors to write files
+    for coding agents.
     """
     listening = {"server.port": port, "server.address": address, "server.headless": True}
     return dict(_dotted(tomllib.loads(CONFIG.read_text()))) | listening
 
 
 def _dotted(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings by their dotted names: Streamlit would look for the file beside the command that runs."""
+    """Yield each setting with its dotted name.
+
+    `configuration` passes the settings on, because Streamlit would look for the file beside the command that runs.
+    """
     for name, value in settings.items():
         if isinstance(value, dict):
             yield from _dotted(value, f"{above}{name}.")

@@ -1,4 +1,7 @@
-"""What every page shares: the open catalog, the model and unit in the address, the side bar, what is hidden."""
+"""What every page shares: the open catalog, the model and the unit in the page's URL, the side bar, and the veil.
+
+The veil hides what is sensitive, such as explicit words and flagged units, until the user reveals it.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,8 +39,9 @@ def show_errors() -> Iterator[None]:
 def run_action(place: str, action: Callable[[], object]) -> None:
     """Run the action of a click before the page runs; on an error keep it for `place` to show.
 
-    Pass this to a button as `on_click`, so that the page runs once for a click, and not again to show what it changed.
-    The second half of a double click begins before the first has ended: it waits, and finds what that one wrote.
+    Pass `run_action` to a button as `on_click`: then one run of the page both acts on the click and shows what changed.
+    The second click of a double click begins before the first action has ended. It waits, and sees what the first
+    wrote.
     """
     with st.session_state["acting"]:
         st.session_state.pop("refused", None)
@@ -48,7 +52,7 @@ def run_action(place: str, action: Callable[[], object]) -> None:
 
 
 def show_action_error(place: str | None = None) -> None:
-    """Show the error of the last click at this place; None shows one whose place the page no longer has."""
+    """Show the error of the last click if it belongs to `place` (None: if no place on the page has shown it)."""
     where, error = st.session_state.get("refused", (None, None))
     if where is not None and place in (where, None):
         del st.session_state["refused"]
@@ -57,21 +61,21 @@ def show_action_error(place: str | None = None) -> None:
 
 
 def catalog() -> Catalog:
-    """The catalog that the settings name; one for all sessions."""
+    """Return the catalog that the settings name; all sessions share it."""
     here = settings()
     return _open(here.place, here.extractions)
 
 
 @st.cache_resource(show_spinner="Opening the catalog", on_release=lambda catalog: catalog.close())
 def _open(place: str | Path, extractions: Path) -> Catalog:
-    """Open the catalog of the settings, which these are of; other ones are another catalog."""
+    """Open the catalog at `place`; Streamlit keeps one for each `place` and folder of `extractions`."""
     return open_catalog(place)
 
 
 def bar() -> None:
     """Draw the side bar: the model, a way to any unit, the author, what is hidden. An empty catalog ends the page.
 
-    Raises ModelMissing for a link to a model that is not there: its units are not those of another.
+    Raises ModelMissing for a link to a model that the catalog lacks, since another model's units are different ones.
     """
     names = [card.id for card in catalog().models]
     if not names:
@@ -81,7 +85,7 @@ def bar() -> None:
     st.session_state.setdefault("acting", Lock())
     in_address = st.query_params.get("model")
     is_absent = in_address not in (None, *names, st.session_state.get("model"))
-    if st.session_state.get("model") not in names:  # none yet, or one that was removed
+    if st.session_state.get("model") not in names:  # no model yet, or one that was removed
         st.session_state.pop("model", None)
     if in_address in names and st.session_state.get("model") != in_address:
         st.session_state["model"] = in_address
@@ -99,7 +103,7 @@ def bar() -> None:
     if is_absent:
         st.button(plain(f"Open {st.session_state['model']}"), key="open model", on_click=_leave)
         catalog().model(in_address)  # raises, and says which there are
-    if in_address != st.session_state["model"]:  # else the address would lose what was changed in it while this ran
+    if in_address != st.session_state["model"]:  # else the URL would lose what was changed in it while this ran
         st.query_params["model"] = st.session_state["model"]
     st.session_state["opened"] = catalog().model(st.session_state["model"])
     if unit := st.session_state.pop("wanted", None):
@@ -107,18 +111,18 @@ def bar() -> None:
 
 
 def model() -> Model:
-    """The model of this run, as `bar` opened it."""
+    """Return the model of this run, which `bar` opened."""
     current: Model = st.session_state["opened"]
     return current
 
 
 def veil() -> Veil:
-    """What hides the sensitive; hides nothing where the user reveals it. A run asks for it once."""
+    """Return the veil, which hides what is sensitive unless the user reveals it. A run asks for it once."""
     return model().veil(st.session_state["reveal"])
 
 
 def unit() -> UnitView:
-    """The unit in the address, or the last layer's first one. Raises UnknownUnit."""
+    """Return the unit in the page's URL, or else the first unit of the last layer. Raises UnknownUnit."""
     return model().unit(st.query_params.get("unit") or f"{model().architecture.final}/0")
 
 
@@ -129,28 +133,28 @@ def open_unit(name: Unit | str) -> None:
 
 
 def request_unit(name: str) -> None:
-    """Go to a unit's page in place of the one that would be shown next; for the action of a click."""
+    """Make the next run of the app open a unit's page; for the action of a click."""
     st.session_state["wanted"] = name
 
 
 def show(markup: str, key: str) -> None:
-    """Show safe markup, and follow a link in it to the unit's page."""
+    """Show safe markup; a click on a link to a unit opens the unit's page."""
     unit_links.show(markup, key, request_unit)
 
 
 def author() -> str:
-    """Who labels and saves, as the side bar says."""
+    """Return the author in the side bar, under whose name labels and circuits are saved."""
     author: str = st.session_state["author"]
     return author
 
 
 def gallery(hiding: Veil | None = None) -> Gallery:
-    """Draw units and probes, with what is sensitive hidden unless the user reveals it."""
+    """Return a gallery, which draws units and probes behind the veil `hiding` (None: behind `veil()`)."""
     return Gallery(hiding or veil(), partial(unit_links.address, model().id))
 
 
 def _login() -> str:
-    """Propose the login name as the author, where there is one."""
+    """Return the login name as a proposal for the author, or an empty text if there is none."""
     try:
         return login_name()
     except CircuitsError:
@@ -158,7 +162,7 @@ def _login() -> str:
 
 
 def _leave() -> None:
-    """Forget the unit in the address, which is none of the newly chosen model."""
+    """Remove the unit from the page's URL, because it is a unit of the model selected before."""
     st.query_params.from_dict({"model": st.session_state["model"]})
 
 

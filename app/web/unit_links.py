@@ -1,6 +1,6 @@
-"""HTML and SVG whose links to units open in the same session; a plain link of Streamlit's would start a new one.
+"""Show HTML and SVG whose links to units open in the same session; a plain link in Streamlit would start a new session.
 
-The links are real ones, so that a unit can also be opened in another tab or its address copied.
+The links are real links, so that a user can also open a unit in another tab or copy its URL.
 """
 
 from collections.abc import Callable
@@ -46,15 +46,16 @@ function light({ currentTarget, target, type }) {  // the edges of the unit unde
 
 
 def show(markup: str, key: str, open_unit: Callable[[str], object]) -> None:
-    """Show trusted markup, all text in it escaped; `open_unit` gets the unit of a clicked link before the page runs.
+    """Show trusted markup, all text in it escaped; `open_unit` is called with the unit of a clicked link.
 
-    Not in the page's run with a rerun after it: a click that meets such a rerun would lose what it puts in the address.
+    `open_unit` runs before the page does. If it ran with the page, the page would have to run again, and a click during
+    that second run would lose what it writes into the URL.
     """
     _component()(data=markup, key=key, on_opened_change=lambda: open_unit(st.session_state[key].opened))
 
 
 def address(model: str, unit: Unit) -> str:
-    """A unit's page, relative to any page of the app."""
+    """Return the URL of a unit's page, relative to any page of the app."""
     return f"unit?{urlencode({'unit': str(unit), 'model': model}, safe='/:')}"
 
 

@@ -1,4 +1,4 @@
-"""Tables of annotations, and the preview of a plan that writes them, with what is sensitive hidden."""
+"""Tables of annotations (entries of the labels' history) and previews of new ones, with sensitive texts hidden."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,7 +14,7 @@ from graph.records import Annotation
 def annotation_rows(
     entries: Iterable[Annotation], history: Iterable[Annotation] = (), with_unit: bool = True
 ) -> list[dict[str, Any]]:
-    """Make a row of each entry; `history` tells what became of it."""
+    """Make a row of each entry; `history` tells whether the entry holds, was changed or was undone."""
     fates, veil = ModelLabels.fates(history), session.veil()
     return [
         ({"unit": str(a.unit)} if with_unit else {})
@@ -32,7 +32,7 @@ def annotation_rows(
 
 
 def lines(entries: Iterable[Annotation]) -> dict[str, str]:
-    """Describe each entry in one line, by id."""
+    """Describe each entry in one line; the lines are keyed by the entries' ids."""
     veil = session.veil()
     return {
         a.id: f"{a.at:%Y-%m-%d %H:%M:%S} {a.author}: {a.action} {veil.annotation_text(a, a.text)} of {a.unit}"
@@ -41,7 +41,10 @@ def lines(entries: Iterable[Annotation]) -> dict[str, str]:
 
 
 def preview(labels: ModelLabels, plan: Plan, name: str, on_written: Callable[[], object]) -> None:
-    """Show what a plan would write, and write it at a click; then call `on_written`. `show_written` says so."""
+    """Show what a plan would write, and a button that writes it and then calls `on_written`.
+
+    After the click `show_written` says what was written.
+    """
     st.markdown(f"**Preview:** {plain(plan.sentence)}.")
     _titled_table("To be written", annotation_rows(plan.new))
     _titled_table("There already, and left as it is", annotation_rows(plan.existing))

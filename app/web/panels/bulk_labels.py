@@ -1,4 +1,4 @@
-"""Label many units at once, or reject one text on many: previewed, then written as a whole."""
+"""Give many units one label, or reject one text on many: first a preview, then all of it is written or nothing."""
 
 import streamlit as st
 

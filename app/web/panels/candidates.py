@@ -8,19 +8,19 @@ from app.web import session
 from catalog import Candidate
 from graph.records import EvidenceTerms, WeightTerms
 
-_ORDER = "least_specificity"  # stands in the column order
+_ORDER = "least_specificity"  # shown in the column `order`
 _TEXTS = ("verdict", "weakest_link", "ablation", "nearby_ablation")
 Candidates = Sequence[Candidate[EvidenceTerms]] | Sequence[Candidate[WeightTerms]]
 
 
 def numbers(candidates: Candidates) -> list[str]:
-    """Name the terms that are numbers; the share over the shortcut last, since it is no criterion."""
+    """Return the names of the terms that are numbers; the share over the shortcut is last, as it is no criterion."""
     terms = [f.name for c in candidates[:1] for f in fields(c.terms) if f.type in (int, float, float | None)]
     return sorted((term for term in terms if term != _ORDER), key=lambda term: term.startswith("share_"))
 
 
 def rows(candidates: Candidates) -> list[dict[str, Any]]:
-    """Make a row of each candidate: unit, labels behind the veil, order, and every term that is a number."""
+    """Make a row of each candidate: unit, labels (sensitive ones hidden), verdicts, order and every number."""
     veil, names = session.veil(), numbers(candidates)
     return [
         {"unit": str(c.unit), "labels": veil.over(c.unit).labels(c.labels)}
@@ -32,7 +32,7 @@ def rows(candidates: Candidates) -> list[dict[str, Any]]:
 
 
 def show(candidates: Iterable[Candidate[Any]], pictures: int) -> None:
-    """Draw each candidate as a card: shortcut and conv pictures side by side under the criteria that it met."""
+    """Draw each candidate as a card: its criteria above the `pictures` top probes of either branch, side by side."""
     gallery = session.gallery()
     for candidate in candidates:
         probes = session.model().unit(candidate.unit).top_probes(pictures)

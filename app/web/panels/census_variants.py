@@ -1,4 +1,7 @@
-"""How far the verdicts on a sum hang on settings and probes, and its branches paired anew."""
+"""Show how far a sum's verdicts depend on settings and probes, and how they compare with branches paired anew.
+
+A verdict is the census's judgement of a unit: whether its two branches bring two different facets.
+"""
 
 from shlex import quote
 
@@ -32,7 +35,7 @@ _PAIRING = {
 
 
 def show(layer: str) -> None:
-    """Show both tables of a sum, or the commands that make them."""
+    """Show both tables of a sum layer, or the commands that make them."""
     model = session.model()
     st.subheader("With one thing changed", help="The census again: how far its verdicts hang on settings and probes.")
     if variants := model.sensitivity(layer).to_dicts():
@@ -48,12 +51,12 @@ def show(layer: str) -> None:
 
 
 def _missing(command: str, layer: str) -> None:
-    """Say what is needed, and how to get it."""
+    """Say that no available extraction folder holds this table, and show the command that adds it."""
     model = session.model()
     judged = [str(folder.path) for folder in model.extractions if folder.has_census]
     st.caption(plain(model.away or "The extraction folders at hand hold none: the following adds it, in minutes."))
     network = commands.extract(model.id).removeprefix("circuits extract ")
-    if "--seed" not in network:  # neither command has the seed of random weights
+    if "--seed" not in network:  # neither command takes the seed of random weights
         probes = "" if model.id == DEMO else " --probes PROBES"
         folder = quote(judged[0]) if judged else "FOLDER"
         st.code(f"circuits {command} {network} --extraction {folder}{probes} --layer {layer}", "bash")

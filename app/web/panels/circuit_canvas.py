@@ -1,4 +1,4 @@
-"""The circuit canvas: the figure, the changes made to it by hand, and the pinned units, all in the address."""
+"""The circuit canvas: the figure, the changes made to it by hand, and the pinned units, all kept in the page's URL."""
 
 from collections.abc import Callable
 
@@ -12,12 +12,12 @@ _PINS, _EXPANDED, _REMOVED, _SELECTED = "pins", "expanded", "removed", "chosen"
 
 
 def edited(circuit: CircuitView, limit: int) -> CircuitView:
-    """The circuit with the units expanded by hand, `limit` edges of either sign each, and without those removed."""
+    """Return the circuit as changed by hand: units are expanded by `limit` edges of either sign, or removed."""
     return circuit.edited(_listed(_EXPANDED), _listed(_REMOVED), limit)
 
 
 def show(circuit: CircuitView) -> None:
-    """Draw the figure under its size; a click on a unit chooses it."""
+    """Draw the figure below a sentence on the circuit; a click on a unit selects the unit."""
     summary, size = st.columns([5, 1], vertical_alignment="center")
     veil = session.veil()
     with summary:
@@ -29,13 +29,13 @@ def show(circuit: CircuitView) -> None:
 
 
 def link() -> Callable[[Unit], str]:
-    """What gives the address of a unit's page."""
+    """Return the function that gives the URL of a unit's page."""
     model = session.model().id
     return lambda unit: unit_links.address(model, unit)
 
 
 def actions(circuit: CircuitView) -> None:
-    """Offer what can be done with the chosen unit, and a way back to what was traced."""
+    """Show the buttons that act on the selected unit, and one that undoes all changes made by hand."""
     unit = _selected_unit(circuit)
     which, what = st.columns([1, 4], vertical_alignment="center")
     with which:
@@ -48,7 +48,7 @@ def actions(circuit: CircuitView) -> None:
 
 
 def pins() -> list[Unit]:
-    """The pinned units: the address's, or those pinned before another page was looked at."""
+    """Return the pinned units: those in the page's URL, or else those pinned before the user looked at another page."""
     earlier = f"pins of {session.model().id}"
     if _PINS in st.query_params:
         st.session_state[earlier] = st.query_params[_PINS]
@@ -69,7 +69,7 @@ def reset() -> None:
 
 
 def _selected_unit(circuit: CircuitView) -> Unit | None:
-    """The unit in the circuit that the address names as chosen."""
+    """Return the unit of the circuit that the page's URL names as selected, or None."""
     name = st.query_params.get(_SELECTED)
     return next((node.id for node in circuit.units if str(node.id) == name), None)
 
@@ -104,7 +104,7 @@ def _open(unit: Unit) -> None:
 
 
 def _listed(name: str) -> list[Unit]:
-    """The units that the address lists under a name. Raises UnknownUnit."""
+    """Return the units that the page's URL lists under a name. Raises UnknownUnit."""
     architecture = session.model().architecture
     return [architecture.unit(text) for text in st.query_params.get(name, "").split(",") if text.strip()]
 

@@ -1,4 +1,4 @@
-"""The controls of the circuit canvas, each in the address, and the circuit that they ask for."""
+"""The controls of the circuit canvas, each kept in the page's URL, and the circuit that they ask for."""
 
 from dataclasses import asdict, dataclass
 
@@ -21,7 +21,7 @@ _TRACES = ("backward", "forward")
 
 @dataclass(frozen=True)
 class Choices:
-    """The kind of circuit, its unit, the edges at every unit, and of a trace how far it goes and what is pruned."""
+    """What the controls say: the kind of circuit, its unit, the edges at each unit, and how a trace goes."""
 
     kind: str
     unit: UnitView
@@ -30,7 +30,7 @@ class Choices:
 
 
 def choose() -> Choices:
-    """Show the controls; those that mean nothing for a kind of circuit are grey."""
+    """Show the controls, and return what they say; those that mean nothing for a kind of circuit are grey."""
     _open_earlier_address()
     which, start, count = st.columns([3.2, 1, 1.4], gap="medium")
     kind = which.segmented_control(
@@ -48,7 +48,7 @@ def choose() -> Choices:
 
 
 def traced(choices: Choices, pinned: list[Unit]) -> CircuitView:
-    """The circuit of these choices."""
+    """Return the circuit that these choices ask for."""
     unit, limit = choices.unit, choices.strongest
     match choices.kind:
         case "enrichment":
@@ -64,7 +64,7 @@ def traced(choices: Choices, pinned: list[Unit]) -> CircuitView:
 
 
 def _tracing(strongest: int, off: bool) -> Tracing:
-    """Show the controls of a trace: how it goes on, and what pruning leaves of it."""
+    """Show the controls of a trace, and return how to trace and prune; `off` makes the controls grey."""
     far, weak, units, edges, active = st.columns([1, 1, 1, 1, 1.1], gap="medium", vertical_alignment="bottom")
     return Tracing(
         far.slider("Steps", 1, 6, 3, key="steps", bind="query-params", disabled=off, help="From the unit to the ends."),
@@ -89,7 +89,7 @@ def _tracing(strongest: int, off: bool) -> Tracing:
 
 
 def _open_earlier_address() -> None:
-    """Translate an address of an earlier version, in which a saved circuit was called kept."""
+    """Translate a URL of an earlier version, in which a saved circuit was called kept."""
     if name := st.query_params.get("kept"):
         del st.query_params["kept"]
         st.query_params["saved"] = name

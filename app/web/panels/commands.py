@@ -1,4 +1,4 @@
-"""Commands that make what a page misses, to be copied."""
+"""Commands to copy, which make what a page lacks."""
 
 import re
 
@@ -6,7 +6,7 @@ from catalog import DEMO
 
 
 def extract(model: str) -> str:
-    """How a model in the catalog was extracted, by its id, such as `RN50:openai`."""
+    """Return the command that extracts a model of the catalog, from the model's id, such as `RN50:openai`."""
     name, _, tag = model.partition(":")
     if model == DEMO:
         return "circuits extract demo"

@@ -12,7 +12,7 @@ _NAMES = {"json": "JSON", "graphml": "GraphML", "csv": "CSV"}
 
 
 def show(circuit: CircuitView, revealed: bool) -> None:
-    """Show a button for each format; a file is made at its click, with what is sensitive hidden unless `revealed`."""
+    """Show a button for each format; a click makes the file. Drawings hide what is sensitive unless `revealed`."""
     stem = f"{circuit.record.kind} {circuit.units[0].id}".replace("/", "-").replace(" ", "-")
     with st.container(horizontal=True, gap="small"):
         for form in DRAWING_FORMS:

@@ -1,4 +1,4 @@
-"""The filters of the search for enrichment circuits, which stand in the address, and the units that pass them."""
+"""The filters of the search for enrichment circuits, kept in the page's URL, and the candidates that pass them."""
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -14,7 +14,7 @@ _BACK = "two blocks back"
 
 
 def by_evidence(layer: str) -> Candidates:
-    """Show the filters on what was judged and measured; the units that pass them."""
+    """Show the filters on the verdict and on differences of the facets; return the candidates that pass the filters."""
     model = session.model()
     selected = st.segmented_control(
         title("verdict"),
@@ -38,7 +38,7 @@ def by_evidence(layer: str) -> Candidates:
 
 
 def by_weights(layer: str) -> Candidates:
-    """Show which inputs of the branches are compared; the units whose branches have different ones."""
+    """Show which inputs of the branches are compared; return the units whose two branches have different inputs."""
     model = session.model()
     left, right = st.columns(2)
     below = [str(other) for other in reversed(model.architecture.sums) if other < Layer.parse(layer)]
@@ -53,5 +53,5 @@ def by_weights(layer: str) -> Candidates:
 
 
 def _least(place: DeltaGenerator, label: str, column: str) -> float:
-    """Show a slider for the least value, up to 1, that a unit must have of a number."""
+    """Show a slider from 0 to 1, and return its value: the least that a unit must have of a number."""
     return place.slider(label, 0.0, 1.0, 0.0, key=f"least_{column}", bind="query-params", help=meaning(column))

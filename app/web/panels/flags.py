@@ -1,4 +1,4 @@
-"""Flag or clear what of a unit is sensitive: itself, its top probes' images, its words."""
+"""Flag or clear what of a unit is sensitive: the unit itself, the images of its top probes, its top words."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ _HELP = "What is flagged is hidden in every view and export of pictures until so
 
 
 def show(unit: UnitView) -> None:
-    """Offer what may be flagged, and the button that hides or shows it."""
+    """Show what of a unit can be flagged, and the button that hides it or shows it again."""
     model, veil = session.model(), session.veil()
     probes = {probe.image: probe for probe in unit.top_probes()}
     options = {("unit", str(unit.id)): f"unit {unit.id}"}

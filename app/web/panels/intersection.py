@@ -7,7 +7,10 @@ from app.web.plain_text import plain
 
 
 def show(word: str, layer: str, count: int) -> None:
-    """Take a picture, and show the units of a layer by the smaller of their mean activations on it and on the word."""
+    """Take a picture, and show the units of a layer that answer most to both the picture and the word.
+
+    A unit's answer to both is the smaller of its two mean activations.
+    """
     help_text = "By the smaller of both mean activations over positions, as the article's intersection; no baseline."
     st.subheader("Units that answer to a picture as well", help=help_text)
     file = st.file_uploader("Picture", key="also", help="PNG, JPEG or WebP; it stays with the app.")

@@ -1,4 +1,4 @@
-"""The labels of a unit: the current ones with what may become of each, a form that adds one, an undo, the history."""
+"""The labels of a unit: the current ones with buttons that change each, a form that adds one, an undo, the history."""
 
 import streamlit as st
 
@@ -38,7 +38,10 @@ def show(unit: UnitView, keys: bool = False) -> None:
 
 
 def _undo(unit: UnitView, change: Annotation, keys: bool) -> None:
-    """Offer to undo the last change, by whose it is; a key without Ctrl, since those act in a text field, too."""
+    """Show a button that undoes the last change and names its author.
+
+    Its key has no Ctrl, because keys with Ctrl act in a text field, too.
+    """
     text = session.veil().annotation_text(change, change.text)
     st.button(
         plain(f"Undo {change.action} of “{text}” by {change.author}"), icon=":material/undo:", key="undo",
@@ -48,14 +51,14 @@ def _undo(unit: UnitView, change: Annotation, keys: bool) -> None:
 
 
 def _add(unit: UnitView, turn: str) -> None:
-    """Add what the form says; nothing for what is left empty."""
+    """Add the label that the form describes; empty fields are left out."""
     values = {name: st.session_state[f"{name} {turn}"] for name in ("text", "sensitive", *_DETAILS)}
     filled = {name: value for name, value in values.items() if value not in ("", None)}
     unit.label(author=session.author(), branch=st.session_state["branch"], **{"text": "", **filled})
 
 
 def _detail_fields(turn: str) -> None:
-    """Show the fields for what else a label may say."""
+    """Show the fields for a label's facet, modality, confidence and evidence."""
     st.text_input("Facet", key=f"facet {turn}", max_chars=LONGEST_LABEL, help="One of the things it answers to.")
     st.selectbox("Modality", ("picture", "word"), index=None, key=f"modality {turn}", placeholder="Either")
     st.number_input("Confidence", 0.0, 1.0, None, 0.1, key=f"confidence {turn}", placeholder="0 to 1")
@@ -65,7 +68,7 @@ def _detail_fields(turn: str) -> None:
 
 
 def _current(unit: UnitView, label: Annotation) -> None:
-    """Show a current label, with what may become of it."""
+    """Show a current label with the buttons that amend, reject or withdraw it."""
     gallery = session.gallery()
     text, change, button = st.columns([5, 1, 1], vertical_alignment="center")
     with text:
@@ -79,7 +82,7 @@ def _current(unit: UnitView, label: Annotation) -> None:
 
 
 def _change_fields(gallery: Gallery, unit: UnitView, label: Annotation) -> None:
-    """Show the fields for another wording, and for an objection."""
+    """Show the fields that amend a label or reject it."""
     hidden, place = gallery.veil.over(label.unit).hides(label.text), _place(unit)
     text, reason = f"{'hidden' if hidden else 'amended'} {label.id}", f"reason {label.id}"
 
@@ -96,5 +99,5 @@ def _change_fields(gallery: Gallery, unit: UnitView, label: Annotation) -> None:
 
 
 def _place(unit: UnitView) -> str:
-    """Where the error of a click on this unit's labels is shown."""
+    """Return the place where an error of a click on this unit's labels is shown."""
     return f"label {unit.id}"

@@ -50,7 +50,7 @@ def counts(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
 
 
 def sweep_table(sweeps: Sequence[Sweep]) -> None:
-    """Show a row for each pair of layers."""
+    """Show a row for each pair of layers between which expanded weights were computed."""
     st.subheader(
         "Expanded weights", help="What was computed between layers. A weight that is not stored is no zero weight."
     )
@@ -61,7 +61,7 @@ def sweep_table(sweeps: Sequence[Sweep]) -> None:
 
 
 def shares(layer: Layer | None) -> None:
-    """Draw a histogram of the share over the shortcut for each sum."""
+    """Draw a histogram of the share over the shortcut for each sum (`layer` None) or for one."""
     st.subheader("Share over the shortcut", help="How much of a sum's units comes over the shortcut, by definition.")
     definitions: dict[str, Share] = {share.removeprefix("share_"): share for share in get_args(Share)}
     definition = st.segmented_control(
@@ -80,7 +80,7 @@ def shares(layer: Layer | None) -> None:
 
 
 def missing(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
-    """Show what these layers lack, each with the command that makes it."""
+    """Show what these layers lack, and for each lack the command that adds it."""
     model, swept = session.model(), {sweep.target for sweep in sweeps}
     command = commands.extract(model.id)
     unswept = [str(card.layer) for card in cards if card.layer not in swept and has_inputs(card.layer)]
@@ -107,7 +107,7 @@ def missing(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
 
 
 def has_inputs(layer: Layer) -> bool:
-    """Whether anything but the stem feeds a layer."""
+    """Return whether anything but the stem feeds a layer."""
     return layer.role not in ("bn1", "downsample") or session.model().architecture.block_input(layer) is not None
 
 

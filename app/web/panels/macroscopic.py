@@ -1,4 +1,4 @@
-"""The parts of the Macroscopic page: how the contributions into a layer are distributed, beside controls."""
+"""The parts of the Macroscopic page: how the contributions into a layer are distributed, compared with controls."""
 
 from collections.abc import Iterable, Mapping
 from math import isnan
@@ -74,7 +74,7 @@ _DISTRIBUTION = {
 
 
 def figure(claims: "Macroscopic", layer: Layer, variant: Variant) -> None:
-    """Draw both sweeps of the article: units of every layer below into this one, and one lower unit into all above."""
+    """Draw both figures of the article: from every layer below into this one, and from one unit into layers above."""
     st.subheader("Distributions", help=f"{variant.capitalize()}: {VARIANTS[variant]}.")
     lower = st.text_input(
         "Lower unit", key="lower", bind="query-params", placeholder="the middle unit of the lowest layer",
@@ -92,7 +92,7 @@ def figure(claims: "Macroscopic", layer: Layer, variant: Variant) -> None:
 
 
 def comparisons(claims: "Macroscopic", layer: Layer, variant: Variant) -> None:
-    """Show every statistic of a variant with its interval, beside both controls."""
+    """Show every statistic of a variant with its interval, compared with both controls."""
     st.subheader(
         "Shapes, signs and peaks",
         help="Medians over a few units of each layer below (forward) or of this one (backward). Randomised weights: "
@@ -111,7 +111,7 @@ def comparisons(claims: "Macroscopic", layer: Layer, variant: Variant) -> None:
 def _measured(
     _claims: "Macroscopic", path: str, changed: int, layer: str, variant: Variant
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """The rows of a layer and its trends, measured once for a folder that did not change."""
+    """Return the rows of a layer and of its trends, measured once as long as the extraction folder does not change."""
     rows = [_row(_claims, c) for c in _claims.comparisons(layer) if c.variant == variant]
     return rows, [_trend(trend) for trend in _claims.trends(layer) if trend.variant == variant]
 
@@ -154,7 +154,7 @@ def _interval(size: "Size | None") -> str:
 
 
 def paired_shares(claims: "Macroscopic") -> None:
-    """Show how many units of the last sums are near identity, beside their branches paired anew, once asked for."""
+    """Show how many units of the last sums are near identity, compared with branches paired anew, if asked for."""
     if st.toggle(
         "Beside branches paired anew",
         help="By shares of means over positions; takes seconds.",
@@ -167,12 +167,12 @@ def paired_shares(claims: "Macroscopic") -> None:
 
 @st.cache_data(max_entries=4, show_spinner="Pairing branches anew", show_time=True)
 def _paired(_claims: "Macroscopic", path: str, changed: int) -> list[dict[str, object]]:
-    """A row a sum, over all its units."""
+    """Return a row for each sum, over all units of the sum."""
     return [_named(c, _PAIRED) for c in _claims.paired_shares() if c.stratum is None]
 
 
 def weight_distributions(layer: Layer) -> None:
-    """Show a row for each layer that it has weights with, where an extraction folder is at hand."""
+    """Show a row for each other layer with which this one has weights, if an extraction folder is available."""
     st.subheader(
         "Moments by layer",
         help="Medians over the layer's units: for each unit the statistic is taken over its signed mean weights.",
@@ -185,7 +185,7 @@ def weight_distributions(layer: Layer) -> None:
 
 
 def missing(layer: Layer) -> None:
-    """Say what is needed, and how to get it."""
+    """Say that dense matrices into this layer are missing, and show the command that adds them."""
     model = session.model()
     away = model.away or "Those at hand hold none: the following adds them."
     st.caption(plain(f"This needs an extraction folder with the dense matrices into this layer. {away}"))

@@ -1,4 +1,4 @@
-"""The pin tray: units to be compared and joined, each with its picture and a way out."""
+"""The pin tray: units to be compared and joined, each with its picture and a button that unpins it."""
 
 import streamlit as st
 

@@ -47,25 +47,28 @@ def queries() -> Queries:
 
 
 def gallery() -> Gallery:
-    """Draw the model's units in an answer, behind the answer's own veil: no question more is asked for it."""
+    """Return a gallery, which draws the model's units in an answer, with hidden what the answer hides too.
+
+    It uses the veil of the answer, for which the database is asked nothing more.
+    """
     return session.gallery(queries().veil(st.session_state["reveal"], session.model().id))
 
 
 def veil() -> Veil:
-    """What hides the sensitive of all models in an answer; hides nothing where the user reveals it."""
+    """Return the veil, which hides what is sensitive of any model in an answer, unless the user reveals it."""
     return queries().veil(st.session_state["reveal"])
 
 
 def edit(text: str) -> None:
-    """Put a text into the field for Cypher of one's own."""
+    """Put a text into the field for the user's own Cypher."""
     _choose("ask", IN_CYPHER)
     _choose("cypher", text)
 
 
 def values(query: NamedQuery) -> dict[str, Any]:
-    """Show an input for each of a query's parameters but the model; the values typed there.
+    """Show an input for each of a query's parameters except the model, and return the values typed there.
 
-    The model is the one chosen at the side. An empty input has its default, which it shows in grey.
+    The model is the one selected in the side bar. An empty input stands for its default, which it shows in grey.
     """
     names = [name for name in query.parameters if name != "model"]
     defaults = {"layer": str(session.model().architecture.final), **query.defaults}
@@ -86,7 +89,7 @@ def values(query: NamedQuery) -> dict[str, Any]:
 def answered(
     query: NamedQuery, parameters: dict[str, Any], timeout: float, limit: int, again: bool
 ) -> tuple[QueryAnswer, float]:
-    """The answer and the seconds it took; the question asked last is not asked anew unless `again`.
+    """Return the answer and the seconds that it took; the last question is asked again only with `again`.
 
     Raises NamedQueryError for a parameter that is missing; WriteRefused, QueryTimeout, QueryError.
     """
@@ -102,7 +105,7 @@ def answered(
 
 
 def units(answer: QueryAnswer) -> list[Unit]:
-    """The chosen model's units whose ids are in an answer, alone or in a list, in its order; UNITS_LISTED at most."""
+    """Return the model's units whose ids stand in an answer, alone or in lists, in that order; UNITS_LISTED at most."""
     architecture, units = session.model().architecture, list[Unit]()
     cells = chain.from_iterable(cell if isinstance(cell, list) else [cell] for row in answer for cell in row.values())
     for name in dict.fromkeys(cell for cell in cells if isinstance(cell, str) and _UNIT.fullmatch(cell)):
@@ -112,12 +115,12 @@ def units(answer: QueryAnswer) -> list[Unit]:
 
 
 def rows(answer: QueryAnswer, veil: Veil) -> list[dict[str, Any]]:
-    """Make a row of each record, behind the veil; what is no number, text or list of texts becomes JSON."""
+    """Make a row of each record, with sensitive texts hidden; a map, or a list of anything but texts, becomes JSON."""
     return [{column: _cell(veil.value(value)) for column, value in row.items()} for row in answer]
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
-    """Write such rows as CSV; lists are JSON."""
+    """Return rows as the text of a CSV file, with lists as JSON."""
     return csv_table(columns, ([_json(v) if isinstance(v, list) else v for v in row.values()] for row in rows))
 
 
@@ -133,7 +136,7 @@ def graph_schema() -> str:
 
 
 def saving(query: NamedQuery, parameters: dict[str, Any]) -> None:
-    """Show a form that saves a query with these parameters as defaults, and a way to remove a saved one."""
+    """Show a form that saves a query with these parameters as defaults, and a button that removes a saved query."""
     form, removal = st.columns([4, 1])
     with form.expander("Save as", icon=":material/save:"), st.form("save", border=False):
         st.text_input("Name", key="save as", max_chars=LONGEST_NAME)
@@ -150,7 +153,7 @@ def saving(query: NamedQuery, parameters: dict[str, Any]) -> None:
 
 
 def _show_earlier() -> None:
-    """Show what was replaced or removed last, each with a button that saves it again."""
+    """Show the queries that were replaced or removed last, each with a button that saves it again."""
     earlier = queries().earlier()
     if not earlier:
         return
@@ -166,7 +169,7 @@ def _show_earlier() -> None:
 
 
 def _save(query: NamedQuery, parameters: dict[str, Any]) -> None:
-    """Save what the form says, and turn to it."""
+    """Save the query as the form says, and select it."""
     fields, defaults = st.session_state, {**query.defaults, **parameters}
     description = fields[f"of {query.name}"]
     saved = queries().save(fields["save as"], query.text, description, defaults, session.author(), fields["save over"])
@@ -174,13 +177,13 @@ def _save(query: NamedQuery, parameters: dict[str, Any]) -> None:
 
 
 def _remove(query: NamedQuery) -> None:
-    """Remove a saved query, and turn to the first."""
+    """Remove a saved query, and select the first query."""
     queries().remove(query.name, session.author())
     _turn(BUILT_IN[0].name)
 
 
 def _restore(query: EarlierQuery) -> None:
-    """Save a replaced or removed query again, and turn to it."""
+    """Save a replaced or removed query again, and select it."""
     queries().restore(query.name, query.version, session.author())
     _turn(query.name)
 
@@ -191,7 +194,7 @@ def _turn(name: str) -> None:
 
 
 def _choose(name: str, value: str) -> None:
-    """Set a widget; one that is not shown yet does not write itself into the address, and any other wants to alone."""
+    """Set a widget's value, and also the page's URL, unless the widget is shown and so writes the URL itself."""
     st.session_state[name] = value
     with suppress(StreamlitAPIException):
         st.query_params[name] = value
@@ -207,5 +210,5 @@ def _json(value: Any) -> str:
 
 
 def _typed(value: Any) -> str:
-    """A value as somebody would type it."""
+    """Return a value as somebody would type it."""
     return value if isinstance(value, str) and parse_value(value) == value else _json(value)

@@ -10,12 +10,12 @@ from app.web.panels import circuit_canvas
 from catalog import LONGEST_NAME, CircuitView
 from graph.records import SavedCircuit
 
-_EARLIER = 20  # replaced and deleted ones that are listed
+_EARLIER = 20  # replaced and deleted circuits that are listed
 _NONE = "None yet. The form below the figure saves its circuit in the database, for all who use it."
 
 
 def show() -> None:
-    """Show the saved circuits, each with a button to open it and a way to delete it, and those that were."""
+    """Show the saved circuits, each with buttons that open and delete it, and those that were replaced or deleted."""
     st.subheader("Saved", help="Circuits that somebody saved in this database under a name.")
     circuits = session.model().saved_circuits
     if not circuits:
@@ -34,7 +34,7 @@ def show() -> None:
 
 
 def _show_earlier() -> None:
-    """Show what was replaced or deleted last, each with a button that saves it again."""
+    """Show the circuits that were replaced or deleted last, each with a button that saves it again."""
     earlier = session.model().earlier_circuits
     if not earlier:
         return

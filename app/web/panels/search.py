@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def goto(text: str) -> None:
-    """Go to the unit that a text names, and offer the page of a layer; any other text does nothing.
+    """Open the page of the unit that a text names, or link to that of a layer; any other text does nothing.
 
     Raises UnknownUnit.
     """
@@ -41,14 +41,14 @@ def _parsed(parse: Callable[[str], T], text: str) -> T | None:
 
 
 def layer() -> Layer | None:
-    """The layer whose units are searched; None for any."""
+    """Show the choice of a layer whose units are searched, and return it; None is any layer."""
     layers = [str(layer) for layer in reversed(session.model().architecture.layers)]
     name = st.selectbox("Layer", [ANY, *layers], key="layer", bind="query-params", help="The last one stands first.")
     return None if name == ANY else Layer.parse(name)
 
 
 def filters() -> dict[str, Any]:
-    """Show what units must be; the arguments of `Model.search`. All of it stands in the address."""
+    """Show the filters, which stand in the page's URL, and return them as arguments of `Model.search`."""
     labelled, modality = st.columns(2, gap="large")
     label = labelled.segmented_control(
         "Labels", ["any", "labelled", "not labelled"], default="any", required=True, key="labelled", bind="query-params"
@@ -95,7 +95,7 @@ def in_catalog(text: str, layer: Layer | None, filters: dict[str, Any]) -> None:
 
 
 def word(text: str, layer: Layer) -> None:
-    """Show units of a layer that the text as an image raises over the article's baseline."""
+    """Show the units of a layer that the text, drawn as an image, raises most over the article's baseline."""
     if not text.strip():
         st.info("Type a word above: it is drawn as an image and shown to the network.")
         return
@@ -106,7 +106,7 @@ def word(text: str, layer: Layer) -> None:
 
 
 def picture(layer: Layer) -> None:
-    """Show units of a layer that an uploaded picture raises over the probes' mean, or over a grey picture."""
+    """Show the units of a layer that an uploaded picture raises most over the probes' mean, or over a grey picture."""
     model = session.model()
     activities = model.activities(layer)
     file = st.file_uploader("Picture", key="picture", help="PNG, JPEG or WebP; it stays with the app.")

@@ -1,4 +1,4 @@
-"""The parts of the Unit page with something to choose: its edges, an edge's spatial matrix, its distribution."""
+"""The parts of the Unit page that have controls: the unit's edges, an edge's spatial matrix, the distribution."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def distribution(unit: UnitView) -> None:
-    """Show how its activation is spread over all probes."""
+    """Show how the unit's activation is distributed over all probes."""
     st.subheader(
         "Distribution",
         help="The unit's mean over positions on every probe, after a ReLU where one follows. Heights are square "
@@ -35,7 +35,7 @@ def distribution(unit: UnitView) -> None:
 
 
 def contributions(unit: UnitView) -> None:
-    """Show the strongest edges into and out of it, both signs, and the spatial matrix of one of them."""
+    """Show the strongest edges into and out of the unit, of both signs, and the spatial matrix of one of them."""
     model = session.model()
     st.subheader("Expanded weights", help="The linear map between two units with ReLU taken as identity.")
     below, above, order, many = st.columns(4, gap="large")
@@ -74,7 +74,7 @@ _VERSATILITY = {
 
 
 def versatility(unit: UnitView) -> None:
-    """Show how much it receives from and contributes to each other layer, where a folder at hand holds all edges."""
+    """Show how much the unit receives from and contributes to each other layer, if a folder has all its edges."""
     claims = [folder.macroscopic() for folder in session.model().extractions]
     if rows := _versatility(unit.card.model, [(str(claim.path), claim.changed) for claim in claims], str(unit.id)):
         st.subheader("Versatility", help="Over all its edges with each layer, read from the extraction folder.")
@@ -85,7 +85,7 @@ def versatility(unit: UnitView) -> None:
 
 @st.cache_data(max_entries=50, show_spinner="Reading contributions")
 def _versatility(model: str, folders: list[tuple[str, int]], unit: str) -> list[dict[str, object]]:
-    """A row a layer, read once while the folders at hand do not change."""
+    """Return a row for each layer, read once as long as the extraction folders do not change."""
     rows = session.model().versatility(unit).to_dicts()
     return [{name: row[name] for name in _VERSATILITY} for row in rows]
 
@@ -100,7 +100,7 @@ def _layer(place: "st.delta_generator.DeltaGenerator", label: str, key: str, lay
 
 
 def spatial(edges: Sequence[Contribution]) -> None:
-    """Offer these edges, and draw the selected one's kernel, from an extraction folder or else from the network."""
+    """Let the user select one of these edges; draw its kernel, from an extraction folder or else from the network."""
     if not edges:
         return
     by_name = {f"{edge.source} to {edge.target}": edge for edge in edges}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Entry:
-    """A page's file name without its ending, which is also its address, its title and its icon."""
+    """A page: its name (the file's without the ending, and the page's URL), its title and its icon."""
 
     name: str
     title: str
@@ -17,7 +17,7 @@ class Entry:
 
     @property
     def path(self) -> str:
-        """The file, from the folder of `app/web/main.py`."""
+        """The page's file, relative to the folder of `app/web/main.py`."""
         return f"views/{self.name}.py"
 
 

@@ -1,4 +1,4 @@
-"""Units one at a time, those worth a label first: look, label, go on; and one label for many units."""
+"""Annotate: label one unit after another, candidates for enrichment circuits first; or give many units one label."""
 
 import streamlit as st
 
@@ -20,17 +20,17 @@ _MEANINGS = {
 
 @st.cache_data(max_entries=50, ttl=600, show_spinner="Putting the units in order")
 def order(model: str, content: str, layer: str) -> tuple[Unit, ...]:
-    """The units of a layer in the order of the queue; `content` tells one load of the model from another."""
+    """Return a layer's units in the order of the queue; `content` differs between loads of the model, for the cache."""
     return tuple(session.model().labels.order(layer))
 
 
 def go(unit: Unit) -> None:
-    """Make this the unit in the address."""
+    """Put this unit into the page's URL."""
     st.query_params["unit"] = str(unit)
 
 
 def show(queue: Queue, unit: UnitView) -> None:
-    """Show one unit: its pictures, the way on, and its labels."""
+    """Show one unit: its pictures, the buttons Back and Next, and its labels."""
     back, on, place = st.columns([1, 1, 4], vertical_alignment="center")
     for button, words, key, other in (
         (back, "Back", "Left", queue.before(unit.id)),

@@ -1,4 +1,4 @@
-"""A canvas for circuits: traced from a unit, then expanded, cut back and pinned by hand; the address holds it all."""
+"""Circuit: trace a circuit from a unit, then expand, remove and pin units by hand. The page's URL holds all of it."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Every entry of the history: by whom, when, of what; and a way back from each."""
+"""History: list every entry of the labels' history, with its author, time and unit, and undo any of them."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""What the catalog holds, and where to start."""
+"""Home: show what the catalog holds, and where to start."""
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ model, gallery = session.model(), session.gallery()
 
 
 def show_holdings() -> None:
-    """Show the model's size, and what is known about it."""
+    """Show the model's size, and what was measured of it."""
     card = model.card
     st.title("CLIP circuits")
     st.write(

@@ -1,4 +1,4 @@
-"""Macroscopic: how contributions between layers are distributed, and how blocks divide between their branches."""
+"""Macroscopic: show how contributions between layers are distributed, and how much of a sum comes over its shortcut."""
 
 import streamlit as st
 

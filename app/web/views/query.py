@@ -1,4 +1,4 @@
-"""Questions to the database: a query by its name, or Cypher of one's own, read-only."""
+"""Query: ask the database a named query, or the user's own Cypher; both may only read."""
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ queries = {query.name: query for query in parts.queries().list()}
 
 
 def named() -> NamedQuery:
-    """Offer the queries by name; show what the selected one answers, and its text."""
+    """Let the user select a query by name, show its description and its Cypher, and return it."""
     name = st.selectbox("Query", list(queries), key="query", bind="query-params", help="Ours first, then those saved.")
     query = queries[name]
     by = "" if query.author == BUILT_IN_AUTHOR else f" Saved by {query.author}."
@@ -24,7 +24,7 @@ def named() -> NamedQuery:
 
 
 def own() -> NamedQuery:
-    """Show a field for Cypher of one's own."""
+    """Show a field for the user's own Cypher, and return it as a query without a name."""
     text = st.text_area(
         "Cypher",
         key="cypher",
@@ -38,7 +38,7 @@ def own() -> NamedQuery:
 
 
 def show(answer: parts.QueryAnswer, duration: float) -> None:
-    """Show the answer as a table, as a file, and the units in it."""
+    """Show the answer as a table, a button that downloads the table, and the units in the answer."""
     more = "The first {} rows; there are more." if answer.truncated else "{} rows"
     st.caption(f"{more.format(len(answer))} · {duration:.2f} s")
     if not answer:

@@ -1,4 +1,4 @@
-"""One box for a unit's id, a label, a concept or a word; in the catalog, or shown to the network itself."""
+"""Search: look up a unit, a label, a concept or a word in the catalog, or show a word or a picture to the network."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Label files: the whole set to download, and a file of somebody's to take in, its report first."""
+"""Import and export: download the labels as a file, or import a label file after a report on its entries."""
 
 import streamlit as st
 
@@ -26,7 +26,7 @@ def download() -> None:
 
 
 def upload() -> None:
-    """Take a file in; show what of it is new, there, in conflict or unknown, and the button that writes it."""
+    """Import a label file: show which entries are new, present, in conflict or unknown, and a button to write them."""
     st.subheader("Import")
     annotations.show_written("transfer")
     turn = st.session_state.setdefault("transfers", 0)  # a fresh field after each file that was written

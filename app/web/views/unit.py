@@ -1,4 +1,4 @@
-"""One unit: what it answers to, what people call it, what feeds it and what it feeds."""
+"""Unit: show what one unit answers to, what people call it, which units feed it and which units it feeds."""
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ model, gallery, unit = session.model(), session.gallery(), session.unit()
 
 
 def show_heading() -> None:
-    """Show id, labels, neighbours, and where in the network it stands."""
+    """Show the unit's id, its labels, links to the channels before and after it, and where in the network it stands."""
     layer = unit.layer
     session.show(gallery.heading(unit.card, model.architecture), "heading")
     side, url = model.architecture.grid(layer), unit.microscope_url
@@ -26,13 +26,13 @@ def show_heading() -> None:
 
 
 def show_probes() -> None:
-    """Show rows of probes: the sum's, the shortcut's, the conv branch's; of a branch its own."""
+    """Show a row of top probes for the unit, and if it is a sum's, one for each of its branches."""
     st.subheader("Answers to", help="The probes with the largest mean over the unit's positions, strongest first.")
     session.show(gallery.branches(unit.probe_rows, unit.top_probes(), unit.statistics), "answers")
 
 
 def show_evidence() -> None:
-    """Show what either branch of a sum brings, and what the sum loses without it."""
+    """Show which facet each branch of a sum brings, and the sum with and without each branch."""
     st.subheader("Evidence", help="Both facets as the census finds them, and the sum with and without either branch.")
     session.show(draw_evidence(gallery, unit.card, unit.probe_rows, unit.facet_probes()), "evidence")
     verdicts = model.verdicts(unit.id)
@@ -41,14 +41,14 @@ def show_evidence() -> None:
 
 
 def show_words() -> None:
-    """Show the words that it answers to most, where words were shown."""
+    """Show the words that the unit answers to most, if the network was shown words."""
     if words := unit.top_words(12):
         st.subheader("Words", help="Of the words shown as images, those with the largest mean over its positions.")
         session.show(gallery.words(words), "words")
 
 
 def show_circuit() -> None:
-    """Show the enrichment circuit of a sum, the neighbourhood of any other unit."""
+    """Draw the enrichment circuit of a sum's unit, or the neighbourhood of any other unit."""
     circuit = unit.enrichment_circuit(2) if unit.layer.role == "sum" else unit.neighbourhood(2)
     revealed = gallery.veil.revealed
     st.subheader(circuit.name, help="The two strongest edges of either sign at each step.")

@@ -1,4 +1,4 @@
-"""Any word shown to the network itself: the units that it raises most, and those that answer to a picture as well."""
+"""Words: show the network any word, and list the units that it raises most and those that also answer to a picture."""
 
 import streamlit as st
 
