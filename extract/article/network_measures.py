@@ -1,7 +1,7 @@
-"""What the article's claims ask of a network itself: the authors' tensors, and what the network does on words.
+"""Measure what the claims of the enrichment circuits article need of a network itself.
 
-The authors' convolutions are raw, as they are before batch norm (`expanded_weights.py` and `activations_tool.py` of
-their repository); what a sum does is read after its ReLU.
+These are the authors' tensors, and what the network does on words. The authors' convolutions are raw, that is, read
+before batch norm (`expanded_weights.py` and `activations_tool.py` of their repository). Sums are read after their ReLU.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,9 +31,10 @@ class NetworkMeasures:
 
     @torch.inference_mode()
     def raw_kernels(self, target: Unit) -> np.ndarray:
-        """The authors' expanded weights from bn2's units to a unit of raw conv3: float64 (sources, h, w).
+        """Compute the authors' expanded weights from bn2's units to a unit of raw conv3: float64 (sources, h, w).
 
-        Their source is raw conv2, which batch norm scales; where the block pools between, a kernel has equal cells.
+        The authors' source is raw conv2, which batch norm scales. Where the block pools in between, all cells of a
+        kernel are equal.
         """
         block = self._block(target.layer)
         weights = block.conv3.weight[target.channel, :, 0, 0].double() * _scale(block.bn2)  # (sources,)
@@ -43,7 +44,7 @@ class NetworkMeasures:
 
     @torch.inference_mode()
     def signed_kernels(self, layer: Layer, channels: Sequence[int]) -> np.ndarray:
-        """Units' kernels of conv2, with the sign of their batch norm's gamma: float64 (units, sources, 3, 3)."""
+        """Return units' kernels of conv2, with the sign of their batch norm's gamma: float64 (units, sources, 3, 3)."""
         block, own = self._block(layer), list(channels)
         signs = block.bn2.weight[own].sign().double()  # (units,)
         signed: Tensor = block.conv2.weight[own].double() * signs[:, None, None, None]
@@ -51,20 +52,20 @@ class NetworkMeasures:
 
     @torch.inference_mode()
     def conv_offsets(self, layer: Layer) -> np.ndarray:
-        """Raw conv3's running mean over its running standard deviation, as bn3 holds them: float64 (units,)."""
+        """Compute raw conv3's running mean over its running standard deviation, as bn3 holds them: float64 (units,)."""
         norm = self._block(layer).bn3
         offsets: Tensor = norm.running_mean.double() / (norm.running_var.double() + norm.eps).sqrt()
         return offsets.cpu().numpy()
 
     def word_means(self, words: Iterable[str], layers: Sequence[Layer]) -> dict[Layer, np.ndarray]:
-        """Mean activations on words, set as the article set them: float64 (words, channels) for each layer."""
+        """Measure mean activations on words, rendered as in the article: float64 (words, channels) for each layer."""
         side = self.architecture.image_size
         lettering = usual_lettering(side)
         means = channel_means(self._network, (rasterise(word, side, lettering) for word in words), layers)
         return {layer: values.astype(np.float64) for layer, values in means.items()}
 
     def strengths(self, target: Layer, source: Layer, channels: range) -> tuple[np.ndarray, np.ndarray]:
-        """Magnitudes and absolute sums of the expanded weights into some units: (units, sources) each."""
+        """Sweep magnitudes and absolute sums of the expanded weights into some units, as arrays (units, sources)."""
         swept = [weights[source] for _, weights in sweep(self._network, target, channels, [source])]
         magnitude, total = (torch.cat([getattr(part, name) for part in swept]) for name in ("magnitude", "sum"))
         return magnitude.double().numpy(), total.double().abs().numpy()
@@ -74,6 +75,6 @@ class NetworkMeasures:
 
 
 def _scale(norm: Any) -> Tensor:
-    """Batch norm's gamma over its standard deviation."""
+    """Compute batch norm's gamma over its standard deviation."""
     scale: Tensor = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
     return scale

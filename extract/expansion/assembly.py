@@ -1,7 +1,8 @@
-"""Put the rows of shards together to the files of whole target layers.
+"""Assemble the rows of shards into the files of whole target layers.
 
-Rows of a run of channels wait in the folder, in float32, until the other runs of their target are there; a target's
-files are then written and its rows removed. Shards may come in any order. An interrupted run goes on from the rows.
+A row holds the weights into one target channel from every unit below. The rows of a run of channels wait in the folder,
+in float32, until the other runs of their target are there. Then the target's files are written, and its rows are
+removed. Shards may come in any order. An interrupted extraction resumes from the rows.
 """
 
 import re
@@ -29,18 +30,18 @@ class Assembly:
     def __init__(
         self, network: Network, extraction: Extraction, shards: Sequence[Shard], pairs_at_once: int = 1
     ) -> None:
-        """Tables are made of so many layer pairs at a time."""
+        """Prepare to write the targets of these shards, with the tables of `pairs_at_once` layer pairs in parallel."""
         self._network, self.extraction, self.shards = network, extraction, shards
         self._pairs_at_once = pairs_at_once
 
     def missing(self) -> tuple[Shard, ...]:
-        """The shards that have to be swept yet."""
+        """Return the shards that have yet to be swept."""
         return tuple(shard for shard in self.shards if not all(self._has(t, shard.channels) for t in shard.targets))
 
     def add(self, shard: Shard, rows: dict[Layer, Dense]) -> None:
-        """Take a shard's rows out of `rows`, and write the files of every target that is whole with them."""
+        """Take a shard's rows out of `rows`, and write the files of every target whose rows are now complete."""
         for target in shard.targets:
-            self._take(target, shard.channels, rows.pop(target))  # so that none are held beside a whole target's
+            self._take(target, shard.channels, rows.pop(target))  # so that no others are held beside a whole target's
         self._finish_whole(shard.targets)
 
     def _take(self, target: Layer, channels: range, dense: Dense) -> None:
@@ -57,7 +58,7 @@ class Assembly:
             self._drop_rows(target)
         folder = self.extraction.path / _FOLDER
         if not folder.is_symlink():
-            with suppress(OSError):  # there is none, or it holds what is not ours
+            with suppress(OSError):  # no such folder, or it holds other files
                 folder.rmdir()
 
     def _has(self, target: Layer, channels: range) -> bool:
@@ -79,7 +80,7 @@ class Assembly:
         self._drop_rows(target)
 
     def _drop_rows(self, target: Layer) -> None:
-        """Remove a target's rows, those of other runs too, and what a killed run left half written."""
+        """Remove a target's rows, of whatever runs of channels, and files that a killed process left half written."""
         ours = re.compile(re.escape(_name(target)) + r"\d+-\d+\.safetensors")
         self.extraction.drop([name for name in self.extraction.under(_FOLDER) if ours.fullmatch(name)])
         folder = self.extraction.path / _FOLDER
@@ -98,7 +99,10 @@ class Assembly:
         return np.concatenate(parts)  # (target channels, source channels)
 
     def _run(self, target: Layer, channels: range, source: Layer, kind: str) -> np.ndarray:
-        """Rows of a run that wait in the folder; ExtractionError unless they are float32 (run, source channels)."""
+        """Read the rows of a run of channels from the folder.
+
+        Raises ExtractionError unless they are float32 of shape (run, source channels).
+        """
         name, shape = _file(target, channels), (len(channels), self._network.architecture.channels(source))
         matrix = self.extraction.array(name, f"{source} {kind}")
         if matrix is None or matrix.dtype != np.float32 or matrix.shape != shape:

@@ -1,8 +1,9 @@
 """Extract a network: the expanded weights into every target layer, one shard at a time.
 
-Finished shards are never computed again, so an interrupted extraction resumes where it stopped. The same settings and
-tools give the same bytes, however often it was interrupted and on however many machines, if their processors are of one
-kind and take as many threads; else numbers agree to 1e-5 of a kernel's magnitude.
+A shard is a group of target layers, or a run of their channels, that is swept as one piece of work. Finished shards are
+never computed again, so an interrupted extraction resumes where it stopped. The same settings and tools give the same
+bytes if all processors are of one kind and take equally many threads, however often the extraction was interrupted and
+on however many machines it ran. With other processors, numbers agree to 1e-5 of a kernel's magnitude.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -47,15 +48,18 @@ def extract(
 ) -> Extraction:
     """Make the extraction folder, or finish the one begun there with the same settings.
 
-    `targets` are layers and patterns as in `scope`; `strongest` edges are stored a unit, layer pair and direction, by
-    magnitude and again by mean; `matrices` also stores the dense magnitudes and means, and the control of randomised
-    weights; `memory` is in bytes, without the network; `device` is where torch computes the weights, such as `cuda`.
-    In another `precision` than float32 the deviations from it are measured on a sample and stand in the manifest.
-    With `ray`, the address of a Ray cluster or `local` for one started here, each of its tasks takes that many
-    `threads`, 1 unless set, and a GPU where the device is `cuda`. Without it `announce` is called before the first
-    sweep with a forecast of what there is to do, where there is anything. Raises UnknownUnit for targets that match
-    nothing, ExtractionError if memory does not suffice, the folder was begun otherwise or there is no such cluster,
-    WeightsError for a device that is not there, or TF32 on a processor.
+    `targets` are layers and patterns as in `scope`. `strongest` edges are stored per unit, layer pair and direction, by
+    magnitude and again by mean. `matrices` also stores the dense magnitudes and means, and the control of randomised
+    weights. `memory` is in bytes, without the network. `device` is where torch computes the weights, such as `cuda`. In
+    another `precision` than float32, the deviations from float32 are measured on a sample and stand in the manifest.
+
+    `ray` is the address of a Ray cluster, or `local` for one started here. Each of its tasks takes `threads` threads (1
+    unless set), and a GPU where the device is `cuda`. Without `ray`, `announce` is called with a forecast before the
+    first sweep, if there is anything to sweep.
+
+    Raises UnknownUnit for targets that match nothing; ExtractionError if memory does not suffice, if the folder was
+    begun with other settings, or if there is no such cluster; WeightsError for a device that is not there, or for TF32
+    on a processor.
     """
     architecture = network.architecture
     layers = scope(architecture, targets)
@@ -92,7 +96,7 @@ def _sweeper(
             )
         yield ThisProcess(network.on(device), precision)
         return
-    from extract.expansion.cluster import joined  # Ray, which most do without
+    from extract.expansion.cluster import joined  # imports Ray, which most extractions do not need
 
     with joined(network, ray, device, threads or 1, precision) as cluster:
         yield cluster
@@ -109,7 +113,7 @@ def _sweep(sweeper: Sweeper, assembly: Assembly, progress: bool) -> None:
 
 
 def _pairs_at_once(architecture: Architecture, shards: Sequence[Shard], memory: int, strongest: int) -> int:
-    """As many as there are threads, where memory suffices."""
+    """Return how many layer pairs to tabulate in parallel: one per thread, or fewer if memory does not suffice."""
     return min(torch.get_num_threads(), pairs_at_once(architecture, shards, memory, strongest))
 
 
@@ -123,7 +127,7 @@ def forecast(
     device: str = "cpu",
     precision: Precision = "float32",
 ) -> Forecast:
-    """Forecast what `extract` would take with these arguments, from a few seconds of samples; raises what it raises."""
+    """Forecast what `extract` would take with these arguments, from a few seconds of samples. Raises its errors."""
     layers = scope(network.architecture, targets)
     computing = network.on(device)
     check(precision, computing.device)
@@ -135,7 +139,7 @@ def forecast(
 
 
 def _control(architecture: Architecture, layers: Sequence[Layer], matrices: bool) -> tuple[Layer, ...]:
-    """The layers from which the control of randomised weights is swept, which stands beside matrices."""
+    """Return the layers from which the control of randomised weights is swept; none unless matrices are stored."""
     return control_sources(architecture, layers) if matrices else ()
 
 
@@ -147,7 +151,8 @@ def _settings(layers: Sequence[Layer], strongest: int, matrices: bool, precision
 def scope(architecture: Architecture, targets: Iterable[str] | None = None) -> tuple[Layer, ...]:
     """Resolve names (`4/2/5`, or any alias) and patterns (`4/*`) to target layers, in forward order.
 
-    By default every layer that has a source. UnknownUnit for a name or pattern that matches no such layer.
+    Without `targets`, returns every layer that has a source. Raises UnknownUnit for a name or pattern that matches no
+    such layer.
     """
     possible = [layer for layer in architecture.layers if sources(architecture, layer)]
     if targets is None:

@@ -16,17 +16,17 @@ from extract.units import Architecture, Layer
 _CPU_MEMORY = 2**23  # bytes of a tensor that stays near a core
 _GPU_MEMORY = 2**28  # bytes of a tensor that keeps a GPU busy
 _STEPS = ("bn2", "bn1", "input")  # of a block, from its sum down
-_FIRST = {"sum": "bn2", "conv": "bn2", "bn2": "bn1", "bn1": "input", "downsample": "input"}  # below a gradient's role
+_FIRST = {"sum": "bn2", "conv": "bn2", "bn2": "bn1", "bn1": "input", "downsample": "input"}  # step below a role
 
-Gradients = dict[Layer, Gradient]  # by target
+Gradients = dict[Layer, Gradient]  # keyed by target
 
 
 @dataclass(frozen=True)
 class Descent:
-    """The linearised blocks from targets down to a lowest layer.
+    """The linearised blocks from target layers down to a lowest layer.
 
-    Several targets have equally many channels. The gradient of a sum whose branches are targets, too, is added up from
-    theirs at every layer, and not propagated.
+    All targets have equally many channels. If both branches of a sum are targets too, the sum's gradient is not
+    propagated: at every layer it is the gradients of its branches added up.
     """
 
     architecture: Architecture
@@ -40,7 +40,7 @@ class Descent:
     def between(
         cls, network: Network, lowest: Layer, targets: Sequence[Layer], dtype: torch.dtype | None = None
     ) -> "Descent":
-        """Linearise the blocks on the network's device, in `dtype`, by default the network's but float32 at least."""
+        """Linearise the blocks on the network's device, in `dtype` (by default the network's, but float32 at least)."""
         architecture, weight = network.architecture, network.visual.get_parameter("conv1.weight")
         dtype = dtype or torch.promote_types(weight.dtype, torch.float32)
         blocks = []
@@ -56,15 +56,19 @@ class Descent:
         return added_up(self.architecture, self.targets)
 
     def gradients(self, batch: range, memory: int | None = None) -> Iterator[tuple[Layer, Gradients]]:
-        """Compute the gradients of the targets' channels at themselves and at every layer down to the lowest.
+        """Compute the gradients of the targets' channels at the targets and at every layer below, down to the lowest.
 
-        A layer's units come in order, in several parts where a tensor would take more than `memory` bytes.
+        Yields each layer with its gradients, keyed by target. Units come in order. Where a tensor would take more than
+        `memory` bytes, a layer comes several times, each time with some of the units.
         """
         memory = memory or (_CPU_MEMORY if self.device.type == "cpu" else _GPU_MEMORY)
         yield from self._through(0, batch, {}, memory)
 
     def _through(self, depth: int, batch: range, arriving: Gradients, memory: int) -> Iterator[tuple[Layer, Gradients]]:
-        """Go down through a block and those below it, from gradients at its sum and from the targets inside it."""
+        """Propagate gradients through a block and the blocks below it.
+
+        `arriving` are the gradients at the block's sum. The gradients of targets inside the block start here.
+        """
         total, block = self.blocks[depth]
         starting = {target: self._start(target, batch) for target in self.targets if self._starts(target, total)}
         for target, gradient in starting.items():
@@ -85,9 +89,9 @@ class Descent:
     def _steps(
         self, block: LinearBlock, total: Layer, roles: Mapping[Layer, str], gradients: Gradients
     ) -> Iterator[tuple[Layer, Gradients]]:
-        """The gradients of all targets at one layer of a block after the other."""
+        """Yield the gradients of all targets at one layer of a block after the other, from the top down."""
         places = {"bn2": Layer(total.stage, total.block, 3), "bn1": Layer(total.stage, total.block, 1)}
-        if (source := self.architecture.block_input(total)) is not None:  # the stem's output is no unit
+        if (source := self.architecture.block_input(total)) is not None:  # the stem's output has no units
             places["input"] = source
         descents = {target: block.adjoint(roles[target], gradient) for target, gradient in gradients.items()}
         for name, place in places.items():
@@ -103,7 +107,10 @@ class Descent:
         return Gradient(values.to(self.device), (self.architecture.grid(target) - 1) // 2)
 
     def _with_sums(self, place: Layer, reached: Gradients, batch: range) -> Gradients:
-        """Add the gradients of sums to those of their branches; at a shortcut that is a sum, its own is one there."""
+        """Return the gradients at a layer, with those of sums that are added up from their branches.
+
+        Where the layer is itself a target, being a sum's shortcut, its own gradient there is 1 at the unit's centre.
+        """
         parts = reached | ({place: self._start(place, batch)} if place in self.targets else {})
         sums: Gradients = {}
         for total, (shortcut, conv) in self._added_up.items():
@@ -114,7 +121,7 @@ class Descent:
 
 @contextmanager
 def float32_on(device: torch.device, tf32: bool = False) -> Iterator[None]:
-    """Keep a GPU's float32 products and convolutions from TF32, which rounds to 10 bits, or let them use it."""
+    """Keep a GPU's float32 products and convolutions from TF32, which rounds to 10 bits, unless `tf32` is set."""
     if device.type != "cuda":
         yield
         return

@@ -1,8 +1,9 @@
 """Sweep shards on a Ray cluster: every shard is a task, and this process writes the folder.
 
-The network's vision tower goes through Ray's object store, once to every machine, so that no file has to be seen by all
-of them; a worker process loads it for its first shard and keeps it. A shard whose worker or machine is lost is swept
-again elsewhere. No more shards are on their way than half of the object store holds the rows of.
+A shard is a group of target layers, or a run of their channels, that is swept as one piece of work. The network's
+vision tower goes through Ray's object store once to every machine, so the machines need no shared file. A worker
+process loads the tower for its first shard and keeps it. A shard whose worker or machine is lost is swept again
+elsewhere. Only so many shards are under way that half of the object store holds their rows.
 """
 
 import os
@@ -38,18 +39,21 @@ except ModuleNotFoundError as error:
         "Install it: pip install 'clip-circuits[ray]'"
     ) from error
 
-LOCAL = "local"  # the address that stands for a cluster of this machine alone, which is started and ended with the run
+LOCAL = "local"  # stands for a cluster of only this machine, which is started and ended with the run
 _ADDRESS = re.compile(r"local|(ray://)?(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d+")
 _STARTING = 120_000  # milliseconds that Ray's own processes may take on a busy machine
 _REACHED = 10  # seconds in which the head of a cluster answers
 RETRIES = 3  # of a shard whose worker was lost
-_LOOK = 60  # seconds without a result, after which the machines are looked at again
+_LOOK = 60  # seconds without a result, after which the machines are checked again
 _PROCESS = 2**30  # bytes of a process that has loaded torch
 
 
 @dataclass(frozen=True)
 class Work:
-    """What every task needs; Ray resolves no reference inside a record, so that a worker can keep what it loads."""
+    """What every task needs.
+
+    Ray resolves no reference inside a record, so a worker loads the network itself and can keep it.
+    """
 
     network: Any  # ObjectRef of a Network
     device: str
@@ -59,7 +63,7 @@ class Work:
 
 
 class Cluster:
-    """Sweeps shards in tasks of so many `threads`, or of one GPU each where the `device` is `cuda`."""
+    """Sweeps shards in tasks that each take `threads` threads, and one GPU where the `device` is `cuda`."""
 
     def __init__(self, network: Network, device: str, threads: int, precision: Precision = "float32") -> None:
         self.network, self._device, self._threads = network, device, threads
@@ -73,10 +77,10 @@ class Cluster:
         _refuse_other_tools(tools(torch.device("cpu")), {**self.tools, CARD: ""})  # the folder is written here
 
     def sweep(self, shards: Sequence[Shard], bar: Bar) -> Iterator[Swept]:
-        """Sweep shards, the first to be done first.
+        """Sweep shards in parallel, and yield each one as soon as it is done.
 
         Raises ExtractionError if weights overflow, if a shard's worker is lost again and again, if no machine has room
-        for a task, or if one has other tools or cards than the first.
+        for a task, or if a machine has other tools or cards than the first one.
         """
         if not shards:
             return
@@ -107,7 +111,7 @@ class Cluster:
                 ray.cancel(left)
 
     def deviations(self, shards: Sequence[Shard]) -> tuple[Deviation, ...]:
-        """How far the precision is from float32 on a sample of these shards. Raises as `sweep`."""
+        """Measure how far the precision is from float32 on a sample of these shards. Raises the errors of `sweep`."""
         task = self._remote(deviations_there, self._process_memory)
         measured: tuple[Deviation, ...] = _result(task.remote(self._work(), shards))
         return measured
@@ -121,7 +125,7 @@ class Cluster:
         return _PROCESS + 3 * tower  # in the object store, loaded, and linearised
 
     def _remote(self, function: Callable[..., Any], memory: int) -> Any:
-        """The function as a task, where a machine is there that could take it; else ExtractionError."""
+        """Return the function as a task; ExtractionError if no machine could take the task."""
         self._refuse_no_place(memory)
         task = ray.remote(  # without max_calls, a process that used a GPU would end with its first task
             num_cpus=self._threads,
@@ -134,7 +138,7 @@ class Cluster:
         return remote
 
     def _refuse_no_place(self, memory: int) -> None:
-        """ExtractionError where no machine could take a task."""
+        """Raise ExtractionError if no machine could take a task that needs `memory` bytes."""
         if not self._places(memory):
             card = " and a GPU" if self._device == "cuda" else ""
             raise ExtractionError(
@@ -143,12 +147,16 @@ class Cluster:
             )
 
     def _places(self, memory: int) -> int:
-        """How many tasks the machines can take at once."""
+        """Count the tasks that the machines can take in parallel, each with `memory` bytes."""
         wanted = {"CPU": self._threads, "memory": memory} | ({"GPU": 1} if self._device == "cuda" else {})
         return sum(min(int(has.get(name, 0) // amount) for name, amount in wanted.items()) for has in _machines())
 
     def _ahead(self, memory: int, rows_size: int) -> int:
-        """How many shards may be on their way, or wait to be written: two a place, if half of the store holds them."""
+        """Return how many shards may be under way or wait to be written.
+
+        That is two for each task that the machines can take, or fewer if half of the object store cannot hold their
+        rows.
+        """
         store = sum(has.get("object_store_memory", 0) for has in _machines())
         return max(1, min(2 * self._places(memory), int(store // (2 * rows_size))))
 
@@ -157,10 +165,10 @@ class Cluster:
 def joined(
     network: Network, address: str, device: str, threads: int, precision: Precision = "float32"
 ) -> Iterator[Cluster]:
-    """Join the cluster at an address, or start Ray here for as long as the block runs: `local`.
+    """Join the cluster at an address, or with the address `local` start Ray here until the context ends.
 
-    What is computed here meanwhile takes as many threads as a task. Where the process has joined a cluster before, that
-    one is used, and stays. Raises ExtractionError where there is none.
+    Meanwhile this process computes with as many threads as a task. If the process has joined a cluster before, that
+    cluster is used and stays joined. Raises ExtractionError if there is no cluster at the address.
     """
     before, was_there = torch.get_num_threads(), ray.is_initialized()
     if not _ADDRESS.fullmatch(address):
@@ -199,7 +207,7 @@ def _start(address: str) -> None:
 
 
 def _refuse_unreachable(address: str) -> None:
-    """ExtractionError where nothing listens at HOST:PORT, which Ray itself would try for minutes."""
+    """Raise ExtractionError if nothing listens at HOST:PORT, because Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), _REACHED).close()
@@ -211,20 +219,20 @@ def _refuse_unreachable(address: str) -> None:
 
 
 def _machines() -> list[dict[str, float]]:
-    """What each machine has: CPU, GPU, and bytes of memory and object_store_memory."""
+    """Return what each machine that is alive has: CPU, GPU, and bytes of memory and object_store_memory."""
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     return [node["Resources"] for node in nodes if node["Alive"]]
 
 
 def _vision_tower(network: Network) -> Network:
-    """The network without its text tower, which no shard asks."""
+    """Return the network without its text tower, which no shard uses."""
     clip = copy(network.clip)
     clip._modules, clip._parameters = {"visual": network.visual}, {}
     return replace(network, clip=clip, has_text=False)
 
 
 def _result(task: Any) -> Any:
-    """What a task returned; its own error, or ExtractionError where no machine could do it."""
+    """Return the result of a task. Raises the task's own error, or ExtractionError if Ray lost its workers."""
     try:
         return ray.get(task)
     except RayTaskError as error:
@@ -240,30 +248,30 @@ def _result(task: Any) -> Any:
 
 
 def tools_there(device: str) -> dict[str, str]:
-    """In a task: the tools of its machine."""
+    """Return, from within a task, the tools of the machine that it runs on."""
     return tools(torch.device(device))
 
 
 def sweep_there(work: Work, shard: Shard) -> Swept:
-    """In a task: sweep a shard. Raises ExtractionError where tools are not those of the work."""
+    """Sweep a shard within a task. Raises ExtractionError if the machine's tools differ from those of `work`."""
     network = _loaded(work)
     return Swept(shard, rows(network, shard, lambda _: None, work.precision), processor())
 
 
 def deviations_there(work: Work, shards: Sequence[Shard]) -> tuple[Deviation, ...]:
-    """In a task: how far the work's precision is from float32. Raises as `sweep_there`."""
+    """Measure, within a task, how far the work's precision is from float32. Raises the errors of `sweep_there`."""
     return deviations(_loaded(work), shards, work.precision)
 
 
 def _loaded(work: Work) -> Network:
-    """The network on the worker's device, ready to be swept as the work says."""
+    """Return the network on the worker's device, after setting the threads and checking the tools that `work` names."""
     torch.set_num_threads(work.threads)
     _refuse_other_tools(tools(torch.device(work.device)), work.tools)
     return _kept(work.network, work.device)
 
 
 def _refuse_other_tools(here: Mapping[str, str], first: Mapping[str, str]) -> None:
-    """ExtractionError where this machine's tools are not those that the first worker had."""
+    """Raise ExtractionError if this machine's tools differ from those of the first worker."""
     others = sorted(f"{name} {here.get(name)}" for name, value in first.items() if value and here.get(name) != value)
     if others:
         versions = ", ".join(f"{name} {value}" for name, value in first.items() if value)
@@ -275,6 +283,6 @@ def _refuse_other_tools(here: Mapping[str, str], first: Mapping[str, str]) -> No
 
 @lru_cache(maxsize=1)
 def _kept(network: Any, device: str) -> Network:
-    """The network, kept from task to task."""
+    """Load the network on a device, once per worker process, and keep it from task to task."""
     loaded: Network = ray.get(network)
     return loaded.on(device)

@@ -1,9 +1,10 @@
 """Expanded weights: the linear map from a source layer to the centre of a target layer, over every path between them.
 
-That is the gradient of a target unit's pre-activation at the centre of its map, (H - 1) // 2, with every ReLU the
-identity and batch norm in eval mode, with regard to a source layer: the batch norm's output for indexes 1 and 3, the
-block's output for 6 and 8. As sources, 5 and 7 equal their block's output, since the sum passes both on. A kernel wider
-than its map is cut by the border, as in the network. Definition: Voss et al. 2021, "Visualizing Weights".
+An expanded weight is a gradient, computed with every ReLU as the identity and batch norm in eval mode. It is the
+gradient of a target unit's pre-activation at the centre of its map, (H - 1) // 2, with regard to a source layer. The
+source layer is read at the batch norm's output for indexes 1 and 3, and at the block's output for 6 and 8. As sources,
+5 and 7 equal their block's output, because the sum passes both on. A kernel wider than its map is cut by the border, as
+in the network. Definition: Voss et al. 2021, "Visualizing Weights".
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from extract.folder.kernel_support import gradient_layer, sources, support
 from extract.network.network import Network
 from extract.units import Architecture, Layer, Unit
 
-_CPU_UNITS, _CARD_UNITS = 16, 256  # at a time, as measured; see `Descent.gradients` for what larger maps do
+_CPU_UNITS, _CARD_UNITS = 16, 256  # units at a time, as measured; `Descent.gradients` splits them on large maps
 _STRIP = 2**19  # numbers whose squares stay in a processor's cache
 
 
@@ -33,10 +34,11 @@ class Weights:
 def expanded_weights(
     network: Network, source: Unit | Layer, target: Unit | Layer, dtype: torch.dtype | None = None
 ) -> Tensor:
-    """The kernels between two units (h, w), or two layers (target channels, source channels, h, w).
+    """Compute the kernels between two units, as (h, w), or two layers (target channels, source channels, h, w).
 
-    (h, w) is the rectangle of `support`; a unit on one side only leaves out that side's dimension. In float64 for a
-    float64 network, else in float32, unless `dtype` says otherwise. NoPath as in `support`; UnknownUnit.
+    (h, w) is the rectangle of `support`. With a unit on one side only, that side's dimension is left out. The kernels
+    have the type `dtype`; by default they are float64 for a float64 network, and float32 otherwise. Raises the NoPath
+    of `support`, and UnknownUnit.
     """
     architecture, lower, upper = network.architecture, _layer(source), _layer(target)
     rows = support(architecture, lower, upper).rows
@@ -64,7 +66,7 @@ def _channels(architecture: Architecture, end: Unit | Layer) -> range:
 
 
 def _lowest(descent: Descent, target: Layer, channels: range) -> Iterator[Tensor]:
-    """Compute the kernels at the end of a descent, in parts (target channels, source channels, h, w)."""
+    """Compute the kernels at a descent's lowest layer, and yield parts (target channels, source channels, h, w)."""
     for batch in _batches(channels, batch_size(descent.device)):
         with float32_on(descent.device):
             reached = [below for place, below in descent.gradients(batch) if place == descent.lowest]
@@ -80,12 +82,13 @@ def sweep(
     units: int | None = None,
     memory: int | None = None,
 ) -> Iterator[tuple[range, dict[Layer, Weights]]]:
-    """Compute magnitudes and sums of the kernels from every source layer, by batches of target channels, in order.
+    """Compute magnitudes and sums of the kernels from every source layer, and yield them per batch of target channels.
 
-    One descent serves all `sources`, by default every one there is. `units` is a batch's size; where maps are large it
-    is split so that no gradient takes more than `memory` bytes; both are by default what suits the device. `dtype` is
-    that of the convolutions, as in `expanded_weights`; statistics are in float32 at least. NoPath and UnknownUnit
-    likewise.
+    A sweep is one descent of gradients from the target, which serves all `sources` (by default every source there is).
+    Batches come in the order of `channels`. `units` is a batch's size; where maps are large, a batch is split so that
+    no gradient takes more than `memory` bytes. The defaults of both suit the device. `dtype` is the type of the
+    convolutions, as in `expanded_weights`; statistics are in float32 at least. Raises the NoPath and UnknownUnit of
+    `expanded_weights`.
     """
     for batch, weights in sweep_together(network, [target], channels, sources, dtype, units, memory):
         yield batch, weights[target]
@@ -101,9 +104,10 @@ def sweep_together(
     memory: int | None = None,
     tf32: bool = False,
 ) -> Iterator[tuple[range, dict[Layer, dict[Layer, Weights]]]]:
-    """`sweep` for several targets of equally many channels, by target: sums are added up from their branches.
+    """Sweep several targets of equally many channels in one descent, and yield weights keyed by target, then by source.
 
-    With `tf32` a graphics card rounds what it multiplies in float32 to 10 bits.
+    If both branches of a sum are targets too, the sum is not swept: its kernels are its branches' kernels added up.
+    With `tf32` a graphics card rounds what it multiplies in float32 to 10 bits. Everything else is as in `sweep`.
     """
     architecture = network.architecture
     places = dict[Layer, dict[Layer, Layer]]()
@@ -124,7 +128,10 @@ _all_sources = sources  # inside a sweep the name is its argument
 
 
 def batch_size(device: torch.device | str) -> int:
-    """How many channels are swept at a time; runs of channels that are multiples of it give the same bytes."""
+    """Return how many channels are swept at a time on a device.
+
+    Runs of channels whose lengths are multiples of this number give the same bytes.
+    """
     return _CPU_UNITS if str(device).startswith("cpu") else _CARD_UNITS
 
 
@@ -136,7 +143,10 @@ def _batches(channels: range, units: int) -> Iterator[range]:
 def _weights(
     gradients: Iterator[tuple[Layer, Gradients]], places: Mapping[Layer, Mapping[Layer, Layer]]
 ) -> dict[Layer, dict[Layer, Weights]]:
-    """Statistics by target and source, from the gradients at every layer and the layer of each source."""
+    """Compute the statistics of the kernels for each target and source from the gradients at every layer.
+
+    `places` holds, for each target and source, the layer whose gradient is the kernel.
+    """
     parts = {target: {place: list[Weights]() for place in below.values()} for target, below in places.items()}
     for place, reached in gradients:
         for target, gradient in reached.items():
@@ -155,9 +165,10 @@ def _joined(parts: Sequence[Weights]) -> Weights:
 def statistics(gradient: Gradient) -> Weights:
     """Compute the magnitude and sum of every kernel by multiplying and adding, a strip of positions at a time.
 
-    torch.linalg.vector_norm over positions, the last dimension but one, is not vectorised and takes 4 to 15 times as
-    long. The squares of a strip stay in the cache. In float32 at least, since bfloat16 cannot add up hundreds. A card
-    reads the kernels twice and writes nothing between.
+    torch.linalg.vector_norm is not vectorised over positions, the last dimension but one, and takes 4 to 15 times as
+    long. The squares of a strip stay in the cache. Statistics are in float32 at least, because bfloat16 cannot add up
+    hundreds of values. On a graphics card vector_norm is used: the card reads the kernels twice and writes nothing in
+    between.
     """
     values = gradient.values.permute(0, 2, 3, 1).flatten(1, 2)  # (n, positions, channels), no copy in channels-last
     precision = torch.promote_types(values.dtype, torch.float32)

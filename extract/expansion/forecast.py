@@ -1,4 +1,4 @@
-"""Forecast an extraction: how long it takes, how large its folder and its memory are, from samples taken here."""
+"""Forecast how long an extraction takes, and how large its folder and its memory are, from samples taken here."""
 
 import resource
 import sys
@@ -17,13 +17,16 @@ from extract.folder.randomised import ROLES, evenly
 from extract.network.network import Network
 from extract.units import Architecture, Layer
 
-_BATCH, _BATCHES, _LONG = 16, 3, 2.0  # units that are timed, how often at most, and seconds after which no more is
-_DISTRIBUTION, _CONTROL = 28, 6  # bytes that a row and a value take in Parquet, as measured
+_BATCH, _BATCHES, _LONG = 16, 3, 2.0  # units of a timed batch, most batches, seconds after which none is added
+_DISTRIBUTION, _CONTROL = 28, 6  # bytes of a row of distributions and of a randomised weight in Parquet, as measured
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is to be extracted, and what it takes: seconds; bytes of the folder, and of memory with the network."""
+    """What is to be extracted (units, pairs, edges), and what that takes: seconds, and bytes of folder and of memory.
+
+    `memory` includes the network.
+    """
 
     units: int
     pairs: int
@@ -33,7 +36,7 @@ class Forecast:
     memory: int
 
     def __str__(self) -> str:
-        """One line."""
+        """Render the forecast in one line."""
         time = f"{self.seconds / 60:.0f} minutes" if self.seconds > 100 else f"{self.seconds:.0f} seconds"
         pairs, edges = (f"{count / 1e6:,.1f} million" for count in (self.pairs, self.edges))
         room = f"{self.size / 1e9:.2f} GB on disk, {self.memory / 1e9:.1f} GB of memory"
@@ -48,12 +51,10 @@ def forecast_plan(
     clock: Callable[[], float] = time.perf_counter,
     pairs_at_once: int = 1,
 ) -> Forecast:
-    """Forecast these shards, and the control of randomised weights from these layers. Sampling takes a few seconds.
+    """Forecast the sweeps of these shards, and the control of randomised weights from the layers `control`.
 
-    Tables are made of so many pairs at a time.
-
-    The sweeps, units and pairs are those of the shards' channels; tables are of whole targets, and so are edges and
-    bytes.
+    Sampling takes a few seconds. Tables of `pairs_at_once` layer pairs are made in parallel. Sweeps, units and pairs
+    are counted for the shards' channels only; tables, edges and bytes are counted for whole targets.
     """
     architecture = network.architecture
     targets = sorted({target for shard in shards for target in shard.targets})
@@ -74,13 +75,13 @@ def forecast_plan(
 def _computing(
     architecture: Architecture, shards: Sequence[Shard], control: Sequence[Layer], rates: Mapping[int, float]
 ) -> float:
-    """Seconds of the sweeps and of the control, at these operations a second by stage."""
+    """Estimate the seconds of the sweeps and of the control; `rates` are operations per second, keyed by stage."""
     sweeps = sum(shard_operations(architecture, shard) / rates[shard.targets[0].stage] for shard in shards)
     return sweeps + control_operations(architecture, control) / max(rates.values(), default=1)
 
 
 def resident() -> int:
-    """The most memory that this process has held until now, in bytes."""
+    """Return the most memory that this process has held until now, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
@@ -91,9 +92,9 @@ def operation_rates(
     units: int = _BATCH,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[int, float]:
-    """Measure operations a second by the targets' stage: of its costliest sweep, and of its fastest batch.
+    """Measure operations per second for each stage of the targets, on the stage's costliest sweep.
 
-    The first batch warms up, and other work on the machine slows single ones.
+    The fastest batch counts, because the first one warms up and other work on the machine slows single batches.
     """
     rates = dict[int, float]()
     for stage in {target.stage for target in targets}:
@@ -110,12 +111,12 @@ def _seconds(
 ) -> float:
     start, tf32 = clock(), settings.precision == "tf32"
     for _, weights in sweep_together(network, [target], channels, dtype=dtype(settings.precision), tf32=tf32):
-        [statistics.magnitude.cpu() for statistics in weights[target].values()]  # a card goes on meanwhile
+        [statistics.magnitude.cpu() for statistics in weights[target].values()]  # waits for a card to finish
     return clock() - start
 
 
 def bytes_beside_edges(architecture: Architecture, targets: Sequence[Layer], matrices: bool) -> int:
-    """Bytes of kernels of direct edges, distributions and, where they are kept, matrices and randomised weights."""
+    """Estimate the bytes of direct kernels, distributions and, if `matrices`, matrices and randomised weights."""
     total = 0
     for target in targets:
         for source in sources(architecture, target):

@@ -21,13 +21,13 @@ from extract.network.parts import scale
 from extract.ranking import Floats
 from extract.units import Layer
 
-Supports = dict[Layer, Support]  # by source, nearest first
+Supports = dict[Layer, Support]  # keyed by source, nearest first
 
 
 def files(
     network: Network, target: Layer, dense: Dense, settings: ExtractionSettings, pairs_at_once: int = 1
 ) -> dict[str, Content]:
-    """Compute the files of a target layer from the rows of all its channels, so many layer pairs at a time."""
+    """Compute the files of a target layer from the rows of all its channels, `pairs_at_once` pairs in parallel."""
     supports = {
         source: support(network.architecture, source, target) for source in sources(network.architecture, target)
     }
@@ -48,7 +48,10 @@ def files(
 
 
 def pair_tables(pair: dict[str, Any], magnitude: Floats, mean: Floats, k: int) -> dict[str, list[pa.Table]]:
-    """The tables of one layer pair, from its matrices (target channels, source channels); k edges a unit are kept."""
+    """Make the tables of one layer pair from its matrices (target channels, source channels).
+
+    `k` edges are kept per unit and direction, by magnitude and again by mean.
+    """
     best, (source, target) = strongest(magnitude, mean, k), (pair["source"], pair["target"])
     distributions = _distribution(target, source, "backward", mean), _distribution(source, target, "forward", mean.T)
     edges, summary = _edges(pair, magnitude, mean, best), _summary(pair | {"n": mean.size}, best)
@@ -56,7 +59,7 @@ def pair_tables(pair: dict[str, Any], magnitude: Floats, mean: Floats, k: int) -
 
 
 def units(network: Network) -> pa.Table:
-    """One row a unit, in forward order, with its batch norm's scale."""
+    """Make the table of units: one row per unit, in forward order, with its batch norm's scale (null for a sum)."""
     shape = network.architecture
     norms = {
         layer: None if layer.role == "sum" else network.visual.get_submodule(layer.module) for layer in shape.layers
@@ -95,7 +98,7 @@ def _summary(pair: dict[str, Any], best: Strongest) -> pa.Table:
 
 
 def _distribution(layer: str, other: str, direction: str, means: Floats) -> pa.Table:
-    """Moments of each unit's `means` (units, units of the other layer)."""
+    """Make the table of the moments of each unit's `means` (units, units of the other layer)."""
     count = np.arange(len(means))
     moments = vars(distribution(means))  # n, mean, sd and the rest, named as the columns are
     return _table("distributions", len(means), layer=layer, other=other, direction=direction, channel=count, **moments)
@@ -110,7 +113,7 @@ def _kernels(network: Network, target: Layer, pairs: Iterable[Layer]) -> dict[st
 
 
 def matrices_of(dense: Dense) -> dict[str, Floats]:
-    """The dense matrices by their names in the file, compact."""
+    """Make the dense matrices compact, keyed by their names in the file."""
     return {
         f"{source} {kind}": _compact(matrix)
         for source, pair in dense.items()
@@ -126,7 +129,7 @@ def _compact(values: Floats) -> Floats:
 
 
 def _table(name: str, rows: int, **columns: Any) -> pa.Table:
-    """A table of the schema; what is no array holds for every row, and NaN becomes null."""
+    """Make a table of the schema `name`; a value that is no array is repeated in every row, and NaN becomes null."""
     arrays = [
         pa.array(value if isinstance(value, np.ndarray) else np.repeat(value, rows), field.type, from_pandas=True)
         for field in SCHEMAS[name]

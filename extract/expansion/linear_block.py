@@ -1,12 +1,12 @@
-"""The linearised vision tower: every batch norm folded into its convolution, every ReLU the identity.
+"""The linearised vision tower: every batch norm folded into its convolution, every ReLU replaced by the identity.
 
-What is left of a block are three convolutions and a shortcut; the numbers are Microscope's indexes:
+A block is reduced to three convolutions and a shortcut. The numbers are Microscope's indexes:
 
     input ─┬─ conv1 1x1 ─ 1 ─ conv2 3x3 ─ 3 ─ pool ─ conv3 1x1 ─ 5 ─┬─ 6 or 8, the next block's input
            └─ the identity, or in block 0: pool ─ downsample 1x1 ─ 7 ─┘
 
-Its adjoint takes a gradient at 6 or 8 down to 3, 1 and the input. n counts images or target units, p is the width of
-the bottleneck, q the input's channels.
+The block's adjoint takes a gradient at 6 or 8 down to 3, 1 and the input. In shapes, n counts images or target units, p
+is the width of the bottleneck, and q is the number of the input's channels.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from extract.units import Architecture, Layer
 
 @dataclass(frozen=True)
 class LinearBlock:
-    """One bottleneck block; weights are folded and in channels-last order."""
+    """One linearised bottleneck block; its weights are folded and in channels-last order."""
 
     grid: int  # side of the input's map, on which conv1 and conv2 run
     stride: int  # 2 halves the grid, by average pools before conv3 and downsample
@@ -35,17 +35,21 @@ class LinearBlock:
 
     @property
     def largest(self) -> int:
-        """Bytes of one unit's gradient on the whole input, the largest tensor of the block."""
+        """Bytes of the block's largest tensor, which is one unit's gradient on the whole input."""
         return self.grid**2 * self.conv1.shape[1] * self.conv1.element_size()
 
     def forward(self, image: Tensor) -> Tensor:
-        """The sum (n, 4p, h / stride, w / stride) for an input (n, q, h, w): what `adjoint` is the adjoint of."""
+        """Compute the sum (n, 4p, h / stride, w / stride) for an input (n, q, h, w).
+
+        `adjoint` is the adjoint of this map.
+        """
         return self.maps("input", image)["sum"]
 
     def maps(self, role: str, image: Tensor) -> dict[str, Tensor]:
-        """From a map at input, bn1 or bn2, those that it makes further up the block, by role: bn1, bn2, conv and sum.
+        """Compute the block's maps above a map that enters at `role`: the input, bn1 or bn2.
 
-        What enters above the input adds nothing to the shortcut.
+        The maps are keyed by role (bn1, bn2, conv, sum), and the entering map is among them. A map that enters at bn1
+        or bn2 adds nothing to the shortcut.
         """
         maps = {role: image}
         if role == "input":
@@ -62,7 +66,10 @@ class LinearBlock:
         return F.conv2d(F.avg_pool2d(image, self.stride), self.downsample)
 
     def adjoint(self, role: str, gradient: Gradient) -> Iterator[tuple[str, Gradient]]:
-        """From the gradient at one of the block's layers (its role), those at bn2, bn1 and input that lie below it."""
+        """Propagate the gradient at one of the block's layers, named by its role, down the block.
+
+        Yields the gradients at bn2, bn1 and input, as far as they lie below that layer, each with its role.
+        """
         below = gradient
         if role == "downsample":
             yield "input", self._through_downsample(gradient).dense()
@@ -103,22 +110,25 @@ class LinearBlock:
 
     @cached_property
     def _conv3_adjoint(self) -> Tensor:
-        return _packed(self.conv3.transpose(0, 1) / self.stride**2)  # (p, 4p, 1, 1), with the average pool's share
+        return _packed(self.conv3.transpose(0, 1) / self.stride**2)  # (p, 4p, 1, 1), with the average pool's factor
 
     @cached_property
     def _downsample_adjoint(self) -> Tensor:
-        assert self.downsample is not None  # noqa: S101, asked for only where there is one
+        assert self.downsample is not None  # noqa: S101, read only where the block has one
         return _packed(self.downsample.transpose(0, 1) / self.stride**2)  # (q, 4p, 1, 1)
 
 
 def linearised(architecture: Architecture, layer: Layer, block: nn.Module, dtype: torch.dtype) -> LinearBlock:
-    """open_clip's `Bottleneck` that has this layer, on its own map."""
+    """Linearise open_clip's `Bottleneck` that a layer belongs to, for the map that the block has in the network."""
     grid, below_pool = (architecture.grid(Layer(layer.stage, layer.block, index)) for index in (1, 5))
     return fold(block, grid, grid // below_pool, dtype)
 
 
 def fold(block: nn.Module, grid: int, stride: int, dtype: torch.dtype) -> LinearBlock:
-    """open_clip's `Bottleneck` on an input of `grid` x `grid` positions; folded in float64, kept in `dtype`."""
+    """Linearise open_clip's `Bottleneck` for an input of `grid` x `grid` positions.
+
+    Batch norm is folded in float64; the weights are then cast to `dtype`.
+    """
     pairs = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"), ("downsample.0", "downsample.1"))
     parts = dict(block.named_modules())
     conv1, conv2, conv3, *shortcut = (_folded(parts[c], parts[n], dtype) for c, n in pairs if c in parts)
@@ -126,7 +136,7 @@ def fold(block: nn.Module, grid: int, stride: int, dtype: torch.dtype) -> Linear
 
 
 def _folded(convolution: nn.Module, norm: nn.Module, dtype: torch.dtype) -> Tensor:
-    """The convolution's weight (out, in, k, k), each output channel times its batch norm's scale."""
+    """Return a convolution's weight (out, in, k, k), with each output channel multiplied by its batch norm's scale."""
     weight = convolution.get_parameter("weight").detach().double() * scale(norm)[:, None, None, None]
     return _packed(weight.to(dtype))
 

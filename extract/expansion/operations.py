@@ -1,4 +1,4 @@
-"""How much there is to compute: multiplications and additions of sweeps, from the network's shape alone."""
+"""Count the multiplications and additions of sweeps, from the network's shape only."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,11 +7,11 @@ from extract.folder.kernel_support import sources, support
 from extract.folder.randomised import ROLES, evenly
 from extract.units import Architecture, Layer
 
-_SUM = 100  # operations in whose time a value of a sum is added up and its statistics are computed, as measured
+_SUM = 100  # operations that take as long as adding up a sum's value and computing its statistics, as measured
 
 
 def shard_operations(architecture: Architecture, shard: Shard) -> int:
-    """Operations of a shard's sweep; what is added up counts as many as take its time."""
+    """Count the operations of a shard's sweep; a sum that is added up counts as the operations that take as long."""
     sums = added_up(architecture, shard.targets)
     each = (
         _SUM * _values(architecture, target) if target in sums else sweep_operations(architecture, target)
@@ -21,19 +21,19 @@ def shard_operations(architecture: Architecture, shard: Shard) -> int:
 
 
 def sweep_operations(architecture: Architecture, target: Layer) -> int:
-    """Operations of the sweep of one unit into every source."""
+    """Count the operations of the sweep of one unit, down to every source."""
     return 2 * sum(_products(architecture, target))
 
 
 def control_sources(architecture: Architecture, targets: Iterable[Layer]) -> tuple[Layer, ...]:
-    """The layers whose units the control of randomised weights into these targets starts from, in forward order."""
+    """Return the layers from whose units the control of randomised weights starts, in forward order."""
     into = [target for target in targets if target.role in ROLES]
     below = {source for target in into for source in sources(architecture, target)}
     return tuple(layer for layer in architecture.layers if layer in below)
 
 
 def control_operations(architecture: Architecture, starts: Iterable[Layer]) -> int:
-    """Operations of the control of randomised weights from the units of these layers."""
+    """Count the operations of the control of randomised weights that starts from the units of these layers."""
     return sum(
         len(evenly(architecture.channels(source)))
         * sum(_block_operations(architecture, total, source) for total in architecture.sums if total > source)
@@ -42,13 +42,13 @@ def control_operations(architecture: Architecture, starts: Iterable[Layer]) -> i
 
 
 def _values(architecture: Architecture, target: Layer) -> int:
-    """How many numbers the kernels of one unit have, over all sources."""
+    """Count the numbers that the kernels of one unit have, over all sources."""
     below = sources(architecture, target)
     return sum(architecture.channels(source) * support(architecture, source, target).span for source in below)
 
 
 def _products(architecture: Architecture, target: Layer) -> Iterator[int]:
-    """Of every step of a descent: positions times channels in and out."""
+    """Yield the multiplications of every step of a descent: positions times channels in and out."""
     layer: Layer | None = target
     while layer is not None:
         total, low = layer.output, 1 if layer == target else support(architecture, layer, target).span
@@ -68,7 +68,7 @@ def _products(architecture: Architecture, target: Layer) -> Iterator[int]:
 
 
 def _block_operations(architecture: Architecture, total: Layer, source: Layer) -> int:
-    """Operations of a block on a whole map, or, where the source lies inside, of what is above it."""
+    """Count the operations of a block on a whole map, or of its part above the source if the source lies inside."""
     inner = source.role if source.inner and source.output == total else "input"
     grid, pooled = architecture.grid(Layer(total.stage, total.block, 1)) ** 2, architecture.grid(total) ** 2
     width, wide = architecture.channels(Layer(total.stage, total.block, 1)), architecture.channels(total)

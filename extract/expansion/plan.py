@@ -9,16 +9,16 @@ from extract.units import Architecture, Layer
 
 RUN = 256  # a multiple of every sweep's batch, so that a run's length changes no bytes
 DENSE = 8  # bytes of a pair's magnitude and mean in float32
-_SENT = 2**28  # bytes of rows that a task sends, or of its step where that has more
+_SENT = 2**28  # bytes of rows that a task sends, if one step does not have more
 _EDGE = 80  # bytes of an edge while the tables are made
 _BLOCKS = 2**26  # bytes of what is ranked, or added up, block by block
 _RANKS = 18  # bytes of a unit pair while it is ranked, as measured
-_COPIES = 8  # of a unit's largest gradient that a step of the sweep may hold at once
+_COPIES = 8  # copies of a unit's largest gradient that a step of the sweep may hold
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Target layers that are swept together, and the run of their channels that is."""
+    """A shard: target layers that are swept together, and the run of their channels that is swept."""
 
     targets: tuple[Layer, ...]
     channels: range
@@ -29,9 +29,9 @@ def plan(
 ) -> tuple[Shard, ...]:
     """Divide targets into shards, in forward order; the shards of the same targets follow each other.
 
-    Which targets are swept together depends on the architecture and the targets alone; `memory`, in bytes, decides how
-    many of their channels are. With `step`, shards are as small as tasks that are sent to other machines should be:
-    multiples of so many channels. Raises ExtractionError if one target's tables do not fit in `memory`.
+    Which targets are swept together depends only on the architecture and the targets. `memory`, in bytes, decides how
+    many of their channels a shard has. With `step`, shards are small enough to be sent to other machines as tasks, and
+    their lengths are multiples of `step`. Raises ExtractionError if one target's tables do not fit in `memory`.
     """
     for target in targets:
         _check(architecture, target, memory, strongest)
@@ -43,19 +43,22 @@ def plan(
 
 
 def rows_size(architecture: Architecture, shard: Shard) -> int:
-    """Bytes of a shard's rows."""
+    """Return the bytes of a shard's rows."""
     return len(shard.channels) * _row(architecture, shard.targets)
 
 
 def sweep_memory(architecture: Architecture, shard: Shard) -> int:
-    """Bytes that sweeping a shard takes, beside the network: its rows, once more as they are sent, and gradients."""
+    """Return the bytes that sweeping a shard takes beside the network.
+
+    These are gradients, and the shard's rows twice, because they are sent.
+    """
     return 2 * rows_size(architecture, shard) + max(_gradients(architecture, target) for target in shard.targets)
 
 
 def added_up(architecture: Architecture, targets: Iterable[Layer]) -> dict[Layer, tuple[Layer, Layer]]:
-    """The sums among targets whose branches are, too, in forward order, each with its shortcut and conv branch.
+    """Return the sums among the targets whose branches are targets too, each with its shortcut and conv branch.
 
-    The kernels of such a sum are the sums of its branches' kernels, so it needs no sweep.
+    The kernels of such a sum are its branches' kernels added up, so it needs no sweep. The sums come in forward order.
     """
     branches = {target: architecture.branches(target) for target in sorted(targets) if target.role == "sum"}
     pairs = {total: (parts["shortcut"], parts["conv"]) for total, parts in branches.items()}
@@ -63,7 +66,7 @@ def added_up(architecture: Architecture, targets: Iterable[Layer]) -> dict[Layer
 
 
 def _groups(architecture: Architecture, targets: Sequence[Layer]) -> tuple[tuple[Layer, ...], ...]:
-    """Put the sums that are added up together with their branches."""
+    """Group each sum that is added up with its branches; every other target is a group of its own."""
     groups: dict[Layer, tuple[Layer, ...]] = {target: (target,) for target in targets}
     for total, branches in added_up(architecture, targets).items():
         joined = {target for part in (total, *branches) for target in groups[part]}
@@ -75,7 +78,10 @@ def _groups(architecture: Architecture, targets: Sequence[Layer]) -> tuple[tuple
 def _runs(
     architecture: Architecture, group: tuple[Layer, ...], memory: int, strongest: int, step: int | None
 ) -> Iterator[range]:
-    """All channels at once where the group's rows fit beside one target's tables, else as many as memory holds."""
+    """Yield the runs of a group's channels that are swept one after the other.
+
+    All channels are one run if the group's rows fit beside one target's tables; else a run is as long as memory allows.
+    """
     channels = architecture.channels(group[0])
     row = _row(architecture, group)
     tables = max(_beside_rows(architecture, target, strongest) for target in group)
@@ -92,28 +98,32 @@ def _runs(
 
 
 def _row(architecture: Architecture, group: Sequence[Layer]) -> int:
-    """Bytes of the rows of one channel of each target."""
+    """Return the bytes of the rows of one channel of each target."""
     return DENSE * sum(_reached(architecture, target) for target in group)
 
 
 def _written(architecture: Architecture, group: Sequence[Layer]) -> int:
-    """Bytes of one channel's rows while they are written: those of one target at a time, copied, then encoded."""
+    """Return the bytes of one channel's rows while they are written, one target at a time: copied, then encoded."""
     return _row(architecture, group) + 2 * max(_row(architecture, [target]) for target in group)
 
 
 def peak(architecture: Architecture, shards: Sequence[Shard], strongest: int) -> int:
-    """Bytes that a plan takes at most at once, beside the network."""
+    """Return the most bytes that a plan takes at any time, beside the network."""
     return max((_held(architecture, shard, strongest) for shard in shards), default=0)
 
 
 def pairs_at_once(architecture: Architecture, shards: Sequence[Shard], memory: int, strongest: int) -> int:
-    """Of how many layer pairs the tables can be made at the same time in `memory` bytes, at least one."""
+    """Return how many layer pairs can be tabulated in parallel in `memory` bytes; at least one."""
     spare = memory - peak(architecture, shards, strongest)
     return 1 + max(0, spare) // max((_ranking(architecture, target) for s in shards for target in s.targets), default=1)
 
 
 def _held(architecture: Architecture, shard: Shard, strongest: int) -> int:
-    """Bytes of all rows of a shard and a target's tables; in runs, of either the run's rows or a whole target."""
+    """Return the most bytes that a shard takes at any time.
+
+    These are all rows of the shard and one target's tables. For a run of channels they are the run's rows and
+    gradients, or the rows and tables of one whole target, whichever is more.
+    """
     channels = architecture.channels(shard.targets[0])
     row = _row(architecture, shard.targets)
     tables = [_beside_rows(architecture, target, strongest) for target in shard.targets]
@@ -126,19 +136,19 @@ def _held(architecture: Architecture, shard: Shard, strongest: int) -> int:
 
 
 def _reached(architecture: Architecture, target: Layer) -> int:
-    """How many units all sources of a target have."""
+    """Count the units of all sources of a target."""
     return sum(map(architecture.channels, sources(architecture, target)))
 
 
 def _gradients(architecture: Architecture, target: Layer) -> int:
-    """Bytes that the gradients of one unit take at once."""
+    """Estimate the most bytes that the gradients of one unit take at any time."""
     pairs = sources(architecture, target)
     sizes = (architecture.channels(source) * support(architecture, source, target).span for source in pairs)
     return 4 * _COPIES * max(sizes)
 
 
 def _beside_rows(architecture: Architecture, target: Layer, strongest: int) -> int:
-    """Bytes that a target's tables and matrices take, as they are stored, beside its rows."""
+    """Estimate the bytes that a target's tables and matrices take beside its rows, while they are stored."""
     channels = architecture.channels(target)
     reached = [architecture.channels(source) for source in sources(architecture, target)]
     dense = DENSE * channels * sum(reached)
@@ -147,13 +157,13 @@ def _beside_rows(architecture: Architecture, target: Layer, strongest: int) -> i
 
 
 def _ranking(architecture: Architecture, target: Layer) -> int:
-    """Bytes that the tables of one layer pair take while they are made."""
+    """Estimate the bytes that the tables of one layer pair take while they are made."""
     most = max(architecture.channels(source) for source in sources(architecture, target))
     return _RANKS * architecture.channels(target) * most + _BLOCKS
 
 
 def _check(architecture: Architecture, target: Layer, memory: int, strongest: int) -> None:
-    """Raise ExtractionError if one target layer, with all its sources at once, takes more than `memory` bytes."""
+    """Raise ExtractionError if one target layer, with all its sources, takes more than `memory` bytes."""
     rows = DENSE * architecture.channels(target) * _reached(architecture, target)
     needed = rows + _beside_rows(architecture, target, strongest)
     if needed > memory:

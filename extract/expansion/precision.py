@@ -1,4 +1,4 @@
-"""In which precision kernels are computed, and how far a lower one is from float32, measured on a sample."""
+"""The precision in which kernels are computed, and how far a lower one is from float32, measured on a sample."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from extract.network.network import Network
 from extract.ranking import Floats
 from extract.units import Architecture, Layer
 
-_GROUPS, _CHANNELS = 8, 4  # swept twice
+_GROUPS, _CHANNELS = 8, 4  # groups of targets and channels of each that are swept twice
 
 
 def check(precision: Precision, device: torch.device) -> None:
-    """Raise WeightsError for TF32 on a processor, which has none."""
+    """Raise WeightsError for TF32 on a processor, which does not have it."""
     if precision == "tf32" and device.type != "cuda":
         raise WeightsError(
             f"TF32 is a precision of graphics cards, and the network is on {device}. Choose the device cuda, or the "
@@ -28,15 +28,15 @@ def check(precision: Precision, device: torch.device) -> None:
 
 
 def dtype(precision: Precision) -> torch.dtype | None:
-    """Of a sweep's convolutions; None is the sweep's own."""
+    """Return the type of a sweep's convolutions for a precision; None means the sweep's own default."""
     return torch.bfloat16 if precision == "bfloat16" else None
 
 
 def deviations(network: Network, shards: Sequence[Shard], precision: Precision) -> tuple[Deviation, ...]:
-    """Sweep a sample in float32 too, and compare: errors of magnitudes by distance; none for float32 itself.
+    """Sweep a sample in float32 too, and return the errors of magnitudes for each distance between source and target.
 
-    The sample is of every source into four channels of eight groups of targets, evenly spread, or of all there are.
-    Raises ExtractionError if weights overflow.
+    Distance is in blocks. The sample has every source into four channels of eight groups of targets, evenly spread, or
+    of all groups if there are fewer. For float32 itself, returns none. Raises ExtractionError if weights overflow.
     """
     groups = list(dict.fromkeys(shard.targets for shard in shards))
     if precision == "float32" or not groups:
@@ -49,7 +49,7 @@ def deviations(network: Network, shards: Sequence[Shard], precision: Precision) 
 
 
 def _errors(network: Network, targets: Sequence[Layer], precision: Precision) -> list[tuple[int, Floats]]:
-    """By layer pair, the blocks between and the relative errors of magnitudes that are not 0."""
+    """Return for each layer pair the blocks between, and the relative errors of the magnitudes that are not 0."""
     count = network.architecture.channels(targets[0])
     channels = range(0, count, max(1, count // _CHANNELS))
     exact, lower = (_magnitudes(network, targets, channels, each) for each in ("float32", precision))
@@ -63,7 +63,10 @@ def _errors(network: Network, targets: Sequence[Layer], precision: Precision) ->
 def _magnitudes(
     network: Network, targets: Sequence[Layer], channels: range, precision: Precision
 ) -> dict[Layer, dict[Layer, Floats]]:
-    """By target and source, (channels, source channels). Raises ExtractionError if weights overflow."""
+    """Sweep magnitudes (channels, source channels) in one precision, keyed by target, then by source.
+
+    Raises ExtractionError if weights overflow.
+    """
     tf32 = precision == "tf32"
     swept = sweep_together(network, targets, channels, dtype=dtype(precision), units=len(channels), tf32=tf32)
     ((_, weights),) = swept
@@ -77,14 +80,14 @@ def _magnitudes(
 
 
 def _relative(lower: Floats, exact: Floats) -> Floats:
-    """The errors of magnitudes, relative to those that are not 0."""
+    """Return the errors of magnitudes relative to the exact ones, where these are not 0."""
     positive = exact > 0
     relative: Floats = np.abs(lower[positive] - exact[positive]) / exact[positive]
     return relative
 
 
 def _blocks_between(architecture: Architecture, source: Layer, target: Layer) -> int:
-    """How many blocks lie between a source's and a target's; 0 of the same block, and of the next."""
+    """Count the blocks between a source's block and a target's block; 0 for the same block, and for the next."""
     blocks = [total for total in architecture.sums if source.output < total < target.output]
     return len(blocks)
 

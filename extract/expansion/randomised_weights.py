@@ -1,9 +1,9 @@
-"""The control of randomised weights: what a few units of every layer contribute once nothing is learned any more.
+"""The control of randomised weights: what a few units of every layer contribute when nothing is learned.
 
-The weights of every convolution are permuted and all batch norms stay, so that sizes, signs of gamma and the network's
-shape are the same, and only the arrangement is lost. By linearity the mean of an expanded weight is what a map of ones
-at the source makes of the target's centre, over the positions that the kernel can reach: one pass upwards serves all
-targets.
+The weights of every convolution are permuted and all batch norms stay. So sizes, signs of gamma and the network's shape
+are the same, and only the arrangement is lost. By linearity, the mean of an expanded weight is the value at the
+target's centre for a map of ones at the source, divided by the number of positions that the kernel can reach. So one
+pass upwards serves all targets.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,13 +26,13 @@ from extract.network.network import Network
 from extract.units import Architecture, Layer
 
 _SEED = 1904
-_MAPS = 5  # of the largest map, what a block may hold of a unit at once
+_MAPS = 5  # copies of the largest map that a block may hold for one unit
 
 
 def sweep_randomised(
     network: Network, extraction: Extraction, targets: Sequence[Layer], memory: int, progress: bool
 ) -> None:
-    """Store the means of randomised weights into these targets, a part a source layer; finished parts stay.
+    """Store the means of randomised weights into these targets, one part per source layer; finished parts stay.
 
     Units are swept in batches whose maps take at most `memory` bytes, or one by one.
     """
@@ -54,12 +54,12 @@ def sweep_randomised(
 
 
 def control_file(source: Layer) -> str:
-    """The file of what a layer's units contribute through randomised weights."""
+    """Return the name of the file that holds what a layer's units contribute through randomised weights."""
     return part("randomised", str(source))
 
 
 def permute(block: nn.Module, generator: torch.Generator) -> nn.Module:
-    """A copy of a block with the weights of each of its convolutions permuted, on the CPU's generator."""
+    """Copy a block, and permute the weights of each of its convolutions with the CPU's generator."""
     copy = deepcopy(block)
     for module in copy.modules():
         if isinstance(module, nn.Conv2d):
@@ -70,7 +70,7 @@ def permute(block: nn.Module, generator: torch.Generator) -> nn.Module:
 
 @torch.inference_mode()
 def _randomised_blocks(network: Network) -> list[tuple[Layer, LinearBlock]]:
-    """Every block linearised, with permuted weights, each with its sum, in forward order."""
+    """Linearise every block with permuted weights; return the blocks in forward order, each with its sum."""
     generator = torch.Generator().manual_seed(_SEED)
     architecture = network.architecture
     modules = {total: network.visual.get_submodule(f"layer{total.stage}.{total.block}") for total in architecture.sums}
@@ -81,7 +81,7 @@ def _randomised_blocks(network: Network) -> list[tuple[Layer, LinearBlock]]:
 
 
 def _batches(architecture: Architecture, source: Layer, memory: int) -> tuple[Tensor, ...]:
-    """The channels of a source that are swept, (n,) at once: as many as have their maps in `memory` bytes."""
+    """Divide the channels of a source that are swept into batches (n,) whose maps take at most `memory` bytes."""
     above = [layer for layer in architecture.layers if layer >= source]
     largest = max(4 * architecture.channels(layer) * architecture.grid(layer) ** 2 for layer in above)  # bytes of a map
     channels = torch.from_numpy(evenly(architecture.channels(source)))
@@ -96,7 +96,7 @@ def _means(
     channels: Tensor,
     device: torch.device,
 ) -> Iterator[tuple[Layer, Tensor]]:
-    """By target the mean expanded weights (target channels, these channels of the source), float32."""
+    """Yield for each target the mean expanded weights (target channels, these channels of the source), float32."""
     side = architecture.grid(source)
     maps = torch.zeros(len(channels), architecture.channels(source), side, side, device=device)
     maps[torch.arange(len(channels)), channels] = 1  # (n, channels, side, side)
@@ -118,7 +118,7 @@ def _targets(total: Layer) -> Iterator[Layer]:
 
 
 def _rows(architecture: Architecture, source: Layer, target: Layer, means: Tensor) -> pa.Table:
-    """A row a unit of the source, from means (target channels, channels of the source)."""
+    """Make one row for each swept unit of the source, from means (target channels, swept channels of the source)."""
     channels = evenly(architecture.channels(source)).tolist()
     rows = [
         {"source": str(source), "source_channel": channel, "target": str(target), "means": column.tolist()}

@@ -1,4 +1,4 @@
-"""The dense rows of a shard: what its target channels receive from every unit below."""
+"""The dense rows of a shard: the weights into its target channels from every unit below."""
 
 from collections.abc import Callable
 
@@ -14,15 +14,15 @@ from extract.network.network import Network
 from extract.ranking import Floats
 from extract.units import Architecture, Layer
 
-Dense = dict[Layer, tuple[Floats, Floats]]  # by source: magnitude and mean, both float32 (channels, source channels)
+Dense = dict[Layer, tuple[Floats, Floats]]  # keyed by source: magnitude, mean, both float32 (channels, source channels)
 
 
 def rows(
     network: Network, shard: Shard, done: Callable[[int], object], precision: Precision = "float32"
 ) -> dict[Layer, Dense]:
-    """Sweep a shard: by target, the rows of the shard's channels; `done` is called with counts of swept units.
+    """Sweep a shard, and return the rows of its channels, keyed by target.
 
-    Raises ExtractionError if weights overflow.
+    `done` is called after every batch with the number of swept units. Raises ExtractionError if weights overflow.
     """
     architecture, channels = network.architecture, shard.channels
     dense = {target: _empty(architecture, target, len(channels)) for target in shard.targets}

@@ -1,6 +1,6 @@
 """Select the strongest edges of a layer pair.
 
-Its magnitudes and means are matrices (target channels, source channels), dense over all of both layers.
+The pair's magnitudes and means are matrices (target channels, source channels) over all channels of both layers.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,11 @@ from extract.ranking import Floats, Integers, ranks
 
 @dataclass(frozen=True)
 class Strongest:
-    """The strongest edges of a layer pair, by target and then source channel; all arrays are (edges,).
+    """The strongest edges of a layer pair, ordered by target and then source channel; all arrays are (edges,).
 
-    `rank_in` is the place by magnitude among all sources of the target and `rank_out` among all targets of the source,
-    from 1, the lower channel first among equals. No weight left out exceeds the cutoffs, which are 0 if none was.
+    `rank_in` is an edge's rank by magnitude among all sources of its target, and `rank_out` among all targets of its
+    source. Ranks start at 1; among equals the lower channel comes first. No edge left out exceeds the cutoffs, which
+    are 0 if none was left out.
     """
 
     target: Integers
@@ -27,13 +28,13 @@ class Strongest:
 
 
 def most(shape: tuple[int, int], k: int) -> int:
-    """How many edges a layer pair of this shape can keep at most, by magnitude and by mean."""
+    """Return the most edges that a layer pair of this shape can keep, by magnitude and by mean."""
     targets, sources = shape
     return min(targets * sources, 2 * k * (targets + sources))
 
 
 def strongest(magnitude: Floats, mean: Floats, k: int) -> Strongest:
-    """Select the k strongest by magnitude and by absolute mean, into every target and out of every source."""
+    """Select the k strongest edges by magnitude and by absolute mean, into every target and out of every source."""
     rank_in, rank_out = ranks(magnitude), ranks(magnitude.T).T  # both (T, S)
     absolute = np.abs(mean)
     selected = np.minimum(rank_in, rank_out) <= k

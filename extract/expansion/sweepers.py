@@ -1,4 +1,4 @@
-"""Who sweeps shards: this process, or, in `cluster`, the machines of a Ray cluster."""
+"""Sweepers, which sweep shards: this process or, in `cluster`, the machines of a Ray cluster."""
 
 import platform
 import re
@@ -22,7 +22,10 @@ Bar: TypeAlias = "tqdm[Any]"
 
 
 class Swept(NamedTuple):
-    """A shard's rows by target, which who stores them takes out, and the `processor` that computed them."""
+    """A swept shard: its rows keyed by target, and the `processor` that computed them.
+
+    Whoever stores the rows takes them out of the dictionary.
+    """
 
     shard: Shard
     rows: dict[Layer, Dense]
@@ -30,20 +33,20 @@ class Swept(NamedTuple):
 
 
 class Sweeper(Protocol):
-    """Sweeps shards, in any order, and has the network for what else is computed here."""
+    """Sweeps shards in any order, and holds the network for everything else that this process computes."""
 
     network: Network
-    tools: Mapping[str, str]  # as `tools` of where it sweeps
+    tools: Mapping[str, str]  # what `tools` returns where shards are swept
 
     def sweep(self, shards: Sequence[Shard], bar: Bar) -> Iterator[Swept]:
         """Sweep shards, and show on a bar how many units are swept. Raises ExtractionError if weights overflow."""
 
     def deviations(self, shards: Sequence[Shard]) -> tuple[Deviation, ...]:
-        """How far the precision is from float32 on a sample of these shards."""
+        """Measure how far the precision is from float32 on a sample of these shards."""
 
 
 class ThisProcess:
-    """Sweeps shards here, one after the other. Raises WeightsError for TF32 on a processor."""
+    """Sweeps shards in this process, one after the other. Raises WeightsError for TF32 on a processor."""
 
     def __init__(self, network: Network, precision: Precision = "float32") -> None:
         check(precision, network.device)
@@ -58,7 +61,7 @@ class ThisProcess:
             yield Swept(shard, rows(self.network, shard, bar.update, self._precision), processor())
 
     def deviations(self, shards: Sequence[Shard]) -> tuple[Deviation, ...]:
-        """How far the precision is from float32 on a sample of these shards."""
+        """Measure how far the precision is from float32 on a sample of these shards."""
         return deviations(self.network, shards, self._precision)
 
 
@@ -68,19 +71,19 @@ def describe(bar: Bar, shard: Shard) -> None:
 
 
 def tools(device: torch.device) -> dict[str, str]:
-    """The tools that an extraction must be finished with: their versions, and the card if it computes the weights."""
+    """Return the tools that an extraction must be finished with: versions, and the card if it computes the weights."""
     versions = {"torch": str(torch.__version__)} | {name: version(name) for name in _TOOLS}
     return versions | ({CARD: torch.cuda.get_device_name(device)} if device.type == "cuda" else {})
 
 
 def processor() -> dict[str, str]:
-    """The kind of processor here and its threads: sums are rounded in an order that both decide."""
+    """Return the kind of processor here and its threads, which decide the order of additions and so their rounding."""
     instructions = torch.backends.cpu.get_cpu_capability()
     return {PROCESSOR: f"{_model()} ({instructions})", THREADS: str(torch.get_num_threads())}
 
 
 def _model() -> str:
-    """The processor's name as the system gives it; else its architecture."""
+    """Return the processor's name as the system gives it, or else its architecture."""
     cpus = Path("/proc/cpuinfo")  # Linux
     name = re.search(r"^model name\s*:\s*(.+)$", cpus.read_text(), re.MULTILINE) if cpus.exists() else None
     return name[1].strip() if name else platform.processor() or platform.machine()

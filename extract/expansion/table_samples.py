@@ -1,4 +1,4 @@
-"""How long tables of layer pairs take and how large they are, judged by a few that are made of random numbers."""
+"""Estimate how long tables of layer pairs take and how large they are, from a few made of random numbers."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,9 +15,9 @@ from extract.folder.encoding import encoded
 from extract.ranking import Floats
 from extract.units import Layer
 
-_SIZES = 4  # that are timed
+_SIZES = 4  # shapes that are timed
 _TOGETHER = 4  # tables that are written as one file
-_SOURCE, _TARGET = Layer(1, 0, 3), Layer(1, 0, 5)  # names alone
+_SOURCE, _TARGET = Layer(1, 0, 3), Layer(1, 0, 5)  # only their names matter
 
 Made = TypeVar("Made")
 Shape = tuple[int, int]  # channels of a target and of a source layer
@@ -25,13 +25,13 @@ Shape = tuple[int, int]  # channels of a target and of a source layer
 
 @dataclass(frozen=True)
 class TableSamples:
-    """Measures of layer pairs by their number of unit pairs, increasing; all arrays are (samples,)."""
+    """Measures of sample layer pairs, in order of their number of unit pairs; all arrays are (samples,)."""
 
     strongest: int
     pairs: Floats
     seconds: Floats
-    kept: Floats  # edges, as a part of the most that there could be
-    edge_bytes: Floats  # of the file, an edge
+    kept: Floats  # edges, as a fraction of the most that are possible
+    edge_bytes: Floats  # bytes of the file per edge
 
     @classmethod
     def take(
@@ -42,7 +42,7 @@ class TableSamples:
         clock: Callable[[], float] = time.perf_counter,
         pairs_at_once: int = 1,
     ) -> Self:
-        """Make tables of at most four of these shapes, of so many pairs at a time as an extraction, and time them."""
+        """Make and time tables of at most four of these shapes, `pairs_at_once` in parallel as in an extraction."""
         ordered = sorted(set(shapes), key=lambda shape: shape[0] * shape[1])
         places = sorted({round(place) for place in np.linspace(0, len(ordered) - 1, _SIZES)}) if ordered else []
         for place in places[:1]:
@@ -51,15 +51,15 @@ class TableSamples:
         return cls(strongest, *(np.array(column) for column in zip(*samples, strict=True) or [()] * 4))
 
     def edges(self, shape: Shape) -> float:
-        """How many edges a layer pair keeps."""
+        """Estimate how many edges a layer pair keeps."""
         return self._at(shape, self.kept) * most(shape, self.strongest)
 
     def bytes(self, shape: Shape) -> float:
-        """Bytes of a layer pair's edges."""
+        """Estimate the bytes of a layer pair's edges."""
         return self.edges(shape) * self._at(shape, self.edge_bytes)
 
     def time(self, shape: Shape) -> float:
-        """Seconds of a layer pair's tables and matrices, from its dense rows to the bytes of its files."""
+        """Estimate the seconds of a layer pair's tables and matrices, from its dense rows to the bytes of its files."""
         return self._at(shape, self.seconds)
 
     def _at(self, shape: Shape, measures: Floats) -> float:
@@ -73,7 +73,7 @@ def _sample(
     magnitude = np.abs(random.standard_normal(shape)) * random.lognormal(0, 0.4, (1, shape[1]))
     dense = magnitude.astype(np.float32), (magnitude * random.standard_normal(shape)).astype(np.float32)
     pair = {"source": str(_SOURCE), "target": str(_TARGET), "span": 1, "direct": False, "cut": False}
-    with ThreadPoolExecutor(pairs_at_once) as pool:  # threads hold each other up, so that one alone is no measure
+    with ThreadPoolExecutor(pairs_at_once) as pool:  # threads slow each other, so timing one would mislead
         alike = [pair] * pairs_at_once
         made, making = _timed(lambda: list(pool.map(lambda each: pair_tables(each, *dense, strongest), alike)), clock)
     tables = made[0]
@@ -81,7 +81,7 @@ def _sample(
     _, writing = _timed(lambda: {name: encoded(name, table) for name, table in files.items()}, clock)
     _, storing = _timed(lambda: encoded("matrices", matrices_of({_SOURCE: dense} if matrices else {})), clock)
     edges = tables["edges"][0]
-    size = len(encoded("edges.parquet", edges))  # of one table: copies would be compressed
+    size = len(encoded("edges.parquet", edges))  # of a single table, because copies would be compressed
     return (
         shape[0] * shape[1],
         making / pairs_at_once + storing + writing / _TOGETHER,

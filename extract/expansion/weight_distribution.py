@@ -13,9 +13,10 @@ _VALUES = 2**20  # at once: about 40 MB
 class WeightDistribution:
     """Sample statistics of each unit's weights over n values; every array is (units,), NaN where undefined.
 
-    `kurtosis` is the excess. `bimodality` is Sarle's coefficient for samples, made of skewness and kurtosis: 1/3 for a
-    normal, 5/9 for a uniform, more for skewed tails with one peak, too. `density_at_zero` is the share within a tenth
-    of the deviation of zero, 0.080 for a normal.
+    `kurtosis` is the excess kurtosis. `bimodality` is Sarle's coefficient for samples, computed from skewness and
+    kurtosis: 1/3 for a normal distribution, 5/9 for a uniform one, and high also for a single peak with a skewed tail.
+    `density_at_zero` is the share of values within a tenth of a standard deviation of zero: 0.080 for a normal one
+    around zero.
     """
 
     n: int
@@ -28,9 +29,10 @@ class WeightDistribution:
 
 
 def distribution(values: Floats) -> WeightDistribution:
-    """Statistics of each row of (units, n); skewness and kurtosis are the unbiased estimates, NaN of too few values.
+    """Compute statistics of each row of (units, n); skewness and kurtosis are the unbiased estimates.
 
-    scipy's `skew` and `kurtosis` with `bias=False` give the same but for rounding, in three times the time.
+    Both are NaN for too few values. scipy's `skew` and `kurtosis` with `bias=False` give the same apart from rounding,
+    in three times the time.
     """
     n = values.shape[1]
     units = max(1, _VALUES // max(1, n))
@@ -39,12 +41,12 @@ def distribution(values: Floats) -> WeightDistribution:
 
 
 def _statistics(values: Floats) -> tuple[Floats, ...]:
-    """The arrays of a `WeightDistribution`, in its order."""
+    """Compute the arrays of a `WeightDistribution`, in the order of its fields."""
     n, x = values.shape[1], values.astype(np.float64)  # in the order of memory, which decides how sums are rounded
     mean = x.mean(axis=1)
     deviation = x - mean[:, None]  # (units, n)
     spread = np.sqrt(np.square(deviation).mean(axis=1))
-    spread[spread <= 1e-10 * np.abs(mean)] = np.nan  # equal values, but for rounding, have no shape
+    spread[spread <= 1e-10 * np.abs(mean)] = np.nan  # values equal apart from rounding have no shape
     z = deviation / spread[:, None]  # (units, n)
     square = z * z
     one, two, three = (n - missing or np.nan for missing in (1, 2, 3))

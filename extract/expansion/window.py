@@ -1,8 +1,8 @@
 """Gradients on a window of a map, and the adjoints of a block's parts, each in the fastest way that was measured.
 
-A gradient starts at one position and reaches a window of each map below, so that only windows are computed and kept;
-maps and windows are square. n counts target units, p the channels of a 3x3 convolution. Tensors are in channels-last
-order, the one that the convolutions of oneDNN and cuDNN work in, also for 1x1 where a matrix product would do.
+A gradient starts at one position and reaches a window of each map below, so only windows are computed and kept. Maps
+and windows are square. In shapes, n counts target units and p the channels of a 3x3 convolution. Tensors are in
+channels-last order, because the convolutions of oneDNN and cuDNN work in that order, 1x1 convolutions included.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _ONEDNN = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-
 class Gradient:
     """The gradients of n units with regard to a map, zero outside a window.
 
-    Where `cell` is 2, each value stands for a cell of 2 x 2 equal positions, as it does below an average pool.
+    Where `cell` is 2, each value stands for a cell of 2 x 2 equal positions, as below an average pool.
     """
 
     values: Tensor  # (n, channels, h, w), h = w = positions / cell
@@ -43,17 +43,17 @@ class Gradient:
         return Gradient(dense.contiguous(memory_format=torch.channels_last), self.start)
 
     def cropped(self, grid: int) -> "Gradient":
-        """Cut off what lies beyond a map of `grid` x `grid` positions, the padding of the convolution."""
+        """Cut off the positions outside a map of `grid` x `grid`, which are the padding of the convolution."""
         inside = slice(max(0, -self.start), grid - self.start)
         values = self.values[:, :, inside, inside].contiguous(memory_format=torch.channels_last)  # (n, channels, h, w)
         return Gradient(values, max(0, self.start))
 
 
 def product(values: Tensor, weight: Tensor) -> Tensor:
-    """A 1x1 convolution, (n, in, h, w) to (n, out, h, w), by oneDNN also on one thread, and by cuBLAS on a card.
+    """Compute a 1x1 convolution, (n, in, h, w) to (n, out, h, w), with oneDNN on a CPU or cuBLAS on a graphics card.
 
-    There torch leaves fewer than 16 images to a convolution of its own that takes a tenth to a third longer; cuDNN has
-    half of cuBLAS's rate in float32.
+    oneDNN is called directly for float32. On one thread torch would give fewer than 16 images to a convolution of its
+    own, which takes a tenth to a third longer. On a card, cuDNN has half of cuBLAS's rate in float32.
     """
     if values.device.type == "cuda":
         return F.linear(_channels_last(values), weight[:, :, 0, 0]).permute(0, 3, 1, 2)
@@ -63,10 +63,10 @@ def product(values: Tensor, weight: Tensor) -> Tensor:
 
 
 def spread(gradient: Gradient, flipped: Tensor, grid: int) -> Gradient:
-    """The adjoint of a 3x3 convolution with padding 1, as a convolution with the `flipped`, transposed kernel.
+    """Compute the adjoint of a 3x3 convolution with padding 1, as a convolution with the `flipped`, transposed kernel.
 
-    That is one oneDNN call at the rate of any forward convolution; a window grows by one on each side. A window that is
-    already the whole map is padded by one only, so that nothing is computed to be cropped.
+    The adjoint is one oneDNN call, at the rate of any forward convolution. A window grows by one on each side. A window
+    that is already the whole map is padded by one instead of two, so that nothing is computed only to be cropped.
     """
     margin = 0 if gradient.start == 0 and gradient.stop == grid else 1
     values = F.conv2d(gradient.values, flipped, padding=1 + margin)  # (n, p, h + 2 margin, w + 2 margin)
@@ -84,7 +84,7 @@ class CellKernels:
 
     @classmethod
     def of(cls, kernel: Tensor) -> "CellKernels":
-        """From a kernel (p, p, 3, 3)."""
+        """Make the 1x1 kernels from a convolution's kernel (p, p, 3, 3)."""
         taps = kernel.double().transpose(0, 1)  # (p, p, 3, 3)
         every = taps.new_tensor([[1, 1, 1]])
         step = taps.new_tensor([[1, 0, 0], [0, 0, -1]])  # odd, even
@@ -94,17 +94,17 @@ class CellKernels:
 
 
 def spread_cells(gradient: Gradient, kernels: CellKernels) -> Gradient:
-    """`spread` for a gradient that is constant on cells of 2x2: nine products for a cell instead of thirty-six.
+    """Compute `spread` of a gradient that is constant on cells of 2x2, with nine products per cell instead of 36.
 
-    In one dimension, with cells x and the kernel's taps t0, t1, t2, two rows of the result read these cells:
+    In one dimension, let x be the cells and t0, t1, t2 the kernel's taps. Two rows of the result read these cells:
 
         row 2i        t0 x[i] + t1 x[i] + t2 x[i-1]  =  (t0 + t1 + t2) x[i] - t2 (x[i] - x[i-1])
         row 2i + 1    t0 x[i+1] + t1 x[i] + t2 x[i]  =  (t0 + t1 + t2) x[i] + t0 (x[i+1] - x[i])
 
-    So each row is one product of the cell and one of a step between cells, and a step serves the rows on both of its
-    sides. In two dimensions that gives products of cells, of steps between rows, between columns, and in both, each a
-    1x1 convolution at low resolution. The result's window starts with an odd row. `tests/extract/expansion` compares
-    it with `spread` of the dense gradient.
+    So each row takes one product of a cell and one of a step between cells, and each step serves the rows on both of
+    its sides. In two dimensions there are products of cells, of steps between rows, of steps between columns, and of
+    steps in both directions. Each is a 1x1 convolution at low resolution. The result's window starts with an odd row.
+    `tests/extract/expansion` compares the result with `spread` of the dense gradient.
     """
     cells = gradient.values  # (n, p, h, w)
     steps = torch.diff(F.pad(cells, (0, 0, 1, 1)), dim=2)  # from row to row (n, p, h + 1, w)
@@ -125,7 +125,10 @@ def spread_cells(gradient: Gradient, kernels: CellKernels) -> Gradient:
 
 
 def add(total: Gradient, shortcut: Gradient) -> None:
-    """Add the shortcut's gradient to the larger window in place; cells stay at low resolution until here."""
+    """Add the shortcut's gradient in place to `total`, which has the larger window.
+
+    The shortcut's cells are expanded to positions only here.
+    """
     first, last = shortcut.start - total.start, shortcut.stop - total.start
     window = total.values[:, :, first:last, first:last]  # (n, channels, h, w)
     if shortcut.cell == 1:
@@ -136,7 +139,7 @@ def add(total: Gradient, shortcut: Gradient) -> None:
 
 
 def added(larger: Gradient, smaller: Gradient) -> Gradient:
-    """The sum of two gradients, of cells of the same size, one's window within the other's."""
+    """Return the sum of two gradients with cells of the same size; the smaller one's window lies within the larger."""
     total = Gradient(larger.values.clone(), larger.start, larger.cell)
     first = (smaller.start - larger.start) // larger.cell
     last = first + smaller.values.shape[-1]
@@ -145,5 +148,5 @@ def added(larger: Gradient, smaller: Gradient) -> Gradient:
 
 
 def _channels_last(values: Tensor) -> Tensor:
-    """View (n, channels, h, w) as (n, h, w, channels); a copy only where memory is not in channels-last order."""
+    """View (n, channels, h, w) as (n, h, w, channels); copy only if memory is not in channels-last order."""
     return values.permute(0, 2, 3, 1).contiguous()
