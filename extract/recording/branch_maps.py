@@ -1,4 +1,4 @@
-"""Both branches' maps of sums on every image, as they enter the ReLU, with the images' embeddings."""
+"""Read the maps of both branches of sums on every image, as they enter the sum's ReLU, and the images' embeddings."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from extract.network.network import Network
 from extract.network.preprocessing import BATCH, stack
 from extract.units import Layer
 
-SIDE = 7  # positions read of either side of a map: all of the last stage's, a regular grid of a larger one's
+SIDE = 7  # positions read along each side of a map: all in the last stage, a regular grid in larger maps
 
 
 @dataclass(frozen=True)
 class BranchMaps:
-    """Maps of shortcut and conv, float32 (images, units, positions), and embeddings of length 1, (images, E)."""
+    """The maps of shortcut and conv, float32 (images, units, positions), and embeddings of length 1, (images, E)."""
 
     shortcut: np.ndarray
     conv: np.ndarray
@@ -26,7 +26,10 @@ class BranchMaps:
 
 
 def branch_maps(network: Network, images: Iterable[Image.Image], layer: Layer) -> BranchMaps:
-    """Show images to the network; all is held in memory: the demo's last sum on 3,000 images takes 110 MB."""
+    """Show images to the network, and read the branches of one sum.
+
+    All maps are held in memory: those of the demo's last sum on 3,000 images take 110 MB.
+    """
     shown, channels = list(images), {layer: range(network.architecture.channels(layer))}
     return maps_of_sums(network, stack(shown, network.preprocess, BATCH), len(shown), channels)[layer]
 
@@ -35,7 +38,10 @@ def branch_maps(network: Network, images: Iterable[Image.Image], layer: Layer) -
 def maps_of_sums(
     network: Network, batches: Iterable[Tensor], images: int, channels: Mapping[Layer, range]
 ) -> dict[Layer, BranchMaps]:
-    """Show so many images, in batches (n, 3, side, side), to the network once; read consecutive channels of sums."""
+    """Show batches (n, 3, side, side) to the network once, and read the maps of consecutive channels of sums.
+
+    `images` is the number of images in all batches.
+    """
     shapes = {layer: (2, images, len(own), positions(network, layer)) for layer, own in channels.items()}
     maps = {layer: np.empty(shape, np.float32) for layer, shape in shapes.items()}
     rows, first = list[np.ndarray](), 0
@@ -55,12 +61,12 @@ def maps_of_sums(
 
 
 def read_positions(grid: int) -> slice:
-    """The rows, and the columns, that are read of a map with so many: at most SIDE, equally far apart."""
+    """Return which rows, and which columns, are read of a map with `grid` of them: at most SIDE, equally far apart."""
     step = -(-grid // SIDE)
     return slice(step // 2, None, step)
 
 
 def positions(network: Network, layer: Layer) -> int:
-    """How many positions are read of a sum's map."""
+    """Count the positions that are read of a sum's map."""
     grid = network.architecture.grid(layer)
     return len(range(grid)[read_positions(grid)]) ** 2

@@ -19,11 +19,11 @@ def channel_means(
     layers: Sequence[Layer],
     update: Callable[[int], object] = lambda count: None,
 ) -> dict[Layer, np.ndarray]:
-    """Measure the mean over positions of every channel of the layers on every image: float32 (images, channels) each.
+    """Measure every channel's mean over positions on every image: float32 (images, channels) for each layer.
 
-    A sum is read after its ReLU, as the article's final units are, other layers as batch norm leaves them. No more than
-    a batch of images is in memory at once; `update` is called with the size of each. Raises UnknownUnit for a layer
-    that this network does not have.
+    A sum is read after its ReLU, as the enrichment circuits article reads its final units; other layers are read as
+    batch norm leaves them. No more than one batch of images is in memory; `update` is called with the size of each
+    batch. Raises UnknownUnit for a layer that this network does not have.
     """
     shape = network.architecture
     means = {layer: [torch.empty(0, shape.channels(shape.check(layer)))] for layer in layers}

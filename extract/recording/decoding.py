@@ -1,4 +1,4 @@
-"""Decode probes in threads beside the forward pass, and load again those that were recorded before."""
+"""Decode probes in threads beside the forward pass, and load probes again that were recorded before."""
 
 import hashlib
 import os
@@ -31,7 +31,7 @@ R = TypeVar("R")
 def ordered_parallel_map(
     work: Callable[[T], R], items: Iterable[T], ahead: int = 2 * BATCH, threads: int = THREADS
 ) -> Iterator[R]:
-    """Map in a thread pool: results in the order of the items, at most `ahead` of them in flight."""
+    """Map items in a thread pool; yield results in the order of the items, with at most `ahead` of them in flight."""
     waiting = deque[Future[R]]()
     pool = ThreadPoolExecutor(threads)
     try:
@@ -47,9 +47,9 @@ def ordered_parallel_map(
 
 @dataclass(frozen=True)
 class DecodedProbe:
-    """A probe, its place in the source, and its image as the network's `cut` makes it, or why it has none.
+    """A probe, its place in the source, and its image as the network's `cut` makes it, or the reason why it has none.
 
-    `sha256` is that of its bytes, None where they could not be read.
+    `sha256` is the hash of the probe's bytes, None if they could not be read.
     """
 
     place: int
@@ -60,7 +60,7 @@ class DecodedProbe:
 
 
 def decode(network: Network, numbered: tuple[int, Probe]) -> DecodedProbe:
-    """Load and cut a probe, which comes with its place in the source."""
+    """Load and cut a probe, which is given with its place in the source."""
     place, probe = numbered
     sha256 = None
     try:
@@ -74,7 +74,7 @@ def decode(network: Network, numbered: tuple[int, Probe]) -> DecodedProbe:
 
 
 def cut_again(network: Network, probe: Probe) -> np.ndarray:
-    """Load and cut a probe that was recorded before; ProbesError where it is gone."""
+    """Load and cut a probe that was recorded before; ProbesError if the probe is gone."""
     with _recorded_before(probe):
         return network.cut(opaque(probe.load()))
 
@@ -82,7 +82,10 @@ def cut_again(network: Network, probe: Probe) -> np.ndarray:
 def batches_again(
     network: Network, probes: Iterable[Probe], count: int, description: str, progress: bool = True
 ) -> Iterator[Tensor]:
-    """So many probes that were recorded before, decoded beside the forward pass: batches (n, 3, side, side)."""
+    """Load probes again that were recorded before, and yield them as batches (n, 3, side, side) for the network.
+
+    Threads decode the probes beside the forward pass. `count` is the number of probes, for the progress bar.
+    """
     cuts = ordered_parallel_map(partial(cut_again, network), probes)
     with tqdm(total=count, desc=description, unit="image", disable=not progress) as bar:
         while images := list(islice(cuts, BATCH)):
@@ -91,7 +94,7 @@ def batches_again(
 
 
 def thumbnail_again(probe: Probe) -> bytes:
-    """Load and shrink a probe that was recorded before; ProbesError where it is gone."""
+    """Load and shrink a probe that was recorded before; ProbesError if the probe is gone."""
     with _recorded_before(probe):
         return thumbnail(probe.load())
 

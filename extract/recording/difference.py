@@ -1,7 +1,8 @@
 """Channel differences: the activations of a layer's channels on a word or a picture, minus those on a baseline.
 
-The article subtracts the mean activations of "eeeeee". What units do on any other letters remains: two units top almost
-every word. Goh et al. (2021) subtract the mean over 10,000 words instead.
+The enrichment circuits article subtracts the mean activations on "eeeeee". The difference then still holds what units
+do on any other letters, so that two units top almost every word. Goh et al. (2021) subtract the mean over 10,000 words
+instead.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,15 +34,15 @@ class Ranking:
 
     @cached_property
     def order(self) -> np.ndarray:
-        """The channels from the highest value, equals in their own order: int (channels,)."""
+        """The channels from the highest value down, equals in the order of channels: int (channels,)."""
         return np.argsort(-self.values, kind="stable")
 
     def top(self, n: int) -> list[tuple[Unit, float]]:
-        """The n highest units with their values."""
+        """Return the n highest units with their values."""
         return [(Unit(self.layer, int(channel)), float(self.values[channel])) for channel in self.order[:n]]
 
     def rises(self, n: int) -> list[tuple[Unit, float]]:
-        """The n highest units with their values, of those above 0."""
+        """Return those of the n highest units whose value is above 0, with their values."""
         return [(unit, rise) for unit, rise in self.top(n) if rise > 0]
 
 
@@ -53,10 +54,11 @@ def difference(
     lettering: Lettering | None = None,
     progress: bool = False,
 ) -> Ranking:
-    """Subtract the mean activation of every channel on a baseline, or on several on average, from that on a probe.
+    """Subtract every channel's mean activation on a baseline from its mean activation on a probe.
 
-    By default of the final layer and in the network's `usual_lettering`. Raises WordsError for a text that cannot
-    be set or an empty baseline, UnknownUnit for a layer that this network does not have.
+    Several baselines are averaged. By default the layer is the final one, and the lettering is the network's
+    `usual_lettering`. Raises WordsError for a text that cannot be rendered or an empty list of baselines, UnknownUnit
+    for a layer that this network does not have.
     """
     layer = layer or network.architecture.final
     baselines = [baseline] if isinstance(baseline, str | Image) else list(baseline)
@@ -67,7 +69,7 @@ def difference(
 
 
 def in_deviations(values: np.ndarray, activities: Activities) -> np.ndarray:
-    """Values (channels,) in standard deviations above the mean; 0 for a channel that does the same on all probes."""
+    """Convert values (channels,) to standard deviations above the mean; 0 for a channel that is always the same."""
     means, deviations = np.zeros_like(values), np.full_like(values, np.inf)
     for channel, (mean, sd) in activities.items():
         means[channel], deviations[channel] = mean, sd or np.inf
@@ -78,7 +80,7 @@ def in_deviations(values: np.ndarray, activities: Activities) -> np.ndarray:
 def mean_activations(
     network: Network, probes: list[WordOrPicture], layer: Layer, lettering: Lettering | None, progress: bool = False
 ) -> np.ndarray:
-    """Mean activations, float64 (probes, channels)."""
+    """Measure the mean activations of a layer's channels on probes: float64 (probes, channels)."""
     side = network.architecture.image_size
     lettering = lettering or usual_lettering(side)
     images = (rasterise(probe, side, lettering) if isinstance(probe, str) else probe for probe in probes)

@@ -9,13 +9,13 @@ _OVERFLOW = 65_520  # the smallest number that float16 rounds to infinity
 
 
 def half_precision(layer: Layer, values: np.ndarray) -> np.ndarray:
-    """Round a layer's numbers to float16, same shape. Raises ExtractionError for one that is not finite then."""
+    """Round a layer's numbers to float16, in the same shape. Raises the ExtractionError of `refuse_overflow`."""
     refuse_overflow(layer, values)
     return values.astype(np.float16)
 
 
 def refuse_overflow(layer: Layer, values: np.ndarray) -> None:
-    """Raise ExtractionError for a number that half precision cannot hold, or that is none: the sign of damage."""
+    """Raise ExtractionError for NaN or a number that half precision cannot hold, because either is a sign of damage."""
     if not (np.abs(values) < _OVERFLOW).all():
         raise ExtractionError(
             f"Activations of layer {layer} overflow. Usually the weights are damaged: fetch them again."

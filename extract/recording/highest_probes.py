@@ -1,9 +1,9 @@
-"""The highest discovery probes of a sum's units in one chunk: the numbers that its shares over the shortcut need.
+"""The highest discovery probes of a sum's units in one chunk, with the numbers that the shares of the sum need.
 
-A unit's top probes over all chunks are among the highest of every chunk, so nothing else is stored. Those of the first
-TOP_PROBES, on which most shares are taken, are stored in float32; those of the next, up to SHARE_PROBES, in half
-precision, and without the value, which stands among those of all probes. Earlier versions stored no next ones, and
-ranked after rounding the values to half precision.
+A unit's top probes over all chunks are among the highest of every chunk, so nothing else is stored. The numbers of the
+first TOP_PROBES, on which most shares are taken, are stored in float32. The numbers of the next probes, up to
+SHARE_PROBES, are stored in half precision and without the value, which stands among the values of all probes. Earlier
+versions stored no next probes, and ranked after rounding the values to half precision.
 """
 
 from dataclasses import dataclass, fields
@@ -30,10 +30,10 @@ _NEXT = [name for name in _KEYS if name not in ("places", "value")]  # in half p
 
 @dataclass(frozen=True)
 class HighestProbes:
-    """Places in the chunk of its highest discovery probes, and what the sum does on them: (SHARE_PROBES, units) each.
+    """Each unit's highest discovery probes in a chunk, and what the sum does on them: (SHARE_PROBES, units) each.
 
-    The last three are as in `SumTerms`. There are fewer rows where the chunk has fewer discovery probes, or an earlier
-    version recorded it.
+    `places` are the probes' places in the chunk. The last three arrays are as in `SumTerms`. There are fewer rows if
+    the chunk has fewer discovery probes, or if an earlier version recorded the chunk.
     """
 
     places: np.ndarray
@@ -44,7 +44,7 @@ class HighestProbes:
 
     @classmethod
     def of(cls, value: np.ndarray, terms: SumTerms, discovery: np.ndarray) -> Self:
-        """Rank by `value` (n, units), before any rounding; `discovery` is bool (n,)."""
+        """Rank the chunk's discovery probes by `value` (n, units), before any rounding; `discovery` is bool (n,)."""
         candidates = np.flatnonzero(discovery)
         places = np.ascontiguousarray(candidates[top(value[candidates].T, SHARE_PROBES)].T)  # (SHARE_PROBES, units)
         numbers = (value, *(tensor.numpy() for tensor in vars(terms).values()))
@@ -62,7 +62,7 @@ class HighestProbes:
 
     @classmethod
     def read(cls, extraction: Extraction, file: str, layer: Layer) -> Self | None:
-        """Read those of a layer from a chunk's file; None where the chunk has no discovery probe."""
+        """Read a layer's highest probes from a chunk's file; None if the chunk has no discovery probe."""
         best = {field.name: extraction.lines(file, _key(layer, "best", field.name)) for field in fields(cls)}
         if any(array is None for array in best.values()):
             return None
@@ -71,7 +71,7 @@ class HighestProbes:
 
 
 def _read_next(extraction: Extraction, file: str, layer: Layer) -> dict[str, tuple[np.ndarray]]:
-    """The arrays of the next probes by name; none where the chunk has no more, or an earlier version recorded it."""
+    """Read the arrays of the next probes, keyed by name; none if the chunk has no more or is of an earlier version."""
     places = extraction.lines(file, _key(layer, "next", "places"))
     values = extraction.lines(file, f"{layer} value")  # (units, n)
     if places is None or values is None:

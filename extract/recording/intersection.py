@@ -1,4 +1,4 @@
-"""The article's channel intersection: what a layer's channels do on a word and on a picture alike."""
+"""The enrichment circuits article's channel intersection: what channels do both on a word and on a picture."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def intersection(
 ) -> Ranking:
     """Take the smaller of every channel's mean activations on two probes (the article's intersection).
 
-    For example of a word and a photograph of the same thing. Options and errors as in `difference`.
+    The probes are, for example, a word and a photograph of the same thing. Options and errors are as in `difference`.
     """
     layer = layer or network.architecture.final
     return Ranking(layer, mean_activations(network, [one, other], layer, lettering).min(axis=0).astype(np.float32))

@@ -1,9 +1,10 @@
 """Measure modality: how well a unit's activation tells words from letter strings, and pictures from scrambled ones.
 
-Words are compared with random strings of as many letters, and pictures with the same pictures cut up and mixed, so that
-black on white does not count as reading, nor colours and edges as seeing. Random strings have rare letters, too, which
-words do not: so words are also compared with anagrams of themselves, which differ in the order of the letters alone. A
-layer is a branch: 5 is the conv branch, 7 or the previous block's sum the shortcut, and 6 or 8 the sum itself.
+Words are compared with random strings of as many letters, and pictures with the same pictures cut up and mixed. So
+black on white does not count as reading, nor do colours and edges count as seeing. Random strings also have letters
+that are rare in words. So words are compared with anagrams of themselves too, which differ only in the order of the
+letters. Each branch is measured as a layer: index 5 is the conv branch, index 7 or the previous block's sum is the
+shortcut, and index 6 or 8 is the sum itself.
 """
 
 from collections import Counter
@@ -32,7 +33,7 @@ from extract.recording.percentiles import percentiles
 from extract.units import Layer
 
 WORDS = 1000  # the default number: an effect is then known to about 0.05 (two standard errors)
-_COMMON = 20_000  # words that no anagram may be
+_COMMON = 20_000  # most common words, none of which counts as an anagram
 
 
 def profile(
@@ -45,11 +46,13 @@ def profile(
     seed: int = 0,
     progress: bool = True,
 ) -> pa.Table:
-    """Measure the selectivity of every unit of the layers, add it to the extraction as `modality`, and return it.
+    """Measure the selectivity of every unit of the layers, store it in the extraction as `modality`, and return it.
 
     The defaults are the 1,000 most common words, the demo's pictures, the branches and sums of the last stage, and the
-    `usual_lettering`. `pictures` is a table of probes, of which the pictures count. Earlier measurements are replaced.
-    Raises what `vocabulary.measure` raises, and ProbesError where there is no picture.
+    `usual_lettering`. `pictures` is a table of probes, of which only the pictures are used. Earlier measurements are
+    replaced. Raises ProbesError if there is no word or no picture; WordsError for a word that cannot be rendered, or if
+    all words are too short; UnknownUnit for a layer that is not there; ExtractionError if the folder is of other
+    weights.
     """
     extraction.check(network.model, network.sha256)
     shape, side = network.architecture, network.architecture.image_size
@@ -72,13 +75,16 @@ def profile(
 
 
 def has_anagrams(extraction: Extraction) -> bool:
-    """Whether words were compared with their anagrams, too; an earlier version did not."""
+    """Return whether words were also compared with their anagrams, which an earlier version did not do."""
     return bool(extraction.table("modality")["n_anagrams"].is_valid().to_numpy().any())
 
 
 @dataclass(frozen=True)
 class _Texts:
-    """Words, as many letter strings of each length, and anagrams of the words that are `shuffled`, bool (words,)."""
+    """Words, as many letter strings of each length, and anagrams.
+
+    `shuffled`, bool (words,), says which words have an anagram.
+    """
 
     words: Sequence[str]
     strings: Sequence[str]
@@ -98,14 +104,14 @@ def _texts(words: Sequence[str], side: int, lettering: Lettering, seed: int) -> 
 
 
 def _pictures(table: pa.Table, side: int, seed: int) -> tuple[Iterator[Image], Iterator[Image]]:
-    """The pictures as the network's preprocessing cuts them, and the same scrambled, each in an order of its own."""
+    """Return the pictures as the network's preprocessing cuts them, and the same scrambled, each in its own order."""
     square = partial(ImageOps.fit, size=(side, side), method=Resampling.BICUBIC)
     mixed = (scrambled(square(image), (seed, place)) for place, image in enumerate(probes.images(table)))
     return map(square, probes.images(table)), mixed
 
 
 def _table(layer: Layer, means: Sequence[np.ndarray], shuffled: np.ndarray) -> pa.Table:
-    """A layer's rows, from its means (images, channels) on words, strings, anagrams, pictures, scrambled pictures."""
+    """Make a layer's rows from its means (images, channels) on words, strings, anagrams, pictures, mixed pictures."""
     words, strings, of_words, pictures, mixed = means
     counts = {"n_words": len(words), "n_pictures": len(pictures), "n_anagrams": len(of_words)}
     effects = {
@@ -118,10 +124,10 @@ def _table(layer: Layer, means: Sequence[np.ndarray], shuffled: np.ndarray) -> p
 
 
 def effect(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """2 AUROC - 1 (Cliff's delta) of values (n, channels) against others (m, channels): float64 (channels,).
+    """Compute 2 AUROC - 1 (Cliff's delta) of values (n, channels) against others (m, channels): float64 (channels,).
 
-    How much likelier a value is to lie above one of the others than below it: from -1 to 1; equals count for neither
-    side. NaN where there is none on either side.
+    This is how much likelier a value lies above one of the others than below it, from -1 to 1; equals count for neither
+    side. NaN where either side has no values.
     """
     if not len(one) or not len(other):
         return np.full(one.shape[1], np.nan)

@@ -5,9 +5,9 @@ from scipy.stats import rankdata
 
 
 def percentiles(values: np.ndarray) -> np.ndarray:
-    """The share of all values in a column that lie below each one, equals counted half: (n, channels), mean 0.5.
+    """Compute the share of a column's values that lie below each value, equals counted half: (n, channels), mean 0.5.
 
-    Counting equals half keeps a unit that is silent on many probes, all at zero, from favouring either side.
+    Counting equals half keeps a unit that is silent on many probes (all at zero) from favouring either side.
     """
     shares: np.ndarray = (rankdata(values, axis=0) - 0.5) / max(1, len(values))
     return shares

@@ -1,4 +1,7 @@
-"""What the probes held when they were shown: a later pass notices one that changed, also under its name and size."""
+"""Hash what the probes held when they were shown, so that a later pass notices any that changed.
+
+A change is noticed even if the probe's name and size are the same.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -20,18 +23,18 @@ _TABLE = "contents.parquet"
 
 
 def hashes(decoded: list[DecodedProbe]) -> pa.Table:
-    """Rows of the contents table, of the probes that could not be decoded too."""
+    """Make rows of the contents table, for probes that could not be decoded too."""
     rows = [{"id": each.probe.id, "sha256": each.sha256} for each in decoded]
     return pa.Table.from_pylist(rows, SCHEMAS["contents"])
 
 
 def is_of_earlier_version(extraction: Extraction) -> bool:
-    """Whether probes were shown by a version that did not record what they held."""
+    """Return whether the probes were shown by a version that did not record what they held."""
     return bool(extraction.under("activations")) and not extraction.under(_TABLE)
 
 
 def compare(extraction: Extraction, source: Source, chunk: int, progress: bool = True) -> None:
-    """Raise ExtractionError where a probe that was shown holds something else now; others are not read."""
+    """Raise ExtractionError if a probe that was shown holds something else now; probes not yet shown are not read."""
     parts = {int(name.rpartition("-")[2].removesuffix(".parquet")): name for name in extraction.under(_TABLE)}
     if not parts:
         return
@@ -44,7 +47,7 @@ def compare(extraction: Extraction, source: Source, chunk: int, progress: bool =
 
 
 def unchanged_probes(extraction: Extraction, source: Source) -> Iterator[Probe]:
-    """The probes of a source that were shown; loading one that changed since raises ProbesError."""
+    """Yield the probes of a source that were shown; loading a probe that changed since raises ProbesError."""
     rows = (row for name in extraction.under(_TABLE) for row in extraction.part(name).to_pylist())
     for probe, row in zip(source, rows, strict=False):
         yield replace(probe, load=partial(_unchanged, probe, row["sha256"]))
@@ -62,7 +65,7 @@ def _compare_chunk(extraction: Extraction, name: str, probes: Iterator[Probe]) -
 
 
 def _hashed(probe: Probe) -> tuple[str, str | None]:
-    """A probe's id and the hash of its bytes, None where they cannot be read."""
+    """Return a probe's id and the hash of its bytes, None if they cannot be read."""
     try:
         return probe.id, hashlib.sha256(probe.load()).hexdigest()
     except UNREADABLE:

@@ -1,7 +1,8 @@
-"""Record what every unit of the layers does on all probes, in one pass, written chunk by chunk.
+"""Record what every unit of some layers does on all probes, in one pass that is written chunk by chunk.
 
-Threads decode and cut images beside the forward pass, and no more than a chunk's numbers are in memory, whatever the
-number of probes. An interrupted pass goes on at the first chunk that is not written, to the same bytes.
+A probe is an image shown to the network: a picture or a rasterised word. Threads decode and cut images beside the
+forward pass. No more than one chunk's numbers are in memory, whatever the number of probes. An interrupted pass resumes
+at the first chunk that is not written, and gives the same bytes.
 """
 
 import ctypes
@@ -60,7 +61,7 @@ class _Chunk:
             part.clear()
 
     def arrays(self, discovery: np.ndarray) -> dict[str, np.ndarray]:
-        """The arrays of the chunk's file; `discovery` says which probes are for discovery, bool (n,)."""
+        """Compute the arrays of the chunk's file; `discovery`, bool (n,), says which probes are for discovery."""
         arrays = {"embedding": torch.cat(self.embeddings).numpy()}
         for layer, batches in self.activations.items():
             arrays |= _layer_arrays(layer, LayerActivations.joined(batches), discovery)
@@ -79,11 +80,11 @@ def record(
     chunk: int = CHUNK,
     threads: int = THREADS,
 ) -> None:
-    """Write the files of every chunk that has none, then the table of activity and what lies beside the probes.
+    """Write the files of every chunk that has none, then the table of activity and what the source left out.
 
     Files of another source, other layers, another chunk size or an earlier version are deleted first. Raises
-    ProbesError if no image can be read, or one of a source that forgives none; ExtractionError for a probe that changed
-    since it was shown, for numbers that overflow or a disk that refuses.
+    ProbesError if no image can be read, or if one cannot be read and the source forgives none; ExtractionError for a
+    probe that changed since it was shown, for numbers that overflow, or for a disk that refuses to be written.
     """
     keep_freed_memory()
     name, earlier = digest(source, layers, chunk), is_of_earlier_version(extraction)
@@ -112,7 +113,7 @@ def record(
 
 
 def reading(extraction: Extraction) -> Reading:
-    """How many probes were shown, and what was left out."""
+    """Report how many probes were shown, and what was left out."""
     concepts = Counter[str]()
     for part in extraction.parts("probes"):
         concepts.update(map(str, part["concept"].to_pylist()))
@@ -124,12 +125,12 @@ def reading(extraction: Extraction) -> Reading:
 
 
 def digest(source: Source, layers: Sequence[Layer], chunk: int = CHUNK) -> str:
-    """A short hash of what is recorded; it stands in the names of the files made from it."""
+    """Compute a short hash of the source, the layers and the chunk size, for the names of the recorded files."""
     return run_digest(source.digest, list(map(str, layers)), chunk, TOP_PROBES)
 
 
 def activity(extraction: Extraction) -> pa.Table:
-    """Compute the table of activity from every chunk's counts and sums; layers that a chunk lacks are left out."""
+    """Compute the table of activity from every chunk's counts and sums; a layer that any chunk lacks is left out."""
     tables, chunks = [SCHEMAS["activity"].empty_table()], extraction.under("activations")
     for layer in extraction.layers:
         sums = [extraction.lines(chunk, f"{layer} activity") for chunk in chunks]
@@ -155,7 +156,10 @@ def _record_chunk(
     forgiving: bool,
     update: Callable[[int], object],
 ) -> dict[str, Content]:
-    """Show a chunk's probes to the network; return what is to be written, by file name with {} for the chunk's."""
+    """Show a chunk's probes to the network, and return the files to write, keyed by name.
+
+    In each name, {} stands for what tells the chunk's files from those of others.
+    """
     probes, skipped = list[Probe](), list[dict[str, str]]()
     hash_rows = list[pa.Table]()
     while batch := list(islice(decoded, BATCH)):
@@ -184,19 +188,20 @@ def _skip(damaged: DecodedProbe, forgiving: bool) -> dict[str, str]:
 
 
 def _table(probes: Sequence[Probe]) -> pa.Table:
-    """Rows of the probes table, without images as yet."""
+    """Make rows of the probes table, without images as yet."""
     schema = SCHEMAS["probes"]
     columns: dict[str, Any] = {name: [getattr(probe, name) for probe in probes] for name in schema.names[:-1]}
     return pa.table(columns | {"image": [None] * len(probes)}, schema=schema)
 
 
 def _layer_arrays(layer: Layer, activations: LayerActivations, discovery: np.ndarray) -> dict[str, np.ndarray]:
-    """A layer's arrays in a chunk's file; n counts the chunk's probes.
+    """Compute a layer's arrays in a chunk's file; n counts the chunk's probes.
 
-    `value` and `at` (channels, n) are as they are, since probes are ranked by the stored values, and a unit that varies
-    little beside its mean varies by steps in half precision. `moments` are the count, sum and sum of squares over the
-    probes, (3, channels). `activity` is the count and the sum, (2, channels), of a unit's means over positions, after
-    its ReLU or else without their sign. Of sums also what the shares need.
+    `value` and `at`, (channels, n), are mean activations and the positions of the peaks. `value` is not rounded,
+    because probes are ranked by it, and a unit that varies little compared with its mean would vary by steps in half
+    precision. `moments`, (3, channels), are the count, sum and sum of squares over the probes. `activity`, (2,
+    channels), is the count and the sum of the absolute means over positions. A sum also has the arrays that its shares
+    need.
     """
     value, at = activations.value.numpy(), activations.peak.numpy()  # (n, channels) each
     refuse_overflow(layer, value)  # damaged weights are refused at the same size as on words
@@ -225,7 +230,7 @@ def add_thumbnails(
 ) -> None:
     """Put thumbnails of the `pictured` probes, bool (probes,), into the table of probes, a part at a time.
 
-    Raises ProbesError where the source no longer has them, or another picture in place of one.
+    Raises ProbesError if the source no longer has one of these probes, or has another picture in its place.
     """
     probes, first = unchanged_probes(extraction, source), 0
     for name in tqdm(extraction.under("probes.parquet"), desc="thumbnails", disable=not progress):
@@ -245,10 +250,10 @@ _USUAL, _KEEP = 2**17, 2**31 - 1  # bytes
 
 
 def keep_freed_memory(keep: bool = True) -> bool:
-    """Let glibc keep freed memory for this process, or give it back as usual; return whether there is a glibc.
+    """Make glibc keep freed memory for this process, or give it back as usual; return whether there is a glibc.
 
-    A network's forward pass on a CPU takes about a fifth less time, because the system zeroes every page that it hands
-    out. The process then stays as large as it was at its largest, which is no larger than without.
+    Keeping memory saves a network's forward pass on a CPU about a fifth of its time, because the system zeroes every
+    page that it hands out. The process then stays as large as it ever was, but grows no larger than it would otherwise.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     size = _KEEP if keep else _USUAL

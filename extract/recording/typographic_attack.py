@@ -1,6 +1,7 @@
-"""Attack a picture with text: measure what a text on it changes in the network's answer and in its units.
+"""Attack a picture with text: measure what a text on the picture changes in the network's answer and in its units.
 
-After Goh et al. (2021), who stick a label on a thing; as in the article, the text is written on the picture itself.
+The attack follows Goh et al. (2021), who stick a label on a thing. As in the enrichment circuits article, the text is
+written on the picture itself.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,10 +22,10 @@ from extract.units import Layer, Unit
 
 @dataclass(frozen=True)
 class Attack:
-    """A picture as the network sees it, RGB (side, side), the same with the text on it, and the change.
+    """A picture as the network sees it, RGB (side, side), the same with the text on it, and what the text changes.
 
-    `before` and `after` are the probabilities of the classes, float32 (classes,), `change` the mean activation of every
-    channel of a layer on the attacked picture minus that on the picture.
+    `before` and `after` are the probabilities of the classes, float32 (classes,). `change` is every channel's mean
+    activation on the attacked picture minus its mean activation on the picture, for the channels of one layer.
     """
 
     picture: Image.Image
@@ -40,16 +41,16 @@ class Attack:
         return self.classes[int(self.before.argmax())], self.classes[int(self.after.argmax())]
 
     def likeliest(self, n: int) -> list[int]:
-        """Places of the n classes that are most probable before or after."""
+        """Return the places of the n classes that are most probable before or after."""
         places: list[int] = np.argsort(-np.maximum(self.before, self.after), kind="stable")[:n].tolist()
         return places
 
     def risen(self, n: int) -> list[tuple[Unit, float]]:
-        """The n units that rise most, with their changes."""
+        """Return the n units that rise most, with their changes."""
         return self.change.top(n)
 
     def fallen(self, n: int) -> list[tuple[Unit, float]]:
-        """The n units that fall most, with their changes."""
+        """Return the n units that fall most, with their changes."""
         return [(unit, -fall) for unit, fall in Ranking(self.change.layer, -self.change.values).top(n)]
 
 
@@ -62,11 +63,11 @@ def attack(
     lettering: Lettering = ATTACK,
     places: Iterable[Place] | None = None,
 ) -> Attack:
-    """Write a text on a picture and compare the zero-shot answer and the units of a layer, the final one by default.
+    """Write a text on a picture, and compare the zero-shot answer and a layer's units before and after.
 
-    The text is written on what the network sees of the picture, four times as in the article, or at `places` in pixels
-    of the network's input. Raises WordsError for a text that cannot be set, and as `zero_shot`; UnknownUnit for a layer
-    that is not there.
+    By default the layer is the final one. The text is written on what the network sees of the picture: four times as in
+    the enrichment circuits article, or at `places` in pixels of the network's input. Raises WordsError for a text that
+    cannot be rendered, the errors of `zero_shot`, and UnknownUnit for a layer that is not there.
     """
     layer = network.architecture.check(layer or network.architecture.final)
     plain = seen(network, picture)

@@ -1,7 +1,7 @@
-"""Import pictures of units, as saved from Microscope: a folder of `channel34.png`, one a unit.
+"""Import pictures of units (feature visualisations), as saved from Microscope: a folder of files like `channel34.png`.
 
-The published shortcut share is measured on them: of the unit whose picture is shown, the norm of the raw shortcut over
-its sum with raw conv3's (definition: the code of the enrichment circuits article).
+The published shortcut share of each unit is measured on its picture. It is the norm of the raw shortcut over the sum of
+this norm and the norm of raw conv3 (definition: the code of the enrichment circuits article).
 """
 
 import hashlib
@@ -35,12 +35,12 @@ _NAME = re.compile(r"(?:channel|unit)?[-_ ]?(\d{1,6})", re.IGNORECASE)
 
 
 def visualise(network: Network, extraction: Extraction, folder: Path, layer: Layer, progress: bool = True) -> Reading:
-    """Add a folder's pictures of the layer's units to the extraction; return what was left out, with the reason.
+    """Add a folder's pictures of the layer's units to the extraction; report what was left out, with the reason.
 
-    A picture is named by its channel, such as channel34.png or 34.png. Those of the same layer that were there before
-    are replaced, and it is said where they were others. Raises VisualisationsError where no name fits a unit of the
-    layer, two fit the same one or none can be read; UnknownUnit for a layer that is not there; ExtractionError if the
-    folder is of other weights.
+    A picture is named by its channel, such as channel34.png or 34.png. Pictures of the same layer that were imported
+    before are replaced, and the report says how many of them were different. Raises VisualisationsError if no name fits
+    a unit of the layer, if two names fit the same unit, or if no picture can be read; UnknownUnit for a layer that is
+    not there; ExtractionError if the folder is of other weights.
     """
     extraction.check(network.model, network.sha256)
     files = pictures_of(folder, layer, network.architecture.channels(network.architecture.check(layer)))
@@ -69,7 +69,10 @@ def visualise(network: Network, extraction: Extraction, folder: Path, layer: Lay
 
 
 def _changes(before: Rows, now: Rows, there: Collection[int]) -> tuple[str, ...]:
-    """Say how many pictures took the place of others, and how many of the layer are unread, `there` or not."""
+    """Say how many pictures took the place of others, and how many earlier pictures were removed.
+
+    `there` are the channels that names in the folder fit, whether or not their files were imported.
+    """
     earlier = {row["channel"]: row for row in before}
     pairs = [(earlier.pop(row["channel"]), row) for row in now if row["channel"] in earlier]
     replaced, unread = sum(not _same(*pair) for pair in pairs), len(earlier.keys() & there)
@@ -82,7 +85,7 @@ def _changes(before: Rows, now: Rows, there: Collection[int]) -> tuple[str, ...]
 
 
 def _channels_named(folder: Path) -> set[int]:
-    """The channels that names in the folder fit, also those of files that are no pictures to read."""
+    """Return the channels that names in the folder fit, including names of files that are not readable pictures."""
     return {int(match[1]) for file in _files_in(folder) if (match := _NAME.fullmatch(file.stem))}
 
 
@@ -96,13 +99,13 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def _same(before: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Whether two rows are of the same file; an earlier version recorded the small picture alone."""
+    """Return whether two rows are of the same file; an earlier version recorded only the small picture."""
     what = "image" if before["sha256"] is None else "sha256"
     return bool(before[what] == now[what])
 
 
 def _left_out(folder: Path, files: Iterable[Path]) -> list[LeftOut]:
-    """What lies in the folder beside the pictures of units."""
+    """List the files in the folder that are not pictures of units, each with the reason."""
     taken = set(files)
     others = (file for file in _files_in(folder) if file not in taken)
     fits_none = "its name fits no unit of the layer"
@@ -110,7 +113,7 @@ def _left_out(folder: Path, files: Iterable[Path]) -> list[LeftOut]:
 
 
 def pictures_of(folder: Path, layer: Layer, channels: int) -> dict[int, Path]:
-    """The picture of every channel that has one, in the order of the channels; errors as `visualise`."""
+    """Find the picture of every channel that has one, in the order of the channels. Raises VisualisationsError."""
     if not folder.is_dir():
         raise VisualisationsError(
             f"{folder} is no folder, so it holds no picture. Name one with pictures such as channel34.png."
@@ -132,7 +135,7 @@ def pictures_of(folder: Path, layer: Layer, channels: int) -> dict[int, Path]:
 
 @torch.inference_mode()
 def _shares(network: Network, layer: Layer, pictures: Mapping[int, bytes], progress: bool) -> list[float]:
-    """The published share of every channel on its own picture."""
+    """Measure the published share of every channel on its own picture."""
     batches: list[LayerActivations] = []
     cuts = list(_cuts(network, pictures.values()))
     with watch_activations(network.visual, [layer], lambda _, batch: batches.append(batch)):

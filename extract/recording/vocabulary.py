@@ -1,8 +1,9 @@
 """Record what every unit does on images of the words of a list: the article's activation database.
 
-A word's activation alone says little about reading, because any black letters on white drive many units. So there is
-also z, in standard deviations above the mean over random letter strings of the same length. A few hundred images are
-recorded at a time and written at once, so that an interrupted run goes on where it stopped, to the same bytes.
+An activation on a word says little about reading, because any black letters on white drive many units. So z is recorded
+too: the activation in standard deviations above the mean over random letter strings of the same length. A few hundred
+images are recorded at a time and written immediately, so an interrupted run resumes where it stopped, and gives the
+same bytes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,8 +30,8 @@ from extract.recording.half_precision import half_precision
 from extract.units import Architecture, Layer
 
 TABLES = ("vocabulary.parquet", "words.parquet")
-STRINGS = 64  # letter strings of a length; the deviation is then known to an eleventh, the mean to an eighth of it
-TOP = 20  # words listed of a unit, units listed of a word in a layer
+STRINGS = 64  # letter strings per length: the deviation is known to an eleventh of it, the mean to an eighth of it
+TOP = 20  # words listed for a unit, units of a layer listed for a word
 CHUNK = 512  # texts between two writes: 25 MB for the last stage of RN50
 
 
@@ -44,12 +45,13 @@ def measure(
     progress: bool = True,
     chunk: int = CHUNK,
 ) -> None:
-    """Show the network all words, and random letter strings of their lengths; add what the layers' units do.
+    """Show the network all words, and random letter strings of their lengths, and store what the layers' units do.
 
     The defaults are the 10,000 most common words, the conv branches and sums of the last stage, and the
-    `usual_lettering`. Measured before with the same ones, it does nothing. One pass serves all layers; it takes 0.5 GB
-    for 10,000 words and RN50's layers. Raises WordsError for an empty list or a word that cannot be set, UnknownUnit
-    for a layer that is not there, ExtractionError if the folder is of other weights or holds other words.
+    `usual_lettering`. If the extraction already holds the same words, strings and layers, nothing is shown. One pass
+    serves all layers and takes 0.5 GB for 10,000 words and RN50's layers. Raises WordsError for an empty list or a word
+    that cannot be rendered, UnknownUnit for a layer that is not there, ExtractionError if the folder is of other
+    weights or holds other words.
     """
     extraction.check(network.model, network.sha256)
     architecture = network.architecture
@@ -76,7 +78,7 @@ def _last_stage(architecture: Architecture) -> list[Layer]:
 
 
 def _vocabulary(words: Iterable[str], side: int, lettering: Lettering, seed: int) -> pa.Table:
-    """Make the table of words and letter strings; WordsError if there is no word or one cannot be set."""
+    """Make the table of words and letter strings; WordsError if there is no word or one cannot be rendered."""
     texts = list(dict.fromkeys(words))
     if not texts:
         raise WordsError("There is no word to show. Give at least one.")
@@ -94,7 +96,7 @@ def _vocabulary(words: Iterable[str], side: int, lettering: Lettering, seed: int
 
 
 def _chunks(vocabulary: pa.Table, layers: Sequence[Layer], chunk: int) -> dict[str, list[str]]:
-    """Texts by the name of their temporary file; the names of a run with other settings differ."""
+    """Divide the texts into chunks, keyed by the name of their temporary file; other settings give other names."""
     rows = vocabulary.to_pylist()
     name = f"words/part-{run_digest(rows, list(map(str, layers)), chunk)}"
     texts = [str(row["text"]) for row in rows]
@@ -109,7 +111,7 @@ def _record(
     lettering: Lettering,
     progress: bool,
 ) -> None:
-    """Write what the units do on the texts of every chunk that has no file: by layer, float32 (texts, channels)."""
+    """Write what the units do on the texts of every chunk that has no file: float32 (texts, channels) per layer."""
     side = network.architecture.image_size
     remaining = list(extraction.remaining(chunks, str))
     total, ahead = (sum(len(chunks[name]) for name in names) for names in (chunks, remaining))
@@ -121,7 +123,7 @@ def _record(
 
 
 def _layer(extraction: Extraction, vocabulary: pa.Table, layer: Layer, chunks: Iterable[str]) -> pa.Table:
-    """Write a layer's file from the chunks; return its rows of the words table."""
+    """Write a layer's file from the chunks; return the layer's rows of the words table."""
     parts = [values for name in chunks if (values := extraction.array(name, str(layer))) is not None]
     values, lengths = np.concatenate(parts), np.array(vocabulary["length"])  # float32 (texts, channels)
     count = vocabulary["kind"].to_pylist().count("word")  # the words come first
@@ -137,10 +139,11 @@ def _layer(extraction: Extraction, vocabulary: pa.Table, layer: Layer, chunks: I
 def string_statistics(
     values: np.ndarray, lengths: np.ndarray, different: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean and sample standard deviation over the letter strings of each length: float32 (lengths, channels).
+    """Compute mean and sample standard deviation over the letter strings of each length: float32 (lengths, channels).
 
-    `values` (strings, channels) and `lengths` (strings,) are of all strings; `different` are the lengths to average
-    over, and come back as int32. The deviation is NaN where there are fewer than two strings, or where it is rounding.
+    `values` (strings, channels) and `lengths` (strings,) are of all strings. `different` are the lengths to average
+    over; they are returned first, as int32. Both statistics are NaN for fewer than two strings, and the deviation also
+    where it is only rounding.
     """
     mean = np.full((len(different), values.shape[1]), np.nan, np.float32)
     sd = mean.copy()
@@ -153,7 +156,7 @@ def string_statistics(
 
 
 def table(layer: Layer, words: np.ndarray, values: np.ndarray, z: np.ndarray, top: int = TOP) -> pa.Table:
-    """Rows of the words table from `values` and `z` (words, channels): each unit's top words, each word's top units."""
+    """Make rows of the words table from `values` and `z` (words, channels): a unit's top words, a word's top units."""
     above = values - values.mean(axis=0, dtype=np.float64) > CONSTANT * np.abs(values).max(axis=0)
     word_rank = np.where(above, ranks(values.T, top).T, 0)  # (words, channels)
     unit_rank = np.where(z > 0, ranks(z, top), 0)

@@ -1,6 +1,7 @@
 """Histograms of every unit's activation over the probes, with few bins, so that a catalog can hold them.
 
-`levels.distribution` is exact, for one unit; this reads every chunk of activations twice, for all units.
+`levels.distribution` is exact, but serves one unit. This module serves all units and reads every chunk of activations
+twice.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ BINS = 20
 
 
 def histograms(extraction: Extraction, layers: Iterable[Layer]) -> pa.Table:
-    """The table `histograms` of layers that were measured, from an extraction folder."""
+    """Make the table `histograms` of layers that were measured, from an extraction folder."""
     return pa.concat_tables([SCHEMAS["histograms"].empty_table(), *(_rows(extraction, layer) for layer in layers)])
 
 
@@ -39,7 +40,7 @@ def _chunks(extraction: Extraction, layer: Layer) -> Iterator[np.ndarray]:
 
 
 def _range(extraction: Extraction, layer: Layer) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and highest activation (channels,), half a unit apart from that of a constant unit on either side."""
+    """Return the lowest and highest activation, (channels,) each; for a constant unit, 0.5 to either side of it."""
     ends = [(values.min(axis=1), values.max(axis=1)) for values in _chunks(extraction, layer)]
     low, high = np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0)
     margin = np.where(low == high, 0.5, 0.0)  # as numpy's histogram has it
@@ -49,7 +50,8 @@ def _range(extraction: Extraction, layer: Layer) -> tuple[np.ndarray, np.ndarray
 def binned(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Count a unit's values (units, n) in each of its bins: int (units, BINS); the last bin includes its upper end.
 
-    A value at an edge belongs to the bin above it, exactly: a value that rounding put beside its bin is moved back.
+    A value at an edge belongs to the bin above the edge. This is exact, because a value that rounding put beside its
+    bin is moved back.
     """
     edges = np.linspace(low, high, BINS + 1, axis=1)  # (units, BINS + 1)
     places = ((values - low[:, None]) * (BINS / (high - low)[:, None])).astype(np.int64).clip(0, BINS - 1)

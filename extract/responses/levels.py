@@ -2,7 +2,7 @@
 
 A level is a distance from the mean over all probes, in standard deviations. People sort images drawn at a few levels
 into categories. The probability of each category at each level shows what weak and strong activations of the unit mean
-(definition: Multimodal Neurons in Artificial Neural Networks, on the activations of the finance and Trump units).
+(definition: Multimodal Neurons in Artificial Neural Networks, for the activations of the finance and Trump units).
 """
 
 from collections import Counter
@@ -53,7 +53,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Estimate:
-    """How probable a category is at a level: `n` of `of` images, with Wilson's 95 % interval."""
+    """The estimated probability of a category at a level, from `n` of `of` images, with Wilson's 95 % interval."""
 
     level: float
     category: str
@@ -65,10 +65,10 @@ class Estimate:
 
 
 def distribution(extraction: Extraction, unit: Unit, bins: int = BINS) -> ActivationDistribution:
-    """The exact distribution of a unit's activation over the probes.
+    """Compute the exact distribution of a unit's activation over the probes.
 
-    A branch is a unit of its own: the shortcut of 4/2/6/34 is 4/1/6/34, its conv branch 4/2/5/34. Raises
-    ExtractionError where the layer was not measured, LevelsError for a unit that is constant, UnknownUnit for one that
+    A branch is a unit of its own: the shortcut of 4/2/6/34 is 4/1/6/34, and its conv branch is 4/2/5/34. Raises
+    ExtractionError if the layer was not measured, LevelsError for a unit that is constant, UnknownUnit for a unit that
     is not there.
     """
     values = _read(extraction, unit, "value").astype(np.float32)
@@ -90,7 +90,7 @@ def at_level(
 ) -> tuple[Sighting, ...]:
     """Draw at most `limit` of the probes on which a unit's activation lies within `tolerance` of a level.
 
-    Raises LevelsError where there is none, and what `distribution` raises.
+    Raises LevelsError if there is no such probe, and the errors of `distribution`.
     """
     exact = distribution(extraction, unit)
     inside = np.flatnonzero(np.abs(exact.z - level) <= tolerance)
@@ -111,7 +111,7 @@ def at_level(
 
 
 def _read(extraction: Extraction, unit: Unit, kind: ActivationKind) -> np.ndarray:
-    """A unit's activations, or where it is most active, on every probe: (probes,)."""
+    """Read a unit's activation on every probe, or the position where it is most active: (probes,)."""
     unit = extraction.manifest.architecture.unit(str(unit))
     values = extraction.activations(unit.layer, slice(unit.channel, unit.channel + 1), kind)  # (probes, 1)
     if values is None:
@@ -125,8 +125,8 @@ def _read(extraction: Extraction, unit: Unit, kind: ActivationKind) -> np.ndarra
 def estimates(sorted_at: Mapping[float, Sequence[str]]) -> tuple[Estimate, ...]:
     """Estimate the probability of each category at each level, from the categories of the images drawn at the level.
 
-    A category that no image of a level was sorted into has 0 of its images. Raises LevelsError for a level without
-    images.
+    A category into which no image of a level was sorted has 0 of that level's images. Raises LevelsError for a level
+    without images.
     """
     if not sorted_at or not all(sorted_at.values()):
         raise LevelsError("A level has no sorted image, so no probability. Sort at least one image of each level.")
@@ -139,9 +139,9 @@ def estimates(sorted_at: Mapping[float, Sequence[str]]) -> tuple[Estimate, ...]:
 
 
 def wilson(n: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a probability, from `n` successes in `of` trials.
+    """Compute Wilson's 95 % interval of a probability, from `n` successes in `of` trials.
 
-    Equals scipy's `proportion_ci`, which only the extra `extract` installs.
+    The interval equals scipy's `proportion_ci`, which only the extra `extract` installs.
     """
     share, slack = n / of, Z95**2 / of
     centre = (share + slack / 2) / (1 + slack)
@@ -159,9 +159,8 @@ def store(
 ) -> tuple[Estimate, ...]:
     """Estimate probabilities from a person's sorting of a unit's images, and store them in the table `levels`.
 
-    `branch` is sum, shortcut, conv or unit; `replace` replaces earlier estimates of the same unit and branch. Raises
-    LevelsError where there are others and not to be replaced, and as `estimates`; UnknownUnit for a unit that is not
-    there.
+    `branch` is sum, shortcut, conv or unit. `replace` replaces other estimates of the same unit and branch; without it,
+    these raise LevelsError. Also raises the errors of `estimates`, and UnknownUnit for a unit that is not there.
     """
     unit = extraction.manifest.architecture.unit(str(unit))
     stored = estimates(sorted_at)
@@ -181,5 +180,5 @@ def store(
 
 
 def of_branch(extraction: Extraction, unit: Unit, branch: str) -> Unit:
-    """The unit of a sum unit's branch, such as 4/2/5/34 for conv of 4/2/6/34; UnknownUnit for a unit of no sum."""
+    """Return the unit of a sum unit's branch, such as 4/2/5/34 for conv of 4/2/6/34; UnknownUnit if it has none."""
     return Unit(extraction.manifest.architecture.branches(unit.layer)[branch], unit.channel)

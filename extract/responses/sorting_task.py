@@ -22,9 +22,9 @@ COLUMNS = ("image", "probe", "level", "category")
 def draw(
     extraction: Extraction, unit: Unit, levels: Iterable[float], folder: Path, count: int = 10, seed: int = 0
 ) -> Path:
-    """Write `count` images a level, shuffled, into a new or empty folder; the path of the sheet to fill in.
+    """Write `count` images per level, shuffled, into a new or empty folder; return the path of the sheet to fill in.
 
-    Raises LevelsError for a folder that is not empty, and as `levels.at_level`.
+    Raises LevelsError for a folder that is not empty, and the errors of `levels.at_level`.
     """
     if folder.exists() and any(folder.iterdir()):
         raise LevelsError(f"{folder} is not empty. Name a new folder for the images.")
@@ -40,7 +40,10 @@ def draw(
 
 
 def read(sheet: Path) -> dict[float, list[str]]:
-    """Read the categories that a person wrote, by level; rows without one are left out. LevelsError for a bad sheet."""
+    """Read the categories that a person wrote, keyed by level; rows without a category are left out.
+
+    Raises LevelsError for a bad sheet.
+    """
     data = read_file(sheet, LevelsError, "Draw a sheet with `circuits levels`.")
     try:
         table = csv_tables.decode(data)

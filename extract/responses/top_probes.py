@@ -23,7 +23,7 @@ class RankedProbes:
     probes: np.ndarray  # int, places among all probes
     values: np.ndarray  # mean over positions
     z: np.ndarray  # standard deviations above the mean over all probes
-    at: np.ndarray  # int, position of the map
+    at: np.ndarray  # int, position on the map
     valid: np.ndarray  # bool
 
     @classmethod
@@ -36,16 +36,16 @@ class RankedProbes:
         return type(self)(*(getattr(self, field.name)[units] for field in fields(self)))
 
     def first(self, length: int) -> Self:
-        """The beginning of every list."""
+        """Return the first `length` probes of every list."""
         return type(self)(*(np.ascontiguousarray(getattr(self, field.name)[:, :length]) for field in fields(self)))
 
 
 def lists(
     extraction: Extraction, layer: Layer, held_out: np.ndarray, length: int = TOP_PROBES
 ) -> dict[str, RankedProbes]:
-    """Rank the discovery probes of a layer's units, by kind of list; `held_out` is bool (probes,).
+    """Rank the discovery probes of a layer's units, keyed by kind of list; `held_out` is bool (probes,).
 
-    `length` is that of top lists.
+    `length` is the length of the top lists.
     """
     parts: dict[str, list[RankedProbes]] = {kind: [] for kind in KINDS}
     mean, sd = moments(extraction, layer)
@@ -61,13 +61,14 @@ def lists(
 def listed(
     values: np.ndarray, at: np.ndarray, mean: np.ndarray, sd: np.ndarray, held_out: np.ndarray, length: int = TOP_PROBES
 ) -> dict[str, RankedProbes]:
-    """Rank probes from units' activations and positions (units, probes), their mean and deviation (units,).
+    """Rank probes for units, keyed by kind of list, from `values` and the positions `at` of the peaks (units, probes).
 
-    A top list ends at the mean over all probes: a unit that responds to three probes has three top probes. A unit
-    without deviation has no lists. Equal activations keep the order of the probes.
+    `mean` and `sd` are over all probes, (units,). A top list ends at the mean over all probes: a unit that responds to
+    three probes has three top probes. A unit without deviation has no lists. Equal activations keep the order of the
+    probes.
     """
     discovery = np.flatnonzero(~held_out)
-    exact = values[:, discovery].astype(np.float64)  # (units, d); so the two beside a median are equally near to it
+    exact = values[:, discovery].astype(np.float64)  # (units, d); float64 keeps the two beside a median equally near
     centre = np.median(exact, axis=1, keepdims=True) if len(discovery) else exact
     random = np.random.default_rng(0).permutation(len(discovery))[:FEW]
     orders = {
@@ -88,7 +89,10 @@ def listed(
 
 
 def table(lists: dict[str, RankedProbes], layer: Layer, branch: str, columns: int, names: "pa.Array[Any]") -> pa.Table:
-    """The rows of the table `examples` by kind, channel and rank; `names` are all probes' ids, `columns` the map's."""
+    """Make the rows of the table `examples`, one for each kind, channel and rank.
+
+    `names` are the ids of all probes, and `columns` is the number of columns of the map.
+    """
     return pa.concat_tables([_rows(kind, ranked, layer, branch, columns, names) for kind, ranked in lists.items()])
 
 
