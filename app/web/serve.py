@@ -3,6 +3,7 @@
 The server of an embedded database starts meanwhile, because the first page would have to wait for it.
 """
 
+import gc
 import threading
 import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ def serve(address: str, port: int, allowed: Sequence[str], launch: Callable[[str
 
     guard = Middleware(HostGuard, address=address, allowed=allowed)
     app = streamlit.App(MAIN, middleware=[guard], lifespan=launch and partial(_launched, launch, address, port))
+    gc.freeze()  # what is imported stays, and Streamlit collects garbage after each run
     try:
         app.run(config=configuration(address, port))
     except OSError as error:
