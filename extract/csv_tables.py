@@ -1,7 +1,7 @@
-"""CSV tables for spreadsheets: no cell that we write is a formula, and what a spreadsheet saves is read.
+"""Write CSV tables in which no cell is a formula, and read CSV tables that spreadsheets save.
 
-An apostrophe stands before a text that a spreadsheet would take for a formula; reading takes it away. Cells are
-separated by commas, semicolons or tabs.
+Writing puts an apostrophe before a text that a spreadsheet would run as a formula, and reading removes the apostrophe.
+Commas, semicolons and tabs are read as separators.
 """
 
 import csv
@@ -14,8 +14,8 @@ from typing import Any
 from extract.files import decoded
 from extract.unique_names import refuse_doubled
 
-UNREADABLE = (ValueError, csv.Error)  # what `decode` raises for what is no table
-_FORMULA = re.compile(r"[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # spreadsheets take the wide forms too
+UNREADABLE = (ValueError, csv.Error)  # what `decode` raises for data that is not a table
+_FORMULA = re.compile(r"[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # spreadsheets accept the full-width forms, too
 _SEPARATORS = ",;\t"
 _NUMBER = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
 _QUOTED = re.compile('"[^"]*"')
@@ -24,7 +24,7 @@ _FALSE = {"falsch", "faux", "falso", "onwaar", "falskt", "fałsz", "epätosi", "
 
 
 def encode(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    """Encode rows below the names of their columns; None is an empty cell."""
+    """Encode a row of column names and the rows below it as CSV; None becomes an empty cell."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow([_guarded(name) for name in columns])
@@ -33,9 +33,10 @@ def encode(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def decode(data: bytes) -> Iterator[dict[str, str]]:
-    """Decode the rows of a table in UTF-8 or UTF-16; those of empty cells alone are left out.
+    """Decode the rows of a table in UTF-8 or UTF-16, keyed by column; rows with only empty cells are left out.
 
-    Raises Doubled for two columns of one name in any case, and one of UNREADABLE for what is no table.
+    Raises Doubled for two columns whose names differ at most in case, and an error of UNREADABLE for data that is not a
+    table.
     """
     lines = _lines(data)
     names = _header(lines)
@@ -48,14 +49,14 @@ def decode(data: bytes) -> Iterator[dict[str, str]]:
 
 
 def columns(data: bytes) -> list[str]:
-    """The names of a table's columns, which may have no row. Raises one of UNREADABLE."""
+    """Return the names of a table's columns; the table may have no rows. Raises an error of UNREADABLE."""
     return _header(_lines(data))
 
 
 def _lines(data: bytes) -> Any:  # csv's reader, whose type has no public name
     text = decoded(data)
     first, _, rest = text.partition("\n")
-    if first.strip().strip('"').startswith("sep="):  # which spreadsheets write and read
+    if first.strip().strip('"').startswith("sep="):  # a line that spreadsheets write and read
         text, first = rest, rest.partition("\n")[0]
     separator = max(_SEPARATORS, key=_QUOTED.sub("", first).count)
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -66,7 +67,7 @@ def _header(lines: Iterator[list[str]]) -> list[str]:
 
 
 def english_cell(cell: str) -> str:
-    """A number with a decimal point, and true or false in English: a spreadsheet writes both in its own language."""
+    """Write a decimal comma as a point, and true or false in English, because spreadsheets save both localised."""
     if _NUMBER.fullmatch(cell):
         return cell.replace(",", ".")
     folded = cell.casefold()

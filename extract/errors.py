@@ -1,20 +1,20 @@
 """Errors that the user can resolve; every message ends with the way out.
 
 CircuitsError                 the root of every room's tree; the command line turns it into one line and exit code 2
-├── UnknownUnit               no such layer or channel in this network, or a name in no known notation
+├── UnknownUnit               no such layer or channel in this network, or a name in an unknown notation
 ├── NoPath                    a source layer from which no path leads to the target
-├── UnreachablePath           a name that no file can have, or in a folder that may not be searched
+├── UnreachablePath           a path whose name no file can have, or inside a folder that may not be searched
 ├── TooManyFiles              the system lets this process open no more files
-├── WeightsError              weights that cannot be had, or are not those of a ModifiedResNet
-├── ProbesError               probe images that cannot be read, or a table or folder that holds none
-│   ├── NoShards              a file that is no WebDataset shard, or a folder that holds none
-│   └── UnreadablePicture     bytes that are no picture; its message is the reason alone
-├── VisualisationsError       a folder of visualisations whose names fit no unit, or that holds none
-├── LevelsError               a level or a sorting of images that says nothing
+├── WeightsError              weights that cannot be found or read, or that do not belong to a ModifiedResNet
+├── ProbesError               probe images that cannot be read, or a table or folder without probes
+│   ├── NoShards              a file that is not a WebDataset shard, or a folder without shards
+│   └── UnreadablePicture     bytes that are not a picture; the message is only the reason
+├── VisualisationsError       a folder whose file names fit no unit, or without visualisations
+├── LevelsError               a level without images, or images that were not sorted into categories
 ├── AblationError             a part that cannot be ablated, or too few images to compare
-├── CensusError               maps, probes or covariates that a census of enrichment cannot be taken of
-├── WordsError                a word that cannot be set as an image, or a list that holds none
-└── ExtractionError           a folder that is no extraction, is damaged, or cannot be written
+├── CensusError               maps, probes or covariates that do not allow a census (a test which units are enriched)
+├── WordsError                a word that cannot be rendered as an image, or a list without words
+└── ExtractionError           a folder that is not an extraction, is damaged, or cannot be written
 """
 
 
@@ -23,7 +23,7 @@ class CircuitsError(Exception):
 
 
 class UnknownUnit(CircuitsError):
-    """A unit or layer that this network does not have, or that is written in no known notation."""
+    """A unit or layer that this network does not have, or that is written in an unknown notation."""
 
 
 class NoPath(CircuitsError):
@@ -31,35 +31,35 @@ class NoPath(CircuitsError):
 
 
 class UnreachablePath(CircuitsError):
-    """A name that is too long for a file or holds NUL, or a path through a folder that may not be searched."""
+    """A path with a name that is too long or holds NUL, or a path through a folder that may not be searched."""
 
 
 class TooManyFiles(CircuitsError):
-    """The system lets this process open no more files, whichever they are."""
+    """The system lets this process open no more files, so any other file would fail, too."""
 
 
 class WeightsError(CircuitsError):
-    """Weights that cannot be had, are damaged, or belong to another kind of network."""
+    """Weights that cannot be found or read, are damaged, or belong to another kind of network."""
 
 
 class ProbesError(CircuitsError):
-    """Probe images that cannot be read, or a table or folder that holds none."""
+    """Probe images that cannot be read, or a table or folder without probes."""
 
 
 class NoShards(ProbesError):
-    """A file that is no WebDataset shard, is cut short, or holds no picture."""
+    """A file that is not a WebDataset shard, is cut short, or holds no picture."""
 
 
 class UnreadablePicture(ProbesError):
-    """Bytes that are no picture which can be decoded; the message is the reason alone, and callers name the picture."""
+    """Bytes that cannot be decoded as a picture; the message is only the reason, and callers add the picture's name."""
 
 
 class VisualisationsError(CircuitsError):
-    """A folder of visualisations whose names fit no unit of the layer, or that holds none that can be read."""
+    """A folder whose file names fit no unit of the layer, or without a visualisation that can be read."""
 
 
 class LevelsError(CircuitsError):
-    """A level or a sorting of images that says nothing: none was drawn, or none was put into a category."""
+    """A level (of a unit's activation) without probes, or a sheet of sorted images that cannot be used."""
 
 
 class AblationError(CircuitsError):
@@ -67,12 +67,15 @@ class AblationError(CircuitsError):
 
 
 class CensusError(CircuitsError):
-    """Maps, probes or covariates that do not fit together, or too few concepts for a census of enrichment."""
+    """Maps, probes or covariates that do not fit together, or too few concepts for a census.
+
+    A census is the statistical test of which units of a sum are enriched.
+    """
 
 
 class WordsError(CircuitsError):
-    """A word that cannot be set as an image, a font or a list of words that cannot be read, or an empty list."""
+    """A word that cannot be rendered as an image, a font or a list of words that cannot be read, or an empty list."""
 
 
 class ExtractionError(CircuitsError):
-    """A folder that is no extraction, is damaged, or cannot be written."""
+    """A folder that is not an extraction, is damaged, or cannot be written."""

@@ -1,4 +1,7 @@
-"""Read files whole, write them all or nothing, and keep two processes from writing the same ones. Linux and macOS."""
+"""Read whole files, never leave a file half written, and keep two processes from writing the same file.
+
+For Linux and macOS.
+"""
 
 import fcntl
 import os
@@ -23,9 +26,9 @@ def reason_of(refusal: Exception) -> str:
 
 
 def check_open_files(refusal: Exception) -> None:
-    """Raise TooManyFiles where the system refuses a file since this process has too many, and so any other too.
+    """Raise TooManyFiles if the system refused a file because too many files are open.
 
-    Libraries in other languages pass on the system's words alone.
+    Some libraries pass on only the system's message and not its error number, so the message is compared, too.
     """
     if getattr(refusal, "errno", None) in (EMFILE, ENFILE) or any(words in str(refusal) for words in _TOO_MANY):
         raise TooManyFiles(
@@ -35,8 +38,11 @@ def check_open_files(refusal: Exception) -> None:
 
 
 def at_home(path: Path | str) -> Path:
-    """A path, with the home folder for a tilde at its beginning. Raises UnreachablePath for no file's."""
-    place = Path(os.path.expanduser(path))  # noqa: PTH111, which leaves a tilde of nobody's as it is
+    """Return a path with the home folder in place of a leading tilde.
+
+    Raises UnreachablePath for a path whose name no file can have, or inside a folder that may not be searched.
+    """
+    place = Path(os.path.expanduser(path))  # noqa: PTH111, which keeps the tilde of an unknown user
     try:
         place.lstat()
     except (OSError, ValueError) as error:  # ValueError for the character NUL
@@ -48,7 +54,7 @@ def at_home(path: Path | str) -> Path:
 
 
 def is_absent(file: Path) -> bool:
-    """Whether there is no such file; False where the system does not say, since reading will tell why."""
+    """Check whether a file is absent; False if the system does not tell, because reading the file will then say why."""
     try:
         return not file.is_file()
     except OSError:
@@ -62,7 +68,7 @@ def refuse_pipe(path: Path) -> None:
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> tuple[Path, ...]:
-    """Make a folder and those above it; the ones that were not there, from within. OSError where the disk refuses."""
+    """Make a folder and its missing parents, and return all that were made, the innermost first. Raises OSError."""
     missing = tuple(takewhile(lambda place: not place.exists(), (folder, *folder.parents)))
     try:
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
@@ -76,7 +82,7 @@ def make_folder(folder: Path, mode: int = 0o777) -> tuple[Path, ...]:
 
 
 def remove_empty(folders: Iterable[Path]) -> None:
-    """Remove those folders that hold nothing, of the ones that `make_folder` made."""
+    """Remove the empty ones of the folders that `make_folder` returned."""
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
@@ -85,11 +91,11 @@ def remove_empty(folders: Iterable[Path]) -> None:
 def replace_file(
     path: Path, data: bytes, error: type[CircuitsError], advice: str = "Choose another place.", parents: bool = False
 ) -> None:
-    """Write data under a temporary name, then rename it, so that a file is never half written.
+    """Write data to a temporary file and rename that file, so that no file is ever half written.
 
-    A link stays, and the file it leads to is replaced; pipes and devices, such as /dev/stdout, are written to directly.
-    `parents` makes the folders above. Raises `error` where the disk refuses, and leaves nothing new; its message ends
-    with the advice.
+    A link stays, and the file that the link points to is replaced. Pipes and devices, such as /dev/stdout, are written
+    directly. `parents` makes missing parent folders. If the disk refuses, raises `error` with a message that ends with
+    the advice, and leaves no new file or folder.
     """
     temporary, made = path.with_name(f"{path.name}.tmp"), tuple[Path, ...]()
     try:
@@ -112,9 +118,10 @@ def replace_file(
 def read_file(
     path: Path, error: type[CircuitsError], advice: str = "Name another file.", most: int = _LARGEST
 ) -> bytes:
-    """Read a whole file; pipes and devices, which may never end, only under /dev, such as /dev/stdin.
+    """Read a whole file; pipes and devices, which may never end, are read only under /dev, such as /dev/stdin.
 
-    Raises `error` where the disk refuses, or for a file of more than `most` bytes; its message ends with the advice.
+    Raises `error`, with a message that ends with the advice, if the disk refuses or the file has more than `most`
+    bytes.
     """
     try:
         if not path.is_relative_to("/dev"):
@@ -129,7 +136,7 @@ def read_file(
 
 
 def read_text(path: Path, error: type[CircuitsError], advice: str) -> str:
-    """Read a whole text in UTF-8 or UTF-16; as `read_file`."""
+    """Read a whole text file in UTF-8 or UTF-16. Raises `error`, as `read_file` does."""
     try:
         return decoded(read_file(path, error, advice))
     except UnicodeDecodeError as refusal:
@@ -137,18 +144,21 @@ def read_text(path: Path, error: type[CircuitsError], advice: str) -> str:
 
 
 def decoded(data: bytes) -> str:
-    """A text in UTF-8 or UTF-16, with or without a mark, as spreadsheets and consoles write it. Raises ValueError."""
+    """Decode a text in UTF-8 or UTF-16, with or without a byte order mark, as spreadsheets and consoles write.
+
+    Raises ValueError.
+    """
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         return data.decode("utf-16")
-    if b"\0" in data[:2]:  # half of a letter
+    if b"\0" in data[:2]:  # half of a character in UTF-16
         return data.decode("utf-16-be" if data.startswith(b"\0") else "utf-16-le")
     return data.decode("utf-8-sig")
 
 
 def try_lock(file: Path, shared: bool = False) -> int | None:
-    """Lock a file, made if absent, until the returned descriptor is closed; None while another process has locked it.
+    """Lock a file until the returned descriptor is closed; return None if another process has locked the file.
 
-    The kernel releases the lock when its process ends, however it ends.
+    An absent file is made. The kernel releases the lock when the process ends, however the process ends.
     """
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -160,12 +170,15 @@ def try_lock(file: Path, shared: bool = False) -> int | None:
 
 
 class LockedBy(Exception):
-    """A file that the process of this id has locked."""
+    """A file is locked by another process; the message is the id of this process."""
 
 
 @contextmanager
 def lock(file: Path) -> Iterator[None]:
-    """Lock a file that holds this process's id while the block runs, and remove it; LockedBy if another has it."""
+    """Lock a file while the block runs, write this process's id into the file, and remove the file at the end.
+
+    Raises LockedBy if another process has locked the file.
+    """
     descriptor = _lock_in_place(file)
     try:
         os.ftruncate(descriptor, 0)
@@ -178,7 +191,7 @@ def lock(file: Path) -> Iterator[None]:
 
 
 def _lock_in_place(file: Path) -> int:
-    """Lock the file of this name: one that its holder removes meanwhile would lock nothing."""
+    """Lock the file that has this name now, because a lock on a file that was removed meanwhile protects nothing."""
     while True:
         descriptor = try_lock(file)
         if descriptor is None:
@@ -191,7 +204,7 @@ def _lock_in_place(file: Path) -> int:
 
 
 def _is_in_place(descriptor: int, file: Path) -> bool:
-    """Whether the open file is the one of this name."""
+    """Check whether the open file is still the file of this name."""
     try:
         return os.path.samestat(os.fstat(descriptor), file.stat())
     except FileNotFoundError:

@@ -1,27 +1,33 @@
-"""Make text from files and databases safe to print, and of one form.
+"""Make text from files and databases safe to print, and write accented letters in one way.
 
-Names are data, a terminal takes some letters for commands, and a letter with an accent is written in two ways.
+A terminal executes some characters as commands, and Unicode has two ways to write a letter with an accent.
 """
 
 import unicodedata
 
-_COMMANDS = {"Cc", "Cf", "Zl", "Zp"}  # controls, what turns the direction of writing, line and paragraph ends
-_JOINERS = {"\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}  # parts of emoji and of scripts
+_COMMANDS = {"Cc", "Cf", "Zl", "Zp"}  # control characters, changes of writing direction, line and paragraph ends
+_JOINERS = {"\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}  # emoji and some scripts need these
 
 
 def printable(text: str, most: int | None = None, lines: bool = False) -> str:
-    """Replace what a terminal may take for a command, but for ends of `lines`; cut the text after `most` letters."""
+    """Replace characters that a terminal may execute as commands, and cut the text after `most` characters.
+
+    With `lines`, line ends stay.
+    """
     cut = text if most is None or len(text) <= most else f"{text[:most]}..."
     return "".join(letter if _harmless(letter, lines) else "\N{REPLACEMENT CHARACTER}" for letter in cut)
 
 
 def composed(text: str) -> str:
-    """The text with its letters composed, so that é in one piece and é of two are one."""
+    """Compose a text's letters (NFC), so that é as one character and é as e plus an accent become the same text."""
     return unicodedata.normalize("NFC", text)
 
 
 def is_encodable(text: str) -> bool:
-    """Whether a text is Unicode: an argument or a file name that is no UTF-8 holds halves of characters instead."""
+    """Check whether a text can be encoded in UTF-8.
+
+    An argument or a file name that is not UTF-8 cannot: Python reads its bytes as lone surrogates.
+    """
     return not any(unicodedata.category(letter) == "Cs" for letter in text)
 
 

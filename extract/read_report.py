@@ -1,4 +1,4 @@
-"""What was read of something from outside: how much was seen and taken, and why the rest was not."""
+"""Report on reading outside data: how many items were seen and taken, and why the others were left out."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something that was not taken; the `reason` is a clause, its particulars after a colon."""
+    """An item that was left out; `reason` is a clause, with its particulars after a colon."""
 
     name: str
     reason: str
@@ -14,7 +14,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Reading:
-    """How many were taken of a kind of things, what was left out, and what else the reader should know."""
+    """How many items of a kind were taken, which items were left out, and further notes for the user."""
 
     kind: str
     taken: int
@@ -23,11 +23,11 @@ class Reading:
 
     @property
     def seen(self) -> int:
-        """All that was there."""
+        """The number of items that were there, taken or left out."""
         return self.taken + len(self.left_out)
 
     def __str__(self) -> str:
-        """One line, such as "probes: 9 seen, 8 taken, the rest because it is hidden (1)"; then the notes."""
+        """Write one line, such as "probes: 9 seen, 8 taken, the rest because it is hidden (1)", with the notes last."""
         return "; ".join([f"{self.kind}: {self.seen:,} seen, {self.taken:,} taken{self._because}", *self.notes])
 
     @property
@@ -36,6 +36,6 @@ class Reading:
 
 
 def reasons(left_out: tuple[LeftOut, ...]) -> str:
-    """The reasons without their particulars, the most frequent first, each with its number."""
+    """List the reasons without their particulars, the most frequent first, each with its number of items."""
     counts = Counter(each.reason.partition(":")[0] for each in left_out)
     return ", ".join(f"{reason} ({count:,})" for reason, count in counts.most_common())

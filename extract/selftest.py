@@ -1,11 +1,11 @@
-"""Check on a network itself that what the catalog rests on holds there, on this machine.
+"""Check four computations that the catalog rests on, with one network on this machine.
 
-hooks        what hooks read of every layer, against a forward pass written out from the weights
+hooks        the values that hooks read of every layer, against a forward pass computed step by step from the weights
 sums         both branches of every sum, added up, against the sum
-kernels      expanded weights, against autograd through the network's own modules with every ReLU the identity
-embedding    the terms of its decomposition, added up, against the embedding
+kernels      expanded weights, against autograd through the network's own modules with every ReLU as the identity
+embedding    the terms of the embedding's decomposition, added up, against the embedding
 
-An error is the largest difference, divided by the largest value.
+An error is the largest difference, divided by the largest value of the reference.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ _PAIRS, _IMAGES = 8, 2
 
 @dataclass(frozen=True)
 class Check:
-    """A check: its largest error, the limit that this must not pass, and where it is largest."""
+    """A check: its largest error, the limit for this error, and the place where the error is largest."""
 
     name: str
     error: float
@@ -42,12 +42,12 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the error is within the limit; an error that is no number is not."""
+        """Whether the error is within the limit; a NaN error is not."""
         return self.error <= self.limit
 
 
 def selftest(network: Network, seed: int = 0) -> list[Check]:
-    """Run all checks on random images and random pairs of units, drawn by a seed."""
+    """Run all checks on random images and random pairs of units, drawn with a seed."""
     rng = np.random.default_rng(seed)
     side = network.architecture.image_size
     pixels = torch.from_numpy(rng.normal(size=(_IMAGES, 3, side, side)).astype(np.float32))
@@ -66,23 +66,26 @@ def _check(name: str, errors: dict[str, float]) -> Check:
 
 
 def _error(tested: Tensor, reference: Tensor) -> float:
-    """The largest difference over the largest value of the reference."""
+    """Compute the largest difference from the reference, divided by the reference's largest value."""
     return float((tested - reference).abs().max() / reference.abs().max().clamp_min(1e-30))
 
 
 @torch.inference_mode()
 def _hooks(network: Network, pixels: Tensor) -> dict[str, float]:
-    """By layer, what hooks read in a forward pass against the pass written out."""
+    """Compute, for each layer, the error of the means that hooks read against an explicit forward pass."""
     values: dict[Layer, Tensor] = {}
     layers = network.architecture.layers
     with watch_activations(network.visual, layers, lambda layer, seen: values.__setitem__(layer, seen.value)):
         network.visual(pixels)
-    written = dict(_written_out(network.visual, pixels))  # the same means, by the layer's module
+    written = dict(_written_out(network.visual, pixels))  # the same means, keyed by the layer's module
     return {str(layer): _error(values[layer], written[layer.module]) for layer in layers}
 
 
 def _written_out(visual: nn.Module, pixels: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Compute every layer's mean over positions (n, c) from the weights alone; a sum stands under its block's ReLU."""
+    """Compute every layer's mean over positions, of shape (n, c), step by step from the weights.
+
+    Yields each mean with the name of its layer's module; a sum is named after its block's ReLU and read behind it.
+    """
     tower: Any = visual
     maps = pixels
     for number in (1, 2, 3):
@@ -109,7 +112,7 @@ def _convolved(convolution: Any, maps: Tensor) -> Tensor:
 
 
 def _norm(norm: Any, maps: Tensor) -> Tensor:
-    """Batch norm in eval mode, by its formula."""
+    """Compute batch norm in eval mode by its formula."""
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()  # (c,)
     normal: Tensor = maps * scale[:, None, None] + (norm.bias - norm.running_mean * scale)[:, None, None]
     return normal
@@ -121,7 +124,7 @@ def _pooled(pool: nn.Module, maps: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def _sums(network: Network, pixels: Tensor) -> dict[str, float]:
-    """By sum, both branches added up against what enters the ReLU."""
+    """Compute, for each sum, the error of its two branches added up against the input of its ReLU."""
     visual, errors, branches = network.visual, dict[str, float](), dict[str, Tensor]()  # maps (n, c, h, w)
 
     def see(layer: Layer, total: Tensor, shortcut: Tensor) -> None:
@@ -136,7 +139,7 @@ def _sums(network: Network, pixels: Tensor) -> dict[str, float]:
 
 
 def _kernels(network: Network, rng: np.random.Generator) -> Iterator[tuple[str, float]]:
-    """By a random pair of units, the expanded weight against autograd."""
+    """Yield random pairs of units, each with the error of its expanded weight against autograd."""
     architecture, linear = network.architecture, _without_relus(network.visual)
     targets = [layer for layer in architecture.layers if sources(architecture, layer)]
     for target in (targets[place] for place in rng.choice(len(targets), _PAIRS)):
@@ -149,7 +152,7 @@ def _kernels(network: Network, rng: np.random.Generator) -> Iterator[tuple[str, 
 
 
 def _without_relus(visual: nn.Module) -> nn.Module:
-    """A copy whose ReLUs are the identity."""
+    """Copy a vision tower, with the identity in place of every ReLU."""
     linear = deepcopy(visual)
     for name in [name for name, module in linear.named_modules() if isinstance(module, nn.ReLU)]:
         linear.set_submodule(name, nn.Identity())
@@ -157,13 +160,16 @@ def _without_relus(visual: nn.Module) -> nn.Module:
 
 
 def _gradient(linear: nn.Module, side: int, source: Unit, target: Unit) -> Tensor:
-    """The gradient of the target at its centre with regard to the source's map, by autograd: (rows, columns)."""
+    """Compute the gradient of the target's centre position with respect to the source's map, by autograd.
+
+    Returns the shape (rows, columns).
+    """
     maps: dict[Layer, Tensor] = {}
 
     def keep(layer: Layer, tensor: Tensor) -> None:
         maps[layer] = tensor.clone() if layer == target.layer else tensor  # the block adds to its branch in place
 
-    pixels = torch.ones(1, 3, side, side, requires_grad=True)  # (1, 3, side, side); a linear map is alike everywhere
+    pixels = torch.ones(1, 3, side, side, requires_grad=True)  # (1, 3, side, side); any pixels do for a linear map
     hooks = (
         see_output(linear.get_submodule(layer.module), partial(keep, layer)) for layer in (source.layer, target.layer)
     )
@@ -176,5 +182,5 @@ def _gradient(linear: nn.Module, side: int, source: Unit, target: Unit) -> Tenso
 
 @torch.inference_mode()
 def _embedding(network: Network, pixels: Tensor) -> dict[str, float]:
-    """The sum of the decomposition's terms against the embedding."""
+    """Compute the error of the decomposition's terms, added up, against the embedding."""
     return {"all units and heads": _error(decompose(network, pixels).embedding, network.clip.encode_image(pixels))}

@@ -1,8 +1,11 @@
-"""Units and layers of CLIP's ModifiedResNets, and the names that others give them.
+"""Units and layers of CLIP's ModifiedResNets, and the notations that other tools use for units and layers.
 
-A unit is a channel, written `layer/block/index/channel` as in OpenAI Microscope: `4/2/6/34`. The stage ("layer") counts
-from 1, the block from 0. Index 1 is bn1's output, 3 bn2's, 5 bn3's (the conv branch), 7 the downsample batch norm's,
-and 6 (8 in block 0) the sum whose ReLU is the block's output.
+A unit is one channel of a layer, written `layer/block/index/channel` as in OpenAI Microscope: `4/2/6/34`. The first
+number is the stage, counted from 1; blocks are counted from 0. The index names a tensor of the block: 1 is the output
+of bn1, 3 of bn2, 5 of bn3 (the conv branch) and 7 of the downsample batch norm. Index 6 (8 in block 0) is the sum: the
+conv branch plus the shortcut, which is index 7 or the previous block's output. The sum's ReLU is the block's output.
+
+"The article" is the one on enrichment circuits in CLIP, in this module and in all others of `extract`.
 """
 
 import re
@@ -38,7 +41,7 @@ _MODULE = re.compile(
 
 @dataclass(frozen=True, order=True)
 class Layer:
-    """One named tensor of a block; `stage` counts from 1, `block` from 0, `index` is Microscope's."""
+    """One named tensor of a block; `stage` counts from 1, `block` from 0, and `index` is numbered as in Microscope."""
 
     stage: int
     block: int
@@ -53,19 +56,19 @@ class Layer:
             )
 
     def __str__(self) -> str:
-        """The article's notation, such as 4/2/6."""
+        """Write the layer in the article's notation, such as 4/2/6."""
         return f"{self.stage}/{self.block}/{self.index}"
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> "CoreSchema":
-        """In pydantic's models a layer is read from its text and written as it."""
+        """Let pydantic read a layer from text such as 4/2/6, and write the same text."""
         return _text_schema(cls)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse `4/2/6`, a Microscope op or page, or open_clip's or openai/CLIP's module; else UnknownUnit.
+        """Parse `4/2/6`, a Microscope op or page, or a module's name in open_clip or openai/CLIP.
 
-        The query of a web address is ignored.
+        The query of a URL is ignored. Raises UnknownUnit for any other text.
         """
         text = _without_query(text)
         if match := _CANONICAL.fullmatch(text) or _MICROSCOPE.fullmatch(text) or _OP.fullmatch(text):
@@ -85,12 +88,12 @@ class Layer:
 
     @property
     def inner(self) -> bool:
-        """Whether it lies inside a conv branch, where a ReLU follows: bn1 or bn2."""
+        """Whether the layer is bn1 or bn2, that is, lies inside a conv branch and is followed by a ReLU."""
         return self.role in ("bn1", "bn2")
 
     @property
     def module(self) -> str:
-        """The module of open_clip's `visual` that computes it; a sum is the input of that module."""
+        """The module of open_clip's `visual` whose output the layer is; a sum is the input of its module, act3."""
         names = {"bn1": "bn1", "bn2": "bn2", "conv": "bn3", "downsample": "downsample.1", "sum": "act3"}
         return f"layer{self.stage}.{self.block}.{names[self.role]}"
 
@@ -101,7 +104,10 @@ class Layer:
 
     @property
     def as_source(self) -> "Layer":
-        """The layer that its weights into others stand under: a branch reaches its block's sum unchanged."""
+        """The layer under which weights out of this layer are stored.
+
+        For conv and downsample that is the block's sum, because either branch reaches the sum unchanged.
+        """
         return self.output if self.role in ("conv", "downsample") else self
 
 
@@ -113,19 +119,20 @@ class Unit:
     channel: int
 
     def __str__(self) -> str:
-        """The article's notation, such as 4/2/6/34."""
+        """Write the unit in the article's notation, such as 4/2/6/34."""
         return f"{self.layer}/{self.channel}"
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> "CoreSchema":
-        """In pydantic's models a unit is read from its text and written as it."""
+        """Let pydantic read a unit from text such as 4/2/6/34, and write the same text."""
         return _text_schema(cls)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse a layer as `Layer.parse`, a slash or colon, and the channel; else UnknownUnit.
+        """Parse a layer as `Layer.parse` does, then a slash or colon, then the channel.
 
-        A block, such as `layer4.2`, has the units of its sum. The query of a web address is ignored.
+        A block in place of the layer, such as `layer4.2`, stands for its sum. The query of a URL is ignored. Raises
+        UnknownUnit for any other text.
         """
         layer, channel = _split(text)
         if block := _BLOCK.fullmatch(layer):
@@ -135,7 +142,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Architecture:
-    """The shape of a ModifiedResNet: blocks a stage, width of the stem, side of the square image in pixels."""
+    """The shape of a ModifiedResNet: blocks per stage, width of the stem, and side of the square image in pixels."""
 
     blocks: tuple[int, ...]
     width: int
@@ -143,7 +150,7 @@ class Architecture:
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """Every layer in forward order; a block's 7 stands before its sum."""
+        """Every layer in forward order; a block's index 7 (the downsample) comes just before its sum."""
         return tuple(self._layers())
 
     def _layers(self) -> Iterator[Layer]:
@@ -163,35 +170,35 @@ class Architecture:
         return self.layers[-1]
 
     def channels(self, layer: Layer) -> int:
-        """How many units a layer has: p for 1 and 3, 4p for the others, p = width * 2^(stage - 1)."""
+        """Count the units of a layer: p for index 1 and 3, 4p for any other, where p = width * 2^(stage - 1)."""
         return (self.width << layer.stage - 1) * (1 if layer.index in (1, 3) else 4)
 
     def grid(self, layer: Layer) -> int:
-        """Side of a layer's map in positions; block 0 of stages 2 to 4 pools between its 3 and its 5."""
+        """Return the side of a layer's map in positions; block 0 of stages 2 to 4 pools between index 3 and index 5."""
         before_pool = layer.block == 0 and layer.stage > 1 and layer.index in (1, 3)
         return self.image_size // 4 >> layer.stage - 1 - before_pool
 
     def shortcut(self, total: Layer) -> Layer:
-        """What is added to the conv branch in a block's sum: index 7, or the previous block's sum."""
+        """Return the layer that a sum adds to the conv branch: index 7 in block 0, else the previous block's sum."""
         if total.block == 0:
             return Layer(total.stage, 0, 7)
         return Layer(total.stage, total.block - 1, 5).output
 
     def branches(self, total: Layer) -> dict[str, Layer]:
-        """The layers of a sum and of its branches, by branch; UnknownUnit for a layer that is no sum."""
+        """Return a sum and its branches, keyed `sum`, `shortcut` and `conv`. Raises UnknownUnit for any other layer."""
         if total.role != "sum":
             raise UnknownUnit(f"{total} adds nothing up. Choose the block's sum, {total.output}.")
         return {"sum": total, "shortcut": self.shortcut(total), "conv": Layer(total.stage, total.block, 5)}
 
     def addends(self, unit: Unit) -> dict[str, Unit]:
-        """Return the units that a sum's unit adds up, as `shortcut` and `conv`; none for a unit of another layer."""
+        """Return the two units that a sum's unit adds up, keyed `shortcut` and `conv`; empty for any other unit."""
         if unit.layer.role != "sum":
             return {}
         layers = self.branches(unit.layer)
         return {branch: Unit(layers[branch], unit.channel) for branch in ("shortcut", "conv")}
 
     def block_input(self, layer: Layer) -> Layer | None:
-        """The sum whose ReLU a layer's block reads; None for the first block, which reads the stem."""
+        """Return the sum whose ReLU is the input of a layer's block; None for the first block, which reads the stem."""
         if layer.block:
             return Layer(layer.stage, layer.block - 1, 5).output
         if layer.stage == 1:
@@ -199,15 +206,19 @@ class Architecture:
         return Layer(layer.stage - 1, self.blocks[layer.stage - 2] - 1, 5).output
 
     def is_direct(self, source: Layer, target: Layer) -> bool:
-        """Whether one convolution and no other layer leads from source to target: 1 to 3, 3 to 5, input to 1 and 7."""
+        """Check whether a single convolution leads from source to target.
+
+        That holds from index 1 to 3, from 3 to 5, and from a block's input to its 1 and 7.
+        """
         if target.role in ("bn1", "downsample"):
             return source == self.block_input(target)
         return target.index in (3, 5) and source == Layer(target.stage, target.block, target.index - 2)
 
     def unit(self, text: str, model: str | None = None) -> Unit:
-        """Parse a unit and check that this network has it; else UnknownUnit. A stage has the units of its last sum.
+        """Parse a unit and check that this network has the unit. Raises UnknownUnit otherwise.
 
-        `model` is this network's id: Microscope's page of another model is refused.
+        A stage in place of the layer, such as `layer4`, stands for its last sum. `model` is this network's id; with an
+        id, a Microscope page of another model raises UnknownUnit, too.
         """
         layer, channel = _split(text)
         stage = _STAGE.fullmatch(layer)
@@ -221,7 +232,10 @@ class Architecture:
         return unit
 
     def _refuse_other(self, page: str, model: str, unit: Unit) -> None:
-        """Raise UnknownUnit unless a page of Microscope's may be of this model, which a file's name does not tell."""
+        """Raise UnknownUnit for a Microscope page of another model.
+
+        The id of a model from a file (with `@`) does not tell the weights, so only its architecture is compared.
+        """
         name = next((name for name, word in _MICROSCOPE_MODELS.items() if word == page), "")
         theirs = f"{name}:openai" if name else page
         if model != theirs and not ("@" in model and ARCHITECTURES.get(name) == self):
@@ -235,11 +249,11 @@ class Architecture:
         return Layer(stage, depth - 1, 5).output
 
     def layer(self, text: str) -> Layer:
-        """Parse a layer and check that this network has it; else UnknownUnit."""
+        """Parse a layer and check that this network has the layer. Raises UnknownUnit otherwise."""
         return self.check(Layer.parse(text))
 
     def check(self, layer: Layer) -> Layer:
-        """The layer itself if this network has it; else UnknownUnit."""
+        """Return the layer if this network has it. Raises UnknownUnit otherwise."""
         if layer not in self.layers:
             shape = ", ".join(f"{depth} in stage {stage}" for stage, depth in enumerate(self.blocks, start=1))
             raise UnknownUnit(f"There is no layer {layer}: this network's blocks, counted from 0, are {shape}.")
@@ -262,12 +276,15 @@ _MICROSCOPE_MODELS = {
 
 
 def microscope_url(model: str, unit: Unit) -> str | None:
-    """The unit's page on OpenAI Microscope, or None for a model that it does not show (`model` as in `RN50:openai`)."""
+    """Return the URL of a unit on OpenAI Microscope, or None for a model that Microscope does not show.
+
+    `model` is an id such as `RN50:openai`.
+    """
     name, _, tag = model.partition(":")
     if tag != "openai" or name not in _MICROSCOPE_MODELS:
         return None
     layer = unit.layer
-    word = "Add" if layer.role == "sum" else "add"  # Microscope's own capitals
+    word = "Add" if layer.role == "sum" else "add"  # capitals as in Microscope
     op = f"image_block_{layer.stage}_{layer.block}_{word}_{layer.index}_0"
     return f"https://microscope.openai.com/models/{_MICROSCOPE_MODELS[name]}/{op}/{unit.channel}"
 
@@ -277,7 +294,7 @@ def _without_query(text: str) -> str:
 
 
 def _split(text: str) -> tuple[str, int]:
-    """The layer and the channel in a unit's name; else UnknownUnit."""
+    """Split a unit's name into its layer and its channel. Raises UnknownUnit for any other text."""
     match = re.fullmatch(r"(.+)[/:](\d{1,9})/?", _without_query(text))
     if match is None:
         raise UnknownUnit(f"{text!r} names no unit. Write layer/block/index/channel, such as 4/2/6/34.")
@@ -291,8 +308,11 @@ def _index(role: str, block: int) -> int:
 
 
 def _text_schema(cls: "type[Layer] | type[Unit]") -> "CoreSchema":
-    """Say how pydantic reads a layer or a unit (from text or as it is; UnknownUnit) and writes it (as text)."""
-    from pydantic_core import core_schema as schema  # here, since units need the standard library alone
+    """Make the pydantic schema of a layer or a unit: read from its text, or taken as an object, and written as text.
+
+    Reading raises UnknownUnit.
+    """
+    from pydantic_core import core_schema as schema  # here, so that this module needs only the standard library
 
     text = schema.no_info_after_validator_function(cls.parse, schema.str_schema())
     return schema.union_schema(

@@ -1,4 +1,7 @@
-"""The numbers and texts of the double dissociation, for the one table of statistics."""
+"""The statistics of the double dissociation, for the one table of statistics.
+
+The double dissociation tests what a sum loses on either facet without either branch.
+"""
 
 from functools import partial
 
@@ -13,7 +16,7 @@ _BRANCHES = {"shortcut": "the shortcut", "conv": "conv"}
 
 
 def _remaining(facet: str, without: str) -> tuple[Statistic, ...]:
-    """What remains of the rise on a facet without a branch."""
+    """Describe the rise on a facet that remains without a branch, and its bounds."""
     return bounded(
         _Ablation(
             f"rise_{facet}_without_{without}",

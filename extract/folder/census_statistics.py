@@ -1,4 +1,4 @@
-"""The numbers and texts of the census, for the one table of statistics."""
+"""The statistics of the census (the test of which units are enriched), for the one table of statistics."""
 
 from functools import partial
 

@@ -1,6 +1,7 @@
-"""What a folder keeps beside its census: the verdicts with one thing changed at a time, and branches paired anew.
+"""Read two tables that vary a census: verdicts with one thing changed at a time, and branches paired at random.
 
-Both tables lie beside the part of the census that they vary, under its name: a census of other probes has none.
+A census is the statistical test of which units of a sum are enriched. The file of either table bears the name of the
+census file that it varies, so a census on other probes does not inherit it.
 """
 
 from collections import Counter
@@ -21,10 +22,11 @@ VARIANTS, PAIRINGS = "census_variants", "pairings"
 
 @dataclass(frozen=True)
 class CensusVariant:
-    """How many units of a sum have each verdict with one thing changed, of the first variant nothing.
+    """How many units of a sum have each verdict with one thing changed; the first variant changes nothing.
 
-    `not_excluded` counts the enriched and the open: with `enriched` it is a band. `stay_enriched` counts the units that
-    are enriched with nothing changed too. `unjudged` says why there is no census with this change; the counts are 0.
+    `not_excluded` counts the enriched and the open units, so `enriched` to `not_excluded` is a band. `stay_enriched`
+    counts the enriched units that are also enriched with nothing changed. `unjudged` says why there is no census with
+    this change (all counts are then 0).
     """
 
     change: str
@@ -39,10 +41,11 @@ class CensusVariant:
 
 @dataclass(frozen=True)
 class PairingComparison:
-    """A mean over units, as the network pairs their branches and as paired anew, with the sd over pairings.
+    """The mean of a number over units, compared with its mean when the units' branches are paired at random.
 
-    `p` is the share of pairings whose mean is as high, of so many `draws`. `stratum` is None where the mean is over all
-    units of the sum.
+    `as_it_is` is the mean for the network's own pairing; `paired_anew` and `sd` are the mean and standard deviation
+    over `draws` random pairings. `p` is the share of pairings whose mean is as high. `stratum` is None for the mean
+    over all units of the sum.
     """
 
     number: str
@@ -57,17 +60,20 @@ class PairingComparison:
 
 
 def beside_census(extraction: Extraction, layer: Layer, table: str, digest: str) -> str:
-    """The file of a table that varies the census of a sum; the digest is of how. CensusError for a sum without one."""
+    """Name the file of a table that varies the census of a sum; `digest` is a hash of how the table varies it.
+
+    Raises CensusError for a sum without a census.
+    """
     return f"{_beginning(extraction, layer, table)}{digest}.parquet"
 
 
 def of_sum(extraction: Extraction, layer: Layer, table: str) -> set[str]:
-    """All files of a table that vary a census of a sum, earlier ones too."""
+    """Return all files of a table that belong to a sum, including files that vary an earlier census."""
     return {name for name in extraction.under(f"{table}.parquet") if _is_of(name, layer)}
 
 
 def current(extraction: Extraction, layer: Layer, table: str) -> set[str]:
-    """The files of a table that vary the present census of a sum."""
+    """Return the files of a table that vary the present census of a sum; none if the sum has no census."""
     if not of_sum(extraction, layer, "census"):
         return set()
     beginning = _beginning(extraction, layer, table)
@@ -75,7 +81,7 @@ def current(extraction: Extraction, layer: Layer, table: str) -> set[str]:
 
 
 def variants(extraction: Extraction, layer: Layer) -> list[CensusVariant]:
-    """How the verdicts of a sum are spread with one thing changed at a time; empty where that was not computed."""
+    """Count the verdicts of a sum with one thing changed at a time; empty if no variant was computed."""
     rows = _rows(extraction, layer, VARIANTS)
     by_change = dict.fromkeys(map(str, rows["change"].to_pylist()))
     judged = {change: rows.filter(pc.field("change") == change) for change in by_change}
@@ -85,7 +91,7 @@ def variants(extraction: Extraction, layer: Layer) -> list[CensusVariant]:
 
 
 def verdicts_by_change(extraction: Extraction, unit: Unit) -> dict[str, str]:
-    """A unit's verdict by what is changed; without those of which there is no census."""
+    """Return a unit's verdicts, keyed by what is changed; changes without a census are left out."""
     rows = _rows(extraction, unit.layer, VARIANTS).filter(pc.field("channel") == unit.channel)
     return {row["change"]: row["verdict"] for row in rows.to_pylist() if row["verdict"]}
 
@@ -93,7 +99,10 @@ def verdicts_by_change(extraction: Extraction, unit: Unit) -> dict[str, str]:
 def pairing_comparisons(
     extraction: Extraction, layer: Layer, drawn: tuple[int, int] | None = None
 ) -> list[PairingComparison]:
-    """A sum beside its branches paired anew in the draws of a seed, by default the most; empty where never."""
+    """Read the comparisons of a sum with its branches paired at random; empty if no pairings were drawn.
+
+    `drawn` selects stored pairings by their number of draws and their seed; None selects the most draws.
+    """
     rows = _rows(extraction, layer, PAIRINGS).to_pylist()
     wanted = drawn or max(((row["draws"], row["seed"]) for row in rows), default=None)
     names = [field.name for field in fields(PairingComparison)]
@@ -106,7 +115,10 @@ def _rows(extraction: Extraction, layer: Layer, table: str) -> pa.Table:
 
 
 def _beginning(extraction: Extraction, layer: Layer, table: str) -> str:
-    """How the names of the table's files begin that vary the present census of a sum."""
+    """Return how the names of a table's files begin if they vary the present census of a sum.
+
+    Raises CensusError for a sum without a census.
+    """
     if not (judged := of_sum(extraction, layer, "census")):
         raise CensusError(f"{extraction.path} holds no census of {layer}. Show the network probes with it measured.")
     (census,) = (Path(name).stem for name in judged)

@@ -1,4 +1,4 @@
-"""Numbers that follow from an extraction's tables and matrices, so that old folders have them too."""
+"""Derive further statistics from an extraction's tables and matrices, so that older folders have them, too."""
 
 import numpy as np
 import pyarrow as pa
@@ -11,13 +11,13 @@ _COLUMNS = SCHEMAS["flows"].names[2:]
 
 
 def node_strength(extraction: Extraction) -> pa.Table:
-    """The table `flows`: how much leads into every unit and out of it over all direct edges, stored as edges or not.
+    """Compute the table `flows`: the magnitude into and out of every unit, summed over all its direct edges.
 
-    From the dense matrices, which hold every pair of units. A row a unit; null where a matrix is missing, or where no
-    activity was measured.
+    The sums come from the dense matrices, so they include edges that are not stored. One row per unit; null if a matrix
+    is missing, or if a number needs activity that was not measured.
     """
     layers, shape, active = extraction.layers, extraction.manifest.architecture, _activity(extraction)
-    sums: dict[tuple[str, Layer], np.ndarray] = {}  # by column and layer, (channels,); NaN once a term is not known
+    sums: dict[tuple[str, Layer], np.ndarray] = {}  # keyed by column and layer, (channels,); NaN once a term is unknown
     for target in layers:
         for source in (layer for layer in layers if shape.is_direct(layer, target)):
             for column, layer, term in _terms(extraction, source, target, active.get(str(source))):
@@ -32,7 +32,10 @@ def node_strength(extraction: Extraction) -> pa.Table:
 def _terms(
     extraction: Extraction, source: Layer, target: Layer, activity: np.ndarray | None
 ) -> list[tuple[str, Layer, np.ndarray]]:
-    """By column and layer, what the edges between two layers add: (channels,); NaN where a matrix is missing."""
+    """List what the edges between two layers add to `flows`, as (column, layer, values of shape (channels,)).
+
+    Values are NaN if the matrix, or for `inflow_active` the activity, is missing.
+    """
     magnitude = extraction.matrix(source, target, "magnitude")  # (targets, sources)
     if magnitude is None:
         magnitude = np.full((extraction.layers[target], extraction.layers[source]), np.nan, np.float32)
@@ -45,14 +48,18 @@ def _terms(
 
 
 def _activity(extraction: Extraction) -> dict[str, np.ndarray]:
-    """By layer that was measured, the activity of its units: (channels,)."""
+    """Read the activity of the units of every measured layer, of shape (channels,), keyed by layer."""
     table = extraction.table("activity").sort_by([("layer", "ascending"), ("channel", "ascending")])
     layers, values = np.array(table["layer"].to_pylist()), table["activity"].to_numpy()
     return {str(layer): values[layers == layer] for layer in np.unique(layers)}
 
 
 def selectivity_difference(extraction: Extraction) -> pa.Table:
-    """A row a sum unit whose branches were measured: half the difference of their word minus picture selectivity."""
+    """Compute how differently the two branches of each sum's unit prefer words to pictures.
+
+    A branch's preference is its selectivity for words minus that for pictures; the number is half the absolute
+    difference of the two. One row per unit whose branches were both measured.
+    """
     rows = extraction.table("modality").to_pylist()
     leanings = {(row["layer"], row["channel"]): (row["words"] - row["pictures"]) / 2 for row in rows}
     architecture = extraction.manifest.architecture

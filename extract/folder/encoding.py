@@ -1,4 +1,4 @@
-"""The bytes of an extraction's files: Parquet for tables, safetensors for arrays."""
+"""Encode and read an extraction's files: Parquet for tables, safetensors for arrays."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,10 @@ Content = pa.Table | Mapping[str, np.ndarray]
 
 
 def read_table(file: Path, table: str) -> pa.Table:
-    """Read a file of a table's schema, without columns of earlier versions. Raises ExtractionError if it is damaged."""
+    """Read a file of a table, without columns that only earlier versions wrote.
+
+    Raises ExtractionError if the file is damaged or has another schema.
+    """
     schema, earlier = SCHEMAS[table], EARLIER_COLUMNS.get(table, set())
     try:
         stored = pq.read_table(file)
@@ -31,7 +34,7 @@ def read_table(file: Path, table: str) -> pa.Table:
 
 
 def encoded(name: str, content: Content) -> bytes:
-    """The bytes of a file, a table of its schema or named arrays."""
+    """Encode the content of a file, which is a table of its schema or named arrays."""
     return _parquet(name, content) if isinstance(content, pa.Table) else save(dict(content))
 
 
@@ -44,7 +47,7 @@ def _parquet(name: str, table: pa.Table) -> bytes:
 
 
 def damaged(file: Path) -> ExtractionError:
-    """The error for a file that is not as it was written."""
+    """Make the error for a file that is missing, cut short or altered."""
     return ExtractionError(
         f"{file} is missing, cut short or altered. Copy the folder again, or remove it and extract once more."
     )

@@ -15,7 +15,7 @@ OWNERS = {"all": "every unit", "sums": "sums", "norms": "batch norms"}
 
 
 def glossary() -> str:
-    """Write every statistic as Markdown: its name, title and meaning, its range, and the units that have it."""
+    """Write every statistic as Markdown: name, title, meaning, range, and the units that have it."""
     return "\n".join(["# Statistics", "", "Every number that the catalog holds or computes, by name.", *_sections()])
 
 

@@ -1,4 +1,4 @@
-"""A kernel, the expanded weight of one edge position by position, in four numbers."""
+"""Summarise a kernel in four numbers; a kernel is the expanded weight of one edge, position by position."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from extract.ranking import Floats
 
 @dataclass(frozen=True)
 class KernelStatistics:
-    """One kernel in four numbers; a positive mean excites and a negative one inhibits.
+    """Four numbers of one kernel; an edge with a positive mean excites, one with a negative mean inhibits.
 
-    `magnitude` is the Frobenius norm and `crispness` magnitude over the sum of absolute values: 1 for a single
-    position, 1/sqrt(span) for a flat kernel, 0 for an empty one (the article's expanded_weights.py).
+    `magnitude` is the Frobenius norm. `crispness` is the magnitude over the sum of absolute values: 1 for a single
+    position, 1/sqrt(span) for a flat kernel, 0 for an empty one (as in the article's expanded_weights.py).
     """
 
     magnitude: float
@@ -22,7 +22,7 @@ class KernelStatistics:
 
 
 def kernel_statistics(kernel: Floats) -> KernelStatistics:
-    """The statistics of a kernel (h, w), cropped to its true support, by whose positions the mean divides."""
+    """Compute the statistics of a kernel (h, w), cropped to its true support; the mean is over these positions."""
     values = kernel.astype(np.float64)
     magnitude, total = float(np.sqrt(np.square(values).sum())), float(values.sum())
     absolute = float(np.abs(values).sum())

@@ -1,4 +1,4 @@
-"""Where the kernels between two layers can be non-zero, from the network's shape alone."""
+"""Compute where the kernels between two layers can be non-zero; this follows from the network's shape."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,10 @@ from extract.units import Architecture, Layer
 
 @dataclass(frozen=True)
 class Support:
-    """The rows and columns of a source's map that can be non-zero; `cut` where the border cuts the kernel."""
+    """The rows and columns of a source's map where a kernel can be non-zero.
+
+    `cut` says whether the map's border cuts the kernel.
+    """
 
     rows: slice
     columns: slice
@@ -18,17 +21,20 @@ class Support:
 
     @property
     def span(self) -> int:
-        """The number of positions."""
+        """The number of positions in the support."""
         return int((self.rows.stop - self.rows.start) * (self.columns.stop - self.columns.start))
 
 
 def sources(architecture: Architecture, target: Layer) -> tuple[Layer, ...]:
-    """Every layer 1, 3, 6 and 8 with a path to the target, nearest first; UnknownUnit if the target is not there."""
+    """List the layers of index 1, 3, 6 and 8 that have a path to the target, nearest first.
+
+    Raises UnknownUnit if the network has no such target.
+    """
     return tuple(_reach(architecture, target))[1:]
 
 
 def support(architecture: Architecture, source: Layer, target: Layer) -> Support:
-    """Find where the kernels of a layer pair can be non-zero; NoPath if the source does not lie below the target."""
+    """Find where the kernels of a layer pair can be non-zero. Raises NoPath if the source is not below the target."""
     place = gradient_layer(architecture, source, target)
     window, grid = _reach(architecture, target)[place], architecture.grid(place)
     rows = slice(max(0, window.start), min(grid, window.stop))
@@ -36,7 +42,10 @@ def support(architecture: Architecture, source: Layer, target: Layer) -> Support
 
 
 def gradient_layer(architecture: Architecture, source: Layer, target: Layer) -> Layer:
-    """The layer whose gradient gives a source's kernels: 5 and 7 share that of their block's output."""
+    """Return the layer whose gradient gives a source's kernels; for index 5 and 7 that is their block's sum.
+
+    Raises NoPath if the source is not below the target.
+    """
     architecture.check(source)
     place = source if source == target else source.as_source
     if place not in _reach(architecture, target):
@@ -44,14 +53,14 @@ def gradient_layer(architecture: Architecture, source: Layer, target: Layer) -> 
     return place
 
 
-@lru_cache(maxsize=1024)  # of every layer of a large network; a plan asks for each pair many times
+@lru_cache(maxsize=1024)  # enough for every layer of a large network; a plan asks for each pair many times
 def _reach(architecture: Architecture, target: Layer) -> dict[Layer, range]:
-    """The windows by layer; nobody changes them."""
+    """Return the windows of `_windows`, keyed by layer; the dict is cached, so do not change it."""
     return dict(_windows(architecture, target))
 
 
 def _windows(architecture: Architecture, target: Layer) -> Iterator[tuple[Layer, range]]:
-    """The target and the layers below, nearest first, with the rows of their kernels on an endless map."""
+    """Yield the target and the layers below it, nearest first, each with the rows of its kernels on an endless map."""
     layer: Layer | None = architecture.check(target)
     first = last = (architecture.grid(target) - 1) // 2
     yield target, range(first, last + 1)

@@ -12,7 +12,7 @@ from extract.printable import printable
 from extract.units import Architecture
 
 FORMAT: Final = 1
-# Among the tools, what computed the weights:
+# The keys among the manifest's tools that say which hardware computed the weights:
 CARD: Final = "card"  # the graphics card, if one did
 PROCESSOR: Final = "processor"  # kinds of processors; earlier versions named none
 THREADS: Final = "threads"  # of each process
@@ -37,9 +37,10 @@ Precision = Literal["float32", "bfloat16", "tf32"]
 
 
 class ExtractionSettings(_Strict):
-    """Target layers; how many edges are stored a unit, layer pair and direction; whether matrices are; the precision.
+    """The settings of an extraction.
 
-    `rounded` names a precision lower than float32.
+    `targets` are the target layers. `strongest` is how many edges are stored for each unit, layer pair and direction,
+    and `matrices` whether dense matrices are stored. `rounded` names the precision if it is lower than float32.
     """
 
     targets: tuple[Text, ...]
@@ -49,14 +50,14 @@ class ExtractionSettings(_Strict):
 
     @property
     def precision(self) -> Precision:
-        """In which the convolutions of the sweeps were computed."""
+        """The precision in which the convolutions of the sweeps were computed."""
         return self.rounded or "float32"
 
 
 class Deviation(_Strict):
-    """How far magnitudes are from those in float32, relative to them, over a sample of pairs so many blocks apart."""
+    """The relative deviation of magnitudes from their float32 values, over a sample of pairs `blocks` blocks apart."""
 
-    blocks: Annotated[int, Field(ge=0)]  # between the source's and the target's
+    blocks: Annotated[int, Field(ge=0)]  # from the source's block to the target's
     pairs: Annotated[int, Field(ge=0)]
     median: Annotated[float, Field(ge=0)]
     percentile_99: Annotated[float, Field(ge=0)]
@@ -64,13 +65,16 @@ class Deviation(_Strict):
 
 
 class RecordedPreparation(_Strict):
-    """How the network was asked: the text tower's activation, mean and sd of colours, resizing, and a fingerprint."""
+    """How images were prepared for the network, with the text tower's activation and the network's fingerprint.
+
+    `mean` and `sd` are those of each colour.
+    """
 
     activation: Text
     mean: tuple[float, ...]
     sd: tuple[float, ...]
     resizing: Text
-    fingerprint: tuple[float, ...]  # rounded, and so compared by people alone
+    fingerprint: tuple[float, ...]  # rounded, so only people compare it
 
 
 class File(_Strict):
@@ -84,7 +88,7 @@ FileName = Annotated[Text, Field(pattern=r"^(\w[\w.-]*/)?\w[\w.-]*$")]  # never 
 
 
 class Manifest(_Strict):
-    """What the folder was made from, and its finished files."""
+    """The manifest: what the folder was made from, and its finished files."""
 
     format: Literal[1] = FORMAT
     model: Annotated[Text, Field(min_length=1)]
@@ -100,29 +104,29 @@ class Manifest(_Strict):
 
     @property
     def architecture(self) -> Architecture:
-        """The network's shape."""
+        """The shape of the network."""
         return Architecture(self.blocks, self.width, self.image_size)
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Target layers whose edges are not computed yet."""
+        """The target layers whose edges are not computed yet."""
         return tuple(t for t in self.settings.targets if part("edges", t) not in self.files)
 
 
 def part(table: str, target: str) -> str:
-    """The file of a layer's part of a table, of its matrices, or of its activations on words."""
+    """Return the name of the file that holds a layer's part of a table, its matrices, or its activations on words."""
     name = target.replace("/", "-")
     return f"{table}/{name}.safetensors" if table in ("matrices", "words") else f"{table}.parquet/{name}.parquet"
 
 
 class _StoredManifest(Manifest):
-    """A manifest with the hash of all else in it; earlier versions wrote none."""
+    """A manifest as stored, with a hash of its other fields; earlier versions wrote no hash."""
 
     checksum: Text | None = None
 
     @property
     def manifest(self) -> Manifest:
-        """The manifest alone."""
+        """The manifest without the checksum."""
         return Manifest.model_construct(**{name: getattr(self, name) for name in Manifest.model_fields})
 
 
@@ -131,18 +135,18 @@ def _hash(manifest: Manifest) -> str:
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    """Write a manifest as JSON, with its checksum."""
+    """Encode a manifest as JSON, with its checksum."""
     stored = _StoredManifest.model_construct(**dict(manifest), checksum=_hash(manifest))
     return stored.model_dump_json(indent=1, exclude_none=True).encode()
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read the manifest of the folder at `path`; ExtractionError where there is none, or it was altered."""
+    """Read the manifest of the folder at `path`. Raises ExtractionError if it is absent or was altered."""
     return _read(path).manifest
 
 
 def has_checksum(path: Path) -> bool:
-    """Whether the manifest of the folder at `path` could be checked; those of earlier versions cannot."""
+    """Check whether the manifest of the folder at `path` has a checksum; manifests of earlier versions have none."""
     return _read(path).checksum is not None
 
 

@@ -1,7 +1,7 @@
-"""The files of a folder under its manifest: begun, resumed, written under a lock, and checked before they are read.
+"""Write the files of a folder under a lock, record them in its manifest, and check them before they are read.
 
 A file is written under a temporary name and renamed, then recorded in the manifest with its SHA-256, so that an
-interrupted extraction goes on where it stopped. While a process writes, its id is in writing.lock. Every file is
+interrupted extraction resumes where it stopped. While a process writes, its id is in writing.lock. Every file is
 compared with its hash before anything is computed from it.
 """
 
@@ -34,12 +34,12 @@ Item = TypeVar("Item")
 
 
 def run_digest(*settings: object) -> str:
-    """Hash the settings that decide what a run writes, for the names of its files: 16 hexadecimal digits."""
+    """Hash the settings that decide what a run writes; the 16 hexadecimal digits go into the names of its files."""
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
 
 
 class ManifestFolder:
-    """A folder and the manifest of its finished files: `open` reads one, `create` starts one or resumes it."""
+    """A folder with a manifest of its finished files; `open` reads a folder, `create` starts or resumes one."""
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         if not is_encodable(str(path.absolute())):
@@ -50,10 +50,10 @@ class ManifestFolder:
 
     @classmethod
     def open(cls, path: Path, whole: bool = True) -> Self:
-        """Open a folder and check every table's hash; other files are checked when they are read first.
+        """Open a folder and check every table's hash; any other file is checked when it is first read.
 
-        Unless `whole`, tables are too, and only their sizes are compared now: large folders take seconds to hash.
-        Raises ExtractionError for a folder without a manifest, or with a damaged table.
+        If not `whole`, tables are also checked when first read, and only their sizes are compared now, because hashing
+        a large folder takes seconds. Raises ExtractionError for a folder without a manifest, or with a damaged table.
         """
         extraction = cls(path, read_manifest(path))
         for name in extraction.manifest.files:
@@ -63,9 +63,10 @@ class ManifestFolder:
 
     @classmethod
     def create(cls, path: Path, manifest: Manifest) -> Self:
-        """Make a new folder, or open the one there if it was begun with the same manifest; else ExtractionError.
+        """Make a new folder, or open an existing one that was begun with the same manifest.
 
-        A folder that an earlier version began keeps its model's name, without the weights' hash.
+        Raises ExtractionError if the existing folder differs in its model, weights, settings, tools or preparation of
+        images. A folder that an earlier version began keeps its model's name, which lacks the weights' hash.
         """
         with _on_disk(path):
             begun = _begun(path)
@@ -79,9 +80,10 @@ class ManifestFolder:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Keep other processes from writing into the folder while the block runs; may be nested.
+        """Keep other processes from writing into the folder while the block runs; blocks may be nested.
 
-        What they wrote before is read first. Raises ExtractionError if one is writing, and says which.
+        The manifest is read again first, with all that other processes wrote before. Raises ExtractionError, which
+        names the process, if another process is writing.
         """
         if self._writing:
             yield
@@ -102,7 +104,7 @@ class ManifestFolder:
         with ExitStack() as stack:
             try:
                 with _on_disk(self.path):
-                    stack.callback(remove_empty, make_folder(self.path))  # where nothing was written
+                    stack.callback(remove_empty, make_folder(self.path))  # if nothing is written
                     stack.enter_context(lock(self.path / "writing.lock"))
             except LockedBy as error:
                 raise ExtractionError(
@@ -111,14 +113,14 @@ class ManifestFolder:
             yield
 
     def has(self, *names: str) -> bool:
-        """Whether all these files are finished."""
+        """Check whether all these files are finished."""
         return all(name in self.manifest.files for name in names)
 
     def remaining(self, items: Iterable[Item], name: Callable[[Item], str]) -> Iterator[Item]:
-        """Select the items whose file, `name(item)`, is not finished; each is looked up when its turn comes.
+        """Yield the items whose file, `name(item)`, is not finished; each file is looked up when its item's turn comes.
 
-        An interrupted run resumes with these. Names hold the `run_digest` of settings that the manifest does not, so
-        that a run with other settings reuses nothing.
+        An interrupted run resumes with these items. Names contain the `run_digest` of the settings that the manifest
+        lacks, so that a run with other settings reuses no file.
         """
         return (item for item in items if not self.has(name(item)))
 
@@ -127,7 +129,10 @@ class ManifestFolder:
         return [name for name in self.manifest.files if name.startswith(f"{folder}/")]
 
     def add(self, contents: Mapping[str, Content]) -> None:
-        """Write files, each a table of its schema or named arrays, then record them all at once in the manifest."""
+        """Write files, then record all of them in the manifest in one step.
+
+        A file's content is a table of its schema, or named arrays.
+        """
         with self.writing():
             files = dict(self.manifest.files)
             for name, content in contents.items():
@@ -139,13 +144,13 @@ class ManifestFolder:
             self._write_manifest()
 
     def record_deviations(self, deviations: tuple[Deviation, ...]) -> None:
-        """Write into the manifest how far the weights are from those in float32."""
+        """Write into the manifest how far the magnitudes deviate from their float32 values."""
         with self.writing():
             self.manifest = self.manifest.model_copy(update={"deviations": deviations})
             self._write_manifest()
 
     def name_processor(self, processor: Mapping[str, str]) -> None:
-        """Name what computed weights of the folder among the manifest's tools, beside what did so before."""
+        """Add the hardware that computes weights to the manifest's tools; hardware named before stays."""
         tools = dict(self.manifest.tools)
         for kind, name in processor.items():
             tools[kind] = " and ".join(sorted({*tools.get(kind, name).split(" and "), name}))
@@ -157,7 +162,7 @@ class ManifestFolder:
     def drop(self, names: Iterable[str]) -> None:
         """Remove files from the manifest, then from the disk; names without a file are ignored.
 
-        Raises ExtractionError, and removes nothing, where one lies in a linked subfolder.
+        If a file lies in a subfolder that is a link, raises ExtractionError and removes nothing.
         """
         removed = {name: self.path / name for name in names if self.has(name)}
         if not removed:
@@ -178,12 +183,12 @@ class ManifestFolder:
 
     @property
     def has_checksum(self) -> bool:
-        """Whether the manifest could be checked; those of earlier versions cannot."""
+        """Whether the manifest has a checksum; manifests of earlier versions have none."""
         return has_checksum(self.path)
 
     @cached_property
     def layers(self) -> dict[Layer, int]:
-        """Every layer of the network with its number of channels, in forward order."""
+        """The number of channels of every layer of the network, keyed by layer, in forward order."""
         architecture = self.manifest.architecture
         return {layer: architecture.channels(layer) for layer in architecture.layers}
 
@@ -215,7 +220,7 @@ _UNFINISHED = {"manifest.json.tmp", "writing.lock"}
 
 @contextmanager
 def _on_disk(path: Path) -> Iterator[None]:
-    """Raise ExtractionError where the disk refuses a folder, or no folder can have its name."""
+    """Turn an error of the disk, or of a name that no folder can have, into ExtractionError."""
     try:
         yield
     except (OSError, ValueError) as error:
@@ -223,12 +228,12 @@ def _on_disk(path: Path) -> Iterator[None]:
 
 
 def _begun(path: Path) -> bool:
-    """Whether the path holds anything but what is there before a first manifest."""
+    """Check whether a path is a file, or a folder with more than the files that precede its first manifest."""
     return path.exists() and (not path.is_dir() or any(file.name not in _UNFINISHED for file in path.iterdir()))
 
 
 def _refuse_link(subfolder: Path, path: Path) -> None:
-    """Raise ExtractionError for a subfolder that is a link, since what it leads to is no part of the extraction."""
+    """Raise ExtractionError for a subfolder that is a link, because its target lies outside the extraction."""
     if subfolder != path and subfolder.is_symlink():
         raise ExtractionError(
             f"{subfolder} is a link, and an extraction changes nothing outside its folder. Put a copy of what it leads "
@@ -237,7 +242,7 @@ def _refuse_link(subfolder: Path, path: Path) -> None:
 
 
 def _refuse_other(path: Path, stored: Manifest, manifest: Manifest) -> None:
-    """Raise ExtractionError unless both manifests are of the same weights, made by the same settings and tools."""
+    """Raise ExtractionError unless both manifests have the same model, weights, settings and tools."""
     differences = [what for what, value in _IDENTITY.items() if value(stored) != value(manifest)]
     before, now = stored.preparation, manifest.preparation
     if before and now and before.model_copy(update={"fingerprint": now.fingerprint}) != now:
@@ -249,7 +254,7 @@ def _refuse_other(path: Path, stored: Manifest, manifest: Manifest) -> None:
 
 
 _IDENTITY: dict[str, Callable[[Manifest], object]] = {
-    "another model": lambda manifest: manifest.model.partition("@")[0],  # earlier versions wrote no hash behind it
+    "another model": lambda manifest: manifest.model.partition("@")[0],  # earlier versions wrote no hash after the `@`
     "other weights": lambda manifest: manifest.weights_sha256,
     "another architecture": lambda manifest: manifest.architecture,
     "other settings": lambda manifest: manifest.settings,

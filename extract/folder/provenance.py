@@ -1,4 +1,4 @@
-"""Sentences on what an extraction's numbers were measured on: method, probe set and count."""
+"""Describe in sentences what an extraction's numbers were measured on: method, probes and their count."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -8,11 +8,11 @@ import pyarrow as pa
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import TOP_PROBES
 
-_MOST = 6  # sources named
+_MOST = 6  # names listed before the rest are counted
 
 
 def measured(extraction: Extraction) -> list[str]:
-    """One sentence a kind of measurement in the extraction, in the order of the tables."""
+    """Write a sentence for each kind of measurement in the extraction, in the order of the tables."""
     return [
         *_probes(extraction),
         *_census(extraction),
@@ -76,7 +76,7 @@ def _none(columns: list[str]) -> pa.Table:
 
 
 def _listed(names: Iterable[str]) -> str:
-    """The names in order; those beyond a few are counted."""
+    """List the first names in alphabetical order, and count the rest."""
     ordered = sorted(set(names))
     rest = f" and {len(ordered) - _MOST} more" if len(ordered) > _MOST else ""
     return ", ".join(ordered[:_MOST]) + rest

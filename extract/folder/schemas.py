@@ -1,4 +1,4 @@
-"""The tables of an extraction folder: their columns, and the meanings of these in their metadata."""
+"""The tables of an extraction folder: their columns, with the meaning of each column in the table's metadata."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,10 @@ from extract.units import Layer
 
 
 def _schema(table: str, columns: str, **meanings: str) -> pa.Schema:
-    """Columns written as name:type; their meanings, those of statistics too, go into the table's metadata."""
+    """Make a table's schema from columns written as name:type.
+
+    The meanings of the columns, including those that are statistics, go into the schema's metadata.
+    """
     types: dict[str, pa.DataType] = {
         "text": pa.string(),
         "i32": pa.int32(),
@@ -29,7 +32,7 @@ def _schema(table: str, columns: str, **meanings: str) -> pa.Schema:
 
 
 def _measured(table: str, *columns: str, **meanings: str) -> pa.Schema:
-    """A table with a row a unit: its further columns, then its statistics."""
+    """Make the schema of a table with one row per unit: further columns, then the table's statistics."""
     numbers = [f"{row.stored}:{'text' if row.kind == 'text' else 'f32'}" for row in of_table(table)]
     return _schema(table, " ".join(["layer:text", "channel:i32", *columns, *numbers]), **meanings)
 
@@ -199,11 +202,11 @@ SCHEMAS = {
 }
 
 
-EARLIER_COLUMNS = {"evidence": {"reach_shortcut", "reach_conv"}}  # of earlier versions, which nobody reads any more
+EARLIER_COLUMNS = {"evidence": {"reach_shortcut", "reach_conv"}}  # written by earlier versions and no longer read
 
 
 def per_unit(name: str, layer: Layer, measures: Mapping[str, np.ndarray | list[np.ndarray]]) -> pa.Table:
-    """A layer's rows of a table with a row a unit; NaN and None become null."""
+    """Make a layer's rows of a table with one row per unit; NaN and None become null."""
     schema = SCHEMAS[name]
     columns = {field: pa.array(values, from_pandas=True) for field, values in measures.items()}
     channels = range(len(next(iter(measures.values()))))
@@ -211,5 +214,5 @@ def per_unit(name: str, layer: Layer, measures: Mapping[str, np.ndarray | list[n
     return pa.table({field: columns[field] for field in schema.names}).cast(schema)
 
 
-TOP_PROBES = 16  # of a unit: few enough to look at, enough that one odd probe does not dominate a mean
-SHARE_PROBES = 100  # of a unit, for the shares that the article wished for
+TOP_PROBES = 16  # per unit: few enough to look at, and enough that one odd probe does not dominate a mean
+SHARE_PROBES = 100  # per unit, for the shares that the article asks for

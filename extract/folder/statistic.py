@@ -1,4 +1,4 @@
-"""What is known of a number: its title, meaning, range and format, and where it stands."""
+"""The description of a statistic: its title, meaning, range, format, and place in the extraction folder."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,11 +11,12 @@ Units = Literal["all", "sums", "norms"]
 
 @dataclass(frozen=True)
 class Statistic:
-    """One number, or text, and all that is known of it.
+    """The description of one statistic, which is a number or a text.
 
-    `table` and `column` say where it stands in the extraction folder; without a table it is computed from others.
-    `definition` is the meaning as the folder's metadata has it, where that differs. `low` and `high` are its bounds,
-    None where it has none. `of` says which units have it: all layers that were measured, sums, or batch norms' outputs.
+    `table` and `column` say where the extraction folder stores the statistic; without a table it is computed from
+    others. `definition` is the meaning as written into the folder's metadata, if that differs. `low` and `high` are the
+    lowest and highest possible value (None: no limit). `of` says which units have the statistic: those of all measured
+    layers, of sums, or of batch norms' outputs.
     """
 
     name: str
@@ -26,7 +27,7 @@ class Statistic:
     format: NumberFormat = "number"
     low: float | None = None
     high: float | None = None
-    bar: bool = False  # drawn as a part of its highest value
+    bar: bool = False  # drawn as a bar, as a part of its highest value
     of: Units = "all"
     table: str | None = None
     column: str | None = None  # None: the name
@@ -39,14 +40,14 @@ class Statistic:
 
     @property
     def stored(self) -> str:
-        """The name of its column in the extraction folder."""
+        """The name of the statistic's column in the extraction folder."""
         return self.column or self.name
 
 
 def bounded(row: Statistic, candidate: bool = False) -> tuple[Statistic, ...]:
-    """A number and its bounds: each fails in 5 % of cases, so that both are a 90 % interval.
+    """Return a number and its two bounds; each bound fails in 5 % of cases, so together they form a 90 % interval.
 
-    `candidate` says whether the bounds are shown with candidates, too.
+    `candidate` says whether the bounds, too, are shown with candidates.
     """
     plain = replace(row, format="number", searchable=False, candidate=candidate)
     bounds = (
