@@ -1,4 +1,4 @@
-"""The demo model that comes with the package, and where its files lie."""
+"""The demo model that comes with the package, and the paths of its files."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """Writes the bundle from a finished training and measures it: `python -m extract.demo.bundle --work DIR`.
 
-The bundle is what the package ships: weights and configuration that open_clip loads by itself, the probe pictures with
-their attribution, and a model card with the accuracies that this script measures on the weights as bundled.
+The bundle ships with the package: weights and configuration that open_clip loads by itself, the probe pictures with
+their attribution, and a model card with the accuracies that this script measures with the bundled weights.
 """
 
 import argparse
@@ -24,27 +24,28 @@ from extract.demo.train import CONFIG, Sprites, accuracies
 from extract.folder.schemas import SCHEMAS
 
 FOLDER = Path(__file__).parent
-PROBE_FONTS = ("dejavu-sans", "lora", "nunito")  # in regular weight; as many as there are vendors that it has seen
+PROBE_FONTS = ("dejavu-sans", "lora", "nunito")  # in regular weight; as many fonts as vendors that training sees
 HELD_OUT = ("twemoji", "nunito")
 
 
 def write_weights(model: torch.nn.Module, folder: Path) -> None:
-    """Weights in float16 and the configuration, under the names open_clip reads."""
+    """Write the weights in float16 and the configuration, under the names that open_clip reads."""
     state = {name: t.half() if t.is_floating_point() else t for name, t in model.state_dict().items()}
     save_file({name: t.contiguous() for name, t in state.items()}, folder / "demo.safetensors")
     (folder / "demo.json").write_text(json.dumps(CONFIG, indent=1) + "\n")
 
 
 def load(folder: Path = FOLDER) -> CLIP:
-    """The bundled weights as open_clip itself loads them, strictly."""
+    """Load the bundled weights with open_clip's own loader, which is strict."""
     open_clip.add_model_config(folder / "demo.json")
     return open_clip.create_model("demo", pretrained=str(folder / "demo.safetensors")).eval()
 
 
 def probes(data: Sprites) -> pa.Table:
-    """Every concept as each trained vendor draws it and as its name in three fonts, upright on white, as one table.
+    """Make the table of probes: every concept drawn by each trained vendor, and its name in three fonts.
 
-    OpenMoji stays out: the network does not know its drawings, so they could tell nothing of what a unit knows.
+    Drawings and words are upright on white. OpenMoji is left out, because the network was not trained on its drawings,
+    so they would not show what a unit responds to.
     """
     rows = [
         _probe("picture", vendor, name, data.drawings[v, c] / 255)
@@ -75,7 +76,7 @@ def _probe(modality: str, source: SpritePackage, concept: str, sprite: torch.Ten
 
 
 def _encoded(sprite: torch.Tensor, *, lossless: bool) -> bytes:
-    """A sprite (4, side, side) on white at the network's size, as WebP."""
+    """Encode a sprite (4, side, side) on white, at the network's image size, as WebP."""
     image = to_pil_image(sprite[:3] + 1 - sprite[3:])  # premultiplied alpha
     small = image.resize((sprites.IMAGE_SIDE, sprites.IMAGE_SIDE), Image.Resampling.LANCZOS)
     stream = BytesIO()
@@ -120,7 +121,7 @@ MIT licence.
 
 
 def card(data: Sprites, model: CLIP, measured: dict[str, float], steps: int, batch: int) -> str:
-    """The model card as Markdown."""
+    """Write the model card as Markdown."""
     vision = CONFIG["vision_cfg"]
     sources = [
         f"| {s.credit} | {s.package} {s.version} | {s.licence} | {'training' if s.trained else 'held out'} |"
@@ -135,7 +136,7 @@ def card(data: Sprites, model: CLIP, measured: dict[str, float], steps: int, bat
 
 
 def main() -> None:
-    """Write weights, probes and card, and print the accuracies of the weights as bundled."""
+    """Write weights, probes and model card, and print the accuracies of the bundled weights."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="the folder that training worked in")
     options = parser.parse_args()

@@ -1,6 +1,7 @@
-"""Sprites that the demo CLIP learns from: emoji drawn by four vendors, and their names set in many fonts.
+"""Make the sprites that the demo CLIP learns from: emoji drawn by four vendors, and their names in many fonts.
 
-A sprite is a transparent square with one thing in its middle; `views` turns sprites into training or test images.
+A sprite is a transparent square with one drawing or word in its middle; `views` turns sprites into images for training
+or tests.
 """
 
 import json
@@ -24,7 +25,7 @@ IMAGE_SIDE = 96
 
 @dataclass(frozen=True)
 class SpritePackage:
-    """One npm package the sprites come from: its version, licence and whether training sees it."""
+    """An npm package that sprites come from: its version, its licence, and whether training sees its sprites."""
 
     name: str
     package: str
@@ -69,13 +70,13 @@ def install(folder: Path) -> None:
 
 
 def concepts(folder: Path) -> list[str]:
-    """The names in one word that all vendors draw: 499 with the pinned versions, sorted."""
+    """List the one-word names that all vendors draw, sorted; with the pinned versions there are 499."""
     names = set.intersection(*(set(_icons(folder, vendor)["icons"]) for vendor in VENDORS))
     return sorted(name for name in names if re.fullmatch("[a-z]+", name))
 
 
 def drawings(folder: Path, names: list[str]) -> torch.Tensor:
-    """Every vendor's picture of every name, with premultiplied alpha: uint8 (vendor, name, 4, side, side)."""
+    """Draw every vendor's picture of every name, with premultiplied alpha: uint8 (vendor, name, 4, side, side)."""
     sheets = []
     for vendor in VENDORS:
         icons = _icons(folder, vendor)
@@ -84,7 +85,7 @@ def drawings(folder: Path, names: list[str]) -> torch.Tensor:
 
 
 def lettering(folder: Path, names: list[str]) -> torch.Tensor:
-    """Every name in every font and weight, as ink between 0 and 255: uint8 (font * weight, name, side, side)."""
+    """Draw every name in every font and weight, as ink from 0 to 255: uint8 (font * weight, name, side, side)."""
     faces = [folder / "node_modules" / font.package / "files" / f"{font.name}-latin-{weight}-normal.woff2"
              for font in FONTS for weight in WEIGHTS]  # fmt: skip
     sheets = [[_letter(face, name) for name in names] for face in tqdm(faces, desc="fonts")]
@@ -92,7 +93,10 @@ def lettering(folder: Path, names: list[str]) -> torch.Tensor:
 
 
 def paint(ink: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
-    """Ink (n, side, side) in a colour (n, 3), both in 0..1, as sprites with premultiplied alpha (n, 4, side, side)."""
+    """Paint ink (n, side, side) in a colour (n, 3), both in 0..1.
+
+    Returns sprites with premultiplied alpha, of shape (n, 4, side, side).
+    """
     alpha = ink[:, None]  # (n, 1, S, S)
     return torch.cat([alpha * colour[:, :, None, None], alpha], dim=1)  # (n, 4, S, S)
 
@@ -100,16 +104,16 @@ def paint(ink: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
 def views(
     sprites: torch.Tensor, ground: torch.Tensor, turn: float, smallest: float, generator: torch.Generator
 ) -> torch.Tensor:
-    """Sprites (n, 4, side, side) at random scale, place and angle (at most `turn` radians) on plain grounds (n, 3).
+    """Place sprites (n, 4, side, side) at random scale, place and angle on plain backgrounds of colour `ground` (n, 3).
 
-    Returns images (n, 3, 96, 96) in 0..1.
+    Scales are at least `smallest`, angles at most `turn` radians. Returns images (n, 3, 96, 96) in 0..1.
     """
     n = len(sprites)
     scale = _uniform(generator, n, smallest, 1.0)
     angle = _uniform(generator, n, -turn, turn)
     shift = _uniform(generator, 2 * n, -1, 1).view(n, 2) * (1 - scale)[:, None]  # (n, 2), inside the frame
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
-    inverse = torch.stack([cos, sin, -sin, cos], dim=1).view(n, 2, 2)  # (n, 2, 2), image to sprite
+    inverse = torch.stack([cos, sin, -sin, cos], dim=1).view(n, 2, 2)  # (n, 2, 2), from image to sprite
     theta = torch.cat([inverse, -inverse @ shift[:, :, None]], dim=2)  # (n, 2, 3)
     grid = F.affine_grid(theta, [n, 4, IMAGE_SIDE, IMAGE_SIDE], align_corners=False)
     moved = F.grid_sample(sprites, grid, align_corners=False)  # (n, 4, 96, 96)
@@ -117,7 +121,7 @@ def views(
 
 
 def picture_views(sprites: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Random views of drawings (uint8, n, 4, side, side) on light grounds, with the light varied."""
+    """Make random views of drawings (uint8, n, 4, side, side) on light backgrounds, with varied brightness."""
     n = len(sprites)
     ground = _uniform(generator, 3 * n, 0.5, 1.0).view(n, 3)
     images = views(sprites.float() / 255, ground, turn=0.25, smallest=0.65, generator=generator)
@@ -125,7 +129,7 @@ def picture_views(sprites: torch.Tensor, generator: torch.Generator) -> torch.Te
 
 
 def word_views(ink: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Random views of lettering (uint8, n, side, side): dark on light, or one time in four light on dark."""
+    """Make random views of lettering (uint8, n, side, side): dark on light, but light on dark one time in four."""
     n = len(ink)
     dark, light = (_uniform(generator, 3 * n, low, low + 0.4).view(n, 3) for low in (0.0, 0.6))
     negative = _uniform(generator, n, 0, 1)[:, None] < 0.25  # (n, 1)
@@ -143,7 +147,7 @@ def _icons(folder: Path, vendor: SpritePackage) -> dict[str, Any]:
 
 
 def _draw(icons: dict[str, Any], name: str) -> np.ndarray:
-    """One icon as premultiplied RGBA, uint8 (side, side, 4)."""
+    """Draw an icon as premultiplied RGBA, uint8 (side, side, 4)."""
     icon = icons["icons"][name]
     width = icon.get("width", icons.get("width", 16))
     height = icon.get("height", icons.get("height", 16))
@@ -163,7 +167,7 @@ def _premultiplied(png: bytes) -> np.ndarray:
 
 
 def _letter(face: Path, word: str, widest: int = SIDE - 6, tallest: int = 40) -> np.ndarray:
-    """A word in the middle of a sprite, as large as fits, uint8 ink (side, side)."""
+    """Draw a word in the middle of a sprite, as large as fits: uint8 ink (side, side)."""
     font = ImageFont.truetype(str(face), tallest)
     width = font.getlength(word)
     if width > widest:

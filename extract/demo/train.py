@@ -1,8 +1,8 @@
 """Trains the demo CLIP from emoji and their names, and writes the bundle: `python -m extract.demo.train --work DIR`.
 
-The network is open_clip's own CLIP with a small ModifiedResNet. Each step shows it distinct concepts, each as a
-drawing or as a rendered word, with the name as caption; the loss is CLIP's, its image side over all captions.
-An interrupted run goes on from its last checkpoint in DIR.
+The network is open_clip's own CLIP with a small ModifiedResNet. Each step shows different concepts, each as a drawing
+or as a rendered word, with the concept's name as caption. The loss is CLIP's, except that an image chooses among all
+captions. An interrupted run resumes from its last checkpoint in DIR.
 """
 
 import argparse
@@ -30,14 +30,14 @@ CONFIG: dict[str, Any] = {
     "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
 }
 STEPS, BATCH, PEAK_RATE, WARMUP, DECAY = 1800, 256, 2e-3, 100, 0.05
-HORIZON = 3000  # the rate follows a cosine to this step,
-COOLDOWN = range(1000, 2400)  # times a straight line to zero; the network is good enough before it gets there
+HORIZON = 3000  # the learning rate follows a cosine to this step,
+COOLDOWN = range(1000, 2400)  # times a straight line to zero; training ends earlier, as the network is good enough
 WORD_SHARE = 0.6  # of a batch; words are harder to tell apart than drawings
 CHECKPOINT_EVERY = 200  # divides STEPS, so that the last one is the trained network
 
 
 class Sprites:
-    """All sprites and captions in memory, and the images drawn from them."""
+    """All sprites and captions in memory, with methods that make random images of the sprites."""
 
     def __init__(self, folder: Path) -> None:
         if not (folder / "sprites.pt").exists():
@@ -51,29 +51,29 @@ class Sprites:
         self.lettering: torch.Tensor = stored["lettering"]  # (W, C, S, S)
 
     def pictures(self, concepts: torch.Tensor, vendors: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """A random view of each concept as drawn by each vendor: normalised (n, 3, 96, 96)."""
+        """Make a random view of each concept's drawing by the vendor at the same place: normalised (n, 3, 96, 96)."""
         return normalised(sprites.picture_views(self.drawings[vendors, concepts], generator))
 
     def words(self, concepts: torch.Tensor, faces: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """A random view of each concept's name in each face: normalised (n, 3, 96, 96)."""
+        """Make a random view of each concept's name in the font face at the same place: normalised (n, 3, 96, 96)."""
         return normalised(sprites.word_views(self.lettering[faces, concepts], generator))
 
 
 def normalised(images: torch.Tensor) -> torch.Tensor:
-    """Images in 0..1 as CLIP takes them, in the memory order that convolutions like."""
+    """Normalise images in 0..1 as CLIP expects, in channels-last, which makes convolutions fast."""
     mean, std = (torch.tensor(c).view(3, 1, 1) for c in (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD))
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 def trained(sources: tuple[sprites.SpritePackage, ...], per_source: int = 1, in_training: bool = True) -> torch.Tensor:
-    """Indices of the vendors, or of the font faces, that training sees (or does not)."""
+    """Return the indices of the vendors, or of the font faces, that training sees; the others if not `in_training`."""
     return torch.tensor(
         [i for i in range(len(sources) * per_source) if sources[i // per_source].trained is in_training]
     )
 
 
 def batch(data: Sprites, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Distinct concepts (n,) and an image of each (n, 3, 96, 96), the first of them drawings, the others words."""
+    """Draw different concepts (n,) and an image of each (n, 3, 96, 96); drawings come first, then words."""
     concepts = torch.randperm(len(data.names), generator=generator)[:BATCH]
     written, drawn = concepts[-int(BATCH * WORD_SHARE) :], concepts[: -int(BATCH * WORD_SHARE)]
     pictures = data.pictures(drawn, _choice(trained(VENDORS), len(drawn), generator), generator)
@@ -82,7 +82,10 @@ def batch(data: Sprites, generator: torch.Generator) -> tuple[torch.Tensor, torc
 
 
 def loss(model: CLIP, images: torch.Tensor, concepts: torch.Tensor, captions: torch.Tensor) -> torch.Tensor:
-    """CLIP's symmetric cross-entropy; an image chooses among all captions, a caption among the batch's images."""
+    """Compute CLIP's symmetric cross-entropy.
+
+    An image chooses among all captions, and a caption among the batch's images.
+    """
     image = model.encode_image(images, normalize=True)  # (n, E)
     text = model.encode_text(captions, normalize=True)  # (C, E)
     logits = model.logit_scale.exp().clamp(max=100) * image @ text.T  # (n, C)
@@ -91,7 +94,7 @@ def loss(model: CLIP, images: torch.Tensor, concepts: torch.Tensor, captions: to
 
 
 def train(data: Sprites, work: Path, steps: int) -> CLIP:
-    """The trained CLIP; goes on from the checkpoint in `work` when there is one."""
+    """Train the CLIP and return it; resume from the checkpoint in `work` if there is one."""
     torch.manual_seed(0)
     model = open_clip.CLIP(**CONFIG).to(memory_format=torch.channels_last)
     captions = open_clip.SimpleTokenizer(context_length=CONFIG["text_cfg"]["context_length"])(data.names)
@@ -122,14 +125,14 @@ def train(data: Sprites, work: Path, steps: int) -> CLIP:
 
 
 def _save(work: Path, step: int, **parts: Any) -> None:
-    """Replace the checkpoint, all or nothing."""
+    """Replace the checkpoint, which is never half written."""
     stream = BytesIO()
     torch.save({"step": step, **{name: part.state_dict() for name, part in parts.items()}}, stream)
     replace_file(work / "checkpoint.pt", stream.getvalue(), WeightsError)
 
 
 def _restore(work: Path, **parts: Any) -> int:
-    """Load the checkpoint, if any, and tell the step to go on from."""
+    """Load the checkpoint, if any, and return the step to resume from."""
     if not (work / "checkpoint.pt").exists():
         return 0
     state = torch.load(work / "checkpoint.pt", weights_only=True)
@@ -140,7 +143,7 @@ def _restore(work: Path, **parts: Any) -> int:
 
 @torch.no_grad()
 def accuracies(model: CLIP, data: Sprites, captions: torch.Tensor, repeats: int) -> dict[str, float]:
-    """Top-1 of all captions on views never trained on, for drawings and words seen and held out."""
+    """Measure the top-1 accuracy among all captions on new random views of trained and held-out sprites."""
     text = model.eval().encode_text(captions, normalize=True)  # (C, E)
     generator = torch.Generator().manual_seed(2**40)  # far from every training step's seed
 
@@ -164,7 +167,7 @@ def _choice(options: torch.Tensor, n: int, generator: torch.Generator) -> torch.
 
 
 def main() -> None:
-    """Fetch the sprites if need be, and train."""
+    """Fetch the sprites if they are missing, and train."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="folder for the npm packages, sprites and checkpoints")
     parser.add_argument("--steps", type=int, default=STEPS)

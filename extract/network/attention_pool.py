@@ -1,14 +1,15 @@
 """Split an image embedding into an exact sum over the final units, the attention pool's heads, and both branches.
 
-With z the final sum after its ReLU, a^h the attention of head h over its tokens (their mean, and the positions), and
-P^h_n the mean of unit n's map weighted by a^h:
+Let z be the final sum after its ReLU, a^h the attention of head h over the tokens (the positions of z, and their mean),
+and P^h_n the mean of unit n's tokens weighted by a^h. Then the embedding is
 
     e = sum over n and h of P^h_n(z) W^h_n + rest      W^h_n = c_proj's columns of head h times v_proj's of h and n
     P(z) = P(conv where z > 0) + P(shortcut where z > 0)
 
 The rest comes from biases and the position embedding. With the attention held fixed, a term is the direct effect of a
-unit, head and branch. After Gandelsman et al. (ICLR 2024, arXiv 2310.05916), who split the embedding by heads, and
-Bu & Gandelsman (2025, arXiv 2509.19943), who split a ResNet's by neurons and heads; the branches are split here.
+unit in one head over one branch. The method follows Gandelsman et al. (ICLR 2024, arXiv 2310.05916), who split the
+embedding by heads, and Bu & Gandelsman (2025, arXiv 2509.19943), who split a ResNet's embedding by neurons and heads;
+the split by branches is added here.
 """
 
 from dataclasses import dataclass
@@ -24,12 +25,12 @@ from extract.network.network import Network
 
 @dataclass(frozen=True)
 class Decomposition:
-    """What every unit adds to the embedding in every head over either branch, and the rest.
+    """The terms of image embeddings: what every unit adds in every head over either branch, and the rest.
 
-    `conv` and `shortcut` are the units' maps where the sum is positive, pooled by each head's attention: (images,
-    heads, units). `attention` is that of every head, over the mean token and the positions: (images, heads, 1 +
-    positions). `rest` is (images, E). `value` (heads, d, units) and `output` (E, heads, d) are v_proj and c_proj by
-    heads, of d dimensions each. All float32.
+    `conv` and `shortcut` are each unit's maps, taken as 0 where the sum is not positive and pooled by each head's
+    attention: (images, heads, units). `attention` is each head's attention over the mean token and the positions:
+    (images, heads, 1 + positions). `rest` is (images, E). `value` (heads, d, units) and `output` (E, heads, d) are the
+    weights of v_proj and c_proj, split into heads of d dimensions. All are float32.
     """
 
     conv: Tensor
@@ -41,23 +42,24 @@ class Decomposition:
 
     @cached_property
     def embedding(self) -> Tensor:
-        """Add up the terms: (images, E), before it is normalised."""
+        """The sum of all terms, that is, the embedding before it is normalised: (images, E)."""
         pooled = torch.einsum("ihn,hdn->ihd", self.conv + self.shortcut, self.value)  # (images, heads, d)
         return torch.einsum("ihd,ehd->ie", pooled, self.output) + self.rest
 
     def directions(self, texts: Tensor | None = None) -> Tensor:
-        """Compute W, the direction that a unit writes in a head: (heads, units, E); that is 268 MB for RN50.
+        """Compute W, the direction in which each unit writes in each head: (heads, units, E), 268 MB for RN50.
 
-        With `texts` (texts, E), compute its products with them, without making W: (heads, units, texts).
+        With `texts` (texts, E), compute the products of W with the texts directly: (heads, units, texts).
         """
         output = self.output if texts is None else torch.einsum("te,ehd->thd", texts, self.output)
         return torch.einsum("hdn,ehd->hne", self.value, output)
 
     def effects(self, texts: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the direct part of every unit in the cosine with every text, over conv and over the shortcut.
+        """Compute each unit's direct part of the cosine between image and text, over conv and over the shortcut.
 
-        For `texts` of length 1 (texts, E), (images, units, texts) each; the embedding's length is held fixed, and
-        times the logit scale these are parts of the logits. With those of `rest` they add up to the cosine.
+        `texts` (texts, E) must have length 1; both results have the shape (images, units, texts). The embedding's
+        length is held fixed. All parts and the part of `rest` add up to the cosine. Multiplied by the logit scale, the
+        parts are parts of the logits.
         """
         towards = self.directions(texts)  # (heads, units, texts)
         length = self.embedding.norm(dim=1)[:, None, None]  # (images, 1, 1)
@@ -67,7 +69,7 @@ class Decomposition:
 
 @torch.inference_mode()
 def decompose(network: Network, pixels: Tensor) -> Decomposition:
-    """Decompose the embeddings of images, as `preprocess` makes them: (images, 3, side, side)."""
+    """Decompose the embeddings of images that `preprocess` prepared: (images, 3, side, side)."""
     pool: Any = network.visual.get_submodule("attnpool")
     maps: dict[str, Tensor] = {}
     with watch_branches(network.visual, network.architecture.final, maps.__setitem__):
@@ -91,7 +93,7 @@ def decompose(network: Network, pixels: Tensor) -> Decomposition:
 
 
 def _tokens(maps: Tensor) -> Tensor:
-    """What the attention pool reads, the mean over positions before them: (images, units, 1 + positions)."""
+    """Return the attention pool's tokens, the mean over positions and then each position: (images, units, 1 + p)."""
     return torch.cat([maps.mean(2, keepdim=True), maps], dim=2)
 
 
@@ -100,7 +102,10 @@ def _pooled(maps: Tensor, attention: Tensor) -> Tensor:
 
 
 def _attention(pool: Any, tokens: Tensor) -> Tensor:
-    """Of the mean token over all tokens (images, units, 1 + positions): (images, heads, 1 + positions)."""
+    """Compute the mean token's attention over all tokens in each head: (images, heads, 1 + positions).
+
+    `tokens` has the shape (images, units, 1 + positions).
+    """
     query = pool.q_proj(tokens[:, :, 0]).unflatten(1, (pool.num_heads, -1))  # (images, heads, d)
     key = pool.k_proj(tokens.transpose(1, 2)).unflatten(2, (pool.num_heads, -1))  # (images, 1 + positions, heads, d)
     scores = torch.einsum("ihd,iphd->ihp", query, key) / query.shape[2] ** 0.5

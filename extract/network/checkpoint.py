@@ -1,7 +1,7 @@
-"""Read weights files without running anything in them, and compare them with a network key by key.
+"""Read weights files without running any code in them, and compare the weights with a network key by key.
 
-A file's format is told by its content. The text tower is optional: a file of a vision tower alone, or with a text tower
-of another kind, makes a network that knows no texts.
+A file's format is recognised by its content. The text tower is optional: a file with only a vision tower, or with a
+text tower of another kind than CLIP's, gives a network without a text tower.
 """
 
 import json
@@ -26,13 +26,13 @@ from extract.units import ARCHITECTURES
 Tensors = dict[str, Tensor]
 
 _VARIANCE = ".running_var"
-_UNUSED = ".num_batches_tracked"  # of a batch norm in training; older files lack it
+_UNUSED = ".num_batches_tracked"  # which a batch norm needs only in training; older files lack this key
 _ADVICE = "Fetch it again, or save the state dict alone"
 _CONFIGURATION = "an open_clip configuration (.json) with these numbers"
 _TEXT = ("transformer.", "token_embedding.")
 _PACKED = {b"\x1f\x8b": "gunzip -c", b"\xfd7zXZ": "xz -dc", b"BZh": "bzip2 -dc", b"\x28\xb5\x2f\xfd": "zstd -dc"}
-_LARGEST_HEADER = 10**8  # bytes; safetensors reads none that is larger
-_SETTINGS = {  # of a configuration: the tensor and the axis that are so long
+_LARGEST_HEADER = 10**8  # bytes; safetensors reads no larger header
+_SETTINGS = {  # each setting of a configuration: the tensor and the axis whose length shows it
     "image_size": ("visual.attnpool.positional_embedding", 0),
     "embed_dim": ("visual.attnpool.c_proj.weight", 0),
     "vocab_size": ("token_embedding.weight", 0),
@@ -44,8 +44,8 @@ _SETTINGS = {  # of a configuration: the tensor and the axis that are so long
 def read(path: Path) -> tuple[Tensors, tuple[str, ...]]:
     """Read tensors by key from a safetensors file, a state dict saved by torch, or openai's TorchScript archive.
 
-    Also returns under which names it holds other networks.
-    Raises WeightsError for a file that is absent, cut short or something else, and says what it holds instead.
+    Also returns the names of other networks in the file. Raises WeightsError for a file that is absent, cut short or of
+    another kind; the message says what the file holds.
     """
     try:
         return _tensors(path)
@@ -75,7 +75,7 @@ def _tensors(path: Path) -> tuple[Tensors, tuple[str, ...]]:
 
 
 def _refuse_doubled_keys(path: Path) -> None:
-    """Raise Doubled for a key that stands twice in the header: safetensors itself takes the last."""
+    """Raise Doubled for a key that occurs twice in the header, because safetensors silently takes the last one."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length <= _LARGEST_HEADER:
@@ -83,7 +83,7 @@ def _refuse_doubled_keys(path: Path) -> None:
 
 
 def _older_format(path: Path, start: bytes) -> object:
-    """What torch.save wrote before it wrote archives; NoWeights for any other file."""
+    """Load a file in the format that torch.save wrote before it wrote archives. Raises NoWeights for any other file."""
     if start.startswith(b"version https://git-lfs"):
         raise NoWeights("it is the pointer that Git LFS leaves in a file's place. Fetch the file with git lfs pull")
     if unpack := next((command for mark, command in _PACKED.items() if start.startswith(mark)), None):
@@ -105,9 +105,10 @@ def _older_format(path: Path, start: bytes) -> object:
 
 
 def fill(clip: nn.Module, state: Tensors, name: str) -> bool:
-    """Copy the weights into a CLIP, in its own precision; say whether they have its text tower.
+    """Copy weights into a CLIP, in the CLIP's precision, and return whether the weights have a text tower.
 
-    Raises WeightsError if any key or shape differs; without a text tower, if any of the vision tower's does.
+    Raises WeightsError if a key or shape differs, or if the weights are quantised or damaged. Without a text tower,
+    only the keys of the vision tower are compared.
     """
     expected = clip.state_dict()
     texts = "visual.conv3.weight" not in state or any(key.startswith(_TEXT) for key in state)
@@ -168,7 +169,7 @@ def _shape(tensor: Tensor) -> str:
 
 
 def _way_out(expected: Tensors, state: Tensors) -> str:
-    """Say what the weights are instead, and what to do."""
+    """Write what the weights are instead, and what to do."""
     if "visual.class_embedding" in state or "visual.proj" in state:
         return "They are a vision transformer's, which has no channels to catalogue: give a CLIP ResNet's."
     if "visual.conv3.weight" not in state:
@@ -194,7 +195,7 @@ def _blocks_and_width(state: Tensors) -> tuple[tuple[int, ...], int]:
 
 
 def _other_settings(expected: Tensors, state: Tensors) -> str:
-    """What to write into the configuration for weights of these blocks and this width."""
+    """Write which settings a configuration needs for weights of the right blocks and width but other sizes."""
     ours, theirs = _settings(expected), _settings(state)
     differing = [f"{setting} {size}" for setting, size in theirs.items() if size != ours.get(setting)]
     if not differing:
@@ -203,9 +204,9 @@ def _other_settings(expected: Tensors, state: Tensors) -> str:
 
 
 def _settings(state: Tensors) -> dict[str, int]:
-    """What the shapes of the weights say of the settings that they were trained with."""
+    """Infer the settings that the weights were trained with from the shapes of the weights."""
     shapes = {setting: state[key].shape for setting, (key, _) in _SETTINGS.items() if key in state}
     sizes = {setting: shape[_SETTINGS[setting][1]] for setting, shape in shapes.items() if len(shape) == 2}
-    if "image_size" in sizes:  # a position for all of the image, and one for each 32 x 32 pixels
+    if "image_size" in sizes:  # one position for the whole image, and one for each 32 x 32 pixels
         sizes["image_size"] = 32 * math.isqrt(max(0, sizes["image_size"] - 1))
     return sizes

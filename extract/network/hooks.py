@@ -1,7 +1,7 @@
-"""Forward hooks: read or change what a ModifiedResNet does while images pass through it.
+"""Forward hooks: read or change the maps of a ModifiedResNet while images pass through it.
 
-Every context manager registers its hooks on entry and removes them on exit, after an error too. open_clip adds the
-shortcut and applies the ReLU in place, so a hook must take its numbers before; a map is copied only where the
+Every context manager registers its hooks on entry and removes them on exit, even after an error. open_clip adds the
+shortcut and applies the ReLU in place, so a hook must read a map before that happens. A map is copied only if the
 docstring says so.
 """
 
@@ -20,8 +20,8 @@ from extract.network.parts import BranchName, ConvolutionEdge, NetworkPart, SumB
 from extract.units import Layer
 
 _CONVOLUTIONS = {"bn1": "conv1", "bn2": "conv2", "conv": "conv3", "downsample": "downsample.0"}
-_RELUS = {"bn1": "act1", "bn2": "act2"}  # by role; every other layer passes the block's last, act3
-_SLAB = 2**20  # numbers of a map reduced at once, so that what lies between two steps stays in the cache
+_RELUS = {"bn1": "act1", "bn2": "act2"}  # keyed by role; every other layer passes the block's last ReLU, act3
+_SLAB = 2**20  # numbers of a map reduced in one step, so that intermediate results stay in the cache
 
 See = Callable[[Tensor], object]
 Change = Callable[[Tensor], Tensor]
@@ -29,7 +29,7 @@ Change = Callable[[Tensor], Tensor]
 
 @contextmanager
 def registered(handles: Iterable[RemovableHandle]) -> Iterator[None]:
-    """Register hooks on entry and remove them on exit; if one cannot be registered, remove those before it."""
+    """Register hooks on entry and remove them on exit; if a hook cannot be registered, remove the earlier ones."""
     with ExitStack() as stack:
         for handle in handles:
             stack.callback(handle.remove)
@@ -63,19 +63,19 @@ def _change_output(module: nn.Module, change: Change) -> RemovableHandle:
 
 
 def block_of(visual: nn.Module, layer: Layer) -> nn.Module:
-    """The bottleneck block that a layer belongs to."""
+    """Return the bottleneck block that a layer belongs to."""
     return visual.get_submodule(f"layer{layer.stage}.{layer.block}")
 
 
 def relu_of(block: nn.Module, layer: Layer) -> nn.Module:
-    """The ReLU that a layer's output passes in its block, directly or as a branch of the sum."""
+    """Return the ReLU of the block that a layer's output passes, either directly or as a branch of the sum."""
     return block.get_submodule(_RELUS.get(layer.role, "act3"))
 
 
 def _see_shortcut(block: nn.Module, see: See, raw: bool = False) -> RemovableHandle:
-    """Hand a block's shortcut (n, c, h, w) to `see`: its input, or with a downsample that batch norm's output.
+    """Hand a block's shortcut (n, c, h, w) to `see`: the block's input, or the output of its downsample batch norm.
 
-    `raw` is before the batch norm: the downsample convolution's output.
+    With `raw`, a downsample is read before its batch norm, as the output of its convolution.
     """
     if block.downsample is None:
         return see_input(block, see)
@@ -88,11 +88,12 @@ def _see_branch(block: nn.Module, name: BranchName, see: See) -> RemovableHandle
 
 @dataclass(frozen=True)
 class SumTerms:
-    """What the shares of a sum over its shortcut are made of, float32 (images, channels) each.
+    """The terms from which a sum's shares over its shortcut are computed, each float32 of shape (images, channels).
 
-    `gated_shortcut` is the mean of the shortcut over all positions, taken as 0 where the sum is not positive.
+    `gated_shortcut` is the mean of the shortcut over all positions, counted as 0 where the sum is not positive.
     `active_fraction` is the share of positions where the sum is positive. `published_share` is the norm of the raw
-    shortcut over its sum with raw conv3's, norms over positions; raw means before the batch norm.
+    shortcut, divided by the norm of the raw shortcut plus the norm of raw conv3. Norms are over positions; raw means
+    before the batch norm.
     """
 
     gated_shortcut: Tensor
@@ -101,26 +102,27 @@ class SumTerms:
 
     @classmethod
     def joined(cls, batches: Sequence[Self]) -> Self:
-        """Several batches as one."""
+        """Join several batches into one."""
         terms = [(batch.gated_shortcut, batch.active_fraction, batch.published_share) for batch in batches]
         return cls(*map(torch.cat, zip(*terms, strict=True)))
 
 
 @dataclass(frozen=True)
 class LayerActivations:
-    """What a layer's channels do on images, (images, channels) each.
+    """The activations of a layer's channels on images, each of shape (images, channels).
 
-    `value` is the mean over positions, after the ReLU where one follows, else as batch norm leaves it; float32. `peak`
-    is the position of the highest value before a ReLU, row times columns plus column, the first of equals; int64.
+    `value` (float32) is the mean over positions, after the ReLU for bn1, bn2 and sums, else after the batch norm.
+    `peak` (int64) is the position of the highest value before any ReLU, as row times columns plus column; of equal
+    values the first.
     """
 
     value: Tensor
     peak: Tensor
-    terms: SumTerms | None  # of a sum
+    terms: SumTerms | None  # None for a layer that is not a sum
 
     @classmethod
     def joined(cls, batches: Sequence[Self]) -> Self:
-        """Several batches of one layer as one."""
+        """Join several batches of one layer into one."""
         terms = [batch.terms for batch in batches if batch.terms]
         return cls(
             torch.cat([batch.value for batch in batches]),
@@ -133,7 +135,7 @@ class LayerActivations:
 def watch_activations(
     visual: nn.Module, layers: Iterable[Layer], see: Callable[[Layer, LayerActivations], object]
 ) -> Iterator[None]:
-    """While open, hand what the layers do in a forward pass to `see`, layer by layer."""
+    """While open, hand the activations of each layer to `see` as soon as a forward pass computes that layer."""
 
     def hooks(layer: Layer) -> Iterator[RemovableHandle]:
         return (_sum_hooks if layer.role == "sum" else _plain_hooks)(visual, layer, partial(see, layer))
@@ -153,7 +155,7 @@ def _plain_hooks(
 
 
 def _sum_hooks(visual: nn.Module, layer: Layer, see: Callable[[LayerActivations], object]) -> Iterator[RemovableHandle]:
-    """Hooks that keep what a block adds up until its sum is there."""
+    """Yield hooks that keep a block's branches until its sum is computed, and then measure the sum."""
     block, waiting = block_of(visual, layer), dict[str, Tensor]()
 
     def keep(name: str, maps: Tensor) -> None:
@@ -176,7 +178,10 @@ def _sum_hooks(visual: nn.Module, layer: Layer, see: Callable[[LayerActivations]
 
 
 def _reduced(step: Callable[..., Tensor], *maps: Tensor) -> Tensor:
-    """Apply a step to maps laid out as (images, positions, channels), to so few images at once that the cache holds."""
+    """Apply a step to maps (n, c, h, w), reshaped to (images, positions, channels).
+
+    The step runs on a few images at a time, so that intermediate results stay in the cache.
+    """
     flat = [each.permute(0, 2, 3, 1).flatten(1, 2) for each in maps]  # (n, h w, c), a view in channels-last
     images = max(1, _SLAB // flat[0][0].numel())
     slabs = zip(*(torch.split(each, images) for each in flat), strict=True)
@@ -192,16 +197,23 @@ def _relu_mean(maps: Tensor) -> Tensor:
 
 
 def _sum_means(total: Tensor, shortcut: Tensor) -> Tensor:
-    """Means of the sum after its ReLU, of the shortcut where the sum is positive, and of being positive: (n, c, 3)."""
+    """Compute three means over positions for `SumTerms` and a sum's value, of shape (n, c, 3).
+
+    They are the mean of the sum after its ReLU, of the shortcut with 0 where the sum is not positive, and the share of
+    positions where the sum is positive.
+    """
     output = total.relu()  # (n, p, c)
     value = output.mean(1)  # (n, c)
-    positive = output.sign_()  # (n, p, c); many times faster than a comparison made a number
+    positive = output.sign_()  # (n, p, c); many times faster than converting a comparison to numbers
     fraction = positive.mean(1)  # (n, c)
     return torch.stack([value, positive.mul_(shortcut).mean(1), fraction], dim=-1)
 
 
 def peak(maps: Tensor) -> Tensor:
-    """Where maps (n, c, h, w) are highest: row times columns plus column, the first of equals; int64 (n, c)."""
+    """Find the position where each map of (n, c, h, w) is highest, the first of equals.
+
+    Returns row times columns plus column, int64 of shape (n, c).
+    """
     places = F.adaptive_max_pool2d(maps, 1, return_indices=True)[1]  # (n, c, 1, 1), one pass in channels-last
     return places.flatten(1)
 
@@ -210,7 +222,7 @@ def peak(maps: Tensor) -> Tensor:
 def watch_relu_means(
     visual: nn.Module, layers: Iterable[Layer], see: Callable[[Layer, Tensor], object]
 ) -> Iterator[None]:
-    """While open, hand the means over positions after the ReLU of bn1 and bn2 layers to `see`: (n, channels)."""
+    """While open, hand the mean over positions of bn1 and bn2 layers, after their ReLU, to `see`: (n, channels)."""
 
     def hook(layer: Layer) -> RemovableHandle:
         relu = relu_of(block_of(visual, layer), layer)
@@ -222,9 +234,10 @@ def watch_relu_means(
 
 @contextmanager
 def watch_means(visual: nn.Module, layers: Iterable[Layer], see: Callable[[Layer, Tensor], object]) -> Iterator[None]:
-    """While open, hand the means over positions of every layer to `see`: float32 (n, channels).
+    """While open, hand the mean over positions of every layer to `see`: float32 (n, channels).
 
-    A sum is read after its ReLU, any other layer as batch norm leaves it. `watch_activations` reads more and is slower.
+    A sum is read after its ReLU, any other layer right after its batch norm. `watch_activations` reads more and is
+    slower.
     """
 
     def hook(layer: Layer) -> RemovableHandle:
@@ -236,7 +249,7 @@ def watch_means(visual: nn.Module, layers: Iterable[Layer], see: Callable[[Layer
 
 @contextmanager
 def watch_branches(visual: nn.Module, total: Layer, see: Callable[[BranchName, Tensor], object]) -> Iterator[None]:
-    """While open, hand a copy of the map of either branch of a sum to `see`, by name: (n, c, h, w)."""
+    """While open, hand the name and a copy of the map (n, c, h, w) of each branch of a sum to `see`."""
     block = block_of(visual, total)
 
     def hook(name: BranchName) -> RemovableHandle:
@@ -250,7 +263,7 @@ def watch_branches(visual: nn.Module, total: Layer, see: Callable[[BranchName, T
 def watch_sums(
     visual: nn.Module, layers: Iterable[Layer], see: Callable[[Layer, Tensor, Tensor], object]
 ) -> Iterator[None]:
-    """While open, hand every sum before its ReLU and its shortcut to `see`: (n, c, h, w) each, not copied."""
+    """While open, hand every sum, before its ReLU, and its shortcut to `see`: two maps (n, c, h, w), not copied."""
 
     def hooks(layer: Layer) -> Iterator[RemovableHandle]:
         block, shortcuts = block_of(visual, layer), list[Tensor]()
@@ -263,10 +276,10 @@ def watch_sums(
 
 @contextmanager
 def replace_part(visual: nn.Module, part: NetworkPart, change: Change) -> Iterator[None]:
-    """While open, replace the map (n, h, w) that a part brings its unit by what `change` makes of it.
+    """While open, replace the map (n, h, w) that a part adds to its unit by `change` of this map.
 
-    `change` gets a copy, and may return it to change nothing. A convolution edge's map is before the batch norm's
-    offset. The part must have passed `parts.check`.
+    `change` gets a copy, and may return the copy as it is to change nothing. The map of a convolution edge excludes the
+    batch norm's offset. The part must have passed `parts.check`.
     """
     waiting: list[Tensor] = []
 
@@ -291,7 +304,10 @@ def _branch_hooks(visual: nn.Module, branch: SumBranch, keep: See, add: Change) 
 
 
 def _edge_hooks(visual: nn.Module, edge: ConvolutionEdge, keep: See, add: Change) -> Iterator[RemovableHandle]:
-    """Hooks that make an edge's map of the convolution's input, behind the pool where there is one."""
+    """Yield hooks that compute an edge's map from its convolution's input, and change the unit's batch norm's output.
+
+    If a pool precedes the convolution, the input is read after the pool.
+    """
     layer, source, target = edge.unit.layer, edge.source.channel, edge.unit.channel
     norm = visual.get_submodule(layer.module)
     convolution = block_of(visual, layer).get_submodule(_CONVOLUTIONS[layer.role])
@@ -307,14 +323,17 @@ def _edge_hooks(visual: nn.Module, edge: ConvolutionEdge, keep: See, add: Change
 
 
 def change_source(first: nn.Module, source: Layer, change: Change) -> RemovableHandle:
-    """Change a source layer's map behind its ReLU (n, c, h, w); `first` is the first block that reads it."""
+    """Change a source layer's map (n, c, h, w) after its ReLU; `first` is the first block to change.
+
+    A sum is changed at the input of `first`, which reads the sum; any other layer belongs to `first`.
+    """
     if source.role == "sum":
         return _change_input(first, change)
     return _change_output(relu_of(first, source), change)
 
 
 def see_target(last: nn.Module, target: Layer, see: See) -> RemovableHandle:
-    """Hand the means over positions of a layer of the block `last` to `see`: (n, c), a sum's before its ReLU."""
+    """Hand the mean over positions of a layer in the block `last` to `see`: (n, c); a sum is read before its ReLU."""
     module = last.get_submodule(target.module.split(".", 2)[2])
     hook = see_input if target.role == "sum" else see_output
     return hook(module, lambda maps: see(maps.mean((2, 3))))

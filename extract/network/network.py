@@ -1,4 +1,4 @@
-"""A CLIP with a ModifiedResNet, and how it prepares images."""
+"""A CLIP with a ModifiedResNet, and how images are prepared for it."""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -17,7 +17,7 @@ from extract.units import Architecture
 
 @dataclass(frozen=True)
 class Preparation:
-    """How images are prepared, in open_clip's terms: mean and standard deviation of each colour, and resizing."""
+    """How images are prepared, in open_clip's terms: mean and standard deviation of each colour, and the resizing."""
 
     mean: tuple[float, ...] = open_clip.OPENAI_DATASET_MEAN
     std: tuple[float, ...] = open_clip.OPENAI_DATASET_STD
@@ -29,10 +29,11 @@ class Preparation:
 class Network:
     """A CLIP in eval mode and float32, without gradients to its weights, and the architecture of its vision tower.
 
-    `model` names it in every table and address: `RN50:openai`, `demo:emoji`, `RN50:random-0`, `RN50:<file's stem>@<its
-    hash>`.
-    `sha256` is that of the weights file, or of the tensors in the order of their keys where there is none.
-    `has_text` is false where the file had no text tower of CLIP's; `clip` then has one at random, which nobody may ask.
+    `model` is the network's id in every table and URL: `RN50:openai`, `demo:emoji`, `RN50:random-0`, or `RN50:<stem of
+    the file>@<hash of the file>`.
+    `sha256` is the hash of the weights file or, without a file, of the tensors in the order of their keys.
+    `has_text` is false if the file has no text tower of CLIP's; the text tower of `clip` is then random, so do not use
+    it.
     `unread` are the names under which the file holds other networks.
     """
 
@@ -52,16 +53,16 @@ class Network:
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
+        """The device that holds the weights."""
         return self.visual.get_parameter("conv1.weight").device
 
     def on(self, device: str) -> "Network":
-        """The same network on a device of torch's, such as `cuda`. WeightsError where torch has no such device."""
+        """Return the same network on a device of torch's, such as `cuda`. Raises WeightsError for an unknown device."""
         try:
             if torch.device(device).type == "meta":
                 raise RuntimeError("meta computes nothing")
             return self if torch.device(device) == self.device else replace(self, clip=deepcopy(self.clip).to(device))
-        except (RuntimeError, AssertionError) as error:  # the latter of a torch that was built for other devices
+        except (RuntimeError, AssertionError) as error:  # the latter if torch was built for other devices
             reason = str(error).splitlines()[0].rstrip(".")
             raise WeightsError(
                 f"torch has no device {device!r} here: {reason}. Choose cpu, which is always there."
@@ -69,17 +70,17 @@ class Network:
 
     @property
     def activation(self) -> str:
-        """The activation in the text tower, GELU or QuickGELU; the vision tower has ReLUs alone."""
+        """The activation in the text tower: GELU, QuickGELU or "none"; the vision tower has only ReLUs."""
         names = (type(module).__name__ for module in self.clip.transformer.modules())
         return next((name for name in names if name.endswith("GELU")), "none") if self.has_text else "none"
 
     @cached_property
     @torch.inference_mode()
     def fingerprint(self) -> tuple[float, ...]:
-        """Two numbers of what the vision tower makes of a fixed image, and two of the text tower on fixed tokens.
+        """Numbers that identify the network: two from its embedding of a fixed image, two from that of fixed tokens.
 
-        Rounded, so that processors agree but for the last digit; other weights, another activation, size, mean or
-        standard deviation changes some of them.
+        The numbers are rounded, so that processors agree except in the last digit. Other weights, or another
+        activation, image size, mean or standard deviation, change some of the numbers.
         """
         rows, columns = np.indices((96, 96)) / 95
         colours = np.stack([rows, columns, (1 + np.sin(40 * rows * columns)) / 2], axis=2)  # (96, 96, 3)
@@ -87,12 +88,12 @@ class Network:
         embeddings = [self.clip.encode_image(image, normalize=True)]
         if self.has_text:
             tokens = torch.arange(self.clip.context_length, device=self.device)[None] % self.clip.vocab_size
-            tokens[0, -1] = self.clip.vocab_size - 1  # its end, where the text is read off
+            tokens[0, -1] = self.clip.vocab_size - 1  # the end token, at which the text's embedding is read
             embeddings.append(self.clip.encode_text(tokens, normalize=True))
         return tuple(number for embedding in embeddings for number in _projections(embedding[0].cpu().numpy()))
 
     def __str__(self) -> str:
-        """Name, activation, preparation and fingerprint, in one line."""
+        """Describe the network in one line: id, activation, preparation of images, and fingerprint."""
         colours = (self.preparation.mean, self.preparation.std)
         mean, sd = (" ".join(f"{value:.4f}" for value in values) for values in colours)
         numbers = " ".join(f"{number:.3f}" for number in self.fingerprint)
@@ -105,13 +106,13 @@ class Network:
 
     @cached_property
     def tokenizer(self) -> Callable[[list[str]], Tensor]:
-        """Texts to token ids (n, context length)."""
+        """The function from n texts to their token ids, of shape (n, context length)."""
         tokenizer: Callable[[list[str]], Tensor] = open_clip.SimpleTokenizer(context_length=self.clip.context_length)
         return tokenizer
 
     @cached_property
     def preprocess(self) -> Callable[[Image], Tensor]:
-        """An image to what the network takes (3, side, side): resized, cropped at the centre, normalised."""
+        """The function from an image to the network's input (3, side, side): resize, crop at the centre, normalise."""
         side = self.architecture.image_size
         transform = open_clip.image_transform(side, is_train=False, **asdict(self.preparation))
         transform.transforms.insert(0, _middle)
@@ -119,14 +120,20 @@ class Network:
         return preprocess
 
     def cut(self, image: Image) -> np.ndarray:
-        """The first half of `preprocess`, which threads can do at once: resized and cropped, uint8 (side, side, 3)."""
+        """Resize and crop an image to uint8 (side, side, 3).
+
+        This is the first half of `preprocess`, which threads can run in parallel.
+        """
         *steps, _, _ = self.preprocess.transforms  # type: ignore[attr-defined]
         for step in steps:
             image = step(image)
         return np.asarray(image)
 
     def normalise(self, cuts: Sequence[np.ndarray]) -> Tensor:
-        """The second half, for many images: to the bit what `preprocess` gives, float32 (n, 3, side, side)."""
+        """Normalise images that `cut` returned: float32 (n, 3, side, side).
+
+        This is the second half of `preprocess`; both halves together give the same bits as `preprocess`.
+        """
         last = self.preprocess.transforms[-1]  # type: ignore[attr-defined]
         pixels = torch.from_numpy(np.stack(cuts)).float().div_(255)  # (n, side, side, 3)
         pixels.sub_(torch.tensor(last.mean)).div_(torch.tensor(last.std))
@@ -134,16 +141,16 @@ class Network:
 
 
 def _projections(embedding: np.ndarray) -> list[float]:
-    """Two fixed projections of an embedding (E,), about 1 in size."""
-    embedding, places = np.nan_to_num(embedding), np.arange(len(embedding))  # of damaged weights: 0
+    """Compute two fixed projections of an embedding (E,), each about 1 in size."""
+    embedding, places = np.nan_to_num(embedding), np.arange(len(embedding))  # damaged weights give NaN, here 0
     return [round(float(np.sqrt(2) * embedding @ np.cos(step * places)), 3) for step in (1.0, 2.5)]
 
 
-_LONGEST = 64  # sides of the middle square, of a picture before it is resized
+_LONGEST = 64  # the longest ratio of sides that is resized without cropping first
 
 
 def _middle(image: Image) -> Image:
-    """The middle of a very long picture: resized as a whole, one pixel by a million would take the memory."""
+    """Crop a very long picture to its middle, because resizing 1 x 1,000,000 pixels would exhaust the memory."""
     side = _LONGEST * min(image.size)
     if max(image.size) <= side:
         return image

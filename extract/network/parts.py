@@ -1,8 +1,8 @@
-"""Parts of a network that can be replaced: one map each, added to a unit.
+"""Parts of a network that can be replaced; each part is one map that is added to a unit.
 
-A part is a branch of a sum's unit, what conv or the shortcut adds to it; or a convolution edge, what one unit adds to
-another over the one convolution between them, times the scale of the batch norm behind it. Because a part is added,
-another map takes its place when their difference is added too.
+A part is either a branch of a sum's unit, that is, the map that conv or the shortcut adds to the unit; or a convolution
+edge, that is, the map that one unit adds to another through the single convolution between them, times the scale of the
+batch norm after the convolution. To replace a part by another map, it is enough to add the difference of the two maps.
 """
 
 from dataclasses import dataclass
@@ -19,25 +19,25 @@ BranchName = Literal["conv", "shortcut"]
 
 @dataclass(frozen=True)
 class SumBranch:
-    """What one branch adds to a unit of a sum."""
+    """The map that one branch adds to a unit of a sum."""
 
     unit: Unit
     name: BranchName
 
     def __str__(self) -> str:
-        """Such as conv of 4/2/6/34."""
+        """Name the branch, as in "conv of 4/2/6/34"."""
         return f"{self.name} of {self.unit}"
 
 
 @dataclass(frozen=True)
 class ConvolutionEdge:
-    """What a source adds to a unit over the one convolution between them."""
+    """The map that a source adds to a unit through the single convolution between them."""
 
     source: Unit
     unit: Unit
 
     def __str__(self) -> str:
-        """Such as 4/2/3/12 into 4/2/5/34."""
+        """Name the edge, as in "4/2/3/12 into 4/2/5/34"."""
         return f"{self.source} into {self.unit}"
 
 
@@ -47,8 +47,8 @@ NetworkPart = SumBranch | ConvolutionEdge
 def check(architecture: Architecture, part: NetworkPart) -> NetworkPart:
     """Return the part if this network has it.
 
-    Raises UnknownUnit for a unit that the network lacks or a branch of a unit that is no sum, AblationError for an edge
-    over more than one convolution.
+    Raises UnknownUnit for a unit that the network lacks, or for a branch of a unit that does not belong to a sum; and
+    AblationError for an edge between units that no single convolution connects.
     """
     layer = architecture.unit(str(part.unit)).layer
     if isinstance(part, SumBranch):
@@ -69,7 +69,7 @@ def _way(architecture: Architecture, target: Layer) -> str:
 
 
 def scale(norm: nn.Module, precision: torch.dtype = torch.float64) -> Tensor:
-    """What a batch norm in eval mode multiplies its channels by, gamma over the deviation: (channels,)."""
-    assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101, what follows every convolution of a ModifiedResNet
+    """Compute a batch norm's factor in eval mode, gamma over the standard deviation, for each channel: (channels,)."""
+    assert isinstance(norm, nn.BatchNorm2d)  # noqa: S101, follows every convolution of a ModifiedResNet
     assert norm.running_var is not None  # noqa: S101
     return norm.weight.detach().to(precision) / (norm.running_var.to(precision) + norm.eps).sqrt()

@@ -1,4 +1,4 @@
-"""Find a CLIP's tensors in what a training script saved around them, under the keys that open_clip gives them."""
+"""Find a CLIP's tensors inside the object that a training script saved, and rename their keys as open_clip does."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
@@ -10,20 +10,20 @@ from extract.network.torch_archive import NoWeights, StoredTensor
 Kind = TypeVar("Kind", bound=Tensor | StoredTensor)
 
 _WRAPPERS = {"module", "_orig_mod"}  # of DistributedDataParallel and torch.compile, at any depth
-_EXTRAS = {"input_resolution", "context_length", "vocab_size"}  # numbers that openai's archives carry along
-_EXTRAS |= {"logit_bias"}  # of a sigmoid loss: the same for every class, so a softmax over classes does not see it
-_FIRST = "visual.conv1.weight"  # every CLIP of open_clip's has it
-_POOL = "attnpool.c_proj.weight"  # every ModifiedResNet has it, also by itself
-_TEXTS = "token_embedding.weight"  # every text tower of CLIP's has it
-_DEPTH = 4  # of dicts in dicts
+_EXTRAS = {"input_resolution", "context_length", "vocab_size"}  # numbers in openai's archives
+_EXTRAS |= {"logit_bias"}  # of a sigmoid loss; a softmax over classes ignores it, since all classes have the same bias
+_FIRST = "visual.conv1.weight"  # a key of every CLIP of open_clip's
+_POOL = "attnpool.c_proj.weight"  # a key of every ModifiedResNet, also of a vision tower by itself
+_TEXTS = "token_embedding.weight"  # a key of every text tower of CLIP's
+_DEPTH = 4  # the deepest nesting of dicts that is searched
 
 
 def state_dict(saved: object, kind: type[Kind]) -> tuple[dict[str, Kind], tuple[str, ...]]:
-    """Find the tensors of this kind by key, without the names that wrappers put before a key.
+    """Find a CLIP's tensors of this kind, keyed as in open_clip, and the names of other networks that are not read.
 
-    Where several dicts hold tensors, that of a CLIP ResNet is taken, then that under `state_dict`, then the one whole
-    CLIP among them. Also returns under which names the other networks lie. Raises NoWeights where there is none, or
-    several that could be meant.
+    If several dicts hold tensors, dicts of a CLIP ResNet take precedence; among these, a dict under the key
+    `state_dict`; and among several of those, the only one that is a CLIP with both towers. Raises NoWeights if no dict
+    holds tensors, or if more than one is left.
     """
     states = dict(_dicts(saved, kind))
     networks = [where for where, state in states.items() if any(key.endswith((_FIRST, _POOL)) for key in state)]
@@ -41,12 +41,12 @@ def state_dict(saved: object, kind: type[Kind]) -> tuple[dict[str, Kind], tuple[
 
 
 def _is_whole(state: Iterable[str]) -> bool:
-    """Whether these keys are of a CLIP with both its towers."""
+    """Check whether these are the keys of a CLIP with both its towers."""
     return all(any(key.endswith(known) for key in state) for known in (_FIRST, _TEXTS))
 
 
 def _dicts(saved: object, kind: type[Kind], where: str = "", depth: int = 0) -> Iterator[tuple[str, dict[str, Kind]]]:
-    """Every dict with tensors by text, by the keys that lead to it."""
+    """Yield every dict of tensors keyed by text, with the path of keys that leads to the dict."""
     if not isinstance(saved, Mapping) or depth > _DEPTH:
         return
     tensors = {key: value for key, value in saved.items() if isinstance(key, str) and isinstance(value, kind)}
@@ -58,7 +58,10 @@ def _dicts(saved: object, kind: type[Kind], where: str = "", depth: int = 0) -> 
 
 
 def _renamed(state: dict[str, Kind]) -> tuple[dict[str, Kind], tuple[str, ...]]:
-    """The state with open_clip's keys, of a larger model's state the CLIP's part alone; prefixes of other networks."""
+    """Rename a state's keys as in open_clip, and return the state with the prefixes of other networks in it.
+
+    If the CLIP is part of a larger model, only the CLIP's tensors are returned.
+    """
     plain = {".".join(part for part in key.split(".") if part not in _WRAPPERS): key for key in state}
     if len(plain) < len(state):
         raise NoWeights("it holds keys that differ only in the names of wrappers: save the state dict of one model")
@@ -69,7 +72,10 @@ def _renamed(state: dict[str, Kind]) -> tuple[dict[str, Kind], tuple[str, ...]]:
 
 
 def _prefix(plain: Collection[str]) -> tuple[str, str]:
-    """What stands before the keys of the CLIP, or of the vision tower alone, and what takes its place."""
+    """Find the prefix of the keys of the CLIP, or of a vision tower by itself, and the prefix that replaces it.
+
+    Raises NoWeights if several CLIPs could be meant.
+    """
     for known, instead in ((_FIRST, ""), (_POOL, "visual.")):
         prefixes = _prefixes(plain, known)
         whole = {prefix for prefix in prefixes if prefix + _TEXTS in plain}
@@ -85,5 +91,5 @@ def _prefix(plain: Collection[str]) -> tuple[str, str]:
 
 
 def _prefixes(keys: Iterable[str], known: str) -> set[str]:
-    """What stands before a known key."""
+    """Return the prefixes with which a known key occurs among the keys."""
     return {key.removesuffix(known) for key in keys if f".{key}".endswith(f".{known}")}

@@ -1,4 +1,4 @@
-"""Embed prompts with the text tower, and classify images by them (zero-shot)."""
+"""Embed prompts with the text tower, and classify images by their similarity to the prompts (zero-shot)."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,10 +14,11 @@ from extract.network.preprocessing import BATCH, stack
 
 @torch.inference_mode()
 def zero_shot(network: Network, images: Iterable[Image.Image], classes: Sequence[str]) -> np.ndarray:
-    """Compute the probability of every class for every image, float32 (images, classes): softmax of scaled cosines.
+    """Compute the probability of every class for every image: the softmax of scaled cosines.
 
-    A class is written as its prompt, such as "a photo of a cat"; the demo's captions are bare words. Raises WordsError
-    unless there are two classes or more, all different; WeightsError for a text tower with another vocabulary.
+    Returns float32 of shape (images, classes). A class is written as its prompt, such as "a photo of a cat"; the demo's
+    captions are bare words. Raises WordsError unless there are two or more different classes, and WeightsError as
+    `embed_prompts` does.
     """
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise WordsError("There is nothing to choose among. Give two classes or more, each of them once.")
@@ -31,9 +32,9 @@ def zero_shot(network: Network, images: Iterable[Image.Image], classes: Sequence
 
 
 def embed_prompts(network: Network, prompts: Sequence[str]) -> Tensor:
-    """Embed prompts with the text tower: float32 (prompts, E), of length 1.
+    """Embed prompts with the text tower: float32 (prompts, E), normalised to length 1.
 
-    Raises WeightsError for any prompt to a network without a text tower, or with another vocabulary than CLIP's.
+    Raises WeightsError if the network has no text tower, or one with another vocabulary than CLIP's.
     """
     if not prompts:
         return torch.empty(0, network.clip.visual.output_dim)

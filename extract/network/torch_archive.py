@@ -1,11 +1,13 @@
-"""Read the tensors out of an archive that torch.save or torch.jit.save wrote, and run nothing that is in it.
+"""Read the tensors of an archive that torch.save or torch.jit.save wrote, without running any code in the archive.
 
-An archive is a zip. `data.pkl` is a pickle of plain objects around tensors, `data/` holds the tensors' numbers, and a
-TorchScript archive has the classes of its modules as text under `code/`. Of what the pickle names, tensors and dicts
-are built by functions of this module; an object of a TorchScript class becomes its attributes, and its `__setstate__`
-is never called; a few harmless things such as numpy's numbers become nothing; all else is refused by its name.
+An archive is a zip file. `data.pkl` is a pickle of plain objects around tensors, `data/` holds the tensors' numbers,
+and a TorchScript archive also holds the source text of its modules' classes under `code/`.
 
-No more memory is taken than the file is long, but for a pickle and code of at most `_TEXT` bytes.
+Functions of this module build the tensors and dicts that the pickle names. An object of a TorchScript class is reduced
+to its attributes; the class's own `__setstate__` is never called. A few harmless objects, such as numpy's numbers, are
+dropped. Any other name in the pickle is refused.
+
+Numbers take no more memory than the file is long; the pickle and the code together take at most `_TEXT` bytes.
 """
 
 import io
@@ -24,7 +26,7 @@ from torch import Tensor
 
 from extract.printable import printable
 
-_TEXT = 2**24  # bytes of pickle and code; RN50's are half a million
+_TEXT = 2**24  # bytes of pickle and code; RN50 has half a million
 _MODULES = 20_000  # RN50 has some 300
 _KEY = 1_000  # letters of a tensor's key
 
@@ -40,7 +42,7 @@ _DTYPES = {
     "ByteStorage": torch.uint8,
     "BoolStorage": torch.bool,
 }
-_IGNORED = {  # numbers and settings that training scripts write beside the tensors
+_IGNORED = {  # numbers and settings that training scripts save with the tensors
     "_codecs.encode",
     "numpy.core.multiarray.scalar",
     "numpy._core.multiarray.scalar",
@@ -52,7 +54,7 @@ _TORCHSCRIPT = "__torch__"
 
 
 class _Kind(NamedTuple):
-    """What a tensor of another kind is, and what gives an ordinary one of it."""
+    """A kind of tensor that is not read, and the call that turns such a tensor into an ordinary one."""
 
     what: str
     ordinary: str
@@ -66,7 +68,7 @@ _OTHER_TENSORS = {
 
 
 class NoWeights(Exception):
-    """What a file holds in place of weights, as the end of a sentence on the file."""
+    """A file holds no weights that can be read; the message says what it holds, as the end of a sentence."""
 
 
 class _Storage(NamedTuple):
@@ -76,7 +78,7 @@ class _Storage(NamedTuple):
 
 
 class StoredTensor(NamedTuple):
-    """Where a tensor's numbers are in an archive; `TorchArchive.tensor` reads them."""
+    """The place of a tensor's numbers in an archive; `TorchArchive.tensor` reads the numbers."""
 
     storage: _Storage
     offset: int
@@ -85,7 +87,7 @@ class StoredTensor(NamedTuple):
 
 
 class _Dict(dict[object, object]):
-    """A dict whose attributes are dropped."""
+    """A dict without the attributes that a pickle gives it."""
 
     __slots__ = ()
 
@@ -94,7 +96,7 @@ class _Dict(dict[object, object]):
 
 
 class _Object:
-    """An object of a class that is not there, by its state alone."""
+    """An object that keeps only its state, because its class is not imported."""
 
     module: ClassVar[str]
     name: ClassVar[str]
@@ -108,7 +110,7 @@ class _Object:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Build stored tensors, dicts and nameless objects; NoWeights for anything else."""
+    """An unpickler that builds only stored tensors, dicts and `_Object`s, and raises NoWeights for anything else."""
 
     def find_class(self, module: str, name: str) -> object:
         full = f"{module}.{name}"
@@ -132,7 +134,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def refuse_name(name: str) -> NoWeights:
-    """Make the refusal of a file whose pickle names something that would have to be imported."""
+    """Make the error for a file whose pickle names something that would have to be imported."""
     if kind := _OTHER_TENSORS.get(name):
         return NoWeights(
             f"it holds a tensor that is {kind.what}. Read it with torch.load, and save the state dict again with "
@@ -145,7 +147,10 @@ def refuse_name(name: str) -> NoWeights:
 
 
 def _rebuild(full: str) -> Callable[..., object] | None:
-    """Make the function that stands for one of torch's; made anew, since a pickle can change what it is handed."""
+    """Make the function that replaces one of torch's, or return None for an unknown name.
+
+    Each call makes a new function, because a pickle can change the objects that it is handed.
+    """
     match full:
         case "torch._utils._rebuild_tensor_v2":
             return lambda storage, offset, size, stride, *_: StoredTensor(storage, offset, size, stride)
@@ -157,7 +162,7 @@ def _rebuild(full: str) -> Callable[..., object] | None:
 
 
 class TorchArchive:
-    """An open archive: its `content`, and `tensor` to read the tensors that are wanted of it."""
+    """An open archive, with its `content` and the method `tensor`, which reads single tensors of the content."""
 
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path)
@@ -182,7 +187,7 @@ class TorchArchive:
 
     @cached_property
     def content(self) -> object:
-        """What was saved, its tensors as StoredTensor; of TorchScript the parameters and buffers by their keys."""
+        """The saved object, with each tensor as a StoredTensor; for TorchScript, parameters and buffers by key."""
         data = self._text("data.pkl")
         # Unpickler makes a list as long as the greatest place named in a pickle, whatever the pickle's length.
         if any(
@@ -193,11 +198,11 @@ class TorchArchive:
         return self._parameters(stored) if self._has("constants.pkl") else stored
 
     def tensor(self, stored: StoredTensor) -> Tensor:
-        """Read a tensor; those of one storage share their memory."""
+        """Read a tensor; tensors of one storage share their memory."""
         storage, offset, size, stride = stored
         numbers = self._bytes(storage)
         flat = torch.frombuffer(numbers, dtype=storage.dtype) if numbers else torch.empty(0, dtype=storage.dtype)
-        return flat.as_strided(size, stride, offset)  # which refuses what lies outside of flat, (length,)
+        return flat.as_strided(size, stride, offset)  # which refuses places outside of flat, (length,)
 
     def _bytes(self, storage: _Storage) -> bytearray:
         if storage.key not in self._numbers:
@@ -222,7 +227,7 @@ class TorchArchive:
         return self._zip.read(record)
 
     def _parameters(self, root: object) -> Mapping[str, StoredTensor]:
-        """The tensors of a TorchScript module and those below it, as its state dict names them."""
+        """Collect the tensors of a TorchScript module and its submodules, keyed as in the module's state dict."""
         tensors, waiting, modules = dict[str, StoredTensor](), [("", root)], 0
         while waiting:
             prefix, module = waiting.pop()
@@ -237,7 +242,7 @@ class TorchArchive:
         return tensors
 
     def _attributes(self, module: object) -> list[tuple[str, object]]:
-        """A module's parameters, buffers and modules; all its tensors where its class lists none."""
+        """List a module's submodules, parameters and buffers by name; all its tensors if its class lists none."""
         code = self._class(module) if isinstance(module, _Object) else ""
         own = "def __setstate__(" in code
         if not isinstance(module, _Object) or not isinstance(module.state, dict) or own:
@@ -251,7 +256,7 @@ class TorchArchive:
         ]
 
     def _class(self, module: _Object) -> str:
-        """The text of a module's class; empty where the archive has none."""
+        """Return the source text of a module's class; empty if the archive has none."""
         text = self._code(module.module)
         classes = re.split(r"^class (\w+)\(.*\):$", text, flags=re.MULTILINE)  # text, name, text, name, text ...
         return dict(zip(classes[1::2], classes[2::2], strict=True)).get(module.name, "")

@@ -1,7 +1,7 @@
 """Load a CLIP whose vision tower is a ModifiedResNet: from open_clip's hub, a file, the bundled demo, or at random.
 
-Weights are compared with the network key by key before they are used, and the SHA-256 of the file goes into everything
-made from it.
+Weights are compared with the network key by key before they are used, and the file's SHA-256 is written into everything
+that is made from the weights.
 """
 
 import hashlib
@@ -35,12 +35,13 @@ Config = dict[str, Any]
 def load_network(name: str, pretrained: str | Path | None = None, seed: int = 0) -> Network:
     """Load a network by open_clip's name (`RN50`), `demo`, or the path of an open_clip configuration (`.json`).
 
-    Also by open_clip's `hf-hub:ORGANISATION/NAME`, or `local-dir:PATH` of a folder with the files of such a repository.
+    `name` can also be open_clip's `hf-hub:ORGANISATION/NAME`, or `local-dir:PATH` for a folder with the files of such a
+    repository. Their own weights are then the default.
 
-    `pretrained` is a tag that open_clip knows (`openai`) or a weights file. Without it, `demo` is the bundled trained
-    network, and any other is randomised from `seed`, batch norms included. The text tower of the published
-    architectures uses QuickGELU, as all their published weights do. Raises WeightsError for weights that cannot be had,
-    and says why.
+    `pretrained` is a tag that open_clip knows (`openai`) or a weights file. Without `pretrained`, `demo` is the bundled
+    trained network, and the weights of any other name are random, drawn with `seed`, batch norms included. The text
+    tower of the published architectures uses QuickGELU, as in all their published weights. Raises WeightsError, with
+    the reason, for weights that cannot be found or read.
     """
     if folder := _bundle(name):
         short, config = _bundle_name(name, folder), _checked(_read_config(folder / _CONFIG), name)
@@ -62,7 +63,10 @@ def load_network(name: str, pretrained: str | Path | None = None, seed: int = 0)
 
 
 def _bundle(name: str) -> Path | None:
-    """The folder with configuration and weights that a name stands for, fetched if it is on the hub."""
+    """Return the folder that an `hf-hub:` or `local-dir:` name stands for, fetched from the hub; None for other names.
+
+    Raises WeightsError for a folder or repository without a configuration.
+    """
     kind, _, place = name.partition(":")
     if kind == "hf-hub":
         return _fetched(place, (_CONFIG,), f"configuration of {place}", _COPY).parent
@@ -79,7 +83,10 @@ def _bundle_name(name: str, folder: Path) -> str:
 
 
 def _weights_of(name: str, folder: Path) -> Path:
-    """The weights beside the configuration in a folder; on the hub, of the same revision."""
+    """Return the weights file beside the configuration in a folder; from the hub, fetch the same revision.
+
+    Raises WeightsError if there is no such file.
+    """
     if name.startswith("hf-hub:"):
         return _fetched(name.removeprefix("hf-hub:"), _HUB_FILES, f"weights {name}", _COPY, revision=folder.name)
     if file := next((folder / name for name in _HUB_FILES if not is_absent(folder / name)), None):
@@ -88,7 +95,7 @@ def _weights_of(name: str, folder: Path) -> Path:
 
 
 def _config(name: str) -> tuple[str, Config]:
-    """The model's short name, and its open_clip configuration."""
+    """Return a model's short name and its open_clip configuration. Raises WeightsError for an unknown name."""
     if name == "demo" or name.endswith(".json"):
         path = demo.WEIGHTS.with_suffix(".json") if name == "demo" else at_home(name)
         return path.stem, _checked(_read_config(path), name)
@@ -114,7 +121,7 @@ def _read_config(path: Path) -> Any:
 
 
 def _checked(config: Any, name: str) -> Config:
-    """The configuration if it describes a CLIP with a ModifiedResNet; else WeightsError."""
+    """Return the configuration if it describes a CLIP with a ModifiedResNet. Raises WeightsError otherwise."""
     if not isinstance(config, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= config.keys():
         raise WeightsError(f"{name} is no open_clip configuration: it needs embed_dim, vision_cfg and text_cfg.")
     if not _is_positive(config["embed_dim"]):
@@ -144,13 +151,16 @@ def _is_positive(number: object) -> bool:
 
 
 def _are_divisible(channels: int, head_width: int) -> bool:
-    """Whether the attention pool can divide its channels among as many heads as open_clip makes."""
+    """Check whether the attention pool's channels divide evenly among the heads that open_clip makes."""
     heads = channels // head_width
     return heads > 0 and channels % heads == 0
 
 
 def _preparation(config: Config) -> Preparation:
-    """How images are prepared, as the configuration says, or as CLIP's are; WeightsError for what is none."""
+    """Read how images are prepared from the configuration, with CLIP's values by default.
+
+    Raises WeightsError for settings that are not a preparation of images.
+    """
     settings = config.get(_PREPARATION) or {}
     try:
         own = {key: settings[key] for key in ("interpolation", "resize_mode") if key in settings}
@@ -170,7 +180,7 @@ def _preparation(config: Config) -> Preparation:
 
 
 def _colours(key: str, values: Any) -> tuple[float, ...]:
-    """Three finite numbers, those of `std` above 0; ValueError."""
+    """Read three finite numbers, which must be above 0 for `std`. Raises ValueError otherwise."""
     numbers = tuple(map(float, values)) if isinstance(values, list | tuple) else ()
     if len(numbers) != 3 or not all(map(math.isfinite, numbers)) or (key == "std" and min(numbers) <= 0):
         raise ValueError(f"{key} is {values!r}")
@@ -179,7 +189,7 @@ def _colours(key: str, values: Any) -> tuple[float, ...]:
 
 def _from_file(model: str, config: Config, path: Path) -> Network:
     state, unread = checkpoint.read(path)
-    with torch.random.fork_rng(devices=[]):  # initial weights, soon overwritten, cost the caller no random numbers
+    with torch.random.fork_rng(devices=[]):  # drawing initial weights must not advance the caller's generator
         clip = _build(config)
     texts = checkpoint.fill(clip, state, model.partition(":")[0])
     with path.open("rb") as stream:
@@ -188,7 +198,10 @@ def _from_file(model: str, config: Config, path: Path) -> Network:
 
 
 def _randomised(model: str, config: Config, seed: int) -> Network:
-    """open_clip's own initial weights, and batch norms as uneven as trained ones; activations stay near 1."""
+    """Make a network of open_clip's initial weights, with random batch norms that are as uneven as trained ones.
+
+    Activations stay near 1.
+    """
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         clip = _build(config)
@@ -202,13 +215,16 @@ def _randomised(model: str, config: Config, seed: int) -> Network:
 
 
 def _randomise(norm: nn.BatchNorm2d, scale: float) -> None:
-    """Gammas of both signs; a conv branch gets a small scale, or the residual sums would grow from block to block."""
+    """Draw a batch norm's statistics, offsets, and scales of both signs.
+
+    A conv branch needs a small `scale`, because otherwise the sums would grow from block to block.
+    """
     channels = norm.num_features
     mean, variance = norm.running_mean, norm.running_var
     assert mean is not None  # noqa: S101, open_clip's batch norms keep statistics
     assert variance is not None  # noqa: S101
     mean.copy_(torch.randn(channels) * 0.1)
-    variance.copy_((torch.rand(channels) + 0.5) / 3)  # a third is what torch's own convolution weights give
+    variance.copy_((torch.rand(channels) + 0.5) / 3)  # torch's initial convolution weights give about a third
     signs = torch.randint(2, (channels,)) * 2 - 1
     norm.weight.copy_(signs * (torch.rand(channels) + 0.5) * scale)
     norm.bias.copy_(torch.randn(channels) * 0.2 * scale)
@@ -232,24 +248,27 @@ def _network(model: str, clip: open_clip.CLIP, config: Config, sha256: str, text
 
 
 def _download(name: str, tag: str) -> Path:
-    """The hub's file for a tag."""
+    """Fetch the hub's weights file for a tag."""
     repository = open_clip.get_pretrained_cfg(name, tag)["hf_hub"].rstrip("/")
     advice = f"fetch {_HUB_FILES[0]} elsewhere and give its path"
     return _fetched(repository, _HUB_FILES, f"weights {name}:{tag}", advice)
 
 
 def _fetched(repository: str, files: tuple[str, ...], content: str, advice: str, revision: str | None = None) -> Path:
-    """The first of the files that a repository of the hub has, from the cache; WeightsError without a long wait."""
+    """Fetch the first of the files that a repository on the hub has, from the cache if possible.
+
+    Raises WeightsError, without a long wait, if the hub cannot be reached or has none of the files.
+    """
     try:
         for file in files:
             cached = huggingface_hub.try_to_load_from_cache(repository, file, revision=revision)
             if isinstance(cached, str):
                 return Path(cached)
-        # Short questions first: a download itself goes on asking an unreachable hub for more than a minute.
+        # Ask briefly first, because a download itself keeps trying an unreachable hub for more than a minute.
         for file in files:
             if huggingface_hub.file_exists(repository, file, revision=revision):
                 return Path(huggingface_hub.hf_hub_download(repository, file, revision=revision))
-    except Exception as error:  # each version of the hub's library raises those of another HTTP client
+    except Exception as error:  # the errors of the HTTP client, which differs between versions of the hub's library
         raise WeightsError(
             f"The {content} could not be fetched from {repository} on the Hugging Face hub ({error}). "
             f"Usually there is no connection: {advice}, or use the demo."
