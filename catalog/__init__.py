@@ -1,4 +1,4 @@
-"""The front door of the catalog: all that commands, pages and notebooks use of it, and nothing of its own."""
+"""The front door of the catalog: re-export everything that commands, pages and notebooks use."""
 
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,7 @@ from graph.schema import VERSION as SCHEMA_VERSION
 from graph.search import LIMIT
 from graph.settings import Settings, settings
 
-if TYPE_CHECKING:  # what the live network and an extraction give, for annotations
+if TYPE_CHECKING:  # types that the live network and an extraction return, for annotations only
     from catalog.live_network import Ablation, Agreement, Attack, Check, LiveNetwork, Report
     from catalog.macroscopic.bottlenecks import Bottleneck
     from catalog.macroscopic.comparisons import Comparison

@@ -1,4 +1,4 @@
-"""Units, labels and probes as HTML: rows of thumbnails, chips, lists of contributions. All text is escaped here."""
+"""Draw units, labels and probes as HTML: thumbnails, chips, lists of contributions. All text is escaped here."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -50,44 +50,44 @@ _UNKNOWN: Mapping[str, float | None] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Gallery:
-    """Draws units behind one veil; every method gives safe HTML. `address` gives a unit's page, where there is one."""
+    """Drawings of units behind one veil, as safe HTML. `address` returns the URL of a unit's page (None: no links)."""
 
     veil: Veil
     address: Callable[[Unit], str] | None = None
 
     def link(self, unit: Unit, text: str, kind: str = "") -> str:
-        """A text that leads to a unit's page, where there is one."""
+        """Link a text to a unit's page; without `address` the text is not a link."""
         if self.address is None:
             return f'<span class="{kind}">{escape(text)}</span>'
         page = escape(self.address(unit))
         return f'<a class="{kind}" href="{page}" data-unit="{unit}">{escape(text)}</a>'
 
     def pill(self, unit: Unit) -> str:
-        """A unit's id, linked to its page."""
+        """Draw a unit's id as a pill, linked to the unit's page."""
         return self.link(unit, str(unit), "pill")
 
     def over(self, *units: Unit | str) -> "Gallery":
-        """What draws what belongs to these units."""
+        """Return a gallery whose veil also hides everything if one of these units is flagged."""
         return replace(self, veil=self.veil.over(*units))
 
     def label(self, text: str) -> str:
-        """A label as a chip."""
+        """Draw a label as a chip."""
         kind = "chip hidden" if self.veil.hides(text) else "chip"
         safe_text = escape(self.veil.label(text))
         return f'<span class="{kind}" title="{safe_text}">{safe_text}</span>'
 
     def labels(self, texts: Iterable[str]) -> str:
-        """Labels as chips side by side."""
+        """Draw labels as chips, side by side."""
         return "".join(map(self.label, texts))
 
     def title(self, card: UnitCard) -> str:
-        """A unit's id, linked to its page, its verdict and its labels."""
+        """Draw a unit's id, linked to the unit's page, with its verdict and labels."""
         name = self.link(card.id, str(card.id))
         chips = badge(card.findings["verdict"]) + self.over(card.id).labels(card.labels)
         return f'<div class="heading"><h1>{name}</h1><div>{chips}</div></div>'
 
     def heading(self, card: UnitCard, architecture: Architecture) -> str:
-        """A unit's id and labels, with links to the channels before and after it."""
+        """Draw a unit's id, verdict and labels, with links to the previous and the next channel."""
         channels = architecture.channels(card.layer)
         near = ((card.channel - 1, "\u2039 {}"), (card.channel + 1, "{} \u203a"))
         links = [self.link(Unit(card.layer, c), text.format(c)) for c, text in near if 0 <= c < channels]
@@ -98,7 +98,7 @@ class Gallery:
         )
 
     def annotation(self, label: Annotation) -> str:
-        """A current label with what it speaks of, by whom and since when."""
+        """Draw a current label with its branch, facet, modality, confidence, author, date and evidence."""
         facet, evidence = (
             self.veil.annotation_text(label, label.facet),
             self.veil.annotation_text(label, label.evidence),
@@ -109,7 +109,7 @@ class Gallery:
         return f'{self.over(label.unit).label(label.text)}<div class="quiet">{escape(details)}</div>'
 
     def picture(self, example: TopProbe | FacetProbe) -> str:
-        """A probe's thumbnail; the tooltip tells what it is and of a top probe how strongly it was answered to."""
+        """Draw a probe's thumbnail; its tooltip says what the probe is, and how far a top probe drives its unit."""
         caption, source = escape(self.veil.caption(example)), escape(f"{example.modality}, {example.source}")
         tooltip = f"{caption} ({source})"
         if isinstance(example, TopProbe):
@@ -117,7 +117,7 @@ class Gallery:
         return f'<img src="{escape(self.veil.picture(example))}" alt="{caption}" title="{tooltip}" loading="lazy">'
 
     def row(self, examples: Iterable[TopProbe | FacetProbe]) -> str:
-        """Probes side by side, each with its name."""
+        """Draw probes side by side, each with its caption."""
         figures = (
             f"<figure>{self.picture(e)}<figcaption>{escape(self.veil.caption(e))}</figcaption></figure>"
             for e in examples
@@ -127,13 +127,13 @@ class Gallery:
     def branches(
         self, units: Mapping[str, Unit], examples: Sequence[TopProbe], statistics: Mapping[str, float | None] = _UNKNOWN
     ) -> str:
-        """A row of probes for each branch, beneath each other, with what the rows have in common.
+        """Draw a row of top probes for each branch, with the share of probes that the rows have in common.
 
-        `units` gives the unit of each branch, `statistics` are the sum's.
+        `units` maps each branch to its unit; `statistics` are those of the sum's unit.
         """
         if not examples:
             return _NOTHING
-        whole = self.over(*list(units.values())[:1])  # the unit whose rows these are
+        whole = self.over(*list(units.values())[:1])  # the unit that these rows belong to
         rows = (
             f'<div class="branch"><div>{self._head(b, u)}{_overlaps(b, statistics)}</div>'
             f"{whole.over(u)._of(b, examples)}</div>"
@@ -149,7 +149,10 @@ class Gallery:
         examples: Sequence[TopProbe],
         verdict: str | None = None,
     ) -> str:
-        """A sum unit's two facets side by side, under a summary of it; `units` as for `branches`."""
+        """Draw the top probes of a sum unit's two branches side by side, under a summary of the unit.
+
+        `units` maps each branch to its unit.
+        """
         whole = self.over(units["sum"])
         halves = "".join(
             f"<div>{self._head(b, u)}{whole.over(u)._of(b, examples)}</div>" for b, u in units.items() if b != "sum"
@@ -161,7 +164,7 @@ class Gallery:
         )
 
     def candidate(self, candidate: Candidate[Any], examples: Sequence[TopProbe]) -> str:
-        """A candidate for an enrichment circuit: its two facets under the criteria that it met."""
+        """Draw a candidate for an enrichment circuit: its two facets, under the criteria that the candidate met."""
         units = {"sum": candidate.unit, "shortcut": candidate.shortcut, "conv": candidate.conv}
         lines, verdict = ["; ".join(candidate.criteria)], None
         if isinstance(candidate.terms, EvidenceTerms):
@@ -174,14 +177,14 @@ class Gallery:
         return facet_lines(terms.concepts_shortcut, terms.concepts_conv, veil, FEW)
 
     def depiction(self, unit: Unit, depiction: Depiction) -> str:
-        """A unit's feature visualisation."""
+        """Draw a unit's feature visualisation."""
         name = escape(f"feature visualisation of {unit}")
         return (
             f'<img class="depiction" src="{escape(self.veil.depiction(unit, depiction))}" alt="{name}" title="{name}">'
         )
 
     def words(self, readings: Iterable[WordResponse]) -> str:
-        """Words in a line, the strongest first; the tooltip tells how strongly each is answered to."""
+        """Draw words in a line, in the order given; each tooltip says how strongly the word drives the unit."""
         chips = (
             f'<span class="chip" title="{escape(_strength(reading))}">'
             f"{escape(self.veil.over(reading.unit).label(reading.word))}</span>"
@@ -192,7 +195,7 @@ class Gallery:
     def contributions(
         self, edges: Sequence[Contribution], end: str, thumbnails: Mapping[Unit, TopProbe], by: Measure = "magnitude"
     ) -> str:
-        """The units at one end of edges, `source` or `target`, excitation first, each group strongest first."""
+        """Draw the units at one end (`source` or `target`) of edges: excitatory edges first, then strongest first."""
         if not edges:
             return _NO_EDGES
         heads = "".join(f'<span title="{escape(meaning(word))}">{word}</span>' for word in ("magnitude", "mean"))
@@ -203,7 +206,7 @@ class Gallery:
         return f'<div class="edges"><div class="edge heads">{3 * "<span></span>"}{heads}</div>{rows}</div>'
 
     def units(self, cards: Iterable[UnitCard], thumbnails: Mapping[Unit, TopProbe]) -> str:
-        """Units in a grid, each with its picture and labels."""
+        """Draw units in a grid, each with its picture and labels."""
         named = (
             (c.id, f'<div class="names">{self.pill(c.id)} {self.over(c.id).labels(c.labels)}</div>') for c in cards
         )
@@ -211,7 +214,7 @@ class Gallery:
         return f'<div class="units">{cells}</div>'
 
     def search_hits(self, hits: Iterable[SearchHit], thumbnails: Mapping[Unit, TopProbe]) -> str:
-        """Units that a search found, in a grid, each with its picture, its labels and why it was found."""
+        """Draw the units that a search found, in a grid: each with its picture, its labels and why it was found."""
         cells = "".join(
             f'<div>{self._small(hit.unit.id, thumbnails)}<div><div class="names">{self.pill(hit.unit.id)} '
             f"{self.over(hit.unit.id).labels(hit.unit.labels)}</div>{self.over(hit.unit.id)._why(hit.matches)}</div></div>"
@@ -226,7 +229,7 @@ class Gallery:
         return f'<div class="quiet why" title="{reasons}">{reasons}</div>'
 
     def rises(self, cards: Iterable[UnitCard], rises: Sequence[float], thumbnails: Mapping[Unit, TopProbe]) -> str:
-        """Units with how far something raises them, the one raised most first."""
+        """Draw units with how far a probe raises each; the units come highest rise first."""
         rows = (
             f'<div class="edge excites">{self._bar(c.id, c.labels, thumbnails, rise / rises[0], f"{rise:+.3f}")}</div>'
             for c, rise in zip(cards, rises, strict=True)
@@ -252,7 +255,7 @@ class Gallery:
     def _bar(
         self, unit: Unit, labels: Iterable[str], thumbnails: Mapping[Unit, TopProbe], share: float, value: str
     ) -> str:
-        """A unit, and a value on a bar of some share of the width."""
+        """Draw a unit, and a value on a bar that fills this share of the width."""
         names = self.over(unit).labels(labels)
         return (
             f'{self._small(unit, thumbnails)}{self.pill(unit)}<span class="names">{names}</span>'
@@ -261,7 +264,7 @@ class Gallery:
 
 
 def _overlaps(branch: str, statistics: Mapping[str, float | None]) -> str:
-    """How many of its top examples a branch shares with the sum, and conv with the shortcut."""
+    """Draw the share of top probes that a branch has in common with the sum, and conv also with the shortcut."""
     partners = {
         "shortcut": {"overlap_shortcut": "the sum"},
         "conv": {"overlap_conv": "the sum", "overlap": "the shortcut"},
@@ -279,7 +282,7 @@ def _strength(reading: WordResponse) -> str:
 
 
 def _columns(examples: Iterable[TopProbe]) -> str:
-    """As many columns as the longest row has pictures, so that rows stand in line."""
+    """Return a style with as many columns as the longest row has pictures, so that the rows align."""
     return f'style="--columns:{max(Counter(e.branch for e in examples).values(), default=1)}"'
 
 
@@ -288,14 +291,14 @@ def _scale(value: float) -> str:
 
 
 def _interval(column: str, values: Mapping[str, float]) -> str:
-    """The interval of a number, where it has one."""
+    """Return a number's interval as text; empty if the number has none."""
     ends = [values[end] for end in interval(column) or () if end in values]
     low_and_high = " to ".join(printed(column, end) for end in ends)
     return f"; {coverage(column)} % interval {low_and_high}" if len(ends) == 2 else ""
 
 
 def terms(values: Mapping[str, float]) -> str:
-    """Numbers with their names, a bar of those that lie between 0 and 1, and what they mean, as safe HTML."""
+    """Draw numbers as safe HTML, each with its name, its meaning, and a bar if its highest value is 1."""
     rows = (
         f'<div class="term"><span>{escape(title(column))}</span><span class="number">{printed(column, value)}</span>'
         f"{_scale(value) if has_bar(column) else '<span></span>'}"
@@ -306,7 +309,7 @@ def terms(values: Mapping[str, float]) -> str:
     return f'<div class="terms">{"".join(rows)}</div>'
 
 
-_NOTEBOOK = (  # a notebook's own colours are not known, so these are see-through
+_NOTEBOOK = (  # a notebook's own colours are unknown, so these are see-through
     "--violet: #6d4aff; --text: inherit; --line: rgba(128, 128, 128, .35); --ground: rgba(128, 128, 128, .12); "
     "--paper: transparent; --link: #6d4aff; --green: #23934a; --red: #cf3a32; --gray: #808088; "
     "display: grid; gap: 12px; font-size: 0.93rem;"
@@ -314,14 +317,14 @@ _NOTEBOOK = (  # a notebook's own colours are not known, so these are see-throug
 
 
 def framed(markup: str, title: str = "") -> str:
-    """Safe markup with the style it needs, for a notebook; the style holds within it alone."""
+    """Wrap safe markup in a frame with its style, for a notebook; the style applies only inside the frame."""
     head = f"<b>{escape(title)}</b>" if title else ""
     style = f"<style>.clip-circuits {{ {STYLE} }}</style>"
     return f'<div class="clip-circuits" style="{_NOTEBOOK}">{style}{head}{markup}</div>'
 
 
 def cells(rows: Sequence[Mapping[str, object]], veil: Veil, columns: Sequence[str] = ()) -> str:
-    """Rows as a plain table behind the veil, as safe HTML; columns with nothing in them are left out."""
+    """Draw rows as a plain table behind the veil, as safe HTML; empty columns are left out."""
     names = [column for column in columns or dict.fromkeys(chain.from_iterable(rows)) if _filled(column, rows)]
     head = "".join(f'<th title="{escape(meaning(column))}">{escape(column)}</th>' for column in names)
     body = "".join(

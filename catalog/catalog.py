@@ -1,4 +1,4 @@
-"""A catalog: a graph database of models, opened here, and asked and filled through this one object."""
+"""Open a catalog (a graph database of models), query it and load models into it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,57 +36,59 @@ def open_catalog(
     password: str | None = None,
     database_name: str | None = None,
 ) -> "Catalog":
-    """The catalog at bolt://, neo4j:// and the like, or the embedded one in a folder; connects at its first question.
+    """Return the catalog at a URL such as bolt:// or neo4j://, or the embedded one in a folder.
 
-    What is not given is read from CIRCUITS_* variables and from a file .env here; else the embedded catalog of this
-    folder. Raises InvalidSettings.
+    The catalog connects at its first query. An argument that is None is read from CIRCUITS_* variables, then from a
+    file .env in the current folder; where no database is named, the catalog is the embedded one of this folder. Raises
+    InvalidSettings.
     """
     where = settings(database=place and str(place), user=user, password=password, database_name=database_name)
     return Catalog(where)
 
 
 def open_network(name: str = "demo", pretrained: str | Path | None = None, seed: int = 0) -> "LiveNetwork":
-    """A network, which needs no catalog: `demo`, an open_clip name such as RN50, or an open_clip configuration file.
+    """Open a network without a catalog: `demo`, an open_clip name such as RN50, or an open_clip configuration file.
 
-    `pretrained` is a tag such as openai, or a weights file; without it the weights are random, by `seed`. Raises
-    TorchMissing, WeightsError.
+    `pretrained` is a tag such as openai, or a weights file. With None the weights are random, drawn by `seed` (`demo`
+    has its own). Raises TorchMissing, WeightsError.
     """
     with torch_needed():
-        from catalog.live_network import LiveNetwork  # reaches torch, and all else here does without
+        from catalog.live_network import LiveNetwork  # imports torch, which nothing else here needs
     return LiveNetwork.open(name, pretrained, seed)
 
 
 def open_extraction(path: Path | str) -> ExtractionView:
-    """An extraction folder, which needs no torch. Raises ExtractionError for a folder that holds none."""
-    from extract.folder.extraction import Extraction  # pyarrow takes half a second, which questions do without
+    """Open an extraction folder; torch is not needed. Raises ExtractionError for a folder without an extraction."""
+    from extract.folder.extraction import Extraction  # imports pyarrow in half a second; queries do not need it
 
     return ExtractionView(Extraction.open(at_home(path)))
 
 
 def read_circuit(path: Path | str, form: export.Format | None = None) -> CircuitView:
-    """The circuit in a file that `CircuitView.export` wrote. Raises ExportError for a file that holds none."""
+    """Read the circuit in a file that `CircuitView.export` wrote. Raises ExportError for a file without a circuit."""
     return CircuitView(export.read(at_home(path), form))
 
 
 class Catalog:
-    """A graph database of models; a context manager. `open_catalog` makes one.
+    """A graph database of models, and a context manager that closes it. `open_catalog` makes one.
 
-    It connects at its first question, and after an embedded server was stopped for a load at the next one.
+    The catalog connects at its first query. If an embedded server was stopped for a load, the next query connects
+    again.
     """
 
     def __init__(self, where: Settings) -> None:
         self._settings = where
 
     def __enter__(self) -> Self:
-        """The catalog itself."""
+        """Return the catalog itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Close the connection."""
         self.close()
 
     def close(self) -> None:
-        """Close the connection; an embedded server goes on for others, and stops when nobody is left."""
+        """Close the connection; an embedded server keeps running while other clients use it, then stops."""
         if "_database" in self.__dict__:
             self._database.close()
             del self.__dict__["_database"]
@@ -106,38 +108,40 @@ class Catalog:
 
     @property
     def capabilities(self) -> "Capabilities":
-        """What the server is and can."""
+        """The kind of server, and what it supports."""
         return self._database.capabilities
 
     def start(self) -> None:
-        """Start the embedded server if there is one and it does not run; connecting does so by itself."""
+        """Start the embedded server, if there is one and it is not running. Connecting does the same."""
         start(self._settings.place)
 
     # ---- models
 
     @property
     def models(self) -> Table[ModelCard]:
-        """Every model that is wholly loaded, by name. Raises SchemaMismatch for a database of another version."""
+        """Every fully loaded model, by name. Raises SchemaMismatch for a database of another schema version."""
         return Table(f"Models in {self.url}", self._store.models())
 
     @property
     def unfinished(self) -> dict[str, str]:
-        """Models of which a load or a removal broke off, or is at work, by name: which, and how it goes on."""
+        """Models that are half loaded or half removed: for each name, a text that says which and how to resume."""
         return self._store.unfinished()
 
     def model(self, name: str | None = None) -> Model:
-        """A model by its id, or the only one there.
+        """Open the model with this id (None: the only model in the database).
 
-        Raises ModelMissing where there is none or several, DatabaseDamaged for one that lost data.
+        Raises ModelMissing if there is no such model, or if None is ambiguous; DatabaseDamaged for a model that lost
+        data.
         """
         return Model(self._store, self._store.model(name), self._extractions)
 
     def verify(self, name: str, whole: bool = True) -> bool:
-        """Read all of a model, also one that `model` refuses, and compare it with what was loaded.
+        """Read a whole model, even one that `model` refuses, and compare it with what was loaded.
 
-        Not `whole`, it counts without following an edge, which takes seconds for many millions. False where numbers
-        were not compared: a count reads none, and a load by an earlier version recorded nothing to compare with.
-        Raises DatabaseDamaged where it lost data, and refuses the model from then on until it is loaded again.
+        With `whole` False, only count its units and edges, without following an edge: seconds for many millions.
+        Returns True if the stored numbers were compared, False if not: a count reads no numbers, and earlier versions
+        recorded nothing to compare with. Raises DatabaseDamaged if data was lost; the model is then refused until it
+        is loaded again.
         """
         if not whole:
             self._store.count(name)
@@ -157,21 +161,22 @@ class Catalog:
         limit: int = 1000,
         **named: Any,
     ) -> Table[Mapping[str, Any]]:
-        """Ask in Cypher; the server refuses whatever writes. A record is a mapping of the answer's columns.
+        """Run a Cypher query that only reads; the server refuses writes. A record maps the answer's columns to values.
 
-        Parameters are named, or stand in a mapping: `catalog.query("MATCH (u:Unit {layer: $layer}) RETURN u.id",
-        layer="4/2/6")`. At most `limit` rows in `timeout` seconds. Raises WriteRefused, QueryTimeout, QueryError.
+        Parameters are keywords or a mapping: `catalog.query("MATCH (u:Unit {layer: $layer}) RETURN u.id",
+        layer="4/2/6")`. Returns at most `limit` rows, within `timeout` seconds. Raises WriteRefused, QueryTimeout,
+        QueryError.
         """
         return self.queries.ask(text, {**(parameters or {}), **named}, timeout, limit)
 
     @cached_property
     def queries(self) -> Queries:
-        """The queries that have a name, ours and those that people saved."""
+        """The named queries: the built-in ones and those that people saved."""
         return Queries(self._store)
 
     @contextmanager
     def reading_once(self) -> Iterator[None]:
-        """Ask no question twice inside this block, in this thread: what was answered first holds until a write."""
+        """Cache answers inside this block, in this thread: a repeated query returns its first answer until a write."""
         with self._database.reading_once():
             yield
 
@@ -183,13 +188,13 @@ class Catalog:
         progress: bool = True,
         on_migration: Callable[[int], object] = lambda before: None,
     ) -> Model:
-        """Load an extraction folder; a model of the same name is replaced and its labels stay; the model.
+        """Load an extraction folder and return its model. A model of the same name is replaced; its labels stay.
 
-        An interrupted load goes on where it stopped. A database of an older version is brought up first:
-        `on_migration` is called with the version that it had. Raises ExtractionError for a folder that is not finished,
+        An interrupted load resumes where it stopped. A database of an older schema is migrated first, and
+        `on_migration` is called with its old version. Raises ExtractionError for a folder that is not finished,
         LoadFailed, DatabaseBusy.
         """
-        from graph.loading.load import load  # pyarrow takes half a second, which questions do without
+        from graph.loading.load import load  # imports pyarrow in half a second; queries do not need it
 
         folder = extraction if isinstance(extraction, ExtractionView) else open_extraction(extraction)
         place = self._settings.place
@@ -198,36 +203,36 @@ class Catalog:
         return Model(self._store, ModelStore(self._database, card), self._extractions)  # loading has verified it
 
     def plan_removal(self, name: str, with_labels: bool = False) -> Removal:
-        """What `remove` would take away: its `sentence` says so. Raises ModelMissing as `remove`."""
+        """Return what `remove` would take away; its `sentence` says so. Raises ModelMissing if nothing would go."""
         return removal.plan_removal(self._database, name, with_labels)
 
     def remove(self, name: str, with_labels: bool = False, progress: bool = True) -> Removal:
-        """Remove a model, whole or not at all; what went. A removal that broke off goes on.
+        """Remove a model, all of it or nothing, and return what was removed. An interrupted removal resumes.
 
         Labels, flags and saved circuits stay for the next load of a model of this name; `with_labels` removes them too,
-        for good. Raises ModelMissing where there is no such model, or nothing but labels that stay; DatabaseBusy.
+        for good. Raises ModelMissing if there is no such model, or if only labels that stay are left; DatabaseBusy.
         """
         place = self._settings.place
         return removal.remove(place if isinstance(place, Path) else self._database, name, with_labels, progress)
 
     def migrate(self) -> int:
-        """Bring a database of an older version up to this one; the version it had. Units, edges and labels stay."""
+        """Migrate a database of an older schema to the current one; return its old version. All data stays."""
         return migration.migrate(self._database)
 
     def outdated_queries(self) -> list[str]:
-        """Names of saved queries that mention a property which `migrate` has replaced; they find nothing by it."""
+        """List the saved queries that mention a property which `migrate` has replaced; they no longer find it."""
         return migration.outdated_queries(self._database)
 
     @staticmethod
     def export_csv(extraction: ExtractionView | Path | str, folder: Path | str) -> str:
-        """Write files for neo4j-admin into a folder, for many millions of edges; the command that imports them."""
-        from graph.loading.neo4j_import import write_csv  # pyarrow takes half a second, which questions do without
+        """Write files for neo4j-admin (for many millions of edges), and return the command that imports them."""
+        from graph.loading.neo4j_import import write_csv  # imports pyarrow in half a second; queries do not need it
 
         view = extraction if isinstance(extraction, ExtractionView) else open_extraction(extraction)
         return write_csv(view.folder, at_home(folder))
 
     def __repr__(self) -> str:
-        """Where it is."""
+        """Return the place of the database, as text."""
         return f"<catalog in {self.url}>"
 
     @cached_property

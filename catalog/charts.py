@@ -1,4 +1,4 @@
-"""Numbers as small SVG charts, safe markup; colours come from `cards.css`."""
+"""Draw numbers as small SVG charts, as safe markup; colours come from `cards.css`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 560, 120  # of a histogram, in pixels
 _SCALE, _NAMES, _NUMBERS, _LINE = 210, 130, 52, 22  # widths of a dot chart's columns and its rows' height, in pixels
 _SIDE = 260  # of a spatial matrix, about
-_SMALLEST, _LARGEST = 6, 34  # of a position in it
+_SMALLEST, _LARGEST = 6, 34  # of a position in the matrix
 
 
 def activation_chart(histogram: Histogram, unit: Unit) -> str:
-    """A unit's activation over the probes, with lines at its mean and at whole standard deviations from it."""
+    """Draw a histogram of a unit's activation over the probes, with lines at the mean and at 1, 2 and 3 sd from it."""
     step = (histogram.high - histogram.low) / len(histogram.counts)
     edges = [*(histogram.low + k * step for k in range(len(histogram.counts))), histogram.high]
     tooltips = [
@@ -35,7 +35,10 @@ def activation_chart(histogram: Histogram, unit: Unit) -> str:
 
 
 def share_chart(counts: Sequence[int], layer: Layer) -> str:
-    """How many units of a sum have which share over the shortcut; the first and last count lie outside 0 to 1."""
+    """Draw how many units of a sum have each share over the shortcut.
+
+    The first of `counts` is of shares below 0, the last of shares above 1.
+    """
     width, units = 1 / (len(counts) - 2), sum(counts)
     spans = [f"from {k * width:.0%} to {(k + 1) * width:.0%}" for k in range(len(counts) - 2)]
     tooltips = [f"{n:,} units {span}" for n, span in zip(counts, ["below 0%", *spans, "above 100%"], strict=True)]
@@ -45,9 +48,10 @@ def share_chart(counts: Sequence[int], layer: Layer) -> str:
 
 
 def bars(counts: Sequence[int], tooltips: Sequence[str], name: str, marks: Sequence[float] = ()) -> str:
-    """Counts as bars side by side; `tooltips` are their texts, `marks` places from 0 to 1, the first a whole line.
+    """Draw counts as bars side by side, each with its tooltip, and vertical lines at `marks`.
 
-    Heights are square roots, so that one probe shows beside a thousand.
+    Marks are places from 0 to 1; the first is the mean, the others are deviations. A bar's height is the square root of
+    its count, so that a single probe is visible beside a thousand.
     """
     most, width = sqrt(max(counts, default=0)) or 1.0, WIDTH / len(counts)
     drawn = "".join(
@@ -78,7 +82,10 @@ class Dot:
 
 
 def dot_chart(dots: Sequence[Dot], ends: tuple[float, float], name: str) -> str:
-    """Estimates beneath each other as dots with their intervals, on a scale between these ends, with a line at zero."""
+    """Draw estimates as dots with their intervals, one below the other, with a line at zero.
+
+    The scale runs between these `ends`, extended to include zero.
+    """
     lowest, highest = min(0.0, ends[0]), max(0.0, ends[1])
     span = highest - lowest or 1.0
 
@@ -99,9 +106,9 @@ def dot_chart(dots: Sequence[Dot], ends: tuple[float, float], name: str) -> str:
 
 
 def matrix(kernel: "np.ndarray", first: int, name: str) -> str:
-    """A spatial matrix (h, w) as a heat map whose first row and column are the map's `first`.
+    """Draw a spatial matrix (h, w) as a heat map; its first row and column are number `first` of the whole map.
 
-    Positive positions are green and plain, negative ones red and hatched, the deeper the stronger.
+    Positive positions are green and plain, negative ones red and hatched; stronger ones have a deeper colour.
     """
     rows, columns = kernel.shape
     cell = max(_SMALLEST, min(_LARGEST, _SIDE // max(rows, columns)))

@@ -1,4 +1,4 @@
-"""A circuit to work with: it draws itself, is changed by hand, written to files and saved in the database."""
+"""A circuit to work with: draw, edit, export and save it."""
 
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class CircuitView:
-    """A circuit of one model, or one that was read from a file and knows no catalog.
+    """A circuit of one model, or one that was read from a file and belongs to no catalog.
 
-    `record` is the circuit itself. What changes a circuit gives another one. Drawings hide what is sensitive unless
-    `revealed`; files of `export` and the networkx graph flag it and hide nothing.
+    `record` is the circuit itself. Methods that edit return a new circuit. Drawings hide sensitive content unless
+    `revealed`; files of `export` and the networkx graph flag sensitive units and hide nothing.
     """
 
     def __init__(self, record: Circuit, store: ModelStore | None = None) -> None:
@@ -35,43 +35,43 @@ class CircuitView:
 
     @property
     def name(self) -> str:
-        """What the circuit is called."""
+        """The name of the circuit."""
         return self.record.name
 
     @property
     def sentence(self) -> str:
-        """How large it is, and of a trace what part of the influence it holds."""
+        """A sentence on the circuit's size, and for a trace the share of influence that the circuit holds."""
         return self.record.sentence
 
     @property
     def settings(self) -> dict[str, Plain]:
-        """How the circuit was found."""
+        """The parameters of the search or trace that found the circuit."""
         return dict(self.record.settings)
 
     @cached_property
     def units(self) -> Table[Node]:
-        """Its units with their roles, labels and statistics."""
+        """The circuit's units with their roles, labels and statistics."""
         return Table(f"Units of {self.name}", self.record.units, self._veil, _drawn)
 
     @cached_property
     def edges(self) -> Table[CircuitEdge]:
-        """Its edges: expanded weights, and residual sums under the kind ADDS."""
+        """The circuit's edges: expanded weights (kind CONTRIBUTES) and residual sums (kind ADDS)."""
         return Table(f"Edges of {self.name}", self.record.edges)
 
     def join(self, other: "CircuitView") -> "CircuitView":
-        """The units and edges of both, under the name of this one. Raises CircuitError for circuits of two models."""
+        """Join another circuit's units and edges, keeping this one's name. Raises CircuitError for different models."""
         return self._with(editing.join(self.record, other.record))
 
     def expand(self, unit: Unit | str, limit: int = 5) -> "CircuitView":
-        """The circuit with a unit's `limit` strongest inputs and outputs of each sign, and the sums it stands in."""
+        """Add a unit's `limit` strongest inputs and outputs of each sign, and the residual sums that it is in."""
         return self._with(editing.expand(self._catalog, self.record, self._unit(unit), limit))
 
     def without(self, unit: Unit | str) -> "CircuitView":
-        """The circuit without a unit, its edges, and the units that had edges only with it."""
+        """Leave out a unit, its edges, and the units that had edges only with that unit."""
         return self._with(editing.without(self.record, self._unit(unit)))
 
     def edited(self, expand: Sequence[Unit], remove: Sequence[Unit], limit: int = 5) -> "CircuitView":
-        """The circuit with some units expanded in turn, then others left out; its settings name them."""
+        """Expand some units in turn, then leave others out; the new circuit's settings name both."""
         return self._with(editing.edit(self._catalog, self.record, expand, remove, limit))
 
     def svg(
@@ -81,47 +81,47 @@ class CircuitView:
         revealed: bool = False,
         pictures: bool = True,
     ) -> str:
-        """The drawing as one SVG element, which needs no other file.
+        """Draw the circuit as one SVG element, which needs no other file.
 
-        `link` gives a unit's address, `bold` units have a bold frame; with `pictures` each unit shows the probe that it
-        answers to most.
+        `link` returns a unit's URL; `bold` units have a bold frame; with `pictures` each unit shows its first top
+        probe.
         """
         return drawing.draw(self._pictured(revealed) if pictures else self.record, link, revealed, bold)
 
     def render(
         self, path: Path | str, scale: float = drawing_files.SCALE, revealed: bool = False, pictures: bool = True
     ) -> None:
-        """Write the drawing; the name ends in .svg, .png or .pdf. `scale` is pixels of a PNG for each of the drawing.
+        """Write the drawing to a file whose name ends in .svg, .png or .pdf.
 
-        Raises ExportError.
+        `scale` is the number of PNG pixels per pixel of the drawing. Raises ExportError.
         """
         drawing_files.write(self.svg(revealed=revealed, pictures=pictures), at_home(path), scale)
 
     def rendered(self, form: drawing_files.DrawingForm, revealed: bool = False) -> Callable[[], bytes]:
-        """What draws the circuit and makes its file's bytes when it is called."""
+        """Return a function that, when called, draws the circuit and returns the bytes of its file."""
         return lambda: drawing_files.render(self.svg(revealed=revealed), form)
 
     def export(self, path: Path | str, form: Format | None = None) -> None:
-        """Write the circuit for other graph tools; the name ends in .json, .graphml or .zip. Raises ExportError."""
+        """Write the circuit for other graph tools, to a .json, .graphml or .zip file. Raises ExportError."""
         export.write(self.record, at_home(path), form)
 
     def encoded(self, form: Format) -> bytes:
-        """The circuit as the bytes of such a file; equal circuits give equal bytes."""
+        """Return the bytes of a file that `export` would write; equal circuits give equal bytes."""
         return export.encode(self.record, form)
 
     def to_networkx(self) -> "nx.MultiDiGraph[str]":
-        """A networkx graph with plain attributes: text, numbers and booleans."""
+        """Return a networkx graph with plain attributes, that is text, numbers and booleans."""
         return self.record.graph()
 
     def save(self, name: str, author: str | None = None, replace: bool = False) -> SavedCircuit:
         """Save the circuit in the database under a name; `author` None takes the login name.
 
-        Raises CircuitError for a name that is taken, unless that circuit is to be replaced.
+        Raises CircuitError for a name that is taken, unless `replace` is set.
         """
         return saved_circuits.save(self._catalog, self.record, name, author, replace)
 
     def __repr__(self) -> str:
-        """How large it is."""
+        """Return the sentence on the circuit's size."""
         return f"<{self.sentence}>"
 
     def _repr_svg_(self) -> str:

@@ -1,12 +1,16 @@
 """Search for enrichment circuits: sum units whose conv branch and shortcut bring two different facets.
 
-By evidence: the verdict of the census, which judges every unit on probes (`extract.enrichment.census`), with its
-effects, both facets and what is least certain. Ablation is a second witness: that each branch brings its own facet is
-*supported*, *contradicted* or *inconclusive* on the same facets, and on new concepts near what the branches respond to
-(`extract.enrichment.dissociation`). By weights: the branches have different inputs and both are strongly wired; that is
-a screen and no test. The terms are reported side by side and never multiplied into a score. The share over the shortcut
-is reported, too, but is no criterion: a high share does not rule enrichment out, and a middling one does not establish
-it.
+A search by evidence selects units by their verdict in the census (`extract.enrichment.census`), the statistical test
+of which units are enriched, and reports the test's effects, both facets and the least certain step. Ablation is a
+second witness: it says whether the claim that each branch brings its own facet is *supported*, *contradicted* or
+*inconclusive*, on the same facets and on new concepts near what the branches respond to
+(`extract.enrichment.dissociation`).
+
+A search by weights selects units whose branches have different inputs and are both strongly wired. It is a screen, not
+a test.
+
+The terms are reported side by side and never multiplied into a score. The share over the shortcut is reported too, but
+is not a criterion: a high share does not rule enrichment out, and a middling share does not establish it.
 """
 
 from bisect import bisect_right
@@ -23,17 +27,17 @@ from graph.records import Ablation, EvidenceTerms, Verdict, WeightTerms
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 STRONGEST = 8  # inputs of either branch that are compared
 SHARED = 0.2  # share of strongest inputs that the branches may have in common
-COSINE = 0.2  # cosine of the branches' inputs, either sign; far below nought the conv branch takes back what is there
+COSINE = 0.2  # absolute cosine of the branches' inputs; far below zero, the conv branch undoes the shortcut
 
 Terms = TypeVar("Terms", EvidenceTerms, WeightTerms)
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts of a sum's units: all that have a verdict, each verdict, and what ablation says.
+    """Counts of a sum's units: those with a verdict (`judged`), each verdict, and the results of ablation.
 
-    `supported` and `contradicted` are of the enriched units, out of those `ablated`; `others_supported` of the other
-    units, out of `others_ablated`. `unjudged` is why no unit was judged, where that is known.
+    `supported` and `contradicted` count enriched units, out of the `ablated` ones; `others_supported` counts other
+    units, out of `others_ablated`. `unjudged` says why units have no verdict, where the reason is known.
     """
 
     layer: Layer
@@ -51,12 +55,12 @@ class Tally:
 
     @property
     def band(self) -> tuple[float, float]:
-        """The shares of units that are established as enriched, and that are not excluded: a band of prevalence."""
+        """The band of prevalence: the share of judged units that are enriched, and the share not excluded."""
         return self.enriched / max(1, self.judged), 1 - self.not_enriched / max(1, self.judged)
 
     @property
     def sentence(self) -> str:
-        """The numbers, to be read."""
+        """The counts in a sentence."""
         if not self.judged:
             return f"{self.layer}: no unit is judged. {self.unjudged or ''}".rstrip()
         confirmed, possible = self.band
@@ -71,10 +75,10 @@ class Tally:
 
 @dataclass(frozen=True)
 class Candidate(Generic[Terms]):
-    """A sum unit that was selected, what it was selected for (sentences with their numbers), and all its terms.
+    """A selected sum unit, with the criteria that it met (sentences with their numbers) and all its terms.
 
-    `order` is what candidates are ordered by, larger first: by evidence the lesser of the lower bounds of both
-    branches' specificity (0 where there are none); by weights the lesser of two percentiles.
+    Candidates are sorted by `order`, largest first. In a search by evidence, `order` is the lesser of the lower bounds
+    of both branches' specificity (0 without them); in a search by weights, the lesser of the branches' percentiles.
     """
 
     unit: Unit
@@ -95,11 +99,11 @@ def by_evidence(
     concepts: float = 0.0,
     modalities: float = 0.0,
 ) -> list[Candidate[EvidenceTerms]]:
-    """Find units of a sum layer (None: the last) that have a verdict of the census; None: any, or none.
+    """Find units of a sum layer (None: the last) with this verdict of the census (`verdict` None: any, or none).
 
     `q` is the largest accepted q of being enriched (None: any). The branches' top probes must also differ by at least
     `concepts` (1 - cosine) or `modalities` (difference of shares or selectivity). Raises NotExtracted for a layer that
-    is no sum, or if nothing was measured or judged.
+    is not a sum, or if nothing was measured or judged; CircuitError for an unknown verdict.
     """
     layer, _ = _sums(store, layer)
     if verdict is not None and verdict not in VERDICTS:
@@ -113,7 +117,7 @@ def by_evidence(
 
 
 def tally(store: ModelStore, layer: Layer | None = None) -> Tally:
-    """Count the verdicts of a sum layer (None: the last). Raises NotExtracted for a layer that is no sum."""
+    """Count the verdicts of a sum layer (None: the last). Raises NotExtracted for a layer that is not a sum."""
     layer, _ = _sums(store, layer)
     units = store.verdicts(layer)
 
@@ -145,11 +149,12 @@ def by_weights(
     strongest: int = STRONGEST,
     limit: int = 20,
 ) -> list[Candidate[WeightTerms]]:
-    """Units of a sum layer (None: the last) whose branches have different strongest inputs from one common layer.
+    """Find units of a sum layer (None: the last) whose branches have different strongest inputs from one source layer.
 
-    `source` None is the sum two blocks back; `strongest` is how many inputs of either branch are compared. Ordered by
-    the lesser of the branches' strengths, each as a percentile in its layer. Raises NotExtracted for a layer that is no
-    sum, or where these weights were not extracted.
+    `source` None is the sum two blocks back; `strongest` is the number of inputs of each branch that are compared.
+    Candidates are sorted by the lesser of the branches' strengths, each as a percentile in its layer. Raises
+    NotExtracted for a layer that is not a sum, or if these weights were not extracted; CircuitError if there is no sum
+    two blocks back.
     """
     layer, channels = _sums(store, layer)
     source = source or _two_back(store, layer)
@@ -176,7 +181,7 @@ def _by_evidence(terms: EvidenceTerms) -> Candidate[EvidenceTerms]:
 
 
 def _verdict(terms: EvidenceTerms) -> Iterator[str]:
-    """The verdict with its certainty, and what is least certain."""
+    """Yield a sentence on the verdict and its certainty, then one on the least certain step."""
     if terms.verdict is None:
         return
     q = {"enriched": terms.q, "not enriched": terms.q_not_enriched}.get(terms.verdict)
@@ -191,7 +196,7 @@ def _verdict(terms: EvidenceTerms) -> Iterator[str]:
 
 
 def _facets(terms: EvidenceTerms) -> Iterator[str]:
-    """How far the sum rises on either facet, and how much of it is the branch's own."""
+    """Yield, for each facet, a sentence on how far the sum rises and how much more the facet's branch brings."""
     for branch, rise, own in (
         ("shortcut", terms.rise_shortcut, terms.specificity_shortcut),
         ("conv", terms.rise_conv, terms.specificity_conv),
@@ -212,12 +217,12 @@ def _by_weights(terms: WeightTerms, shortcut: float, conv: float) -> Candidate[W
 
 
 def _apart(terms: WeightTerms) -> bool:
-    """Whether the branches have different inputs, and conv does not take back what the shortcut brings."""
+    """Check that the branches have different inputs, and that conv does not undo what the shortcut brings."""
     return terms.shared <= SHARED * min(terms.shortcut_inputs, terms.conv_inputs) and abs(terms.cosine) <= COSINE
 
 
 def _place(ordered: Sequence[float], value: float) -> float:
-    """The share of values that are no larger."""
+    """Return the share of values that are not larger than this one."""
     return bisect_right(ordered, value) / len(ordered)
 
 

@@ -1,14 +1,14 @@
-"""What can go wrong in the catalog; every message ends with the way out.
+"""Errors of the catalog; every message ends with what to do about it.
 
 CatalogError (a CircuitsError)
-├── LabelError                a label that breaks a rule, or one that is not there to change
+├── LabelError                a label that breaks a rule, or that does not exist
 ├── LabelFileError            a label file that cannot be read or written, or that does not fit the catalog
-├── CircuitError              a unit that is the end of no such circuit, or circuits that cannot be drawn or joined
-├── NamedQueryError           a query that is not there, breaks a rule, or lacks a parameter
-├── ExportError               a circuit that cannot be written, or a file that holds none
-├── ArticleError              files of the article's authors that are not there, or are others
+├── CircuitError              a circuit that does not exist, or that cannot be found, drawn, joined or saved
+├── NamedQueryError           a query that does not exist, breaks a rule, or lacks a parameter
+├── ExportError               a file that cannot be written, or that holds no circuit
+├── ArticleError              files of the enrichment circuits article that are missing or not as published
 ├── MacroscopicError          contributions between layers that an extraction folder does not hold
-└── TorchMissing              what needs the network itself, where torch or open_clip are missing or broken
+└── TorchMissing              a call that needs the network itself, but torch or open_clip is missing or broken
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from extract.errors import CircuitsError
 
 
 class CatalogError(CircuitsError):
-    """Something in the catalog that the user can mend."""
+    """An error in the catalog that the user can mend."""
 
 
 class LabelError(CatalogError):
-    """A label that breaks a rule, or one that is not there to change."""
+    """A label that breaks a rule, or that does not exist."""
 
 
 class LabelFileError(CatalogError):
@@ -30,19 +30,19 @@ class LabelFileError(CatalogError):
 
 
 class CircuitError(CatalogError):
-    """A unit that is the end of no such circuit, or circuits that cannot be drawn or joined."""
+    """A circuit that does not exist, or that cannot be found, drawn, joined or saved."""
 
 
 class NamedQueryError(CatalogError):
-    """A query of no such name, one that breaks a rule, or one that lacks a parameter."""
+    """A query that does not exist, breaks a rule, or lacks a parameter."""
 
 
 class ArticleError(CatalogError):
-    """Files of the article's authors that are not there, or are others."""
+    """Files of the enrichment circuits article that are missing or not as published."""
 
 
 class ExportError(CatalogError):
-    """A circuit that cannot be written, or a file that holds none."""
+    """A file that cannot be written, or that holds no circuit."""
 
 
 class MacroscopicError(CatalogError):
@@ -50,7 +50,7 @@ class MacroscopicError(CatalogError):
 
 
 class TorchMissing(CatalogError):
-    """What needs the network itself, where torch or open_clip are missing or cannot be loaded."""
+    """A call that needs the network itself, but torch or open_clip is missing or cannot be loaded."""
 
 
 _EXTRA = ("torch", "open_clip", "scipy", "wordfreq")  # what the extra installs
@@ -59,10 +59,10 @@ _OWN = ("extract", "graph", "catalog")
 
 @contextmanager
 def torch_needed() -> Iterator[None]:
-    """Around an import that needs torch: one line on how to get it where it is missing, or cannot be loaded."""
+    """Raise TorchMissing, with how to install torch, if the import inside this block fails for want of torch."""
     try:
         yield
-    except (ImportError, OSError) as error:  # OSError of a library beside torch
+    except (ImportError, OSError) as error:  # a shared library of torch that cannot be loaded is an OSError
         module = (getattr(error, "name", "") or "").partition(".")[0]
         if module in _OWN:
             raise

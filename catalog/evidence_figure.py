@@ -19,10 +19,10 @@ _DOTS = (
 def draw_evidence(
     gallery: Gallery, card: UnitCard, units: Mapping[str, Unit], probes: Mapping[str, Sequence[FacetProbe]]
 ) -> str:
-    """What the census and ablation say of a sum's unit: in words, and of each facet a picture.
+    """Draw what census and ablation say about a sum's unit: a text, and a figure for each facet.
 
-    `units` as for `branches`; `probes` are held-out ones of each facet. A facet's picture is how far the sum rises
-    on it with both branches, without conv, and without the shortcut.
+    `units` maps each branch to its unit; `probes` are held-out probes of each facet. A facet's figure shows how far the
+    sum rises on the facet with both branches, without conv, and without the shortcut.
     """
     whole = gallery.over(*units.values())
     hidden = {probe.concept for row in probes.values() for probe in row if whole.veil.hides_image(probe)}
@@ -41,7 +41,7 @@ def draw_evidence(
 
 
 def _remaining(branch: str, numbers: Mapping[str, float | None]) -> list[Dot]:
-    """How far the sum rises on a branch's facet, with both branches and without either; none where not measured."""
+    """Return how far the sum rises on a branch's facet, with both branches and without each; empty if not measured."""
     rows = {"both branches": f"rise_{branch}"}
     rows |= {f"without {short}": f"rise_{branch}_without_{other}" for other, short in _WITHOUT.items()}
     values = {name: [numbers.get(f"{column}{end}") for end in ("", "_low", "_high")] for name, column in rows.items()}

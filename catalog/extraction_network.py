@@ -1,4 +1,4 @@
-"""A network and its extraction folder: what it writes there, and the census of a sum, taken again otherwise."""
+"""Run a network to fill its extraction folder: weights, probes, words, pictures, and the checks of a census."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -29,11 +29,11 @@ from extract.recording import modality, vocabulary
 from extract.recording.visualisations import pictures_of, visualise
 from extract.units import Architecture, Layer
 
-Images = str | Path | Source  # "demo" for the demo's own, a folder of pictures, WebDataset shards, or a table of probes
+Images = str | Path | Source  # "demo" for the demo's probes; a folder of pictures, WebDataset shards, a table of probes
 
 
 class ExtractionNetwork:
-    """A network that fills extraction folders; what it can be asked without one is `LiveNetwork`'s."""
+    """A network that fills extraction folders; `LiveNetwork` adds what needs no folder."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
@@ -64,14 +64,13 @@ class ExtractionNetwork:
         threads: int | None = None,
         announce: Callable[[Forecast], object] | None = None,
     ) -> ExtractionView:
-        """Compute the expanded weights into a folder; an interrupted run goes on where it stopped.
+        """Compute the expanded weights into a folder; an interrupted run resumes where it stopped.
 
-        `targets` are layers and patterns such as `4/*`, None for all; `memory` is in bytes, without the network;
-        `device` is where torch computes them, such as `cuda`; `precision` is
-        float32, bfloat16 or tf32, and the view's `deviations` tell what a lower one costs. `ray` is the address of a
-        Ray cluster that computes them, or `local` for one on this machine, in tasks of so many `threads`, or of a GPU
-        each.
-        `announce` is called before the first sweep here with a forecast of what there is to do.
+        `targets` are layers and patterns such as `4/*` (None: all layers). `memory` is in bytes, the network excluded.
+        `device` is torch's, such as `cuda`. `precision` is float32, bfloat16 or tf32; the view's `deviations` tell what
+        a lower precision costs. `ray` is the address of a Ray cluster that computes the weights, or `local` for one on
+        this machine; each task takes so many `threads`, or a GPU. `announce` is called with a forecast before the first
+        sweep (a backward pass that computes all expanded weights into some targets) on this machine.
         """
         folder = at_home(folder)
         extraction = atlas.extract(
@@ -100,7 +99,7 @@ class ExtractionNetwork:
         device: str = "cpu",
         precision: Precision = "float32",
     ) -> Forecast:
-        """How long `extract` will take with these arguments, how large its folder and its memory will be."""
+        """Estimate the time, the size of the folder and the memory that `extract` will take with these arguments."""
         return atlas.forecast(
             self._network, targets, strongest, matrices, memory=memory, device=device, precision=precision
         )
@@ -112,34 +111,35 @@ class ExtractionNetwork:
         progress: bool = True,
         layers: Iterable[Layer] | None = None,
     ) -> Reading:
-        """Show the network probes and add what its units do on them; how many were shown, and what was left out.
+        """Show the network probes, and add its units' responses to the extraction.
 
-        `layers` are what is measured, None for all sums and what lies inside their conv branches.
+        `layers` are the measured layers (None: all sums and the layers inside their conv branches). Returns how many
+        probes were shown and which were left out.
         """
         with extraction.folder.writing():
             return pipeline.measure(self._network, extraction.folder, self.probes(probes), layers, progress)
 
     @staticmethod
     def probes(images: Images) -> Source:
-        """Open probes, by name or path. Raises ProbesError for what holds none."""
+        """Open probes by name or path. Raises ProbesError for a place that holds none."""
         if not isinstance(images, str | Path):
             return images
         return source(demo.PROBES if images == "demo" else at_home(images))
 
     @staticmethod
     def words(words: int | Path | Iterable[str]) -> tuple[str, ...]:
-        """Return these words, the lines of a file, or that many of the most common English words. Raises WordsError."""
+        """Return these words, the lines of a file, or the `words` most common English words. Raises WordsError."""
         if isinstance(words, int):
             return most_common(words)
         return from_file(at_home(words)) if isinstance(words, Path) else tuple(words)
 
     @staticmethod
     def read_words(file: Path | str) -> tuple[tuple[str, ...], Reading]:
-        """Return a file's words, how many of its lines were taken, and why the others were not. Raises WordsError."""
+        """Read a file's words; also return how many lines were read and why the others were not. Raises WordsError."""
         return read_file(at_home(file))
 
     def check_words(self, words: Iterable[str], font: Path | str | None = None) -> None:
-        """Raise WordsError for a word that cannot be set for this network, before anything is computed."""
+        """Raise WordsError for a word that cannot be rendered for this network, before anything is computed."""
         lettering = self._lettering(font)
         for word in words:
             rasterised_words.check(word, self.architecture.image_size, lettering)
@@ -151,11 +151,11 @@ class ExtractionNetwork:
         progress: bool = True,
         font: Path | str | None = None,
     ) -> None:
-        """Show the network words as images and add what its units do on them, and how they tell words from controls.
+        """Show the network words as images, and add its units' responses and their selectivity for words over controls.
 
-        What an earlier version measured without anagrams is measured again.
-        `words` are a list, a file with one word a line, or a number: that many of the most common English words; `font`
-        is a .ttf or .otf file, None for the article's.
+        `words` is a list, a file with one word per line, or the number of most common English words to show. `font` is
+        a .ttf or .otf file (None: the article's font). Measurements of an earlier version, which lack anagrams, are
+        replaced.
         """
         listed, lettering = self.words(words), self._lettering(font)
         with extraction.folder.writing():
@@ -164,16 +164,16 @@ class ExtractionNetwork:
                 modality.profile(self._network, extraction.folder, listed, lettering=lettering, progress=progress)
 
     def check_visualisations(self, folder: Path | str, layer: Layer | None = None) -> None:
-        """Raise VisualisationsError for a folder without pictures of units of a layer, the last sum if None."""
+        """Raise VisualisationsError for a folder without pictures of units of a layer (None: the last sum)."""
         named = layer or self.architecture.final
         pictures_of(at_home(folder), named, self.architecture.channels(named))
 
     def visualise(
         self, extraction: ExtractionView, folder: Path | str, progress: bool = True, layer: Layer | None = None
     ) -> Reading:
-        """Add a folder's feature visualisations of a layer, such as channel34.png; what was left out, and why.
+        """Add a folder's feature visualisations of a layer (None: the last sum), such as channel34.png.
 
-        `layer` is the last sum if None.
+        Returns how many pictures were added, and which were left out and why.
         """
         named = layer or self.architecture.final
         return visualise(self._network, extraction.folder, at_home(folder), named, progress)
@@ -185,11 +185,11 @@ class ExtractionNetwork:
         probes: Images = "demo",
         progress: bool = True,
     ) -> list[CensusVariant]:
-        """Take the census of a sum, None for the last, again with one setting or choice of probes changed at a time.
+        """Repeat the census of a sum (None: the last) with one setting or choice of probes changed at a time.
 
-        `probes` are those that the extraction's own census was taken on, and the extraction keeps the verdicts. Raises
-        CensusError where it has none or the layer is no sum, and ExtractionError for an extraction of other weights,
-        one that another process writes into, or probes that changed since.
+        The verdicts are stored in the extraction. `probes` must be those of the extraction's own census. Raises
+        CensusError if the extraction has no census or the layer is not a sum; ExtractionError for an extraction of
+        other weights, one that another process writes into, or probes that changed since.
         """
         folder, total = self._sum_of(extraction, layer)
         with self._alone:
@@ -205,22 +205,22 @@ class ExtractionNetwork:
         progress: bool = True,
         memory: int = PAIRING_MEMORY,
     ) -> list[PairingComparison]:
-        """Compare a sum's enrichment, None for the last, with that of its branches paired anew, `draws` times.
+        """Compare the enrichment of a sum (None: the last) with that of its branches paired anew, in `draws` draws.
 
-        `probes` are those that the extraction's own census was taken on; the maps of the whole sum are held in
-        `memory` bytes. Raises as `sensitivity` does.
+        `probes` must be those of the extraction's own census. The maps of the whole sum must fit into `memory` bytes.
+        Raises the errors of `sensitivity`.
         """
         folder, total = self._sum_of(extraction, layer)
         with self._alone:
             return compare_pairings(self._network, folder, self.probes(probes), total, draws, seed, progress, memory)
 
     def _sum_of(self, extraction: ExtractionView, layer: Layer | str | None) -> tuple[Extraction, Layer]:
-        """The folder, which is this network's, and the layer, the last sum if None."""
+        """Return the extraction, checked to be this network's, and the layer (None: the last sum)."""
         extraction.folder.check(self._network.model, self._network.sha256)
         named = Layer.parse(str(layer)) if layer else self.architecture.final
         return extraction.folder, self.architecture.check(named)
 
     def _lettering(self, font: Path | str | None) -> Lettering:
-        """The network's usual lettering, in a font of one's own if there is one."""
+        """Return the network's usual lettering, in this font if one is given."""
         lettering = usual_lettering(self.architecture.image_size)
         return replace(lettering, font=at_home(font)) if font else lettering

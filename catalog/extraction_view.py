@@ -1,4 +1,4 @@
-"""An extraction folder: its tables, how a unit's activation is distributed, and images of its levels to sort."""
+"""An extraction folder to work with: its tables, kernels, distributions, censuses, and images to sort."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,9 +24,9 @@ Part = Literal["unit", "sum", "shortcut", "conv"]
 
 
 class ExtractionView:
-    """An extraction folder, which needs no torch; `open_extraction` opens one, and `LiveNetwork.extract` makes one.
+    """An extraction folder, read without torch; `open_extraction` opens one, and `LiveNetwork.extract` makes one.
 
-    A `part` names the unit itself, or of a sum's unit one of its branches.
+    A `part` names the unit itself (`unit`), or for a sum's unit the sum or one of its branches.
     """
 
     def __init__(self, folder: "Extraction") -> None:
@@ -34,7 +34,7 @@ class ExtractionView:
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """The path of the folder."""
         return self.folder.path
 
     @property
@@ -44,12 +44,12 @@ class ExtractionView:
 
     @property
     def weights_sha256(self) -> str:
-        """The hash of the weights that it was computed from."""
+        """The hash of the network weights that the extraction was computed from."""
         return self.folder.manifest.weights_sha256
 
     @property
     def has_checksum(self) -> bool:
-        """Whether its manifest could be checked; those of earlier versions cannot."""
+        """Whether the manifest has a checksum; those of earlier versions have none, so they cannot be checked."""
         return self.folder.has_checksum
 
     @property
@@ -59,24 +59,25 @@ class ExtractionView:
 
     @property
     def precision(self) -> str:
-        """In which its weights were computed: float32, bfloat16 or tf32."""
+        """The precision in which the expanded weights were computed: float32, bfloat16 or tf32."""
         return self.folder.manifest.settings.precision
 
     @property
     def deviations(self) -> "tuple[Deviation, ...]":
-        """How far its magnitudes are from those in float32, by blocks between, of a sample; none of float32's own."""
+        """Deviations of a sample of magnitudes from float32, per number of blocks between; empty for float32."""
         return self.folder.manifest.deviations or ()
 
     def table(self, name: str) -> "pa.Table":
-        """One of its tables, such as `units`, `edges`, `distributions` or `probes`; empty where it was not made."""
+        """Read a table, such as `units`, `edges`, `distributions` or `probes`; empty if the table was not made."""
         return self.folder.table(name)
 
     def kernel(self, source: Unit | str, target: Unit | str) -> Kernel | None:
-        """The expanded weight of a direct edge as it was extracted, mostly in float16; None for any other edge.
+        """Read the expanded weight of a direct edge as it was stored, mostly in float16; None if it was not stored.
 
-        Raises NoPath where no edge leads from source to target. `LiveNetwork.expanded_weight` computes any.
+        Raises NoPath if no path leads from source to target. `LiveNetwork.expanded_weight` computes any expanded
+        weight.
         """
-        from extract.folder.kernel_support import support  # slow to import, and a catalog does without
+        from extract.folder.kernel_support import support  # slow to import, and most uses of a catalog do not need it
 
         one, other = self.architecture.unit(str(source)), self.architecture.unit(str(target))
         place = support(self.architecture, one.layer, other.layer)
@@ -86,53 +87,54 @@ class ExtractionView:
     def weight_distributions(
         self, layer: Layer | str, other: Layer | str | None = None, direction: "ContributionDirection | None" = None
     ) -> "pa.Table":
-        """How the weights of a layer's units are spread over every other layer's units, or over one's: a row a unit.
+        """Read how each unit's weights are distributed over the units of `other` (None: of each other layer).
 
-        Moments, bimodality and density at zero, `backward` over sources or `forward` over targets, or both.
+        A row holds moments, bimodality and density at zero of one unit's weights. `direction` is `backward` (over
+        sources), `forward` (over targets) or None (both).
         """
         name = self.architecture.layer
         return self.folder.distributions(name(str(layer)), None if other is None else name(str(other)), direction)
 
     def weight_summaries(self, layer: Layer | str) -> Table[WeightSummary]:
-        """`weight_distributions` in short: a record for each other layer and direction, in forward order."""
+        """Summarise `weight_distributions` by a record for each other layer and direction, in forward order."""
         return Table(f"Distribution of the weights of {layer}", summaries(self.weight_distributions(layer)))
 
     def top_100_shares(self, layer: Layer | str | None = None) -> Table[ShortcutShares]:
-        """Shares over the shortcut on the top 100 probes of every unit of a sum, or of all sums.
+        """Read the shares over the shortcut on the top 100 probes of each unit of a sum (None: of all sums).
 
-        Raises ExtractionError where no probes were shown, or an earlier version recorded them.
+        Raises ExtractionError if no probes were shown, or if an earlier version recorded them.
         """
         total = None if layer is None else self.architecture.layer(str(layer))
         return Table("Shares over the shortcut on the top 100 probes", shortcut_shares(self.folder, total))
 
     @property
     def has_census(self) -> bool:
-        """Whether a census was taken of it, on probes."""
+        """Whether the extraction holds a census (the statistical test of which units are enriched)."""
         return self.folder.has("census_settings.parquet")
 
     def sensitivity(self, layer: Layer | str | None = None) -> "Table[CensusVariant]":
-        """The census of a sum, None for the last, with one thing changed at a time.
+        """Read the verdict counts of a sum (None: the last) in censuses with one setting or choice of probes changed.
 
-        Empty where `LiveNetwork.sensitivity` did not take it. Raises UnknownUnit for a layer that is none.
+        Empty if `LiveNetwork.sensitivity` did not take these censuses. Raises UnknownUnit for an unknown layer.
         """
-        from extract.folder.census_variants import variants  # slow to import, and a catalog does without
+        from extract.folder.census_variants import variants  # slow to import; see `kernel`
 
         total = self._sum(layer)
         return Table(f"The census of {total} with one thing changed at a time", variants(self.folder, total))
 
     def pairings(self, layer: Layer | str | None = None) -> "Table[PairingComparison]":
-        """A sum, None for the last, beside its branches paired anew.
+        """Read how a sum (None: the last) compares with its own branches paired anew, at random.
 
-        Empty where `LiveNetwork.pairings` did not pair them. Raises UnknownUnit for a layer that is none.
+        Empty if `LiveNetwork.pairings` made no comparison. Raises UnknownUnit for an unknown layer.
         """
-        from extract.folder.census_variants import pairing_comparisons  # slow to import, and a catalog does without
+        from extract.folder.census_variants import pairing_comparisons  # slow to import; see `kernel`
 
         total = self._sum(layer)
         return Table(f"{total} beside its branches paired anew", pairing_comparisons(self.folder, total))
 
     def verdicts(self, unit: Unit | str) -> dict[str, str]:
-        """A unit's verdict by what is changed in `sensitivity`, such as `nothing` or `pictures alone`."""
-        from extract.folder.census_variants import verdicts_by_change  # slow to import, and a catalog does without
+        """Read a unit's verdicts in `sensitivity`, keyed by what was changed, such as `nothing` or `pictures alone`."""
+        from extract.folder.census_variants import verdicts_by_change  # slow to import; see `kernel`
 
         return verdicts_by_change(self.folder, self.architecture.unit(str(unit), self.model))
 
@@ -140,43 +142,44 @@ class ExtractionView:
         return self.architecture.final if layer is None else self.architecture.layer(str(layer))
 
     def macroscopic(self, units: int | None = None) -> "Macroscopic":
-        """The article's macroscopic claims: how contributions between layers are distributed, beside controls.
+        """Return the article's macroscopic claims: how contributions between layers are distributed, with controls.
 
-        `units` is how many units of each layer every statistic is taken over, None for as many as the controls have.
+        `units` is the number of units of each layer that every statistic is taken over (None: as many as the controls
+        have).
         """
-        from catalog.macroscopic.macroscopic import Macroscopic  # slow to import, and a catalog does without
+        from catalog.macroscopic.macroscopic import Macroscopic  # slow to import; see `kernel`
 
         return Macroscopic(self.folder) if units is None else Macroscopic(self.folder, units)
 
     def distribution(self, unit: Unit | str, part: Part = "unit", bins: int = 100) -> "ActivationDistribution":
-        """How a unit's activation over all probes is distributed.
+        """Return the distribution of a unit's activation over all probes.
 
-        Raises ExtractionError where its layer was not measured, LevelsError for a unit that does the same on all.
+        Raises ExtractionError if the unit's layer was not measured, LevelsError if the unit is constant on all probes.
         """
-        from extract.responses.levels import distribution  # slow to import, and a catalog does without
+        from extract.responses.levels import distribution  # slow to import; see `kernel`
 
         return distribution(self.folder, self.unit(unit, part), bins)
 
     def draw_levels(
         self, unit: Unit | str, folder: Path | str, levels: Iterable[float], count: int = 10, part: Part = "unit"
     ) -> Path:
-        """Lay out `count` images of each level, to be sorted into categories; the sheet to fill in.
+        """Draw `count` images at each level into a folder, for people to sort; return the path of the sheet to fill in.
 
-        A level is a distance from the mean over all probes, in standard deviations.
+        A level is a distance of the unit's activation from its mean over all probes, in standard deviations.
         """
-        from extract.responses.sorting_task import draw  # slow to import, and a catalog does without
+        from extract.responses.sorting_task import draw  # slow to import; see `kernel`
 
         return draw(self.folder, self.unit(unit, part), levels, at_home(folder), count)
 
     def store_sorting(
         self, unit: Unit | str, sheet: Path | str, part: Part = "unit", replace: bool = False
     ) -> "tuple[Estimate, ...]":
-        """Store how somebody sorted the images of `draw_levels`; how probable each category is at each level.
+        """Store a filled-in sheet of `draw_levels`, and return how probable each category is at each level.
 
-        `replace` replaces what another sheet said of the same part; else that raises LevelsError.
+        Raises LevelsError if another sheet is stored for the same part, unless `replace` is set.
         """
-        from extract.responses.levels import store  # slow to import, and a catalog does without
-        from extract.responses.sorting_task import read  # slow to import, and a catalog does without
+        from extract.responses.levels import store  # slow to import; see `kernel`
+        from extract.responses.sorting_task import read  # slow to import; see `kernel`
 
         named = self.architecture.unit(str(unit))
         if part != "unit":
@@ -184,12 +187,12 @@ class ExtractionView:
         return store(self.folder, named, part, read(at_home(sheet)), replace=replace)
 
     def unit(self, unit: Unit | str, part: Part = "unit") -> Unit:
-        """A unit, or of a sum's unit that of one of its branches. Raises UnknownUnit."""
-        from extract.responses.levels import of_branch  # slow to import, and a catalog does without
+        """Return the unit that a part names: the unit itself, or a branch's for a sum's unit. Raises UnknownUnit."""
+        from extract.responses.levels import of_branch  # slow to import; see `kernel`
 
         named = self.architecture.unit(str(unit))
         return named if part == "unit" else of_branch(self.folder, named, part)
 
     def __repr__(self) -> str:
-        """The model and the place."""
+        """Return the model's id and the folder's path, as text."""
         return f"<extraction of {self.model} in {self.path}>"

@@ -1,6 +1,6 @@
-"""What a number is called, what it means and how it is printed, on pages, in terminals and in notebooks.
+"""Look up a number's title, meaning and format, for pages, terminals and notebooks.
 
-All of it comes from `extract.folder.statistics`; a name that the table lacks is its own title, without a meaning.
+All come from the table in `extract.folder.statistics`; a name that the table lacks is its own title, without a meaning.
 """
 
 from extract.folder.statistic import Statistic
@@ -27,42 +27,42 @@ _COLUMNS = {"share": "percent", "rate": "%.2g", "number": "%.3f", "count": "%d"}
 
 
 def title(column: str) -> str:
-    """What a number is called on a page."""
+    """Return a number's title on pages."""
     return _statistic(column).title
 
 
 def header(column: str) -> str:
-    """What a number is called at the head of a column in the terminal."""
+    """Return a number's column header in the terminal."""
     return _statistic(column).header or column.replace("_", " ")
 
 
 def meaning(column: str) -> str:
-    """A sentence that explains a number; empty where the title says it all."""
+    """Return a sentence that explains a number; empty if the title says enough."""
     return _statistic(column).meaning
 
 
 def interval(column: str) -> tuple[str, str] | None:
-    """The names of the ends of a number's interval, where it has one."""
+    """Return the names of the two ends of a number's interval; None if the number has no interval."""
     return interval_of(_statistic(column))
 
 
 def coverage(column: str) -> int:
-    """How often a number's interval holds the true value, in percent."""
+    """Return the coverage of a number's interval, in percent."""
     return _statistic(column).coverage
 
 
 def has_bar(column: str) -> bool:
-    """Whether a number is drawn as a part of its highest value, 1."""
+    """Check whether a number is drawn as a bar from 0 to 1."""
     return _statistic(column).bar
 
 
 def printed(column: str, value: float, number: str = ".3f") -> str:
-    """A number as text; `number` is the format of one that is neither a share, nor a rate, nor a count."""
+    """Format a number as text; `number` is the format for what is neither a share, nor a rate, nor a count."""
     return format(value, _PRINTED.get(_statistic(column).format, number))
 
 
 def column_format(column: str) -> str:
-    """How a page's table prints a number."""
+    """Return the format in which Streamlit's tables print a number."""
     return _COLUMNS[_statistic(column).format]
 
 

@@ -1,4 +1,4 @@
-"""An expanded weight position by position, drawn as a heat map."""
+"""The kernel of an expanded weight (its value at each position), drawn as a heat map."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kernel:
-    """An expanded weight over the source's positions, float32 (h, w), from row and column `first` of its map on.
+    """An expanded weight over positions of the source, float32 (h, w), in a notebook drawn as a heat map.
 
-    `cut` where the border of the map cuts it.
+    Its first row and column are number `first` of the source's map. `cut` says whether the border of the map cuts the
+    kernel.
     """
 
     source: Unit
@@ -30,29 +31,29 @@ class Kernel:
 
     @cached_property
     def statistics(self) -> "KernelStatistics":
-        """Its magnitude, mean, sum and crispness."""
-        from extract.folder.kernel_statistics import kernel_statistics  # numpy takes 0.1 s, and few ask for a kernel
+        """The kernel's magnitude, mean, sum and crispness."""
+        from extract.folder.kernel_statistics import kernel_statistics  # imports numpy in 0.1 s; few uses need a kernel
 
         return kernel_statistics(self.values)
 
     @property
     def magnitude(self) -> float:
-        """Its Frobenius norm."""
+        """The kernel's Frobenius norm."""
         return self.statistics.magnitude
 
     @property
     def mean(self) -> float:
-        """Over the positions that can be non-zero, which are all of these."""
+        """The kernel's mean over the positions that can be non-zero, that is all of its positions."""
         return self.statistics.mean
 
     def agrees(self, edge: Contribution) -> bool:
-        """Whether the catalog holds the same, to a hundredth: it may have been computed in half precision."""
+        """Check that a catalog edge has the same magnitude and mean, to 1 % (it may come from half precision)."""
         close = 0.01 * edge.magnitude
         return abs(self.magnitude - edge.magnitude) <= close and abs(self.mean - edge.mean) <= close
 
     @property
     def svg(self) -> str:
-        """A heat map: positive positions green, negative ones red and hatched."""
+        """The kernel as a heat map: positive positions are green, negative ones red and hatched."""
         size = " x ".join(map(str, self.values.shape))
         return matrix(self.values, self.first, f"{self.source} to {self.target}, {size} positions")
 

@@ -1,4 +1,4 @@
-"""The network itself, where torch is installed and its weights can be had; most of the catalog does without.
+"""The live network, which needs torch and the network's weights; most of the catalog needs neither.
 
 Nothing else above `extract` imports torch: `Model.network` and `open_network` import this module when they are called.
 """
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-# First of all what imports torch before anything else that may be missing with it: torch is what is told.
+# Import torch first: where other packages are missing too, the error then names torch.
 from extract.network.parts import BranchName, ConvolutionEdge, SumBranch, check
 
 # isort: split
@@ -60,15 +60,15 @@ from extract.units import Layer, Unit
 
 __all__ = ["Ablation", "Agreement", "Attack", "CensusVariant", "Check", "LiveNetwork", "PairingComparison", "Report"]
 
-Classes = Sequence[str] | Path | None  # prompts, or a file with one a line; None for the demo's concepts
+Classes = Sequence[str] | Path | None  # prompts, or a file with one prompt per line; None: the demo's concepts
 
 
 class LiveNetwork(ExtractionNetwork):
-    """A network to be asked itself. Methods take units and layers as text too, and raise UnknownUnit.
+    """A network that can be run. Methods take units and layers as text too, and raise UnknownUnit.
 
-    Threads may share it: they wait for one another, since units are read by hooks on the one network.
-    `over_common_words` compares with `common_words`, None for the 10,000 most common ones, and takes `chunk` words
-    between two steps of progress.
+    Threads may share the object: they wait for one another, because units are read by hooks on the one network.
+    `over_common_words` compares with `common_words` (None: the 10,000 most common English words), and takes `chunk`
+    words between two steps of progress.
     """
 
     def __init__(self, network: Network, common_words: Sequence[str] | None = None, chunk: int = 250) -> None:
@@ -78,9 +78,9 @@ class LiveNetwork(ExtractionNetwork):
 
     @classmethod
     def of(cls, model: str, weights_sha256: str) -> "LiveNetwork":
-        """The network that a model in the catalog was extracted from, by the model's id, such as `RN50:openai`.
+        """Open the network that a model in the catalog was extracted from, by the model's id, such as `RN50:openai`.
 
-        Raises WeightsError where its weights cannot be had, or are others than those in the catalog.
+        Raises WeightsError if its weights are not available, or are not those in the catalog.
         """
         name, _, tag = model.partition(":")
         random = re.fullmatch(r"random-(\d+)", tag)
@@ -104,16 +104,16 @@ class LiveNetwork(ExtractionNetwork):
 
     @classmethod
     def open(cls, name: str = "demo", pretrained: str | Path | None = None, seed: int = 0) -> "LiveNetwork":
-        """A network by its name, as `open_network`."""
+        """Open a network by its name; see `open_network`."""
         return cls(load_network(name, pretrained, seed))
 
     @property
     def description(self) -> str:
-        """One line: the model, its activation, how it prepares images, and a fingerprint of what it does with one."""
+        """A line with the model, its activation, its preprocessing, and a fingerprint of its output on one image."""
         return str(self._network)
 
     def selftest(self, seed: int = 0) -> list[Check]:
-        """Check on this network and machine what the catalog rests on; the pairs and images are drawn by the seed."""
+        """Check, on this network and machine, what the catalog relies on; the seed draws the pairs and images."""
         with self._alone:
             return selftest(self._network, seed)
 
@@ -126,12 +126,13 @@ class LiveNetwork(ExtractionNetwork):
         command: str = "",
         progress: bool = True,
     ) -> Report:
-        """Decide on this network every claim of the enrichment circuits article and its repository.
+        """Decide every claim of the enrichment circuits article and its repository on this network.
 
-        An extraction at hand is read; `probes` and `visualisations` (a folder of pictures of the last sum's units, or
-        of such folders ending in 4_2_6, 4_1_6, 4_0_8) are shown first and added to it, or to one that is thrown away:
-        a layer's pictures take the place of all earlier ones. `authors` is the folder of the authors' files of shares;
-        `command` stands in the report. Raises ArticleError, ExtractionError, VisualisationsError, ProbesError.
+        Measurements in `extraction` are used. `probes` and `visualisations` are shown to the network first and added
+        to that extraction, or to a temporary one (None). `visualisations` is a folder of pictures of the last sum's
+        units, or a folder of such folders ending in 4_2_6, 4_1_6, 4_0_8; a layer's pictures replace all its earlier
+        ones. `authors` is the folder of the authors' files of shares; `command` is quoted in the report. Raises
+        ArticleError, ExtractionError, VisualisationsError, ProbesError.
         """
         published = read_published(authors) if authors else None
         images = None if probes is None else self.probes(probes)
@@ -150,7 +151,7 @@ class LiveNetwork(ExtractionNetwork):
                 return replace(reproduce(measurements, settings), readings=readings)
 
     def _pictures(self, visualisations: Path | str) -> Mapping[Layer, Path]:
-        """The folder of each sum's pictures. Raises VisualisationsError for one without pictures of its units."""
+        """Map each sum to its folder of pictures. Raises VisualisationsError for one without pictures of its units."""
         folders = visualisation_folders(at_home(visualisations), self.architecture)
         for layer, folder in folders.items():
             self.check_visualisations(folder, layer)
@@ -164,7 +165,10 @@ class LiveNetwork(ExtractionNetwork):
         layers: Sequence[Layer] | None,
         progress: bool,
     ) -> Iterator[Reading]:
-        """Show what is there to be shown, and refuse an extraction of other weights; what was left out."""
+        """Show the network the probes and pictures, and yield what was shown and left out.
+
+        Refuses an extraction of other weights.
+        """
         if extraction is None:
             return
         extraction.folder.check(self.model, self._network.sha256)
@@ -176,7 +180,7 @@ class LiveNetwork(ExtractionNetwork):
     # ---- weights
 
     def expanded_weight(self, source: Unit | str, target: Unit | str) -> Kernel:
-        """The linear map from one unit to another, ReLU taken as identity. Raises NoPath where none leads there."""
+        """Compute the linear map from one unit to another, with ReLU as identity. Raises NoPath if there is no path."""
         one, other = self.architecture.unit(str(source)), self.architecture.unit(str(target))
         place = support(self.architecture, one.layer, other.layer)
         values = expanded_weights(self._network, one, other).numpy()  # (h, w)
@@ -192,10 +196,10 @@ class LiveNetwork(ExtractionNetwork):
         progress: bool = False,
         font: Path | str | None = None,
     ) -> Ranking:
-        """How far a word, drawn as an image, raises each unit of a layer (None: the last) over a baseline.
+        """Measure how far a word, rendered as an image, raises each unit of a layer (None: the last) over a baseline.
 
-        The baseline is a text, several, or None: the 10,000 most common words. `font` is a .ttf or .otf file, None for
-        the article's. Raises WordsError for a text that cannot be set.
+        The baseline is one text, several texts, or the 10,000 most common English words (None). `font` is a .ttf or
+        .otf file (None: the article's font). Raises WordsError for a text that cannot be rendered.
         """
         against = most_common() if baseline is None else baseline
         with self._alone:
@@ -208,10 +212,10 @@ class LiveNetwork(ExtractionNetwork):
         layer: Layer | str | None = None,
         font: Path | str | None = None,
     ) -> Ranking:
-        """The smaller of every unit's mean activation on a word and on a picture, of a layer (None: the last).
+        """Return, for every unit of a layer (None: the last), the smaller of its mean activations on word and picture.
 
-        The article's intersection, of a word and a photograph of the same thing, takes no baseline. Raises ProbesError
-        for a picture that cannot be read, WordsError for a text that cannot be set.
+        This is the article's intersection, of a word and a photograph of the same thing; it has no baseline. Raises
+        ProbesError for a picture that cannot be read, WordsError for a text that cannot be rendered.
         """
         image = _read(picture)
         with self._alone:
@@ -220,9 +224,9 @@ class LiveNetwork(ExtractionNetwork):
     def over_common_words(
         self, word: str, layer: Layer | str | None = None, step: Callable[[float], object] = lambda _: None
     ) -> Ranking:
-        """How far a word raises each unit of a layer over the mean of the 10,000 most common words.
+        """Measure how far a word raises each unit of a layer (None: the last) over its mean on the common words.
 
-        The common words are shown once for each layer; `step` is then called with the part of them that is done.
+        The common words are shown at the first call for a layer only; during that, `step` is called with the part done.
         """
         within = self._layer(layer)
         if within not in self._common:
@@ -230,7 +234,7 @@ class LiveNetwork(ExtractionNetwork):
         return Ranking(within, self.difference(word, BASELINE, within).values + self._common[within])
 
     def _baseline_over_common(self, layer: Layer, step: Callable[[float], object]) -> np.ndarray:
-        """What the article's baseline raises over the mean of the common words: float32 (channels,)."""
+        """Measure how far the article's baseline raises a layer over the common words: float32 (channels,)."""
         words = self._common_words or most_common()
         chunks = [words[first : first + self._chunk] for first in range(0, len(words), self._chunk)]
         rises = list[np.ndarray]()
@@ -242,9 +246,10 @@ class LiveNetwork(ExtractionNetwork):
     def rises(
         self, picture: Image.Image, layer: Layer | str | None = None, activities: Activities | None = None
     ) -> Ranking:
-        """How far a picture raises each unit of a layer (None: the last) over a grey one.
+        """Measure how far a picture raises each unit of a layer (None: the last) over a grey picture.
 
-        With `activities`, each channel's mean and standard deviation over the probes, over those, in deviations.
+        With `activities` (each channel's mean and standard deviation over the probes), the rise is over that mean, in
+        those standard deviations.
         """
         within = self._layer(layer)
         with self._alone:
@@ -255,11 +260,11 @@ class LiveNetwork(ExtractionNetwork):
 
     @staticmethod
     def picture(content: bytes, name: str) -> Image.Image:
-        """Read a picture from the bytes of a file. Raises ProbesError for bytes that hold none."""
+        """Read a picture from the bytes of a file. Raises ProbesError for bytes that are not a picture."""
         return decode_picture(content, name)
 
     def seen(self, picture: Image.Image) -> Image.Image:
-        """The part of a picture that the network sees, at its size."""
+        """Return the part of a picture that the network sees, at the network's input size."""
         return seen(self._network, picture)
 
     def attack(
@@ -272,11 +277,11 @@ class LiveNetwork(ExtractionNetwork):
         at: Place | None = None,
         font: Path | str | None = None,
     ) -> Attack:
-        """Write a text on a picture: what the network takes it for before and after, and how its units change.
+        """Write a text on a picture and measure how the network's classification and units change.
 
-        `size` of the letters is in 224ths of the image; `font` is a .ttf or .otf file, None for the article's; `at` a
-        place in pixels of the network's input, None for four places as in the article. Raises ProbesError for a picture
-        that cannot be read, WordsError for a text that cannot be set or classes that leave nothing to choose among.
+        `size` is the letters' size in 224ths of the image; `font` is a .ttf or .otf file (None: the article's font);
+        `at` is a place in pixels of the network's input (None: four places, as in the article). Raises ProbesError for
+        a picture that cannot be read; WordsError for a text that cannot be rendered, or for too few classes.
         """
         image = _read(picture)
         lettering = replace(ATTACK, size=size, font=at_home(font) if font else ATTACK.font)
@@ -289,7 +294,7 @@ class LiveNetwork(ExtractionNetwork):
     write_picture = staticmethod(write_picture)
 
     def classes(self, classes: Classes = None) -> tuple[str, ...]:
-        """Prompts, each once: those given, a file's lines, or of the demo its own concepts."""
+        """Return prompts without duplicates: these, the lines of a file, or (None) the concepts of the demo."""
         if isinstance(classes, Path):
             return from_file(at_home(classes))
         if classes is None and self.model == demo.MODEL:
@@ -297,7 +302,7 @@ class LiveNetwork(ExtractionNetwork):
         return tuple(dict.fromkeys(classes or ()))
 
     def decompose(self, pictures: Sequence[Image.Image]) -> Decomposition:
-        """Split the embeddings of pictures exactly into what every unit brings in every head, over either branch."""
+        """Split the embeddings of pictures exactly into the contribution of every unit, head and branch."""
         pixels = next(stack(pictures, self._network.preprocess, len(pictures)))  # (images, 3, side, side)
         with self._alone:
             return decompose(self._network, pixels)
@@ -305,7 +310,7 @@ class LiveNetwork(ExtractionNetwork):
     def direct_effects(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Compute the direct part of every unit in the cosine of each picture with each prompt.
 
-        Over the conv branch and over the shortcut, float32 (pictures, units, prompts) each.
+        Returns one array for the conv branch and one for the shortcut, each float32 (pictures, units, prompts).
         """
         conv, shortcut = self.decompose(pictures).effects(embed_prompts(self._network, prompts))
         return conv.numpy(), shortcut.numpy()
@@ -323,9 +328,10 @@ class LiveNetwork(ExtractionNetwork):
         classes: Classes = None,
         seed: int = 0,
     ) -> Ablation:
-        """Take a `branch` away from a sum's unit, or from any unit what one `source` brings it over one convolution.
+        """Ablate a `branch` of a sum's unit, or the edge from one `source` over one convolution into any unit.
 
-        The network sees `count` of the images, drawn at random. Raises AblationError where neither or both are named.
+        The network sees `count` of the images, drawn at random. Raises AblationError unless exactly one of `branch` and
+        `source` is named.
         """
         if (branch is None) == (source is None):
             raise AblationError("Name either the branch to ablate, or the source of an edge.")
@@ -349,10 +355,11 @@ class LiveNetwork(ExtractionNetwork):
         seed: int = 0,
         progress: bool = True,
     ) -> pa.Table:
-        """Measure by ablation how far expanded weights can be believed; the measured edges go into the extraction.
+        """Measure by ablation how reliable expanded weights are, and store the measured edges in the extraction.
 
-        `pairs` are source and target layers, None for several into the last conv branch; `edges` are measured of each,
-        half of them the strongest. Raises NoPath, ExtractionError for an extraction of other weights.
+        `pairs` are pairs of a source and a target layer (None: several pairs into the last conv branch). In each pair
+        `edges` edges are measured, half of them the strongest. Raises NoPath; ExtractionError for an extraction of
+        other weights.
         """
         shape = self.architecture
         layers = [(shape.layer(str(one)), shape.layer(str(other))) for one, other in pairs or calibration.pairs(shape)]
@@ -365,7 +372,7 @@ class LiveNetwork(ExtractionNetwork):
 
     @staticmethod
     def agreements(measured: pa.Table) -> list[Agreement]:
-        """How well expanded weights agree with what `calibrate` measured, for each layer pair and kind of edges."""
+        """Compare expanded weights with what `calibrate` measured, for each layer pair and kind of edges."""
         return agreements(measured)
 
     def _layer(self, layer: Layer | str | None) -> Layer:

@@ -1,4 +1,4 @@
-"""One model of a catalog: its units, circuits and labels, searches over them, and the network itself."""
+"""One model of a catalog: its units, circuits, labels and searches, and the way to the live network."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -63,8 +63,8 @@ _DRAWN = 10  # candidates that a notebook shows with pictures
 class Model:
     """One model of a catalog; `Catalog.model` opens it. Methods take units and layers as text too.
 
-    `card` describes the model as it was when it was opened; `refresh` asks anew. What is sensitive is asked for at each
-    use, so that what somebody flags is hidden from then on.
+    `card` describes the model as it was when it was opened; `refresh` reads the card again. Flags and sensitive labels
+    are read at each use, so that whatever somebody flags is hidden from then on.
     """
 
     def __init__(self, store: Store, of: ModelStore, folders: ExtractionFolders) -> None:
@@ -74,12 +74,12 @@ class Model:
 
     @property
     def id(self) -> str:
-        """Its id, such as `RN50:openai`."""
+        """The model's id, such as `RN50:openai`."""
         return self._store.id
 
     @property
     def card(self) -> ModelCard:
-        """Its shape, weights and counts."""
+        """The model's shape, weights hash and counts."""
         return self._store.card
 
     @property
@@ -89,43 +89,43 @@ class Model:
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """On what its numbers were measured, kind by kind."""
+        """For each kind of numbers, a text that says what they were measured on."""
         return self.card.measured
 
     def refresh(self) -> "Model":
-        """Ask for the card anew; the model itself.
+        """Read the card again, and return the model itself.
 
-        Raises ModelMissing where it is gone, DatabaseDamaged for lost data.
+        Raises ModelMissing if the model is gone, DatabaseDamaged for lost data.
         """
         self._store = self._all.model(self.id)
         return self
 
     def verify(self) -> bool:
-        """Read all of it, both ways along its edges, and compare it with what was loaded; see `Catalog.verify`."""
+        """Read the whole model and compare it with what was loaded; see `Catalog.verify`."""
         self._all.verify(self.id)
         return self._all.verify_numbers(self.id)
 
     def veil(self, revealed: bool = False) -> Veil:
-        """What hides the sensitive as people have flagged it by now; `revealed` hides nothing."""
+        """Return the veil that hides sensitive content by the current flags and labels; `revealed` hides nothing."""
         return Veil.of(self._store, revealed)
 
     # ---- units
 
     def unit(self, name: Unit | str) -> UnitView:
-        """A unit by its id, its page on Microscope, or a module such as layer4.2.act3:34. Raises UnknownUnit."""
+        """Return a unit by its id, its Microscope URL, or a module such as layer4.2.act3:34. Raises UnknownUnit."""
         return UnitView(self._store, self.architecture.unit(str(name), self.id))
 
     def units(self, names: Iterable[Unit | str]) -> Table[UnitCard]:
-        """Units in the order asked for. Raises UnknownUnit."""
+        """Return the cards of these units, in this order. Raises UnknownUnit."""
         units = [self.architecture.unit(str(name), self.id) for name in names]
         return self._unit_table("Units", self._store.units(units))
 
     def labelled(self, text: str = "", limit: int | None = None) -> Table[UnitCard]:
-        """The units with a current label that contains this text, in any case; by layer and channel."""
+        """Return the units with a current label that contains this text, ignoring case; in order of layer, channel."""
         return self._unit_table("Labelled units", self._store.labelled(text, limit))
 
     def thumbnails(self, units: Iterable[Unit | str]) -> dict[Unit, TopProbe]:
-        """The probe that each unit answers to most, for those where this was measured."""
+        """Return the first top probe of each unit; units without measured probes are left out."""
         return top_probes.thumbnails(self._store, [self.architecture.unit(str(unit)) for unit in units])
 
     def search(
@@ -138,9 +138,10 @@ class Model:
         at_most: Mapping[str, float] | None = None,
         limit: int = LIMIT,
     ) -> Table[SearchHit]:
-        """Units by labels, by what their top probes show, by the words that drive them, and by numbers.
+        """Find units by their labels, what their top probes show, the words that drive them, and their numbers.
 
-        `at_least` and `at_most` bound statistics by name; a unit that lacks one does not pass. UnknownStatistic.
+        `at_least` and `at_most` bound statistics by name; a unit that lacks a bounded statistic does not pass. Raises
+        UnknownStatistic.
         """
         filters = Filters(self._layer(layer), labelled, modality, at_least or {}, at_most or {})
 
@@ -150,9 +151,9 @@ class Model:
         return Table(f"Search for {text!r}", self._store.search(text, filters, limit), self.veil, draw)
 
     def units_reading(self, word: str, layer: Layer | str | None = None, limit: int = 10) -> Table[WordResponse]:
-        """The units that a word drives most above letter strings of its length, `limit` a layer.
+        """Return the `limit` units of each layer that a word drives furthest above letter strings of the same length.
 
-        Raises NotExtracted.
+        Raises NotExtracted if no unit is known to read the word.
         """
 
         def draw(readings: Sequence[WordResponse], veil: Veil) -> str:
@@ -165,41 +166,44 @@ class Model:
 
     @property
     def layers(self) -> Table[LayerCard]:
-        """How much is known about the units of every layer, in forward order."""
+        """For every layer, how many units have a label, each kind of number or a verdict; in forward order."""
         return Table(f"Layers of {self.id}", self._store.layers())
 
     def layer(self, name: Layer | str) -> LayerCard:
-        """How much is known about the units of one layer. Raises UnknownUnit."""
+        """Count the units of one layer with a label, each kind of number or a verdict. Raises UnknownUnit."""
         return self._store.layers(self._layer(name))[0]
 
     def sweeps(self, target: Layer | str | None = None, source: Layer | str | None = None) -> Table[Sweep]:
-        """The pairs of layers whose expanded weights were computed, into a target or from a source; last first."""
+        """List the layer pairs whose expanded weights were computed, last target first.
+
+        `target` or `source` restricts the list to pairs with that layer.
+        """
         return Table("Layer pairs computed", self._store.sweeps(self._layer(target), self._layer(source)))
 
     def share_counts(
         self, share: Share = "share_exact", bins: int = 20, layer: Layer | str | None = None
     ) -> dict[Layer, tuple[int, ...]]:
-        """How many units of every measured layer have a share below 0, in each bin from 0 to 1, and above 1."""
+        """Count the units of every measured layer by their share: below 0, in each of `bins` from 0 to 1, above 1."""
         return self._store.share_counts(share, bins, self._layer(layer))
 
     def activities(self, layer: Layer | str) -> dict[int, tuple[float, float | None]]:
-        """By channel the mean and standard deviation over the probes of a layer's units; empty where not measured."""
+        """Return each unit's mean and standard deviation over the probes, keyed by channel; empty if not measured."""
         return self._store.activities(self.architecture.layer(str(layer)))
 
-    # ---- what the extraction folders at hand hold
+    # ---- what the available extraction folders hold
 
     @property
     def extractions(self) -> tuple[ExtractionView, ...]:
-        """Its extraction folders: the one it was loaded from, and those in the directory of CIRCUITS_EXTRACTIONS.
+        """The model's available extraction folders: first the one it was loaded from.
 
-        That is here unless set; those beside the database count too. A folder of other weights is left out, and so is a
-        damaged one.
+        The others lie in the directory of CIRCUITS_EXTRACTIONS (by default the current one), or beside the database. A
+        folder of other weights, or a damaged one, is left out.
         """
         return self._folders.of(self.card)
 
     @property
     def away(self) -> str:
-        """Say where the folder is that a number needs, while no extraction folder is at hand; empty where one is."""
+        """A text that says why no extraction folder is available and where to put one; empty if one is available."""
         if self.extractions:
             return ""
         before = ""
@@ -209,44 +213,57 @@ class Model:
         return f"{before}Put its extraction folder into the one that CIRCUITS_EXTRACTIONS names, or else here."
 
     def stored_kernel(self, source: Unit | str, target: Unit | str) -> Kernel | None:
-        """The expanded weight of a direct edge as an extraction folder at hand has it; None where none has.
+        """Read the expanded weight of a direct edge from an available extraction folder; None if no folder holds it.
 
-        `LiveNetwork.expanded_weight` computes any. Raises NoPath where no edge leads from source to target.
+        `LiveNetwork.expanded_weight` computes any expanded weight. Raises NoPath if no path leads from source to
+        target.
         """
         kernels = (folder.kernel(source, target) for folder in self.extractions)
         return next((kernel for kernel in kernels if kernel is not None), None)
 
     def weight_summaries(self, layer: Layer | str) -> Table[WeightSummary]:
-        """How the weights of a layer's units are distributed, by other layer; of the first folder at hand with any."""
+        """Summarise how the weights of a layer's units are distributed, with a record for each other layer.
+
+        The summaries are those of the first available extraction folder that has some; else the table is empty.
+        """
         tables = (folder.weight_summaries(layer) for folder in self.extractions)
         return next((table for table in tables if table), Table(f"Distribution of the weights of {layer}", ()))
 
     def macroscopic(self, layer: Layer | str) -> "Macroscopic | None":
-        """The macroscopic claims of the first folder at hand that holds dense matrices into a layer; None without."""
+        """Return the macroscopic claims of the first available folder with dense matrices into a layer, or None."""
         into = self.architecture.layer(str(layer))
         claims = (folder.macroscopic() for folder in self.extractions)
         return next((claim for claim in claims if into in claim.targets), None)
 
     def sensitivity(self, layer: Layer | str | None = None) -> "Table[CensusVariant]":
-        """The census of a sum with one thing changed at a time, of the first folder at hand that has it; see there."""
+        """Read the census of a sum (None: the last) with one thing changed at a time; see `ExtractionView`.
+
+        The table is that of the first available extraction folder that has one; else it is empty.
+        """
         tables = (folder.sensitivity(layer) for folder in self.extractions)
         return next((table for table in tables if table), Table("The census with one thing changed at a time", ()))
 
     def pairings(self, layer: Layer | str | None = None) -> "Table[PairingComparison]":
-        """A sum beside its branches paired anew, of the first folder at hand that has it; see `ExtractionView`."""
+        """Read the comparison of a sum (None: the last) with its branches paired anew; see `ExtractionView`.
+
+        The table is that of the first available extraction folder that has one; else it is empty.
+        """
         tables = (folder.pairings(layer) for folder in self.extractions)
         return next((table for table in tables if table), Table("Beside its branches paired anew", ()))
 
     def verdicts(self, unit: Unit | str) -> dict[str, str]:
-        """A unit's verdict by what is changed in the census, of the first folder at hand that has it; else empty."""
+        """Read a unit's verdicts in the changed censuses, keyed by what was changed; see `ExtractionView`.
+
+        The verdicts are those of the first available extraction folder that has some; else the dict is empty.
+        """
         verdicts = (folder.verdicts(unit) for folder in self.extractions)
         return next((by_change for by_change in verdicts if by_change), {})
 
     def versatility(self, unit: Unit | str) -> "Table[Versatility]":
-        """What a unit receives from each layer below and contributes to each above, in sums over all its edges.
+        """Total what a unit receives from each layer below and contributes to each layer above, over all its edges.
 
-        Of the first folder at hand that holds dense matrices, since the database has but the strongest edges; else
-        empty. Raises UnknownUnit.
+        The totals come from the first available folder with dense matrices, because the database holds only the
+        strongest edges; without such a folder the table is empty. Raises UnknownUnit.
         """
         named = self.architecture.unit(str(unit), self.id)
         tables = (folder.macroscopic().versatility(named) for folder in self.extractions)
@@ -263,9 +280,9 @@ class Model:
         concepts: float = 0.0,
         modalities: float = 0.0,
     ) -> Table[Candidate[EvidenceTerms]]:
-        """Units of a sum layer (None: the last) with this verdict of the census (None: any); see `by_evidence`.
+        """Find units of a sum layer (None: the last) with this census verdict (None: any, or none).
 
-        Raises NotExtracted where nothing was measured or judged.
+        See `catalog.enrichment.by_evidence`. Raises NotExtracted if nothing was measured or judged.
         """
         candidates = enrichment.by_evidence(self._store, self._layer(layer), limit, verdict, q, concepts, modalities)
         return self._candidate_table("Candidates by evidence", candidates)
@@ -277,27 +294,27 @@ class Model:
         strongest: int = enrichment.STRONGEST,
         limit: int = 20,
     ) -> Table[Candidate[WeightTerms]]:
-        """Units of a sum layer whose branches have different strongest inputs from one layer: a screen, no test.
+        """Find units of a sum layer whose branches have different strongest inputs: a screen, not a test.
 
-        Raises NotExtracted where these weights were not extracted.
+        See `catalog.enrichment.by_weights`. Raises NotExtracted if these weights were not extracted.
         """
         candidates = enrichment.by_weights(self._store, self._layer(layer), self._layer(source), strongest, limit)
         return self._candidate_table("Candidates by weights", candidates)
 
     def tally(self, layer: Layer | str | None = None) -> Tally:
-        """The verdicts of a sum layer (None: the last) in numbers."""
+        """Count the verdicts of a sum layer (None: the last)."""
         return enrichment.tally(self._store, self._layer(layer))
 
     # ---- circuits
 
     def induced_subgraph(self, units: Iterable[Unit | str]) -> CircuitView:
-        """Units, every kept edge between two of them, and the residual sums of which they hold both ends."""
+        """Return the circuit of these units, with all stored edges and residual sums between two of them."""
         return self.circuit(
             local.induced_subgraph(self._store, [self.architecture.unit(str(unit), self.id) for unit in units])
         )
 
     def circuit(self, record: Circuit | CircuitView) -> CircuitView:
-        """A circuit of this model, such as one read from a file, as one that has its pictures and can be saved."""
+        """Bind a circuit, such as one read from a file, to this model, so that it has pictures and can be saved."""
         return CircuitView(record.record if isinstance(record, CircuitView) else record, self._store)
 
     @property
@@ -306,33 +323,34 @@ class Model:
         return Table(f"Saved circuits of {self.id}", saved_circuits.saved_circuits(self._store), self.veil)
 
     def open_circuit(self, name: str) -> CircuitView:
-        """A saved circuit with its units' labels as they are now.
+        """Open a saved circuit; its units have their current labels.
 
-        Raises CircuitError where there is none of this name.
+        Raises CircuitError if no circuit is saved under this name.
         """
         return self.circuit(saved_circuits.open_circuit(self._store, name))
 
     def remove_circuit(self, name: str, author: str | None = None) -> None:
-        """Remove a saved circuit; `restore_circuit` brings it back. Raises CircuitError where there is none."""
+        """Remove a saved circuit; `restore_circuit` restores it. Raises CircuitError if there is none of this name."""
         saved_circuits.remove(self._store, name, author)
 
     @property
     def earlier_circuits(self) -> Table[EarlierCircuit]:
-        """The saved circuits that were replaced or removed, the last first."""
+        """The saved circuits that were replaced or removed, latest first."""
         return Table(f"Earlier circuits of {self.id}", saved_circuits.earlier_circuits(self._store), self.veil)
 
     def restore_circuit(self, name: str, version: str | None = None, author: str | None = None) -> SavedCircuit:
-        """Save again what was replaced or removed last under a name, or the version of this id.
+        """Restore the circuit that was last replaced or removed under a name, or the version with this id.
 
-        What has the name now becomes an earlier version. Raises CircuitError where there is none.
+        The circuit that has the name now becomes an earlier version. Raises CircuitError if there is no such version.
         """
         return saved_circuits.restore(self._store, name, version, author)
 
     def import_case_studies(self, author: str | None = None, labels: bool = False) -> ImportedStudies:
-        """Save the article's case studies over this network, each with what the weights say of its edges.
+        """Save the article's case studies as circuits of this model, with this model's weights on their edges.
 
-        Imported again, only what differs is replaced. `labels` labels the units too, under the article's authors.
-        Raises LabelError for labels on another network, CircuitError where an own circuit has the name of one.
+        A repeated import replaces only circuits that differ. `labels` also labels the units, under the article's
+        authors. Raises LabelError for labels on another network than the article's, CircuitError if another saved
+        circuit has the name of a case study.
         """
         return case_studies.import_studies(self._store, case_studies.article(), author, labels)
 
@@ -340,39 +358,39 @@ class Model:
 
     @property
     def labels(self) -> ModelLabels:
-        """Its labels: current ones, the history, many at once, files, and which units to look at next."""
+        """The labels of the model: current ones, the history, bulk labelling, files, and which units to label next."""
         return ModelLabels(self._store)
 
     def flag(self, kind: FlagKind, name: Unit | str, sensitive: bool = True, author: str | None = None) -> Flag:
-        """Say that a unit, an image or a word is sensitive, or that it is not; `author` None takes the login name.
+        """Flag a unit, an image or a word as sensitive, or as not sensitive; `author` None takes the login name.
 
-        Raises UnknownUnit, LabelError for an image that the model does not have or for a broken rule.
+        Raises UnknownUnit; LabelError for an image that the model does not have or a text that breaks a rule.
         """
         return Flags(self._store).set(kind, str(name), sensitive, author)
 
     @property
     def flags(self) -> Table[Flag]:
-        """Every flag, oldest first: of one kind and name the last holds."""
+        """Every flag, oldest first; of several flags with the same kind and name, the last decides."""
         return Table(f"Flags of {self.id}", Flags(self._store).history(), self.veil)
 
     # ---- the network itself
 
     def word_image(self, text: str) -> "Image":
-        """A text as the network is shown it. Raises WordsError for one that cannot be set."""
+        """Render a text as the image that the network is shown. Raises WordsError for one that cannot be rendered."""
         side = self.architecture.image_size
         return rasterise(text, side, usual_lettering(side))
 
     def network(self) -> "LiveNetwork":
-        """The network that the model was extracted from, its weights checked against the card.
+        """Open the live network that the model was extracted from, after checking its weights against the card.
 
-        Raises TorchMissing; WeightsError where the weights cannot be had or are others than those in the catalog.
+        Raises TorchMissing; WeightsError if the weights are not available or are not those in the catalog.
         """
         with torch_needed():
-            from catalog.live_network import LiveNetwork  # reaches torch, and all else here does without
+            from catalog.live_network import LiveNetwork  # imports torch, which nothing else here needs
         return LiveNetwork.of(self.id, self.card.weights_sha256)
 
     def __repr__(self) -> str:
-        """Its id and size."""
+        """Return the model's id and size, as text."""
         return f"<model {self.id}: {self.card.units:,} units, {self.card.edges:,} edges>"
 
     def _layer(self, layer: Layer | str | None) -> Layer | None:

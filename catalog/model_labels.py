@@ -1,4 +1,4 @@
-"""The labels of a model: one at a time, many at once, from and to files, and which units to look at next."""
+"""Label a model's units: one at a time, in bulk, from files; export labels, and queue the units to label next."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -18,9 +18,9 @@ Names = Iterable[Unit | str]
 
 
 class ModelLabels(Labels):
-    """The labels of a model's units; `author` is who acts, the login name if None.
+    """The labels of a model's units; `author` is who acts (None: the login name).
 
-    What labels many units is planned first, looked at, and then written as a whole or not at all.
+    Bulk labelling first makes a plan, which people can look at; `write` then writes all of the plan or nothing.
     """
 
     # ---- many at once
@@ -28,42 +28,45 @@ class ModelLabels(Labels):
     def label_many(
         self, units: Names, text: str, author: str | None = None, branch: str = "sum", skip: bool = False
     ) -> Plan:
-        """Give many units one label; what was written. `skip` passes over unknown units, else they refuse the whole.
+        """Give many units one label, and return what was written. `skip` ignores unknown units.
 
-        Raises LabelError for what breaks a rule or for unknown units.
+        Raises LabelError for a value that breaks a rule, or for unknown units without `skip`; nothing is written then.
         """
         return self.write(self.plan_labels(units, text, author, branch), skip)
 
     def reject_many(
         self, units: Names, text: str, author: str | None = None, reason: str | None = None, skip: bool = False
     ) -> Plan:
-        """Reject every current label of this text on these units, whoever said it; what was written."""
+        """Reject every current label with this text on these units, whoever its author; return what was written."""
         return self.write(self.plan_rejections(units, text, author, reason), skip)
 
     def plan_labels(self, units: Names, text: str, author: str | None = None, branch: str = "sum") -> Plan:
-        """What `label_many` would write, and what is there already."""
+        """Plan what `label_many` would write, and list the labels that exist already."""
         return bulk.adding(self, map(str, units), text, author, branch)
 
     def plan_rejections(self, units: Names, text: str, author: str | None = None, reason: str | None = None) -> Plan:
-        """What `reject_many` would write."""
+        """Plan what `reject_many` would write."""
         return bulk.rejecting(self, map(str, units), text, author, reason)
 
     def write(self, plan: Plan, skip: bool = False) -> Plan:
-        """Write what a plan has new, all or nothing; the plan itself. AnnotationSuperseded if somebody was faster."""
+        """Write a plan's new entries, all or nothing, and return the plan.
+
+        Raises LabelError for unknown units without `skip`, AnnotationSuperseded if somebody changed a label meanwhile.
+        """
         bulk.apply(self, plan, skip)
         return plan
 
     def units_of_query(self, query: str, timeout: float = 30.0) -> list[str]:
-        """The units in the one column of a read-only query's answer.
+        """Return the units that a read-only query answers with, in one column.
 
         Raises LabelError for any other answer.
         """
         return bulk.units_of_query(self, query, timeout)
 
     def units_from(self, listed: str | None, query: str | None) -> list[str]:
-        """The units of a text with commas or line breaks between, or of a query.
+        """Return the units listed in a text (separated by commas or line breaks), or those of a query.
 
-        Raises LabelError for neither or both.
+        Raises LabelError unless exactly one of the two is given.
         """
         return bulk.units_from(self, listed, query)
 
@@ -77,11 +80,12 @@ class ModelLabels(Labels):
         form: Form = "csv",
         columns: Mapping[str, str] | None = None,
     ) -> Plan:
-        """What a label file has new, what is there already, and what contradicts a person's label and is left out.
+        """Plan the import of a label file: new labels, labels that exist already, and labels in conflict.
 
-        A file is named by its path, whose suffix tells the form, or is its bytes in this form. `also` adds what
-        contradicts beside what is there. `author` is whoever said what names nobody. `columns` gives the file's name of
-        a field, such as {"text": "description"}. Raises LabelFileError.
+        `file` is a path, whose suffix determines the form, or bytes in this `form`. A label in conflict contradicts a
+        person's current label; it is left out, or added beside that label with `also`. `author` is the author of
+        entries that name none. `columns` maps a field to the file's name for it, such as {"text": "description"}.
+        Raises LabelFileError.
         """
         who = author or login_name()
         if isinstance(file, bytes):
@@ -91,9 +95,9 @@ class ModelLabels(Labels):
         return files.importing(self, content.entries, also, content.unread)
 
     def export(self, path: Path | str, whole: bool = False) -> int:
-        """Write the current labels, or the `whole` history, into a file ending in .csv or .json; how many there are.
+        """Write the current labels, or the `whole` history, into a .csv or .json file; return the number of entries.
 
-        What is sensitive is flagged in the file and not hidden. Raises LabelFileError.
+        Sensitive labels are flagged in the file, not hidden. Raises LabelFileError.
         """
         entries = self.history() if whole else self.current()
         files.write(entries, at_home(path), whole)
@@ -101,7 +105,7 @@ class ModelLabels(Labels):
 
     @staticmethod
     def encoded(entries: Iterable[Annotation], form: Form, whole: bool = False) -> bytes:
-        """Entries as the bytes of such a file."""
+        """Encode entries as the bytes of a label file; `whole` adds the columns of a history."""
         return files.encode(entries, form, whole)
 
     # ---- the history, and what to look at next
@@ -115,23 +119,23 @@ class ModelLabels(Labels):
         since: date | None = None,
         until: date | None = None,
     ) -> list[Annotation]:
-        """The entries of this author, source, unit or layer, and of these days in UTC; the newest first."""
+        """Select history entries by author, source, unit or layer, and days in UTC; return them newest first."""
         return history.matching(entries, author, source, unit, since, until)
 
     @staticmethod
     def fates(entries: Iterable[Annotation]) -> dict[str, str]:
-        """What became of each entry of a history, by id: `holds` of a label, `undone`, `changed`, else nothing."""
+        """Return the state of each history entry, keyed by id: `holds`, `undone`, `changed` or an empty text."""
         return history.fates(entries)
 
     def order(self, layer: Layer | str) -> Sequence[Unit]:
-        """Every unit of a layer: candidates for enrichment circuits first, then the others by channel."""
+        """Return every unit of a layer: candidates for enrichment circuits first, then the others by channel."""
         return queue.order(self.store, self.store.architecture.layer(str(layer)))
 
     def queue(
         self, layer: Layer | str, which: queue.Which = "unlabelled", order: Sequence[Unit] | None = None
     ) -> Queue:
-        """The units of a layer in their order, and those that wait: unlabelled, disagreeing, unsure or all.
+        """Return the queue of a layer's units, with the open ones: unlabelled, disagreeing, unsure or all units.
 
-        `order` saves asking for what `order()` gave before.
+        `order` is an earlier result of `order()`, to save reading the candidates again.
         """
         return queue.queue(tuple(order or self.order(layer)), self.current(), which)

@@ -1,4 +1,4 @@
-"""Pictures written to files."""
+"""Write pictures to files."""
 
 from io import BytesIO
 from pathlib import Path
@@ -10,7 +10,7 @@ from extract.files import at_home, replace_file
 
 
 def write_picture(picture: Image.Image, path: Path | str) -> None:
-    """Write a picture in the format that the file's name tells. Raises ExportError where that cannot be done."""
+    """Write a picture in the format of the file's suffix. Raises ExportError if that is not possible."""
     file, stream = at_home(path), BytesIO()
     advice = "Name a file such as attacked.png in a folder that is there."
     try:

@@ -1,6 +1,6 @@
 """Named queries: the built-in ones, and saved ones, which anybody may save, run with other parameters, and remove.
 
-Queries only read: the server refuses writing whenever one runs, and a query that writes is not saved.
+Queries only read: the server refuses to write while a query runs, and a query that writes cannot be saved.
 """
 
 import json
@@ -34,7 +34,7 @@ def _short(defaults: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 class _Saved(BaseModel):
-    """The rules of a saved query: name and author are one line each, text and description of bounded length."""
+    """The rules of a saved query: name and author are one line each; text and description have a bounded length."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,13 +56,13 @@ class Queries:
     def list(self) -> Sequence[NamedQuery]:
         """List the built-in queries by subject, then the saved ones by name.
 
-        One that was saved before a built-in query had its name is listed, and asked, as `NAME (saved)`.
+        A saved query whose name a built-in query has by now is listed, and found by `get`, as `NAME (saved)`.
         """
         return [*BUILT_IN, *(replace(query, name=_listed_name(query.name)) for query in self.store.saved_queries())]
 
     @staticmethod
     def hidden_by_built_in(listed: Sequence[NamedQuery]) -> Sequence[str]:
-        """The names of saved queries which built-in queries have too, of those that `list` gives."""
+        """Return, of the queries that `list` returned, the names that a saved and a built-in query share."""
         return [name for name in sorted(_BUILT_IN_NAMES) if any(query.name == _listed_name(name) for query in listed)]
 
     def get(self, name: str) -> NamedQuery:
@@ -82,11 +82,11 @@ class Queries:
         replace: bool = False,
         patience: float = 10.0,
     ) -> NamedQuery:
-        """Save a query with the defaults of its parameters; `replace` replaces one of the same name.
+        """Save a query with defaults for its parameters; `replace` replaces a query of the same name.
 
-        The server has `patience` seconds to tell whether the text only reads. `author` None takes the login name.
-        Raises NamedQueryError for what breaks a rule or a name that is built in or taken, WriteRefused for a text that
-        writes, QueryError for one that the server does not understand; nothing is changed then.
+        The server has `patience` seconds to decide whether the text only reads. `author` None takes the login name.
+        Raises NamedQueryError for a value that breaks a rule, or a name that is built in or taken; WriteRefused for a
+        text that writes; QueryError for a text that the server does not understand. An error changes nothing.
         """
         saved = _checked(
             {"name": name, "text": text, "description": description, "defaults": dict(defaults or {})}
@@ -95,7 +95,7 @@ class Queries:
         query = NamedQuery(**dict(saved), at=datetime.now(UTC))
         _refuse_built_in(name.strip())
         _check_names(query, query.defaults)
-        with suppress(QueryTimeout):  # it is slow and does read
+        with suppress(QueryTimeout):  # the query is slow, but it only reads
             self.store.query(query.text, {**dict.fromkeys(query.parameters), **query.defaults}, patience, limit=1)
         if not self.store.save_query(query, replace):
             raise NamedQueryError(
@@ -104,16 +104,16 @@ class Queries:
         return query
 
     def remove(self, name: str, author: str | None = None) -> None:
-        """Remove a saved query, also one that a built-in query hides; `restore` brings it back.
+        """Remove a saved query, even one whose name a built-in query has; `restore` restores it.
 
-        Raises NamedQueryError for a built-in one, or if there is none of that name.
+        Raises NamedQueryError for a built-in query, or if there is no query of this name.
         """
         who = checked_author(author)
         if not self.store.remove_query(name, who):
             self.store.remove_query(self.saved(name).name, who)
 
     def saved(self, name: str) -> NamedQuery:
-        """Return the query saved under this name, or listed so. Raises NamedQueryError if there is none."""
+        """Return the query saved or listed under this name. Raises NamedQueryError if there is none."""
         saved = {query.name: query for query in self.store.saved_queries()}
         if query := saved.get(name) or {_listed_name(query.name): query for query in saved.values()}.get(name):
             return query
@@ -121,13 +121,13 @@ class Queries:
         raise _no_query(name)
 
     def earlier(self) -> Sequence[EarlierQuery]:
-        """List the saved queries that were replaced or removed, the last first."""
+        """List the saved queries that were replaced or removed, latest first."""
         return self.store.earlier_queries()
 
     def restore(self, name: str, version: str | None = None, author: str | None = None) -> NamedQuery:
-        """Save again what was replaced or removed last under a name, or the version of this id.
+        """Restore the query that was last replaced or removed under a name, or the version with this id.
 
-        What has the name now becomes an earlier version. Raises NamedQueryError if there is no such version.
+        The query that has the name now becomes an earlier version. Raises NamedQueryError if there is no such version.
         """
         who = checked_author(author)
         versions = [e for e in self.earlier() if e.name == name and version in (None, e.version)]
@@ -139,10 +139,11 @@ class Queries:
         return versions[0]
 
     def parameters(self, query: NamedQuery, values: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
-        """Complete the values of a query by its defaults, and `model` and `layer` by the model and its last sum.
+        """Return the values of a query's parameters, with its defaults for those that are missing.
 
-        `model` None is the only one in the database. Raises NamedQueryError for a value that is missing or that the
-        query does not have, and ModelMissing.
+        The defaults of `model` and `layer` are the model (None: the only one in the database) and its last sum. Raises
+        NamedQueryError for a value that is still missing, or for a parameter that the query does not have;
+        ModelMissing.
         """
         _check_names(query, values)
         values = {**query.defaults, **values}
@@ -168,7 +169,7 @@ class Queries:
     ) -> Table[Mapping[str, Any]]:
         """Run a query, or the one of this name: at most `limit` rows in at most `timeout` seconds.
 
-        Parameters are keywords or a mapping. Raises as `parameters` and `ask`.
+        Parameters are keywords or a mapping. Raises the errors of `parameters` and `ask`.
         """
         query = self.get(query) if isinstance(query, str) else query
         values = self.parameters(query, {**(parameters or {}), **named}, model)
@@ -186,9 +187,9 @@ class Queries:
         return Table(title, records, self.veil, columns=answer.columns, truncated=answer.truncated)
 
     def veil(self, revealed: bool = False, model: str | None = None) -> Veil:
-        """What hides the sensitive of all models in an answer: texts called so or of what is flagged, flagged words.
+        """Return the veil for an answer: it hides sensitive labels, texts of flagged things and flagged words.
 
-        With a `model`, what hides that model's units in the answer, too.
+        These are the texts of all models. With a `model`, the veil also hides that model's flagged units and images.
         """
         hidden = self.store.hidden_texts()
         flags = {} if model is None else hidden.flags_of(model)
@@ -200,7 +201,7 @@ def _no_query(name: str) -> NamedQueryError:
 
 
 def _listed_name(name: str) -> str:
-    """The name that a saved query is listed by."""
+    """Return the name that a saved query is listed by."""
     return f"{name} (saved)" if name in _BUILT_IN_NAMES else name
 
 
@@ -227,8 +228,8 @@ def _checked(fields: dict[str, Any]) -> _Saved:
 def parse_value(text: str) -> Any:
     """Read a parameter's value as JSON, or else as text.
 
-    NamedQueryError for what begins as a list, a map or a text of JSON and is none, for JSON that is too deep or holds
-    a number that is too long, or in which a key stands twice.
+    Raises NamedQueryError for a text that begins like a JSON list, map or string but is not valid JSON, and for JSON
+    that is nested too deeply, holds a number that is too long, or has a key twice.
     """
     try:
         with doubles_refused(NamedQueryError, f"In the value {text[:20]}"):

@@ -1,11 +1,11 @@
-"""Why a search found a unit, in words, for pages and terminals."""
+"""Say in words why a search found a unit, for pages and terminals."""
 
 from catalog.hiding.veil import HIDDEN, Veil
 from graph.records import Match, ProbeSummary
 
 
 def reason(match: Match, veil: Veil) -> str:
-    """Why a unit was found, behind the veil."""
+    """Say why a unit was found; sensitive texts are hidden."""
     hidden = any(
         veil.hides_image(ProbeSummary(match.kind, match.text, image, match.sensitive)) for image in match.images
     )

@@ -1,4 +1,4 @@
-"""Shares over the shortcut on the top 100 probes, unit by unit, as an extraction folder holds them."""
+"""Read each unit's shares over the shortcut on its top 100 probes from an extraction folder."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ShortcutShares:
-    """What part of a sum's unit comes over its shortcut on its `examples` top probes, by three definitions.
+    """The share of a sum's unit that comes over its shortcut on its `examples` top probes, by three definitions.
 
-    `share_published` is of norms, with raw conv3; `share_exact` of what is summed; `share_corrected`, which has a 95 %
-    interval, of what is summed less its mean over all probes. None for a unit that does not rise on them.
+    `share_published` is a share of norms, with raw conv3; `share_exact` of the added values; `share_corrected`, which
+    has a 95 % interval, of the added values minus their means over all probes. A share is None for a unit that does not
+    rise on these probes.
     """
 
     unit: Unit
@@ -30,7 +31,7 @@ class ShortcutShares:
 
 
 def shortcut_shares(folder: "Extraction", layer: Layer | None) -> list[ShortcutShares]:
-    """The shares on the top 100 probes of a sum's units, or of all sums'. Raises ExtractionError without any."""
+    """Read the shares of the units of a sum (None: of all sums). Raises ExtractionError if the folder has none."""
     table = folder.table("top_100_shares")
     if not table.num_rows:
         raise ExtractionError(

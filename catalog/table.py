@@ -1,4 +1,4 @@
-"""Records as a table: a sequence that becomes dicts, a DataFrame, and in a notebook what the pages draw of it."""
+"""Records as a table: a sequence that converts to dicts or a DataFrame, and draws itself in a notebook."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -18,11 +18,11 @@ _SPREAD = ("unit", "statistics", "findings", "terms")  # fields of a record whos
 
 
 class Table(Sequence[Record]):
-    """Records of one kind under a title; `truncated` says that there are more.
+    """A sequence of records of one kind under a title; `truncated` says that there are more.
 
-    It is a sequence of the records themselves. `to_dicts` and `to_pandas` hold all that the records say but their
-    pictures, and hide nothing. What a notebook shows of it hides what is sensitive.
-    `veil` is called for what hides it, and `draw` makes safe HTML of records behind it; None draws their rows.
+    `to_dicts` and `to_pandas` contain all fields of the records except pictures, and hide nothing. A notebook shows the
+    table with sensitive content hidden: `veil` returns the veil to hide behind, and `draw` makes safe HTML of the
+    records behind that veil (None: a plain table of their rows).
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Table(Sequence[Record]):
         self._records, self._veil, self._draw, self._columns = tuple(records), veil, draw, columns
 
     def __len__(self) -> int:
-        """How many records there are."""
+        """Count the records."""
         return len(self._records)
 
     @overload
@@ -46,27 +46,27 @@ class Table(Sequence[Record]):
     @overload
     def __getitem__(self, place: slice) -> "Table[Record]": ...
     def __getitem__(self, place: int | slice) -> "Record | Table[Record]":
-        """A record, or a table of some of them."""
+        """Return one record, or a table of a slice of the records."""
         if isinstance(place, slice):
             return Table(self.title, self._records[place], self._veil, self._draw, self._columns, self.truncated)
         return self._records[place]
 
     def __repr__(self) -> str:
-        """The title, and how many records there are."""
+        """Return the title and the number of records, as text."""
         return f"<{self.title or 'Table'}: {len(self)} {'record' if len(self) == 1 else 'records'}{self._more}>"
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of what `to_dicts` holds."""
+        """The keys of the dicts of `to_dicts`, in order."""
         named = self._columns if self._columns is not None else (name for record in self.to_dicts() for name in record)
         return tuple(dict.fromkeys(named))
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """A dict a record: numbers, texts and lists; a unit or a layer is its name, a unit's statistics are columns."""
+        """Return a dict of plain values per record: a unit or layer is its name; statistics are keys of their own."""
         return [row(record) for record in self._records]
 
     def to_pandas(self) -> "pd.DataFrame":
-        """The same as a DataFrame. pandas comes with streamlit."""
+        """Return `to_dicts` as a DataFrame. pandas is installed with streamlit."""
         import pandas as pd  # takes half a second to import, and few need it
 
         return pd.DataFrame(self.to_dicts(), columns=list(self.columns))
@@ -82,7 +82,7 @@ class Table(Sequence[Record]):
 
 
 def row(record: object) -> dict[str, Any]:
-    """A record's fields under their names; those of a record within it where the name is free."""
+    """Return a record's fields by name; a nested record's fields are added unless their name is taken."""
     flat: dict[str, Any] = {}
     for name, value in as_json(record, _PICTURES).items():
         if name in _SPREAD and isinstance(value, dict):
@@ -93,7 +93,7 @@ def row(record: object) -> dict[str, Any]:
 
 
 def annotation_rows(entries: Sequence[Annotation], veil: Veil) -> str:
-    """Draw entries of a history behind the veil: all that a sensitive one says is hidden."""
+    """Draw the entries of a label history as safe HTML; all texts of a sensitive entry are hidden."""
     rows: list[dict[str, object]] = [
         {"unit": str(a.unit), "action": a.action, "text": veil.annotation_text(a, a.text), "branch": a.branch}
         | {"facet": veil.annotation_text(a, a.facet), "modality": a.modality, "author": a.author, "source": a.source}

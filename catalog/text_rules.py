@@ -1,4 +1,4 @@
-"""Text as people type it, before it is kept: trimmed, of bounded length, and nothing in it that cannot be shown."""
+"""Check text that people type before it is stored: trimmed, of bounded length, and printable."""
 
 import getpass
 import unicodedata
@@ -13,9 +13,9 @@ LONGEST_NAME = 80
 
 
 def writable(text: str) -> str:
-    """Compose its letters; refuse what XML and terminals cannot show: control characters but line breaks and tabs.
+    """Return the text with composed letters.
 
-    Raises ValueError.
+    Raises ValueError for control characters other than line breaks and tabs, which XML and terminals cannot show.
     """
     if any(unicodedata.category(letter) == "Cc" for letter in text if letter not in "\n\t"):
         raise ValueError("holds a control character")
@@ -23,7 +23,7 @@ def writable(text: str) -> str:
 
 
 def in_one_line(text: str) -> str:
-    """Refuse line breaks too, and what is half a character. Raises ValueError."""
+    """Return the text. Raises ValueError for line breaks, control characters and unpaired surrogates."""
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text):
         raise ValueError("holds a line break or a control character")
     return text
@@ -37,7 +37,7 @@ Name = Annotated[
 
 
 def broken(error: ValidationError) -> str:
-    """The first rules that were broken, each with the field's name."""
+    """Return the first three broken rules as text, each with its field's name."""
     return "; ".join(f"{'.'.join(map(str, e['loc'][:1]))}: {e['msg']}" for e in error.errors()[:3])
 
 
@@ -58,7 +58,7 @@ Reason = Annotated[
 
 
 class Authored(BaseModel):
-    """Who says something: trimmed, of bounded length, without control characters, as all text below."""
+    """Input with an author, who says it; all its texts are trimmed, of bounded length, without control characters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,7 +69,7 @@ _Input = TypeVar("_Input", bound=BaseModel)
 
 
 def checked(kind: type[_Input], fields: dict[str, object]) -> _Input:
-    """The fields, if they keep the rules. Raises LabelError."""
+    """Return the fields as a checked model. Raises LabelError for fields that break a rule."""
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
@@ -79,12 +79,12 @@ def checked(kind: type[_Input], fields: dict[str, object]) -> _Input:
 
 
 def checked_author(author: str | None) -> str:
-    """The author, by default the login name. Raises LabelError for one that breaks a rule."""
+    """Return the author (None: the login name). Raises LabelError for a name that breaks a rule."""
     return checked(Authored, {"author": author or login_name()}).author
 
 
 def login_name() -> str:
-    """The name that the surroundings give the user. Raises LabelError where they give none."""
+    """Return the user's login name. Raises LabelError if the system gives none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError) as error:

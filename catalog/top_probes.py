@@ -1,4 +1,4 @@
-"""The top probes of units, the one probe that stands for each, its first, and the probes that show a facet."""
+"""Read the top probes of units, the first one as a unit's thumbnail, and the probes that show a facet."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,18 +11,18 @@ _OPEN, _CLOSE = "\u201c\u201d"  # quotation marks around a word
 
 
 def branch_of(unit: Unit) -> ProbeBranch:
-    """The branch whose top probes are a unit's own: one of its sum's, or `unit` inside a conv branch."""
+    """Return the branch that a unit's top probes are stored under: a branch of its sum, or `unit` inside a block."""
     return _ROWS.get(unit.layer.role, "unit")
 
 
 def top_probes(store: ModelStore, unit: Unit, limit: int = 8) -> list[TopProbe]:
-    """The top probes of a unit: a sum's with those of its branches, a branch's as its sum has them."""
+    """Return the top probes of a unit; for a sum's unit also those of its branches."""
     own = branch_of(unit)
     return [probe for probe in store.top_probes(_holder(unit), limit) if own in ("sum", probe.branch)]
 
 
 def thumbnails(store: ModelStore, units: Iterable[Unit]) -> dict[Unit, TopProbe]:
-    """The first top probe of each unit; units without any are left out."""
+    """Return the first top probe of each unit; units without top probes are left out."""
     units = list(units)
     probes = store.top_probes_of(map(_holder, units), limit=1)
     own = {unit: [p for p in probes.get(_holder(unit), []) if p.branch == branch_of(unit)] for unit in units}
@@ -30,9 +30,9 @@ def thumbnails(store: ModelStore, units: Iterable[Unit]) -> dict[Unit, TopProbe]
 
 
 def facet_probes(store: ModelStore, facets: Mapping[str, Iterable[str]]) -> dict[str, list[FacetProbe]]:
-    """A held-out probe of each concept of every facet, of those that the catalog has.
+    """Return a held-out probe of each concept of every facet; concepts without a stored probe are left out.
 
-    Concepts are named as the census names them: words in quotation marks.
+    Concepts are named as in the census, that is with words in quotation marks.
     """
     names = list(dict.fromkeys(name for concepts in facets.values() for name in concepts))
     words = [name for name in names if name.startswith(_OPEN)]
@@ -46,5 +46,5 @@ def facet_probes(store: ModelStore, facets: Mapping[str, Iterable[str]]) -> dict
 
 
 def _holder(unit: Unit) -> Unit:
-    """The unit whose top probes hold those of a unit: its sum, or inside a conv branch itself."""
+    """Return the unit that stores a unit's top probes: its sum's, or the unit itself inside a conv branch."""
     return unit if branch_of(unit) == "unit" else Unit(unit.layer.output, unit.channel)

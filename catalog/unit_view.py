@@ -1,4 +1,4 @@
-"""A unit to work with: what it answers to, what feeds it and what it feeds, what people call it."""
+"""A unit to work with: its top probes, its inputs and outputs, its circuits and its labels."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -36,8 +36,9 @@ from graph.records import (
 class UnitView:
     """A unit of one model.
 
-    `card` is what the catalog says of the unit, as it was when first asked for, or since this object last changed it;
-    `refresh` asks anew. Whatever is shown in a notebook hides what is sensitive as people have flagged it by then.
+    `card` holds the unit's numbers, verdict and labels. The card is read at its first use, and again after this object
+    changes a label or `refresh` is called. What a notebook shows of the unit hides sensitive content by the flags of
+    that moment.
     """
 
     def __init__(self, store: ModelStore, unit: Unit) -> None:
@@ -47,62 +48,62 @@ class UnitView:
 
     @property
     def layer(self) -> Layer:
-        """Where in the network it stands."""
+        """The layer of the unit."""
         return self.id.layer
 
     @cached_property
     def card(self) -> UnitCard:
-        """The unit's numbers, verdicts and labels, as the database has them."""
+        """The unit's numbers, verdict and labels, as the database has them."""
         return self._store.unit(self.id)
 
     def refresh(self) -> "UnitView":
-        """Forget the card, so that it is asked for anew; the unit itself."""
+        """Forget the card, so that its next use reads it again; return this object."""
         self.__dict__.pop("card", None)
         return self
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The texts of its current labels."""
+        """The texts of the unit's current labels."""
         return self.card.labels
 
     @property
     def statistics(self) -> dict[str, float | None]:
-        """What was measured on it, by name; None where it was not."""
+        """The unit's statistics by name; None for one that was not measured."""
         return self.card.statistics
 
     @property
     def findings(self) -> dict[str, str | None]:
-        """What the census and ablation say of it, and why where they say nothing."""
+        """The texts of census and ablation by name: verdict, facets and so on, or the reason why there are none."""
         return self.card.findings
 
     @property
     def histogram(self) -> Histogram | None:
-        """How its activation is spread over the probes."""
+        """The distribution of the unit's activation over the probes; None if not measured."""
         return self.card.histogram
 
     @property
     def microscope_url(self) -> str | None:
-        """Its page on OpenAI Microscope, for a model that stands there."""
+        """The URL of the unit on OpenAI Microscope; None for a model that Microscope does not have."""
         return microscope_url(self._store.id, self.id)
 
     @property
     def branches(self) -> dict[str, "UnitView"]:
-        """The units that a sum's unit adds up, `shortcut` and `conv`; empty for any other unit."""
+        """The two units that a sum's unit adds, keyed `shortcut` and `conv`; empty for any other unit."""
         return {branch: UnitView(self._store, unit) for branch, unit in self._store.adds(self.id).items()}
 
     @property
     def probe_rows(self) -> dict[str, Unit]:
-        """Whose top probes `top_probes` gives: the unit's own row, then of a sum those of its branches."""
+        """The units whose top probes `top_probes` returns: this unit, then for a sum's unit its two branches."""
         return {top_probes.branch_of(self.id): self.id} | self._store.adds(self.id)
 
     @property
     def previous(self) -> "UnitView | None":
-        """The unit of the channel before."""
+        """The unit of the previous channel; None for the first."""
         return self._beside(-1)
 
     @property
     def next(self) -> "UnitView | None":
-        """The unit of the channel after."""
+        """The unit of the next channel; None for the last."""
         return self._beside(1)
 
     # ---- what feeds it and what it feeds
@@ -110,11 +111,11 @@ class UnitView:
     def inputs(
         self, limit: int = 10, source: Layer | str | None = None, direct: bool = False, by: Measure = "magnitude"
     ) -> Table[Contribution]:
-        """The strongest edges into it: `limit` excitatory and `limit` inhibitory ones, so twice as many in all.
+        """Return the strongest edges into the unit: `limit` excitatory and `limit` inhibitory ones.
 
-        They come from one layer, the `source`, or else the nearest: magnitudes of different layers do not compare, and
-        the far ones are the largest and the least to be believed. `direct` takes those over one convolution; `by`
-        orders them by magnitude or by the mean without its sign.
+        All come from one layer, `source` or else the nearest, because magnitudes of different layers do not compare:
+        those of far layers are the largest and the least reliable. `direct` takes only edges over one convolution; `by`
+        orders edges by magnitude or by absolute mean.
         """
         edges = self._store.inputs(self.id, limit, self._layer(source), direct, by)
         return self._edges("Inputs", "source", edges, limit, by)
@@ -122,7 +123,7 @@ class UnitView:
     def outputs(
         self, limit: int = 10, target: Layer | str | None = None, direct: bool = False, by: Measure = "magnitude"
     ) -> Table[Contribution]:
-        """The strongest edges out of it into one layer, the `target` or else the nearest, as `inputs`."""
+        """Return the strongest edges out of the unit into one layer, `target` or else the nearest; see `inputs`."""
         edges = self._store.outputs(self.id, limit, self._layer(target), direct, by)
         return self._edges("Outputs", "target", edges, limit, by)
 
@@ -138,7 +139,7 @@ class UnitView:
     # ---- what it answers to
 
     def top_probes(self, limit: int = 8) -> Table[TopProbe]:
-        """The probes that it answers to most, `limit` a row; a sum's with those of its branches."""
+        """Return the unit's `limit` top probes; for a sum's unit, also `limit` of each branch."""
 
         def draw(probes: Sequence[TopProbe], veil: Veil) -> str:
             return Gallery(veil).branches(self.probe_rows, probes)
@@ -146,29 +147,29 @@ class UnitView:
         return Table(f"Top probes of {self.id}", top_probes.top_probes(self._store, self.id, limit), self._veil, draw)
 
     def facet_probes(self) -> dict[str, list[FacetProbe]]:
-        """By branch, a held-out probe of each concept of its facet, best first; empty without a verdict."""
+        """Return a held-out probe of each concept of each facet, keyed by branch, best first; empty if unjudged."""
         return top_probes.facet_probes(self._store, facet_names(self.findings))
 
     def top_words(self, limit: int = 10) -> Table[WordResponse]:
-        """The words that drive it most; empty where none were shown or it tells none apart."""
+        """Return the words that drive the unit most; empty if no words were shown, or all drive the unit alike."""
         words = self._store.words(self.id, limit)
         return Table(f"Top words of {self.id}", words, self._veil, lambda words, veil: Gallery(veil).words(words))
 
     @property
     def depiction(self) -> Depiction | None:
-        """Its feature visualisation, if there is one."""
+        """The unit's feature visualisation; None if there is none."""
         return self._store.depiction(self.id)
 
     # ---- its circuits
 
     def neighbourhood(self, limit: int = 10) -> CircuitView:
-        """The unit, its `limit` strongest inputs and outputs of each sign, and the residual sums it stands in."""
+        """Return the unit, its `limit` strongest inputs and outputs of each sign, and the residual sums it is in."""
         return CircuitView(local.neighbourhood(self._store, self.id, limit), self._store)
 
     def enrichment_circuit(self, limit: int = 5) -> CircuitView:
-        """A sum's unit, its two branches, and the `limit` strongest direct inputs of each sign of either branch.
+        """Return a sum's unit, its two branches, and the `limit` strongest direct inputs of each sign of each branch.
 
-        Raises CircuitError for a unit that is no sum.
+        Raises CircuitError for a unit that is not a sum's.
         """
         return CircuitView(local.enrichment_circuit(self._store, self.id, limit), self._store)
 
@@ -182,9 +183,10 @@ class UnitView:
         edges: float = 1.0,
         scaled: bool = False,
     ) -> CircuitView:
-        """What leads to the unit, step by step, or with `forward` where it leads; see `catalog.circuits.trace.Tracing`.
+        """Trace the edges that lead to the unit, step by step, or with `forward` those that lead out of it.
 
-        Raises CircuitError where nothing does, NotExtracted for a scaled trace where no activity was measured.
+        `catalog.circuits.trace.Tracing` explains the arguments. Raises CircuitError if there are no such edges,
+        NotExtracted for a scaled trace if no activity was measured.
         """
         follow = trace.backward if direction == "backward" else trace.forward
         tracing = Tracing(steps, strongest, least, nodes, edges, scaled)
@@ -203,10 +205,10 @@ class UnitView:
         evidence: str | None = None,
         author: str | None = None,
     ) -> Annotation:
-        """Label the unit, or one of its branches; the label that says the same already is given back.
+        """Label the unit or one of its branches, and return the new entry, or the current label that says the same.
 
         `confidence` lies between 0 and 1; `evidence` is a short text or a link; `author` None takes the login name.
-        Raises LabelError for what breaks a rule.
+        Raises LabelError for a value that breaks a rule.
         """
         labels, source = Labels(self._store), "human"
         return self._changed(
@@ -216,39 +218,39 @@ class UnitView:
     def amend(
         self, label: str, text: str | None = None, author: str | None = None, **details: Unpack[Details]
     ) -> Annotation:
-        """Put a current label, named by its text or id, in other words, or change what else it says."""
+        """Change the text or the details of a current label; `label` is its text or id."""
         return self._changed(self._labels.amend(self.id, label, text, author, **details))
 
     def reject(self, label: str, reason: str | None = None, author: str | None = None) -> Annotation:
-        """Say that somebody's label is wrong; the history keeps it and the objection."""
+        """Reject somebody's label as wrong; the history keeps both the label and the objection."""
         return self._changed(self._labels.reject(self.id, label, reason, author))
 
     def withdraw(self, label: str, author: str | None = None) -> Annotation:
-        """Take a label of one's own back; the history keeps it."""
+        """Withdraw one's own label; the history keeps the label."""
         return self._changed(self._labels.withdraw(self.id, label, author))
 
     def undo(self, entry: str | None = None, author: str | None = None) -> Annotation:
-        """Undo the last change of its labels, or the entry with this id. An undo can be undone too."""
+        """Undo the last change of the unit's labels, or the entry with this id. An undo can be undone too."""
         return self._changed(self._labels.undo(self.id, entry, author))
 
     @property
     def last_change(self) -> Annotation | None:
-        """The latest entry in effect, which `undo` takes back; None where there is none."""
+        """The latest history entry in effect, which `undo` would undo; None if there is none."""
         return next(reversed(standing(self._labels.history(self.id))), None)
 
     @property
     def history(self) -> Table[Annotation]:
-        """Every label and what became of it, oldest first."""
+        """Every entry of the unit's label history, oldest first."""
         return Table(f"History of {self.id}", self._labels.history(self.id), self._veil, annotation_rows)
 
     def flag(self, sensitive: bool = True, author: str | None = None) -> Flag:
-        """Say that its pictures and labels are sensitive, or that they are not."""
+        """Flag the unit, with its pictures and labels, as sensitive, or as not sensitive."""
         return Flags(self._store).set("unit", str(self.id), sensitive, author)
 
     # ---- how it is shown
 
     def __repr__(self) -> str:
-        """The unit and its model."""
+        """Return the unit's id and its model's, as text."""
         return f"<unit {self.id} of {self._store.id}>"
 
     def _repr_html_(self) -> str:

@@ -1,4 +1,4 @@
-"""A sum's unit in words: its verdict, both facets, what ablation says. All text is escaped here."""
+"""Describe a sum's unit in words: its verdict, both facets, and what ablation says. All text is escaped here."""
 
 from collections.abc import Iterable, Mapping
 from html import escape
@@ -9,7 +9,7 @@ BRANCH_NAMES = {"shortcut": "the shortcut", "conv": "the conv branch"}
 
 
 def badge(verdict: str | None) -> str:
-    """A unit's verdict, or what ablation says of it, as safe HTML; nothing where there is none."""
+    """Draw a unit's verdict, or the result of its ablation, as a badge of safe HTML; empty for None."""
     meanings = {
         "enriched": "either branch brings a facet of its own, and the sum rises on both",
         "not enriched": "established: one of the effects is smaller than it must be",
@@ -24,7 +24,7 @@ def badge(verdict: str | None) -> str:
 
 
 def findings(texts: Mapping[str, str | None], veil: Veil, limit: int | None = None) -> str:
-    """The facets by their first concepts, what is least certain, and why there is no verdict, as safe HTML."""
+    """Describe as safe HTML the first concepts of both facets, the least certain step, and why a verdict is missing."""
     lines = facet_lines(texts["concepts_shortcut"], texts["concepts_conv"], veil, limit)
     if texts["weakest_link"]:
         lines.append(f"{'Fails' if texts['verdict'] == 'not enriched' else 'Least certain'}: {texts['weakest_link']}.")
@@ -44,37 +44,37 @@ def findings(texts: Mapping[str, str | None], veil: Veil, limit: int | None = No
 
 
 def facet_lines(shortcut: str | None, conv: str | None, veil: Veil, limit: int | None = None) -> list[str]:
-    """A sentence on what either branch brings, if the census says; concepts stand between semicolons."""
+    """Return a sentence on each branch's facet, if the census found one; the facet's concepts are split at `; `."""
     facets = zip(BRANCH_NAMES.values(), (shortcut, conv), strict=True)
     return [f"{branch.capitalize()} brings {_counted(facet, veil, limit)}." for branch, facet in facets if facet]
 
 
 def _counted(facet: str, veil: Veil, limit: int | None) -> str:
-    """The first concepts of a facet, and how many more there are."""
+    """List the first concepts of a facet, and say how many more there are."""
     count = len(facet.split("; "))
     more = f" and {count - limit} more" if limit and count > limit else ""
     return concepts(facet, veil, limit) + more
 
 
 def concepts(facet: str, veil: Veil, limit: int | None = None) -> str:
-    """The first concepts of a facet, which stand between semicolons; sensitive ones are hidden."""
+    """List the first concepts of a facet, split at `; `; sensitive concepts are hidden."""
     names = [str(veil.value(veil.label(name))) for name in facet.split("; ")[:limit]]
     return ", ".join(dict.fromkeys(names))
 
 
 def notes(lines: Iterable[str]) -> str:
-    """What numbers were measured on, a line each, as safe HTML."""
+    """Draw lines as quiet paragraphs of safe HTML."""
     return "".join(f'<p class="quiet">{escape(line)}</p>' for line in lines)
 
 
 def facet_names(texts: Mapping[str, str | None]) -> dict[str, list[str]]:
-    """The concepts of the facets that there are, by branch, best first; words in quotation marks."""
+    """Return the concepts of each facet, keyed by branch, best first; words are in quotation marks."""
     named = {branch: texts[f"concepts_{branch}"] for branch in BRANCH_NAMES}
     return {branch: names.split("; ") for branch, names in named.items() if names}
 
 
 def losses(numbers: Mapping[str, float | None]) -> list[str]:
-    """Say of each facet how far the sum rises on it, and how much of that remains without the facet's own branch."""
+    """Say for each facet how far the sum rises on it, with and without the facet's own branch."""
     lines = []
     for branch, name in BRANCH_NAMES.items():
         rise, remains = numbers.get(f"rise_{branch}"), numbers.get(f"rise_{branch}_without_{branch}")

@@ -1,4 +1,4 @@
-"""The distributions of weights in short: medians over a layer's units."""
+"""Summarise the distributions of weights by medians over a layer's units."""
 
 from dataclasses import dataclass
 from math import isnan
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WeightSummary:
-    """How a layer's units are weighted with another layer's: medians over its `units` of statistics over `n` weights.
+    """A summary of the weights between a layer and an `other`: medians over `units` of statistics over `n` weights.
 
-    The direction is `backward` where the weights come from the other layer, `forward` where they lead there. A median
-    is None where no unit has the statistic.
+    The direction is `backward` for weights from the other layer, `forward` for weights into it. A median is None if no
+    unit has the statistic.
     """
 
     other: Layer
@@ -36,7 +36,7 @@ MEDIANS = ("mean", "sd", "skewness", "kurtosis", "bimodality", "density_at_zero"
 
 
 def summaries(distributions: "pa.Table") -> list[WeightSummary]:
-    """Summarise one layer's rows of `distributions`, a record for each other layer and direction, in forward order."""
+    """Summarise a layer's rows of `distributions` by a record for each other layer and direction, in forward order."""
     measures = {"channel": "size", "n": "first"} | dict.fromkeys(MEDIANS, "median")
     pairs = distributions.to_pandas().groupby(["other", "direction"]).agg(measures).reset_index()
     records = [

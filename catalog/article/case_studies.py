@@ -1,7 +1,7 @@
-"""The article's case studies as saved circuits over any network, with what its weights say of their edges.
+"""Save the case studies of the enrichment circuits article as circuits of any network, with that network's weights.
 
-Units, edges and names stand in case_studies.json. The article's names are the notes of a circuit's units, its source's
-words, and become labels only where that is asked for.
+Units, edges and names are in case_studies.json. The article's names for units become the notes of a circuit's nodes;
+they become labels only on request.
 """
 
 import json
@@ -32,7 +32,7 @@ ImportOutcome = Literal["saved", "replaced", "unchanged", "not saved"]
 
 @dataclass(frozen=True)
 class Study:
-    """A circuit of the article: its last unit first, and the edges it names as (source, target, what it says)."""
+    """A circuit of the article: its units, the last one first, and edges as (source, target, the article's words)."""
 
     name: str
     sentence: str
@@ -42,7 +42,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Studies:
-    """The circuits of an article on one model; `labels` are entries of a label file, `source` is where they stand."""
+    """The circuits of an article on one model; `labels` are entries of a label file, `source` names the article."""
 
     model: str
     authors: str
@@ -51,7 +51,7 @@ class Studies:
     labels: tuple[dict[str, Any], ...]
 
     def notes(self) -> dict[Unit, str]:
-        """What the article calls each unit; a word stands in place of a name marked sensitive, which a label flags."""
+        """Return the article's name of each unit, with `HIDDEN` in place of a name that is marked sensitive."""
         names: dict[Unit, list[str]] = {}
         for entry in self.labels:
             names.setdefault(Unit.parse(entry["unit"]), []).append(HIDDEN if entry.get("sensitive") else entry["text"])
@@ -60,10 +60,11 @@ class Studies:
 
 @dataclass(frozen=True)
 class StudiedEdge:
-    """An edge that the article names, and what this network's weights say of it.
+    """An edge that the article names, with this network's numbers.
 
-    `rank_in` is the place by magnitude among the target's inputs of the source's layer. `weights` tells whether the
-    edge is stored, or why it is not; magnitude, mean and rank are None then.
+    `article` is what the article says of the edge. `weights` is "stored", or the reason why the edge is not stored;
+    magnitude, mean and rank are None then. `rank_in` is the rank by magnitude among the target's inputs from the
+    source's layer.
     """
 
     circuit: str
@@ -78,7 +79,7 @@ class StudiedEdge:
 
 @dataclass(frozen=True)
 class CaseStudy:
-    """A case study over a network: what became of its circuit, its edges, and the units that the network lacks."""
+    """An imported case study: the outcome of saving its circuit, its edges, and the units that the network lacks."""
 
     circuit: str
     outcome: ImportOutcome
@@ -89,7 +90,7 @@ class CaseStudy:
 
 @dataclass(frozen=True)
 class ImportedStudies:
-    """All case studies over a network, how many labels were added, and whether this is the article's network."""
+    """All imported case studies, the number of labels added, and whether this may be the article's network."""
 
     studies: tuple[CaseStudy, ...]
     labels: int
@@ -98,7 +99,7 @@ class ImportedStudies:
 
 @dataclass(frozen=True)
 class _Overlay:
-    """A case study over a network, not saved yet: a circuit of the units that the network has."""
+    """A case study as a circuit of the units that the network has, not saved yet."""
 
     circuit: Circuit
     left_out: tuple[Unit, ...]
@@ -106,7 +107,7 @@ class _Overlay:
 
 
 def article() -> Studies:
-    """The case studies of the enrichment circuits article."""
+    """Read the case studies of the enrichment circuits article."""
     content = json.loads(files("catalog.article").joinpath("case_studies.json").read_text(encoding="utf-8"))
     return TypeAdapter(Studies).validate_python(content)
 
@@ -114,10 +115,10 @@ def article() -> Studies:
 def import_studies(
     store: ModelStore, studies: Studies, author: str | None = None, labels: bool = False
 ) -> ImportedStudies:
-    """Save every case study of which the network has units; one that is saved already and the same stays.
+    """Save every case study of which the network has units; a saved circuit that is equal already stays unchanged.
 
-    `labels` also labels the units, under the authors' name. Raises LabelError for labels on a network that cannot be
-    the article's, CircuitError where a circuit of the user's own has the name of one; nothing is written then.
+    `labels` also labels the units, under the article's authors. Raises LabelError for labels on a network that cannot
+    be the article's, CircuitError if a circuit of the user has the name of a case study; nothing is written then.
     """
     same_network = _may_be(store, studies.model)
     if labels and not same_network:
@@ -129,7 +130,7 @@ def import_studies(
     overlays = [_overlay(store, studies, study, notes) for study in studies.circuits]
     cases = tuple(_case(store, overlay, kinds) for overlay in overlays)
     plan = _labels(store, studies) if labels else Plan(())
-    for overlay, case in zip(overlays, cases, strict=True):  # nothing is written before all of it is read
+    for overlay, case in zip(overlays, cases, strict=True):  # all is read before anything is written
         if case.outcome in ("saved", "replaced"):
             saved.save(store, overlay.circuit, case.circuit, author, replace=case.outcome == "replaced")
     bulk.apply(Labels(store), plan, skip=True)
@@ -137,13 +138,13 @@ def import_studies(
 
 
 def _may_be(store: ModelStore, model: str) -> bool:
-    """Whether the store's model is this one, or weights of its shape from a file, whose name does not tell."""
+    """Check whether the store's model is this model, or may be: a weights file of its shape has no telling name."""
     name, _, _ = model.partition(":")
     return store.id == model or ("@" in store.id and ARCHITECTURES.get(name) == store.architecture)
 
 
 def _kinds(store: ModelStore, studies: Studies) -> dict[str, str]:
-    """The kinds of the circuits saved under the studies' names. Raises CircuitError where one is no case study."""
+    """Return the kinds of circuits saved under the studies' names. Raises CircuitError for one of another kind."""
     names = {study.name for study in studies.circuits}
     kinds = {circuit.name: circuit.kind for circuit in store.saved_circuits() if circuit.name in names}
     if own := [name for name, kind in kinds.items() if kind != KIND]:
@@ -198,7 +199,7 @@ def _studied(
 
 
 def _why_not(store: ModelStore, source: Layer, target: Layer) -> str:
-    """Why an edge between two layers is not stored."""
+    """Say why an edge between two layers is not stored."""
     sweep: Sweep | None = next(iter(store.sweeps(target, source)), None)
     if sweep is None:
         return "not computed"
@@ -206,14 +207,14 @@ def _why_not(store: ModelStore, source: Layer, target: Layer) -> str:
 
 
 def _lacking(left_out: Iterable[Unit], edges: Iterable[StudiedEdge]) -> dict[str, Plain]:
-    """What the circuit has not, as settings."""
+    """Return as settings the units that were left out and the edges that are not stored."""
     missing = [f"{edge.source} to {edge.target} ({edge.weights})" for edge in edges if edge.magnitude is None]
     lists = {"units_left_out": list(map(str, left_out)), "edges_not_stored": missing}
     return {name: ", ".join(texts) for name, texts in lists.items() if texts}
 
 
 def _roles(store: ModelStore, units: list[Unit]) -> dict[Unit, Role]:
-    """The first unit is the sum, what it adds up its branches, and all others inputs."""
+    """Return each unit's role: the first is the `sum`, its addends are its branches, and all others are inputs."""
     branches = [] if not units else adds(store.architecture, units[0])
     roles: dict[Unit, Role] = dict.fromkeys(units, "input")
     roles |= {edge.source: edge.branch for edge in branches if edge.branch and edge.source in roles}
@@ -221,6 +222,6 @@ def _roles(store: ModelStore, units: list[Unit]) -> dict[Unit, Role]:
 
 
 def _labels(store: ModelStore, studies: Studies) -> Plan:
-    """The labels of the authors that are new here."""
+    """Plan the labels of the article's authors that the model does not have yet."""
     entries = label_files.decode(json.dumps(studies.labels).encode(), "json", store.id, studies.authors).entries
     return label_files.importing(Labels(store), entries, both=True)

@@ -1,6 +1,7 @@
-"""The claims of the article and its repository: each with its statistic, and a tolerance fixed beforehand.
+"""The claims of the enrichment circuits article and its repository, each with a statistic and a tolerance.
 
-They stand in claims.json. `circuits reproduce` decides each by the check that it names.
+The claims are in claims.json; their tolerances were fixed before any measurement. `circuits reproduce` decides each
+claim by the check that the claim names.
 """
 
 import json
@@ -20,9 +21,9 @@ ClaimSource = Literal["article", "repository", "Distill", "this project"]
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim: who makes it in which words, what is measured, what was published and how far off it may be.
+    """A claim: its source and wording, the statistic that is measured, the published value and the tolerance.
 
-    `check` names what decides it, by the `numbers`; `needs` are what it cannot be decided without.
+    `check` names the function that decides the claim from `numbers`; `needs` lists the data that it needs.
     """
 
     name: str
@@ -38,6 +39,6 @@ class Claim:
 
 @cache
 def claims() -> tuple[Claim, ...]:
-    """Every claim, in the order of the report."""
+    """Read every claim, in the order of the report."""
     content = json.loads(files("catalog.article").joinpath("claims.json").read_text(encoding="utf-8"))
     return TypeAdapter(tuple[Claim, ...]).validate_python(content)

@@ -1,4 +1,4 @@
-"""The figures of the report: small charts of what the claims are about, as safe SVG."""
+"""Draw the figures of the report: small charts of the quantities that the claims are about, as safe SVG."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Figure:
 
 
 def figures(measurements: Measurements) -> Iterator[Figure]:
-    """Draw what the measurements have: shares of the last stage's sums, and contributions to the last conv branches."""
+    """Draw what the measurements hold: shares, contributions and overlaps of top probes in the last stage."""
     if measurements.folder is not None:
         yield from _shares(measurements)
         yield from _contributions(measurements)
@@ -64,7 +64,7 @@ def _overlaps(measurements: Measurements) -> Iterator[Figure]:
 
 
 def _contributions(measurements: Measurements) -> Iterator[Figure]:
-    """One lower unit's forward contributions, raw, to the conv branches of the last stage, as in the article."""
+    """Draw, as the article does, one lower unit's raw contributions to each conv branch of the last stage."""
     macroscopic = measurements.macroscopic
     stage = measurements.architecture.final.stage
     targets = [layer for layer in macroscopic.conv_layers if layer.stage == stage]

@@ -1,4 +1,4 @@
-"""The sums of the last stage's last three blocks, which the article's shares are of, and where their pictures lie."""
+"""Find the sums of the last stage's last three blocks, for which the article gives shares, and their pictures."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +10,16 @@ _BLOCKS = 3
 
 
 def last_sums(architecture: Architecture) -> list[Layer]:
-    """The last three sums of the last stage, or as many as it has, in forward order."""
+    """Return the last three sums of the last stage (or as many as the stage has), in forward order."""
     return [layer for layer in architecture.sums if layer.stage == architecture.final.stage][-_BLOCKS:]
 
 
 def visualisation_folders(folder: Path, architecture: Architecture) -> Mapping[Layer, Path]:
-    """The folder of each sum's pictures: itself or those in it whose name ends in 4_2_6 etc.; else it is the last's.
+    """Map each sum to its folder of pictures.
 
-    The authors' folders are named so. Raises ArticleError where there is no such folder.
+    A sum's folder is `folder` itself or a folder in it whose name ends like the sum, as 4_2_6; the authors' folders are
+    named so. If no name ends so, `folder` holds the pictures of the last sum. Raises ArticleError if `folder` is not a
+    folder.
     """
     if not folder.is_dir():
         raise ArticleError(f"{folder} is no folder. Name one with pictures such as channel34.png.")

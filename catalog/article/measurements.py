@@ -1,4 +1,4 @@
-"""What the claims are decided on: the network, its extraction folder, and the authors' files."""
+"""The measurements that decide the article's claims: the network, its extraction folder and the authors' files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 
 class Measures(Protocol):
-    """What is asked of the network itself; `extract.article.network_measures` answers, and needs torch."""
+    """The measures taken on the network itself; `extract.article.network_measures`, which needs torch, takes them."""
 
     @property
     def architecture(self) -> Architecture:
         """The network's shape."""
 
     def raw_kernels(self, target: Unit) -> "np.ndarray":
-        """The authors' expanded weights into a unit of raw conv3: (sources, h, w)."""
+        """Compute the authors' expanded weights into a unit of raw conv3: (sources, h, w)."""
 
     def signed_kernels(self, layer: Layer, channels: Sequence[int]) -> "np.ndarray":
-        """Kernels of conv2 with the sign of batch norm's gamma: (units, sources, 3, 3)."""
+        """Return kernels of conv2 multiplied by the sign of batch norm's gamma: (units, sources, 3, 3)."""
 
     def conv_offsets(self, layer: Layer) -> "np.ndarray":
-        """Raw conv3's running mean over its standard deviation: (units,)."""
+        """Return raw conv3's running mean divided by its standard deviation: (units,)."""
 
     def word_means(self, words: Iterable[str], layers: Sequence[Layer]) -> "dict[Layer, np.ndarray]":
-        """Mean activations on words: (words, channels) for each layer."""
+        """Measure mean activations on words: (words, channels), keyed by layer."""
 
     def strengths(self, target: Layer, source: Layer, channels: range) -> "tuple[np.ndarray, np.ndarray]":
-        """Magnitudes and absolute sums of expanded weights into some units: (units, sources) each."""
+        """Compute magnitudes and absolute sums of expanded weights into some units: (units, sources) each."""
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """All there is to decide claims on; `folder` and `authors` are None where they are not at hand."""
+    """The measurements to decide claims on; `folder` and `authors` are None if they are not available."""
 
     network: Measures
     folder: "Extraction | None" = None
@@ -55,7 +55,7 @@ class Measurements:
         return self.network.architecture
 
     def lack(self, need: Need) -> str | None:
-        """Why the measurements do not hold what a claim needs; None where it does."""
+        """Say what is missing if the measurements lack what a claim needs; None if they have it."""
         return None if self._has(need) else LACKS[need]
 
     def _has(self, need: Need) -> bool:
@@ -71,18 +71,18 @@ class Measurements:
 
     @property
     def extraction(self) -> "Extraction":
-        """The extraction folder of claims that need one."""
-        assert self.folder is not None  # noqa: S101, what a check needs is compared with what is there first
+        """The extraction folder, for claims that need one."""
+        assert self.folder is not None  # noqa: S101, a claim's needs are checked first
         return self.folder
 
     @cached_property
     def macroscopic(self) -> Macroscopic:
-        """How contributions between the extraction's layers are distributed; each layer is measured once."""
+        """The distributions of contributions between the extraction's layers; each layer is measured once."""
         return Macroscopic(self.extraction)
 
     @cached_property
     def paired_shares(self) -> Mapping[Layer, PairedShares]:
-        """Of the last sums, the units near identity beside branches paired anew; none without probes."""
+        """The share of units near identity, compared with branches paired anew, keyed by sum; empty without probes."""
         return {shares.layer: shares for shares in self.macroscopic.paired_shares() if shares.stratum is None}
 
 

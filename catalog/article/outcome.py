@@ -1,4 +1,4 @@
-"""What became of a claim on a network."""
+"""The outcome of a claim on a network: its verdict and the numbers behind it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ VERDICTS: tuple[ClaimVerdict, ...] = ("pass", "deviation", "cannot run")
 
 
 class CannotRun(Exception):
-    """A claim that cannot be decided on the measurements; the message says what it lacks and why."""
+    """An error for a claim that cannot be decided; the message says what the measurements lack."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verdict, what was found in a few words, and the numbers behind it."""
+    """A verdict, the finding in a few words, and the numbers behind the verdict."""
 
     verdict: ClaimVerdict
     finding: str
@@ -27,5 +27,5 @@ ClaimCheck = Callable[[Measurements, Mapping[str, Any]], Outcome]
 
 
 def judge(holds: bool, finding: str, **values: Any) -> Outcome:
-    """Pass where a claim holds; else it deviates."""
+    """Return the outcome of a claim: it passes if it holds, else it deviates."""
     return Outcome("pass" if holds else "deviation", finding, values)

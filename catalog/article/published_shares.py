@@ -1,4 +1,4 @@
-"""The shares over the shortcut that the article's authors published: files with a line for each unit of a block."""
+"""Read the shares over the shortcut that the article's authors published, in files with a line for each unit."""
 
 import hashlib
 import re
@@ -17,7 +17,10 @@ _LINE = re.compile(r"Unit (\d{1,6}) -> \(tensor\(([\d.e+-]{1,24})[^()]{0,80}\), 
 
 @dataclass(frozen=True)
 class BlockShares:
-    """Of one block's units the share, and the cosine distance of both maps, NaN where one is zero: (units,) each."""
+    """The share of each unit of a block, and the cosine distance of its branches' maps: (units,) each.
+
+    A distance is NaN if a map is zero.
+    """
 
     share: np.ndarray
     distance: np.ndarray
@@ -25,7 +28,7 @@ class BlockShares:
 
 @dataclass(frozen=True)
 class PublishedShares:
-    """The shares by block, such as `4/2`, and the files' hashes by name."""
+    """The published shares keyed by block, such as `4/2`, and the files' hashes keyed by name."""
 
     blocks: Mapping[str, BlockShares]
     sha256: Mapping[str, str]
@@ -34,7 +37,7 @@ class PublishedShares:
 def read_published(folder: Path | str) -> PublishedShares:
     """Read relu_conv_bottleneck_4_0.txt, ..._4_1.txt and ..._4_2.txt of the authors' repository.
 
-    Raises ArticleError for a file that is missing, or holds a line that is none of these.
+    Raises ArticleError for a file that is missing, holds a line that is not a unit with its share, or lacks a unit.
     """
     place = at_home(folder)
     blocks, hashes = dict[str, BlockShares](), dict[str, str]()

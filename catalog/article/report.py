@@ -1,4 +1,4 @@
-"""A reproduction as one HTML file that needs no other, or as JSON: what stands in a paper's appendix."""
+"""The report of a reproduction, for a paper's appendix: one HTML file that needs no other file, or JSON."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ _NOTE = (
 
 @dataclass(frozen=True)
 class Result:
-    """A claim, and what became of it."""
+    """A claim and its outcome."""
 
     claim: Claim
     outcome: Outcome
@@ -37,9 +37,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """Every claim with its outcome on one network; `settings` say on what, by name.
+    """Every claim with its outcome on one network.
 
-    `readings` say what was shown to the network first, and what of it was left out.
+    `settings` names the network, the extraction and the versions, as text keyed by name. `readings` say which probes
+    and pictures were shown to the network first, and which were left out.
     """
 
     settings: Mapping[str, str]
@@ -49,7 +50,7 @@ class Report:
 
     @property
     def counts(self) -> dict[ClaimVerdict, int]:
-        """How many claims have which verdict."""
+        """The number of claims with each verdict."""
         verdicts = [result.outcome.verdict for result in self.results]
         return {verdict: verdicts.count(verdict) for verdict in VERDICTS}
 
@@ -66,7 +67,7 @@ class Report:
         return _page(self)
 
     def write(self, path: Path | str) -> None:
-        """Write it into a file whose name ends in .html or .json. Raises ExportError."""
+        """Write the report into a file whose name ends in .html or .json. Raises ExportError."""
         file = at_home(path)
         if file.suffix.casefold() not in (".html", ".json"):
             raise ExportError(f"The name {file.name!r} tells no format of a report. End it in .html or .json.")
@@ -75,7 +76,7 @@ class Report:
 
     @property
     def record(self) -> dict[str, Any]:
-        """All of it but the figures, as plain data."""
+        """The settings, counts and claims as plain data, without the figures."""
         rows = [vars(result.claim) | _plain(vars(result.outcome)) for result in self.results]
         return {"settings": _printable(self.settings), "counts": self.counts, "claims": rows}
 
@@ -104,7 +105,7 @@ def _settings(report: Report) -> str:
 
 
 def _printable(settings: Mapping[str, str]) -> dict[str, str]:
-    """The settings without what no file can hold: an argument or a folder's name may be no Unicode."""
+    """Replace characters of settings that no file can hold: an argument or a folder's name may be invalid Unicode."""
     return {name: printable(value.encode(errors="replace").decode()) for name, value in settings.items()}
 
 
@@ -133,7 +134,7 @@ def _figures(figures: Iterable[Figure]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Mappings with text as keys, numpy's numbers as Python's, and None for what is no number."""
+    """Convert values to plain data: keys to text, numpy's numbers to Python's, and NaN and infinity to None."""
     if isinstance(value, Mapping):
         return {str(key): _plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

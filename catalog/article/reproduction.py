@@ -1,4 +1,4 @@
-"""Decide every claim of the article on a network; the result is a report."""
+"""Decide every claim of the enrichment circuits article on a network, and report the outcomes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,13 +25,13 @@ CHECKS: Mapping[str, ClaimCheck] = {
 
 
 def reproduce(measurements: Measurements, settings: Mapping[str, str], table: Sequence[Claim] | None = None) -> Report:
-    """Decide the claims of a table, by default all of them, in its order."""
+    """Decide the claims of a table (None: all claims), in order, and return the report."""
     results = tuple(Result(claim, decide(claim, measurements)) for claim in (claims() if table is None else table))
     return Report(settings, results, tuple(figures(measurements)))
 
 
 def decide(claim: Claim, measurements: Measurements) -> Outcome:
-    """Decide a claim, or say what it cannot be decided without."""
+    """Decide a claim, or say which measurements it lacks."""
     lacks = [lack for lack in map(measurements.lack, claim.needs) if lack]
     if lacks:
         return Outcome("cannot run", f"needs {'; '.join(lacks)}", {})

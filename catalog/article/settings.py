@@ -1,4 +1,4 @@
-"""On what a reproduction rests: the network, the extraction, the authors' files, versions and the command."""
+"""Collect the settings of a reproduction: network, extraction, authors' files, versions and command."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _PACKAGES = ("clip-circuits", "torch", "open_clip_torch", "numpy")
 
 
 def settings_of(measurements: Measurements, network: str, weights_sha256: str, command: str) -> Mapping[str, str]:
-    """Settings by name, as text; what there is none of is left out."""
+    """Return the settings as text, keyed by name; empty settings are left out."""
     settings = {
         "model": network.partition(": ")[0],
         "network": network,

@@ -1,4 +1,4 @@
-"""Build circuits: residual sums and contributions become edges, units come from the database."""
+"""Build circuits from the database: residual sums and expanded weights become edges, and units become nodes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -13,7 +13,7 @@ _BRANCHES: tuple[Branch, ...] = ("shortcut", "conv")
 
 
 def adds(architecture: Architecture, unit: Unit) -> list[CircuitEdge]:
-    """The edges from both branches into a sum's unit; none for a unit of another layer."""
+    """Return the residual edges from both branches into a sum's unit; none for a unit of another layer."""
     branches = architecture.addends(unit)
     return [
         CircuitEdge(branches[branch], unit, "ADDS", 1.0, 1.0, 1.0, 1, direct=True, branch=branch)
@@ -23,7 +23,7 @@ def adds(architecture: Architecture, unit: Unit) -> list[CircuitEdge]:
 
 
 def sums_over(architecture: Architecture, unit: Unit) -> list[Unit]:
-    """The sums that add up this unit, as their conv branch or as their shortcut."""
+    """Return the sums' units that this unit is added into, as their conv branch or as their shortcut."""
     sums = [layer for layer in architecture.layers if layer.role == "sum" and layer.stage == unit.layer.stage]
     return [
         Unit(total, unit.channel) for total in sums
@@ -32,7 +32,7 @@ def sums_over(architecture: Architecture, unit: Unit) -> list[Unit]:
 
 
 def edge_of(c: Contribution) -> CircuitEdge:
-    """An expanded weight as an edge."""
+    """Convert an expanded weight to an edge."""
     return CircuitEdge(
         c.source, c.target, "CONTRIBUTES", c.magnitude, c.mean, c.sum, c.span, c.direct, c.rank_in, c.rank_out
     )
@@ -48,7 +48,10 @@ def assemble(
     influences: Mapping[Unit, float] | None = None,
     notes: Mapping[Unit, str] | None = None,
 ) -> Circuit:
-    """Assemble a circuit of the units in `roles` and all other ends of the edges, in the order they are first named."""
+    """Assemble a circuit from edges: its units are those in `roles`, then all other ends of the edges.
+
+    An end that has no role is an `input` if it is the edge's source, an `output` if it is the target.
+    """
     once = tuple(dict.fromkeys(edges))
     all_roles = dict(roles)
     for edge in once:
@@ -58,7 +61,7 @@ def assemble(
 
 
 def refresh(store: ModelStore, circuit: Circuit) -> Circuit:
-    """Bring the labels, flags and statistics of a circuit's units up to date with the database."""
+    """Update the labels, flags and statistics of a circuit's units from the database."""
     roles: dict[Unit, Role] = {node.id: node.role for node in circuit.units}
     influences = {node.id: node.influence for node in circuit.units}
     notes = {node.id: node.note for node in circuit.units}

@@ -1,4 +1,4 @@
-"""A circuit: units and the edges between them, to be drawn, saved and exported."""
+"""The record of a circuit: units and the edges between them, to be drawn, saved and exported."""
 
 import json
 import re
@@ -21,12 +21,13 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")  # X
 
 @dataclass(frozen=True)
 class Node:
-    """A unit in a circuit: its role, its current labels, whether one of them is sensitive, its statistics.
+    """A unit in a circuit, with its role, its current labels and its statistics.
 
-    `influence` is the share of a trace's influence that reaches the unit, from 0 to 1; None in other circuits. `note`
-    is what the circuit's source calls the unit, which is nobody's label here.
-    `picture` is a `data:` address, already smeared if it is sensitive (`catalog.circuits.pictures`). It is there to be
-    drawn: circuits that differ in it are equal, and no exported file holds it.
+    `sensitive` says whether the unit or one of its labels is sensitive. `influence` is the share of a trace's influence
+    that reaches the unit, from 0 to 1; None in other circuits. `note` is what the circuit's source, such as the
+    article, calls the unit; it is not a label. `picture` is a `data:` URL, already blurred if sensitive
+    (`catalog.circuits.pictures`). Pictures are only drawn: comparisons of circuits ignore them, and no exported file
+    contains them.
     """
 
     id: Unit
@@ -41,9 +42,10 @@ class Node:
 
 @dataclass(frozen=True)
 class CircuitEdge:
-    """An expanded weight (CONTRIBUTES), or a residual sum (ADDS): a kernel of a single 1 from the named `branch`.
+    """An edge of a circuit: an expanded weight (CONTRIBUTES), or one addend of a residual sum (ADDS).
 
-    `influence` is the share of a trace's influence that the edge carries.
+    The kernel of an ADDS edge is a single 1; `branch` names the branch that the edge comes from. `influence` is the
+    share of a trace's influence that the edge carries; None in other circuits.
     """
 
     source: Unit
@@ -62,7 +64,7 @@ class CircuitEdge:
 
 @dataclass(frozen=True)
 class Circuit:
-    """Units and edges under a name; `settings` are the parameters of the search or trace that gave them."""
+    """Units and edges under a name; `settings` are the parameters of the search or trace that found them."""
 
     name: str
     kind: str
@@ -72,12 +74,12 @@ class Circuit:
     settings: Mapping[str, Plain] = field(default_factory=dict)
 
     def unit(self, unit: Unit) -> Node:
-        """The node of a unit. Raises KeyError if the circuit does not include it."""
+        """Return the node of a unit. Raises KeyError if the circuit does not include the unit."""
         return {node.id: node for node in self.units}[unit]
 
     @property
     def sentence(self) -> str:
-        """The size of the circuit, and of a trace the share of influence that it holds."""
+        """A sentence on the circuit's size, and for a trace the share of influence that the circuit holds."""
         size = f"{self.name}: {len(self.units)} units and {len(self.edges)} edges"
         if "share" not in self.settings:
             return f"{size}."
@@ -85,13 +87,13 @@ class Circuit:
         return f"{size} hold {float(share):.1%} of the influence over {steps} steps, out of {of}."
 
     def graph(self) -> "nx.MultiDiGraph[str]":
-        """Make a networkx graph whose attributes are text, numbers and booleans; unknown ones are left out.
+        """Make a networkx graph whose attributes are text, numbers and booleans; unknown values are left out.
 
-        A node has layer, channel, role, sensitive and its statistics. A labelled one also has `label`, to be read, and
-        `labels`, the same as a JSON list. An edge's `weight`, by which other tools weigh it, is its magnitude; its
-        key is its place in `edges`, unique in the whole graph.
+        A node has layer, channel, role, sensitive and its statistics. A labelled node also has `label`, a text for
+        people, and `labels`, the same labels as a JSON list. An edge's `weight`, which other tools read, is its
+        magnitude; the edge's key is its place in `edges`, unique in the whole graph.
         """
-        import networkx as nx  # takes 0.3 s, and most uses of a circuit do without
+        import networkx as nx  # takes 0.3 s, and most uses of a circuit do not need it
 
         graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
         graph.graph.update(_known(self.settings), name=self.name, kind=self.kind, model=self.model)
@@ -121,5 +123,5 @@ def _attributes(node: Node) -> dict[str, Any]:
 
 
 def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known of the attributes: no file holds None, and not every format a number that is not finite."""
+    """Return attributes as JSON values; leave out None and infinite numbers, which not every file format holds."""
     return {name: value for name, value in as_json(attributes).items() if value is not None}

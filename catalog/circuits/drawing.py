@@ -1,8 +1,8 @@
 """Draw a circuit as SVG, from left to right as the article does; equal circuits give equal drawings.
 
-A residual sum is grey; an excitatory edge is green, solid and marked +, an inhibitory one red, dashed and marked -.
-An edge is the wider, the larger its magnitude is among the edges into the same unit. `catalog.circuits.drawing_files`
-makes files of drawings.
+A residual sum is grey; an excitatory edge is green, solid and marked +; an inhibitory edge is red, dashed and marked -.
+The width of an edge grows with its magnitude relative to the other edges into the same unit.
+`catalog.circuits.drawing_files` makes files of drawings.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -15,7 +15,7 @@ from catalog.hiding.veil import HIDDEN, Veil
 from extract.units import Unit
 
 SIDE = 62  # pixels of a unit's picture
-_LEFT, _TOP, _BELOW = 80, 40, 110  # room around the middles of the outer units; below stand label and legend
+_LEFT, _TOP, _BELOW = 80, 40, 110  # room around the middles of the outer units; below are label and legend
 _LEGEND = 410  # pixels of the legend's width
 _LETTERS = 26  # of a label under its picture
 _VIOLET, _INK, _EMPTY, _PAPER = "#6d4aff", "#33333f", "#f0f0f4", "#ffffff"
@@ -24,7 +24,7 @@ _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # of one width; the fir
 
 @dataclass(frozen=True)
 class Stroke:
-    """The look of a kind of edge; the ink of its text is darker, to be read on white."""
+    """The look of a kind of edge; the `ink` of its text is a darker colour, to be legible on white."""
 
     name: str
     kind: str
@@ -45,7 +45,7 @@ def draw(
 ) -> str:
     """Draw a circuit as one SVG element, which needs no other file.
 
-    Units show the pictures that they carry. `link` gives a unit's address, `bold` units get a bold frame, and sensitive
+    Units show the pictures of their nodes. `link` returns a unit's URL, `bold` units get a bold frame, and sensitive
     labels are hidden unless `revealed`.
     """
     veil = Veil(revealed)
@@ -70,7 +70,7 @@ def draw(
 
 
 def _description(circuit: Circuit) -> str:
-    """Describe the drawing for those who do not see it."""
+    """Describe the drawing in words, for screen readers."""
     counts = {"residual sum": 0, "excitatory": 0, "inhibitory": 0}
     for edge in circuit.edges:
         counts[_stroke(edge).kind] += 1
@@ -79,7 +79,7 @@ def _description(circuit: Circuit) -> str:
 
 
 def _labels(node: Node, veil: Veil) -> str:
-    """A unit's labels; of one without any what the circuit's source calls it, in quotation marks."""
+    """Return a unit's labels; for an unlabelled unit, its note in quotation marks."""
     if node.sensitive and not veil.revealed:
         return HIDDEN
     note = f"\u201c{veil.label(node.note)}\u201d" if node.note else ""
@@ -103,7 +103,7 @@ def _edge(edge: CircuitEdge, circuit: Circuit, places: Mapping[Unit, Position]) 
 
 
 def _ends(edge: CircuitEdge, circuit: Circuit, places: Mapping[Unit, Position]) -> tuple[Position, Position]:
-    """Where an edge starts and ends, beside both pictures; edges between the same two units run side by side."""
+    """Return where an edge starts and ends, beside both pictures; edges between the same two units run in parallel."""
     parallel = [other for other in circuit.edges if (other.source, other.target) == (edge.source, edge.target)]
     aside = 36 * (parallel.index(edge) - (len(parallel) - 1) / 2)
     start, end = places[edge.source], places[edge.target]
@@ -117,7 +117,7 @@ def _stroke(edge: CircuitEdge) -> Stroke:
 
 
 def _width(edge: CircuitEdge, circuit: Circuit) -> float:
-    """Its width, 1 to 5 pixels: by the square root of its magnitude over the largest into the same unit."""
+    """Return an edge's width, 1 to 5 pixels: it grows with the square root of magnitude over the unit's largest."""
     if edge.kind == "ADDS":
         return 2.0
     heaviest = max(e.magnitude for e in circuit.edges if e.target == edge.target and e.kind == edge.kind)
@@ -125,7 +125,7 @@ def _width(edge: CircuitEdge, circuit: Circuit) -> float:
 
 
 def _value_place(edge: CircuitEdge, circuit: Circuit, start: Position, end: Position) -> str:
-    """Place an edge's number beside the end where edges fan out, on the side that the curve turns away from."""
+    """Place an edge's number beside the end where edges fan out, on the side from which the curve turns away."""
     into = sum(other.target == edge.target for other in circuit.edges)
     out_of = sum(other.source == edge.source for other in circuit.edges)
     near, far, aside, anchor = (start, end, 6, "start") if into >= out_of else (end, start, -6, "end")

@@ -1,8 +1,8 @@
 """Render drawings as files: SVG that any program opens, PNG for slides, PDF for papers.
 
-A file needs no other. Text is set in Liberation Sans, which the renderer brings along, or in the DejaVu Sans of
-`extract/probes/fonts` for other scripts, so every machine gives the same picture. The bytes of a PDF may differ, since
-the renderer orders its parts freely.
+A file needs no other file. Text is in Liberation Sans, which the renderer includes, or for other scripts in the DejaVu
+Sans of `extract/probes/fonts`, so the picture is the same on every machine. The bytes of a PDF may differ, because the
+renderer orders its parts freely.
 """
 
 import base64
@@ -23,8 +23,8 @@ from extract.probes.rasterised_words import DEJAVU
 DrawingForm = Literal["svg", "png", "pdf"]
 FORMS: tuple[DrawingForm, ...] = get_args(DrawingForm)
 KINDS: Mapping[DrawingForm, str] = {"svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf"}
-SCALE = 2.0  # pixels of a PNG for each of the drawing
-MOST = 8e7  # pixels of a PNG: far beyond it the renderer finds no memory, and the whole process ends
+SCALE = 2.0  # PNG pixels per pixel of the drawing
+MOST = 8e7  # pixels of a PNG: far beyond this, the renderer finds no memory and the whole process ends
 
 _SIZE = re.compile(r'width="(\d+)" height="(\d+)"')
 _WEBP = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]*)")
@@ -36,7 +36,7 @@ vl_convert.register_font_directory(str(DEJAVU.parent))
 def render(svg: str, form: DrawingForm, scale: float = SCALE) -> bytes:
     """Render a drawing of `catalog.circuits.drawing` as the bytes of a file.
 
-    `scale` is a PNG's pixels for each pixel of the drawing; it is reduced where the PNG would exceed `MOST` pixels.
+    `scale` is the number of PNG pixels per pixel of the drawing; it is reduced if the PNG would exceed `MOST` pixels.
     """
     drawing = _WEBP.sub(_png, svg)
     if form == "svg":
@@ -48,13 +48,13 @@ def render(svg: str, form: DrawingForm, scale: float = SCALE) -> bytes:
 
 
 def _largest(svg: str) -> float:
-    """The scale at which a drawing has as many pixels as a PNG may have."""
+    """Return the scale at which a PNG of the drawing has `MOST` pixels."""
     width, height = map(int, _SIZE.search(svg).groups())  # type: ignore[union-attr]  # which every drawing has
     return float((MOST / (width * height)) ** 0.5)
 
 
 def write(svg: str, path: Path, scale: float = SCALE) -> None:
-    """Write a drawing; the suffix of the name decides the form. Raises ExportError."""
+    """Write a drawing; the suffix of the file's name decides the form. Raises ExportError."""
     form = path.suffix.lower().removeprefix(".")
     if form not in FORMS:
         raise ExportError(f"The name {path.name!r} tells no kind of picture. End it in .svg, .png or .pdf.")
@@ -62,7 +62,7 @@ def write(svg: str, path: Path, scale: float = SCALE) -> None:
 
 
 def _png(webp: re.Match[str]) -> str:
-    """The same picture as PNG, since neither PDF nor many programs know WebP; grey if it cannot be read."""
+    """Convert a WebP picture to PNG, because PDF and many programs lack WebP; grey if the picture cannot be read."""
     plain = decode_thumbnail(base64.b64decode(webp[1])) or Image.new("RGBA", (1, 1), "grey")
     stream = io.BytesIO()
     plain.save(stream, "PNG")

@@ -1,6 +1,6 @@
-"""Change a circuit by hand: join another, expand a unit or leave one out. Each change gives a new circuit.
+"""Edit a circuit by hand: join another circuit, expand a unit or leave a unit out. Each edit returns a new circuit.
 
-The share of influence that a trace holds is known of the trace alone, so a changed circuit no longer states it.
+A trace states the share of influence that it holds. That share is not known for an edited circuit, so it is removed.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from graph.model_store import ModelStore
 
 
 def join(one: Circuit, other: Circuit) -> Circuit:
-    """Join the units and edges of two circuits; name, settings and shared units are those of the first.
+    """Join the units and edges of two circuits; name, settings and shared units come from the first.
 
-    Raises CircuitError for circuits of two models.
+    Raises CircuitError for circuits of different models.
     """
     if one.model != other.model:
         raise CircuitError(f"One circuit is of {one.model}, the other of {other.model}. Join circuits of one model.")
@@ -31,7 +31,10 @@ def join(one: Circuit, other: Circuit) -> Circuit:
 
 
 def without(circuit: Circuit, unit: Unit) -> Circuit:
-    """Leave out a unit, its edges, and the units that had edges only with it; the same circuit if it lacks the unit."""
+    """Leave out a unit, its edges, and the units that had edges only with that unit.
+
+    Returns the same circuit if the unit is not in it.
+    """
     if unit not in {node.id for node in circuit.units}:
         return circuit
     edges = tuple(edge for edge in circuit.edges if unit not in (edge.source, edge.target))

@@ -1,10 +1,10 @@
 """Export circuits as files for other graph tools; each file reads back as the same circuit.
 
-json      node-link JSON as networkx, D3 and sigma read it, the edges under `edges`
+json      node-link JSON as networkx, D3 and sigma read it, with the edges under `edges`
 graphml   GraphML for Gephi, Cytoscape, yEd, igraph and networkx
-csv       a zip with nodes.csv and edges.csv for spreadsheets, pandas and LOAD CSV, and circuit.json: name and settings
+csv       a zip of nodes.csv and edges.csv for spreadsheets, pandas and LOAD CSV, and circuit.json (name and settings)
 
-All hold `Circuit.graph()`: plain attributes, unknown ones left out, and the flag `sensitive` on every unit.
+All formats hold `Circuit.graph()`: plain attributes, unknown ones left out, and the flag `sensitive` on every unit.
 """
 
 from collections.abc import Mapping
@@ -30,14 +30,14 @@ _LONGEST_REASON = 200  # characters
 
 
 def write(circuit: Circuit, path: Path, form: Format | None = None) -> None:
-    """Write a circuit; the suffix of the name decides the format if none is given. Raises ExportError."""
+    """Write a circuit; if `form` is None, the suffix of the file's name decides the format. Raises ExportError."""
     replace_file(path, encode(circuit, form or _format(path)), ExportError)
 
 
 def read(path: Path, form: Format | None = None) -> Circuit:
-    """Read a circuit from a file of `write`, also one that another tool saved.
+    """Read a circuit from a file that `write` wrote, even if another tool saved the file again.
 
-    Raises ExportError for a file that holds none.
+    Raises ExportError for a file without a circuit.
     """
     form = form or _format(path, READABLE)
     data = read_file(path, ExportError)
@@ -55,7 +55,7 @@ def encode(circuit: Circuit, form: Format) -> bytes:
 
 
 def decode(data: bytes, form: Format) -> Circuit:
-    """Decode the circuit in a file's bytes. Raises ExportError if there is none."""
+    """Decode the circuit in a file's bytes. Raises ExportError for bytes without a circuit."""
     from catalog.circuits import file_formats  # networkx, which only files need
 
     try:
@@ -69,7 +69,7 @@ def decode(data: bytes, form: Format) -> Circuit:
 
 
 def _reason(error: Exception) -> str:
-    """What was found, to be read."""
+    """Describe an error in words."""
     if isinstance(error, ValidationError):
         return broken(error)
     if isinstance(error, KeyError):

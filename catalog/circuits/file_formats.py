@@ -20,8 +20,8 @@ from extract.errors import UnknownUnit
 from extract.folder.statistics import STATISTICS
 from extract.unique_names import json_object, refuse_doubled
 
-# What parsers and pydantic raise for a file of another format; the XML parser raises a SyntaxError, and RuntimeErrors
-# are for brackets too deep and for zips that are encrypted or packed in an unknown way.
+# The errors that parsers and pydantic raise for a file of another format. The XML parser raises SyntaxError; too deeply
+# nested brackets, and zips that are encrypted or packed in an unknown way, raise RuntimeErrors.
 UNREADABLE = (
     *(ValueError, LookupError, TypeError, AttributeError, SyntaxError, ArithmeticError, RuntimeError, EOFError),
     *(nx.NetworkXException, zipfile.BadZipFile, zlib.error, *csv_tables.UNREADABLE, UnknownUnit),
@@ -30,10 +30,10 @@ _LARGEST = 1 << 26  # bytes of an unpacked zip: a small one may unpack to more t
 _GRAPHML = "{http://graphml.graphdrawing.org/xmlns}"
 _HEADER = ("name", "kind", "model")
 _CIRCUIT = TypeAdapter(Circuit)
-_TOOLS_NAME = re.compile(r"n?\d+")  # that igraph and Cytoscape give a node
-_OF_TOOLS = ("node_default", "edge_default", "SUID", "shared_name", "selected")  # what networkx and Cytoscape add
+_TOOLS_NAME = re.compile(r"n?\d+")  # a name that igraph or Cytoscape gives a node
+_OF_TOOLS = ("node_default", "edge_default", "SUID", "shared_name", "selected")  # added by networkx and Cytoscape
 
-_NUMBERS = ("magnitude", "mean", "sum", "span")  # that every edge has
+_NUMBERS = ("magnitude", "mean", "sum", "span")  # numbers that every edge has
 
 _Graph: TypeAlias = "nx.MultiDiGraph[Any]"
 
@@ -44,12 +44,12 @@ def encode(circuit: Circuit, form: str) -> bytes:
 
 
 def decode(data: bytes, form: str) -> Circuit:
-    """Decode the circuit in a file's bytes; one of UNREADABLE if there is none."""
+    """Decode the circuit in a file's bytes. Raises one of the errors of UNREADABLE for bytes without a circuit."""
     return _circuit(_READERS[form](data))
 
 
 def _circuit(graph: _Graph) -> Circuit:
-    """The circuit of a graph; attributes that other tools added are ignored. Raises Doubled for a unit."""
+    """Convert a graph to a circuit; attributes that other tools added are ignored. Raises Doubled for a unit twice."""
     about = {str(name).replace(" ", "_"): value for name, value in _known(graph.graph).items()}
     names = {node: _unit_name(str(node), attributes) for node, attributes in graph.nodes(data=True)}
     refuse_doubled(names.values(), "unit")
@@ -66,7 +66,7 @@ def _circuit(graph: _Graph) -> Circuit:
 
 
 def _refuse_infinite(circuit: Circuit) -> None:
-    """Raise ValueError that names what has an infinite number: none can be drawn or compared."""
+    """Raise ValueError for an infinite number, which cannot be drawn or compared; the error names its place."""
     numbers: dict[str, tuple[object, ...]] = {}
     numbers |= {f"unit {node.id}": (*node.statistics.values(), node.influence) for node in circuit.units}
     numbers |= {f"edge {e.source} - {e.target}": (e.magnitude, e.mean, e.sum, e.influence) for e in circuit.edges}
@@ -77,12 +77,12 @@ def _refuse_infinite(circuit: Circuit) -> None:
 
 
 def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known of the attributes: some tools write an empty text or NaN for what is not."""
+    """Leave out unknown attributes, which some tools write as an empty text or NaN."""
     return {name: value for name, value in attributes.items() if value not in ("", None) and value == value}
 
 
 def _unit_name(name: str, attributes: Mapping[str, Any]) -> str:
-    """The unit of a node, which some tools give a name of their own."""
+    """Return the unit name of a node, even if a tool renamed the node."""
     if _TOOLS_NAME.fullmatch(name) and {"layer", "channel"} <= set(attributes):
         return f"{attributes['layer']}/{float(attributes['channel']):.0f}"
     return name
@@ -107,9 +107,10 @@ def _edge(source: str, target: str, attributes: Mapping[str, Any]) -> dict[str, 
 
 
 def _renamed(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the attributes of a node today's names: before schema 4, `modality_difference` was one of two differences.
+    """Rename a node's attributes of earlier versions, in which `modality_difference` was one of two differences.
 
-    It was that in shares of words where it equals their difference, or where the shares are not known.
+    It becomes `word_share_difference` if it equals the difference of the branches' word shares, or if these shares are
+    unknown; otherwise it becomes `selectivity_difference`.
     """
     attributes = _of_schema_4(attributes)
     if "modality_difference" not in attributes:
@@ -122,11 +123,11 @@ def _renamed(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**attributes, "word_share_difference": word_shares, "selectivity_difference": old}
 
 
-_SCHEMA_4 = {"reach_shortcut", "reach_conv", "p_facets", "p_reach_shortcut", "p_reach_conv"}  # and nobody later has
+_SCHEMA_4 = {"reach_shortcut", "reach_conv", "p_facets", "p_reach_shortcut", "p_reach_conv"}  # no later schema has them
 
 
 def _of_schema_4(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give what ablation measured its name of today, and leave out the tests that the census replaced."""
+    """Rename the measurements of ablation in a node of schema 4, and leave out the tests that the census replaced."""
     if not _SCHEMA_4 & attributes.keys():
         return attributes
     known = {name: value for name, value in attributes.items() if name not in ("p", "q")}
@@ -148,7 +149,7 @@ def _from_json(data: bytes) -> _Graph:
 
 
 def _from_cytoscape(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Node-link content of the JSON that Cytoscape writes."""
+    """Convert Cytoscape's JSON to node-link content."""
     nodes, edges = ([part["data"] for part in content["elements"][kind]] for kind in ("nodes", "edges"))
     numbered = [{**edge, "key": key} for key, edge in enumerate(edges)]
     return {"directed": True, "multigraph": True, "graph": content["data"], "nodes": nodes, "edges": numbered}
@@ -165,9 +166,9 @@ def _from_graphml(data: bytes) -> _Graph:
 
 
 def _numbered(data: bytes) -> bytes:
-    """GraphML whose edges are numbered by their place where another tool gave them other ids, or none.
+    """Number the edges of GraphML by their place if another tool gave them other ids, or none.
 
-    Raises Doubled for a node.
+    Raises Doubled for a node that occurs twice.
     """
     root = ElementTree.fromstring(data)  # noqa: S314, networkx parses it likewise
     refuse_doubled((node.get("id", "") for node in root.iter(f"{_GRAPHML}node")), "unit")
@@ -217,7 +218,10 @@ def _from_csv(data: bytes) -> _Graph:
 
 
 def _member(bundle: zipfile.ZipFile, name: str) -> str:
-    """The file of this name in a zip, also in a folder, as whoever packs it anew may put it. Raises Doubled."""
+    """Find the file of this name in a zip, also inside a folder, where packing again may put it.
+
+    Raises Doubled for two such files, KeyError for none.
+    """
     files = [file for file in bundle.namelist() if PurePath(file).name == name and not file.startswith("__MACOSX")]
     refuse_doubled((PurePath(file).name for file in files), "file")
     if not files:
@@ -226,13 +230,13 @@ def _member(bundle: zipfile.ZipFile, name: str) -> str:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    """Rows under the union of their columns; unknown values are empty cells."""
+    """Encode rows as CSV under the union of their columns; unknown values are empty cells."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     return csv_tables.encode(columns, ([row.get(name) for name in columns] for row in rows))
 
 
 def _rows(data: bytes) -> Iterable[dict[str, str]]:
-    """The rows of a table without their empty cells."""
+    """Decode the rows of a CSV table, without empty cells."""
     return (
         {name: csv_tables.english_cell(cell) for name, cell in row.items() if cell} for row in csv_tables.decode(data)
     )

@@ -1,11 +1,12 @@
-"""How much of one unit's influence passes through which others, and what can be pruned.
+"""Compute the shares of a root unit's influence that pass through the units of a trace, and prune the trace by them.
 
-An arc leads from a unit to one a step further from the root of a trace. Its `part` is the share of the nearer unit's
-influence that takes this way, out of all ways there are, in the circuit or not. What takes a way outside the circuit is
-lost, so the shares that reach the ends say how much of the influence the circuit holds.
-Source: influence and cumulative pruning as in Ameisen et al. 2025, Circuit Tracing, there on attributions, with the
-rows of their matrix normalised. Here a unit is pruned by what passes through it to the ends, since the residual sums
-near the root would otherwise outweigh all that feeds them.
+An arc leads from a unit to a unit one step further from the root. The arc's `part` is the share of the nearer unit's
+influence that flows along it, out of the flow along all the unit's edges, in the circuit or not. Influence along edges
+outside the circuit is lost, so the shares that reach the ends of the trace say how much influence the circuit holds.
+
+Source: influence and cumulative pruning as in Ameisen et al. 2025, Circuit Tracing, which applies them to attributions
+with normalised rows of the matrix. Here a unit is pruned by the influence that passes through it to the ends, because
+residual sums near the root would otherwise outweigh everything that feeds them.
 """
 
 from bisect import bisect_left
@@ -16,21 +17,21 @@ import networkx as nx
 
 Arcs: TypeAlias = "nx.DiGraph[Any]"
 Vertex = TypeVar("Vertex", bound=Hashable)
-Key = TypeVar("Key", bound=Hashable)  # what may be pruned: a vertex, or a pair of them
+Key = TypeVar("Key", bound=Hashable)  # what may be pruned: a vertex, or a pair of vertices (an arc)
 Without: TypeAlias = Callable[[set[Key]], Arcs]
 
 _ROUNDING = 1e-9  # relative error of a sum of shares
 
 
 def graph_of(arcs: Iterable[tuple[Hashable, Hashable, float]]) -> Arcs:
-    """Return the graph of arcs, each a nearer unit, a further one and the part of the nearer's influence it carries."""
+    """Return the graph of arcs, each given as nearer unit, further unit and `part`."""
     graph: Arcs = nx.DiGraph()
     graph.add_edges_from((near, far, {"part": part}) for near, far, part in arcs)
     return graph
 
 
 def shares(arcs: Arcs, root: Vertex) -> dict[Vertex, float]:
-    """The share of the root's influence that reaches each unit, summed over all ways; 1 at the root."""
+    """Compute the share of the root's influence that reaches each unit, summed over all paths; 1 at the root."""
     reaching = dict.fromkeys(arcs, 0.0) | {root: 1.0}
     for unit in nx.topological_sort(arcs):
         for further, arc in arcs[unit].items():
@@ -39,13 +40,13 @@ def shares(arcs: Arcs, root: Vertex) -> dict[Vertex, float]:
 
 
 def share_at(arcs: Arcs, root: Vertex, ends: Collection[Vertex]) -> float:
-    """The share of the root's influence that reaches the ends, from which no arc leads on."""
+    """Compute the share of the root's influence that reaches the ends, from which no arc leads further."""
     reaching = shares(arcs, root)
     return sum(reaching[end] for end in ends if end in reaching)
 
 
 def shares_of_ends(arcs: Arcs, ends: Collection[Vertex]) -> dict[Vertex, float]:
-    """The share of each unit's own influence that reaches any of the ends; 1 at an end."""
+    """Compute the share of each unit's own influence that reaches any of the ends; 1 at an end."""
     onward = {unit: float(unit in ends) for unit in arcs}
     for unit in reversed(list(nx.topological_sort(arcs))):
         onward[unit] += sum(arc["part"] * onward[further] for further, arc in arcs[unit].items())
@@ -55,8 +56,8 @@ def shares_of_ends(arcs: Arcs, ends: Collection[Vertex]) -> dict[Vertex, float]:
 def prune(arcs: Arcs, root: Vertex, ends: Collection[Vertex], nodes: float, edges: float) -> Arcs:
     """Prune the units, then the arcs, through which least influence passes from the root to the ends.
 
-    Units go as long as the part `nodes` of the influence at the ends stays, then arcs as long as the part `edges` of
-    the rest stays; then what lies on no way from the root to an end.
+    Units are pruned as long as the part `nodes` of the influence at the ends stays, then arcs as long as the part
+    `edges` of the rest stays. Units and arcs on no path from the root to an end are pruned, too.
     """
     reaching, onward = shares(arcs, root), shares_of_ends(arcs, ends)
     through = {unit: reaching[unit] * onward[unit] for unit in arcs if unit != root}
@@ -74,7 +75,7 @@ def _without_least(
     part: float,
     without: Without[Key],
 ) -> Arcs:
-    """Leave out as many keys as possible, the least `influence` first, so that this part of the influence stays."""
+    """Prune as many keys (units or arcs) as possible, least `influence` first, while this part of influence stays."""
     if part >= 1:
         return _between(arcs, root, ends)
     order = sorted(influence, key=lambda key: influence[key])
@@ -88,7 +89,7 @@ def _without_least(
 
 
 def _between(arcs: Arcs, root: Vertex, ends: Collection[Vertex]) -> Arcs:
-    """What lies on a way from the root to an end."""
+    """Return the subgraph of units on a path from the root to an end."""
     if root not in arcs:
         return nx.DiGraph()
     leading = {unit for end in ends if end in arcs for unit in {end} | nx.ancestors(arcs, end)}

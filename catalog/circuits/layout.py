@@ -1,4 +1,4 @@
-"""Lay a circuit out: each unit in a column left of all that it feeds, conv above shortcut; always the same places."""
+"""Lay out a circuit: each unit left of all that it feeds, conv above shortcut. Equal circuits get equal places."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from catalog.errors import CircuitError
 from extract.units import Unit
 
 COLUMN, ROW = 200, 108  # pixels from one unit to the next
-MOST_UNITS, MOST_EDGES = 2_000, 4_000  # of which a picture takes a minute and a half; the time grows by their square
+MOST_UNITS, MOST_EDGES = 2_000, 4_000  # the picture of so many takes 1.5 minutes; time grows with their square
 _LANES = {"conv": -1, "shortcut": 1}
 
 Order = tuple[float, float, Unit]
@@ -16,18 +16,18 @@ Order = tuple[float, float, Unit]
 
 @dataclass(frozen=True)
 class Position:
-    """The middle of a unit's picture, in pixels right of the first column and below the first row."""
+    """The middle of a unit's picture: `x` pixels right of the first column, `y` pixels below the topmost unit."""
 
     x: float
     y: float
 
 
 def layout(circuit: Circuit) -> dict[Unit, Position]:
-    """Place every unit of a circuit, in pixels; the topmost have y = 0.
+    """Place every unit of a circuit, in pixels; the topmost units have y = 0.
 
-    The branches of the circuit's first unit are separate lanes. In a lane of a column, units are ordered by the mean
-    height of what they feed, then by their strongest edge, excitation above inhibition, then by unit. Raises
-    CircuitError for edges that run in a circle, and for a circuit that is too large to be drawn.
+    The branches of the circuit's first unit are separate lanes. In each lane of a column, units are ordered by the mean
+    height of the units that they feed, then by their strongest edge (excitation above inhibition), then by unit. Raises
+    CircuitError for edges that form a cycle, and for a circuit that is too large to be drawn.
     """
     if len(circuit.units) > MOST_UNITS or len(circuit.edges) > MOST_EDGES:
         raise CircuitError(
@@ -48,13 +48,13 @@ def layout(circuit: Circuit) -> dict[Unit, Position]:
 
 
 def signed(edge: CircuitEdge) -> float:
-    """An edge's magnitude with the sign of its mean."""
+    """Return an edge's magnitude with the sign of its mean."""
     return edge.magnitude if edge.mean >= 0 else -edge.magnitude
 
 
 def _columns(circuit: Circuit) -> list[list[Unit]]:
-    """Units by the length of their longest way to an end of the circuit, ends first."""
-    import networkx as nx  # takes 0.3 s, which a catalog that draws nothing does without
+    """Group units by the length of their longest path to an end of the circuit; the ends come first."""
+    import networkx as nx  # takes 0.3 s, and a catalog that draws nothing does not need it
 
     backward: nx.DiGraph[Unit] = nx.DiGraph((edge.target, edge.source) for edge in circuit.edges)
     backward.add_nodes_from(node.id for node in circuit.units)
@@ -67,7 +67,7 @@ def _columns(circuit: Circuit) -> list[list[Unit]]:
 
 
 def _lanes(circuit: Circuit) -> dict[Unit, int]:
-    """-1 for units that reach the first unit by its conv branch alone, 1 by its shortcut alone, 0 for all others."""
+    """Return each unit's lane: -1 if it reaches the first unit only by conv, 1 if only by the shortcut, else 0."""
     import networkx as nx  # as in `_columns`
 
     forward: nx.DiGraph[Unit] = nx.DiGraph((edge.source, edge.target) for edge in circuit.edges)
@@ -80,7 +80,10 @@ def _lanes(circuit: Circuit) -> dict[Unit, int]:
 
 
 def _middles(columns: list[list[Unit]], lanes: Mapping[Unit, int]) -> dict[int, float]:
-    """The middle of each lane, in rows; a lane is as tall as its fullest column, lane 0 only in columns with others."""
+    """Return the middle of each lane, in rows, keyed by lane; a lane is as tall as its fullest column.
+
+    For lane 0, columns that have no unit in another lane do not count.
+    """
     middles, top = {}, 0.0
     for lane in (-1, 0, 1):
         stacks = [[lanes[unit] == lane for unit in column] for column in columns]
@@ -91,7 +94,7 @@ def _middles(columns: list[list[Unit]], lanes: Mapping[Unit, int]) -> dict[int, 
 
 
 def _order(unit: Unit, circuit: Circuit, places: Mapping[Unit, Position]) -> Order:
-    """The mean height of what a unit feeds, its strongest edge with excitation first, and the unit itself."""
+    """Return a unit's sort key: mean height of the units it feeds, strongest edge (excitation first), the unit."""
     heights = [places[edge.target].y for edge in circuit.edges if edge.source == unit and edge.target in places]
     weights = [signed(edge) for edge in circuit.edges if unit in (edge.source, edge.target)]
     return sum(heights) / len(heights) if heights else 0.0, -max(weights, key=abs, default=0.0), unit

@@ -1,6 +1,6 @@
 """Local circuits: a unit's neighbourhood, a sum's enrichment circuit, and the subgraph induced by some units.
 
-Circuits that follow influence further are traces: `catalog.circuits.trace`.
+Circuits that follow influence over several steps are traces: `catalog.circuits.trace`.
 """
 
 from collections.abc import Iterable
@@ -13,10 +13,10 @@ from graph.model_store import ModelStore
 
 
 def neighbourhood(store: ModelStore, unit: Unit, limit: int = 10) -> Circuit:
-    """A unit, its `limit` strongest inputs and outputs of each sign, and the residual sums that it is part of.
+    """Return a unit, its `limit` strongest inputs and outputs of each sign, and the residual sums that it is part of.
 
-    Inputs come from the nearest layer, and outputs go into the nearest. Raises UnknownUnit for a unit that the model
-    does not have.
+    Inputs come from the nearest layer, and outputs go into the nearest layer. Raises UnknownUnit for a unit that the
+    model does not have.
     """
     store.unit(unit)
     inputs, outputs = store.inputs(unit, limit=limit), store.outputs(unit, limit=limit)
@@ -31,10 +31,10 @@ def neighbourhood(store: ModelStore, unit: Unit, limit: int = 10) -> Circuit:
 
 
 def enrichment_circuit(store: ModelStore, unit: Unit, limit: int = 5) -> Circuit:
-    """A sum unit, its two branches, and the `limit` strongest direct inputs of each sign of either branch.
+    """Return a sum unit, its two branches, and the `limit` strongest direct inputs of each sign of each branch.
 
-    If the shortcut is itself a sum, its own branches are shown, and the direct inputs are those of its conv unit.
-    Raises CircuitError for a unit of a layer that is no sum, UnknownUnit for one that the model does not have.
+    If the shortcut is itself a sum, the circuit also has that sum's branches, and the direct inputs of its conv branch.
+    Raises CircuitError for a unit of a layer that is not a sum, UnknownUnit for a unit that the model does not have.
     """
     store.unit(unit)
     if unit.layer.role != "sum":
@@ -52,7 +52,7 @@ def enrichment_circuit(store: ModelStore, unit: Unit, limit: int = 5) -> Circuit
 
 
 def induced_subgraph(store: ModelStore, units: Iterable[Unit]) -> Circuit:
-    """Units, every stored edge between two of them, and the residual sums of which they hold both ends.
+    """Return these units, with all stored edges and residual sums between two of them.
 
     Raises UnknownUnit for a unit that the model does not have.
     """
@@ -64,7 +64,7 @@ def induced_subgraph(store: ModelStore, units: Iterable[Unit]) -> Circuit:
 
 
 def _direct_inputs(store: ModelStore, unit: Unit, limit: int) -> list[CircuitEdge]:
-    """Edges into a unit over one convolution; into a sum, its residual edges and those into its conv branch."""
+    """Return the edges into a unit over one convolution; for a sum, its residual edges and its conv branch's edges."""
     branches = adds(store.architecture, unit)
     end = next((edge.source for edge in branches if edge.branch == "conv"), unit)
     return branches + [edge_of(c) for c in store.inputs(end, limit=limit, direct=True)]

@@ -9,7 +9,7 @@ from graph.model_store import ModelStore
 
 
 def with_pictures(store: ModelStore, circuit: Circuit, revealed: bool = False) -> Circuit:
-    """The same circuit, each unit with its first top probe as its picture, smeared if sensitive and not `revealed`."""
+    """Put each unit's first top probe on it as its picture, blurred if sensitive and not `revealed`."""
     veil = Veil.of(store, revealed)
     probes = thumbnails(store, (node.id for node in circuit.units))
     pictures = {unit: veil.over(unit).picture(probe) for unit, probe in probes.items()}

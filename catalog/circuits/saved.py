@@ -1,4 +1,4 @@
-"""Save circuits in the database under a name, and open them again, also after their model was loaded anew."""
+"""Save circuits in the database under a name, and open them again, even after their model was loaded again."""
 
 import uuid
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ def save(
 ) -> SavedCircuit:
     """Save a circuit under a name that is unique in its model; `author` None takes the login name.
 
-    Raises CircuitError for a name that is taken, unless `replace` is set, or that is more than a line of text.
+    Raises CircuitError for a name that is taken (unless `replace` is set), or that is longer than a line of text.
     """
     try:
         header = _Header(name=name, author=author or login_name())
@@ -48,14 +48,14 @@ def save(
 
 
 def saved_circuits(store: ModelStore) -> list[SavedCircuit]:
-    """The saved circuits of a model, by name."""
+    """List the saved circuits of a model, by name."""
     return store.saved_circuits()
 
 
 def open_circuit(store: ModelStore, name: str) -> Circuit:
-    """Open a saved circuit with its units' labels as they are now.
+    """Open a saved circuit; its units have their current labels.
 
-    Raises CircuitError if there is none of this name.
+    Raises CircuitError if no circuit is saved under this name.
     """
     content = store.circuit_content(name)
     if content is None:
@@ -64,20 +64,20 @@ def open_circuit(store: ModelStore, name: str) -> Circuit:
 
 
 def remove(store: ModelStore, name: str, author: str | None = None) -> None:
-    """Remove a saved circuit; `restore` brings it back. Raises CircuitError if there is none of this name."""
+    """Remove a saved circuit; `restore` restores it. Raises CircuitError if there is none of this name."""
     if not store.remove_circuit(name, checked_author(author)):
         raise _missing(store, name)
 
 
 def earlier_circuits(store: ModelStore) -> list[EarlierCircuit]:
-    """The saved circuits of a model that were replaced or removed, the last first."""
+    """List the saved circuits of a model that were replaced or removed, latest first."""
     return saved.earlier_circuits(store.database, store.id)
 
 
 def restore(store: ModelStore, name: str, version: str | None = None, author: str | None = None) -> SavedCircuit:
-    """Save again what was replaced or removed last under a name, or the version of this id.
+    """Restore the circuit that was last replaced or removed under a name, or the version with this id.
 
-    What has the name now becomes an earlier version. Raises CircuitError if there is no such version.
+    The circuit that has the name now becomes an earlier version. Raises CircuitError if there is no such version.
     """
     who = checked_author(author)
     versions = [e for e in earlier_circuits(store) if e.name == name and version in (None, e.version)]

@@ -1,8 +1,8 @@
-"""Traces: what leads to a unit, or where it leads, step by step over direct edges and residual sums.
+"""Trace what leads to a unit, or where the unit leads, step by step over direct edges and residual sums.
 
-Any other edge is already the total over all paths between its ends, so following it would count them twice. Each step
-follows the strongest edges. The circuit states how much of all influence passes through it, and what carries little
-can be pruned (`catalog.circuits.influence`).
+Any other edge already totals all paths between its ends, so following it too would count those paths twice. Each step
+follows the strongest edges. The traced circuit states how much of all influence passes through it; units and edges that
+carry little can be pruned (`catalog.circuits.influence`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +23,12 @@ Direction = Literal["backward", "forward"]
 
 @dataclass(frozen=True)
 class Tracing:
-    """How to trace: the number of `steps`, the `strongest` edges of a unit in each, and the `least` weight followed.
+    """The settings of a trace.
 
-    Weights are magnitudes, or with `scaled` magnitudes times the source's activity, so that a source which is strongly
-    wired but hardly ever active counts for little. Pruning units leaves at least the part `nodes` of the influence that
-    the circuit held, pruning edges the part `edges` of the rest; 1 prunes nothing.
+    A trace takes so many `steps`; each step follows the `strongest` edges of every unit, of at least the weight
+    `least`. Weights are magnitudes, or if `scaled`, magnitudes times the source's activity, so that a strongly wired
+    but hardly active source counts for little. Pruning units keeps at least the part `nodes` of the influence that the
+    circuit held; pruning edges keeps the part `edges` of the rest; 1 prunes nothing.
     """
 
     steps: int = 3
@@ -43,9 +44,9 @@ USUAL = Tracing()
 
 @dataclass(frozen=True)
 class _Arc:
-    """An edge seen from the root: its nearer and its further end, and its `part` of the nearer end's influence.
+    """An edge seen from the root: its nearer and further end, and its `part` of the nearer end's influence.
 
-    `known` says whether that part is of all that there is, or of the stored edges alone.
+    `known` says whether `part` is a share over all edges of the nearer end, or (False) over the stored edges only.
     """
 
     near: Unit
@@ -57,25 +58,26 @@ class _Arc:
 
 @dataclass
 class _Walk:
-    """The arcs of a walk, by their ends, and the units from which it does not lead on."""
+    """The arcs of a walk, keyed by their two ends, and the units at which the walk ends."""
 
     arcs: dict[tuple[Unit, Unit], _Arc] = field(default_factory=dict)
     ends: set[Unit] = field(default_factory=set)
 
 
 def backward(store: ModelStore, unit: Unit, tracing: Tracing = USUAL) -> Circuit:
-    """Trace what leads to a unit: each source gets the share that its weight is of all that leads there.
+    """Trace what leads to a unit: each source gets its weight as a share of all weights into its target.
 
-    A scaled trace only sees sources whose edges are stored, which are the strongest by magnitude. Raises UnknownUnit,
-    CircuitError where nothing leads there, NotExtracted for a scaled trace of a model without measured activity.
+    A scaled trace only sees sources whose edges are stored, that is the strongest by magnitude. Raises UnknownUnit,
+    CircuitError if no edge leads to the unit, NotExtracted for a scaled trace of a model without measured activity.
     """
     return _trace(store, unit, tracing, "backward", _sources)
 
 
 def forward(store: ModelStore, unit: Unit, tracing: Tracing = USUAL) -> Circuit:
-    """Trace where a unit leads: each target gets the share that its weight is of all that leads out of the unit.
+    """Trace where a unit leads: each target gets its weight as a share of all weights out of its source.
 
-    Activity would scale all edges out of a unit alike, so `scaled` changes nothing. Raises as `backward`.
+    Activity would scale all edges out of a unit alike, so `scaled` changes nothing. Raises UnknownUnit, CircuitError if
+    no edge leads out of the unit.
     """
     return _trace(store, unit, replace(tracing, scaled=False), "forward", _targets)
 
@@ -87,7 +89,7 @@ def _trace(
     direction: Direction,
     step: Callable[[ModelStore, Tracing, Sequence[Unit]], list[_Arc]],
 ) -> Circuit:
-    from catalog.circuits import influence  # and with it networkx, which takes 0.3 s
+    from catalog.circuits import influence  # imports networkx, which takes 0.3 s
 
     store.unit(unit)
     walk = _walk(unit, tracing.steps, partial(step, store, tracing))
@@ -105,7 +107,7 @@ def _trace(
 
 
 def _walk(root: Unit, steps: int, step: Callable[[Sequence[Unit]], list[_Arc]]) -> _Walk:
-    """Walk step by step from the root; a unit that was reached before is not followed again."""
+    """Walk step by step from the root, following each unit only once."""
     walk, seen, front = _Walk(), {root}, [root]
     for _ in range(steps):
         arcs = step(front)
@@ -118,7 +120,7 @@ def _walk(root: Unit, steps: int, step: Callable[[Sequence[Unit]], list[_Arc]]) 
 
 
 def _sources(store: ModelStore, tracing: Tracing, units: Sequence[Unit]) -> list[_Arc]:
-    """One step back: over ADDS from a sum, over direct edges from any other unit."""
+    """Return the arcs of one step back: into a sum over ADDS edges, into any other unit over direct edges."""
     sums = [edge for unit in units for edge in adds(store.architecture, unit)]
     cards = {card.id: card for card in store.units([*units, *(edge.source for edge in sums)])}
     if tracing.scaled and any(card.statistics["activity"] is None for card in cards.values()):
@@ -133,7 +135,7 @@ def _sources(store: ModelStore, tracing: Tracing, units: Sequence[Unit]) -> list
 
 
 def _targets(store: ModelStore, tracing: Tracing, units: Sequence[Unit]) -> list[_Arc]:
-    """One step on: into the sums that add up a unit, and over direct edges."""
+    """Return the arcs of one step forward: into the sums that a unit is added into, and over direct edges."""
     flows = {card.id: card.statistics["outflow"] for card in store.units(units)}
     totals = [total for unit in units for total in sums_over(store.architecture, unit)]
     sums = [edge for total in totals for edge in adds(store.architecture, total)]
@@ -147,10 +149,11 @@ def _arcs(
     flows: Mapping[Unit, float | None],
     direction: Direction,
 ) -> list[_Arc]:
-    """Turn edges into arcs: an edge's part is its weight over all that leads into its target or out of its source.
+    """Convert edges to arcs: an edge's `part` is its weight over the total of its nearer end.
 
-    `sums` are residual edges with their weights, `flows` the total over all direct edges of a unit. Where a flow is not
-    known, the total over the stored edges stands in for it.
+    The total is over everything that leads into the target (backward) or out of the source (forward). `sums` are
+    residual edges with their weights; `flows` are the totals over all direct edges of each unit. If a flow is unknown,
+    the total over the stored edges is used instead.
     """
     totals = {_ends(trace.edge.source, trace.edge.target, direction)[0]: trace.total for trace in trace_edges}
     unknown = {unit for unit in totals if flows[unit] is None}
@@ -166,12 +169,15 @@ def _arcs(
 
 
 def _ends(source: Unit, target: Unit, direction: Direction) -> tuple[Unit, Unit]:
-    """The nearer and the further end of an edge, seen from the root."""
+    """Return the nearer and the further end of an edge, as seen from the root."""
     return (target, source) if direction == "backward" else (source, target)
 
 
 def _roles(root: Unit, arcs: Sequence[_Arc], direction: Direction) -> dict[Unit, Role]:
-    """The root first; then backward the branches of a sum as such, and forward the sums of a branch."""
+    """Return the role of each unit, root first.
+
+    A unit reached over an ADDS edge is a `shortcut` or `conv` in a backward trace, and a `sum` in a forward one.
+    """
     roles: dict[Unit, Role] = {root: "unit"}
     for arc in arcs:
         role: Role = "input" if direction == "backward" else "output"
@@ -182,7 +188,7 @@ def _roles(root: Unit, arcs: Sequence[_Arc], direction: Direction) -> dict[Unit,
 
 
 def _dead_end(architecture: Architecture, unit: Unit, direction: Direction) -> CircuitError:
-    """The error that says why there is no trace."""
+    """Return the error that says why there is no trace."""
     if direction == "forward":
         if unit.layer == architecture.final:
             return CircuitError(f"{unit} is of the last layer, which leads to no other. Trace it backward.")

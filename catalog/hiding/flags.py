@@ -1,6 +1,6 @@
 """Flag units, images and words as sensitive or as not sensitive; the last flag on a name decides.
 
-Flags are only ever appended, and outlive a reload of their model as labels do.
+Flags are only ever appended. Like labels, they outlive a reload of their model.
 """
 
 import uuid
@@ -13,7 +13,7 @@ from graph.records import Flag, FlagKind
 
 
 class _FlagInput(Authored):
-    """A flag as it comes in."""
+    """The input of a flag, before it is stored."""
 
     kind: FlagKind
     name: ShortText
@@ -29,8 +29,8 @@ class Flags:
     def set(self, kind: str, name: str, sensitive: bool = True, author: str | None = None) -> Flag:
         """Flag a unit, an image or a word as sensitive, or as not; `author` None takes the login name.
 
-        A word may be any: labels that hold it and images that show it are hidden, too. Raises UnknownUnit; LabelError
-        for an image that the model does not have or for a text that breaks a rule.
+        Any word may be flagged: labels that contain the word and images that show it are then hidden, too. Raises
+        UnknownUnit; LabelError for an image that the model does not have or for a text that breaks a rule.
         """
         rules = checked(
             _FlagInput, {"kind": kind, "name": name, "sensitive": sensitive, "author": author or login_name()}
@@ -41,16 +41,16 @@ class Flags:
         return flag
 
     def history(self) -> list[Flag]:
-        """Every flag, oldest first."""
+        """Return every flag, oldest first."""
         return self.store.flags()
 
     def _later(self, kind: FlagKind, name: str) -> datetime:
-        """Now, or just after the last flag on this name, even by a clock that went back."""
+        """Return the current time, or a time just after the last flag on this name if the clock went back."""
         earlier = [flag.at for flag in self.history() if (flag.kind, flag.name) == (kind, name)]
         return max([datetime.now(UTC), *(at + timedelta(microseconds=1) for at in earlier)])
 
     def _name(self, flag: _FlagInput) -> str:
-        """The name under which the flag is looked up."""
+        """Return the name under which the flag is looked up. Raises UnknownUnit; LabelError for an unknown image."""
         if flag.kind == "unit":
             return str(self.store.architecture.unit(flag.name))
         if flag.kind == "image" and not self.store.has_image(flag.name):

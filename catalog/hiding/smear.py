@@ -1,4 +1,4 @@
-"""Smear pictures, so that nobody can tell what they show."""
+"""Blur pictures so far that nobody can tell what they show."""
 
 import base64
 import io
@@ -8,25 +8,25 @@ from PIL import Image
 
 from extract.probes.pictures import decode_thumbnail
 
-_GRAIN = 5  # a side of the smear in colours; too few to tell what is shown
-_SIDE = 64  # pixels of the smear
+_GRAIN = 5  # colours along a side of the blurred picture; too few to tell what it shows
+_SIDE = 64  # pixels along a side of the blurred picture
 
 
 def address(thumbnail: str) -> str:
-    """Make a `data:` address of a WebP or PNG picture, given as base64 text."""
+    """Return the `data:` URL of a WebP or PNG picture in base64 text."""
     kind = "png" if thumbnail.startswith("iVBOR") else "webp"  # PNG's signature in base64
     return f"data:image/{kind};base64,{thumbnail}"
 
 
 @lru_cache(maxsize=4096)
 def smeared(thumbnail: str) -> str:
-    """Average a picture to a few colours: a PNG as base64 text, all grey if the picture cannot be read."""
+    """Blur a picture to a few colours; return a PNG as base64 text, all grey if the picture cannot be read."""
     stream = io.BytesIO()
     _grains(base64.b64decode(thumbnail)).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC).save(stream, "PNG")
     return base64.b64encode(stream.getvalue()).decode()
 
 
 def _grains(data: bytes) -> Image.Image:
-    """The picture in `_GRAIN` x `_GRAIN` colours."""
+    """Average a picture to `_GRAIN` x `_GRAIN` colours."""
     picture = decode_thumbnail(data) or Image.new("RGB", (1, 1), "grey")
     return picture.convert("RGB").resize((_GRAIN, _GRAIN), Image.Resampling.BOX)

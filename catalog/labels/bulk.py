@@ -1,4 +1,4 @@
-"""Label many units at once: make a plan, look at it, then write all of it or nothing."""
+"""Label many units in bulk: make a plan, look at the plan, then write all of it or nothing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,20 +18,20 @@ MOST = 10_000  # units of a query's answer
 
 @dataclass(frozen=True)
 class Conflict:
-    """An entry to write, and the one in the catalog that contradicts it."""
+    """An entry to write, and the catalog's entry that contradicts it."""
 
     entry: Annotation
     current: Annotation
 
     @property
     def changed_since(self) -> bool:
-        """Whether it is the same entry, which was changed or withdrawn in the catalog, and not another label."""
+        """Whether the two are one entry, which was changed or withdrawn in the catalog; otherwise another label."""
         return self.entry.id == self.current.id
 
 
 @dataclass(frozen=True)
 class FileCounts:
-    """What a label file holds: its entries, those of them that are no current labels, and cells of other columns."""
+    """Counts of a label file: its entries, the superseded ones, and the cells of each column that was not read."""
 
     entries: int
     superseded: int = 0
@@ -40,10 +40,10 @@ class FileCounts:
 
 @dataclass(frozen=True)
 class Plan:
-    """What writing would do: entries to append, those that exist already, conflicts, and unknown units.
+    """A plan of what to write: new entries, entries that exist already, conflicts, and unknown units.
 
-    Conflicts are never written. With unknown units nothing is written, unless they are skipped. `file` counts what
-    stands in the file that the plan is of.
+    Conflicts are never written. With unknown units nothing is written, unless they are skipped. `file` counts the
+    contents of the imported file, if there is one.
     """
 
     new: tuple[Annotation, ...]
@@ -54,13 +54,13 @@ class Plan:
 
     @property
     def counts(self) -> str:
-        """How many entries are written, and how many are not and why."""
+        """A text on how many entries are written, and how many are not and why."""
         written = f"{len(self.new)} new, {len(self.existing)} already there"
         return f"{written}, {len(self.conflicts)} in conflict, {len(self.unknown)} unknown"
 
     @property
     def sentence(self) -> str:
-        """The counts, and what else stands in the file."""
+        """The counts, and what else the imported file holds."""
         if self.file is None:
             return self.counts
         superseded = f", {self.file.superseded} no longer current" if self.file.superseded else ""
@@ -74,7 +74,8 @@ class Plan:
 def apply(labels: Labels, plan: Plan, skip: bool = False) -> None:
     """Write the new entries of a plan, all or none; `skip` ignores unknown units.
 
-    Raises LabelError that lists the unknown units, AnnotationSuperseded if somebody else changed a label meanwhile.
+    Raises LabelError if there are unknown units without `skip`, AnnotationSuperseded if somebody else changed a label
+    meanwhile.
     """
     if plan.unknown and not skip:
         raise LabelError(
@@ -85,7 +86,7 @@ def apply(labels: Labels, plan: Plan, skip: bool = False) -> None:
 
 
 def adding(labels: Labels, names: Iterable[str], text: str, author: str | None = None, branch: str = "sum") -> Plan:
-    """Plan one label for many units, except for those that have one of this text on this branch already."""
+    """Plan one label for many units; a unit that already has a label with this text on this branch gets no new one."""
     label = checked(Label, {"text": text, "author": author or login_name(), "branch": branch})
     named, unknown = known_units(labels, names)
     units = dict.fromkeys(named.values())
@@ -100,7 +101,7 @@ def adding(labels: Labels, names: Iterable[str], text: str, author: str | None =
 def rejecting(
     labels: Labels, names: Iterable[str], text: str, author: str | None = None, reason: str | None = None
 ) -> Plan:
-    """Plan a rejection of every current label of this text on these units, whoever gave it."""
+    """Plan a rejection of every current label with this text on these units, whoever its author."""
     objection = checked(Objection, {"author": author or login_name(), "reason": reason})
     named, unknown = known_units(labels, names)
     units = set(map(str, named.values()))
@@ -110,9 +111,9 @@ def rejecting(
 
 
 def units_from(labels: Labels, listed: str | None, query: str | None) -> list[str]:
-    """The units of a text, separated by commas or line breaks, or of a query (`units_of_query`).
+    """Return the unit names in a text (separated by commas or line breaks), or those of a query (`units_of_query`).
 
-    Raises LabelError for neither or both.
+    Raises LabelError unless exactly one of the two is given.
     """
     names = [name.strip() for name in (listed or "").replace("\n", ",").split(",") if name.strip()]
     if bool(names) == bool(query and query.strip()):
@@ -121,9 +122,10 @@ def units_from(labels: Labels, listed: str | None, query: str | None) -> list[st
 
 
 def units_of_query(labels: Labels, query: str, timeout: float = 30.0) -> list[str]:
-    """Run a read-only query that returns one column of unit ids. Raises LabelError otherwise.
+    """Run a read-only query that answers with one column of unit ids, and return them, each once.
 
-    Raises QueryError for Cypher that writes or that the server does not accept.
+    Raises LabelError for any other answer, or more than `MOST` units; QueryError for Cypher that writes or that the
+    server does not accept.
     """
     answer = labels.store.query(query, timeout=timeout, limit=MOST)
     names = [value for row in answer.rows for value in row]
@@ -135,7 +137,7 @@ def units_of_query(labels: Labels, query: str, timeout: float = 30.0) -> list[st
 
 
 def known_units(labels: Labels, names: Iterable[str]) -> tuple[dict[str, Unit], tuple[str, ...]]:
-    """Parse the names of units: the units by their name, and the names that the model does not have."""
+    """Parse names of units; return the units keyed by name, and the names of units that the model does not have."""
     units, unknown = dict[str, Unit](), dict[str, None]()
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""An entry of a label file: its fields, and the ways in which people and spreadsheets write them."""
+"""Read an entry of a label file: its fields, as people and spreadsheets write them."""
 
 import re
 from collections import Counter
@@ -19,13 +19,13 @@ from graph.records import Action, Origin
 
 _FIRST_DAY = datetime(1899, 12, 30, tzinfo=UTC)  # from which spreadsheets count
 _DAYS = (20_000, 80_000)  # 1954 to 2119 as spreadsheets count
-_TIMESTAMP = 1e8  # a number of seconds since 1970 is not less: that would be before March 1973
+_TIMESTAMP = 1e8  # seconds since 1970 are at least this: a smaller number would be before March 1973
 _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})[,\s]*(.*)")
-_LIKE = 0.85  # two names so much alike are a slip of the pen
+_LIKE = 0.85  # two names at least this similar are taken for a typing error
 
 
 def _share(number: object) -> object:
-    """A number with a decimal comma, or in per cent."""
+    """Convert a number with a decimal comma or a percent sign to a plain number."""
     if not isinstance(number, str):
         return number
     digits = number.strip().replace(",", ".")
@@ -42,7 +42,10 @@ def _truth(answer: object) -> object:
 
 
 def _time(at: object) -> object:
-    """A time that begins with the day, or a spreadsheet's number of days; other bare numbers below 1e8 are refused."""
+    """Convert a date that begins with the day, or a spreadsheet's number of days, to a plain time.
+
+    Raises ValueError for other bare numbers below 1e8.
+    """
     if isinstance(at, str) and (date := _DAY_FIRST.fullmatch(at.strip())):
         return f"{date[3]}-{int(date[2]):02}-{int(date[1]):02} {date[4]}".strip()
     try:
@@ -64,7 +67,7 @@ def _in_utc(at: datetime) -> datetime:
 
 
 class LabelRow(Label):
-    """An entry of a file, once author, time, model and id are filled in."""
+    """The rules of a file's entry, after missing author, time, model and id were filled in."""
 
     unit: ShortText
     at: Annotated[datetime, BeforeValidator(_time), AfterValidator(_in_utc)]
@@ -77,23 +80,23 @@ class LabelRow(Label):
     supersedes: ShortText | None = None
 
 
-FIELDS = (*LabelRow.model_fields, "layer")  # a layer stands beside units that are the numbers of channels
+FIELDS = (*LabelRow.model_fields, "layer")  # a file with a layer may give a unit as the number of its channel
 
 
 @dataclass
 class Columns:
-    """Which column of a file is which field: the one of its name in any case, or that of `names`.
+    """The map from a file's columns to fields: a column has the field's name, in any case, or the name in `names`.
 
-    `unread` counts the cells of columns that are no field.
+    `unread` counts the cells of columns that are not a field.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
     unread: Counter[str] = field(default_factory=Counter)
 
     def fields(self, rows: Iterable[Mapping[str, Any]], header: Iterable[str] = ()) -> list[dict[str, Any]]:
-        """The rows by field, without empty cells; `header` names the columns of a table that may have no row.
+        """Convert rows to dicts keyed by field, without empty cells; `header` names the columns if there are no rows.
 
-        Raises Doubled for a field that stands twice, and LabelFileError for a column or a field that is not there.
+        Raises Doubled for a field that a row has twice, LabelFileError for a missing column or an unknown field.
         """
         rows = list(rows)
         present = dict.fromkeys((*header, *(name for row in rows for name in row)))
@@ -101,7 +104,7 @@ class Columns:
         return [self._entry(row) for row in rows]
 
     def _field(self, name: str) -> str | None:
-        """The field that a column is; None for none."""
+        """Return the field that a column holds; None for a column that is not a field."""
         folded = name.strip().casefold()
         named = {column.strip().casefold(): entry_field for entry_field, column in self.names.items()}
         if folded in named:

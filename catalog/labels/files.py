@@ -1,7 +1,7 @@
 """Label files: read and write the current labels, or the whole history, as CSV or JSON, and plan an import.
 
-A column or key is a field of an annotation; only `unit` and `text` are required. CSV is that of
-`extract.csv_tables`; JSON is a list of entries, or an entry a line.
+Each column or key is a field of an annotation; only `unit` and `text` are required. CSV is as `extract.csv_tables`
+writes it; JSON is a list of entries, or one entry per line.
 """
 
 import json
@@ -44,13 +44,13 @@ COLUMNS = (
 )
 _HISTORY = ("action", "supersedes")
 _IDENTITY = ("id", "model")
-_CONTENT = tuple(name for name in Label.model_fields if name != "source")  # equal in two labels that are the same
+_CONTENT = tuple(name for name in Label.model_fields if name != "source")  # two labels with equal content are the same
 _JSON_LINES = (".jsonl", ".ndjson")
 
 
 @dataclass(frozen=True)
 class LabelFile:
-    """The entries of a file, and how many cells stand in columns that are no field."""
+    """The entries of a label file, and the number of cells in each column that is not a field."""
 
     entries: tuple[Annotation, ...]
     unread: Mapping[str, int]
@@ -64,9 +64,9 @@ def encode(annotations: Iterable[Annotation], form: Form, whole: bool = False) -
 
 
 def decode(data: bytes, form: Form, model: str, author: str, columns: Mapping[str, str] | None = None) -> LabelFile:
-    """Decode a file; `model` and `author` stand in where it names none, `columns` says which column is which field.
+    """Decode a label file; `model` and `author` are for entries that name none, `columns` maps fields to columns.
 
-    Raises LabelFileError that names the first entries which break a rule, or what stands twice.
+    Raises LabelFileError that names the first three entries which break a rule, or an id or field that occurs twice.
     """
     now, layout = datetime.now(UTC), Columns(columns or {})
     annotations, broken_entries = list[Annotation](), list[str]()
@@ -92,13 +92,13 @@ def write(annotations: Iterable[Annotation], path: Path, whole: bool = False) ->
 
 
 def read(path: Path, model: str, author: str, columns: Mapping[str, str] | None = None) -> LabelFile:
-    """Read a file, as `decode`. Raises LabelFileError."""
+    """Read and `decode` a label file. Raises LabelFileError."""
     form = form_of(path.name)
     return decode(read_file(path, LabelFileError), form, model, author, columns)
 
 
 def form_of(name: str) -> Form:
-    """The form that a file's suffix names. Raises LabelFileError."""
+    """Return the form that a file name's suffix stands for. Raises LabelFileError for any other suffix."""
     for form in FORMS:
         if name.casefold().endswith(f".{form}"):
             return form
@@ -110,11 +110,12 @@ def form_of(name: str) -> Form:
 def importing(
     labels: Labels, entries: Iterable[Annotation], both: bool = False, unread: Mapping[str, int] | None = None
 ) -> Plan:
-    """Plan an import: set a file's current labels against those of the catalog; `unread` are its other columns.
+    """Plan an import: compare a file's current labels with the catalog's. `unread` counts the file's other columns.
 
-    A label is in conflict if a person's current label of its unit, branch and facet has another text, unless another
-    person agrees with it; or if its id stands for something else here, or for a label that was changed since. Labels
-    proposed automatically contradict nothing. `both` adds labels in conflict beside the old ones, under new ids.
+    A file's label is in conflict in two cases. First, people's current labels on the same unit, branch and facet have
+    other texts, or the same author's has the same text with other details. Second, the catalog uses the label's id for
+    something else, or for a label that was changed since. Automatically proposed labels in the catalog cause no
+    conflict. `both` adds labels in conflict beside the old ones, under new ids where the old id is taken.
     """
     entries, history = list(entries), labels.history()
     by_id, holding = {a.id: a for a in history}, current(history)
@@ -135,7 +136,7 @@ def importing(
 
 
 def _additions(labels: Labels, entries: Iterable[Annotation]) -> tuple[list[Annotation], tuple[str, ...]]:
-    """The current labels of a file as additions to this model's units, and the units that it does not have."""
+    """Return a file's current labels as additions to this model's units, and the units that the model lacks."""
     holding = current(entries)
     foreign = [f"{a.model}/{a.unit}" for a in holding if a.model != labels.store.id]
     own = [a for a in holding if a.model == labels.store.id]
@@ -145,9 +146,9 @@ def _additions(labels: Labels, entries: Iterable[Annotation]) -> tuple[list[Anno
 
 
 def _rival(label: Annotation, holding: Iterable[Annotation]) -> Annotation | None:
-    """A person's current label that contradicts this one: the same author's first.
+    """Return a person's current label that contradicts this one, preferably the same author's.
 
-    None where there is no label of that place by a person, or another person's has the same text.
+    Returns None if no person labelled this unit, branch and facet, or if another person's label has the same text.
     """
     place = label.unit, label.branch, label.facet
     rivals = [a for a in holding if (a.unit, a.branch, a.facet) == place and a.source != "auto"]
@@ -160,12 +161,12 @@ def _rival(label: Annotation, holding: Iterable[Annotation]) -> Annotation | Non
 
 
 def _content(label: Annotation) -> tuple[object, ...]:
-    """What is equal in two labels that are the same."""
+    """Return the fields that are equal in two labels that say the same."""
     return label.unit, *(getattr(label, name) for name in _CONTENT)
 
 
 def _rows(data: bytes, form: Form, columns: Columns) -> list[dict[str, Any]]:
-    """The entries by field, without empty cells. Raises LabelFileError."""
+    """Read a file's entries as dicts keyed by field, without empty cells. Raises LabelFileError."""
     try:
         with doubles_refused(LabelFileError, "In this file"):
             rows = list(_READERS[form](data))
@@ -182,7 +183,7 @@ def _to_json(rows: list[dict[str, Any]]) -> str:
 
 
 def _from_json(data: bytes) -> list[dict[str, Any]]:
-    """The objects of a list, or one a line."""
+    """Read JSON objects from a list, or from one line each."""
     text = decoded(data)
     lines = [line for line in text.split("\n") if line.strip()]
     if lines and all(line.lstrip().startswith("{") for line in lines):

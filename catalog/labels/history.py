@@ -1,6 +1,6 @@
-"""Resolve the history of annotations: which entries are in effect, and which labels are current.
+"""Resolve the history of annotations: find which entries are in effect, and which labels are current.
 
-The database derives the same in Cypher: `graph.cypher.current_label`.
+`graph.cypher.current_label` does the same in Cypher, inside the database.
 """
 
 from collections import Counter
@@ -9,19 +9,19 @@ from datetime import date
 
 from graph.records import Annotation
 
-LABELLING = ("add", "amend")  # what brings a label
-UNDOING = ("undo", "redo")  # what takes another entry out of effect, or back into it
+LABELLING = ("add", "amend")  # actions that make a label
+UNDOING = ("undo", "redo")  # actions that put another entry out of effect, or back into effect
 
 
 def standing(history: Iterable[Annotation]) -> list[Annotation]:
-    """Select the labels and changes in effect, in the same order: those that were undone an even number of times."""
+    """Select the labels and changes in effect, that is with an even number of undos and redos; in the same order."""
     entries = list(history)
     flips = Counter(entry.supersedes for entry in entries if entry.action in UNDOING)
     return [entry for entry in entries if entry.action not in UNDOING and flips[entry.id] % 2 == 0]
 
 
 def current(history: Iterable[Annotation]) -> list[Annotation]:
-    """The current labels: those in effect that no entry in effect supersedes."""
+    """Select the current labels, that is labels in effect that no other entry in effect supersedes."""
     entries = standing(history)
     superseded = {entry.supersedes for entry in entries}
     return [entry for entry in entries if entry.action in LABELLING and entry.id not in superseded]
@@ -35,7 +35,7 @@ def matching(
     since: date | None = None,
     until: date | None = None,
 ) -> list[Annotation]:
-    """The entries of an author, a source, a unit or layer, and of days in UTC, both included; the newest first."""
+    """Select entries by author, source, unit or layer, and days in UTC (both included); return them newest first."""
     entries = [
         entry
         for entry in history
@@ -49,10 +49,10 @@ def matching(
 
 
 def fates(history: Iterable[Annotation]) -> dict[str, str]:
-    """What became of each entry, by id.
+    """Return the state of each entry, keyed by id.
 
-    A current label `holds`, one in effect that is no longer current was `changed`, an entry out of effect was `undone`;
-    for any other entry the text is empty.
+    A current label `holds`; a label in effect that is no longer current was `changed`; an entry out of effect was
+    `undone`; the state of any other entry is an empty text.
     """
     entries = list(history)
     in_effect = {entry.id for entry in standing(entries)}

@@ -1,7 +1,8 @@
-"""People's labels on units: an append-only history, and the labels that are current by it.
+"""People's labels on units: an append-only history of annotations, which determines the current labels.
 
-Nothing is ever changed or deleted. A label is an annotation. Amending, rejecting or withdrawing it appends another
-annotation that supersedes it; an undo appends one that takes such a change out of effect (`catalog.labels.history`).
+No annotation is ever changed or deleted. A label is an annotation. To amend, reject or withdraw a label appends another
+annotation that supersedes the first; an undo appends one that puts such a change out of effect
+(`catalog.labels.history`).
 """
 
 import uuid
@@ -22,7 +23,7 @@ from graph.records import Action, Annotation
 
 
 class Details(TypedDict, total=False):
-    """What an amendment may change besides the text."""
+    """The fields of a label that an amendment may change besides the text."""
 
     branch: str
     facet: str | None
@@ -35,8 +36,9 @@ class Details(TypedDict, total=False):
 class Labels:
     """The labels of one model's units.
 
-    A label is named by its text or by its annotation's id. `author` is who acts; None takes the login name. What cannot
-    be done raises LabelError or UnknownUnit and changes nothing; AnnotationSuperseded if somebody else was faster.
+    A label is named by its text or by its annotation's id. `author` is who acts (None: the login name). A change that
+    is not possible raises LabelError or UnknownUnit, or AnnotationSuperseded if somebody else changed the label
+    meanwhile; nothing is written then.
     """
 
     def __init__(self, store: ModelStore) -> None:
@@ -55,7 +57,7 @@ class Labels:
         sensitive: bool = False,
         evidence: str | None = None,
     ) -> Annotation:
-        """Label a unit or one of its branches; a current label that is the same in all is returned instead.
+        """Label a unit or one of its branches; if a current label is the same in all fields, return that label instead.
 
         `confidence` lies between 0 and 1; `evidence` is a short text or a link.
         """
@@ -64,7 +66,7 @@ class Labels:
             {"text": text, "author": author or login_name(), "branch": branch, "facet": facet, "modality": modality}
             | {"source": source, "confidence": confidence, "sensitive": sensitive, "evidence": evidence},
         )
-        while True:  # until nobody annotates the unit between our look and our entry
+        while True:  # until nobody annotates the unit between reading its history and writing the entry
             history = self.history(unit)
             if existing := same(label, current(history)):
                 return existing
@@ -76,9 +78,9 @@ class Labels:
     def amend(
         self, unit: Unit, label: str, text: str | None = None, author: str | None = None, **details: Unpack[Details]
     ) -> Annotation:
-        """Change the text or the details of a current label; what is not given stays as it is.
+        """Change the text or the details of a current label; other details stay as they are.
 
-        The amended label's author is who amends. If nothing would change, the old label is returned.
+        The author of the amended label is whoever amends. If nothing would change, the old label is returned.
         """
         old = self.named(unit, label)
         fields = {name: getattr(old, name) for name in Label.model_fields} | dict(details)
@@ -86,7 +88,7 @@ class Labels:
         return same(new, [old]) or self._change(replace(old, **dict(new)), "amend", new.author, old)
 
     def reject(self, unit: Unit, label: str, reason: str | None = None, author: str | None = None) -> Annotation:
-        """Reject somebody's current label as wrong: it is no longer current; the objection stays in the history."""
+        """Reject somebody's label as wrong: the label is no longer current; the history keeps the objection."""
         old = self.named(unit, label)
         objection = checked(Objection, {"author": author or login_name(), "reason": reason})
         return self._change(replace(old, evidence=objection.reason), "reject", objection.author, old)
@@ -97,10 +99,10 @@ class Labels:
         return self._change(old, "withdraw", checked_author(author), old)
 
     def undo(self, unit: Unit, entry: str | None = None, author: str | None = None) -> Annotation:
-        """Undo one history entry, by its id: the latest in effect if None; undoing an undo redoes the entry.
+        """Undo a history entry by its id (None: the latest entry in effect); undoing an undo redoes the entry.
 
-        The label that it had replaced becomes current again, under its author. An entry that was changed since cannot
-        be undone before that change is.
+        The label that the undone entry had replaced becomes current again, under its own author. An entry that was
+        changed since cannot be undone until that later change is undone.
         """
         history = self.history(unit)
         undone = _undoable(history, unit, entry)
@@ -112,16 +114,16 @@ class Labels:
         return self._change(replace(subject, evidence=None), action, who, subject)
 
     def current(self, unit: Unit | None = None, containing: str = "") -> list[Annotation]:
-        """The current labels of a unit or of all, oldest first, that contain a text in any case."""
+        """Return the current labels of a unit (None: of all) that contain a text, ignoring case; oldest first."""
         text = composed(containing).casefold()
         return [a for a in current(self.history(unit)) if text in composed(a.text).casefold()]
 
     def history(self, unit: Unit | None = None) -> list[Annotation]:
-        """Every entry on a unit or on all, oldest first."""
+        """Return every history entry on a unit (None: on all units), oldest first."""
         return self.store.annotations(unit)
 
     def named(self, unit: Unit, label: str) -> Annotation:
-        """The one current label of a unit with this text or id. Raises LabelError for none, or for more than one."""
+        """Return a unit's one current label with this text or id. Raises LabelError for none, or for more than one."""
         labels = [a for a in self.current(unit) if composed(label.strip()) in (composed(a.text), a.id)]
         if not labels:
             raise LabelError(f"{unit} has no current label {label!r}. `circuits label list {unit}` shows those it has.")
@@ -131,7 +133,7 @@ class Labels:
         return labels[0]
 
     def fresh(self, unit: Unit, label: Label) -> Annotation:
-        """A new annotation, not written yet."""
+        """Make an annotation of a label, with a new id and the current time, without writing it."""
         return Annotation(
             id=str(uuid.uuid4()), model=self.store.id, unit=str(unit), at=datetime.now(UTC), **dict(label)
         )
@@ -143,22 +145,22 @@ class Labels:
 
 
 def changed(new: Annotation, action: Action, author: str, old: Annotation) -> Annotation:
-    """The content of `new` as an entry of now that supersedes `old`; not written yet."""
-    at = max(datetime.now(UTC), old.at + timedelta(microseconds=1))  # after it, even by a clock that went back
+    """Make an entry with the content of `new` and the current time that supersedes `old`, without writing it."""
+    at = max(datetime.now(UTC), old.at + timedelta(microseconds=1))  # later than `old`, even if the clock went back
     return replace(new, id=str(uuid.uuid4()), at=at, action=action, author=author, supersedes=old.id)
 
 
 def same(label: Label, annotations: list[Annotation]) -> Annotation | None:
-    """The first of these annotations that is the same as the label in all that a label says.
+    """Return the first of these annotations that equals the label in all fields of a label; None if there is none.
 
-    An earlier version stored letters as they were typed, so that theirs are composed first.
+    The annotations' texts are composed first, because an earlier version stored letters as they were typed.
     """
     said = [(a, replace(a, text=composed(a.text))) for a in annotations]
     return next((a for a, says in said if all(getattr(says, name) == value for name, value in label)), None)
 
 
 def _undoable(history: list[Annotation], unit: Unit, entry: str | None) -> Annotation:
-    """Find the entry to undo. Raises LabelError if it is not there, is out of effect already, or was changed since."""
+    """Find the entry to undo. Raises LabelError if it does not exist, is undone already, or was changed since."""
     in_effect = standing(history)
     if entry is None and not in_effect:
         raise LabelError(f"Nothing was said of {unit} that could be undone.")
@@ -176,5 +178,5 @@ def _undoable(history: list[Annotation], unit: Unit, entry: str | None) -> Annot
 
 
 def _subject(entry: Annotation, history: list[Annotation]) -> Annotation:
-    """The entry that an undo or a redo is about; any other entry itself."""
+    """Return the entry that an undo or redo refers to; for any other entry, the entry itself."""
     return entry if entry.action not in UNDOING else next(a for a in history if a.id == entry.supersedes)

@@ -1,4 +1,4 @@
-"""Which units of a layer to label next: candidates for enrichment circuits first."""
+"""Queue the units of a layer to label next: candidates for enrichment circuits first."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from graph.records import Annotation
 
 Which = Literal["unlabelled", "disagreeing", "unsure", "all"]
 WHICH: tuple[Which, ...] = get_args(Which)
-UNSURE = 0.5  # a label of less confidence deserves a second look
+UNSURE = 0.5  # a label with less confidence is worth a second look
 
 
 @dataclass(frozen=True)
 class Queue:
-    """Units in their order, and those of them that are still open."""
+    """Units in the order to label them, and the set of units that are still open."""
 
     order: tuple[Unit, ...]
     open: frozenset[Unit]
@@ -30,33 +30,33 @@ class Queue:
         return tuple(unit for unit in self.order if unit in self.open)
 
     def at(self, unit: Unit | None) -> Unit | None:
-        """The unit itself if it is in the order, open or not; else the first open one, if any."""
+        """Return the unit itself if it is in the order, open or not; else the first open unit, if any."""
         return unit if unit in self.order else next(iter(self.waiting), None)
 
     def after(self, unit: Unit) -> Unit | None:
-        """The next open unit, if any."""
+        """Return the next open unit, if any."""
         return next((other for other in self.order[self.order.index(unit) + 1 :] if other in self.open), None)
 
     def before(self, unit: Unit) -> Unit | None:
-        """The open unit before this one, if any."""
+        """Return the previous open unit, if any."""
         return next((other for other in self.order[: self.order.index(unit)][::-1] if other in self.open), None)
 
 
 def order(store: ModelStore, layer: Layer) -> tuple[Unit, ...]:
-    """Order the units of a layer: candidates for enrichment circuits as they rank, then the others by channel."""
+    """Order the units of a layer: candidates for enrichment circuits by rank, then the others by channel."""
     channels = store.architecture.channels(layer)
     try:
         candidates = [candidate.unit for candidate in by_evidence(store, layer, limit=channels)]
-    except (CatalogError, NotExtracted):  # no sum, or not judged
+    except (CatalogError, NotExtracted):  # not a sum, or not judged
         candidates = []
     return tuple(dict.fromkeys([*candidates, *(Unit(layer, channel) for channel in range(channels))]))
 
 
 def queue(units: tuple[Unit, ...], labels: Iterable[Annotation], which: Which) -> Queue:
-    """Queue units in this order; open are those that these current labels leave unlabelled, disagreeing or unsure.
+    """Queue units in this order; `which` decides from their current labels which units are open.
 
-    `disagreeing`: different people say different things of one branch and facet; `unsure`: the confidence of a label
-    is low.
+    `unlabelled` opens units without a label; `disagreeing`, units whose authors give one branch and facet different
+    texts; `unsure`, units with a label of low confidence; `all`, every unit.
     """
     by_unit: dict[str, list[Annotation]] = {}
     for label in labels:
@@ -65,7 +65,7 @@ def queue(units: tuple[Unit, ...], labels: Iterable[Annotation], which: Which) -
 
 
 def _is_open(which: Which, labels: list[Annotation]) -> bool:
-    """Whether a unit with these labels is one of those to look at."""
+    """Check whether a unit with these labels is open."""
     match which:
         case "all":
             return True

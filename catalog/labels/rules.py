@@ -1,4 +1,4 @@
-"""The rules that every label keeps, wherever it comes from."""
+"""The rules that every label keeps, whether typed, imported or proposed automatically."""
 
 from typing import Annotated
 
@@ -9,13 +9,13 @@ from graph.records import Branch, Modality, Origin
 
 
 class Objection(Authored):
-    """Who says that a label is wrong, and why."""
+    """The input of a rejection: who says that a label is wrong, and why."""
 
     reason: Reason | None = None
 
 
 class Label(Authored):
-    """A label as it comes in."""
+    """The input of a label, before it is stored as an annotation."""
 
     text: ShortText
     branch: Branch = "sum"

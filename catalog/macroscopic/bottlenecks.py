@@ -1,4 +1,4 @@
-"""Bottleneck learning: how a block's units divide between its shortcut and its conv branch."""
+"""Measure bottleneck learning: how a sum's units divide between shortcut and conv branch."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from graph.records import Share
 
 SHARES: tuple["Share", ...] = ("share_published", "share_exact", "share_corrected")
-NEAR_IDENTITY = 0.9  # the article's bound: a unit with a larger share hands on what the shortcut brings
+NEAR_IDENTITY = 0.9  # the article's bound: a unit with a larger share over the shortcut is near identity
 _BINS = 20  # from 0 to 1
 
 
@@ -21,7 +21,8 @@ _BINS = 20  # from 0 to 1
 class Bottleneck:
     """The shares over the shortcut of a sum's units, by one definition, on their top probes.
 
-    `near_identity` is the share of units above 0.9. `counts` has the units below 0, in 20 bins from 0 to 1, and above.
+    `near_identity` is the part of units whose share is above 0.9. `counts` holds the number of units with a share below
+    0, in each of 20 bins from 0 to 1, and above 1.
     """
 
     layer: Layer
@@ -32,7 +33,7 @@ class Bottleneck:
 
 
 def bottlenecks(folder: "Extraction") -> list[Bottleneck]:
-    """Read the shares that were measured: a record a sum and definition, in forward order; none without probes."""
+    """Summarise the measured shares by a record per sum and definition, in forward order; empty without probes."""
     table = folder.table("evidence").select(["layer", *SHARES]).to_pandas()
     by_layer = {Layer.parse(str(name)): rows for name, rows in table.groupby("layer")}
     return [

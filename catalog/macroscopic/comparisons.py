@@ -1,4 +1,4 @@
-"""What is said of the contributions into a layer: each statistic of a few units beside its controls."""
+"""Compare statistics of the contributions into a layer, over a few units, with their controls."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,20 +19,22 @@ if TYPE_CHECKING:
 
 Sample = Literal["observed", "shuffled", "randomised", "swept"]
 
-_SHARES = ("two_peaks",)  # yes or no of each unit
+_SHARES = ("two_peaks",)  # statistics that are yes or no for each unit
 _SEED = 2021
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A statistic of the contributions into a layer, from one layer or (None) from all below, beside its controls.
+    """A statistic of the contributions into a layer from one `source` layer (None: from all layers below).
 
-    `forward` is over the target's units, for a few units of each source; `backward` over the source's units, for a few
-    of the target. `n_low` to `n_high` values make up a unit's statistic. `observed` is the median over units; of
-    `two_peaks` it is the share of units, of `rank_one` the median over source layers. `shuffled` is of entries drawn
-    from the whole matrix, `randomised` of the same network with the weights of each convolution permuted; None where
-    there is none, or not from every layer. These were swept from a few units of the source: backward, where a statistic
-    is over the source's units, `swept` is what is observed of the same few, and compared with them.
+    The statistic is taken per unit, over `n_low` to `n_high` values: `forward` over the target's units, for a few units
+    of each source; `backward` over the source's units, for a few units of the target. `observed` is its median over
+    units (for `two_peaks` the share of units, for `rank_one` the median over source layers).
+
+    There are two controls: `shuffled` takes entries drawn from the whole matrix, `randomised` the same network with the
+    weights of each convolution permuted. A control is None if it does not exist for every source layer. Randomised
+    weights were swept from only a few units of the source, so for `backward`, which is over those units, `swept` is the
+    observed value of the same few units, and is the one compared with `randomised`.
     """
 
     target: Layer
@@ -51,13 +53,13 @@ class Comparison:
 
     @property
     def n(self) -> str:
-        """How many values make up a unit's statistic, in a few words."""
+        """The number of values in a unit's statistic, as text."""
         return str(self.n_low) if self.n_low == self.n_high else f"{self.n_low} to {self.n_high}"
 
 
 @dataclass(frozen=True)
 class PairStatistics:
-    """The statistics of one layer pair's units by name, each (units,), of one variant, direction and sample."""
+    """The statistics of units of one layer pair, each (units,), in one variant, direction and sample."""
 
     source: Layer
     direction: "ContributionDirection"
@@ -70,7 +72,7 @@ class PairStatistics:
 def pair_statistics(
     contributions: Contributions, randomised: Randomised | None, units: int
 ) -> Iterator[PairStatistics]:
-    """Measure `units` units of a layer pair in every variant, both directions, with both controls."""
+    """Measure `units` units of a layer pair in every variant and both directions, with both controls."""
     few = lower_units(contributions, units)
     for variant in contributions.variants:
         whole = contributions.variant(variant)  # (target units, source units)
@@ -95,7 +97,7 @@ def pair_statistics(
 
 
 def comparisons(target: Layer, measured: Iterable[PairStatistics], pooled: bool) -> Iterator[Comparison]:
-    """Put what is observed beside its controls: of every source layer by itself, or pooled over all."""
+    """Compare observed statistics with their controls, for each source layer separately, or `pooled` over all."""
     groups: dict[tuple[Layer | None, ContributionDirection, Variant], list[PairStatistics]] = {}
     for part in measured:
         groups.setdefault((None if pooled else part.source, part.direction, part.variant), []).append(part)
@@ -103,14 +105,14 @@ def comparisons(target: Layer, measured: Iterable[PairStatistics], pooled: bool)
         lengths = [part.n for part in parts if part.sample == "observed"]
         for statistic in parts[0].statistics:
             observed, shuffled, random, swept = (_size(parts, sample, statistic) for sample in get_args(Sample))
-            assert observed is not None  # noqa: S101, every pair has it
+            assert observed is not None  # noqa: S101, every pair is observed
             over = shuffled and observed.over(shuffled), random and (swept or observed).over(random)
             place = target, source, direction, variant, statistic, min(lengths), max(lengths)
             yield Comparison(*place, observed, shuffled, random, swept, *over)
 
 
 def _entries(whole: Floats, rows: int, length: int) -> Floats:
-    """Entries of a matrix without their places: (rows, length), fewer rows where it has fewer entries."""
+    """Draw entries of a matrix, each once, in random order: (rows, length), with fewer rows for too small a matrix."""
     flat = whole.ravel()
     rows = min(rows, len(flat) // max(length, 1))
     places = np.random.default_rng((_SEED, len(flat))).choice(len(flat), rows * length, replace=False)
@@ -128,5 +130,5 @@ def _measured(rows: Floats, direction: "ContributionDirection") -> dict[str, Flo
 def _size(parts: Sequence[PairStatistics], sample: Sample, statistic: str) -> Size | None:
     values = [part.statistics[statistic] for part in parts if part.sample == sample]
     if len(values) < sum(part.sample == "observed" for part in parts):
-        return None  # over fewer layers it would be no control of what is observed
+        return None  # a control over fewer layers could not be compared with the observed statistic
     return (share if statistic in _SHARES else median)(np.concatenate(values))

@@ -1,9 +1,9 @@
-"""The contributions between two layers as matrices (target units, source units), in three variants.
+"""Read the contributions between two layers as matrices (target units, source units), in three variants.
 
 scaled  the mean expanded weight from batch norm's output to batch norm's output, as edges have it
-raw     from raw convolution to raw convolution, as the article's code takes it: times the source's scale, over the
-        target's; a sum has no batch norm, so as a source it has the scale 1
-folded  the sizes of raw with the signs of scaled, since the sign of batch norm's gamma is arbitrary
+raw     from raw convolution to raw convolution, as in the article's code: scaled, times the source's batch norm scale,
+        divided by the target's; a sum has no batch norm, so its scale as a source is 1
+folded  the absolute values of raw with the signs of scaled, because the sign of batch norm's gamma is arbitrary
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,16 +28,17 @@ if TYPE_CHECKING:
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 _KINDS: tuple["MatrixKind", ...] = ("mean", "magnitude")
-_BLOCK = 2**18  # weights read at once for one unit of the source: half a megabyte
-_FAINTEST = 2.0**-18  # root mean square of a row in float16: fainter ones have less than six bits
+_BLOCK = 2**18  # weights read together for one unit of the source: half a megabyte
+_FAINTEST = 2.0**-18  # root mean square of a row in float16: smaller values have less than six bits
 
 
 @dataclass(frozen=True)
 class Contributions:
-    """What the units of one layer contribute to those of another: `scaled` (target units, source units), float64.
+    """The contributions of one layer's units to another's: `scaled` is float64 (target units, source units).
 
-    `source_scale` and `target_scale` are batch norm's gamma over its deviation, (units,); `target_scale` is None for a
-    sum, which has but the scaled variant. `resolved` (target units,) are those that raw and folded have.
+    `source_scale` and `target_scale` are batch norm's gamma divided by its standard deviation, (units,); `target_scale`
+    is None for a sum, which has only the scaled variant. `resolved`, bool (target units,), marks the target units that
+    the raw and folded variants contain.
     """
 
     source: Layer
@@ -49,14 +50,14 @@ class Contributions:
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """Those that it has."""
+        """The variants that these contributions have."""
         return VARIANTS if self.target_scale is not None else ("scaled",)
 
     def variant(self, name: Variant) -> Floats:
-        """The matrix of a variant (target units, source units).
+        """Return the matrix of a variant (target units, source units).
 
-        Raw and folded ones leave out the target units whose weights batch norm scales to nothing, or to less than
-        float16 resolves. Raises MacroscopicError for one that a sum does not have.
+        The raw and folded matrices leave out target units whose weights batch norm scales to zero, or to less than
+        float16 resolves. Raises MacroscopicError for a variant that a sum does not have.
         """
         if name == "scaled":
             return self.scaled
@@ -68,13 +69,16 @@ class Contributions:
         return np.asarray(self.scaled[self.resolved] * (np.abs(factors) if name == "folded" else factors))
 
     def of_sources(self, channels: Integers, scaled: Floats) -> "Contributions":
-        """Others into the same units of the target, from these channels of the source: (target units, channels)."""
+        """Return other contributions into the same target units, from these source channels.
+
+        `scaled` is (target units, channels).
+        """
         return replace(self, scaled=scaled, source_scale=self.source_scale[channels])
 
 
 @dataclass(frozen=True)
 class Randomised:
-    """Contributions of randomised weights, and the network's own from the same few units of the source."""
+    """Contributions of randomised weights, and the network's `own` from the same few units of the source."""
 
     weights: Contributions
     own: Contributions
@@ -98,7 +102,7 @@ class StoredContributions:
         return tuple(layer for layer in self.folder.layers if stored(part("matrices", str(layer))))
 
     def sources(self, target: Layer) -> tuple[Layer, ...]:
-        """The layers below a target, the nearest first. Raises MacroscopicError where no matrix is stored."""
+        """Return the layers below a target, nearest first. Raises MacroscopicError if no matrices are stored."""
         if target not in self.targets:
             raise MacroscopicError(
                 f"{self.folder.path} holds no dense matrices into {target}. Extract this target layer into a new "
@@ -107,14 +111,14 @@ class StoredContributions:
         return sources(self.architecture, target)
 
     def between(self, source: Layer, target: Layer, units: slice = slice(None)) -> Contributions:
-        """Read those of two layers, into these units of the target alone.
+        """Read the contributions between two layers, into these units of the target only.
 
-        Raises MacroscopicError where they are not stored, NoPath where no path leads.
+        Raises MacroscopicError if they are not stored, NoPath if no path leads from source to target.
         """
         place = gradient_layer(self.architecture, source, target)
         self.sources(target)
         stored = self.folder.matrix(place, target, "mean", units)
-        assert stored is not None  # noqa: S101, a target's matrices are stored all at once
+        assert stored is not None  # noqa: S101, a target's matrices are stored together
         scaled, scales = stored.astype(np.float64), self.scales.get(target)
         target_scale = None if scales is None else scales[units]
         source_scale = self.scales.get(place, np.ones(stored.shape[1]))
@@ -122,24 +126,24 @@ class StoredContributions:
 
     @property
     def conv_layers(self) -> tuple[Layer, ...]:
-        """The conv branches among them."""
+        """The conv branches into which dense matrices are stored, in forward order."""
         return tuple(layer for layer in self.targets if layer.role == "conv")
 
     @property
     def last_conv(self) -> Layer:
-        """The last of them, or where there is none the network's."""
+        """The last conv branch into which matrices are stored; if there is none, the network's last conv branch."""
         final = self.architecture.final
         return self.conv_layers[-1] if self.conv_layers else Layer(final.stage, final.block, 5)
 
     def of_unit(self, unit: Unit, other: Layer, direction: "ContributionDirection", variant: Variant) -> Floats:
-        """What a unit contributes to each unit of another layer (`forward`), or receives from each: (units,)."""
+        """Read a unit's contributions to (`forward`) or from (`backward`) each unit of another layer: (units,)."""
         if direction == "backward":
             return self.between(other, unit.layer, _only(unit)).variant(variant).ravel()
         blocks = (self.between(unit.layer, other, units) for units in self._blocks(unit.layer, other))
         return np.concatenate([block.variant(variant)[:, unit.channel].copy() for block in blocks])
 
     def edges(self, unit: Unit, other: Layer, direction: "ContributionDirection") -> tuple[Floats, Floats] | None:
-        """Read the means and magnitudes (units,) of a unit's edges with another layer; None where not stored."""
+        """Read the means and magnitudes, each (units,), of a unit's edges with another layer; None if not stored."""
         if direction == "forward":
             parts = [(block, _only(unit)) for block in self._blocks(unit.layer, other)]
             source, target = unit.layer.as_source, other
@@ -156,16 +160,19 @@ class StoredContributions:
         return (np.concatenate(means), np.concatenate(magnitudes)) if means and magnitudes else None
 
     def _blocks(self, source: Layer, target: Layer) -> Iterator[slice]:
-        """Slices of the target's units: a unit of the source needs one value of each, which stand far apart."""
+        """Yield slices of the target's units, to read a source unit's values, one per row, in blocks of whole rows."""
         units, step = self.architecture.channels(target), max(1, _BLOCK // self.architecture.channels(source))
         return (slice(first, min(first + step, units)) for first in range(0, units, step))
 
     def has_randomised(self, target: Layer) -> bool:
-        """Whether randomised weights were swept from every layer below a target."""
+        """Check whether randomised weights were swept from every layer below a target."""
         return self.folder.has(*(part("randomised", str(source)) for source in self.sources(target)))
 
     def randomised(self, own: Contributions) -> Randomised | None:
-        """Those of randomised weights between the same layers, from a few channels; None where they were not swept."""
+        """Read the contributions of randomised weights between the same layers, from a few source channels.
+
+        Returns None if randomised weights were not swept.
+        """
         if (swept := self.folder.randomised(own.source, own.target)) is None:
             return None
         channels, means = swept
@@ -173,7 +180,7 @@ class StoredContributions:
 
     @cached_property
     def scales(self) -> Mapping[Layer, Floats]:
-        """By layer the scale of each unit's batch norm; sums have none."""
+        """The scale of each unit's batch norm, keyed by layer; sums have none."""
         units = self.folder.table("units").select(["layer", "channel", "scale"]).to_pandas()
         layers = units.dropna().sort_values("channel").groupby("layer")
         return {Layer.parse(str(name)): group["scale"].to_numpy(np.float64) for name, group in layers}
@@ -184,17 +191,17 @@ def _only(unit: Unit) -> slice:
 
 
 def _resolved(scaled: Floats, target_scale: Floats | None) -> NDArray[np.bool]:
-    """Which rows are not too faint for float16, of units that batch norm does not scale to nothing: (target units,)."""
+    """Mark the target units that batch norm does not scale to zero and float16 resolves: bool (target units,)."""
     sizes = np.sqrt(np.square(scaled).mean(axis=1))  # (target units,)
     return np.asarray((sizes >= _FAINTEST) & (True if target_scale is None else target_scale != 0))
 
 
 def default_variant(target: Layer) -> Variant:
-    """Raw, as the article has it; scaled where the target is a sum, which has no other."""
+    """Return raw, which is the article's variant, or scaled for a sum, which has no other."""
     return "scaled" if target.role == "sum" else "raw"
 
 
 def lower_units(contributions: Contributions, count: int) -> Contributions:
-    """Those of a few lower units, evenly spaced over the layer."""
+    """Return the contributions of `count` units of the source, evenly spaced over that layer."""
     channels = evenly(contributions.scaled.shape[1], count)
     return contributions.of_sources(channels, contributions.scaled[:, channels])

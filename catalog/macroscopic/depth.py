@@ -1,7 +1,8 @@
-"""Versatility by depth: whether the contributions of earlier layers are spread more evenly over a layer's units.
+"""Test versatility by depth: whether the contributions of earlier layers are spread more evenly over a layer's units.
 
-Layers that follow one another are alike without any trend, so that chance is an autoregressive series: its first
-autocorrelation is that of the ranks beside a straight line, corrected for their number (Marriott and Pope 1954).
+Neighbouring layers are alike even without a trend, so the null hypothesis is an autoregressive series. Its first
+autocorrelation is that of the ranks' residuals from a straight line, corrected for the number of layers (Marriott and
+Pope 1954).
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,17 +22,19 @@ from graph.records import Variant
 STATISTICS = ("density_at_zero", "breadth")  # an even spread has a low density at zero, and a great breadth
 _SERIES = 2000
 _SEED = 1904
-_FEWEST = 9  # layers: of fewer, the correction leaves less than three independent ones even of a perfect trend
+_FEWEST = 9  # layers: with fewer, the correction leaves less than three independent layers even for a perfect trend
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """Spearman's rank correlation of a series of layers with their places, NaN for less than nine.
+    """Spearman's rank correlation between a statistic of layers and the layers' places; NaN for less than nine layers.
 
-    `autocorrelation`, of neighbours and beside the trend, is at least 0. `p` is the share of series without a trend,
-    their neighbours as alike, with as strong a correlation of either sign; `low` to `high` the 95 % interval (Bonett
-    and Wright 2000) of as many independent layers as these are worth. Of 12 to 47 layers with an autocorrelation of .7
-    and no trend p is below .05 in 8 to 13 % instead of 5, and in a random walk, whose steps add up, in a third.
+    `autocorrelation` is that of neighbouring layers without the trend, at least 0. `p` is the share of simulated series
+    with such an autocorrelation and no trend whose correlation is as strong, of either sign. `low` to `high` is the
+    95 % interval (Bonett and Wright 2000) for the number of independent layers that these layers are worth.
+
+    The test is not exact. For 12 to 47 layers with an autocorrelation of .7 and no trend, p is below .05 in 8 to 13 %
+    of cases instead of 5 %; for a random walk, in a third of cases.
     """
 
     value: float
@@ -43,10 +46,11 @@ class Correlation:
 
 @dataclass(frozen=True)
 class Trend:
-    """How a forward statistic correlates with how far below the target a layer lies, over `layers` layers.
+    """The correlation of a forward statistic with a layer's distance below the target, over `layers` layers.
 
-    `randomised` is the same with randomised weights, which tells what comes of the network's shape alone, and
-    `over_randomised` of what the statistic exceeds theirs by; None where not every layer was swept.
+    `randomised` is the same correlation for randomised weights, which shows the effect of the network's shape alone.
+    `over_randomised` is the correlation of the statistic's excess over randomised weights. Both are None unless
+    randomised weights were swept from every layer.
     """
 
     target: Layer
@@ -59,7 +63,10 @@ class Trend:
 
 
 def trends(by_source: Iterable[Comparison]) -> list[Trend]:
-    """The trends in the comparisons of a target's sources, nearest first; of the layers whose statistic is defined."""
+    """Compute the trends in a target's comparisons, which come per source layer, nearest first.
+
+    Layers whose statistic is undefined (NaN) are left out.
+    """
     places: dict[tuple[Layer, Variant, str], list[Comparison]] = {}
     for c in by_source:
         if c.direction == "forward" and c.statistic in STATISTICS:
@@ -84,15 +91,18 @@ def correlate(series: Floats) -> Correlation:
         return Correlation(nan, nan, nan, nan, nan)
     autocorrelation = _autocorrelation(ranks(series))
     p = (1 + int((_by_chance(count, autocorrelation) >= abs(correlation) - 1e-9).sum())) / (1 + _SERIES)
-    limit = min(abs(correlation), 1 - 6 / (count**3 - count))  # half a step from the perfect one, which has no interval
+    limit = min(abs(correlation), 1 - 6 / (count**3 - count))  # half a step below 1, which has no interval
     centre = atanh(np.copysign(limit, correlation))
-    independent = count * (1 - autocorrelation) / (1 + autocorrelation)  # layers that these are worth
+    independent = count * (1 - autocorrelation) / (1 + autocorrelation)  # independent layers that these are worth
     half = Z95 * sqrt((1 + correlation**2 / 2) / (independent - 3)) if independent > 3 else inf
     return Correlation(correlation, tanh(centre - half), tanh(centre + half), p, autocorrelation)
 
 
 def _autocorrelation(values: Floats) -> float:
-    """The first autocorrelation of values (n,) beside their straight line, corrected for n: 0 to .99, in hundredths."""
+    """Estimate the first autocorrelation of values (n,) without their linear trend, corrected for n.
+
+    The result is rounded to hundredths and lies between 0 and .99.
+    """
     count, places = len(values), np.arange(len(values))
     rest = values - np.polyval(np.polyfit(places, values, 1), places)  # (n,)
     size = float(rest @ rest)
@@ -102,9 +112,9 @@ def _autocorrelation(values: Floats) -> float:
 
 @cache
 def _by_chance(count: int, autocorrelation: float) -> Floats:
-    """How strongly autoregressive series of so many layers correlate with their places: (series,).
+    """Simulate autoregressive series of `count` layers; return their absolute rank correlations with place: (series,).
 
-    Their autocorrelations are as uncertain as an estimate from so many layers is.
+    The series' autocorrelations vary as much as an estimate from so many layers does.
     """
     error, *drawn = np.random.default_rng(_SEED).normal(size=(count + 1, _SERIES))
     estimates = np.clip(autocorrelation + error * sqrt((1 - autocorrelation**2) / count), 0, 0.99)  # (series,)

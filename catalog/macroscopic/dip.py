@@ -1,8 +1,8 @@
-"""Hartigan's dip: how far a sample is from having one peak, with its null of uniform samples.
+"""Compute Hartigan's dip, which measures how far a sample is from having one peak, and its null distribution.
 
-Definition: Hartigan and Hartigan 1985, "The dip test of unimodality". The uniform is the unimodal distribution whose
-dips are largest, so a dip beyond those of uniform samples of the same size is no accident of one peak. Our own code,
-because the package that computes it is under the GPL.
+Definition: Hartigan and Hartigan 1985, "The dip test of unimodality". Among unimodal distributions the uniform has the
+largest dips, so a dip beyond those of uniform samples of the same size is not an accident of a single peak. The package
+that computes the dip is under the GPL, so the code here is our own.
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,14 @@ from extract.ranking import Floats, Integers
 SIMULATED = 2000  # uniform samples of one size
 _SEED = 1985
 _FEWEST = 4  # different values
-_BATCH = 64  # samples at once: few enough that their hulls stay in a processor's cache
+_BATCH = 64  # samples in one batch: few enough that their hulls stay in a processor's cache
 
 
 def dips(values: Floats) -> Floats:
-    """The dip of each sample (samples, n): the largest difference between its distribution function and a unimodal one.
+    """Compute the dip of each sample (samples, n): its distribution function's distance from the nearest unimodal one.
 
-    The unimodal one is the nearest there is. Between 1 / (2 n) and 1/4; NaN for less than four different values.
+    The distance is the largest difference between the two functions. It lies between 1 / (2 n) and 1/4, and is NaN for
+    less than four different values.
     """
     sizes = np.full(len(values), np.nan)
     if values.shape[1] < _FEWEST:
@@ -37,26 +38,29 @@ def dips(values: Floats) -> Floats:
 
 @cache
 def null_dips(n: int) -> Floats:
-    """The dips of `SIMULATED` uniform samples of `n` values, sorted; the same at every call."""
+    """Compute the sorted dips of `SIMULATED` uniform samples of `n` values; the samples are the same at every call."""
     return np.sort(dips(np.random.default_rng((_SEED, n)).random((SIMULATED, n))))
 
 
 def threshold(n: int, level: float = 0.95) -> float:
-    """The dip that this share of uniform samples of `n` values stays below."""
+    """Return the dip that the share `level` of uniform samples of `n` values stays below."""
     return float(np.quantile(null_dips(n), level))
 
 
 class _Search:
-    """The search for a sample's modal interval: `largest` is twice the dip as far as it is known."""
+    """The search for a sample's modal interval; `largest`, a lower bound of twice the dip, grows to twice the dip."""
 
     def __init__(self, sample: Floats) -> None:
         self.x, counts = np.unique(sample, return_counts=True)
         self.above = np.cumsum(counts) / len(sample)  # the distribution function at each value
-        self.below = self.above - counts / len(sample)  # and just before it
+        self.below = self.above - counts / len(sample)  # the distribution function just before each value
         self.inside, self.largest = slice(0, len(self.x)), 1 / len(sample)
 
     def narrow(self, minorant: Floats, below: Integers, majorant: Floats, above: Integers) -> bool:
-        """Take the interval's hulls and the places of their knots; whether the search goes on in a smaller interval."""
+        """Narrow the interval by its hulls, given with the places of their knots.
+
+        Returns whether the search continues in a smaller interval.
+        """
         first, last, gap = _modal_interval(majorant - minorant, below, above)
         if gap <= self.largest:
             return False
@@ -69,7 +73,7 @@ class _Search:
 
 
 def _run(searches: list[_Search]) -> None:
-    """Narrow all intervals at once to the end: numpy takes as long for one short hull as for many."""
+    """Narrow all intervals together to the end, because numpy takes as long for one short hull as for many."""
     while searches:
         x = [search.x[search.inside] for search in searches]
         minorants = _convex(x, [search.below[search.inside] for search in searches])
@@ -79,7 +83,7 @@ def _run(searches: list[_Search]) -> None:
 
 
 def _convex(xs: Sequence[Floats], ys: Sequence[Floats]) -> list[tuple[Floats, Integers]]:
-    """For rows of points the greatest convex function below them at their places, and which points lie on it."""
+    """Compute, for rows of points, the greatest convex function below each row, and which points lie on it."""
     x, y = np.concatenate(xs), np.concatenate(ys)
     starts = np.cumsum([0, *map(len, xs)])
     is_end = np.zeros(len(x), bool)
@@ -87,10 +91,10 @@ def _convex(xs: Sequence[Floats], ys: Sequence[Floats]) -> list[tuple[Floats, In
     knots = np.arange(len(x))
     while True:
         at, height = x[knots], y[knots]
-        with np.errstate(divide="ignore", invalid="ignore"):  # from the end of a row to the start of the next
+        with np.errstate(divide="ignore", invalid="ignore"):  # slopes from the end of a row to the start of the next
             slopes = (height[1:] - height[:-1]) / (at[1:] - at[:-1])
         on_it = is_end[knots]
-        on_it[1:-1] |= slopes[1:] > slopes[:-1]  # a point above the chord of its neighbours is not on it
+        on_it[1:-1] |= slopes[1:] > slopes[:-1]  # a point above its neighbours' chord is not on the convex function
         if on_it.all():
             break
         knots = knots[on_it]
@@ -102,7 +106,7 @@ def _convex(xs: Sequence[Floats], ys: Sequence[Floats]) -> list[tuple[Floats, In
 
 
 def _modal_interval(gap: Floats, below: Integers, above: Integers) -> tuple[int, int, float]:
-    """Between which places the peak lies, where the two hulls are furthest apart, and how far they are."""
+    """Find the places between which the peak lies, where the two hulls are furthest apart; also return their gap."""
     from_below, from_above = below[np.argmax(gap[below])], above[::-1][np.argmax(gap[above][::-1])]
     if gap[from_above] > gap[from_below]:
         return int(below[below <= from_above][-1]), int(from_above), float(gap[from_above])

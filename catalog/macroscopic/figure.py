@@ -1,7 +1,7 @@
-"""The article's small multiples: distributions of contributions beside each other, as one SVG that needs no other file.
+"""Draw the article's small multiples: distributions of contributions side by side, as one SVG without other files.
 
-Every panel has the same axis, in standard deviations from zero; heights are shares of its units, and the dashed line is
-a normal distribution of the same deviation around zero.
+All panels have the same axis, in standard deviations from zero. A bar's height is a share of the panel's units, and the
+dashed line is a normal distribution around zero with the same standard deviation.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from catalog.macroscopic.panel import BINS, REACH, Panel, SmallMultiples
 
 _WIDTH, _HEIGHT = 150, 76  # pixels of a panel's plot
 _GAP, _CAPTION, _TITLE, _MARGIN = 18, 46, 34, 16  # between panels, below them, above a sweep, around all
-_TALLEST = 0.12  # share of units in one bin that fills a panel: a Laplace's middle
+_TALLEST = 0.12  # share of units in one bin that fills a panel's height: that of a Laplace distribution's middle
 _LEGEND = (
     "b: exponent, 1 for a Laplace, 2 for a normal.  |m|/s: mean over deviation.  dip: over that of 95 % of uniform "
     "samples.  Dashed: a normal."
@@ -22,7 +22,7 @@ _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 
 def draw(sweeps: Sequence[SmallMultiples], columns: int = 6) -> str:
-    """Draw sweeps beneath each other, `columns` panels a row."""
+    """Draw sweeps one below the other, with `columns` panels per row."""
     sweeps = [sweep for sweep in sweeps if sweep.panels]
     parts, top = list[str](), _MARGIN
     for sweep in sweeps:
@@ -44,7 +44,7 @@ def draw(sweeps: Sequence[SmallMultiples], columns: int = 6) -> str:
 
 
 def caption(panel: Panel) -> str:
-    """From where to where."""
+    """Return a panel's caption: where its contributions lead from and to."""
     ends = (panel.unit, panel.other) if panel.direction == "forward" else (panel.other, panel.unit)
     return f"{ends[0]} \u2192 {ends[1]}"
 
@@ -66,7 +66,7 @@ def _panel(panel: Panel, left: int, top: int) -> str:
 
 
 def _normal(left: int, top: int) -> str:
-    """A normal distribution around zero, as a dashed line."""
+    """Draw a normal distribution around zero as a dashed line."""
     width = 2 * REACH / BINS
     places = [-REACH + width * (k + 0.5) for k in range(BINS)]
     heights = [min(1.0, width * exp(-(x**2) / 2) / sqrt(2 * pi) / _TALLEST) for x in places]
@@ -96,6 +96,6 @@ def _number(value: float, digits: int) -> str:
 
 
 def _text(x: float, y: float, text: str, size: int, colour: str, weight: str = "normal") -> str:
-    theme = ' class="label"' if colour == _INK else ""  # which pages colour by their theme
+    theme = ' class="label"' if colour == _INK else ""  # pages colour this class by their theme
     place = f'x="{x}" y="{y}"{theme} font-size="{size}" fill="{colour}" font-weight="{weight}" xml:space="preserve"'
     return f"<text {place}>{escape(text)}</text>"

@@ -1,4 +1,4 @@
-"""The numbers that the article's claims are about, and what each statistic means."""
+"""The statistics that the article's macroscopic claims are about, with their columns and meanings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ MEANINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Headline:
-    """A statistic of one variant and direction, under the name of its column."""
+    """A statistic in one variant and direction; `name` is its column in tables."""
 
     name: str
     statistic: str
@@ -62,7 +62,7 @@ class LayerSummary:
 
     @property
     def headlines(self) -> dict[str, Comparison]:
-        """Those that the claims are about, by the name of their column."""
+        """The comparisons that the claims are about, keyed by column name."""
         named = {(c.statistic, c.variant, c.direction): c for c in self.comparisons}
         places = {headline.name: (headline.statistic, headline.variant, headline.direction) for headline in HEADLINES}
         return {name: named[place] for name, place in places.items() if place in named}

@@ -1,7 +1,7 @@
-"""The article's macroscopic claims of a network, computed from its extraction folder; needs no torch.
+"""Compute the article's macroscopic claims for a network from its extraction folder, without torch.
 
-Definitions: "Enrichment circuits" article, its figures of forward and backward contributions, and what a second reading
-of them asks for: the variants of `contributions`, and controls beside every number.
+Definitions: the "Enrichment circuits" article, its figures of forward and backward contributions. Beyond the article,
+numbers come in the variants of `contributions`, and each is compared with controls.
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 
 class Macroscopic:
-    """How contributions between layers are distributed, in one extraction folder that holds their dense matrices.
+    """The distributions of contributions between layers, from an extraction folder with their dense matrices.
 
-    `units` is how many evenly spaced units of each layer every statistic is taken over.
+    Every statistic is taken over `units` evenly spaced units of each layer.
     """
 
-    legend, meanings = LEGEND, MEANINGS  # of the headlines, and of every statistic
+    legend, meanings = LEGEND, MEANINGS  # texts on the headlines, and on every statistic
 
     def __init__(self, folder: "Extraction", units: int = UNITS) -> None:
         self.stored, self.units = StoredContributions(folder), units
@@ -48,32 +48,32 @@ class Macroscopic:
 
     @property
     def path(self) -> "Path":
-        """Where the folder lies."""
+        """The path of the extraction folder."""
         return self.stored.folder.path
 
     @property
     def changed(self) -> int:
-        """When it was written last, in nanoseconds."""
+        """The time when the extraction folder was last written, in nanoseconds."""
         return (self.path / "manifest.json").stat().st_mtime_ns
 
     @property
     def targets(self) -> tuple[Layer, ...]:
-        """The layers into which matrices are stored, in forward order."""
+        """The layers into which dense matrices are stored, in forward order."""
         return self.stored.targets
 
     @property
     def conv_layers(self) -> tuple[Layer, ...]:
-        """The conv branches into which matrices are stored, in forward order: those that the article looks at."""
+        """The conv branches into which dense matrices are stored, in forward order; the article looks at these."""
         return self.stored.conv_layers
 
     @property
     def lacks_randomised(self) -> bool:
-        """Whether randomised weights were not swept from every layer below, so that the second control is missing."""
+        """Whether the second control, randomised weights, is missing for some target layer."""
         return not all(self.stored.has_randomised(target) for target in self.targets if target.role in ROLES)
 
     @property
     def without_randomised(self) -> str:
-        """What to do where it is missing."""
+        """A text that says how to add missing randomised weights."""
         amount = "not all" if self.stored.folder.under("randomised.parquet") else "no"
         return (
             f"{self.path} holds {amount} randomised weights, the second control. Extracting again with the settings "
@@ -83,10 +83,10 @@ class Macroscopic:
     def contributions(
         self, unit: Unit | str, other: Layer | str, direction: "ContributionDirection", variant: Variant | None = None
     ) -> "np.ndarray":
-        """What a unit contributes to each unit of another layer (`forward`), or receives from each: (units,).
+        """Read a unit's contributions to (`forward`) or from (`backward`) each unit of another layer: (units,).
 
-        The variant is by default raw, and scaled where the target is a sum. Raw and folded leave out what
-        `Contributions.variant` does. Raises MacroscopicError, NoPath, UnknownUnit.
+        `variant` None is raw, or scaled if the target is a sum. Raw and folded contributions leave out some target
+        units (`Contributions.variant`). Raises MacroscopicError, NoPath, UnknownUnit.
         """
         named, layer = self.architecture.unit(str(unit)), self.architecture.layer(str(other))
         target = layer if direction == "forward" else named.layer
@@ -94,13 +94,14 @@ class Macroscopic:
 
     @property
     def sweeps(self) -> Sweeps:
-        """The article's two sweeps, and their figure."""
+        """The article's two sweeps (one unit into ever higher layers, ever higher units into one), and their figure."""
         return Sweeps(self.stored)
 
     def comparisons(self, target: Layer | str, source: Layer | str | None = None) -> tuple[Comparison, ...]:
-        """Every statistic of the contributions into a layer beside its controls, pooled over all layers below.
+        """Compare every statistic of the contributions into a layer with its controls.
 
-        With a `source`, of that layer alone. Raises MacroscopicError, NoPath.
+        The contributions come from one `source` layer (None: from all layers below, pooled). Raises MacroscopicError,
+        NoPath.
         """
         into = self.architecture.layer(str(target))
         if source is not None:
@@ -108,23 +109,23 @@ class Macroscopic:
         return tuple(comparisons(into, self._statistics(into), pooled=True))
 
     def summaries(self, layers: Iterable[Layer | str] | None = None, progress: bool = False) -> list[LayerSummary]:
-        """The comparisons of these layers, None for all conv branches, each pooled over the layers below."""
+        """Return the comparisons of each of these layers (None: all conv branches), pooled over the layers below."""
         names = self.conv_layers or [self.stored.last_conv] if layers is None else layers
         targets = [self.architecture.layer(str(name)) for name in names]
         for target in targets:
-            self.stored.sources(target)  # raises before the first of them is measured
+            self.stored.sources(target)  # raises before the first target is measured
         bar = tqdm(targets, unit="layer", disable=not progress, leave=False)
         return [LayerSummary(target, self.comparisons(target)) for target in bar]
 
     def by_source(self, target: Layer | str) -> tuple[Comparison, ...]:
-        """The same of every layer below by itself, the nearest first."""
+        """Compare the contributions into a layer with their controls for each layer below separately, nearest first."""
         into = self.architecture.layer(str(target))
         return tuple(comparisons(into, self._statistics(into), pooled=False))
 
     def versatility(self, unit: Unit | str) -> list[Versatility]:
-        """What a unit receives from each layer below and contributes to each above, in sums; of what is stored.
+        """Total what a unit receives from each layer below and contributes to each layer above, where stored.
 
-        Empty where nothing is. Raises UnknownUnit.
+        Empty if no matrices of the unit's layer are stored. Raises UnknownUnit.
         """
         named = self.architecture.unit(str(unit))
         rows = []
@@ -135,15 +136,15 @@ class Macroscopic:
         return rows
 
     def trends(self, target: Layer | str) -> list[Trend]:
-        """Whether the contributions into a layer are spread more evenly the further below their source lies."""
+        """Test whether the contributions into a layer are spread more evenly, the further below their source lies."""
         return trends(self.by_source(target))
 
     def bottlenecks(self) -> list[Bottleneck]:
-        """How the shares over the shortcut are distributed, block by block; none where no probes were shown."""
+        """Summarise the shares over the shortcut of each sum; empty if no probes were shown."""
         return bottlenecks(self.stored.folder)
 
     def paired_shares(self, progress: bool = False) -> list[PairedShares]:
-        """How many units of the last sums are near identity, beside their branches paired anew; none without probes."""
+        """Compare the last sums' share of units near identity with branches paired anew; empty without probes."""
         return paired_shares(self.stored.folder, progress=progress)
 
     def _statistics(self, target: Layer) -> list[PairStatistics]:

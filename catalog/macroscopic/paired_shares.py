@@ -1,8 +1,8 @@
-"""Bottleneck learning beside chance: how many units are near identity, and how many with their branches paired anew.
+"""Compare bottleneck learning with chance: the share of units near identity, and the same with branches paired anew.
 
-Of two branches that have nothing to do with one another the shortcut's may be the larger, too. Maps are not stored, so
-this share is of means over positions: of what branch and shortcut bring to the highest probes of their sum, as the
-exact share is, but before the ReLU. It is compared with itself alone.
+The shortcut may be larger than the conv branch even if the two are unrelated, hence the comparison. Maps are not
+stored, so the share here is of means over positions: of what both branches add on the sum's highest probes, like the
+exact share, but before the ReLU. It is therefore only compared with itself, with branches paired anew.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from extract.units import Layer
 if TYPE_CHECKING:
     from extract.folder.extraction import Extraction
 
-LAYERS = 3  # the last sums, which the article's shares are of
+LAYERS = 3  # the last sums, for which the article gives shares
 _SEED, _NEAR = 1904, "near identity"
 
 Means = NDArray[np.float32]  # (units, probes), over positions
@@ -29,10 +29,10 @@ Means = NDArray[np.float32]  # (units, probes), over positions
 
 @dataclass(frozen=True)
 class PairedShares:
-    """The part of units near identity as the network pairs their branches, and as paired anew, with its deviation.
+    """The part of units near identity as the network pairs their branches, and its mean and sd as paired anew.
 
-    `stratum` is None over all units of the sum. `p` is the share of pairings with as large a part, the network's own
-    among them.
+    A `stratum` is a group of units with similar conv branches, which are exchanged within the group; None means all
+    units of the sum. `p` is the share of pairings, the network's own included, whose part is as large as the network's.
     """
 
     layer: Layer
@@ -46,7 +46,10 @@ class PairedShares:
 
 
 def paired_shares(folder: "Extraction", draws: int = DRAWS, progress: bool = False) -> list[PairedShares]:
-    """Pair the branches of the last sums anew: of each all units first, then every stratum; none without probes."""
+    """Pair the branches of the last sums anew, and compare; empty without probes.
+
+    For each sum, the record of all units comes first, then that of each stratum.
+    """
     architecture = folder.manifest.architecture
     probes = folder.table("probes").select(["modality", "split"]).to_pandas()
     words, discovery = (probes["modality"] == "word").to_numpy(), (probes["split"] == "discovery").to_numpy()
@@ -61,7 +64,7 @@ def paired_shares(folder: "Extraction", draws: int = DRAWS, progress: bool = Fal
 
 
 def compare(layer: Layer, shortcut: Means, conv: Means, words: NDArray[np.bool], draws: int) -> Iterator[PairedShares]:
-    """Compare a sum as it is with its branches paired anew; `words` are the probes that are, bool (probes,)."""
+    """Compare a sum as it is with its branches paired anew; `words` marks the probes that are words, bool (probes,)."""
     stratum, rng = strata(conv.T[:, :, None], words), np.random.default_rng(_SEED)
     pairings = np.stack([paired_anew(stratum, rng) for _ in range(draws)])  # (draws, units)
     own, anew = _near_identity(shortcut, conv), _of_pairings(shortcut, conv, stratum, pairings)
@@ -82,20 +85,21 @@ def compare(layer: Layer, shortcut: Means, conv: Means, words: NDArray[np.bool],
 def _of_pairings(
     shortcut: Means, conv: Means, stratum: NDArray[np.int_], pairings: NDArray[np.int_]
 ) -> NDArray[np.bool]:
-    """Which units are near identity with the conv branch that each pairing (draws, units) gives them: (draws, units).
+    """Mark the units near identity with the conv branch that each pairing gives them: bool (draws, units).
 
-    Strata are small, so every pair of a stratum is judged once, and looked up in every pairing.
+    `pairings` is (draws, units). Strata are small, so every pair of units in a stratum is judged once, then looked up
+    for every pairing.
     """
     order = np.argsort(stratum, kind="stable")  # (units,), stratum after stratum
     begins, size = np.searchsorted(stratum[order], stratum), np.bincount(stratum)[stratum]  # (units,), of own stratum
     place = np.argsort(order) - begins  # (units,), in its stratum
-    steps = [order[begins + (place + step) % size] for step in range(size.max())]  # whose branch lies so far on
+    steps = [order[begins + (place + step) % size] for step in range(size.max())]  # the unit so many places further
     near = np.stack([_near_identity(shortcut, conv[whose]) for whose in steps])  # (steps, units)
     return np.asarray(near[(place[pairings] - place) % size, np.arange(len(stratum))])
 
 
 def _near_identity(shortcut: Means, conv: Means) -> NDArray[np.bool]:
-    """Which units take more than nine tenths of their sum, on its highest probes, from the shortcut: (units,)."""
+    """Mark units that take over 90 % of their sum from the shortcut, on the sum's highest probes: bool (units,)."""
     total = shortcut + conv  # (units, probes)
     first = max(0, total.shape[1] - TOP_PROBES)
     top = np.argpartition(total, first, axis=1)[:, first:]  # (units, TOP_PROBES)

@@ -1,4 +1,4 @@
-"""A panel of the article's small multiples: how one unit's contributions are distributed over another layer."""
+"""The data of a panel of the article's small multiples: one unit's contributions to or from another layer."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -20,9 +20,10 @@ REACH = 4  # standard deviations to either side of zero; what lies beyond is cou
 
 @dataclass(frozen=True)
 class Panel:
-    """How a unit's contributions to (`forward`) or from another layer are distributed over its `n` units.
+    """The distribution of a unit's contributions to (`forward`) or from (`backward`) the `n` units of another layer.
 
-    `counts` are in equal bins from -4 to 4 standard deviations; statistics are those of `shape`, NaN where undefined.
+    `counts` are in equal bins from -4 to 4 standard deviations. The statistics are defined in `shape`; an undefined one
+    is NaN.
     """
 
     unit: Unit
@@ -47,7 +48,7 @@ class SmallMultiples:
     panels: tuple[Panel, ...]
 
     def beside(self, layers: Collection[Layer]) -> "SmallMultiples":
-        """Those panels whose other layer is one of these."""
+        """Return only the panels whose other layer is one of these."""
         return replace(self, panels=tuple(panel for panel in self.panels if panel.other in layers))
 
 

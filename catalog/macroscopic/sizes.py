@@ -1,9 +1,9 @@
-"""A statistic of many units beside its controls: sizes with 95 % intervals, and differences with theirs.
+"""Compute medians and shares over many units, and their differences from controls, with 95 % intervals.
 
-Units are taken as a sample of their layers. The interval of a median is that between two order statistics, by the
-binomial, which asks nothing of the distribution; that of a share is Wilson's. The interval of a difference is made of
-both (Zou and Donner 2008). Units of one layer share weights, so the intervals are those of other units of this network,
-not of others.
+Units are treated as a sample of their layers. The interval of a median lies between two order statistics, by the
+binomial distribution, and assumes nothing about the values' distribution; the interval of a share is Wilson's. The
+interval of a difference combines the intervals of both numbers (Zou and Donner 2008). Units of one layer share weights,
+so an interval holds for other units of this network, not for other networks.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ import numpy as np
 from extract.ranking import Floats
 from extract.responses.levels import wilson
 
-_FEWEST = 6  # units: of fewer, not even the smallest and the largest hold the median 95 times of 100
+_FEWEST = 6  # units: with fewer, even the smallest and largest value contain the median less than 95 times of 100
 
 
 @dataclass(frozen=True)
 class Size:
-    """A number with its 95 % interval, NaN where too few units give none; `units` is how many it was taken over."""
+    """A number over `units` units, with its 95 % interval (`low` to `high`), which is NaN for too few units."""
 
     value: float
     low: float
@@ -28,7 +28,7 @@ class Size:
     units: int
 
     def over(self, control: "Size") -> "Size":
-        """How far it exceeds a control."""
+        """Return the excess over a control, with its interval."""
         value = self.value - control.value
         below = hypot(self.value - self.low, control.high - control.value)
         above = hypot(self.high - self.value, control.value - control.low)
@@ -36,7 +36,7 @@ class Size:
 
 
 def median(values: Floats) -> Size:
-    """The median over units (units,), NaN left out."""
+    """Compute the median of values (units,), with its interval; NaN values are left out."""
     ordered = np.sort(values[np.isfinite(values)])
     count = len(ordered)
     if not count:
@@ -49,11 +49,12 @@ def median(values: Floats) -> Size:
 
 @cache
 def _rank(count: int) -> int:
-    """The rank of the order statistic from either end that the median of `count` values lies beyond 97.5 % of times.
+    """Return the rank, counted from either end, of the order statistic that bounds the 95 % interval of a median.
 
-    How many values lie below the median is binomial with a chance of a half, exactly.
+    The true median lies beyond that order statistic at least 97.5 % of the time. The number of values below the median
+    is exactly binomial with probability a half.
     """
-    rank, ways, tail = 0, 1, 1  # of 2 ** count outcomes, those with `rank` values below, and those with at most so many
+    rank, ways, tail = 0, 1, 1  # of 2 ** count outcomes: those with `rank` values below, and with at most `rank`
     while 40 * tail <= 2**count:
         rank += 1
         ways = ways * (count - rank + 1) // rank
@@ -62,7 +63,7 @@ def _rank(count: int) -> int:
 
 
 def share(values: np.ndarray) -> Size:
-    """The share of units (units,) whose value is not 0, NaN left out."""
+    """Compute the share of values (units,) that are not 0, with its interval; NaN values are left out."""
     measured = values[np.isfinite(values)]
     if not len(measured):
         return Size(nan, nan, nan, 0)

@@ -1,4 +1,4 @@
-"""The article's two sweeps: one lower unit into ever higher layers, and ever higher lower units into one layer."""
+"""Make the article's two sweeps: one unit into ever higher layers, and units of ever higher layers into one layer."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class Sweeps:
-    """Small multiples of what is stored. Methods take units and layers as text too, and raise UnknownUnit.
+    """The small multiples of stored contributions. Methods take units and layers as text too, and raise UnknownUnit.
 
-    The variant is by default raw, and scaled where the target is a sum.
+    `variant` None is raw, or scaled if the target is a sum.
     """
 
     def __init__(self, stored: StoredContributions) -> None:
         self._stored, self._architecture = stored, stored.architecture
 
     def vary_upper(self, unit: Unit | str, variant: Variant | None = None) -> SmallMultiples:
-        """What one unit contributes to each conv branch above, the article's first sweep."""
+        """Make the article's first sweep: a panel of one unit's contributions to each conv branch above."""
         lower, of = self._architecture.unit(str(unit)), variant or "raw"
         panels = [
             self._panel(lower, upper, "forward", of)
@@ -36,9 +36,10 @@ class Sweeps:
         return SmallMultiples(f"{lower} into every conv branch above ({of})", tuple(panels))
 
     def vary_lower(self, target: Layer | str, variant: Variant | None = None, most: int = 12) -> SmallMultiples:
-        """What the middle units of at most so many layers below contribute to one, the article's second sweep.
+        """Make the article's second sweep: a panel per layer below, of its middle unit into one layer.
 
-        Raises MacroscopicError where that is not stored.
+        At most `most` of the layers below are taken, evenly spaced. Raises MacroscopicError if matrices into the target
+        are not stored.
         """
         upper = self._architecture.layer(str(target))
         below = self._stored.sources(upper)[::-1]
@@ -48,7 +49,7 @@ class Sweeps:
         return SmallMultiples(f"A unit of every layer below into {upper} ({of})", tuple(panels))
 
     def vary_below(self, unit: Unit | str, variant: Variant | None = None) -> SmallMultiples:
-        """What one unit receives from each layer below; no panel where that is not stored."""
+        """Make a panel of what one unit receives from each layer below; no panels if that is not stored."""
         upper = self._architecture.unit(str(unit))
         below = self._stored.sources(upper.layer) if upper.layer in self._stored.targets else ()
         of = variant or default_variant(upper.layer)
@@ -56,9 +57,9 @@ class Sweeps:
         return SmallMultiples(f"Every layer below into {upper} ({of})", tuple(panels))
 
     def of_unit(self, unit: Unit | str, variant: Variant | None = None) -> list[SmallMultiples]:
-        """Both ways of a unit: into every conv branch above, and from every layer below.
+        """Make both small multiples of a unit: into every conv branch above, and from every layer below.
 
-        Raises MacroscopicError where neither is stored.
+        Raises MacroscopicError if neither is stored.
         """
         multiples = [self.vary_upper(unit, variant), self.vary_below(unit, variant)]
         if not any(part.panels for part in multiples):
@@ -71,10 +72,11 @@ class Sweeps:
     def figure(
         self, unit: Unit | str | None = None, layers: Sequence[Layer | str] = (), variant: Variant | None = None
     ) -> str:
-        """Draw small multiples as an SVG: a unit into every conv branch above, and the layers below into each layer.
+        """Draw small multiples as an SVG: a unit into every conv branch above, then the layers below into each layer.
 
-        Without a unit it is the middle one of the lowest layer, and without a layer it is the last conv branch. Of a
-        unit alone, what it receives stands in the second place. Raises MacroscopicError where this is not stored.
+        `unit` None is the middle unit of the lowest layer; without `layers`, the last conv branch is taken. With a unit
+        and without layers, the second part is instead what that unit receives. Raises MacroscopicError if these
+        contributions are not stored.
         """
         if unit is not None and not layers:
             return draw(self.of_unit(unit, variant))

@@ -1,4 +1,4 @@
-"""A unit's own versatility: how much it contributes to the units of another layer, or receives from them."""
+"""Measure a unit's versatility: how much it contributes to the units of another layer, or receives from them."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Versatility:
-    """Sums over all `n` edges between a unit and another layer, stored or not; weights as edges have them.
+    """Statistics over all `n` edges between a unit and another layer, whether or not the database stores the edges.
 
-    As in the article's `versatility_stats`: `mean` of the means, their `mean_size` without signs, the mean of the
-    positive and of the negative ones (None where there are none; the latter without its sign), the `mean_magnitude`,
-    and the Euclidean norms of all means and of all magnitudes.
+    They are those of the article's `versatility_stats`, over the edges' means: `mean`, `mean_size` (of absolute
+    values), `positive_mean` and `negative_mean` (without its sign; None if no mean has that sign). The others are
+    `mean_magnitude`, and the Euclidean norms of all means and of all magnitudes.
     """
 
     unit: Unit
@@ -36,7 +36,7 @@ class Versatility:
 def versatility(
     unit: Unit, other: Layer, direction: "ContributionDirection", means: np.ndarray, magnitudes: np.ndarray
 ) -> Versatility:
-    """Sum up the means and magnitudes (n,) of a unit's edges with another layer."""
+    """Summarise the means and magnitudes (n,) of a unit's edges with another layer."""
     positive, negative = means[means > 0], means[means < 0]
     return Versatility(
         unit,

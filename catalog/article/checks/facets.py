@@ -1,4 +1,4 @@
-"""Claims about which probes a sum has in common with its branches, and the census' verdict on the article's units."""
+"""Check claims about the top probes that a sum shares with its branches, and the census verdicts on units."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from extract.units import Unit
 
 
 def shortcuts_probes(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Of the units above a share, how many have more top probes in common with the shortcut than with conv."""
+    """Check how many units of a high share have more top probes in common with the shortcut than with conv."""
     share, shortcut, conv = _overlaps(measurements)
     high = share > numbers["above"]
     if high.sum() < numbers["fewest"]:
@@ -28,7 +28,7 @@ def shortcuts_probes(measurements: Measurements, numbers: Mapping[str, Any]) -> 
 
 
 def convs_probes(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Whether units of a low share have more of conv's top probes than units of a high share."""
+    """Check that units of a low share have more top probes in common with conv than units of a high share."""
     share, _, conv = _overlaps(measurements)
     low, high = share < numbers["below"], share > numbers["above"]
     if min(low.sum(), high.sum()) < numbers["fewest"]:
@@ -44,10 +44,10 @@ def convs_probes(measurements: Measurements, numbers: Mapping[str, Any]) -> Outc
 
 
 def discarded_facets(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Of the units of high share whose conv brings a facet of its own, on how many of these the sum does not rise.
+    """Check how often the sum does not rise on conv's facet, among units of a high share whose conv brings a facet.
 
-    Both are the census' bounds on held-out probes. That a unit and its conv have no top probes in common would tell
-    nothing: chance gives that, too.
+    Both properties are bounds of the census on held-out probes. Top probes in common are no evidence here, because
+    a unit and its conv may have none in common by chance.
     """
     layer = sum_layer(measurements, -1)
     shares = measured_shares(measurements, layer, "evidence", "share_published")
@@ -68,7 +68,7 @@ def discarded_facets(measurements: Measurements, numbers: Mapping[str, Any]) -> 
 
 
 def verdict(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The census' verdict on a unit."""
+    """Check the census' verdict on a unit."""
     unit = Unit.parse(numbers["unit"])
     is_unit = (pc.field("layer") == str(unit.layer)) & (pc.field("channel") == unit.channel)
     rows = measurements.extraction.table("census").filter(is_unit).to_pylist()
@@ -81,7 +81,7 @@ def verdict(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 @dataclass(frozen=True)
 class ShareBin:
-    """The last sum's units of a tenth of the shares: how many, and their overlaps, as quartiles (low, middle, high)."""
+    """The last sum's units with a share from `low` to `low` + 0.1: their number, and quartiles of their overlaps."""
 
     low: float
     units: int
@@ -90,7 +90,7 @@ class ShareBin:
 
 
 def overlaps_by_share(measurements: Measurements) -> list[ShareBin]:
-    """How many top probes units have in common with either branch, by their share; bins without units are left out."""
+    """Return the top probes that units have in common with each branch, per tenth of the shares; no empty tenths."""
     share, shortcut, conv = _overlaps(measurements)
     tenths = np.clip((share * 10).astype(int), 0, 9)
     return [
@@ -106,7 +106,7 @@ def _quartiles(values: np.ndarray) -> tuple[float, ...]:
 
 
 def _overlaps(measurements: Measurements) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Share, overlap with the shortcut and overlap with conv of the last sum's units that have all three."""
+    """Return share, overlap with the shortcut and overlap with conv of the last sum's units that have all three."""
     layer = sum_layer(measurements, -1)
     columns = [
         measured_shares(measurements, layer, table, column)

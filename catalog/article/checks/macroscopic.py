@@ -1,4 +1,4 @@
-"""Claims about how contributions are distributed, from the dense matrices of an extraction folder."""
+"""Check claims about the distribution of contributions, on the dense matrices of an extraction folder."""
 
 from collections.abc import Mapping, Sequence
 from math import isnan
@@ -18,14 +18,14 @@ _NO_CONTROL = "randomised weights, the control, which `circuits extract` with th
 
 
 def backward_shape(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The exponent of a generalised normal of what the last conv branch's units receive: 1 is exponential."""
+    """Check the exponent (1: Laplace, 2: normal) of backward contributions into units of the last conv branch."""
     shape = _pooled(measurements, "backward", "exponent")
     low, high = numbers["between"]
     return judge(low <= shape.observed.value <= high, _beside(shape), exponent=shape.observed.value)
 
 
 def forward_shape(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The same of what units give to the last conv branch: nearer to a normal's 2 than backward."""
+    """Check the exponent of forward contributions to the last conv branch, which must exceed the backward exponent."""
     forward, backward = (_pooled(measurements, direction, "exponent") for direction in ("forward", "backward"))
     low, high = numbers["between"]
     value, other, over = forward.observed.value, backward.observed.value, forward.observed.over(backward.observed)
@@ -34,9 +34,9 @@ def forward_shape(measurements: Measurements, numbers: Mapping[str, Any]) -> Out
 
 
 def balance(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """How far the positive part of what units give to the last conv branch is from a half, with all of its interval.
+    """Check that about half of the forward contributions to the last conv branch are positive, over the interval.
 
-    Controls stand beside it and decide nothing: balanced signs are what chance gives, too.
+    Controls are reported but decide nothing, because chance also gives balanced signs.
     """
     raw, folded = (_pooled(measurements, "forward", "imbalance", variant) for variant in ("raw", "folded"))
     value, high = raw.observed.value, raw.observed.high
@@ -45,9 +45,10 @@ def balance(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def balanced_by_gamma(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Whether signs are balanced raw, and lopsided once gamma3's are folded in, which randomised weights never are.
+    """Check that signs are balanced in raw weights, and lopsided once gamma3's signs are folded in.
 
-    Units share gamma3's signs, and so what chance makes of these: lopsided is what is beyond `most`, for all of it.
+    Folding must add imbalance beyond the raw weights and beyond randomised weights. All units share gamma3's signs, and
+    so their chance imbalance, so lopsided means that the whole interval lies above `most`.
     """
     raw, folded = (_pooled(measurements, "forward", "imbalance", variant) for variant in ("raw", "folded"))
     over = {"raw": folded.observed.over(raw.observed), "randomised weights": _over_randomised(folded)}
@@ -59,9 +60,9 @@ def balanced_by_gamma(measurements: Measurements, numbers: Mapping[str, Any]) ->
 
 
 def versatility(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Whether the contributions to the last conv branch are the less often near zero, the earlier their unit is.
+    """Check that contributions to the last conv branch are less often near zero, the earlier their source layer is.
 
-    And whether what exceeds randomised weights does so too, since these have what comes of the network's shape.
+    The excess over randomised weights must show the same trend, because the network's shape affects both alike.
     """
     of_all = measurements.macroscopic.trends(_last_conv(measurements))
     trends = {(trend.variant, trend.statistic): trend for trend in of_all}
@@ -79,9 +80,9 @@ def versatility(measurements: Measurements, numbers: Mapping[str, Any]) -> Outco
 
 
 def two_peaks(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The share of lower units whose contributions to the last conv branch have two peaks, beyond randomised weights.
+    """Check the share of lower units whose contributions to the last conv branch have two peaks.
 
-    Shuffled entries have both peaks too, and so are no control of this.
+    The share must exceed that of randomised weights. Shuffled entries are not a control here: they have both peaks too.
     """
     peaks = _pooled(measurements, "forward", "two_peaks")
     own, over = peaks.observed.value, _over_randomised(peaks)
@@ -92,7 +93,7 @@ def two_peaks(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome
 
 
 def sudden(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Whether two peaks are frequent in the last conv branch alone, and rare in every other one."""
+    """Check that two peaks are frequent in the last conv branch and rare in every other conv branch."""
     final = _last_conv(measurements)
     own, shares = (
         _peaks(measurements, final),
@@ -104,10 +105,10 @@ def sudden(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def explained_by_gamma(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Whether the two peaks are one lobe beside zero, doubled by the arbitrary sign of gamma3.
+    """Check that the two peaks are one lobe away from zero, doubled by the arbitrary sign of gamma3.
 
-    The lobe is far from zero, in standard deviations, where the peaks are: in the last conv branch alone, and in no
-    other of its stage.
+    So in the last conv branch, two peaks must vanish when the signs are folded in, and the lobe must lie far from zero,
+    in standard deviations. In no other conv branch of the stage may there be two peaks or such an offset.
     """
     final = _last_conv(measurements)
     stage = [layer for layer in _conv_branches(measurements) if layer.stage == final.stage]
@@ -125,7 +126,7 @@ def explained_by_gamma(measurements: Measurements, numbers: Mapping[str, Any]) -
 
 
 def _last_conv(measurements: Measurements) -> Layer:
-    """The last conv branch. Raises CannotRun without matrices into it."""
+    """Return the last conv branch. Raises CannotRun without dense matrices into that layer."""
     last = measurements.architecture.final
     final = Layer(last.stage, last.block, 5)
     if final not in measurements.macroscopic.conv_layers:
@@ -154,26 +155,29 @@ def _pooled_at(
 
 
 def _over_randomised(comparison: Comparison) -> Size:
-    """How much more is observed than with randomised weights. Raises CannotRun where these were not swept."""
+    """Return the excess over randomised weights. Raises CannotRun if randomised weights were not swept."""
     if comparison.over_randomised is None:
         raise CannotRun(_NO_CONTROL)
     return comparison.over_randomised
 
 
 def _conv_branches(measurements: Measurements) -> list[Layer]:
-    """Every conv branch of the network in forward order."""
+    """List every conv branch of the network, in forward order."""
     return [layer for layer in measurements.architecture.layers if layer.role == "conv"]
 
 
 def _peaks(measurements: Measurements, target: Layer, variant: "Variant" = "raw") -> float:
-    """The share of lower units whose contributions to a conv branch have two peaks."""
+    """Return the share of lower units whose contributions to a conv branch have two peaks."""
     return _pooled_at(measurements, target, "two_peaks", "forward", variant).observed.value
 
 
 def _of_others(
     measurements: Measurements, layers: Sequence[Layer], statistic: str, variant: "Variant"
 ) -> Mapping[Layer, float]:
-    """A forward statistic of all these conv branches but the last. Raises CannotRun unless all of them are stored."""
+    """Return a forward statistic of these conv branches except the network's last, keyed by layer.
+
+    Raises CannotRun unless the extraction holds dense matrices into all of them.
+    """
     final = _last_conv(measurements)
     others = [layer for layer in layers if layer != final]
     if not others:
@@ -184,13 +188,13 @@ def _of_others(
 
 
 def _text(values: Mapping[Layer, float], style: str) -> str:
-    """The largest value and its layer."""
+    """Format the largest value and its layer."""
     most = max(values, key=lambda layer: values[layer])
     return f"{values[most]:{style}}, at {most}"
 
 
 def _beside(comparison: Comparison) -> str:
-    """What is observed with its interval, beside its controls."""
+    """Format the observed value with its interval and its controls."""
     own, few = comparison.observed, comparison.swept
     controls = {"shuffled": comparison.shuffled, "randomised weights": comparison.randomised}
     others = "".join(f", {name} {control.value:.3g}" for name, control in controls.items() if control)

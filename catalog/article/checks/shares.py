@@ -1,4 +1,4 @@
-"""Claims about shares over the shortcut, unit by unit and over a block, and about the authors' files of them."""
+"""Check claims about shares over the shortcut, of units and of blocks, and about the authors' files of shares."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ _MOST = 0.9  # part of a layer's units that a claim on the layer is decided on
 
 
 def near_identity(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The share of a block's units that take more than 90 % from the shortcut, `within` of the published one."""
+    """Check the part of a block's units whose share lies `above` a bound: it is `within` so much of the published."""
     layer = sum_layer(measurements, numbers["place"])
     shares = shares_of_most(measurements, layer, numbers["table"], numbers["column"])
     values = np.array(list(shares.values()))
@@ -30,7 +30,7 @@ def near_identity(measurements: Measurements, numbers: Mapping[str, Any]) -> Out
 
 
 def named_shares(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The shares of single units, each `within` of the published one."""
+    """Check the shares of single units: each is `within` so much of the published share."""
     layer = Layer.parse(numbers["layer"])
     shares = measured_shares(measurements, layer, numbers["table"], numbers["column"])
     published = {int(channel): share for channel, share in numbers["shares"].items()}
@@ -42,7 +42,7 @@ def named_shares(measurements: Measurements, numbers: Mapping[str, Any]) -> Outc
 
 
 def published_counts(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """How many units of the authors' files take more than 90 % from the shortcut, as the article says."""
+    """Check the article's counts of units with a share `above` a bound against the authors' files."""
     assert measurements.authors is not None  # noqa: S101, the claim needs them
     counts = {
         block: int((shares.share > numbers["above"]).sum()) for block, shares in measurements.authors.blocks.items()
@@ -52,7 +52,7 @@ def published_counts(measurements: Measurements, numbers: Mapping[str, Any]) -> 
 
 
 def published_medians(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The median shares in the authors' files, each `within` of what was counted in them."""
+    """Check the median shares in the authors' files: each is `within` so much of the value found in them before."""
     assert measurements.authors is not None  # noqa: S101, the claim needs them
     medians = {block: float(np.median(measurements.authors.blocks[block].share)) for block in numbers["medians"]}
     holds = all(abs(medians[block] - median) <= numbers["within"] for block, median in numbers["medians"].items())
@@ -60,7 +60,7 @@ def published_medians(measurements: Measurements, numbers: Mapping[str, Any]) ->
 
 
 def published_correlation(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The rank correlation of two blocks' shares in the authors' files, unit by unit."""
+    """Check the rank correlation of two blocks' shares in the authors' files, over units of the same channel."""
     assert measurements.authors is not None  # noqa: S101, the claim needs them
     one, other = (measurements.authors.blocks[block].share for block in numbers["blocks"])
     if len(one) != len(other):
@@ -71,7 +71,7 @@ def published_correlation(measurements: Measurements, numbers: Mapping[str, Any]
 
 
 def unit_by_unit(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Compare the shares of a block's units with those in the authors' files: close ones, or their rank correlation."""
+    """Check a block's shares against the authors' files: the part that is close, or the rank correlation."""
     assert measurements.authors is not None  # noqa: S101, the claim needs them
     layer, published = Layer.parse(numbers["layer"]), measurements.authors.blocks[numbers["block"]].share
     shares = shares_of_most(measurements, layer, numbers["table"], numbers["column"])
@@ -86,7 +86,7 @@ def unit_by_unit(measurements: Measurements, numbers: Mapping[str, Any]) -> Outc
 
 
 def shares_of_most(measurements: Measurements, layer: Layer, table: str, column: str) -> dict[int, float]:
-    """A sum's shares by channel. Raises CannotRun unless nine tenths of its units have one: a few are no sample."""
+    """Return a sum's shares, keyed by channel. Raises CannotRun if fewer than 90 % of its units have one."""
     shares, units = measured_shares(measurements, layer, table, column), measurements.architecture.channels(layer)
     if len(shares) < _MOST * units:
         raise CannotRun(f"shares of {_MOST:.0%} of the {units:,} units of {layer}; {len(shares):,} are measured")
@@ -94,7 +94,7 @@ def shares_of_most(measurements: Measurements, layer: Layer, table: str, column:
 
 
 def measured_shares(measurements: Measurements, layer: Layer, table: str, column: str) -> dict[int, float]:
-    """A sum's shares by channel, of units that have one. Raises CannotRun where none has."""
+    """Return a sum's shares, keyed by channel, for units that have one. Raises CannotRun if none has."""
     rows = measurements.extraction.table(table).filter(pc.field("layer") == str(layer))
     records = rows.select(["channel", column]).to_pylist()
     shares = {row["channel"]: row[column] for row in records if row[column] is not None and np.isfinite(row[column])}
@@ -104,7 +104,7 @@ def measured_shares(measurements: Measurements, layer: Layer, table: str, column
 
 
 def sum_layer(measurements: Measurements, place: int) -> Layer:
-    """The sum of the last stage at a place from its end, -1 the last. Raises CannotRun without such a block."""
+    """Return the last stage's sum at a place from the end (-1: the last). Raises CannotRun without such a block."""
     last = last_sums(measurements.architecture)
     if len(last) < -place:
         raise CannotRun(f"a last stage of {-place} blocks; it has {len(last)}")

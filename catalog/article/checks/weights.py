@@ -1,4 +1,4 @@
-"""Claims that the weights alone decide: which units feed one most, as the authors' code has them, and known kernels."""
+"""Check claims that need only the weights: a unit's strongest inputs by the authors' code, and known kernels."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from extract.units import Layer, Unit
 
 
 def extremes(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The units with the most positive and the most negative mean into a unit, `places` from either end at most."""
+    """Check that named inputs rank among the `places` most positive, or most negative, means into a unit."""
     means = _means(measurements, numbers["target"])
     order = np.argsort(-means, kind="stable").tolist()
     positive = {channel: order.index(channel) + 1 for channel in numbers["positive"]}
@@ -27,7 +27,7 @@ def extremes(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def means(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The means into a unit, each `within` of the published one."""
+    """Check the means into a unit: each is `within` so much of the published mean."""
     own = _means(measurements, numbers["target"])
     errors = {channel: abs(own[int(channel)] - mean) for channel, mean in numbers["means"].items()}
     worst = max(errors, key=lambda channel: errors[channel])
@@ -37,7 +37,7 @@ def means(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def order(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The first units by mean and by magnitude, each at most `places` off, and the last by mean."""
+    """Check the top-ranked inputs by mean and by magnitude, each at most `places` off, and the last input by mean."""
     kernels = measurements.network.raw_kernels(Unit.parse(numbers["target"]))  # (sources, h, w)
     by = {"means": kernels.mean(axis=(1, 2)), "magnitudes": np.sqrt(np.square(kernels).sum(axis=(1, 2)))}
     first = {name: np.argsort(-values, kind="stable") for name, values in by.items()}
@@ -50,7 +50,7 @@ def order(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def high_low(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Two inputs of the high-low frequency detectors whose four kernels correlate with those published."""
+    """Check that two inputs of the high-low frequency detectors have kernels that correlate with the published."""
     kernels = measurements.network.signed_kernels(Layer.parse(numbers["layer"]), numbers["outputs"])
     published = np.array(published_kernels()[numbers["circuit"]][numbers["model"]])  # (inputs, outputs, 3, 3)
     best = [_best_input(kernels, kernels_of_input) for kernels_of_input in published]
@@ -61,7 +61,10 @@ def high_low(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def offset_signs(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Whether raw conv3 and the shortcut point the same way where conv3's running mean is positive."""
+    """Check that raw conv3 and the shortcut point the same way for units where conv3's running mean is positive.
+
+    For units where the mean is negative, they must point opposite ways.
+    """
     assert measurements.authors is not None  # noqa: S101, the claim needs them
     published = measurements.authors.blocks[numbers["block"]].distance
     offsets = measurements.network.conv_offsets(Layer.parse(numbers["layer"]))
@@ -78,7 +81,7 @@ def offset_signs(measurements: Measurements, numbers: Mapping[str, Any]) -> Outc
 
 
 def orders_alike(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The rank correlation of magnitude and |mean| over the inputs of the last conv branch, over several units."""
+    """Check the rank correlation of magnitude and |mean| over inputs: its median over units of the last conv branch."""
     architecture = measurements.architecture
     final = architecture.final
     target, source = Layer(final.stage, final.block, 5), architecture.shortcut(final)
@@ -98,7 +101,10 @@ def orders_alike(measurements: Measurements, numbers: Mapping[str, Any]) -> Outc
 
 @cache
 def published_kernels() -> Mapping[str, Any]:
-    """Kernels decoded from Distill's "universal circuits", CC BY 4.0: circuit, model, (inputs, outputs, 3, 3)."""
+    """Read kernels decoded from Distill's "universal circuits" (CC BY 4.0), keyed by circuit, then model.
+
+    Each entry is (inputs, outputs, 3, 3).
+    """
     text = files("catalog.article").joinpath("distill_universal_circuits.json").read_text(encoding="utf-8")
     kernels: Mapping[str, Any] = json.loads(text)
     return kernels
@@ -109,7 +115,10 @@ def _means(measurements: Measurements, target: str) -> np.ndarray:
 
 
 def _best_input(kernels: np.ndarray, published: np.ndarray) -> tuple[int, float]:
-    """The input whose kernels (outputs, inputs, 3, 3) agree best with published ones (outputs, 3, 3), by the worst."""
+    """Find the input whose kernels agree best with the published ones, by the least correlation over outputs.
+
+    `kernels` is (outputs, inputs, 3, 3), `published` is (outputs, 3, 3). Returns the input and that correlation.
+    """
     own = _standard(kernels.transpose(1, 0, 2, 3).reshape(kernels.shape[1], len(published), -1))  # (inputs, outputs, 9)
     correlations = (own * _standard(published.reshape(len(published), -1))).mean(axis=2).min(axis=1)  # (inputs,)
     best = int(correlations.argmax())
@@ -117,13 +126,13 @@ def _best_input(kernels: np.ndarray, published: np.ndarray) -> tuple[int, float]
 
 
 def _standard(values: np.ndarray) -> np.ndarray:
-    """Values with mean 0 and deviation 1 over the last axis."""
+    """Standardise values to mean 0 and standard deviation 1 over the last axis."""
     away = values - values.mean(axis=-1, keepdims=True)
     return np.asarray(away / np.maximum(away.std(axis=-1, keepdims=True), 1e-30))
 
 
 def _farthest(first: list[int], published: list[int]) -> int:
-    """How far a unit stands from its published place at most; beyond all where one is missing."""
+    """Return the largest distance of a unit from its published place; the number of units if one is missing."""
     if set(first) != set(published):
         return len(published)
     return max(abs(first.index(unit) - place) for place, unit in enumerate(published))

@@ -1,4 +1,4 @@
-"""Claims about words shown as images: channel differences, single activations, and the words that units answer to."""
+"""Check claims about words shown as images: channel differences, activations, and the top words of units."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from extract.units import Layer, Unit
 
 
 def differences(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Of the units published for each word, how many are among its first ones, their rise `within` of that published.
+    """Check how many of the units published for each word are top-ranked here too, with nearly the published rise.
 
-    A rise is over the baseline; without one it is the activation itself.
+    A rise is over the baseline, or the activation itself if there is no baseline. It may differ by `within`.
     """
     layer, baseline = Layer.parse(numbers["layer"]), numbers["baseline"]
     words = list(numbers["words"])
@@ -34,7 +34,7 @@ def differences(measurements: Measurements, numbers: Mapping[str, Any]) -> Outco
 
 
 def norm(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The length of a layer's activations on a word, `within` this part of the published one."""
+    """Check the norm of a layer's activations on a word: `within` this part of the published norm."""
     layer = Layer.parse(numbers["layer"])
     length = float(np.linalg.norm(measurements.network.word_means([numbers["word"]], [layer])[layer][0]))
     holds = abs(length / numbers["norm"] - 1) <= numbers["within"]
@@ -42,7 +42,7 @@ def norm(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def activations(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Mean activations of single units on a word, each `within` this part of the published one."""
+    """Check the mean activations of single units on a word: each `within` this part of the published value."""
     units = {Unit.parse(name): value for name, value in numbers["means"].items()}
     layers = list(dict.fromkeys(unit.layer for unit in units))
     means = measurements.network.word_means([numbers["word"]], layers)
@@ -53,7 +53,7 @@ def activations(measurements: Measurements, numbers: Mapping[str, Any]) -> Outco
 
 
 def first_unit(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The unit that a word drives most, over a baseline if there is one."""
+    """Check which unit a word drives most, over a baseline if there is one."""
     layer, baseline = Layer.parse(numbers["layer"]), numbers["baseline"]
     means = measurements.network.word_means([numbers["word"], *([baseline] if baseline else [])], [layer])[layer]
     rise = means[0] - (means[1] if baseline else 0.0)
@@ -63,7 +63,7 @@ def first_unit(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcom
 
 
 def unit_among_first(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Whether one unit is among the first `places` that a word raises over a baseline, and the other is not."""
+    """Check that one unit is among the `places` units that a word raises most over a baseline, and another is not."""
     layer = Layer.parse(numbers["layer"])
     word, baseline = measurements.network.word_means([numbers["word"], numbers["baseline"]], [layer])[layer]
     order = np.argsort(baseline - word, kind="stable").tolist()
@@ -73,7 +73,7 @@ def unit_among_first(measurements: Measurements, numbers: Mapping[str, Any]) -> 
 
 
 def sum_norm(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The length of the sum of activations over the first lines of a list, `within` this part of the published one."""
+    """Check the norm of activations summed over a list of words: `within` this part of the published norm."""
     length = float(np.linalg.norm(_sum_over(measurements, numbers)))
     lines = len(numbers["repeated"]) + numbers["words"] - numbers["left_out"]
     holds = abs(length / numbers["norm"] - 1) <= numbers["within"]
@@ -81,7 +81,7 @@ def sum_norm(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def sum_distance(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """The cosine distance of that sum to the activations on a word, `within` this part of the published one."""
+    """Check the cosine distance between activations summed over a list and those on a word, as in `sum_norm`."""
     layer, total = Layer.parse(numbers["layer"]), _sum_over(measurements, numbers)
     word = measurements.network.word_means([numbers["word"]], [layer])[layer][0]
     distance = 1 - float(total @ word / (np.linalg.norm(total) * np.linalg.norm(word)))
@@ -89,10 +89,10 @@ def sum_distance(measurements: Measurements, numbers: Mapping[str, Any]) -> Outc
 
 
 def _sum_over(measurements: Measurements, numbers: Mapping[str, Any]) -> np.ndarray:
-    """The sum of a layer's activations over a list of words but its last ones, repeated lines twice: (channels,).
+    """Sum a layer's activations over a list of words without its last `left_out`; repeated lines count twice.
 
-    The folder has each word once, in the order of the list, which is known by its hash. Raises CannotRun where it was
-    shown other words, or set otherwise than the article set them.
+    Returns (channels,). The folder must hold exactly the words of the list, in order, which their hash proves. Raises
+    CannotRun if other words were shown, or words were rendered otherwise than in the article.
     """
     folder, layer = measurements.extraction, Layer.parse(numbers["layer"])
     vocabulary = folder.table("vocabulary").filter(pc.field("kind") == "word")
@@ -113,7 +113,7 @@ def _sum_over(measurements: Measurements, numbers: Mapping[str, Any]) -> np.ndar
 
 
 def words_of_units(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Of the words named for units, how many are among the top words that the extraction lists for them."""
+    """Check how many of the words named for units are among those units' top words in the extraction."""
     folder = measurements.extraction
     vocabulary = set(folder.table("vocabulary")["text"].to_pylist())
     in_layer = (pc.field("layer") == numbers["layer"]) & pc.field("word_rank").is_valid()
