@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from catalog.article.report_form import report_form
 from catalog.cards import BRANCHES, STYLE, Gallery, terms
 from catalog.catalog import Catalog, open_catalog, open_extraction, open_network, read_circuit
 from catalog.charts import activation_chart, share_chart
@@ -161,6 +162,7 @@ __all__ = [
     "printed",
     "read_circuit",
     "reason",
+    "report_form",
     "settings",
     "share_chart",
     "terms",

@@ -62,10 +62,11 @@ def reproduce(
 
     Example: circuits reproduce RN50 --pretrained openai --extraction rn50.extraction --output report.html
     """
-    from catalog import open_extraction, open_network  # slow to import, and help does without
+    from catalog import open_extraction, open_network, report_form  # slow to import, and help does without
 
     if output:
-        _check(output)  # before anything is computed
+        report_form(output)  # checked before anything is computed
+        _check_folder(output)
     folder = open_extraction(extraction) if extraction else None
     command = shlex.join(["circuits", *sys.argv[1:]])
     report = open_network(name, pretrained).reproduce(folder, probes, visualisations, authors, command)
@@ -80,10 +81,8 @@ def reproduce(
             report.write(output)
 
 
-def _check(output: Path) -> None:
-    """Raise BadParameter for a report whose name tells no format, or whose folder does not exist."""
-    if output.suffix.casefold() not in (".html", ".json"):
-        raise typer.BadParameter(f"The name {output.name!r} tells no format of a report. End it in .html or .json.")
+def _check_folder(output: Path) -> None:
+    """Raise BadParameter for a report whose folder does not exist."""
     if not os.path.isdir(output.parent):  # noqa: PTH112, which raises no error for a name that no file can have
         raise typer.BadParameter(
             f"{printable(str(output.parent))} is no folder, so no report can lie in it. Make it, or choose another."

@@ -13,6 +13,7 @@ import numpy as np
 from catalog.article.claims import Claim
 from catalog.article.figures import Figure
 from catalog.article.outcome import VERDICTS, ClaimVerdict, Outcome
+from catalog.article.report_form import report_form
 from catalog.cards import framed
 from catalog.errors import ExportError
 from extract.files import at_home, replace_file
@@ -69,9 +70,7 @@ class Report:
     def write(self, path: Path | str) -> None:
         """Write the report into a file whose name ends in .html or .json. Raises ExportError."""
         file = at_home(path)
-        if file.suffix.casefold() not in (".html", ".json"):
-            raise ExportError(f"The name {file.name!r} tells no format of a report. End it in .html or .json.")
-        text = self.html if file.suffix.casefold() == ".html" else json.dumps(self.record, indent=1) + "\n"
+        text = self.html if report_form(file) == "html" else json.dumps(self.record, indent=1) + "\n"
         replace_file(file, text.encode(), ExportError)
 
     @property

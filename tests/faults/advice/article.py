@@ -46,7 +46,7 @@ CASES: tuple[tuple[str, Act, Act], ...] = (
 )
 TABLE = Table(
     (
-        *(f"catalog.article.{name}" for name in ("case_studies", "last_sums", "published_shares", "report")),
+        *(f"catalog.article.{name}" for name in ("case_studies", "last_sums", "published_shares", "report_form")),
         "catalog.picture_files",
     ),
     tuple(Advice(*case) for case in CASES),

@@ -260,7 +260,7 @@ TABLE = Table(
         "A task of a cluster computes on cpu": "tests/extract/expansion/test_cluster.py",
         "A shard was lost with its worker": "tests/extract/expansion/test_cluster.py",
         "No edge leads from": "tests/extract/ablation/test_calibration.py",
-        "holds measurements from other probes": "tests/extract/recording/test_probe_hashes.py",
+        "holds evidence from other probes": "tests/extract/recording/test_probe_hashes.py",
     },
     {"See that all machines have the same versions": "Ray takes minutes to say that it cannot start or be joined"},
 )
