@@ -1,4 +1,4 @@
-"""Draw what words are compared with: random letter strings, and anagrams."""
+"""Draw the texts that words are compared with: random letter strings, and anagrams."""
 
 from collections.abc import Callable, Iterable, Mapping
 from string import ascii_lowercase
@@ -7,17 +7,18 @@ import numpy as np
 
 from extract.probes.word_lists import Words
 
-_TRIES = 100  # draws for each string, before a length, or a word's anagrams, count as exhausted
+_TRIES = 100  # draws per string before the strings of a length, or a word's anagrams, count as exhausted
 _LETTERS = np.array(list(ascii_lowercase))
 
 
 def letter_strings(
     counts: Mapping[int, int], words: Iterable[str], seed: int = 0, accept: Callable[[str], bool] = lambda text: True
 ) -> dict[int, Words]:
-    """Draw different strings of uniform letters a to z, `counts` of each length, none of them one of the words.
+    """Draw different strings of uniformly random letters a to z, none of them a word; keyed by length.
 
-    A string that `accept` refuses is drawn again. A length with fewer possible strings has fewer: "a" and "i" leave 24
-    strings of one letter. A seed gives the same strings of a length, whatever the other lengths.
+    `counts` is the number of strings of each length. A string that `accept` refuses is drawn again. A length may get
+    fewer strings if no more are possible: if "a" and "i" are words, 24 strings of one letter remain. The same seed
+    gives the same strings of a length, whatever the other lengths.
     """
     known = {word.casefold() for word in words}
     return {length: _strings(length, counts[length], known, seed, accept) for length in sorted(counts)}
@@ -37,11 +38,11 @@ def _strings(length: int, count: int, known: set[str], seed: int, accept: Callab
 def anagrams(
     words: Iterable[str], others: Iterable[str] = (), seed: int = 0, accept: Callable[[str], bool] = lambda text: True
 ) -> dict[str, str]:
-    """Shuffle the letters of each word, by word: none is one of the words or others, in whatever case.
+    """Shuffle the letters of each word; keyed by word. No anagram is one of the words or others, ignoring case.
 
-    Capitals, and what is no letter, such as a space, stay in their places. An anagram that `accept` refuses is drawn
-    again. Words without one are left out: "a", "aaa", and "no" beside "on". A seed gives the same anagram of a word,
-    unless that is one of the other words.
+    Capitals, and characters that are not letters, such as spaces, stay in their places. An anagram that `accept`
+    refuses is drawn again. Words without an anagram are left out, such as "a", "aaa", or "no" if "on" is a word. The
+    same seed gives the same anagram of a word, unless this anagram is one of the other words.
     """
     listed = tuple(words)
     known = {word.casefold() for word in (*listed, *others)}
@@ -62,6 +63,6 @@ def _anagram(word: str, known: set[str], seed: int, accept: Callable[[str], bool
 
 
 def _in_case_of(letter: str, model: str) -> str:
-    """A letter in upper or lower case as another is; one that has no single other case stays."""
+    """Write a letter in the case of `model`; a letter whose other case is more than one character stays."""
     cased = letter.upper() if model.isupper() else letter.lower() if model.islower() else letter
     return cased if len(cased) == 1 else letter

@@ -1,4 +1,4 @@
-"""Find sensitive texts by a short list of words in the package and by the user's own lists."""
+"""Recognise sensitive texts by a short list of words in the package and by the user's own lists."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,10 +15,10 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 def sensitive(text: str, lists: Iterable[Path] = (), flags: Mapping[str, bool] = _NO_FLAGS) -> bool:
-    """Whether a word of the text, in any case or with a common ending, is on the starter list or one of the `lists`.
+    """Check whether a word of the text is on the starter list or one of the `lists`, ignoring case and common endings.
 
-    A list has one word a line; a comment begins with #. `flags` marks words or whole texts, in lower case, as sensitive
-    or not, and overrides the lists. Raises WordsError for a list that cannot be read.
+    A list has one word per line; a comment begins with #. `flags` marks words or whole texts, in lower case, as
+    sensitive (True) or not (False), and overrides the lists. Raises WordsError for a list that cannot be read.
     """
     if text.casefold() in flags:
         return flags[text.casefold()]
@@ -28,7 +28,7 @@ def sensitive(text: str, lists: Iterable[Path] = (), flags: Mapping[str, bool] =
 
 
 def _forms(word: str) -> Iterable[str]:
-    """The word, and its stems without an English ending; -er stays, as in butter."""
+    """Yield the word and its stems without a common English ending; the ending -er stays, as in butter."""
     yield word
     for ending in ("s", "es", "ed", "ing"):
         if word.endswith(ending):

@@ -1,4 +1,4 @@
-"""Walk through a folder of pictures: links are followed, hidden files passed over, and what is left out is named."""
+"""Walk through a folder of pictures; links are followed, and every file or folder that is left out gets a reason."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -16,17 +16,19 @@ _SYSTEM = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volum
 
 @dataclass(frozen=True)
 class FolderEntry:
-    """A file or a folder that is not looked into; `reason` says why it is no picture to show, and is empty for one."""
+    """A file, or a folder that is not walked; `reason` says why it is left out, and is empty for a picture to show."""
 
     path: Path
-    name: str  # relative to the folder walked, with / between
+    name: str  # relative to the walked folder, with / between parts
     reason: str
 
 
 def walk(root: Path) -> Iterator[FolderEntry]:
-    """Every file below a folder: its own first, then those of its subfolders, each in the order of their names.
+    """Yield every file below a folder, and every folder that is not walked.
 
-    A folder that several links lead to is walked once, and a link to one that lies below `root` is left to its place.
+    A folder's own files come first, then those of its subfolders, each in the order of their names. A folder with
+    several links to it is walked once. A link to a folder below `root` is not followed, because that folder is walked
+    anyway.
     """
     folders, walked = [root], set[Path]()
     while folders:
@@ -47,7 +49,7 @@ def walk(root: Path) -> Iterator[FolderEntry]:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder that `walk` looks into, links too, in the order of their names."""
+    """List the subfolders that `walk` searches, including links to folders, in the order of their names."""
     try:
         return sorted(path for path in folder.iterdir() if is_folder(path) and not is_hidden(path.name))
     except OSError as error:
@@ -56,7 +58,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder that can be seen."""
+    """Check whether a path is a folder; False if the system does not tell."""
     try:
         return path.is_dir()
     except OSError:  # a folder above it may not be read, or a link's name is too long
@@ -64,7 +66,7 @@ def is_folder(path: Path) -> bool:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file that can be seen."""
+    """Check whether a path is a file; False if the system does not tell."""
     try:
         return path.is_file()
     except OSError:  # as above
@@ -72,12 +74,12 @@ def is_file(path: Path) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is for a program and not for people, such as .ipynb_checkpoints or __MACOSX."""
+    """Check whether a name is that of a program's file or folder, such as .ipynb_checkpoints or __MACOSX."""
     return name.startswith(".") or name.casefold() in _SYSTEM
 
 
 def reason_against(path: Path) -> str:
-    """Say why a path is no picture to show; nothing for one that may be."""
+    """Write why a path is not a picture to show; empty for a path that may be one."""
     if is_hidden(path.name):
         return "it is hidden"
     if is_file(path):
@@ -100,7 +102,7 @@ def _unseen(path: Path, error: OSError) -> str:
 
 
 def reason_against_suffix(suffix: str) -> str:
-    """Say why files of this suffix are not read."""
+    """Write why files of this suffix are not read."""
     if suffix in ARCHIVES:
         return "it is an archive: unpack it, or give it by itself"
     if suffix == ".parquet":
@@ -109,7 +111,7 @@ def reason_against_suffix(suffix: str) -> str:
 
 
 def readable(parts: Iterable[str]) -> str:
-    """The parts of a path with / between; bytes that are no UTF-8 are written as their numbers, so it can be stored."""
+    """Join the parts of a path with /; bytes that are not UTF-8 become numbers, so that the text can be stored."""
     return os.fsencode("/".join(parts)).decode(errors="backslashreplace")
 
 
@@ -118,7 +120,7 @@ def _entry(root: Path, path: Path, reason: str) -> FolderEntry:
 
 
 def _reason_against_folder(folder: Path, root: Path, walked: set[Path]) -> str:
-    """Say why a folder is not walked in this place; remember one that is."""
+    """Write why a folder is not walked in this place; for a folder to walk, add it to `walked` and return nothing."""
     real, top = folder.resolve(), root.resolve()
     if real != top and top.is_relative_to(real):
         return "it is a link to a folder that holds this one"

@@ -19,10 +19,11 @@ _SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing",
 
 @dataclass(frozen=True)
 class PictureFolder:
-    """The pictures in a folder at any depth; the concept is the name of the first subfolder, or of the folder.
+    """The pictures in a folder, at any depth.
 
-    Where the first subfolders are those of a split, such as train and val, the concept is the second's. Links are
-    followed, hidden files passed over.
+    A picture's concept is the name of the first subfolder on its path, or of the folder itself. If the first subfolders
+    are splits, such as train and val, the second subfolder gives the concept. Links are followed, and hidden files are
+    left out.
     """
 
     path: Path
@@ -30,7 +31,7 @@ class PictureFolder:
 
     @classmethod
     def at(cls, path: Path) -> "PictureFolder":
-        """Open a folder; ProbesError if it holds no picture file, or splits beside concepts."""
+        """Open a folder. Raises ProbesError if it holds no picture file, or both splits and other subfolders."""
         folder = cls(path)
         if not folder._splits and len(mixed := _split_folders(path)) > 1:
             raise ProbesError(
@@ -54,7 +55,7 @@ class PictureFolder:
         return digest.hexdigest()
 
     def __iter__(self) -> Iterator[Probe]:
-        """List the pictures folder by folder, in the order of their names."""
+        """Yield the pictures folder by folder, in the order of their names."""
         root = readable([self.path.resolve().name])
         splits = Splits()
         for entry in self._pictures():
@@ -65,7 +66,7 @@ class PictureFolder:
             yield Probe(entry.name, "picture", concept, root, split, sensitive(concept), partial(load, entry.path))
 
     def left_out(self) -> Iterator[LeftOut]:
-        """The files and folders that are no pictures, or are not looked into."""
+        """Yield the files that are not pictures, and the folders that are not walked, with the reasons."""
         return (LeftOut(entry.name, entry.reason) for entry in walk(self.path) if entry.reason)
 
     def _pictures(self) -> Iterator[FolderEntry]:
@@ -73,7 +74,10 @@ class PictureFolder:
 
     @cached_property
     def _splits(self) -> frozenset[str]:
-        """The first subfolders if all of them are splits: several, or one with folders in it."""
+        """The names of the first subfolders if they are splits, else empty.
+
+        They are splits if all are named as splits, and there are several of them, or the only one has subfolders.
+        """
         folders = subfolders(self.path)
         names = _split_folders(self.path)
         is_split = len(names) == len(folders) and (len(names) > 1 or any(map(subfolders, folders)))
@@ -85,12 +89,12 @@ def _split_folders(path: Path) -> list[str]:
 
 
 def _is_split(name: str) -> bool:
-    """Whether a folder is named as a split is, such as val, Test, training_set or train2017."""
+    """Check whether a folder's name is that of a split, such as val, Test, training_set or train2017."""
     return re.sub(r"[-_ ]?(set|\d{4})$", "", name.casefold()) in _SPLITS
 
 
 def _size(file: Path) -> int | None:
-    """Bytes of a file; None of one that cannot be read."""
+    """Return a file's size in bytes, or None if the file cannot be read."""
     try:
         return file.stat().st_size
     except OSError:

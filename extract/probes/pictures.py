@@ -1,4 +1,4 @@
-"""Pictures from the bytes of a file, and thumbnails."""
+"""Decode pictures from the bytes of a file, and make thumbnails."""
 
 import re
 from collections.abc import Iterator
@@ -15,23 +15,24 @@ from extract.files import reason_of, refuse_pipe
 
 FORMATS = ("PNG", "WEBP", "JPEG", "GIF", "BMP")  # of thumbnails
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
-_READ = (*FORMATS, "TIFF", "AVIF")  # also under another one's suffix
+_READ = (*FORMATS, "TIFF", "AVIF")  # whichever of their suffixes a file has
 LARGEST_FILE = 2**28  # bytes
-THUMBNAIL = 128  # pixels
-PIXELS = 2**26  # of a picture that is decoded whole: 200 MB
-LARGEST = 2048  # pixels of a side of what is still a thumbnail
-SCANS = 100  # of a JPEG; encoders write a dozen
+THUMBNAIL = 128  # pixels of a side
+PIXELS = 2**26  # the most that are decoded at full resolution: 200 MB
+LARGEST = 2048  # pixels of a side, the most that a thumbnail may have
+SCANS = 100  # the most that a JPEG may have; encoders write a dozen
 UNREADABLE = (OSError, UnreadablePicture)  # what loading and decoding raise
 
 
 _JPEG, _SCAN, _END = b"\xff\xd8", b"\xda", b"\xd9"
-_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")  # of a JPEG, but for those without a length
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")  # a JPEG's markers, except those without a length
 
 
 def opaque(data: bytes) -> Image.Image:
-    """Decode a picture: upright, RGB, transparent parts on white; UnreadablePicture says why that cannot be done.
+    """Decode a picture as upright RGB, with transparent parts on white. Raises UnreadablePicture with the reason.
 
-    A JPEG of more than `PIXELS`, up to Pillow's own limit, is decoded at a lower resolution, any other is not.
+    A JPEG of more than `PIXELS`, up to Pillow's own limit, is decoded at a lower resolution. Any other picture of more
+    than `PIXELS` is refused.
     """
     with _decoding():
         picture = _eight_bits(_upright(_bounded(_opened(data))))
@@ -43,17 +44,20 @@ def opaque(data: bytes) -> Image.Image:
 
 @contextmanager
 def _decoding() -> Iterator[None]:
-    """Turn whatever Pillow and its decoders raise on a damaged picture into UnreadablePicture."""
+    """Turn any error of Pillow and its decoders into UnreadablePicture."""
     try:
         yield
-    except UnidentifiedImageError as error:  # its message names an address in memory
+    except UnidentifiedImageError as error:  # whose own message contains a memory address
         raise UnreadablePicture("it is of no format that is read") from error
     except Exception as error:
         raise UnreadablePicture(str(error) or type(error).__name__) from error
 
 
 def _opened(data: bytes, formats: tuple[str, ...] = _READ) -> Image.Image:
-    """A picture that is not decoded yet; ValueError for none, and for a JPEG of scans that would take minutes."""
+    """Open a picture without decoding it.
+
+    Raises ValueError for empty data, and for a JPEG of so many scans that decoding would take minutes.
+    """
     if not data:
         raise ValueError("it is empty")
     if data.startswith(_JPEG) and sum(1 for _ in islice(_scans(data), SCANS + 1)) > SCANS:
@@ -62,7 +66,7 @@ def _opened(data: bytes, formats: tuple[str, ...] = _READ) -> Image.Image:
 
 
 def _scans(data: bytes) -> Iterator[int]:
-    """Where the scans of a JPEG begin: each goes over the whole picture once more."""
+    """Yield the places where the scans of a JPEG begin; each scan goes over the whole picture once more."""
     place = len(_JPEG)
     while (marker := _MARKER.search(data, place)) and marker[1] != _END:
         if marker[1] == _SCAN:
@@ -71,7 +75,10 @@ def _scans(data: bytes) -> Iterator[int]:
 
 
 def _bounded(picture: Image.Image) -> Image.Image:
-    """The opened picture, which is not decoded yet, if that takes a bounded memory; else ValueError."""
+    """Return an opened picture if decoding it takes bounded memory, for a JPEG by lowering its resolution.
+
+    Raises ValueError otherwise.
+    """
     if picture.width * picture.height > PIXELS:
         picture.draft(None, (LARGEST, LARGEST))  # a JPEG's decoder can leave out detail
     if picture.width * picture.height > PIXELS:
@@ -80,7 +87,7 @@ def _bounded(picture: Image.Image) -> Image.Image:
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Scale a picture of 16 or 32 bits, which is grey, to 8 bits as viewers do; what is transparent becomes white."""
+    """Scale a grey picture of 16 or 32 bits to 8 bits, as viewers do; transparent pixels become white."""
     if picture.mode not in ("I", "F") and not picture.mode.startswith("I;"):
         return picture
     values = np.nan_to_num(np.asarray(picture, np.float32), copy=True)  # (height, width)
@@ -97,14 +104,14 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:
-    """What is black and what is white, where the format does not say: a usual range if the values lie in it."""
+    """Choose the values for black and white if the format does not define them: a usual range if the values fit."""
     low, high = float(values.min()), float(values.max())
     if low < 0:
         return low, max(high, 0.0)
     return 0.0, next((usual for usual in (1.0, 255.0, 65535.0) if high <= usual), high)
 
 
-_ORIENTATION = 0x0112  # EXIF's tag, and how each of its values is turned upright
+_ORIENTATION = 0x0112  # EXIF's tag; below, the turn that makes a picture upright, for each of its values
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -117,16 +124,16 @@ _TURNS = {
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    """Turn a picture as its EXIF says, of which the orientation alone is read: the rest may be damaged."""
+    """Turn a picture upright as its EXIF says; only the orientation is read, because the rest may be damaged."""
     try:
         turn = _TURNS.get(picture.getexif().get(_ORIENTATION, 1))
-    except Exception:  # any that a damaged EXIF brings about
+    except Exception:  # a damaged EXIF can raise any error
         turn = None
     return picture if turn is None else picture.transpose(turn)
 
 
 def load(file: Path) -> bytes:
-    """Read a picture file's bytes; OSError, or UnreadablePicture for more than `LARGEST_FILE`."""
+    """Read a picture file's bytes. Raises OSError, or UnreadablePicture for more than `LARGEST_FILE` bytes."""
     if not file.is_relative_to("/dev"):
         refuse_pipe(file)
     with file.open("rb") as stream:
@@ -137,9 +144,10 @@ def load(file: Path) -> bytes:
 
 
 def thumbnail(data: bytes, side: int = THUMBNAIL) -> bytes:
-    """Crop a picture to its middle square of at most `side` pixels, as WebP of the picture alone, without EXIF.
+    """Crop a picture to its middle square, scale the square to `side` pixels, and encode it as WebP without EXIF.
 
-    A small square loses no detail, and is returned as it is if it is a WebP or PNG that holds nothing else.
+    A square of at most `side` pixels keeps its size and loses no detail. If it is already a WebP or PNG with only
+    pixels, its bytes are returned unchanged. Raises UnreadablePicture.
     """
     with _decoding(), _opened(data) as picture:
         small = picture.width == picture.height <= side
@@ -152,7 +160,7 @@ def thumbnail(data: bytes, side: int = THUMBNAIL) -> bytes:
 
 
 def _holds_nothing_else(data: bytes) -> bool:
-    """Whether a file is a WebP in the simple format, which has no room for EXIF, or a PNG of pixels and no more."""
+    """Check whether a file is a WebP in the simple format, which has no room for EXIF, or a PNG with only pixels."""
     if data[8:16] in (b"WEBPVP8 ", b"WEBPVP8L"):
         pixels = int.from_bytes(data[16:20], "little")
         return int.from_bytes(data[4:8], "little") + 8 == len(data) == 20 + pixels + pixels % 2  # one chunk
@@ -164,7 +172,7 @@ _PIXEL_CHUNKS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 
 
 def _chunks(data: bytes) -> Iterator[bytes]:
-    """The kinds of a PNG's chunks; what stands behind its end is one of no kind."""
+    """Yield the kinds of a PNG's chunks; bytes after the end give a kind that does not exist."""
     place = 8
     while place < len(data):
         yield data[place + 4 : place + 8]
@@ -172,9 +180,9 @@ def _chunks(data: bytes) -> Iterator[bytes]:
 
 
 def decode_thumbnail(data: bytes) -> Image.Image | None:
-    """Decode a thumbnail, RGBA; None where it is no picture, is cut short, or has more than `LARGEST` pixels a side.
+    """Decode a thumbnail as RGBA; None if it is not a picture, is cut short, or has a side of more than `LARGEST`.
 
-    Thumbnails come with an extraction, which may be a stranger's: none of them may take the memory or end a page.
+    An extraction may come from a stranger, so its thumbnails must neither exhaust the memory nor break a page.
     """
     try:
         with _decoding(), _opened(data, FORMATS) as picture:
@@ -184,13 +192,13 @@ def decode_thumbnail(data: bytes) -> Image.Image | None:
 
 
 def read_picture(file: Path) -> Image.Image:
-    """Read a picture file as `opaque` decodes it; ProbesError if it cannot be read."""
+    """Read a picture file and decode it with `opaque`. Raises ProbesError if the file cannot be read."""
     with _readable(str(file)):
         return opaque(load(file))
 
 
 def decode_picture(content: bytes, name: str) -> Image.Image:
-    """Decode a file's content as `opaque` does; ProbesError, which names the file, if it cannot be read."""
+    """Decode a file's content with `opaque`. Raises ProbesError, which names the file, if it is not a picture."""
     with _readable(name):
         return opaque(content)
 
@@ -207,7 +215,7 @@ def _readable(name: str) -> Iterator[None]:
 
 @contextmanager
 def reading_probe(name: str) -> Iterator[None]:
-    """Raise ProbesError, which names the probe, where its image cannot be read."""
+    """Turn the error of an image that cannot be read into ProbesError, which names the probe."""
     try:
         yield
     except UNREADABLE as error:
@@ -215,5 +223,5 @@ def reading_probe(name: str) -> Iterator[None]:
 
 
 def unreadable_probe(name: str, reason: object) -> ProbesError:
-    """What to raise of a probe whose image cannot be read."""
+    """Make the error for a probe whose image cannot be read."""
     return ProbesError(f"The image of probe {name} cannot be read ({reason}). Remove the probe, or write it anew.")

@@ -1,4 +1,4 @@
-"""Probes, the images that are shown to a network, and what a source of them is."""
+"""Probes (the images that are shown to a network: pictures or rasterised words) and the interface of their sources."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ from extract.read_report import LeftOut
 
 @dataclass(frozen=True)
 class Probe:
-    """An image to show; `load` reads its encoded bytes."""
+    """An image to show to a network; `load` reads the image's encoded bytes."""
 
     id: str
     modality: str
@@ -24,33 +24,33 @@ class Probe:
 
 
 def concept_name(text: str) -> str:
-    """What somebody calls a concept, in the one way that it is written: letters composed, a blank between words."""
+    """Normalise a concept's name: compose its letters, and put one blank between words."""
     return " ".join(composed(text).split())
 
 
 class Source(Protocol):
-    """Probes in a fixed order; `digest` identifies the source."""
+    """A source of probes in a fixed order; `digest` identifies the source."""
 
     forgiving: bool  # skip an image that cannot be read instead of raising an error
 
     @property
     def digest(self) -> str:
-        """A hash of what the source lists, before an image is loaded."""
+        """A hash of what the source lists, computed before any image is shown."""
 
     def __iter__(self) -> Iterator[Probe]:
-        """The probes, from the first."""
+        """Yield the probes, from the first."""
 
     def left_out(self) -> Iterable[LeftOut]:
-        """What lies beside the probes and is none."""
+        """List what lies among the probes but is not a probe."""
 
 
 class Splits:
-    """Assign discovery and held-out by turns, concept by concept."""
+    """A counter that assigns each concept's probes to the discovery and the held-out split in turn."""
 
     def __init__(self) -> None:
         self._seen = Counter[str]()
 
     def next(self, concept: str) -> str:
-        """The split of the concept's next probe."""
+        """Return the split of the concept's next probe."""
         self._seen[concept] += 1
         return VALUES["split"][(self._seen[concept] - 1) % 2]

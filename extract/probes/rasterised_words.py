@@ -1,7 +1,7 @@
-"""Rasterise words, bit for bit as the article did, and write words on pictures.
+"""Rasterise words, bit for bit as in the article on enrichment circuits, and write words on pictures.
 
-Lengths of a lettering are pixels of an image with a side of 224, as in the article. On other images they scale with the
-side, so that a word covers the same share of the network's view.
+The lengths of a lettering are pixels of an image with a side of 224, as in the article. On other images the lengths
+scale with the side, so that a word covers the same share of the network's view.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from extract.probes.system_fonts import likely_fonts
 DEJAVU = Path(__file__).parent / "fonts" / "DejaVuSans.ttf"
 SIDE = 224  # of the article's images
 CORNERS = tuple(product((20, 120), repeat=2))  # x, y at which the article writes a word on a picture
-_UNASSIGNED = "\U0010ffff"  # no letter in any font, so it is drawn as a font draws what it lacks
+_UNASSIGNED = "\U0010ffff"  # in no font, so it is drawn as a font draws a letter that it lacks
 
 Place = tuple[float, float]  # of a word's upper left corner: x, y in pixels
 
@@ -30,7 +30,7 @@ Place = tuple[float, float]  # of a word's upper left corner: x, y in pixels
 class Lettering:
     """Font, size and colours of words; `size` and `stroke` in 224ths of the image's side, colours as Pillow names them.
 
-    A word wider than `widest`, a share of the side, is set smaller, in whole pixels, so that it fits.
+    `widest` is a share of the side; a wider word gets a smaller font size, in whole pixels, so that it fits.
     """
 
     size: float = 20
@@ -42,7 +42,7 @@ class Lettering:
     widest: float | None = None
 
     def __post_init__(self) -> None:
-        """Raise WordsError for lengths and colours that no letter can have."""
+        """Check lengths and colours. Raises WordsError for values that no letter can have."""
         lengths = (("size", self.size, 0, 10 * SIDE), ("stroke", self.stroke, -1, SIDE), ("widest", self.widest, 0, 1))
         for name, length, above, most in lengths:
             if length is not None and not above < length <= most:
@@ -54,7 +54,7 @@ class Lettering:
                 raise WordsError(f"{colour!r} is no colour. Give a name such as white, or #rrggbb.") from error
 
     def __str__(self) -> str:
-        """One line, with the font's name and hash."""
+        """Describe the lettering in one line, with the font's name and hash."""
         fitted = f", at most {self.widest:g} of the side" if self.widest else ""
         colours = f"{self.ink} on {self.ground}, {self.outline} stroke {self.stroke}"
         return f"{self.font.stem} {self._sha256[:16]}, size {self.size:g}/{SIDE}{fitted}, {colours}"
@@ -70,19 +70,19 @@ LARGE = Lettering(size=70, widest=0.9)
 
 
 def usual_lettering(side: int) -> Lettering:
-    """The article's lettering, or LARGE on images of less than 224 pixels, where the article's is illegible.
+    """Return the article's lettering, or LARGE for images of fewer than 224 pixels, where the article's is illegible.
 
     The demo's network (96 pixels) classifies 2.6 % of its 499 words correctly in the article's proportions, and 99.6 %
-    when large.
+    in LARGE.
     """
     return ARTICLE if side >= SIDE else LARGE
 
 
 def rasterise(text: str, side: int = SIDE, lettering: Lettering = ARTICLE, at: Place | None = None) -> Image.Image:
-    """Draw a text on a plain ground: RGB (side, side), centred, or with its upper left corner `at` a place.
+    """Draw a text on a plain background: RGB (side, side), centred, or with its upper left corner `at` a place.
 
-    The defaults give the bits of the article's `rasterize_text`. Raises WordsError for an empty text, one larger than
-    the image, a letter that the font lacks, and a file that is no font.
+    The defaults give the same bits as the article's `rasterize_text`. Raises WordsError for an empty text, a text
+    larger than the image, a letter that the font lacks, and a file that is not a font.
     """
     image = Image.new("RGB", (side, side), lettering.ground)
     font, (width, height) = _set(text, side, side, lettering)
@@ -91,15 +91,15 @@ def rasterise(text: str, side: int = SIDE, lettering: Lettering = ARTICLE, at: P
 
 
 def check(text: str, side: int = SIDE, lettering: Lettering = ARTICLE) -> None:
-    """Raise WordsError if `rasterise` cannot set the text."""
+    """Raise WordsError if `rasterise` cannot render the text."""
     _set(text, side, side, lettering)
 
 
 def fits(text: str, side: int = SIDE, lettering: Lettering = ARTICLE) -> bool:
-    """Whether `rasterise` can set the text."""
+    """Check whether `rasterise` can render the text."""
     try:
         if _lacking(text, lettering.font):
-            return False  # without looking for a font that has the letters
+            return False  # before `check` searches the system for a font with these letters
         check(text, side, lettering)
     except WordsError:
         return False
@@ -109,10 +109,11 @@ def fits(text: str, side: int = SIDE, lettering: Lettering = ARTICLE) -> bool:
 def overlay(
     picture: Image.Image, text: str, lettering: Lettering = ATTACK, at: Iterable[Place] | None = None
 ) -> Image.Image:
-    """Write a text on a copy of a picture, RGB and of the same size: a typographic attack.
+    """Write a text on a copy of a picture, which is a typographic attack: RGB of the same size.
 
-    Four times, as in the article's `overlay_text_on_image`: two by two from (20, 20) in steps of 100, all lengths in
-    224ths of the shorter side; or once at each place of `at`, in pixels. Errors as in `rasterise`.
+    By default the text is written four times, as in the article's `overlay_text_on_image`: two by two from (20, 20) in
+    steps of 100, in 224ths of the shorter side. With `at`, it is written once at each place, in pixels. Raises the
+    errors of `rasterise`.
     """
     attacked = picture.convert("RGB").copy()
     font, _ = _set(text, attacked.width, attacked.height, lettering)
@@ -122,7 +123,10 @@ def overlay(
 
 
 def _set(text: str, width: int, height: int, lettering: Lettering) -> tuple[ImageFont.FreeTypeFont, tuple[int, int]]:
-    """The font at the image's size, and the text's width and height in it; WordsError if the text cannot be set."""
+    """Return the font at the size for an image, and the text's width and height in this font.
+
+    Raises WordsError if the text cannot be rendered.
+    """
     scale, layout = min(width, height) / SIDE, _layout(text)
     if lettering.size * scale < 1:
         raise WordsError(f"Letters of {lettering.size} 224ths are less than a pixel high here. Set them larger.")
@@ -146,7 +150,7 @@ def _set(text: str, width: int, height: int, lettering: Lettering) -> tuple[Imag
 
 
 def _extent(text: str, font: ImageFont.FreeTypeFont) -> tuple[int, int]:
-    """Width and height from the text's origin to the ends of its ink, as Pillow's former `textsize` gave them."""
+    """Measure width and height from the text's origin to the ends of its ink, as Pillow's former `textsize` did."""
     _, _, right, lower = font.getbbox(text)
     return int(right), int(lower)
 
@@ -166,7 +170,10 @@ def _write(
 
 @lru_cache(maxsize=256)
 def _font(file: Path, size: float, layout: ImageFont.Layout = ImageFont.Layout.BASIC) -> ImageFont.FreeTypeFont:
-    """Load a font, by default in Pillow's basic layout; other layouts move letters by fractions of a pixel."""
+    """Load a font, by default in Pillow's basic layout, because others move letters by fractions of a pixel.
+
+    Raises WordsError for a file that is not a font.
+    """
     try:
         refuse_pipe(file)
         return ImageFont.truetype(str(file), size, layout_engine=layout)
@@ -177,7 +184,10 @@ def _font(file: Path, size: float, layout: ImageFont.Layout = ImageFont.Layout.B
 
 
 def _layout(text: str) -> ImageFont.Layout:
-    """The basic layout, as the article's, but for writing that it would misspell; WordsError without what shapes it."""
+    """Choose the basic layout, as in the article, except for writing systems that this layout would misspell.
+
+    Raises WordsError if the library for these is missing.
+    """
     if not is_shaped(text):
         return ImageFont.Layout.BASIC
     if not features.check("raqm"):
@@ -189,14 +199,14 @@ def _layout(text: str) -> ImageFont.Layout:
 
 
 def is_shaped(text: str) -> bool:
-    """Whether letters of the text run from right to left, join, or change their order, as in Arabic and Devanagari."""
+    """Check whether letters of a text run from right to left, join, or change order, as in Arabic and Devanagari."""
     return any(
         unicodedata.bidirectional(letter) in ("R", "AL") or any(ord(letter) in script for script in _SHAPED)
         for letter in text
     )
 
 
-_SHAPED = (  # code points: Hebrew to Arabic, India to Tibet and Burma, Khmer and Mongolian, other Brahmic ones
+_SHAPED = (  # code points: Hebrew to Arabic, India to Tibet and Burma, Khmer and Mongolian, other Brahmic scripts
     *(
         range(0x0590, 0x0900),
         range(0x0900, 0x10A0),
@@ -226,7 +236,7 @@ def _usual_font(letter: str) -> str:
 
 
 def _system_font(text: str) -> str:
-    """Name a font of this system that has the text's letters, and how to choose it; nothing where there is none."""
+    """Name a font of this system that has the text's letters, and how to choose the font; empty if there is none."""
     for file in likely_fonts("".join(text.split())):
         try:
             if not _lacking(text, file):
@@ -237,7 +247,7 @@ def _system_font(text: str) -> str:
 
 
 def _lacking(text: str, file: Path) -> list[str]:
-    """The letters of a text that a font lacks, in order."""
+    """List the letters of a text that a font lacks, sorted."""
     return sorted({letter for letter in text if not letter.isspace() and _lacks(file, letter)})
 
 

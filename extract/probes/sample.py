@@ -1,4 +1,4 @@
-"""A random sample of a source's probes, as reference images."""
+"""Draw a random sample of a source's probes, as reference images."""
 
 import numpy as np
 from PIL.Image import Image
@@ -9,9 +9,10 @@ from extract.probes.probe import Source
 
 
 def random_sample(source: Source, count: int, seed: int = 0) -> dict[str, Image]:
-    """Draw `count` probes, or all if there are fewer: RGB by id, in the source's order; a seed gives the same ones.
+    """Draw `count` probes, or all if there are fewer: RGB images keyed by probe id, in the source's order.
 
-    An image that cannot be read is skipped in a `forgiving` source; else it raises ProbesError.
+    The same seed draws the same probes. An image that cannot be read is skipped in a `forgiving` source, and raises
+    ProbesError in any other.
     """
     order = np.random.default_rng(seed).permutation(sum(1 for _ in source))
     selected, images = set(order[:count].tolist()), dict[str, Image]()

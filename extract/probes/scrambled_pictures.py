@@ -1,4 +1,4 @@
-"""Scramble a picture's blocks: a control with the same colours and textures but no large shape."""
+"""Scramble a picture's blocks, which gives a control with the same colours and textures but no large shape."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ BLOCKS = 8  # along a side of a scrambled picture; divides the input of every CL
 
 
 def scrambled(picture: Image.Image, seed: int | Sequence[int], blocks: int = BLOCKS) -> Image.Image:
-    """Shuffle a picture's `blocks` x `blocks` equal blocks: the same colours and textures, no large shape.
+    """Shuffle a picture's `blocks` x `blocks` equal blocks, which keeps colours and textures but no large shape.
 
-    RGB of the same size, with new edges at the seams; a seed gives the same order. Raises WordsError if a side is no
-    multiple of `blocks`.
+    Returns RGB of the same size, with new edges at the seams. The same seed gives the same order. Raises WordsError if
+    a side is not a multiple of `blocks`.
     """
     if picture.width % blocks or picture.height % blocks:
         raise WordsError(

@@ -1,4 +1,4 @@
-"""The members of a shard: what they stand for, and their bytes, which are read when a picture is shown."""
+"""Read the members of a shard (a tar file of samples): headers first, a picture's bytes only when it is shown."""
 
 import tarfile
 from collections.abc import Callable, Iterable
@@ -7,14 +7,14 @@ from typing import Any
 
 from extract.errors import UnreadablePicture
 
-Read = Callable[[int, int], bytes]  # so many bytes of the shard, from one on
+Read = Callable[[int, int], bytes]  # from a start and a size to these bytes of the shard
 
-_LARGEST_HEADER = 2**20  # bytes of a long name or of further attributes, which are read whole
+_LARGEST_HEADER = 2**20  # bytes of a long name or of further attributes, which tarfile reads whole
 _EXTENDED = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE)
 
 
 class Header(tarfile.TarInfo):
-    """A member's header; ValueError for a size that no member has, and for a header that would fill the memory."""
+    """A member's header, which raises ValueError for an impossible size or if it would exhaust the memory."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "Header":
@@ -26,7 +26,7 @@ class Header(tarfile.TarInfo):
 
     @classmethod
     def fromtarfile(cls, tarfile: tarfile.TarFile) -> "Header":
-        """Read a member's header with what stands before it and in it: names, another size, a map of holes."""
+        """Read a member's header with its extensions, such as a long name, another size, or a map of holes."""
         stream: Any = tarfile.fileobj
         tarfile.fileobj = _Bounded(stream)
         try:
@@ -35,7 +35,7 @@ class Header(tarfile.TarInfo):
             tarfile.fileobj = stream
 
     def _whole(self) -> "Header":
-        if self.size < 0:  # tarfile would go back by it, for ever
+        if self.size < 0:  # tarfile would go back by this size again and again
             raise self._refusal()
         return self
 
@@ -44,7 +44,7 @@ class Header(tarfile.TarInfo):
 
 
 class _Bounded:
-    """A stream of which a header may read so much and no more: a map of holes says itself how long it is."""
+    """A stream that limits how much one header reads, because a map of holes sets its own length."""
 
     def __init__(self, stream: Any) -> None:
         self._stream, self._left = stream, 2 * _LARGEST_HEADER
@@ -61,13 +61,16 @@ class _Bounded:
 
 
 class Members:
-    """The members of a shard by name; at the first hard link it is read to its end, and not before."""
+    """The members of a shard by name; the shard is read to its end only when the first hard link needs it."""
 
     def __init__(self, archive: tarfile.TarFile) -> None:
         self._archive = archive
 
     def target(self, member: tarfile.TarInfo) -> tarfile.TarInfo:
-        """The member that a hard link, as tar stores a doubled file, stands for; any other is its own."""
+        """Return the member that a hard link points to, or the member itself if it is not a hard link.
+
+        tar stores a repeated file as a hard link.
+        """
         return self._by_name.get(member.linkname.rstrip("/"), member) if member.islnk() else member
 
     @cached_property
@@ -76,7 +79,10 @@ class Members:
 
 
 def loader(member: tarfile.TarInfo, read: Read) -> Callable[[], bytes]:
-    """What reads a member's bytes when it is called; UnreadablePicture for holes that do not fit into it."""
+    """Return a function that reads a member's bytes when called.
+
+    The function raises UnreadablePicture if the holes of a sparse member do not fit into its size.
+    """
     parts: Any = member.sparse
     if parts is not None:
         return partial(_filled, read, tuple(parts), member.offset_data, member.size)
@@ -84,7 +90,10 @@ def loader(member: tarfile.TarInfo, read: Read) -> Callable[[], bytes]:
 
 
 def _filled(read: Read, parts: Iterable[tuple[int, int]], start: int, size: int) -> bytes:
-    """The bytes of a file that is stored without its holes: its `parts` (place, length) stand one after another."""
+    """Read a file that is stored without its holes, and fill the holes with zeros.
+
+    The `parts` (place, length) of the file are stored one after another. Raises UnreadablePicture if they do not fit.
+    """
     content = bytearray(size)
     for place, length in parts:
         if not 0 <= place <= place + length <= size:

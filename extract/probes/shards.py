@@ -1,7 +1,8 @@
-"""WebDataset shards, tar files of samples, as a source of probes; they may be compressed.
+"""WebDataset shards as a source of probes; a shard is a tar file of samples, which may be compressed.
 
-Python's tarfile ends in silence at a damaged header, and so does WebDataset's own reader, which also passes over names
-with a dot. So a shard's headers are read first, to its end, and every member is a probe, its label, or left out.
+Python's tarfile stops silently at a damaged header, and so does WebDataset's own reader, which also ignores names with
+a dot. So all headers of a shard are read first, and every member is either a probe, a probe's label, or left out with a
+reason.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ from extract.probes.unpacked_shard import UnpackedShard
 from extract.read_report import LeftOut, reasons
 from extract.unique_names import Doubled, doubles_refused, json_object, refuse_doubled
 
-_LABELS = (".cls", ".json", ".txt")  # in the order in which they are believed
+_LABELS = (".cls", ".json", ".txt")  # the first of these that a picture has gives its concept
 _JSON_LABELS = ("cls", "class", "class_name", "label_name", "label", "category", "concept")
 _LARGEST_LABEL = 2**20  # bytes
 _LONGEST_LABEL = 1000  # characters
@@ -39,12 +40,12 @@ _SHARDS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
 def is_shard(file: Path) -> bool:
-    """Whether a file is named as a shard is, compressed or not."""
+    """Check whether a file's name is that of a shard, compressed or not."""
     return file.name.lower().endswith(_SHARDS)
 
 
 def shards_in(folder: Path) -> tuple[Path, ...]:
-    """The shards of a folder, in the order of their names. Raises NoShards for one that cannot be read."""
+    """List the shards of a folder, in the order of their names. Raises NoShards if the folder cannot be read."""
     try:
         files = sorted(filter(is_shard, folder.iterdir()))
     except OSError as error:
@@ -54,20 +55,23 @@ def shards_in(folder: Path) -> tuple[Path, ...]:
 
 @dataclass(frozen=True)
 class Shards:
-    """WebDataset shards: samples are pictures, each optionally with its concept as `cls`, `json` or `txt`.
+    """WebDataset shards, whose samples are pictures, each optionally with its concept as `cls`, `json` or `txt`.
 
-    A sample's id is its shard's name and the picture's, without its suffix. A sample without a concept gets the first
-    folder of its name, or the shard's name.
+    A sample's id is the shard's name and the picture's name, both without suffix. The concept of a sample without a
+    label is the first folder of its name or, without a folder, the shard's name.
     """
 
     files: tuple[Path, ...]
     unused: tuple[LeftOut, ...] = ()
-    hard_links: bool = False  # whether a member is one
+    hard_links: bool = False  # whether any member is a hard link
     forgiving = True
 
     @classmethod
     def at(cls, path: Path) -> "Shards":
-        """Open one shard, or all of a folder; NoShards for a file that is no whole one, or if none has a picture."""
+        """Open one shard, or all shards of a folder.
+
+        Raises NoShards for a file that is not a whole shard, and if no shard holds a picture.
+        """
         files = shards_in(path) if path.is_dir() else (path,)
         with doubles_refused(NoShards, f"In {path}"):
             refuse_doubled(map(_name_of, files), "name of a shard")
@@ -84,14 +88,17 @@ class Shards:
 
     @cached_property
     def digest(self) -> str:
-        """The hash of the files' names and sizes, and of whether hard links are read, as an earlier version did not."""
+        """The hash of the files' names and sizes.
+
+        With hard links the hash differs, because an earlier version did not read them.
+        """
         digest = hashlib.sha256(b"hard links\n" if self.hard_links else b"")
         for file in self.files:
             digest.update(f"{readable([file.name])} {file.stat().st_size}\n".encode())
         return digest.hexdigest()
 
     def __iter__(self) -> Iterator[Probe]:
-        """Read the samples, shard by shard."""
+        """Yield the samples, shard by shard."""
         splits = Splits()
         for file in self.files:
             with _opened(file) as packed:
@@ -101,22 +108,22 @@ class Shards:
                     yield from _probes(file, archive, read, splits)
 
     def left_out(self) -> tuple[LeftOut, ...]:
-        """The members that are neither a picture nor a picture's label, and what lies beside the shards."""
+        """Return members that are neither a picture nor a picture's label, and files that are not shards."""
         return self.unused
 
 
 @dataclass(frozen=True)
 class _Index:
-    """A shard's pictures by name, labels by stem and suffix, and what is left out."""
+    """The index of a shard: its pictures by name, its labels by stem and suffix, and the members that are left out."""
 
-    pictures: dict[str, str]  # name to stem
+    pictures: dict[str, str]  # from name to stem, which is the name without its last suffix
     labels: dict[tuple[str, str], str]
     left_out: list[LeftOut] = field(default_factory=list)
     hard_links: bool = False
 
     @classmethod
     def of(cls, file: Path, archive: tarfile.TarFile) -> "_Index":
-        """Read the headers and labels; NoShards for a shard that is damaged, or holds a name or a sample twice."""
+        """Read a shard's headers and labels. Raises NoShards for a damaged shard, or for a repeated name or sample."""
         pictures, labels, others = dict[str, str](), dict[str, str](), list[LeftOut]()
         names, hard_links = list[str](), False
         members = Members(archive)
@@ -143,13 +150,16 @@ class _Index:
         return cls(pictures, known, left_out, hard_links)
 
     def concept(self, stem: str) -> str | None:
-        """The label of a picture, by its own name or by WebDataset's key, the name up to the first dot."""
+        """Return a picture's label; None without one.
+
+        Labels are looked up by the picture's stem and by WebDataset's key, that is, the name up to the first dot.
+        """
         keys = [(owner, suffix) for suffix in _LABELS for owner in (stem, _key(stem))]
         return next((self.labels[key] for key in keys if key in self.labels), None)
 
 
 def _refuse_doubled_pictures(pictures: dict[str, str]) -> None:
-    """Raise Doubled that names the two pictures of one sample."""
+    """Raise Doubled, which names both pictures, if a sample has two pictures."""
     first = dict[str, str]()
     for name, stem in pictures.items():
         if (other := first.setdefault(stem, name)) != name:
@@ -162,7 +172,7 @@ def _indexed(file: Path) -> _Index:
 
 
 def _probes(file: Path, archive: tarfile.TarFile, read: Read, splits: Splits) -> Iterator[Probe]:
-    """The probes of a shard; `read` gives so many of its bytes, from one on."""
+    """Yield the probes of a shard; `read` takes a start and a size, and returns these bytes of the shard."""
     index, members, shard = _Index.of(file, archive), Members(archive), _name_of(file)
     for member in archive:
         if (name := _name(member)) not in index.pictures:
@@ -185,7 +195,7 @@ def _opened(file: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(file, tarinfo=Header) as archive:
             yield archive
     except _DAMAGE as error:
-        if isinstance(error, OSError) and error.errno not in (None, EINVAL):  # the system's, and not of what is in it
+        if isinstance(error, OSError) and error.errno not in (None, EINVAL):  # the system's, not the content's
             raise _unreadable(file, error) from error
         raise _no_shard(file, _defect(file, error), "Make or fetch it again.") from error
 
@@ -193,12 +203,12 @@ def _opened(file: Path) -> Iterator[tarfile.TarFile]:
 def _defect(file: Path, error: Exception) -> str:
     if not file.stat().st_size:
         return "it is empty"
-    reason = str(error).partition("\n")[0]  # the first of the readers that tarfile tried ends in a colon
+    reason = str(error).partition("\n")[0]  # ends in a colon if every reader of tarfile's failed
     return "it is no tar file" if reason.endswith(":") else reason
 
 
 def _check_end(file: Path, archive: tarfile.TarFile) -> None:
-    """Refuse what follows the last member that could be read: tarfile takes a damaged header for the end."""
+    """Raise NoShards unless the last member is followed by the end, because tarfile takes a damaged header for it."""
     stream: Any = archive.fileobj
     stream.seek(archive.offset)
     block = stream.read(tarfile.BLOCKSIZE)
@@ -242,18 +252,18 @@ def _name(member: tarfile.TarInfo) -> str:
 
 
 def _stem(name: str) -> str:
-    """A name without its last suffix."""
+    """Return a name without its last suffix."""
     folder, slash, last = name.rpartition("/")
     return folder + slash + last.rpartition(".")[0]
 
 
 def _folder(stem: str) -> str:
-    """The first folder of a name, steps up to the folder above left out; nothing where there is none."""
+    """Return the first folder of a name, ignoring "..", or an empty text if the name has no folder."""
     return next((part for part in stem.split("/")[:-1] if part != ".."), "")
 
 
 def _key(stem: str) -> str:
-    """WebDataset's key: the name up to its first dot."""
+    """Return WebDataset's key, that is, the name up to the first dot of its last part."""
     folder, slash, last = stem.rpartition("/")
     return folder + slash + last.partition(".")[0]
 
@@ -265,13 +275,13 @@ def _read(file: Path, start: int, size: int) -> bytes:
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    """A label's bytes; none for what is no file."""
+    """Read a label's bytes; empty if the member is not a file."""
     stream = archive.extractfile(member) if member.isfile() else None
     return stream.read() if stream else b""
 
 
 def _label(name: str, content: bytes) -> str:
-    """The concept in a label's content; nothing where there is none, or one that is no text to show."""
+    """Return the concept in a label's content; empty if there is none, or if it cannot be shown as text."""
     try:
         text = content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:

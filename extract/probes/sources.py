@@ -1,7 +1,7 @@
-"""Sources of probes: a folder of pictures, WebDataset shards, or a table, read one probe at a time.
+"""Open a source of probes: a folder of pictures, WebDataset shards (tar files of samples), or a table.
 
-Every iteration over a source gives the same probes in the same order; an image is loaded when it is shown. A concept's
-pictures go to the discovery and the held-out split by turns.
+Every iteration over a source gives the same probes in the same order; an image is loaded when it is shown. Pictures of
+a concept are assigned to the discovery and the held-out split in turn; a table names each probe's split.
 """
 
 import hashlib
@@ -21,13 +21,13 @@ from extract.probes.shards import Shards, is_shard, shards_in
 from extract.probes.table import check, opened, read_columns
 from extract.read_report import LeftOut
 
-_ROWS = 256  # read from a table at once
+_ROWS = 256  # read from a table in one step
 
 
 def source(place: str | Path) -> Source:
     """Open the source at a path: a folder of pictures, a folder of shards, one shard (.tar, .tgz), or a Parquet table.
 
-    Raises ProbesError for a path that is none of these, NoShards for a file that is no shard.
+    Raises ProbesError for a path of another kind, and NoShards for a shard that is damaged or holds no picture.
     """
     path = Path(place)
     if path.is_file() and not is_shard(path) and path.suffix.lower() in ARCHIVES:
@@ -47,7 +47,7 @@ def source(place: str | Path) -> Source:
 
 @dataclass(frozen=True)
 class ProbeTable:
-    """A table of probes; images of a Parquet file are read a few hundred at a time."""
+    """A table as a source of probes; the images of a Parquet file are read a few hundred at a time."""
 
     facts: pa.Table  # all but the images
     batches: Callable[[], Iterable[pa.RecordBatch]]
@@ -56,30 +56,30 @@ class ProbeTable:
 
     @classmethod
     def of(cls, table: pa.Table) -> "ProbeTable":
-        """Wrap a table in memory; ProbesError if a value is invalid."""
+        """Wrap a table in memory. Raises ProbesError if a value is invalid."""
         check(table)
         return cls(table.drop(["image"]), partial(table.to_batches, max_chunksize=_ROWS), partial(_hashed, table))
 
     @classmethod
     def read(cls, file: Path) -> "ProbeTable":
-        """Open a table in a Parquet file; ProbesError if it is none, or a value is invalid."""
+        """Open a table in a Parquet file. Raises ProbesError if the file holds no such table, or an invalid value."""
         facts = read_columns(file, images=False)
         return cls(facts, partial(_row_batches, file), partial(_file_hash, file))
 
     @cached_property
     def digest(self) -> str:
-        """The hash of all rows, or of the file."""
+        """The hash of all rows of a table in memory, or of the file."""
         return self.content()
 
     def __iter__(self) -> Iterator[Probe]:
-        """Read the rows, a probe each."""
+        """Read the rows and yield a probe for each."""
         for batch in self.batches():
             for row in batch.to_pylist():
                 image = row.pop("image")
                 yield Probe(**row, load=partial(bytes, image or b""))
 
     def left_out(self) -> Iterable[LeftOut]:
-        """Nothing: a table holds probes alone."""
+        """Return nothing, because a table holds only probes."""
         return ()
 
 

@@ -1,4 +1,4 @@
-"""Fonts of this system, as fontconfig knows them, to be named in a message: none is used without being asked for."""
+"""Find fonts of this system with fontconfig, to suggest them in a message; no font is used unless the user asks."""
 
 import shutil
 import subprocess
@@ -9,9 +9,9 @@ _MOST = 10
 
 
 def likely_fonts(letters: str) -> list[Path]:
-    """The files of fonts of this system that most likely have these letters, the likeliest first.
+    """List the files of the system's fonts that are likely to have these letters, the likeliest first.
 
-    None where there is no fontconfig; one that is listed may lack the letters all the same.
+    The list is empty without fontconfig, and a listed font may still lack the letters.
     """
     if not (program := shutil.which("fc-match")):
         return []

@@ -1,7 +1,7 @@
-"""Tables of probes, the images shown to a network.
+"""Read and check tables of probes, the images shown to a network.
 
-Every concept has discovery probes, on which top probes are found, and held-out ones, on which units are tested; a table
-names the split of each probe.
+A table assigns each probe to one of two splits. Top probes are found on the discovery probes of the concepts, and units
+are tested on the held-out probes.
 """
 
 from collections import Counter
@@ -27,19 +27,19 @@ VALUES = {"modality": ("picture", "word"), "split": ("discovery", "held-out")}
 def read(file: Path = PROBES) -> pa.Table:
     """Read a table of probes from Parquet, by default the demo's emoji and words.
 
-    Raises ProbesError for a file that is no such table, for a missing or unknown value, and for a repeated id.
+    Raises ProbesError for a file that is not such a table, for a missing or unknown value, and for a repeated id.
     """
     return read_columns(file, images=True)
 
 
 def read_columns(file: Path, images: bool) -> pa.Table:
-    """Read a table of probes from Parquet, with or without its images; ProbesError as `read`."""
+    """Read a table of probes from Parquet, with or without its images. Raises the errors of `read`."""
     schema = SCHEMAS["probes"]
     names = schema.names if images else schema.names[:-1]
     try:
         with opened(file) as stored, doubles_refused(ProbesError, f"In {file}"):
             refuse_doubled(stored.schema_arrow.names, "column")
-            stored.schema_arrow.empty_table().select(schema.names).cast(schema)  # of images too
+            stored.schema_arrow.empty_table().select(schema.names).cast(schema)  # checks the type of the images, too
             table = stored.read(names).select(names).cast(pa.schema(list(schema)[: len(names)]))
     except OSError as error:
         raise ProbesError(
@@ -54,14 +54,14 @@ def read_columns(file: Path, images: bool) -> pa.Table:
 
 @contextmanager
 def opened(file: Path) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file, whose name may be no UTF-8. Raises OSError."""
+    """Open a Parquet file, even if its name is not UTF-8. Raises OSError."""
     refuse_pipe(file)
     with file.open("rb") as stream:
         yield pq.ParquetFile(stream)
 
 
 def check(table: pa.Table) -> pa.Table:
-    """Return the table if it holds a probe and every value is valid; else raise ProbesError."""
+    """Return the table if it holds a probe and every value is valid. Raises ProbesError otherwise."""
     nulls = {name: table[name].null_count for name in table.column_names}
     wrong = [f"{name} is missing in {count} rows" for name, count in nulls.items() if count]
     wrong += [f"{name} is empty in a row" for name in ("id", "concept") if "" in pc.unique(table[name]).to_pylist()]
@@ -77,7 +77,7 @@ def check(table: pa.Table) -> pa.Table:
 
 
 def images(table: pa.Table) -> Iterator[Image.Image]:
-    """Decode the probes' images one by one, in order, as RGB; ProbesError for one that cannot be read."""
+    """Decode the probes' images one by one, in order, as RGB. Raises ProbesError for an image that cannot be read."""
     for part in table.select(["id", "image"]).to_batches(max_chunksize=1):
         for row in part.to_pylist():
             with reading_probe(row["id"]):

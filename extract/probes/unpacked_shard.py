@@ -1,4 +1,7 @@
-"""What a compressed shard holds, on the disk: its pictures cannot be looked up in it, and may not fit into memory."""
+"""Unpack a compressed shard to the disk.
+
+Single pictures cannot be read from a compressed shard, and an unpacked one may not fit into memory.
+"""
 
 import io
 import os
@@ -15,14 +18,14 @@ from extract.errors import ProbesError
 from extract.files import reason_of
 from extract.probes.shard_members import Header, Read
 
-_PART = 2**20  # bytes unpacked at once
+_PART = 2**20  # bytes unpacked in one step
 
 
 class UnpackedShard:
-    """The bytes of a shard in a temporary file, which is gone once nothing needs it, however the process ends.
+    """The unpacked bytes of a shard, in a temporary file that disappears when unused, however the process ends.
 
-    All shards of a process share it: there may be more of them than it may have files open. Raises ProbesError where
-    it finds no room.
+    All shards of a process share this file, because there may be more shards than a process may open files. Raises
+    ProbesError if the disk has no room.
     """
 
     def __init__(self, file: Path, packed: tarfile.TarFile) -> None:
@@ -39,7 +42,7 @@ class UnpackedShard:
 
     @contextmanager
     def opened(self) -> Iterator[tarfile.TarFile]:
-        """It as a tar file."""
+        """Open the unpacked shard as a tar file."""
         with (
             io.BufferedReader(_Bytes(self.read)) as stream,
             tarfile.open(fileobj=stream, mode="r:", tarinfo=Header) as archive,
@@ -47,13 +50,13 @@ class UnpackedShard:
             yield archive
 
     def read(self, start: int, size: int) -> bytes:
-        """So many of its bytes, from one on; threads may read at once."""
+        """Read at most `size` bytes of the shard, from the byte `start`; threads may read in parallel."""
         first = self._first + start
         return os.pread(self._room.descriptor, max(0, min(size, self._end - first)), first)
 
 
 class _Room:
-    """A temporary file without a name, so that nothing of it stays when the process is killed."""
+    """A temporary file without a name, so that the system removes the file even when the process is killed."""
 
     def __init__(self) -> None:
         stream = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (open while a shard's bytes are in it)
@@ -61,7 +64,7 @@ class _Room:
         self.descriptor, self.end, self.lock = stream.fileno(), 0, threading.Lock()
 
     def write(self, part: bytes, place: int) -> int:
-        """Write the part there, and return where it ends."""
+        """Write the part at the place, and return the place where the part ends."""
         while part:
             written = os.pwrite(self.descriptor, part, place)
             place, part = place + written, part[written:]
@@ -69,7 +72,7 @@ class _Room:
 
 
 class _Bytes(io.RawIOBase):
-    """A stream over what `read` gives, as `UnpackedShard.read` does."""
+    """A stream over the bytes that a function such as `UnpackedShard.read` returns."""
 
     def __init__(self, read: Read) -> None:
         self._read, self._place = read, 0
@@ -94,7 +97,7 @@ class _Bytes(io.RawIOBase):
         return len(part)
 
 
-_rooms: "weakref.WeakSet[_Room]" = weakref.WeakSet()  # one, while a shard needs it
+_rooms: "weakref.WeakSet[_Room]" = weakref.WeakSet()  # at most one, while a shard needs it
 _choosing = threading.Lock()
 
 

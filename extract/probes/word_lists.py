@@ -1,4 +1,4 @@
-"""Lists of words to show a network."""
+"""Read lists of words to show to a network."""
 
 import re
 from pathlib import Path
@@ -12,16 +12,16 @@ from extract.read_report import LeftOut, Reading
 
 Words = tuple[str, ...]
 
-_FEW = 3  # lines of a list of which the first may name columns
-_COUNTED = re.compile(r"\S+[\s,;]+(\d{1,18})")  # a line of a list of frequencies
+_FEW = 3  # only in a list of more lines may the first name columns
+_COUNTED = re.compile(r"\S+[\s,;]+(\d{1,18})")  # a line of a list of frequencies: a word and its count
 
 
 def most_common(n: int = 10_000) -> Words:
-    """List the n most common English words, the most common first, in lower case and of the letters a to z alone.
+    """List the n most common English words, the most common first, in lower case and with only the letters a to z.
 
-    From wordfreq's large list, whose data (to 2021) are frozen, so that everyone has the same. It counts tokens of
-    subtitles, news, books, Wikipedia and the web; numbers, contractions and single letters but "a" and "i" are left
-    out. Raises WordsError if there are fewer.
+    The words come from wordfreq's large list, whose data (to 2021) are frozen, so that everyone gets the same list.
+    wordfreq counts tokens of subtitles, news, books, Wikipedia and the web. Numbers, contractions and single letters
+    except "a" and "i" are left out. Raises WordsError if there are fewer than n words.
     """
     words = dict.fromkeys(word for word in iter_wordlist("en", "large") if re.fullmatch("[a-z]{2,}|[ai]", word))
     if not 1 <= n <= len(words):
@@ -30,15 +30,15 @@ def most_common(n: int = 10_000) -> Words:
 
 
 def from_file(file: Path) -> Words:
-    """Read the words of a file as `read_file` does."""
+    """Read the words of a file as `read_file` does, and return only the words."""
     return read_file(file)[0]
 
 
 def read_file(file: Path) -> tuple[Words, Reading]:
-    """Read the words of a UTF-8 text file, one a line, without repeats; and how many lines were taken.
+    """Read the words of a text file, one per line, without repeats, and report how many lines were taken.
 
-    Their letters are composed. Raises WordsError for a file that cannot be read, or holds no word or a number beside
-    every word.
+    The letters of words are composed (an accented letter is one character). Raises WordsError for a file that cannot be
+    read, holds no word, or holds a number after every word.
     """
     words, left_out = dict[str, None](), list[LeftOut]()
     for number, line in enumerate(_lines(file), start=1):
@@ -54,7 +54,7 @@ def read_file(file: Path) -> tuple[Words, Reading]:
 
 
 def _counted(lines: Words) -> str | None:
-    """The first line of a list of frequencies, which may stand below the names of its columns; None in other lists."""
+    """Return the first line of a list of frequencies, below its column names if any; None for any other list."""
     if _is_counted(lines):
         return lines[0]
     names_columns = len(lines) > _FEW and not _COUNTED.fullmatch(lines[0])
@@ -62,7 +62,10 @@ def _counted(lines: Words) -> str | None:
 
 
 def _is_counted(lines: Words) -> bool:
-    """Whether these are the lines of a list of frequencies: a number ends each, the largest comes first."""
+    """Check whether these are the lines of a list of frequencies.
+
+    Each line of such a list ends in a number, and the numbers descend from one above 100.
+    """
     matches = [_COUNTED.fullmatch(line) for line in lines]
     counts = [int(match[1]) for match in matches if match]
     return 0 < len(counts) == len(lines) and counts[0] > 100 and sorted(counts, reverse=True) == counts
