@@ -1,4 +1,4 @@
-"""Loads over Bolt in another process, and how far they came."""
+"""Loads over Bolt in another process, and how far each has come."""
 
 from contextlib import suppress
 
@@ -18,7 +18,7 @@ with connect(sys.argv[1], timeout=2.0) as database:
 
 
 def rows_there(database: Database) -> int:
-    """How far a load has come."""
+    """Return how many rows a load has written so far; 0 while the model or the database is not there yet."""
     with suppress(GraphError):
         for row in database.read("MATCH (m:Model) RETURN coalesce(m.loaded, 0) AS loaded"):
             return int(row["loaded"])
@@ -26,7 +26,7 @@ def rows_there(database: Database) -> int:
 
 
 def whole(extraction: Extraction, database: Database) -> bool:
-    """Whether the database holds the edges of the extraction, each once, and no other."""
+    """Return whether the database holds the edges of the extraction, each once, and no other edge."""
     text = (
         "MATCH (s:Unit)-[e:CONTRIBUTES]->(t:Unit) RETURN s.layer AS source, s.channel AS source_channel, "
         "t.layer AS target, t.channel AS target_channel, e.magnitude AS magnitude"

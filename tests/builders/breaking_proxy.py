@@ -11,9 +11,9 @@ COMMIT = bytes.fromhex("0002b0120000")  # https://neo4j.com/docs/bolt/current/bo
 
 @contextmanager
 def breaking_at_commit(port: int, carried_out: bool) -> Iterator[int]:
-    """A port that leads to another one of this machine; its first commit breaks the connection.
+    """Open a port that leads to another port of this machine; the first commit over it breaks the connection.
 
-    The server has `carried_out` that commit by then, or never gets to know of it.
+    By then the server has carried out that commit (`carried_out`), or never gets to know of it.
     """
     broken = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:

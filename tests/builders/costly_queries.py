@@ -1,4 +1,4 @@
-"""Ten kinds of Cypher that only read, and take all the time or all the memory that there is."""
+"""Ten kinds of Cypher that only read, but take all the time or all the memory that there is."""
 
 _REPLACED = "'aaaaaaaaaa'"
 for _ in range(8):

@@ -1,4 +1,4 @@
-"""A catalog of the demo network with few edges and few probes, for what asks the network itself."""
+"""A catalog of the demo network with few edges and few probes, for tests that ask the network itself."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ MEASURED = Layer(1, 1, 6)  # the one sum that was shown probes
 
 
 def demo_catalog(folder: Path) -> None:
-    """Fill the folder of an embedded database, which is not served then, with the demo's units."""
+    """Fill the folder of an embedded database with the demo's units; no server has the folder open afterwards."""
     from extract.enrichment import pipeline  # torch is slow to import
     from extract.expansion import atlas
     from extract.network.weights import load_network

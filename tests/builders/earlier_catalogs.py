@@ -19,7 +19,7 @@ CONTROLS = "MATCH (u:Unit) WHERE u.ablation IS NOT NULL SET u.control = 0.1, u.s
 
 
 def as_version_1(database: Database) -> None:
-    """Its number on each model, no words or pictures of units, no schema node."""
+    """Make the database one of version 1: each model has the version; words and pictures of units are not there yet."""
     database.write("MATCH (s:Schema) DELETE s")
     database.write("MATCH (n) WHERE n:Word OR n.modality = 'visualisation' DETACH DELETE n")
     database.write(
@@ -29,18 +29,18 @@ def as_version_1(database: Database) -> None:
 
 
 def as_version_3(database: Database) -> None:
-    """One difference in modality, of selectivities or else of shares of words."""
+    """Make the database one of version 3: one difference in modality, of selectivities or else of shares of words."""
     database.write(ONE_DIFFERENCE)
     database.write(SET_VERSION, id=SCHEMA, version=3)
 
 
 def as_version_4(database: Database) -> None:
-    """What ablation says as the verdict, and the tests that the census replaced."""
+    """Make the database one of version 4: the verdict is what ablation says, beside tests that the census replaced."""
     database.write(TESTS)
     database.write(SET_VERSION, id=SCHEMA, version=4)
 
 
 def as_version_5(database: Database) -> None:
-    """What ablation says of concepts nearby alone, beside two controls."""
+    """Make the database one of version 5: units with an ablation also have two controls."""
     database.write(CONTROLS)
     database.write(SET_VERSION, id=SCHEMA, version=5)

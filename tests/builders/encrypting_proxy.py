@@ -1,4 +1,4 @@
-"""A port that encrypts what it passes on, with a certificate that nobody has signed but itself."""
+"""A port that takes encrypted connections, with a self-signed certificate, and passes on what they carry."""
 
 import socket
 import ssl
@@ -12,7 +12,7 @@ CERTIFICATE = Path(__file__).with_name("self_signed.pem")  # of localhost, with 
 
 @contextmanager
 def encrypting(port: int) -> Iterator[int]:
-    """A port that leads to another one of this machine."""
+    """Open an encrypted port that leads to another port of this machine, and yield it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
     with socket.create_server(("127.0.0.1", 0)) as listener:

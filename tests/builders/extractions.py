@@ -10,7 +10,7 @@ BARE = "bare:by-hand"
 
 
 def without_edges(network: Network, folder: Path) -> Extraction:
-    """A new extraction of a network, of no target layer, with nothing in it yet."""
+    """Create an extraction of a network, without target layers and with nothing in it yet."""
     shape = network.architecture
     manifest = Manifest(
         model=network.model,
@@ -25,7 +25,7 @@ def without_edges(network: Network, folder: Path) -> Extraction:
 
 
 def units_alone(extraction: Extraction, folder: Path) -> Extraction:
-    """A new extraction of the same units by another name, without edges and without probes."""
+    """Create an extraction of the same units under another name, without edges and without probes."""
     settings = extraction.manifest.settings.model_copy(update={"targets": ()})
     manifest = extraction.manifest.model_copy(update={"files": {}, "model": BARE, "settings": settings})
     bare = Extraction.create(folder, manifest)

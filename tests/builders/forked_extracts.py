@@ -49,14 +49,14 @@ for line in sys.stdin:
 
 @dataclass(frozen=True)
 class ForkedExtracts:
-    """A process that has the network and forks one for each extraction."""
+    """A process that has loaded the network, and forks a child for each extraction."""
 
     _process: "subprocess.Popen[str]"
 
     def run(self, folder: Path, killed_after: float = float("inf")) -> tuple[int, float]:
-        """Extract into a folder and measure, or be killed after some seconds; the exit code and the seconds taken.
+        """Extract into a folder and measure, or be killed after some seconds; return exit code and seconds taken.
 
-        The code is 2 for an error of ours.
+        The exit code is 2 for a CircuitsError.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -67,7 +67,7 @@ class ForkedExtracts:
 
 @contextmanager
 def forked_extracts(folder: Path) -> Iterator[ForkedExtracts]:
-    """Start that process; the network's configuration is written into the folder."""
+    """Start a process that can be forked; the network's configuration is written into the folder."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}  # torch forks safely while it has started no threads
     command, pipe = [sys.executable, "-c", FORK, str(folder)], subprocess.PIPE
     with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
@@ -79,7 +79,11 @@ def forked_extracts(folder: Path) -> Iterator[ForkedExtracts]:
 
 
 def is_honest(folder: Path, whole: dict[str, bytes]) -> bool:
-    """Whether what the manifest names is whole, the weights are undisturbed, and nothing unfinished can be loaded."""
+    """Return whether a folder is what its manifest says, and can be loaded only if it is finished.
+
+    All that the manifest names has the checksum it names, and the weights are those of `whole`, the files of an
+    undisturbed extraction. The folder can be loaded if and only if all files of weights are recorded.
+    """
     try:
         extraction = Extraction.open(folder)
         refuse_unfinished(extraction)

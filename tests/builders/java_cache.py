@@ -1,4 +1,4 @@
-"""Java's cache of the embedded server's classes: tests start hundreds of servers, each a second of a core sooner."""
+"""Java's cache of the embedded server's classes, which saves each of hundreds of servers a second of a core."""
 
 import os
 import subprocess
@@ -22,9 +22,10 @@ OPTION = "-XX:+IgnoreUnrecognizedVMOptions -XX:AOTCache={}"  # Neo4j's Java 17 k
 
 
 def java_cache(folder: Path) -> Path | None:
-    """Make the cache for this version of the server in a folder, once (15 s of a core); None where it takes too long.
+    """Make the cache for this version of the server in a folder, unless it is there, and return its path.
 
-    CalledProcessError where the server does not start.
+    Making it takes 15 s of a core; the result is None if it takes too long. Raises CalledProcessError if the server
+    does not start.
     """
     path, log = folder / f"{version('arcadedb-embedded')}.aot", folder / "rehearsal.log"
     if not path.exists():
@@ -36,13 +37,13 @@ def java_cache(folder: Path) -> Path | None:
             try:
                 subprocess.run(command, env=environment, stdout=output, stderr=output, check=True, timeout=120)
                 unfinished.rename(path)
-            except (subprocess.TimeoutExpired, FileNotFoundError):  # beside much other work; tests do without
+            except (subprocess.TimeoutExpired, FileNotFoundError):  # on a busy machine; tests run without the cache
                 return None
     return path
 
 
 def _rehearse(folder: Path) -> None:
-    """Do in this process what servers and loaders do, and end Java, which then writes down what it has needed."""
+    """Do in this process what servers and loaders do, then end Java, which writes down what classes it needed."""
     extraction = random_extraction(folder / "random.extraction", "random:a", width=2)
     directory = DatabaseDirectory(folder / "served")
     directory.prepare()

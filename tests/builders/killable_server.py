@@ -1,4 +1,4 @@
-"""Servers that may be killed at any time, and clients of theirs that are."""
+"""Servers that may be killed at any time, and clients of theirs that may be killed, too."""
 
 import os
 import signal
@@ -32,34 +32,35 @@ Database._write = write
 
 @dataclass
 class KillableServer:
-    """A server of either kind, and how to kill it and have it again."""
+    """A server, embedded or Neo4j, with what kills it and what starts it again."""
 
     url: str
     environment: dict[str, str]
     kill: Callable[[], None]
     revive: Callable[[], object]
-    restarts: bool  # whoever connects starts it again, so its clients go on by themselves
+    restarts: bool  # whether connecting starts it again, so that its clients resume by themselves
 
     def connect(self) -> Database:
         return connect(self.url, self.environment.get("CIRCUITS_USER"), self.environment.get("CIRCUITS_PASSWORD"))
 
     def client(self, code: str, *arguments: str) -> "subprocess.Popen[str]":
-        """Run code in a process, with this server's address and the arguments as its own."""
+        """Run code in another process, whose arguments are this server's `url` and `arguments`."""
         command = [sys.executable, "-c", code, self.url, *arguments]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, env=os.environ | self.environment, stdout=pipe, stderr=pipe, text=True)
 
     def writes(self, code: str, *arguments: str) -> int:
-        """How many transactions that write such code carries out, undisturbed."""
+        """Count the writing transactions that such code carries out when nothing disturbs it."""
         with self.client(ANNOUNCE + code, *arguments) as client:
             said, error = client.communicate(timeout=PATIENCE)
         assert client.returncode == 0, error
         return said.count("write\n")
 
     def interrupt(self, victim: Victim, writes: int, seconds: float, code: str, *arguments: str) -> str:
-        """Run such code, and kill it or its server so many seconds after its write of this number began.
+        """Run such code, and kill it or its server `seconds` after its write of this number began.
 
-        Returns what the client said on stderr; the server is there again.
+        Returns what the client said on stderr. A killed server has been started again by then, or starts when somebody
+        connects.
         """
         with self.client(ANNOUNCE + code, *arguments) as client:
             assert client.stdout is not None
@@ -74,14 +75,14 @@ class KillableServer:
 
 
 def killable_neo4j(server: LocalNeo4j) -> KillableServer:
-    """A Neo4j of a test's own, which runs."""
+    """Make a killable server of a Neo4j of a test's own, which runs."""
     login = {"CIRCUITS_USER": server.user, "CIRCUITS_PASSWORD": server.password}
     return KillableServer(server.url, login, server.kill, server.start, restarts=False)
 
 
 @contextmanager
 def killable_embedded(folder: Path) -> Iterator[KillableServer]:
-    """The embedded server of a folder."""
+    """Yield a killable server: the embedded server of a folder."""
 
     def kill() -> None:
         if endpoint := status(folder):

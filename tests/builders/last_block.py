@@ -1,4 +1,4 @@
-"""Compute what the last block does without any hook, to compare with."""
+"""Compute the last block's maps without any hook, as a reference for what hooks read."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from extract.network.network import Network
 
 
 def last_block(network: Network, pixels: Tensor) -> tuple[Tensor, ...]:
-    """The last block's shortcut, conv branch and sum, and raw conv3, written out without hooks."""
+    """Compute the last block's shortcut, conv branch, sum and raw conv3, step by step and without hooks."""
     visual: Any = network.visual
     block = visual.layer4[2]
 

@@ -32,7 +32,7 @@ dbms.usage_report.enabled=false
 dbms.cypher.min_replan_interval=1h
 dbms.security.allow_csv_import_from_file_urls=false
 """
-JVM = (  # small and soon there, not fast for long; its own classes need no verifying
+JVM = (  # a small heap and a quick start; Neo4j's classes need no verifying
     *("-Xms256m", "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
     *("-XX:+UnlockDiagnosticVMOptions", "-XX:-BytecodeVerificationRemote"),
 )
@@ -42,7 +42,7 @@ OPENED = ("java.nio", "java.io", "sun.nio.ch", "java.lang", "java.util.concurren
 
 @dataclass
 class Neo4j:
-    """Where a server is, and who may log in."""
+    """The URL of a server, and who may log in."""
 
     url: str
     user: str
@@ -50,17 +50,17 @@ class Neo4j:
     database: str | None = None
 
     def connect(self) -> Database:
-        """A connection; the database is as it is."""
+        """Connect to the database, and leave it as it is."""
         return connect(self.url, self.user, self.password, self.database)
 
     def routed(self) -> Database:
-        """A connection as to a cluster, which is asked for the way first."""
+        """Connect as to a cluster, which is first asked for the route."""
         return connect(re.sub("^bolt", "neo4j", self.url), self.user, self.password, self.database)
 
     def emptied(self, keep: Collection[str] = OURS) -> Database:
-        """A connection to the database with nothing left in it, and no constraint or index but those to keep.
+        """Connect to the database and delete all that is in it, except the constraints and indexes in `keep`.
 
-        Our own stay, since a change of the schema makes the server plan every text anew.
+        The project's own are kept, because a change of the schema makes the server plan every text anew.
         """
         database = self.connect()
         for kind, kinds in (("CONSTRAINT", "CONSTRAINTS"), ("INDEX", "INDEXES")):
@@ -73,7 +73,7 @@ class Neo4j:
 
 
 class LocalNeo4j(Neo4j):
-    """A server of our own: it can be stopped, killed, and started again in the same folder at the same port."""
+    """A server of the tests' own: it can be stopped, killed, and started again in the same folder at the same port."""
 
     def __init__(self, jars: Path, home: Path, jvm: tuple[str, ...] = JVM, cache: str = "64m") -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -86,7 +86,7 @@ class LocalNeo4j(Neo4j):
         (home / "conf" / "neo4j.conf").write_text(SETTINGS.format(port=port, cache=cache))
 
     def admin(self, *arguments: str) -> str:
-        """What neo4j-admin says; most of it needs the server stopped. Raises CalledProcessError."""
+        """Run neo4j-admin, which mostly needs the server stopped, and return its output. Raises CalledProcessError."""
         main = [f"-Dbasedir={self.home}", "org.neo4j.server.startup.Neo4jAdminCommand"]
         places = {"NEO4J_HOME": str(self.home), "NEO4J_CONF": str(self.home / "conf"), "HEAP_SIZE": "1g"}
         command = [*self._java, *main, *arguments]
@@ -96,7 +96,7 @@ class LocalNeo4j(Neo4j):
         return run.stdout
 
     def start(self) -> Self:
-        """Start it, and wait until it answers."""
+        """Start the server, and wait until it answers."""
         main = [*self._jvm, "org.neo4j.server.CommunityEntryPoint"]
         command = [*self._java, *main, f"--home-dir={self.home}", f"--config-dir={self.home / 'conf'}"]
         with (self.home / "out.log").open("ab") as log:
@@ -128,11 +128,11 @@ class LocalNeo4j(Neo4j):
         self._fresh = False
 
     def stop(self) -> None:
-        """End it as an operator does, if it runs."""
+        """End the server as an operator does, if it runs."""
         self._end(subprocess.Popen.terminate)
 
     def kill(self) -> None:
-        """End it as a power cut does, if it runs."""
+        """End the server as a power cut does, if it runs."""
         self._end(subprocess.Popen.kill)
 
     def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
@@ -143,7 +143,10 @@ class LocalNeo4j(Neo4j):
 
 
 def fetched(cache: Path) -> Path:
-    """The server's classes, fetched by Maven if they are not in this folder yet (123 MB); raises CalledProcessError."""
+    """Return the folder of the server's classes, which Maven fetches if it is not there yet (123 MB).
+
+    Raises CalledProcessError.
+    """
     jars = cache / VERSION
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one worker fetches, the others wait

@@ -1,10 +1,11 @@
-"""Both branches' maps of units whose kinds are known, without a network: the worlds that a census is tried on.
+"""The maps of both branches of units whose kinds are known, without a network: worlds on which the census is tried.
 
-Concepts are in groups of two clusters, each as picture and as word, with two discovery images and a held-out one. What
-a branch does on an image is its drive on the concept, plus noise, part of which the units share. A kind says what
-drives both branches. A new image of any concept can be drawn at will, so the truth is not a matter of names. Every
-image is of a source, one of three vendors of pictures or of three fonts of words; a kind may drive a branch on those of
-some sources alone.
+The census is the statistical test of which units are enriched. Concepts are in groups of two clusters, each as picture
+and as word, with two discovery images and a held-out one. What a branch does on an image is its drive on the image's
+concept, plus noise, part of which the units share. A unit's kind says what drives both branches. New images of any
+concept can be drawn at will, so that the truth does not depend on the names of concepts. Every image is of a source:
+one of three vendors of pictures, or one of three fonts of words. A kind may drive a branch only on images of certain
+sources.
 """
 
 from collections.abc import Callable
@@ -18,17 +19,17 @@ import pyarrow as pa
 GROUPS, CLUSTERS, EACH, MODALITIES = 24, 2, 10, ("picture", "word")
 SUBJECTS = GROUPS * CLUSTERS * EACH
 CONCEPTS = SUBJECTS * 2  # each in a modality; pictures come first
-SPLITS = ("discovery", "discovery", "held-out")  # of a concept's image by each source
+SPLITS = ("discovery", "discovery", "held-out")  # the split of a concept's image by each source
 SOURCES, HELD_OUT = len(SPLITS), SPLITS.index("held-out")
 POSITIONS, FACTORS, WIDTH = 4, 8, 48
-STRENGTH, NOISE, OWN = 3.0, 0.4, 0.2  # of a facet, of an image, of a concept
+STRENGTH, NOISE, OWN = 3.0, 0.4, 0.2  # the strength of a facet, the noise of an image and of a concept
 
 Drive = tuple[np.ndarray, np.ndarray]  # of shortcut and conv on every concept, (CONCEPTS,) each or (CONCEPTS, SOURCES)
 
 
 @dataclass(frozen=True)
 class Nature:
-    """What concepts are: group, cluster and modality, embeddings (c, WIDTH) and covariates; (c,) each."""
+    """What concepts are: group, cluster, modality and covariates as arrays (c,), and embeddings (c, WIDTH)."""
 
     group: np.ndarray
     cluster: np.ndarray
@@ -38,7 +39,7 @@ class Nature:
 
     @classmethod
     def of(cls, rng: np.random.Generator) -> "Nature":
-        """Draw one; groups 0 and 1, 2 and 3, 4 and 5 lie near each other."""
+        """Draw the nature of all concepts; groups 0 and 1, 2 and 3, 4 and 5 lie near each other."""
         subject = np.tile(np.arange(SUBJECTS), 2)
         group, cluster = subject // (CLUSTERS * EACH), subject // EACH
         word = np.arange(CONCEPTS) >= SUBJECTS
@@ -60,7 +61,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 class Draw:
-    """What a kind draws its drives from: groups in a modality, ink, noise."""
+    """What a kind of unit draws its drives from: groups in a modality, covariates such as ink, noise."""
 
     def __init__(self, nature: Nature, rng: np.random.Generator) -> None:
         self.nature, self.rng = nature, rng
@@ -68,7 +69,7 @@ class Draw:
         self.words = rng.random(2) < 0.5
 
     def facet(self, place: int = 0, word: bool | None = None) -> np.ndarray:
-        """A group in a modality, the same whenever asked for."""
+        """Return the drive on a group in a modality; the same arguments give the same drive."""
         modality = self.words[place % 2] if word is None else word
         return self.members(self.groups[place], modality)
 
@@ -76,7 +77,7 @@ class Draw:
         return np.asarray((self.nature.group == group) & (self.nature.word == word), float)
 
     def half(self, place: int) -> np.ndarray:
-        """One cluster of the first facet's group."""
+        """Return the drive on one cluster of the first facet's group."""
         return np.where(self.nature.cluster % 2 == place, self.facet(), 0)
 
     def narrow(self, count: int = 6) -> np.ndarray:
@@ -85,7 +86,7 @@ class Draw:
         return facet
 
     def broad(self) -> np.ndarray:
-        """Half of all groups, the first facet's among them."""
+        """Return the drive on half of all groups, the first facet's among them."""
         among = np.isin(self.nature.group, self.groups[:9])
         return np.asarray(among & (self.nature.word == self.words[0]), float)
 
@@ -111,7 +112,7 @@ class Draw:
         return self.members(pair, word), self.members(pair + 1, word)
 
     def pair(self, apart: int) -> Drive:
-        """One of a few facets and the one so many further, conv of any strength."""
+        """Return one of FEW facets and, for conv at any strength, the facet that comes `apart` places after it."""
         first = int(self.rng.integers(FEW))
         one, other = (self.members(6 + place // 2, bool(place % 2)) for place in (first, (first + apart) % FEW))
         return one, self.between(0.1, 1) * other
@@ -127,12 +128,12 @@ class Draw:
 
 
 def seen(drive: np.ndarray) -> np.ndarray:
-    """A drive (CONCEPTS,) by source, (CONCEPTS, SOURCES): equal for all unless it is so already."""
+    """Return a drive as (CONCEPTS, SOURCES); a drive (CONCEPTS,) is equal for all sources."""
     return np.broadcast_to(drive.reshape(CONCEPTS, -1), (CONCEPTS, SOURCES))
 
 
 def by(drive: np.ndarray, *sources: int) -> np.ndarray:
-    """A drive on the images of some sources alone, (CONCEPTS, SOURCES)."""
+    """Return a drive (CONCEPTS, SOURCES) that acts only on the images of these sources."""
     return seen(drive) * np.isin(np.arange(SOURCES), sources)
 
 
@@ -167,14 +168,14 @@ KINDS: dict[str, Callable[[Draw], Drive]] = {
     "smooth": lambda d: (d.facet(), d.smooth()),
 }
 FEW = 4  # facets of paired units
-PAIRED: dict[str, Callable[[Draw], Drive]] = {  # units of a few facets, so that unrelated branches may have one alike
+PAIRED: dict[str, Callable[[Draw], Drive]] = {  # units of few facets, so that unrelated branches may share one
     "unrelated": lambda d: d.pair(int(d.rng.integers(FEW))),
     "apart": lambda d: d.pair(int(d.rng.integers(1, FEW))),
     "alike": lambda d: d.pair(0),
 }
 BY_SOURCE: dict[str, Callable[[Draw], Drive]] = {  # units of a picture facet and a word facet
     "every source": lambda d: (d.picture(), d.written()),
-    "one source": lambda d: (d.picture(), by(d.written(), 0)),  # discovery probes see it, held-out ones do not
+    "one source": lambda d: (d.picture(), by(d.written(), 0)),  # held-out images do not have the word facet
     "two sources": lambda d: (by(d.picture(), 0, HELD_OUT), by(d.written(), 0, HELD_OUT)),  # both in 4 of 9 ways
     "overtaken shortcut": lambda d: (d.picture(), 2.5 * seen(d.written()) + by(1.3 * d.picture(), HELD_OUT)),
     "overtaken conv": lambda d: (2.5 * seen(d.picture()) + by(1.3 * d.written(), HELD_OUT), d.written()),
@@ -185,7 +186,7 @@ ALIKE = ("clusters", "near facets", "halves")
 
 @dataclass(frozen=True)
 class World:
-    """Maps (images, units, positions) of units of known kinds, and all that a census is given with them."""
+    """Maps (images, units, positions) of units of known kinds, and everything else that a census takes."""
 
     seed: int
     nature: Nature
@@ -204,13 +205,13 @@ class World:
         modality = [MODALITIES[int(word)] for word in self.nature.word[self.concept]]
         names = [f"{c % SUBJECTS:03}" for c in self.concept]
         columns = {"modality": modality, "concept": names, "split": self.split.tolist()}
-        if self.ways:  # the others are judged in their own split alone
+        if self.ways:  # all other worlds are judged in their own split only
             columns["source"] = [f"source {n}" for n in np.resize(np.arange(SOURCES), len(names))]
         return pa.table(columns)
 
     @property
     def ways(self) -> list[tuple[int, int]]:
-        """Which vendor and font to hold out in turn; none in a world without units that are driven by source."""
+        """The pairs of vendor and font to hold out in turn; none in a world without units that are driven by source."""
         return list(product(range(SOURCES), range(SOURCES))) if set(self.kinds) & set(BY_SOURCE) else []
 
     @cached_property
@@ -219,7 +220,7 @@ class World:
         return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
 
     def places(self, names: list[list[str]]) -> np.ndarray:
-        """Concepts of facets by their names as a census shows them: int (units, k)."""
+        """Return the concepts of facets, int (units, k), from their names as a census shows them."""
         return np.array([[int(n.strip("\u201c\u201d")) + SUBJECTS * (n[0] == "\u201c") for n in row] for row in names])
 
     def images(
@@ -229,9 +230,9 @@ class World:
         concepts: np.ndarray,
         sources: tuple[int, int] = (HELD_OUT, HELD_OUT),
     ) -> tuple[np.ndarray, np.ndarray]:
-        """New images of each unit's own concepts (units, n) by a vendor and a font, as numbers.
+        """Draw new images of each unit's own concepts (units, n) by a vendor and a font, given as two numbers.
 
-        Both maps, (units, positions, n) each.
+        Returns the maps of shortcut and conv, each (units, positions, n).
         """
         source = np.array(sources)[self.nature.word[concepts].astype(int)]  # (u, n)
         drives = self.drives[:, units[:, None], concepts, source]  # (2, u, n)
@@ -242,14 +243,14 @@ class World:
 def _maps(
     rng: np.random.Generator, drives: np.ndarray, shared: np.ndarray, offsets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Maps of shortcut and conv (units, positions, n) from drives and shared noise, (2, units, n) each."""
+    """Draw maps of shortcut and conv, each (units, positions, n), from drives and shared noise, each (2, units, n)."""
     common = drives + shared + offsets[:, :, None] + NOISE * 0.7 * rng.normal(size=drives.shape)
     maps = common[:, :, None] + NOISE * rng.normal(size=(*drives.shape[:2], POSITIONS, drives.shape[2]))
     return np.maximum(maps[0], 0), maps[1]
 
 
 def world(seed: int, units: int = 240, kinds: tuple[str, ...] = tuple(KINDS), vendor_sd: float = 0.0) -> World:
-    """The world of a seed. Vendors and fonts multiply a branch's drive by 1 + `vendor_sd` times a normal number."""
+    """Make the world of a seed. Vendors and fonts multiply a branch's drive by normal numbers, 1 with sd `vendor_sd`."""
     rng = np.random.default_rng(seed)
     nature = Nature.of(rng)
     of_units = np.resize(np.array(kinds, object), units)

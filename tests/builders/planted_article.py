@@ -1,7 +1,7 @@
-"""Measurements in which it is known which of the article's claims hold: planted contributions, shares and overlaps.
+"""Measurements of which it is known which claims of the article hold, because contributions and shares are planted.
 
-Each effect makes some claims true; without any, contributions are normal, shares just beyond what claims allow, and
-overlaps chance.
+Each effect makes some claims hold. Without an effect contributions are normal, shares lie just beyond what the claims
+allow, and the overlaps of top probes are chance.
 """
 
 import json
@@ -30,7 +30,7 @@ TARGET = Layer(4, 2, 5)  # of 256 units
 
 PEAKS = "two peaks at the last conv branch"
 BALANCED, BALANCED_BY_GAMMA = "signs are balanced", "balanced signs are gamma3's"
-_HEAVY = "backward contributions are exponential"  # uneven ones are, too
+_HEAVY = "backward contributions are exponential"  # a claim that holds for uneven contributions, too
 SUMS = {"4/2": (Layer(4, 2, 6), 0.86), "4/1": (Layer(4, 1, 6), 0.822), "4/0": (Layer(4, 0, 8), 0.145)}
 _TABLES = {
     "on visualisations": ("visualisations", "share_published"),
@@ -45,21 +45,21 @@ NEAR_IDENTITY = {
     for probes, (table, column) in _TABLES.items()
     for block, (layer, part) in SUMS.items()
 }
-EFFECTS: Mapping[str, tuple[str, ...]] = {  # and the claims that hold with each
+EFFECTS: Mapping[str, tuple[str, ...]] = {  # each effect with the claims that hold with it
     "none": (BALANCED,),
     "lobes by sign": (PEAKS, "two peaks nowhere else", "two peaks are gamma3's signs", BALANCED, BALANCED_BY_GAMMA),
     "own lobes": (PEAKS, "two peaks nowhere else", BALANCED),
     "lobes everywhere": (PEAKS, BALANCED, BALANCED_BY_GAMMA),
     "lopsided": (),
-    "slightly lopsided": (),  # just beyond what balance allows
-    "one direction": (BALANCED,),  # of all units, so that what chance does to one of them it does to all
+    "slightly lopsided": (),  # lopsided by just more than the claim of balance allows
+    "one direction": (BALANCED,),  # the same for all units, so that chance moves all of them alike
     "uneven sources": (
         _HEAVY,
         "forward contributions are closer to normal",
         BALANCED,
     ),
     "versatile": ("earlier units are more versatile", _HEAVY, BALANCED),
-    "versatile by shape": (_HEAVY, BALANCED),  # as randomised weights are, too
+    "versatile by shape": (_HEAVY, BALANCED),  # because randomised weights are as versatile
     "neighbours alike": (BALANCED,),  # layers that follow one another are as versatile, without a trend
     "discarded": (
         "units of high share have the shortcut's top probes",
@@ -68,16 +68,16 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {  # and the claims that hold with each
     ),
     **{claim: (claim,) for claim in NEAR_IDENTITY},
 }
-_WITHOUT_MATRICES = {"discarded", *NEAR_IDENTITY}  # which matrices say nothing of
+_WITHOUT_MATRICES = {"discarded", *NEAR_IDENTITY}  # effects that do not show in matrices
 CLAIMS = tuple(dict.fromkeys(claim for claims in EFFECTS.values() for claim in claims))
 _BELOW = Layer(4, 0, 5)  # another conv branch
-_BEYOND, _NOISE = 0.02, 0.01  # how far beyond a claim's tolerance the others are; of a share as it is measured
-_LIKENESS = 0.7  # of layers that follow one another
+_BEYOND, _NOISE = 0.02, 0.01  # how far shares lie beyond a claim's tolerance; the error of a measured share
+_LIKENESS = 0.7  # correlation of layers that follow one another
 _OTHERS = [layer for layer in SHAPE.layers if layer.role == "conv" and layer != TARGET]
 
 
 def planted_shape(folder: Path) -> Network:
-    """A network of the shape that contributions are planted in, at random weights."""
+    """Make a network of the shape that contributions are planted in, with random weights."""
     vision = TINY["vision_cfg"] | {"layers": list(SHAPE.blocks), "width": SHAPE.width}  # type: ignore[operator]
     file = folder / "planted.json"
     file.write_text(json.dumps(TINY | {"vision_cfg": vision}))
@@ -85,7 +85,7 @@ def planted_shape(folder: Path) -> Network:
 
 
 def planted_article(folder: Path, network: Network, effect: str, seed: int) -> Measurements:
-    """Measurements with one effect, in a new folder; worlds of one seed and two effects have nothing in common."""
+    """Plant one effect in measurements in a new folder; two effects of one seed have no random numbers in common."""
     seed = seed * len(EFFECTS) + list(EFFECTS).index(effect)
     rng = np.random.default_rng(seed)
     scales = np.full(SHAPE.channels(TARGET), 0.5) * (1 if "lopsided" in effect else rng.choice([-1, 1], 256))
@@ -118,7 +118,7 @@ def planted_article(folder: Path, network: Network, effect: str, seed: int) -> M
 def plant_randomised(
     extraction: Extraction, rng: np.random.Generator, lobes: bool = False, uneven: bool = False
 ) -> None:
-    """Add what randomised weights bring the last conv branch: one lobe of normal values, or two, or uneven ones."""
+    """Add what randomised weights bring the last conv branch: normal values in one lobe or in two, or uneven ones."""
     units = SHAPE.channels(TARGET)
     for place, source in enumerate(sources(SHAPE, TARGET)):
         channels = evenly(SHAPE.channels(source))
@@ -135,7 +135,7 @@ def plant_randomised(
 
 
 def _sizes(rng: np.random.Generator, place: int, shape: tuple[int, int]) -> np.ndarray:
-    """Sizes of contributions: the further below, the less uneven, and so the fewer near zero."""
+    """Draw sizes of contributions: the further below their source lies, the less uneven, and so the fewer near zero."""
     unevenness = 0.7 * (1 - place / len(sources(SHAPE, TARGET)))
     return np.asarray(np.exp(unevenness * rng.normal(size=shape)))
 
@@ -178,15 +178,15 @@ def _normal(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
 
 
 def _shares(rng: np.random.Generator, effect: str) -> dict[str, dict[Layer, dict[str, np.ndarray]]]:
-    """Shares over the shortcut by table, sum and column, (units,) each.
+    """Draw shares over the shortcut, as arrays (units,) keyed by table, sum and column.
 
-    With an effect of a claim's name as many as the article has are above 0.9, else just too many or too few. A share is
-    measured with an error, and many are close to 0.9.
+    If a claim has the effect's name, as many of its shares are above 0.9 as in the article; of any other claim just too
+    many or too few are. A share is measured with an error, and many are close to 0.9.
     """
     tables: dict[str, dict[Layer, dict[str, np.ndarray]]] = {}
     for claim, (table, layer, column, part_of_units) in NEAR_IDENTITY.items():
         units, within = SHAPE.channels(layer), 0.02 if table == "visualisations" else 0.1
-        side = -1 if effect == "discarded" else rng.choice([-1, 1])  # units of low share are among its claims
+        side = -1 if effect == "discarded" else rng.choice([-1, 1])  # its claims need units of low share
         beyond = 0 if claim == effect else side * (within + _BEYOND)
         high = rng.permutation(units) < round((part_of_units + beyond) * units)
         shares = np.where(high, 0.9 + 0.1 * rng.uniform(size=units) ** 0.5, rng.uniform(0, 0.9, units))
@@ -197,7 +197,7 @@ def _shares(rng: np.random.Generator, effect: str) -> dict[str, dict[Layer, dict
 
 
 def _overlaps(rng: np.random.Generator, shares: np.ndarray, effect: str) -> dict[str, np.ndarray]:
-    """What the last sum's units of these shares have in common with both branches: (units,) each."""
+    """Draw the overlaps of the last sum's units, which have these shares, with both branches, as arrays (units,)."""
     units = len(shares)
     if effect != "discarded":
         return {name: rng.choice([0.0, 0.1, 0.2, 0.3], units) for name in ("overlap_shortcut", "overlap_conv")}
@@ -208,7 +208,7 @@ def _overlaps(rng: np.random.Generator, shares: np.ndarray, effect: str) -> dict
 
 
 def _facets(rng: np.random.Generator, effect: str) -> list[dict[str, object]]:
-    """The census' bounds: every conv branch brings a facet, on which most sums rise, or four of five do not."""
+    """Draw the census's bounds: every conv branch brings a facet, on which most sums rise (few with `discarded`)."""
     units = SHAPE.channels(SHAPE.final)
     rises = rng.choice([0.1, 0.9], units, p=[0.8, 0.2] if effect == "discarded" else [0.2, 0.8])
     return _rows(SHAPE.final, specificity_conv_low=np.full(units, 0.5), rise_conv_high=rises)

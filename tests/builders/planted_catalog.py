@@ -1,4 +1,4 @@
-"""Write an extraction by hand, 32 units in 4/2/6, of which some are as their evidence and weights below say."""
+"""Write an extraction by hand: 32 units in 4/2/6, some of which have the evidence and the weights that stand below."""
 
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def planted_catalog(folder: Path, model: str = MODEL, image: bytes = b"image") -
 
 
 def _words() -> dict[str, list[dict[str, Any]]]:
-    """4/2/6/0 reads two words, unit 1 the first of them."""
+    """Return rows of words: unit 4/2/6/0 reads two words, unit 4/2/6/1 the first of them."""
     texts = ("hammer", "anchor")
     vocabulary = [{"text": text, "kind": "word", "length": len(text), "lettering": "hand"} for text in texts]
     readings = [
@@ -58,10 +58,12 @@ def _words() -> dict[str, list[dict[str, Any]]]:
 
 
 def _edges(target: str) -> list[dict[str, Any]]:
-    """From 4/0/8, units 0 to 9 into every unit; but into conv unit 0, strongly, and 3, weakly, units 10 to 19.
+    """Return the edges into a target: units 0 to 9 of 4/0/8 feed every unit, with exceptions among the conv units.
 
-    Conv unit 1 takes back what its shortcut brings, unit 5 shares one input that outweighs all others, and unit 6 has
-    the same inputs with signs in turn. Direct edges come from the block's bn2 units, odd ones negative.
+    Units 10 to 19 feed conv unit 0, with strong weights, and conv unit 3, with weak ones. Conv unit 1 takes back what
+    its shortcut brings. Conv unit 5 shares with its shortcut only unit 0, which outweighs all its other inputs. Conv
+    unit 6 has the inputs of its shortcut with alternating signs. Direct edges come from the block's bn2 units; odd ones
+    are negative.
     """
     sum_, block = "4/0/8", target[:4]
     edges = []
@@ -93,10 +95,10 @@ def _edge(
 
 PLANTED = {  # unit: differences in concept and modality, rises on the facets of shortcut and conv, exact share
     0: (0.9, 0.9, 1.9, 1.5, 0.9966),  # two facets in both ways
-    1: (0.8, 0.1, 2.0, 1.1, 0.5),  # in concept alone
+    1: (0.8, 0.1, 2.0, 1.1, 0.5),  # two facets that differ in concept only
     2: (0.9, 0.9, 2.0, 0.1, 0.9849),  # one facet is discarded
     3: (0.1, 0.1, 2.0, 2.0, 0.15),  # one facet
-    4: (0.2, 0.7, 1.0, 1.8, 0.3),  # in modality alone
+    4: (0.2, 0.7, 1.0, 1.8, 0.3),  # two facets that differ in modality only
 }
 
 
@@ -108,7 +110,7 @@ CENSUS = {  # unit: verdict, its q, the lesser lower bound of specificity; every
     4: ("enriched", 0.04, 0.4),
 }
 ABLATION = {0: ("supported", 0.9), 1: ("inconclusive", 0.05), 2: ("contradicted", -0.4), 4: ("supported", 0.3)}
-REMAINING = {  # of unit 0's rises on either facet, without either branch
+REMAINING = {  # of unit 0's rise, by the facet and by the branch that is taken away
     ("shortcut", "shortcut"): -0.25,
     ("shortcut", "conv"): 1.75,
     ("conv", "shortcut"): 1.25,
@@ -119,9 +121,9 @@ LINK = "the sum rises on the conv facet"
 
 
 def _evidence(image: bytes) -> dict[str, list[dict[str, Any]]]:
-    """Evidence of 4/2/6's units, all but the last; words for conv, pictures for the shortcut; probe w1 is sensitive.
+    """Return rows of evidence on all units of 4/2/6 but the last: conv answers to words, the shortcut to pictures.
 
-    Of the units inside the branches one alone was shown probes, 4/2/3/2.
+    Probe w1 is sensitive. Of the units inside the branches only 4/2/3/2 was shown probes.
     """
     unit: dict[str, Any] = {"layer": "4/2/6"}
     evidence, census, proof = list[dict[str, Any]](), list[dict[str, Any]](), list[dict[str, Any]]()
@@ -163,7 +165,7 @@ def _evidence(image: bytes) -> dict[str, list[dict[str, Any]]]:
 
 
 def _judged(channel: int) -> dict[str, Any]:
-    """What the census says of a unit of 4/2/6."""
+    """Return what the census says of a unit of 4/2/6."""
     _, _, rise_shortcut, rise_conv, _ = PLANTED.get(channel, _OTHER)
     verdict, q, least = CENSUS.get(channel, ("open", 0.8, 0.0))
     own = {

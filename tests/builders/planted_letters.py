@@ -16,10 +16,10 @@ READERS = Layer(1, 0, 1)
 
 
 def planted_readers(network: Network, texts: Sequence[str]) -> Network:
-    """The network with units of READERS, from channel 0, that fire wherever SMALL lettering holds their text.
+    """Return a network whose units of READERS, from channel 0 on, fire wherever their text stands in SMALL lettering.
 
-    Of one letter it is so often, in whatever order they stand; of more, where they stand in this order. All other units
-    of the layer are silent.
+    A unit of one letter fires at each such letter, wherever it stands in a word; a unit of several letters fires where
+    they stand in this order. All other units of the layer are silent.
     """
     planted = replace(network, clip=deepcopy(network.clip))
     visual, block = planted.visual, planted.visual.get_submodule("layer1.0")
@@ -39,7 +39,7 @@ def planted_readers(network: Network, texts: Sequence[str]) -> Network:
 
 
 def _template(network: Network, text: str) -> tuple[Tensor, Tensor]:
-    """A kernel (21, 21) and a bias with which a convolution is positive where the text stands, and nowhere else."""
+    """Return a kernel (21, 21) and a bias with which a convolution is positive only where the text stands."""
     side = network.architecture.image_size
     pixels = network.preprocess(rasterise(text, side, SMALL))[0]  # (side, side)
     dark = pixels < (pixels.max() + pixels.min()) / 2

@@ -31,9 +31,9 @@ def planted_matrices(
     shape: Architecture = SHAPE,
     target: Layer = TARGET,
 ) -> Extraction:
-    """Write into a new folder; `scales` are the target's (units,), those of all other batch norms are 1.
+    """Write the extraction into a new folder; `scales` (units,) are the target's batch norm scales, all others are 1.
 
-    `others` are further targets with what is planted there.
+    `others` are further targets, each with what is planted there.
     """
     rng = np.random.default_rng(seed)
     settings = ExtractionSettings(targets=(*map(str, others), str(target)), strongest=1, matrices=matrices)
@@ -60,7 +60,7 @@ def planted_matrices(
 
 
 def _arrays(rng: np.random.Generator, shape: Architecture, target: Layer, plant: Plant) -> dict[str, np.ndarray]:
-    """Means into a target as they are planted, and magnitudes twice as large."""
+    """Return the means into a target as `plant` draws them, and magnitudes twice as large."""
     count = shape.channels
     means = {source: plant(rng, count(target), count(source)).astype(np.float32) for source in sources(shape, target)}
     arrays = {f"{source} mean": mean for source, mean in means.items()}

@@ -1,8 +1,9 @@
-"""Networks in which it is known which units are enrichment circuits, and images for them to see.
+"""Networks of which it is known which units are enrichment circuits, and images for the networks to see.
 
-The images are sums of patterns: of a group of concepts, of a concept, and of nuisances that have nothing to do with
-either. The network is open_clip's own with random weights, but for the last two blocks' conv3 and bn3, which are solved
-for by ridge regression so that a unit's shortcut and conv branch answer to the groups or nuisances that its kind says.
+An image is a sum of patterns: one of its group of concepts, one of its concept, and nuisances that are related to
+neither. The network is open_clip's own with random weights, except conv3 and bn3 of the last two blocks. These are
+solved for by ridge regression, so that a unit's shortcut and conv branch answer to the groups or nuisances that the
+unit's kind says.
 """
 
 import json
@@ -45,7 +46,7 @@ class Planted:
 
 
 def planted(folder: Path, seed: int, null: bool = False) -> Planted:
-    """A network and images of a seed; a null one has every kind of unit but enriched ones."""
+    """Make a network and images from a seed; with `null` there are units of every kind except enriched ones."""
     rng = np.random.default_rng(seed)
     probes, group, nuisance = _images(rng)
     file = folder / f"planted-{seed}.json"
@@ -59,7 +60,7 @@ def planted(folder: Path, seed: int, null: bool = False) -> Planted:
 
 
 def _images(rng: np.random.Generator) -> tuple[pa.Table, np.ndarray, np.ndarray]:
-    """Probes, the group of each (n,), and how much of each nuisance is in it (n, NUISANCES)."""
+    """Draw the probes; return them, the group of each (n,), and how much of each nuisance is in each (n, NUISANCES)."""
     patterns = [_patterns(rng, count) for count in (GROUPS, GROUPS * CONCEPTS, NUISANCES)]
     concept = np.repeat(np.arange(GROUPS * CONCEPTS), 2 * EACH)
     nuisance = rng.normal(size=(len(concept), NUISANCES))
@@ -79,14 +80,14 @@ def _images(rng: np.random.Generator) -> tuple[pa.Table, np.ndarray, np.ndarray]
 
 
 def _patterns(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Random wallpapers (count, SIDE, SIDE, 3): what they are does not depend on the place, as of a pooled unit."""
+    """Draw random wallpapers (count, SIDE, SIDE, 3). They repeat, so that a pooled unit sees the same everywhere."""
     return np.tile(rng.normal(size=(count, TILE, TILE, 3)), (1, SIDE // TILE, SIDE // TILE, 1))
 
 
 def _targets(
     rng: np.random.Generator, kinds: np.ndarray, group: np.ndarray, nuisance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the shortcut and the conv branch of every unit are to do on every image: (n, units) each."""
+    """Return what the shortcut and the conv branch of every unit are to do on every image, as two arrays (n, units)."""
     shortcut, conv = np.zeros((2, len(group), len(kinds)))
     for unit, kind in enumerate(kinds):
         one, other = (1.0 * (group == g) for g in rng.choice(GROUPS, 2, replace=False))
@@ -107,7 +108,7 @@ def _targets(
 
 @torch.no_grad()
 def _plant(network: Network, probes: pa.Table, shortcut: np.ndarray, conv: np.ndarray) -> None:
-    """Solve for the last two blocks' conv3 and bn3."""
+    """Solve for the conv3 and bn3 of the last two blocks."""
     visual: Any = network.visual
     below, last = visual.layer4
     pixels = torch.cat(list(stack(images(probes), network.preprocess, 64)))
@@ -115,12 +116,15 @@ def _plant(network: Network, probes: pa.Table, shortcut: np.ndarray, conv: np.nd
     norm = below.get_submodule("downsample.1")
     norm.weight.zero_()
     norm.bias.zero_()
-    for block, target, floor in ((below, shortcut, 1.5), (last, conv, 0.0)):  # above the ReLU, so that it cuts little
+    for block, target, floor in (
+        (below, shortcut, 1.5),
+        (last, conv, 0.0),
+    ):  # a floor above the ReLU's zero, so that the ReLU cuts little
         _solve(block, _inside(visual, block, pixels), target + floor)
 
 
 def _calibrate(visual: Any, pixels: Tensor) -> None:
-    """Batch norms that see these images as their own, so that no channel of random weights is dead."""
+    """Set the batch norms to the statistics of these images, so that no channel of random weights is dead."""
     norms = [module for module in visual.modules() if isinstance(module, BatchNorm2d)]
     for norm in norms:
         norm.reset_parameters()
@@ -132,7 +136,7 @@ def _calibrate(visual: Any, pixels: Tensor) -> None:
 
 
 def _inside(visual: Any, block: Any, pixels: Tensor) -> np.ndarray:
-    """What enters a block's conv3, on average over positions: (n, channels)."""
+    """Return what enters a block's conv3, averaged over positions: (n, channels)."""
     found: list[Tensor] = []
     handle = block.conv3.register_forward_pre_hook(lambda _, inputs: found.append(inputs[0].mean((2, 3))))
     for some in torch.split(pixels, 64):

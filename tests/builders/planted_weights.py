@@ -15,13 +15,13 @@ MEANS = (0.5, -0.25, 1.0)  # of the weights into the first three units of the ta
 
 
 def kernels() -> np.ndarray:
-    """Kernels of a single position whose edges are those of the planted catalog: float16 (32, 8, 1, 1)."""
+    """Return kernels of one position whose edges are those of the planted catalog, as float16 (32, 8, 1, 1)."""
     into, out = 1 + np.arange(32) / 100, (-1.0) ** np.arange(8) * np.arange(1, 9)
     return np.outer(into, out).astype(np.float16)[:, :, None, None]
 
 
 def planted_weights(folder: Path, weights_sha256: str = "0" * 64) -> Extraction:
-    """Write the extraction into a new folder; with other weights it is none of the planted catalog's."""
+    """Write the extraction into a new folder; with other weights it does not belong to the planted catalog."""
     settings = ExtractionSettings(targets=(TARGET,), strongest=1, matrices=False)
     manifest = Manifest(
         model=MODEL,

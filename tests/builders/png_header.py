@@ -1,11 +1,11 @@
-"""A PNG that claims a size and holds nothing."""
+"""A PNG that claims a size and has no pixels."""
 
 import struct
 import zlib
 
 
 def png_of(width: int, height: int) -> bytes:
-    """A PNG of some hundred bytes that claims this size."""
+    """Return a PNG of a few dozen bytes that claims this size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

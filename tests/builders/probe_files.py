@@ -1,4 +1,4 @@
-"""Folders and shards of small pictures, and what is read of them."""
+"""Write folders and shards of small pictures, and tell what is read of them."""
 
 import io
 import tarfile

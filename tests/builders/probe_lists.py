@@ -1,4 +1,4 @@
-"""Build lists of top probes by their places."""
+"""Build lists of top probes from the probes' places."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from extract.responses.top_probes import RankedProbes
 
 
 def lists(*rows: list[int]) -> RankedProbes:
-    """Lists of probes by place, as long as the longest; the rest is not valid."""
+    """Return lists of probes, given by place; shorter lists are filled up with entries that are not valid."""
     longest = max(map(len, rows))
     probes = np.array([row + [0] * (longest - len(row)) for row in rows])
     valid = np.array([[n < len(row) for n in range(longest)] for row in rows])

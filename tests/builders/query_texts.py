@@ -1,4 +1,4 @@
-"""Collect every query text of graph/cypher by its name."""
+"""Collect every query text of graph/cypher under its name."""
 
 from graph.cypher import (
     built_in,

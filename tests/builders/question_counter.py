@@ -29,9 +29,9 @@ class Question:
 
 @contextmanager
 def recorded_questions() -> Iterator[list[Question]]:
-    """Record every question to any database while the block runs, of all threads of this process.
+    """Record every question to any database while the block runs, from all threads of this process.
 
-    A `read` that is answered from what `reading_once` remembers asks nothing.
+    A `read` that `reading_once` answers from memory asks nothing, and is not recorded.
     """
     questions = list[Question]()
     with ExitStack() as stack:
@@ -49,7 +49,10 @@ def _recording(method: Callable[..., Any], questions: list[Question]) -> Callabl
 
 
 def surplus(questions: list[Question]) -> list[str]:
-    """What was asked too often: models more than once, what is hidden more than twice, the same question again."""
+    """Return the names of the questions that were asked too often.
+
+    These are models more than once, what is hidden more than twice, and any question that was asked before.
+    """
     models = [question for question in questions if question.text == MODELS]
     hiding = [question for question in questions if question.name in HIDING]
     repeated = [question for place, question in enumerate(questions) if question in questions[:place]]

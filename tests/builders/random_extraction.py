@@ -1,4 +1,4 @@
-"""Write an extraction of random edges and evidence, no network behind it."""
+"""Write an extraction of random edges and evidence, without a network behind it."""
 
 import hashlib
 from pathlib import Path
@@ -46,7 +46,7 @@ def random_extraction(path: Path, model: str, seed: int = 0, width: int = 4, den
 
 
 def of_other_weights(extraction: Extraction, folder: Path) -> Extraction:
-    """An extraction of the same model name and numbers, whose manifest names other weights."""
+    """Create an extraction of the same model name and numbers, whose manifest names other weights."""
     others = extraction.manifest.model_copy(update={"files": {}, "weights_sha256": "9" * 64})
     stranger = Extraction.create(folder / "stranger.extraction", others)
     names = [name for name in extraction.manifest.files if name.endswith(".parquet")]
@@ -55,7 +55,7 @@ def of_other_weights(extraction: Extraction, folder: Path) -> Extraction:
 
 
 def _histograms(rng: np.random.Generator, branches: list[dict[str, Any]]) -> pa.Table:
-    """Forty probes each; every seventh unit does the same on all of them."""
+    """Draw histograms over forty probes, for two of three units; every seventh unit does the same on all probes."""
     rows = [
         unit | {"low": -rng.random(), "high": rng.random(), "counts": rng.multinomial(40, [0.05] * 20).tolist()}
         | {"n": 40, "mean": rng.normal(), "sd": rng.random() if n % 7 else None}
@@ -65,7 +65,7 @@ def _histograms(rng: np.random.Generator, branches: list[dict[str, Any]]) -> pa.
 
 
 def _shard(rng: np.random.Generator, target: Layer, shape: Architecture, density: float) -> dict[str, pa.Table]:
-    """Each pair kept with a chance of `density`; the nine largest of a unit and layer have a rank."""
+    """Draw the edges into a target: each pair is kept with a chance of `density`; a unit's nine largest have ranks."""
     edges, sweeps, channels = [SCHEMAS["edges"].empty_table()], [], shape.channels
     for source in (layer for layer in shape.layers if layer < target and layer.role in ("bn1", "bn2", "sum")):
         t, s = np.nonzero(rng.random((channels(target), channels(source))) < density)
@@ -89,7 +89,10 @@ def _ranks(magnitude: np.ndarray, end: np.ndarray) -> Any:
 
 
 def _evidence(rng: np.random.Generator, sums: list[dict[str, Any]]) -> dict[str, pa.Table]:
-    """Forty probes, four of them an example of each branch; every fifth unit not measured, a third without overlap."""
+    """Draw evidence on forty probes, four of which are examples of each branch of a unit.
+
+    Every fifth unit is not measured, and a third of the others has no overlap.
+    """
     probes = [
         {
             "id": f"probe {n}", "modality": ("picture", "word")[n % 2], "concept": f"concept {n // 4}",
@@ -127,7 +130,7 @@ def _evidence(rng: np.random.Generator, sums: list[dict[str, Any]]) -> dict[str,
 
 
 def _words(rng: np.random.Generator, branches: list[dict[str, Any]]) -> dict[str, pa.Table]:
-    """Twelve words and as many letter strings; each unit has its three top words; two thirds of the units a profile."""
+    """Draw twelve words and as many letter strings; each unit has three top words, and two of three a modality."""
     texts = [(kind, f"{kind} {n}") for kind in ("word", "letters") for n in range(12)]
     vocabulary = [{"text": text, "kind": kind, "length": len(text), "lettering": "hand"} for kind, text in texts]
     readings = [

@@ -1,4 +1,4 @@
-"""What people say of a model, and removals of it that are killed."""
+"""What people say of a model, and removals of the model that are killed."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ remove(Path(sys.argv[1]), sys.argv[2])
 
 
 def speak(database: Database) -> None:
-    """What people make: a label and a saved circuit, both in place of others, and a flag."""
+    """Write what people make: a label and a saved circuit, each in place of an earlier one, and a flag."""
     store = Store(database).model(MODEL)
     store.annotate(Annotation("a", MODEL, str(UNIT), "hat", "ada", NOON))
     store.annotate(Annotation("b", MODEL, str(UNIT), "a hat", "bob", NOON, action="amend", supersedes="a"))
@@ -50,7 +50,7 @@ def speak(database: Database) -> None:
 
 
 def check_said(database: Database) -> None:
-    """All that `speak` made is there, tied to the units."""
+    """Check that all that `speak` made is there, tied to the units."""
     store = Store(database).model(MODEL)
     assert store.unit(UNIT).labels == ("a hat",)
     assert [(a.id, a.author) for a in store.annotations()] == [("a", "ada"), ("b", "bob")]
@@ -61,7 +61,7 @@ def check_said(database: Database) -> None:
 
 
 def kill_removal(url: str, environment: dict[str, str], writes: int, with_labels: bool = False) -> bool:
-    """Remove the model in another process, killed instead of its write of this number; whether it came so far."""
+    """Remove the model in another process, which is killed after this many writes; return whether it came that far."""
     command = [sys.executable, "-c", KILLED_AT_A_WRITE, url, MODEL, str(writes), *(["labels"] if with_labels else [])]
     process = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=PATIENCE)
     assert process.returncode in (0, -signal.SIGKILL), process.stderr

@@ -18,7 +18,7 @@ from tests.builders.once import once
 
 @contextmanager
 def server_with(request: pytest.FixtureRequest, *extractions: Extraction) -> Iterator[Database]:
-    """The server that a fixture's parameter names, `embedded` or `neo4j`, holding extractions loaded over Bolt."""
+    """Yield the server that a fixture's parameter names, `embedded` or `neo4j`, with extractions loaded over Bolt."""
     server: Path | Neo4j = request.getfixturevalue(request.param)
     with emptied(server) as database:
         for extraction in extractions:
@@ -28,7 +28,7 @@ def server_with(request: pytest.FixtureRequest, *extractions: Extraction) -> Ite
 
 
 def emptied(server: Path | Neo4j) -> Database:
-    """A connection to the shared server, embedded in a folder or a Neo4j, with nothing left in its database."""
+    """Connect to the shared server, embedded in a folder or a Neo4j, and delete all that is in its database."""
     if isinstance(server, Neo4j):
         return server.emptied()
     database = connect(server)
@@ -38,7 +38,10 @@ def emptied(server: Path | Neo4j) -> Database:
 
 
 def loaded(extraction: Extraction, factory: pytest.TempPathFactory) -> Path:
-    """A folder of an embedded database that holds an extraction and is not served; equal ones are loaded once."""
+    """Return the folder of an embedded database that holds an extraction and that no server has open.
+
+    Equal extractions are loaded once.
+    """
 
     def build(folder: Path) -> None:
         load(extraction, folder, progress=False)

@@ -14,22 +14,22 @@ LARGE = 1 << 30  # bytes
 
 @dataclass(frozen=True)
 class SmallDisk:
-    """Where it is mounted."""
+    """A file system in memory, and where it is mounted."""
 
     path: Path
 
     def leave_room(self, room: int) -> None:
-        """Leave so many bytes free, in whole pages."""
+        """Leave `room` bytes free, in whole pages."""
         _mount("-o", f"remount,size={shutil.disk_usage(self.path).used + room + 4095 & ~4095}", str(self.path))
 
     def enlarge(self) -> None:
-        """Have room again."""
+        """Make the disk large again."""
         _mount("-o", f"remount,size={LARGE}", str(self.path))
 
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[SmallDisk]:
-    """Mount one with room over a folder; the test is skipped where that is refused."""
+    """Mount a disk that still has room over a folder, or skip the test where mounting is refused."""
     folder.mkdir()
     try:
         _mount("-t", "tmpfs", "-o", f"size={LARGE}", "small", str(folder))

@@ -31,7 +31,7 @@ def tiny_network(folder: Path) -> "Network":
 
 
 def noise_probes() -> pa.Table:
-    """Build 88 probes of noise: 11 concepts in 2 modalities, 2 for discovery and 2 held out of each."""
+    """Build 88 probes of noise: 11 concepts in 2 modalities, each with 2 probes for discovery and 2 held out."""
     generator = np.random.default_rng(0)
     rows = []
     for number in range(88):
@@ -48,7 +48,7 @@ def noise_probes() -> pa.Table:
 
 
 def tinted_probes(count: int = 300) -> pa.Table:
-    """Build probes of noise of one colour more than others, 60 concepts; every fifth is held out."""
+    """Build probes of noise in random tints, of 60 concepts; every fifth probe is held out."""
     generator, rows = np.random.default_rng(3), list[dict[str, object]]()
     for number in range(count):
         stream = BytesIO()

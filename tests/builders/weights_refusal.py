@@ -1,4 +1,4 @@
-"""How a weights file is refused."""
+"""The message with which a weights file is refused."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from extract.network.weights import load_network
 
 
 def refusal(name: str, file: Path | str | None) -> str:
-    """The message with which a model refuses a weights file: one line, not long."""
+    """Return the message with which a model refuses a weights file, and check that it is one line and not long."""
     with pytest.raises(WeightsError) as caught:
         load_network(name, file)
     message = str(caught.value)
