@@ -4,10 +4,10 @@ Prints one table, over pictures of the demo's probes drawn at random:
 
     python tests/benchmarks/attack.py [--pictures 200] [--seed 0]
 
-Over each picture the name of another concept is written, drawn at random, or as a control letters of the same number
-drawn at random; in the article's lettering four times over, once and large, and once and large on a plate. Of the
-pictures named right before (the first line says how many), the share that is named otherwise after, the share named as
-what is written, and the mean probability of that.
+The text is the name of another concept drawn at random, or as a control as many random letters. It is written in the
+article's lettering four times over, once and large, and once and large on a plate. The columns are over the pictures
+named right before (the first line says how many): the share that is named otherwise after, the share named as what is
+written, and the mean probability of what is written.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from extract.probes.control_strings import letter_strings
 from extract.probes.rasterised_words import ARTICLE, ATTACK, LARGE, Lettering, overlay
 from extract.probes.table import images, read
 
-LETTERINGS = {  # and where, as shares of the side; the plate is an outline so wide that it hides most of the picture
+LETTERINGS = {  # each with its place, as shares of the side; a plate is an outline that hides most of the picture
     "article's, four times": (ATTACK, None),
     "article's, black on white": (ARTICLE, None),
     "large, white": (replace(LARGE, ink="white", outline="black"), (0.05, 0.3)),
@@ -45,7 +45,7 @@ def attacked(
 
 
 def controls(texts: Sequence[str], concepts: Sequence[str], seed: int) -> list[str]:
-    """For each text, letters of the same number that are no concept's name."""
+    """Return for each text a string of as many letters that is no concept's name."""
     lengths = {len(text): sum(len(other) == len(text) for other in texts) for text in texts}
     drawn = {length: list(some) for length, some in letter_strings(lengths, concepts, seed).items()}
     return [drawn[len(text)].pop() for text in texts]

@@ -1,12 +1,12 @@
-"""How far the demo's expanded weights foretell what its units do to one another, by how many layers lie between.
+"""How far the demo's expanded weights foretell what units do to one another, by the number of layers between them.
 
 Prints one table, two lines a layer pair:
 
     python tests/benchmarks/calibration.py [--images 128] [--edges 600] [--seed 0]
 
-First a pair without a ReLU between, where both must be one; then pairs at growing depth. `agreement` says what the
-columns are; the last one is Spearman's correlation of the slopes with those on as many other images, which no
-prediction can be expected to exceed by much.
+The first pair has no ReLU between its layers, so there the correlations must be one; then come pairs at growing depth.
+`Agreement` says what the columns are. The last one is Spearman's correlation of the slopes with those on as many other
+images, which no prediction can be expected to exceed by much.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from tests.builders.extractions import without_edges
 
 
 def again(network: Network, table: dict[str, list[int]], pair: tuple[Layer, Layer], images: list[Image]) -> np.ndarray:
-    """The slopes of the same edges on other images."""
+    """Measure the slopes of the same edges on other images."""
     edges = ChosenEdges(np.array(table["source_channel"]), np.array(table["target_channel"]), 0)
     with torch.inference_mode():
         return measure(network, *pair, images, edges, progress=False)[0]

@@ -27,7 +27,7 @@ PROBES = 1000
 
 
 def units_alone(path: Path, targets: list[Layer] | None = None) -> Extraction:
-    """RN50's units, and nothing of them."""
+    """Create an extraction of RN50's units, with nothing measured of them."""
     settings = ExtractionSettings(targets=tuple(map(str, targets or [])), strongest=20, matrices=False)
     manifest = Manifest(
         model=MODEL,
@@ -45,7 +45,10 @@ def units_alone(path: Path, targets: list[Layer] | None = None) -> Extraction:
 
 
 def synthetic(path: Path, edges: int) -> Extraction:
-    """So many random edges, as many into every unit of a target from each layer below; the last sum's evidence."""
+    """Create an extraction of `edges` random edges, as many into every unit of a target from each layer below.
+
+    It also has evidence on the last sum.
+    """
     extraction, rng = units_alone(path, TARGETS), np.random.default_rng(0)
     pairs = [(s, t) for t in TARGETS for s in RN50.layers if s < t and s.role in ("bn1", "bn2", "sum")]
     each = edges / sum(RN50.channels(t) for _, t in pairs)  # inputs of a unit from a layer
@@ -56,7 +59,7 @@ def synthetic(path: Path, edges: int) -> Extraction:
 
 
 def furnish(extraction: Extraction, words: tuple[str, ...]) -> Extraction:
-    """What else the app shows: the last sum tested and ablated, every unit's activity, words in the last stage."""
+    """Add what else the app shows: verdicts and ablation of the last sum, every unit's activity, words in a stage."""
     rng = np.random.default_rng(1)
     extraction.add(_findings(rng))
     rows = extraction.table("units").select(["layer", "channel"])
@@ -66,7 +69,7 @@ def furnish(extraction: Extraction, words: tuple[str, ...]) -> Extraction:
 
 
 def add_words(extraction: Extraction, words: tuple[str, ...], layers: list[Layer]) -> Extraction:
-    """What the units of some layers do on every word."""
+    """Add what the units of some layers do on every word."""
     vocabulary = [{"text": word, "kind": "word", "length": len(word), "lettering": "random"} for word in words]
     rows, rng = [], np.random.default_rng(0)
     for layer in layers:
@@ -78,7 +81,7 @@ def add_words(extraction: Extraction, words: tuple[str, ...], layers: list[Layer
 
 
 def label(store: ModelStore, count: int) -> None:
-    """Label so many units of the last sum, every tenth label a sensitive one."""
+    """Label `count` units of the last sum; every tenth label is sensitive."""
     for channel in range(count):
         store.annotate(
             Annotation(
@@ -109,7 +112,7 @@ def _shard(rng: np.random.Generator, target: Layer, sources: list[Layer], each: 
 
 
 def _evidence(rng: np.random.Generator) -> dict[str, pa.Table]:
-    """Every unit of the last sum measured, eight examples of each branch among a thousand probes, some sensitive."""
+    """Draw evidence on every unit of the last sum: eight of a thousand probes, some sensitive, for each branch."""
     probes = [
         {"id": f"{n}", "modality": ("picture", "word")[n % 2], "concept": f"{n // 4}", "source": "random"}
         | {"split": "discovery", "sensitive": n % 50 == 0, "image": _thumbnail(rng)}
@@ -129,14 +132,14 @@ def _evidence(rng: np.random.Generator) -> dict[str, pa.Table]:
 
 
 def _thumbnail(rng: np.random.Generator) -> bytes:
-    """A picture of random patches, of a thumbnail's size and kind."""
+    """Draw a picture of random patches, of a thumbnail's size and format."""
     patches, stream = Image.fromarray(rng.integers(0, 256, (12, 12, 3), np.uint8)), BytesIO()
     patches.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BICUBIC).save(stream, "webp", quality=80)
     return stream.getvalue()
 
 
 def _findings(rng: np.random.Generator) -> dict[str, pa.Table]:
-    """Verdicts of the last sum's units, a fifth of them enriched, and what ablation says."""
+    """Draw verdicts of the last sum's units, a fifth of them enriched, and what ablation says."""
     numbers = [name for name in SCHEMAS["census"].names[2:] if SCHEMAS["census"].field(name).type == "float"]
     proved = [name for name in SCHEMAS["ablation"].names[2:] if SCHEMAS["ablation"].field(name).type == "float"]
     census, proof = list[dict[str, Any]](), list[dict[str, Any]]()

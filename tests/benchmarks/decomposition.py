@@ -4,12 +4,12 @@ Prints one table, two lines a network:
 
     python tests/benchmarks/decomposition.py [--images 32] [--units 20] [--seed 0]
 
-The relative error is that of all terms added up, against the embedding as the network gives it. Then one conv branch at
-a time is replaced by its mean over the images, of the final units that are most active, and the true change of the
-embedding, before it is normalised, is compared with two predictions: with the attention held as it is, and with both
-the attention and the ReLU's gates held, which is all that the decomposition's terms know. Told are the cosine between
-both changes, median and least, and the ratio of their lengths, median, over units and images that change. Both networks
-see the demo's probes; RN50 has random weights.
+The relative error is that of all terms added up, against the embedding as the network gives it. Then the conv branch of
+one unit at a time, of the final units that are most active, is replaced by its mean over the images. The true change of
+the embedding, before it is normalised, is compared with two predictions: one holds the attention as it is, the other
+holds both the attention and the ReLU's gates, which is all that the decomposition's terms know. Printed are the median
+and least cosine between true and predicted change and the median ratio of their lengths, over units and images that
+change. Both networks see the demo's probes; RN50 has random weights.
 """
 
 import argparse
@@ -32,14 +32,14 @@ from extract.units import Unit
 
 
 def carried(found: Decomposition, unit: int, change: Tensor) -> Tensor:
-    """What the attention as it is makes of a change of one unit's map (images, h, w): (images, E)."""
+    """Return what the attention, held as it is, makes of a change of one unit's map (images, h, w): (images, E)."""
     flat = change.flatten(1)  # (images, positions)
     pooled = found.attention @ torch.cat([flat.mean(1, keepdim=True), flat], 1)[:, :, None]  # (images, heads, 1)
     return torch.einsum("iho,hd,ehd->ie", pooled, found.value[:, :, unit], found.output)
 
 
 def changes(network: Network, pixels: Tensor, found: Decomposition, unit: int, maps: dict[str, Tensor]) -> list[Tensor]:
-    """The true change of the embedding without a unit's conv branch, and both predictions: (images, E) each."""
+    """Compute the true change of the embedding without a unit's conv branch, and both predictions: (images, E) each."""
     conv, shortcut = maps["conv"][:, unit], maps["shortcut"][:, unit]  # (images, h, w) each
     before, instead = conv + shortcut, conv.mean() + shortcut
     part = SumBranch(Unit(network.architecture.final, unit), "conv")

@@ -3,9 +3,10 @@
     python -m tests.benchmarks.enrichment [--seeds 20] [--first 0]
 
 Each seed makes a network whose units' kinds are known (`tests/builders/planted_network.py`), shows it its images and
-runs the search. For each kind of unit: how many the census calls enriched, and how many ablation supports and
-contradicts on the census' facets and on new concepts nearby. A null network has no enriched unit: every discovery and
-every support is false. Of the planted enriched units that the census misses: the weakest link, and the covariates.
+runs the search. Printed for each kind of unit: how many the census calls enriched, and how many ablation supports and
+contradicts, on the census's facets and on new concepts nearby. A null network has no enriched unit, so every discovery
+and every support in it is false. Printed of the planted enriched units that the census misses: their weakest links, and
+the covariates that explain a facet of theirs.
 """
 
 import argparse
@@ -33,16 +34,16 @@ STATES = {  # what is counted: table, column, state
 
 @dataclass(frozen=True)
 class Searched:
-    """Kinds of the units, which are in each of the states, and what the census finds least certain: (units,) each."""
+    """What the search says of a network's units, as arrays (units,): kinds, states, weakest links and covariates."""
 
     kinds: np.ndarray
     states: dict[str, np.ndarray]  # bool
     links: np.ndarray
-    low_level: np.ndarray  # which covariate explains which facet, None of others
+    low_level: np.ndarray  # which covariate explains which facet; None where none does
 
     @property
     def missed(self) -> np.ndarray:
-        """Which units are planted and not called enriched, bool (units,)."""
+        """The planted enriched units that the census does not call enriched, bool (units,)."""
         return np.asarray((self.kinds == "enriched") & ~self.states["enriched"])
 
 

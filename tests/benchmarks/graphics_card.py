@@ -1,10 +1,11 @@
-"""A graphics card against autograd on the same card: RN50's 4/2/5 from all 47 source layers, statistics included.
+"""The sweep against autograd on one graphics card: RN50's 4/2/5 from all 47 source layers, statistics included.
 
-Prints milliseconds a unit and the largest relative error of a source's magnitudes against autograd in float64.
-Autograd's convolutions round to TF32, torch's default, as does ours where it says so. Whole extractions are timed by
-`python -m tests.benchmarks.atlas RN50 --device cuda`:
+Prints milliseconds a unit and the largest relative error of a source's magnitudes against autograd in float64:
 
     python -m tests.benchmarks.graphics_card [--device cuda] [--units 16 64 256 1024]
+
+Autograd's convolutions round to TF32, which is torch's default; the sweep's do so where the table says tf32. Whole
+extractions are timed by `python -m tests.benchmarks.atlas RN50 --device cuda`.
 """
 
 import argparse
@@ -28,7 +29,7 @@ CHECKED = 16  # units whose statistics are compared with float64's
 
 
 def batched(autograd: Autograd, channels: range) -> list[Statistics]:
-    """The statistics of several units by one vectorised backward pass."""
+    """Compute the statistics of several units by one vectorised backward pass."""
     directions = torch.eye(len(autograd.units), device=autograd.units.device, dtype=autograd.units.dtype)
     kernels = torch.autograd.grad(
         autograd.units, autograd.below, directions[list(channels)], retain_graph=True, is_grads_batched=True
@@ -41,7 +42,7 @@ def singly(autograd: Autograd, channels: range) -> list[Statistics]:
 
 
 def swept(network: Network, units: int, precision: Precision, channels: range) -> list[dict[Layer, Weights]]:
-    """Statistics by source, of a batch of units at a time."""
+    """Compute the statistics of units, a batch at a time; those of a batch are keyed by source."""
     lower, tf32 = dtype(precision), precision == "tf32"
     batches = sweep_together(network, [TARGET], channels, dtype=lower, units=units, tf32=tf32)
     return [by_target[TARGET] for _, by_target in batches]
@@ -56,7 +57,7 @@ def by_unit(batches: list[dict[Layer, Weights]]) -> list[Statistics]:
 
 
 def milliseconds(run: Callable[[range], object], units: int) -> float:
-    """The best of three turns, a unit."""
+    """Return the milliseconds that a unit takes in the best of three turns."""
     times = []
     for _ in range(4):  # the first warms up
         start = time.perf_counter()
@@ -67,7 +68,7 @@ def milliseconds(run: Callable[[range], object], units: int) -> float:
 
 
 def _finish() -> None:
-    """Wait for the card, which computes while Python goes on."""
+    """Wait for the card, which still computes while Python runs on."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 

@@ -1,7 +1,7 @@
-"""What the strongest edges answer, beside what all edges of the demo answer: by this the number kept is chosen.
+"""Compare what the strongest edges answer with what all edges of the demo answer, to choose how many are kept.
 
-Extracts the demo once with all its edges and once for each number kept, loads each into a database of its own, asks
-all of them the same, and prints what is kept and the share of questions whose first answers are the same:
+Extracts the demo once with all its edges and once for each number kept, loads each into a database of its own, asks all
+of them the same questions, and prints what is kept and the share of questions whose first answers are the same:
 
     python -m tests.benchmarks.kept [--strongest 10 20 40] [--units 200] [--seed 0]
 """
@@ -34,7 +34,7 @@ Answer = Sequence[object]
 
 @dataclass(frozen=True)
 class Kept:
-    """What a database holds, and its answers by kind of question."""
+    """What a database holds, and its answers, keyed by the kind of question."""
 
     edges: int
     folder: float  # GB
@@ -88,11 +88,11 @@ def rows(catalog: Catalog, name: str, **parameters: str | None) -> Answer:
     return [{column: value for column, value in row.items() if column not in _SUMS} for row in answer[:FIRST]]
 
 
-_SUMS = ("strength",)  # of magnitudes: rounded in another order where more edges are stored
+_SUMS = ("strength",)  # of magnitudes, which round otherwise where more edges are stored
 
 
 def answers(folder: Path, strongest: int, units: int, seed: int) -> Kept:
-    """Extract and load the demo with so many edges, and ask."""
+    """Extract and load the demo with `strongest` edges kept, ask the questions, and return what comes of it."""
     extraction = extract(load_network("demo"), folder / "x", strongest=strongest, matrices=False, progress=False)
     answered = defaultdict[str, list[Answer]](list)
     with cc.open_catalog(folder / "database") as catalog:
@@ -108,7 +108,7 @@ def answers(folder: Path, strongest: int, units: int, seed: int) -> Kept:
 
 
 def label(model: Model, seed: int) -> None:
-    """Label units drawn from the whole network, half of them by the label that a query asks for."""
+    """Label units drawn from the whole network, half of them with the label that a query asks for."""
     rng, layers = np.random.default_rng(seed + 1), model.architecture.layers
     for number, place in enumerate(rng.integers(len(layers), size=LABELLED)):
         channel = int(rng.integers(model.architecture.channels(layers[place])))

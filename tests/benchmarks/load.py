@@ -1,11 +1,11 @@
-"""Neo4j: edges over Bolt, against neo4j-admin's import of files.
+"""How fast Neo4j loads edges: over Bolt, against neo4j-admin's import of files.
 
     python -m tests.benchmarks.load --edges 1000000
     python -m tests.benchmarks.load --edges 10000000
 
 The graph is synthetic and has RN50's shape (tests/benchmarks/catalogs.py). Every load begins with an empty database and
 includes nodes, indexes and the count at the end. Neo4j is the tests' own (Java and Maven are needed). CPU seconds are
-of Neo4j and of this process: where other work keeps the cores busy, they say more than the time that passed.
+those of Neo4j and of this process. On a busy machine they say more than the time that passed.
 """
 
 import argparse
@@ -26,13 +26,13 @@ JVM = ("-Xms1g", "-Xmx4g")
 
 
 def server_seconds(home: Path) -> float:
-    """CPU seconds of the server in this folder until now."""
+    """Return the CPU seconds that the server in this folder has used so far."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if f"--home-dir={home}" in (process / "cmdline").read_text():
                 fields = (process / "stat").read_text().rpartition(")")[2].split()
                 return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        except OSError:  # it has just ended
+        except OSError:  # the process has just ended
             continue
     return 0.0
 

@@ -1,15 +1,15 @@
-"""How long the app lets one wait, on a catalog of 41,600 units, two million edges and ten thousand words.
+"""How long the app makes its user wait, on a catalog of 41,600 units, two million edges and ten thousand words.
 
     python tests/benchmarks/pages.py [--rounds 10] [--edges 2000000] [--words 10000] [--labels 1000] [--catalog FOLDER]
 
-The catalog is synthetic (`tests/benchmarks/catalogs.py`), the browser a headless Chromium of this machine, the embedded
-server as `circuits app` starts it. Cold is the first page of a new app process whose database server has to start too,
-on files whose count is still to be made; first page is a new session of a warm app; every other time is of one session
-that goes from page to page. A time runs from the click to the end of the last script run that the click causes, as the
-browser itself noted it, with the page's content painted. Each is taken `--rounds` times, with another value than the
-one shown. Changed are the widgets of the kinds in CHANGES that are neither in a form nor folded away. What counts is
-under a second, the first page under three. On a busy machine compare CPU times: those of app, database server and
-browser together, which take turns for the most part. Linux only.
+The catalog is synthetic (`tests/benchmarks/catalogs.py`), the browser is a headless Chromium of this machine, and the
+embedded server is started as `circuits app` starts it. A cold first page is that of a new app process whose database
+server has to start too, on files that were not counted yet. A first page is that of a new session of a warm app. All
+other times are of one session that goes from page to page. A time runs from the click to the end of the last script run
+that the click causes, as the browser itself noted it, with the page's content painted. Each is taken `--rounds` times,
+with another value than the one shown. The widgets changed are those of the kinds in CHANGES that are neither in a form
+nor folded away. The aim is under a second, and under three for the first page. On a busy machine compare CPU times:
+those of app, database server and browser together, which take turns for the most part. Linux only.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from graph.store import Store
 from tests.benchmarks.catalogs import MODEL, SUM, furnish, label, synthetic
 from tests.browser.serving import PATIENCE, launched, serving, signed
 
-QUIET = 0.4  # seconds without a run after which the last one was the last
+QUIET = 0.4  # after so many seconds without a run, the last run counts as the last
 # Notes when the script's state last turned to not running, after two frames so that what came with it is painted.
 NOTE = """
 () => {
@@ -69,9 +69,9 @@ def _number(turn: int) -> str:
 
 
 LETTERS = "aeotsinrlcdm"
-TEXTS: dict[str, Callable[[int], str]] = {  # what to write in a round, else its number
+TEXTS: dict[str, Callable[[int], str]] = {  # what to write in a round; else the round's number
     "From unit": lambda turn: f"{SUM}/{turn + 1}",
-    "Unit, label, concept or word": lambda turn: LETTERS[turn % len(LETTERS)],  # what most is found by
+    "Unit, label, concept or word": lambda turn: LETTERS[turn % len(LETTERS)],  # the letters that find most
 }
 Seconds = tuple[float, float]  # on the clock, and of CPU
 Times = dict[str, list[Seconds]]  # by what was done
@@ -79,7 +79,7 @@ Change = Callable[[Page, Locator, int], None]
 
 
 class NoChoice(Exception):
-    """A menu of one entry."""
+    """A menu has only one entry."""
 
 
 def _choose(page: Page, box: Locator, turn: int) -> None:
@@ -137,12 +137,12 @@ def _label(widget: Locator) -> str:
 
 @dataclass
 class Clock:
-    """The CPU time of all that serves and shows the app."""
+    """The CPU time of all processes that serve and show the app."""
 
     folder: Path
 
     def cpu(self) -> float:
-        """Seconds so far, of this process's descendants and of the database's server."""
+        """Return the CPU seconds so far of this process's descendants and of the database's server."""
         ours, seconds, server = {os.getpid()}, 0.0, status(self.folder)
         for pid, (parent, spent) in sorted(_processes().items()):  # parents have lower numbers
             if parent in ours or (server and pid == server.pid):
@@ -152,7 +152,7 @@ class Clock:
 
 
 def _processes() -> dict[int, tuple[int, float]]:
-    """Every process's parent and seconds of CPU."""
+    """Return every process's parent and CPU seconds, keyed by process id."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(FileNotFoundError, ProcessLookupError):
@@ -162,7 +162,7 @@ def _processes() -> dict[int, tuple[int, float]]:
 
 
 def waited(page: Page, clock: Clock, act: Callable[[], object]) -> Seconds:
-    """From an act to the end of the last run that it causes."""
+    """Return the seconds from an act to the end of the last run that the act causes."""
     before, start = page.evaluate("[window.runs, performance.now()]")
     spent = clock.cpu()
     act()
@@ -173,7 +173,7 @@ def waited(page: Page, clock: Clock, act: Callable[[], object]) -> Seconds:
 
 
 def first(page: Page, clock: Clock, address: str) -> Seconds:
-    """From asking for an address to the end of the first run, with the page's content there."""
+    """Return the seconds from asking for a URL to the end of the first run, with the page's content there."""
     start, spent = time.perf_counter(), clock.cpu()
     page.goto(address)
     page.locator(".linked").first.wait_for(timeout=PATIENCE)
@@ -192,7 +192,7 @@ def _sound(page: Page) -> None:
 
 @contextmanager
 def session(browser: Browser, served: str) -> Iterator[Page]:
-    """A new session of the app."""
+    """Open a new session of the app, and yield its page."""
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=served)
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
@@ -204,7 +204,7 @@ def session(browser: Browser, served: str) -> Iterator[Page]:
 
 
 def cold(browser: Browser, clock: Clock, rounds: int, times: Times) -> None:
-    """The first page of a new process on a database that nobody has open."""
+    """Time the first page of a new process, on a database that nobody has open."""
     for _ in range(rounds):
         stop(clock.folder)
         with serving(clock.folder) as served, session(browser, served) as page:
@@ -213,7 +213,7 @@ def cold(browser: Browser, clock: Clock, rounds: int, times: Times) -> None:
 
 
 def going(page: Page, clock: Clock, rounds: int, times: Times) -> None:
-    """From page to page by the links at the side, and to a unit from a candidate."""
+    """Time the ways from page to page by the links at the side, and to a unit from a candidate."""
     links = page.get_by_test_id("stSidebarNavLink")
     for _ in range(rounds):
         for entry in PAGES[1:] + PAGES[:1]:
@@ -227,7 +227,7 @@ def going(page: Page, clock: Clock, rounds: int, times: Times) -> None:
 
 
 def changing(page: Page, clock: Clock, rounds: int, times: Times) -> None:
-    """The widgets of every page, but for those in forms or folded away."""
+    """Time changes of the widgets of every page, except those in forms or folded away."""
     for entry in PAGES:
         address = ADDRESSES.get(entry.name, f"/{entry.name}")
         for kind, change in CHANGES.items():
@@ -246,7 +246,7 @@ def changing(page: Page, clock: Clock, rounds: int, times: Times) -> None:
 
 
 def drawing(page: Page, clock: Clock, rounds: int, times: Times) -> None:
-    """A unit of an enrichment circuit chosen in the figure, expanded, pinned and removed."""
+    """Time selecting a unit of an enrichment circuit in the figure, expanding, pinning and removing the unit."""
     for turn in range(rounds):
         first(page, clock, f"/circuit?trace=enrichment&unit={SUM}/{turn}&model={MODEL}")
         unit = page.locator(f".figure svg a[data-unit='{CONV}/{turn}'] .frame")
@@ -257,7 +257,7 @@ def drawing(page: Page, clock: Clock, rounds: int, times: Times) -> None:
 
 
 def labelling(page: Page, clock: Clock, rounds: int, times: Times) -> None:
-    """A label added to a unit that has none, until its chip is there, and undone."""
+    """Time adding a label to a unit that has none, until the label's chip is there, and undoing it."""
     signed(page, "ada")
     for turn in range(rounds):
         first(page, clock, f"/unit?unit={SUM}/{2047 - turn}&model={MODEL}")
@@ -295,7 +295,7 @@ def made(folder: Path, edges: int, words: int, labels: int) -> None:
 
 @contextmanager
 def printing(times: Times) -> Iterator[None]:
-    """Prints the table in the end, also when something broke off."""
+    """Print the table at the end, even if something broke off."""
     try:
         yield
     finally:

@@ -1,17 +1,17 @@
-"""How fast probes are shown, against the bare forward pass, and whether memory grows with them.
+"""How fast probes are shown, against the bare forward pass, and whether memory grows with their number.
 
 Prints two tables, the first measured in one run:
 
     python tests/benchmarks/probes.py [--network demo RN50] [--images 256] [--rounds 3] [--size 400 300]
     python tests/benchmarks/probes.py --memory 1000 10000 100000
 
-Speed: the probe pass (read JPEG files of this size, decode, cut, forward pass, statistics of all layers,
-files written) against the bare forward pass of the same network on batches made before, as torch runs it and
-with freed memory kept, as the probe pass keeps it; by turns, the best turn of each. Random weights take as long as
-trained ones. On a busy machine compare CPU times.
+Speed: the probe pass (read JPEG files of this size, decode, cut, forward pass, statistics of all layers, files written)
+against the bare forward pass of the same network on batches made before. The bare pass runs as torch runs it, and with
+freed memory kept, as the probe pass keeps it. All take turns, and the best turn of each is printed. Random weights take
+as long as trained ones. On a busy machine compare CPU times.
 
-Memory: the peak of a process of its own that shows so many synthetic images, of 64 x 64 pixels and made as they are
-asked for, to a network of 1.2 million parameters, and makes all tables from them.
+Memory: the peak of a process of its own, which shows so many synthetic images to a network of 1.2 million parameters
+and makes all tables from them. The images have 64 x 64 pixels and are made as they are asked for.
 """
 
 import argparse
@@ -50,7 +50,7 @@ Timing = tuple[float, float]  # seconds: wall, CPU
 
 
 class Synthetic:
-    """So many small images, each made when it is asked for: noise of ten concepts' colours."""
+    """A number of small images, each made when it is asked for: noise in the colours of ten concepts."""
 
     forgiving = False
 
@@ -123,7 +123,7 @@ def compare(names: list[str], images: int, rounds: int, size: tuple[int, int]) -
 
 
 def peak(images: int) -> None:
-    """Show so many images in this process and print its peak memory in MiB, before and after."""
+    """Show so many images in this process, and print its peak memory in MiB, before and after."""
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "small.json"
         file.write_text(json.dumps(SMALL))

@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.reproduce [--seeds 20]
 
-Each seed plants each effect of `tests/builders/planted_article.py` by itself. For each claim: in how many worlds where
-it holds it is confirmed, and in how many where it does not; of the latter, those that hold what it is decided on.
+Each seed plants each effect of `tests/builders/planted_article.py` by itself. Printed for each claim: how many of the
+worlds in which it holds confirm it, and how many of those in which it does not hold. Of the latter only those count
+that have the measurements on which the claim is decided.
 """
 
 import argparse

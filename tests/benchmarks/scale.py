@@ -70,7 +70,7 @@ def tell_plan(
 
 
 def whole(shape: Architecture, shard: Shard) -> Shard:
-    """The target of a shard that takes most, as its rows are put together."""
+    """Return all channels of the shard's target that takes most, because the writer puts a target's rows together."""
     widest = max(shard.targets, key=lambda target: len(sources(shape, target)))
     return Shard((widest,), range(shape.channels(widest)))
 

@@ -3,8 +3,8 @@
     uv run python tests/benchmarks/servers.py --edges 2000000
 
 The graph is synthetic and has RN50's shape: 41,600 units, edges into the last blocks' layers from every layer below.
-Neo4j is the tests' own (Java and Maven are needed). Times
-of the queries are of one client, the servers warm, one server at a time; memory is the most a process held.
+Neo4j is the tests' own (Java and Maven are needed). Times of the queries are of one client, with warm servers, one
+server at a time; memory is the most that a process held.
 """
 
 import argparse
@@ -49,7 +49,7 @@ ORDER BY abs(weight) DESC LIMIT 20
 
 @dataclass
 class Watched:
-    """Seconds that a block took, and the most memory of this process's children that spoke of `word`."""
+    """The seconds that a block took, and the peak memory of every process that was watched."""
 
     seconds: float = 0.0
     peaks: dict[int, int] = field(default_factory=dict)  # bytes by process
@@ -61,7 +61,7 @@ class Watched:
 
 @contextmanager
 def watched(word: str) -> Iterator[Watched]:
-    """Watch the processes whose command line contains a word."""
+    """Watch the processes whose command line contains a word, while the block runs."""
     watch, over, start = Watched(), threading.Event(), time.perf_counter()
 
     def look() -> None:
@@ -91,7 +91,7 @@ def tell(what: str, edges: int, watch: Watched) -> None:
 
 
 def questions(database: Database) -> dict[str, Callable[[int], object]]:
-    """What is asked of the n-th unit."""
+    """Return what is asked of the n-th unit, keyed by name."""
     store = Store(database).model(MODEL)
 
     def page(channel: int) -> None:
@@ -116,7 +116,7 @@ def questions(database: Database) -> dict[str, Callable[[int], object]]:
 
 
 def ask(database: Database, repeat: int) -> dict[str, tuple[float, float]]:
-    """Median and 95th percentile in ms of each question, after some that do not count."""
+    """Return the median and 95th percentile of each question in ms, after some rounds that do not count."""
     found = {}
     for name, question in questions(database).items():
         times, count = [], repeat if "enrichment by" not in name else max(10, repeat // 10)

@@ -1,12 +1,12 @@
-"""How long the command line and the front door take to start, beside a bare Typer program: medians of ten, in seconds.
+"""How long the command line and the front door take to start, compared with a bare Typer program: medians of ten runs.
 
     python tests/benchmarks/start.py [--before OTHER/.venv/bin/circuits] [--database FOLDER]
 
 `--before` times the executable of another version's checkout in the same run. Each version loads a synthetic catalog
 that its own checkout writes, whose server runs while `unit` and `find` are timed; `--database` names one that is there,
-for this version. The first table is what one waits, the second the CPU time of the program, without its database
-server: on a busy machine compare that.
-Python keeps the bytecode of what it imports, whatever PYTHONDONTWRITEBYTECODE says here. Linux and macOS only.
+for this version. The first table is the time that one waits, the second the CPU time of the program without its
+database server, both in seconds. On a busy machine compare the second. Python keeps the bytecode of what it imports,
+whatever PYTHONDONTWRITEBYTECODE says here. Linux and macOS only.
 """
 
 import argparse
@@ -56,7 +56,7 @@ furnish(synthetic(Path(sys.argv[1]), 20_000), tuple(f"word{n}" for n in range(50
 
 
 class Call(NamedTuple):
-    """The words of a command line, more variables of its environment, and its exit code."""
+    """The words of a command line, further environment variables, and its expected exit code."""
 
     words: list[str]
     environment: Mapping[str, str] = {}
@@ -71,7 +71,7 @@ class Seconds(NamedTuple):
 
 
 def calls(program: list[str], name: str, database: Path | None = None) -> dict[str, Call]:
-    """What is timed of a program; questions only where it has a catalog."""
+    """Return the calls of a program that are timed; questions are among them only if the program has a catalog."""
     completion = {f"_{name.upper()}_COMPLETE": "complete_bash", "COMP_WORDS": f"{name} --", "COMP_CWORD": "1"}
     timed = {
         "help": Call([*program, "--help"]),
@@ -85,7 +85,7 @@ def calls(program: list[str], name: str, database: Path | None = None) -> dict[s
 
 
 def seconds(call: Call, folder: Path) -> Seconds:
-    """Time a call, in a folder that holds no version's modules; SystemExit if it answers otherwise than it should."""
+    """Time a call, in a folder that holds no version's modules; SystemExit if its exit code is not the expected one."""
     cpu, start = cpu_of_children(), perf_counter()
     answer = subprocess.run(
         call.words, env={**ENVIRONMENT, **call.environment}, cwd=folder, capture_output=True, text=True
@@ -97,13 +97,13 @@ def seconds(call: Call, folder: Path) -> Seconds:
 
 
 def cpu_of_children() -> float:
-    """CPU seconds of all child processes that have ended."""
+    """Return the CPU seconds of all child processes that have ended."""
     times = os.times()
     return times.children_user + times.children_system
 
 
 def medians(timed: Mapping[str, Mapping[str, Call]], folder: Path) -> dict[str, dict[str, Seconds]]:
-    """Ten rounds, every call of every program once a round, after one that does not count."""
+    """Return the medians of ten rounds, after one that does not count; a round makes every call of every program."""
     times: dict[str, dict[str, list[Seconds]]] = {program: {what: [] for what in of} for program, of in timed.items()}
     for number in range(ROUNDS + 1):
         for program, of in timed.items():
@@ -118,7 +118,7 @@ def medians(timed: Mapping[str, Mapping[str, Call]], folder: Path) -> dict[str, 
 
 @contextmanager
 def loaded(circuits: Path, folder: Path) -> Iterator[Path]:
-    """Load what a version's checkout writes into a catalog of its own, in a new folder; stop its server at the end."""
+    """Load what a version's checkout writes into a new database, and yield it; stop its server at the end."""
     extraction, database = folder / "x.extraction", folder / "database"
     folder.mkdir()
     checkout = circuits.parents[2]
@@ -131,7 +131,7 @@ def loaded(circuits: Path, folder: Path) -> Iterator[Path]:
 
 
 def measure(before: str | None, database: Path | None, folder: Path) -> dict[str, dict[str, Seconds]]:
-    """The medians of the bare program, of the version before and of this one."""
+    """Return the medians of the bare program, of the version before and of this one."""
     here, bare = Path(sys.executable).with_name("circuits"), folder / "bare.py"
     bare.write_text(BARE)
     timed = {"bare": calls([sys.executable, str(bare)], bare.name)}

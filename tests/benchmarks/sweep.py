@@ -1,11 +1,12 @@
 """The sweep against autograd: every unit pair from all 47 source layers into RN50's 4/2/5, statistics included.
 
-Prints one table, measured in one run, the methods by turns and the best turn of each:
+Prints one table, measured in one run. The methods take turns, and the best turn of each counts:
 
     python tests/benchmarks/sweep.py [--rounds 3] [--units 16]
 
-Captum's way is one backward pass a unit and source; the best use of autograd is one a unit that returns all sources,
-in either memory format. On a busy machine compare CPU times, with OMP_NUM_THREADS=1, since waiting threads burn them.
+Captum's way is one backward pass for each unit and source. The best use of autograd is one backward pass for each unit
+that returns all sources, in either memory format. On a busy machine compare CPU times, with OMP_NUM_THREADS=1, since
+waiting threads burn them.
 """
 
 import argparse
@@ -32,7 +33,7 @@ Statistics = list[tuple[Tensor, Tensor]]  # by source: magnitude and sum, both (
 
 @dataclass
 class Method:
-    """A way to the statistics: `run` takes the first of `units` channels and returns those of that first one."""
+    """A way to the statistics: `run` takes the first of `units` channels and returns the statistics of this channel."""
 
     name: str
     units: int
@@ -55,12 +56,12 @@ class Method:
 
 
 def _flops(values: list[int], weight: list[int], *_: object, out_shape: list[int], **__: object) -> int:
-    """Of a 1x1 convolution that calls oneDNN, which torch's counter does not know."""
+    """Count the operations of a 1x1 convolution that calls oneDNN, which torch's counter does not know."""
     return conv_flop_count(values, weight, out_shape)
 
 
 class Autograd:
-    """open_clip's module with its ReLUs the identity, after one forward pass."""
+    """open_clip's module with the identity in place of its ReLUs, after one forward pass."""
 
     def __init__(self, network: Network, memory_format: torch.memory_format) -> None:
         visual = deepcopy(network.visual).to(memory_format=memory_format)
@@ -82,7 +83,7 @@ class Autograd:
     def _keep(self, layer: Layer) -> Callable[[nn.Module, tuple[Tensor], Tensor], Tensor]:
         def keep(_: nn.Module, __: tuple[Tensor], output: Tensor) -> Tensor:
             self.maps[layer] = output  # a sum's is the block's output
-            return output.clone() if layer.role in ("conv", "downsample") else output  # added to in place
+            return output.clone() if layer.role in ("conv", "downsample") else output  # the block adds to it in place
 
         return keep
 
@@ -110,7 +111,7 @@ def swept(network: Network, units: int, dtype: torch.dtype) -> Callable[[int], S
 
 
 def rates() -> dict[str, float]:
-    """The best that this machine's convolutions and matrix products reach, in GFLOP a second of a core."""
+    """Measure the best that this machine's convolutions and matrix products reach, in GFLOP a second of a core."""
     image = torch.randn(16, 256, 14, 14).contiguous(memory_format=torch.channels_last)
     found = {}
     for side in (1, 3):
@@ -132,7 +133,7 @@ def _best(run: Callable[[], object]) -> float:
 
 
 def error(found: Statistics, expected: Statistics) -> float:
-    """The largest relative error of a source's magnitudes."""
+    """Return the largest relative error of a source's magnitudes."""
     pairs = zip(found, expected, strict=True)
     return max(float((ours[0] - theirs[0]).norm() / theirs[0].norm()) for ours, theirs in pairs)
 
@@ -157,7 +158,7 @@ def main() -> None:
     for method in tried:
         method.count()
     for turn in range(1, arguments.rounds + 1):
-        for method in tried[1:] if turn > 1 else tried:  # the slowest once
+        for method in tried[1:] if turn > 1 else tried:  # the slowest method runs once only
             method.time(turn)
     print(f"{torch.get_num_threads()} threads; GFLOP/s of a core:", *(f"{k} {v:.0f}" for k, v in rates().items()))
     print_table(tried)

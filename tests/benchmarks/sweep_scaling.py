@@ -28,7 +28,7 @@ TEXT = {"context_length": 8, "vocab_size": 32, "width": 8, "heads": 1, "layers":
 
 
 def network(blocks: tuple[int, ...], width: int) -> Network:
-    """One with random weights, for images of 224 pixels."""
+    """Make a network with random weights, for images of 224 pixels."""
     vision = {"layers": blocks, "width": width, "image_size": 224}
     with TemporaryDirectory() as place:
         path = Path(place) / "network.json"
@@ -37,7 +37,7 @@ def network(blocks: tuple[int, ...], width: int) -> Network:
 
 
 def milliseconds(tried: Network, target: Layer, units: int) -> float:
-    """CPU time of a unit, the best of three batches after one that warms up."""
+    """Return the CPU milliseconds of a unit: the best of three batches, after one that warms up."""
     batches = sweep(tried, target, range(4 * units), units=units)
     times = []
     for _ in range(4):

@@ -1,9 +1,10 @@
-"""The sweep's values against autograd in float64: random unit pairs over all layer pairs, sums added up included.
+"""The sweep's values against autograd in float64: random unit pairs over all layer pairs, sums as added up included.
 
-Prints the largest errors of magnitude and sum in float32, in parts of the kernel's magnitude, beside those of autograd
-in float32, by how many positions the kernel has: one of a single position is one sum of products, which can be small
-beside its terms. Then the errors in bfloat16 by the blocks between the two layers. A sum of n positions is divided by
-the root of n, as it is up to that many times the magnitude:
+Prints the largest errors of magnitude and sum in float32, in parts of the kernel's magnitude, compared with those of
+autograd in float32, for each number of positions that a kernel has. A kernel of a single position is one sum of
+products, which can be small compared with its terms. Then come the errors in bfloat16 by the number of blocks between
+the two layers. The error of a sum of n positions is divided by the root of n, because the sum can be that many times
+the magnitude:
 
     python -m tests.benchmarks.sweep_values [--network RN50] [--pretrained TAG] [--pairs 500] [--seed 0]
 """
@@ -27,7 +28,7 @@ from tests.benchmarks.sweep import Autograd
 
 Errors = tuple[float, ...]
 Values = tuple[float, float]  # of a kernel: its magnitude and sum
-MEMORY = 2**40  # a shard a group
+MEMORY = 2**40  # bytes, so many that a group of targets is one shard
 
 
 def pairs(network: Network, shards: tuple[Shard, ...], count: int, seed: int) -> Iterator[tuple[Shard, Unit, Unit]]:
@@ -42,12 +43,12 @@ def pairs(network: Network, shards: tuple[Shard, ...], count: int, seed: int) ->
 
 
 def together(network: Network, shard: Shard, source: Unit) -> list[Layer]:
-    """The targets of a shard that lie above a source."""
+    """Return the targets of a shard that lie above a source."""
     return [layer for layer in shard.targets if source.layer in sources(network.architecture, layer)]
 
 
 def swept(network: Network, shard: Shard, target: Unit, source: Unit, dtype: torch.dtype) -> Values:
-    """The magnitude and sum of a kernel as an extraction has them, swept together with the targets of the shard."""
+    """Compute the magnitude and sum of a kernel as an extraction does, swept together with the targets of the shard."""
     targets = together(network, shard, source)
     channels = range(target.channel, target.channel + 1)
     ((_, weights),) = sweep_together(network, targets, channels, [source.layer], dtype)
@@ -56,7 +57,7 @@ def swept(network: Network, shard: Shard, target: Unit, source: Unit, dtype: tor
 
 
 def by_autograd(autograd: Autograd, target: Unit, source: Unit) -> Values:
-    """The magnitude and sum of a kernel."""
+    """Compute the magnitude and sum of a kernel by autograd."""
     image = autograd.maps[target.layer]
     centre = (image.shape[-1] - 1) // 2
     unit = image[0, target.channel, centre, centre]

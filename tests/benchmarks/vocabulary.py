@@ -1,11 +1,11 @@
-"""10,000 words against all units of RN50's last stage: how long they take to load, and to answer.
+"""How long 10,000 words on all units of RN50's last stage take to load, and questions about them to answer.
 
     python tests/benchmarks/vocabulary.py [--words 10000] [--asked 200]
 
-The activations are random, of the size and schema of real ones; the words are the most common English ones. Loaded into
-the embedded server in bulk and over Bolt into a Neo4j, the tests' own (Java and Maven are needed), counted again on
-both. The times of the questions are of one client, the server warm, each asked of 200 words or units that were not
-asked before.
+The activations are random, of the size and schema of real ones; the words are the most common English ones. They are
+loaded into the embedded server in bulk and into a Neo4j over Bolt, which is the tests' own (Java and Maven are needed),
+and counted again on both. The times of the questions are of one client with a warm server; each is asked of 200 words
+or units that were not asked before.
 """
 
 import argparse
@@ -38,7 +38,7 @@ RETURN w.text AS word, a.z AS z ORDER BY z DESC LIMIT 10
 
 
 def times(ask: Callable[[Any], object], about: Iterable[Any]) -> tuple[float, float]:
-    """Milliseconds that a question takes, half of the time and 95 times of 100."""
+    """Return the median and the 95th percentile of a question's milliseconds."""
     found = []
     for each in about:
         start = time.perf_counter()
@@ -48,7 +48,7 @@ def times(ask: Callable[[Any], object], about: Iterable[Any]) -> tuple[float, fl
 
 
 def loaded(name: str, extraction: Extraction, into: Database | Path) -> None:
-    """Load, and tell how fast; a row is a word's activation of a unit."""
+    """Load an extraction, and print how fast; a row is a word's activation of a unit."""
     start, rows = time.perf_counter(), extraction.table("words").num_rows
     load(extraction, into, progress=False)
     seconds = time.perf_counter() - start
@@ -56,7 +56,7 @@ def loaded(name: str, extraction: Extraction, into: Database | Path) -> None:
 
 
 def asked(database: Database, words: Sequence[str], count: int) -> dict[str, tuple[float, float]]:
-    """What is asked of so many words, or units of the last sum, and how long it takes."""
+    """Ask about `count` words or units of the last sum; return the times of each question, keyed by its name."""
     store, rng = Store(database).model(MODEL), np.random.default_rng(1)
     some = [words[n] for n in rng.choice(len(words), count + WARM, replace=False)]
     last = RN50.final

@@ -5,12 +5,13 @@ Prints two tables, measured in one run:
     python tests/benchmarks/words.py [--rounds 5] [--words 512]
 
 Speed: the word pass (rasterise, preprocess, forward pass, means of the last stage's branches and sums) against the bare
-forward pass on images made before, by turns, the best turn of each. On a busy machine compare CPU times.
+forward pass on images made before. They take turns, and the best turn of each is printed. On a busy machine compare CPU
+times.
 
-Finding: of the trained concepts, the share whose word, set in a font never trained on, has a unit among its top ten by
-channel difference that is also among the top ten of the concept's picture. The picture's are those of the mean over its
-drawings minus the mean over all pictures. By chance: the same share for the words and pictures of different concepts,
-over all pairs.
+Finding: the share of trained concepts whose word and picture have a unit in common among the top ten of each. The word
+is rendered in a font never trained on, and its top ten are those of the largest channel difference. The picture's top
+ten are those of the mean over its drawings minus the mean over all pictures. By chance: the same share over all pairs
+of a word and a picture of different concepts.
 """
 
 import argparse
@@ -68,7 +69,7 @@ def speed(network: Network, words: tuple[str, ...], rounds: int) -> dict[str, Ti
 
 
 def by_concept(network: Network, probes: pa.Table, layers: list[Layer]) -> dict[Layer, np.ndarray]:
-    """Mean activations of every concept over its probes, concepts in order: (concepts, channels) a layer."""
+    """Compute every concept's mean activations over its probes, concepts in order: (concepts, channels) a layer."""
     concepts = np.array(probes["concept"].to_pylist())
     found = channel_means(network, images(probes), layers)
     return {
@@ -78,14 +79,14 @@ def by_concept(network: Network, probes: pa.Table, layers: list[Layer]) -> dict[
 
 
 def top(values: np.ndarray) -> np.ndarray:
-    """Which channels are among the highest of each row: bool (rows, channels)."""
+    """Return which channels are among the highest of each row: bool (rows, channels)."""
     chosen = np.zeros(values.shape, bool)
     np.put_along_axis(chosen, np.argsort(-values, axis=1)[:, :TOP], True, axis=1)
     return chosen
 
 
 def shares(word: np.ndarray, baseline: np.ndarray, picture: np.ndarray) -> tuple[float, float]:
-    """The share of concepts whose word and picture have a top unit in common, and of pairs of different concepts."""
+    """Return the share of concepts whose word and picture have a top unit in common, and that of different concepts."""
     driven = top(picture - picture.mean(axis=0))
     common = top(word - baseline).astype(int) @ driven.T.astype(int) > 0  # (concepts of words, of pictures)
     own = np.eye(len(common), dtype=bool)

@@ -250,7 +250,7 @@ def _maps(
 
 
 def world(seed: int, units: int = 240, kinds: tuple[str, ...] = tuple(KINDS), vendor_sd: float = 0.0) -> World:
-    """Make the world of a seed. Vendors and fonts multiply a branch's drive by normal numbers, 1 with sd `vendor_sd`."""
+    """Make the world of a seed. Vendors and fonts multiply a branch's drive by a normal number (1, sd `vendor_sd`)."""
     rng = np.random.default_rng(seed)
     nature = Nature.of(rng)
     of_units = np.resize(np.array(kinds, object), units)

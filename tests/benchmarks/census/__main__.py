@@ -25,7 +25,7 @@ from extract.enrichment.concept_table import ProbeConcepts
 from tests.benchmarks.census import boundary, cost, demo, dissociation, pairings, rates, wrong
 from tests.builders.planted_arrays import BY_SOURCE, World, world
 
-DEVELOPMENT = 2000  # the first seed for it
+DEVELOPMENT = 2000  # the first seed for development
 VENDORS = 0.15  # sd of a vendor's or font's gain of a branch
 
 
@@ -42,7 +42,7 @@ def print_rates(first: int, seeds: int) -> None:
 
 
 def by_source(first: int, seeds: int) -> list[World]:
-    """Worlds of the kinds whose facets some sources alone have."""
+    """Make worlds of the kinds whose facets only some sources have."""
     return [world(first + n, 12 * len(BY_SOURCE), tuple(BY_SOURCE)) for n in range(seeds)]
 
 

@@ -1,4 +1,4 @@
-"""The boundary test: concept tables of units nine tenths of which lie exactly on the boundary of one size."""
+"""The boundary test: concept tables in which nine tenths of the units lie exactly on the boundary of one size."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from extract.enrichment.contrasts import Values
 
 UNITS, CONCEPTS, RUNS = 512, 24, 60
 BETWEEN = np.array([0.8, 0.3])  # sd of what shortcut and conv bring, over concepts
-WITHIN = np.array([1.0, 0.35])  # and over images of one, as on the demo
+WITHIN = np.array([1.0, 0.35])  # the same over images of one concept, as on the demo
 BOUNDARIES = {  # means of shortcut and conv on the shortcut facet, and on conv's; the sum's need is a quarter of a rise
     "rise on the conv facet": ((2.9, -0.4), (-0.275, 0.9)),
     "specificity of conv": ((2.1, 0.4), (0.1, 1.025)),
@@ -22,7 +22,7 @@ ENRICHED, NOT = ((2.6, -0.1), (0.0, 1.6)), ((2.5, 0.0), (0.0, 0.2))
 def tables(
     rng: np.random.Generator, boundary: str, others: tuple[tuple[float, float], tuple[float, float]], mirrored: bool
 ) -> tuple[Values, Values]:
-    """Held-out and discovery values; the first nine tenths of the units lie on the boundary, the rest are `others`.
+    """Draw held-out and discovery values of units: nine tenths lie on the boundary, the rest are `others`.
 
     `mirrored` exchanges the branches and the facets.
     """
@@ -41,7 +41,7 @@ def tables(
 
 
 def false_rates(settings: CensusSettings, runs: int = RUNS) -> Iterator[tuple[str, str, float, float]]:
-    """By boundary and verdict: the mean over runs of the share of false discoveries, and its standard error."""
+    """Yield for each boundary and verdict the mean share of false discoveries over runs, and its standard error."""
     for boundary in BOUNDARIES:
         for mirrored in (False, True):
             side = " (shortcut)" if mirrored else ""
@@ -57,6 +57,6 @@ def false_rates(settings: CensusSettings, runs: int = RUNS) -> Iterator[tuple[st
 
 
 def failures(settings: CensusSettings, runs: int = RUNS) -> list[str]:
-    """Boundaries at which more than a twentieth of the discoveries are false."""
+    """Return the boundaries at which more than a twentieth of the discoveries are false."""
     rates = false_rates(settings, runs)
     return [f"{verdict} at {name}: {mean:.2f} false" for name, verdict, mean, se in rates if mean > 0.05 + 2 * se]

@@ -37,13 +37,13 @@ def print_cost(name: str, every: int = 1, whole: bool = False) -> None:
 
 
 def few(probes: pa.Table, every: int) -> pa.Table:
-    """The probes of every n-th concept."""
+    """Return the probes of every n-th concept."""
     concepts = np.array(probes["concept"].to_pylist())
     return probes.filter(np.isin(concepts, np.unique(concepts)[::every]))
 
 
 def costs(network: Network, probes: pa.Table, layers: Sequence[Layer]) -> dict[str, Cost]:
-    """Seconds, CPU seconds and peak memory so far of the whole measurement, and of the census in it."""
+    """Measure seconds, CPU seconds and peak memory so far, of the whole measurement and of the census in it."""
     took = dict[str, Cost]()
     census = _timed("census and ablation", add_census, took)
     with tempfile.TemporaryDirectory() as place, patch.object(pipeline, "add_census", census):
@@ -53,7 +53,7 @@ def costs(network: Network, probes: pa.Table, layers: Sequence[Layer]) -> dict[s
 
 
 def _timed(step: str, run: Callable[..., object], took: dict[str, Cost]) -> Callable[..., None]:
-    """The same call, which writes down what it costs."""
+    """Return the same call, which also writes down what it costs."""
 
     def timed(*arguments: Any, **named: Any) -> None:
         seconds, cpu = perf_counter(), process_time()

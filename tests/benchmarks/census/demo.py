@@ -23,7 +23,7 @@ SIZES = (6, 8, 12, 16, 24, 32)
 
 
 def measured() -> tuple[BranchMaps, pa.Table, pa.Table]:
-    """The demo's maps, its probes without images, and their covariates."""
+    """Return the demo's maps, its probes without images, and their covariates."""
     probes, network = read(), load_network("demo")
     maps = branch_maps(network, images(probes), network.architecture.final)
     return maps, probes.drop(["image"]), covariates(probes)
@@ -35,7 +35,7 @@ def line(name: str, table: pa.Table) -> str:
 
 
 def nulls(maps: BranchMaps, seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Both branches' maps with conv's facets taken out, weakened or made like the shortcut's."""
+    """Return both branches' maps, with conv's facets taken out, weakened or made like the shortcut's, keyed by name."""
     rng = np.random.default_rng(seed)
     r, b = maps.shortcut, maps.conv
     mean = b.mean(axis=(0, 2), keepdims=True)
@@ -61,7 +61,7 @@ def print_nulls(maps: BranchMaps, probes: pa.Table) -> None:
 
 
 def print_census(maps: BranchMaps, probes: pa.Table, shown: pa.Table) -> None:
-    """The census by settings, and by the probes that it is taken on."""
+    """Print the census for each setting, and for each choice of probes that it is taken on."""
     print(f"\n{'the demo, 4/2/6':34}" + "".join(f"{verdict:>14}" for verdict in VERDICTS))
     start = perf_counter()
     brought = attribution(maps.shortcut, maps.conv)
@@ -89,7 +89,7 @@ def print_census(maps: BranchMaps, probes: pa.Table, shown: pa.Table) -> None:
 
 
 def print_rotation(maps: BranchMaps, probes: pa.Table, shown: pa.Table) -> None:
-    """Every vendor and font as the held-out one: how often each verdict recurs."""
+    """Print the census with every vendor and font held out in turn, and how often each verdict recurs."""
     brought = attribution(maps.shortcut, maps.conv)
     modality, source = (np.array(probes[name].to_pylist()) for name in ("modality", "source"))
     verdicts = []

@@ -24,17 +24,20 @@ FACETS = ("own", "nearby")
 
 @dataclass(frozen=True)
 class Ablated:
-    """Units of several worlds on their own facets, or on nearby concepts: (units,) each; `covered` (units, 4, 2)."""
+    """Units of several worlds, ablated on their own facets or on nearby concepts: arrays (units,).
+
+    `covered` (units, 4, 2) is whether either bound of each effect holds.
+    """
 
     kind: np.ndarray
     state: np.ndarray
-    ratio: np.ndarray  # of the least effect over what it must exceed
-    least: np.ndarray  # of both losses
+    ratio: np.ndarray  # the least effect over what it must exceed
+    least: np.ndarray  # the lesser of both losses
     covered: np.ndarray
 
 
 def ablated(worlds: Iterable[World]) -> dict[str, Ablated]:
-    """Ablate the units of every world, and compare what is said with the truth."""
+    """Ablate the units of every world, and compare the states with the truth."""
     parts = [dict(_of_world(world)) for world in worlds]
     columns = {facets: zip(*(part[facets] for part in parts), strict=True) for facets in FACETS}
     return {facets: Ablated(*map(np.concatenate, arrays)) for facets, arrays in columns.items()}
@@ -58,7 +61,7 @@ def _of_world(world: World) -> Iterator[tuple[str, tuple[np.ndarray, ...]]]:
 
 
 def _true(world: World, probes: CensusProbes, groups: Iterable[tuple[np.ndarray, Facets]]) -> Columns:
-    """The true effects on facets of groups of units."""
+    """Compute the true effects on the facets of groups of units."""
     means = np.zeros((6, len(world.kinds)))  # of rise and losses on either facet
     for units, facets in groups:
         places = [_places(world, probes, side) for side in (facets.shortcut, facets.conv)]
@@ -83,7 +86,7 @@ def _places(world: World, probes: CensusProbes, facet: np.ndarray) -> np.ndarray
 
 
 def _lost(world: World, units: np.ndarray, concepts: np.ndarray) -> np.ndarray:
-    """The true rise and losses on concepts (units, k), on average over new images: (3, units)."""
+    """Compute the true rise and losses on concepts (units, k), averaged over new images: (3, units)."""
     rng = np.random.default_rng(20_000_000 + world.seed)
     r, b = world.images(rng, units, np.repeat(concepts, IMAGES, axis=1))  # (u, positions, n) each
     seen = [maps[:, units].astype(float) for maps in (world.shortcut, world.conv)]  # (images, u, positions)
@@ -97,13 +100,13 @@ def _lost(world: World, units: np.ndarray, concepts: np.ndarray) -> np.ndarray:
 
 
 def _ratio(true: Columns) -> np.ndarray:
-    """The least of all effects over what they must exceed."""
+    """Return the least of all effects over what they must exceed."""
     need = np.maximum(DEFAULT.delta, DEFAULT.rho * np.maximum(true["rise_shortcut"], true["rise_conv"]))
     return np.asarray(np.min(list(true.values()), axis=0) / need)
 
 
 def _covered(columns: Columns, true: Columns, prefix: str) -> np.ndarray:
-    """Whether either bound of every effect holds, (units, 4, 2)."""
+    """Return whether either bound of every effect holds, (units, 4, 2)."""
     lows, highs = ([columns[f"{prefix}{name}_{end}"] for name in WEIGHTS] for end in ("low", "high"))
     values = list(true.values())
     return np.stack([np.array(lows) <= values, np.array(highs) >= values]).transpose(2, 1, 0)
@@ -126,7 +129,7 @@ def print_ablated(worlds: Iterable[World]) -> None:
 
 
 def _line(units: Ablated, own: np.ndarray) -> str:
-    """How many of some units lie below need, and how many of those and of all are supported."""
+    """Format how many of some units lie below need, and how many of those and of all are supported."""
     below, supported = own & (units.ratio < 1), units.state == "supported"
     false, count = int(supported[below].sum()), int(below.sum())
     bound = f"{upper(false, count):.3f}" if count else "-"

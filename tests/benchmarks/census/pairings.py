@@ -1,4 +1,4 @@
-"""Does a network pair the facets of its branches? Planted worlds where it is known, and the demo's last sum."""
+"""Does a network pair the facets of its branches? Planted worlds where the answer is known, and the demo's last sum."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ SMALL = 64  # units of a planted world
 
 
 def print_pairings(shortcut: np.ndarray, conv: np.ndarray, concepts: ProbeConcepts) -> None:
-    """A sum's numbers beside those of DRAWS pairings, over all units and in every stratum."""
+    """Print a sum's numbers compared with those of DRAWS pairings, over all units and in every stratum."""
     found = pairings(shortcut, conv, concepts)
     print(f"{'':16}{'as it is':>10}{'paired anew':>13}{'sd':>8}{'p, as high':>12}")
     for name in NUMBERS:
@@ -27,7 +27,7 @@ def print_pairings(shortcut: np.ndarray, conv: np.ndarray, concepts: ProbeConcep
 
 
 def planted_p(worlds: Iterable[World]) -> dict[str, np.ndarray]:
-    """The p of every number in every world, of which one position is read."""
+    """Compute the p of every number in every world, from one position of the world's maps."""
     rows = [
         pairings(each.shortcut[:, :, :1], each.conv[:, :, :1], ProbeConcepts.of(each.probes), seed=each.seed)
         for each in worlds
@@ -37,7 +37,7 @@ def planted_p(worlds: Iterable[World]) -> dict[str, np.ndarray]:
 
 
 def print_planted(first: int, worlds: int) -> None:
-    """Worlds whose branches are paired by chance, and where all or half of them are paired apart, or alike."""
+    """Print p of worlds whose branches are paired by chance, and of worlds with all or half paired apart, or alike."""
     fewer = max(1, worlds // 10)
     for kinds, count in {
         ("unrelated",): worlds,

@@ -20,7 +20,7 @@ Census = Callable[[World, CensusSettings], pa.Table]
 
 @dataclass(frozen=True)
 class Judged:
-    """Units of several worlds, (units,) each; `covered` (units, effects, 2): whether either bound holds."""
+    """Units of several worlds, as arrays (units,); `covered` (units, effects, 2) is whether either bound holds."""
 
     seed: np.ndarray
     kind: np.ndarray
@@ -36,7 +36,7 @@ class Judged:
 
     @property
     def graded(self) -> np.ndarray:
-        """Units on which the ratio decides."""
+        """The units whose verdict the ratio decides."""
         return np.asarray(~np.isin(self.kind, (*LOW_LEVEL, "clusters", "near facets", "halves")))
 
     @property
@@ -67,12 +67,12 @@ def _of_world(world: World, table: pa.Table) -> tuple[np.ndarray, ...]:
 
 
 def upper(count: int, total: int) -> float:
-    """The exact upper 95 % bound of a rate (Clopper and Pearson)."""
+    """Return the exact upper 95 % bound of a rate (Clopper and Pearson)."""
     return float(beta.ppf(0.95, count + 1, total - count)) if count < total else 1.0
 
 
 def false_share(units: Judged) -> tuple[float, float]:
-    """The share of false discoveries and its upper 95 % bound by bootstrap over seeds."""
+    """Return the share of false discoveries and its upper 95 % bound by bootstrap over seeds."""
     seeds = np.unique(units.seed)
     counts = np.array([[units.false[units.seed == s].sum(), units.enriched[units.seed == s].sum()] for s in seeds])
     drawn = np.random.default_rng(0).integers(0, len(seeds), (2000, len(seeds)))
@@ -96,7 +96,7 @@ def print_kinds(units: Judged) -> None:
 
 
 def _by_kind(units: Judged) -> list[tuple[str, np.ndarray]]:
-    """The kinds in their order, and which units are of each, bool (units,)."""
+    """Return the kinds in their order, each with the units that are of it, bool (units,)."""
     return [(kind, units.kind == kind) for kind in dict.fromkeys(units.kind.tolist())]
 
 
@@ -117,7 +117,7 @@ def print_coverage(units: Judged) -> None:
 
 
 def false_failures(units: Judged) -> list[str]:
-    """Which false discoveries are more than promised: of the worst kind, and of all."""
+    """Return which rates of false discoveries are more than promised: of the worst kind, and of all."""
     kinds = [(units.false[own].sum() / max(1, (~units.true[own]).sum()), kind) for kind, own in _by_kind(units)]
     (worst, kind), (share, _) = max(kinds), false_share(units)
     promised = {
@@ -128,7 +128,7 @@ def false_failures(units: Judged) -> list[str]:
 
 
 def failures(units: Judged) -> list[str]:
-    """What of the promised rates a census misses."""
+    """Return the promised rates that a census misses."""
 
     def rate(verdict: str, low: float, high: float = np.inf) -> float:
         own = units.graded & (units.ratio >= low) & (units.ratio < high)

@@ -1,7 +1,7 @@
 """What is true of the facets that a census reports: effects over new images of the same concepts.
 
-They are of the held-out vendor and font. Where all are held out in turn, the effects must also be large enough in more
-than half of the ways: the ratio is then at most the median of theirs.
+The images are of the held-out vendor and font. Where every vendor and font is held out in turn, the effects must also
+be large enough in more than half of the ways, so that a unit's ratio is at most the median of the ways' ratios.
 """
 
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ IMAGES = 60  # new ones of every concept
 
 @dataclass(frozen=True)
 class Truth:
-    """Each unit's true effects, (units,) each, and its ratio: the least size over what it must exceed."""
+    """Each unit's true effects and its ratio, that is, the least size over what it must exceed; arrays (units,)."""
 
     effects: dict[str, np.ndarray]
     ratio: np.ndarray
     apart: np.ndarray  # bool, by planted embeddings
 
     def enriched(self, kinds: np.ndarray) -> np.ndarray:
-        """Whether a unit's reported facets are truly an enrichment, of concepts and apart."""
+        """Return whether a unit's reported facets are truly an enrichment, of concepts and apart."""
         return np.asarray((self.ratio >= 1) & self.apart & ~np.isin(kinds, LOW_LEVEL))
 
 
 def truth(world: World, table: pa.Table, settings: CensusSettings) -> Truth:
-    """The truth of every unit's facets."""
+    """Compute the truth of every unit's facets."""
     names: dict[str, Any] = {branch: table[f"concepts_{branch}"].to_pylist() for branch in ("shortcut", "conv")}
     sizes = np.array(table["k"])
     ways = [(HELD_OUT, HELD_OUT), *world.ways]
@@ -52,7 +52,7 @@ def truth(world: World, table: pa.Table, settings: CensusSettings) -> Truth:
 def _brought(
     world: World, rng: np.random.Generator, units: np.ndarray, concepts: np.ndarray, sources: tuple[int, int]
 ) -> np.ndarray:
-    """What shortcut and conv truly bring on concepts (units, k) by a vendor and a font, on average: (2, units)."""
+    """Compute what shortcut and conv truly bring on concepts (units, k) by a vendor and a font: means (2, units)."""
     r, b = world.images(rng, units, np.repeat(concepts, IMAGES, axis=1), sources)  # (u, positions, n) each
     seen = [maps[:, units].transpose(1, 2, 0).astype(float) for maps in (world.shortcut, world.conv)]
     of_seen = np.maximum(seen[0] + seen[1], 0).mean(axis=1)  # (u, images)
@@ -63,7 +63,7 @@ def _brought(
 
 
 def _apart(world: World, shortcut: np.ndarray, conv: np.ndarray) -> np.ndarray:
-    """The distance of facets over that of random concepts, infinite for facets of unlike modality; (units,)."""
+    """Return the distance of facets over that of random concepts, infinite for facets of unlike modality; (units,)."""
     rows, word = world.nature.embeddings, world.nature.word
     near = np.einsum("ue,ue->u", rows[shortcut].mean(axis=1), rows[conv].mean(axis=1))
     random = float((rows.mean(axis=0) ** 2).sum())

@@ -106,7 +106,7 @@ SETTINGS = {
 
 @contextmanager
 def implemented(name: str) -> Iterator[CensusSettings]:
-    """While open, the census is implemented so; yields its settings."""
+    """Replace parts of the census by those of a wrong implementation while the block runs; yield its settings."""
     with ExitStack() as stack:
         for (module, attribute), part in PARTS[name]().items():
             stack.enter_context(patch.object(module, attribute, part))
@@ -114,7 +114,7 @@ def implemented(name: str) -> Iterator[CensusSettings]:
 
 
 def completeness(shortcut: np.ndarray, conv: np.ndarray) -> float:
-    """How far both branches' attributions miss the sum, in its standard deviations, root mean square."""
+    """Return how far both branches' attributions miss the sum: root mean square, in the sum's standard deviations."""
     brought = vars(census)["attribution"](shortcut, conv)  # or what takes its place
     z = np.maximum(shortcut.astype(float) + conv, 0).mean(axis=2)
     missed = brought.shortcut + brought.conv - (z - z.mean(axis=0)) / z.std(axis=0)
