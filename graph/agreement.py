@@ -1,4 +1,7 @@
-"""Whether what is found is what was written, in a row of one of the texts of `graph.cypher.verification`."""
+"""Compare what the database holds with what was recorded, when both stand in one row of an answer.
+
+The texts of `graph.cypher.verification` return such rows.
+"""
 
 import math
 from collections.abc import Mapping
@@ -6,7 +9,7 @@ from typing import Any
 
 
 def agrees(row: Mapping[str, Any]) -> bool:
-    """Compare a count, a sum (to 1e-9 of it) or a checksum with what was recorded."""
+    """Return whether a row's `found` equals its `recorded`: texts exactly, numbers to a relative 1e-9."""
     found, recorded = row["found"], row["recorded"]
     if isinstance(found, str):
         return bool(found == recorded)

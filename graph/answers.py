@@ -1,4 +1,4 @@
-"""Make records of the rows of an answer; here the text of a unit or a layer becomes a `Unit` or a `Layer`."""
+"""Make records from the rows of an answer, and parse the texts of units and layers in them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
@@ -32,12 +32,12 @@ Row = Mapping[str, Any]
 
 
 def model(row: Row) -> ModelCard:
-    """A row of MODELS."""
+    """Make the card of a model from a row of MODELS."""
     return ModelCard(**_named(ModelCard, row) | {name: tuple(row[name]) for name in ("blocks", "measured")})
 
 
 def unit(row: Row) -> UnitCard:
-    """A row of UNITS or of the search; a property that the unit does not have is None."""
+    """Make the card of a unit from a row of UNITS or of a search; a property that the unit lacks is None."""
     properties = row["statistics"]
     measured: dict[str, Any] = {
         "statistics": {name: properties.get(name) for name in STATISTICS},
@@ -48,7 +48,7 @@ def unit(row: Row) -> UnitCard:
 
 
 def unit_id(row: Row) -> Unit:
-    """The unit of a row of LABELLED."""
+    """Parse the unit of a row of LABELLED."""
     return Unit.parse(row["id"])
 
 
@@ -60,34 +60,34 @@ def _histogram(properties: Row) -> Histogram | None:
 
 
 def contribution(row: Row) -> Contribution:
-    """A row of INPUTS, OUTPUTS or AMONG."""
+    """Make a contribution from a row of INPUTS, OUTPUTS or INDUCED_EDGES."""
     labels = {name: _labels(row[name]) for name in ("source_labels", "target_labels")}
     return Contribution(**_named(Contribution, row) | labels)
 
 
 def trace_edge(row: Row) -> TraceEdge:
-    """A row of UPSTREAM or DOWNSTREAM."""
+    """Make the edge of a trace from a row of UPSTREAM or DOWNSTREAM."""
     return TraceEdge(Contribution(**_named(Contribution, row)), row["weight"], row["total"])
 
 
 def word_response(row: Row) -> WordResponse:
-    """A row of WORDS or READERS."""
+    """Make a unit's response to a word from a row of WORDS or READERS."""
     return WordResponse(**_named(WordResponse, row) | {"labels": _labels(row.get("labels", ()))})
 
 
 def layer(row: Row) -> LayerCard:
-    """A row of LAYERS."""
+    """Make the card of a layer from a row of LAYERS."""
     return LayerCard(**_named(LayerCard, row))
 
 
 def top_probes(rows: Iterable[Row]) -> dict[Unit, list[TopProbe]]:
-    """The rows of EXAMPLES by their unit."""
+    """Group the rows of TOP_PROBES by unit."""
     groups = groupby(rows, key=itemgetter("unit"))
     return {Unit.parse(text): [TopProbe(**_named(TopProbe, row)) for row in group] for text, group in groups}
 
 
 def share_counts(rows: Iterable[Row], bins: int) -> dict[Layer, tuple[int, ...]]:
-    """The rows of SHARES by their layer: units below 0, in each of the bins, and above 1."""
+    """Count units for each layer from the rows of SHARES: below 0, in each of the bins, and above 1."""
     counts: dict[Layer, tuple[int, ...]] = {}
     for text, group in groupby(rows, key=itemgetter("layer")):
         units = {row["bin"]: row["units"] for row in group}
@@ -96,37 +96,37 @@ def share_counts(rows: Iterable[Row], bins: int) -> dict[Layer, tuple[int, ...]]
 
 
 def sweep(row: Row) -> Sweep:
-    """A row of SWEEPS."""
+    """Make the record of a swept pair of layers from a row of SWEEPS."""
     return Sweep(**_named(Sweep, row))
 
 
 def annotation(row: Row) -> Annotation:
-    """A row of ANNOTATIONS."""
+    """Make an annotation from a row of ANNOTATIONS or UNIT_ANNOTATIONS."""
     return Annotation(**{**row, "at": utc(row["at"])})
 
 
 def saved_circuit(row: Row) -> SavedCircuit:
-    """A row of KEPT."""
+    """Make the record of a saved circuit from a row of SAVED_CIRCUITS."""
     return SavedCircuit(**{**row, "at": utc(row["at"])})
 
 
 def earlier_circuit(row: Row) -> EarlierCircuit:
-    """A row of EARLIER_CIRCUITS."""
+    """Make the record of an earlier circuit from a row of EARLIER_CIRCUITS."""
     return EarlierCircuit(**{**row, "at": utc(row["at"]), "removed_at": utc(row["removed_at"])})
 
 
 def flag(row: Row) -> Flag:
-    """A row of FLAGS."""
+    """Make a flag from a row of FLAGS."""
     return Flag(**{**row, "at": utc(row["at"])})
 
 
 def weight_terms(row: Row) -> WeightTerms:
-    """A row of ENRICHMENT_BY_WEIGHTS."""
+    """Make the comparison of two branches from a row of ENRICHMENT_BY_WEIGHTS."""
     return WeightTerms(**_named(WeightTerms, row) | {"labels": _labels(row["labels"])})
 
 
 def evidence_terms(row: Row) -> EvidenceTerms:
-    """A row of ENRICHMENT_BY_EVIDENCE."""
+    """Make the evidence on a sum's unit from a row of ENRICHMENT_BY_EVIDENCE."""
     probes = {
         name: tuple(ProbeSummary(*values) for values in row[name]) for name in ("shortcut_examples", "conv_examples")
     }
@@ -138,18 +138,18 @@ def evidence_terms(row: Row) -> EvidenceTerms:
 
 
 def _named(record: type, row: Row) -> dict[str, Any]:
-    """The values of a row that the record has a field for; the text of a unit or a layer becomes one."""
+    """Return the values of a row for which the record has a field, with the texts of units and layers parsed."""
     parse: dict[Any, Callable[[str], Unit | Layer]] = {Unit: Unit.parse, Layer: Layer.parse}
     parsers = {field.name: parse.get(field.type) for field in fields(record) if field.name in row}
     return {name: parser(row[name]) if parser else row[name] for name, parser in parsers.items()}
 
 
 def _labels(texts: Iterable[str]) -> tuple[str, ...]:
-    """Each text once, in alphabetical order."""
+    """Return each text once, in alphabetical order."""
     return tuple(sorted(set(texts)))
 
 
 def utc(text: str) -> datetime:
-    """Parse a time in UTC; the embedded server drops the zone, which is always UTC."""
+    """Parse a time in UTC. A time without a zone counts as UTC, because the embedded server drops the zone."""
     at = datetime.fromisoformat(text)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -1,7 +1,8 @@
-"""Checksums of what a load writes, by kind: whole numbers that a database must come to again when every row is read.
+"""Compute checksums of what a load writes, by which a database can be compared with it when every row is read again.
 
-A checksum is the sum of its rows' hashes modulo 2**64, so rows may come in any order and in any batches. A row's hash
-holds the name and the value of every property; null is no property. Numbers count as float64, to the bit.
+There is one checksum for each kind of row: the sum of the rows' hashes modulo 2**64, so rows may come in any order and
+in any batches. A row's hash covers the name and the value of every property; a null does not count as a property.
+Numbers count as float64, to the bit.
 """
 
 import json
@@ -15,12 +16,15 @@ import pyarrow as pa
 
 from graph.steps import Nodes, Relationships, Step
 
-_FROM_LABELS = "label"  # the one property of a unit that no load writes
+_FROM_LABELS = "label"  # a unit's property that its labels set, and the only one that no load writes
 _GOLDEN, _FIRST, _SECOND = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
 class Checksums:
-    """The checksums of the rows so far, and how many they are, by kind: a label, or a source's label and a type."""
+    """The checksums and the counts of the rows added so far, for each kind of row.
+
+    A kind is a node's label, or a source's label and a relationship's type.
+    """
 
     def __init__(self) -> None:
         self.rows: Counter[str] = Counter()
@@ -32,7 +36,7 @@ class Checksums:
         self._sums[kind] += checksum(rows)
 
     def add_properties(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows of a kind as maps of properties; those that no load writes are left out."""
+        """Add rows of a kind as maps of properties, without the property that no load writes."""
         columns = dict.fromkeys(name for row in rows for name in row if name != _FROM_LABELS)
         self.add(kind, pa.table({name: _column([row.get(name) for row in rows]) for name in columns}))
 
@@ -46,12 +50,15 @@ class Checksums:
 
     @property
     def lines(self) -> list[str]:
-        """One text a kind, as the model's node records it: the kind and 16 hexadecimal digits."""
+        """One text for each kind, as the model's node records it: the kind and 16 hexadecimal digits."""
         return [f"{kind} {total % 2**64:016x}" for kind, total in sorted(self._sums.items()) if total]
 
 
 def _column(values: list[Any]) -> "pa.Array[Any]":
-    """A column of a property; one of several types, as no load writes it, as texts, so that no checksum is the same."""
+    """Make an Arrow column of a property's values.
+
+    Values of several types, which no load writes, become texts, so that their checksum differs from the recorded one.
+    """
     column: pa.Array[Any]
     try:
         column = pa.array(values)
@@ -71,11 +78,11 @@ def checksum(table: pa.Table) -> int:
 
 
 def _bits(column: "pa.Array[Any]") -> np.ndarray:
-    """64 bits for every value of a column without nulls; uint64 (values,)."""
+    """Return 64 bits for every value of a column without nulls, as a uint64 array of shape (values,)."""
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         numbers = column.cast(pa.int8()) if pa.types.is_boolean(kind) else column
-        values = numbers.to_numpy(zero_copy_only=False).astype(np.float64) + 0.0  # which makes -0.0 a 0.0
+        values = numbers.to_numpy(zero_copy_only=False).astype(np.float64) + 0.0  # the + 0.0 makes -0.0 a 0.0
         return values.view(np.uint64)
     if pa.types.is_list(kind):
         lists: list[Any] = column.to_pylist()
@@ -90,7 +97,7 @@ def _hash(text: str) -> int:
 
 
 def _mixed(bits: np.ndarray) -> np.ndarray:
-    """Spread every bit over all 64; the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
+    """Spread every bit over all 64 bits with the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
     mixed = bits + _GOLDEN
     for shift, factor in ((30, _FIRST), (27, _SECOND)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * factor

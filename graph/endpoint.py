@@ -1,4 +1,4 @@
-"""Where a running embedded server is."""
+"""The endpoint of a running embedded server."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a running embedded server is, and how to log in."""
+    """Where a running embedded server listens, and how to log in to it."""
 
     uri: str
     user: str
@@ -16,4 +16,4 @@ class Endpoint:
     database: str
     pid: int
     version: str
-    shortened: Sequence[str] = ()  # for every file that was shorter than it had been left, what is missing
+    shortened: Sequence[str] = ()  # a text for every file that was shorter than at the last stop

@@ -2,24 +2,24 @@
 
 CircuitsError
 ├── GraphError                the root of this room's errors
-│   ├── InvalidSettings       an option, variable or line of .env that does not fit
-│   ├── ServerUnavailable     no server answers, it speaks no Bolt, or the embedded one cannot start
+│   ├── InvalidSettings       an option, environment variable or line of .env that is not valid
+│   ├── ServerUnavailable     no server answers, the server does not speak Bolt, or the embedded one cannot start
 │   ├── AccessRefused         wrong user or password, or too few rights
 │   ├── DatabaseMissing       the server has no database of that name
 │   ├── SchemaMismatch        a database of an older or a later version of this project
-│   ├── DatabaseDamaged       files that cannot be opened, of another version, or that hold less than was loaded
+│   ├── DatabaseDamaged       files that cannot be opened, are of another version, or hold less than was loaded
 │   ├── DatabaseBusy          another process is loading or stopping this database
 │   ├── WeightsDiffer         a model of the same name with other weights
 │   ├── LoadFailed            data that does not fit together, or an interrupted load; the database is as before
 │   ├── ConstraintViolated    a write that would duplicate a unique node
 │   ├── AnnotationSuperseded  the annotation to change is missing, or was changed meanwhile
-│   ├── ModelMissing          no such model in the database, or several and none named
+│   ├── ModelMissing          the database lacks the model, or holds several while none is named
 │   ├── NotExtracted          the numbers asked for were not extracted or not loaded
 │   ├── UnknownStatistic      units have no statistic of that name
-│   └── QueryError            the user's Cypher
-│       ├── WriteRefused      it writes, where only reading is allowed
-│       ├── QueryTimeout      it took too long and was stopped
-│       └── RecordUnreadable  the server cannot read a record that it came upon
+│   └── QueryError            Cypher that the server does not accept or cannot carry out
+│       ├── WriteRefused      a query that writes where only reading is allowed
+│       ├── QueryTimeout      a query that took too long and was stopped
+│       └── RecordUnreadable  a query that met a record that the server cannot read
 └── UnknownUnit               from extract.errors
 """
 
@@ -31,11 +31,11 @@ class GraphError(CircuitsError):
 
 
 class InvalidSettings(GraphError):
-    """An option, an environment variable or a line of .env that does not fit."""
+    """An option, an environment variable or a line of .env that is not valid."""
 
 
 class ServerUnavailable(GraphError):
-    """No server answers, it speaks no Bolt, or the embedded server cannot start."""
+    """No server answers, the server does not speak Bolt, or the embedded server cannot start."""
 
 
 class AccessRefused(GraphError):
@@ -75,7 +75,7 @@ class AnnotationSuperseded(GraphError):
 
 
 class ModelMissing(GraphError):
-    """No such model in the database, or several and none named."""
+    """The database lacks the model, or holds several while none is named."""
 
 
 class NotExtracted(GraphError):
@@ -99,7 +99,7 @@ class QueryTimeout(QueryError):
 
 
 class RecordUnreadable(QueryError):
-    """A query came upon a record that the server cannot read, as damaged files hold them; `reason` is the server's."""
+    """A query met a record that the server cannot read, as in damaged files; `reason` is the server's message."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""The texts that answers hide, over all models."""
+"""Collect the texts that answers hide, over all models."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,16 @@ from graph.connection.database import Database
 from graph.cypher.flags import ALL_FLAGS, HIDDEN_TEXTS
 from graph.records import FlagKind
 
-LastFlags = dict[FlagKind, dict[tuple[str, str], bool]]  # by kind, then by model and name
+LastFlags = dict[FlagKind, dict[tuple[str, str], bool]]  # whether it says sensitive, by kind, model and name
 
 
 @dataclass(frozen=True)
 class HiddenTexts:
     """The texts to hide over all models, and whether each flagged word is sensitive.
 
-    The texts are sensitive labels, labels of flagged units (withdrawn ones too), and what sensitive or flagged images
-    show. A word is sensitive by its last flag; where models differ, it is. `flags` are the last ones of all models.
+    `texts` are sensitive labels and their facets, labels of flagged units (withdrawn ones too), and what sensitive or
+    flagged images show. `words` tells of each flagged word whether its last flag says sensitive; if models differ, the
+    word counts as sensitive. `flags` are the last flags in all models.
     """
 
     texts: frozenset[str]
@@ -22,7 +23,7 @@ class HiddenTexts:
     flags: LastFlags
 
     def flags_of(self, model: str) -> dict[FlagKind, dict[str, bool]]:
-        """Whether the last flag of each unit, image and word of one model calls it sensitive: by kind and name."""
+        """Return whether the last flag of each unit, image and word of one model says sensitive, by kind and name."""
         return {
             kind: {name: is_sensitive for (owner, name), is_sensitive in flags.items() if owner == model}
             for kind, flags in self.flags.items()
@@ -30,7 +31,7 @@ class HiddenTexts:
 
 
 def hidden_texts(database: Database) -> HiddenTexts:
-    """Ask what to hide, in two questions."""
+    """Ask the database which texts to hide, in two queries."""
     flags = _last_flags(database)
     keys = {"units": _sensitive_keys(flags["unit"]), "images": _sensitive_keys(flags["image"])}
     texts = frozenset(row["text"] for row in database.read(HIDDEN_TEXTS, **keys))
@@ -41,7 +42,7 @@ def hidden_texts(database: Database) -> HiddenTexts:
 
 
 def _last_flags(database: Database) -> LastFlags:
-    """Whether the last flag of each unit, image and word calls it sensitive."""
+    """Return whether the last flag of each unit, image and word says sensitive."""
     flags: LastFlags = {"unit": {}, "image": {}, "word": {}}
     for row in database.read(ALL_FLAGS):
         flags[row["kind"]][row["model"], row["name"]] = row["sensitive"]

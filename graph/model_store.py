@@ -1,4 +1,4 @@
-"""One model in the database: what the catalog asks of it and writes to it, in records."""
+"""The `ModelStore` of one model in the database, through which the catalog reads and writes the model's records."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC
@@ -66,65 +66,71 @@ class ModelStore:
         return self.card.architecture
 
     def _key(self, unit: Unit) -> str:
-        """The unit's key in the database."""
+        """Return the unit's key in the database."""
         return f"{self.id}/{unit}"
 
     def _keys(self, units: Iterable[Unit]) -> list[str]:
-        """The keys of several units, each once."""
+        """Return the keys of several units, each key once."""
         return list(map(self._key, dict.fromkeys(units)))
 
     # ---- units
 
     def unit(self, unit: Unit) -> UnitCard:
-        """Read a unit; UnknownUnit if the model does not have it."""
+        """Read a unit. Raises UnknownUnit if the model does not have this unit."""
         return self.units([unit])[0]
 
     def units(self, units: Iterable[Unit]) -> list[UnitCard]:
-        """Read units, in the order given; UnknownUnit if the model does not have one of them."""
+        """Read units in the order of the arguments, each once. Raises UnknownUnit for a unit that the model lacks."""
         units = list(dict.fromkeys(units))
         rows = self.database.read(UNITS, keys=self._keys(units))
         cards = {card.id: card for card in map(answers.unit, rows)}
         for unit in units:
             if unit not in cards:
-                self.architecture.unit(str(unit))  # says what is unknown
+                self.architecture.unit(str(unit))  # raises UnknownUnit if the network has no such unit
                 verification.refuse_missing(self.database, self.id)
                 raise DatabaseDamaged(f"{self.id} has a unit {unit}, but the database lost it. Load the model again.")
         return [cards[unit] for unit in units]
 
     def labelled(self, text: str = "", limit: int | None = None) -> list[UnitCard]:
-        """The first `limit` units, by layer and channel, with a current label that contains a text in any case."""
+        """Return at most `limit` units, by layer and channel, with a current label that contains `text` in any case."""
         rows = self.database.read(LABELLED, model=self.id, containing=text)
         return self.units(sorted(map(answers.unit_id, rows))[:limit])
 
     def adds(self, unit: Unit) -> dict[str, Unit]:
-        """The units that a sum's unit adds up, as `shortcut` and `conv`; none for a unit of another layer."""
+        """Return the two units that a sum's unit adds up, keyed `shortcut` and `conv`; nothing for any other unit."""
         return self.architecture.addends(unit)
 
     def top_probes(self, unit: Unit, limit: int = 8) -> list[TopProbe]:
-        """The top probes of a unit: `limit` for each branch of a sum's unit; none if it was not measured."""
+        """Return a unit's top probes, `limit` for each branch of a sum's unit; none if the unit was not measured."""
         return self.top_probes_of([unit], limit).get(unit, [])
 
     def top_probes_of(self, units: Iterable[Unit], limit: int = 8) -> dict[Unit, list[TopProbe]]:
-        """The top probes of several units; units without any are left out."""
+        """Return the top probes of several units, keyed by unit; units without top probes are left out."""
         return answers.top_probes(self.database.read(TOP_PROBES, keys=self._keys(units), limit=limit))
 
     def facet_probes(self, pictures: Iterable[str], words: Iterable[str]) -> list[FacetProbe]:
-        """Held-out probes of these concepts, of pictures and of rasterised words."""
+        """Return the held-out probes that show these concepts, as pictures or as rasterised words."""
         named = {"pictures": list(pictures), "words": list(words)}
         return [FacetProbe(**row) for row in self.database.read(FACET_PROBES, model=self.id, **named)]
 
     def depiction(self, unit: Unit) -> Depiction | None:
-        """A unit's feature visualisation, if there is one."""
+        """Return a unit's feature visualisation, or None if there is none."""
         rows = self.database.read(DEPICTION, key=self._key(unit))
         return Depiction(**rows[0]) if rows else None
 
     def words(self, unit: Unit, limit: int = 10) -> list[WordResponse]:
-        """The words that drive a unit most; none if no words were shown or the unit responds to all alike."""
+        """Return the words that drive a unit most.
+
+        The list is empty if no words were shown to the network or if the unit responds to all words alike.
+        """
         rows = self.database.read(WORDS, key=self._key(unit), limit=limit)
         return [answers.word_response(row) for row in rows]
 
     def readers(self, word: str, layer: Layer | None = None, limit: int = 10) -> list[WordResponse]:
-        """The `limit` units of each layer that a word drives most above letter strings of its length; NotExtracted."""
+        """Return the `limit` units of each layer that a word drives most above letter strings of the word's length.
+
+        Raises NotExtracted if no unit is known to respond to the word.
+        """
         name = None if layer is None else str(layer)
         rows = self.database.read(READERS, key=f"{self.id}/{word}", layer=name, limit=limit)
         if not rows:
@@ -144,11 +150,11 @@ class ModelStore:
         direct: bool = False,
         by: Measure = "magnitude",
     ) -> list[Contribution]:
-        """The strongest stored edges of a layer into a unit, `limit` excitatory and `limit` inhibitory; UnknownUnit.
+        """Return the strongest stored edges from a layer into a unit, `limit` excitatory and `limit` inhibitory ones.
 
-        From the nearest layer unless one is named, see `graph.nearest_layer`. `direct` takes those over one
-        convolution, whatever their layer.
-        They are ordered by magnitude, or by the absolute mean; the strongest by either are stored for each layer pair.
+        The layer is `source`; if that is None, the nearest layer (see `graph.nearest_layer`). `direct` keeps only edges
+        over one convolution; if `source` is None, from every layer. `by` orders the edges by magnitude or by absolute
+        mean, and the strongest by either are stored for each pair of layers. Raises UnknownUnit.
         """
         if source is None and not direct:
             source = nearest_source(self.sweeps(target=unit.layer))
@@ -163,7 +169,10 @@ class ModelStore:
         direct: bool = False,
         by: Measure = "magnitude",
     ) -> list[Contribution]:
-        """The strongest stored edges out of a unit, as `inputs`; a branch has those of its block's output."""
+        """Return the strongest stored edges out of a unit, selected as in `inputs`.
+
+        A branch has the edges of its block's sum.
+        """
         if target is None and not direct:
             target = nearest_target(self.sweeps(source=unit.layer))
         layer = None if target is None else str(target)
@@ -178,24 +187,31 @@ class ModelStore:
         return list(map(answers.contribution, rows))
 
     def contributions_among(self, units: Iterable[Unit]) -> list[Contribution]:
-        """Every stored edge between two of these units, the strongest first."""
+        """Return every stored edge between two of these units, the strongest first."""
         return list(map(answers.contribution, self.database.read(INDUCED_EDGES, keys=self._keys(units))))
 
     def upstream(self, units: Iterable[Unit], limit: int, least: float = 0.0, scaled: bool = False) -> list[TraceEdge]:
-        """The `limit` strongest direct edges into each unit; `scaled` weighs them by the source's activity."""
+        """Return the `limit` strongest direct edges into each unit, without those whose weight is below `least`.
+
+        A weight is the magnitude; `scaled` multiplies it by the source's activity.
+        """
         parameters = {"keys": self._keys(units), "limit": limit, "least": least, "scaled": scaled}
         rows = self.database.read(UPSTREAM, **parameters)
         return list(map(answers.trace_edge, rows))
 
     def downstream(self, units: Iterable[Unit], limit: int, least: float = 0.0) -> list[TraceEdge]:
-        """The `limit` strongest direct edges out of each unit; none for a conv or shortcut unit, which only adds."""
+        """Return the `limit` strongest direct edges out of each unit, without those of a magnitude below `least`.
+
+        A unit of a conv branch or of a downsample has none, because its only edge is the one that adds the unit to its
+        sum.
+        """
         rows = self.database.read(DOWNSTREAM, keys=self._keys(units), limit=limit, least=least)
         return list(map(answers.trace_edge, rows))
 
     def sweeps(self, target: Layer | None = None, source: Layer | None = None) -> list[Sweep]:
-        """The layer pairs whose expanded weights were computed, into a target or from a source, the last target first.
+        """Return the pairs of layers whose expanded weights were computed, starting with the last target.
 
-        A branch as a source has those of its block's output.
+        `target` and `source` select the pairs with that layer. As a source, a branch has the pairs of its block's sum.
         """
         ends = {"target": None if target is None else str(target)}
         ends |= {"source": None if source is None else str(source.as_source)}
@@ -210,7 +226,7 @@ class ModelStore:
         return search(self.database, self.id, self.architecture.layers, text, filters, limit, nearest)
 
     def layers(self, layer: Layer | None = None) -> list[LayerCard]:
-        """Count what is known about the units of every layer, or of one; in forward order."""
+        """Count the labelled, measured and tested units of each layer, in forward order; or of one layer."""
         name = None if layer is None else str(layer)
         rows = self.database.read(LAYERS, model=self.id, layer=name)
         return sorted(map(answers.layer, rows), key=lambda card: card.layer)
@@ -218,24 +234,24 @@ class ModelStore:
     def share_counts(
         self, share: Share = "share_exact", bins: int = 20, layer: Layer | None = None
     ) -> dict[Layer, tuple[int, ...]]:
-        """Count the units of every measured layer by their share: below 0, in each bin from 0 to 1, and above 1."""
+        """Count each measured layer's units by their share: below 0, in each of the bins from 0 to 1, and above 1."""
         name = None if layer is None else str(layer)
         rows = self.database.read(SHARES, model=self.id, layer=name, share=share, bins=bins)
         return answers.share_counts(rows, bins)
 
     def activities(self, layer: Layer) -> dict[int, tuple[float, float | None]]:
-        """Mean and standard deviation over the probes of a layer's units, by channel; empty if not measured."""
+        """Return each channel's mean activation over the probes and its standard deviation; nothing if not measured."""
         rows = self.database.read(ACTIVITIES, model=self.id, layer=str(layer))
         return {row["channel"]: (row["mean"], row["sd"]) for row in rows}
 
     # ---- labels
 
     def annotate(self, *annotations: Annotation, entries: int | None = None) -> None:
-        """Append annotations to the history and update the current labels: all or nothing.
+        """Append annotations to the history and update the current labels: either all of them or none.
 
-        An id that exists is not written again. With `entries` the units' histories must still have so many. Raises
-        UnknownUnit; ModelMissing for an annotation of another model; AnnotationSuperseded if an entry that one of them
-        supersedes is missing or was changed meanwhile, or a history has grown.
+        An annotation whose id exists already is not written again. If `entries` is passed, the history of each unit
+        must still have that many entries. Raises UnknownUnit; ModelMissing for an annotation of another model;
+        AnnotationSuperseded if an entry to supersede is missing or was changed meanwhile, or if a history has grown.
         """
         if others := {annotation.model for annotation in annotations} - {self.id}:
             raise ModelMissing(f"{self.id} takes no labels of {', '.join(sorted(others))}. Open that model for them.")
@@ -245,7 +261,7 @@ class ModelStore:
             raise _superseded(annotations)
 
     def annotations(self, unit: Unit | None = None) -> list[Annotation]:
-        """The history of all units or of one, oldest first; units that the model no longer has are included."""
+        """Return the history of one unit or of all units, oldest first, even of units that the model no longer has."""
         if unit is None:
             rows = self.database.read(ANNOTATIONS, model=self.id)
         else:
@@ -253,21 +269,21 @@ class ModelStore:
         return [answers.annotation(row) for row in rows]
 
     def sensitive(self) -> frozenset[str]:
-        """The texts of current labels that are marked sensitive."""
+        """Return the texts of current labels that are marked sensitive."""
         return frozenset(row["text"] for row in self.database.read(SENSITIVE, model=self.id))
 
     def flag(self, flag: Flag) -> None:
-        """Append a flag; ModelMissing. Does not check that what it names exists."""
+        """Append a flag without checking that the unit, image or word exists. Raises ModelMissing."""
         properties = vars(flag) | {"at": flag.at.astimezone(UTC)}
         if not self.database.write_idempotent(FLAG, model=self.id, id=flag.id, properties=properties):
             verification.refuse_missing(self.database, self.id)
 
     def flags(self) -> list[Flag]:
-        """Every flag, oldest first; the last of a kind and name decides. Flags outlive a reload."""
+        """Return every flag, oldest first; the last flag of a kind and name decides. Flags outlive a reload."""
         return [answers.flag(row) for row in self.database.read(FLAGS, model=self.id)]
 
     def has_image(self, image: str) -> bool:
-        """Whether an image of this id is a top probe or a depiction of some unit."""
+        """Return whether the database holds an image of this id: a top probe, a held-out probe or a visualisation."""
         return bool(self.database.read(IMAGE, key=f"{self.id}/{image}"))
 
     # ---- enrichment
@@ -277,8 +293,9 @@ class ModelStore:
     ) -> list[WeightTerms]:
         """Compare the branches of a sum's units by their inputs from one layer, the most dissimilar units first.
 
-        The `strongest` stored inputs of either branch from `source` are compared; units that lack them in one branch
-        are left out. Raises NotExtracted if weights from `source` into both branches were not extracted.
+        For each branch, its `strongest` stored inputs from `source` are compared; units without such inputs into one of
+        the branches are left out. Raises NotExtracted if weights from `source` into both branches were not extracted,
+        or if `layer` is not a sum.
         """
         branches = self._branches(layer)
         swept = [{s.source for s in self.sweeps(branch)} for branch in branches]
@@ -308,10 +325,12 @@ class ModelStore:
         modality_difference: float | None = None,
         examples: int = 8,
     ) -> list[EvidenceTerms]:
-        """Find a sum's units of a verdict (None: any, or none) whose branches differ enough in concept or modality.
+        """Find a sum's units that have a verdict and whose branches differ enough in concept or in modality.
 
-        `q` is the largest accepted q of being enriched. Ordered by the lesser of the lower bounds of both branches'
-        specificity, then by channel. Raises NotExtracted if no probes were measured.
+        If `verdict` is None, a unit may have any verdict or none. `q` is the largest q accepted. `concept_difference`
+        and `modality_difference` are the least accepted; one of the two is enough. Each branch has a lower bound of its
+        specificity: units are ordered by the smaller of the two, largest first, then by channel. Raises NotExtracted if
+        no probes were measured.
         """
         if not self.card.images:
             raise NotExtracted(f"No probes were measured for {self.id}. Measure them, then load the extraction again.")
@@ -330,7 +349,7 @@ class ModelStore:
         return [answers.evidence_terms(row) for row in rows]
 
     def verdicts(self, layer: Layer) -> list[VerdictCount]:
-        """Count a sum's units by verdict, by what ablation says, and by the reason that there is no verdict."""
+        """Count a sum's units by their verdict, by their ablation result, and by the reason if they have no verdict."""
         self._branches(layer)
         rows = self.database.read(VERDICTS, model=self.id, layer=str(layer))
         return [VerdictCount(**row) for row in rows]
@@ -346,21 +365,24 @@ class ModelStore:
     # ---- saved circuits
 
     def saved_circuits(self) -> list[SavedCircuit]:
-        """The model's saved circuits, by name."""
+        """Return the model's saved circuits, sorted by name."""
         return saved.saved_circuits(self.database, self.id)
 
     def save_circuit(
         self, circuit: SavedCircuit, identity: str, content: str, roles: Mapping[str, str], replace: bool = False
     ) -> bool:
-        """Save a circuit's content, tied to its units by roles; False if its name is taken and not replaced."""
+        """Save a circuit's content, linked to its units by their roles.
+
+        Returns False, and saves nothing, if its name is taken and `replace` is False.
+        """
         return saved.save_circuit(self.database, circuit, identity, content, roles, replace)
 
     def circuit_content(self, name: str) -> str | None:
-        """The content of the circuit saved under a name, if there is one."""
+        """Return the content of the circuit saved under a name, or None if there is no such circuit."""
         return saved.circuit_content(self.database, self.id, name)
 
     def remove_circuit(self, name: str, author: str) -> bool:
-        """Remove a saved circuit, which becomes an earlier version; False if there is none."""
+        """Remove a saved circuit, which becomes an earlier version. Returns False if there is no such circuit."""
         return saved.remove_circuit(self.database, self.id, name, author)
 
     # ---- the console
@@ -373,7 +395,7 @@ class ModelStore:
 
 
 def _annotate_row(annotation: Annotation) -> dict[str, Any]:
-    """A row of ANNOTATE."""
+    """Return the row of ANNOTATE that writes an annotation."""
     return {
         "key": f"{annotation.model}/{annotation.unit}",
         "id": annotation.id,

@@ -18,11 +18,11 @@ def connect(
     database: str | None = None,
     timeout: float = TIMEOUT,
 ) -> Database:
-    """Open the database at bolt://, neo4j:// and the like, or the embedded one in a folder, started if need be.
+    """Open the database at a URL such as bolt:// or neo4j://, or in a folder, starting its embedded server if needed.
 
-    An argument that is None is as in `graph.settings`; `database` is a name on the server, `timeout` the seconds that
-    connecting, or retrying a transaction, may take. Raises InvalidSettings, ServerUnavailable, AccessRefused,
-    DatabaseMissing, DatabaseDamaged or DatabaseBusy.
+    An argument that is None is taken from `graph.settings`. `database` is a name on the server, and `timeout` the
+    seconds that connecting, or retrying a transaction, may take. Raises InvalidSettings, ServerUnavailable,
+    AccessRefused, DatabaseMissing, DatabaseDamaged or DatabaseBusy.
     """
     resolved = settings(database=url and str(url), user=user, password=password, database_name=database)
     if isinstance(place := resolved.place, Path):
@@ -38,7 +38,7 @@ def start(place: str | Path) -> None:
 
 
 def _open_folder(folder: Path, timeout: float) -> Server:
-    """Connect to the folder's server; start another one if it ends just now, after its idle time or killed."""
+    """Connect to the folder's server; start another one if this server ends meanwhile (killed or long idle)."""
     endpoint = ensure(folder)
     process = ServerProcess(folder, endpoint)
     login, reader = (endpoint.user, endpoint.password), (endpoint.reader_user, endpoint.reader_password)

@@ -1,4 +1,4 @@
-"""Records as plain values that JSON can hold."""
+"""Convert records to plain values that JSON can hold."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
@@ -9,10 +9,10 @@ from extract.units import Layer, Unit
 
 
 def as_json(value: object, omit: Collection[str] = ()) -> Any:
-    """Turn a record, or what holds records, into plain JSON values, without the fields to omit.
+    """Convert a record, or a collection that holds records, to plain JSON values, without the fields in `omit`.
 
-    A record becomes a dict of its fields; a unit, a layer, a time and all else that JSON lacks become their text. JSON
-    has no infinite numbers and none that are undefined: they become None.
+    A record becomes a dict of its fields. Units, layers, times and all else that JSON lacks become text; infinite and
+    undefined numbers become None.
     """
     match value:
         case float():

@@ -1,4 +1,4 @@
-"""The records in which the store answers, and the words that some of their fields take."""
+"""The records that the store returns, and the values that some of their fields take."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,14 +12,14 @@ from graph.errors import UnknownStatistic
 Action = Literal["add", "amend", "reject", "withdraw", "undo", "redo"]
 FlagKind = Literal["unit", "image", "word"]
 Branch = Literal["sum", "shortcut", "conv"]
-ProbeBranch = Literal["unit", "sum", "shortcut", "conv"]  # of examples: inside a conv branch a unit's own
+ProbeBranch = Literal["unit", "sum", "shortcut", "conv"]  # of a top probe; "unit" where the layer is not a sum
 Origin = Literal["human", "auto", "import"]
 Measure = Literal["magnitude", "mean"]
 Share = Literal["share_exact", "share_corrected", "share_published"]
 Verdict = Literal["enriched", "not enriched", "facets alike", "open"]
 Ablation = Literal["supported", "contradicted", "inconclusive"]
 Modality = Literal["word", "picture"]
-Variant = Literal["raw", "scaled", "folded"]  # of contributions between layers
+Variant = Literal["raw", "scaled", "folded"]  # how contributions between layers are weighed
 MatchKind = Literal["label", "picture", "word", "vocabulary"]
 
 
@@ -27,8 +27,8 @@ MatchKind = Literal["label", "picture", "word", "vocabulary"]
 class ModelCard:
     """A model in the database, with counts of its units, stored edges, labelled units, images and words.
 
-    `content` differs between loads of other content, `measured` says what each kind of numbers was measured on, and
-    `folder` where the extraction lay when it was loaded, None by an earlier version.
+    `content` is a hash of what was loaded, `measured` says what each kind of number was measured on, and `folder` is
+    where the extraction lay when it was loaded (None if an earlier version loaded it).
     """
 
     id: str
@@ -53,7 +53,10 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Histogram:
-    """A unit's activation over the probes: counts in equal bins from low to high, mean, and sd, None where constant."""
+    """A unit's activation over the probes: counts in equal bins from `low` to `high`, mean, and sd.
+
+    `sd` is None if the activation is constant.
+    """
 
     counts: tuple[int, ...]
     low: float
@@ -69,7 +72,7 @@ class Histogram:
 
 @dataclass(frozen=True)
 class UnitCard:
-    """A unit, its current labels, its statistics (numbers) and its findings (texts), each None if not measured."""
+    """A unit with its current labels, its statistics (numbers) and its findings (texts); None if not measured."""
 
     key: str
     id: Unit
@@ -84,7 +87,11 @@ class UnitCard:
 
 @dataclass(frozen=True)
 class Contribution:
-    """An expanded weight between two units; a rank is None if the edge has none."""
+    """An expanded weight from one unit to another: the linear map between them with ReLU taken as identity.
+
+    `rank_in` is the edge's place by magnitude among the target's edges from this layer, from 1, and `rank_out` its
+    place among the source's edges into this layer. An edge without a rank has None.
+    """
 
     source: Unit
     target: Unit
@@ -101,7 +108,11 @@ class Contribution:
 
 @dataclass(frozen=True)
 class TraceEdge:
-    """A direct edge into or out of a unit of a trace, with its weight and the total of all stored ones of that unit."""
+    """A direct edge into or out of a unit of a trace.
+
+    `weight` is the edge's own weight, `total` the summed weight of all stored direct edges on the same side of that
+    unit.
+    """
 
     edge: Contribution
     weight: float
@@ -110,7 +121,10 @@ class TraceEdge:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The expanded weights computed between two layers: `n` unit pairs; every edge above a cutoff is stored."""
+    """The expanded weights computed from one layer to another: `n` pairs of units, of which `kept` edges are stored.
+
+    Every edge above one of the two cutoffs is stored.
+    """
 
     source: Layer
     target: Layer
@@ -125,10 +139,10 @@ class Sweep:
 
 @dataclass(frozen=True)
 class LayerCard:
-    """The number of a layer's units, and of those with a label, a measured number, a verdict, or what ablation says.
+    """How many units a layer has, and how many of them have a label, a measured number, a verdict or ablation result.
 
-    `activity` and `histograms` come from all probes, `evidence` from top probes, `modality` from words and controls;
-    `tested` have a verdict, of which `enriched` and `not_enriched` are two.
+    `activity` and `histograms` come from all probes, `evidence` from top probes, `modality` from words and controls.
+    `tested` counts the units that have a verdict; `enriched` and `not_enriched` count two of the possible verdicts.
     """
 
     layer: Layer
@@ -148,7 +162,10 @@ class LayerCard:
 
 @dataclass(frozen=True)
 class TopProbe:
-    """A top probe of a branch of a unit; the thumbnail is WebP or PNG as base64 text."""
+    """A probe (an image shown to the network) that is among those that activate a branch of a unit most.
+
+    The thumbnail is a WebP or PNG image as base64 text.
+    """
 
     image: str
     modality: str
@@ -164,7 +181,7 @@ class TopProbe:
 
 @dataclass(frozen=True)
 class Depiction:
-    """A feature visualisation of a unit as base64 text, and for a sum's unit its published share on it."""
+    """A feature visualisation of a unit as base64 text; for a sum's unit also the published share measured on it."""
 
     thumbnail: str
     share_published: float | None
@@ -172,9 +189,10 @@ class Depiction:
 
 @dataclass(frozen=True)
 class WordResponse:
-    """A unit's response to a rasterised word: mean activation, and z over letter strings of the word's length.
+    """A unit's response to a rasterised word: its mean activation, and its z against letter strings of the same length.
 
-    `rank` is the word's among the unit's words by value, or the unit's among its layer's units by z, as the query asks.
+    Depending on the query, `rank` is the word's place among the unit's words by value, or the unit's place among the
+    units of its layer by z.
     """
 
     word: str
@@ -187,11 +205,11 @@ class WordResponse:
 
 @dataclass(frozen=True)
 class Annotation:
-    """One entry of the history: a label, or a change of one, with its author, its time and what it refers to.
+    """One entry of the label history: a label, or a change of a label, with its author, its time and what it refers to.
 
-    `unit` is text, since the history outlives its units and a label file may name unknown ones. `supersedes` is the id
-    of the entry that an amendment, a rejection, a withdrawal, an undo or a redo is about. `evidence` is a short text or
-    a link that says why the label is right, or why it is wrong.
+    `unit` is text, because the history outlives its units and a label file may name unknown units. `supersedes` is the
+    id of the entry that an amendment, a rejection, a withdrawal, an undo or a redo is about. `evidence` is a short text
+    or a link that says why the label is right or wrong.
     """
 
     id: str
@@ -257,7 +275,7 @@ class ProbeSummary:
 
 @dataclass(frozen=True)
 class FacetProbe(ProbeSummary):
-    """A held-out probe of one of a facet's concepts; the thumbnail is WebP or PNG as base64 text."""
+    """A held-out probe that shows one of a facet's concepts; the thumbnail is a WebP or PNG image as base64 text."""
 
     source: str
     thumbnail: str
@@ -265,10 +283,11 @@ class FacetProbe(ProbeSummary):
 
 @dataclass(frozen=True)
 class WeightTerms:
-    """A comparison of a sum unit's branches by their strongest stored inputs from one common source layer.
+    """A comparison of a sum unit's two branches by their strongest stored inputs from the same source layer.
 
-    `shared` counts the inputs that both have; `cosine` is that of their means over the union of the inputs, with 0 for
-    an edge that is not stored; `dissimilarity` is 1 - cosine; a strength is the sum of a branch's magnitudes.
+    `shared` counts the inputs that both branches have. `cosine` compares the means of the two branches over the union
+    of their inputs, where an edge that is not stored counts as 0; `dissimilarity` is 1 - cosine. A strength is the sum
+    of a branch's magnitudes.
     """
 
     unit: Unit
@@ -287,9 +306,10 @@ class WeightTerms:
 
 @dataclass(frozen=True)
 class EvidenceTerms:
-    """A sum unit's evidence, verdict and effects, see `extract.folder.schemas`, and its branches' top probes.
+    """A sum unit's evidence, verdict and effects, and its branches' top probes.
 
-    `least_specificity` is the lesser of the lower bounds of both branches' specificity.
+    `extract.folder.statistics` defines the numbers. `least_specificity` is the smaller of the two branches' lower
+    bounds of specificity.
     """
 
     unit: Unit
@@ -335,7 +355,7 @@ class EvidenceTerms:
 
 @dataclass(frozen=True)
 class VerdictCount:
-    """How many units have a verdict and this of ablation; `unjudged` is why they have no verdict."""
+    """How many units have the same verdict and ablation result; `unjudged` is the reason if they have no verdict."""
 
     verdict: Verdict | None
     ablation: Ablation | None
@@ -345,9 +365,10 @@ class VerdictCount:
 
 @dataclass(frozen=True)
 class Filters:
-    """Filters on units: the layer, labelled or not, the modality they are more selective for, and bounds of statistics.
+    """Filters on units: their layer, whether they are labelled, their modality, and bounds of their statistics.
 
-    `at_least` and `at_most` name statistics; a unit that lacks one does not pass. Raises UnknownStatistic.
+    A unit's modality is the one for which it is more selective. `at_least` and `at_most` map names of statistics to
+    bounds; a unit that lacks one of these statistics does not pass. Raises UnknownStatistic.
     """
 
     layer: Layer | None = None
@@ -357,7 +378,7 @@ class Filters:
     at_most: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuses names that no unit has."""
+        """Raise UnknownStatistic for a name that is not a statistic of units."""
         for name in (*self.at_least, *self.at_most):
             if name not in (*STATISTICS, *SEARCHABLE):
                 raise UnknownStatistic(f"Units have no number {name!r}. Take one of these: {', '.join(STATISTICS)}.")
@@ -368,10 +389,10 @@ NO_FILTERS = Filters()
 
 @dataclass(frozen=True)
 class Match:
-    """Why a unit was found: a label, a top probe (picture or word), or a word of the vocabulary.
+    """Why a search returned a unit: a label, a top probe (picture or word), or a word of the vocabulary.
 
-    `images` are the ids of the probes that show it, top probes of `branch`. `z` is the activation in standard
-    deviations: over all probes, or for a word of the vocabulary over random letter strings.
+    `images` are the ids of the top probes of `branch` that show the text. `z` is the activation in standard deviations
+    over all probes; for a word of the vocabulary, over random letter strings.
     """
 
     kind: MatchKind
@@ -384,7 +405,7 @@ class Match:
 
 @dataclass(frozen=True)
 class SearchHit:
-    """A unit that matches a search, and its matches, the best first; none if the search had filters alone."""
+    """A unit that a search returned, and its matches, the best first; there are none if the search had no text."""
 
     unit: UnitCard
     matches: tuple[Match, ...] = ()
@@ -392,7 +413,10 @@ class SearchHit:
 
 @dataclass(frozen=True)
 class Rows:
-    """A query's answer: columns, rows of plain JSON values, and whether there were more. A plan has a row a line."""
+    """A query's answer: its columns, its rows of plain JSON values, and whether there were more rows than these.
+
+    A query plan, asked for with PROFILE or EXPLAIN, has one row per line.
+    """
 
     columns: tuple[str, ...]
     rows: list[list[Any]]

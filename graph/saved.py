@@ -1,4 +1,4 @@
-"""Circuits and queries saved in the database under a name; a circuit is tied to its units."""
+"""Save circuits and queries in the database under a name; a circuit is linked to its units."""
 
 import json
 import uuid
@@ -35,9 +35,10 @@ def save_circuit(
     replace: bool,
     author: str | None = None,
 ) -> bool:
-    """Save a circuit's content, tied to its units by their roles; whether its name was free, or is replaced.
+    """Save a circuit's content, linked to its units by their roles.
 
-    `author` is who saves it, if that is not the circuit's; what is replaced becomes an earlier version.
+    Returns False, and saves nothing, if its name is taken and `replace` is False. `author` is the person who saves the
+    circuit, if that is not the circuit's own author. A replaced circuit becomes an earlier version.
     """
     key, at = _key(circuit.model, circuit.name), circuit.at.astimezone(UTC)
     known = asdict(circuit) | {"key": key, "id": identity, "at": at, "content": content}
@@ -47,28 +48,31 @@ def save_circuit(
 
 
 def saved_circuits(database: Database, model: str) -> list[SavedCircuit]:
-    """The saved circuits of a model, by name."""
+    """Return the saved circuits of a model, sorted by name."""
     return list(map(answers.saved_circuit, database.read(SAVED_CIRCUITS, model=model)))
 
 
 def circuit_content(database: Database, model: str, name: str) -> str | None:
-    """The content of the circuit saved under a name; None where there is none."""
+    """Return the content of the circuit saved under a name, or None if there is no such circuit."""
     rows = database.read(CIRCUIT_CONTENT, key=_key(model, name))
     return str(rows[0]["content"]) if rows else None
 
 
 def remove_circuit(database: Database, model: str, name: str, author: str) -> bool:
-    """Remove a saved circuit, which becomes an earlier version; whether there was one."""
+    """Remove a saved circuit, which becomes an earlier version. Returns False if there is no such circuit."""
     return bool(database.write(REMOVE_CIRCUIT, key=_key(model, name), **_act(author))[0]["removed"])
 
 
 def earlier_circuits(database: Database, model: str) -> list[EarlierCircuit]:
-    """The earlier versions of a model's saved circuits, those removed last first."""
+    """Return the earlier versions of a model's saved circuits, the last removed first."""
     return list(map(answers.earlier_circuit, database.read(EARLIER_CIRCUITS, model=model)))
 
 
 def restore_circuit(database: Database, earlier: EarlierCircuit, author: str) -> bool:
-    """Save an earlier version again, in place of what has its name now; whether it is there."""
+    """Save an earlier version again, in place of the circuit that now has its name.
+
+    Returns False if there is no such version.
+    """
     rows = database.read(EARLIER_CIRCUIT, version=earlier.version)
     circuit = SavedCircuit(earlier.name, earlier.model, earlier.kind, earlier.author, earlier.at, earlier.units)
     return bool(rows) and save_circuit(
@@ -83,7 +87,7 @@ def restore_circuit(database: Database, earlier: EarlierCircuit, author: str) ->
 
 
 def _act(author: str) -> dict[str, Any]:
-    """Who replaces or removes something, and when."""
+    """Return the parameters that say who replaces or removes something, and when."""
     return {"by": author, "now": datetime.now(UTC)}
 
 
@@ -92,12 +96,15 @@ def _key(model: str, name: str) -> str:
 
 
 def saved_queries(database: Database) -> list[NamedQuery]:
-    """The users' saved queries, by name."""
+    """Return the users' saved queries, sorted by name."""
     return [_query(row) for row in database.read(SAVED_QUERIES)]
 
 
 def save_query(database: Database, query: NamedQuery, replace: bool = False, author: str | None = None) -> bool:
-    """Save a query; whether its name was free, or is replaced. `author` is who saves it, if that is not the query's."""
+    """Save a query. Returns False, and saves nothing, if its name is taken and `replace` is False.
+
+    `author` is the person who saves the query, if that is not the query's own author.
+    """
     properties = {
         "name": query.name,
         "id": str(uuid.uuid4()),
@@ -112,12 +119,12 @@ def save_query(database: Database, query: NamedQuery, replace: bool = False, aut
 
 
 def remove_query(database: Database, name: str, author: str) -> bool:
-    """Remove a saved query, which becomes an earlier version; whether there was one."""
+    """Remove a saved query, which becomes an earlier version. Returns False if there is no query of this name."""
     return bool(database.write(REMOVE_QUERY, name=name, **_act(author))[0]["removed"])
 
 
 def earlier_queries(database: Database) -> list[EarlierQuery]:
-    """The earlier versions of saved queries, those removed last first."""
+    """Return the earlier versions of saved queries, the last removed first."""
     return [_earlier_query(row) for row in database.read(EARLIER_QUERIES)]
 
 

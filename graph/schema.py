@@ -1,12 +1,12 @@
-"""The graph: its version and what it holds.
+"""The version of the graph's schema, and what the graph holds.
 
-A key is the model's id, a slash and an id: `RN50:openai/4/2/6/34`. An edge that is not there is no zero weight: SWEPT
-says above which cutoff every edge is stored.
+A key is the model's id, a slash and an id, such as `RN50:openai/4/2/6/34`. A missing edge does not mean a weight of
+zero: SWEPT, a relationship between layers, says above which cutoff every edge is stored.
 """
 
 SCHEMA, VERSION = "clip-circuits", 6
 
-PATTERNS = (  # what is in the graph: a pattern of Cypher, and its meaning
+PATTERNS = (  # each a Cypher pattern of nodes and relationships, and its meaning
     ("(:Schema {id, version})", "one, of the whole database"),
     ("(:Model {id})-[:HAS_LAYER]->(:Layer {key})-[:SWEPT]->(:Layer)", "SWEPT: what was computed, its cutoffs"),
     ("(:Unit {key, id, model, layer, channel, label})", "a channel; the label while there is one"),

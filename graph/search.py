@@ -12,22 +12,23 @@ from graph.cypher.search import SEARCH, SEARCH_LABELS, SEARCH_TOP_PROBES, SEARCH
 from graph.records import Filters, Match, SearchHit, UnitCard
 
 LIMIT = 60  # units in an answer
-NEAREST = 500  # images, and words, that may match a text: those with the shortest texts
-_MATCHES = 4  # rows read for each unit of an answer, since several may match it
+NEAREST = 500  # how many images, and how many words, may match a text; the shortest ones are used
+_MATCHES = 4  # rows read for each unit of an answer, since several rows may match one unit
 
 
 def search(
     database: Database, model: str, layers: Sequence[Layer], text: str, filters: Filters, limit: int, nearest: int
 ) -> list[SearchHit]:
-    """Find at most `limit` units: those labelled with the text first, then those that respond most strongly to it.
+    """Find at most `limit` units: those labelled with the text first, then those that respond to it most strongly.
 
-    Case is ignored, and equal texts come before texts that contain it. Of the images and words that contain it only
-    the `nearest` shortest are used. Without a text labelled units come first, then all units from the last layer on.
+    Case is ignored. Labels, concepts and words that equal the text come before those that only contain it. Of the
+    images and words that contain the text, only the `nearest` shortest are used. If the text is empty, labelled units
+    come first, then all other units, starting with the last layer.
     """
     parameters = {"model": model, "limit": limit, **_parameters(filters)}
     if not (text := text.strip()):
         return [SearchHit(answers.unit(row)) for row in _browse(database, parameters, layers)]
-    # labels and most concepts are composed; tables of probes, and labels of earlier versions, are as they were written
+    # labels and most concepts are composed Unicode; probe tables and labels of earlier versions may not be
     forms = list(dict.fromkeys((composed(text), unicodedata.normalize("NFD", text))))
     bounded = {**parameters, "nearest": nearest, "limit": _MATCHES * limit}
     labelled = [row for form in forms for row in database.read(SEARCH_LABELS, containing=form, **parameters)]
@@ -42,7 +43,7 @@ def search(
 
 
 def _parameters(filters: Filters) -> dict[str, Any]:
-    """The filters as the texts of `graph.cypher.search` take them."""
+    """Return the filters as parameters of the texts in `graph.cypher.search`."""
     return {
         "layer": None if filters.layer is None else str(filters.layer),
         "labelled": filters.labelled,
@@ -53,7 +54,10 @@ def _parameters(filters: Filters) -> dict[str, Any]:
 
 
 def _browse(database: Database, parameters: Mapping[str, Any], layers: Sequence[Layer]) -> list[answers.Row]:
-    """List labelled units, then those of one layer after another until there are enough: mostly one layer."""
+    """List labelled units, then the units of one layer after another until there are enough.
+
+    Mostly one layer is enough.
+    """
     rows: dict[str, answers.Row] = {}
     if parameters["labelled"] is not False:
         rows |= {row["key"]: row for row in database.read(SEARCH_LABELS, containing="", **parameters)}
@@ -66,7 +70,7 @@ def _browse(database: Database, parameters: Mapping[str, Any], layers: Sequence[
 
 
 def _grouped_by_unit(rows: Iterable[answers.Row]) -> list[SearchHit]:
-    """List each unit once, at its first row, with all its matches."""
+    """List each unit once, in the place of its first row, with all its matches."""
     units: dict[str, UnitCard] = {}
     matches: dict[str, list[Match]] = {}
     for row in rows:

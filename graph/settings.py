@@ -1,4 +1,4 @@
-"""Settings of the database: CIRCUITS_* variables of the environment, else of a file .env in the current folder."""
+"""Read the settings of the database: CIRCUITS_* environment variables, or else a file .env in the current folder."""
 
 import os
 from difflib import get_close_matches
@@ -15,7 +15,7 @@ from extract.printable import is_encodable
 from graph.errors import InvalidSettings
 
 _FILE, _PREFIX = ".env", "CIRCUITS_"
-_LIKE = 0.85  # two names so much alike are a slip of the pen
+_LIKE = 0.85  # names at least this similar count as a misspelling
 
 
 class Settings(BaseSettings):
@@ -27,8 +27,8 @@ class Settings(BaseSettings):
     database: str | None = None  # a server's URL, or the folder of an embedded database
     user: str = "neo4j"
     password: SecretStr = SecretStr("")
-    database_name: str | None = None  # on a server that has several; else the user's own
-    extractions: Path = Path()  # the folder in which extraction folders lie; the current one unless set
+    database_name: str | None = None  # on a server with several databases; the user's default one unless set
+    extractions: Path = Path()  # the folder that holds extraction folders; the current folder unless set
     heap: int | None = Field(default=None, ge=64)  # MiB for the embedded server
 
     @field_validator("home", "database", "extractions", mode="before")
@@ -36,27 +36,30 @@ class Settings(BaseSettings):
     def _a_path(cls, path: Any) -> Any:
         if "\0" in str(path) or not is_encodable(str(path)):
             raise ValueError("a path or an address is UTF-8 without the character NUL")
-        return path if path is None else os.path.expanduser(path)  # noqa: PTH111, an address stays as it is
+        return path if path is None else os.path.expanduser(path)  # noqa: PTH111, a URL stays as it is
 
     @field_validator("database")
     @classmethod
     def _without_secrets(cls, database: str | None) -> str | None:
-        if database and "://" in database and "@" in database:  # messages and `doctor` print the address
+        if database and "://" in database and "@" in database:  # messages and `doctor` print the URL
             raise ValueError("an address holds no user and no password; CIRCUITS_USER and CIRCUITS_PASSWORD do")
         return database
 
     @property
     def place(self) -> str | Path:
-        """A server's URL, or a folder: `database` if it is set, else the folder `database` in `home`."""
+        """Where the database is: a server's URL or a folder.
+
+        `database` if that is set, else the folder `database` in `home`.
+        """
         if self.database and "://" in self.database:
             return self.database
         return Path(self.database) if self.database else self.home / "database"
 
 
 def _refuse_what_sets_nothing(file: Path) -> None:
-    """Raise InvalidSettings for a variable of ours that is misspelled, or whose line in the file cannot be read.
+    """Raise InvalidSettings for a misspelled CIRCUITS_ variable, or for a line of the file that cannot be read as one.
 
-    UnicodeError for a file in UTF-16 without a mark: as UTF-8 it is a text, and sets nothing.
+    Raises UnicodeError for a file in UTF-16 without a byte order mark: read as UTF-8 it is valid text but sets nothing.
     """
     content = file.read_bytes() if file.is_file() else b""
     if b"\0" in content[:2]:
@@ -75,7 +78,7 @@ def _refuse_what_sets_nothing(file: Path) -> None:
 
 
 def settings(**overrides: Any) -> Settings:
-    """Read the settings; overrides that are not None come first. Raises InvalidSettings."""
+    """Read the settings; overrides that are not None take precedence. Raises InvalidSettings."""
     try:
         _refuse_what_sets_nothing(Path(_FILE))
         return Settings(**{name: value for name, value in overrides.items() if value is not None})

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import pyarrow as pa  # for the types alone: commands that load nothing do without it
+    import pyarrow as pa  # only for the types: commands that load nothing start without pyarrow
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A Cypher statement to run between loads, such as a constraint or a deletion; its parameters must fit JSON."""
+    """A Cypher statement to run before, between or after tables, such as a constraint or a deletion.
+
+    Its parameters must be JSON values.
+    """
 
     text: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -18,7 +21,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class Verification:
-    """A Cypher text whose rows say how many of a kind were written and are found; where they differ, the load ends."""
+    """A Cypher text whose rows compare how many of a kind were written with how many are there.
+
+    If the two differ in a row, the load ends.
+    """
 
     text: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -26,10 +32,11 @@ class Verification:
 
 @dataclass(frozen=True)
 class Nodes:
-    """Nodes of one label to merge by `key`, a column of the table; every column is a property, null is no property.
+    """Nodes of one label to merge by `key`, a column of the table. Every column is a property; null means no property.
 
-    A node whose key is in the database keeps its relationships, and its properties are set from the row (null removes
-    one); the others are created. Columns hold booleans, integers, finite floats, strings or lists of these.
+    A node whose key is in the database already keeps its relationships and gets its properties from the row (a null
+    removes one); all other nodes are created. Columns hold booleans, integers, finite floats, strings or lists of
+    these.
     """
 
     label: str
@@ -39,10 +46,10 @@ class Nodes:
 
 @dataclass(frozen=True)
 class Relationships:
-    """Relationships of one type to append; columns `source` and `target` hold keys, every other one is a property.
+    """Relationships of one type to append. The table's columns `source` and `target` hold keys, all others properties.
 
-    `source` and `target` are (label, key property) of either end, whose nodes must exist. Nothing is merged: delete
-    before you load again.
+    The fields `source` and `target` are the (label, key property) of the two ends, whose nodes must exist. Nothing is
+    merged, so delete the relationships before you load them again.
     """
 
     type: str

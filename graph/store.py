@@ -1,4 +1,4 @@
-"""A database: its models, queries over all of them, and what answers hide."""
+"""The `Store` of a database: its models, queries over all of them, and the texts that its answers hide."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,30 +18,31 @@ from graph.stored_numbers import verify_numbers
 
 
 class Store:
-    """The models in a database.
+    """A database and the models in it.
 
-    A model is counted when it is first opened after a start of the server, and refused if it lost data; a refusal is
-    never remembered. See `graph.verification`.
+    Opening a model checks, once for each start of the server, that the model's data is still there, and refuses the
+    model if some is missing. Only a passed check is remembered, so a refused model is checked again the next time. See
+    `graph.verification`.
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._checked: set[tuple[str, str | None]] = set()  # models, each on one start of the server
+        self._checked: set[tuple[str, str | None]] = set()  # models that passed the check, with the start of the server
 
     # ---- models
 
     def models(self) -> list[ModelCard]:
-        """Every model that is fully loaded, by name; SchemaMismatch."""
+        """Return every fully loaded model, sorted by name. Raises SchemaMismatch."""
         return [answers.model(row) for row in self._models() if row["complete"]]
 
     def unfinished(self) -> dict[str, str]:
-        """Models that are half loaded or half removed, by name: what became of each, with the way out."""
+        """Return, keyed by name, the state of each model that is half loaded or half removed, and the way out."""
         return {row["id"]: _HALF[row["removing"]] for row in self.database.read(UNFINISHED)}
 
     def model(self, name: str | None = None) -> ModelStore:
-        """Open a model by its name, or the only one there.
+        """Open the model of a name, or without a name the only model in the database.
 
-        Raises ModelMissing, DatabaseDamaged for lost data, SchemaMismatch.
+        Raises ModelMissing, SchemaMismatch, or DatabaseDamaged if the model lost data or was not loaded to the end.
         """
         rows = {row["id"]: row for row in self._models()}
         if not rows:
@@ -82,22 +83,26 @@ class Store:
             self._checked.add(use)
 
     def count(self, model: str) -> None:
-        """Count a model without following an edge, which takes seconds; DatabaseDamaged if data was lost."""
+        """Count a model's nodes and edges without following the edges. Raises DatabaseDamaged if data was lost."""
         self._refuse_marked(model)
         if not verification.count(self.database, model):
-            self.model(model)  # says that it is not there
+            self.model(model)  # raises ModelMissing
 
     def verify(self, model: str) -> None:
-        """Count and sum all data of a model, both ways along its edges; DatabaseDamaged if some was lost."""
+        """Count and sum all data of a model, following its edges in both directions.
+
+        Raises DatabaseDamaged if data was lost.
+        """
         self._refuse_marked(model)
         verification.refuse_shortened(self.database, model)
         if not verification.verify(self.database, model):
-            self.model(model)  # says that it is not there
+            self.model(model)  # raises ModelMissing
 
     def verify_numbers(self, model: str) -> bool:
-        """Read every number of a model; DatabaseDamaged, and the model is refused until it is loaded again.
+        """Read every number of a model, and compare the checksums of the numbers with those that the load recorded.
 
-        False where an earlier version loaded it, which recorded nothing to compare with.
+        Returns False if an earlier version loaded the model and recorded no checksums. Raises DatabaseDamaged if
+        anything differs; the model is then refused until it is loaded again.
         """
         try:
             return verify_numbers(self.database, model)
@@ -106,7 +111,7 @@ class Store:
             raise
 
     def is_whole(self, model: str) -> bool:
-        """Whether all data of a model is there, whatever became of the files."""
+        """Return whether all data of a model is there, even if files of the database were cut short."""
         try:
             return verification.verify(self.database, model)
         except DatabaseDamaged:
@@ -121,25 +126,28 @@ class Store:
         return self.database.query(text, parameters, timeout=timeout, limit=limit)
 
     def saved_queries(self) -> list[NamedQuery]:
-        """The users' saved queries, by name."""
+        """Return the users' saved queries, sorted by name."""
         return saved.saved_queries(self.database)
 
     def save_query(self, query: NamedQuery, replace: bool = False, author: str | None = None) -> bool:
-        """Save a query; False if its name is taken and not replaced. `author` saves it, if that is not the query's."""
+        """Save a query. Returns False, and saves nothing, if its name is taken and `replace` is False.
+
+        `author` is the person who saves the query, if that is not the query's own author.
+        """
         return saved.save_query(self.database, query, replace, author)
 
     def remove_query(self, name: str, author: str) -> bool:
-        """Remove a saved query, which becomes an earlier version; False if there is none."""
+        """Remove a saved query, which becomes an earlier version. Returns False if there is no query of this name."""
         return saved.remove_query(self.database, name, author)
 
     def earlier_queries(self) -> list[EarlierQuery]:
-        """The saved queries that were replaced or removed, the last first."""
+        """Return the saved queries that were replaced or removed, the most recent first."""
         return saved.earlier_queries(self.database)
 
     # ---- what answers hide
 
     def hidden_texts(self) -> HiddenTexts:
-        """What to hide in answers, over all models."""
+        """Return the texts to hide in answers, over all models."""
         return hidden_texts(self.database)
 
 
@@ -150,7 +158,7 @@ _HALF = {
 
 
 def _refuse_lost(row: Mapping[str, Any]) -> None:
-    """Raise DatabaseDamaged for a row of a model that an earlier check marked."""
+    """Raise DatabaseDamaged if an earlier check marked the model of this row as having lost data."""
     if row["lost"]:
         raise DatabaseDamaged(
             f"{row['id']} lost data, as an earlier check of this database found. Load it again; labels are kept."

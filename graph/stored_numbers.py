@@ -1,4 +1,4 @@
-"""Read every row that the database holds of a model, and compare it with what the load wrote, by its checksums."""
+"""Read every row that the database holds of a model, and compare the checksums with those that the load recorded."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -19,13 +19,14 @@ from graph.verification import compare
 if TYPE_CHECKING:
     from graph.checksums import Checksums
 
-_NODES, _TARGETS = 2000, 64  # nodes in one answer, and units whose relationships are
+_NODES, _TARGETS = 2000, 64  # nodes in one answer, and units whose relationships are read in one answer
 
 
 def verify_numbers(database: Database, model: str) -> bool:
-    """Read all that was loaded, and what is derived from people's entries; DatabaseDamaged.
+    """Read all that was loaded, and all that is derived from people's entries, and compare both with what was recorded.
 
-    False where an earlier version loaded the model and recorded no checksums.
+    Returns False if an earlier version loaded the model and recorded no checksums. Raises DatabaseDamaged if anything
+    differs.
     """
     compare(database, model, lambda: _derived(database, model))
     lines = next((row["checksums"] for row in database.read(CHECKSUMS, model=model)), None)
@@ -35,7 +36,7 @@ def verify_numbers(database: Database, model: str) -> bool:
 
 
 def _derived(database: Database, model: str) -> Answer:
-    """What units show and circuits are tied to, beside what the histories and the circuits themselves come to."""
+    """Count what units show and what circuits are linked to, next to what the histories and the circuits say."""
     current, shown = (
         {tuple(row.values()) for row in database.read(text, model=model)} for text in (CURRENT_LABELS, SHOWN_LABELS)
     )
@@ -50,7 +51,7 @@ def _derived(database: Database, model: str) -> Answer:
 
 
 def _kinds(database: Database, model: str, recorded: dict[str, str]) -> Answer:
-    """A row for each kind of node and relationship: its checksum as recorded, and as it comes to now."""
+    """Return a row for each kind of node and relationship, with its recorded checksum and its checksum now."""
     found = _by_kind(_read_all(database, model).lines)
     return [
         {"what": f"the values of {kind}", "recorded": recorded.get(kind, "none"), "found": found.get(kind, "none")}
@@ -63,7 +64,7 @@ def _by_kind(lines: list[str]) -> dict[str, str]:
 
 
 def _read_all(database: Database, model: str) -> "Checksums":
-    from graph.checksums import Checksums  # pyarrow takes half a second, which what reads no number does without
+    from graph.checksums import Checksums  # imported only here: pyarrow takes half a second
 
     sums, units = Checksums(), list[str]()
     for label, text in NODE_PROPERTIES.items():
@@ -79,7 +80,7 @@ def _read_all(database: Database, model: str) -> "Checksums":
 
 
 def _nodes(database: Database, model: str, text: str) -> Iterator[list[dict[str, Any]]]:
-    """The properties of nodes, some thousands at a time."""
+    """Yield the properties of nodes, some thousands in each list."""
     after = ""
     while rows := database.read(text, model=model, after=after, limit=_NODES):
         nodes = [row["properties"] for row in rows]

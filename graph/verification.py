@@ -1,11 +1,11 @@
-"""Verify a model: what the database holds of it is what was loaded.
+"""Verify that the database still holds all that was loaded of a model.
 
-An embedded server would serve files that were cut short. So it compares their lengths with those it left, once at its
-start and before anything is served; after that a few counts, which take a moment, are enough to open a model. `verify`
-follows every edge, which takes ten seconds for two millions.
+An embedded server would serve files that were cut short without noticing. So when the server starts, and before it
+serves anything, it compares the files' lengths with those at its last stop. After that, a few quick counts are enough
+to open a model. `verify` follows every edge, which takes ten seconds for two million edges.
 
-A count is no snapshot: a label that is written meanwhile moves its unit. So data counts as lost only when two counts
-agree and nothing was written from before the first to after the second.
+A count is not a snapshot: labelling a unit during a count moves the unit. So data counts as lost only if two counts
+agree and nothing was written from before the first count to after the second.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,13 +21,13 @@ _ATTEMPTS = 10
 
 
 def refuse_missing(database: Database, model: str) -> None:
-    """Raise ModelMissing where a model that was opened has been removed since, or is being loaded anew."""
+    """Raise ModelMissing if a model that was opened has been removed since, or is being loaded again."""
     if not any(row["id"] == model and row["complete"] for row in database.read(MODELS)):
         raise ModelMissing(f"The database holds no model {model!r} any more. Load it again.")
 
 
 def refuse_shortened(database: Database, model: str) -> None:
-    """Raise DatabaseDamaged where files of an embedded database are shorter than they were left."""
+    """Raise DatabaseDamaged if files of an embedded database are shorter than at the server's last stop."""
     if database.shortened:
         raise DatabaseDamaged(
             f"The database lost data of {model}: {'; '.join(database.shortened)}. Load the extraction again; "
@@ -36,16 +36,19 @@ def refuse_shortened(database: Database, model: str) -> None:
 
 
 def check(database: Database, model: str) -> bool:
-    """Compare what takes a moment: the lengths of an embedded database's files, and counts of nodes.
+    """Compare what takes only a moment: the lengths of an embedded database's files, and counts of nodes.
 
-    False if there is no such model. Raises DatabaseDamaged.
+    Returns False if there is no such model. Raises DatabaseDamaged.
     """
     refuse_shortened(database, model)
     return _compare(database, model, TALLY)
 
 
 def count(database: Database, model: str) -> bool:
-    """Check a model, and compare counts of edges by their type, following none; False if there is no such model."""
+    """Check a model, and compare counts of edges by type without following the edges.
+
+    Returns False if there is no such model. Raises DatabaseDamaged.
+    """
     exists = check(database, model)
     for text in TOTALS.values():
         _compare(database, model, text)
@@ -53,19 +56,22 @@ def count(database: Database, model: str) -> bool:
 
 
 def verify(database: Database, model: str) -> bool:
-    """Count and sum all of a model, both ways along its edges; False if there is no such model. DatabaseDamaged."""
+    """Count and sum all data of a model, following its edges in both directions.
+
+    Returns False if there is no such model. Raises DatabaseDamaged.
+    """
     return _compare(database, model, TALLY) and _compare(database, model, VERIFY)
 
 
 def _compare(database: Database, model: str, text: str) -> bool:
-    """Compare counts and sums with those recorded at the load; False if there is no such model; see `compare`."""
+    """Compare counts and sums with those recorded at the load, as in `compare`."""
     return compare(database, model, lambda: database.read(text, model=model))
 
 
 def compare(database: Database, model: str, ask: Callable[[], Answer]) -> bool:
-    """Compare what is found with what was recorded, row by row of an answer; False if there is no row.
+    """Compare what the database holds with what was recorded, row by row of an answer; False if there is no row.
 
-    DatabaseDamaged for data that is lost, DatabaseBusy where labels are written all the time.
+    Raises DatabaseDamaged if data is lost, DatabaseBusy if labels are written all the time.
     """
     rows, damage = _compared(ask)
     earlier: tuple[Answer, str] | None = None
@@ -73,7 +79,7 @@ def compare(database: Database, model: str, ask: Callable[[], Answer]) -> bool:
         return bool(rows)
     for _ in range(_ATTEMPTS):
         before = _entries(database, model)
-        with database.reading_once():  # anew, even where nothing else is asked twice
+        with database.reading_once():  # asked again even inside another `reading_once`
             rows, damage = _compared(ask)
         if not damage:
             return bool(rows)
@@ -89,7 +95,7 @@ def _entries(database: Database, model: str) -> Answer:
 
 
 def _compared(ask: Callable[[], Answer]) -> tuple[Answer, str]:
-    """The rows of an answer, and what they say of damage, with the way out; nothing where all agree."""
+    """Return the rows of an answer, and what is wrong in them with the way out: an empty text if all agree."""
     try:
         rows = ask()
     except RecordUnreadable as error:

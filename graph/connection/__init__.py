@@ -1,4 +1,4 @@
-"""The driver's connection to a database, without what it imports for itself and prints, and nobody here uses."""
+"""Connect to a database through the driver, whose optional imports and printed messages are turned off here."""
 
 import logging
 import sys
@@ -6,7 +6,7 @@ from types import ModuleType
 
 
 class _OptionalDependencies(ModuleType):
-    """The driver's own module of this name, every optional dependency absent."""
+    """A stand-in for the driver's module of this name, in which every optional dependency is absent."""
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
@@ -14,12 +14,12 @@ class _OptionalDependencies(ModuleType):
         return None
 
 
-# The driver imports numpy, pandas and pyarrow wherever they are installed, to take their values as parameters: more
-# than a second of every command. Here parameters are plain values (see `database`), so the driver is told that there
-# are none of these. Nothing else is touched: whoever imports numpy or pandas gets them. Where the driver was imported
-# before, it stays as it is; should it name this module otherwise one day, it only starts more slowly.
+# Where numpy, pandas and pyarrow are installed, the driver imports them to accept their values as parameters, which
+# takes every command more than a second. Here parameters are plain values (see `parameters`), so the driver is told
+# that none of the three is installed. Other code can still import them. A driver that was imported before stays as it
+# is; if the driver one day renames this module, it only starts more slowly.
 if "neo4j" not in sys.modules:
     sys.modules["neo4j._optional_deps"] = _OptionalDependencies("neo4j._optional_deps")
 
-# What goes wrong with a connection is translated and raised; the driver would also print it on the terminal.
+# Errors of a connection are translated and raised; without this handler the driver would also print them.
 logging.getLogger("neo4j").addHandler(logging.NullHandler())

@@ -1,6 +1,6 @@
 """A graph database over Bolt, through the official driver: Neo4j wherever it runs, or the embedded server of a folder.
 
-Our own texts go through `read` and `write`, which carry them out again where that may help; users' own go through
+This project's own texts go through `read` and `write`, which repeat them where that may help; users' texts go through
 `query`.
 """
 
@@ -39,7 +39,7 @@ _PAUSE = 0.2  # seconds at most before a transaction is carried out again
 _RETRYABLE = (  # another transaction deleted what was just read, or moved it by adding a label
     "Neo.ClientError.Statement.EntityNotFound",
     "Neo.ClientError.Schema.ConstraintValidationFailed",
-    "Neo.ClientError.Statement.SemanticError",  # ArcadeDB's code for it while a statement runs
+    "Neo.ClientError.Statement.SemanticError",  # ArcadeDB's code for this while a statement runs
 )
 _ENDED = (
     "The embedded server ended during the query. It starts again at the next question, and nothing that was written is "
@@ -56,9 +56,9 @@ _OUT_OF_MEMORY = (
 
 
 class Database:
-    """A connection to a graph database, shared by threads; a context manager. `connect` makes one.
+    """A connection to a graph database that threads can share; a context manager. `graph.opening.connect` makes it.
 
-    Values come back as plain JSON, see `graph.connection.json_values`. `open_server` connects, and again where an
+    Values come back as plain JSON; see `graph.connection.json_values`. `open_server` connects, and connects again if an
     embedded server has ended.
     """
 
@@ -68,16 +68,16 @@ class Database:
         self._answers: ContextVar[dict[tuple[str, str], Answer] | None] = ContextVar("answers", default=None)
 
     def __enter__(self) -> Self:
-        """The database itself."""
+        """Return the database itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Close the database."""
         self.close()
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the server does by itself."""
+        """The abilities of the server, such as enforcing timeouts."""
         return self._server.capabilities
 
     @property
@@ -87,20 +87,20 @@ class Database:
 
     @property
     def start(self) -> str | None:
-        """The start of the embedded server, as text; None for a server that checks its own files."""
+        """A text that identifies this start of the embedded server; None for a server that checks its own files."""
         process = self._current_server().process
         return f"{process.endpoint.uri} {process.endpoint.pid}" if process else None
 
     @property
     def shortened(self) -> tuple[str, ...]:
-        """What the embedded server found at its start: a text for every file that is shorter than it was left."""
+        """What the embedded server found at its start: a text for every file shorter than at the server's last stop."""
         process = self._current_server().process
         return tuple(process.endpoint.shortened) if process else ()
 
     def read(self, text: str, **parameters: Any) -> Answer:
-        """Run one of our own texts that only reads; on a cluster any server may answer.
+        """Run one of this project's own texts that only reads; on a cluster any server may answer.
 
-        Raises QueryError, or what `connect` raises.
+        Raises QueryError, or the errors of `connect`.
         """
         answers, parameters = self._answers.get(), plain_parameters(parameters)
         if answers is None:
@@ -115,7 +115,10 @@ class Database:
 
     @contextmanager
     def reading_once(self) -> Iterator[None]:
-        """Inside this block, in this thread, `read` asks no text twice with the same parameters, until a `write`."""
+        """Keep the answers of `read` inside this block and thread, so that the same question is asked only once.
+
+        The same question is the same text with the same parameters. A `write` forgets the answers.
+        """
         outer = self._answers.set({})
         try:
             yield
@@ -123,18 +126,18 @@ class Database:
             self._answers.reset(outer)
 
     def write(self, text: str, **parameters: Any) -> Answer:
-        """Run one of our own texts in a transaction of its own, again if another one changed what it read.
+        """Run one of this project's own texts in its own transaction.
 
-        Raises ConstraintViolated, QueryError, ServerUnavailable where nobody knows whether it was carried out, or what
-        `connect` raises.
+        The text runs again if another transaction changed what was read. Raises ConstraintViolated; QueryError;
+        ServerUnavailable if nobody knows whether the text was carried out; or the errors of `connect`.
         """
         return self._write(text, parameters, idempotent=False)
 
     def write_idempotent(self, text: str, **parameters: Any) -> Answer:
-        """Run such a text which changes nothing more when it runs a second time, and answers the same.
+        """Run one of this project's own texts that has the same effect and the same answer if it runs twice.
 
-        It runs again where nobody knows whether it was carried out. Raises ConstraintViolated, QueryError, or what
-        `connect` raises.
+        The text runs again if nobody knows whether it was carried out. Raises ConstraintViolated, QueryError, or the
+        errors of `connect`.
         """
         return self._write(text, parameters, idempotent=True)
 
@@ -148,8 +151,8 @@ class Database:
     ) -> Rows:
         """Run a user's Cypher that may only read, for at most `timeout` seconds and `limit` rows.
 
-        It is asked again where another one's query ended the embedded server. Raises WriteRefused, QueryTimeout,
-        QueryError, or what `connect` raises.
+        The query is asked again if somebody else's query ended the embedded server. Raises WriteRefused, QueryTimeout,
+        QueryError, or the errors of `connect`.
         """
         values, server = plain_parameters(parameters or {}), self._current_server()
         broken, deadline = None, time.monotonic() + timeout
@@ -163,7 +166,7 @@ class Database:
                     if server.process.has_ended():
                         if server.process.ran_out_of_memory():
                             raise QueryError(_OUT_OF_MEMORY) from error
-                    elif server.answers():  # else it is about to end
+                    elif server.answers():  # if it does not answer, it is about to end
                         if server is broken:
                             raise QueryError(_BROKEN_OFF) from error
                         broken = server
@@ -172,11 +175,11 @@ class Database:
                     raise QueryError(_ENDED)
 
     def close(self) -> None:
-        """Close the connection; an embedded server stops once no client is left."""
+        """Close the connection; an embedded server stops by itself some time after its last client."""
         self._server.close()
 
     def _current_server(self) -> Server:
-        """The connection, replaced if the folder's server has stopped or was started again."""
+        """Return the connection, replaced if the folder's server has stopped or was started again."""
         if self._server.process is None:
             return self._server
         with self._lock:
@@ -186,9 +189,9 @@ class Database:
             return self._server
 
     def _carry_out(self, transact: Callable[[Server], Answer], idempotent: bool) -> Answer:
-        """Carry out a transaction, and again where that may help; also on the server that replaces one that ended.
+        """Carry out a transaction, and repeat it where that may help, even on a server that replaces one that ended.
 
-        The driver would do so at the old address alone, for longer than a server takes to start.
+        The driver would repeat it only at the old address, and for longer than a server takes to start.
         """
         tried: Server | None = None
         with self._translating_errors():
@@ -205,7 +208,7 @@ class Database:
                         tried, deadline = server, time.monotonic() + server.timeout
                     if time.monotonic() > deadline:
                         raise
-                time.sleep(random.uniform(0, _PAUSE))  # noqa: S311 (no secret; two that collided part)
+                time.sleep(random.uniform(0, _PAUSE))  # noqa: S311 (not a secret: parts two that collided)
 
     @contextmanager
     def _translating_errors(self, timeout: float = 0.0) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Translate errors of the driver and the servers into ours: what happened, the usual cause, the way out."""
+"""Translate errors of the driver and the servers into this project's: what happened, the usual cause, the way out."""
 
 import re
 
@@ -23,7 +23,7 @@ _STOPPED: _Translation = (
     QueryTimeout,
     "The query was stopped ({limit}). Give it more time, a LIMIT, a shorter path or a named unit to start from.",
 )
-_CODES: dict[str, _Translation] = {  # by the beginning of the server's code; the first match applies
+_CODES: dict[str, _Translation] = {  # keyed by the beginning of the server's code; the first match applies
     "Neo.ClientError.Security.Forbidden": _REFUSED,
     "Neo.ClientError.Statement.AccessMode": _REFUSED,
     "Neo.ClientError.Security.CredentialsExpired": (
@@ -63,7 +63,7 @@ _NO_BOLT: _Translation = (
     "No database answers at {url}: what listens there speaks no Bolt, perhaps HTTP. Bolt has a port of its own, "
     "mostly 7687.",
 )
-_CONNECTIONS: dict[str, _Translation] = {  # by what the driver says about the connection; the first match applies
+_CONNECTIONS: dict[str, _Translation] = {  # keyed by what the driver says about the connection; the first match applies
     "refused": (
         ServerUnavailable,
         "No database answers at {url}: nothing listens there. Start the server, or mend the address.",
@@ -87,18 +87,18 @@ _CONNECTIONS: dict[str, _Translation] = {  # by what the driver says about the c
 _UNREADABLE = re.compile(  # what the embedded server says of a record whose bytes make no sense
     r"Record #-?\d+:-?\d+ not found|cannot be cast to class com\.arcadedb|chunk chain|is corrupted"
 )
-_MARK = re.compile(r"/\* [0-9a-f]{16} \*/")  # of a query that may be terminated
-_ECHO = re.compile(r"(?<=Error executing Cypher command): .*", re.DOTALL)  # the query, in place of a cause
+_MARK = re.compile(r"/\* [0-9a-f]{16} \*/")  # marks a query that may be terminated
+_ECHO = re.compile(r"(?<=Error executing Cypher command): .*", re.DOTALL)  # the query, instead of a cause
 
 
 def server_error(error: Exception) -> Exception:
-    """The server's own error, where the driver says only that a result has failed; else the error itself."""
+    """Return the server's own error if the driver says only that a result has failed; else the error itself."""
     cause = error.__cause__
     return cause if isinstance(error, ResultFailedError) and isinstance(cause, Neo4jError) else error
 
 
 def translate(error: Exception, url: str, timeout: float = 0.0) -> GraphError:
-    """Translate an error of the driver; `timeout` is the query's, in seconds."""
+    """Translate an error of the driver; `timeout` is the query's time limit in seconds."""
     error = server_error(error)
     if isinstance(error, Neo4jError):
         translation = next(entry for code, entry in _CODES.items() if (error.code or "").startswith(code))
@@ -128,7 +128,7 @@ def _filled(translation: _Translation, url: str, message: str, limit: str = "") 
 
 
 def _spoken(error: Exception) -> str:
-    """What the driver says of a connection: the error, its cause, and each server's that was asked for the way."""
+    """Join the driver's messages on a connection: of the error, its cause, and each server asked for a route."""
     cause = error.__cause__
     errors = (error, cause, *(cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()))
     return " ".join(" ".join(str(each) for each in errors if each).split()).rstrip(".")

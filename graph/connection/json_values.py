@@ -9,17 +9,17 @@ from neo4j.graph import Node, Path, Relationship
 from neo4j.spatial import Point
 from neo4j.time import Date, DateTime, Duration, Time
 
-_ZEROS = re.compile(r"\.000000000|(\.\d{6})000")  # after a time's seconds: digits that tell nothing
+_ZEROS = re.compile(r"\.000000000|(\.\d{6})000")  # zeros after a time's seconds
 
 
 def json_value(value: Any) -> Any:
-    """Convert a value of the driver.
+    """Convert a value of the driver to plain JSON.
 
-    A node is {id, labels, properties}, a relationship {id, type, start, end, properties}, a path {nodes,
-    relationships}, a date or time its ISO text, bytes base64 text. The ids are valid within one answer only.
+    A node becomes {id, labels, properties}, a relationship {id, type, start, end, properties}, a path {nodes,
+    relationships}, a date or time its ISO text, and bytes base64 text. The ids are valid only within one answer.
     """
     match value:
-        case None | bool() | int() | float() | str():  # first, since most are
+        case None | bool() | int() | float() | str():  # first, since most values are
             return value
         case Node():
             return {"id": value.element_id, "labels": sorted(value.labels), "properties": json_value(dict(value))}

@@ -1,4 +1,4 @@
-"""Convert what notebooks use as parameters of a query to the plain values that the driver takes."""
+"""Convert parameters of a query, such as units and numpy arrays, to the plain values that the driver takes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +7,15 @@ from extract.printable import is_encodable
 from extract.units import Layer, Unit
 from graph.errors import QueryError
 
-DEEPEST = 100  # lists and maps in one another, of which servers and the driver take some hundreds
+DEEPEST = 100  # levels of nested lists and maps; servers and the driver take some hundreds
 _INTEGERS = range(-(2**63), 2**63)
 
 
 def plain_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert units and layers to their text, numpy's numbers and arrays to Python's; the rest stays as it is.
+    """Convert units and layers to text, and numpy's numbers and arrays to Python's; other values stay as they are.
 
-    Tensors, Series and Arrow arrays have `tolist` too. Raises QueryError for a value that no server takes.
+    Tensors, Series and Arrow arrays are converted too, because they have `tolist`. Raises QueryError for a value that
+    no server takes.
     """
     plain = {}
     for name, value in parameters.items():

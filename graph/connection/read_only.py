@@ -1,4 +1,4 @@
-"""Run a user's own Cypher: the server refuses to write, ends slow queries, and sends a limited number of rows."""
+"""Run a user's own Cypher so that it cannot write, runs for a limited time, and returns a limited number of rows."""
 
 import re
 import secrets
@@ -25,7 +25,7 @@ _FETCHED = 100  # rows that the server sends at a time
 
 
 def run_read_only(server: Server, text: str, parameters: Mapping[str, Any], timeout: float, limit: int) -> Rows:
-    """Run Cypher that may only read; errors of the driver are not translated."""
+    """Run Cypher that may only read. The driver's errors are raised as they are, not translated."""
     if server.open_reader is None:
         raise WriteRefused(
             f"{server.url} would let a query write, and has no user here that may only read. "
@@ -33,7 +33,7 @@ def run_read_only(server: Server, text: str, parameters: Mapping[str, Any], time
         )
     text = trimmed(text)
     _refuse_by_text(text, server)
-    driver = server.open_reader()  # of its own, since it is closed at the limit
+    driver = server.open_reader()  # a driver of its own, since it is closed at the time limit
     if server.capabilities.enforces_timeouts:
         ask = partial(_ask, server, driver, text, parameters, timeout, limit)
         return answer_in_time(server, ask, lambda: None, driver.close, timeout)
@@ -60,7 +60,7 @@ def _ask(
 
 
 def _fetch(session: Session, query: Query, parameters: Mapping[str, Any], limit: int, cut: Callable[[], None]) -> Rows:
-    """Fetch the first rows; `cut` ends a query that has more, which would otherwise run to its end."""
+    """Fetch the first rows; if the query has more, `cut` ends the query, which would otherwise run to its end."""
     answer = session.run(query, dict(parameters))
     rows, size = list[list[Any]](), 0
     for row in _rows(islice(answer, limit + 1)):
@@ -75,30 +75,30 @@ def _fetch(session: Session, query: Query, parameters: Mapping[str, Any], limit:
             answer.consume()
         return Rows(tuple(answer.keys()), rows[:limit], truncated=True)
     summary = answer.consume()
-    if plan := summary.profile or summary.plan:  # asked for with PROFILE or EXPLAIN
+    if plan := summary.profile or summary.plan:  # the user asked for a plan with PROFILE or EXPLAIN
         text = plan["args"].get("string-representation", str(plan))
         return Rows(("plan",), [[line] for line in text.splitlines()], truncated=False)
-    if "w" in (summary.query_type or ""):  # even where it found nothing to write to
+    if "w" in (summary.query_type or ""):  # even if the query found nothing to write to
         raise WriteRefused("The query writes: only reading is allowed here.")
     return Rows(tuple(answer.keys()), rows, truncated=False)
 
 
 def _rows(records: Iterator[Record]) -> Iterator[list[Any]]:
-    """Yield records as plain JSON; QueryError for one that nests deeper than any program shows."""
+    """Yield records as plain JSON. Raises QueryError for a record nested deeper than DEEPEST."""
     try:
         for record in records:
             row = [json_value(value) for value in record.values()]
             if _is_deeper(row, DEEPEST):
                 raise RecursionError
             yield row
-    except RecursionError as error:  # the driver reads values one in another, too
+    except RecursionError as error:  # raised here, or by the driver when it reads nested values
         raise QueryError(
             f"The answer holds more than {DEEPEST} lists or maps in one another. Ask for what they hold, side by side."
         ) from error
 
 
 def _is_deeper(value: Any, depth: int) -> bool:
-    """Whether lists and maps in a value lie in more than so many others."""
+    """Return whether a value holds lists and maps that lie more than `depth` levels below it."""
     if not isinstance(value, dict | list):
         return False
     return depth < 0 or any(
@@ -107,7 +107,7 @@ def _is_deeper(value: Any, depth: int) -> bool:
 
 
 def _size(value: Any) -> int:
-    """How many values there are in a value, a thousand letters counted as one."""
+    """Count a value and all values in it; a thousand letters of a text count as one more."""
     match value:
         case dict():
             return 1 + sum(map(_size, value.values()))
@@ -118,11 +118,11 @@ def _size(value: Any) -> int:
     return 1
 
 
-# Read mode allows more than reading. A plan shows that in any spelling, but not inside an expression such as
-# [x IN xs | COLLECT { ... }]; so the text is searched too, without its comments and quotations.
+# A server's read mode allows more than reading. A query's plan shows that however it is spelt, but not inside an
+# expression such as [x IN xs | COLLECT { ... }]; so the text is searched too, without its comments and quotations.
 
 _PLAN = re.compile(rf"(?>\s|{COMMENT})*+(PROFILE|EXPLAIN)\b", re.DOTALL | re.IGNORECASE)
-_CALL = re.compile(r"\bCALL\b([^({]*)", re.IGNORECASE)  # of a subquery: nothing
+_CALL = re.compile(r"\bCALL\b([^({]*)", re.IGNORECASE)  # for a subquery the group is empty
 _SUBQUERY = re.compile(r"\b(COUNT|EXISTS|COLLECT|CALL)\s*(\([^)]*\))?\s*\{", re.IGNORECASE)
 _MORE_THAN_READING = {
     r"\bLOAD\W+CSV\b": "LOAD CSV reads files of the server",
@@ -155,7 +155,7 @@ def _split_plan(text: str) -> tuple[str, str]:
 
 
 def _refuse_by_plan(session: Session, statement: str, parameters: Mapping[str, Any], timeout: float | None) -> None:
-    if "\\u" in statement:  # the server takes \u0027 for a quote, wherever it is
+    if "\\u" in statement:  # the server reads \u0027 as a quote anywhere in a text
         raise WriteRefused("The text has \\u in it. Write that character as it is, or hand it over as a parameter.")
     summary = session.run(_query(f"EXPLAIN {statement}", timeout), dict(parameters)).consume()
     operators = list(_operators(summary.plan or {}))
@@ -168,7 +168,7 @@ def _refuse_by_plan(session: Session, statement: str, parameters: Mapping[str, A
 
 
 def _operators(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """List the operators of a plan with their details."""
+    """Yield each operator of a plan with its details."""
     if plan:
         yield plan["operatorType"].partition("@")[0], plan["args"].get("Details", "")
         yield from chain.from_iterable(map(_operators, plan.get("children", ())))

@@ -1,6 +1,6 @@
-"""Open a connection: the official driver, and the kind of server that answers.
+"""Open a connection with the official driver, and find out which kind of server answers.
 
-Servers differ in a small table, `Capabilities`, and never by a condition in a query.
+The differences between servers stand in a small table, `Capabilities`, and never in a condition of a query.
 """
 
 import re
@@ -26,7 +26,7 @@ from graph.endpoint import Endpoint
 from graph.errors import ServerUnavailable
 
 TIMEOUT = 10.0  # seconds that connecting, or retrying a transaction, may take
-OLDEST_NEO4J = (5, 23)  # the first with CALL (variables) { }
+OLDEST_NEO4J = (5, 23)  # the first version with CALL (variables) { }
 SCHEMES = ("bolt://", "bolt+s://", "bolt+ssc://", "neo4j://", "neo4j+s://", "neo4j+ssc://")
 
 Login = tuple[str, str]  # user and password
@@ -34,14 +34,14 @@ Login = tuple[str, str]  # user and password
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a server does by itself, where servers differ."""
+    """The abilities in which servers differ."""
 
     name: str
-    refuses_writes_in_read_mode: bool  # else by a user who may only read
+    refuses_writes_in_read_mode: bool  # else queries run as a user who may only read
     enforces_timeouts: bool  # else the client has the query terminated
-    explains: bool  # EXPLAIN shows what its read mode allows beyond reading
-    further_indexes: bool  # full-text, and on properties of relationships
-    reads_all_characters: bool  # else a subquery after one beyond U+FFFF is misread
+    explains: bool  # EXPLAIN shows whether a query does more than read
+    further_indexes: bool  # it has full-text indexes, and indexes on properties of relationships
+    reads_all_characters: bool  # else a subquery after a character beyond U+FFFF is misread
 
 
 NEO4J = Capabilities(
@@ -63,31 +63,31 @@ ARCADEDB = Capabilities(
 
 
 class EmbeddedProcess(Protocol):
-    """The process of an embedded server, as its connection needs to know it."""
+    """What a connection needs of the process of an embedded server."""
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where it listens."""
+        """Where the server listens."""
 
     def runs(self) -> bool:
-        """Whether it still serves its folder there."""
+        """Return whether the process still serves its folder there."""
 
     def has_ended(self) -> bool:
-        """Whether it has ended, or does so within a second: a connection breaks a moment before."""
+        """Return whether the process has ended or ends within a second; its connections break a moment before."""
 
     def end(self) -> None:
-        """End it by force; committed data stays, and the next connection starts another one."""
+        """End the process by force; committed data stays, and the next connection starts another process."""
 
     def ran_out_of_memory(self) -> bool:
-        """Whether it has ended for want of memory."""
+        """Return whether the process ended because its memory ran out."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """An open connection: a driver, another for each text that may only read, and the kind of server.
+    """An open connection: a driver, a way to open further drivers that may only read, and the kind of server.
 
-    `open_reader` makes a driver for one text, and is None where the server would let it write. Every session sees what
-    earlier ones wrote, on a cluster too, since they share their bookmarks.
+    `open_reader` makes a driver for one text that may only read; it is None if the server would let that text write.
+    Every session sees what earlier sessions wrote, even on a cluster, because all sessions share their bookmarks.
     """
 
     url: str
@@ -101,7 +101,7 @@ class Server:
     bookmarks: BookmarkManager = field(default_factory=GraphDatabase.bookmark_manager)
 
     def session(self, mode: str = WRITE_ACCESS) -> Session:
-        """Open a session for our own texts."""
+        """Open a session for this project's own texts."""
         return self.driver.session(database=self.database, default_access_mode=mode, bookmark_manager=self.bookmarks)
 
     def reading(self, driver: Driver, **settings: Any) -> Session:
@@ -111,7 +111,7 @@ class Server:
         )
 
     def answers(self) -> bool:
-        """Whether it takes a new connection."""
+        """Return whether the server accepts a new connection."""
         try:
             with self.open_reader() if self.open_reader else nullcontext(self.driver) as driver:
                 driver.verify_connectivity()
@@ -123,8 +123,8 @@ class Server:
         """Close the driver."""
         try:
             self.driver.close()
-        except BufferError:  # a thread that has a question broken off is sending just now, and holds a buffer
-            self.driver.close()  # its connection closes with that thread
+        except BufferError:  # a thread whose query is being terminated is sending just now, and holds a buffer
+            self.driver.close()  # the remaining connection closes with that thread
 
 
 def open_server(
@@ -135,9 +135,9 @@ def open_server(
     place: str | None = None,
     timeout: float = TIMEOUT,
 ) -> Server:
-    """Connect and log in; `timeout` is in seconds.
+    """Connect to a server and log in; `timeout` is in seconds.
 
-    Messages name `place`, else the URL. Raises ServerUnavailable, AccessRefused or DatabaseMissing.
+    Error messages name `place`, or the URL if that is None. Raises ServerUnavailable, AccessRefused or DatabaseMissing.
     """
     try:
         return _connect(url, login, database, reader, timeout)
@@ -155,7 +155,7 @@ def _connect(url: str, login: Login, database: str | None, reader: Login | None,
                 agent = session.run("RETURN 1").consume().server.agent
         except UnsupportedServerProduct:
             raise
-        except (ValueError, ConfigurationError) as error:  # of the driver, which cannot read the address
+        except (ValueError, ConfigurationError) as error:  # raised by the driver for a URL that it cannot read
             raise ServerUnavailable(f"{url} is no address: {str(error).rstrip('.')}. Mend it.") from error
         capabilities, version = _capabilities(agent, url)
         drivers.pop_all()
@@ -176,7 +176,7 @@ def _driver(url: str, login: Login, timeout: float) -> Driver:
 
 
 def _capabilities(agent: str, url: str) -> tuple[Capabilities, str]:
-    """Read kind and version from the server's agent, such as Neo4j/5.26.0 compatible (ArcadeDB 26.10.2)."""
+    """Read the server's kind and version from its agent text, such as Neo4j/5.26.0 compatible (ArcadeDB 26.10.2)."""
     if arcadedb := re.search(r"ArcadeDB (\S+)\)", agent):
         return ARCADEDB, arcadedb[1]
     neo4j = re.fullmatch(r"Neo4j/((\d+)\.(\d+)\S*)", agent)

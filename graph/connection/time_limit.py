@@ -1,4 +1,4 @@
-"""Hold a time limit on the client's side: who asks is answered in time, whatever the server does."""
+"""Enforce a time limit on the client's side: the caller gets an answer in time, whatever the server does."""
 
 import threading
 from collections.abc import Callable
@@ -9,16 +9,16 @@ from graph.errors import QueryTimeout
 from graph.records import Rows
 
 GRACE = 1.0  # seconds that a server has to end a query whose time is over
-_REMINDER = 0.5  # seconds after which it is asked again to end it
+_REMINDER = 0.5  # seconds after which the server is asked again to end the query
 
 
 def answer_in_time(
     server: Server, ask: Callable[[], Rows], terminate: Callable[[], None], close: Callable[[], None], timeout: float
 ) -> Rows:
-    """Ask, for at most `timeout` seconds and a short grace.
+    """Call `ask` and return its rows, or give up after `timeout` seconds and a short grace.
 
     At the limit `terminate` asks the server to end the query. After the grace `close` closes the connection, and an
-    embedded server that still works on the query is ended. Raises QueryTimeout, and what `ask` raises.
+    embedded server that still works on the query is ended. Raises QueryTimeout, and the errors of `ask`.
     """
     question = _Question(ask)
     question.start()
@@ -29,7 +29,7 @@ def answer_in_time(
         return question.answer()
     if server.process:
         server.process.end()
-    _in_background(close)  # it may wait for the server
+    _in_background(close)  # closing may wait for the server
     raise QueryTimeout(
         f"The query was stopped after {timeout:g} s. {_aftermath(server)}. Give it more time, a LIMIT, a shorter path "
         "or a named unit to start from."
@@ -47,7 +47,7 @@ def _in_background(work: Callable[[], None]) -> None:
 
 
 class _Question(threading.Thread):
-    """A question in a thread that can be left alone: nothing that a server sends, or not, holds the caller."""
+    """A query in a thread that can be abandoned, so that the caller never has to wait for the server."""
 
     def __init__(self, ask: Callable[[], Rows]) -> None:
         super().__init__(daemon=True)
@@ -56,11 +56,11 @@ class _Question(threading.Thread):
     def run(self) -> None:
         try:
             self._answer.set_result(self._ask())
-        except BaseException as error:  # the caller's to raise, without our frames, which would keep the rows
+        except BaseException as error:  # for the caller to raise; this thread's frames would keep the rows
             self._answer.set_exception(error.with_traceback(None))
 
     def is_over(self, seconds: float) -> bool:
-        """Wait for the answer for so many seconds at most; whether it is there."""
+        """Wait at most `seconds` for the answer; return whether it has come."""
         self.join(seconds)
         return not self.is_alive()
 
@@ -68,7 +68,7 @@ class _Question(threading.Thread):
         return self._answer.result()
 
     def remind(self, terminate: Callable[[], None]) -> None:
-        """Have it terminated, again and again until it is over."""
+        """Call `terminate` again and again until the query is over."""
         while not self.is_over(0):
             terminate()
             self.is_over(_REMINDER)

@@ -1,7 +1,7 @@
-"""The built-in queries: of each its text, what it answers, and the meanings and defaults of its parameters.
+"""The built-in queries: the text of each, what it answers, and the meanings and defaults of its parameters.
 
-The texts run as they stand in Neo4j Browser too, once their parameters are set there. A candidate is a sum unit that
-has the verdict $verdict; where that is null, any is.
+The texts also run unchanged in Neo4j Browser, once their parameters are set there. A candidate is a sum's unit that has
+the verdict $verdict; if $verdict is null, every unit of a sum is a candidate. See also `graph.cypher.units`.
 """
 
 from graph.cypher.named_query import NamedQuery
@@ -36,8 +36,8 @@ ORDER BY q, u.channel
     {"layer": _LAYER, "verdict": _VERDICT},
 )
 
-# model, layer (of sums), verdict -> candidates whose branches both have labels and none in common, in any case
-# A branch is labelled on the sum's unit, as that branch's, or on its own unit.
+# model, layer (of sums), verdict -> candidates whose branches both have labels, but no label in common (in any case)
+# A branch's label is on the sum's unit, marked with that branch, or on the branch's own unit.
 CONFLICTING_LABELS = NamedQuery(
     "conflicting-labels",
     """
@@ -65,7 +65,7 @@ ORDER BY u.channel
 )
 
 # model, layer (of sums), label (any part of one, in any case), strongest (inputs of a unit from one layer that count)
-# -> units whose conv branch units so labelled excite, and those units
+# -> units whose conv branch is excited by units with such a label, and those units
 DRIVEN_BY_LABEL = NamedQuery(
     "driven-by-label",
     """
@@ -87,7 +87,7 @@ ORDER BY inputs DESC, strength DESC, unit
 )
 
 # model, layer (of the later sums; null: of any), verdict, strongest (inputs of a conv unit from one layer that count)
-# -> candidates fed by a candidate of an earlier block: over the shortcut by the sum before, or into the conv branch
+# -> candidates fed by a candidate of an earlier block: over the shortcut by the previous sum, or into the conv branch
 CHAINS = NamedQuery(
     "chains",
     """
@@ -113,8 +113,8 @@ ORDER BY u.layer DESC, u.channel, branch DESC, magnitude DESC, fed_by
     {"layer": "the layer of the later sums; null: any", "verdict": _VERDICT, "strongest": _STRONGEST},
 )
 
-# model, unit (a sum's, its id), source (a layer; null: the nearest that was swept into a branch), strongest (inputs of
-# each branch) -> what feeds a facet
+# model, unit (the id of a sum's unit), source (a layer; null: the nearest one swept into a branch), strongest (inputs
+# of each branch) -> the inputs that feed each facet
 FACET_INPUTS = NamedQuery(
     "facet-inputs",
     """
@@ -142,7 +142,7 @@ ORDER BY branch DESC, magnitude DESC, source
     },
 )
 
-# model, word, apart (the least difference in modality) -> units that the word drives and whose branches differ so
+# model, word, apart (the least difference in modality) -> units that the word drives, with branches that differ so much
 WORD_ACROSS_MODALITIES = NamedQuery(
     "word-across-modalities",
     """
@@ -162,7 +162,7 @@ ORDER BY z DESC, unit
     {"word": "one of those shown to the network", "apart": _APART},
 )
 
-# model, layer (of sums), apart (the least difference in modality) -> units of which one branch reads, the other sees
+# model, layer (of sums), apart (the least difference in modality) -> units with one branch that reads and one that sees
 READ_AND_SEE = NamedQuery(
     "read-and-see",
     """
@@ -205,7 +205,7 @@ ORDER BY nearby_rise_conv, u.channel
 )
 
 # model, layer (of the unlabelled units), strongest (inputs of a unit from one layer that count)
-# -> units without a label that are tied to labelled ones, those with most ties first
+# -> units without a label that have edges to or from labelled units, those with most edges first
 NEXT_TO_LABELLED = NamedQuery(
     "next-to-labelled",
     """

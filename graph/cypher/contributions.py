@@ -1,4 +1,4 @@
-"""The Cypher texts of the expanded weights between units, with their parameters; see `graph.cypher.units`."""
+"""The Cypher texts of expanded weights (the edges CONTRIBUTES between units); see `graph.cypher.units`."""
 
 _EDGES = """
 RETURN s.id AS source, t.id AS target, e.magnitude AS magnitude, e.mean AS mean, e.sum AS sum, e.span AS span,
@@ -9,7 +9,8 @@ RETURN s.id AS source, t.id AS target, e.magnitude AS magnitude, e.mean AS mean,
 _BY = """ORDER BY CASE $by WHEN 'mean' THEN abs(mean) ELSE magnitude END DESC, source, target
 """
 
-# key, layer (an id or null: from any), direct (only direct edges), by (magnitude or mean), limit (of each sign)
+# key, layer (an id; null: from any), direct (only direct edges), by (magnitude or mean), limit (of each sign)
+# -> the strongest edges into a unit
 INPUTS = (
     """
 MATCH (t:Unit {key: $key})
@@ -24,7 +25,8 @@ CALL (t, sign) {
     + _BY
 )
 
-# key, layer (an id or null: into any), direct (only direct edges), by (magnitude or mean), limit (of each sign)
+# key, layer (an id; null: into any), direct (only direct edges), by (magnitude or mean), limit (of each sign)
+# -> the strongest edges out of a unit
 OUTPUTS = (
     """
 MATCH (s:Unit {key: $key})

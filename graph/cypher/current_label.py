@@ -1,8 +1,9 @@
-"""The one definition of a current label in Cypher, and the text that derives from it what a unit shows.
+"""Define in Cypher which labels are current, and derive the labels that a unit shows.
 
 An annotation is in effect unless it was undone an odd number of times. A label is current while its annotation is in
-effect and no change in effect (an amendment, a rejection or a withdrawal) supersedes it. Whoever only reads follows the
-derived view, `(u)-[:LABELLED {annotation: a.id}]->(:Label)`. Python has the same rules in `catalog.labels.history`.
+effect and no change in effect (an amendment, a rejection or a withdrawal) supersedes it. Texts that only read labels
+follow the derived view, `(u)-[:LABELLED {annotation: a.id}]->(:Label)`. `catalog.labels.history` holds the same rules
+in Python.
 """
 
 # Whether annotation a is in effect
@@ -14,9 +15,10 @@ CHANGES = "COUNT { MATCH (a)<-[:SUPERSEDES]-(c:Annotation) WHERE COUNT { (c)<-[:
 # Whether annotation a is a current label
 CURRENT = "a.action IN ['add', 'amend'] AND " + IN_EFFECT + " AND " + CHANGES + " = 0"
 
-# u (a unit, once) -> its derived view made anew: LABELLED to its Label nodes, :Labelled and `label`, its current text,
-# of twenty labels at most: every row that holds the unit holds this, too. What is deleted is collected first: ArcadeDB
-# follows a node's relationships a hundred at a time, and would lose its place among those that are deleted meanwhile.
+# u (a unit, in one row) -> its derived view is made anew: LABELLED to its Label nodes, :Labelled, and the property
+# `label` with its current text. This text names at most twenty labels, because every row that holds the unit also holds
+# the text. What is to be deleted is collected first: ArcadeDB follows a node's relationships a hundred at a time, and
+# would lose its place if some of them were deleted meanwhile.
 DERIVE = (
     """
 OPTIONAL MATCH (u)-[:HAS_ANNOTATION]->(a:Annotation)

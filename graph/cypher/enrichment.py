@@ -1,8 +1,8 @@
-"""The Cypher texts of enrichment candidates, with their parameters; see `graph.cypher.units`."""
+"""The Cypher texts of enrichment candidates; see `graph.cypher.units`."""
 
 # model, layer (of sums), branches (the layers that they add up), source (the layer of the inputs), strongest (inputs of
-# each branch), limit
-# From the source onwards, since fewer layers follow it than lie before the branches.
+# each branch), limit -> the units whose branches have the least similar inputs from the source
+# The match starts at the source, because fewer layers follow the source than precede the branches.
 ENRICHMENT_BY_WEIGHTS = """
 MATCH (i:Unit {model: $model, layer: $source})-[e:CONTRIBUTES]->(b:Unit)
 WHERE e.rank_in <= $strongest AND b.layer IN $branches
@@ -29,9 +29,10 @@ RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, $source AS source_layer, sh
 ORDER BY cosine, channel
 """
 
-# model, layer (of sums), limit, examples (of each branch), and what a unit must have: verdict (null: any), q (the most;
-# null: any), concept_difference or modality_difference (the least; one of them suffices; null: no such demand);
-# modality_difference is that of the selectivities, or else that of the shares of words
+# model, layer (of sums), limit, examples (of each branch), and what a unit must have: verdict (null: any), q (at most
+# this; null: any), concept_difference or modality_difference (at least this; one of the two is enough; null: no such
+# demand) -> these units with their evidence
+# modality_difference is the difference of the selectivities; where these are missing, of the shares of words.
 ENRICHMENT_BY_EVIDENCE = """
 MATCH (u:Unit {model: $model, layer: $layer})
 WHERE u.overlap IS NOT NULL OR u.concept_difference IS NOT NULL OR u.verdict IS NOT NULL
@@ -54,8 +55,8 @@ RETURN u.id AS unit, s.id AS shortcut, c.id AS conv, properties(u) AS evidence, 
 ORDER BY least_specificity IS NULL, least_specificity DESC, channel
 """
 
-# model, layer (of sums) -> how many units have which verdict (null: none, for the reason in unjudged), and what of
-# ablation
+# model, layer (of sums) -> how many units have each verdict (null: none, for the reason in unjudged) and ablation
+# result
 VERDICTS = """
 MATCH (u:Unit {model: $model, layer: $layer})
 RETURN u.verdict AS verdict, u.ablation AS ablation, u.unjudged AS unjudged, count(*) AS units

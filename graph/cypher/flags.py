@@ -1,4 +1,4 @@
-"""The Cypher texts of flags and of the texts that answers hide, with their parameters; see `graph.cypher.units`."""
+"""The Cypher texts of flags, and of the texts that answers hide; see `graph.cypher.units`."""
 
 # model, id, properties -> the flag's id; no row where the model is missing
 FLAG = """
@@ -8,7 +8,7 @@ ON CREATE SET f = $properties
 RETURN f.id AS id
 """
 
-# model -> every flag, oldest first: the last of a kind and name holds
+# model -> every flag, oldest first: the last one of a kind and name decides
 FLAGS = """
 MATCH (f:Flag {model: $model})
 RETURN f.id AS id, f.model AS model, f.kind AS kind, f.name AS name, f.sensitive AS sensitive, f.author AS author,
@@ -22,15 +22,15 @@ MATCH (i:Image {key: $key})
 RETURN i.id AS id
 """
 
-# no parameters -> every flag of any model, oldest first: the last of a model, kind and name holds
+# no parameters -> every flag of any model, oldest first: the last one of a model, kind and name decides
 ALL_FLAGS = """
 MATCH (f:Flag)
 RETURN f.model AS model, f.kind AS kind, f.name AS name, f.sensitive AS sensitive, f.at AS at, f.id AS id
 ORDER BY at, id
 """
 
-# units and images (keys of those that are flagged) -> the texts to hide, of all models: sensitive annotations and those
-# of these units, withdrawn ones too, and what sensitive images and these images show
+# units and images (keys of those that are flagged) -> the texts to hide over all models: of sensitive annotations, of
+# annotations of these units (withdrawn ones too), and what sensitive images and these images show
 HIDDEN_TEXTS = """
 CALL () {
   MATCH (a:Annotation {sensitive: true})

@@ -1,15 +1,16 @@
-"""The Cypher texts of labels and their history, with their parameters; see `graph.cypher.current_label`.
+"""The Cypher texts of labels and their history; see `graph.cypher.units` and `graph.cypher.current_label`.
 
-The history is only ever appended to.
+Entries are only ever added to the history.
 """
 
 from graph.cypher import current_label
 
 # model, rows: maps of key (a unit's), id, properties, supersedes (an annotation of the same unit, or null), undoing
-# (whether this undoes or redoes it), stands (whether it must be in effect now, else it must be undone) and entries (how
-# many entries the unit's history must have, or null: any) -> all or nothing: no row and no change where a unit is
-# missing, where what a row supersedes is missing or has been changed since, or where a history has grown; an annotation
-# that exists stays as it is. The model is written first, so that others wait or try again.
+# (whether this row undoes or redoes that annotation), stands (true: that annotation must be in effect now; false: it
+# must be undone) and entries (how many entries the unit's history must have; null: any) -> the keys of the units. All
+# rows are written or none: there is no row and no change if a unit is missing, if what a row supersedes is missing or
+# has been changed since, or if a history has grown. An annotation that exists stays as it is. The model is written
+# first, so that other writers wait or try again.
 ANNOTATE = (
     """
 MATCH (m:Model {id: $model})
@@ -60,7 +61,7 @@ ANNOTATIONS = "MATCH (a:Annotation {model: $model})" + _HISTORY
 # model, unit (an id) -> the history of a unit, oldest first; also of one that the model no longer has
 UNIT_ANNOTATIONS = "MATCH (a:Annotation {model: $model, unit: $unit})" + _HISTORY
 
-# model -> texts of current labels of which one at least was marked sensitive
+# model -> texts of current labels that at least one annotation marks as sensitive
 SENSITIVE = """
 MATCH (:Labelled {model: $model})-[:LABELLED {sensitive: true}]->(l:Label)
 RETURN DISTINCT l.text AS text

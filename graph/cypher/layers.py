@@ -1,7 +1,7 @@
-"""The Cypher texts that count and measure whole layers, with their parameters; see `graph.cypher.units`."""
+"""The Cypher texts that count and measure whole layers; see `graph.cypher.units`."""
 
-# model, layer (an id or null: all) -> one row a layer: how many units it has, how many of them have a label, activity,
-# a histogram, shares, a verdict, two of the verdicts, and what ablation says
+# model, layer (an id; null: all) -> one row for each layer: how many units it has, and how many of them have a label,
+# activity, a histogram, shares, modality, a verdict, each of two verdicts, and each ablation result
 LAYERS = """
 MATCH (u:Unit {model: $model})
 WHERE $layer IS NULL OR u.layer = $layer
@@ -16,8 +16,8 @@ RETURN u.layer AS layer, count(*) AS units, count(u.label) AS labelled, count(u.
 ORDER BY layer
 """
 
-# model, layer (an id or null: all), share (which of the shares), bins -> how many units of a layer lie in each bin of
-# equal width from 0 to 1, counted from 0, where there are some; -1 is below 0, and bins is above 1
+# model, layer (an id; null: all), share (which of the shares), bins -> for each layer and bin that is not empty, how
+# many units it holds. The bins divide 0 to 1 equally and count from 0; bin -1 is below 0, and bin $bins is above 1
 SHARES = """
 MATCH (u:Unit {model: $model})
 WHERE u[$share] IS NOT NULL AND ($layer IS NULL OR u.layer = $layer)

@@ -1,9 +1,9 @@
-"""The Cypher texts of a load, with their parameters; see `graph.cypher.units`."""
+"""The Cypher texts of a load; see `graph.cypher.units`."""
 
 from graph.cypher import current_label
 
-# model -> the hashes of the weights of the model and of what people said of it before it was removed, which is false
-# for the model itself; null where an earlier version loaded or removed it
+# model -> the hash of the model's weights (removed: false), and of the weights that people's entries were about when
+# the model was removed (removed: true); null where an earlier version loaded or removed the model
 WEIGHTS = """
 MATCH (m:Model {id: $model})
 RETURN m.weights_sha256 AS weights, false AS removed
@@ -22,8 +22,8 @@ RETURN e.weights_sha256 AS weights, true AS removed
 """
 
 # model, weights (their hash), content (a hash of what is loaded), loader (an id, new for each load) -> how many rows of
-# this content an interrupted load has written; the model is refused from now on until COMPLETE. No row and no change
-# where it has other weights; it is written first, so that of two who claim it at once the second sees the first
+# this content an interrupted load has written; from now on the model is refused until COMPLETE. No row and no change
+# if the model has other weights. The model is written first, so that of two parallel claims the second sees the first
 CLAIM = """
 MERGE (m:Model {id: $model})
 ON CREATE SET m.annotations = 0
@@ -42,13 +42,13 @@ MATCH (m:Model {id: $model})
 RETURN 'loaders' AS what, $loader AS recorded, coalesce(m.loader, '') AS found
 """
 
-# model (of which data was lost) -> it is refused until it is loaded again
+# model (one that lost data) -> nothing; the model is refused until it is loaded again
 LOST = """
 MATCH (m:Model {id: $model})
 SET m.lost = true
 """
 
-# Only the last loader to claim the model goes on: for all others these texts change nothing and return no row.
+# Only the last loader to claim the model can continue: for all others these texts change nothing and return no row.
 _CLAIMED = """
 MATCH (m:Model {id: $model, loader: $loader})
 """
@@ -59,7 +59,7 @@ DETACH DELETE n
 RETURN count(*) AS done
 """
 
-# by kind: model, loader, limit (nodes to remove with their relationships) -> how many were removed
+# for each kind: model, loader, limit (nodes to remove with their relationships) -> how many were removed
 REMOVE = {
     "units": _CLAIMED + "MATCH (n:Unit {model: m.id})" + _REMOVED,
     "images": _CLAIMED + "MATCH (n:Image {model: m.id})" + _REMOVED,
@@ -67,7 +67,7 @@ REMOVE = {
     "layers": _CLAIMED + "MATCH (n:Layer {model: m.id})" + _REMOVED,
 }
 
-# model -> its annotations tied to the units that they name, and the units' current labels
+# model -> its annotations are linked to the units that they name, and these units' current labels derived
 RELINK = (
     """
 MATCH (a:Annotation {model: $model})
@@ -78,7 +78,7 @@ WITH DISTINCT u
     + current_label.DERIVE
 )
 
-# model, properties (its shape, and counts and sums of what was loaded)
+# model, properties (its shape, and counts and sums of what was loaded) -> nothing; the model has these properties
 RECORD = """
 MATCH (m:Model {id: $model})
 SET m += $properties, m.annotations = COUNT { MATCH (a:Annotation) WHERE a.model = m.id }
@@ -90,7 +90,7 @@ MATCH (m:Model {id: $model})
 SET m.folder = $folder
 """
 
-# model, loader -> the model, if it is still this loader's
+# model, loader -> the id of the model, which can be used from now on, if it is still this loader's
 COMPLETE = (
     _CLAIMED
     + """
@@ -100,7 +100,7 @@ RETURN m.id AS id
 """
 )
 
-# model, loader -> the model, if it is still this loader's: the next load starts anew
+# model, loader -> the id of the model, if it is still this loader's; its next load starts anew
 RESET = (
     _CLAIMED
     + """
@@ -124,7 +124,8 @@ WITH m
 """
 )
 
-# by label: model, loader, loaded (rows written after this), rows (maps of properties) -> how many were written
+# for each label: model, loader, loaded (rows written, these included), rows (maps of properties) -> how many of these
+# were written
 NODES = {
     "Layer": _LOADED + "UNWIND $rows AS row MERGE (n:Layer {key: row.key}) SET n += row RETURN count(n) AS done",
     "Unit": _LOADED + "UNWIND $rows AS row MERGE (n:Unit {key: row.key}) SET n += row RETURN count(n) AS done",
@@ -132,9 +133,9 @@ NODES = {
     "Word": _LOADED + "UNWIND $rows AS row MERGE (n:Word {key: row.key}) SET n += row RETURN count(n) AS done",
 }
 
-# by the source's label and the type: model, loader, loaded (as above), groups (each a target's key and a list of rows,
-# each a source's key and then the properties in the order of the text) -> how many were written
-# They are grouped by target, since looking up both ends for every edge takes most of the time.
+# for each source label and type: model, loader, loaded (as above), groups (each a target's key and a list of rows;
+# each row a source's key and then the properties in the order of the text) -> how many were written
+# Rows are grouped by target, because looking up both ends for every edge would take most of the time.
 RELATIONSHIPS = {
     ("Model", "HAS_LAYER"): _LOADED
     + """
@@ -189,7 +190,7 @@ RETURN count(e) AS done
 """,
 }
 
-# model -> how many nodes of each kind it has, whole or not
+# model -> how many nodes of each kind it has, even if the model is not whole
 NODE_COUNTS = """
 MATCH (n:Unit {model: $model}) RETURN 'units' AS what, count(*) AS found
 UNION ALL

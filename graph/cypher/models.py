@@ -1,6 +1,6 @@
-"""The Cypher texts of the models and what was extracted of them, with their parameters; see `graph.cypher.units`."""
+"""The Cypher texts of the models and of what was extracted from them; see `graph.cypher.units`."""
 
-# no parameters -> one row a model, wholly loaded or not; none for one that is being removed
+# no parameters -> one row for each model, fully loaded or not; no row for a model that is being removed
 MODELS = """
 MATCH (m:Model)
 WHERE m.removing IS NULL
@@ -13,7 +13,7 @@ RETURN m.id AS id, m.complete AS complete, coalesce(s.version, 1) AS version, co
 ORDER BY id
 """
 
-# no parameters -> one row a model of which a load or a removal broke off, or is at work, and which of the two
+# no parameters -> one row for each model whose load or removal broke off or is still running, and which of the two
 UNFINISHED = """
 MATCH (m:Model)
 WHERE NOT coalesce(m.complete, false)
@@ -21,7 +21,7 @@ RETURN m.id AS id, coalesce(m.removing, false) AS removing
 ORDER BY id
 """
 
-# model, source and target (ids or null: any) -> one row a pair of layers swept, from the last layers on
+# model, source and target (ids; null: any) -> one row for each swept pair of layers, starting with the last layers
 SWEEPS = """
 MATCH (:Model {id: $model})-[:HAS_LAYER]->(t:Layer)<-[w:SWEPT]-(s:Layer)
 WHERE ($target IS NULL OR t.id = $target) AND ($source IS NULL OR s.id = $source)

@@ -17,7 +17,8 @@ BUILT_IN_AUTHOR = "clip-circuits"
 class NamedQuery:
     """A Cypher text with its name, what it answers, and the meanings and defaults of its parameters.
 
-    A parameter without a default must be passed, but for `model` and `layer`: the open model and its last sum.
+    A parameter without a default must be passed, except `model` and `layer`: these are then the open model and its last
+    sum.
     """
 
     name: str
@@ -30,7 +31,7 @@ class NamedQuery:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The names of its parameters, in the order of the text."""
+        """The names of the text's parameters, in the order of the text."""
         return parameters_in(self.text)
 
 
@@ -44,25 +45,25 @@ class EarlierQuery(NamedQuery):
 
 
 def trimmed(text: str) -> str:
-    """A text without space and comments before it and space and semicolons after it: every server is asked this.
+    """Remove space and comments before a text, and space and semicolons after it; every server gets the trimmed text.
 
-    ArcadeDB misreads subqueries of a text that it has not analysed before, and over Bolt it analyses the trimmed one.
+    ArcadeDB misreads subqueries of a text that it has not analysed before, and over Bolt it analyses the trimmed text.
     """
     return _unclosed(_LEADING.sub("", text)).rstrip()
 
 
 def _unclosed(text: str) -> str:
-    """A text without the semicolons that close it, and the comments around them."""
+    """Remove the semicolons that close a text, and the comments around them."""
     masked = _QUOTED.sub(lambda found: (" " if found[0].startswith("/") else "?") * len(found[0]), text)
     end = len(masked.rstrip(f";{whitespace}"))
     return text[:end] if ";" in masked[end:] else text
 
 
 def bare(text: str) -> str:
-    """A text without comments, and with a question mark for all that is quoted."""
+    """Return a text without its comments, and with a question mark in place of each quotation."""
     return _QUOTED.sub(lambda found: " " if found[0].startswith("/") else "?", text)
 
 
 def parameters_in(text: str) -> tuple[str, ...]:
-    """The names of a text's parameters, each once, in its order; not those of which the name is in backticks."""
+    """Return the names of a text's parameters in its order, each once, without names that are in backticks."""
     return tuple(dict.fromkeys(re.findall(r"\$(\w+)", bare(text))))

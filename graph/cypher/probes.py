@@ -1,6 +1,6 @@
-"""The Cypher texts of top probes, words and depictions, with their parameters; see `graph.cypher.units`."""
+"""The Cypher texts of top probes, words and feature visualisations; see `graph.cypher.units`."""
 
-# keys, limit (top probes of each branch)
+# keys, limit (top probes of each branch) -> the top probes of these units
 TOP_PROBES = """
 UNWIND $keys AS key
 MATCH (u:Unit {key: key})<-[a:ACTIVATES]-(i:Image)
@@ -27,7 +27,7 @@ MATCH (:Unit {key: $key})<-[d:DEPICTS]-(i:Image)
 RETURN i.thumbnail AS thumbnail, d.share_published AS share_published
 """
 
-# key (a unit's), limit -> the words that drive it most
+# key (a unit's), limit -> the words that drive the unit most
 WORDS = """
 MATCH (u:Unit {key: $key})<-[a:ACTIVATES]-(w:Word)
 WHERE a.word_rank <= $limit
@@ -35,7 +35,7 @@ RETURN w.text AS word, u.id AS unit, a.value AS value, a.z AS z, a.word_rank AS 
 ORDER BY rank
 """
 
-# key (a word's), layer (an id or null: of every layer), limit (units of each layer) -> the units it drives most
+# key (a word's), layer (an id; null: every layer), limit (units of each layer) -> the units that the word drives most
 READERS = """
 MATCH (w:Word {key: $key})-[a:ACTIVATES]->(u:Unit)
 WHERE a.unit_rank <= $limit AND ($layer IS NULL OR u.layer = $layer)

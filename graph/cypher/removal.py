@@ -1,7 +1,7 @@
-"""The Cypher texts that remove a model, with their parameters; see `graph.cypher.units`."""
+"""The Cypher texts that remove a model; see `graph.cypher.units`."""
 
-# model -> one row: whether the model is there, loaded to the end or half removed, and how much there is of each kind;
-# edges as they were counted at the load
+# model -> one row: whether the model is there, whether it is loaded to the end or half removed, and how much there is
+# of each kind, with edges as counted at the load
 CONTENTS = """
 OPTIONAL MATCH (m:Model {id: $model})
 RETURN m.id IS NOT NULL AS present, coalesce(m.complete, false) AS complete, coalesce(m.removing, false) AS removing,
@@ -15,7 +15,7 @@ RETURN m.id IS NOT NULL AS present, coalesce(m.complete, false) AS complete, coa
        COUNT { MATCH (e:EarlierCircuit) WHERE e.model = $model } AS earlier_circuits
 """
 
-# A model that is not there is made, so that what people said of it can be removed like any other's.
+# A missing model is created, so that people's entries about it can be removed like those about any other model.
 _HIDE = """
 MERGE (m:Model {id: $model})
 SET m.complete = false, m.removing = true, m.loader = $loader, m.content = '', m.loaded = 0
@@ -31,8 +31,8 @@ WITH m, annotations, flags, circuits, collect(e) AS earlier
 WITH m, annotations + flags + circuits + earlier AS stays
 """
 
-# model, loader (an id, new for each removal) -> the model, which counts as gone from now on; loads of it end. What
-# people said of it stays, with the hash of the weights that it is about
+# model, loader (an id, new for each removal) -> the model, which counts as gone from now on; loads of it end. People's
+# entries about the model stay, with the hash of the weights that they are about
 HIDE = (
     _HIDE
     + """
@@ -41,7 +41,7 @@ RETURN m.id AS id
 """
 )
 
-# model, loader (as above) -> the same, and all that people said of the model is removed with it
+# model, loader (as above) -> the model, which counts as gone; people's entries about it are removed
 HIDE_WITH_LABELS = (
     _HIDE
     + """
@@ -50,7 +50,7 @@ RETURN m.id AS id
 """
 )
 
-# model, loader -> the model, removed if it is still this loader's and nothing that was loaded is left
+# model, loader -> the id of the model, which is removed if it is still this loader's and nothing loaded is left
 REMOVE_MODEL = """
 MATCH (m:Model {id: $model, loader: $loader})
 WHERE COUNT { MATCH (u:Unit) WHERE u.model = $model } = 0 AND COUNT { MATCH (i:Image) WHERE i.model = $model } = 0

@@ -1,10 +1,11 @@
-"""The Cypher texts of saved circuits and saved queries, with their parameters; see `graph.cypher.units`.
+"""The Cypher texts of saved circuits and saved queries; see `graph.cypher.units`.
 
-What is replaced or removed becomes an earlier version, which stays as it was and can be saved again. A node is written
-before it is copied, so that of two who replace it at once the second copies what the first has saved.
+A circuit or query that is replaced or removed becomes an earlier version, which stays as it was and can be saved again.
+A node is written before it is copied, so that of two people who replace it in parallel the second copies what the first
+has saved.
 """
 
-# From a circuit's node to its units, as it names them.
+# Link a circuit's node to the units that it names.
 _TIE = """
 UNWIND range(0, size(c.units) - 1) AS place
 MATCH (u:Unit {key: c.model + '/' + c.units[place]})
@@ -12,8 +13,8 @@ CREATE (c)-[:INCLUDES {role: c.roles[place]}]->(u)
 """
 
 # key, properties (the key, an id of its own, model, name, kind, author, at, content, and units and their roles as two
-# lists), replace (one of the same key), by and now (who saves, and when: of the earlier version that is replaced) -> no
-# row and no change where the key is taken and not to be replaced
+# lists), replace (whether to replace one of the same key), by and now (who saves, and when; kept with the version that
+# is replaced) -> the key; no row and no change if the key is taken and not to be replaced
 SAVE_CIRCUIT = (
     """
 MERGE (c:Circuit {key: $key})
@@ -43,7 +44,7 @@ RETURN c.name AS name, c.model AS model, c.kind AS kind, c.author AS author, c.a
 ORDER BY name
 """
 
-# key -> no row or one
+# key -> one row, or none if there is no such circuit
 CIRCUIT_CONTENT = """
 MATCH (c:Circuit {key: $key})
 RETURN c.content AS content
@@ -60,7 +61,7 @@ DETACH DELETE c
 RETURN count(*) AS removed
 """
 
-# model -> the earlier versions of its saved circuits without their content, those removed last first
+# model -> the earlier versions of its saved circuits without their content, the last removed first
 EARLIER_CIRCUITS = """
 MATCH (e:EarlierCircuit {model: $model})
 RETURN e.id AS version, e.name AS name, e.model AS model, e.kind AS kind, e.author AS author, e.at AS at,
@@ -68,13 +69,13 @@ RETURN e.id AS version, e.name AS name, e.model AS model, e.kind AS kind, e.auth
 ORDER BY removed_at DESC, version
 """
 
-# version -> no row or one: all that saving it again needs
+# version -> one row with all that saving it again needs, or none if there is no such version
 EARLIER_CIRCUIT = """
 MATCH (e:EarlierCircuit {id: $version})
 RETURN e.content AS content, e.units AS units, e.roles AS roles
 """
 
-# model -> its saved circuits tied to the units that they name, which are new and in none yet
+# model -> its saved circuits are linked to the units that they name, which are new and in no circuit yet
 TIE_CIRCUITS = (
     """
 MATCH (c:Circuit {model: $model})
@@ -82,7 +83,7 @@ MATCH (c:Circuit {model: $model})
     + _TIE
 )
 
-# no parameters -> one row a query
+# no parameters -> one row for each query
 SAVED_QUERIES = """
 MATCH (q:Query)
 RETURN q.name AS name, q.text AS text, q.description AS description, q.parameters AS parameters, q.author AS author,
@@ -90,8 +91,8 @@ RETURN q.name AS name, q.text AS text, q.description AS description, q.parameter
 ORDER BY name
 """
 
-# name, properties (the name, an id of its own, text, description, parameters, author, at), replace (one of that name),
-# by, now (as above) -> no row and no change where the name is taken and not to be replaced
+# name, properties (the name, an id of its own, text, description, parameters, author, at), replace (whether to replace
+# one of that name), by, now (as above) -> the name; no row and no change if the name is taken and not to be replaced
 SAVE_QUERY = """
 MERGE (q:Query {name: $name})
 ON CREATE SET q = $properties
@@ -115,7 +116,7 @@ DELETE q
 RETURN count(*) AS removed
 """
 
-# no parameters -> one row an earlier version, those removed last first
+# no parameters -> one row for each earlier version, the last removed first
 EARLIER_QUERIES = """
 MATCH (e:EarlierQuery)
 RETURN e.id AS version, e.name AS name, e.text AS text, e.description AS description, e.parameters AS parameters,

@@ -1,6 +1,6 @@
-"""The Cypher texts of the schema and its migrations, with their parameters; see `graph.cypher.units`."""
+"""The Cypher texts of the schema and its migrations; see `graph.cypher.units`."""
 
-# no parameters -> no row for a database that is not ours yet, else one; version 1 wrote its number on the models
+# no parameters -> one row; none if the database is not this project's yet. Version 1 wrote its number on the models
 SCHEMA_VERSION = """
 OPTIONAL MATCH (s:Schema)
 WITH max(s.version) AS stamped
@@ -10,7 +10,7 @@ WHERE stamped IS NOT NULL OR models > 0
 RETURN coalesce(stamped, 1) AS version
 """
 
-# id (of the schema), version
+# id (of the schema), version -> nothing; the database has this version
 SET_VERSION = """
 MERGE (s:Schema {id: $id})
 SET s.version = $version
@@ -40,8 +40,8 @@ FURTHER_INDEXES = (  # for users' own queries, where the server has these kinds
     "CREATE INDEX contribution_magnitude IF NOT EXISTS FOR ()-[e:CONTRIBUTES]-() ON (e.magnitude)",
     "CREATE FULLTEXT INDEX label_words IF NOT EXISTS FOR (n:Label) ON EACH [n.text]",
 )
-# no parameters; modality_difference of sums whose branches both have selectivities was half the difference of these,
-# to float32, which is kept as it was
+# no parameters; where both branches of a sum have selectivities, modality_difference was half the difference of these.
+# The stored float32 is kept as it was where it agrees
 SPLIT_SELECTIVITY = """
 MATCH (s:Unit)-[:ADDS {branch: 'shortcut'}]->(u:Unit)<-[:ADDS {branch: 'conv'}]-(c:Unit)
 WHERE u.modality_difference IS NOT NULL
@@ -53,7 +53,7 @@ SET u.selectivity_difference = CASE WHEN abs(apart - old) < 0.000001 THEN old EL
 REMOVE u.modality_difference
 """
 
-# no parameters; all others had the difference of their branches' shares of words
+# no parameters; in all other sums it was the difference of the branches' shares of words
 SPLIT_WORD_SHARES = """
 MATCH (u:Unit)
 WHERE u.modality_difference IS NOT NULL
@@ -61,7 +61,7 @@ SET u.word_share_difference = u.modality_difference
 REMOVE u.modality_difference
 """
 
-# no parameters; what ablation says was the verdict, beside rises on concepts near those of the top probes
+# no parameters; the verdict was what ablation says, and the rises were on concepts near those of the top probes
 RENAME_ABLATION = """
 MATCH (u:Unit)
 WHERE u.verdict IS NOT NULL OR u.rise_conv IS NOT NULL OR u.rise_shortcut IS NOT NULL
@@ -73,7 +73,7 @@ REMOVE u.verdict, u.rise_conv, u.rise_conv_low, u.rise_conv_high,
        u.rise_shortcut, u.rise_shortcut_low, u.rise_shortcut_high
 """
 
-# no parameters; the tests that the census replaced
+# no parameters; these were tests of enrichment that the census replaced
 REMOVE_TESTS = """
 MATCH (u:Unit)
 WHERE u.p IS NOT NULL OR u.undecided IS NOT NULL OR u.reach_conv IS NOT NULL OR u.reach_shortcut IS NOT NULL
@@ -81,7 +81,7 @@ REMOVE u.p, u.q, u.p_concept, u.p_modality, u.p_facets, u.p_reach_shortcut, u.p_
        u.reach_shortcut, u.reach_conv, u.undecided
 """
 
-# no parameters; what ablation says was on concepts near those of the top probes alone, and compared with two controls
+# no parameters; what ablation says was only on concepts near those of the top probes, compared with two controls
 NEARBY_ABLATION = """
 MATCH (u:Unit)
 WHERE u.ablation IS NOT NULL OR u.effect_conv IS NOT NULL OR u.effect_shortcut IS NOT NULL
@@ -103,7 +103,7 @@ RETURN q.name AS name, q.text AS text
 ORDER BY name
 """
 
-# from a version to the next
+# for each version, the texts that lead to the next
 MIGRATIONS = {
     1: (
         "MATCH (m:Model) REMOVE m.version SET m.words = coalesce(m.words, 0), "

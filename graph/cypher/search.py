@@ -1,9 +1,9 @@
-"""The Cypher texts that search for units, with their parameters; see `graph.cypher.units`.
+"""The Cypher texts that search for units; see `graph.cypher.units`.
 
-All have these filters: layer (an id or null: any), labelled (true, false or null: either), modality (word,
-picture or null: either; which one the unit is the more selective for), least and most (maps of a statistic's name to a
-number; a unit without the statistic is left out). Here, as with candidates, modality_difference is that of the
-selectivities, or else that of the shares of words.
+All texts take these filters: layer (an id; null: any), labelled (true or false; null: either), modality (word or
+picture, for which the unit is more selective; null: either), least and most (maps from a statistic's name to a number;
+a unit without the statistic is left out). As with candidates, modality_difference is the difference of the
+selectivities; where these are missing, of the shares of words.
 """
 
 _FILTERS = """
@@ -41,7 +41,7 @@ ORDER BY channel
 )
 
 # model, containing, limit, layer, labelled, modality, least, most -> units with current labels that contain this text,
-# in any case; a row a label, equal texts first
+# in any case; one row for each label, equal texts first
 SEARCH_LABELS = (
     """
 MATCH (u:Labelled {model: $model})-[:LABELLED]->(found:Label)
@@ -57,8 +57,8 @@ ORDER BY exact DESC, u.layer DESC, u.channel LIMIT $limit
 )
 
 # model, containing, nearest (images used, of the shortest concepts), limit, layer, labelled, modality, least, most
-# -> units with a top probe whose concept contains this text, in any case; a row a concept, modality and branch with its
-# highest z; equal concepts first, then by z
+# -> units with a top probe whose concept contains this text, in any case; one row for each concept, modality and branch
+# with the highest z; equal concepts first, then by z
 SEARCH_TOP_PROBES = (
     """
 MATCH (found:Image {model: $model})
@@ -79,7 +79,7 @@ MATCH (u:Unit {key: unit})
 )
 
 # model, containing, nearest (words used, the shortest), limit, layer, labelled, modality, least, most -> units driven
-# by a word that contains this text, in any case; a row a word; equal words first, then by z over letter strings
+# by a word that contains this text, in any case; one row per word; equal words first, then by z over letter strings
 SEARCH_WORDS = (
     """
 MATCH (found:Word {model: $model})

@@ -1,7 +1,8 @@
-"""The Cypher texts of a trace: the direct edges into units and out of them; see `graph.cypher.units`."""
+"""The Cypher texts of a trace: the direct edges into units and out of units; see `graph.cypher.units`."""
 
 # keys, scaled (weights are magnitudes times the source's activity), least (weight), limit (edges into each unit)
-# -> the strongest direct edges into each unit, any sign; `total` is that of all such edges into it that are kept
+# -> the strongest direct edges into each unit, of either sign; `total` is the summed weight of all direct edges stored
+# into the unit
 UPSTREAM = """
 UNWIND $keys AS key
 MATCH (t:Unit {key: key})
@@ -22,7 +23,7 @@ RETURN s.id AS source, t.id AS target, e.magnitude AS magnitude, e.mean AS mean,
 ORDER BY target, weight DESC, source
 """
 
-# keys, least (weight), limit (edges out of each unit) -> the same the other way; weights are magnitudes
+# keys, least (weight), limit (edges out of each unit) -> the same for edges out of each unit; weights are magnitudes
 DOWNSTREAM = """
 UNWIND $keys AS key
 MATCH (s:Unit {key: key})

@@ -1,14 +1,14 @@
-"""The Cypher texts that count what the database holds of a model, with their parameters; see `graph.cypher.units`."""
+"""The Cypher texts that count what the database holds of a model; see `graph.cypher.units`."""
 
 from graph.cypher import current_label
 
 # model -> whether an earlier check found that data was lost
 FOUND_LOST = "MATCH (m:Model {id: $model}) RETURN coalesce(m.lost, false) AS lost"
 
-# model -> how many entries its history has, which every write of a label raises
+# model -> how many entries its label history has; every write of a label adds to them
 ENTRIES = "MATCH (m:Model {id: $model}) RETURN m.annotations AS entries"
 
-# model -> of each kind how many were written and are found, without following an edge
+# model -> for each kind of node, how many were written and how many are found
 TALLY = """
 MATCH (m:Model {id: $model})
 RETURN 'units' AS what, m.units AS recorded, COUNT { MATCH (u:Unit) WHERE u.model = $model } AS found
@@ -23,7 +23,7 @@ MATCH (m:Model {id: $model})
 RETURN 'words' AS what, m.words AS recorded, COUNT { MATCH (w:Word) WHERE w.model = $model } AS found
 """
 
-# model -> one row a current label, as the histories of its units come to
+# model -> one row for each current label that the histories of its units give
 CURRENT_LABELS = (
     """
 MATCH (u:Unit {model: $model})-[:HAS_ANNOTATION]->(a:Annotation)
@@ -35,7 +35,7 @@ ORDER BY unit, annotation
 """
 )
 
-# model -> one row a label that a unit shows
+# model -> one row for each label that a unit shows
 SHOWN_LABELS = """
 MATCH (u:Unit {model: $model})-[shown:LABELLED]->(l:Label)
 RETURN u.id AS unit, shown.annotation AS annotation, l.text AS text
@@ -50,7 +50,7 @@ RETURN u.id AS unit
 ORDER BY unit
 """
 
-# model -> how many units its saved circuits name of those that it has, and how many they are tied to
+# model -> how many of its units its saved circuits name, and how many units they are linked to
 CIRCUIT_TIES = """
 MATCH (c:Circuit {model: $model})
 UNWIND c.units AS unit
@@ -60,14 +60,15 @@ OPTIONAL MATCH (c:Circuit {model: $model})-[tie:INCLUDES]->(:Unit)
 RETURN recorded, count(tie) AS found
 """
 
-_COUNTS = (  # each type of relationship, what it is, and how many were written
+_COUNTS = (  # each type of relationship, what it is called, and how many were written
     ("CONTRIBUTES", "edges", "m.edges"),
     ("ADDS", "residual sums", "m.adds"),
     ("ACTIVATES", "top probes and words", "m.examples + m.readings"),
     ("DEPICTS", "visualisations", "m.depictions"),
 )
 
-# each: model -> the same for all relationships of a type, of all models, unless one of them is not whole
+# for each type: model -> how many relationships were written and are found, over all models; no row if a model is not
+# whole
 TOTALS = {
     kind: "MATCH ()-[r:"
     + kind
@@ -85,7 +86,7 @@ RETURN '"""
     for kind, what, written in _COUNTS
 }
 
-# model -> the same for units by key and by layer, and for edges from their sources and from their targets
+# model -> how many were written and are found: units by key and by layer, edges out of units and into units
 VERIFY = """
 MATCH (m:Model {id: $model})
 OPTIONAL MATCH (u:Unit {model: $model})
@@ -132,12 +133,12 @@ ORDER BY n.key
 LIMIT $limit
 """
 
-# by label: model, after (a key), limit -> what the load wrote on the next nodes, by key
+# for each label: model, after (a key), limit -> the properties of the next nodes, by key
 NODE_PROPERTIES = {
     label: "MATCH (n:" + label + " {model: $model})" + _BY_KEY for label in ("Layer", "Unit", "Image", "Word")
 }
 
-# by the source's label and the type: model -> one row a relationship
+# for each source label and type: model -> one row for each relationship
 LAYER_PROPERTIES = {
     "Model HAS_LAYER": "MATCH (s:Model {id: $model})-[e:HAS_LAYER]->(t:Layer) "
     "RETURN s.id AS source, t.key AS target, properties(e) AS properties",
@@ -145,7 +146,7 @@ LAYER_PROPERTIES = {
     "RETURN s.key AS source, t.key AS target, properties(e) AS properties",
 }
 
-# the same: keys (of units) -> one row a relationship into them
+# for each source label and type: keys (of units) -> one row for each relationship into these units
 UNIT_PROPERTIES = {
     label + " " + kind: "UNWIND $keys AS key MATCH (t:Unit {key: key})<-[e:"
     + kind

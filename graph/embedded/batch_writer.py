@@ -1,6 +1,6 @@
 """Write the steps of a load into an open ArcadeDB database, through its batch writer and its own SQL.
 
-The batch writer takes JSON, which is its fastest way in; it writes no log, so the files must be a copy.
+The batch writer takes JSON, which is its fastest input. It writes no log, so the files must be a copy.
 """
 
 from typing import Any
@@ -16,17 +16,20 @@ from graph.steps import Nodes, Relationships, Statement, Step, Verification
 
 
 class BatchWriter:
-    """Executes steps on an open database; `batchers` are Java's, for vertices and edges. End with `flush`."""
+    """A writer that executes steps on an open database; call `flush` at the end.
+
+    `batchers` are the Java classes that write vertices and edges.
+    """
 
     def __init__(self, database: Any, batchers: tuple[Any, Any]) -> None:
         self._database = database
         self._batch: Any = None
         self._vertices, self._edges = batchers
         self._declared: set[str] = set()
-        self._nodes: dict[tuple[str, str], pa.Table] = {}  # every node of a label: its key, its record id
+        self._nodes: dict[tuple[str, str], pa.Table] = {}  # the key and the record id of every node of a label
 
     def execute(self, step: Step) -> None:
-        """Execute one step; LoadFailed for data that does not fit."""
+        """Execute one step. Raises LoadFailed for data that does not fit."""
         match step:
             case Statement():
                 self.flush()
@@ -52,7 +55,10 @@ class BatchWriter:
             self._database.command("opencypher", self._analysed(text), parameters)
 
     def _analysed(self, text: str) -> str:
-        """Trim a text and have ArcadeDB analyse it, as it does over Bolt; else it misreads subqueries at first."""
+        """Trim a text and have ArcadeDB analyse it, as happens over Bolt.
+
+        Without this, ArcadeDB misreads subqueries when a text runs for the first time.
+        """
         text = trimmed(text)
         self._database.get_java_database().getQueryEngine("opencypher").analyze(text)
         return text
@@ -120,7 +126,7 @@ class BatchWriter:
         return self._nodes[label, key]
 
     def _declare(self, kind: str, *names: str) -> None:
-        """Create the vertex or edge type of the first name if it is new; a second name is its key."""
+        """Create the vertex or edge type that the first name names, if it is new; a second name is the type's key."""
         if bad := [name for name in names if not (name.isascii() and name.isidentifier())]:
             raise LoadFailed(f"{bad[0]!r} is no name for nodes, relationships or properties")
         if names[0] not in self._declared:
@@ -129,7 +135,7 @@ class BatchWriter:
             self._declared.add(names[0])
 
     def _batcher(self) -> Any:
-        """An open batch; with the default buffers five million edges fill 3 GB."""
+        """Return an open batch. With the default buffers, five million edges would fill 3 GB."""
         if self._batch is None:
             self._batch = self._database.graph_batch(
                 batch_size=500_000, max_deferred_incoming_edges=1_000_000, use_wal=False

@@ -1,16 +1,16 @@
-"""The folder of an embedded database, for its owner alone: its layout, its lock, and where its server listens.
+"""The folder of an embedded database, which only its owner can enter: its layout, its lock, and its server's endpoint.
 
     FOLDER/
       version              layout of this folder; another layout is refused and left unchanged
-      server.lock          locked by the one process that may touch the files; holds its task and id
+      server.lock          locked by the one process that may touch the files; holds its task and process id
       endpoint.json        mode 600: where the running server listens, and its passwords, new at every start
       databases/circuits/  the server's own files
-      databases/lengths.json  how long its files of records were when they were closed last
-      databases/load       the id of the load that wrote them
+      databases/lengths.json  how long the files of records were when they were last closed
+      databases/load       the id of the load that wrote these databases
       config/, log/, server.log
 
-The kernel releases the lock when its process ends, however it ends, so an endpoint without a lock is stale. Linux and
-macOS only.
+The kernel releases the lock when the locking process ends for any reason, so an endpoint without a lock is stale. This
+works only on Linux and macOS.
 """
 
 import json
@@ -34,7 +34,7 @@ _LENGTHS, _LOAD = "lengths.json", "load"
 
 
 class DatabaseDirectory:
-    """The folder of one embedded database; `prepare` it before anything else."""
+    """The folder of one embedded database; call `prepare` before anything else."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -42,9 +42,9 @@ class DatabaseDirectory:
         self._lock_file, self._endpoint_file = self.path / "server.lock", self.path / "endpoint.json"
 
     def prepare(self) -> tuple[Path, ...]:
-        """Create the folder or check its layout; it and those above it as far as they are new, from within.
+        """Create the folder or check its layout. Returns the folders that were created, innermost first.
 
-        DatabaseDamaged if it holds anything else, which stays unchanged.
+        Raises DatabaseDamaged if the folder holds anything but a database of this layout; it then stays unchanged.
         """
         version = self.path / "version"
         with self._usable():
@@ -66,14 +66,14 @@ class DatabaseDirectory:
         return made
 
     def _close_to_others(self) -> None:
-        """Let nobody but its owner into the folder: the server's files hold labels and hidden pictures as they are."""
+        """Let only its owner into the folder, because the server's files hold labels and hidden pictures unblurred."""
         with self._usable():
             rights = self.path.stat()
             if rights.st_uid == os.geteuid() and rights.st_mode & 0o077:
                 self.path.chmod(0o700)
 
     def endpoint(self) -> Endpoint | None:
-        """Where the running server listens; None if none runs or it is still starting."""
+        """Return where the running server listens; None if no server runs or the server is still starting."""
         try:
             endpoint = Endpoint(**json.loads(self._endpoint_file.read_bytes()))
             os.kill(endpoint.pid, 0)
@@ -82,7 +82,7 @@ class DatabaseDirectory:
         return endpoint if self.is_locked() else None
 
     def publish(self, endpoint: Endpoint) -> None:
-        """Write where the server listens, readable by this user alone."""
+        """Write where the server listens to a file that only this user can read."""
         new = self.path / "endpoint.new"
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -90,11 +90,14 @@ class DatabaseDirectory:
         new.rename(self._endpoint_file)
 
     def withdraw(self) -> None:
-        """Remove the endpoint file, this server's or a killed one's."""
+        """Remove the endpoint file, whether this server or a killed one wrote it."""
         self._endpoint_file.unlink(missing_ok=True)
 
     def is_locked(self) -> bool:
-        """Whether a process serves or loads this folder; this tries a shared lock, so concurrent calls do not clash."""
+        """Return whether a process serves or loads this folder.
+
+        This tries a shared lock, so that parallel calls do not clash.
+        """
         if not self._lock_file.exists():
             return False
         descriptor = self._try_lock(shared=True)
@@ -103,7 +106,7 @@ class DatabaseDirectory:
         return descriptor is None
 
     def lock(self, purpose: Literal["serve", "load"]) -> int | None:
-        """Lock the folder until the returned descriptor is closed; None if another process has locked it."""
+        """Lock the folder until the returned descriptor is closed; return None if another process has locked it."""
         for _ in range(20):  # the shared lock of `is_locked` is soon released
             descriptor = self._try_lock()
             if descriptor is not None:
@@ -124,7 +127,7 @@ class DatabaseDirectory:
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """Raise ServerUnavailable where the disk refuses: a folder of somebody else's, or that is only to be read."""
+        """Raise ServerUnavailable if the disk refuses, as for somebody else's folder or a read-only one."""
         try:
             yield
         except OSError as error:
@@ -133,31 +136,34 @@ class DatabaseDirectory:
             ) from error
 
     def lock_holder(self) -> tuple[str, str]:
-        """The task (serve or load) and the id of the process that has locked the folder."""
+        """Return the task (serve or load) and the id of the process that has locked the folder."""
         purpose, _, pid = self._lock_file.read_text().partition(" ")
         return purpose, pid
 
     def refuse_if_loading(self) -> None:
-        """DatabaseBusy while a load has locked the folder."""
+        """Raise DatabaseBusy while a load has locked the folder."""
         purpose, pid = self.lock_holder()
         if purpose == "load":
             raise DatabaseBusy(f"{self.path} is being loaded by process {pid}. Wait until that is done.")
 
     def heap(self, least: int) -> int:
-        """MiB of Java heap: three times the files, since it holds the page cache; at most 60 % of the memory."""
+        """Compute the MiB of Java heap: three times the files, because the heap holds the page cache.
+
+        The heap is at least `least` MiB and at most 60 % of the machine's memory.
+        """
         size = sum(file.stat().st_size for file in self.path.glob("databases/*/*"))
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         return min(max(least, 3 * size // _MEBIBYTE), memory * 6 // 10 // _MEBIBYTE)
 
     def last_log_line(self) -> str:
-        """The last line of the server's log."""
+        """Return the last line of the server's log."""
         lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
         return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "it ended without a word")
 
     def shortened(self) -> list[str]:
-        """A text for every file that is shorter than it was when `record_lengths` saw it last; none if it never did.
+        """Return a text for every file that is shorter than `record_lengths` last recorded; none if none is recorded.
 
-        The server's files of records only grow; it opens one that was cut short without a word.
+        The server's files of records only grow, and the server opens a file that was cut short without a warning.
         """
         databases = self.path / "databases"
         file = databases / _LENGTHS
@@ -170,13 +176,13 @@ class DatabaseDirectory:
         ]
 
     def record_lengths(self) -> None:
-        """Record the lengths of all files of records, unless one was cut short; the databases are closed."""
+        """Record the lengths of all files of records, unless one was cut short. The databases must be closed."""
         if not self.shortened():
             _record_lengths(self.path / "databases")
 
     @contextmanager
     def working_copy(self, load: str) -> Iterator[Path]:
-        """Copy the databases; the copy, marked by the id of this load, takes their place if the block succeeds."""
+        """Copy the databases; the copy, marked with the id of this load, takes their place if the block succeeds."""
         self.repair_swap()
         copy, databases = self.path / "loading", self.path / "databases"
         if databases.exists():
@@ -194,13 +200,16 @@ class DatabaseDirectory:
             self.repair_swap()
 
     def is_empty(self) -> bool:
-        """Whether it holds no database, or is not there."""
+        """Return whether the folder holds no database, or does not exist."""
         with self._usable():
             return not any((self.path / name).exists() for name in ("databases", "previous"))
 
     @contextmanager
     def removed_on_error(self, made: tuple[Path, ...]) -> Iterator[None]:
-        """Remove the folders that `prepare` made if the block fails before there is a database; it is locked."""
+        """Remove the folders that `prepare` made if the block fails before there is a database.
+
+        The folder must be locked.
+        """
         try:
             yield
         except BaseException:
@@ -210,12 +219,12 @@ class DatabaseDirectory:
             raise
 
     def holds(self, load: str) -> bool:
-        """Whether the databases are those that the load of this id left, however its process ended."""
+        """Return whether the load of this id wrote the current databases, however the loading process ended."""
         mark = self.path / "databases" / _LOAD
         return mark.exists() and mark.read_text() == load
 
     def repair_swap(self) -> None:
-        """Finish or undo an interrupted swap; the caller has locked the folder."""
+        """Finish or undo an interrupted swap. The folder must be locked."""
         databases, previous = self.path / "databases", self.path / "previous"
         if previous.exists() and not databases.exists():
             previous.rename(databases)
@@ -224,7 +233,7 @@ class DatabaseDirectory:
 
 
 def _copy(databases: Path, copy: Path) -> None:
-    """Copy a folder; the OSError says why the first file could not be copied, and not the same of all the others."""
+    """Copy a folder; if files cannot be copied, the OSError names only the first reason."""
     try:
         shutil.copytree(databases, copy)
     except shutil.Error as error:
@@ -242,7 +251,7 @@ def _record_lengths(databases: Path) -> None:
 
 
 def _flush(folder: Path) -> None:
-    """Write all files to disk, so that none is lost with the power after the swap."""
+    """Write all files to disk, so that a power failure after the swap loses none of them."""
     for file in folder.rglob("*"):
         if file.is_file():
             with file.open("rb") as stream:

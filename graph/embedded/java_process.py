@@ -1,7 +1,7 @@
-"""The child process of an embedded database: ArcadeDB that serves Bolt, or that loads; the one import of arcadedb.
+"""Run the child process of an embedded database: ArcadeDB that serves Bolt, or ArcadeDB that loads steps.
 
-`python -m graph.embedded.java_process serve FOLDER HEAP IDLE` or `load FOLDER HEAP ID`; `graph.embedded.server` starts
-it.
+No other module imports arcadedb. `graph.embedded.server` starts the process, as `python -m graph.embedded.java_process
+serve FOLDER HEAP IDLE` or `load FOLDER HEAP ID`.
 """
 
 import errno
@@ -32,12 +32,12 @@ DATABASE = "circuits"
 def _serve(folder: DatabaseDirectory, answer: int, heap: int, idle: float) -> None:
     """Serve until a signal, or until no client has been connected for `idle` seconds."""
     if os.fork():
-        return  # the process that goes on has no parent that waits
+        return  # the child continues, and no parent waits for it
     if folder.lock("serve") is None:
         os.write(answer, b"busy")
         return
     os.truncate(folder.log, 0)
-    folder.withdraw()  # the endpoint of a killed server
+    folder.withdraw()  # removes the endpoint of a killed server
     folder.repair_swap()
     shortened = folder.shortened()
     server, endpoint = start_server(folder, heap)
@@ -54,7 +54,7 @@ def _serve(folder: DatabaseDirectory, answer: int, heap: int, idle: float) -> No
 
 
 def start_server(folder: DatabaseDirectory, heap: int) -> tuple[Any, Endpoint]:
-    """Start Java and a server of this folder's database, which is created where there is none."""
+    """Start Java and a server of this folder's database; create the database if there is none."""
     passwords = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     _write_rights(folder)
     arcadedb = _java(folder, heap)
@@ -68,20 +68,20 @@ def start_server(folder: DatabaseDirectory, heap: int) -> tuple[Any, Endpoint]:
 
 
 class _NotOpened(Exception):
-    """A database's own files that the server refuses."""
+    """The server refused to open the database's own files."""
 
 
 _LACKS = [os.strerror(number) for number in (errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.EACCES, errno.EROFS)]
 
 
 def _open(server: Any, exists: bool) -> None:
-    """Start the server and open the database, or create it."""
+    """Start the server, and open the database or create it."""
     try:
         server.start()
         (server.get_database if exists else server.create_database)(DATABASE)
     except Exception as error:
         server.stop()
-        if any(lack in str(error) for lack in _LACKS):  # of room, memory or rights, and no fault of the files
+        if any(lack in str(error) for lack in _LACKS):  # a lack of room, memory or rights is not the files' fault
             raise
         raise _NotOpened(str(error)) from error
 
@@ -91,12 +91,12 @@ _SETTINGS = {
     "host": "127.0.0.1",
     "bolt_host": "127.0.0.1",
     "bolt_port": 0,
-    "http_port": 0,  # it cannot be turned off
+    "http_port": 0,  # HTTP cannot be turned off
     "server_plugins": "Bolt:com.arcadedb.bolt.BoltProtocolPlugin",
 }
 _LIMITS = {  # set for all of Java, since ArcadeDB ignores some of them as server settings
     "arcadedb.txWalFlush": "1",  # a commit is written to its log before it is acknowledged
-    "arcadedb.server.saltIterations": "1",  # passwords are random and long: slow hashes protect guessable ones
+    "arcadedb.server.saltIterations": "1",  # slow hashes protect guessable passwords; these are random and long
     "arcadedb.studio.enabled": "false",
     "arcadedb.opencypher.loadCsv.allowFileUrls": "false",
     "arcadedb.opencypher.loadCsv.allowRemoteUrls": "false",
@@ -119,7 +119,7 @@ _GROUPS = {
 
 
 def _write_rights(folder: DatabaseDirectory) -> None:
-    """Write the groups above and remove all users: they are created again with new passwords."""
+    """Write the groups above, and remove all users: they are created again with new passwords."""
     config = folder.path / "config"
     config.mkdir(exist_ok=True)
     rights = {"version": 1, "databases": {"*": {"groups": _GROUPS}}}
@@ -135,7 +135,7 @@ def _add_reader(server: Any, password: str) -> None:
 
 
 def _java(folder: DatabaseDirectory, heap: int) -> Any:
-    """Start Java with the folder as its working directory, where it writes its logs; import arcadedb."""
+    """Import arcadedb and start Java with the folder as its working directory, where Java writes its logs."""
     os.chdir(folder.path)
     os.environ["ARCADEDB_JVM_ERROR_FILE"] = str(folder.path / "crash-%p.log")
     import arcadedb_embedded  # it reads the environment set above
@@ -148,7 +148,7 @@ def _java(folder: DatabaseDirectory, heap: int) -> Any:
 
 
 def _class(name: str) -> Any:
-    import jpype  # it comes with arcadedb, and must not be imported before
+    import jpype  # jpype comes with arcadedb, and must not be imported before it
 
     return jpype.JClass(name)
 
@@ -158,7 +158,7 @@ def _bolt(server: Any) -> Any:
 
 
 def _connections(server: Any) -> Any:
-    """Java's live set of open Bolt connections, from a private field of the server."""
+    """Return Java's live set of open Bolt connections, read from a private field of the server."""
     holder = _bolt(server)
     for name in ("listener", "activeConnections"):
         member = holder.getClass().getDeclaredField(name)
@@ -178,7 +178,7 @@ def _wait(stopping: threading.Event, connections: Any, idle: float) -> None:
 
 
 def _load(folder: DatabaseDirectory, answer: int, heap: int, load: str) -> None:
-    from graph.embedded.pipe import receive  # it needs pyarrow, which serving does without
+    from graph.embedded.pipe import receive  # imported only here: it needs pyarrow, and serving does not
 
     arcadedb = _java(folder, heap)
     with folder.working_copy(load) as databases:
@@ -187,8 +187,8 @@ def _load(folder: DatabaseDirectory, answer: int, heap: int, load: str) -> None:
 
 
 def write(arcadedb: Any, path: Path, steps: Iterable[Step]) -> None:
-    """Carry out steps on a database that nobody serves, which is created where there is none."""
-    from graph.embedded.batch_writer import BatchWriter  # it needs pyarrow, which serving does without
+    """Carry out steps on a database that no server has open; create the database if there is none."""
+    from graph.embedded.batch_writer import BatchWriter  # imported only here: it needs pyarrow, and serving does not
 
     database = (arcadedb.open_database if path.exists() else arcadedb.create_database)(str(path))
     batchers = (_class("com.arcadedb.python.VertexBatcher"), _class("com.arcadedb.python.EdgeBatcher"))
@@ -200,9 +200,9 @@ def write(arcadedb: Any, path: Path, steps: Iterable[Step]) -> None:
 
 
 def main() -> None:
-    """Carry out `serve FOLDER HEAP IDLE` or `load FOLDER HEAP ID`; answer errors on the pipe, as OUTCOME: REASON."""
+    """Carry out `serve FOLDER HEAP IDLE` or `load FOLDER HEAP ID`; write an error to the pipe as OUTCOME: REASON."""
     task, path, heap, last = sys.argv[1:]
-    os.umask(0o077)  # what the server writes is for its owner alone
+    os.umask(0o077)  # only their owner may read the files that the server writes
     answer = os.dup(1)
     os.dup2(2, 1)  # send what Java prints to the log
     status = 1

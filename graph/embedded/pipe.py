@@ -1,7 +1,7 @@
-"""How the steps of a bulk load travel to the loading process, and how their rows become JSON there.
+"""Send the steps of a bulk load to the loading process over a pipe, and convert their rows to JSON there.
 
-A step is one Arrow stream on a pipe; its fields but the table stand in the schema's metadata. The stream called "end"
-comes last: without it the sender was interrupted, and the load changes nothing.
+Each step is one Arrow stream; the step's fields other than its table are in the metadata of the schema. A stream called
+"end" comes last: if it is missing, the sender was interrupted, and the load changes nothing.
 """
 
 import json
@@ -17,7 +17,7 @@ from graph.steps import Nodes, Relationships, Statement, Step, Verification
 
 
 def send(steps: Iterable[Step], pipe: IOBase) -> None:
-    """Write the steps and the end to the pipe."""
+    """Write the steps to the pipe, and then the end."""
     for step in steps:
         fields = {name: value for name, value in vars(step).items() if name != "table"}
         _send(
@@ -35,7 +35,7 @@ def _send(table: pa.Table, fields: Mapping[str, Any], pipe: IOBase) -> None:
 
 
 def receive(pipe: IOBase) -> Iterator[Step]:
-    """Read the steps until the end; LoadFailed if the pipe closes before."""
+    """Yield the steps from the pipe until the end. Raises LoadFailed if the pipe closes before."""
     while True:
         try:
             with pa.ipc.open_stream(pipe) as stream:
@@ -57,9 +57,9 @@ def receive(pipe: IOBase) -> Iterator[Step]:
 
 
 def json_rows(table: pa.Table) -> str:
-    """Write the table as a JSON array of objects without nulls; LoadFailed for values that do not fit.
+    """Convert a table to a JSON array of objects without nulls. Raises LoadFailed for values that do not fit.
 
-    It works column by column, several times faster than row by row. The first column must hold no null.
+    The work goes column by column, several times faster than row by row. The first column must hold no null.
     """
     join: Any = pc.binary_join_element_wise
     first, *others = (_members(name, table[name]) for name in table.column_names)
@@ -71,7 +71,7 @@ def json_rows(table: pa.Table) -> str:
 
 
 def _members(name: str, column: Any) -> Any:
-    """Texts such as "mean":0.5, null where the value is."""
+    """Return texts such as "mean":0.5, with a null where the value is null."""
     _check(name, column)
     join: Any = pc.binary_join_element_wise
     return join(f"{json.dumps(name)}:", _texts(column), "")
@@ -83,7 +83,7 @@ def _texts(column: Any) -> Any:
         return pc.replace_substring_regex(text, r"^(-?\d+)$", r"\1.0")  # else 1.0 would come back as an integer
     if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
         return pc.cast(column, pa.string())
-    if pa.types.is_string(column.type):  # such as ids of records, each of which stands in many rows
+    if pa.types.is_string(column.type):  # texts such as record ids, each in many rows
         values = column.combine_chunks().dictionary_encode()
         return pa.chunked_array([_dumped(values.dictionary).take(values.indices)])
     return pa.chunked_array([_dumped(column)])

@@ -1,8 +1,9 @@
-"""The embedded default: ArcadeDB in a child process that serves Bolt on loopback, shared by all who use its folder.
+"""The server of an embedded database: ArcadeDB in a child process that serves Bolt on loopback.
 
-The process outlives the one that started it. It stops on request, or when no client has been connected for a while.
-A bulk load needs the server down: another child process works on a copy of the files, which takes their place when the
-load succeeds. Both run `graph.embedded.java_process`; this module imports no Java and no pyarrow.
+All who use the folder share the process, which outlives the one that started it. The process stops on request, or when
+no client has been connected for a while. A bulk load needs the server down: another child process works on a copy of
+the files, which takes their place when the load succeeds. Both processes run `graph.embedded.java_process`; this module
+imports neither Java nor pyarrow.
 """
 
 import os
@@ -29,10 +30,10 @@ _PROCESS = (sys.executable, "-m", "graph.embedded.java_process")
 
 
 def ensure(path: Path, heap: int | None = None, idle: float = 900.0) -> Endpoint:
-    """Find the server of this folder, or start one (2 to 3 s).
+    """Find the server of this folder, or start one (2 to 3 s); return its endpoint.
 
-    `heap` is in MiB (else CIRCUITS_HEAP, else three times the files, at least 512); a server without a client for
-    `idle` seconds stops. Raises DatabaseDamaged, DatabaseBusy or ServerUnavailable.
+    `heap` is in MiB (if None: CIRCUITS_HEAP, else three times the files, at least 512). The server stops after `idle`
+    seconds without a client. Raises DatabaseDamaged, DatabaseBusy or ServerUnavailable.
     """
     folder = DatabaseDirectory(path)
     folder.prepare()
@@ -42,7 +43,7 @@ def ensure(path: Path, heap: int | None = None, idle: float = 900.0) -> Endpoint
             return endpoint
         if not folder.is_locked():
             _launch(folder, heap or settings().heap or folder.heap(512), idle)
-        else:  # another process starts, stops or loads it
+        else:  # another process starts or stops the server, or loads the folder
             folder.refuse_if_loading()
             time.sleep(0.05)
     pid = folder.lock_holder()[1]
@@ -52,17 +53,17 @@ def ensure(path: Path, heap: int | None = None, idle: float = 900.0) -> Endpoint
 
 
 def status(path: Path) -> Endpoint | None:
-    """Find the server that runs for this folder, if any; start nothing."""
+    """Return the endpoint of the server that runs for this folder, or None; start nothing."""
     return DatabaseDirectory(path).endpoint()
 
 
 def is_empty(path: Path) -> bool:
-    """Whether this folder holds no database yet."""
+    """Return whether this folder holds no database yet."""
     return DatabaseDirectory(path).is_empty()
 
 
 def stop(path: Path) -> bool:
-    """Stop this folder's server, by force if it does not end; False if none ran. Committed data stays."""
+    """Stop this folder's server, by force if it does not end. Returns False if none ran. Committed data stays."""
     folder = DatabaseDirectory(path)
     endpoint = folder.endpoint()
     if endpoint is None:
@@ -77,7 +78,7 @@ def stop(path: Path) -> bool:
 
 
 def _signal(folder: DatabaseDirectory, endpoint: Endpoint, number: int, timeout: float) -> bool:
-    """Send the server of this endpoint a signal, 0 for none, and wait for its end; whether it ends in time."""
+    """Send a signal (0 for none) to the server of this endpoint and wait; return whether the server ended in time."""
     with suppress(ProcessLookupError):
         os.kill(endpoint.pid, number)
     deadline = time.monotonic() + timeout
@@ -90,38 +91,36 @@ def _signal(folder: DatabaseDirectory, endpoint: Endpoint, number: int, timeout:
 
 @dataclass(frozen=True)
 class ServerProcess:
-    """The process of a folder's server, until it ends."""
+    """The process that serves a folder at one endpoint."""
 
     path: Path
     endpoint: Endpoint
 
     def runs(self) -> bool:
-        """Whether it still serves the folder."""
+        """Return whether the process still serves the folder."""
         return status(self.path) == self.endpoint
 
     def has_ended(self) -> bool:
-        """Whether it has ended, or does so within a second: a connection breaks a moment before."""
+        """Return whether the process has ended or ends within a second; its connections break a moment before."""
         return _signal(DatabaseDirectory(self.path), self.endpoint, 0, 1.0)
 
     def end(self) -> None:
-        """End it by force; committed data stays."""
+        """End the process by force; committed data stays."""
         if self.runs():
             _signal(DatabaseDirectory(self.path), self.endpoint, signal.SIGKILL, 1.0)
 
     def ran_out_of_memory(self) -> bool:
-        """Whether it has ended for want of memory, by its log."""
+        """Return whether the process ended because its memory ran out, according to its log."""
         log = DatabaseDirectory(self.path).log
         return "Terminating due to java.lang.OutOfMemoryError" in log.read_text(errors="replace")
 
 
 def bulk_load(path: Path, steps: Iterable[Step], heap: int | None = None) -> None:
-    """Carry out the steps in order with the server stopped, all or nothing: after an error the database is as before.
+    """Carry out the steps in order with the server stopped; after an error the database is as before.
 
-    A new folder is removed after an error.
-
-    `steps` may be a generator: tables go to the loading process over a pipe while it loads, so pass relationships in
-    tables of about 100,000 rows. Raises LoadFailed for a relationship whose end is missing. The server is not started
-    again: `ensure` does that.
+    After an error, a folder that this call created is removed. `steps` may be a generator: tables go to the loading
+    process over a pipe while it loads, so pass relationships in tables of about 100,000 rows. Raises LoadFailed, for
+    example for a relationship whose end is missing. The server is not started again; `ensure` does that.
     """
     folder = DatabaseDirectory(path)
     made = folder.prepare()
@@ -148,13 +147,13 @@ def bulk_load(path: Path, steps: Iterable[Step], heap: int | None = None) -> Non
 
 
 def _feed(loader: subprocess.Popen[bytes], steps: Iterable[Step]) -> str:
-    """Send the steps to the loading process and read its last answer."""
-    from graph.embedded.pipe import send  # it needs pyarrow, which starting and stopping a server do without
+    """Send the steps to the loading process and return its last answer."""
+    from graph.embedded.pipe import send  # imported only here: it needs pyarrow, and starting a server does not
 
     try:
         send(steps, cast(IOBase, loader.stdin))
     except BrokenPipeError:
-        pass  # it stopped early, and its answer says why
+        pass  # the loading process stopped early, and its answer says why
     except BaseException:
         loader.kill()
         with suppress(BrokenPipeError):  # what is still buffered has no reader any more
@@ -183,12 +182,12 @@ def _alone(folder: DatabaseDirectory) -> Iterator[int]:
 
 
 def _environment() -> dict[str, str]:
-    """The variables of a Java process: it takes names of files as Python does, in UTF-8 also where the locale is C."""
+    """Return the variables of a Java process; in UTF-8 mode, Java then reads file names in UTF-8 as Python does."""
     return dict(os.environ) | ({"LC_ALL": "C.UTF-8"} if sys.flags.utf8_mode else {})
 
 
 def _launch(folder: DatabaseDirectory, heap: int, idle: float) -> None:
-    """Start a server process and wait until it serves, or finds that another one does."""
+    """Start a server process and wait until it serves, or until it finds that another process does."""
     command = [*_PROCESS, "serve", str(folder.path), str(heap), str(idle)]
     with (
         folder.open_log() as log,
@@ -212,7 +211,7 @@ def _launch(folder: DatabaseDirectory, heap: int, idle: float) -> None:
 
 
 def _start_error(folder: DatabaseDirectory, answer: str, reason: str) -> GraphError:
-    """The error to raise, which speaks of damage only where the database's own files were refused."""
+    """Return the error to raise; it speaks of damage only if the database's own files were refused."""
     if answer == "not opened":
         return DatabaseDamaged(
             f"The embedded server cannot open {folder.path}: {reason}. Its files may be damaged; {folder.log} tells "

@@ -25,7 +25,7 @@ Column = Any  # an Arrow array; pyarrow's stubs have no type that fits all of th
 
 _MODEL, _LAYER, _UNIT = ("Model", "id"), ("Layer", "key"), ("Unit", "key")
 _IMAGE, _WORD = ("Image", "key"), ("Word", "key")
-_COUNTS = {  # what the model's node records, and the kind of row that it counts
+_COUNTS = {  # a count that the model's node records -> the kind of row that is counted
     "units": "Unit",
     "images": "Image",
     "words": "Word",
@@ -38,21 +38,22 @@ _COUNTS = {  # what the model's node records, and the kind of row that it counts
 
 
 def folder_of(extraction: Extraction) -> str:
-    """Where it lies, as text; the database remembers it, since dense matrices stay in the folder."""
+    """Return the extraction's folder as text; the database records it, because dense matrices stay in the folder."""
     return str(extraction.path.resolve())
 
 
 def content(extraction: Extraction) -> str:
-    """A short hash of what the steps are made from: equal hashes mean equal steps in equal order."""
+    """Compute a short hash of all that the steps are made from: equal hashes mean equal steps in equal order."""
     manifest = extraction.manifest.model_dump_json(exclude_none=True)  # with the checksum of every table
     source = f"{VERSION} {CHUNK} checksums {manifest}"
     return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
 def steps(extraction: Extraction) -> Iterator[Step]:
-    """Yield the steps of a model's whole graph, for a database that holds its node and at most its annotations.
+    """Yield the steps that load a model's whole graph into a database that holds no units of the model yet.
 
-    The last step records the counts and checksums that the database must then hold.
+    The model's node must be there already, and people's entries about the model may be. The last step records the
+    counts and checksums that the database must then hold.
     """
     manifest, sums, magnitude = extraction.manifest, Checksums(), 0.0
     for step in _content(extraction):
@@ -67,10 +68,10 @@ def steps(extraction: Extraction) -> Iterator[Step]:
 
 
 def _content(extraction: Extraction) -> Iterator[Step]:
-    """Yield all that the load writes.
+    """Yield the steps that write layers, units, edges, images and words.
 
-    Annotations and saved circuits are tied to the new units before these have edges, since a node that gains the label
-    :Labelled is moved with all its relationships.
+    Annotations and saved circuits are linked to the new units before these have edges, because a node that gains the
+    label :Labelled is moved with all its relationships.
     """
     model = extraction.manifest.model
     yield Nodes("Layer", "key", _layers(extraction))
@@ -114,7 +115,7 @@ def _sweeps(extraction: Extraction) -> pa.Table:
 
 
 def _units(extraction: Extraction) -> pa.Table:
-    """One row a unit with its evidence, where it was measured; a number that is not finite becomes null."""
+    """Return one row for each unit with all that was measured on it; a number that is not finite becomes null."""
     model, table = extraction.manifest.model, extraction.table("units")
     measured = [
         _measured(extraction, name) for name in ("activity", "evidence", "census", "ablation", "shares", "modality")
@@ -131,7 +132,7 @@ def _units(extraction: Extraction) -> pa.Table:
 
 
 def _measured(extraction: Extraction, name: str) -> pa.Table:
-    """The statistics of a table under the graph's names, with the units' layer and channel."""
+    """Return the statistics of a table under the graph's names, with the units' layer and channel."""
     columns = {row.stored: row.name for row in of_table(name)}
     return (
         extraction.table(name)
@@ -141,7 +142,10 @@ def _measured(extraction: Extraction, name: str) -> pa.Table:
 
 
 def _histograms(extraction: Extraction, ids: Column) -> dict[str, Column]:
-    """The histograms of these units, null where there is none; Arrow cannot join tables that hold lists."""
+    """Return the histograms of these units, null for units without one.
+
+    They are looked up here, because Arrow cannot join tables that hold lists.
+    """
     table = extraction.table("histograms")
     places: Column = pc.index_in(ids, value_set=_key(table["layer"], table["channel"]).combine_chunks())
     histograms = table.take(places)
@@ -153,7 +157,7 @@ def _finite(column: Column) -> Column:
 
 
 def _adds(extraction: Extraction) -> pa.Table:
-    """The two branch units added in every sum unit."""
+    """Return the ADDS relationships: for every sum's unit, one from each of the two branch units that it adds up."""
     model = extraction.manifest.model
     rows = [
         {"source": f"{model}/{layer}/{channel}", "target": f"{model}/{total}/{channel}", "branch": branch}
@@ -185,7 +189,10 @@ def _chunks(table: pa.Table) -> Iterator[pa.Table]:
 
 
 def _images(extraction: Extraction) -> pa.Table:
-    """The probes that are a top probe of some unit, and held-out ones that show facets; pictures as base64 text."""
+    """Return the probes that are a unit's top probe, and the held-out probes that show facets.
+
+    Their pictures become base64 text.
+    """
     model, probes = extraction.manifest.model, extraction.table("probes")
     top = pc.field("id").isin(pc.unique(_top_rows(extraction)["probe"]))
     probes = probes.filter(top | ((pc.field("split") == "held-out") & pc.field("image").is_valid()))
@@ -199,7 +206,7 @@ def _texts(images: Column) -> Column:
 
 
 def _visualisations(extraction: Extraction) -> pa.Table:
-    """The feature visualisations of units, with the columns of `_images`."""
+    """Return the feature visualisations of units, with the columns of `_images`."""
     model, table = extraction.manifest.model, extraction.table("visualisations")
     ids = _key("visualisation", table["layer"], table["channel"])
     columns: dict[str, Any] = {"key": _key(model, ids), "model": _repeat(model, len(ids)), "id": ids}
@@ -222,7 +229,7 @@ def _top_probes(extraction: Extraction) -> pa.Table:
 
 
 def _words(extraction: Extraction) -> pa.Table:
-    """The words that were shown, without the letter strings."""
+    """Return the words that were shown to the network, without the letter strings."""
     model, table = extraction.manifest.model, extraction.table("vocabulary")
     table = table.filter(pc.field("kind") == "word")
     columns: dict[str, Any] = {"key": _key(model, table["text"]), "model": _repeat(model, table.num_rows)}
@@ -236,7 +243,7 @@ def _word_responses(extraction: Extraction) -> pa.Table:
 
 
 def _top_rows(extraction: Extraction) -> pa.Table:
-    """The rows of top probes; an extraction of an older version has only these, and no `kind`."""
+    """Return the rows of top probes; an extraction of an older version has no other rows, and no `kind`."""
     kind = pc.field("kind")
     return extraction.table("examples").filter(kind.is_null() | (kind == "top"))
 

@@ -1,8 +1,8 @@
-"""Load an extraction folder into the graph, in the fastest way of each server; a model of the same name is replaced.
+"""Load an extraction folder into the graph in the way that is fastest for the server.
 
-The embedded database is loaded with its server down, all or nothing. Into any other server rows are written over
-Bolt and counted, so that an interrupted load goes on where it stopped; until it is complete the model is refused.
-Annotations of its units stay, and are tied to the new units.
+A model of the same name is replaced. The embedded database is loaded with its server down, all or nothing. Into any
+other server, rows are written over Bolt and counted, so that an interrupted load resumes where it stopped; until the
+load is complete the model is refused. Annotations of the model's units stay and are linked to the new units.
 """
 
 import secrets
@@ -53,13 +53,13 @@ def load(
     make_steps: Callable[[Extraction], Iterator[Step]] = steps,
     on_migration: Callable[[int], object] = lambda before: None,
 ) -> ModelCard:
-    """Load an extraction into the embedded database of a folder, or over Bolt into any server, and count it there.
+    """Load an extraction into the embedded database of a folder, or over Bolt into any server, and verify the result.
 
-    A model of the same name and weights is replaced, and its labels stay; one with the same content is left unchanged.
-    Over Bolt a transaction writes that many `rows`. `on_migration` is called with the version that the schema had
-    before it was brought up to ours. Raises ExtractionError for an extraction that is not finished, LoadFailed for one
-    whose tables do not fit together, WeightsDiffer for a model of its name with other weights, DatabaseBusy if somebody
-    else loads the same model, and what `connect` raises.
+    A model of the same name and weights is replaced, and its labels stay; a model with the same content is left
+    unchanged. Over Bolt, each transaction writes `rows` rows. `on_migration` is called with the version that the schema
+    had before it was brought up to date. Raises ExtractionError for an unfinished extraction, LoadFailed for one whose
+    tables do not fit together, WeightsDiffer if the model of this name has other weights, DatabaseBusy if somebody else
+    loads the same model, and the errors of `connect`.
     """
     refuse_unfinished(extraction)
     load_steps = _with_progress(extraction, make_steps(extraction), progress)
@@ -69,7 +69,7 @@ def load(
 
 
 def refuse_unfinished(extraction: Extraction) -> None:
-    """ExtractionError for an extraction of which a part is missing."""
+    """Raise ExtractionError for an extraction that lacks a part."""
     manifest = extraction.manifest
     if manifest.missing or not extraction.has("units.parquet"):
         missing, targets = len(manifest.missing), len(manifest.settings.targets)
@@ -80,7 +80,7 @@ def refuse_unfinished(extraction: Extraction) -> None:
 
 
 def _loaded_card(extraction: Extraction, database: Database, on_migration: Callable[[int], object]) -> ModelCard | None:
-    """The model's card, if the database holds all of this content."""
+    """Migrate the database; return the model's card if all of this content is there already, else None."""
     on_migration(migrate(database))
     store, model = Store(database), extraction.manifest.model
     refuse_other_weights(extraction.manifest, database)
@@ -99,7 +99,10 @@ def _loaded_card(extraction: Extraction, database: Database, on_migration: Calla
 def _in_bulk(
     extraction: Extraction, folder: Path, load_steps: Iterable[Step], on_migration: Callable[[int], object]
 ) -> ModelCard:
-    """Create the schema last: building the indexes at once is faster than updating them."""
+    """Load into an embedded database with its server down.
+
+    The schema is created last, because building the indexes once is faster than updating them for every row.
+    """
     claim, removal = _claim(extraction), list[Step]()
     if not is_empty(folder):
         with connect(folder) as database:
@@ -118,13 +121,13 @@ def _in_bulk(
 
 
 def _checked(claim: Statement) -> Iterator[Step]:
-    """Claim the model; the load ends if somebody else loaded it with other weights meanwhile."""
+    """Yield the steps that claim the model, and end the load if somebody else loaded other weights meanwhile."""
     yield claim
     yield Verification(CLAIMED, _owner(claim))
 
 
 def _completion(claim: Statement) -> Iterator[Step]:
-    """Count what arrived, and only then release the model for use: the steps at the end of a load."""
+    """Yield the last steps of a load: count what arrived, and only then release the model for use."""
     for text in (TALLY, VERIFY):
         yield Verification(text, {"model": claim.parameters["model"]})
     yield Statement(COMPLETE, _owner(claim))
@@ -156,7 +159,7 @@ def _over_bolt(
 
 
 def _claim(extraction: Extraction) -> Statement:
-    """Claim the model for this load."""
+    """Make the statement that claims the model for this load."""
     manifest = extraction.manifest
     words = {"model": manifest.model, "weights": manifest.weights_sha256, "content": content(extraction)}
     return Statement(CLAIM, words | {"loader": secrets.token_hex(8)})
@@ -167,7 +170,7 @@ def _owner(claim: Statement) -> dict[str, Any]:
 
 
 def _with_progress(extraction: Extraction, load_steps: Iterable[Step], progress: bool) -> Iterator[Step]:
-    """Yield the steps and show a progress bar of their edges."""
+    """Yield the steps, and show a progress bar that counts their edges."""
     total = pc.sum(extraction.table("sweeps")["kept"]).as_py()
     with tqdm(
         total=total, desc=printable(extraction.manifest.model), unit=" edges", unit_scale=True, disable=not progress
@@ -178,14 +181,14 @@ def _with_progress(extraction: Extraction, load_steps: Iterable[Step], progress:
 
 
 class _Loading:
-    """A load over Bolt: it counts the rows written, those of an earlier attempt included, while it holds the claim."""
+    """A load over Bolt that holds the claim; it counts the rows written, including those of an earlier attempt."""
 
     def __init__(self, database: Database, claim: Statement, done: int, rows: int) -> None:
         self._database, self._owner, self._rows = database, _owner(claim), rows
         self._done, self._passed = done, 0  # rows in the database, and rows of the steps so far
 
     def write(self, step: Step) -> None:
-        """Write a step, without the rows written before."""
+        """Write a step, without the rows that an earlier attempt wrote."""
         match step:
             case Statement():
                 self._database.write(step.text, **step.parameters)
@@ -197,7 +200,7 @@ class _Loading:
                     self._write(RELATIONSHIPS[step.source[0], step.type], table, groups=_grouped_by_target(table))
 
     def _new(self, table: pa.Table) -> Iterator[pa.Table]:
-        """The rows not written before, a table for each transaction."""
+        """Yield the rows that an earlier attempt did not write, one table for each transaction."""
         start, self._passed = self._passed, self._passed + table.num_rows
         for row in range(max(0, self._done - start), table.num_rows, self._rows):
             yield table.slice(row, self._rows)
@@ -211,14 +214,17 @@ class _Loading:
 
 
 def _grouped_by_target(table: pa.Table) -> list[list[Any]]:
-    """Group by target: its key, and its rows of a source's key and then the properties, in the table's order."""
+    """Group a table's rows by target: its key, and a list of its rows.
+
+    Each row holds a source's key and then the properties in the table's order.
+    """
     others = [table[name].to_pylist() for name in table.column_names if name != "target"]
     rows: Iterable[tuple[Any, ...]] = zip(table["target"].to_pylist(), *others, strict=True)
     return [[key, [list(row[1:]) for row in group]] for key, group in groupby(rows, key=lambda row: row[0])]
 
 
 def _complete(database: Database, claim: Statement) -> ModelCard:
-    """Count what arrived, and only then release the model for use."""
+    """Count what arrived, and only then release the model for use; return the model's card."""
     store, owner = Store(database), _owner(claim)
     try:
         store.verify(owner["model"])
@@ -231,7 +237,7 @@ def _complete(database: Database, claim: Statement) -> ModelCard:
 
 
 def _load_error(database: Database, owner: dict[str, Any], reason: str) -> GraphError:
-    """The error to raise: another load took over, or the tables do not fit and the next load starts anew."""
+    """Return the error to raise: another load took over, or the tables do not fit and the next load starts anew."""
     model = owner["model"]
     if not database.write(RESET, **owner):
         return claimed_elsewhere(model)

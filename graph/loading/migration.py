@@ -1,4 +1,4 @@
-"""Create the schema, or bring an older one up to ours; doing either again changes nothing."""
+"""Create the schema, or bring an older schema up to the current version; repeating either changes nothing."""
 
 import re
 from collections.abc import Iterator
@@ -23,31 +23,32 @@ EARLIER = (  # properties that units no longer have, or that mean something else
     *("ablation", "effect_shortcut", "effect_conv", "control", "shuffled"),
 )
 _NAMES = rf"`?(?:{'|'.join(EARLIER)})(?:_low|_high)?\b`?"
-_MENTION = re.compile(rf"\.\s*{_NAMES}|[{{,]\s*{_NAMES}\s*:")  # of a unit, or in a pattern's map
+_MENTION = re.compile(rf"\.\s*{_NAMES}|[{{,]\s*{_NAMES}\s*:")  # such a name after a dot, or as a key in a pattern's map
 
 
 def statements() -> Iterator[Statement]:
-    """Yield the statements that create our schema, on any server."""
+    """Yield the statements that create the current schema on any server."""
     yield from map(Statement, (*CONSTRAINTS, *INDEXES))
     yield Statement(SET_VERSION, {"id": SCHEMA, "version": VERSION})
 
 
 def outdated_queries(database: Database) -> list[str]:
-    """The names of saved queries that mention a property that units had in an earlier schema, in order.
+    """Return the names of saved queries that mention a property of an earlier schema, sorted.
 
-    Cypher answers them with nothing, or with something else, without an error.
+    The property may be gone, or mean something else now: Cypher then answers such a query without an error, but
+    wrongly.
     """
     return [row["name"] for row in database.read(SAVED_TEXTS) if _MENTION.search(row["text"])]
 
 
 def schema_version(database: Database) -> int:
-    """Return the version of the database's schema, ours if it has none."""
+    """Return the version of the database's schema, or the current version if the database has no schema."""
     rows = database.read(SCHEMA_VERSION)
     return int(rows[0]["version"]) if rows else VERSION
 
 
 def migrate(database: Database) -> int:
-    """Bring the schema up to ours; return its version before. SchemaMismatch for a later one."""
+    """Bring the schema up to the current version; return its version before. Raises SchemaMismatch for a later one."""
     version = schema_version(database)
     if version > VERSION:
         raise SchemaMismatch(

@@ -1,7 +1,7 @@
 """Write an extraction as CSV files for `neo4j-admin database import`, Neo4j's fastest way into an empty database.
 
-The import leaves constraints, indexes and the final count to do. An ordinary load of the same extraction does them in
-seconds, since every row is in the database already.
+The import creates no constraints or indexes and does not verify what arrived. An ordinary load of the same extraction
+afterwards does this in seconds, because every row is in the database already.
 """
 
 import shlex
@@ -30,8 +30,8 @@ _TYPES = ((pa.types.is_integer, "long"), (pa.types.is_floating, "double"), (pa.t
 def write_csv(extraction: Extraction, folder: Path, progress: bool = True) -> str:
     """Write the files into a new or empty folder; return the command that imports them while the server is stopped.
 
-    The files get their names once all are whole. Raises ExtractionError for an extraction that is not finished,
-    LoadFailed if the folder holds anything or the disk refuses; the folder is then as before.
+    The files get their final names once all are whole. Raises ExtractionError for an unfinished extraction, and
+    LoadFailed if the folder is not empty or the disk refuses; the folder is then as before.
     """
     refuse_unfinished(extraction)
     made = tuple[Path, ...]()
@@ -51,7 +51,7 @@ def write_csv(extraction: Extraction, folder: Path, progress: bool = True) -> st
 
 
 def _write(extraction: Extraction, folder: Path, unfinished: Path, progress: bool) -> list[str]:
-    """Write the files into the folder `unfinished` and move them; the options that name them."""
+    """Write the files into the folder `unfinished`, then move them. Returns the options that name the files."""
     model = {"id": extraction.manifest.model, "content": content(extraction), "complete": False, "annotations": 0}
     with _Files(folder, unfinished) as files:
         bar = tqdm(steps(extraction), desc=printable(extraction.manifest.model), unit=" tables", disable=not progress)
@@ -73,7 +73,7 @@ def _write(extraction: Extraction, folder: Path, unfinished: Path, progress: boo
 class _Files:
     """Open CSV files, one for each kind of node or relationship, in the folder `unfinished`.
 
-    `options` name them as they will lie in the folder, `rows` counts their rows.
+    `options` name the files as they will lie in the final folder; `rows` counts their rows.
     """
 
     def __init__(self, folder: Path, unfinished: Path) -> None:
@@ -99,7 +99,7 @@ class _Files:
 
 
 def _nodes(step: Nodes) -> pa.Table:
-    """Rename the columns so that they carry their types; the key is the ID among nodes of its label."""
+    """Rename the columns so that their names give their types; the key becomes the ID among nodes of its label."""
     return _renamed(step.table, {step.key: f"{step.key}:ID({step.label})"})
 
 
@@ -119,7 +119,7 @@ def _type(kind: pa.DataType) -> str:
 
 
 def _flat(column: Any) -> Any:
-    """Convert to what CSV can hold: a list joined by semicolons, a float32 with its exact value."""
+    """Convert a column to values that CSV can hold: a list joined by semicolons, a float32 with its exact value."""
     if pa.types.is_list(column.type):
         return pc.binary_join(column.cast(pa.list_(pa.string())), ";")
     return column.cast(pa.float64()) if pa.types.is_floating(column.type) else column

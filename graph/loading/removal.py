@@ -1,8 +1,8 @@
-"""Remove a model from the database; what people said of it stays for its next load, unless that is to go too.
+"""Remove a model from the database; people's entries about it stay for its next load, unless they are removed too.
 
-The embedded database is changed with its server down, all or nothing. On any other server the first transaction hides
-the model, and removes what people said if that goes too: from then on the model counts as gone. What was loaded is then
-removed a few nodes at a time; where that breaks off, the next removal or load of the model goes on.
+The embedded database is changed with its server down, all or nothing. On any other server, the first transaction hides
+the model, so that it counts as gone, and removes people's entries if these go too. What was loaded is then removed a
+few nodes at a time; if that is interrupted, the next removal or load of the model finishes it.
 """
 
 import secrets
@@ -26,10 +26,10 @@ _NODES = 100  # nodes removed in a transaction, each with up to thousands of edg
 
 @dataclass(frozen=True)
 class Removal:
-    """What removing a model takes away, and how much people said of it, which goes `with_labels` alone.
+    """What removing a model takes away, and how many entries people made about it, which go only `with_labels`.
 
-    `annotations` counts the entries of the labels' history, `edges` those that were loaded. Not `complete` is a model
-    that was not loaded to the end; `removing` is one whose removal broke off.
+    `annotations` counts the entries of the label history, `edges` the edges that were loaded. `complete` is False for a
+    model that was not loaded to the end; `removing` is True for one whose removal broke off or is still running.
     """
 
     model: str
@@ -48,7 +48,7 @@ class Removal:
 
     @property
     def sentence(self) -> str:
-        """What goes and what stays, to be read."""
+        """A sentence that says what goes and what stays."""
         data = _counts({"unit": self.units, "edge": self.edges, "image": self.images, "word": self.words})
         said = _counts(self.said)
         if self.with_labels:
@@ -57,7 +57,7 @@ class Removal:
 
     @property
     def said(self) -> dict[str, int]:
-        """How much people said of it, by what that is called."""
+        """How many entries people made about the model, keyed by the noun for the kind of entry."""
         circuits = {"saved circuit": self.circuits, "replaced or removed one": self.earlier_circuits}
         return {"annotation": self.annotations, "flag": self.flags, **circuits}
 
@@ -70,13 +70,13 @@ class Removal:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    """Numbers with what they count, such as 1 unit, 2 edges and 3 words."""
+    """Join numbers and the nouns that they count, as in `1 unit, 2 edges and 3 words`."""
     *most, last = (f"{count:,} {noun}{'' if count == 1 else 's'}" for noun, count in counts.items())
     return f"{', '.join(most)} and {last}"
 
 
 def plan_removal(database: Database, model: str, with_labels: bool = False) -> Removal:
-    """Count what removing a model takes away. ModelMissing where there is none, or no more than labels that stay."""
+    """Count what removing a model takes away. Raises ModelMissing if there is nothing to remove."""
     removal = Removal(model, with_labels, **database.read(CONTENTS, model=model)[0])
     said = any(removal.said.values())
     if removal.present or (said and with_labels):
@@ -86,14 +86,14 @@ def plan_removal(database: Database, model: str, with_labels: bool = False) -> R
             f"{model} is removed already, and what people said of it stays for its next load. "
             "Remove that too (with_labels=True)."
         )
-    Store(database).model(model)  # says that it is not there
+    Store(database).model(model)  # raises ModelMissing
     return removal
 
 
 def remove(source: Database | Path, model: str, with_labels: bool = False, progress: bool = True) -> Removal:
-    """Remove a model from the embedded database of a folder, or over Bolt from any server; what went.
+    """Remove a model from the embedded database of a folder, or over Bolt from any server. Returns what was removed.
 
-    Raises ModelMissing as `plan_removal`, DatabaseBusy if somebody else loads the database or the model.
+    Raises the ModelMissing of `plan_removal`, and DatabaseBusy if somebody else loads the database or the model.
     """
     if isinstance(source, Database):
         return _over_bolt(source, model, with_labels, progress)
@@ -126,25 +126,28 @@ def _statements(database: Database, model: str, with_labels: bool) -> Iterator[S
 
 
 def _refuse_present(database: Database, model: str) -> None:
-    """DatabaseBusy for a model that is there after its removal."""
+    """Raise DatabaseBusy if the model is there after its removal, because somebody else has claimed it."""
     if database.read(CONTENTS, model=model)[0]["present"]:
         raise claimed_elsewhere(model)
 
 
 def claimed_elsewhere(model: str) -> DatabaseBusy:
-    """The error of who no longer holds the model."""
+    """Return the error for a load or removal that has lost its claim on the model to somebody else."""
     return DatabaseBusy(f"Somebody else began to load or to remove {model} and goes on alone. Wait until that is done.")
 
 
 def data_removal(database: Database, owner: dict[str, Any]) -> Iterator[Statement]:
-    """Remove what was loaded of a model, a few nodes in each statement; `owner` names the model and who claimed it."""
+    """Yield statements that each remove a few nodes of what was loaded; `owner` names the model and who claimed it."""
     for row in database.read(NODE_COUNTS, model=owner["model"]):
         statement = Statement(REMOVE[row["what"]], owner | {"limit": _NODES})
         yield from [statement] * -(-row["found"] // _NODES)
 
 
 def losses(database: Database, model: str) -> Iterator[Statement]:
-    """Mark the other models that lost data where files were cut short: writing makes the files longer again."""
+    """Yield statements that mark other models as having lost data, if files were cut short.
+
+    They must be marked before anything is written, because writing makes the files longer again.
+    """
     store = Store(database)
     for card in store.models() if database.shortened else ():
         if card.id != model and not store.is_whole(card.id):

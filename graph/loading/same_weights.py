@@ -1,4 +1,4 @@
-"""Refuse to load other weights under the name of a loaded model, whose labels are of other units."""
+"""Refuse to load other weights under the name of a loaded model, because its labels are about that model's units."""
 
 from extract.folder.manifest import Manifest
 from graph.connection.database import Database
@@ -7,7 +7,7 @@ from graph.errors import WeightsDiffer
 
 
 def refuse_other_weights(manifest: Manifest, database: Database) -> None:
-    """Raise WeightsDiffer if the model, or what people said of it when it was removed, is of other units."""
+    """Raise WeightsDiffer if the model of this name, or people's entries about it, belong to other weights."""
     model, ours = manifest.model, manifest.weights_sha256
     for row in database.read(WEIGHTS, model=model):
         if row["weights"] not in (None, ours):
