@@ -1,7 +1,7 @@
-"""Ablate either branch of a sum: its map is replaced by its mean over all images and positions.
+"""Ablate either branch of a sum: replace the branch's map by its mean over all images and positions.
 
-The units of a sum do not depend on one another, so all are ablated at once. `part_ablation` ablates a single branch and
-lets the rest of the network run on without it.
+The units of a sum do not depend on one another, so all are ablated together. `part_ablation` ablates a single unit's
+branch and lets the rest of the network run on without the branch.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ _BLOCK = 2**22  # numbers of a map worked on at once
 
 @dataclass(frozen=True)
 class BranchAblation:
-    """How far a sum rises above its mean on every image, and what it loses without either branch.
+    """How far a sum rises above its mean on every image, and what the sum loses without either branch.
 
-    In standard deviations of the sum, which is the mean over positions after the ReLU: float64 (images, units) each,
-    zero for a sum that never changes.
+    The numbers are in standard deviations of the sum's mean over positions after the ReLU. They are float64 (images,
+    units), and zero for a sum that never changes.
     """
 
     rise: np.ndarray
@@ -25,7 +25,7 @@ class BranchAblation:
 
 
 def ablate_branches(shortcut: np.ndarray, conv: np.ndarray) -> BranchAblation:
-    """Ablate a sum's branches, whose maps are as they enter its ReLU: (images, units, positions) each."""
+    """Ablate a sum's branches, from their maps (images, units, positions) as they enter the sum's ReLU."""
     images, units, positions = conv.shape
     step = max(1, _BLOCK // (images * positions))
     parts = [_of_units(shortcut[:, at : at + step], conv[:, at : at + step]) for at in range(0, units, step)]
@@ -33,12 +33,12 @@ def ablate_branches(shortcut: np.ndarray, conv: np.ndarray) -> BranchAblation:
 
 
 def _of_units(shortcut: np.ndarray, conv: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The rise of some units, and what they lose without the shortcut and without conv: (images, u) each."""
+    """Compute the rise of some units, and what they lose without the shortcut and without conv: (images, u) each."""
     r, b = (maps.astype(np.float64) for maps in (shortcut, conv))
     mean_r, mean_b = (maps.mean(axis=(0, 2), keepdims=True) for maps in (r, b))
     z, without_shortcut, without_conv = (
         np.maximum(one + other, 0).mean(axis=2) for one, other in ((r, b), (mean_r, b), (r, mean_b))
     )
     deviation = z.std(axis=0)
-    scale = np.where(deviation > 1e-9 * z.max(axis=0), deviation, np.inf)  # else rounding alone
+    scale = np.where(deviation > 1e-9 * z.max(axis=0), deviation, np.inf)  # else only rounding
     return tuple(part / scale for part in (z - z.mean(axis=0), z - without_shortcut, z - without_conv))

@@ -1,17 +1,18 @@
 """Calibrate expanded weights: compare them with the effect of ablating the source on the target.
 
 An expanded weight takes every ReLU for the identity. The real effect of a source on a target is measured by ablating
-the source's whole channel behind its ReLU, in two ways. The loss is how far the target's mean over positions falls, as
-batch norm leaves it, or of a sum before its ReLU:
+the source's whole channel behind its ReLU, in two ways. The loss is how far the target's mean over positions falls. The
+target is read as batch norm leaves it, or before its ReLU if it is a sum:
 
-    slope   the source is replaced by its mean over reference images and positions; the least-squares slope, over the
-            images, of the target's loss on the source's mean over positions minus that mean
-    zero    the source is replaced by zero; the target's mean loss over the source's mean
+    slope   the source is replaced by its mean over reference images and positions; the number is the least-squares
+            slope, over the images, of the target's loss on the source's mean over positions minus that replacement
+    zero    the source is replaced by zero; the number is the target's mean loss divided by the source's mean
 
-Where no ReLU lies between, both equal the sum of the expanded weight, except for the border of the map. An edge has
-neither number if its source hardly varies over the images (by less than a hundredth of its layer's average, where
-rounding would decide) or its target never fires (for a branch: its sum). Half of the edges of a layer pair are its
-strongest by magnitude, the others are drawn at random from the rest.
+Where no ReLU lies between source and target, both numbers equal the expanded weight's sum over positions, except near
+the border of the map. An edge has neither number if its source hardly varies over the images (by less than a hundredth
+of its layer's average, so that rounding would decide), or if its target never fires (for a branch: if the sum never
+fires). Half of the measured edges of a layer pair are its strongest by magnitude; the others are drawn at random from
+the rest.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,14 +36,17 @@ from extract.folder.schemas import SCHEMAS
 from extract.network.network import Network
 from extract.units import Architecture, Layer
 
-EDGES = 600  # of a layer pair
+EDGES = 600  # measured per layer pair
 _NUMBERS = ("magnitude", "mean", "span", "slope", "zero")
 _LEAST = 0.01  # deviation of a source over the mean deviation of its layer; a source that varies less is left out
 
 
 @dataclass(frozen=True)
 class ChosenEdges:
-    """Edges of a layer pair by their channels, int (edges,) each: the first `strongest` are that, the others random."""
+    """Edges of a layer pair, as channels of its layers, int (edges,) each.
+
+    The first `strongest` edges are the strongest of the pair; the others are random.
+    """
 
     source: np.ndarray
     target: np.ndarray
@@ -50,7 +54,11 @@ class ChosenEdges:
 
 
 def pairs(architecture: Architecture) -> list[tuple[Layer, Layer]]:
-    """Pairs into the last conv branch at growing depth: from its block's 1, its stage's sums, and each stage's last."""
+    """Return the layer pairs into the last conv branch, at growing depth.
+
+    The sources are index 1 of the same block, the earlier sums of the same stage, and the last sum of each earlier
+    stage.
+    """
     stage, block = architecture.final.stage, architecture.final.block
     own = [Layer(stage, number, 5).output for number in reversed(range(block))]
     ends = [Layer(s, architecture.blocks[s - 1] - 1, 5).output for s in reversed(range(1, stage))]
@@ -70,9 +78,10 @@ def calibrate(
 ) -> pa.Table:
     """Measure edges of a layer pair on reference images, and write their rows to the extraction in place of older ones.
 
-    Static weights are read from the extraction, or computed if it has none. An interrupted run leaves the folder whole,
-    with the pair's old rows or none. Raises NoPath where no edge leads from source to target, UnknownUnit,
-    AblationError for fewer than two images, ExtractionError for an extraction of other weights or a full disk.
+    Expanded weights are read from the extraction, or computed if the extraction has none. An interrupted run leaves the
+    folder whole, with the pair's old rows or none. Raises NoPath if no edge leads from source to target, UnknownUnit
+    for a layer that is not there, AblationError for fewer than two images, ExtractionError for an extraction of other
+    weights or a full disk.
     """
     extraction.check(network.model, network.sha256)
     magnitude, mean, span = _weights(network, extraction, source, target)
@@ -103,7 +112,7 @@ def calibrate(
 def choose(magnitude: np.ndarray, edges: int, seed: int = 0) -> ChosenEdges:
     """Choose edges of a layer pair by its magnitudes (target channels, source channels): half strongest, half random.
 
-    All edges if there are no more than `edges`.
+    Chooses all edges if there are no more than `edges`.
     """
     order = np.argsort(-magnitude, axis=None, kind="stable")
     strongest = min(edges, len(order)) // 2
@@ -116,9 +125,9 @@ def choose(magnitude: np.ndarray, edges: int, seed: int = 0) -> ChosenEdges:
 def measure(
     network: Network, source: Layer, target: Layer, images: Sequence[Image], edges: ChosenEdges, progress: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Measure the slope of every edge, and its loss under zero ablation over its source's mean: float64 (edges,) each.
+    """Measure the slope of every edge, and its number under zero ablation, as float64 (edges,).
 
-    NaN where the source hardly varies over the images, or the target never fires.
+    Both are NaN if the source hardly varies over the images, or if the target never fires.
     """
     stretch = Stretch.of(network, source, target, images)
     slope, zero = np.full((2, len(edges.source)), np.nan)
@@ -153,12 +162,13 @@ def _weights(
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well static and measured edges of a layer pair agree, over its strongest edges or over its random ones.
+    """How well expanded weights and measured effects of a layer pair agree, over its strongest or its random edges.
 
-    `n` edges were measured; `left_out` have no measurement. `means` is Spearman's rank correlation of mean times span
-    with the slope, `zeros` that with the loss under zero ablation, `magnitudes` that of the magnitude with the slope's
-    size. `signs` is the share of edges whose mean and slope have the same sign. None for fewer than three edges, or
-    where all are equal. The magnitudes of the strongest edges are so close that their ranks say little.
+    `n` edges were measured; `left_out` edges have no measurement. `means` is Spearman's rank correlation of mean times
+    span with the slope. `zeros` is the rank correlation of mean times span with the number under zero ablation.
+    `magnitudes` is the rank correlation of the magnitude with the slope's absolute value. `signs` is the share of edges
+    whose mean and slope have the same sign. Each is None for fewer than three edges, or if all values are equal. The
+    magnitudes of the strongest edges are so close to each other that their ranks say little.
     """
 
     source: str
@@ -173,7 +183,7 @@ class Agreement:
 
 
 def agreements(table: pa.Table) -> list[Agreement]:
-    """Compute one agreement for every layer pair and kind of edges in the calibration table, in its order."""
+    """Compute one agreement for every layer pair and kind of edges in the calibration table, in the table's order."""
     kinds = dict.fromkeys(zip(*(table[name].to_pylist() for name in ("source", "target", "chosen")), strict=True))
     return [_agreement(table, *kind) for kind in kinds]
 

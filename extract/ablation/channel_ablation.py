@@ -19,9 +19,10 @@ from extract.units import Architecture, Layer
 class Stretch:
     """The blocks between a source and a target layer, and what both layers do on the images while nothing is replaced.
 
-    `inputs` are what the first of the `blocks` reads, batch by batch. `activity` is the source behind its ReLU,
-    `before` the target as batch norm leaves it, or of a sum before its ReLU: means over positions, float64 (images,
-    channels). `alive` says which of the target's units ever fire, those of a branch in their sum: bool (channels,).
+    `inputs` are what the first of the `blocks` reads, batch by batch. `activity` and `before` are means over positions,
+    float64 (images, channels): `activity` of the source behind its ReLU, `before` of the target as batch norm leaves
+    it, or before its ReLU if the target is a sum. `alive`, bool (channels,), says which of the target's units ever
+    fire; a branch's unit fires where its sum does.
     """
 
     source: Layer
@@ -55,7 +56,7 @@ class Stretch:
         return cls(source, target, blocks, inputs, _joined(activity), _joined(before), alive)
 
     def without(self, channel: int, value: float) -> np.ndarray:
-        """Replace a channel of the source by a number and measure the target, as `before`."""
+        """Replace a channel of the source by a number, and measure the target as in `before`."""
 
         def replace(maps: Tensor) -> Tensor:
             changed = maps.clone()  # (n, c, h, w)
@@ -74,7 +75,10 @@ class Stretch:
 
 
 def _blocks(visual: nn.Module, architecture: Architecture, source: Layer, target: Layer) -> nn.Sequential:
-    """The blocks that a change of the source passes, up to the target's; behind a sum they begin with the next one."""
+    """Return the blocks that a change of the source passes through, up to the target's block.
+
+    If the source is a sum, they begin with the block after it.
+    """
     every = [(stage, block) for stage, depth in enumerate(architecture.blocks, 1) for block in range(depth)]
     first = every.index((source.stage, source.block)) + (source.role == "sum")
     last = every.index((target.stage, target.block))

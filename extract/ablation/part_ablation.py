@@ -1,13 +1,13 @@
-"""Ablate a branch or an edge and measure the effect on its unit, the embedding and the logits.
+"""Ablate a part, which is a branch or an edge, and measure the effect on its unit, the embedding and the logits.
 
 A replacement takes the place of the part's map:
 
-    mean       its mean over the reference images and positions, a number
-    resample   its map on another reference image; every image gets another one's
+    mean       the map's mean over the reference images and positions, a number
+    resample   the part's map on another reference image; the map of every image is used once
     zero       zero
 
 The effect depends on the replacement, and zero is a value that the network hardly ever sees (Zhang & Nanda 2023, arXiv
-2309.16042). So mean and resample are measured side by side, and zero never alone.
+2309.16042). So mean and resample are measured side by side, and zero is never the only replacement.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,9 +35,9 @@ REPLACEMENTS: Final[tuple[Replacement, ...]] = ("mean", "resample")
 class NetworkOutput:
     """The network's output for every image.
 
-    `unit` is the mean over positions of the unit that the part enters, (images,): a sum's after its ReLU, another's as
-    batch norm leaves it. `embedding` has length 1, (images, E); `logits` are cosines with the prompts, scaled as for
-    zero-shot classes, (images, prompts). All float32.
+    `unit`, (images,), is the mean over positions of the unit that the part enters; a sum is read after its ReLU,
+    another layer as batch norm leaves it. `embedding`, (images, E), has length 1. `logits`, (images, prompts), are
+    cosines with the prompts, scaled as for zero-shot classes. All are float32.
     """
 
     unit: np.ndarray
@@ -47,10 +47,11 @@ class NetworkOutput:
 
 @dataclass(frozen=True)
 class Effect:
-    """The effect of one replacement, image by image: after minus before.
+    """The effect of one replacement on every image.
 
-    Of the unit (images,) and the logits (images, prompts); `cosine` is that of the embeddings before and after, and
-    `distance` the norm of their difference, (images,).
+    `unit`, (images,), and `logits`, (images, prompts), are the values after minus the values before. `cosine`,
+    (images,), is the cosine of the embeddings before and after, and `distance`, (images,), is the norm of their
+    difference.
     """
 
     unit: np.ndarray
@@ -61,9 +62,9 @@ class Effect:
 
 @dataclass(frozen=True)
 class AverageEffect:
-    """The effect of one replacement, on average over the images; `unit_size` is the average of the change's size.
+    """The average effect of one replacement over the images; `unit_size` averages the absolute change of the unit.
 
-    `changed_answers` is the share of images for which another prompt gets the highest logit; None without prompts.
+    `changed_answers` is the share of images for which another prompt gets the highest logit (None without prompts).
     """
 
     replacement: Replacement
@@ -76,7 +77,7 @@ class AverageEffect:
 
 @dataclass(frozen=True)
 class LargestChange:
-    """An image or a prompt by its place, its value before, and the change under every replacement."""
+    """An image or a prompt, given by its place, with its value before and its change under every replacement."""
 
     place: int
     before: float
@@ -85,7 +86,7 @@ class LargestChange:
 
 @dataclass(frozen=True)
 class Ablation:
-    """A part, the network's output with it, and the effect of every replacement; the names of the images, if any."""
+    """An ablated part, the network's output before, the effect of every replacement, and the images' names, if any."""
 
     part: NetworkPart
     prompts: tuple[str, ...]
@@ -94,7 +95,7 @@ class Ablation:
     images: tuple[str, ...] = ()
 
     def changed_answers(self, replacement: Replacement) -> float:
-        """The share of images for which another prompt gets the highest logit."""
+        """Return the share of images for which another prompt gets the highest logit."""
         logits = self.before.logits
         after = logits + self.effects[replacement].logits
         return float((logits.argmax(axis=1) != after.argmax(axis=1)).mean())
@@ -115,11 +116,11 @@ class Ablation:
         ]
 
     def most_changed_images(self, n: int) -> list[LargestChange]:
-        """The n images on which the unit changes most, under whichever replacement."""
+        """Return the n images on which the unit changes most, under any replacement."""
         return _largest(self.before.unit, {name: effect.unit for name, effect in self.effects.items()}, n)
 
     def most_changed_prompts(self, n: int) -> list[LargestChange]:
-        """The n prompts whose logit changes most on average over the images, under whichever replacement."""
+        """Return the n prompts whose logit changes most on average over the images, under any replacement."""
         changes = {name: effect.logits.mean(axis=0) for name, effect in self.effects.items()}
         return _largest(self.before.logits.mean(axis=0), changes, n)
 
@@ -141,9 +142,9 @@ def ablate(
     replacements: Sequence[Replacement] = REPLACEMENTS,
     seed: int = 0,
 ) -> Ablation:
-    """Ablate a part while the network sees the images, which are the reference images too.
+    """Ablate a part while the network sees the images, which are also the reference images.
 
-    If zero is the only replacement, the other two are measured beside it. Raises UnknownUnit and AblationError as
+    If zero is the only replacement, mean and resample are measured too. Raises the UnknownUnit and AblationError of
     `parts.check`, AblationError for fewer than two images, WeightsError for prompts to a text tower with another
     vocabulary.
     """
@@ -167,7 +168,7 @@ def ablate(
 
 
 def donors(count: int, seed: int = 0) -> np.ndarray:
-    """Draw another image for every one of two or more, each once: int (count,)."""
+    """Draw for each of two or more images another image, using every image once: int (count,)."""
     order = np.random.default_rng(seed).permutation(count)
     others = np.empty(count, int)
     others[order] = np.roll(order, 1)
@@ -175,7 +176,7 @@ def donors(count: int, seed: int = 0) -> np.ndarray:
 
 
 def _replaced(maps: Tensor, replacement: Replacement, seed: int) -> Tensor:
-    """What takes the place of a part's maps, (images, h, w) both."""
+    """Return what takes the place of a part's maps; both are (images, h, w)."""
     if replacement == "resample":
         return maps[torch.from_numpy(donors(len(maps), seed))]
     return torch.full_like(maps, float(maps.mean()) if replacement == "mean" else 0.0)
