@@ -35,8 +35,8 @@ def encode(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
 def decode(data: bytes) -> Iterator[dict[str, str]]:
     """Decode the rows of a table in UTF-8 or UTF-16, keyed by column; rows with only empty cells are left out.
 
-    Raises Doubled for two columns whose names differ at most in case, and an error of UNREADABLE for data that is not a
-    table.
+    Raises Doubled for two columns whose names differ at most in case, and one of the errors in UNREADABLE for data that
+    is not a table.
     """
     lines = _lines(data)
     names = _header(lines)
@@ -49,7 +49,7 @@ def decode(data: bytes) -> Iterator[dict[str, str]]:
 
 
 def columns(data: bytes) -> list[str]:
-    """Return the names of a table's columns; the table may have no rows. Raises an error of UNREADABLE."""
+    """Return the names of a table's columns; the table may have no rows. Raises one of the errors in UNREADABLE."""
     return _header(_lines(data))
 
 

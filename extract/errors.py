@@ -1,6 +1,6 @@
 """Errors that the user can resolve; every message ends with the way out.
 
-CircuitsError                 the root of every room's tree; the command line turns it into one line and exit code 2
+CircuitsError                 the root of all errors here; the command line prints the message and exits with code 2
 ├── UnknownUnit               no such layer or channel in this network, or a name in an unknown notation
 ├── NoPath                    a source layer from which no path leads to the target
 ├── UnreachablePath           a path whose name no file can have, or inside a folder that may not be searched
@@ -12,7 +12,7 @@ CircuitsError                 the root of every room's tree; the command line tu
 ├── VisualisationsError       a folder whose file names fit no unit, or without visualisations
 ├── LevelsError               a level without images, or images that were not sorted into categories
 ├── AblationError             a part that cannot be ablated, or too few images to compare
-├── CensusError               maps, probes or covariates that do not allow a census (a test which units are enriched)
+├── CensusError               maps, probes or covariates that do not allow a census (test of which units are enriched)
 ├── WordsError                a word that cannot be rendered as an image, or a list without words
 └── ExtractionError           a folder that is not an extraction, is damaged, or cannot be written
 """

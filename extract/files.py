@@ -28,7 +28,7 @@ def reason_of(refusal: Exception) -> str:
 def check_open_files(refusal: Exception) -> None:
     """Raise TooManyFiles if the system refused a file because too many files are open.
 
-    Some libraries pass on only the system's message and not its error number, so the message is compared, too.
+    Some libraries pass on only the system's message, without the error number, so the message is compared, too.
     """
     if getattr(refusal, "errno", None) in (EMFILE, ENFILE) or any(words in str(refusal) for words in _TOO_MANY):
         raise TooManyFiles(

@@ -26,7 +26,7 @@ def composed(text: str) -> str:
 def is_encodable(text: str) -> bool:
     """Check whether a text can be encoded in UTF-8.
 
-    An argument or a file name that is not UTF-8 cannot: Python reads its bytes as lone surrogates.
+    An argument or file name that is not UTF-8 cannot be encoded, because Python reads such bytes as lone surrogates.
     """
     return not any(unicodedata.category(letter) == "Cs" for letter in text)
 

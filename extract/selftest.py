@@ -84,7 +84,7 @@ def _hooks(network: Network, pixels: Tensor) -> dict[str, float]:
 def _written_out(visual: nn.Module, pixels: Tensor) -> Iterator[tuple[str, Tensor]]:
     """Compute every layer's mean over positions, of shape (n, c), step by step from the weights.
 
-    Yields each mean with the name of its layer's module; a sum is named after its block's ReLU and read behind it.
+    Yields each mean with the name of its layer's module. The mean of a sum is taken after its ReLU, and named act3.
     """
     tower: Any = visual
     maps = pixels

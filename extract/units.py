@@ -93,7 +93,7 @@ class Layer:
 
     @property
     def module(self) -> str:
-        """The module of open_clip's `visual` whose output the layer is; a sum is the input of its module, act3."""
+        """The module of open_clip's `visual` that outputs the layer; for a sum, act3, which reads the sum."""
         names = {"bn1": "bn1", "bn2": "bn2", "conv": "bn3", "downsample": "downsample.1", "sum": "act3"}
         return f"layer{self.stage}.{self.block}.{names[self.role]}"
 

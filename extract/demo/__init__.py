@@ -3,5 +3,5 @@
 from pathlib import Path
 
 MODEL = "demo:emoji"
-WEIGHTS = Path(__file__).with_name("demo.safetensors")  # its open_clip configuration lies beside it, demo.json
+WEIGHTS = Path(__file__).with_name("demo.safetensors")  # demo.json beside it is the open_clip configuration
 PROBES = Path(__file__).with_name("probes.parquet")

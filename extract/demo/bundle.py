@@ -44,8 +44,8 @@ def load(folder: Path = FOLDER) -> CLIP:
 def probes(data: Sprites) -> pa.Table:
     """Make the table of probes: every concept drawn by each trained vendor, and its name in three fonts.
 
-    Drawings and words are upright on white. OpenMoji is left out, because the network was not trained on its drawings,
-    so they would not show what a unit responds to.
+    Drawings and words are upright on white. OpenMoji is left out, because the network was not trained on OpenMoji's
+    drawings, so these would not show what a unit responds to.
     """
     rows = [
         _probe("picture", vendor, name, data.drawings[v, c] / 255)

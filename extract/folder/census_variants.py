@@ -1,7 +1,7 @@
 """Read two tables that vary a census: verdicts with one thing changed at a time, and branches paired at random.
 
 A census is the statistical test of which units of a sum are enriched. The file of either table bears the name of the
-census file that it varies, so a census on other probes does not inherit it.
+census file that the table varies, so a census on other probes has no such file.
 """
 
 from collections import Counter
@@ -41,7 +41,7 @@ class CensusVariant:
 
 @dataclass(frozen=True)
 class PairingComparison:
-    """The mean of a number over units, compared with its mean when the units' branches are paired at random.
+    """The mean of a number over units, for the network's own pairing of their branches and for random pairings.
 
     `as_it_is` is the mean for the network's own pairing; `paired_anew` and `sd` are the mean and standard deviation
     over `draws` random pairings. `p` is the share of pairings whose mean is as high. `stratum` is None for the mean

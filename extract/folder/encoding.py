@@ -16,7 +16,7 @@ Content = pa.Table | Mapping[str, np.ndarray]
 
 
 def read_table(file: Path, table: str) -> pa.Table:
-    """Read a file of a table, without columns that only earlier versions wrote.
+    """Read a file that holds rows of `table`, without columns that only earlier versions wrote.
 
     Raises ExtractionError if the file is damaged or has another schema.
     """

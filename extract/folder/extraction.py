@@ -58,9 +58,11 @@ ContributionDirection = Literal["backward", "forward"]
 
 
 class Extraction(ManifestFolder):
-    """An extraction folder, with methods to read its tables and arrays; `open` reads it, `create` starts or resumes it.
+    """An extraction folder, with methods to read its tables and arrays.
 
-    All reads raise ExtractionError for a damaged file.
+    `open` opens an existing folder, and `create` starts a new one or resumes an interrupted one.
+
+    Every method raises ExtractionError for a damaged file.
     """
 
     def table(self, name: str) -> pa.Table:

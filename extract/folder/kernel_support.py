@@ -42,7 +42,7 @@ def support(architecture: Architecture, source: Layer, target: Layer) -> Support
 
 
 def gradient_layer(architecture: Architecture, source: Layer, target: Layer) -> Layer:
-    """Return the layer whose gradient gives a source's kernels; for index 5 and 7 that is their block's sum.
+    """Return the layer whose gradient gives a source's kernels; for index 5 and 7 that is the sum of the block.
 
     Raises NoPath if the source is not below the target.
     """
@@ -60,7 +60,7 @@ def _reach(architecture: Architecture, target: Layer) -> dict[Layer, range]:
 
 
 def _windows(architecture: Architecture, target: Layer) -> Iterator[tuple[Layer, range]]:
-    """Yield the target and the layers below it, nearest first, each with the rows of its kernels on an endless map."""
+    """Yield the target and the layers below it, nearest first, each with its kernels' rows on a map without borders."""
     layer: Layer | None = architecture.check(target)
     first = last = (architecture.grid(target) - 1) // 2
     yield target, range(first, last + 1)

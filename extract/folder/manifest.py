@@ -67,7 +67,7 @@ class Deviation(_Strict):
 class RecordedPreparation(_Strict):
     """How images were prepared for the network, with the text tower's activation and the network's fingerprint.
 
-    `mean` and `sd` are those of each colour.
+    `mean` and `sd` hold one number per colour.
     """
 
     activation: Text
@@ -141,7 +141,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Read the manifest of the folder at `path`. Raises ExtractionError if it is absent or was altered."""
+    """Read the manifest of the folder at `path`. Raises ExtractionError if the manifest is absent or was altered."""
     return _read(path).manifest
 
 

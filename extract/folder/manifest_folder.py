@@ -39,7 +39,7 @@ def run_digest(*settings: object) -> str:
 
 
 class ManifestFolder:
-    """A folder with a manifest of its finished files; `open` reads a folder, `create` starts or resumes one."""
+    """A folder with a manifest of its finished files; `open` opens a folder, `create` starts or resumes one."""
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         if not is_encodable(str(path.absolute())):

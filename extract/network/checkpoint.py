@@ -87,9 +87,7 @@ def _older_format(path: Path, start: bytes) -> object:
     if start.startswith(b"version https://git-lfs"):
         raise NoWeights("it is the pointer that Git LFS leaves in a file's place. Fetch the file with git lfs pull")
     if unpack := next((command for mark, command in _PACKED.items() if start.startswith(mark)), None):
-        command = (
-            f"{unpack} {quote(str(path))} > {quote(path.stem)}-unpacked.pt"  # these mind no suffix, as gunzip does
-        )
+        command = f"{unpack} {quote(str(path))} > {quote(path.stem)}-unpacked.pt"  # -c accepts any suffix
         raise NoWeights(f"it is compressed. Unpack it with `{command}`")
     if start.startswith(b"PK"):
         raise NoWeights("it is an archive without its end, cut short on its way here. Fetch it again")

@@ -263,7 +263,7 @@ def watch_branches(visual: nn.Module, total: Layer, see: Callable[[BranchName, T
 def watch_sums(
     visual: nn.Module, layers: Iterable[Layer], see: Callable[[Layer, Tensor, Tensor], object]
 ) -> Iterator[None]:
-    """While open, hand every sum, before its ReLU, and its shortcut to `see`: two maps (n, c, h, w), not copied."""
+    """While open, hand every sum (before its ReLU) and the sum's shortcut to `see`: maps (n, c, h, w), not copied."""
 
     def hooks(layer: Layer) -> Iterator[RemovableHandle]:
         block, shortcuts = block_of(visual, layer), list[Tensor]()
@@ -323,9 +323,9 @@ def _edge_hooks(visual: nn.Module, edge: ConvolutionEdge, keep: See, add: Change
 
 
 def change_source(first: nn.Module, source: Layer, change: Change) -> RemovableHandle:
-    """Change a source layer's map (n, c, h, w) after its ReLU; `first` is the first block to change.
+    """Change a source layer's map (n, c, h, w) after its ReLU; `first` is the first block that the change reaches.
 
-    A sum is changed at the input of `first`, which reads the sum; any other layer belongs to `first`.
+    For a sum, `first` is the block that reads the sum; for any other layer, it is the layer's own block.
     """
     if source.role == "sum":
         return _change_input(first, change)

@@ -77,7 +77,7 @@ class Network:
     @cached_property
     @torch.inference_mode()
     def fingerprint(self) -> tuple[float, ...]:
-        """Numbers that identify the network: two from its embedding of a fixed image, two from that of fixed tokens.
+        """Numbers that identify the network: two from the embedding of a fixed image, two from that of a fixed text.
 
         The numbers are rounded, so that processors agree except in the last digit. Other weights, or another
         activation, image size, mean or standard deviation, change some of the numbers.

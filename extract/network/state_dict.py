@@ -21,9 +21,9 @@ _DEPTH = 4  # the deepest nesting of dicts that is searched
 def state_dict(saved: object, kind: type[Kind]) -> tuple[dict[str, Kind], tuple[str, ...]]:
     """Find a CLIP's tensors of this kind, keyed as in open_clip, and the names of other networks that are not read.
 
-    If several dicts hold tensors, dicts of a CLIP ResNet take precedence; among these, a dict under the key
-    `state_dict`; and among several of those, the only one that is a CLIP with both towers. Raises NoWeights if no dict
-    holds tensors, or if more than one is left.
+    If several dicts hold tensors, dicts of a CLIP ResNet take precedence, and among these a dict under the key
+    `state_dict`. If several are left, the one that is a CLIP with both towers is taken. Raises NoWeights unless exactly
+    one dict is left.
     """
     states = dict(_dicts(saved, kind))
     networks = [where for where, state in states.items() if any(key.endswith((_FIRST, _POOL)) for key in state)]

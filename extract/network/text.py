@@ -17,8 +17,8 @@ def zero_shot(network: Network, images: Iterable[Image.Image], classes: Sequence
     """Compute the probability of every class for every image: the softmax of scaled cosines.
 
     Returns float32 of shape (images, classes). A class is written as its prompt, such as "a photo of a cat"; the demo's
-    captions are bare words. Raises WordsError unless there are two or more different classes, and WeightsError as
-    `embed_prompts` does.
+    captions are bare words. Raises WordsError unless there are two or more different classes, and the errors of
+    `embed_prompts`.
     """
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise WordsError("There is nothing to choose among. Give two classes or more, each of them once.")

@@ -16,7 +16,7 @@ _SYSTEM = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volum
 
 @dataclass(frozen=True)
 class FolderEntry:
-    """A file, or a folder that is not walked; `reason` says why it is left out, and is empty for a picture to show."""
+    """A file, or a folder that is not walked; `reason` says why the entry is left out (empty: a picture to show)."""
 
     path: Path
     name: str  # relative to the walked folder, with / between parts

@@ -146,8 +146,8 @@ def load(file: Path) -> bytes:
 def thumbnail(data: bytes, side: int = THUMBNAIL) -> bytes:
     """Crop a picture to its middle square, scale the square to `side` pixels, and encode it as WebP without EXIF.
 
-    A square of at most `side` pixels keeps its size and loses no detail. If it is already a WebP or PNG with only
-    pixels, its bytes are returned unchanged. Raises UnreadablePicture.
+    A square of at most `side` pixels keeps its size and loses no detail. A file with such a square that is already a
+    WebP or PNG with only pixels is returned unchanged. Raises UnreadablePicture.
     """
     with _decoding(), _opened(data) as picture:
         small = picture.width == picture.height <= side

@@ -112,8 +112,8 @@ def overlay(
     """Write a text on a copy of a picture, which is a typographic attack: RGB of the same size.
 
     By default the text is written four times, as in the article's `overlay_text_on_image`: two by two from (20, 20) in
-    steps of 100, in 224ths of the shorter side. With `at`, it is written once at each place, in pixels. Raises the
-    errors of `rasterise`.
+    steps of 100, in 224ths of the shorter side. With `at`, the text is written once at each place, in pixels. Raises
+    the errors of `rasterise`.
     """
     attacked = picture.convert("RGB").copy()
     font, _ = _set(text, attacked.width, attacked.height, lettering)
@@ -186,7 +186,7 @@ def _font(file: Path, size: float, layout: ImageFont.Layout = ImageFont.Layout.B
 def _layout(text: str) -> ImageFont.Layout:
     """Choose the basic layout, as in the article, except for writing systems that this layout would misspell.
 
-    Raises WordsError if the library for these is missing.
+    Raises WordsError if the library that such writing systems need is missing.
     """
     if not is_shaped(text):
         return ImageFont.Layout.BASIC

@@ -90,7 +90,7 @@ class Shards:
     def digest(self) -> str:
         """The hash of the files' names and sizes.
 
-        With hard links the hash differs, because an earlier version did not read them.
+        The hash differs for shards with hard links, because an earlier version did not read hard links.
         """
         digest = hashlib.sha256(b"hard links\n" if self.hard_links else b"")
         for file in self.files:
@@ -208,7 +208,10 @@ def _defect(file: Path, error: Exception) -> str:
 
 
 def _check_end(file: Path, archive: tarfile.TarFile) -> None:
-    """Raise NoShards unless the last member is followed by the end, because tarfile takes a damaged header for it."""
+    """Raise NoShards unless the shard's end follows the last member that tarfile read.
+
+    The check is needed because tarfile takes a damaged header for the end.
+    """
     stream: Any = archive.fileobj
     stream.seek(archive.offset)
     block = stream.read(tarfile.BLOCKSIZE)

@@ -54,7 +54,10 @@ def read_file(file: Path) -> tuple[Words, Reading]:
 
 
 def _counted(lines: Words) -> str | None:
-    """Return the first line of a list of frequencies, below its column names if any; None for any other list."""
+    """Return the first line with a count if the lines are a list of frequencies, else None.
+
+    Such a list may begin with the names of its columns.
+    """
     if _is_counted(lines):
         return lines[0]
     names_columns = len(lines) > _FEW and not _COUNTED.fullmatch(lines[0])
