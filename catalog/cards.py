@@ -195,7 +195,7 @@ class Gallery:
     def contributions(
         self, edges: Sequence[Contribution], end: str, thumbnails: Mapping[Unit, TopProbe], by: Measure = "magnitude"
     ) -> str:
-        """Draw the units at one end (`source` or `target`) of edges: excitatory edges first, then strongest first."""
+        """Draw the units at one end (`source` or `target`) of edges: first excitatory, then inhibitory, by strength."""
         if not edges:
             return _NO_EDGES
         heads = "".join(f'<span title="{escape(meaning(word))}">{word}</span>' for word in ("magnitude", "mean"))
@@ -229,7 +229,7 @@ class Gallery:
         return f'<div class="quiet why" title="{reasons}">{reasons}</div>'
 
     def rises(self, cards: Iterable[UnitCard], rises: Sequence[float], thumbnails: Mapping[Unit, TopProbe]) -> str:
-        """Draw units with how far a probe raises each; the units come highest rise first."""
+        """Draw units, each with how far a probe raises it; `cards` and `rises` come highest rise first."""
         rows = (
             f'<div class="edge excites">{self._bar(c.id, c.labels, thumbnails, rise / rises[0], f"{rise:+.3f}")}</div>'
             for c, rise in zip(cards, rises, strict=True)

@@ -124,7 +124,7 @@ class Catalog:
 
     @property
     def unfinished(self) -> dict[str, str]:
-        """Models that are half loaded or half removed: for each name, a text that says which and how to resume."""
+        """The half loaded or half removed models: a text that says which, and how to resume, keyed by name."""
         return self._store.unfinished()
 
     def model(self, name: str | None = None) -> Model:
@@ -138,10 +138,10 @@ class Catalog:
     def verify(self, name: str, whole: bool = True) -> bool:
         """Read a whole model, even one that `model` refuses, and compare it with what was loaded.
 
-        With `whole` False, only count its units and edges, without following an edge: seconds for many millions.
-        Returns True if the stored numbers were compared, False if not: a count reads no numbers, and earlier versions
-        recorded nothing to compare with. Raises DatabaseDamaged if data was lost; the model is then refused until it
-        is loaded again.
+        With `whole` False, only count units and edges, without following an edge, which takes seconds even for many
+        millions. Returns True if the stored numbers were compared; False if not, because a count reads no numbers and
+        an earlier version recorded none to compare with. Raises DatabaseDamaged if data was lost; the model is then
+        refused until it is loaded again.
         """
         if not whole:
             self._store.count(name)
@@ -220,7 +220,7 @@ class Catalog:
         return migration.migrate(self._database)
 
     def outdated_queries(self) -> list[str]:
-        """List the saved queries that mention a property which `migrate` has replaced; they no longer find it."""
+        """List the saved queries that use a property which `migrate` has replaced, and so need to be corrected."""
         return migration.outdated_queries(self._database)
 
     @staticmethod

@@ -222,7 +222,7 @@ def _apart(terms: WeightTerms) -> bool:
 
 
 def _place(ordered: Sequence[float], value: float) -> float:
-    """Return the share of values that are not larger than this one."""
+    """Return the share of `ordered` values that are not larger than `value`."""
     return bisect_right(ordered, value) / len(ordered)
 
 

@@ -59,7 +59,7 @@ _OWN = ("extract", "graph", "catalog")
 
 @contextmanager
 def torch_needed() -> Iterator[None]:
-    """Raise TorchMissing, with how to install torch, if the import inside this block fails for want of torch."""
+    """Raise TorchMissing, which says how to install torch, if the import in this block fails because of torch."""
     try:
         yield
     except (ImportError, OSError) as error:  # a shared library of torch that cannot be loaded is an OSError

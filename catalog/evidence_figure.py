@@ -1,4 +1,4 @@
-"""Draw the evidence for a sum's verdict as HTML: held-out probes of both facets, and the sum without either branch."""
+"""Draw the evidence for a sum's verdict as HTML: probes of both facets, and the sum with and without its branches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

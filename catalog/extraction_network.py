@@ -1,4 +1,4 @@
-"""Run a network to fill its extraction folder: weights, probes, words, pictures, and the checks of a census."""
+"""Run a network to fill its extraction folder: weights, probes, words, pictures, and repeated censuses."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -205,8 +205,9 @@ class ExtractionNetwork:
         progress: bool = True,
         memory: int = PAIRING_MEMORY,
     ) -> list[PairingComparison]:
-        """Compare the enrichment of a sum (None: the last) with that of its branches paired anew, in `draws` draws.
+        """Compare the enrichment of a sum (None: the last) with that of its branches paired anew.
 
+        In each of `draws` draws, every unit keeps its shortcut and gets the conv branch of another unit, at random.
         `probes` must be those of the extraction's own census. The maps of the whole sum must fit into `memory` bytes.
         Raises the errors of `sensitivity`.
         """

@@ -64,7 +64,7 @@ class ExtractionView:
 
     @property
     def deviations(self) -> "tuple[Deviation, ...]":
-        """Deviations of a sample of magnitudes from float32, per number of blocks between; empty for float32."""
+        """Deviations of sampled magnitudes from float32, per number of blocks between units; empty for float32."""
         return self.folder.manifest.deviations or ()
 
     def table(self, name: str) -> "pa.Table":
@@ -123,9 +123,10 @@ class ExtractionView:
         return Table(f"The census of {total} with one thing changed at a time", variants(self.folder, total))
 
     def pairings(self, layer: Layer | str | None = None) -> "Table[PairingComparison]":
-        """Read how a sum (None: the last) compares with its own branches paired anew, at random.
+        """Read how the enrichment of a sum (None: the last) compares with that of its branches paired anew.
 
-        Empty if `LiveNetwork.pairings` made no comparison. Raises UnknownUnit for an unknown layer.
+        Paired anew, each unit has the conv branch of another unit. Empty if `LiveNetwork.pairings` made no comparison.
+        Raises UnknownUnit for an unknown layer.
         """
         from extract.folder.census_variants import pairing_comparisons  # slow to import; see `kernel`
 
@@ -163,7 +164,7 @@ class ExtractionView:
     def draw_levels(
         self, unit: Unit | str, folder: Path | str, levels: Iterable[float], count: int = 10, part: Part = "unit"
     ) -> Path:
-        """Draw `count` images at each level into a folder, for people to sort; return the path of the sheet to fill in.
+        """Write `count` images of each level into a folder, for people to sort; return the path of the sheet to fill.
 
         A level is a distance of the unit's activation from its mean over all probes, in standard deviations.
         """
@@ -187,7 +188,7 @@ class ExtractionView:
         return store(self.folder, named, part, read(at_home(sheet)), replace=replace)
 
     def unit(self, unit: Unit | str, part: Part = "unit") -> Unit:
-        """Return the unit that a part names: the unit itself, or a branch's for a sum's unit. Raises UnknownUnit."""
+        """Return the unit itself or, for a `part` of a sum's unit, the unit of that branch. Raises UnknownUnit."""
         from extract.responses.levels import of_branch  # slow to import; see `kernel`
 
         named = self.architecture.unit(str(unit))

@@ -57,7 +57,7 @@ def has_bar(column: str) -> bool:
 
 
 def printed(column: str, value: float, number: str = ".3f") -> str:
-    """Format a number as text; `number` is the format for what is neither a share, nor a rate, nor a count."""
+    """Format a number as text; `number` is the format of numbers that are not shares, rates or counts."""
     return format(value, _PRINTED.get(_statistic(column).format, number))
 
 

@@ -43,7 +43,7 @@ class Kernel:
 
     @property
     def mean(self) -> float:
-        """The kernel's mean over the positions that can be non-zero, that is all of its positions."""
+        """The kernel's mean over its positions, all of which can be non-zero."""
         return self.statistics.mean
 
     def agrees(self, edge: Contribution) -> bool:

@@ -212,7 +212,7 @@ class LiveNetwork(ExtractionNetwork):
         layer: Layer | str | None = None,
         font: Path | str | None = None,
     ) -> Ranking:
-        """Return, for every unit of a layer (None: the last), the smaller of its mean activations on word and picture.
+        """Return, for every unit of a layer (None: the last), the smaller mean activation of a word and a picture.
 
         This is the article's intersection, of a word and a photograph of the same thing; it has no baseline. Raises
         ProbesError for a picture that cannot be read, WordsError for a text that cannot be rendered.
@@ -226,7 +226,8 @@ class LiveNetwork(ExtractionNetwork):
     ) -> Ranking:
         """Measure how far a word raises each unit of a layer (None: the last) over its mean on the common words.
 
-        The common words are shown at the first call for a layer only; during that, `step` is called with the part done.
+        The common words are shown only at the first call for a layer; meanwhile `step` is called with the part of them
+        that is done.
         """
         within = self._layer(layer)
         if within not in self._common:
@@ -294,7 +295,7 @@ class LiveNetwork(ExtractionNetwork):
     write_picture = staticmethod(write_picture)
 
     def classes(self, classes: Classes = None) -> tuple[str, ...]:
-        """Return prompts without duplicates: these, the lines of a file, or (None) the concepts of the demo."""
+        """Return prompts without duplicates: those given, or a file's lines; None: the demo's concepts, else none."""
         if isinstance(classes, Path):
             return from_file(at_home(classes))
         if classes is None and self.model == demo.MODEL:
@@ -302,7 +303,7 @@ class LiveNetwork(ExtractionNetwork):
         return tuple(dict.fromkeys(classes or ()))
 
     def decompose(self, pictures: Sequence[Image.Image]) -> Decomposition:
-        """Split the embeddings of pictures exactly into the contribution of every unit, head and branch."""
+        """Split the embeddings of pictures exactly into the contributions of every unit, by head and branch."""
         pixels = next(stack(pictures, self._network.preprocess, len(pictures)))  # (images, 3, side, side)
         with self._alone:
             return decompose(self._network, pixels)

@@ -166,7 +166,7 @@ class Model:
 
     @property
     def layers(self) -> Table[LayerCard]:
-        """For every layer, how many units have a label, each kind of number or a verdict; in forward order."""
+        """The number of units with a label, with each kind of number and with a verdict, for each layer in order."""
         return Table(f"Layers of {self.id}", self._store.layers())
 
     def layer(self, name: Layer | str) -> LayerCard:
@@ -260,9 +260,9 @@ class Model:
         return next((by_change for by_change in verdicts if by_change), {})
 
     def versatility(self, unit: Unit | str) -> "Table[Versatility]":
-        """Total what a unit receives from each layer below and contributes to each layer above, over all its edges.
+        """Summarise what a unit receives from each layer below and contributes to each above, over all its edges.
 
-        The totals come from the first available folder with dense matrices, because the database holds only the
+        The numbers come from the first available folder with dense matrices, because the database holds only the
         strongest edges; without such a folder the table is empty. Raises UnknownUnit.
         """
         named = self.architecture.unit(str(unit), self.id)

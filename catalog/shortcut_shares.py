@@ -1,4 +1,4 @@
-"""Read each unit's shares over the shortcut on its top 100 probes from an extraction folder."""
+"""Read from an extraction folder the shares over the shortcut, for each unit on its top 100 probes."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

@@ -44,7 +44,7 @@ def findings(texts: Mapping[str, str | None], veil: Veil, limit: int | None = No
 
 
 def facet_lines(shortcut: str | None, conv: str | None, veil: Veil, limit: int | None = None) -> list[str]:
-    """Return a sentence on each branch's facet, if the census found one; the facet's concepts are split at `; `."""
+    """Return a sentence on each branch's facet that the census found; a facet is text with concepts split by `; `."""
     facets = zip(BRANCH_NAMES.values(), (shortcut, conv), strict=True)
     return [f"{branch.capitalize()} brings {_counted(facet, veil, limit)}." for branch, facet in facets if facet]
 

@@ -138,7 +138,7 @@ def import_studies(
 
 
 def _may_be(store: ModelStore, model: str) -> bool:
-    """Check whether the store's model is this model, or may be: a weights file of its shape has no telling name."""
+    """Check whether the store's model is, or may be, this model: the name of a weights file does not tell."""
     name, _, _ = model.partition(":")
     return store.id == model or ("@" in store.id and ARCHITECTURES.get(name) == store.architecture)
 

@@ -17,9 +17,9 @@ def last_sums(architecture: Architecture) -> list[Layer]:
 def visualisation_folders(folder: Path, architecture: Architecture) -> Mapping[Layer, Path]:
     """Map each sum to its folder of pictures.
 
-    A sum's folder is `folder` itself or a folder in it whose name ends like the sum, as 4_2_6; the authors' folders are
-    named so. If no name ends so, `folder` holds the pictures of the last sum. Raises ArticleError if `folder` is not a
-    folder.
+    A sum's folder is `folder` itself or a folder in it, if its name ends in the sum's, such as 4_2_6, like the folders
+    of the article's authors. If no name does, `folder` holds the pictures of the last sum. Raises ArticleError if
+    `folder` is not a folder.
     """
     if not folder.is_dir():
         raise ArticleError(f"{folder} is no folder. Name one with pictures such as channel34.png.")

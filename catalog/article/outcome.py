@@ -27,5 +27,5 @@ ClaimCheck = Callable[[Measurements, Mapping[str, Any]], Outcome]
 
 
 def judge(holds: bool, finding: str, **values: Any) -> Outcome:
-    """Return the outcome of a claim: it passes if it holds, else it deviates."""
+    """Return the outcome of a claim: `pass` if the claim holds, else `deviation`."""
     return Outcome("pass" if holds else "deviation", finding, values)

@@ -17,7 +17,7 @@ _LINE = re.compile(r"Unit (\d{1,6}) -> \(tensor\(([\d.e+-]{1,24})[^()]{0,80}\), 
 
 @dataclass(frozen=True)
 class BlockShares:
-    """The share of each unit of a block, and the cosine distance of its branches' maps: (units,) each.
+    """The share of each unit of a block, and the cosine distance between its branches' maps, both (units,).
 
     A distance is NaN if a map is zero.
     """

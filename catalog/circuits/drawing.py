@@ -19,7 +19,7 @@ _LEFT, _TOP, _BELOW = 80, 40, 110  # room around the middles of the outer units;
 _LEGEND = 410  # pixels of the legend's width
 _LETTERS = 26  # of a label under its picture
 _VIOLET, _INK, _EMPTY, _PAPER = "#6d4aff", "#33333f", "#f0f0f4", "#ffffff"
-_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # of one width; the first is the one that files are drawn with
+_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # of equal width; files are drawn with the first
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _stroke(edge: CircuitEdge) -> Stroke:
 
 
 def _width(edge: CircuitEdge, circuit: Circuit) -> float:
-    """Return an edge's width, 1 to 5 pixels: it grows with the square root of magnitude over the unit's largest."""
+    """Return an edge's width, 1 to 5 pixels, from the ratio of its magnitude to the largest into the same unit."""
     if edge.kind == "ADDS":
         return 2.0
     heaviest = max(e.magnitude for e in circuit.edges if e.target == edge.target and e.kind == edge.kind)

@@ -26,7 +26,7 @@ SUFFIXES: Mapping[str, Format] = {".json": "json", ".graphml": "graphml", ".zip"
 READABLE: Mapping[str, Format] = {**SUFFIXES, ".cyjs": "json"}  # Cytoscape's own JSON too
 _LONGEST_REASON = 200  # characters
 
-# networkx takes 0.3 s to import, so `file_formats` is imported where a file is written or read.
+# `file_formats` imports networkx, which takes 0.3 s, so it is imported only where a file is written or read.
 
 
 def write(circuit: Circuit, path: Path, form: Format | None = None) -> None:

@@ -49,7 +49,7 @@ def decode(data: bytes, form: str) -> Circuit:
 
 
 def _circuit(graph: _Graph) -> Circuit:
-    """Convert a graph to a circuit; attributes that other tools added are ignored. Raises Doubled for a unit twice."""
+    """Convert a graph to a circuit; attributes added by other tools are ignored. Raises Doubled for a repeated unit."""
     about = {str(name).replace(" ", "_"): value for name, value in _known(graph.graph).items()}
     names = {node: _unit_name(str(node), attributes) for node, attributes in graph.nodes(data=True)}
     refuse_doubled(names.values(), "unit")
@@ -196,7 +196,9 @@ def _to_csv(graph: _Graph) -> bytes:
             ("nodes.csv", _table(nodes)),
             ("edges.csv", _table([{"source": s, "target": t, **attributes} for s, t, _, attributes in edges])),
         ):
-            bundle.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)  # with no date, so equal bytes
+            bundle.writestr(
+                zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED
+            )  # without a date, so that equal circuits give equal bytes
     return file.getvalue()
 
 
@@ -218,7 +220,7 @@ def _from_csv(data: bytes) -> _Graph:
 
 
 def _member(bundle: zipfile.ZipFile, name: str) -> str:
-    """Find the file of this name in a zip, also inside a folder, where packing again may put it.
+    """Find the file of this name in a zip, even inside a folder, because repacking a zip may add one.
 
     Raises Doubled for two such files, KeyError for none.
     """

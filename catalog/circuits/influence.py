@@ -54,7 +54,7 @@ def shares_of_ends(arcs: Arcs, ends: Collection[Vertex]) -> dict[Vertex, float]:
 
 
 def prune(arcs: Arcs, root: Vertex, ends: Collection[Vertex], nodes: float, edges: float) -> Arcs:
-    """Prune the units, then the arcs, through which least influence passes from the root to the ends.
+    """Prune the units, then the arcs, that carry least influence from the root to the ends.
 
     Units are pruned as long as the part `nodes` of the influence at the ends stays, then arcs as long as the part
     `edges` of the rest stays. Units and arcs on no path from the root to an end are pruned, too.
@@ -75,7 +75,7 @@ def _without_least(
     part: float,
     without: Without[Key],
 ) -> Arcs:
-    """Prune as many keys (units or arcs) as possible, least `influence` first, while this part of influence stays."""
+    """Prune as many keys (units or arcs) as possible, least `influence` first; `part` of the ends' influence stays."""
     if part >= 1:
         return _between(arcs, root, ends)
     order = sorted(influence, key=lambda key: influence[key])

@@ -25,10 +25,10 @@ Direction = Literal["backward", "forward"]
 class Tracing:
     """The settings of a trace.
 
-    A trace takes so many `steps`; each step follows the `strongest` edges of every unit, of at least the weight
-    `least`. Weights are magnitudes, or if `scaled`, magnitudes times the source's activity, so that a strongly wired
-    but hardly active source counts for little. Pruning units keeps at least the part `nodes` of the influence that the
-    circuit held; pruning edges keeps the part `edges` of the rest; 1 prunes nothing.
+    A trace takes `steps` steps; each follows the `strongest` edges of every unit that have at least the weight `least`.
+    Weights are magnitudes, or if `scaled`, magnitudes times the source's activity, so that a strongly wired but hardly
+    active source counts for little. Pruning units keeps at least the part `nodes` of the influence that the circuit
+    held; pruning edges keeps the part `edges` of the rest; 1 prunes nothing.
     """
 
     steps: int = 3

@@ -98,7 +98,7 @@ class Veil:
         return value
 
     def _within(self, text: str) -> bool:
-        """Check whether a longer text contains something hidden, or is a picture."""
+        """Check whether a text contains something hidden, or is a picture."""
         match = _any_of(self.texts).search(text.casefold()) or _PICTURE.search(text)
         return not self.revealed and (match is not None or sensitive(text, flags=self.flags.get("word", {})))
 
@@ -116,7 +116,7 @@ class Veil:
         return HIDDEN if self.hides_image(probe) else self.label(probe.concept)
 
     def _flag(self, kind: FlagKind, name: str) -> bool | None:
-        """Return whether the last flag on a name says sensitive; None if there is no flag."""
+        """Return what the last flag on a name says: True for sensitive, False for not; None if there is no flag."""
         return self.flags.get(kind, {}).get(name)
 
 

@@ -25,7 +25,7 @@ class Conflict:
 
     @property
     def changed_since(self) -> bool:
-        """Whether the two are one entry, which was changed or withdrawn in the catalog; otherwise another label."""
+        """Whether both are the same entry, which was changed or withdrawn in the catalog; False for two labels."""
         return self.entry.id == self.current.id
 
 

@@ -14,7 +14,7 @@ UNDOING = ("undo", "redo")  # actions that put another entry out of effect, or b
 
 
 def standing(history: Iterable[Annotation]) -> list[Annotation]:
-    """Select the labels and changes in effect, that is with an even number of undos and redos; in the same order."""
+    """Select, in order, the labels and changes in effect, that is with an even number of undos and redos."""
     entries = list(history)
     flips = Counter(entry.supersedes for entry in entries if entry.action in UNDOING)
     return [entry for entry in entries if entry.action not in UNDOING and flips[entry.id] % 2 == 0]

@@ -1,7 +1,7 @@
 """People's labels on units: an append-only history of annotations, which determines the current labels.
 
-No annotation is ever changed or deleted. A label is an annotation. To amend, reject or withdraw a label appends another
-annotation that supersedes the first; an undo appends one that puts such a change out of effect
+No annotation is ever changed or deleted. A label is an annotation. Whoever amends, rejects or withdraws a label appends
+another annotation, which supersedes the label's; an undo appends one that puts such a change out of effect
 (`catalog.labels.history`).
 """
 
@@ -145,7 +145,7 @@ class Labels:
 
 
 def changed(new: Annotation, action: Action, author: str, old: Annotation) -> Annotation:
-    """Make an entry with the content of `new` and the current time that supersedes `old`, without writing it."""
+    """Make an entry that supersedes `old`, with the content of `new` and the current time; nothing is written."""
     at = max(datetime.now(UTC), old.at + timedelta(microseconds=1))  # later than `old`, even if the clock went back
     return replace(new, id=str(uuid.uuid4()), at=at, action=action, author=author, supersedes=old.id)
 

@@ -112,7 +112,7 @@ def comparisons(target: Layer, measured: Iterable[PairStatistics], pooled: bool)
 
 
 def _entries(whole: Floats, rows: int, length: int) -> Floats:
-    """Draw entries of a matrix, each once, in random order: (rows, length), with fewer rows for too small a matrix."""
+    """Draw entries of a matrix, each once, in random order: (rows, length), or fewer rows if entries run out."""
     flat = whole.ravel()
     rows = min(rows, len(flat) // max(length, 1))
     places = np.random.default_rng((_SEED, len(flat))).choice(len(flat), rows * length, replace=False)

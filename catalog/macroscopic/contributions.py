@@ -197,7 +197,7 @@ def _resolved(scaled: Floats, target_scale: Floats | None) -> NDArray[np.bool]:
 
 
 def default_variant(target: Layer) -> Variant:
-    """Return raw, which is the article's variant, or scaled for a sum, which has no other."""
+    """Return the default variant: raw, as in the article, or for a sum scaled, the only variant of a sum."""
     return "scaled" if target.role == "sum" else "raw"
 
 

@@ -123,7 +123,7 @@ class Macroscopic:
         return tuple(comparisons(into, self._statistics(into), pooled=False))
 
     def versatility(self, unit: Unit | str) -> list[Versatility]:
-        """Total what a unit receives from each layer below and contributes to each layer above, where stored.
+        """Summarise what a unit receives from each layer below and contributes to each layer above, where stored.
 
         Empty if no matrices of the unit's layer are stored. Raises UnknownUnit.
         """

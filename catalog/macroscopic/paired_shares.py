@@ -1,8 +1,9 @@
-"""Compare bottleneck learning with chance: the share of units near identity, and the same with branches paired anew.
+"""Compare bottleneck learning with chance: the part of units near identity, and the same with branches paired anew.
 
-The shortcut may be larger than the conv branch even if the two are unrelated, hence the comparison. Maps are not
-stored, so the share here is of means over positions: of what both branches add on the sum's highest probes, like the
-exact share, but before the ReLU. It is therefore only compared with itself, with branches paired anew.
+Paired anew, each unit has the conv branch of another unit. A shortcut may be larger than an unrelated conv branch, too,
+hence the comparison. Maps are not stored, so the share over the shortcut is taken here over mean activations: like the
+exact share it is a share of what both branches add on the sum's highest probes, but before the ReLU. Such shares are
+therefore compared only with one another.
 """
 
 from collections.abc import Iterator

@@ -46,8 +46,8 @@ def convs_probes(measurements: Measurements, numbers: Mapping[str, Any]) -> Outc
 def discarded_facets(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Check how often the sum does not rise on conv's facet, among units of a high share whose conv brings a facet.
 
-    Both properties are bounds of the census on held-out probes. Top probes in common are no evidence here, because
-    a unit and its conv may have none in common by chance.
+    The census' bounds on held-out probes decide both. Top probes in common are not used as evidence, because a unit and
+    its conv branch may have none in common by chance.
     """
     layer = sum_layer(measurements, -1)
     shares = measured_shares(measurements, layer, "evidence", "share_published")
@@ -90,7 +90,7 @@ class ShareBin:
 
 
 def overlaps_by_share(measurements: Measurements) -> list[ShareBin]:
-    """Return the top probes that units have in common with each branch, per tenth of the shares; no empty tenths."""
+    """Summarise, for each tenth of the share, the overlap of units' top probes with each branch's; no empty tenths."""
     share, shortcut, conv = _overlaps(measurements)
     tenths = np.clip((share * 10).astype(int), 0, 9)
     return [

@@ -1,4 +1,7 @@
-"""Check claims about the distribution of contributions, on the dense matrices of an extraction folder."""
+"""Check claims about the distribution of contributions, on the dense matrices of an extraction folder.
+
+gamma3 is the scale of the batch norm after conv3, the last convolution of a block.
+"""
 
 from collections.abc import Mapping, Sequence
 from math import isnan
@@ -34,9 +37,10 @@ def forward_shape(measurements: Measurements, numbers: Mapping[str, Any]) -> Out
 
 
 def balance(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check that about half of the forward contributions to the last conv branch are positive, over the interval.
+    """Check that positive and negative forward contributions to the last conv branch have about equal total sizes.
 
-    Controls are reported but decide nothing, because chance also gives balanced signs.
+    The positive part of the total must lie within `most` of a half, for the whole interval. Controls are reported but
+    decide nothing, because chance also gives balanced signs.
     """
     raw, folded = (_pooled(measurements, "forward", "imbalance", variant) for variant in ("raw", "folded"))
     value, high = raw.observed.value, raw.observed.high
@@ -47,8 +51,8 @@ def balance(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 def balanced_by_gamma(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
     """Check that signs are balanced in raw weights, and lopsided once gamma3's signs are folded in.
 
-    Folding must add imbalance beyond the raw weights and beyond randomised weights. All units share gamma3's signs, and
-    so their chance imbalance, so lopsided means that the whole interval lies above `most`.
+    The folded imbalance must exceed that of the raw weights and that of randomised weights. All units share gamma3's
+    signs and hence their chance imbalance. Therefore lopsided means that the whole interval lies above `most`.
     """
     raw, folded = (_pooled(measurements, "forward", "imbalance", variant) for variant in ("raw", "folded"))
     over = {"raw": folded.observed.over(raw.observed), "randomised weights": _over_randomised(folded)}

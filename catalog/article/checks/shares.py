@@ -12,11 +12,11 @@ from catalog.article.outcome import CannotRun, Outcome, judge
 from catalog.macroscopic.rank_correlation import rank_correlation
 from extract.units import Layer
 
-_MOST = 0.9  # part of a layer's units that a claim on the layer is decided on
+_MOST = 0.9  # a claim on a layer needs shares of at least this part of the layer's units
 
 
 def near_identity(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check the part of a block's units whose share lies `above` a bound: it is `within` so much of the published."""
+    """Check the part of a block's units with a share `above` a bound; it may differ from the published by `within`."""
     layer = sum_layer(measurements, numbers["place"])
     shares = shares_of_most(measurements, layer, numbers["table"], numbers["column"])
     values = np.array(list(shares.values()))
@@ -30,7 +30,7 @@ def near_identity(measurements: Measurements, numbers: Mapping[str, Any]) -> Out
 
 
 def named_shares(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check the shares of single units: each is `within` so much of the published share."""
+    """Check that the shares of single units differ by at most `within` from the published ones."""
     layer = Layer.parse(numbers["layer"])
     shares = measured_shares(measurements, layer, numbers["table"], numbers["column"])
     published = {int(channel): share for channel, share in numbers["shares"].items()}
@@ -52,7 +52,7 @@ def published_counts(measurements: Measurements, numbers: Mapping[str, Any]) -> 
 
 
 def published_medians(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check the median shares in the authors' files: each is `within` so much of the value found in them before."""
+    """Check that the median shares in the authors' files differ by at most `within` from those of the claim."""
     assert measurements.authors is not None  # noqa: S101, the claim needs them
     medians = {block: float(np.median(measurements.authors.blocks[block].share)) for block in numbers["medians"]}
     holds = all(abs(medians[block] - median) <= numbers["within"] for block, median in numbers["medians"].items())
@@ -60,7 +60,7 @@ def published_medians(measurements: Measurements, numbers: Mapping[str, Any]) ->
 
 
 def published_correlation(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check the rank correlation of two blocks' shares in the authors' files, over units of the same channel."""
+    """Check the rank correlation of two blocks' shares in the authors' files, paired by channel."""
     assert measurements.authors is not None  # noqa: S101, the claim needs them
     one, other = (measurements.authors.blocks[block].share for block in numbers["blocks"])
     if len(one) != len(other):
@@ -71,7 +71,7 @@ def published_correlation(measurements: Measurements, numbers: Mapping[str, Any]
 
 
 def unit_by_unit(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check a block's shares against the authors' files: the part that is close, or the rank correlation."""
+    """Check a block's shares against the authors' files, by the part of units that are close or by rank correlation."""
     assert measurements.authors is not None  # noqa: S101, the claim needs them
     layer, published = Layer.parse(numbers["layer"]), measurements.authors.blocks[numbers["block"]].share
     shares = shares_of_most(measurements, layer, numbers["table"], numbers["column"])

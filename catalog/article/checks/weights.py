@@ -27,7 +27,7 @@ def extremes(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def means(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check the means into a unit: each is `within` so much of the published mean."""
+    """Check that the means into a unit differ by at most `within` from the published ones."""
     own = _means(measurements, numbers["target"])
     errors = {channel: abs(own[int(channel)] - mean) for channel, mean in numbers["means"].items()}
     worst = max(errors, key=lambda channel: errors[channel])
@@ -37,7 +37,7 @@ def means(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def order(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check the top-ranked inputs by mean and by magnitude, each at most `places` off, and the last input by mean."""
+    """Check the top-ranked inputs by mean and by magnitude (each at most `places` off), and the last input by mean."""
     kernels = measurements.network.raw_kernels(Unit.parse(numbers["target"]))  # (sources, h, w)
     by = {"means": kernels.mean(axis=(1, 2)), "magnitudes": np.sqrt(np.square(kernels).sum(axis=(1, 2)))}
     first = {name: np.argsort(-values, kind="stable") for name, values in by.items()}
@@ -50,7 +50,7 @@ def order(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def high_low(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check that two inputs of the high-low frequency detectors have kernels that correlate with the published."""
+    """Check that two inputs of the high-low frequency detectors have kernels that correlate with the published ones."""
     kernels = measurements.network.signed_kernels(Layer.parse(numbers["layer"]), numbers["outputs"])
     published = np.array(published_kernels()[numbers["circuit"]][numbers["model"]])  # (inputs, outputs, 3, 3)
     best = [_best_input(kernels, kernels_of_input) for kernels_of_input in published]
@@ -81,7 +81,7 @@ def offset_signs(measurements: Measurements, numbers: Mapping[str, Any]) -> Outc
 
 
 def orders_alike(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check the rank correlation of magnitude and |mean| over inputs: its median over units of the last conv branch."""
+    """Check that magnitude and |mean| rank inputs alike: the median correlation over units of the last conv branch."""
     architecture = measurements.architecture
     final = architecture.final
     target, source = Layer(final.stage, final.block, 5), architecture.shortcut(final)

@@ -34,7 +34,7 @@ def differences(measurements: Measurements, numbers: Mapping[str, Any]) -> Outco
 
 
 def norm(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check the norm of a layer's activations on a word: `within` this part of the published norm."""
+    """Check the norm of a layer's activations on a word; it may deviate from the published by the part `within`."""
     layer = Layer.parse(numbers["layer"])
     length = float(np.linalg.norm(measurements.network.word_means([numbers["word"]], [layer])[layer][0]))
     holds = abs(length / numbers["norm"] - 1) <= numbers["within"]
@@ -42,7 +42,7 @@ def norm(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def activations(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check the mean activations of single units on a word: each `within` this part of the published value."""
+    """Check mean activations of single units on a word; each may deviate from the published by the part `within`."""
     units = {Unit.parse(name): value for name, value in numbers["means"].items()}
     layers = list(dict.fromkeys(unit.layer for unit in units))
     means = measurements.network.word_means([numbers["word"]], layers)
@@ -73,7 +73,7 @@ def unit_among_first(measurements: Measurements, numbers: Mapping[str, Any]) -> 
 
 
 def sum_norm(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check the norm of activations summed over a list of words: `within` this part of the published norm."""
+    """Check the norm of activations summed over a word list; it may deviate from the published by the part `within`."""
     length = float(np.linalg.norm(_sum_over(measurements, numbers)))
     lines = len(numbers["repeated"]) + numbers["words"] - numbers["left_out"]
     holds = abs(length / numbers["norm"] - 1) <= numbers["within"]
@@ -81,7 +81,7 @@ def sum_norm(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
 
 
 def sum_distance(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
-    """Check the cosine distance between activations summed over a list and those on a word, as in `sum_norm`."""
+    """Check, as `sum_norm` does, the cosine distance between the activations summed over a list and those on a word."""
     layer, total = Layer.parse(numbers["layer"]), _sum_over(measurements, numbers)
     word = measurements.network.word_means([numbers["word"]], [layer])[layer][0]
     distance = 1 - float(total @ word / (np.linalg.norm(total) * np.linalg.norm(word)))
