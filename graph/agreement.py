@@ -1,7 +1,4 @@
-"""Compare what the database holds with what was recorded, when both stand in one row of an answer.
-
-The texts of `graph.cypher.verification` return such rows.
-"""
+"""Compare the found and the recorded number in a row that a text of `graph.cypher.verification` returns."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Compute checksums of what a load writes, by which a database can be compared with it when every row is read again.
+"""Compute checksums of what a load writes, with which the database's rows can be compared later.
 
 There is one checksum for each kind of row: the sum of the rows' hashes modulo 2**64, so rows may come in any order and
 in any batches. A row's hash covers the name and the value of every property; a null does not count as a property.
@@ -36,7 +36,7 @@ class Checksums:
         self._sums[kind] += checksum(rows)
 
     def add_properties(self, kind: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows of a kind as maps of properties, without the property that no load writes."""
+        """Add rows of a kind, each a map of properties; a unit's `label`, which no load writes, is left out."""
         columns = dict.fromkeys(name for row in rows for name in row if name != _FROM_LABELS)
         self.add(kind, pa.table({name: _column([row.get(name) for row in rows]) for name in columns}))
 

@@ -13,9 +13,9 @@ LastFlags = dict[FlagKind, dict[tuple[str, str], bool]]  # whether it says sensi
 class HiddenTexts:
     """The texts to hide over all models, and whether each flagged word is sensitive.
 
-    `texts` are sensitive labels and their facets, labels of flagged units (withdrawn ones too), and what sensitive or
-    flagged images show. `words` tells of each flagged word whether its last flag says sensitive; if models differ, the
-    word counts as sensitive. `flags` are the last flags in all models.
+    `texts` are sensitive labels and their facets, labels of units flagged as sensitive (withdrawn labels too), and the
+    concepts of images that are sensitive or flagged as sensitive. `words` tells for each flagged word whether its last
+    flag says sensitive; if models differ, the word counts as sensitive. `flags` are the last flags in all models.
     """
 
     texts: frozenset[str]
@@ -31,7 +31,7 @@ class HiddenTexts:
 
 
 def hidden_texts(database: Database) -> HiddenTexts:
-    """Ask the database which texts to hide, in two queries."""
+    """Read from the database which texts to hide, in two queries."""
     flags = _last_flags(database)
     keys = {"units": _sensitive_keys(flags["unit"]), "images": _sensitive_keys(flags["image"])}
     texts = frozenset(row["text"] for row in database.read(HIDDEN_TEXTS, **keys))

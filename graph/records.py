@@ -89,8 +89,8 @@ class UnitCard:
 class Contribution:
     """An expanded weight from one unit to another: the linear map between them with ReLU taken as identity.
 
-    `rank_in` is the edge's place by magnitude among the target's edges from this layer, from 1, and `rank_out` its
-    place among the source's edges into this layer. An edge without a rank has None.
+    `rank_in` is the edge's place by magnitude, from 1, among the target's edges from the source's layer; `rank_out` is
+    its place among the source's edges into the target's layer. An edge without a rank has None.
     """
 
     source: Unit
@@ -110,7 +110,7 @@ class Contribution:
 class TraceEdge:
     """A direct edge into or out of a unit of a trace.
 
-    `weight` is the edge's own weight, `total` the summed weight of all stored direct edges on the same side of that
+    `weight` is the edge's own weight. `total` is the sum of the weights of all stored direct edges on that side of the
     unit.
     """
 

@@ -36,7 +36,7 @@ def verify_numbers(database: Database, model: str) -> bool:
 
 
 def _derived(database: Database, model: str) -> Answer:
-    """Count what units show and what circuits are linked to, next to what the histories and the circuits say."""
+    """Count the labels that units show and the units linked to circuits, and compare with histories and circuits."""
     current, shown = (
         {tuple(row.values()) for row in database.read(text, model=model)} for text in (CURRENT_LABELS, SHOWN_LABELS)
     )

@@ -87,7 +87,7 @@ class Database:
 
     @property
     def start(self) -> str | None:
-        """A text that identifies this start of the embedded server; None for a server that checks its own files."""
+        """A text that differs for each start of the embedded server; None for Neo4j, which checks its own files."""
         process = self._current_server().process
         return f"{process.endpoint.uri} {process.endpoint.pid}" if process else None
 

@@ -70,10 +70,10 @@ class EmbeddedProcess(Protocol):
         """Where the server listens."""
 
     def runs(self) -> bool:
-        """Return whether the process still serves its folder there."""
+        """Return whether the process still serves its folder at this endpoint."""
 
     def has_ended(self) -> bool:
-        """Return whether the process has ended or ends within a second; its connections break a moment before."""
+        """Return whether the process has ended or ends within a second, since connections break just before the end."""
 
     def end(self) -> None:
         """End the process by force; committed data stays, and the next connection starts another process."""

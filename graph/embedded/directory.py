@@ -66,7 +66,7 @@ class DatabaseDirectory:
         return made
 
     def _close_to_others(self) -> None:
-        """Let only its owner into the folder, because the server's files hold labels and hidden pictures unblurred."""
+        """Let only the folder's owner into it, because the server's files hold labels and hidden pictures unblurred."""
         with self._usable():
             rights = self.path.stat()
             if rights.st_uid == os.geteuid() and rights.st_mode & 0o077:
@@ -127,7 +127,10 @@ class DatabaseDirectory:
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
-        """Raise ServerUnavailable if the disk refuses, as for somebody else's folder or a read-only one."""
+        """Raise ServerUnavailable if the disk refuses an operation in this block.
+
+        For example, the folder may belong to somebody else or be read-only.
+        """
         try:
             yield
         except OSError as error:
@@ -176,7 +179,7 @@ class DatabaseDirectory:
         ]
 
     def record_lengths(self) -> None:
-        """Record the lengths of all files of records, unless one was cut short. The databases must be closed."""
+        """Record the lengths of all files that hold records, unless one was cut short. The databases must be closed."""
         if not self.shortened():
             _record_lengths(self.path / "databases")
 
@@ -219,7 +222,7 @@ class DatabaseDirectory:
             raise
 
     def holds(self, load: str) -> bool:
-        """Return whether the load of this id wrote the current databases, however the loading process ended."""
+        """Return whether the load of this id wrote the current databases, whether or not its process ended normally."""
         mark = self.path / "databases" / _LOAD
         return mark.exists() and mark.read_text() == load
 

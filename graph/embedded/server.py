@@ -78,7 +78,7 @@ def stop(path: Path) -> bool:
 
 
 def _signal(folder: DatabaseDirectory, endpoint: Endpoint, number: int, timeout: float) -> bool:
-    """Send a signal (0 for none) to the server of this endpoint and wait; return whether the server ended in time."""
+    """Send a signal (0: none) to the server of this endpoint and wait; return whether the server ended in time."""
     with suppress(ProcessLookupError):
         os.kill(endpoint.pid, number)
     deadline = time.monotonic() + timeout
@@ -101,7 +101,7 @@ class ServerProcess:
         return status(self.path) == self.endpoint
 
     def has_ended(self) -> bool:
-        """Return whether the process has ended or ends within a second; its connections break a moment before."""
+        """Return whether the process has ended or ends within a second, since connections break just before the end."""
         return _signal(DatabaseDirectory(self.path), self.endpoint, 0, 1.0)
 
     def end(self) -> None:

@@ -181,7 +181,10 @@ def _with_progress(extraction: Extraction, load_steps: Iterable[Step], progress:
 
 
 class _Loading:
-    """A load over Bolt that holds the claim; it counts the rows written, including those of an earlier attempt."""
+    """A load over Bolt that has claimed the model.
+
+    It writes rows and counts them, together with the rows of an earlier attempt.
+    """
 
     def __init__(self, database: Database, claim: Statement, done: int, rows: int) -> None:
         self._database, self._owner, self._rows = database, _owner(claim), rows

@@ -119,7 +119,7 @@ def _type(kind: pa.DataType) -> str:
 
 
 def _flat(column: Any) -> Any:
-    """Convert a column to values that CSV can hold: a list joined by semicolons, a float32 with its exact value."""
+    """Convert a column to values that CSV can hold; a list is joined by semicolons, a float32 keeps its exact value."""
     if pa.types.is_list(column.type):
         return pc.binary_join(column.cast(pa.list_(pa.string())), ";")
     return column.cast(pa.float64()) if pa.types.is_floating(column.type) else column

@@ -57,7 +57,7 @@ class Removal:
 
     @property
     def said(self) -> dict[str, int]:
-        """How many entries people made about the model, keyed by the noun for the kind of entry."""
+        """How many entries people made about the model, keyed by what such an entry is called."""
         circuits = {"saved circuit": self.circuits, "replaced or removed one": self.earlier_circuits}
         return {"annotation": self.annotations, "flag": self.flags, **circuits}
 
@@ -126,7 +126,7 @@ def _statements(database: Database, model: str, with_labels: bool) -> Iterator[S
 
 
 def _refuse_present(database: Database, model: str) -> None:
-    """Raise DatabaseBusy if the model is there after its removal, because somebody else has claimed it."""
+    """Raise DatabaseBusy if the model is still in the database, because somebody else has claimed it."""
     if database.read(CONTENTS, model=model)[0]["present"]:
         raise claimed_elsewhere(model)
 
