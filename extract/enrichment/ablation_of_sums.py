@@ -1,4 +1,4 @@
-"""Ablate both branches of a sum, and tabulate what ablation says of its units: on their own facets and nearby."""
+"""Ablate both branches of a sum, and tabulate the effects on its units: on their own facets and on nearby concepts."""
 
 from collections.abc import Sequence
 
@@ -23,9 +23,9 @@ from extract.units import Layer
 def nearness_of_sum(
     extraction: Extraction, layer: Layer, recorded: pa.Table, facts: ProbeFacts, probes: CensusProbes
 ) -> Nearness:
-    """How near concepts lie to the top probes of a sum whose branches' activations are recorded.
+    """Compute how near concepts lie to the top probes of a sum whose branches' activations are recorded.
 
-    `recorded` are all probes of the extraction, of which `facts` are known.
+    `recorded` is the table of all probes of the extraction, and `facts` are what is known of them.
     """
     branches = extraction.manifest.architecture.branches(layer)
     top_probes = {name: lists(extraction, branches[name], facts.held_out)["top"] for name in BRANCHES}
@@ -34,7 +34,7 @@ def nearness_of_sum(
 
 
 def ablate_units(maps: BranchMaps, brought: Attribution, probes: CensusProbes, nearness: Nearness) -> Columns:
-    """What some units of a sum lose without either branch, on their own facets and on nearby concepts."""
+    """Measure what some units of a sum lose without either branch, on their own facets and on nearby concepts."""
     ablation, own = ablate_branches(maps.shortcut, maps.conv), own_facets(brought, probes)
     nearby = nearby_concepts(nearness, own, probes.concepts)
     columns = own_dissociations(own, ablation, probes) | nearby_dissociations(nearby, ablation, probes)
@@ -45,9 +45,9 @@ def ablate_units(maps: BranchMaps, brought: Attribution, probes: CensusProbes, n
 
 
 def ablation_rows(layer: Layer, blocks: Sequence[Columns]) -> pa.Table:
-    """A sum's rows of the stored table; its units came block by block.
+    """Make a sum's rows of the stored table from the columns of its units, which come in blocks.
 
-    A sum that never changes has no numbers, and one without enough nearby concepts none on these.
+    A unit that never changes has no numbers; a unit without enough nearby concepts has no numbers on these.
     """
     columns = joined(blocks)
     changes, complete = columns["changes"], columns["changes"] & columns["complete"]
@@ -62,6 +62,6 @@ def ablation_rows(layer: Layer, blocks: Sequence[Columns]) -> pa.Table:
 
 
 def untested_rows(layer: Layer, channels: int, reason: str) -> pa.Table:
-    """The rows of a sum of which ablation says nothing, with the reason."""
+    """Make the rows of a sum of which ablation says nothing, with the reason."""
     rows = {row.stored: np.full(channels, None if row.kind == "text" else np.nan) for row in of_table("ablation")}
     return per_unit("ablation", layer, rows | {"unproven": np.full(channels, reason, object)})

@@ -1,13 +1,14 @@
-"""What either branch brings to a sum on every image: interchange between images, as a Shapley value of two players.
+"""Attribute a sum to its branches on every image, by interchange between images: a Shapley value of two players.
 
-Let z(r, b) be the mean over positions of relu(r + b), x an image and x' another that lends one branch. Over all x',
+Let z(r, b) be the mean over positions of relu(r + b), let x be an image, and let x' be another image, the lender, whose
+branch takes the place of x's. With means E over all lenders x',
 
     phi_conv(x)     = 1/2 [z(r_x, b_x) - E z(r_x, b_x')] + 1/2 [E z(r_x', b_x) - E z(r_x', b_x')]
     phi_shortcut(x) = 1/2 [z(r_x, b_x) - E z(r_x', b_x)] + 1/2 [E z(r_x, b_x') - E z(r_x', b_x')]
 
-so that both add up to z(x) less its mean over the images that lend. At a position, E relu(t + b') depends on t alone:
-of the sorted b' those above -t count, and the sum of these is a prefix sum. Every image lends, unless some are named,
-and nothing is random.
+so the two add up to z(x) minus its mean over the lenders. At each position, E relu(t + b') depends only on t. In this
+mean only the sorted b' above -t count, and a prefix sum gives their total. Every image is a lender unless some are
+named, and nothing is random.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ _BLOCK = 2**22  # numbers of a map worked on at once
 class Attribution:
     """What shortcut and conv bring on every image, in standard deviations of the sum: float64 (images, units) each.
 
-    Both add up to the sum less its mean, and are zero for a sum that never changes.
+    The two add up to the sum minus its mean, and are zero for a sum that never changes.
     """
 
     shortcut: np.ndarray
@@ -30,9 +31,9 @@ class Attribution:
 
 
 def attribution(shortcut: np.ndarray, conv: np.ndarray, lenders: np.ndarray | None = None) -> Attribution:
-    """Attribute a sum to its branches, whose maps are as they enter its ReLU: (images, units, positions) each.
+    """Attribute a sum to its branches, from their maps (images, units, positions) as they enter the sum's ReLU.
 
-    `lenders`, bool (images,), are those whose maps are lent to the others: None for all.
+    `lenders`, bool (images,), are the images whose maps take the place of others' (None: all images).
     """
     images, units, positions = conv.shape
     step = max(1, _BLOCK // (images * positions))
@@ -42,7 +43,7 @@ def attribution(shortcut: np.ndarray, conv: np.ndarray, lenders: np.ndarray | No
 
 
 def _of_units(shortcut: np.ndarray, conv: np.ndarray, lenders: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """What shortcut and conv bring to some units: (units, images) each."""
+    """Compute what shortcut and conv bring to some units: (units, images) each."""
     r, b = (np.ascontiguousarray(maps.transpose(1, 2, 0), dtype=np.float64) for maps in (shortcut, conv))
     z = np.maximum(r + b, 0).mean(axis=1)  # (u, images)
     shortcuts, convs = _Sorted.of(r), _Sorted.of(b)
@@ -52,19 +53,19 @@ def _of_units(shortcut: np.ndarray, conv: np.ndarray, lenders: np.ndarray | None
     mean = _mean(z)
     scale = _mean((z - mean) ** 2) ** 0.5
     of_lenders = mean if lenders is None else _mean(z[:, lenders])
-    scale = np.where(scale > 1e-9 * z.max(axis=1, keepdims=True), scale, np.inf)  # else rounding alone
+    scale = np.where(scale > 1e-9 * z.max(axis=1, keepdims=True), scale, np.inf)  # else only rounding
     halves = [(z - of_lenders + own - other) / 2 for own, other in ((own_shortcut, own_conv), (own_conv, own_shortcut))]
     return halves[0] / scale, halves[1] / scale
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
-    """The mean of each row (u, n), (u, 1); sorted first, so that the order of images changes no bit."""
+    """Compute the mean of each row (u, n) as (u, 1), sorted first so that the order of images changes no bit."""
     mean: np.ndarray = np.sort(values, axis=1).mean(axis=1, keepdims=True)
     return mean
 
 
 def expected(own: np.ndarray, lent: np.ndarray) -> np.ndarray:
-    """The mean over positions, and over lent maps, of relu(own + lent).
+    """Compute the mean of relu(own + lent) over positions and over lent maps.
 
     `own` is (units, positions, images), `lent` (units, positions, lenders); returns (units, images).
     """
@@ -73,7 +74,7 @@ def expected(own: np.ndarray, lent: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Sorted:
-    """Maps of units and positions, the images from the lowest value on."""
+    """Maps of units, with the images at every position sorted from the lowest value up."""
 
     order: np.ndarray  # int (units, positions, images)
     values: np.ndarray  # (units, positions, images)
@@ -89,7 +90,10 @@ class _Sorted:
 
 
 def _expected(own: _Sorted, lent: _Sorted) -> np.ndarray:
-    """As `expected`; what is sorted once serves both ways of lending, and queries in order hit the cache."""
+    """Compute `expected` of sorted maps.
+
+    Maps that are sorted once serve both ways of lending, and queries in order hit the cache.
+    """
     units, positions, images = own.values.shape
     total, lenders = np.zeros((units, images)), lent.values.shape[2]
     for unit, position in np.ndindex(units, positions):

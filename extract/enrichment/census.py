@@ -1,22 +1,26 @@
-"""Take a census of enrichment: whether each branch of a sum brings a facet of its own to a unit.
+"""Take a census of enrichment: a test of whether each branch of a sum brings a facet of its own to a unit.
+
+A facet is one of the things that a unit responds to. The census takes these steps:
 
 attribution      what either branch brings on every image, by interchange with all others
-concept table    the same by concept, on discovery and on held-out probes
+concept table    the same for every concept, on discovery and on held-out probes
 facets           on discovery probes, the concepts that either branch brings most, and how many
-contrasts        on held-out probes, whether both facets are large, and each its branch's own
+contrasts        on held-out probes, whether both facets are large, and each brought by its own branch
 distance         whether the facets lie apart
 low level        whether a covariate, such as ink, explains a facet
 rotation         whether the verdict recurs where other vendors and fonts are held out
 
-*enriched*       every contrast is positive, the facets lie apart, no covariate explains either, and it recurs in most
-                 of the ways where there are several
+The verdicts are:
+
+*enriched*       every contrast is positive, the facets lie apart, no covariate explains either, and the verdict recurs
+                 in most of the ways to hold out vendors and fonts, where there are several
 *not enriched*   the contrast that is weakest on discovery probes is negative on held-out ones
 *facets alike*   every contrast is positive, and the facets lie near each other
 *open*           none of these is established
 
-Each verdict is at a false discovery rate over the units (Benjamini and Hochberg 1995), *enriched* and *facets alike*
-over those that discovery probes call promising. It is on these concepts and the held-out vendor and font;
-docs/census.md says what is claimed and what is not.
+Each verdict is at a false discovery rate (Benjamini and Hochberg 1995): *not enriched* over all units, *enriched* and
+*facets alike* over the units that discovery probes call promising. A verdict is about these concepts and the held-out
+vendor and font; docs/census.md says what is claimed and what is not.
 """
 
 from collections.abc import Sequence
@@ -41,14 +45,14 @@ DEFAULT = CensusSettings()
 
 @dataclass(frozen=True)
 class CensusWays:
-    """The probes in their own splits, and with other vendors and fonts held out."""
+    """The probes in their own splits, and in the splits that hold out other vendors and fonts."""
 
     own: CensusProbes
     turned: tuple[CensusProbes, ...] = ()
 
     @classmethod
     def of(cls, probes: pa.Table, embeddings: np.ndarray, covariates: pa.Table | None = None) -> Self:
-        """Check the probes and turn them. Raises CensusError."""
+        """Check the probes, and split them in every way. Raises CensusError."""
         return cls(CensusProbes.of(probes, embeddings, covariates), tuple(rotations(probes, embeddings)))
 
 
@@ -60,13 +64,13 @@ def census(
     covariates: pa.Table | None = None,
     settings: CensusSettings = DEFAULT,
 ) -> pa.Table:
-    """Judge every unit of a sum; a table with a row a unit, its settings and their hash in its metadata.
+    """Judge every unit of a sum; return one row per unit, with the settings and their hash in the table's metadata.
 
-    `shortcut` and `conv` are both branches' maps as they enter the sum's ReLU (the shortcut after its own), (images,
-    units, positions). `probes` has columns modality, concept and split, a row an image; `embeddings` are (images, E).
-    `covariates` has float columns, a row an image, null where one does not apply. Effects are in standard deviations of
-    the sum. Deterministic; the order of the images changes no verdict. A column source, of vendors and fonts, has each
-    held out in turn.
+    `shortcut` and `conv` are both branches' maps (images, units, positions) as they enter the sum's ReLU, the shortcut
+    after its own ReLU. `probes` has columns modality, concept and split, one row per image; `embeddings` are (images,
+    E). `covariates` has float columns, one row per image, with null where a covariate does not apply. Effects are in
+    standard deviations of the sum. The census is deterministic, and the order of the images changes no verdict. If
+    `probes` has a column source, of vendors and fonts, each of these is held out in turn.
 
     Raises CensusError for input that does not fit together or has too few concepts.
     """
@@ -76,13 +80,13 @@ def census(
 
 
 def measure(brought: Attribution, ways: CensusWays, settings: CensusSettings = DEFAULT) -> list[Columns]:
-    """Measure some units of a sum in every way, the probes' own first; no unit depends on another."""
+    """Measure some units of a sum in every way to split the probes, their own splits first; units are independent."""
     brings, every_way = (brought.shortcut, brought.conv), (ways.own, *ways.turned)
     return [measures(concept_table(probes.concepts, *brings), probes, settings) for probes in every_way]
 
 
 def judge_all(blocks: Sequence[list[Columns]], ways: CensusWays, settings: CensusSettings = DEFAULT) -> pa.Table:
-    """Judge every unit of a sum, whose measures came block by block."""
+    """Judge every unit of a sum from the measures of its units, which come in blocks."""
     own, *turned = (joined(columns) for columns in zip(*blocks, strict=True))
     judged = verdicts(own, settings)
     others = [verdicts(columns, settings)["verdict"] for columns in turned]
@@ -94,12 +98,15 @@ def judge_all(blocks: Sequence[list[Columns]], ways: CensusWays, settings: Censu
 
 
 def judge(table: ConceptTable, probes: CensusProbes, settings: CensusSettings = DEFAULT) -> pa.Table:
-    """Judge every unit of a concept table; the census without its attribution, in one way."""
+    """Judge every unit of a concept table: the census without its attribution, in the probes' own splits only."""
     return judge_all([[measures(table, probes, settings)]], CensusWays(probes), settings)
 
 
 def verdicts(columns: Columns, settings: CensusSettings) -> Columns:
-    """Each unit's verdict and weakest link, with p and q: these are over the units, or those that are promising."""
+    """Decide each unit's verdict and weakest link, with p and q.
+
+    q is over all units for *not enriched*, and over the promising units otherwise.
+    """
     low_level = columns["low_level_shortcut"] | columns["low_level_conv"]
     p = np.where(low_level, 1, np.maximum(columns["p_contrasts"], columns["p_distance"]))
     promising, p_not = columns["promising"], columns["p_not_enriched"]
@@ -125,21 +132,21 @@ def verdicts(columns: Columns, settings: CensusSettings) -> Columns:
 
 
 def corrected(p: np.ndarray, method: str = "bh") -> np.ndarray:
-    """The q of every p: Benjamini and Hochberg's, or Benjamini and Yekutieli's ("by")."""
+    """Compute the q of every p: Benjamini and Hochberg's, or Benjamini and Yekutieli's ("by")."""
     return np.asarray(false_discovery_control(p, method=method))
 
 
 def corrected_over(tested: np.ndarray, p: np.ndarray, method: str = "bh", others: float = 1) -> np.ndarray:
-    """The q of every p among those of the units that are tested, bool (units,), and `others` of the rest."""
+    """Compute the q of every p over the units that are `tested`, bool (units,); all other units get `others`."""
     q = np.full(len(p), others, float)
     q[tested] = corrected(p[tested], method)
     return q
 
 
 def _weakest_links(columns: Columns, verdict: np.ndarray, untested: np.ndarray) -> np.ndarray:
-    """What stands most against *enriched*, by its plain name, (units,).
+    """Name, in plain words, what stands most against *enriched* for every unit: (units,).
 
-    `untested` are units that pass every test and are not promising, bool (units,).
+    `untested`, bool (units,), are units that pass every test but are not promising.
     """
     link = np.where(columns["p_distance"] > columns["p_contrasts"], "distance", columns["weakest"])
     link = np.where(untested, "promising", link)
@@ -150,7 +157,7 @@ def _weakest_links(columns: Columns, verdict: np.ndarray, untested: np.ndarray) 
 
 
 def _check(shortcut: np.ndarray, conv: np.ndarray, images: int) -> None:
-    """Raise CensusError for maps that no census can be taken of."""
+    """Raise CensusError for maps of which no census can be taken."""
     for name, maps in (("shortcut", shortcut), ("conv", conv)):
         if maps.ndim != 3 or 0 in maps.shape:
             raise CensusError(f"{name} has the shape {maps.shape}. Give maps of (images, units, positions).")

@@ -17,14 +17,14 @@ BRANCHES = ("shortcut", "conv")
 
 
 def measures(table: ConceptTable, probes: CensusProbes, settings: CensusSettings) -> Columns:
-    """Measure every unit's facets on held-out probes, at the number of concepts that discovery probes favour."""
+    """Measure every unit's facets on held-out probes, with as many concepts as discovery probes favour."""
     return of_all_units(
         (units, _of_one_size(table.of(units), probes, own, settings)) for units, own in facets_by_size(table, settings)
     )
 
 
 def facets_by_size(table: ConceptTable, settings: CensusSettings) -> Iterator[tuple[np.ndarray, Facets]]:
-    """The units whose facets have equally many concepts, int (u,), with their facets; size by size."""
+    """Yield the units whose facets have equally many concepts, int (u,), with their facets, one size at a time."""
     sizes = settings.sizes_of(table.discovery.shape[1])
     ranked = facets(table, max(sizes))
     best = best_sizes(table, ranked, sizes, contrasts(settings))  # (units,)
@@ -59,11 +59,12 @@ def _of_one_size(table: ConceptTable, probes: CensusProbes, own: Facets, setting
 
 
 def effect_columns(held_out: Values, discovery: Values, settings: CensusSettings) -> Columns:
-    """The six effects with their bounds, and the p of either verdict with the effect that it hangs on.
+    """Compute the six effects with bounds, and the p of *enriched* and *not enriched* with the effect that decides it.
 
-    An enriched unit is positive in every contrast: the largest p. One that is not is negative in one, and discovery
-    probes say which to test. They also say which units are `promising`: of the others no enrichment is expected, and
-    leaving these out by other images than those of the test costs it nothing (Bourgon, Gentleman and Huber 2010).
+    An enriched unit is positive in every contrast, so its p is the largest of all contrasts. A unit that is not
+    enriched is negative in one contrast, and discovery probes say which one to test. They also say which units are
+    `promising`. No enrichment is expected of the other units. Leaving these out costs the test nothing, because they
+    are chosen on other images than those of the test (Bourgon, Gentleman and Huber 2010).
     """
     measured, tests = effects(held_out, discovery), contrasts(settings)
     names, tested = np.array([test.effect for test in tests], object), estimates(held_out, tests, discovery)
@@ -79,7 +80,7 @@ def effect_columns(held_out: Values, discovery: Values, settings: CensusSettings
 
 
 def _distance_columns(probes: CensusProbes, own: Facets, settings: CensusSettings) -> Columns:
-    """How far the facets lie apart, and the p of whether they do; facets of unlike modality do."""
+    """Measure how far the facets lie apart, and the p of whether they do; facets of unlike modality count as apart."""
     measured = distances(probes, own, settings.apart)
     low, high = (bound + settings.apart for bound in measured.bounds(settings.level))
     unlike = word_share_differences(probes, own)
@@ -93,7 +94,7 @@ def _distance_columns(probes: CensusProbes, own: Facets, settings: CensusSetting
 
 
 def _listed(names: np.ndarray) -> np.ndarray:
-    """Rows of names (units, k) as an array of lists, (units,)."""
+    """Convert rows of names (units, k) to an array of lists, (units,)."""
     rows = np.empty(len(names), object)
     rows[:] = names.tolist()
     return rows

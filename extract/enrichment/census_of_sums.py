@@ -1,6 +1,6 @@
-"""Take the census of every sum of an extraction, and ablate its branches: both tables get a part a sum.
+"""Take the census of every sum of an extraction and ablate the sum's branches; each table gets one part per sum.
 
-The maps of a few channels of some sums are in memory at once, so that the probes are shown several times.
+Only the maps of a few channels of some sums are in memory at a time, so the probes are shown several times.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,11 +41,11 @@ def add_census(
     progress: bool = True,
     memory: int = MEMORY,
 ) -> None:
-    """Judge every unit of sums, ablate both branches, and say by which settings; `probes` is the table without images.
+    """Judge every unit of sums, ablate both branches of the sums, and store the results with the settings.
 
-    At most `memory` bytes of maps are held at once, or those of one channel. A sum that was judged before on the same
-    probes is not judged again. Shows at most PROBES probes of a concept in either split, of at most CONCEPTS concepts.
-    Raises what loading a probe raises.
+    `probes` is the table of probes without images. At most `memory` bytes of maps are held at a time, or one channel's
+    if these are more. A sum that was judged before on the same probes is not judged again. At most PROBES probes of a
+    concept are shown in either split, and at most CONCEPTS concepts. Raises the errors of loading a probe.
     """
     shown = probes.filter(pa.array(sampled(probes)))
     digest = run_digest(source.digest, shown["id"].to_pylist(), shown["split"].to_pylist(), DEFAULT.hash, SIDE)
@@ -67,7 +67,7 @@ def add_census(
 def _tables(
     show: CensusPasses, plan: Sequence[dict[Layer, range]], progress: bool
 ) -> Iterator[tuple[Layer, pa.Table, pa.Table]]:
-    """Judge and ablate sum by sum, in passes over the probes."""
+    """Yield every sum with its two tables, judged and ablated in passes over the probes."""
     if not plan:
         return
     network, probes = show.network, show.probes
@@ -97,7 +97,7 @@ class _Sum:
         self._brought, self._lost = list[list[Columns]](), list[Columns]()
 
     def add(self, maps: BranchMaps, channels: range) -> None:
-        """Measure the next units."""
+        """Measure the next block of units."""
         brought, nearness = attribution(maps.shortcut, maps.conv), self._nearness.only(np.array(channels))
         self._brought.append(measure(brought, self._ways))
         self._lost.append(ablate_units(maps, brought, self._ways.own, nearness))
@@ -110,7 +110,7 @@ class _Sum:
 
 
 def _table(layer: Layer, judged: pa.Table) -> pa.Table:
-    """A sum's rows of the stored table."""
+    """Make a sum's rows of the stored census table."""
     rows = judged.to_pandas()
     columns = {row.stored: rows[row.stored].to_numpy() for row in of_table("census") if row.stored in rows}
     for branch in BRANCHES:  # a branch on whose concepts the sum does not rise has no facet to name
@@ -121,7 +121,7 @@ def _table(layer: Layer, judged: pa.Table) -> pa.Table:
 
 
 def _low_level(judged: pa.Table) -> np.ndarray:
-    """Which covariates explain a facet of every unit, as text, (units,); None where none does."""
+    """Name the covariates that explain a facet of every unit, as text, (units,); None if none does."""
     explained = [
         "; ".join(f"{row[f'covariate_{branch}']} ({branch})" for branch in BRANCHES if row[f"low_level_{branch}"])
         for row in judged.to_pylist()
@@ -130,7 +130,7 @@ def _low_level(judged: pa.Table) -> np.ndarray:
 
 
 def _unjudged(network: Network, layer: Layer, error: CensusError) -> tuple[pa.Table, pa.Table]:
-    """The rows of a sum of which there is no census, with the reason."""
+    """Make both tables' rows of a sum that has no census, with the reason."""
     channels, reason = network.architecture.channels(layer), str(error)
     rows = {row.stored: np.full(channels, None if row.kind == "text" else np.nan) for row in of_table("census")}
     judged = per_unit("census", layer, rows | {"unjudged": np.full(channels, reason, object)})

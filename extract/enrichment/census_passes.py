@@ -1,4 +1,4 @@
-"""In which passes a census shows a network its probes: the maps of a few channels are in memory at once."""
+"""Show a network the probes of a census in several passes; each pass holds the maps of a few channels in memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ MEMORY = 3 * 2**29  # bytes of maps at once
 
 @dataclass(frozen=True)
 class CensusPasses:
-    """Shows a network the same probes in every pass over them."""
+    """Shows a network the same probes in every pass."""
 
     network: Network
     extraction: Extraction
@@ -32,11 +32,11 @@ class CensusPasses:
     probes: pa.Table
 
     def pixels(self) -> Iterator[np.ndarray]:
-        """The probes as the network's `cut` makes them, uint8 (side, side, 3)."""
+        """Yield the probes' pixels as the network's `cut` makes them, uint8 (side, side, 3)."""
         return ordered_parallel_map(partial(cut_again, self.network), self._again())
 
     def batches(self, progress: bool) -> Iterator[Tensor]:
-        """The same as batches for the network."""
+        """Yield the same probes as batches for the network."""
         return batches_again(self.network, self._again(), self.probes.num_rows, "census", progress)
 
     def _again(self) -> Iterator[Probe]:
@@ -44,16 +44,19 @@ class CensusPasses:
         return (probe for probe in unchanged_probes(self.extraction, self.source) if probe.id in ids)
 
     def plan(self, layers: Sequence[Layer], memory: int) -> Iterator[dict[Layer, range]]:
-        """Which channels of which sums to read in each pass, so that their maps fit into memory."""
+        """Plan which channels of which sums to read in each pass, so that their maps fit into `memory` bytes."""
         return passes(_sizes(self.network, layers, self.probes.num_rows), memory)
 
     def maps(self, channels: Mapping[Layer, range], progress: bool) -> dict[Layer, BranchMaps]:
-        """Both branches' maps of these channels, in one pass."""
+        """Read both branches' maps of these channels, in one pass."""
         return maps_of_sums(self.network, self.batches(progress), self.probes.num_rows, channels)
 
 
 def census_passes(network: Network, extraction: Extraction, source: Source, layer: Layer) -> CensusPasses:
-    """The probes of an extraction's own census again; CensusError where it has none or the layer is no sum."""
+    """Return the passes over the probes of an extraction's own census.
+
+    Raises CensusError if the extraction has no census, or if the layer is not a sum.
+    """
     check_has_census(network, extraction, layer)
     recorded = recorded_probes(extraction)
     return CensusPasses(network, extraction, source, recorded.filter(pa.array(sampled(recorded))))
@@ -68,7 +71,7 @@ def check_has_census(network: Network, extraction: Extraction, layer: Layer) -> 
 
 
 def _sizes(network: Network, layers: Sequence[Layer], images: int) -> dict[Layer, tuple[int, int]]:
-    """Of every sum the number of channels, and the bytes of a channel's maps."""
+    """Return the number of channels and the bytes of one channel's maps for every sum."""
     return {
         layer: (network.architecture.channels(layer), max(1, images) * positions(network, layer) * 2 * 4)
         for layer in layers
@@ -76,9 +79,10 @@ def _sizes(network: Network, layers: Sequence[Layer], images: int) -> dict[Layer
 
 
 def passes(sizes: Mapping[Layer, tuple[int, int]], memory: int) -> Iterator[dict[Layer, range]]:
-    """Plan which channels of which sums to read in a pass, so that their maps fit into memory.
+    """Plan which channels of which sums to read in each pass, so that their maps fit into `memory` bytes.
 
-    `sizes` are of every sum the number of channels and the bytes of one, of which a pass reads one at least.
+    `sizes` holds the number of channels and the bytes of one channel's maps for every sum. A pass reads at least one
+    channel.
     """
     channels, room = dict[Layer, range](), memory
     for layer, (count, size) in sizes.items():

@@ -1,4 +1,4 @@
-"""Which probes a census shows, and what it knows of them: concepts, embeddings and covariates, checked."""
+"""Choose which probes a census shows, and check what it knows of them: concepts, embeddings and covariates."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +11,7 @@ import pyarrow.types as types
 from extract.enrichment.concept_table import ProbeConcepts
 from extract.errors import CensusError
 
-PROBES = 4  # shown of a concept and split
+PROBES = 4  # shown per concept and split
 CONCEPTS = 2000  # each in a modality, of which probes are shown
 FEWEST = 12  # concepts in both splits: six for either facet
 _VALUES = {"modality": {"picture", "word"}, "split": {"discovery", "held-out"}}
@@ -19,7 +19,7 @@ _VALUES = {"modality": {"picture", "word"}, "split": {"discovery", "held-out"}}
 
 @dataclass(frozen=True)
 class CensusProbes:
-    """The probes of a census: their concepts, image embeddings (probes, E), and covariates (a row a probe)."""
+    """The probes of a census: their concepts, image embeddings (probes, E), and covariates (probes,) keyed by name."""
 
     concepts: ProbeConcepts
     embeddings: np.ndarray
@@ -27,7 +27,7 @@ class CensusProbes:
 
     @classmethod
     def of(cls, probes: pa.Table, embeddings: np.ndarray, covariates: pa.Table | None = None) -> Self:
-        """Check and gather them. Raises CensusError."""
+        """Check the probes, and gather what the census knows of them. Raises CensusError."""
         _check_probes(probes)
         if embeddings.ndim != 2 or len(embeddings) != probes.num_rows or not np.isfinite(embeddings).all():
             raise CensusError(
@@ -49,13 +49,13 @@ class CensusProbes:
 
     @property
     def text(self) -> str:
-        """What they are, for whoever reads the verdicts."""
+        """How many concepts the probes have as pictures and as words, for readers of the verdicts."""
         words = int(self.concepts.words.sum())
         return f"{len(self.concepts.words) - words} concepts as pictures, {words} as words"
 
 
 def check_concepts(concepts: ProbeConcepts) -> None:
-    """Raise CensusError where they are too few for two facets."""
+    """Raise CensusError if there are too few concepts for two facets."""
     if len(concepts.names) < FEWEST:
         raise CensusError(
             f"{len(concepts.names)} concepts, each in a modality, have probes in both splits. "
@@ -96,7 +96,10 @@ def _columns(covariates: pa.Table | None, probes: int) -> dict[str, np.ndarray]:
 
 
 def sampled(probes: pa.Table) -> np.ndarray:
-    """Which probes are shown, bool (probes,): the first few of a concept in either split, of a draw of concepts."""
+    """Choose the probes that are shown, bool (probes,).
+
+    They are the first few of a concept in either split, for a random draw of concepts.
+    """
     places = ProbeConcepts.of(probes).places  # (2, probes)
     count = places.max(initial=-1) + 1
     drawn = np.zeros(count, bool)
@@ -110,7 +113,7 @@ def sampled(probes: pa.Table) -> np.ndarray:
 
 
 def facet_probes(probes: pa.Table) -> np.ndarray:
-    """Which probes stand for a concept in a picture of a facet: its first held-out one, bool (probes,)."""
+    """Choose the probes that stand for a concept in a picture of a facet, bool (probes,): its first held-out probe."""
     places = np.where(sampled(probes), ProbeConcepts.of(probes).places[1], -1)  # (probes,)
     _, first = np.unique(places, return_index=True)
     pictured = np.zeros(len(places), bool)

@@ -1,4 +1,4 @@
-"""The settings of a census, fixed before it looks at a network, and their hash."""
+"""The settings of a census, which are fixed before the census looks at a network, and their hash."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -13,12 +13,12 @@ SMALLEST = 4  # concepts of a facet: fewer have no spread to test with
 class CensusSettings:
     """What counts as an effect, and how sure a verdict must be.
 
-    `delta` is the smallest effect of interest in standard deviations of the sum, `rho` the smallest as a part of
-    either facet's rise. `sizes` are the numbers of concepts that a facet may have. Facets lie apart from `apart` of the
-    distance of random concepts on, or where their shares of words differ as much. A facet is low-level where one
-    covariate explains more than `explained` of it, and `delta` at least. Tested for enrichment is a unit whose every
-    contrast on discovery probes is more than `promising` standard errors above zero. `level` is that of the false
-    discovery rate and of every one-sided bound.
+    `delta` is the smallest effect of interest in standard deviations of the sum, and `rho` the smallest as a part of
+    either facet's rise. `sizes` are the numbers of concepts that a facet may have. Facets lie apart if their distance
+    is at least `apart` times the distance of random concepts, or if their shares of words differ by at least `apart`. A
+    facet is low-level if one covariate explains more than `explained` of it, and at least `delta`. A unit is promising
+    if every contrast on discovery probes is more than `promising` standard errors above zero; only promising units are
+    tested for enrichment. `level` is the false discovery rate, and the error rate of every one-sided bound.
     """
 
     delta: float = 0.25
@@ -30,7 +30,7 @@ class CensusSettings:
     level: float = 0.05
 
     def __post_init__(self) -> None:
-        """Refuse what no census can be taken with: CensusError."""
+        """Raise CensusError for settings with which no census can be taken."""
         if not self.sizes or min(self.sizes) < SMALLEST:
             raise CensusError(f"Facets of {self.sizes} concepts were asked for. Give {SMALLEST} and more.")
         if not 0 < self.level < 0.5:
@@ -47,5 +47,5 @@ class CensusSettings:
         return sha256(self.json.encode()).hexdigest()[:16]
 
     def sizes_of(self, concepts: int) -> tuple[int, ...]:
-        """The sizes at which both facets fit into so many concepts."""
+        """Return the sizes at which both facets fit into this number of concepts."""
         return tuple(size for size in self.sizes if 2 * size <= concepts) or (concepts // 2,)

@@ -66,7 +66,7 @@ SCHEMA = _schema()
 
 
 def as_table(columns: dict[str, np.ndarray], probes: CensusProbes, settings: CensusSettings) -> pa.Table:
-    """A row a unit; the metadata holds settings, their hash, the probes, and the columns' meanings."""
+    """Make a table of one row per unit; its metadata holds settings, their hash, the probes and column meanings."""
     metadata = {"settings": settings.json, "settings_hash": settings.hash, "probes": probes.text} | MEANINGS
     arrays = [pa.array(columns[field.name].tolist(), field.type) for field in SCHEMA]
     return pa.table(arrays, schema=SCHEMA.with_metadata(metadata))

@@ -1,4 +1,4 @@
-"""Tables that vary the census of a sum: each is computed once, then the folder has it."""
+"""Store the tables that vary the census of a sum, each of which is computed only once."""
 
 from collections.abc import Callable
 
@@ -22,12 +22,13 @@ def store_once(
     compute: Callable[[CensusPasses], pa.Table],
     several: bool = False,
 ) -> None:
-    """Store what `compute` makes of the census's own probes, unless the folder has it; `digest` is of how it is made.
+    """Store the table that `compute` makes of the census's own probes, unless the folder has it.
 
-    Tables of earlier censuses are dropped, and others of the present one too unless there may be `several`.
+    `digest` identifies how the table is made. Tables of earlier censuses are dropped, and unless there may be
+    `several`, other tables of the present census too.
 
-    Raises CensusError for a layer that is no sum or an extraction without a census, what `compute` raises, and
-    ExtractionError where another process writes into the folder, or this one may not.
+    Raises CensusError for a layer that is not a sum or an extraction without a census; the errors of `compute`; and
+    ExtractionError if another process writes into the folder, or this one may not.
     """
     check_has_census(network, extraction, layer)
     if extraction.has(beside_census(extraction, layer, table, digest)):

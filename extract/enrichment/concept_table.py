@@ -1,4 +1,4 @@
-"""Average numbers, such as attributions, over the probes of every concept, discovery and held-out ones apart."""
+"""Average numbers, such as attributions, over every concept's discovery probes and over its held-out probes."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -9,11 +9,11 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class ProbeConcepts:
-    """The concepts, each in a modality, that have probes in both splits, in the order of their names.
+    """The concepts that have probes in both splits, ordered by name; a word and a picture are different concepts.
 
-    `names` (c,) are as shown, words in quotes; `plain` (c,) are without, the same in either modality; `words` (c,) says
-    which are words. `places` (2, probes) are the places of discovery and held-out probes among the concepts, -1 for
-    others.
+    `names` (c,) are as shown, with words in quotes. `plain` (c,) are the names without quotes, the same for word and
+    picture. `words` (c,) says which concepts are words. `places` (2, probes) holds every probe's place among the
+    concepts, for discovery probes in the first row and held-out probes in the second, -1 for others.
     """
 
     names: np.ndarray
@@ -23,7 +23,7 @@ class ProbeConcepts:
 
     @classmethod
     def of(cls, probes: pa.Table) -> Self:
-        """Read them from a table of probes."""
+        """Read the concepts from a table of probes."""
         modality, concept, split = (np.array(probes[name].to_pylist()) for name in ("modality", "concept", "split"))
         named = np.array([f"{m}/{c}" for m, c in zip(modality, concept, strict=True)], str)
         held_out = split == "held-out"
@@ -52,20 +52,20 @@ def _means(values: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ConceptTable:
-    """Numbers on every concept, on discovery and on held-out probes: (units, c, n) each.
+    """Numbers on every concept, on discovery probes and on held-out probes: (units, c, n) each.
 
-    Of the census they are what shortcut and conv bring.
+    In the census, the numbers are what shortcut and conv bring.
     """
 
     discovery: np.ndarray
     held_out: np.ndarray
 
     def of(self, units: np.ndarray) -> "ConceptTable":
-        """That of some units."""
+        """Select some units."""
         return ConceptTable(self.discovery[units], self.held_out[units])
 
 
 def concept_table(concepts: ProbeConcepts, *numbers: np.ndarray) -> ConceptTable:
-    """Average numbers on every probe, (probes, units) each, by concept."""
+    """Average `numbers` on every probe, (probes, units) each, over the probes of every concept."""
     splits = zip(*map(concepts.means, numbers), strict=True)
     return ConceptTable(*(np.stack([means.T for means in split], axis=2) for split in splits))

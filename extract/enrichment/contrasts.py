@@ -1,7 +1,7 @@
-"""Test on a unit's concepts whether both facets are large, each brought by its own branch: linear contrasts.
+"""Test by linear contrasts whether both facets of a unit are large, and each is brought by its own branch.
 
-A unit has a shortcut facet A and a conv facet F, concepts each. Over these, r and b are the means of what shortcut and
-conv bring, in standard deviations of the sum:
+A unit has a shortcut facet A and a conv facet F, each a set of concepts. r and b are what shortcut and conv bring, as
+means over the concepts of A or F, in standard deviations of the sum:
 
     rise_shortcut         r_A + b_A      the sum rises on A
     rise_conv             r_F + b_F      the sum rises on F
@@ -11,8 +11,8 @@ conv bring, in standard deviations of the sum:
     majority_conv         b_F - r_F      F comes over conv rather than over the shortcut
 
 The first four must exceed delta, and rho times the rise on either facet; the majorities must exceed zero. A threshold
-that is estimated from the same images would count as known. So each is tested as a contrast, such as b_F - b_A - rho
-(r_A + b_A) > 0: a sum of two means, Welch's t over concepts.
+that is estimated from the same images must not be treated as known. So each condition is tested as a contrast, such as
+b_F - b_A - rho (r_A + b_A) > 0. A contrast is a sum of two means, tested by Welch's t over concepts.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ from scipy.special import stdtr, stdtrit
 
 from extract.enrichment.census_settings import CensusSettings
 
-EffectWeights = Mapping[str, tuple[float, ...]]  # by effect, of every mean on the shortcut facet, then on conv's
+EffectWeights = Mapping[str, tuple[float, ...]]  # keyed by effect: a weight per mean on either facet
 
 WEIGHTS: EffectWeights = {  # of r_A, b_A, r_F, b_F
     "rise_shortcut": (1, 1, 0, 0),
@@ -55,23 +55,23 @@ class Estimates:
 
     @property
     def p_positive(self) -> np.ndarray:
-        """The p of the hypothesis that it is at most zero: small where it is positive."""
+        """The p of the hypothesis that the number is at most zero: small if the number is positive."""
         return np.asarray(stdtr(self.freedom, -self.t))
 
     @property
     def p_negative(self) -> np.ndarray:
-        """The p of the hypothesis that it is at least zero: small where it is negative."""
+        """The p of the hypothesis that the number is at least zero: small if the number is negative."""
         return np.asarray(stdtr(self.freedom, self.t))
 
     def bounds(self, level: float) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper bound, each of which fails at this level."""
+        """Compute the lower and the upper bound, each of which fails at this level."""
         margin = stdtrit(self.freedom, 1 - level) * self.error
         return self.value - margin, self.value + margin
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A contrast that must be positive: `weights` of means on both facets, and `least`, which is taken off."""
+    """A contrast that must be positive: the sum of the means on both facets times `weights`, minus `least`."""
 
     effect: str
     weights: tuple[float, ...]
@@ -79,13 +79,16 @@ class Contrast:
 
 
 def contrasts(settings: CensusSettings) -> list[Contrast]:
-    """All contrasts; an enriched unit is positive in each."""
+    """Return all contrasts; an enriched unit is positive in each."""
     carried = [Contrast(effect, WEIGHTS[effect], 0) for effect in MAJORITIES]
     return carried + size_contrasts({effect: WEIGHTS[effect] for effect in SIZES}, settings)
 
 
 def size_contrasts(weights: EffectWeights, settings: CensusSettings) -> list[Contrast]:
-    """Contrasts of effects that must exceed delta, and rho times the rise on either facet, which is among them."""
+    """Return contrasts of effects that must exceed delta, and rho times the rise on either facet.
+
+    Both rises are among the effects.
+    """
     tests = []
     for effect, own in weights.items():
         tests.append(Contrast(effect, own, settings.delta))
@@ -99,8 +102,8 @@ def size_contrasts(weights: EffectWeights, settings: CensusSettings) -> list[Con
 def estimates(values: Values, rows: list[Contrast], before: Values | None = None) -> Estimates:
     """Estimate contrasts over either facet's concepts.
 
-    `before` are other probes' values of the same concepts: what they forecast of a concept, on a line, is no error of
-    the mean over these concepts.
+    `before` are other probes' values of the same concepts. What they predict of a concept, on a straight line, does not
+    count as error of the mean over these concepts.
     """
     weights, least = np.array([row.weights for row in rows]), np.array([row.least for row in rows])
     sides = _sides(values, weights)
@@ -112,12 +115,12 @@ def estimates(values: Values, rows: list[Contrast], before: Values | None = None
 
 
 def _sides(values: Values, weights: np.ndarray) -> list[np.ndarray]:
-    """Each concept's part of the contrasts, on the shortcut facet and on conv's: (units, k, n) each."""
+    """Return each concept's part of the contrasts, on the shortcut facet and on conv's: (units, k, n) each."""
     return [facet @ side.T for facet, side in zip(values, np.split(weights, 2, axis=1), strict=True)]
 
 
 def _variance(side: np.ndarray, forecast: np.ndarray | None) -> tuple[np.ndarray, int]:
-    """The variance of a mean over concepts, (units, n), and its degrees of freedom."""
+    """Compute the variance of a mean over concepts, (units, n), and its degrees of freedom."""
     rest, freedom = side - side.mean(axis=1, keepdims=True), side.shape[1] - 1
     if forecast is not None:
         line = forecast - forecast.mean(axis=1, keepdims=True)
@@ -132,7 +135,7 @@ def effects(values: Values, before: Values | None = None, weights: EffectWeights
 
 
 def bounded(names: Iterable[str], measured: Estimates, level: float) -> dict[str, np.ndarray]:
-    """Estimates by name, each with its lower and upper bound: (units,) each."""
+    """Return estimates keyed by name, each with its lower and upper bound: (units,) each."""
     low, high = measured.bounds(level)
     columns: dict[str, np.ndarray] = {}
     for place, name in enumerate(names):
@@ -142,7 +145,7 @@ def bounded(names: Iterable[str], measured: Estimates, level: float) -> dict[str
 
 
 def ratio_to_need(values: Mapping[str, np.ndarray], settings: CensusSettings) -> np.ndarray:
-    """The least size over what it must exceed; at most 0 where a facet comes over the other branch."""
+    """Divide the least size by what it must exceed; at most 0 if a facet comes over the other branch."""
     rises = np.maximum(values["rise_shortcut"], values["rise_conv"])
     need = np.maximum(settings.delta, settings.rho * rises)
     sizes = np.min([values[name] for name in SIZES], axis=0)

@@ -1,19 +1,23 @@
 """Test for double dissociation: whether a sum loses either branch's own facet without that branch.
 
-A unit has a shortcut facet A and a conv facet F, concepts each. Over these, z is the mean of how far the sum rises, s
-of what it loses where the shortcut is ablated, and c of what it loses where conv is, in standard deviations of the sum:
+A unit has a shortcut facet A and a conv facet F, each a set of concepts. Three means are taken over the concepts of A
+or F, in standard deviations of the sum: z of how far the sum rises, s of what the sum loses if the shortcut is ablated,
+and c of what the sum loses if conv is ablated:
 
     rise_shortcut    z_A          the sum rises on A
     rise_conv        z_F          the sum rises on F
-    effect_shortcut  s_A - s_F    without the shortcut it loses A rather than F
-    effect_conv      c_F - c_A    without conv it loses F rather than A
+    effect_shortcut  s_A - s_F    without the shortcut the sum loses A rather than F
+    effect_conv      c_F - c_A    without conv the sum loses F rather than A
+
+The states are:
 
 *supported*     all four exceed delta, and rho times the rise on either facet, each tested as a contrast
 *contradicted*  the effect that is lesser on discovery probes lies below zero: the other branch's facet is lost
 *inconclusive*  neither is established
 
-Both at a false discovery rate over the units (Benjamini and Hochberg 1995). The facets are the census' own; where these
-are supported, also new concepts near to what either branch responds to. The effects are on held-out probes.
+The first two are at a false discovery rate over the units (Benjamini and Hochberg 1995). The facets are the census's
+own. Where these are supported, new concepts near to what either branch responds to are tested too. The effects are on
+held-out probes.
 """
 
 import numpy as np
@@ -47,7 +51,7 @@ _LOSSES = ("effect_shortcut", "effect_conv")
 def own_facets(
     brought: Attribution, probes: CensusProbes, settings: CensusSettings = DEFAULT
 ) -> list[tuple[np.ndarray, Facets]]:
-    """The facets that the census finds by what branches bring, with the units that have so many concepts."""
+    """Return the census's facets, chosen by what branches bring, with the units that have facets of each size."""
     return list(facets_by_size(concept_table(probes.concepts, brought.shortcut, brought.conv), settings))
 
 
@@ -57,7 +61,7 @@ def own_dissociations(
     probes: CensusProbes,
     settings: CensusSettings = DEFAULT,
 ) -> Columns:
-    """The effects, bounds and p of some units of a sum on their own facets."""
+    """Compute the effects, bounds and p of some units of a sum on their own facets."""
     table = _lost(probes, ablation)
     return of_all_units((units, _on(table.of(units), facets, settings)) for units, facets in own)
 
@@ -65,13 +69,13 @@ def own_dissociations(
 def nearby_dissociations(
     nearby: NearbyConcepts, ablation: BranchAblation, probes: CensusProbes, settings: CensusSettings = DEFAULT
 ) -> Columns:
-    """The same on new concepts, whichever a unit has; names begin with nearby_."""
+    """Compute the effects, bounds and p on new concepts near a branch's; the columns' names begin with nearby_."""
     columns = _on(_lost(probes, ablation), nearby.facets, settings)
     return {f"nearby_{name}": values for name, values in columns.items()}
 
 
 def _lost(probes: CensusProbes, ablation: BranchAblation) -> ConceptTable:
-    """Rises and losses by concept, (units, c, 3)."""
+    """Average rises and losses over the probes of every concept, as (units, c, 3)."""
     return concept_table(probes.concepts, ablation.rise, ablation.lost_shortcut, ablation.lost_conv)
 
 
@@ -80,10 +84,10 @@ def _on(table: ConceptTable, facets: Facets, settings: CensusSettings) -> Column
 
 
 def dissociations(held_out: Values, discovery: Values, settings: CensusSettings) -> Columns:
-    """The four effects and what remains of the rises, with one-sided bounds, and the p of either state.
+    """Compute the four effects, what remains of the rises under ablation, and the p of the first two states.
 
     `held_out` and `discovery` are rises and losses on the concepts of the shortcut facet and of conv's, (units, k, 3)
-    each.
+    each. Effects and remaining rises have one-sided bounds.
     """
     shown = WEIGHTS | REMAINING
     measured = effects(held_out, discovery, shown)
@@ -98,9 +102,9 @@ def dissociations(held_out: Values, discovery: Values, settings: CensusSettings)
 
 
 def states(columns: Columns, tested: np.ndarray, prefix: str = "", settings: CensusSettings = DEFAULT) -> Columns:
-    """What ablation says of every unit, None where it was not `tested`, and the q of its being supported; (units,).
+    """Decide what ablation says of every unit (None if not `tested`), and the q of *supported*, as (units,).
 
-    `prefix` is that of the columns, and of those returned.
+    `prefix` begins the names of the columns that are read and returned.
     """
     p = {name: columns[f"{prefix}p_{name}"] for name in ("supported", "contradicted")}
     q = {name: corrected_over(tested, values, others=np.nan) for name, values in p.items()}

@@ -1,7 +1,8 @@
 """Measure how far a unit's two facets lie apart, by embeddings and by their shares of words.
 
-The distance is the mean 1 - cosine over pairs of a concept of either facet, over that of random pairs of the same
-modalities: 1 for facets no nearer than chance. Its error is by jackknife over the concepts of both.
+The distance is the mean of 1 - cosine over pairs of one concept from each facet, divided by the same mean over random
+pairs of the same modalities. It is 1 for facets no nearer than chance. Its standard error is by jackknife over the
+concepts of both facets.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from extract.enrichment.facets import Facets
 
 
 def distances(probes: CensusProbes, facets: Facets, least: float) -> Estimates:
-    """How much farther than `least` every unit's facets lie apart, (units,)."""
+    """Compute how much farther than `least` every unit's facets lie apart, (units,), with standard errors."""
     words = probes.concepts.words.astype(int)
     discovery, held_out = probes.concepts.means(unit_length(probes.embeddings))
     rows = unit_length(discovery + held_out)  # (c, E)
@@ -22,18 +23,18 @@ def distances(probes: CensusProbes, facets: Facets, least: float) -> Estimates:
 
 
 def word_share_differences(probes: CensusProbes, facets: Facets) -> np.ndarray:
-    """The absolute difference of both facets' shares of words, (units,)."""
+    """Compute the absolute difference of both facets' shares of words, (units,)."""
     words = probes.concepts.words
     return np.asarray(np.abs(words[facets.shortcut].mean(axis=1) - words[facets.conv].mean(axis=1)))
 
 
 def unit_length(rows: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1, float64; those of zeros stay."""
+    """Scale rows to length 1, as float64; rows of zeros stay."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), np.float64)
 
 
 def _random_pairs(rows: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """The mean 1 - cosine of two different concepts, by their modalities: (2, 2)."""
+    """Compute the mean 1 - cosine of two different concepts, for each pair of modalities: (2, 2)."""
     counts = np.bincount(words, minlength=2)
     sums = np.stack([rows[words == modality].sum(axis=0) for modality in (0, 1)])
     pairs = np.outer(counts, counts) - np.diag(counts)
@@ -41,7 +42,7 @@ def _random_pairs(rows: np.ndarray, words: np.ndarray) -> np.ndarray:
 
 
 def _jackknife(one: np.ndarray, other: np.ndarray, random: np.ndarray) -> tuple[float, float]:
-    """The distance of two facets (k, E) over that of random pairs (k, k), and its standard error."""
+    """Compute the distance of two facets (k, E), relative to that of random pairs (k, k), and its standard error."""
     apart = 1 - one @ other.T  # (k, k)
     variance = 0.0
     for axis in (0, 1):

@@ -1,8 +1,8 @@
-"""Choose the concepts of every unit's two facets, and how many, on discovery probes alone.
+"""Choose the concepts of every unit's two facets, and how many, only on discovery probes.
 
-The shortcut facet has the concepts on which min(rise, r - b) is highest: the sum rises there, and more over the
-shortcut than over conv. The conv facet has those of the highest min(rise, b - r). As the rise is r + b, these are
-r - |b| and b - |r|.
+r and b are what shortcut and conv bring on a concept, and the rise is r + b. The shortcut facet has the concepts with
+the highest min(rise, r - b), because the sum rises on them, and more over the shortcut than over conv. The conv facet
+has the concepts with the highest min(rise, b - r). These scores equal r - |b| and b - |r|.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ import numpy as np
 from extract.enrichment.concept_table import ConceptTable
 from extract.enrichment.contrasts import Contrast, estimates
 
-_DIGITS = 9  # of a score: what rounding alone tells apart is a tie, which goes by name
+_DIGITS = 9  # of a score: scores that differ only by rounding are a tie, decided by name
 
 
 @dataclass(frozen=True)
 class Facets:
-    """The concepts of both facets, best first, as places among all: int (units, k) each."""
+    """The concepts of both facets, best first, as places among all concepts: int (units, k) each."""
 
     shortcut: np.ndarray
     conv: np.ndarray
@@ -28,27 +28,30 @@ class Facets:
         return int(self.conv.shape[1])
 
     def first(self, size: int) -> "Facets":
-        """The best concepts of either."""
+        """Select the best `size` concepts of each facet."""
         return Facets(self.shortcut[:, :size], self.conv[:, :size])
 
     def of(self, units: np.ndarray) -> "Facets":
-        """Those of some units."""
+        """Select the facets of some units."""
         return Facets(self.shortcut[units], self.conv[units])
 
     def values(self, means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What `means` (units, c, ...) says of the concepts of the shortcut facet and of conv's: (units, k, ...)."""
+        """Select from `means` (units, c, ...) the concepts of either facet, the shortcut's first: (units, k, ...)."""
         own = np.arange(len(means))[:, None]
         return means[own, self.shortcut], means[own, self.conv]
 
 
 def facets(table: ConceptTable, size: int) -> Facets:
-    """Choose so many concepts for both facets of every unit."""
+    """Choose `size` concepts for each facet of every unit."""
     r, b = np.moveaxis(table.discovery, 2, 0)  # (units, c) each
     scores = np.round(r - np.abs(b), _DIGITS), np.round(b - np.abs(r), _DIGITS)
     return Facets(*(np.argsort(-score, axis=1, kind="stable")[:, :size] for score in scores))
 
 
 def best_sizes(table: ConceptTable, ranked: Facets, sizes: tuple[int, ...], rows: list[Contrast]) -> np.ndarray:
-    """The number of concepts at which each unit's weakest contrast has the highest t on discovery probes, (units,)."""
+    """Choose how many concepts each unit's facets have, (units,).
+
+    With this number, the unit's weakest contrast has the highest t on discovery probes.
+    """
     t = [estimates(ranked.first(size).values(table.discovery), rows).t.min(axis=1) for size in sizes]
     return np.asarray(np.array(sizes)[np.argmax(np.round(t, _DIGITS), axis=0)])

@@ -17,7 +17,7 @@ class ProbeFacts:
 
     words: np.ndarray  # bool
     held_out: np.ndarray  # bool
-    concepts: np.ndarray  # int; a concept is another one in the other modality
+    concepts: np.ndarray  # int; a concept has another number in the other modality
 
     @classmethod
     def of(cls, probes: pa.Table) -> Self:
@@ -30,7 +30,7 @@ class ProbeFacts:
 
 
 def recorded_probes(extraction: Extraction) -> pa.Table:
-    """The table of probes without their images, which need not be in memory at once."""
+    """Read the table of probes without their images, which need not all be in memory."""
     return pa.concat_tables([each.drop(["image"]) for each in extraction.parts("probes")]).combine_chunks()
 
 
@@ -43,7 +43,7 @@ class ProbeEmbeddings:
 
     @classmethod
     def of(cls, lists: Iterable[RankedProbes], chunks: Iterable[np.ndarray]) -> Self:
-        """Gather those of the probes in lists from the embeddings of all, which come chunk by chunk."""
+        """Gather the embeddings of the probes in `lists` from the embeddings of all probes, which come in chunks."""
         probes = np.unique(np.concatenate([ranked.probes[ranked.valid] for ranked in lists]))
         first, rows = 0, list[np.ndarray]()
         for chunk in chunks:
@@ -53,11 +53,11 @@ class ProbeEmbeddings:
         return cls(probes, np.concatenate(rows))
 
     def local(self, ranked: RankedProbes) -> RankedProbes:
-        """The same list, with its valid probes as places among these."""
+        """Return the same list, with its valid probes as places among `probes`."""
         return replace(ranked, probes=np.searchsorted(self.probes, ranked.probes))
 
     def sums(self, ranked: RankedProbes) -> np.ndarray:
-        """The sum of the embeddings over every unit's list, float64 (units, E)."""
+        """Add up the embeddings over every unit's list: float64 (units, E)."""
         total = np.zeros((len(ranked.probes), self.rows.shape[1]))
         unit, rank = np.nonzero(ranked.valid)
         np.add.at(total, unit, self.rows[self.local(ranked).probes[unit, rank]])

@@ -1,7 +1,7 @@
 """Hold out each vendor of pictures and each font of words in turn, to see which verdicts recur.
 
-A verdict of one split is on one held-out vendor and font. What two vendors draw alike and a third draws otherwise is
-told by turning them: every pair of a source of pictures and a source of words is the held-out one once.
+A verdict in one split depends on the held-out vendor and font, for example if two vendors draw alike and a third draws
+otherwise. So every pair of a vendor and a font (the sources of pictures and of words) is held out once.
 """
 
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ import pyarrow as pa
 from extract.enrichment.census_probes import FEWEST, CensusProbes
 from extract.enrichment.concept_table import ProbeConcepts
 
-MOST = 6  # sources of a modality: more are no vendors or fonts, such as a source for every image
-_RECURS = 0.5  # of the ways: an enriched unit is so in more than these
+MOST = 6  # sources of a modality: more are not vendors or fonts, but for example one per image
+_RECURS = 0.5  # share of the ways: an enriched unit is enriched in more than this
 
 
 def rotations(probes: pa.Table, embeddings: np.ndarray) -> list[CensusProbes]:
-    """The probes with every pair of sources held out; none where neither modality has from two to six sources.
+    """Return the probes once for every pair of sources held out; none if no modality has from two to six sources.
 
-    A pair counts where at least half as many concepts are in both splits as in the probes' own splits. Covariates are
-    left out: the probes' own splits say what they explain.
+    A pair counts if at least half as many concepts are in both splits as in the probes' own splits. Covariates are left
+    out, because the probes' own splits say what they explain.
     """
     turned = [ProbeConcepts.of(table) for _, table in held_out_splits(probes)]
     least = max(FEWEST, len(ProbeConcepts.of(probes).names) / 2) if turned else 0
@@ -29,7 +29,7 @@ def rotations(probes: pa.Table, embeddings: np.ndarray) -> list[CensusProbes]:
 
 
 def held_out_splits(probes: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """The probes with every pair of sources held out, and the names of these; as `rotations`, however few concepts."""
+    """Yield for every pair of sources its name, and the probes with the pair held out, however few concepts remain."""
     if "source" not in probes.column_names:
         return
     modality, source, split = (np.array(probes[name].to_pylist()) for name in ("modality", "source", "split"))
@@ -41,13 +41,13 @@ def held_out_splits(probes: pa.Table) -> Iterator[tuple[str, pa.Table]]:
 
 
 def _sources(names: np.ndarray) -> list[str | None]:
-    """The sources to hold out in turn; [None] where the modality keeps its own split."""
+    """Return the sources to hold out in turn; [None] if the modality keeps its own split."""
     different = sorted(set(names.tolist()))
     return [*different] if 2 <= len(different) <= MOST else [None]
 
 
 def _split(pair: tuple[str | None, ...], modality: np.ndarray, source: np.ndarray, split: np.ndarray) -> np.ndarray:
-    """The split of every probe with these sources held out: of pictures, and of words."""
+    """Return the split of every probe with these two sources held out, one of pictures and one of words."""
     for name, held_out in zip(("picture", "word"), pair, strict=True):
         if held_out is not None:
             split = np.where(modality == name, np.where(source == held_out, "held-out", "discovery"), split)
@@ -55,12 +55,15 @@ def _split(pair: tuple[str | None, ...], modality: np.ndarray, source: np.ndarra
 
 
 def recurrence(verdict: np.ndarray, turned: list[np.ndarray]) -> np.ndarray:
-    """The share of ways in which each unit has its verdict, (units,); NaN without ways. `turned` are those of a way."""
+    """Compute the share of ways in which each unit has its verdict, (units,); NaN without ways.
+
+    `turned` are the verdicts of each way.
+    """
     if not turned:
         return np.full(len(verdict), np.nan)
     return np.asarray(np.mean([other == verdict for other in turned], axis=0))
 
 
 def fails_to_recur(verdict: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Which enriched units are enriched in half of the ways or fewer, bool (units,)."""
+    """Return which enriched units are enriched in half of the ways or fewer, bool (units,)."""
     return np.asarray((verdict == "enriched") & (shares <= _RECURS))

@@ -1,8 +1,9 @@
-"""Ask whether a covariate of the probes, such as ink or the width of lettering, explains a facet.
+"""Test whether a covariate of the probes, such as ink or the width of lettering, explains a facet.
 
-In each modality, what a branch brings on a concept is regressed on the covariate, a linear spline fitted on discovery
-probes over all concepts. The covariate explains of a facet how much more the spline gives on its held-out probes than
-on the modality's concepts on average: what all words or all pictures share is no effect of a covariate.
+In each modality, a linear spline of the covariate is fitted to what a branch brings on all concepts, on discovery
+probes. The covariate explains of a facet how much higher the spline is on the facet's held-out probes than on those of
+all concepts of the modality, on average. The average is taken off because what all words or all pictures share is not
+an effect of a covariate.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,10 @@ _KNOTS = (0.25, 0.5, 0.75)  # quantiles
 
 @dataclass(frozen=True)
 class Explanation:
-    """How much of a facet its best covariate explains, as a part and in sd, and the covariate: (units,) each."""
+    """How much of a facet its best covariate explains, as a part and in standard deviations: (units,) each.
+
+    `covariate` names the best covariate.
+    """
 
     part: np.ndarray
     amount: np.ndarray
@@ -40,21 +44,21 @@ def explanations(table: ConceptTable, probes: CensusProbes, facets: Facets) -> l
 
 
 def _best(amounts: np.ndarray, brought: np.ndarray, names: np.ndarray) -> Explanation:
-    """The best covariate of amounts (covariates, units)."""
+    """Select the best covariate of every unit from amounts (covariates, units)."""
     most, part = amounts.max(axis=0), np.zeros(len(brought))
     np.divide(most, brought, out=part, where=brought > 0)
     return Explanation(part, most, names[amounts.argmax(axis=0)])
 
 
 class _Brought:
-    """What is brought on discovery probes of some concepts, (f, units * 2), made once for equal concepts."""
+    """What is brought on discovery probes of a set of concepts, (f, units * 2), made once per set."""
 
     def __init__(self, discovery: np.ndarray) -> None:
         self.shape, self._discovery = discovery.shape, discovery  # (units, c, 2)
         self._rows = dict[bytes, np.ndarray]()
 
     def on(self, concepts: np.ndarray) -> np.ndarray:
-        """On the concepts of a mask, (c,)."""
+        """Return what is brought on the concepts of a mask, (c,)."""
         key = concepts.tobytes()
         if key not in self._rows:
             self._rows[key] = self._discovery[:, concepts].transpose(1, 0, 2).reshape(int(concepts.sum()), -1)
@@ -66,8 +70,8 @@ def _fits(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Fit a covariate in each modality, from its means on every concept's discovery and held-out probes.
 
-    Yields the spline's basis on every concept's held-out probes, less its mean, (c, j), zero where nothing is fitted;
-    and its weights, (j, units, 2).
+    Yields the spline's basis on every concept's held-out probes, minus the basis's mean, as (c, j), zero where nothing
+    is fitted; and the spline's weights, (j, units, 2).
     """
     units, count, sides = brought.shape
     discovery, held_out = means
@@ -82,5 +86,5 @@ def _fits(
 
 
 def _spline(values: np.ndarray, knots: np.ndarray) -> np.ndarray:
-    """The basis of a linear spline: (n, 2 + knots)."""
+    """Compute the basis of a linear spline: (n, 2 + knots)."""
     return np.column_stack([np.ones(len(values)), values, *(np.maximum(values - knot, 0) for knot in knots)])

@@ -1,9 +1,9 @@
-"""Choose new concepts for both facets of a unit: near to what a branch responds to, in no list and no facet of it.
+"""Choose new concepts for both facets of a unit: near to what a branch responds to, but in no list and no facet of it.
 
-They are those whose embeddings lie nearest to the mean of the branch's own top probes, and nearer to it than to that of
-the other branch's; as many of them are words as in the list. Chosen by the branch's own activation, they would be lost
-with it by construction. A concept of either top list or of the census' facets is not new, nor is it so in the other
-modality.
+The embeddings of new concepts lie nearest to the mean of the branch's own top probes, and nearer to it than to the mean
+of the other branch's. As many of them are words as in the branch's top list. They are not chosen by the branch's own
+activation, because the unit would then lose them without the branch by construction. A concept that is in either top
+list or in the census's facets, in whichever modality, is not new.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,10 +25,10 @@ CONCEPTS = 12  # of each facet
 
 @dataclass(frozen=True)
 class Nearness:
-    """How near concepts lie to the mean of a branch's top probes, by branch: (units, c) each.
+    """How near concepts lie to the mean of a branch's top probes, keyed by branch: (units, c) each.
 
-    -inf for those that are in a list, or nearer to the other branch's. `words` says how many of CONCEPTS are words, by
-    branch: int (units,) each.
+    `near` is -inf for concepts that are in a list, or nearer to the other branch's mean. `words`, keyed by branch, is
+    the number of words among CONCEPTS: int (units,) each.
     """
 
     near: dict[str, np.ndarray]
@@ -42,9 +42,9 @@ class Nearness:
         embeddings: ProbeEmbeddings,
         probes: CensusProbes,
     ) -> Self:
-        """Measure it for every unit.
+        """Compute the nearness of every concept for every unit.
 
-        `top_probes` are the branches' top lists, of the probes `recorded`; `embeddings` are of those in the lists.
+        `top_probes` are the branches' top lists, of the probes `recorded`; `embeddings` are of the probes in the lists.
         """
         discovery, _ = probes.concepts.means(unit_length(probes.embeddings))
         rows = unit_length(discovery)  # (c, E)
@@ -61,7 +61,7 @@ class Nearness:
         return cls(near, words)
 
     def only(self, units: np.ndarray) -> "Nearness":
-        """That of some units."""
+        """Select some units."""
         near, words = ({branch: rows[units] for branch, rows in by.items()} for by in (self.near, self.words))
         return Nearness(near, words)
 
@@ -77,7 +77,7 @@ class NearbyConcepts:
 def nearby_concepts(
     nearness: Nearness, own: Iterable[tuple[np.ndarray, Facets]], concepts: ProbeConcepts
 ) -> NearbyConcepts:
-    """Choose them for every unit; `own` are the census' facets, with the units that have them."""
+    """Choose new concepts for every unit; `own` are the census's facets, with the units that have them."""
     units = len(nearness.words["conv"])
     taken, complete, facets = _in_facets(own, units, concepts), np.ones(units, bool), dict[str, np.ndarray]()
     for branch, near in nearness.near.items():
@@ -90,7 +90,7 @@ def nearby_concepts(
 
 
 def _nearest(score: np.ndarray, written: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """The CONCEPTS of the highest score (units, c), so many of them words: int (units, CONCEPTS)."""
+    """Select the CONCEPTS concepts of the highest score (units, c), `words` of them words: int (units, CONCEPTS)."""
     of_words, of_pictures = (
         np.argsort(-np.where(written == modality, score, -np.inf), axis=1, kind="stable") for modality in (True, False)
     )
@@ -100,7 +100,7 @@ def _nearest(score: np.ndarray, written: np.ndarray, words: np.ndarray) -> np.nd
 
 
 def _listed(top_probes: Mapping[str, RankedProbes], recorded: pa.Table, concepts: ProbeConcepts) -> np.ndarray:
-    """Which concepts either list of a unit holds, in whichever modality: bool (units, c)."""
+    """Mark which concepts are in either list of a unit, in whichever modality: bool (units, c)."""
     names = np.concatenate([concepts.plain, np.array(recorded["concept"].to_pylist(), str)])
     every, numbers = np.unique(names, return_inverse=True)
     of_concept, of_probe = np.split(numbers, [len(concepts.plain)])
@@ -112,7 +112,7 @@ def _listed(top_probes: Mapping[str, RankedProbes], recorded: pa.Table, concepts
 
 
 def _in_facets(own: Iterable[tuple[np.ndarray, Facets]], units: int, concepts: ProbeConcepts) -> np.ndarray:
-    """Which concepts the own facets of so many units hold, in whichever modality: bool (units, c)."""
+    """Mark which concepts are in a unit's own facets, in whichever modality: bool (units, c)."""
     every, of_concept = np.unique(concepts.plain, return_inverse=True)
     taken = np.zeros((units, len(every)), bool)
     for places, facets in own:

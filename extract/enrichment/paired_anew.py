@@ -1,6 +1,6 @@
-"""Pair the branches of a sum anew: every unit keeps its shortcut and gets the conv branch of another of its stratum.
+"""Pair the branches of a sum anew: each unit keeps its shortcut and gets the conv branch of a unit of its stratum.
 
-Strata are of conv alone, and fixed before anything is measured: by its standard deviation, then by how much it prefers
+Strata are made only by conv, and before anything is measured: by its standard deviation, then by how much it prefers
 words, then by its mean.
 """
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-STRATUM, DRAWS = 16, 99  # units of a stratum, about; pairings
+STRATUM, DRAWS = 16, 99  # units of a stratum, about; number of pairings
 
 
 def strata(conv: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """The stratum of every unit, by its conv branch's maps (images, units, positions); `words` is bool (images,)."""
+    """Assign units to strata by their conv branches' maps (images, units, positions); `words` is bool (images,)."""
     mean, sd = conv.mean(axis=(0, 2), dtype=np.float64), conv.std(axis=(0, 2), dtype=np.float64)
     kinds = [conv[images].mean(axis=(0, 2)) if images.any() else mean for images in (words, ~words)]
     preference = (kinds[0] - kinds[1]) / np.maximum(sd, 1e-12)
@@ -27,7 +27,7 @@ def strata(conv: np.ndarray, words: np.ndarray) -> np.ndarray:
 
 
 def paired_anew(stratum: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Whose conv branch every unit gets: int (units,), shuffled within strata."""
+    """Draw whose conv branch every unit gets: int (units,), shuffled within strata."""
     whose = np.arange(len(stratum))
     for number in np.unique(stratum):
         own = np.flatnonzero(stratum == number)
@@ -37,25 +37,31 @@ def paired_anew(stratum: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Pairings:
-    """By number: what was measured of every unit, (units,), and as paired anew, (draws, units); with the strata."""
+    """Measured numbers, keyed by name: of every unit as it is, (units,), and as paired anew, (draws, units).
+
+    `stratum` is the stratum of every unit, int (units,).
+    """
 
     true: dict[str, np.ndarray]
     anew: dict[str, np.ndarray]
     stratum: np.ndarray
 
     def p(self, name: str, ties: float = 1) -> float:
-        """The share of pairings whose mean is as high, the true one among them; of equal ones a part counts."""
+        """Compute the share of pairings whose mean is at least as high as the true pairing's, which is one of them.
+
+        A pairing whose mean equals the true one's counts as `ties`, and so does the true one.
+        """
         above = self.anew[name].mean(axis=1) - self.true[name].mean()
         equal = np.abs(above) < 1e-12
         return float(((above >= 1e-12).sum() + ties * (1 + equal.sum())) / (1 + len(above)))
 
     def by_stratum(self) -> Iterator[tuple[int | None, "Pairings"]]:
-        """Those of all units first, with None, then those of every stratum."""
+        """Yield the pairings of all units, with None, and then those of every stratum, with its number."""
         yield None, self
         for number in np.unique(self.stratum):
             yield int(number), self._of(self.stratum == number)
 
     def _of(self, units: np.ndarray) -> "Pairings":
-        """Those of some units, bool (units,)."""
+        """Select some units, bool (units,)."""
         true, anew = ({name: values[..., units] for name, values in part.items()} for part in (self.true, self.anew))
         return Pairings(true, anew, self.stratum[units])

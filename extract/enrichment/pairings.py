@@ -1,9 +1,11 @@
-"""Does a network pair the facets of its branches? The prevalence of enrichment beside that of branches paired anew.
+"""Does a network pair the facets of its branches? Compare how common enrichment is with branches paired anew.
 
-Randomly paired branches bring two facets too: they are no null for one unit, but the baseline for the number of them.
+Randomly paired branches bring two facets too. So they are not a null hypothesis for one unit, but the baseline for the
+number of enriched units.
 
-Measured on held-out probes of facets of CONCEPTS concepts, without tests: the share of units whose least size is what
-it must be at least, the mean of that ratio, and how alike both attributions are (their mean correlation over images).
+Facets of CONCEPTS concepts are measured on held-out probes, without tests. The three numbers are the share of units
+whose least size reaches what it must exceed, the mean of that ratio, and how alike both attributions are (their mean
+correlation over images).
 """
 
 from collections.abc import Iterator
@@ -44,14 +46,14 @@ def compare_pairings(
     progress: bool = True,
     memory: int = MEMORY,
 ) -> list[PairingComparison]:
-    """Compare a sum with its branches paired anew: over all its units, then in every stratum; the folder keeps it.
+    """Compare a sum with its branches paired anew, over all its units and then in every stratum; store the comparison.
 
-    The probes are those of the extraction's own census; where the folder has as many draws of this seed already,
-    nothing is computed. The maps of the whole sum are in memory at once.
+    The probes are those of the extraction's own census. If the folder already has as many draws of this seed, nothing
+    is computed. The maps of the whole sum are in memory at the same time.
 
-    Raises CensusError for a layer that is no sum, an extraction without a census, or maps that do not fit into
-    `memory`; what loading a probe raises; and ExtractionError where another process writes into the folder, or
-    this one may not.
+    Raises CensusError for a layer that is not a sum, an extraction without a census, or maps that do not fit into
+    `memory`; the errors of loading a probe; and ExtractionError if another process writes into the folder, or this one
+    may not.
     """
 
     def compute(show: CensusPasses) -> pa.Table:
@@ -92,7 +94,7 @@ def pairings(
 
 
 def measure_pairing(shortcut: np.ndarray, conv: np.ndarray, concepts: ProbeConcepts) -> dict[str, np.ndarray]:
-    """What is measured of every unit, (units,) each."""
+    """Measure the three numbers of every unit, (units,) each."""
     brought = attribution(shortcut, conv)
     table = concept_table(concepts, brought.shortcut, brought.conv)
     measured = effects(facets(table, CONCEPTS).values(table.held_out)).value
@@ -103,7 +105,7 @@ def measure_pairing(shortcut: np.ndarray, conv: np.ndarray, concepts: ProbeConce
 
 
 def _comparisons(measured: Pairings, draws: int, seed: int) -> Iterator[PairingComparison]:
-    """All units first, then every stratum."""
+    """Yield the comparisons of all units first, then of every stratum."""
     for stratum, own in measured.by_stratum():
         for name in NUMBERS:
             means = own.anew[name].mean(axis=1)

@@ -1,4 +1,4 @@
-"""Is a sum two facets? The steps from probes to evidence, in order.
+"""Find out whether a sum is two facets: the steps from probes to evidence, in order.
 
 record          show the network all probes; write what the layers' units do
 histograms      how every unit's activation is spread
@@ -43,7 +43,7 @@ _EARLIER = ("tests.parquet", "dissociation.parquet")  # of earlier versions, wit
 
 _ANEW = "all were shown anew, since an earlier version had not recorded what they held"
 
-RankedLists = dict[str, dict[str, RankedProbes]]  # by branch, or "unit" of a layer that is no sum, and by kind
+RankedLists = dict[str, dict[str, RankedProbes]]  # keyed by branch ("unit" for a layer that is no sum) and kind
 
 
 def measure(
@@ -59,12 +59,13 @@ def measure(
     Returns how many probes were shown, and what was left out.
 
     `probes` are a table or any source, such as `sources.source` opens; by default the demo's. `layers` are by default
-    all sums and what lies inside their conv branches; layers that are no sums get examples alone. Measured before with
-    the same probes and layers, it does nothing. An interrupted run goes on where it stopped. The same machine and
-    threads give the same bytes. Memory: under 3 GB with RN50, whatever the number of probes.
+    all sums and the layers inside their conv branches. A layer that is not a sum gets only examples. If the extraction
+    was measured before with the same probes and layers, nothing is measured again. An interrupted run resumes where it
+    stopped. The same machine and threads give the same bytes. Memory stays under 3 GB with RN50, whatever the number of
+    probes.
 
-    What an earlier version measured, which did not record what the probes held, is measured anew, also where a folder
-    lists some other files now, and the reading says so. Raises ExtractionError for an extraction of other weights, with
+    An earlier version did not record what the probes held. What it measured is measured anew, even if a folder lists
+    some other files now, and the reading says so. Raises ExtractionError for an extraction of other weights, with
     evidence from other probes or layers, or with a probe that changed since; ProbesError for probes that cannot be
     shown; UnknownUnit for a layer that is not there.
     """
@@ -98,7 +99,7 @@ def measure(
 def _add_evidence(
     network: Network, extraction: Extraction, source: Source, layers: Sequence[Layer], progress: bool, chunk: int
 ) -> None:
-    """Everything after the recording: rank probes, share, picture, judge and ablate; the tables come last, together."""
+    """Rank probes, compute shares, make thumbnails, judge and ablate after the recording; add the tables last."""
     probes = check(recorded_probes(extraction))
     facts = ProbeFacts.of(probes)
     rows: dict[str, list[pa.Table]] = {name: [SCHEMAS[name].empty_table()] for name in ("evidence", "shares")}
@@ -120,13 +121,13 @@ def _add_evidence(
 
 
 def _add_histograms(extraction: Extraction, source: Source, layers: Sequence[Layer], chunk: int) -> None:
-    """Add histograms, also to an extraction that was measured before there were any."""
+    """Add histograms, also to an extraction that was measured before histograms existed."""
     if not extraction.has(file := f"histograms.parquet/{digest(source, layers, chunk)}.parquet"):
         extraction.add({file: histograms(extraction, layers)})
 
 
 def _ranked(extraction: Extraction, layer: Layer, facts: ProbeFacts) -> RankedLists:
-    """Rank every unit's probes, of a sum those of its branches too; a sum's own top lists hold SHARE_PROBES."""
+    """Rank every unit's probes, and for a sum also its branches'; a sum's own top lists hold SHARE_PROBES."""
     lengths = {"sum": SHARE_PROBES}
     return {
         branch: lists(extraction, place, facts.held_out, lengths.get(branch, TOP_PROBES))
@@ -143,7 +144,7 @@ def _add_examples(extraction: Extraction, layer: Layer, ranked: RankedLists, ids
 def _sum_tables(
     extraction: Extraction, layer: Layer, facts: ProbeFacts, longer: RankedProbes, ranked: RankedLists
 ) -> dict[str, pa.Table]:
-    """A sum's rows of the evidence and of both tables of shares; `longer` are its units' top SHARE_PROBES."""
+    """Make a sum's rows of the evidence and of both tables of shares; `longer` are its units' top SHARE_PROBES."""
     top_probes = {branch: kinds["top"] for branch, kinds in ranked.items()}
     embeddings = ProbeEmbeddings.of([top_probes["shortcut"], top_probes["conv"]], extraction.embeddings())
     columns = share_tables(extraction, layer, facts, longer, top_probes)
@@ -174,13 +175,13 @@ def _recorded_layers(extraction: Extraction, layers: Iterable[Layer]) -> list[La
 
 
 def _is_measured(extraction: Extraction, source: Source, layers: Sequence[Layer], chunk: int) -> bool:
-    """Whether these probes were shown to these layers and no others."""
+    """Return whether these probes were shown to these layers and no others."""
     files, done = extraction.under("activations"), extraction.under("examples.parquet")
     name = digest(source, _recorded_layers(extraction, layers), chunk)
     return name in files[0] and done == sorted(part("examples", str(layer)) for layer in layers)
 
 
 def _shares_probes(extraction: Extraction, source: Source) -> bool:
-    """Whether any of these probes was shown before, by its id."""
+    """Return whether any of these probes was shown before, by its id."""
     shown = set(extraction.table("probes")["id"].to_pylist())
     return any(probe.id in shown for probe in source)

@@ -1,4 +1,4 @@
-"""Covariates of probes that may pass for a concept: ink, colours, and the size, letters and bigrams of words."""
+"""Measure covariates that may pass for a concept: ink, colours, and the size, letters and bigrams of words."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,20 +8,21 @@ import pyarrow as pa
 
 from extract.probes.table import images
 
-FEWEST = 6  # words that have a bigram, for it to be a covariate
+FEWEST = 6  # words that a letter or bigram must be in to be a covariate
 _WHITE = 255
 
 
 def covariates(probes: pa.Table) -> pa.Table:
-    """Measure every probe of a table with images; see `covariates_of`."""
+    """Measure the covariates of every probe of a table with images; see `covariates_of`."""
     return covariates_of(probes, map(np.asarray, images(probes)))
 
 
 def covariates_of(probes: pa.Table, pixels: Iterable[np.ndarray]) -> pa.Table:
-    """Measure every probe by its pixels, uint8 (h, w, 3): float columns, null where one does not apply.
+    """Measure the covariates of every probe from its pixels, uint8 (h, w, 3), as a table of float columns.
 
-    `ink` is the mean darkness, `red`, `green` and `blue` the mean colour of a picture; of a word `width` and `height`
-    of its lettering in pixels, and the counts of its letters, of each letter, and of the more common bigrams.
+    A value is null if a covariate does not apply. `ink` is the mean darkness. A picture has its mean colour as `red`,
+    `green` and `blue`. A word has the `width` and `height` of its lettering in pixels, and the counts of all its
+    `letters`, of each letter, and of the more common bigrams.
     """
     words = [modality == "word" for modality in probes["modality"].to_pylist()]
     columns = {name: list(values) for name, values in _looks(pixels, words).items()}
@@ -41,7 +42,7 @@ def _looks(pixels: Iterable[np.ndarray], words: list[bool]) -> dict[str, list[fl
 
 
 def _look(pixels: np.ndarray, word: bool) -> tuple[float | None, ...]:
-    """Ink, mean colour, width and height of an image (h, w, 3)."""
+    """Measure ink, mean colour, width and height of an image (h, w, 3)."""
     ink = 1 - float(pixels.mean()) / _WHITE
     if not word:
         return (ink, *(pixels.mean(axis=(0, 1)) / _WHITE), None, None)
@@ -50,7 +51,7 @@ def _look(pixels: np.ndarray, word: bool) -> tuple[float | None, ...]:
 
 
 def _parts(texts: list[str | None]) -> list[str]:
-    """Letters and bigrams that enough words have, in order."""
+    """List the letters and bigrams that enough words have, in order."""
     counts = Counter(
         part
         for text in {text for text in texts if text}

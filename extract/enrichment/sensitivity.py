@@ -1,4 +1,4 @@
-"""How far a sum's census hangs on its settings and its probes: the verdicts again, with one thing changed at a time."""
+"""Measure how far a sum's census depends on its settings and probes, by changing one thing at a time."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -37,14 +37,14 @@ def sensitivity(
     progress: bool = True,
     memory: int = MEMORY,
 ) -> list[CensusVariant]:
-    """Take the census of a sum as it is, and with one thing changed at a time; the folder keeps the verdicts.
+    """Take the census of a sum as it is, and again with one thing changed at a time; store the verdicts.
 
-    Changed are the concepts of a facet, rho, delta, which images lend their branches, the modality of the probes, and
-    the vendor and font held out (in that one split alone). The probes are those of the extraction's own census; where
-    the folder has their verdicts already, nothing is computed.
+    What changes is the number of concepts of a facet, rho, delta, which images are lenders in the attribution, the
+    modality of the probes, or the vendor and font held out (judged in that one split only). The probes are those of the
+    extraction's own census. If the folder has their verdicts already, nothing is computed.
 
-    Raises CensusError for a layer that is no sum, for too few concepts or an extraction without a census, and what
-    loading a probe raises; ExtractionError where another process writes into the folder, or this one may not.
+    Raises CensusError for a layer that is not a sum, for too few concepts or an extraction without a census; the errors
+    of loading a probe; and ExtractionError if another process writes into the folder, or this one may not.
     """
 
     def compute(show: CensusPasses) -> pa.Table:
@@ -68,7 +68,7 @@ def _judged(show: CensusPasses, layer: Layer, progress: bool, memory: int) -> "l
 
 
 def _table(layer: Layer, changed: "list[_Variant]") -> pa.Table:
-    """The verdicts of all units with every change; null where there is no census, with the reason."""
+    """Make the table of all units' verdicts with every change; null where there is no census, with the reason."""
     units = len(changed[0].verdicts)
     return pa.concat_tables(
         pa.table(
@@ -85,9 +85,9 @@ def _table(layer: Layer, changed: "list[_Variant]") -> pa.Table:
     )
 
 
-@dataclass(frozen=True, eq=False)  # equal to itself alone, so that each is attributed once
+@dataclass(frozen=True, eq=False)  # equal only to itself, so that each is attributed once
 class _Images:
-    """The images of a census, and which of them lend their branches: bool (images,) each, None for all."""
+    """The images of a census and the lenders of its attribution, bool (images,) each; None means all."""
 
     own: np.ndarray | None = None
     lenders: np.ndarray | None = None
@@ -98,7 +98,10 @@ class _Images:
 
 
 class _Variant:
-    """Gathers what is measured of a sum's units, block by block; in place of its ways may stand why there are none."""
+    """Gathers what is measured of a sum's units under one change, block by block.
+
+    If no census can be taken under the change, `ways` is the error that says why.
+    """
 
     def __init__(
         self, change: str, ways: CensusWays | CensusError, images: _Images, settings: CensusSettings = DEFAULT
@@ -107,20 +110,20 @@ class _Variant:
         self._blocks = list[list[Columns]]()
 
     def add(self, brought: Attribution) -> None:
-        """Measure the next units."""
+        """Measure the next block of units."""
         if not isinstance(self.ways, CensusError):
             self._blocks.append(measure(brought, self.ways, self._settings))
 
     @cached_property
     def verdicts(self) -> np.ndarray:
-        """The verdict of every unit, (units,); of no unit where there is no census."""
+        """The verdict of every unit, (units,); empty if there is no census."""
         if isinstance(self.ways, CensusError):
             return np.empty(0, object)
         return np.array(judge_all(self._blocks, self.ways, self._settings)["verdict"].to_pylist(), object)
 
     @property
     def unjudged(self) -> str | None:
-        """Why there is no census."""
+        """The reason why there is no census, or None."""
         return str(self.ways) if isinstance(self.ways, CensusError) else None
 
 
@@ -149,7 +152,7 @@ def _one_way(probes: pa.Table, embeddings: np.ndarray, covariates: pa.Table) -> 
 def _attempted(
     make: Callable[[pa.Table, np.ndarray, pa.Table], CensusWays], *probes: *tuple[pa.Table, np.ndarray, pa.Table]
 ) -> CensusWays | CensusError:
-    """The ways of a census, or why there are none, such as too few concepts."""
+    """Make the ways of a census, or return the error that says why there are none, such as too few concepts."""
     try:
         return make(*probes)
     except CensusError as error:

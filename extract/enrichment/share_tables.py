@@ -22,10 +22,10 @@ def share_tables(
     longer: RankedProbes,
     top_probes: Mapping[str, RankedProbes],
 ) -> dict[str, Columns]:
-    """Columns by table: of the evidence the shares alone, of the other tables all.
+    """Compute a sum's columns, keyed by table: for the evidence only the shares, for the other tables all columns.
 
-    `longer` are the sum's top 100, `top_probes` the top lists of the sum and its branches. No `top_100_shares` where an
-    earlier version recorded what the top 16 need alone.
+    `longer` are the top 100 of the sum, `top_probes` the top lists of the sum and its branches. There is no
+    `top_100_shares` if an earlier version recorded only what the top 16 need.
     """
     terms, top = share_terms(extraction, layer, longer), top_probes["sum"]
     share = shares(terms.first(TOP_PROBES), facts.concepts[top.probes])

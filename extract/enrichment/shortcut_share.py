@@ -1,19 +1,19 @@
-"""Measure the share of a sum's units that comes over the shortcut: published, exact and corrected.
+"""Measure how much of a sum's units comes over the shortcut, as three shares: published, exact and corrected.
 
-With r the shortcut's map, b the conv branch's (bn3's output), and the sums over a unit's top examples and all positions
+r is the shortcut's map and b the conv branch's (bn3's output). The sums are over a unit's top probes and all positions
 where r + b > 0, that is, where the ReLU lets the sum pass:
 
-    published   mean over the examples of |R| / (|R| + |B|), norms of the maps before their batch norm: R the previous
-                block's output, in block 0 the raw downsample convolution; B raw conv3
+    published   mean over the probes of |R| / (|R| + |B|), norms of the maps before their batch norm: R the previous
+                block's output, or in block 0 the raw downsample convolution; B raw conv3
     exact       sum of r / sum of (r + b)
     corrected   sum of (r - mean r) / sum of (r + b - mean r - mean b), means over all probes and positions
 
-The published share ignores the sign and bn3's scale (definition: the code of the enrichment circuits article, which
-takes it on feature visualisations; `visualisations` does so). The exact shares of both branches add up to 1, so one
-exceeds 1 where the other branch inhibits. A constant offset does not tell images apart; the corrected share subtracts
-it from both terms. Both are ratios of sums: examples on which the sum hardly rises above zero would dominate a mean of
-ratios. The corrected share has an interval, by bootstrap over the concepts of the examples, since two probes of one are
-not independent; the means over all probes are taken as known.
+The published share ignores the sign and bn3's scale. Its definition is the code of the enrichment circuits article,
+which takes the share on feature visualisations, as `visualisations` does here. The exact shares of both branches add up
+to 1, so one exceeds 1 where the other branch inhibits. The corrected share subtracts constant offsets from both terms,
+because an offset does not tell images apart. Both are ratios of sums, because in a mean of ratios, probes on which the
+sum hardly rises above zero would dominate. The corrected share has an interval by bootstrap over the concepts of the
+top probes, since two probes of one concept are not independent. The interval takes the means over all probes as known.
 """
 
 from dataclasses import dataclass, replace
@@ -33,11 +33,12 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class ShareTerms:
-    """What the shares are made of: on every unit's top examples, each (units, length), and on all probes (units,).
+    """The terms of the shares: on every unit's top probes, (units, length), and on all probes, (units,).
 
-    `output` is the mean over positions of the sum after its ReLU, `gated_shortcut` that of the shortcut where the sum
-    is positive, `active_fraction` the share of positions where it is, `published_share` the share of norms. `shortcut`
-    and `conv` are means of the branches over all probes and positions. Only `valid` examples count.
+    On top probes, `output` is the mean over positions of the sum after its ReLU. `gated_shortcut` is the mean over
+    positions of the shortcut, taken as 0 where the sum is not positive. `active_fraction` is the share of positions
+    where the sum is positive. `published_share` is the share of norms. Only `valid` top probes count. `shortcut` and
+    `conv` are means of the branches over all probes and positions.
     """
 
     output: np.ndarray
@@ -50,18 +51,18 @@ class ShareTerms:
 
     @property
     def complete(self) -> bool:
-        """Whether the terms of all valid examples were recorded; earlier versions recorded those of 16."""
+        """Whether the terms of all valid top probes were recorded; earlier versions recorded 16 per unit."""
         return bool(np.isfinite(self.output[self.valid]).all())
 
     def first(self, length: int) -> Self:
-        """The terms of so many top examples of every unit."""
+        """Return the terms of only the first `length` top probes of every unit."""
         names = ("output", "gated_shortcut", "active_fraction", "published_share", "valid")
         return replace(self, **{name: np.ascontiguousarray(getattr(self, name)[:, :length]) for name in names})
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Shares over the shortcut, float64 (units,); NaN for a unit without top examples, or not rising on them."""
+    """Shares over the shortcut, float64 (units,); NaN for a unit that has no top probes or does not rise on them."""
 
     published: np.ndarray
     exact: np.ndarray
@@ -74,9 +75,9 @@ _NUMBERS = ("value", "gated_shortcut", "active_fraction", "published_share")
 
 
 def share_terms(extraction: Extraction, total: Layer, top: RankedProbes) -> ShareTerms:
-    """Gather the terms of a sum's shares on its units' top examples from the chunks' highest, which contain them.
+    """Gather the terms of a sum's shares on its units' top probes, which are among the highest probes of every chunk.
 
-    NaN where an earlier version recorded fewer of a chunk's probes; never for the first 16 of a list.
+    A term is NaN if an earlier version recorded fewer of a chunk's probes, but never for the first 16 of a list.
     """
     terms = {name: np.full(top.probes.shape, np.nan, np.float32) for name in _NUMBERS}
     first = 0
@@ -102,7 +103,10 @@ def share_terms(extraction: Extraction, total: Layer, top: RankedProbes) -> Shar
 
 
 def _common(places: np.ndarray, top: RankedProbes, chunk: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Units, ranks in their top lists and places among a chunk's highest, `places` (n, units), of what is in both."""
+    """Find the probes that are both in a unit's top list and among a chunk's highest, `places` (n, units).
+
+    Returns each one's unit, rank in the top list, and row in `places`.
+    """
     order = np.full((places.shape[1], len(chunk)), -1)  # (units, probes)
     np.put_along_axis(order, places.T.astype(np.int64), np.arange(len(places))[None], axis=1)
     unit, rank = np.nonzero(top.valid & (top.probes >= chunk.start) & (top.probes < chunk.stop))
@@ -112,9 +116,9 @@ def _common(places: np.ndarray, top: RankedProbes, chunk: range) -> tuple[np.nda
 
 
 def shares(terms: ShareTerms, concepts: np.ndarray | None = None) -> Shares:
-    """Compute every unit's shares over its sum's top examples.
+    """Compute every unit's shares over its sum's top probes.
 
-    `concepts` numbers the concept of every example, int (units, length); by default each is of its own.
+    `concepts` numbers the concept of every top probe, int (units, length); by default every probe has its own concept.
     """
 
     def total(values: np.ndarray) -> np.ndarray:
@@ -136,20 +140,20 @@ def shares(terms: ShareTerms, concepts: np.ndarray | None = None) -> Shares:
 
 
 def _corrected(terms: ShareTerms) -> tuple[np.ndarray, np.ndarray]:
-    """The corrected share's two terms on every example: float64 (units, length)."""
+    """Compute the corrected share's two terms on every top probe: float64 (units, length)."""
     positions = terms.active_fraction.astype(np.float64)
     shortcut, conv = terms.shortcut[:, None], terms.conv[:, None]
     return terms.gated_shortcut - positions * shortcut, terms.output - positions * (shortcut + conv)
 
 
 def _first_of_concept(concepts: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """The place of the first valid example of the same concept, int (units, length)."""
+    """Return for every top probe the place of the first valid one of the same concept, int (units, length)."""
     same = (concepts[:, :, None] == concepts[:, None, :]) & valid[:, None, :]
     return np.asarray(same.argmax(axis=2))
 
 
 def _by_concept(values: np.ndarray, first: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Values (units, length) summed over the valid examples of a concept, at its first."""
+    """Add up values (units, length) over the valid top probes of every concept, at the place of its first one."""
     sums = np.zeros_like(values)
     unit, example = np.nonzero(valid)
     np.add.at(sums, (unit, first[unit, example]), values[unit, example])
@@ -157,11 +161,11 @@ def _by_concept(values: np.ndarray, first: np.ndarray, valid: np.ndarray) -> np.
 
 
 def interval(part: np.ndarray, whole: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A 95 % interval of each unit's sum of parts over sum of wholes, (units, length), by expanded bootstrap.
+    """Compute a 95 % interval of each unit's sum of parts over sum of wholes, by expanded bootstrap.
 
-    `valid` are the concepts that are drawn, each at the place of its first example. Units with equally many share their
-    draws, by rank. Draws on which the whole is not positive are ignored. NaN for fewer than two concepts, or where the
-    ratio itself is NaN.
+    `part` and `whole` are (units, length). `valid` marks the concepts that are drawn, each at the place of its first
+    probe. Units with equally many concepts share their draws, by rank. Draws on which the whole is not positive are
+    ignored. The interval is NaN for fewer than two concepts, or if the ratio itself is NaN.
     """
     counts, generator = valid.sum(axis=1), np.random.default_rng(0)
     ends = np.full((2, len(part)), np.nan)
@@ -177,13 +181,16 @@ def interval(part: np.ndarray, whole: np.ndarray, valid: np.ndarray) -> tuple[np
 
 
 def _quantiles(count: int) -> tuple[float, float]:
-    """The ends of a 95 % bootstrap interval over so few: a percentile interval is too narrow (Hesterberg 2015)."""
+    """Return the quantiles of the bootstrap that end a 95 % interval over `count` concepts.
+
+    A plain percentile interval would be too narrow for few concepts (Hesterberg 2015).
+    """
     low = float(ndtr(-np.sqrt(count / (count - 1)) * stdtrit(count - 1, 0.975)))
     return low, 1 - low
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Part over whole, float64, NaN where the whole is not positive."""
+    """Divide part by whole as float64; NaN where the whole is not positive."""
     quotient = np.full(whole.shape, np.nan)
     np.divide(part, whole, out=quotient, where=whole > 0)
     return quotient
