@@ -129,9 +129,9 @@ class LiveNetwork(ExtractionNetwork):
         """Decide every claim of the enrichment circuits article and its repository on this network.
 
         Measurements in `extraction` are used. `probes` and `visualisations` are shown to the network first and added
-        to that extraction, or to a temporary one (None). `visualisations` is a folder of pictures of the last sum's
-        units, or a folder of such folders ending in 4_2_6, 4_1_6, 4_0_8; a layer's pictures replace all its earlier
-        ones. `authors` is the folder of the authors' files of shares; `command` is quoted in the report. Raises
+        to that extraction; if `extraction` is None, to a temporary one. `visualisations` is a folder of pictures of the
+        last sum's units, or a folder of such folders ending in 4_2_6, 4_1_6, 4_0_8; a layer's pictures replace all its
+        earlier ones. `authors` is the folder of the authors' files of shares; `command` is quoted in the report. Raises
         ArticleError, ExtractionError, VisualisationsError, ProbesError.
         """
         published = read_published(authors) if authors else None

@@ -11,7 +11,7 @@ _OPEN, _CLOSE = "\u201c\u201d"  # quotation marks around a word
 
 
 def branch_of(unit: Unit) -> ProbeBranch:
-    """Return the branch name under which a unit's top probes are stored: `unit` for a unit inside a conv branch."""
+    """Return the branch name that a unit's top probes are stored under, which is `unit` inside a conv branch."""
     return _ROWS.get(unit.layer.role, "unit")
 
 

@@ -99,7 +99,7 @@ class ImportedStudies:
 
 @dataclass(frozen=True)
 class _Overlay:
-    """A case study as a circuit of the units that the network has, not saved yet."""
+    """A case study before saving, as a circuit of those of its units that the network has."""
 
     circuit: Circuit
     left_out: tuple[Unit, ...]

@@ -1,4 +1,4 @@
-"""Tell the form of a report by the name of its file."""
+"""Decide from the name of a report's file whether the report is HTML or JSON."""
 
 from pathlib import Path
 from typing import Literal
@@ -7,7 +7,7 @@ from catalog.errors import ExportError
 
 
 def report_form(file: Path) -> Literal["html", "json"]:
-    """Return the form that the name ends in. Raises ExportError for any other."""
+    """Return the form that the suffix of a report's file stands for. Raises ExportError for any other suffix."""
     match file.suffix.casefold():
         case ".html":
             return "html"
