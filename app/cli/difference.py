@@ -1,4 +1,4 @@
-"""`circuits difference`: the units whose activation a word raises most, or that answer to it and to a picture."""
+"""`circuits difference`: show the units that a word raises most, or that answer to both a word and a picture."""
 
 from pathlib import Path
 from typing import Annotated

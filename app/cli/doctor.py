@@ -1,4 +1,4 @@
-"""`circuits doctor`: say what is installed, which database answers, and what it holds."""
+"""`circuits doctor`: say what is installed, which database answers, and what the database holds."""
 
 import platform
 from collections.abc import Iterable, Mapping

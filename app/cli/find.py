@@ -1,4 +1,4 @@
-"""`circuits find`: enrichment circuits, the best first."""
+"""`circuits find`: find enrichment circuits, and print the best first."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -55,7 +55,7 @@ def find(
 
 
 def by_evidence(candidates: "Iterable[Candidate[EvidenceTerms]]", veil: "Veil") -> printing.TerminalTable:
-    """Make a table of candidates with what either branch brings.
+    """Make a table of candidates and what each of their branches brings.
 
     The share over the shortcut is the last column, because it is no criterion.
     """
@@ -76,7 +76,7 @@ def by_evidence(candidates: "Iterable[Candidate[EvidenceTerms]]", veil: "Veil") 
 
 
 def by_weights(candidates: "Iterable[Candidate[WeightTerms]]", veil: "Veil") -> printing.TerminalTable:
-    """Make a table of candidates with how either branch is wired from one common layer."""
+    """Make a table of candidates that compares the inputs of both branches from one common layer."""
     from catalog import header  # slow to import, and help does without
 
     rows = [

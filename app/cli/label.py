@@ -1,4 +1,4 @@
-"""`circuits label`: label one unit or many, see what became of labels, and pass them on as files."""
+"""`circuits label`: label one unit or many, show what became of labels, and exchange labels as files."""
 
 from collections.abc import Iterable
 from pathlib import Path

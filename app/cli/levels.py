@@ -1,4 +1,4 @@
-"""`circuits levels`: how a unit's activation is distributed, and what is shown at each of its levels."""
+"""`circuits levels`: show how a unit's activation is distributed, and draw images of its levels to be sorted."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""`circuits macroscopic`: how the contributions between layers are distributed, compared with controls."""
+"""`circuits macroscopic`: show how contributions between layers are distributed, compared with two controls.
+
+The controls are randomised weights and shuffled entries.
+"""
 
 from collections.abc import Iterable, Mapping
 from math import isnan
@@ -70,7 +73,7 @@ def macroscopic(
 
 
 def _show_layers(claims: "Macroscopic", layers: list[str] | None, wide: bool, as_json: bool) -> None:
-    """Print the headlines of all conv branches, or everything on the layers if any are named."""
+    """Print the headlines of all conv branches (`layers` None), or everything about the named layers."""
     summaries = claims.summaries(layers, progress=not as_json)
     trends = [trend for layer in layers or () for trend in claims.trends(layer)]
     bottlenecks = claims.bottlenecks()
@@ -145,7 +148,7 @@ def _comparisons(summary: "LayerSummary") -> printing.TerminalTable:
 
 
 def _trends(trends: "Iterable[Trend]") -> printing.TerminalTable:
-    """Make a table of the rank correlations between a statistic and how far below the target the source lies."""
+    """Make a table of the rank correlation of each statistic with how far below the target the source lies."""
     rows = [
         [
             t.target,
@@ -190,7 +193,10 @@ def _shares(bottlenecks: "Iterable[Bottleneck]") -> printing.TerminalTable:
 
 
 def _paired(compared: "Iterable[PairedShares]") -> printing.TerminalTable:
-    """Make a table of the units near identity: as the network pairs the branches, and as chance pairs them."""
+    """Make a table of the units near identity, as the network pairs the branches and as chance pairs them.
+
+    A unit is near identity if more than 0.9 of its sum comes over the shortcut.
+    """
     rows = [
         (c.layer, c.units, *map(_rounded, (c.as_it_is, c.paired_anew, c.sd, c.p)))
         for c in compared

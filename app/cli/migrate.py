@@ -25,7 +25,7 @@ def migrate(database: DatabaseOption = None) -> None:
 
 
 def say_migrated(catalog: "Catalog", before: int) -> None:
-    """Say that an older database (version `before`) was migrated, and which saved queries are outdated by that."""
+    """Say that an older database (version `before`) was migrated, and name the saved queries that are now outdated."""
     from catalog import SCHEMA_VERSION  # slow to import, and help does without
 
     if before == SCHEMA_VERSION:

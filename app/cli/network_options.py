@@ -62,7 +62,7 @@ Pictures = Annotated[
 
 
 def prompts(classes: str | None) -> Path | list[str] | None:
-    """Return the prompts that an image is compared with: a file with a prompt a line, or the texts between commas."""
+    """Return the prompts that an image is compared with: a file with one prompt a line, or the texts between commas."""
     if classes is None:
         return None
     if Path(classes).is_file():

@@ -29,7 +29,7 @@ def overrides(database: str | None) -> dict[str, str]:
 
 
 def resolved_settings(database: str | None) -> "Settings":
-    """Return the settings: those on the command line, then the environment's, then those of .env."""
+    """Return the settings. Those on the command line go before the environment's, and these before those of .env."""
     import catalog  # slow to import, and help does without
 
     return catalog.settings(**overrides(database))
@@ -51,7 +51,7 @@ def open_model(database: str | None, name: str | None) -> "Iterator[Model]":
 
 
 def path(text: str | Path) -> Path:
-    """Return a path with ~ replaced by the home folder, because shells leave a ~ behind an equals sign."""
+    """Return a path with ~ replaced by the home folder, because shells do not expand a ~ behind an equals sign."""
     return Path(at_home(str(text)))
 
 
@@ -61,7 +61,7 @@ def at_home(text: str) -> str:
 
 
 def size(text: str | int) -> int:
-    """Return the number of bytes that a text such as 2G names: a number, or one with K, M, G or T."""
+    """Return the number of bytes that a text names: digits, with or without K, M, G or T, such as 2G."""
     number = re.fullmatch(r"(\d+)([KMGT]?)", str(text).strip().upper())
     if number is None:
         raise typer.BadParameter(f"{text!r} is no size. Write bytes, or a number with K, M, G or T, such as 2G.")
@@ -79,7 +79,7 @@ def parameters_of(texts: Iterable[str] | None) -> dict[str, Any]:
 def assignments(texts: Iterable[str] | None, refusal: str) -> dict[str, str]:
     """Return the values, keyed by name, from texts of the form name=value.
 
-    Raises BadParameter for a name that stands twice, and with `refusal` for a text of another form.
+    Raises BadParameter for a name that stands twice, and for a text of another form, with `refusal` as the message.
     """
     values = dict[str, str]()
     for text in texts or []:

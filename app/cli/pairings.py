@@ -1,4 +1,7 @@
-"""`circuits pairings`: compare a sum's enrichment with that of its branches paired anew."""
+"""`circuits pairings`: compare a sum's enrichment with that of its branches paired anew.
+
+Paired anew means that every unit gets the conv branch of another unit that is like its own.
+"""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Say that a file of the user's was replaced: as cp does, a command replaces the file it writes to, but it says so."""
+"""Say that a file of the user's was replaced: a command replaces a file, as cp does, but not silently."""
 
 import os
 from collections.abc import Iterator

@@ -37,7 +37,7 @@ class HostGuard:
         await respond(scope, receive, send)
 
     def _problem(self, scope: Scope) -> str | None:
-        """Return why the request is refused, or None if it is the app's own."""
+        """Return why the request is refused, or None if it is allowed."""
         if scope["type"] not in ("http", "websocket"):
             return None
         headers = Headers(scope=scope)
@@ -60,7 +60,7 @@ class HostGuard:
 
 
 def _place(url: str) -> tuple[str, int | None]:
-    """Return a URL's host and port, else the scheme's port; the host is empty if the text is not a URL."""
+    """Return a URL's host and port (or its scheme's port); the host is empty if the text is not a URL."""
     try:
         parts = urlsplit(url)
         return parts.hostname or "", parts.port or _PORTS.get(parts.scheme)

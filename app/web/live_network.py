@@ -1,4 +1,4 @@
-"""Load the model's network, once for all sessions, and show what a word or a picture raises in it."""
+"""Load the model's network, once for all sessions, and show which units a word or a picture raises in it."""
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence

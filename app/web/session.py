@@ -29,7 +29,7 @@ circuits extract RN50 --pretrained openai    # a real network, then `circuits lo
 
 @contextmanager
 def show_errors() -> Iterator[None]:
-    """Show an error that the user can mend as a message in place of the rest of the page."""
+    """Show a message in place of the rest of the page if the user can mend the error."""
     try:
         yield
     except CircuitsError as error:

@@ -1,4 +1,4 @@
-"""A connection that breaks in the middle of a commit, as the end of a server or of a network breaks it."""
+"""A connection that breaks in the middle of a commit, as if a server or a network failed."""
 
 import socket
 import threading
@@ -11,9 +11,9 @@ COMMIT = bytes.fromhex("0002b0120000")  # https://neo4j.com/docs/bolt/current/bo
 
 @contextmanager
 def breaking_at_commit(port: int, carried_out: bool) -> Iterator[int]:
-    """Open a port that leads to another port of this machine; the first commit over it breaks the connection.
+    """Open a port that leads to another port of this machine, and break the connection at the first commit.
 
-    By then the server has carried out that commit (`carried_out`), or never gets to know of it.
+    By then the server has carried out the commit (`carried_out`), or it never receives the commit.
     """
     broken = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:

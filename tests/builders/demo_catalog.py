@@ -16,7 +16,7 @@ MEASURED = Layer(1, 1, 6)  # the one sum that was shown probes
 
 
 def demo_catalog(folder: Path) -> None:
-    """Fill the folder of an embedded database with the demo's units; no server has the folder open afterwards."""
+    """Fill the folder of an embedded database with the demo's units, and end the server that has it open."""
     from extract.enrichment import pipeline  # torch is slow to import
     from extract.expansion import atlas
     from extract.network.weights import load_network

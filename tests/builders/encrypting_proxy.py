@@ -12,7 +12,7 @@ CERTIFICATE = Path(__file__).with_name("self_signed.pem")  # of localhost, with 
 
 @contextmanager
 def encrypting(port: int) -> Iterator[int]:
-    """Open an encrypted port that leads to another port of this machine, and yield it."""
+    """Open a port for encrypted connections that leads to another port of this machine, and yield its number."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -67,7 +67,7 @@ class ForkedExtracts:
 
 @contextmanager
 def forked_extracts(folder: Path) -> Iterator[ForkedExtracts]:
-    """Start a process that can be forked; the network's configuration is written into the folder."""
+    """Start the process that forks; the network's configuration is written into the folder."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}  # torch forks safely while it has started no threads
     command, pipe = [sys.executable, "-c", FORK, str(folder)], subprocess.PIPE
     with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
@@ -81,8 +81,8 @@ def forked_extracts(folder: Path) -> Iterator[ForkedExtracts]:
 def is_honest(folder: Path, whole: dict[str, bytes]) -> bool:
     """Return whether a folder is what its manifest says, and can be loaded only if it is finished.
 
-    All that the manifest names has the checksum it names, and the weights are those of `whole`, the files of an
-    undisturbed extraction. The folder can be loaded if and only if all files of weights are recorded.
+    The files that the manifest names have the checksums in it, and the weights among them are those of `whole`, the
+    files of an undisturbed extraction. The folder can be loaded if and only if the manifest names all files of weights.
     """
     try:
         extraction = Extraction.open(folder)

@@ -1,4 +1,4 @@
-"""Servers that may be killed at any time, and clients of theirs that may be killed, too."""
+"""Servers that may be killed at any time, and their clients, which may be killed, too."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ Database._write = write
 
 @dataclass
 class KillableServer:
-    """A server, embedded or Neo4j, with what kills it and what starts it again."""
+    """A server, embedded or Neo4j, with the functions that kill it and start it again."""
 
     url: str
     environment: dict[str, str]
@@ -57,7 +57,7 @@ class KillableServer:
         return said.count("write\n")
 
     def interrupt(self, victim: Victim, writes: int, seconds: float, code: str, *arguments: str) -> str:
-        """Run such code, and kill it or its server `seconds` after its write of this number began.
+        """Run such code, and kill its process or the server `seconds` after the process began its write of this number.
 
         Returns what the client said on stderr. A killed server has been started again by then, or starts when somebody
         connects.
@@ -75,7 +75,7 @@ class KillableServer:
 
 
 def killable_neo4j(server: LocalNeo4j) -> KillableServer:
-    """Make a killable server of a Neo4j of a test's own, which runs."""
+    """Make a killable server of a running Neo4j, which no other test uses."""
     login = {"CIRCUITS_USER": server.user, "CIRCUITS_PASSWORD": server.password}
     return KillableServer(server.url, login, server.kill, server.start, restarts=False)
 

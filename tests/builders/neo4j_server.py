@@ -54,13 +54,14 @@ class Neo4j:
         return connect(self.url, self.user, self.password, self.database)
 
     def routed(self) -> Database:
-        """Connect as to a cluster, which is first asked for the route."""
+        """Connect as one connects to a cluster, which is first asked for the route."""
         return connect(re.sub("^bolt", "neo4j", self.url), self.user, self.password, self.database)
 
     def emptied(self, keep: Collection[str] = OURS) -> Database:
-        """Connect to the database and delete all that is in it, except the constraints and indexes in `keep`.
+        """Connect to the database and delete everything in it, except the constraints and indexes in `keep`.
 
-        The project's own are kept, because a change of the schema makes the server plan every text anew.
+        The project's own constraints and indexes stay, because a change of the schema makes the server plan every text
+        anew.
         """
         database = self.connect()
         for kind, kinds in (("CONSTRAINT", "CONSTRAINTS"), ("INDEX", "INDEXES")):

@@ -10,7 +10,7 @@ import pytest
 
 
 def once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]) -> Path:
-    """Return a copy of a folder that `build` fills; the first worker to come here fills it while the others wait."""
+    """Return a copy of a folder that `build` fills. The first worker fills the folder while the others wait."""
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent  # the workers' folders stand side by side there

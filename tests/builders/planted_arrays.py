@@ -112,7 +112,7 @@ class Draw:
         return self.members(pair, word), self.members(pair + 1, word)
 
     def pair(self, apart: int) -> Drive:
-        """Return one of FEW facets and, for conv at any strength, the facet that comes `apart` places after it."""
+        """Return two of FEW facets, for the shortcut and for conv (at any strength), `apart` places from each other."""
         first = int(self.rng.integers(FEW))
         one, other = (self.members(6 + place // 2, bool(place % 2)) for place in (first, (first + apart) % FEW))
         return one, self.between(0.1, 1) * other
@@ -220,7 +220,7 @@ class World:
         return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
 
     def places(self, names: list[list[str]]) -> np.ndarray:
-        """Return the concepts of facets, int (units, k), from their names as a census shows them."""
+        """Return the concepts of facets, int (units, k), from the concepts' names as a census shows them."""
         return np.array([[int(n.strip("\u201c\u201d")) + SUBJECTS * (n[0] == "\u201c") for n in row] for row in names])
 
     def images(

@@ -77,7 +77,7 @@ _OTHERS = [layer for layer in SHAPE.layers if layer.role == "conv" and layer != 
 
 
 def planted_shape(folder: Path) -> Network:
-    """Make a network of the shape that contributions are planted in, with random weights."""
+    """Make a network with random weights, of the shape that contributions are planted in."""
     vision = TINY["vision_cfg"] | {"layers": list(SHAPE.blocks), "width": SHAPE.width}  # type: ignore[operator]
     file = folder / "planted.json"
     file.write_text(json.dumps(TINY | {"vision_cfg": vision}))
@@ -135,7 +135,7 @@ def plant_randomised(
 
 
 def _sizes(rng: np.random.Generator, place: int, shape: tuple[int, int]) -> np.ndarray:
-    """Draw sizes of contributions: the further below their source lies, the less uneven, and so the fewer near zero."""
+    """Draw sizes of contributions: the further below their source lies, the more even, with fewer near zero."""
     unevenness = 0.7 * (1 - place / len(sources(SHAPE, TARGET)))
     return np.asarray(np.exp(unevenness * rng.normal(size=shape)))
 
@@ -180,8 +180,8 @@ def _normal(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
 def _shares(rng: np.random.Generator, effect: str) -> dict[str, dict[Layer, dict[str, np.ndarray]]]:
     """Draw shares over the shortcut, as arrays (units,) keyed by table, sum and column.
 
-    If a claim has the effect's name, as many of its shares are above 0.9 as in the article; of any other claim just too
-    many or too few are. A share is measured with an error, and many are close to 0.9.
+    If the effect has a claim's name, as many of the claim's shares are above 0.9 as in the article; for any other claim
+    just too many or too few are. A share is measured with an error, and many are close to 0.9.
     """
     tables: dict[str, dict[Layer, dict[str, np.ndarray]]] = {}
     for claim, (table, layer, column, part_of_units) in NEAR_IDENTITY.items():
@@ -197,7 +197,7 @@ def _shares(rng: np.random.Generator, effect: str) -> dict[str, dict[Layer, dict
 
 
 def _overlaps(rng: np.random.Generator, shares: np.ndarray, effect: str) -> dict[str, np.ndarray]:
-    """Draw the overlaps of the last sum's units, which have these shares, with both branches, as arrays (units,)."""
+    """Draw the overlaps of the last sum's units with both branches, as arrays (units,), from the units' shares."""
     units = len(shares)
     if effect != "discarded":
         return {name: rng.choice([0.0, 0.1, 0.2, 0.3], units) for name in ("overlap_shortcut", "overlap_conv")}

@@ -45,7 +45,7 @@ def planted_catalog(folder: Path, model: str = MODEL, image: bytes = b"image") -
 
 
 def _words() -> dict[str, list[dict[str, Any]]]:
-    """Return rows of words: unit 4/2/6/0 reads two words, unit 4/2/6/1 the first of them."""
+    """Return rows of words: unit 4/2/6/0 reads both words, unit 4/2/6/1 only the first."""
     texts = ("hammer", "anchor")
     vocabulary = [{"text": text, "kind": "word", "length": len(text), "lettering": "hand"} for text in texts]
     readings = [

@@ -18,8 +18,8 @@ READERS = Layer(1, 0, 1)
 def planted_readers(network: Network, texts: Sequence[str]) -> Network:
     """Return a network whose units of READERS, from channel 0 on, fire wherever their text stands in SMALL lettering.
 
-    A unit of one letter fires at each such letter, wherever it stands in a word; a unit of several letters fires where
-    they stand in this order. All other units of the layer are silent.
+    A unit of one letter fires at every such letter, in whatever order letters stand; a unit of several letters fires
+    where they stand in this order. All other units of the layer are silent.
     """
     planted = replace(network, clip=deepcopy(network.clip))
     visual, block = planted.visual, planted.visual.get_submodule("layer1.0")

@@ -6,7 +6,7 @@ from extract.responses.top_probes import RankedProbes
 
 
 def lists(*rows: list[int]) -> RankedProbes:
-    """Return lists of probes, given by place; shorter lists are filled up with entries that are not valid."""
+    """Return lists of probes from the probes' places; shorter lists are filled up with entries that are not valid."""
     longest = max(map(len, rows))
     probes = np.array([row + [0] * (longest - len(row)) for row in rows])
     valid = np.array([[n < len(row) for n in range(longest)] for row in rows])

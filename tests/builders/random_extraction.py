@@ -55,7 +55,7 @@ def of_other_weights(extraction: Extraction, folder: Path) -> Extraction:
 
 
 def _histograms(rng: np.random.Generator, branches: list[dict[str, Any]]) -> pa.Table:
-    """Draw histograms over forty probes, for two of three units; every seventh unit does the same on all probes."""
+    """Draw histograms over forty probes for two thirds of the units; every seventh unit does the same on all probes."""
     rows = [
         unit | {"low": -rng.random(), "high": rng.random(), "counts": rng.multinomial(40, [0.05] * 20).tolist()}
         | {"n": 40, "mean": rng.normal(), "sd": rng.random() if n % 7 else None}
@@ -130,7 +130,7 @@ def _evidence(rng: np.random.Generator, sums: list[dict[str, Any]]) -> dict[str,
 
 
 def _words(rng: np.random.Generator, branches: list[dict[str, Any]]) -> dict[str, pa.Table]:
-    """Draw twelve words and as many letter strings; each unit has three top words, and two of three a modality."""
+    """Draw twelve words and as many letter strings. Each unit has three top words; two thirds have selectivities."""
     texts = [(kind, f"{kind} {n}") for kind in ("word", "letters") for n in range(12)]
     vocabulary = [{"text": text, "kind": kind, "length": len(text), "lettering": "hand"} for kind, text in texts]
     readings = [

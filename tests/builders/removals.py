@@ -50,7 +50,7 @@ def speak(database: Database) -> None:
 
 
 def check_said(database: Database) -> None:
-    """Check that all that `speak` made is there, tied to the units."""
+    """Check that everything that `speak` wrote is there, tied to the units."""
     store = Store(database).model(MODEL)
     assert store.unit(UNIT).labels == ("a hat",)
     assert [(a.id, a.author) for a in store.annotations()] == [("a", "ada"), ("b", "bob")]
@@ -61,7 +61,7 @@ def check_said(database: Database) -> None:
 
 
 def kill_removal(url: str, environment: dict[str, str], writes: int, with_labels: bool = False) -> bool:
-    """Remove the model in another process, which is killed after this many writes; return whether it came that far."""
+    """Remove the model in a process that is killed after this many writes; return whether the process was killed."""
     command = [sys.executable, "-c", KILLED_AT_A_WRITE, url, MODEL, str(writes), *(["labels"] if with_labels else [])]
     process = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=PATIENCE)
     assert process.returncode in (0, -signal.SIGKILL), process.stderr

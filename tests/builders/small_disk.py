@@ -29,7 +29,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[SmallDisk]:
-    """Mount a disk that still has room over a folder, or skip the test where mounting is refused."""
+    """Mount a disk over a folder, with room at first; skip the test if mounting is refused."""
     folder.mkdir()
     try:
         _mount("-t", "tmpfs", "-o", f"size={LARGE}", "small", str(folder))

@@ -89,7 +89,7 @@ def _tracing(strongest: int, off: bool) -> Tracing:
 
 
 def _open_earlier_address() -> None:
-    """Translate a URL of an earlier version, in which a saved circuit was called kept."""
+    """Translate a URL of an earlier version, which called a saved circuit `kept`."""
     if name := st.query_params.get("kept"):
         del st.query_params["kept"]
         st.query_params["saved"] = name

@@ -14,7 +14,7 @@ _UNDO = "Takes back the last change that stands, whoever made it; the History pa
 
 
 def show(unit: UnitView, keys: bool = False) -> None:
-    """Show the current labels, the form and the history, one below the other; `keys` undoes by keyboard."""
+    """Show the current labels, the form and the history, one below the other; with `keys` the key U undoes."""
     history, place = list(unit.history), _place(unit)
     for label in session.model().labels.current(unit.id):
         _current(unit, label)
@@ -40,7 +40,7 @@ def show(unit: UnitView, keys: bool = False) -> None:
 def _undo(unit: UnitView, change: Annotation, keys: bool) -> None:
     """Show a button that undoes the last change and names its author.
 
-    Its key has no Ctrl, because keys with Ctrl act in a text field, too.
+    The button's key has no Ctrl, because keys with Ctrl act in a text field, too.
     """
     text = session.veil().annotation_text(change, change.text)
     st.button(

@@ -42,20 +42,20 @@ _UNIT = re.compile(r"\d+/\d+/\d+/\d+")
 
 
 def queries() -> Queries:
-    """The named queries of the catalog."""
+    """Return the named queries of the catalog."""
     return session.catalog().queries
 
 
 def gallery() -> Gallery:
-    """Return a gallery, which draws the model's units in an answer, with hidden what the answer hides too.
+    """Return a gallery, which draws the model's units in an answer and hides the same texts as the answer does.
 
-    It uses the veil of the answer, for which the database is asked nothing more.
+    The gallery uses the veil of the answer, for which the database is asked nothing more.
     """
     return session.gallery(queries().veil(st.session_state["reveal"], session.model().id))
 
 
 def veil() -> Veil:
-    """Return the veil, which hides what is sensitive of any model in an answer, unless the user reveals it."""
+    """Return the veil over answers, which hides what is sensitive in any model, unless the user reveals it."""
     return queries().veil(st.session_state["reveal"])
 
 

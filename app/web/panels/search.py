@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def goto(text: str) -> None:
-    """Open the page of the unit that a text names, or link to that of a layer; any other text does nothing.
+    """Open the page of the unit that a text names, or link to the page of a layer; any other text does nothing.
 
     Raises UnknownUnit.
     """
@@ -82,7 +82,7 @@ def _bounds() -> tuple[dict[str, float], dict[str, float]]:
 
 
 def in_catalog(text: str, layer: Layer | None, filters: dict[str, Any]) -> None:
-    """Show units by their labels, the concepts of their top probes and the words that drive them."""
+    """Show units found by their labels, by the concepts of their top probes, or by the words that drive them."""
     model = session.model()
     hits = model.search(text, layer, **filters)
     if not hits:

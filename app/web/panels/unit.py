@@ -74,7 +74,7 @@ _VERSATILITY = {
 
 
 def versatility(unit: UnitView) -> None:
-    """Show how much the unit receives from and contributes to each other layer, if a folder has all its edges."""
+    """Show what the unit receives from and contributes to each other layer, if an extraction folder has all edges."""
     claims = [folder.macroscopic() for folder in session.model().extractions]
     if rows := _versatility(unit.card.model, [(str(claim.path), claim.changed) for claim in claims], str(unit.id)):
         st.subheader("Versatility", help="Over all its edges with each layer, read from the extraction folder.")

@@ -1,4 +1,4 @@
-"""Candidates for enrichment circuits: a table of every term, and the ten best with both facets in pictures."""
+"""Enrichment: list the candidates for enrichment circuits with every term, and draw both facets of the ten best."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Layers: what was computed between them, what was measured of their units, and what is missing."""
+"""Layers: show what was computed between layers, what was measured of their units, and what is missing."""
 
 import streamlit as st
 
