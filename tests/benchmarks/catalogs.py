@@ -47,7 +47,7 @@ def units_alone(path: Path, targets: list[Layer] | None = None) -> Extraction:
 def synthetic(path: Path, edges: int) -> Extraction:
     """Create an extraction of `edges` random edges, as many into every unit of a target from each layer below.
 
-    It also has evidence on the last sum.
+    The extraction also has evidence on the last sum.
     """
     extraction, rng = units_alone(path, TARGETS), np.random.default_rng(0)
     pairs = [(s, t) for t in TARGETS for s in RN50.layers if s < t and s.role in ("bn1", "bn2", "sum")]
@@ -59,7 +59,7 @@ def synthetic(path: Path, edges: int) -> Extraction:
 
 
 def furnish(extraction: Extraction, words: tuple[str, ...]) -> Extraction:
-    """Add what else the app shows: verdicts and ablation of the last sum, every unit's activity, words in a stage."""
+    """Add what else the app shows: verdicts and ablations of the last sum, all activities, words in the last stage."""
     rng = np.random.default_rng(1)
     extraction.add(_findings(rng))
     rows = extraction.table("units").select(["layer", "channel"])

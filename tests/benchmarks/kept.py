@@ -92,7 +92,7 @@ _SUMS = ("strength",)  # of magnitudes, which round otherwise where more edges a
 
 
 def answers(folder: Path, strongest: int, units: int, seed: int) -> Kept:
-    """Extract and load the demo with `strongest` edges kept, ask the questions, and return what comes of it."""
+    """Extract and load the demo with `strongest` edges kept; return what it holds, and its answers to the questions."""
     extraction = extract(load_network("demo"), folder / "x", strongest=strongest, matrices=False, progress=False)
     answered = defaultdict[str, list[Answer]](list)
     with cc.open_catalog(folder / "database") as catalog:

@@ -257,7 +257,7 @@ def drawing(page: Page, clock: Clock, rounds: int, times: Times) -> None:
 
 
 def labelling(page: Page, clock: Clock, rounds: int, times: Times) -> None:
-    """Time adding a label to a unit that has none, until the label's chip is there, and undoing it."""
+    """Time adding a label to a unit that has none, until the label's chip is there, and undoing the label."""
     signed(page, "ada")
     for turn in range(rounds):
         first(page, clock, f"/unit?unit={SUM}/{2047 - turn}&model={MODEL}")

@@ -6,9 +6,9 @@ Prints two tables, the first measured in one run:
     python tests/benchmarks/probes.py --memory 1000 10000 100000
 
 Speed: the probe pass (read JPEG files of this size, decode, cut, forward pass, statistics of all layers, files written)
-against the bare forward pass of the same network on batches made before. The bare pass runs as torch runs it, and with
-freed memory kept, as the probe pass keeps it. All take turns, and the best turn of each is printed. Random weights take
-as long as trained ones. On a busy machine compare CPU times.
+against the bare forward pass of the same network on batches made before. There are two bare passes: as torch runs it,
+and with freed memory kept, as in the probe pass. All take turns, and the best turn of each is printed. Random weights
+take as long as trained ones. On a busy machine compare CPU times.
 
 Memory: the peak of a process of its own, which shows so many synthetic images to a network of 1.2 million parameters
 and makes all tables from them. The images have 64 x 64 pixels and are made as they are asked for.

@@ -91,7 +91,7 @@ def tell(what: str, edges: int, watch: Watched) -> None:
 
 
 def questions(database: Database) -> dict[str, Callable[[int], object]]:
-    """Return what is asked of the n-th unit, keyed by name."""
+    """Return the questions, keyed by name, each as a function of a unit's channel."""
     store = Store(database).model(MODEL)
 
     def page(channel: int) -> None:

@@ -64,7 +64,7 @@ class Call(NamedTuple):
 
 
 class Seconds(NamedTuple):
-    """What a call takes."""
+    """The seconds that a call takes: those waited, and those of CPU."""
 
     waited: float
     of_cpu: float

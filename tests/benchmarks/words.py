@@ -86,7 +86,7 @@ def top(values: np.ndarray) -> np.ndarray:
 
 
 def shares(word: np.ndarray, baseline: np.ndarray, picture: np.ndarray) -> tuple[float, float]:
-    """Return the share of concepts whose word and picture have a top unit in common, and that of different concepts."""
+    """Return the share of word-picture pairs with a common top unit, for pairs of one concept and of two concepts."""
     driven = top(picture - picture.mean(axis=0))
     common = top(word - baseline).astype(int) @ driven.T.astype(int) > 0  # (concepts of words, of pictures)
     own = np.eye(len(common), dtype=bool)

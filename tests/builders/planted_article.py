@@ -135,7 +135,7 @@ def plant_randomised(
 
 
 def _sizes(rng: np.random.Generator, place: int, shape: tuple[int, int]) -> np.ndarray:
-    """Draw sizes of contributions: the further below their source lies, the more even, with fewer near zero."""
+    """Draw sizes of contributions. The further below their source lies, the more even they are, and the fewer small."""
     unevenness = 0.7 * (1 - place / len(sources(SHAPE, TARGET)))
     return np.asarray(np.exp(unevenness * rng.normal(size=shape)))
 

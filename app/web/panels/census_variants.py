@@ -35,7 +35,7 @@ _PAIRING = {
 
 
 def show(layer: str) -> None:
-    """Show both tables of a sum layer, or the commands that make them."""
+    """Show the tables of the census with one thing changed and of branches paired anew, or the commands for them."""
     model = session.model()
     st.subheader("With one thing changed", help="The census again: how far its verdicts hang on settings and probes.")
     if variants := model.sensitivity(layer).to_dicts():

@@ -154,7 +154,7 @@ def _interval(size: "Size | None") -> str:
 
 
 def paired_shares(claims: "Macroscopic") -> None:
-    """Show how many units of the last sums are near identity, compared with branches paired anew, if asked for."""
+    """Show how many units of the last sums are near identity, compared with branches paired anew, if the user asks."""
     if st.toggle(
         "Beside branches paired anew",
         help="By shares of means over positions; takes seconds.",

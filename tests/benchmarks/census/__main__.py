@@ -5,15 +5,16 @@
     python -m tests.benchmarks.census cost [--network RN50] [--every 1] [--whole]
 
 rates     verdicts by kind and by true ratio of effect to need, on fresh worlds of 240 units; coverage of the bounds,
-          also where vendors differ; the kinds whose facets some sources alone have, all of which are held out in turn
-wrong     the same for wrong implementations, on development worlds: what of the promised each misses
-boundary  concept tables nine tenths of which lie on the boundary of a size: false discoveries of either verdict
+          also where vendors differ; kinds whose facets only some sources have, with every source held out in turn
+wrong     the same for wrong implementations, on development worlds: which promised rates each of them misses
+boundary  concept tables in which nine tenths of the units lie on the boundary of a size: false discoveries of either
+          verdict
 demo      the demo's last sum: nulls made of its maps, the number of concepts, other settings, held-out vendor and font
-dissociation  what ablation supports and contradicts on fresh worlds, on the census' facets and on new concepts
-pairings  the prevalence beside that of branches paired anew: on planted worlds, two a seed, and on the demo's last sum
+dissociation  what ablation supports and contradicts on fresh worlds, on the census's facets and on new concepts
+pairings  the prevalence compared with branches paired anew: on planted worlds, two a seed, and on the demo's last sum
 cost      what a network's last sum costs, or all sums (--whole), on every n-th concept of the bundled probes
 
-Seeds below 5000 are for development; the reported ones were run once.
+Seeds below 5000 are for development; the reported ones were run once. The need is the size that an effect must exceed.
 """
 
 import argparse

@@ -53,7 +53,7 @@ def costs(network: Network, probes: pa.Table, layers: Sequence[Layer]) -> dict[s
 
 
 def _timed(step: str, run: Callable[..., object], took: dict[str, Cost]) -> Callable[..., None]:
-    """Return the same call, which also writes down what it costs."""
+    """Return a function that makes the same call and writes down what the call costs."""
 
     def timed(*arguments: Any, **named: Any) -> None:
         seconds, cpu = perf_counter(), process_time()

@@ -1,4 +1,7 @@
-"""Double dissociation on planted worlds: what ablation supports and contradicts, by kind and by true ratio."""
+"""Double dissociation on planted worlds: what ablation supports and contradicts, by kind and by true ratio.
+
+A unit's ratio is the least of its effects over the size that the effect must exceed.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,7 +29,7 @@ FACETS = ("own", "nearby")
 class Ablated:
     """Units of several worlds, ablated on their own facets or on nearby concepts: arrays (units,).
 
-    `covered` (units, 4, 2) is whether either bound of each effect holds.
+    `covered` (units, 4, 2) is whether the lower and the upper bound of each effect hold.
     """
 
     kind: np.ndarray
@@ -100,13 +103,13 @@ def _lost(world: World, units: np.ndarray, concepts: np.ndarray) -> np.ndarray:
 
 
 def _ratio(true: Columns) -> np.ndarray:
-    """Return the least of all effects over what they must exceed."""
+    """Return each unit's ratio: the least of its effects over the size that the effect must exceed."""
     need = np.maximum(DEFAULT.delta, DEFAULT.rho * np.maximum(true["rise_shortcut"], true["rise_conv"]))
     return np.asarray(np.min(list(true.values()), axis=0) / need)
 
 
 def _covered(columns: Columns, true: Columns, prefix: str) -> np.ndarray:
-    """Return whether either bound of every effect holds, (units, 4, 2)."""
+    """Return whether the lower and the upper bound of every effect hold: (units, 4, 2)."""
     lows, highs = ([columns[f"{prefix}{name}_{end}"] for name in WEIGHTS] for end in ("low", "high"))
     values = list(true.values())
     return np.stack([np.array(lows) <= values, np.array(highs) >= values]).transpose(2, 1, 0)

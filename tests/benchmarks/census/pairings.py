@@ -37,7 +37,7 @@ def planted_p(worlds: Iterable[World]) -> dict[str, np.ndarray]:
 
 
 def print_planted(first: int, worlds: int) -> None:
-    """Print p of worlds whose branches are paired by chance, and of worlds with all or half paired apart, or alike."""
+    """Print p for worlds whose branches are paired by chance, and for worlds with units paired apart or alike."""
     fewer = max(1, worlds // 10)
     for kinds, count in {
         ("unrelated",): worlds,

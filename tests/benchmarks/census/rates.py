@@ -1,4 +1,7 @@
-"""Rates of verdicts on planted worlds, by kind and by true ratio of effect to need, with bounds."""
+"""Rates of verdicts on planted worlds, by kind and by true ratio of effect to need, with bounds.
+
+The need is the size that an effect must exceed; a unit's ratio is the least of its effects over the need.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -20,7 +23,10 @@ Census = Callable[[World, CensusSettings], pa.Table]
 
 @dataclass(frozen=True)
 class Judged:
-    """Units of several worlds, as arrays (units,); `covered` (units, effects, 2) is whether either bound holds."""
+    """Units of several worlds, as arrays (units,).
+
+    `covered` (units, effects, 2) is whether the lower and the upper bound of each effect hold.
+    """
 
     seed: np.ndarray
     kind: np.ndarray
@@ -96,7 +102,7 @@ def print_kinds(units: Judged) -> None:
 
 
 def _by_kind(units: Judged) -> list[tuple[str, np.ndarray]]:
-    """Return the kinds in their order, each with the units that are of it, bool (units,)."""
+    """Return the kinds in their order, each with a bool array (units,) of the units of that kind."""
     return [(kind, units.kind == kind) for kind in dict.fromkeys(units.kind.tolist())]
 
 
@@ -117,7 +123,7 @@ def print_coverage(units: Judged) -> None:
 
 
 def false_failures(units: Judged) -> list[str]:
-    """Return which rates of false discoveries are more than promised: of the worst kind, and of all."""
+    """Return the rates of false discoveries that are higher than promised: of the worst kind, and of all units."""
     kinds = [(units.false[own].sum() / max(1, (~units.true[own]).sum()), kind) for kind, own in _by_kind(units)]
     (worst, kind), (share, _) = max(kinds), false_share(units)
     promised = {

@@ -20,14 +20,14 @@ IMAGES = 60  # new ones of every concept
 
 @dataclass(frozen=True)
 class Truth:
-    """Each unit's true effects and its ratio, that is, the least size over what it must exceed; arrays (units,)."""
+    """Each unit's true effects, (units,) each, and its ratio: the least of these over the size that it must exceed."""
 
     effects: dict[str, np.ndarray]
     ratio: np.ndarray
     apart: np.ndarray  # bool, by planted embeddings
 
     def enriched(self, kinds: np.ndarray) -> np.ndarray:
-        """Return whether a unit's reported facets are truly an enrichment, of concepts and apart."""
+        """Return whether a unit's reported facets are truly an enrichment: large enough, apart, and of concepts."""
         return np.asarray((self.ratio >= 1) & self.apart & ~np.isin(kinds, LOW_LEVEL))
 
 
@@ -63,7 +63,7 @@ def _brought(
 
 
 def _apart(world: World, shortcut: np.ndarray, conv: np.ndarray) -> np.ndarray:
-    """Return the distance of facets over that of random concepts, infinite for facets of unlike modality; (units,)."""
+    """Return the distance of facets over that of random concepts, (units,); infinite for facets of unlike modality."""
     rows, word = world.nature.embeddings, world.nature.word
     near = np.einsum("ue,ue->u", rows[shortcut].mean(axis=1), rows[conv].mean(axis=1))
     random = float((rows.mean(axis=0) ** 2).sum())
