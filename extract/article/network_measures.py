@@ -44,7 +44,7 @@ class NetworkMeasures:
 
     @torch.inference_mode()
     def signed_kernels(self, layer: Layer, channels: Sequence[int]) -> np.ndarray:
-        """Return units' kernels of conv2, with the sign of their batch norm's gamma: float64 (units, sources, 3, 3)."""
+        """Multiply units' kernels of conv2 by the sign of the batch norm's gamma: float64 (units, sources, 3, 3)."""
         block, own = self._block(layer), list(channels)
         signs = block.bn2.weight[own].sign().double()  # (units,)
         signed: Tensor = block.conv2.weight[own].double() * signs[:, None, None, None]

@@ -62,6 +62,6 @@ def ablation_rows(layer: Layer, blocks: Sequence[Columns]) -> pa.Table:
 
 
 def untested_rows(layer: Layer, channels: int, reason: str) -> pa.Table:
-    """Make the rows of a sum of which ablation says nothing, with the reason."""
+    """Make the rows of a sum that ablation says nothing about, with the reason."""
     rows = {row.stored: np.full(channels, None if row.kind == "text" else np.nan) for row in of_table("ablation")}
     return per_unit("ablation", layer, rows | {"unproven": np.full(channels, reason, object)})

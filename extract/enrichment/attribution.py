@@ -1,7 +1,7 @@
 """Attribute a sum to its branches on every image, by interchange between images: a Shapley value of two players.
 
-Let z(r, b) be the mean over positions of relu(r + b), let x be an image, and let x' be another image, the lender, whose
-branch takes the place of x's. With means E over all lenders x',
+Let z(r, b) be the mean over positions of relu(r + b), let x be an image, and let x' be a lender, that is, an image
+whose branch takes the place of x's. With means E over all lenders x',
 
     phi_conv(x)     = 1/2 [z(r_x, b_x) - E z(r_x, b_x')] + 1/2 [E z(r_x', b_x) - E z(r_x', b_x')]
     phi_shortcut(x) = 1/2 [z(r_x, b_x) - E z(r_x', b_x)] + 1/2 [E z(r_x, b_x') - E z(r_x', b_x')]

@@ -157,7 +157,7 @@ def _weakest_links(columns: Columns, verdict: np.ndarray, untested: np.ndarray) 
 
 
 def _check(shortcut: np.ndarray, conv: np.ndarray, images: int) -> None:
-    """Raise CensusError for maps of which no census can be taken."""
+    """Raise CensusError for maps that cannot be judged: of other shapes, empty, or with NaN or infinite numbers."""
     for name, maps in (("shortcut", shortcut), ("conv", conv)):
         if maps.ndim != 3 or 0 in maps.shape:
             raise CensusError(f"{name} has the shape {maps.shape}. Give maps of (images, units, positions).")

@@ -62,9 +62,9 @@ def effect_columns(held_out: Values, discovery: Values, settings: CensusSettings
     """Compute the six effects with bounds, and the p of *enriched* and *not enriched* with the effect that decides it.
 
     An enriched unit is positive in every contrast, so its p is the largest of all contrasts. A unit that is not
-    enriched is negative in one contrast, and discovery probes say which one to test. They also say which units are
-    `promising`. No enrichment is expected of the other units. Leaving these out costs the test nothing, because they
-    are chosen on other images than those of the test (Bourgon, Gentleman and Huber 2010).
+    enriched is negative in one contrast, and discovery probes say which one to test. Discovery probes also say which
+    units are `promising`. The other units are not expected to be enriched. Leaving them out costs the test nothing,
+    because they are chosen on other images than the test is made on (Bourgon, Gentleman and Huber 2010).
     """
     measured, tests = effects(held_out, discovery), contrasts(settings)
     names, tested = np.array([test.effect for test in tests], object), estimates(held_out, tests, discovery)

@@ -104,7 +104,7 @@ class _Sum:
 
     @property
     def tables(self) -> tuple[pa.Table, pa.Table]:
-        """The rows of the census, and those of ablation."""
+        """The rows of the census, and the rows of ablation."""
         judged = _table(self._layer, judge_all(self._brought, self._ways))
         return judged, ablation_rows(self._layer, self._lost)
 

@@ -1,4 +1,4 @@
-"""Store the tables that vary the census of a sum, each of which is computed only once."""
+"""Store the tables that vary the census of a sum, and compute each of them only once."""
 
 from collections.abc import Callable
 
@@ -22,10 +22,10 @@ def store_once(
     compute: Callable[[CensusPasses], pa.Table],
     several: bool = False,
 ) -> None:
-    """Store the table that `compute` makes of the census's own probes, unless the folder has it.
+    """Store the table that `compute` makes from the census's own probes, unless the folder has it already.
 
-    `digest` identifies how the table is made. Tables of earlier censuses are dropped, and unless there may be
-    `several`, other tables of the present census too.
+    `digest` identifies how the table is made. Tables of earlier censuses are dropped. Other tables of the present
+    census are dropped too, unless `several` is set.
 
     Raises CensusError for a layer that is not a sum or an extraction without a census; the errors of `compute`; and
     ExtractionError if another process writes into the folder, or this one may not.

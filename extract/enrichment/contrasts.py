@@ -64,7 +64,7 @@ class Estimates:
         return np.asarray(stdtr(self.freedom, self.t))
 
     def bounds(self, level: float) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the lower and the upper bound, each of which fails at this level."""
+        """Compute the one-sided lower and upper bounds; each bound fails with a probability of `level`."""
         margin = stdtrit(self.freedom, 1 - level) * self.error
         return self.value - margin, self.value + margin
 

@@ -69,7 +69,7 @@ def own_dissociations(
 def nearby_dissociations(
     nearby: NearbyConcepts, ablation: BranchAblation, probes: CensusProbes, settings: CensusSettings = DEFAULT
 ) -> Columns:
-    """Compute the effects, bounds and p on new concepts near a branch's; the columns' names begin with nearby_."""
+    """Compute the effects, bounds and p on new, nearby concepts; the names of the columns begin with nearby_."""
     columns = _on(_lost(probes, ablation), nearby.facets, settings)
     return {f"nearby_{name}": values for name, values in columns.items()}
 

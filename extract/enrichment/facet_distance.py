@@ -42,7 +42,7 @@ def _random_pairs(rows: np.ndarray, words: np.ndarray) -> np.ndarray:
 
 
 def _jackknife(one: np.ndarray, other: np.ndarray, random: np.ndarray) -> tuple[float, float]:
-    """Compute the distance of two facets (k, E), relative to that of random pairs (k, k), and its standard error."""
+    """Divide the distance of two facets (k, E) by the distance of random pairs (k, k); add its standard error."""
     apart = 1 - one @ other.T  # (k, k)
     variance = 0.0
     for axis in (0, 1):

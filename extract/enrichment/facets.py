@@ -24,7 +24,7 @@ class Facets:
 
     @property
     def size(self) -> int:
-        """The number of concepts of either facet."""
+        """The number of concepts in each facet."""
         return int(self.conv.shape[1])
 
     def first(self, size: int) -> "Facets":

@@ -55,9 +55,9 @@ def _split(pair: tuple[str | None, ...], modality: np.ndarray, source: np.ndarra
 
 
 def recurrence(verdict: np.ndarray, turned: list[np.ndarray]) -> np.ndarray:
-    """Compute the share of ways in which each unit has its verdict, (units,); NaN without ways.
+    """Compute the share of ways to hold out sources in which each unit has its verdict, (units,); NaN without ways.
 
-    `turned` are the verdicts of each way.
+    `turned` holds the verdicts of all units for each way.
     """
     if not turned:
         return np.full(len(verdict), np.nan)

@@ -1,9 +1,9 @@
 """Test whether a covariate of the probes, such as ink or the width of lettering, explains a facet.
 
 In each modality, a linear spline of the covariate is fitted to what a branch brings on all concepts, on discovery
-probes. The covariate explains of a facet how much higher the spline is on the facet's held-out probes than on those of
-all concepts of the modality, on average. The average is taken off because what all words or all pictures share is not
-an effect of a covariate.
+probes. On held-out probes, the spline's mean over the facet's concepts minus its mean over all concepts of the modality
+is what the covariate explains of the facet. The mean over all concepts is subtracted because what all words or all
+pictures share is not an effect of a covariate.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
-"""Choose new concepts for both facets of a unit: near to what a branch responds to, but in no list and no facet of it.
+"""Choose new concepts for both facets of a unit: near to what a branch responds to, but in none of its facets.
 
-The embeddings of new concepts lie nearest to the mean of the branch's own top probes, and nearer to it than to the mean
-of the other branch's. As many of them are words as in the branch's top list. They are not chosen by the branch's own
-activation, because the unit would then lose them without the branch by construction. A concept that is in either top
-list or in the census's facets, in whichever modality, is not new.
+The embeddings of new concepts lie near to the mean of the branch's own top probes, and nearer to this mean than to the
+mean of the other branch's top probes. As many of the new concepts are words as in the branch's top list. New concepts
+are not chosen by the branch's own activation, because then the unit would lose them without the branch by construction.
+A concept that is in either branch's top list or in the census's facets, in whichever modality, is not new.
 """
 
 from collections.abc import Iterable, Mapping
@@ -68,7 +68,7 @@ class Nearness:
 
 @dataclass(frozen=True)
 class NearbyConcepts:
-    """New concepts of either facet, and whether a unit has CONCEPTS of both: bool (units,)."""
+    """New concepts of both facets, and whether a unit has CONCEPTS of them for each facet: bool (units,)."""
 
     facets: Facets
     complete: np.ndarray

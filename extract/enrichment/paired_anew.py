@@ -1,7 +1,7 @@
 """Pair the branches of a sum anew: each unit keeps its shortcut and gets the conv branch of a unit of its stratum.
 
-Strata are made only by conv, and before anything is measured: by its standard deviation, then by how much it prefers
-words, then by its mean.
+Units are sorted into strata by properties of the conv branch only, before anything is measured: by its standard
+deviation, then by how much it prefers words, then by its mean.
 """
 
 from collections.abc import Iterator
@@ -47,16 +47,16 @@ class Pairings:
     stratum: np.ndarray
 
     def p(self, name: str, ties: float = 1) -> float:
-        """Compute the share of pairings whose mean is at least as high as the true pairing's, which is one of them.
+        """Compute the share of pairings, including the true one, whose mean is at least as high as the true one's.
 
-        A pairing whose mean equals the true one's counts as `ties`, and so does the true one.
+        Each pairing whose mean equals the true one's counts as `ties`, and so does the true one.
         """
         above = self.anew[name].mean(axis=1) - self.true[name].mean()
         equal = np.abs(above) < 1e-12
         return float(((above >= 1e-12).sum() + ties * (1 + equal.sum())) / (1 + len(above)))
 
     def by_stratum(self) -> Iterator[tuple[int | None, "Pairings"]]:
-        """Yield the pairings of all units, with None, and then those of every stratum, with its number."""
+        """Yield the pairings of all units, with None, and then the pairings of every stratum, with its number."""
         yield None, self
         for number in np.unique(self.stratum):
             yield int(number), self._of(self.stratum == number)

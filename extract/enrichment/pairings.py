@@ -4,8 +4,8 @@ Randomly paired branches bring two facets too. So they are not a null hypothesis
 number of enriched units.
 
 Facets of CONCEPTS concepts are measured on held-out probes, without tests. The three numbers are the share of units
-whose least size reaches what it must exceed, the mean of that ratio, and how alike both attributions are (their mean
-correlation over images).
+whose least size reaches what it must exceed, the mean ratio of this size to what it must exceed, and how alike both
+attributions are (their mean correlation over images).
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A sum's rows in the tables that hold shares over the shortcut: on its units' top probes, and on their top 100."""
+"""Compute a sum's rows of the tables that hold shares over the shortcut: on 16 top probes, and on 100."""
 
 from collections.abc import Mapping
 

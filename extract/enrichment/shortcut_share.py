@@ -3,17 +3,18 @@
 r is the shortcut's map and b the conv branch's (bn3's output). The sums are over a unit's top probes and all positions
 where r + b > 0, that is, where the ReLU lets the sum pass:
 
-    published   mean over the probes of |R| / (|R| + |B|), norms of the maps before their batch norm: R the previous
-                block's output, or in block 0 the raw downsample convolution; B raw conv3
+    published   mean over the top probes of |R| / (|R| + |B|), norms of the maps before their batch norm: R is the
+                previous block's output, or in block 0 the raw downsample convolution, and B is raw conv3
     exact       sum of r / sum of (r + b)
     corrected   sum of (r - mean r) / sum of (r + b - mean r - mean b), means over all probes and positions
 
 The published share ignores the sign and bn3's scale. Its definition is the code of the enrichment circuits article,
 which takes the share on feature visualisations, as `visualisations` does here. The exact shares of both branches add up
 to 1, so one exceeds 1 where the other branch inhibits. The corrected share subtracts constant offsets from both terms,
-because an offset does not tell images apart. Both are ratios of sums, because in a mean of ratios, probes on which the
-sum hardly rises above zero would dominate. The corrected share has an interval by bootstrap over the concepts of the
-top probes, since two probes of one concept are not independent. The interval takes the means over all probes as known.
+because an offset does not tell images apart. The exact and the corrected share are ratios of sums; a mean of ratios
+would be dominated by probes on which the sum hardly rises above zero. The corrected share has an interval by bootstrap
+over the concepts of the top probes, since two probes of one concept are not independent. The interval takes the means
+over all probes as known.
 """
 
 from dataclasses import dataclass, replace
@@ -75,7 +76,7 @@ _NUMBERS = ("value", "gated_shortcut", "active_fraction", "published_share")
 
 
 def share_terms(extraction: Extraction, total: Layer, top: RankedProbes) -> ShareTerms:
-    """Gather the terms of a sum's shares on its units' top probes, which are among the highest probes of every chunk.
+    """Gather the terms of a sum's shares on its units' top probes, which are among the highest probes of their chunk.
 
     A term is NaN if an earlier version recorded fewer of a chunk's probes, but never for the first 16 of a list.
     """

@@ -1,8 +1,8 @@
 """Assemble the rows of shards into the files of whole target layers.
 
 A row holds the weights into one target channel from every unit below. The rows of a run of channels wait in the folder,
-in float32, until the other runs of their target are there. Then the target's files are written, and its rows are
-removed. Shards may come in any order. An interrupted extraction resumes from the rows.
+in float32, until the rows of all other channels of their target are there. Then the target's files are written, and the
+target's rows are removed. Shards may come in any order. An interrupted extraction resumes from the rows.
 """
 
 import re
@@ -25,7 +25,7 @@ _FOLDER = "rows"
 
 
 class Assembly:
-    """The target layers of a plan on their way into an extraction folder."""
+    """Collects the rows of a plan's target layers, and writes the targets' files into an extraction folder."""
 
     def __init__(
         self, network: Network, extraction: Extraction, shards: Sequence[Shard], pairs_at_once: int = 1
@@ -101,7 +101,7 @@ class Assembly:
     def _run(self, target: Layer, channels: range, source: Layer, kind: str) -> np.ndarray:
         """Read the rows of a run of channels from the folder.
 
-        Raises ExtractionError unless they are float32 of shape (run, source channels).
+        Raises ExtractionError unless the rows are float32 of shape (run, source channels).
         """
         name, shape = _file(target, channels), (len(channels), self._network.architecture.channels(source))
         matrix = self.extraction.array(name, f"{source} {kind}")

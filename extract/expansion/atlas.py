@@ -127,7 +127,10 @@ def forecast(
     device: str = "cpu",
     precision: Precision = "float32",
 ) -> Forecast:
-    """Forecast what `extract` would take with these arguments, from a few seconds of samples. Raises its errors."""
+    """Forecast what `extract` would take with these arguments, from a few seconds of samples.
+
+    Raises the errors of `extract`.
+    """
     layers = scope(network.architecture, targets)
     computing = network.on(device)
     check(precision, computing.device)

@@ -89,7 +89,7 @@ class Descent:
     def _steps(
         self, block: LinearBlock, total: Layer, roles: Mapping[Layer, str], gradients: Gradients
     ) -> Iterator[tuple[Layer, Gradients]]:
-        """Yield the gradients of all targets at one layer of a block after the other, from the top down."""
+        """Yield each layer of a block, from the top down, with the gradients of all targets at that layer."""
         places = {"bn2": Layer(total.stage, total.block, 3), "bn1": Layer(total.stage, total.block, 1)}
         if (source := self.architecture.block_input(total)) is not None:  # the stem's output has no units
             places["input"] = source
@@ -107,7 +107,7 @@ class Descent:
         return Gradient(values.to(self.device), (self.architecture.grid(target) - 1) // 2)
 
     def _with_sums(self, place: Layer, reached: Gradients, batch: range) -> Gradients:
-        """Return the gradients at a layer, with those of sums that are added up from their branches.
+        """Return the gradients at a layer, and add the gradients of sums that are added up from their branches.
 
         Where the layer is itself a target, being a sum's shortcut, its own gradient there is 1 at the unit's centre.
         """

@@ -3,7 +3,7 @@
 A shard is a group of target layers, or a run of their channels, that is swept as one piece of work. The network's
 vision tower goes through Ray's object store once to every machine, so the machines need no shared file. A worker
 process loads the tower for its first shard and keeps it. A shard whose worker or machine is lost is swept again
-elsewhere. Only so many shards are under way that half of the object store holds their rows.
+elsewhere. The number of shards under way is limited, so that their rows fit into half of the object store.
 """
 
 import os
@@ -248,7 +248,7 @@ def _result(task: Any) -> Any:
 
 
 def tools_there(device: str) -> dict[str, str]:
-    """Return, from within a task, the tools of the machine that it runs on."""
+    """Return the tools of the machine on which this task runs."""
     return tools(torch.device(device))
 
 
@@ -259,7 +259,7 @@ def sweep_there(work: Work, shard: Shard) -> Swept:
 
 
 def deviations_there(work: Work, shards: Sequence[Shard]) -> tuple[Deviation, ...]:
-    """Measure, within a task, how far the work's precision is from float32. Raises the errors of `sweep_there`."""
+    """Measure within a task how far the work's precision is from float32. Raises the errors of `sweep_there`."""
     return deviations(_loaded(work), shards, work.precision)
 
 

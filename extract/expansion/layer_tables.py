@@ -113,7 +113,7 @@ def _kernels(network: Network, target: Layer, pairs: Iterable[Layer]) -> dict[st
 
 
 def matrices_of(dense: Dense) -> dict[str, Floats]:
-    """Make the dense matrices compact, keyed by their names in the file."""
+    """Compact the dense matrices, and key them by their names in the file."""
     return {
         f"{source} {kind}": _compact(matrix)
         for source, pair in dense.items()

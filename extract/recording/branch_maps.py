@@ -28,7 +28,7 @@ class BranchMaps:
 def branch_maps(network: Network, images: Iterable[Image.Image], layer: Layer) -> BranchMaps:
     """Show images to the network, and read the branches of one sum.
 
-    All maps are held in memory: those of the demo's last sum on 3,000 images take 110 MB.
+    All maps are held in memory: the maps of the demo's last sum on 3,000 images take 110 MB.
     """
     shown, channels = list(images), {layer: range(network.architecture.channels(layer))}
     return maps_of_sums(network, stack(shown, network.preprocess, BATCH), len(shown), channels)[layer]

@@ -1,4 +1,4 @@
-"""Decode probes in threads beside the forward pass, and load probes again that were recorded before."""
+"""Decode probes in threads beside the forward pass, and load recorded probes again."""
 
 import hashlib
 import os

@@ -42,7 +42,7 @@ class Ranking:
         return [(Unit(self.layer, int(channel)), float(self.values[channel])) for channel in self.order[:n]]
 
     def rises(self, n: int) -> list[tuple[Unit, float]]:
-        """Return those of the n highest units whose value is above 0, with their values."""
+        """Return the units with values above 0 among the n highest, with their values."""
         return [(unit, rise) for unit, rise in self.top(n) if rise > 0]
 
 

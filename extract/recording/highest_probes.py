@@ -1,7 +1,7 @@
 """The highest discovery probes of a sum's units in one chunk, with the numbers that the shares of the sum need.
 
-A unit's top probes over all chunks are among the highest of every chunk, so nothing else is stored. The numbers of the
-first TOP_PROBES, on which most shares are taken, are stored in float32. The numbers of the next probes, up to
+A unit's top probes over all chunks are among the highest probes of their chunks, so nothing else is stored. The numbers
+of the first TOP_PROBES, on which most shares are taken, are stored in float32. The numbers of the next probes, up to
 SHARE_PROBES, are stored in half precision and without the value, which stands among the values of all probes. Earlier
 versions stored no next probes, and ranked after rounding the values to half precision.
 """
@@ -51,7 +51,7 @@ class HighestProbes:
         return cls(places.astype(np.uint16), *(np.take_along_axis(each, places, axis=0) for each in numbers))
 
     def arrays(self, layer: Layer) -> dict[str, np.ndarray]:
-        """The arrays as a chunk's file names them. Raises ExtractionError for numbers that overflow."""
+        """Return the arrays under their names in a chunk's file. Raises ExtractionError for numbers that overflow."""
         arrays = {_key(layer, "best", name): getattr(self, name)[:TOP_PROBES] for name in _KEYS}
         if len(self.places) > TOP_PROBES:
             places = self.places[TOP_PROBES:]

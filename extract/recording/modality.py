@@ -49,10 +49,9 @@ def profile(
     """Measure the selectivity of every unit of the layers, store it in the extraction as `modality`, and return it.
 
     The defaults are the 1,000 most common words, the demo's pictures, the branches and sums of the last stage, and the
-    `usual_lettering`. `pictures` is a table of probes, of which only the pictures are used. Earlier measurements are
-    replaced. Raises ProbesError if there is no word or no picture; WordsError for a word that cannot be rendered, or if
-    all words are too short; UnknownUnit for a layer that is not there; ExtractionError if the folder is of other
-    weights.
+    `usual_lettering`. `pictures` is a table of probes; only its pictures are used. Earlier measurements are replaced.
+    Raises ProbesError if there is no word or no picture; WordsError for a word that cannot be rendered, or if all words
+    are too short; UnknownUnit for a layer that is not there; ExtractionError if the folder is of other weights.
     """
     extraction.check(network.model, network.sha256)
     shape, side = network.architecture, network.architecture.image_size
@@ -111,7 +110,10 @@ def _pictures(table: pa.Table, side: int, seed: int) -> tuple[Iterator[Image], I
 
 
 def _table(layer: Layer, means: Sequence[np.ndarray], shuffled: np.ndarray) -> pa.Table:
-    """Make a layer's rows from its means (images, channels) on words, strings, anagrams, pictures, mixed pictures."""
+    """Make a layer's rows from its means (images, channels) on each kind of image.
+
+    The kinds are words, strings, anagrams, pictures and scrambled pictures, in this order.
+    """
     words, strings, of_words, pictures, mixed = means
     counts = {"n_words": len(words), "n_pictures": len(pictures), "n_anagrams": len(of_words)}
     effects = {

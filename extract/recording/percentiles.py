@@ -1,4 +1,4 @@
-"""Rank activations among those on all probes."""
+"""Rank each activation among the activations on all probes."""
 
 import numpy as np
 from scipy.stats import rankdata

@@ -158,7 +158,7 @@ def _record_chunk(
 ) -> dict[str, Content]:
     """Show a chunk's probes to the network, and return the files to write, keyed by name.
 
-    In each name, {} stands for what tells the chunk's files from those of others.
+    In each name, {} stands for the hash of the recording and the number of the chunk.
     """
     probes, skipped = list[Probe](), list[dict[str, str]]()
     hash_rows = list[pa.Table]()
@@ -253,7 +253,7 @@ def keep_freed_memory(keep: bool = True) -> bool:
     """Make glibc keep freed memory for this process, or give it back as usual; return whether there is a glibc.
 
     Keeping memory saves a network's forward pass on a CPU about a fifth of its time, because the system zeroes every
-    page that it hands out. The process then stays as large as it ever was, but grows no larger than it would otherwise.
+    page that it hands out. The process then stays at its peak size, but the peak is no higher than without.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     size = _KEEP if keep else _USUAL

@@ -99,7 +99,7 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def _same(before: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Return whether two rows are of the same file; an earlier version recorded only the small picture."""
+    """Return whether two rows are of the same file, by its hash, or by its small picture if a hash is missing."""
     what = "image" if before["sha256"] is None else "sha256"
     return bool(before[what] == now[what])
 

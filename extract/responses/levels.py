@@ -180,5 +180,8 @@ def store(
 
 
 def of_branch(extraction: Extraction, unit: Unit, branch: str) -> Unit:
-    """Return the unit of a sum unit's branch, such as 4/2/5/34 for conv of 4/2/6/34; UnknownUnit if it has none."""
+    """Return the unit of a sum unit's branch, such as 4/2/5/34 for conv of 4/2/6/34.
+
+    Raises UnknownUnit for a unit whose layer is not a sum.
+    """
     return Unit(extraction.manifest.architecture.branches(unit.layer)[branch], unit.channel)

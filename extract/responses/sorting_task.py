@@ -1,4 +1,4 @@
-"""The article's sorting task: a person writes categories beside images drawn at levels of a unit's activation.
+"""The sorting task of Goh et al. (2021): a person writes categories beside images drawn at levels of an activation.
 
 A folder holds the images that the extraction stores, in an order that hides the levels, and `sorted.csv`, whose last
 column a person fills in.
