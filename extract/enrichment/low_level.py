@@ -51,14 +51,14 @@ def _best(amounts: np.ndarray, brought: np.ndarray, names: np.ndarray) -> Explan
 
 
 class _Brought:
-    """What is brought on discovery probes of a set of concepts, (f, units * 2), made once per set."""
+    """What branches bring on discovery probes of a set of f concepts, (f, units * 2), computed once per set."""
 
     def __init__(self, discovery: np.ndarray) -> None:
         self.shape, self._discovery = discovery.shape, discovery  # (units, c, 2)
         self._rows = dict[bytes, np.ndarray]()
 
     def on(self, concepts: np.ndarray) -> np.ndarray:
-        """Return what is brought on the concepts of a mask, (c,)."""
+        """Return what branches bring on the concepts that a mask (c,) selects."""
         key = concepts.tobytes()
         if key not in self._rows:
             self._rows[key] = self._discovery[:, concepts].transpose(1, 0, 2).reshape(int(concepts.sum()), -1)

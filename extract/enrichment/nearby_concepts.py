@@ -90,7 +90,10 @@ def nearby_concepts(
 
 
 def _nearest(score: np.ndarray, written: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """Select the CONCEPTS concepts of the highest score (units, c), `words` of them words: int (units, CONCEPTS)."""
+    """Select the CONCEPTS concepts with the highest score (units, c), as int (units, CONCEPTS).
+
+    `words` (units,) is the number of words among them; `written` (c,) says which concepts are words.
+    """
     of_words, of_pictures = (
         np.argsort(-np.where(written == modality, score, -np.inf), axis=1, kind="stable") for modality in (True, False)
     )

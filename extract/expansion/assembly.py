@@ -30,7 +30,7 @@ class Assembly:
     def __init__(
         self, network: Network, extraction: Extraction, shards: Sequence[Shard], pairs_at_once: int = 1
     ) -> None:
-        """Prepare to write the targets of these shards, with the tables of `pairs_at_once` layer pairs in parallel."""
+        """Prepare to write the targets of these shards, and to make the tables of `pairs_at_once` pairs in parallel."""
         self._network, self.extraction, self.shards = network, extraction, shards
         self._pairs_at_once = pairs_at_once
 

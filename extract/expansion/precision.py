@@ -19,7 +19,7 @@ _GROUPS, _CHANNELS = 8, 4  # groups of targets and channels of each that are swe
 
 
 def check(precision: Precision, device: torch.device) -> None:
-    """Raise WeightsError for TF32 on a processor, which does not have it."""
+    """Raise WeightsError for TF32 on a processor, because only graphics cards have TF32."""
     if precision == "tf32" and device.type != "cuda":
         raise WeightsError(
             f"TF32 is a precision of graphics cards, and the network is on {device}. Choose the device cuda, or the "

@@ -1,4 +1,4 @@
-"""Record what every unit does on images of the words of a list: the article's activation database.
+"""Record what every unit does on images of listed words: the enrichment circuits article's activation database.
 
 An activation on a word says little about reading, because any black letters on white drive many units. So z is recorded
 too: the activation in standard deviations above the mean over random letter strings of the same length. A few hundred
