@@ -7,7 +7,6 @@ reason.
 
 import hashlib
 import io
-import json
 import lzma
 import tarfile
 import zlib
@@ -21,20 +20,17 @@ from typing import Any
 
 from extract.errors import NoShards
 from extract.files import reason_of, refuse_pipe
-from extract.printable import is_encodable
 from extract.probes.explicit_words import sensitive
 from extract.probes.folder_walk import is_file, is_hidden, readable, reason_against_suffix, walk
 from extract.probes.pictures import LARGEST_FILE, SUFFIXES
-from extract.probes.probe import Probe, Splits, concept_name
-from extract.probes.shard_members import Header, Members, Read, loader
+from extract.probes.probe import Probe, Splits
+from extract.probes.shard_concepts import LABELS, concept, label_of, stem_of, webdataset_key
+from extract.probes.tar_members import Header, Members, Read, loader
 from extract.probes.unpacked_shard import UnpackedShard
 from extract.read_report import LeftOut, reasons
-from extract.unique_names import Doubled, doubles_refused, json_object, refuse_doubled
+from extract.unique_names import Doubled, doubles_refused, refuse_doubled
 
-_LABELS = (".cls", ".json", ".txt")  # the first of these that a picture has gives its concept
-_JSON_LABELS = ("cls", "class", "class_name", "label_name", "label", "category", "concept")
 _LARGEST_LABEL = 2**20  # bytes
-_LONGEST_LABEL = 1000  # characters
 _DAMAGE = (OSError, EOFError, ValueError, OverflowError, RecursionError, zlib.error, lzma.LZMAError, tarfile.TarError)
 _SHARDS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
@@ -133,29 +129,21 @@ class _Index:
             hard_links |= member.islnk()
             if reason := _reason_against(target, name):
                 others.append(LeftOut(name, reason))
-            elif name.lower().endswith(_LABELS):
-                labels[name] = _label(name, _content(archive, target))
+            elif name.lower().endswith(LABELS):
+                labels[name] = label_of(name, _content(archive, target))
             elif not member.isdir():
-                pictures[name] = _stem(name)
+                pictures[name] = stem_of(name)
         _check_end(file, archive)
         with doubles_refused(NoShards, f"In {file}"):
             refuse_doubled(names, "member")
             _refuse_doubled_pictures(pictures)
-        used = {key for stem in pictures.values() for key in (stem, _key(stem))}
-        owned = {name: label for name, label in labels.items() if _stem(name) in used}
+        used = {key for stem in pictures.values() for key in (stem, webdataset_key(stem))}
+        owned = {name: label for name, label in labels.items() if stem_of(name) in used}
         others += [LeftOut(name, "it belongs to no picture") for name in labels if name not in owned]
         others += [LeftOut(name, "it holds no label") for name, label in owned.items() if not label]
-        known = {(_stem(name), Path(name).suffix.lower()): label for name, label in labels.items() if label}
+        known = {(stem_of(name), Path(name).suffix.lower()): label for name, label in labels.items() if label}
         left_out = [LeftOut(f"{readable([file.name])}/{each.name}", each.reason) for each in others]
         return cls(pictures, known, left_out, hard_links)
-
-    def concept(self, stem: str) -> str | None:
-        """Return a picture's label; None without one.
-
-        Labels are looked up by the picture's stem and by WebDataset's key, that is, the name up to the first dot.
-        """
-        keys = [(owner, suffix) for suffix in _LABELS for owner in (stem, _key(stem))]
-        return next((self.labels[key] for key in keys if key in self.labels), None)
 
 
 def _refuse_doubled_pictures(pictures: dict[str, str]) -> None:
@@ -177,10 +165,10 @@ def _probes(file: Path, archive: tarfile.TarFile, read: Read, splits: Splits) ->
     for member in archive:
         if (name := _name(member)) not in index.pictures:
             continue
-        stem = _stem(name)
-        concept = index.concept(stem) or concept_name(_folder(stem) or shard) or shard
+        stem = stem_of(name)
+        own = concept(index.labels, stem, shard)
         load = loader(members.target(member), read)
-        yield Probe(f"{shard}/{stem}", "picture", concept, shard, splits.next(concept), sensitive(concept), load)
+        yield Probe(f"{shard}/{stem}", "picture", own, shard, splits.next(own), sensitive(own), load)
 
 
 def _name_of(file: Path) -> str:
@@ -239,7 +227,7 @@ def _no_shard(file: Path, defect: str, way_out: str) -> NoShards:
 def _reason_against(member: tarfile.TarInfo, name: str) -> str:
     if any(is_hidden(part) for part in name.split("/") if part != ".."):
         return "" if member.isdir() else "it is hidden"
-    is_label, suffix = name.lower().endswith(_LABELS), Path(name).suffix.lower()
+    is_label, suffix = name.lower().endswith(LABELS), Path(name).suffix.lower()
     if member.isdir() or (is_label and not member.isfile()):
         return ""
     if not member.isfile():
@@ -254,23 +242,6 @@ def _name(member: tarfile.TarInfo) -> str:
     return readable(part for part in member.name.split("/") if part not in ("", "."))
 
 
-def _stem(name: str) -> str:
-    """Return a name without its last suffix."""
-    folder, slash, last = name.rpartition("/")
-    return folder + slash + last.rpartition(".")[0]
-
-
-def _folder(stem: str) -> str:
-    """Return the first folder of a name, ignoring "..", or an empty text if the name has no folder."""
-    return next((part for part in stem.split("/")[:-1] if part != ".."), "")
-
-
-def _key(stem: str) -> str:
-    """Return WebDataset's key, that is, the name up to the first dot of its last part."""
-    folder, slash, last = stem.rpartition("/")
-    return folder + slash + last.partition(".")[0]
-
-
 def _read(file: Path, start: int, size: int) -> bytes:
     with file.open("rb") as stream:
         stream.seek(start)
@@ -281,24 +252,3 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     """Read a label's bytes; empty if the member is not a file."""
     stream = archive.extractfile(member) if member.isfile() else None
     return stream.read() if stream else b""
-
-
-def _label(name: str, content: bytes) -> str:
-    """Return the concept in a label's content; empty if there is none, or if it cannot be shown as text."""
-    try:
-        text = content.decode("utf-8-sig").strip()
-    except UnicodeDecodeError:
-        return ""
-    label = concept_name(_json_label(text) if name.lower().endswith(".json") else text)
-    return label if is_encodable(label) and "\0" not in label and len(label) <= _LONGEST_LABEL else ""
-
-
-def _json_label(text: str) -> str:
-    try:
-        facts = json.loads(text, object_pairs_hook=json_object)
-    except (ValueError, RecursionError):
-        return ""
-    found = [facts[key] for key in _JSON_LABELS if key in facts] if isinstance(facts, dict) else []
-    return next(
-        (str(label).strip() for label in found if isinstance(label, str | int) and not isinstance(label, bool)), ""
-    )

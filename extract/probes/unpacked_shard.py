@@ -16,7 +16,7 @@ from typing import Any
 
 from extract.errors import ProbesError
 from extract.files import reason_of
-from extract.probes.shard_members import Header, Read
+from extract.probes.tar_members import Header, Read
 
 _PART = 2**20  # bytes unpacked in one step
 

@@ -150,7 +150,7 @@ TABLE = Table(
                 "pictures",
                 "rasterised_words",
                 "scrambled_pictures",
-                "shard_members",
+                "tar_members",
                 "shards",
                 "sources",
             ),
