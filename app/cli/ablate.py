@@ -18,15 +18,18 @@ def ablate(
         Literal["conv", "shortcut"] | None, typer.Option(help="The branch of a sum's unit that is ablated.")
     ] = None,
     edge: Annotated[
-        str | None, typer.Option(metavar="SOURCE", help="Or what this unit brings it over one convolution.")
+        str | None,
+        typer.Option(metavar="SOURCE", help="Ablate what this unit contributes over one convolution instead."),
     ] = None,
     pictures: Pictures = "demo",
-    count: Annotated[int, typer.Option(min=2, help="Of the pictures at most, drawn at random.")] = 64,
+    count: Annotated[int, typer.Option(min=2, help="At most so many pictures, drawn at random.")] = 64,
     how: Annotated[
         Literal["mean", "resample", "zero"] | None,
-        typer.Option(help="What stands in its place; mean and resample if not given, and zero only beside both."),
+        typer.Option(
+            help="What replaces the ablated part; by default mean and resample. Zero is shown together with both."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the random draw.")] = 0,
     classes: ClassesFile = None,
     network: NetworkOption = "demo",
     pretrained: Pretrained = None,
@@ -34,7 +37,7 @@ def ablate(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Take a branch or an edge away from a unit: what that changes of the unit, the embedding and the logits.
+    """Ablate a branch or an edge of a unit; show the change of the unit, the embedding and the logits.
 
     Example: circuits ablate 4/2/6/34 --branch conv
     """

@@ -9,12 +9,12 @@ from app.cli.options import DatabaseOption, overrides
 
 
 def app(
-    headless: Annotated[bool, typer.Option("--headless", help="Open no browser.")] = False,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the app listens.")] = 8501,
-    address: Annotated[str, typer.Option(help="For whom it listens; 0.0.0.0 for all.")] = "localhost",
+    headless: Annotated[bool, typer.Option("--headless", help="Do not open a browser.")] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port of the app.")] = 8501,
+    address: Annotated[str, typer.Option(help="The network address to listen on; 0.0.0.0 for all.")] = "localhost",
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(help="Another name by which the app may be called, such as a proxy's; repeatable."),
+        typer.Option(help="Another host name of the app, such as a proxy's; repeatable."),
     ] = None,
     database: DatabaseOption = None,
 ) -> None:

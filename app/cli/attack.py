@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 def attack(
     picture: Annotated[Path, typer.Argument(parser=path, metavar="PATH", help="A PNG, JPEG or WebP file.")],
-    text: Annotated[str, typer.Argument(help="What is written on it.")],
+    text: Annotated[str, typer.Argument(help="The text to write on the picture.")],
     classes: ClassesFile = None,
-    size: Annotated[float, typer.Option(min=1, help="Of the letters, in 224ths of the image.")] = 20,
+    size: Annotated[float, typer.Option(min=1, help="The letters' size, in 224ths of the image.")] = 20,
     at: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Once there, x and y in pixels of the network's input; else four times, as in the article."),
+        typer.Option(
+            help="Write it once, at x and y in pixels of the network's input; by default four times, as in the article."
+        ),
     ] = None,
     font: Font = None,
     layer: LayerName = None,
@@ -34,7 +36,7 @@ def attack(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Write a text on a picture: what the network takes it for before and after, and the units that change most.
+    """Write a text on a picture; compare the network's answers and units before and after.
 
     Example: circuits attack cat.png dog --output attacked.png
     """

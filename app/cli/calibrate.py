@@ -21,25 +21,35 @@ def calibrate(
     name: NetworkName,
     pair: Annotated[
         list[str] | None,
-        typer.Option(metavar="SOURCE:TARGET", help="Layers; repeatable; else several into the last conv branch."),
+        typer.Option(
+            metavar="SOURCE:TARGET",
+            help="Source and target layer; repeatable; by default several pairs into the last conv branch.",
+        ),
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option(parser=path, metavar="FOLDER", help="The extraction it goes to; where extracting put it."),
+        typer.Option(
+            parser=path,
+            metavar="FOLDER",
+            help="The extraction that stores the calibration; by default where `extract` wrote it.",
+        ),
     ] = None,
     pictures: Pictures = "demo",
-    count: Annotated[int, typer.Option(min=2, help="Of the pictures at most, drawn at random.")] = 128,
-    edges: Annotated[int, typer.Option(min=1, help="Of a layer pair; half are the strongest, half random.")] = 600,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn.")] = 0,
+    count: Annotated[int, typer.Option(min=2, help="At most so many pictures, drawn at random.")] = 128,
+    edges: Annotated[
+        int, typer.Option(min=1, help="How many edges of a layer pair; half the strongest, half random.")
+    ] = 600,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the random draw.")] = 0,
     plot: Annotated[
-        Path | None, typer.Option(parser=path, metavar="FILE.svg", help="Where to draw static against measured.")
+        Path | None,
+        typer.Option(parser=path, metavar="FILE.svg", help="Draw measured against expanded weights into this file."),
     ] = None,
     pretrained: Pretrained = None,
     database: DatabaseOption = None,
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Measure by ablation how far expanded weights can be believed, layer pair by layer pair.
+    """Measure by ablation how well expanded weights predict effects, for each layer pair.
 
     Example: circuits calibrate demo --pair 4/1/6:4/2/5 --plot calibration.svg
     """

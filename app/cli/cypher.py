@@ -18,7 +18,7 @@ def cypher(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Ask the database in Cypher; the server refuses whatever writes.
+    """Query the database in Cypher; the server refuses queries that write.
 
     Example: circuits cypher "MATCH (u:Unit {layer: $layer}) RETURN u.id, u.label LIMIT 5" --parameter layer=4/2/6
     """

@@ -13,10 +13,10 @@ BASELINE = "eeeeee"  # the article's
 
 
 def difference(
-    word: Annotated[str, typer.Argument(help="Any text that fits the image.")],
+    word: Annotated[str, typer.Argument(help="Any text that fits into the image.")],
     baseline: Annotated[
         str | None,
-        typer.Option(show_default=BASELINE, help="A text, or mean: the mean over the 10,000 most common words."),
+        typer.Option(show_default=BASELINE, help="A text, or `mean` for the mean over the 10,000 most common words."),
     ] = None,
     also: Annotated[
         Path | None,
@@ -34,7 +34,7 @@ def difference(
     limit: Limit = 10,
     as_json: Json = False,
 ) -> None:
-    """Show a word to a network: the units whose mean activation rises most over a baseline.
+    """Show a word to a network, and list the units whose mean activation rises most over a baseline.
 
     Example: circuits difference anchor --layer 4/2/6
     """

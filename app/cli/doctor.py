@@ -25,12 +25,12 @@ UNCOMPARED = "all is there; an earlier version loaded it: load it again, so that
 
 
 Whole = Annotated[
-    bool, typer.Option("--whole", help="Read every edge and number, which takes minutes for many millions.")
+    bool, typer.Option("--whole", help="Check every edge and number; takes minutes for millions of edges.")
 ]
 
 
 def doctor(whole: Whole = False, database: DatabaseOption = None, wide: Wide = False) -> None:
-    """Say what is installed, which database answers, and whether it holds all that was loaded.
+    """Show what is installed and which database answers, and check that it holds everything that was loaded.
 
     Example: circuits doctor
     """

@@ -12,17 +12,19 @@ from app.cli.writing import writing
 def export(
     name: UnitName,
     output: Annotated[
-        Path, typer.Option(parser=path, metavar="PATH", help="The file; .json, .graphml or .zip tells the format.")
+        Path, typer.Option(parser=path, metavar="PATH", help="The file to write: .json, .graphml or .zip.")
     ],
     form: Annotated[
         Literal["json", "graphml", "csv"] | None, typer.Option("--format", help="csv is a zip with two tables.")
     ] = None,
-    circuit: Annotated[bool, typer.Option("--circuit", help="The enrichment circuit, not the neighbourhood.")] = False,
+    circuit: Annotated[
+        bool, typer.Option("--circuit", help="Write the enrichment circuit instead of the neighbourhood.")
+    ] = False,
     limit: Limit = 10,
     database: DatabaseOption = None,
     model_name: ModelName = None,
 ) -> None:
-    """Write a unit's neighbourhood or enrichment circuit as a file for other graph tools.
+    """Write a unit's neighbourhood or enrichment circuit to a file for other graph tools.
 
     Example: circuits export 4/2/6/34 --circuit --output unit-34.graphml
     """

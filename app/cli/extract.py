@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 ProbesOption = Annotated[
     str | None,
-    typer.Option(parser=at_home, metavar="TEXT", help="Pictures, a folder a concept; shards; a table; or demo."),
+    typer.Option(
+        parser=at_home, metavar="TEXT", help="A folder of pictures (one folder per concept), shards, a table, or demo."
+    ),
 ]
 Visualisations = Annotated[
     Path | None,
@@ -25,28 +27,37 @@ Visualisations = Annotated[
 
 Output = Annotated[
     Path | None,
-    typer.Option(parser=path, metavar="PATH", help="Where to; NAME-PRETRAINED.extraction if not given."),
+    typer.Option(parser=path, metavar="PATH", help="The folder to write; by default NAME-PRETRAINED.extraction."),
 ]
 Pretrained = Annotated[
     str | None,
-    typer.Option(parser=at_home, metavar="TEXT", help="A tag such as openai, or a weights file; else random."),
+    typer.Option(
+        parser=at_home, metavar="TEXT", help="A tag such as openai, or a weights file; by default random weights."
+    ),
 ]
-Seed = Annotated[int, typer.Option(help="Of random weights.")]
-Targets = Annotated[str | None, typer.Option(help="Target layers or patterns, comma between; else all.")]
-Strongest = Annotated[int, typer.Option(min=1, help="Edges kept a unit, layer, sign and direction.")]
-Matrices = Annotated[bool, typer.Option(help="Keep the dense matrices too.")]
+Seed = Annotated[int, typer.Option(help="The seed of random weights.")]
+Targets = Annotated[str | None, typer.Option(help="Target layers or patterns, comma-separated; by default all.")]
+Strongest = Annotated[int, typer.Option(min=1, help="Edges to keep for each unit, layer, sign and direction.")]
+Matrices = Annotated[bool, typer.Option(help="Also keep the dense matrices.")]
 Device = Annotated[str, typer.Option(help="Where torch computes the weights: cpu, cuda, cuda:1.")]
 PrecisionOption = Annotated[
     Literal["float32", "bfloat16", "tf32"],
-    typer.Option(help="Of the sweeps; what a lower one costs is measured on a sample. TF32 is for cards."),
+    typer.Option(help="The sweeps' precision; the error of a lower one is measured on a sample. TF32 needs a card."),
 ]
 RayAddress = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="Of a Ray cluster that computes them, or local for one here.")
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="The address of a Ray cluster that computes the weights, or `local` to start Ray here."
+    ),
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="Of each task with --ray; 1 unless set.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of each task with --ray; by default 1.")]
 Words = Annotated[
     str | None,
-    typer.Option(parser=at_home, metavar="TEXT", help="So many of the most common words, or a file, one a line."),
+    typer.Option(
+        parser=at_home,
+        metavar="TEXT",
+        help="How many of the most common words to show, or a file with one word per line.",
+    ),
 ]
 
 
@@ -68,7 +79,7 @@ def extract(
     words: Words = None,
     font: Font = None,
 ) -> None:
-    """Compute the expanded weights of a network into a folder; an interrupted run goes on where it stopped.
+    """Compute the expanded weights of a network into a folder; an interrupted run resumes.
 
     Example: circuits extract RN50 --pretrained openai --targets "4/*" --output rn50.extraction
     """

@@ -14,18 +14,21 @@ def figure(
         str,
         typer.Argument(parser=at_home, metavar="UNIT|FILE", help="A unit, or a circuit that `circuits export` wrote."),
     ],
-    output: Annotated[
-        Path, typer.Option(parser=path, metavar="PATH", help="The file; .svg, .png or .pdf tells the form.")
-    ],
+    output: Annotated[Path, typer.Option(parser=path, metavar="PATH", help="The file to write: .svg, .png or .pdf.")],
     circuit: Annotated[
-        bool, typer.Option("--circuit/--neighbourhood", help="Which circuit of a unit: the enrichment circuit or this.")
+        bool, typer.Option("--circuit/--neighbourhood", help="Which circuit of a unit to draw.")
     ] = False,
     limit: Limit = 5,
     pictures: Annotated[
         bool | None,
-        typer.Option("--pictures/--no-pictures", help="Out of the catalog; without being asked for a unit alone."),
+        typer.Option(
+            "--pictures/--no-pictures",
+            help="Draw pictures from the catalog; the default for a unit, not for a circuit's file.",
+        ),
     ] = None,
-    scale: Annotated[float, typer.Option(min=0.1, max=10, help="Pixels of a PNG for each of the drawing.")] = 2.0,
+    scale: Annotated[
+        float, typer.Option(min=0.1, max=10, help="Pixels of a PNG for each unit of the drawing's size.")
+    ] = 2.0,
     database: DatabaseOption = None,
     model_name: ModelName = None,
     reveal: Reveal = False,

@@ -23,12 +23,12 @@ BY_WEIGHTS = ("cosine", "shortcut_strength", "conv_strength")
 
 def find(
     by: Annotated[
-        Literal["evidence", "weights"], typer.Option(help="Measured on probes, or from weights alone.")
+        Literal["evidence", "weights"], typer.Option(help="By what was measured on probes, or by weights only.")
     ] = "evidence",
-    layer: Annotated[str | None, typer.Option(help="Of sums; the last if not given.")] = None,
+    layer: Annotated[str | None, typer.Option(help="A layer of sums; by default the last.")] = None,
     verdict: Annotated[
         Literal["enriched", "not enriched", "facets alike", "open", "any"],
-        typer.Option(help="Of the census; enriched units are the candidates."),
+        typer.Option(help="The verdict of the census; by default enriched."),
     ] = "enriched",
     rate: Annotated[float | None, typer.Option("--q", min=0, max=1, hidden=True)] = None,  # an earlier name
     limit: Limit = 20,
@@ -38,7 +38,7 @@ def find(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Find enrichment circuits: units that join one facet over the shortcut with another from the conv branch.
+    """Find enrichment circuits: units that join one facet from the shortcut with another from the conv branch.
 
     Example: circuits find --by weights --limit 5
     """

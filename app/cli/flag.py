@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from catalog import Veil
     from graph.records import Flag, FlagKind
 
-Clear = Annotated[bool, typer.Option("--clear", help="It is not sensitive, whatever was said before.")]
+Clear = Annotated[bool, typer.Option("--clear", help="Remove the flag: show it again.")]
 
-flag = typer.Typer(no_args_is_help=True, help="Say what is sensitive; it is hidden until somebody reveals it.")
+flag = typer.Typer(
+    no_args_is_help=True, help="Flag sensitive units, images and words; they are hidden until somebody reveals them."
+)
 
 
 @flag.command("unit")
@@ -25,7 +27,7 @@ def flag_unit(
     database: DatabaseOption = None,
     model_name: ModelName = None,
 ) -> None:
-    """Hide a unit's pictures and labels wherever they are shown, or show them again.
+    """Hide a unit's pictures and labels everywhere; --clear shows them again.
 
     Example: circuits flag unit 4/2/6/34
     """
@@ -40,7 +42,7 @@ def flag_image(
     database: DatabaseOption = None,
     model_name: ModelName = None,
 ) -> None:
-    """Blur an image wherever it is an example, or show it again.
+    """Blur an image everywhere; --clear shows it again.
 
     Example: circuits flag image "wound/3.jpg"
     """
@@ -49,13 +51,13 @@ def flag_image(
 
 @flag.command("word")
 def flag_word(
-    name: Annotated[str, typer.Argument(metavar="WORD", help="Any word, in any case.")],
+    name: Annotated[str, typer.Argument(metavar="WORD", help="Any word, in upper or lower case.")],
     clear: Clear = False,
     author: Author = None,
     database: DatabaseOption = None,
     model_name: ModelName = None,
 ) -> None:
-    """Hide a word, and the labels and word images that have it, or show them although it is on the list of words.
+    """Hide a word, with the labels and word images that contain it; --clear shows a hidden word again.
 
     Example: circuits flag word cock --clear
     """
@@ -70,7 +72,7 @@ def list_flags(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """List every flag, oldest first; of one name the last holds.
+    """List every flag, oldest first; the last one of each name is in force.
 
     Example: circuits flag list
     """

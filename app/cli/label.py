@@ -28,20 +28,28 @@ if TYPE_CHECKING:
     from graph.records import Annotation
 
 LabelName = Annotated[str, typer.Argument(metavar="LABEL", help="The label's text or id.")]
-LabelText = Annotated[str, typer.Argument(metavar="TEXT", help="What the unit answers to.")]
+LabelText = Annotated[str, typer.Argument(metavar="TEXT", help="What the unit responds to.")]
 LabelFile = Annotated[Path, typer.Argument(parser=path, metavar="FILE", help="Its name ends in .csv or .json.")]
-AnyUnit = Annotated[str | None, typer.Argument(metavar="UNIT", help="All units if not given.")]
-ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why it is wrong: a short text or a link.")]
-EvidenceOption = Annotated[str | None, typer.Option("--evidence", help="Why it is so: a short text or a link.")]
-Facet = Annotated[str | None, typer.Option("--facet", help="One of the things a unit answers to.")]
-Responds = Annotated[Modality | None, typer.Option("--modality", help="Pictures, or words in pictures.")]
+AnyUnit = Annotated[str | None, typer.Argument(metavar="UNIT", help="By default all units.")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="Why the label is wrong: a short text or a link.")]
+EvidenceOption = Annotated[
+    str | None, typer.Option("--evidence", help="Why the label is right: a short text or a link.")
+]
+Facet = Annotated[str | None, typer.Option("--facet", help="The facet that the label names.")]
+Responds = Annotated[
+    Modality | None, typer.Option("--modality", help="Whether the unit responds to pictures or to words.")
+]
 Confidence = Annotated[float | None, typer.Option("--confidence", help="From 0 to 1.")]
 FileColumns = Annotated[
     list[str] | None,
-    typer.Option("--columns", metavar="FIELD=COLUMN", help="The file's column for a field of labels; repeatable."),
+    typer.Option(
+        "--columns", metavar="FIELD=COLUMN", help="Which column of the file holds a field of labels; repeatable."
+    ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")]
-Skip = Annotated[bool, typer.Option("--skip", help="Pass over unknown units; else they refuse the whole.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written without writing it.")]
+Skip = Annotated[
+    bool, typer.Option("--skip", help="Skip unknown units; by default they refuse the whole file or list.")
+]
 
 label = typer.Typer(no_args_is_help=True, help="Label units; every change stays in the history.")
 
@@ -51,12 +59,12 @@ def add_label(
     name: UnitName,
     text: LabelText,
     author: Author = None,
-    branch: Annotated[Branch, typer.Option(help="What the label speaks of.")] = "sum",
+    branch: Annotated[Branch, typer.Option(help="What the label describes.")] = "sum",
     facet: Facet = None,
     modality: Responds = None,
     confidence: Confidence = None,
     evidence: EvidenceOption = None,
-    sensitive: Annotated[bool, typer.Option("--sensitive", help="Hide it until it is asked for.")] = False,
+    sensitive: Annotated[bool, typer.Option("--sensitive", help="Hide the label until somebody reveals it.")] = False,
     database: DatabaseOption = None,
     model_name: ModelName = None,
 ) -> None:
@@ -74,18 +82,20 @@ def add_label(
 def amend_label(
     name: UnitName,
     old: LabelName,
-    text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What it says from now on.")] = None,
+    text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="The new text.")] = None,
     author: Author = None,
-    branch: Annotated[Branch | None, typer.Option(help="What the label speaks of.")] = None,
+    branch: Annotated[Branch | None, typer.Option(help="What the label describes.")] = None,
     facet: Facet = None,
     modality: Responds = None,
     confidence: Confidence = None,
     evidence: EvidenceOption = None,
-    sensitive: Annotated[bool | None, typer.Option("--sensitive/--not-sensitive", help="Hide it, or not.")] = None,
+    sensitive: Annotated[
+        bool | None, typer.Option("--sensitive/--not-sensitive", help="Whether the label is sensitive.")
+    ] = None,
     database: DatabaseOption = None,
     model_name: ModelName = None,
 ) -> None:
-    """Put a label in other words, or change what else it says; the history keeps the old one.
+    """Change a label's text or details; the history keeps the old one.
 
     Example: circuits label amend 4/2/6/34 "bloody wound" "wound" --confidence 0.8
     """
@@ -105,7 +115,7 @@ def reject_label(
     database: DatabaseOption = None,
     model_name: ModelName = None,
 ) -> None:
-    """Say that somebody's label is wrong: it holds no more; the history keeps it, and who objected and why.
+    """Reject somebody's label; the history keeps it, with your name and reason.
 
     Example: circuits label reject 4/2/6/34 "bloody wound" --reason "it is the colour"
     """
@@ -121,7 +131,7 @@ def withdraw_label(
     database: DatabaseOption = None,
     model_name: ModelName = None,
 ) -> None:
-    """Take a label of one's own back; the history keeps it.
+    """Withdraw your own label; the history keeps it.
 
     Example: circuits label withdraw 4/2/6/34 "bloody wound"
     """
@@ -132,12 +142,14 @@ def withdraw_label(
 @label.command("undo")
 def undo_label(
     name: UnitName,
-    entry: Annotated[str | None, typer.Argument(metavar="[ID]", help="Of the history; the last if not given.")] = None,
+    entry: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="An entry's id in the history; by default the last.")
+    ] = None,
     author: Author = None,
     database: DatabaseOption = None,
     model_name: ModelName = None,
 ) -> None:
-    """Undo the last change of a unit's labels, or the entry with this id. An undo can be undone too.
+    """Undo the last change of a unit's labels, or one entry by its id; an undo can be undone too.
 
     Example: circuits label undo 4/2/6/34
     """
@@ -148,14 +160,14 @@ def undo_label(
 @label.command("list")
 def list_labels(
     name: AnyUnit = None,
-    containing: Annotated[str, typer.Option(help="Only texts that contain this, in any case.")] = "",
+    containing: Annotated[str, typer.Option(help="Only texts that contain this, ignoring case.")] = "",
     database: DatabaseOption = None,
     model_name: ModelName = None,
     reveal: Reveal = False,
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """List the labels that hold now.
+    """List the current labels.
 
     Example: circuits label list --containing hat
     """
@@ -173,7 +185,7 @@ def label_history(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """List every label and what became of it, oldest first.
+    """List every entry of the labels' history, oldest first.
 
     Example: circuits label history 4/2/6/34
     """
@@ -185,11 +197,13 @@ def label_history(
 @label.command("bulk")
 def label_many(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The label.")],
-    units: Annotated[str | None, typer.Option(help="With commas between, such as 4/2/6/3, 4/2/6/9.")] = None,
+    units: Annotated[str | None, typer.Option(help="Comma-separated, such as 4/2/6/3, 4/2/6/9.")] = None,
     query: Annotated[str | None, typer.Option(help="Cypher that answers with one column of unit ids.")] = None,
-    reject: Annotated[bool, typer.Option("--reject", help="Reject this text instead, whoever said it.")] = False,
+    reject: Annotated[
+        bool, typer.Option("--reject", help="Reject labels with this text instead, whoever wrote them.")
+    ] = False,
     reason: ReasonOption = None,
-    branch: Annotated[Branch, typer.Option(help="What the label speaks of.")] = "sum",
+    branch: Annotated[Branch, typer.Option(help="What the label describes.")] = "sum",
     author: Author = None,
     dry_run: DryRun = False,
     skip: Skip = False,
@@ -198,7 +212,7 @@ def label_many(
     reveal: Reveal = False,
     wide: Wide = False,
 ) -> None:
-    """Give many units one label, all or none; units of a list or of a query's answer.
+    """Label many units at once, from a list or from a query; all of them or none.
 
     Example: circuits label bulk stripes --query "MATCH (u:Unit {layer: '4/2/6'}) RETURN u.id LIMIT 3" --dry-run
     """
@@ -217,11 +231,11 @@ def label_many(
 @label.command("export")
 def export_labels(
     file: LabelFile,
-    history: Annotated[bool, typer.Option("--history", help="Every entry, not only the labels that hold.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Print every entry, not only current labels.")] = False,
     database: DatabaseOption = None,
     model_name: ModelName = None,
 ) -> None:
-    """Write the labels of a model as CSV or JSON; what is sensitive is flagged in the file and not hidden.
+    """Write the labels of a model as CSV or JSON; sensitive labels are flagged in the file, not hidden.
 
     Example: circuits label export labels.csv
     """
@@ -234,7 +248,7 @@ def export_labels(
 @label.command("import")
 def import_labels(
     file: LabelFile,
-    also: Annotated[bool, typer.Option("--also", help="Add what is in conflict beside what is there.")] = False,
+    also: Annotated[bool, typer.Option("--also", help="Add contradicting labels beside the existing ones.")] = False,
     columns: FileColumns = None,
     author: Author = None,
     dry_run: DryRun = False,
@@ -244,7 +258,7 @@ def import_labels(
     reveal: Reveal = False,
     wide: Wide = False,
 ) -> None:
-    """Add the labels of a file, all or none; what contradicts a person's label is reported and left out.
+    """Add the labels of a file, all or none; labels that contradict a person's are reported and left out.
 
     Example: circuits label import descriptions.csv --columns text=description --columns confidence=similarity --dry-run
     """

@@ -19,23 +19,25 @@ def levels(
     folder: Folder,
     name: UnitName,
     branch: Annotated[
-        Literal["unit", "sum", "shortcut", "conv"], typer.Option(help="Of a sum's unit; unit is the one named.")
+        Literal["unit", "sum", "shortcut", "conv"],
+        typer.Option(help="The branch of a sum's unit; `unit` is the named unit itself."),
     ] = "unit",
     draw: Annotated[
-        Path | None, typer.Option(parser=path, metavar="DIR", help="Lay out images of each level there.")
+        Path | None,
+        typer.Option(parser=path, metavar="DIR", help="Draw a sheet of images of each level into this folder."),
     ] = None,
-    each: Annotated[int, typer.Option(min=1, help="Images a level.")] = 10,
+    each: Annotated[int, typer.Option(min=1, help="How many images per level.")] = 10,
     level: Annotated[
-        list[float] | None, typer.Option(help="Standard deviations from the mean; repeatable; -1 to 3 if not given.")
+        list[float] | None, typer.Option(help="Standard deviations from the mean; repeatable; by default -1 to 3.")
     ] = None,
     sheet: Annotated[
         Path | None,
-        typer.Option("--sorted", parser=path, metavar="PATH", help="A sheet that was filled in: store what it says."),
+        typer.Option("--sorted", parser=path, metavar="PATH", help="A completed sheet: record how it was sorted."),
     ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="In place of what another sheet said.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace what another sheet recorded.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show how a unit's activation is distributed; draw images of its levels to sort, and store how they were sorted.
+    """Show how a unit's activation is distributed; draw images of each level to sort, and record the result.
 
     Example: circuits levels demo.extraction 4/2/6/34 --draw sorting
     """

@@ -18,11 +18,13 @@ def load(
     folder: Folder,
     offline_csv: Annotated[
         Path | None,
-        typer.Option("--offline-csv", parser=path, metavar="DIR", help="Write files for neo4j-admin there instead."),
+        typer.Option(
+            "--offline-csv", parser=path, metavar="DIR", help="Write files for neo4j-admin into this folder instead."
+        ),
     ] = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Load an extraction folder into the database; people's labels stay, and an interrupted load goes on.
+    """Load an extraction folder into the database; labels stay, and an interrupted load resumes.
 
     Example: circuits load rn50.extraction
     """

@@ -38,7 +38,7 @@ def macroscopic(
     layer: Annotated[
         list[str] | None,
         typer.Option(
-            help="Into this layer, with every statistic and control, or with --unit of this layer alone; repeatable."
+            help="Show every statistic and control into this layer; with --unit, only this layer. Repeatable."
         ),
     ] = None,
     unit: Annotated[
@@ -46,16 +46,19 @@ def macroscopic(
     ] = None,
     variant: Annotated[
         Variant | None,
-        typer.Option(help="Of a unit's contributions, and of the figure.", show_default="raw, into a sum scaled"),
+        typer.Option(
+            help="The direction of a unit's contributions, and of the figure.", show_default="raw, into a sum scaled"
+        ),
     ] = None,
-    units: Annotated[int, typer.Option(min=1, help="Units of each layer that numbers are taken over.")] = 24,
+    units: Annotated[int, typer.Option(min=1, help="How many units of each layer to measure.")] = 24,
     output: Annotated[
-        Path | None, typer.Option(parser=path, metavar="FILE", help="Draw distributions; .svg, .png or .pdf.")
+        Path | None,
+        typer.Option(parser=path, metavar="FILE", help="Draw the distributions into this file: .svg, .png or .pdf."),
     ] = None,
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Show how contributions between layers are distributed, beside those of randomised weights and shuffled ones.
+    """Show how contributions between layers are distributed, compared with controls.
 
     Example: circuits macroscopic demo.extraction --layer 4/2/5 --output macroscopic.svg
     """

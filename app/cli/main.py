@@ -21,40 +21,35 @@ from extract.printable import printable
 # Every command with the first line of its help, as the help of `circuits` lists it. A command or group stands under
 # its own name in the module of this name.
 COMMANDS = {
-    "figure": "Draw a unit's neighbourhood, its enrichment circuit or an exported circuit as SVG, PNG or PDF.",
     "demo": "Extract the bundled trained CLIP, load it, and show its best enrichment circuits.",
-    "extract": "Compute the expanded weights of a network into a folder; an interrupted run goes on where it stopped.",
-    "load": "Load an extraction folder into the database; people's labels stay, and an interrupted load goes on.",
-    "remove": "Remove a model from the database; its labels stay, and are back when it is loaded again.",
-    "migrate": "Bring a database of an older version up to this one; units, edges and labels stay.",
-    "search": "Search for units by labels, by what their top examples show, by words that drive them, and by numbers.",
-    "difference": "Show a word to a network: the units whose mean activation rises most over a baseline.",
-    "attack": "Write a text on a picture: what the network takes it for before and after, and the units that change "
-    "most.",
-    "ablate": "Take a branch or an edge away from a unit: what that changes of the unit, the embedding and the logits.",
-    "calibrate": "Measure by ablation how far expanded weights can be believed, layer pair by layer pair.",
-    "selftest": "Check on a network, on this machine, that hooks, sums, expanded weights and the embedding's parts are "
-    "right.",
-    "reproduce": "Decide every claim of the enrichment circuits article on a network: pass, deviation, or what it "
-    "needs.",
-    "macroscopic": "Show how contributions between layers are distributed, beside those of randomised weights and "
-    "shuffled ones.",
-    "sensitivity": "Take the census of a sum again with one thing changed at a time, and count the verdicts.",
-    "pairings": "Compare a sum's enrichment with that of its branches paired anew.",
-    "levels": "Show how a unit's activation is distributed; draw images of its levels to sort, and store how they were "
-    "sorted.",
-    "trace": "Follow what leads to a unit, or where it leads, and tell how much of its influence the circuit holds.",
-    "cypher": "Ask the database in Cypher; the server refuses whatever writes.",
-    "find": "Find enrichment circuits: units that join one facet over the shortcut with another from the conv branch.",
-    "unit": "Show a unit: its labels, what was measured on it, its top examples, strongest inputs and outputs.",
+    "extract": "Compute the expanded weights of a network into a folder; an interrupted run resumes.",
+    "load": "Load an extraction folder into the database; labels stay, and an interrupted load resumes.",
+    "find": "Find enrichment circuits: units that join one facet from the shortcut with another from the conv branch.",
+    "search": "Search for units by labels, top probes, words that drive them, and measured numbers.",
+    "unit": "Show a unit: its labels, measurements, top probes, and strongest inputs and outputs.",
     "word": "Show which units a word drives furthest above random letter strings of its length.",
-    "export": "Write a unit's neighbourhood or enrichment circuit as a file for other graph tools.",
-    "app": "Open the catalog in the browser; nothing is sent anywhere.",
-    "doctor": "Say what is installed, which database answers, and whether it holds all that was loaded.",
     "label": "Label units; every change stays in the history.",
-    "saved": "Circuits that were saved under a name.",
-    "flag": "Say what is sensitive; it is hidden until somebody reveals it.",
-    "query": "Ask by name; save queries of your own.",
+    "flag": "Flag sensitive units, images and words; they are hidden until somebody reveals them.",
+    "trace": "Trace what leads to a unit, or where it leads, with the share of its influence in the circuit.",
+    "saved": "Show, import, remove and restore saved circuits.",
+    "figure": "Draw a unit's neighbourhood, its enrichment circuit or an exported circuit as SVG, PNG or PDF.",
+    "export": "Write a unit's neighbourhood or enrichment circuit to a file for other graph tools.",
+    "query": "Run named queries, and save your own.",
+    "cypher": "Query the database in Cypher; the server refuses queries that write.",
+    "app": "Open the catalog in the browser; nothing is sent anywhere.",
+    "difference": "Show a word to a network, and list the units whose mean activation rises most over a baseline.",
+    "attack": "Write a text on a picture; compare the network's answers and units before and after.",
+    "ablate": "Ablate a branch or an edge of a unit; show the change of the unit, the embedding and the logits.",
+    "calibrate": "Measure by ablation how well expanded weights predict effects, for each layer pair.",
+    "levels": "Show how a unit's activation is distributed; draw images of each level to sort, and record the result.",
+    "macroscopic": "Show how contributions between layers are distributed, compared with controls.",
+    "reproduce": "Decide every claim of the enrichment circuits article on a network: pass, deviation or undecided.",
+    "sensitivity": "Repeat the census of a sum, changing one setting each time, and count the verdicts.",
+    "pairings": "Compare the enrichment of a sum with that of randomly paired branches.",
+    "selftest": "Check hooks, sums, expanded weights and the embedding's parts on a network and this machine.",
+    "doctor": "Show what is installed and which database answers, and check that it holds everything that was loaded.",
+    "migrate": "Upgrade a database of an older version; units, edges and labels stay.",
+    "remove": "Remove a model from the database; its labels stay for when it is loaded again.",
 }
 OPTIONS = {  # words in the library's messages, and the options that take their place here
     "or skip them": "or skip them with --skip",
@@ -124,11 +119,12 @@ def _print_version(show_version: bool) -> None:
 
 @cli.callback()
 def global_options(
-    user: Annotated[str | None, typer.Option(help="Of a server; CIRCUITS_USER, or neo4j, if not given.")] = None,
+    user: Annotated[str | None, typer.Option(help="The server's user; by default CIRCUITS_USER, or neo4j.")] = None,
     password: Annotated[
-        str | None, typer.Option(help="Better in CIRCUITS_PASSWORD or .env: options can be seen by others.")
+        str | None,
+        typer.Option(help="The server's password; safer in CIRCUITS_PASSWORD or .env, since others can see options."),
     ] = None,
-    database_name: Annotated[str | None, typer.Option(help="On a server that has several.")] = None,
+    database_name: Annotated[str | None, typer.Option(help="The database's name, on a server with several.")] = None,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def migrate(database: DatabaseOption = None) -> None:
-    """Bring a database of an older version up to this one; units, edges and labels stay.
+    """Upgrade a database of an older version; units, edges and labels stay.
 
     Example: circuits migrate
     """

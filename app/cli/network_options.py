@@ -30,25 +30,25 @@ ClassesFile = Annotated[
         "--classes",
         parser=at_home,
         metavar="TEXT",
-        help="Prompts, comma between, or a file, one a line; for the demo its own concepts.",
+        help="Prompts, comma-separated, or a file with one per line; for the demo its own concepts.",
     ),
 ]
 Font = Annotated[
     Path | None,
     typer.Option(
-        "--font", parser=path, metavar="PATH", help="Of the letters: a .ttf or .otf file; DejaVu Sans if not given."
+        "--font", parser=path, metavar="PATH", help="The letters' font, a .ttf or .otf file; by default DejaVu Sans."
     ),
 ]
 ProbedFolder = Annotated[
     Path,
-    typer.Option("--extraction", parser=path, metavar="PATH", help="A folder of this network that was shown probes."),
+    typer.Option("--extraction", parser=path, metavar="PATH", help="An extraction folder of this network with probes."),
 ]
 SameProbes = Annotated[
-    str, typer.Option("--probes", parser=at_home, metavar="TEXT", help="The same images again, as extract took them.")
+    str, typer.Option("--probes", parser=at_home, metavar="TEXT", help="The same images that `extract` was given.")
 ]
 SumName = Annotated[str | None, typer.Option("--layer", help="A sum such as 4/2/6; the last one if not given.")]
 LayerName = Annotated[
-    str | None, typer.Option("--layer", help="Such as 4/2/5, a conv branch; the last sum if not given.")
+    str | None, typer.Option("--layer", help="Such as 4/2/5, a conv branch; by default the last sum.")
 ]
 Pictures = Annotated[
     str,

@@ -97,19 +97,22 @@ DatabaseOption = Annotated[
     typer.Option("--database", help="A folder, or a bolt://, neo4j:// or neo4j+s:// URL."),
 ]
 ModelName = Annotated[
-    str | None, typer.Option("--model", help="Such as RN50:openai; not needed where there is only one.")
+    str | None, typer.Option("--model", help="Such as RN50:openai; needed only if there are several.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Rows as JSON, for programs.")]
-Wide = Annotated[bool, typer.Option("--wide", help="Every column, however wide the terminal.")]
-Reveal = Annotated[bool, typer.Option("--reveal", help="Show what is flagged as sensitive.")]
-Author = Annotated[str | None, typer.Option("--author", help="Who does this; the login name if not given.")]
+Json = Annotated[bool, typer.Option("--json", help="Print rows as JSON, for programs.")]
+Wide = Annotated[bool, typer.Option("--wide", help="Print every column, however narrow the terminal.")]
+Reveal = Annotated[bool, typer.Option("--reveal", help="Reveal sensitive content.")]
+Author = Annotated[str | None, typer.Option("--author", help="Who makes the change; by default the login name.")]
 UnitName = Annotated[str, typer.Argument(metavar="UNIT", help="layer/block/index/channel, such as 4/2/6/34.")]
 Limit = Annotated[
-    int, typer.Option("--limit", min=1, max=_MOST, help="How many; of contributions, how many of each sign.")
+    int, typer.Option("--limit", min=1, max=_MOST, help="How many rows; of contributions, how many of each sign.")
 ]
 Folder = Annotated[Path, typer.Argument(parser=path, metavar="FOLDER", help="An extraction folder.")]
 Memory = Annotated[
-    int, typer.Option("--memory", parser=size, metavar="SIZE", show_default="2G", help="What extracting may take.")
+    int,
+    typer.Option(
+        "--memory", parser=size, metavar="SIZE", show_default="2G", help="The memory that the extraction may use."
+    ),
 ]
 CircuitFile = Annotated[
     Path | None,
@@ -118,8 +121,9 @@ CircuitFile = Annotated[
 Parameters = Annotated[
     list[str] | None, typer.Option("--parameter", help="name=value, the value JSON or text; repeatable.")
 ]
-RowLimit = Annotated[int, typer.Option("--limit", min=1, max=_MOST, help="Rows at most.")]
-Timeout = Annotated[float, typer.Option("--timeout", min=0.1, max=_LONGEST, help="Seconds at most.")]
+RowLimit = Annotated[int, typer.Option("--limit", min=1, max=_MOST, help="The largest number of rows.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=0.1, max=_LONGEST, help="The time limit in seconds.")]
 Version = Annotated[
-    str | None, typer.Argument(metavar="[VERSION]", help="Of the history; the last of this name if not given.")
+    str | None,
+    typer.Argument(metavar="[VERSION]", help="An entry's id in the history; by default the last of this name."),
 ]

@@ -20,17 +20,17 @@ def pairings(
     pretrained: Pretrained = None,
     probes: SameProbes = "demo",
     layer: SumName = None,
-    draws: Annotated[int, typer.Option(min=1, help="How often all branches are paired anew.")] = 99,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
-    strata: Annotated[bool, typer.Option("--strata", help="Every stratum too, not only all units.")] = False,
+    draws: Annotated[int, typer.Option(min=1, help="How many times to pair the branches at random.")] = 99,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the draws.")] = 0,
+    strata: Annotated[bool, typer.Option("--strata", help="Print every stratum, not only all units.")] = False,
     memory: Memory = 2**33,
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Compare a sum's enrichment with that of its branches paired anew.
+    """Compare the enrichment of a sum with that of randomly paired branches.
 
-    Whether the network pairs the facets of its branches: every unit gets the conv branch of another of
-    like deviation, preference for words and mean. The folder keeps the comparison for the app.
+    Does the network pair the facets of its branches? Every unit gets the conv branch of another unit with
+    a similar deviation, preference for words and mean. The folder keeps the comparison for the app.
 
     Example: circuits pairings demo --extraction demo.extraction
     """

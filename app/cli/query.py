@@ -27,14 +27,14 @@ from extract.printable import printable
 if TYPE_CHECKING:
     from catalog import NamedQuery, Table, Veil  # slow to import, and help does without
 
-query = typer.Typer(no_args_is_help=True, help="Ask by name; save queries of your own.")
+query = typer.Typer(no_args_is_help=True, help="Run named queries, and save your own.")
 
 QueryName = Annotated[str, typer.Argument(metavar="NAME", help="One of `circuits query list`.")]
 
 
 @query.command("list")
 def list_queries(database: DatabaseOption = None, wide: Wide = False, as_json: Json = False) -> None:
-    """List the queries that have a name, ours and those that were saved.
+    """List the built-in and the saved queries.
 
     Example: circuits query list
     """
@@ -65,7 +65,7 @@ def run_query(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Ask a named query; a parameter not given has its default, a model or layer the only model and its last sum.
+    """Run a named query; by default the model is the only one, and the layer is its last sum.
 
     Example: circuits query run candidates --parameter verdict=open --limit 5
     """
@@ -77,7 +77,7 @@ def run_query(
 
 @query.command("show")
 def show_query(name: QueryName, database: DatabaseOption = None, as_json: Json = False) -> None:
-    """Print a query's Cypher, which runs in Neo4j Browser too.
+    """Print a query's Cypher, which also runs in Neo4j Browser.
 
     Example: circuits query show candidates
     """
@@ -91,17 +91,17 @@ def show_query(name: QueryName, database: DatabaseOption = None, as_json: Json =
 
 @query.command("save")
 def save_query(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The query's name.")],
     text: Annotated[str, typer.Argument(metavar="QUERY", help="Cypher that reads.")],
-    description: Annotated[str, typer.Option(help="What it answers, in a sentence.")] = "",
+    description: Annotated[str, typer.Option(help="What the query answers, in a sentence.")] = "",
     parameters: Annotated[
         list[str] | None, typer.Option("--parameter", help="name=default, the default JSON or text; repeatable.")
     ] = None,
     author: Author = None,
-    replace: Annotated[bool, typer.Option("--replace", help="In place of one of that name.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a query of the same name.")] = False,
     database: DatabaseOption = None,
 ) -> None:
-    """Save a query in the database for all who use it; a text that writes is refused.
+    """Save a query in the database for everybody who uses it; queries that write are refused.
 
     Example: circuits query save hats "MATCH (u)-->(l:Label) WHERE l.text CONTAINS $t RETURN u.id" --parameter t=hat
     """
@@ -125,7 +125,7 @@ def remove_query(name: QueryName, author: Author = None, yes: Yes = False, datab
 
 @query.command("history")
 def query_history(database: DatabaseOption = None, wide: Wide = False, as_json: Json = False) -> None:
-    """List the saved queries that were replaced or removed, the last first; each can be restored.
+    """List the saved queries that were replaced or removed, latest first; each can be restored.
 
     Example: circuits query history
     """
@@ -145,7 +145,7 @@ def restore_query(
     author: Author = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Bring back a saved query that was replaced or removed; one that has its name now joins the history.
+    """Restore a saved query that was replaced or removed; a current one of its name joins the history.
 
     Example: circuits query restore hats
     """

@@ -13,12 +13,12 @@ def remove(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Such as RN50:openai.")],
     with_labels: Annotated[
         bool,
-        typer.Option("--with-labels", help="Remove for good what people said, too: labels, flags, saved circuits."),
+        typer.Option("--with-labels", help="Also remove labels, flags and saved circuits, for good."),
     ] = False,
     yes: Yes = False,
     database: DatabaseOption = None,
 ) -> None:
-    """Remove a model from the database; its labels stay, and are back when it is loaded again.
+    """Remove a model from the database; its labels stay for when it is loaded again.
 
     Example: circuits remove RN50:openai
     """

@@ -43,7 +43,7 @@ def reproduce(
     ] = None,
     probes: Annotated[
         str | None,
-        typer.Option(parser=at_home, metavar="TEXT", help="Images to show the network first, as extract takes them."),
+        typer.Option(parser=at_home, metavar="TEXT", help="Images to show to the network first, as for `extract`."),
     ] = None,
     visualisations: VisualisationFolders = None,
     authors: Annotated[
@@ -56,7 +56,7 @@ def reproduce(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Decide every claim of the enrichment circuits article on a network: pass, deviation, or what it needs.
+    """Decide every claim of the enrichment circuits article on a network: pass, deviation or undecided.
 
     A deviation is a result, so the exit code is 0 whatever the verdicts are.
 

@@ -13,17 +13,17 @@ from extract.printable import printable
 if TYPE_CHECKING:
     from catalog import CircuitView, Veil
 
-saved = typer.Typer(no_args_is_help=True, help="Circuits that were saved under a name.")
+saved = typer.Typer(no_args_is_help=True, help="Show, import, remove and restore saved circuits.")
 
 StudiesSource = Literal["article"]
-CircuitName = Annotated[str, typer.Argument(metavar="NAME", help="Of a saved circuit.")]
+CircuitName = Annotated[str, typer.Argument(metavar="NAME", help="The saved circuit's name.")]
 
 
 @saved.command("list")
 def list_saved(
     database: DatabaseOption = None, model_name: ModelName = None, wide: Wide = False, as_json: Json = False
 ) -> None:
-    """List the circuits that were saved.
+    """List the saved circuits.
 
     Example: circuits saved list
     """
@@ -43,7 +43,7 @@ def show_saved(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Show a saved circuit with its units' labels as they are now, or write it to a file.
+    """Show a saved circuit with the current labels of its units, or write it to a file.
 
     Example: circuits saved show "what feeds 34" --output 34.graphml
     """
@@ -69,7 +69,7 @@ def import_saved(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Save the article's circuits over your network, with what its weights say of them; import again as you like.
+    """Save the article's circuits with your network's weights; importing again adds nothing twice.
 
     Example: circuits saved import article
     """
@@ -116,7 +116,7 @@ def remove_saved(
 def saved_history(
     database: DatabaseOption = None, model_name: ModelName = None, wide: Wide = False, as_json: Json = False
 ) -> None:
-    """List the saved circuits that were replaced or removed, the last first; each can be restored.
+    """List the saved circuits that were replaced or removed, latest first; each can be restored.
 
     Example: circuits saved history
     """
@@ -137,7 +137,7 @@ def restore_saved(
     database: DatabaseOption = None,
     model_name: ModelName = None,
 ) -> None:
-    """Bring back a saved circuit that was replaced or removed; one that has its name now joins the history.
+    """Restore a saved circuit that was replaced or removed; a current one of its name joins the history.
 
     Example: circuits saved restore "what feeds 34"
     """

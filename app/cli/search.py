@@ -12,12 +12,21 @@ Bounds = list[str] | None
 
 
 def search(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="Of a label, a concept or a word; nothing for any.")] = "",
-    layer: Annotated[str | None, typer.Option(help="Of the units; any if not given.")] = None,
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="A part of a label, a concept or a word; empty for any.")
+    ] = "",
+    layer: Annotated[str | None, typer.Option(help="The layer of the units; by default any.")] = None,
     labelled: Annotated[bool | None, typer.Option("--labelled/--unlabelled", help="Only units with labels.")] = None,
-    modality: Annotated[Modality | None, typer.Option(help="What the units are more selective for.")] = None,
-    least: Annotated[Bounds, typer.Option(metavar="NAME=NUMBER", help="Such as share_exact=0.5; repeatable.")] = None,
-    most: Annotated[Bounds, typer.Option(metavar="NAME=NUMBER", help="The same from above.")] = None,
+    modality: Annotated[
+        Modality | None, typer.Option(help="What the units are more selective for: words or pictures.")
+    ] = None,
+    least: Annotated[
+        Bounds,
+        typer.Option(metavar="NAME=NUMBER", help="Only units with at least this, such as share_exact=0.5; repeatable."),
+    ] = None,
+    most: Annotated[
+        Bounds, typer.Option(metavar="NAME=NUMBER", help="Only units with at most this, as for --least.")
+    ] = None,
     limit: Limit = 60,
     database: DatabaseOption = None,
     model_name: ModelName = None,
@@ -25,7 +34,7 @@ def search(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Search for units by labels, by what their top examples show, by words that drive them, and by numbers.
+    """Search for units by labels, top probes, words that drive them, and measured numbers.
 
     Example: circuits search banana --layer 4/2/6 --least share_exact=0.5 --limit 10
     """

@@ -19,12 +19,12 @@ MEANINGS = {
 def selftest(
     name: NetworkName,
     pretrained: Pretrained = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the images and of the pairs of units that are drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the images and pairs of units that are drawn.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Check on a network, on this machine, that hooks, sums, expanded weights and the embedding's parts are right.
+    """Check hooks, sums, expanded weights and the embedding's parts on a network and this machine.
 
-    Prints the largest error of each check, as a part of the largest value, beside its limit. Exit code 1 beyond one.
+    Prints the largest error of each check, relative to the largest value, and its limit. The exit code is 1 beyond one.
 
     Example: circuits selftest demo
     """

@@ -8,18 +8,22 @@ from app.cli.options import Author, CircuitFile, DatabaseOption, Json, ModelName
 from app.cli.saved import show_circuit
 from app.cli.writing import writing
 
-Retained = typer.Option(min=0, max=1, help="The part of what is held that pruning leaves; 1 prunes nothing.")
+Retained = typer.Option(min=0, max=1, help="The fraction of the influence held that pruning keeps; 1 prunes nothing.")
 
 
 def trace(
     name: UnitName,
-    onward: Annotated[bool, typer.Option("--forward", help="Where the unit leads, not what leads to it.")] = False,
-    steps: Annotated[int, typer.Option(min=1, help="Edges from the unit to the ends.")] = 3,
-    strongest: Annotated[int, typer.Option(min=1, help="Edges followed from each unit.")] = 5,
-    least: Annotated[float, typer.Option(min=0, help="Weight of an edge.")] = 0.0,
+    onward: Annotated[
+        bool, typer.Option("--forward", help="Trace where the unit leads instead of what leads to it.")
+    ] = False,
+    steps: Annotated[int, typer.Option(min=1, help="How many steps to follow from the unit.")] = 3,
+    strongest: Annotated[int, typer.Option(min=1, help="How many edges to follow from each unit.")] = 5,
+    least: Annotated[float, typer.Option(min=0, help="The smallest weight of an edge.")] = 0.0,
     nodes: Annotated[float, Retained] = 1.0,
     edges: Annotated[float, Retained] = 1.0,
-    scaled: Annotated[bool, typer.Option("--scaled", help="Weigh edges by their source's activity too.")] = False,
+    scaled: Annotated[
+        bool, typer.Option("--scaled", help="Also weight edges by the activity of their source.")
+    ] = False,
     save: Annotated[str | None, typer.Option(metavar="NAME", help="Save the circuit in the database.")] = None,
     keep: Annotated[str | None, typer.Option(hidden=True)] = None,  # the name of --save in an earlier version
     author: Author = None,
@@ -30,7 +34,7 @@ def trace(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Follow what leads to a unit, or where it leads, and tell how much of its influence the circuit holds.
+    """Trace what leads to a unit, or where it leads, with the share of its influence in the circuit.
 
     Example: circuits trace 4/2/6/34 --steps 4 --save "what feeds 34"
     """

@@ -20,8 +20,8 @@ def unit(
     by: Annotated[
         Measure, typer.Option(help="Which contributions are strongest: by magnitude, or by mean.")
     ] = "magnitude",
-    source: Annotated[str | None, typer.Option(help="Layer of the inputs; else the nearest.")] = None,
-    target: Annotated[str | None, typer.Option(help="Layer of the outputs; else the nearest.")] = None,
+    source: Annotated[str | None, typer.Option(help="The layer of the inputs; by default the nearest.")] = None,
+    target: Annotated[str | None, typer.Option(help="The layer of the outputs; by default the nearest.")] = None,
     limit: Limit = 5,
     database: DatabaseOption = None,
     model_name: ModelName = None,
@@ -29,9 +29,9 @@ def unit(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Show a unit: its labels, what was measured on it, its top examples, strongest inputs and outputs.
+    """Show a unit: its labels, measurements, top probes, and strongest inputs and outputs.
 
-    Inputs come from one layer and outputs go into one, since magnitudes of different layers do not compare.
+    Inputs and outputs are of one layer each, because magnitudes of different layers are not comparable.
 
     Example: circuits unit 4/2/6/34
     """

@@ -9,8 +9,8 @@ from app.cli.options import DatabaseOption, Json, Limit, ModelName, Reveal, Wide
 
 
 def word(
-    text: Annotated[str, typer.Argument(metavar="WORD", help="One of those shown to the network.")],
-    layer: Annotated[str | None, typer.Option(help="Of the units; all that were measured if not given.")] = None,
+    text: Annotated[str, typer.Argument(metavar="WORD", help="A word that the network was shown.")],
+    layer: Annotated[str | None, typer.Option(help="The layer of the units; by default all measured layers.")] = None,
     limit: Limit = 10,
     database: DatabaseOption = None,
     model_name: ModelName = None,
