@@ -175,7 +175,9 @@ class ExtractionView:
     def store_sorting(
         self, unit: Unit | str, sheet: Path | str, part: Part = "unit", replace: bool = False
     ) -> "tuple[Estimate, ...]":
-        """Store a filled-in sheet of `draw_levels`, and return how probable each category is at each level.
+        """Store how a person sorted the images of `draw_levels` into categories (the completed sheet).
+
+        Returns an estimate of how probable each category is at each activation level.
 
         Raises LevelsError if another sheet is stored for the same part, unless `replace` is set.
         """

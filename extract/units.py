@@ -174,7 +174,10 @@ class Architecture:
         return (self.width << layer.stage - 1) * (1 if layer.index in (1, 3) else 4)
 
     def grid(self, layer: Layer) -> int:
-        """Return the side of a layer's map in positions; block 0 of stages 2 to 4 pools between index 3 and index 5."""
+        """Return the side of a layer's map in positions.
+
+        In block 0 of stages 2 to 4 the maps of indexes 1 and 3 are twice as wide: the pool comes after them.
+        """
         before_pool = layer.block == 0 and layer.stage > 1 and layer.index in (1, 3)
         return self.image_size // 4 >> layer.stage - 1 - before_pool
 

@@ -121,7 +121,7 @@ def flag(row: Row) -> Flag:
 
 
 def weight_terms(row: Row) -> WeightTerms:
-    """Make the comparison of two branches from a row of ENRICHMENT_BY_WEIGHTS."""
+    """Turn a row of ENRICHMENT_BY_WEIGHTS into terms that compare the inputs of a sum's two branches."""
     return WeightTerms(**_named(WeightTerms, row) | {"labels": _labels(row["labels"])})
 
 

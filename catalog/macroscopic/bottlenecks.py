@@ -33,7 +33,10 @@ class Bottleneck:
 
 
 def bottlenecks(folder: "Extraction") -> list[Bottleneck]:
-    """Summarise the measured shares by a record per sum and definition, in forward order; empty without probes."""
+    """Summarise the shares over the shortcut: one record per sum and definition of the share, in forward order.
+
+    The list is empty for an extraction without probes.
+    """
     table = folder.table("evidence").select(["layer", *SHARES]).to_pandas()
     by_layer = {Layer.parse(str(name)): rows for name, rows in table.groupby("layer")}
     return [

@@ -113,7 +113,10 @@ def sampled(probes: pa.Table) -> np.ndarray:
 
 
 def facet_probes(probes: pa.Table) -> np.ndarray:
-    """Choose the probes that stand for a concept in a picture of a facet, bool (probes,): its first held-out probe."""
+    """Mark the probes that represent their concepts when a facet is drawn: the first held-out probe of each concept.
+
+    Returns bool (probes,).
+    """
     places = np.where(sampled(probes), ProbeConcepts.of(probes).places[1], -1)  # (probes,)
     _, first = np.unique(places, return_index=True)
     pictured = np.zeros(len(places), bool)

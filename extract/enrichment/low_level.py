@@ -20,9 +20,10 @@ _KNOTS = (0.25, 0.5, 0.75)  # quantiles
 
 @dataclass(frozen=True)
 class Explanation:
-    """How much of a facet its best covariate explains, as a part and in standard deviations: (units,) each.
+    """How much the best covariate explains of what a branch brings on its facet: arrays (units,).
 
-    `covariate` names the best covariate.
+    `part` is the fraction explained, `amount` the amount in standard deviations of the sum. `covariate` names the best
+    covariate.
     """
 
     part: np.ndarray

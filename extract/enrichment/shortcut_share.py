@@ -154,7 +154,10 @@ def _first_of_concept(concepts: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 
 def _by_concept(values: np.ndarray, first: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Add up values (units, length) over the valid top probes of every concept, at the place of its first one."""
+    """Add up values (units, length) over the valid top probes that share a concept.
+
+    Each total stands at the place of the concept's first probe in the list; all other places are 0.
+    """
     sums = np.zeros_like(values)
     unit, example = np.nonzero(valid)
     np.add.at(sums, (unit, first[unit, example]), values[unit, example])

@@ -39,7 +39,7 @@ class Assembly:
         return tuple(shard for shard in self.shards if not all(self._has(t, shard.channels) for t in shard.targets))
 
     def add(self, shard: Shard, rows: dict[Layer, Dense]) -> None:
-        """Take a shard's rows out of `rows`, and write the files of every target whose rows are now complete."""
+        """Move a shard's rows from `rows` to the folder, and write the tables of every target that is now complete."""
         for target in shard.targets:
             self._take(target, shard.channels, rows.pop(target))  # so that no others are held beside a whole target's
         self._finish_whole(shard.targets)

@@ -66,7 +66,10 @@ def _channels(architecture: Architecture, end: Unit | Layer) -> range:
 
 
 def _lowest(descent: Descent, target: Layer, channels: range) -> Iterator[Tensor]:
-    """Compute the kernels at a descent's lowest layer, and yield parts (target channels, source channels, h, w)."""
+    """Compute the expanded weights from a descent's lowest layer, and yield them by runs of the target channels.
+
+    Each run is (target channels, source channels, h, w).
+    """
     for batch in _batches(channels, batch_size(descent.device)):
         with float32_on(descent.device):
             reached = [below for place, below in descent.gradients(batch) if place == descent.lowest]

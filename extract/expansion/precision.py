@@ -49,7 +49,10 @@ def deviations(network: Network, shards: Sequence[Shard], precision: Precision) 
 
 
 def _errors(network: Network, targets: Sequence[Layer], precision: Precision) -> list[tuple[int, Floats]]:
-    """Return for each layer pair the blocks between, and the relative errors of the magnitudes that are not 0."""
+    """Return for each layer pair the number of blocks between, and the relative errors of magnitudes against float32.
+
+    Magnitudes of 0 are left out.
+    """
     count = network.architecture.channels(targets[0])
     channels = range(0, count, max(1, count // _CHANNELS))
     exact, lower = (_magnitudes(network, targets, channels, each) for each in ("float32", precision))

@@ -276,9 +276,9 @@ def watch_sums(
 
 @contextmanager
 def replace_part(visual: nn.Module, part: NetworkPart, change: Change) -> Iterator[None]:
-    """While open, replace the map (n, h, w) that a part adds to its unit by `change` of this map.
+    """Within the context, replace the map (n, h, w) that a branch or an edge adds to its unit with `change(map)`.
 
-    `change` gets a copy, and may return the copy as it is to change nothing. The map of a convolution edge excludes the
+    `change` gets a copy; returning the copy unchanged changes nothing. The map of a convolution edge excludes the
     batch norm's offset. The part must have passed `parts.check`.
     """
     waiting: list[Tensor] = []

@@ -119,7 +119,10 @@ _GROUPS = {
 
 
 def _write_rights(folder: DatabaseDirectory) -> None:
-    """Write the groups above, and remove all users: they are created again with new passwords."""
+    """Write the groups above into the server's configuration, and remove all users.
+
+    The start that follows creates the users again, with new passwords.
+    """
     config = folder.path / "config"
     config.mkdir(exist_ok=True)
     rights = {"version": 1, "databases": {"*": {"groups": _GROUPS}}}

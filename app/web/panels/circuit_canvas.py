@@ -12,7 +12,7 @@ _PINS, _EXPANDED, _REMOVED, _SELECTED = "pins", "expanded", "removed", "chosen"
 
 
 def edited(circuit: CircuitView, limit: int) -> CircuitView:
-    """Return the circuit as changed by hand: units are expanded by `limit` edges of either sign, or removed."""
+    """Return the circuit after its reader expanded units, each by `limit` edges of either sign, or removed units."""
     return circuit.edited(_listed(_EXPANDED), _listed(_REMOVED), limit)
 
 
