@@ -26,10 +26,15 @@ class BranchAblation:
 
 def ablate_branches(shortcut: np.ndarray, conv: np.ndarray) -> BranchAblation:
     """Ablate a sum's branches, from their maps (images, units, positions) as they enter the sum's ReLU."""
-    images, units, positions = conv.shape
-    step = max(1, _BLOCK // (images * positions))
-    parts = [_of_units(shortcut[:, at : at + step], conv[:, at : at + step]) for at in range(0, units, step)]
+    parts = [_of_units(shortcut[:, block], conv[:, block]) for block in unit_blocks(conv)]
     return BranchAblation(*(np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True)))
+
+
+def unit_blocks(maps: np.ndarray) -> list[slice]:
+    """Split the units of maps (images, units, positions) into blocks, so that copies of a block's maps stay small."""
+    images, units, positions = maps.shape
+    step = max(1, _BLOCK // (images * positions))
+    return [slice(at, at + step) for at in range(0, units, step)]
 
 
 def _of_units(shortcut: np.ndarray, conv: np.ndarray) -> tuple[np.ndarray, ...]:

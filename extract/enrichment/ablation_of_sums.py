@@ -6,10 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from extract.ablation.branch_ablation import ablate_branches
-from extract.enrichment.attribution import Attribution
-from extract.enrichment.census_measures import BRANCHES, Columns, joined
+from extract.enrichment.census_measures import BRANCHES, Columns, joined, own_facets
 from extract.enrichment.census_probes import CensusProbes
-from extract.enrichment.dissociation import nearby_dissociations, own_dissociations, own_facets, states
+from extract.enrichment.dissociation import nearby_dissociations, own_dissociations, states
 from extract.enrichment.facts import ProbeEmbeddings, ProbeFacts
 from extract.enrichment.nearby_concepts import Nearness, nearby_concepts
 from extract.folder.extraction import Extraction
@@ -33,9 +32,12 @@ def nearness_of_sum(
     return Nearness.of(top_probes, recorded, embeddings, probes)
 
 
-def ablate_units(maps: BranchMaps, brought: Attribution, probes: CensusProbes, nearness: Nearness) -> Columns:
-    """Measure what some units of a sum lose without either branch, on their own facets and on nearby concepts."""
-    ablation, own = ablate_branches(maps.shortcut, maps.conv), own_facets(brought, probes)
+def ablate_units(maps: BranchMaps, measured: Columns, probes: CensusProbes, nearness: Nearness) -> Columns:
+    """Measure what some units of a sum lose without either branch, on their own facets and on nearby concepts.
+
+    `measured` are these units' columns of the census, in the probes' own split.
+    """
+    ablation, own = ablate_branches(maps.shortcut, maps.conv), own_facets(measured)
     nearby = nearby_concepts(nearness, own, probes.concepts)
     columns = own_dissociations(own, ablation, probes) | nearby_dissociations(nearby, ablation, probes)
     for branch in BRANCHES:

@@ -16,7 +16,7 @@ from typing import Self
 
 import numpy as np
 
-_BLOCK = 2**22  # numbers of a map worked on at once
+from extract.ablation.branch_ablation import unit_blocks
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,7 @@ def attribution(shortcut: np.ndarray, conv: np.ndarray, lenders: np.ndarray | No
 
     `lenders`, bool (images,), are the images whose maps take the place of others' (None: all images).
     """
-    images, units, positions = conv.shape
-    step = max(1, _BLOCK // (images * positions))
-    blocks = [slice(at, at + step) for at in range(0, units, step)]
-    parts = [_of_units(shortcut[:, block], conv[:, block], lenders) for block in blocks]
+    parts = [_of_units(shortcut[:, block], conv[:, block], lenders) for block in unit_blocks(conv)]
     return Attribution(*(np.concatenate([part[n] for part in parts]).T for n in range(2)))
 
 

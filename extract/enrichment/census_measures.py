@@ -19,11 +19,11 @@ BRANCHES = ("shortcut", "conv")
 def measures(table: ConceptTable, probes: CensusProbes, settings: CensusSettings) -> Columns:
     """Measure every unit's facets on held-out probes, with as many concepts as discovery probes favour."""
     return of_all_units(
-        (units, _of_one_size(table.of(units), probes, own, settings)) for units, own in facets_by_size(table, settings)
+        (units, _of_one_size(table.of(units), probes, own, settings)) for units, own in _facets_by_size(table, settings)
     )
 
 
-def facets_by_size(table: ConceptTable, settings: CensusSettings) -> Iterator[tuple[np.ndarray, Facets]]:
+def _facets_by_size(table: ConceptTable, settings: CensusSettings) -> Iterator[tuple[np.ndarray, Facets]]:
     """Yield the units whose facets have equally many concepts, int (u,), with their facets, one size at a time."""
     sizes = settings.sizes_of(table.discovery.shape[1])
     ranked = facets(table, max(sizes))
@@ -31,6 +31,13 @@ def facets_by_size(table: ConceptTable, settings: CensusSettings) -> Iterator[tu
     for size in np.unique(best):
         units = np.flatnonzero(best == size)
         yield units, ranked.of(units).first(size)
+
+
+def own_facets(columns: Columns) -> list[tuple[np.ndarray, Facets]]:
+    """Return the facets that were measured, one size at a time, with the units that have them, int (u,)."""
+    places = [columns[f"places_{branch}"] for branch in BRANCHES]
+    by_size = [np.flatnonzero(columns["k"] == size) for size in np.unique(columns["k"])]
+    return [(units, Facets(*(np.stack(own[units].tolist()) for own in places))) for units in by_size]
 
 
 def joined(blocks: Sequence[Columns]) -> Columns:
@@ -54,7 +61,7 @@ def _of_one_size(table: ConceptTable, probes: CensusProbes, own: Facets, setting
     for branch, explanation, places in zip(BRANCHES, explained, (own.shortcut, own.conv), strict=True):
         most = (explanation.part > settings.explained) & (explanation.amount >= settings.delta)
         columns |= {f"explained_{branch}": explanation.part, f"covariate_{branch}": explanation.covariate}
-        columns |= {f"low_level_{branch}": most, f"concepts_{branch}": _listed(probes.concepts.names[places])}
+        columns |= {f"low_level_{branch}": most, f"places_{branch}": _listed(places)}
     return columns
 
 
@@ -93,8 +100,8 @@ def _distance_columns(probes: CensusProbes, own: Facets, settings: CensusSetting
     }
 
 
-def _listed(names: np.ndarray) -> np.ndarray:
-    """Convert rows of names (units, k) to an array of lists, (units,)."""
-    rows = np.empty(len(names), object)
-    rows[:] = names.tolist()
+def _listed(places: np.ndarray) -> np.ndarray:
+    """Convert rows of places (units, k) to an array of arrays, (units,)."""
+    rows = np.empty(len(places), object)
+    rows[:] = list(places)
     return rows

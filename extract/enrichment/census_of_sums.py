@@ -98,9 +98,9 @@ class _Sum:
 
     def add(self, maps: BranchMaps, channels: range) -> None:
         """Measure the next block of units."""
-        brought, nearness = attribution(maps.shortcut, maps.conv), self._nearness.only(np.array(channels))
-        self._brought.append(measure(brought, self._ways))
-        self._lost.append(ablate_units(maps, brought, self._ways.own, nearness))
+        nearness = self._nearness.only(np.array(channels))
+        self._brought.append(measure(attribution(maps.shortcut, maps.conv), self._ways))
+        self._lost.append(ablate_units(maps, self._brought[-1][0], self._ways.own, nearness))
 
     @property
     def tables(self) -> tuple[pa.Table, pa.Table]:

@@ -68,5 +68,14 @@ SCHEMA = _schema()
 def as_table(columns: dict[str, np.ndarray], probes: CensusProbes, settings: CensusSettings) -> pa.Table:
     """Make a table of one row per unit; its metadata holds settings, their hash, the probes and column meanings."""
     metadata = {"settings": settings.json, "settings_hash": settings.hash, "probes": probes.text} | MEANINGS
+    names = probes.concepts.names
+    columns = columns | {f"concepts_{b}": _named(names, columns[f"places_{b}"]) for b in ("shortcut", "conv")}
     arrays = [pa.array(columns[field.name].tolist(), field.type) for field in SCHEMA]
     return pa.table(arrays, schema=SCHEMA.with_metadata(metadata))
+
+
+def _named(names: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Look up the names of the concepts at each unit's places, an array of lists (units,)."""
+    rows = np.empty(len(places), object)
+    rows[:] = [names[own].tolist() for own in places]
+    return rows

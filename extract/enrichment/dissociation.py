@@ -23,9 +23,8 @@ held-out probes.
 import numpy as np
 
 from extract.ablation.branch_ablation import BranchAblation
-from extract.enrichment.attribution import Attribution
 from extract.enrichment.census import DEFAULT, corrected_over
-from extract.enrichment.census_measures import Columns, facets_by_size, of_all_units
+from extract.enrichment.census_measures import Columns, of_all_units
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.concept_table import ConceptTable, concept_table
@@ -48,20 +47,13 @@ REMAINING = {  # of either rise, where a branch is ablated
 _LOSSES = ("effect_shortcut", "effect_conv")
 
 
-def own_facets(
-    brought: Attribution, probes: CensusProbes, settings: CensusSettings = DEFAULT
-) -> list[tuple[np.ndarray, Facets]]:
-    """Return the census's facets, chosen by what branches bring, with the units that have facets of each size."""
-    return list(facets_by_size(concept_table(probes.concepts, brought.shortcut, brought.conv), settings))
-
-
 def own_dissociations(
     own: list[tuple[np.ndarray, Facets]],
     ablation: BranchAblation,
     probes: CensusProbes,
     settings: CensusSettings = DEFAULT,
 ) -> Columns:
-    """Compute the effects, bounds and p of some units of a sum on their own facets."""
+    """Compute the effects, bounds and p of some units of a sum on the facets that the census measured."""
     table = _lost(probes, ablation)
     return of_all_units((units, _on(table.of(units), facets, settings)) for units, facets in own)
 

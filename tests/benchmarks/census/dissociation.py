@@ -10,10 +10,10 @@ import numpy as np
 
 from extract.ablation.branch_ablation import ablate_branches
 from extract.enrichment.attribution import attribution
-from extract.enrichment.census import DEFAULT
-from extract.enrichment.census_measures import Columns
+from extract.enrichment.census import DEFAULT, CensusWays, measure
+from extract.enrichment.census_measures import Columns, own_facets
 from extract.enrichment.census_probes import CensusProbes
-from extract.enrichment.dissociation import WEIGHTS, nearby_dissociations, own_dissociations, own_facets, states
+from extract.enrichment.dissociation import WEIGHTS, nearby_dissociations, own_dissociations, states
 from extract.enrichment.facets import Facets
 from extract.enrichment.facts import ProbeEmbeddings
 from extract.enrichment.nearby_concepts import Nearness, nearby_concepts
@@ -49,7 +49,7 @@ def ablated(worlds: Iterable[World]) -> dict[str, Ablated]:
 def _of_world(world: World) -> Iterator[tuple[str, tuple[np.ndarray, ...]]]:
     brought, ablation = attribution(world.shortcut, world.conv), ablate_branches(world.shortcut, world.conv)
     probes = CensusProbes.of(world.probes, world.embeddings)
-    own, units = own_facets(brought, probes), len(world.kinds)
+    own, units = own_facets(measure(brought, CensusWays(probes))[0]), len(world.kinds)
     nearby = nearby_concepts(_nearness(world, probes), own, probes.concepts)
     groups = {"own": own, "nearby": [(np.arange(units), nearby.facets)]}
     columns = own_dissociations(own, ablation, probes) | nearby_dissociations(nearby, ablation, probes)

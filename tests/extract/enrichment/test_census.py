@@ -4,8 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from extract.enrichment.census import census, corrected, corrected_over, verdicts
-from extract.enrichment.census_measures import effect_columns
+from extract.enrichment.attribution import attribution
+from extract.enrichment.census import CensusWays, census, corrected, corrected_over, measure, verdicts
+from extract.enrichment.census_measures import effect_columns, own_facets
+from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
 from extract.errors import CensusError
 from tests.builders.planted_arrays import HELD_OUT, World, world
@@ -64,6 +66,22 @@ def test_facets_hold_the_planted_concepts(judged: pa.Table, planted: World) -> N
     for side, branch in enumerate(("shortcut", "conv")):
         places = planted.places([judged[f"concepts_{branch}"][unit].as_py()])
         assert (planted.drives[side, unit, places, HELD_OUT] > 1.5).mean() >= 0.8  # a member's is 3
+
+
+def test_own_facets_are_the_concepts_that_discovery_probes_show_most(planted: World) -> None:
+    brought = attribution(planted.shortcut, planted.conv)
+    measured = measure(brought, CensusWays(CensusProbes.of(planted.probes, planted.embeddings)))[0]
+    discovery = planted.split == "discovery"  # two images of each concept, in the order of the concepts
+    both = brought.shortcut[discovery], brought.conv[discovery]
+    r, b = (each.reshape(-1, 2, len(planted.kinds)).mean(axis=1).T for each in both)  # (units, concepts) each
+    seen = []
+    for units, facets in own_facets(measured):
+        for places, scores in ((facets.shortcut, r - np.abs(b)), (facets.conv, b - np.abs(r))):
+            best = -np.sort(-scores[units])[:, : facets.size]
+            np.testing.assert_allclose(np.take_along_axis(scores[units], places, axis=1), best, atol=1e-8)
+        assert set(measured["k"][units]) == {facets.size}
+        seen.extend(units.tolist())
+    assert sorted(seen) == list(range(len(planted.kinds)))
 
 
 def test_the_order_of_images_changes_no_verdict(judged: pa.Table, planted: World) -> None:

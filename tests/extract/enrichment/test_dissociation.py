@@ -10,13 +10,14 @@ import torch
 from scipy.stats import ttest_1samp, ttest_ind
 
 from extract.ablation.branch_ablation import BranchAblation, ablate_branches
+from extract.enrichment import census
 from extract.enrichment.attribution import attribution
-from extract.enrichment.census_measures import BRANCHES, Columns
+from extract.enrichment.census_measures import BRANCHES, Columns, own_facets
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.concept_table import ProbeConcepts
 from extract.enrichment.contrasts import Values
-from extract.enrichment.dissociation import dissociations, own_dissociations, own_facets, states
+from extract.enrichment.dissociation import dissociations, own_dissociations, states
 from extract.enrichment.facets import Facets
 from extract.enrichment.facts import ProbeEmbeddings
 from extract.enrichment.nearby_concepts import CONCEPTS, Nearness, nearby_concepts
@@ -141,8 +142,8 @@ def planted() -> World:
 def test_ablation_supports_what_was_planted_and_nothing_else(planted: World) -> None:
     probes = CensusProbes.of(planted.probes, planted.embeddings)
     ablation = ablate_branches(planted.shortcut, planted.conv)
-    own = own_facets(attribution(planted.shortcut, planted.conv), probes)
-    columns = own_dissociations(own, ablation, probes)
+    measured = census.measure(attribution(planted.shortcut, planted.conv), census.CensusWays(probes))[0]
+    columns = own_dissociations(own_facets(measured), ablation, probes)
     supported = states(columns, np.ones(80, bool))["state"] == "supported"
     enriched = np.isin(planted.kinds, ("clear", "word and picture"))
     assert supported[enriched].mean() >= 0.9

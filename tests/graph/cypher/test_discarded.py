@@ -10,6 +10,7 @@ import pytest
 from catalog.queries import Queries
 from extract.enrichment.ablation_of_sums import ablate_units, ablation_rows
 from extract.enrichment.attribution import attribution
+from extract.enrichment.census import CensusWays, measure
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.facts import ProbeEmbeddings
 from extract.enrichment.nearby_concepts import Nearness
@@ -51,8 +52,8 @@ def stored(units: World) -> pa.Table:
     probes = CensusProbes.of(units.probes, units.embeddings)
     nearness = Nearness.of(tops, units.probes, ProbeEmbeddings.of(tops.values(), [units.embeddings]), probes)
     maps = BranchMaps(units.shortcut, units.conv, units.embeddings)
-    brought = attribution(maps.shortcut, maps.conv)
-    return ablation_rows(SUM, [ablate_units(maps, brought, probes, nearness)])
+    measured = measure(attribution(maps.shortcut, maps.conv), CensusWays(probes))[0]
+    return ablation_rows(SUM, [ablate_units(maps, measured, probes, nearness)])
 
 
 def test_what_cannot_be_measured_is_null(stored: pa.Table) -> None:
