@@ -1,7 +1,8 @@
 """Networks of which it is known which units are enrichment circuits, and images for the networks to see.
 
 An image is a sum of patterns: one of its group of concepts, one of its concept, and nuisances that are related to
-neither. The network is open_clip's own with random weights, except conv3 and bn3 of the last two blocks. These are
+neither. No pattern has a colour or a darkness of its own, and no name tells the group, so that no covariate explains a
+planted facet. The network is open_clip's own with random weights, except conv3 and bn3 of the last two blocks. These are
 solved for by ridge regression, so that a unit's shortcut and conv branch answer to the groups or nuisances that the
 unit's kind says.
 """
@@ -64,6 +65,7 @@ def _images(rng: np.random.Generator) -> tuple[pa.Table, np.ndarray, np.ndarray]
     patterns = [_patterns(rng, count) for count in (GROUPS, GROUPS * CONCEPTS, NUISANCES)]
     concept = np.repeat(np.arange(GROUPS * CONCEPTS), 2 * EACH)
     nuisance = rng.normal(size=(len(concept), NUISANCES))
+    names = rng.permutation(GROUPS * CONCEPTS)
     rows = []
     for n, c in enumerate(concept):
         image = patterns[0][c // CONCEPTS] + 0.3 * patterns[1][c] + np.tensordot(0.5 * nuisance[n], patterns[2], 1)
@@ -73,15 +75,16 @@ def _images(rng: np.random.Generator) -> tuple[pa.Table, np.ndarray, np.ndarray]
         split = ("discovery", "held-out")[n // EACH % 2]
         modality = ("picture", "word")[c // CONCEPTS % 2]  # every other group
         rows.append(
-            {"id": f"{n:04}", "modality": modality, "concept": f"{c:03}", "source": "planted", "split": split}
+            {"id": f"{n:04}", "modality": modality, "concept": f"{names[c]:03}", "source": "planted", "split": split}
             | {"sensitive": False, "image": stream.getvalue()}
         )
     return pa.Table.from_pylist(rows, schema=SCHEMAS["probes"]), concept // CONCEPTS, nuisance
 
 
 def _patterns(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Draw random wallpapers (count, SIDE, SIDE, 3). They repeat, so that a pooled unit sees the same everywhere."""
-    return np.tile(rng.normal(size=(count, TILE, TILE, 3)), (1, SIDE // TILE, SIDE // TILE, 1))
+    """Draw wallpapers (count, SIDE, SIDE, 3) of mean colour 0. They repeat: a pooled unit sees the same everywhere."""
+    tiles = rng.normal(size=(count, TILE, TILE, 3))
+    return np.tile(tiles - tiles.mean(axis=(1, 2), keepdims=True), (1, SIDE // TILE, SIDE // TILE, 1))
 
 
 def _targets(
