@@ -104,6 +104,6 @@ def _near_identity(shortcut: Means, conv: Means) -> NDArray[np.bool]:
     total = shortcut + conv  # (units, probes)
     first = max(0, total.shape[1] - TOP_PROBES)
     top = np.argpartition(total, first, axis=1)[:, first:]  # (units, TOP_PROBES)
-    brought, whole = (np.take_along_axis(means, top, axis=1) for means in (shortcut, total))
+    own, whole = (np.take_along_axis(means, top, axis=1) for means in (shortcut, total))
     rises = whole > 0
-    return np.asarray((brought * rises).sum(axis=1) > NEAR_IDENTITY * (whole * rises).sum(axis=1))
+    return np.asarray((own * rises).sum(axis=1) > NEAR_IDENTITY * (whole * rises).sum(axis=1))

@@ -29,7 +29,6 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import false_discovery_control
 
 from extract.enrichment.attribution import Attribution, attribution
 from extract.enrichment.census_measures import Columns, joined, measures
@@ -37,6 +36,7 @@ from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.census_table import LINKS, as_table
 from extract.enrichment.concept_table import ConceptTable, concept_table
+from extract.enrichment.false_discovery import corrected, corrected_over
 from extract.enrichment.held_out_sources import fails_to_recur, recurrence, rotations
 from extract.errors import CensusError
 
@@ -79,9 +79,9 @@ def census(
     return judge_all([measure(attribution(shortcut, conv), ways, settings)], ways, settings)
 
 
-def measure(brought: Attribution, ways: CensusWays, settings: CensusSettings = DEFAULT) -> list[Columns]:
+def measure(attributed: Attribution, ways: CensusWays, settings: CensusSettings = DEFAULT) -> list[Columns]:
     """Measure some units of a sum in every way to split the probes, their own splits first; units are independent."""
-    brings, every_way = (brought.shortcut, brought.conv), (ways.own, *ways.turned)
+    brings, every_way = (attributed.shortcut, attributed.conv), (ways.own, *ways.turned)
     return [measures(concept_table(probes.concepts, *brings), probes, settings) for probes in every_way]
 
 
@@ -129,18 +129,6 @@ def verdicts(columns: Columns, settings: CensusSettings) -> Columns:
         "q_not_enriched": q_not,
         "q_not_enriched_by": corrected(p_not, "by"),
     }
-
-
-def corrected(p: np.ndarray, method: str = "bh") -> np.ndarray:
-    """Compute the q of every p: Benjamini and Hochberg's, or Benjamini and Yekutieli's ("by")."""
-    return np.asarray(false_discovery_control(p, method=method))
-
-
-def corrected_over(tested: np.ndarray, p: np.ndarray, method: str = "bh", others: float = 1) -> np.ndarray:
-    """Compute the q of every p over the units that are `tested`, bool (units,); all other units get `others`."""
-    q = np.full(len(p), others, float)
-    q[tested] = corrected(p[tested], method)
-    return q
 
 
 def _weakest_links(columns: Columns, verdict: np.ndarray, untested: np.ndarray) -> np.ndarray:

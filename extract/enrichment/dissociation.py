@@ -23,13 +23,14 @@ held-out probes.
 import numpy as np
 
 from extract.ablation.branch_ablation import BranchAblation
-from extract.enrichment.census import DEFAULT, corrected_over
+from extract.enrichment.census import DEFAULT
 from extract.enrichment.census_measures import Columns, of_all_units
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.concept_table import ConceptTable, concept_table
 from extract.enrichment.contrasts import Values, bounded, effects, estimates, size_contrasts
 from extract.enrichment.facets import Facets
+from extract.enrichment.false_discovery import corrected_over
 from extract.enrichment.nearby_concepts import NearbyConcepts
 
 WEIGHTS = {  # of z, s and c on A, then on F

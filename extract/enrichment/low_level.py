@@ -34,9 +34,9 @@ class Explanation:
 def explanations(table: ConceptTable, probes: CensusProbes, facets: Facets) -> list[Explanation]:
     """Explain the shortcut facet and the conv facet of every unit."""
     amounts = np.zeros((2, 1 + len(probes.covariates), len(table.held_out)))  # the first is of no covariate
-    brought = _Brought(table.discovery)
+    discovery = _Discovery(table.discovery)
     for place, covariate in enumerate(probes.covariate_means.values(), start=1):
-        for basis, weights in _fits(brought, probes.concepts.words, covariate):
+        for basis, weights in _fits(discovery, probes.concepts.words, covariate):
             for side, concepts in enumerate((facets.shortcut, facets.conv)):
                 amounts[side, place] += np.einsum("uj,ju->u", basis[concepts].mean(axis=1), weights[:, :, side])
     total = [values[..., side].mean(axis=1) for side, values in enumerate(facets.values(table.held_out))]
@@ -44,14 +44,14 @@ def explanations(table: ConceptTable, probes: CensusProbes, facets: Facets) -> l
     return [_best(*each, names) for each in zip(amounts, total, strict=True)]
 
 
-def _best(amounts: np.ndarray, brought: np.ndarray, names: np.ndarray) -> Explanation:
+def _best(amounts: np.ndarray, total: np.ndarray, names: np.ndarray) -> Explanation:
     """Select the best covariate of every unit from amounts (covariates, units)."""
-    most, part = amounts.max(axis=0), np.zeros(len(brought))
-    np.divide(most, brought, out=part, where=brought > 0)
+    most, part = amounts.max(axis=0), np.zeros(len(total))
+    np.divide(most, total, out=part, where=total > 0)
     return Explanation(part, most, names[amounts.argmax(axis=0)])
 
 
-class _Brought:
+class _Discovery:
     """What branches bring on discovery probes of a set of f concepts, (f, units * 2), computed once per set."""
 
     def __init__(self, discovery: np.ndarray) -> None:
@@ -67,20 +67,20 @@ class _Brought:
 
 
 def _fits(
-    brought: _Brought, words: np.ndarray, means: tuple[np.ndarray, np.ndarray]
+    attributed: _Discovery, words: np.ndarray, means: tuple[np.ndarray, np.ndarray]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Fit a covariate in each modality, from its means on every concept's discovery and held-out probes.
 
     Yields the spline's basis on every concept's held-out probes, minus the basis's mean, as (c, j), zero where nothing
     is fitted; and the spline's weights, (j, units, 2).
     """
-    units, count, sides = brought.shape
+    units, count, sides = attributed.shape
     discovery, held_out = means
     for modality in (False, True):
         fitted = (words == modality) & np.isfinite(discovery) & np.isfinite(held_out)
         if fitted.sum() > 2 + len(_KNOTS):
             knots = np.quantile(discovery[fitted], _KNOTS)
-            weights = np.linalg.lstsq(_spline(discovery[fitted], knots), brought.on(fitted))[0]  # (j, units * 2)
+            weights = np.linalg.lstsq(_spline(discovery[fitted], knots), attributed.on(fitted))[0]  # (j, units * 2)
             rows, basis = _spline(held_out[fitted], knots), np.zeros((count, 2 + len(_KNOTS)))
             basis[fitted] = rows - rows.mean(axis=0)
             yield basis, weights.reshape(-1, units, sides)

@@ -95,12 +95,12 @@ def pairings(
 
 def measure_pairing(shortcut: np.ndarray, conv: np.ndarray, concepts: ProbeConcepts) -> dict[str, np.ndarray]:
     """Measure the three numbers of every unit, (units,) each."""
-    brought = attribution(shortcut, conv)
-    table = concept_table(concepts, brought.shortcut, brought.conv)
+    attributed = attribution(shortcut, conv)
+    table = concept_table(concepts, attributed.shortcut, attributed.conv)
     measured = effects(facets(table, CONCEPTS).values(table.held_out)).value
     ratio = ratio_to_need(dict(zip(EFFECTS, measured.T, strict=True)), DEFAULT)
-    product = (brought.shortcut * brought.conv).mean(axis=0)  # both are about zero on average
-    alike = product / np.maximum(brought.shortcut.std(axis=0) * brought.conv.std(axis=0), 1e-12)
+    product = (attributed.shortcut * attributed.conv).mean(axis=0)  # both are about zero on average
+    alike = product / np.maximum(attributed.shortcut.std(axis=0) * attributed.conv.std(axis=0), 1e-12)
     return dict(zip(NUMBERS, (1.0 * (ratio >= 1), ratio, alike), strict=True))
 
 

@@ -61,9 +61,9 @@ def _judged(show: CensusPasses, layer: Layer, progress: bool, memory: int) -> "l
     for channels in show.plan([layer], memory):
         maps = show.maps(channels, progress)[layer]
         changed = changed or list(_variants(show.probes, maps.embeddings, covariates))
-        brought = {images: images.attribution(maps) for images in {variant.images for variant in changed}}
+        attributed = {images: images.attribution(maps) for images in {variant.images for variant in changed}}
         for variant in changed:
-            variant.add(brought[variant.images])
+            variant.add(attributed[variant.images])
     return changed
 
 
@@ -109,10 +109,10 @@ class _Variant:
         self.change, self.ways, self.images, self._settings = change, ways, images, settings
         self._blocks = list[list[Columns]]()
 
-    def add(self, brought: Attribution) -> None:
+    def add(self, attributed: Attribution) -> None:
         """Measure the next block of units."""
         if not isinstance(self.ways, CensusError):
-            self._blocks.append(measure(brought, self.ways, self._settings))
+            self._blocks.append(measure(attributed, self.ways, self._settings))
 
     @cached_property
     def verdicts(self) -> np.ndarray:

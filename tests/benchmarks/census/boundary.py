@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from extract.enrichment import census, census_measures
+from extract.enrichment import census_measures
 from extract.enrichment.census_settings import CensusSettings
 from extract.enrichment.contrasts import Values
+from extract.enrichment.false_discovery import corrected_over
 
 UNITS, CONCEPTS, RUNS = 512, 24, 60
 BETWEEN = np.array([0.8, 0.3])  # sd of what shortcut and conv bring, over concepts
@@ -51,7 +52,7 @@ def false_rates(settings: CensusSettings, runs: int = RUNS) -> Iterator[tuple[st
                     held_out, discovery = tables(np.random.default_rng([run, 7]), boundary, others, mirrored)
                     columns = census_measures.effect_columns(held_out, discovery, settings)
                     tested = columns["promising"] if verdict == "enriched" else np.ones(UNITS, bool)
-                    found = census.corrected_over(tested, columns[p]) <= settings.level
+                    found = corrected_over(tested, columns[p]) <= settings.level
                     shares.append(found[: int(0.9 * UNITS)].sum() / max(1, found.sum()))
                 yield boundary + side, verdict, float(np.mean(shares)), float(np.std(shares) / np.sqrt(runs))
 

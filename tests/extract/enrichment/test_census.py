@@ -5,10 +5,11 @@ import pyarrow as pa
 import pytest
 
 from extract.enrichment.attribution import attribution
-from extract.enrichment.census import CensusWays, census, corrected, corrected_over, measure, verdicts
+from extract.enrichment.census import CensusWays, census, measure, verdicts
 from extract.enrichment.census_measures import effect_columns, own_facets
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.census_settings import CensusSettings
+from extract.enrichment.false_discovery import corrected, corrected_over
 from extract.errors import CensusError
 from tests.builders.planted_arrays import HELD_OUT, World, world
 
