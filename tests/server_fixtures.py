@@ -11,7 +11,6 @@ import pytest
 
 from graph.embedded.server import ensure, stop
 from tests.builders.killable_server import KillableServer, killable_embedded, killable_neo4j
-from tests.builders.neo4j_archive import keep_classes
 from tests.builders.neo4j_server import LocalNeo4j, Neo4j, fetched
 
 
@@ -27,9 +26,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def neo4j_classes(request: pytest.FixtureRequest) -> Path:
     """Neo4j itself, fetched once into pytest's cache."""
-    jars = _fetched(request.config.cache.mkdir("neo4j"))
-    keep_classes(jars)
-    return jars
+    return _fetched(request.config.cache.mkdir("neo4j"))
 
 
 @pytest.fixture

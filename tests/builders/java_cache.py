@@ -8,8 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from extract.folder.extraction import Extraction
-from graph.connection.database import Database
 from graph.embedded import java_process
 from graph.embedded.directory import DatabaseDirectory
 from graph.loading.extraction_steps import steps
@@ -44,14 +42,6 @@ def java_cache(folder: Path) -> Path | None:
     return path
 
 
-def load_and_ask(database: Database, extraction: Extraction) -> None:
-    """Do with a server what tests do."""
-    load(extraction, database, progress=False)
-    model = Store(database).model()
-    model.search("", Filters())
-    model.enrichment_by_evidence(model.architecture.final)
-
-
 def _rehearse(folder: Path) -> None:
     """Do in this process what servers and loaders do, then end Java, which writes down what classes it needed."""
     extraction = random_extraction(folder / "random.extraction", "random:a", width=2)
@@ -59,7 +49,10 @@ def _rehearse(folder: Path) -> None:
     directory.prepare()
     server, endpoint = java_process.start_server(directory, heap=512)
     with connect(endpoint.uri, endpoint.user, endpoint.password, endpoint.database) as database:
-        load_and_ask(database, extraction)
+        load(extraction, database, progress=False)
+        model = Store(database).model()
+        model.search("", Filters())
+        model.enrichment_by_evidence(model.architecture.final)
     server.stop()
     import arcadedb_embedded  # only now: it reads the environment that starting Java sets
     import jpype

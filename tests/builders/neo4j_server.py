@@ -80,8 +80,7 @@ class LocalNeo4j(Neo4j):
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         super().__init__(f"bolt://127.0.0.1:{port}", "neo4j", "circuits-tests")
-        self.home, self._fresh = home, True
-        self._jvm = (*jvm, f"-XX:SharedArchiveFile={archive(jars)}") if archive(jars).exists() else jvm
+        self.home, self._jvm, self._fresh = home, jvm, True
         self._process: subprocess.Popen[bytes] | None = None
         self._java = ["java", *(f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in OPENED), "-cp", f"{jars}/*"]
         (home / "conf").mkdir(parents=True)
@@ -142,11 +141,6 @@ class LocalNeo4j(Neo4j):
             how(self._process)
             self._process.wait(PATIENCE)
             self._process = None
-
-
-def archive(jars: Path) -> Path:
-    """Where Java keeps what it has read of these classes, if it does: see `neo4j_archive`."""
-    return jars.with_name(f"{jars.name}.jsa")
 
 
 def fetched(cache: Path) -> Path:
