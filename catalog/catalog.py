@@ -216,7 +216,10 @@ class Catalog:
         return removal.remove(place if isinstance(place, Path) else self._database, name, with_labels, progress)
 
     def migrate(self) -> int:
-        """Migrate a database of an older schema to the current one; return its old version. All data stays."""
+        """Migrate a database of an older schema to the current one; return its old version.
+
+        Units, edges and labels stay; numbers that the current schema no longer has are removed.
+        """
         return migration.migrate(self._database)
 
     def outdated_queries(self) -> list[str]:

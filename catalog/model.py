@@ -174,10 +174,7 @@ class Model:
         return self._store.layers(self._layer(name))[0]
 
     def sweeps(self, target: Layer | str | None = None, source: Layer | str | None = None) -> Table[Sweep]:
-        """List the layer pairs whose expanded weights were computed, last target first.
-
-        `target` or `source` restricts the list to pairs with that layer.
-        """
+        """List the layer pairs whose weights were computed, into a target or from a source, last target first."""
         return Table("Layer pairs computed", self._store.sweeps(self._layer(target), self._layer(source)))
 
     def share_counts(
@@ -222,10 +219,7 @@ class Model:
         return next((kernel for kernel in kernels if kernel is not None), None)
 
     def weight_summaries(self, layer: Layer | str) -> Table[WeightSummary]:
-        """Summarise how the weights of a layer's units are distributed, with a record for each other layer.
-
-        The summaries are those of the first available extraction folder that has some; else the table is empty.
-        """
+        """Summarise a layer's weights with each other layer, from the first available folder; empty without one."""
         tables = (folder.weight_summaries(layer) for folder in self.extractions)
         return next((table for table in tables if table), Table(f"Distribution of the weights of {layer}", ()))
 
@@ -236,26 +230,17 @@ class Model:
         return next((claim for claim in claims if into in claim.targets), None)
 
     def sensitivity(self, layer: Layer | str | None = None) -> "Table[CensusVariant]":
-        """Read the census of a sum (None: the last) with one thing changed at a time; see `ExtractionView`.
-
-        The table is that of the first available extraction folder that has one; else it is empty.
-        """
+        """Read the census of a sum with one thing changed at a time, from the first available folder that has it."""
         tables = (folder.sensitivity(layer) for folder in self.extractions)
         return next((table for table in tables if table), Table("The census with one thing changed at a time", ()))
 
     def pairings(self, layer: Layer | str | None = None) -> "Table[PairingComparison]":
-        """Read the comparison of a sum (None: the last) with its branches paired anew; see `ExtractionView`.
-
-        The table is that of the first available extraction folder that has one; else it is empty.
-        """
+        """Read the comparison of a sum with branches paired anew, from the first available folder that has it."""
         tables = (folder.pairings(layer) for folder in self.extractions)
         return next((table for table in tables if table), Table("Beside its branches paired anew", ()))
 
     def verdicts(self, unit: Unit | str) -> dict[str, str]:
-        """Read a unit's verdicts in the changed censuses, keyed by what was changed; see `ExtractionView`.
-
-        The verdicts are those of the first available extraction folder that has some; else the dict is empty.
-        """
+        """Read a unit's verdicts by what was changed in the census, from the first available folder that has any."""
         verdicts = (folder.verdicts(unit) for folder in self.extractions)
         return next((by_change for by_change in verdicts if by_change), {})
 
@@ -348,9 +333,8 @@ class Model:
     def import_case_studies(self, author: str | None = None, labels: bool = False) -> ImportedStudies:
         """Save the article's case studies as circuits of this model, with this model's weights on their edges.
 
-        A repeated import replaces only circuits that differ. `labels` also labels the units, under the article's
-        authors. Raises LabelError for labels on another network than the article's, CircuitError if another saved
-        circuit has the name of a case study.
+        A repeated import replaces only circuits that differ. `labels` also labels units, under the article's authors.
+        Raises LabelError for labels on another network, CircuitError if another circuit has a case study's name.
         """
         return case_studies.import_studies(self._store, case_studies.article(), author, labels)
 

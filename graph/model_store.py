@@ -119,18 +119,12 @@ class ModelStore:
         return Depiction(**rows[0]) if rows else None
 
     def words(self, unit: Unit, limit: int = 10) -> list[WordResponse]:
-        """Return the words that drive a unit most.
-
-        The list is empty if no words were shown to the network or if the unit responds to all words alike.
-        """
+        """Return the words that drive a unit most; none if no words were shown or the unit responds to all alike."""
         rows = self.database.read(WORDS, key=self._key(unit), limit=limit)
         return [answers.word_response(row) for row in rows]
 
     def readers(self, word: str, layer: Layer | None = None, limit: int = 10) -> list[WordResponse]:
-        """Return the `limit` units of each layer that a word drives most above letter strings of the word's length.
-
-        Raises NotExtracted if no unit is known to respond to the word.
-        """
+        """Return each layer's `limit` units that a word drives most above strings of its length; NotExtracted."""
         name = None if layer is None else str(layer)
         rows = self.database.read(READERS, key=f"{self.id}/{word}", layer=name, limit=limit)
         if not rows:
@@ -169,10 +163,7 @@ class ModelStore:
         direct: bool = False,
         by: Measure = "magnitude",
     ) -> list[Contribution]:
-        """Return the strongest stored edges out of a unit, selected as in `inputs`.
-
-        A branch has the edges of its block's sum.
-        """
+        """Return the strongest stored edges out of a unit, as `inputs`; a branch has the edges of its block's sum."""
         if target is None and not direct:
             target = nearest_target(self.sweeps(source=unit.layer))
         layer = None if target is None else str(target)
@@ -191,20 +182,13 @@ class ModelStore:
         return list(map(answers.contribution, self.database.read(INDUCED_EDGES, keys=self._keys(units))))
 
     def upstream(self, units: Iterable[Unit], limit: int, least: float = 0.0, scaled: bool = False) -> list[TraceEdge]:
-        """Return the `limit` strongest direct edges into each unit, without those whose weight is below `least`.
-
-        A weight is the magnitude; `scaled` multiplies it by the source's activity.
-        """
+        """Return the `limit` strongest direct edges into each unit; `scaled` weights them by the source's activity."""
         parameters = {"keys": self._keys(units), "limit": limit, "least": least, "scaled": scaled}
         rows = self.database.read(UPSTREAM, **parameters)
         return list(map(answers.trace_edge, rows))
 
     def downstream(self, units: Iterable[Unit], limit: int, least: float = 0.0) -> list[TraceEdge]:
-        """Return the `limit` strongest direct edges out of each unit, without those of a magnitude below `least`.
-
-        A unit of a conv branch or of a downsample has none, because its only edge is the one that adds the unit to its
-        sum.
-        """
+        """Return the `limit` strongest direct edges out of each unit; conv and shortcut units have none."""
         rows = self.database.read(DOWNSTREAM, keys=self._keys(units), limit=limit, least=least)
         return list(map(answers.trace_edge, rows))
 
@@ -325,12 +309,10 @@ class ModelStore:
         modality_difference: float | None = None,
         examples: int = 8,
     ) -> list[EvidenceTerms]:
-        """Find a sum's units that have a verdict and whose branches differ enough in concept or in modality.
+        """Find a sum's units with a verdict (None: any, or none) whose branches differ enough in concept or modality.
 
-        If `verdict` is None, a unit may have any verdict or none. `q` is the largest q accepted. `concept_difference`
-        and `modality_difference` are the least accepted; one of the two is enough. Each branch has a lower bound of its
-        specificity: units are ordered by the smaller of the two, largest first, then by channel. Raises NotExtracted if
-        no probes were measured.
+        `q` is the largest q accepted, the differences are the least accepted. Units are ordered by the smaller of both
+        branches' lower bounds of specificity, largest first, then by channel. Raises NotExtracted without probes.
         """
         if not self.card.images:
             raise NotExtracted(f"No probes were measured for {self.id}. Measure them, then load the extraction again.")
@@ -371,10 +353,7 @@ class ModelStore:
     def save_circuit(
         self, circuit: SavedCircuit, identity: str, content: str, roles: Mapping[str, str], replace: bool = False
     ) -> bool:
-        """Save a circuit's content, linked to its units by their roles.
-
-        Returns False, and saves nothing, if its name is taken and `replace` is False.
-        """
+        """Save a circuit's content, linked to its units by roles; False if its name is taken and not replaced."""
         return saved.save_circuit(self.database, circuit, identity, content, roles, replace)
 
     def circuit_content(self, name: str) -> str | None:

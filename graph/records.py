@@ -53,10 +53,7 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Histogram:
-    """A unit's activation over the probes: counts in equal bins from `low` to `high`, mean, and sd.
-
-    `sd` is None if the activation is constant.
-    """
+    """A unit's activation over the probes: counts in equal bins from low to high, mean, and sd (None if constant)."""
 
     counts: tuple[int, ...]
     low: float
@@ -87,11 +84,7 @@ class UnitCard:
 
 @dataclass(frozen=True)
 class Contribution:
-    """An expanded weight from one unit to another: the linear map between them with ReLU taken as identity.
-
-    `rank_in` is the edge's place by magnitude, from 1, among the target's edges from the source's layer; `rank_out` is
-    its place among the source's edges into the target's layer. An edge without a rank has None.
-    """
+    """An expanded weight between two units; ranks count from 1 by magnitude, and are None if the edge has none."""
 
     source: Unit
     target: Unit
@@ -108,11 +101,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class TraceEdge:
-    """A direct edge into or out of a unit of a trace.
-
-    `weight` is the edge's own weight. `total` is the sum of the weights of all stored direct edges on that side of the
-    unit.
-    """
+    """A direct edge of a trace, with its weight and the total of all stored ones on that side of the unit."""
 
     edge: Contribution
     weight: float
@@ -121,10 +110,7 @@ class TraceEdge:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The expanded weights computed from one layer to another: `n` pairs of units, of which `kept` edges are stored.
-
-    Every edge above one of the two cutoffs is stored.
-    """
+    """The expanded weights from one layer to another: `n` pairs of units; every edge above a cutoff is stored."""
 
     source: Layer
     target: Layer
@@ -162,10 +148,7 @@ class LayerCard:
 
 @dataclass(frozen=True)
 class TopProbe:
-    """A probe (an image shown to the network) that is among those that activate a branch of a unit most.
-
-    The thumbnail is a WebP or PNG image as base64 text.
-    """
+    """A probe among those that activate a branch of a unit most; the thumbnail is WebP or PNG as base64 text."""
 
     image: str
     modality: str
@@ -191,8 +174,7 @@ class Depiction:
 class WordResponse:
     """A unit's response to a rasterised word: its mean activation, and its z against letter strings of the same length.
 
-    Depending on the query, `rank` is the word's place among the unit's words by value, or the unit's place among the
-    units of its layer by z.
+    `rank` is the word's place among the unit's words by value or, in a query by word, the unit's in its layer by z.
     """
 
     word: str
@@ -285,9 +267,8 @@ class FacetProbe(ProbeSummary):
 class WeightTerms:
     """A comparison of a sum unit's two branches by their strongest stored inputs from the same source layer.
 
-    `shared` counts the inputs that both branches have. `cosine` compares the means of the two branches over the union
-    of their inputs, where an edge that is not stored counts as 0; `dissimilarity` is 1 - cosine. A strength is the sum
-    of a branch's magnitudes.
+    `shared` counts the inputs of both. `cosine` compares the branches' means over the union of their inputs (0 if an
+    edge is not stored); `dissimilarity` is 1 - cosine. A strength is the sum of a branch's magnitudes.
     """
 
     unit: Unit
@@ -306,10 +287,9 @@ class WeightTerms:
 
 @dataclass(frozen=True)
 class EvidenceTerms:
-    """A sum unit's evidence, verdict and effects, and its branches' top probes.
+    """A sum unit's evidence, verdict and effects, see `extract.folder.statistics`, and its branches' top probes.
 
-    `extract.folder.statistics` defines the numbers. `least_specificity` is the smaller of the two branches' lower
-    bounds of specificity.
+    `least_specificity` is the smaller of the two branches' lower bounds of specificity.
     """
 
     unit: Unit
@@ -365,10 +345,9 @@ class VerdictCount:
 
 @dataclass(frozen=True)
 class Filters:
-    """Filters on units: their layer, whether they are labelled, their modality, and bounds of their statistics.
+    """Filters on units: the layer, labelled or not, the modality they are more selective for, and bounds of statistics.
 
-    A unit's modality is the one for which it is more selective. `at_least` and `at_most` map names of statistics to
-    bounds; a unit that lacks one of these statistics does not pass. Raises UnknownStatistic.
+    `at_least` and `at_most` name statistics; a unit that lacks one does not pass. Raises UnknownStatistic.
     """
 
     layer: Layer | None = None
@@ -413,10 +392,7 @@ class SearchHit:
 
 @dataclass(frozen=True)
 class Rows:
-    """A query's answer: its columns, its rows of plain JSON values, and whether there were more rows than these.
-
-    A query plan, asked for with PROFILE or EXPLAIN, has one row per line.
-    """
+    """A query's answer: columns, rows of plain JSON values, and whether there were more; a plan has a row per line."""
 
     columns: tuple[str, ...]
     rows: list[list[Any]]

@@ -25,7 +25,7 @@ UNCOMPARED = "all is there; an earlier version loaded it: load it again, so that
 
 
 Whole = Annotated[
-    bool, typer.Option("--whole", help="Check every edge and number; takes minutes for millions of edges.")
+    bool, typer.Option("--whole", help="Check every edge and number; takes minutes for many millions of edges.")
 ]
 
 

@@ -37,7 +37,9 @@ Pretrained = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="The seed of random weights.")]
 Targets = Annotated[str | None, typer.Option(help="Target layers or patterns, comma-separated; by default all.")]
-Strongest = Annotated[int, typer.Option(min=1, help="Edges to keep for each unit, layer, sign and direction.")]
+Strongest = Annotated[
+    int, typer.Option(min=1, help="Edges to keep for each unit, layer and direction, by magnitude and by mean.")
+]
 Matrices = Annotated[bool, typer.Option(help="Also keep the dense matrices.")]
 Device = Annotated[str, typer.Option(help="Where torch computes the weights: cpu, cuda, cuda:1.")]
 PrecisionOption = Annotated[

@@ -26,9 +26,7 @@ def figure(
             help="Draw pictures from the catalog; the default for a unit, not for a circuit's file.",
         ),
     ] = None,
-    scale: Annotated[
-        float, typer.Option(min=0.1, max=10, help="Pixels of a PNG for each unit of the drawing's size.")
-    ] = 2.0,
+    scale: Annotated[float, typer.Option(min=0.1, max=10, help="Pixels of a PNG for each pixel of the drawing.")] = 2.0,
     database: DatabaseOption = None,
     model_name: ModelName = None,
     reveal: Reveal = False,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from catalog import Veil
     from graph.records import Flag, FlagKind
 
-Clear = Annotated[bool, typer.Option("--clear", help="Remove the flag: show it again.")]
+Clear = Annotated[bool, typer.Option("--clear", help="Mark it as not sensitive: show it again.")]
 
 flag = typer.Typer(
     no_args_is_help=True, help="Flag sensitive units, images and words; they are hidden until somebody reveals them."

@@ -231,7 +231,9 @@ def label_many(
 @label.command("export")
 def export_labels(
     file: LabelFile,
-    history: Annotated[bool, typer.Option("--history", help="Print every entry, not only current labels.")] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Write every entry of the history, not only current labels.")
+    ] = False,
     database: DatabaseOption = None,
     model_name: ModelName = None,
 ) -> None:

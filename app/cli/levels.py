@@ -24,7 +24,11 @@ def levels(
     ] = "unit",
     draw: Annotated[
         Path | None,
-        typer.Option(parser=path, metavar="DIR", help="Draw a sheet of images of each level into this folder."),
+        typer.Option(
+            parser=path,
+            metavar="DIR",
+            help="Write shuffled images of all levels, and a sheet to complete, into this folder.",
+        ),
     ] = None,
     each: Annotated[int, typer.Option(min=1, help="How many images per level.")] = 10,
     level: Annotated[

@@ -47,7 +47,7 @@ def macroscopic(
     variant: Annotated[
         Variant | None,
         typer.Option(
-            help="The direction of a unit's contributions, and of the figure.", show_default="raw, into a sum scaled"
+            help="How contributions are weighed: raw, scaled or folded.", show_default="raw, into a sum scaled"
         ),
     ] = None,
     units: Annotated[int, typer.Option(min=1, help="How many units of each layer to measure.")] = 24,

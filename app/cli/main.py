@@ -44,7 +44,7 @@ COMMANDS = {
     "levels": "Show how a unit's activation is distributed; draw images of each level to sort, and record the result.",
     "macroscopic": "Show how contributions between layers are distributed, compared with controls.",
     "reproduce": "Decide every claim of the enrichment circuits article on a network: pass, deviation or undecided.",
-    "sensitivity": "Repeat the census of a sum, changing one setting each time, and count the verdicts.",
+    "sensitivity": "Repeat the census of a sum, changing one setting or the probes each time; count the verdicts.",
     "pairings": "Compare the enrichment of a sum with that of randomly paired branches.",
     "selftest": "Check hooks, sums, expanded weights and the embedding's parts on a network and this machine.",
     "doctor": "Show what is installed and which database answers, and check that it holds everything that was loaded.",

@@ -22,7 +22,7 @@ def sensitivity(
     wide: Wide = False,
     as_json: Json = False,
 ) -> None:
-    """Repeat the census of a sum, changing one setting each time, and count the verdicts.
+    """Repeat the census of a sum, changing one setting or the probes each time; count the verdicts.
 
     Changed are the concepts of a facet, both smallest effects, the images that lend their branches, the modality of the
     probes, and the vendor and font held out. The folder keeps the verdicts, and the app shows them.

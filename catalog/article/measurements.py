@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from extract.folder.extraction import Extraction
 
 
-class Measures(Protocol):
+class ArticleNetwork(Protocol):
     """The measures taken on the network itself; `extract.article.network_measures`, which needs torch, takes them."""
 
     @property
@@ -45,7 +45,7 @@ class Measures(Protocol):
 class Measurements:
     """The measurements to decide claims on; `folder` and `authors` are None if they are not available."""
 
-    network: Measures
+    network: ArticleNetwork
     folder: "Extraction | None" = None
     authors: PublishedShares | None = None
 

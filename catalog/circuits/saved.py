@@ -27,7 +27,7 @@ def save(
 ) -> SavedCircuit:
     """Save a circuit under a name that is unique in its model; `author` None takes the login name.
 
-    Raises CircuitError for a name that is taken (unless `replace` is set), or that is longer than a line of text.
+    Raises CircuitError for a name that is taken (unless `replace` is set), or is not one line of 1 to 80 characters.
     """
     try:
         header = _Header(name=name, author=author or login_name())

@@ -94,19 +94,19 @@ class _Sum:
 
     def __init__(self, layer: Layer, ways: CensusWays, nearness: Nearness) -> None:
         self._layer, self._ways, self._nearness = layer, ways, nearness
-        self._brought, self._lost = list[list[Columns]](), list[Columns]()
+        self._measured, self._ablated = list[list[Columns]](), list[Columns]()
 
     def add(self, maps: BranchMaps, channels: range) -> None:
         """Measure the next block of units."""
         nearness = self._nearness.only(np.array(channels))
-        self._brought.append(measure(attribution(maps.shortcut, maps.conv), self._ways))
-        self._lost.append(ablate_units(maps, self._brought[-1][0], self._ways.own, nearness))
+        self._measured.append(measure(attribution(maps.shortcut, maps.conv), self._ways))
+        self._ablated.append(ablate_units(maps, self._measured[-1][0], self._ways.own, nearness))
 
     @property
     def tables(self) -> tuple[pa.Table, pa.Table]:
         """The rows of the census, and the rows of ablation."""
-        judged = _table(self._layer, judge_all(self._brought, self._ways))
-        return judged, ablation_rows(self._layer, self._lost)
+        judged = _table(self._layer, judge_all(self._measured, self._ways))
+        return judged, ablation_rows(self._layer, self._ablated)
 
 
 def _table(layer: Layer, judged: pa.Table) -> pa.Table:

@@ -57,9 +57,8 @@ def extract(
     unless set), and a GPU where the device is `cuda`. Without `ray`, `announce` is called with a forecast before the
     first sweep, if there is anything to sweep.
 
-    Raises UnknownUnit for targets that match nothing; ExtractionError if memory does not suffice, if the folder was
-    begun with other settings, or if there is no such cluster; WeightsError for a device that is not there, or for TF32
-    on a processor.
+    Raises UnknownUnit for targets that match nothing; ExtractionError for too little memory, a folder begun with other
+    settings, or no such cluster; WeightsError for a device that is not there, or for TF32 on a processor.
     """
     architecture = network.architecture
     layers = scope(architecture, targets)

@@ -31,7 +31,8 @@ def plan(
 
     Which targets are swept together depends only on the architecture and the targets. `memory`, in bytes, decides how
     many of their channels a shard has. With `step`, shards are small enough to be sent to other machines as tasks, and
-    their lengths are multiples of `step`. Raises ExtractionError if one target's tables do not fit in `memory`.
+    their lengths are multiples of `step`, except a group's last. Raises ExtractionError if one target's tables do not
+    fit in `memory`.
     """
     for target in targets:
         _check(architecture, target, memory, strongest)

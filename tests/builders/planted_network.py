@@ -1,10 +1,10 @@
 """Networks of which it is known which units are enrichment circuits, and images for the networks to see.
 
 An image is a sum of patterns: one of its group of concepts, one of its concept, and nuisances that are related to
-neither. No pattern has a colour or a darkness of its own, and no name tells the group, so that no covariate explains a
-planted facet. The network is open_clip's own with random weights, except conv3 and bn3 of the last two blocks. They are
-solved for by ridge regression, so that a unit's shortcut and conv branch answer to the groups or nuisances that the
-unit's kind says.
+neither. No pattern has a colour or a darkness of its own, and no name tells the group, so that a covariate explains a
+planted facet by chance only. The network is open_clip's own with random weights, except conv3 and bn3 of the last two
+blocks. They are solved for by ridge regression, so that a unit's shortcut and conv branch answer to the groups or
+nuisances that the unit's kind says.
 """
 
 import json

@@ -20,3 +20,4 @@ def test_the_options_are_those_of_the_file_and_where_to_listen() -> None:
     assert (options["server.address"], options["server.port"]) == ("127.0.0.1", 8600)
     assert options["browser.gatherUsageStats"] is False
     assert options["client.disableDataExport"] is True
+    assert options["server.fileWatcherType"] == "none"
