@@ -212,6 +212,21 @@ def test_a_negative_size_that_stands_beside_the_headers_own_refuses_the_shard(tm
         source(file)
 
 
+def read_compressed(place: Path, count: int, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script, in a process of its own, on a folder of compressed shards of one picture each."""
+    (place / "shards").mkdir()
+    for n in range(count):
+        packed(shard(place / "s.tar", [(f"{n}.png", PNG)]), place / "shards" / f"{n}.tgz", "gz")
+    (place / "temporary").mkdir()
+    return subprocess.run(
+        [sys.executable, "-c", script, place / "shards"],
+        env={**os.environ, "TMPDIR": str(place / "temporary")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 FEW_FILES = """
 import resource, sys
 from extract.probes.sources import source
@@ -220,24 +235,6 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
 probes = list(source(sys.argv[1]))
 print(len(probes), sum(len(probe.load()) for probe in probes))
 """
-
-
-def test_more_compressed_shards_than_a_process_may_have_files_open_are_read(tmp_path: Path) -> None:
-    (tmp_path / "shards").mkdir()
-    for n in range(60):
-        packed(shard(tmp_path / "s.tar", [(f"{n}.png", PNG)]), tmp_path / "shards" / f"{n}.tgz", "gz")
-    (tmp_path / "temporary").mkdir()
-    answer = subprocess.run(
-        [sys.executable, "-c", FEW_FILES, tmp_path / "shards"],
-        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert answer.stdout.split() == ["60", str(60 * len(PNG))]
-    assert list((tmp_path / "temporary").iterdir()) == []
-
-
 KILLED = """
 import os, signal, sys
 from extract.probes.sources import source
@@ -248,17 +245,14 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+def test_more_compressed_shards_than_a_process_may_have_files_open_are_read(tmp_path: Path) -> None:
+    answer = read_compressed(tmp_path, 60, FEW_FILES)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.split() == ["60", str(60 * len(PNG))]
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
 def test_nothing_of_a_compressed_shard_stays_on_the_disk_when_the_process_is_killed(tmp_path: Path) -> None:
-    (tmp_path / "shards").mkdir()
-    for n in range(2):
-        packed(shard(tmp_path / "s.tar", [(f"{n}.png", PNG)]), tmp_path / "shards" / f"{n}.tgz", "gz")
-    (tmp_path / "temporary").mkdir()
-    answer = subprocess.run(
-        [sys.executable, "-c", KILLED, tmp_path / "shards"],
-        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    answer = read_compressed(tmp_path, 2, KILLED)
     assert (answer.returncode, answer.stdout.split()) == (-signal.SIGKILL, ["2", str(len(PNG))])
     assert list((tmp_path / "temporary").iterdir()) == []
