@@ -67,7 +67,7 @@ def macroscopic(
     claims = open_extraction(folder).macroscopic(units)
     if output is not None:
         with writing(output):
-            write_drawing(claims.sweeps.figure(unit, layer or (), variant), output)
+            write_drawing(claims.small_multiples.figure(unit, layer or (), variant), output)
         typer.echo(f"Distributions are drawn in {output}.", err=True)
     if unit is not None:
         _show_unit(claims, unit, layer, variant, wide, as_json)
@@ -101,7 +101,7 @@ def _show_unit(
 ) -> None:
     """Print how a unit's contributions to and from other layers (None: all) are distributed, and its versatility."""
     others = claims.architecture.layers if layers is None else [claims.architecture.layer(name) for name in layers]
-    forward, backward = (multiples.beside(others) for multiples in claims.sweeps.of_unit(unit, variant))
+    forward, backward = (multiples.beside(others) for multiples in claims.small_multiples.of_unit(unit, variant))
     versatility = [row for row in claims.versatility(unit) if row.other in others]
     if as_json:
         printing.show_json({"forward": forward, "backward": backward, "versatility": versatility})
@@ -209,14 +209,14 @@ def _paired(compared: "Iterable[PairedShares]") -> printing.TerminalTable:
     return printing.table("By shares of means, beside conv branches of like units", columns, rows)
 
 
-def _panels(sweep: "SmallMultiples") -> printing.TerminalTable:
+def _panels(multiples: "SmallMultiples") -> printing.TerminalTable:
     """Make a table of a unit's contributions, with a row for each layer."""
     rows = [
         (p.other, p.n, *map(_rounded, (p.exponent, p.imbalance, p.density_at_zero, p.offset, p.dip)))
-        for p in sweep.panels
+        for p in multiples.panels
     ]
     columns = ("layer", "n", "exponent", "imbalance", "density_at_zero", "offset", "dip")
-    return printing.table(sweep.title, columns, rows)
+    return printing.table(multiples.title, columns, rows)
 
 
 def versatility_table(rows: "Iterable[Versatility]") -> printing.TerminalTable:

@@ -11,7 +11,7 @@ from math import exp, isnan, pi, sqrt
 from catalog.macroscopic.panel import BINS, REACH, Panel, SmallMultiples
 
 _WIDTH, _HEIGHT = 150, 76  # pixels of a panel's plot
-_GAP, _CAPTION, _TITLE, _MARGIN = 18, 46, 34, 16  # between panels, below them, above a sweep, around all
+_GAP, _CAPTION, _TITLE, _MARGIN = 18, 46, 34, 16  # between panels, below them, above small multiples, around all
 _TALLEST = 0.12  # share of units in one bin that fills a panel's height: that of a Laplace distribution's middle
 _LEGEND = (
     "b: exponent, 1 for a Laplace, 2 for a normal.  |m|/s: mean over deviation.  dip: over that of 95 % of uniform "
@@ -21,25 +21,25 @@ _VIOLET, _INK, _GRAY, _PAPER = "#6d4aff", "#33333f", "#8d8d99", "#ffffff"
 _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 
-def draw(sweeps: Sequence[SmallMultiples], columns: int = 6) -> str:
-    """Draw sweeps one below the other, with `columns` panels per row."""
-    sweeps = [sweep for sweep in sweeps if sweep.panels]
-    parts, top = list[str](), _MARGIN
-    for sweep in sweeps:
-        parts.append(_text(_MARGIN, top + 14, sweep.title, 14, _INK, "bold"))
+def draw(parts: Sequence[SmallMultiples], columns: int = 6) -> str:
+    """Draw small multiples one below the other, with `columns` panels per row."""
+    parts = [part for part in parts if part.panels]
+    shapes, top = list[str](), _MARGIN
+    for part in parts:
+        shapes.append(_text(_MARGIN, top + 14, part.title, 14, _INK, "bold"))
         top += _TITLE
-        for first in range(0, len(sweep.panels), columns):
-            row = sweep.panels[first : first + columns]
-            parts += [_panel(panel, _MARGIN + k * (_WIDTH + _GAP), top) for k, panel in enumerate(row)]
+        for first in range(0, len(part.panels), columns):
+            row = part.panels[first : first + columns]
+            shapes += [_panel(panel, _MARGIN + k * (_WIDTH + _GAP), top) for k, panel in enumerate(row)]
             top += _HEIGHT + _CAPTION
-    parts.append(_text(_MARGIN, top + 8, _LEGEND, 11, _GRAY))
-    most = max((min(columns, len(sweep.panels)) for sweep in sweeps), default=1)
+    shapes.append(_text(_MARGIN, top + 8, _LEGEND, 11, _GRAY))
+    most = max((min(columns, len(part.panels)) for part in parts), default=1)
     width, height = max(2 * _MARGIN + most * (_WIDTH + _GAP) - _GAP, 780), top + 2 * _MARGIN
-    name = "; ".join(sweep.title for sweep in sweeps)
+    name = "; ".join(part.title for part in parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'role="img" aria-label="{escape(name)}" font-family="{_FONT}">'
-        f'<rect width="{width}" height="{height}" fill="{_PAPER}" class="paper"/>{"".join(parts)}</svg>'
+        f'<rect width="{width}" height="{height}" fill="{_PAPER}" class="paper"/>{"".join(shapes)}</svg>'
     )
 
 

@@ -15,7 +15,7 @@ from catalog.macroscopic.contributions import StoredContributions, default_varia
 from catalog.macroscopic.depth import Trend, trends
 from catalog.macroscopic.headlines import LEGEND, MEANINGS, LayerSummary
 from catalog.macroscopic.paired_shares import PairedShares, paired_shares
-from catalog.macroscopic.sweeps import Sweeps
+from catalog.macroscopic.small_multiples import StoredMultiples
 from catalog.macroscopic.versatility import Versatility, versatility
 from extract.folder.randomised import ROLES, UNITS
 from extract.units import Architecture, Layer, Unit
@@ -93,9 +93,12 @@ class Macroscopic:
         return self.stored.of_unit(named, layer, direction, variant or default_variant(target))
 
     @property
-    def sweeps(self) -> Sweeps:
-        """The article's two sweeps (one unit into ever higher layers, ever higher units into one), and their figure."""
-        return Sweeps(self.stored)
+    def small_multiples(self) -> StoredMultiples:
+        """The article's small multiples and their figure.
+
+        There are two: one unit into ever higher layers, and units of ever higher layers into one layer.
+        """
+        return StoredMultiples(self.stored)
 
     def comparisons(self, target: Layer | str, source: Layer | str | None = None) -> tuple[Comparison, ...]:
         """Compare every statistic of the contributions into a layer with its controls.

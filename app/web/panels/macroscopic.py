@@ -82,7 +82,8 @@ def figure(claims: "Macroscopic", layer: Layer, variant: Variant) -> None:
     )  # fmt: skip
     with session.show_errors():
         session.show(
-            f'<div class="figure">{claims.sweeps.figure(lower or None, [layer], variant)}</div>', "distributions"
+            f'<div class="figure">{claims.small_multiples.figure(lower or None, [layer], variant)}</div>',
+            "distributions",
         )
     st.caption("The same as a file:")
     st.code(

@@ -158,17 +158,17 @@ def test_a_units_versatility_sums_up_all_its_edges(tmp_path: Path) -> None:
 
 def test_a_conv_branch_contributes_to_higher_layers_what_its_sum_does(tmp_path: Path) -> None:
     macroscopic = Macroscopic(planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), SIGNS))
-    [conv], [total] = (macroscopic.sweeps.vary_upper(f"4/0/{index}/3").panels for index in (5, 8))
+    [conv], [total] = (macroscopic.small_multiples.vary_upper(f"4/0/{index}/3").panels for index in (5, 8))
     assert conv.counts == total.counts
     assert macroscopic.versatility("4/0/5/3")[0].mean == macroscopic.versatility("4/0/8/3")[0].mean
 
 
 def test_a_panel_counts_every_value_in_standard_deviations(tmp_path: Path) -> None:
     macroscopic = Macroscopic(planted_matrices(tmp_path / "x", lambda rng, t, s: rng.standard_t(2, size=(t, s)), SIGNS))
-    sweep = macroscopic.sweeps.vary_lower(TARGET, most=5)
-    assert [str(panel.unit.layer) for panel in sweep.panels][:1] == ["1/0/1"]
-    assert len(sweep.panels) == 5
-    for panel in sweep.panels:
+    multiples = macroscopic.small_multiples.vary_lower(TARGET, most=5)
+    assert [str(panel.unit.layer) for panel in multiples.panels][:1] == ["1/0/1"]
+    assert len(multiples.panels) == 5
+    for panel in multiples.panels:
         values = macroscopic.contributions(panel.unit, TARGET, "forward", "raw")
         within = np.abs(values / values.std()) < 1
         assert sum(panel.counts) == panel.n == UNITS
@@ -207,7 +207,7 @@ def test_a_folder_with_a_sums_matrices_alone_has_the_scaled_variant_of_it_and_no
     folder = planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), SIGNS, target=total)
     macroscopic = Macroscopic(folder)
     assert {c.variant for c in macroscopic.comparisons(total, "4/1/3")} == {"scaled"}
-    for asked in (macroscopic.summaries, macroscopic.sweeps.figure):
+    for asked in (macroscopic.summaries, macroscopic.small_multiples.figure):
         with pytest.raises(MacroscopicError, match="no dense matrices into 4/1/5"):
             asked()
 
@@ -253,10 +253,10 @@ def test_units_that_batch_norm_all_scales_to_nothing_have_nan_and_a_panel_that_s
     assert {c.n_high for c in raw if c.direction == "forward"} == {0}
     assert all(np.isnan(c.observed.value) for c in raw)
     assert all(np.isnan(trend.observed.value) and trend.layers == 0 for trend in macroscopic.trends(TARGET))
-    [panel] = macroscopic.sweeps.vary_upper("4/1/3/0").panels
+    [panel] = macroscopic.small_multiples.vary_upper("4/1/3/0").panels
     assert panel.n == sum(panel.counts) == 0
     assert np.isnan(panel.dip)
-    assert "no unit with a batch norm&#x27;s scale" in macroscopic.sweeps.figure("4/1/3/0")
+    assert "no unit with a batch norm&#x27;s scale" in macroscopic.small_multiples.figure("4/1/3/0")
 
 
 def test_layers_without_a_statistic_have_no_place_in_its_trend(tmp_path: Path) -> None:
@@ -345,13 +345,13 @@ def test_the_contributions_into_a_sum_are_scaled_unless_another_variant_is_named
     total = SHAPE.layer("4/1/6")
     folder = planted_matrices(tmp_path / "x", lambda rng, t, s: rng.normal(size=(t, s)), SIGNS, target=total)
     macroscopic = Macroscopic(folder)
-    into, below = macroscopic.sweeps.of_unit(f"{total}/3")
+    into, below = macroscopic.small_multiples.of_unit(f"{total}/3")
     assert into.panels == ()
     assert {panel.variant for panel in below.panels} == {"scaled"}
-    assert "(scaled)" in macroscopic.sweeps.figure(f"{total}/3")
-    assert {panel.variant for panel in macroscopic.sweeps.vary_lower(total).panels} == {"scaled"}
+    assert "(scaled)" in macroscopic.small_multiples.figure(f"{total}/3")
+    assert {panel.variant for panel in macroscopic.small_multiples.vary_lower(total).panels} == {"scaled"}
     scaled = macroscopic.contributions(f"{total}/3", "4/1/3", "backward", "scaled")
     np.testing.assert_array_equal(macroscopic.contributions(f"{total}/3", "4/1/3", "backward"), scaled)
     with pytest.raises(MacroscopicError, match="has the scaled variant alone"):
-        macroscopic.sweeps.figure(f"{total}/3", variant="raw")
+        macroscopic.small_multiples.figure(f"{total}/3", variant="raw")
     assert Size(1, 0, 2, 9).over(Size(1, 1, 1, 4)) == Size(0, -1, 1, 4)

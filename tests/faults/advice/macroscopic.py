@@ -29,7 +29,7 @@ def normal(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
 
 
 TABLE = Table(
-    modules=("catalog.macroscopic.contributions", "catalog.macroscopic.sweeps"),
+    modules=("catalog.macroscopic.contributions", "catalog.macroscopic.small_multiples"),
     advice=(
         Advice(
             "has the scaled variant alone",
@@ -43,8 +43,8 @@ TABLE = Table(
         ),
         Advice(
             "from or into the layer of",
-            claims(lambda those: those.sweeps.of_unit("4/1/3/0"), matrices=False),
-            claims(lambda those: those.sweeps.of_unit("4/1/3/0")),
+            claims(lambda those: those.small_multiples.of_unit("4/1/3/0"), matrices=False),
+            claims(lambda those: those.small_multiples.of_unit("4/1/3/0")),
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Make the article's two sweeps: one unit into ever higher layers, and units of ever higher layers into one layer."""
+"""Make the article's two small multiples: one unit into ever higher layers, units of ever higher layers into one."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from extract.folder.extraction import ContributionDirection
 
 
-class Sweeps:
+class StoredMultiples:
     """The small multiples of stored contributions. Methods take units and layers as text too, and raise UnknownUnit.
 
     `variant` None is raw, or scaled if the target is a sum.
@@ -26,7 +26,7 @@ class Sweeps:
         self._stored, self._architecture = stored, stored.architecture
 
     def vary_upper(self, unit: Unit | str, variant: Variant | None = None) -> SmallMultiples:
-        """Make the article's first sweep: a panel of one unit's contributions to each conv branch above."""
+        """Make the article's first small multiples: a panel of one unit's contributions to each conv branch above."""
         lower, of = self._architecture.unit(str(unit)), variant or "raw"
         panels = [
             self._panel(lower, upper, "forward", of)
@@ -36,7 +36,7 @@ class Sweeps:
         return SmallMultiples(f"{lower} into every conv branch above ({of})", tuple(panels))
 
     def vary_lower(self, target: Layer | str, variant: Variant | None = None, most: int = 12) -> SmallMultiples:
-        """Make the article's second sweep: a panel per layer below, of its middle unit into one layer.
+        """Make the article's second small multiples: a panel per layer below, of its middle unit into one layer.
 
         At most `most` of the layers below are taken, evenly spaced. Raises MacroscopicError if matrices into the target
         are not stored.
