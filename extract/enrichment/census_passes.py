@@ -13,9 +13,10 @@ from extract.enrichment.facts import recorded_probes
 from extract.errors import CensusError
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
+from extract.parallel import ordered_parallel_map
 from extract.probes.probe import Probe, Source
 from extract.recording.branch_maps import BranchMaps, maps_of_sums, positions
-from extract.recording.decoding import batches_again, cut_again, ordered_parallel_map
+from extract.recording.decoding import batches_again, cut_again
 from extract.recording.probe_hashes import unchanged_probes
 from extract.units import Layer
 

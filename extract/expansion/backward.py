@@ -9,7 +9,7 @@ import torch
 
 from extract.expansion.linear_block import LinearBlock, linearised
 from extract.expansion.plan import added_up
-from extract.expansion.window import Gradient, added
+from extract.expansion.window import Gradient
 from extract.network.network import Network
 from extract.units import Architecture, Layer
 
@@ -25,8 +25,8 @@ Gradients = dict[Layer, Gradient]  # keyed by target
 class Descent:
     """The linearised blocks from target layers down to a lowest layer.
 
-    All targets have equally many channels. If both branches of a sum are targets too, the sum's gradient is not
-    propagated: at every layer it is the gradients of its branches added up.
+    All targets have equally many channels. If both branches of a sum are targets too, the sum is in `added_up`, and its
+    gradient is not propagated: at every layer it is the gradients of its branches added up.
     """
 
     architecture: Architecture
@@ -52,14 +52,16 @@ class Descent:
         return cls(architecture, tuple(targets), lowest, tuple(blocks), dtype, weight.device)
 
     @cached_property
-    def _added_up(self) -> dict[Layer, tuple[Layer, Layer]]:
+    def added_up(self) -> dict[Layer, tuple[Layer, Layer]]:
+        """The targets that are added up, each with its shortcut and conv branch, which are targets too."""
         return added_up(self.architecture, self.targets)
 
     def gradients(self, batch: range, memory: int | None = None) -> Iterator[tuple[Layer, Gradients]]:
         """Compute the gradients of the targets' channels at the targets and at every layer below, down to the lowest.
 
-        Yields each layer with its gradients, keyed by target. Units come in order. Where a tensor would take more than
-        `memory` bytes, a layer comes several times, each time with some of the units.
+        Yields each layer with its gradients, keyed by target; those of `added_up` are missing. Units come in order.
+        Where a tensor would take more than `memory` bytes, a layer comes several times, each time with some of the
+        units.
         """
         memory = memory or (_CPU_MEMORY if self.device.type == "cpu" else _GPU_MEMORY)
         yield from self._through(0, batch, {}, memory)
@@ -69,22 +71,25 @@ class Descent:
 
         `arriving` are the gradients at the block's sum. The gradients of targets inside the block start here.
         """
-        total, block = self.blocks[depth]
-        starting = {target: self._start(target, batch) for target in self.targets if self._starts(target, total)}
-        for target, gradient in starting.items():
-            yield target, {target: gradient}
-            if target == self.lowest:
-                return
-        roles = dict.fromkeys(arriving, "sum") | {target: target.role for target in starting}
-        reached: Gradients = {}
-        for place, reached in self._steps(block, total, roles, arriving | starting):
-            yield place, self._with_sums(place, reached, batch)
-            if place == self.lowest:
-                return
-        units = max(1, memory // self.blocks[depth + 1][1].largest)
+        units = len(batch)
+        while units == len(batch):  # what arrived at a block is let go of below it
+            total, block = self.blocks[depth]
+            starting = {target: self._start(target, batch) for target in self.targets if self._starts(target, total)}
+            for target, gradient in starting.items():
+                yield target, {target: gradient}
+                if target == self.lowest:
+                    return
+            roles = dict.fromkeys(arriving, "sum") | {target: target.role for target in starting}
+            reached: Gradients = {}
+            for place, reached in self._steps(block, total, roles, arriving | starting):
+                yield place, reached | self._starting_at(place, batch)
+                if place == self.lowest:
+                    return
+            arriving, depth = reached, depth + 1
+            units = min(units, max(1, memory // self.blocks[depth][1].largest))
         for first in range(0, len(batch), units):
             few = slice(first, first + units)
-            yield from self._through(depth + 1, batch[few], {t: g.units(few) for t, g in reached.items()}, memory)
+            yield from self._through(depth, batch[few], {t: g.units(few) for t, g in arriving.items()}, memory)
 
     def _steps(
         self, block: LinearBlock, total: Layer, roles: Mapping[Layer, str], gradients: Gradients
@@ -99,24 +104,16 @@ class Descent:
             yield place, {target: next(descents[target])[1] for target in passing}
 
     def _starts(self, target: Layer, total: Layer) -> bool:
-        return target.output == total and target not in self._added_up
+        return target.output == total and target not in self.added_up
 
     def _start(self, target: Layer, batch: range) -> Gradient:
         values = torch.zeros(len(batch), self.architecture.channels(target), 1, 1, dtype=self.dtype)
         values[torch.arange(len(batch)), torch.tensor(batch)] = 1  # (n, channels, 1, 1)
         return Gradient(values.to(self.device), (self.architecture.grid(target) - 1) // 2)
 
-    def _with_sums(self, place: Layer, reached: Gradients, batch: range) -> Gradients:
-        """Return the gradients at a layer, and add the gradients of sums that are added up from their branches.
-
-        Where the layer is itself a target, being a sum's shortcut, its own gradient there is 1 at the unit's centre.
-        """
-        parts = reached | ({place: self._start(place, batch)} if place in self.targets else {})
-        sums: Gradients = {}
-        for total, (shortcut, conv) in self._added_up.items():
-            if conv in parts:
-                parts[total] = sums[total] = added(parts[conv], parts[shortcut]) if shortcut in parts else parts[conv]
-        return reached | sums
+    def _starting_at(self, place: Layer, batch: range) -> Gradients:
+        """Return the gradient of a layer that is a target at itself, as the shortcut of a target above."""
+        return {place: self._start(place, batch)} if place in self.targets else {}
 
 
 @contextmanager

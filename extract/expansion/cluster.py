@@ -85,7 +85,7 @@ class Cluster:
         if not shards:
             return
         shape = self.network.architecture
-        memory = self._process_memory + max(sweep_memory(shape, shard) for shard in shards)
+        memory = self._process_memory + max(sweep_memory(shape, shard, self._threads) for shard in shards)
         task, ahead = (
             self._remote(sweep_there, memory),
             self._ahead(memory, max(rows_size(shape, shard) for shard in shards)),

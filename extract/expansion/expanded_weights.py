@@ -7,28 +7,24 @@ source layer is read at the batch norm's output for indexes 1 and 3, and at the 
 in the network. Definition: Voss et al. 2021, "Visualizing Weights".
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
+from threading import Event
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from extract.expansion.backward import Descent, Gradients, float32_on
-from extract.expansion.window import Gradient
+from extract.expansion.kernel_statistics import AddedUp, Weights, statistics
 from extract.folder.kernel_support import gradient_layer, sources, support
 from extract.network.network import Network
+from extract.parallel import ordered_parallel_map
 from extract.units import Architecture, Layer, Unit
 
+R = TypeVar("R")
+
 _CPU_UNITS, _CARD_UNITS = 16, 256  # units at a time, as measured; `Descent.gradients` splits them on large maps
-_STRIP = 2**19  # numbers whose squares stay in a processor's cache
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Statistics of the kernels from one source layer."""
-
-    magnitude: Tensor  # (target channels, source channels), the Frobenius norm over positions
-    sum: Tensor  # (target channels, source channels), over positions
 
 
 def expanded_weights(
@@ -121,10 +117,15 @@ def sweep_together(
         places[target] = {source: gradient_layer(architecture, source, target) for source in swept}
     lowest = min((place for below in places.values() for place in below.values()), default=min(targets))
     descent = Descent.between(network, lowest, targets, dtype)
-    for batch in _batches(channels, units or batch_size(descent.device)):
+    batches = tuple(_batches(channels, units or batch_size(descent.device)))
+    abandoned = Event()  # set when no more batches are asked for
+
+    def weights(batch: range) -> dict[Layer, dict[Layer, Weights]]:
+        gradients = takewhile(lambda _: not abandoned.is_set(), descent.gradients(batch, memory))
         with float32_on(descent.device, tf32):
-            weights = _weights(descent.gradients(batch, memory), places)
-        yield batch, weights
+            return _weights(gradients, places, descent.added_up)
+
+    yield from zip(batches, _one_thread_each(weights, batches, descent.device, abandoned), strict=True)
 
 
 _all_sources = sources  # inside a sweep the name is its argument
@@ -138,13 +139,18 @@ def batch_size(device: torch.device | str) -> int:
     return _CPU_UNITS if str(device).startswith("cpu") else _CARD_UNITS
 
 
+def batches_at_once(device: torch.device) -> int:
+    """Return how many batches are swept in parallel on a device: one for each of this process's threads on a CPU."""
+    return torch.get_num_threads() if device.type == "cpu" else 1
+
+
 def _batches(channels: range, units: int) -> Iterator[range]:
     for first in range(0, len(channels), units):
         yield channels[first : first + units]
 
 
 def _weights(
-    gradients: Iterator[tuple[Layer, Gradients]], places: Mapping[Layer, Mapping[Layer, Layer]]
+    gradients: Iterator[tuple[Layer, Gradients]], places: Mapping[Layer, Mapping[Layer, Layer]], added_up: AddedUp
 ) -> dict[Layer, dict[Layer, Weights]]:
     """Compute the statistics of the kernels for each target and source from the gradients at every layer.
 
@@ -152,9 +158,10 @@ def _weights(
     """
     parts = {target: {place: list[Weights]() for place in below.values()} for target, below in places.items()}
     for place, reached in gradients:
-        for target, gradient in reached.items():
+        read = any(place in below for below in parts.values())
+        for target, weights in (statistics(reached, added_up) if read else {}).items():
             if place in parts[target]:
-                parts[target][place].append(statistics(gradient))
+                parts[target][place].append(weights)
     return {
         target: {source: _joined(parts[target][place]) for source, place in below.items()}
         for target, below in places.items()
@@ -165,22 +172,25 @@ def _joined(parts: Sequence[Weights]) -> Weights:
     return Weights(torch.cat([part.magnitude for part in parts]), torch.cat([part.sum for part in parts]))
 
 
-def statistics(gradient: Gradient) -> Weights:
-    """Compute the magnitude and sum of every kernel by multiplying and adding, a strip of positions at a time.
+def _one_thread_each(
+    work: Callable[[range], R], batches: Sequence[range], device: torch.device, abandoned: Event
+) -> Iterator[R]:
+    """Work on batches in parallel on a CPU, each in one thread; yield the results in the batches' order.
 
-    torch.linalg.vector_norm is not vectorised over positions, the last dimension but one, and takes 4 to 15 times as
-    long. The squares of a strip stay in the cache. Statistics are in float32 at least, because bfloat16 cannot add up
-    hundreds of values. On a graphics card vector_norm is used: the card reads the kernels twice and writes nothing in
-    between.
+    Convolutions of small maps on several threads wait for each other, which takes a seventh of the time on two cores,
+    and most of it where the cores are busy. So bytes do not depend on the number of threads.
     """
-    values = gradient.values.permute(0, 2, 3, 1).flatten(1, 2)  # (n, positions, channels), no copy in channels-last
-    precision = torch.promote_types(values.dtype, torch.float32)
-    if values.device.type == "cuda":
-        norm = torch.linalg.vector_norm(values, dim=1, dtype=precision)  # (n, channels)
-        return Weights(norm * gradient.cell, values.sum(1, dtype=precision) * gradient.cell**2)
-    squares, total = values.new_zeros(2, len(values), values.shape[2], dtype=precision)  # both (n, channels)
-    for strip in torch.split(values, max(1, _STRIP // squares.numel()), dim=1):
-        exact = strip.to(precision)
-        squares += (exact * exact).sum(1)
-        total += exact.sum(1)
-    return Weights(squares.sqrt() * gradient.cell, total * gradient.cell**2)  # a value stands for cell^2 positions
+    threads = batches_at_once(device)
+    if threads == 1:
+        yield from map(work, batches)
+        return
+    try:
+        yield from ordered_parallel_map(work, batches, 2 * threads, threads, begin=_compute_alone, leave=abandoned.set)
+    finally:
+        torch.set_num_threads(threads)  # for the threads to come; this one's number has not changed
+
+
+def _compute_alone() -> None:
+    """Let this thread compute by itself; torch sets a new thread's number when it is first asked for."""
+    torch.get_num_threads()
+    torch.set_num_threads(1)

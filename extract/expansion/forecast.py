@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from extract.expansion.expanded_weights import sweep_together
+from extract.expansion.expanded_weights import batches_at_once, sweep_together
 from extract.expansion.operations import control_operations, shard_operations, sweep_operations
 from extract.expansion.plan import Shard, peak
 from extract.expansion.precision import dtype
@@ -17,7 +17,7 @@ from extract.folder.randomised import ROLES, evenly
 from extract.network.network import Network
 from extract.units import Architecture, Layer
 
-_BATCH, _BATCHES, _LONG = 16, 3, 2.0  # units of a timed batch, most batches, seconds after which none is added
+_BATCH, _SAMPLES, _LONG = 16, 3, 2.0  # units of a batch, most samples, seconds after which none is added
 _DISTRIBUTION, _CONTROL = 28, 6  # bytes of a row of distributions and of a randomised weight in Parquet, as measured
 
 
@@ -68,7 +68,7 @@ def forecast_plan(
         edges=round(sum(map(tables.edges, shapes))),
         seconds=_computing(architecture, shards, control, rates) + sum(map(tables.time, shapes)),
         size=round(sum(map(tables.bytes, shapes))) + bytes_beside_edges(architecture, targets, settings.matrices),
-        memory=resident() + peak(architecture, shards, settings.strongest),
+        memory=resident() + peak(architecture, shards, settings.strongest, batches_at_once(network.device)),
     )
 
 
@@ -89,18 +89,20 @@ def operation_rates(
     network: Network,
     targets: Sequence[Layer],
     settings: ExtractionSettings,
-    units: int = _BATCH,
+    units: int | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[int, float]:
     """Measure operations per second for each stage of the targets, on the stage's costliest sweep.
 
-    The fastest batch counts, because the first one warms up and other work on the machine slows single batches.
+    A sample is `units` channels, by default a batch for each thread. The fastest sample counts, because the first one
+    warms up and other work on the machine slows single ones.
     """
+    units = units or _BATCH * batches_at_once(network.device)
     rates = dict[int, float]()
     for stage in {target.stage for target in targets}:
         work, target = max((sweep_operations(network.architecture, t), t) for t in targets if t.stage == stage)
         channels, times = range(min(units, network.architecture.channels(target))), list[float]()
-        while len(times) < _BATCHES and sum(times) < _LONG:
+        while len(times) < _SAMPLES and sum(times) < _LONG:
             times.append(_seconds(network, target, channels, settings, clock))
         rates[stage] = work * len(channels) / min(times)
     return rates

@@ -48,12 +48,12 @@ def rows_size(architecture: Architecture, shard: Shard) -> int:
     return len(shard.channels) * _row(architecture, shard.targets)
 
 
-def sweep_memory(architecture: Architecture, shard: Shard) -> int:
-    """Return the bytes that sweeping a shard takes beside the network.
+def sweep_memory(architecture: Architecture, shard: Shard, threads: int) -> int:
+    """Return the bytes that sweeping a shard on so many threads takes beside the network.
 
-    These are gradients, and the shard's rows twice, because they are sent.
+    These are each thread's gradients, and the shard's rows twice, because they are sent.
     """
-    return 2 * rows_size(architecture, shard) + max(_gradients(architecture, target) for target in shard.targets)
+    return 2 * rows_size(architecture, shard) + threads * _swept_gradients(architecture, shard)
 
 
 def added_up(architecture: Architecture, targets: Iterable[Layer]) -> dict[Layer, tuple[Layer, Layer]]:
@@ -108,9 +108,13 @@ def _written(architecture: Architecture, group: Sequence[Layer]) -> int:
     return _row(architecture, group) + 2 * max(_row(architecture, [target]) for target in group)
 
 
-def peak(architecture: Architecture, shards: Sequence[Shard], strongest: int) -> int:
-    """Return the most bytes that a plan takes at any time, beside the network."""
-    return max((_held(architecture, shard, strongest) for shard in shards), default=0)
+def peak(architecture: Architecture, shards: Sequence[Shard], strongest: int, threads: int = 1) -> int:
+    """Return the most bytes that a plan takes at any time beside the network, with a sweep on each thread."""
+    further = threads - 1
+    return max(
+        (_held(architecture, shard, strongest) + further * _swept_gradients(architecture, shard) for shard in shards),
+        default=0,
+    )
 
 
 def pairs_at_once(architecture: Architecture, shards: Sequence[Shard], memory: int, strongest: int) -> int:
@@ -146,6 +150,12 @@ def _gradients(architecture: Architecture, target: Layer) -> int:
     pairs = sources(architecture, target)
     sizes = (architecture.channels(source) * support(architecture, source, target).span for source in pairs)
     return 4 * _COPIES * max(sizes)
+
+
+def _swept_gradients(architecture: Architecture, shard: Shard) -> int:
+    """Estimate the most bytes that the gradients of a shard's targets take on one thread."""
+    swept = set(shard.targets) - added_up(architecture, shard.targets).keys()
+    return sum(_gradients(architecture, target) for target in swept)
 
 
 def _beside_rows(architecture: Architecture, target: Layer, strongest: int) -> int:

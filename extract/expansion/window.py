@@ -5,12 +5,16 @@ and windows are square. In shapes, n counts target units and p the channels of a
 channels-last order, because the convolutions of oneDNN and cuDNN work in that order, 1x1 convolutions included.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product as pairs
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+K = TypeVar("K")
 
 _ONEDNN = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
@@ -138,13 +142,20 @@ def add(total: Gradient, shortcut: Gradient) -> None:
             window[:, :, row :: shortcut.cell, column :: shortcut.cell] += shortcut.values
 
 
-def added(larger: Gradient, smaller: Gradient) -> Gradient:
-    """Return the sum of two gradients with cells of the same size; the smaller one's window lies within the larger."""
-    total = Gradient(larger.values.clone(), larger.start, larger.cell)
-    first = (smaller.start - larger.start) // larger.cell
-    last = first + smaller.values.shape[-1]
-    total.values[:, :, first:last, first:last] += smaller.values
-    return total
+def widened(gradients: Mapping[K, Gradient]) -> dict[K, Gradient]:
+    """Put the gradients into windows of equal size; the smaller windows lie within the largest."""
+    largest = max(gradients.values(), key=lambda gradient: gradient.values.shape[-1], default=None)
+    return {key: gradient if largest is None else _within(largest, gradient) for key, gradient in gradients.items()}
+
+
+def _within(larger: Gradient, gradient: Gradient) -> Gradient:
+    side = gradient.values.shape[-1]
+    if side == larger.values.shape[-1]:
+        return gradient
+    first = (gradient.start - larger.start) // larger.cell
+    values = torch.zeros_like(larger.values)  # (n, channels, h, w)
+    values[:, :, first : first + side, first : first + side] = gradient.values
+    return Gradient(values, larger.start, larger.cell)
 
 
 def _channels_last(values: Tensor) -> Tensor:

@@ -1,15 +1,11 @@
 """Decode probes in threads beside the forward pass, and load recorded probes again."""
 
 import hashlib
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -19,30 +15,9 @@ from extract.errors import ProbesError, UnreadablePicture
 from extract.files import reason_of
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
+from extract.parallel import ordered_parallel_map
 from extract.probes.pictures import UNREADABLE, opaque, thumbnail
 from extract.probes.probe import Probe
-
-THREADS = min(4, os.cpu_count() or 1)
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-def ordered_parallel_map(
-    work: Callable[[T], R], items: Iterable[T], ahead: int = 2 * BATCH, threads: int = THREADS
-) -> Iterator[R]:
-    """Map items in a thread pool; yield results in the order of the items, with at most `ahead` of them in flight."""
-    waiting = deque[Future[R]]()
-    pool = ThreadPoolExecutor(threads)
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True)

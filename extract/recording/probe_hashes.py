@@ -15,9 +15,10 @@ from tqdm import tqdm
 from extract.errors import ExtractionError, ProbesError
 from extract.folder.extraction import Extraction
 from extract.folder.schemas import SCHEMAS
+from extract.parallel import ordered_parallel_map
 from extract.probes.pictures import UNREADABLE
 from extract.probes.probe import Probe, Source
-from extract.recording.decoding import DecodedProbe, ordered_parallel_map
+from extract.recording.decoding import DecodedProbe
 
 _TABLE = "contents.parquet"
 

@@ -28,10 +28,11 @@ from extract.folder.schemas import SCHEMAS, TOP_PROBES, per_unit
 from extract.network.hooks import LayerActivations, watch_activations, watch_relu_means
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
+from extract.parallel import THREADS, ordered_parallel_map
 from extract.probes.pictures import unreadable_probe
 from extract.probes.probe import Probe, Source
 from extract.read_report import LeftOut, Reading
-from extract.recording.decoding import THREADS, DecodedProbe, decode, ordered_parallel_map, thumbnail_again
+from extract.recording.decoding import DecodedProbe, decode, thumbnail_again
 from extract.recording.half_precision import refuse_overflow
 from extract.recording.highest_probes import HighestProbes
 from extract.recording.probe_hashes import compare, hashes, is_of_earlier_version, unchanged_probes

@@ -23,10 +23,10 @@ from extract.folder.schemas import SCHEMAS
 from extract.network.hooks import LayerActivations, watch_activations
 from extract.network.network import Network
 from extract.network.preprocessing import BATCH
+from extract.parallel import ordered_parallel_map
 from extract.probes.folder_walk import readable, reason_against
 from extract.probes.pictures import UNREADABLE, load, opaque, thumbnail
 from extract.read_report import LeftOut, Reading
-from extract.recording.decoding import ordered_parallel_map
 from extract.units import Layer
 
 SIDE = 224  # pixels; a visualisation is looked at closer than an example

@@ -50,7 +50,7 @@ def tell_plan(
     ) / 3600
     size = sum(map(tables.bytes, shapes)) + bytes_beside_edges(shape, targets, matrices=True)
     tower = sum(value.nbytes for value in network.visual.state_dict().values())
-    task = 3 * tower + max(sweep_memory(shape, shard) for shard in shards)
+    task = 3 * tower + max(sweep_memory(shape, shard, 1) for shard in shards)
     writer = peak(shape, [whole(shape, shard) for shard in shards], STRONGEST)
     lines = {
         "units": (sum(map(shape.channels, targets)), ""),

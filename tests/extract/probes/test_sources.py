@@ -12,10 +12,10 @@ from extract.enrichment.pipeline import measure
 from extract.errors import NoShards, ProbesError
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
+from extract.parallel import ordered_parallel_map
 from extract.probes.picture_folder import PictureFolder
 from extract.probes.shards import Shards
 from extract.probes.sources import ProbeTable, source
-from extract.recording.decoding import ordered_parallel_map
 from extract.units import Layer
 from tests.builders.extractions import without_edges
 

@@ -14,9 +14,9 @@ from extract.enrichment.pipeline import TABLES, measure
 from extract.errors import ExtractionError, ProbesError
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
+from extract.parallel import THREADS
 from extract.probes.sources import source
 from extract.read_report import Reading
-from extract.recording.decoding import THREADS
 from extract.recording.probe_hashes import compare
 from extract.recording.recording import CHUNK, record
 from extract.units import Layer
