@@ -32,8 +32,12 @@ NUMBERS = (
         _Ablation(
             "effect_conv",
             "Effect of conv on its facet",
-            "how much more of the sum is lost on the conv facet than on the shortcut's where conv is replaced by its "
-            "mean, in standard deviations of the sum, on held-out probes",
+            "conv is replaced by its mean: how much more the sum loses on the conv facet than on the "
+            "shortcut facet, in standard deviations of the sum, on held-out probes",
+            definition=(
+                "how much more of the sum is lost on the conv facet than on the shortcut's where conv is "
+                "replaced by its mean, in standard deviations of the sum, on held-out probes"
+            ),
             candidate=True,
         ),
         candidate=True,
@@ -42,7 +46,9 @@ NUMBERS = (
         _Ablation(
             "effect_shortcut",
             "Effect of the shortcut on its facet",
-            "the same for the shortcut: how much more is lost on its own facet than on conv's",
+            "the shortcut is replaced by its mean: how much more the sum loses on the shortcut facet than on "
+            "the conv facet, in standard deviations of the sum, on held-out probes",
+            definition="the same for the shortcut: how much more is lost on its own facet than on conv's",
             candidate=True,
         ),
         candidate=True,
@@ -54,7 +60,8 @@ NUMBERS = (
     _Rate(
         "q_ablation",
         "q, supported by ablation",
-        "Benjamini and Hochberg's, over the units of the layer, of the largest p of all effects and rises",
+        "the largest p of all effects and rises, corrected by Benjamini and Hochberg over the units of the layer",
+        definition="Benjamini and Hochberg's, over the units of the layer, of the largest p of all effects and rises",
         column="q",
         candidate=True,
     ),
@@ -62,7 +69,11 @@ NUMBERS = (
         _Ablation(
             "nearby_effect_conv",
             "Effect of conv on concepts near its own",
-            "the effect of conv on new concepts, near those of either branch's top probes and among neither's",
+            "the effect of conv, measured on new concepts: they lie near the concepts of a branch's top "
+            "probes and are not among them",
+            definition=(
+                "the effect of conv on new concepts, near those of either branch's top probes and among neither's"
+            ),
             since=6,
         )
     ),
@@ -70,7 +81,9 @@ NUMBERS = (
         _Ablation(
             "nearby_effect_shortcut",
             "Effect of the shortcut on concepts near its own",
-            "the same for the shortcut",
+            "the effect of the shortcut, measured on new concepts: they lie near the concepts of a branch's "
+            "top probes and are not among them",
+            definition="the same for the shortcut",
             since=6,
         )
     ),
@@ -78,8 +91,12 @@ NUMBERS = (
         _Ablation(
             "nearby_rise_conv",
             "Rise on concepts near conv's",
-            "how far the sum lies above its mean over all probes on new concepts near those of conv's top probes, in "
-            "standard deviations; below nought where the sum discards them",
+            "how far the sum rises above its mean over all probes on new concepts near those of conv's top "
+            "probes, in standard deviations; below zero if the sum discards them",
+            definition=(
+                "how far the sum lies above its mean over all probes on new concepts near those of conv's top "
+                "probes, in standard deviations; below nought where the sum discards them"
+            ),
             since=5,
         )
     ),
@@ -87,11 +104,19 @@ NUMBERS = (
         _Ablation(
             "nearby_rise_shortcut",
             "Rise on concepts near the shortcut's",
-            "the same on new concepts near those of the shortcut's top probes",
+            "how far the sum rises above its mean over all probes on new concepts near those of the "
+            "shortcut's top probes, in standard deviations; below zero if the sum discards them",
+            definition="the same on new concepts near those of the shortcut's top probes",
             since=5,
         )
     ),
-    _Rate("q_nearby_ablation", "q, supported by ablation nearby", "the same on new concepts", column="nearby_q"),
+    _Rate(
+        "q_nearby_ablation",
+        "q, supported by ablation nearby",
+        "the same q as for ablation, measured on the new concepts",
+        definition="the same on new concepts",
+        column="nearby_q",
+    ),
 )
 TEXTS = (
     _Text(
@@ -105,16 +130,30 @@ TEXTS = (
     _Text(
         "nearby_ablation",
         "Ablation nearby",
-        "where it supports, the same on new concepts near those of either branch's top probes; null for too few",
+        "supported, contradicted or inconclusive on new concepts near those of either branch's top "
+        "probes; null unless ablation supports the unit and there are enough of these concepts",
+        definition=(
+            "where it supports, the same on new concepts near those of either branch's top probes; null for too few"
+        ),
         column="nearby_state",
         candidate=True,
         since=6,
     ),
-    _Text("unproven", "unproven", "why ablation says nothing; null where it does"),
+    _Text(
+        "unproven",
+        "unproven",
+        "why ablation says nothing; null if it says something",
+        definition="why ablation says nothing; null where it does",
+    ),
     _Text(
         "facet_conv",
         "facet_conv",
         "the new concepts near those of the conv branch's top probes, words in quotation marks",
     ),
-    _Text("facet_shortcut", "facet_shortcut", "the same for the shortcut's"),
+    _Text(
+        "facet_shortcut",
+        "facet_shortcut",
+        "the new concepts near those of the shortcut's top probes, words in quotation marks",
+        definition="the same for the shortcut's",
+    ),
 )

@@ -7,22 +7,28 @@ from extract.folder.statistic import Statistic
 from extract.folder.statistics import TABLE, interval
 
 SUBJECTS = {
-    "unit": ("Units", "In `circuits unit`, on the unit page, as bounds of a search, and as properties of `(:Unit)`."),
-    "edge": ("Edges", "Of an expanded weight: properties of `[:CONTRIBUTES]`."),
-    "candidate": ("Candidates", "In `circuits find` and on the Enrichment page, where a unit's own stand too."),
+    "unit": (
+        "Units",
+        "You find them in `circuits unit`, on the unit page, as bounds of a search and as properties of `(:Unit)`.",
+    ),
+    "edge": ("Edges", "They describe an expanded weight, as properties of `[:CONTRIBUTES]`."),
+    "candidate": (
+        "Candidates",
+        "You find them in `circuits find` and on the Enrichment page, beside the numbers of the unit.",
+    ),
 }
 OWNERS = {"all": "every unit", "sums": "sums", "norms": "batch norms"}
 
 
 def glossary() -> str:
     """Write every statistic as Markdown: name, title, meaning, range, and the units that have it."""
-    return "\n".join(["# Statistics", "", "Every number that the catalog holds or computes, by name.", *_sections()])
+    return "\n".join(["# Statistics", "", "These are all numbers that the catalog stores or computes.", *_sections()])
 
 
 def _sections() -> Iterator[str]:
     ends = {name for row in TABLE for name in interval(row) or ()}
     for subject, (heading, place) in SUBJECTS.items():
-        yield from ("", f"## {heading}", "", place, "", "| Name | Title | Meaning | Range | Of |", f"|{5 * '---|'}")
+        yield from ("", f"## {heading}", "", place, "", "| Name | Title | Meaning | Range | Units |", f"|{5 * '---|'}")
         yield from (_line(row) for row in TABLE if row.subject == subject and row.name not in ends)
     yield ""
 

@@ -26,7 +26,8 @@ def _schema(table: str, columns: str, **meanings: str) -> pa.Schema:
         "f32s": pa.list_(pa.float32()),
     }
     named = [column.split(":") for column in columns.split()]
-    meanings |= {row.stored: text for row in of_table(table) if (text := row.definition or row.meaning)}
+    texts = {row.stored: row.meaning if row.definition is None else row.definition for row in of_table(table)}
+    meanings |= {name: text for name, text in texts.items() if text}
     ordered = {name: meanings[name] for name, _ in named if name in meanings}
     return pa.schema([(name, types[kind]) for name, kind in named]).with_metadata(ordered)
 

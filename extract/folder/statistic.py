@@ -31,7 +31,7 @@ class Statistic:
     of: Units = "all"
     table: str | None = None
     column: str | None = None  # None: the name
-    definition: str | None = None  # None: the meaning
+    definition: str | None = None  # None: the meaning; "": none is written
     header: str | None = None  # in tables of the terminal; None: the name
     searchable: bool = False
     candidate: bool = False  # shown with candidates
@@ -56,6 +56,7 @@ def bounded(row: Statistic, candidate: bool = False) -> tuple[Statistic, ...]:
             name=f"{row.name}_{end}",
             title=f"{row.title}, {text}",
             meaning=f"one-sided 95 % {side} bound",
+            definition=None,
             column=f"{row.stored}_{end}",
         )
         for end, text, side in (("low", "at least", "lower"), ("high", "at most", "upper"))

@@ -78,8 +78,8 @@ def test_the_unit_page_shows_the_words_that_the_unit_reads(app: AppTest) -> None
 
 def test_every_measured_number_comes_with_its_meaning(app: AppTest) -> None:
     shown = markup(opened(app, "unit", unit="4/2/6/0", model=MODEL))
-    assert "1 - cosine of the mean embeddings" in shown
-    assert "ratio of sums over positions" in shown
+    assert "1 - cosine between the mean embeddings" in shown
+    assert "the shortcut&#x27;s total divided by the sum&#x27;s total" in shown
 
 
 def test_another_notation_reaches_the_unit_from_any_page(app: AppTest) -> None:
