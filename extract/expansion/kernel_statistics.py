@@ -45,7 +45,7 @@ def _are_on_card(values: Mapping[Layer, Tensor]) -> bool:
 
 def _on_card(values: Mapping[Layer, Tensor], added_up: AddedUp) -> tuple[Statistic, Statistic]:
     """Compute norms and totals over positions; a card reads the kernels twice and writes nothing in between."""
-    whole = _with_sums(values, added_up)
+    whole = dict(values) | _sums(values, added_up)
     norms = {
         target: torch.linalg.vector_norm(each, dim=1, dtype=_precision(each))  # (n, channels)
         for target, each in whole.items()
@@ -63,24 +63,25 @@ def _in_strips(values: Mapping[Layer, Tensor], added_up: AddedUp) -> tuple[Stati
     squares, totals = dict[Layer, Tensor](), dict[Layer, Tensor]()
     for strips in zip(*(_strips(each) for each in values.values()), strict=True):
         exact = {target: _exact(strip) for target, strip in zip(values, strips, strict=True)}
-        for target, strip in exact.items():
-            totals[target] = strip.sum(1) + totals.get(target, 0)
-        for target, strip in _with_sums(exact, added_up).items():
+        for target, strip in exact.items():  # squares first, because a product reads from memory faster than a sum
             squares[target] = (strip * strip).sum(1) + squares.get(target, 0)
-    return {target: square.sqrt() for target, square in squares.items()}, _with_sums(totals, added_up)
+            totals[target] = strip.sum(1) + totals.get(target, 0)
+        for target, strip in _sums(exact, added_up).items():
+            squares[target] = (strip * strip).sum(1) + squares.get(target, 0)
+    return {target: square.sqrt() for target, square in squares.items()}, totals | _sums(totals, added_up)
 
 
 def _strips(values: Tensor) -> tuple[Tensor, ...]:
     return torch.split(values, max(1, _STRIP // (values.shape[0] * values.shape[2])), dim=1)
 
 
-def _with_sums(parts: Mapping[Layer, Tensor], added_up: AddedUp) -> dict[Layer, Tensor]:
-    """Add the sums' tensors to those of their branches."""
+def _sums(parts: Mapping[Layer, Tensor], added_up: AddedUp) -> dict[Layer, Tensor]:
+    """Add up the tensors of sums from those of their branches, at layers that the conv branch reaches."""
     every = dict(parts)
     for total, (shortcut, conv) in added_up.items():
         if conv in every:
-            every[total] = every[conv] + every[shortcut] if shortcut in every else every[conv]
-    return every
+            every[total] = every[shortcut] + every[conv] if shortcut in every else every[conv]
+    return {total: every[total] for total in added_up if total in every}
 
 
 def _exact(values: Tensor) -> Tensor:
