@@ -37,12 +37,10 @@ BRANCHES = {
     "conv": "what the block's own convolutions add",
 }
 FEW = 8  # concepts of a facet that are named or shown
-_NOTHING = (
-    '<p class="quiet">Not measured. Probes are shown to a network when it is extracted with <code>--probes</code>.</p>'
-)
+_NOTHING = '<p class="quiet">Not measured. Extract the network with <code>--probes</code> to show it probes.</p>'
 _NO_EDGES = (
-    '<p class="quiet">None is in the catalog: this is an end of the network, or these layers are not among the '
-    "<code>--targets</code> that were extracted.</p>"
+    '<p class="quiet">The catalog has none: the unit is at an end of the network, or its layers are not among the '
+    "extracted <code>--targets</code>.</p>"
 )
 _NO_PICTURE = '<span class="none"></span>'
 _UNKNOWN: Mapping[str, float | None] = MappingProxyType({})

@@ -11,8 +11,9 @@ from graph.records import FacetProbe, UnitCard
 
 _WITHOUT = {"conv": "conv", "shortcut": "the shortcut"}
 _DOTS = (
-    "Dots: how far the sum lies above its mean on held-out probes of the facet's concepts, in its standard deviations; "
-    "a branch is left out by its mean over all probes. Lines: 90 % intervals over these concepts."
+    "Dots: how far the sum rises above its mean on held-out probes of the facet's concepts, in standard deviations of "
+    "the sum. A branch that is left out is replaced by its mean over all probes. Lines: 90 % intervals over these "
+    "concepts."
 )
 
 

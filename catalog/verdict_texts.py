@@ -11,13 +11,13 @@ BRANCH_NAMES = {"shortcut": "the shortcut", "conv": "the conv branch"}
 def badge(verdict: str | None) -> str:
     """Draw a unit's verdict, or the result of its ablation, as a badge of safe HTML; empty for None."""
     meanings = {
-        "enriched": "either branch brings a facet of its own, and the sum rises on both",
-        "not enriched": "established: one of the effects is smaller than it must be",
-        "facets alike": "either branch brings a facet, and both lie near each other",
+        "enriched": "each branch brings its own facet, and the sum rises on both",
+        "not enriched": "established: an effect is smaller than an enriched unit needs",
+        "facets alike": "each branch brings a facet, and the two facets are close to each other",
         "open": "neither is established on these probes",
-        "supported": "the sum rises on both facets, and without either branch loses that branch's",
-        "contradicted": "without a branch the sum loses more of the other branch's facet",
-        "inconclusive": "ablating the branches tells nothing for or against",
+        "supported": "the sum rises on both facets, and loses a facet if the facet's own branch is ablated",
+        "contradicted": "if a branch is ablated, the sum loses more of the other branch's facet",
+        "inconclusive": "ablating the branches decides nothing",
     }
     kind = (verdict or "").replace(" ", "-")
     return f'<span class="badge {kind}" title="{escape(meanings[verdict])}">{verdict}</span>' if verdict else ""
@@ -29,7 +29,7 @@ def findings(texts: Mapping[str, str | None], veil: Veil, limit: int | None = No
     if texts["weakest_link"]:
         lines.append(f"{'Fails' if texts['verdict'] == 'not enriched' else 'Least certain'}: {texts['weakest_link']}.")
     if texts["low_level"]:
-        lines.append(f"May follow no concept but {texts['low_level']}.")
+        lines.append(f"May respond to {texts['low_level']} rather than to a concept.")
     if texts["unjudged"]:
         lines.append(f"No verdict: {texts['unjudged']}")
     if texts["unproven"]:

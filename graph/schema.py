@@ -7,29 +7,32 @@ zero: SWEPT, a relationship between layers, says above which cutoff every edge i
 SCHEMA, VERSION = "clip-circuits", 6
 
 PATTERNS = (  # each a Cypher pattern of nodes and relationships, and its meaning
-    ("(:Schema {id, version})", "one, of the whole database"),
-    ("(:Model {id})-[:HAS_LAYER]->(:Layer {key})-[:SWEPT]->(:Layer)", "SWEPT: what was computed, its cutoffs"),
-    ("(:Unit {key, id, model, layer, channel, label})", "a channel; the label while there is one"),
+    ("(:Schema {id, version})", "one for the whole database"),
+    ("(:Model {id})-[:HAS_LAYER]->(:Layer {key})-[:SWEPT]->(:Layer)", "SWEPT: what was computed, and its cutoffs"),
+    ("(:Unit {key, id, model, layer, channel, label})", "a channel; only a labelled unit has label"),
     (
         "(:Unit)-[:CONTRIBUTES {magnitude, mean, sum, span, direct, rank_in, rank_out}]->(:Unit)",
-        "the expanded weights kept",
+        "the stored expanded weights",
     ),
-    ("(:Unit)-[:ADDS {branch}]->(:Unit)", "shortcut and conv unit into their sum"),
-    ("(:Image {key})-[:ACTIVATES {branch, rank, value, z}]->(:Unit)", "a branch's top examples, or a unit's"),
-    ("(:Image {modality: 'visualisation'})-[:DEPICTS {share_published}]->(:Unit)", ""),
+    ("(:Unit)-[:ADDS {branch}]->(:Unit)", "from the shortcut or the conv branch to their sum"),
+    ("(:Image {key})-[:ACTIVATES {branch, rank, value, z}]->(:Unit)", "the top probes of a unit or of one branch"),
+    ("(:Image {modality: 'visualisation'})-[:DEPICTS {share_published}]->(:Unit)", "a feature visualisation"),
     (
         "(:Word {key})-[:ACTIVATES {value, z, word_rank, unit_rank}]->(:Unit)",
         "the top words of a unit, and units of a word",
     ),
     (
         "(:Unit)-[:HAS_ANNOTATION]->(:Annotation {id, text, branch})-[:SUPERSEDES]->(:Annotation)",
-        "the history, kept whole",
+        "the whole history of labels",
     ),
-    ("(:Annotation)-[:UNDOES]->(:Annotation)", "undone an odd number of times it does not stand"),
-    ("(:Flag {id, kind, name, sensitive})", "the last of a name says whether it is hidden"),
-    ("(:Unit:Labelled {label})-[:LABELLED {annotation}]->(:Label {text})", "the labels that hold now, derived"),
-    ("(:Circuit {key})-[:INCLUDES {role}]->(:Unit)", "a saved circuit, whole in its content"),
+    ("(:Annotation)-[:UNDOES]->(:Annotation)", "an annotation that is undone an odd number of times does not hold"),
+    ("(:Flag {id, kind, name, sensitive})", "the last flag of a name says whether it is hidden"),
+    (
+        "(:Unit:Labelled {label})-[:LABELLED {annotation}]->(:Label {text})",
+        "the current labels, derived from the history",
+    ),
+    ("(:Circuit {key})-[:INCLUDES {role}]->(:Unit)", "a saved circuit, complete in its content"),
     ("(:Query {name, id})", "a saved Cypher text"),
-    ("(:EarlierCircuit {id, name, removed_by, removed_at})", "one that was replaced or removed, as it was"),
-    ("(:EarlierQuery {id, name, removed_by, removed_at})", "the same of a query"),
+    ("(:EarlierCircuit {id, name, removed_by, removed_at})", "a saved circuit that was replaced or removed, as it was"),
+    ("(:EarlierQuery {id, name, removed_by, removed_at})", "a saved query that was replaced or removed, as it was"),
 )

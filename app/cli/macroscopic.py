@@ -192,7 +192,7 @@ def _shares(bottlenecks: "Iterable[Bottleneck]") -> printing.TerminalTable:
         for b in bottlenecks
     ]
     columns = ("sum", "share", "median", "95 %", "above 0.9", "of units, 95 %", "units")
-    return printing.table("Shares over the shortcut, on top examples", columns, rows)
+    return printing.table("Shares over the shortcut, on top probes", columns, rows)
 
 
 def _paired(compared: "Iterable[PairedShares]") -> printing.TerminalTable:

@@ -75,7 +75,7 @@ def _top_probes(view: "UnitView", probes: "Sequence[TopProbe]", veil: "Veil") ->
         (branch, ", ".join(f"{veils[branch].caption(p)} ({p.modality})" for p in probes if p.branch == branch))
         for branch in branches
     ]
-    return printing.table("Top examples", ("branch", "probes"), rows)
+    return printing.table("Top probes", ("branch", "probes"), rows)
 
 
 def _top_words(words: "Iterable[WordResponse]", veil: "Veil") -> printing.TerminalTable:

@@ -32,7 +32,7 @@ def ready(purpose: str) -> bool:
     Somebody has to ask because the weights may come from the Hugging Face hub.
     """
     model = session.model().id
-    source = "Its weights are taken from this machine, or else fetched from the Hugging Face hub."
+    source = "Its weights are read on this machine, or else downloaded from the Hugging Face hub."
     if model not in requested() and st.button(plain(f"Load {model}"), icon=":material/download:", help=source):
         requested().add(model)
     if model in requested():
@@ -84,9 +84,9 @@ def word_rises(word: str, baseline: str | None, layer: Layer | str, count: int) 
 
 
 def both_answers(word: str, picture: "Image", layer: Layer | str, count: int) -> Rises:
-    """Return the `count` units of a layer that answer most to both a word and a picture.
+    """Return the `count` units of a layer that respond most to both a word and a picture.
 
-    A unit's answer to both is the smaller of its two mean activations. Raises TorchMissing, WeightsError; WordsError
+    A unit's response to both is the smaller of its two mean activations. Raises TorchMissing, WeightsError; WordsError
     for a text that cannot be rendered.
     """
     live = network()

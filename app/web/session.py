@@ -18,7 +18,7 @@ from extract.errors import CircuitsError
 from extract.units import Unit
 
 _EMPTY = """
-The catalog is empty. Each of these fills it:
+The catalog is empty. Each of these commands fills it:
 
 ```
 circuits demo                                # the bundled CLIP: extract, probe and load it, no download
@@ -96,10 +96,10 @@ def bar() -> None:
             key="goto",
             placeholder="4/2/6/34",
             on_change=_go,
-            help="Layer, block, index, channel; or a module such as layer4.2.act3:34, or a Microscope op.",
+            help="Type layer/block/index/channel, a module such as layer4.2.act3:34, or a Microscope op.",
         )
         st.text_input("Author", _login(), key="author", persist_state="session", max_chars=LONGEST_NAME)
-        st.toggle("Reveal sensitive", key="reveal", help="Labels and pictures marked sensitive are hidden until then.")
+        st.toggle("Reveal sensitive", key="reveal", help="Show labels and pictures that are marked as sensitive.")
     if is_absent:
         st.button(plain(f"Open {st.session_state['model']}"), key="open model", on_click=_leave)
         catalog().model(in_address)  # raises, and says which there are

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 MEANINGS: Mapping[str, str] = {
     "exponent": "of a generalised normal with the same moments: 1 for a Laplace (double exponential), 2 for a normal",
-    "imbalance": "how far the share of the positive in the sum of sizes is from a half; 0 for balanced signs",
-    "density_at_zero": "share within a tenth of the deviation of zero; 0.080 for a normal",
-    "breadth": "mean size over the root mean square: 1 where all are of one size",
-    "offset": "|mean| over the deviation; two lobes of random sign need more than 1",
-    "dip": "Hartigan's dip over the 95 % quantile of uniform samples of the same size; more than 1 for two peaks",
-    "two_peaks": "share of units whose dip is beyond 95 % of uniform samples",
-    "rank_one": "share of the sum of squares in one outer product: 1 where all units contribute alike",
+    "imbalance": "how far the positive values' share of the sum of sizes is from a half; 0 for balanced signs",
+    "density_at_zero": "share of values within a tenth of the deviation of zero; 0.080 for a normal",
+    "breadth": "mean size divided by the root mean square; 1 if all values have one size",
+    "offset": "|mean| divided by the deviation; two lobes of random sign need more than 1",
+    "dip": "Hartigan's dip divided by its 95 % quantile for equally many uniform samples; more than 1 for two peaks",
+    "two_peaks": "share of units whose dip exceeds that of 95 % of uniform samples",
+    "rank_one": "share of the sum of squares that one outer product explains; 1 if all units contribute alike",
 }
 
 
@@ -45,11 +45,11 @@ HEADLINES = (
 )
 LEGEND: Mapping[str, str] = {
     "forward, scaled": "exponent of forward contributions, raw and with batch norm's scale: 1 Laplace, 2 normal",
-    "backward": "exponent of backward contributions, raw; random ones come from few units, observed as `same units`",
-    "signs, folded": "imbalance of signs, raw and with the sign of gamma folded in; 0 for balanced ones",
-    "offset": "|mean| over the deviation, folded; two lobes of random sign need more than 1",
-    "rank 1": "share of the sum of squares in one outer product",
-    "peaks": "share of units with two, their dip beyond that of 95 % of uniform samples",
+    "backward": "exponent of backward contributions, raw; compare `random`, over few units, with `same units`",
+    "signs, folded": "imbalance of signs, raw and with the sign of gamma folded in; 0 if balanced",
+    "offset": "|mean| divided by the deviation, folded; two lobes of random sign need more than 1",
+    "rank 1": "share of the sum of squares that one outer product explains",
+    "peaks": "share of units with two peaks: their dip exceeds that of 95 % of uniform samples",
 }
 
 

@@ -8,8 +8,8 @@ from graph.cypher.named_query import NamedQuery
 
 _LAYER = "a layer of sums"
 _VERDICT = "of a candidate: enriched, not enriched, facets alike or open; null: any"
-_STRONGEST = "how many of a unit's strongest inputs from one layer count"
-_APART = "the least difference in modality"
+_STRONGEST = "how many of a unit's strongest inputs from one layer are considered"
+_APART = "the smallest accepted difference in modality"
 
 # model, layer (of sums), verdict -> the layer's candidates with facets and effects, the likeliest first
 CANDIDATES = NamedQuery(
@@ -31,7 +31,7 @@ RETURN u.id AS unit, [(u)-[:LABELLED]->(l:Label) | l.text] AS labels, u.verdict 
        c.id AS conv, [(c)-[:LABELLED]->(l:Label) | l.text] AS conv_labels
 ORDER BY q, u.channel
 """,
-    "Enriched units of a layer, the likeliest first, with both facets, effects and labels.",
+    "Enriched units of a layer, the most certain first, with both facets, effects and labels.",
     {"verdict": "enriched"},
     {"layer": _LAYER, "verdict": _VERDICT},
 )
@@ -59,7 +59,7 @@ RETURN u.id AS unit, shortcut_labels, conv_labels, u.verdict AS verdict, u.q AS 
        coalesce(u.selectivity_difference, u.word_share_difference) AS modality_difference
 ORDER BY u.channel
 """,
-    "Candidates of which people labelled both branches, and gave them no label in common.",
+    "Candidates whose two branches both have labels from people, but no label in common.",
     {"verdict": "enriched"},
     {"layer": _LAYER, "verdict": _VERDICT},
 )
@@ -137,8 +137,8 @@ ORDER BY branch DESC, magnitude DESC, source
     {"source": None, "strongest": 5},
     {
         "unit": "a unit of a sum, such as 4/2/6/34",
-        "source": "the layer of the inputs; null: the nearest to each branch",
-        "strongest": "inputs of each branch",
+        "source": "the layer of the inputs; null: the one nearest to each branch",
+        "strongest": "how many inputs of each branch are listed",
     },
 )
 
@@ -159,7 +159,7 @@ ORDER BY z DESC, unit
 """,
     "Units that a word drives and whose conv branch and shortcut differ in modality.",
     {"apart": 0.1},
-    {"word": "one of those shown to the network", "apart": _APART},
+    {"word": "a word that was shown to the network", "apart": _APART},
 )
 
 # model, layer (of sums), apart (the least difference in modality) -> units with one branch that reads and one that sees
@@ -181,7 +181,7 @@ RETURN u.id AS unit, CASE WHEN conv_lean > 0 THEN 'conv' ELSE 'shortcut' END AS 
        [(u)-[:LABELLED]->(l:Label) | l.text] AS labels
 ORDER BY modality_difference DESC, u.channel
 """,
-    "Units of which one branch leans to words and the other to pictures, against controls.",
+    "Units with one branch selective for words and the other for pictures, against controls.",
     {"apart": 0.1},
     {"layer": _LAYER, "apart": _APART},
 )
@@ -217,7 +217,7 @@ WITH u, count(*) AS edges, sum(e.magnitude) AS strength, collect(n.id) AS neighb
 RETURN u.id AS unit, edges, strength, neighbours, neighbour_labels
 ORDER BY edges DESC, strength DESC, unit
 """,
-    "Units without a label that have most ties to labelled ones: what to label next.",
+    "Units without a label that have the most edges with labelled units: what to label next.",
     {"strongest": 5},
     {"layer": "the layer of the units", "strongest": _STRONGEST},
 )

@@ -46,13 +46,13 @@ def preview(labels: ModelLabels, plan: Plan, name: str, on_written: Callable[[],
     After the click `show_written` says what was written.
     """
     st.markdown(f"**Preview:** {plain(plan.sentence)}.")
-    _titled_table("To be written", annotation_rows(plan.new))
-    _titled_table("There already, and left as it is", annotation_rows(plan.existing))
-    _titled_table("In conflict, and left out", _conflicts(plan))
+    _titled_table("Will be written", annotation_rows(plan.new))
+    _titled_table("Already there, not changed", annotation_rows(plan.existing))
+    _titled_table("In conflict, left out", _conflicts(plan))
     if plan.unknown:
-        st.warning("With unknown units nothing is written, unless they are passed over.", icon=":material/help:")
+        st.warning("Nothing is written while units are unknown. Correct them, or skip them.", icon=":material/help:")
         _titled_table("Unknown", [{"unit": name} for name in plan.unknown])
-    skip = bool(plan.unknown) and st.checkbox("Pass over unknown units", key=f"skip {name}")
+    skip = bool(plan.unknown) and st.checkbox("Skip unknown units", key=f"skip {name}")
     blocked = not plan.new or (bool(plan.unknown) and not skip)
 
     def write() -> None:
@@ -79,9 +79,9 @@ def table(rows: list[dict[str, Any]], max_height: int) -> None:
 def _conflicts(plan: Plan) -> list[dict[str, Any]]:
     veil = session.veil()
     return [
-        {"unit": str(c.entry.unit), "to be said": veil.annotation_text(c.entry, c.entry.text), "by": c.entry.author}
+        {"unit": str(c.entry.unit), "new label": veil.annotation_text(c.entry, c.entry.text), "by": c.entry.author}
         | {"in the catalog": "changed since" if c.changed_since else veil.annotation_text(c.current, c.current.text)}
-        | {"said by": c.current.author, "of": c.entry.branch, "facet": veil.annotation_text(c.entry, c.entry.facet)}
+        | {"its author": c.current.author, "of": c.entry.branch, "facet": veil.annotation_text(c.entry, c.entry.facet)}
         for c in plan.conflicts
     ]
 

@@ -15,11 +15,9 @@ def show() -> None:
     with st.form("bulk", border=False):
         text = st.text_input("Label for all", key="bulk text", max_chars=LONGEST_LABEL)
         action = st.radio("What to do", ("Add it", "Reject it"), key="bulk act", horizontal=True)
-        reason = st.text_input("Reason of a rejection", key="bulk reason", max_chars=LONGEST_REASON)
+        reason = st.text_input("Reason for rejecting it", key="bulk reason", max_chars=LONGEST_REASON)
         units = st.text_area("Units", key="bulk units", placeholder="4/2/6/3, 4/2/6/9")
-        query = st.text_area(
-            "or a query that answers with one column of unit ids", key="bulk query", placeholder=_QUERY
-        )
+        query = st.text_area("or a query that returns one column of unit ids", key="bulk query", placeholder=_QUERY)
         submitted = st.form_submit_button("Preview")
     if submitted:
         st.session_state.pop("plan", None)

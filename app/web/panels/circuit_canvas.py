@@ -22,7 +22,7 @@ def show(circuit: CircuitView) -> None:
     veil = session.veil()
     with summary:
         session.show(notes([veil.label(circuit.name) + circuit.sentence.removeprefix(circuit.name)]), "told")
-    fit = size.toggle("Fit", key="fit", bind="query-params", help="All of a tall figure in the window.")
+    fit = size.toggle("Fit", key="fit", bind="query-params", help="Fit a tall figure into the window.")
     unit = _selected_unit(circuit)
     drawing = circuit.svg(link(), () if unit is None else (unit,), veil.revealed)
     unit_links.show(f'<div class="figure{" fit" * fit}">{drawing}</div>', "canvas", _choose)

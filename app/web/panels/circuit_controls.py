@@ -41,7 +41,7 @@ def choose() -> Choices:
     start.text_input("From unit", key="from", on_change=_set_unit, disabled=kind in ("pinned", "saved"))
     strongest = count.slider(
         "Strongest edges", 1, 20, 3, key="strongest", bind="query-params",
-        help="At every unit, by magnitude; of a neighbourhood or an enrichment circuit so many of either sign.",
+        help="Edges at every unit, by magnitude. A neighbourhood or an enrichment circuit has this many of each sign.",
     )  # fmt: skip
     tracing = _tracing(strongest, kind not in _TRACES)
     return Choices(kind, session.unit(), strongest, tracing)
@@ -75,15 +75,15 @@ def _tracing(strongest: int, off: bool) -> Tracing:
         ),
         units.slider(
             "Part of units", 0.05, 1.0, 1.0, 0.05, key="keep_units", bind="query-params", disabled=off,
-            help="Pruning: the fewest units that together carry this part of the influence; 1 removes none.",
+            help="Pruning keeps the fewest units that together carry this part of the influence. 1 removes none.",
         ),
         edges.slider(
             "Part of edges", 0.5, 1.0, 1.0, 0.01, key="keep_edges", bind="query-params", disabled=off,
-            help="Pruning: then the fewest edges that carry this part of what is left; 1 removes none.",
+            help="Pruning then keeps the fewest edges that carry this part of what is left. 1 removes none.",
         ),
         active.toggle(
             "Scaled by activity", key="scaled", bind="query-params", disabled=off,
-            help="An edge counts by how active its source is over all probes, too.",
+            help="An edge also counts by how active its source is over all probes.",
         ),
     )  # fmt: skip
 

@@ -43,11 +43,15 @@ def by_weights(layer: str) -> Candidates:
     left, right = st.columns(2)
     below = [str(other) for other in reversed(model.architecture.sums) if other < Layer.parse(layer)]
     source = left.selectbox(
-        "Inputs from", [_BACK, *below], key="inputs_of", bind="query-params", help="The branches' common source layer."
+        "Inputs from",
+        [_BACK, *below],
+        key="inputs_of",
+        bind="query-params",
+        help="The layer whose inputs to the two branches are compared.",
     )
     strongest = right.slider(
         "Strongest inputs compared", 2, 20, STRONGEST, key="compared", bind="query-params",
-        help="Of either branch, by magnitude.",
+        help="Inputs of each branch, by magnitude.",
     )  # fmt: skip
     return model.candidates_by_weights(layer, None if source == _BACK else source, strongest, limit=MOST)
 

@@ -7,7 +7,7 @@ import streamlit as st
 from app.web import session
 from catalog import UnitView
 
-_HELP = "What is flagged is hidden in every view and export of pictures until somebody reveals what is sensitive."
+_HELP = "Flagged content is hidden in every view and in exported pictures until somebody reveals sensitive content."
 
 
 def show(unit: UnitView) -> None:

@@ -1,4 +1,4 @@
-"""The units that answer to a word and to a picture, such as a photograph of what the word names."""
+"""The units that respond to a word and to a picture, such as a photograph of what the word names."""
 
 import streamlit as st
 
@@ -7,13 +7,13 @@ from app.web.plain_text import plain
 
 
 def show(word: str, layer: str, count: int) -> None:
-    """Take a picture, and show the units of a layer that answer most to both the picture and the word.
+    """Take a picture, and show the units of a layer that respond most to both the picture and the word.
 
-    A unit's answer to both is the smaller of its two mean activations.
+    A unit's response to both is the smaller of its two mean activations.
     """
-    help_text = "By the smaller of both mean activations over positions, as the article's intersection; no baseline."
-    st.subheader("Units that answer to a picture as well", help=help_text)
-    file = st.file_uploader("Picture", key="also", help="PNG, JPEG or WebP; it stays with the app.")
+    help_text = "Sorted by the smaller of both mean activations over positions, as in the article. No baseline."
+    st.subheader("Units that also respond to a picture", help=help_text)
+    file = st.file_uploader("Picture", key="also", help="PNG, JPEG or WebP. The picture stays on the app's machine.")
     if file is None:
         st.caption(plain(f"Choose a picture, such as a photograph of what {word} names."))
         return
@@ -23,4 +23,4 @@ def show(word: str, layer: str, count: int) -> None:
     if answers:
         session.show(live_network.rises_table(answers), "both")
     else:
-        st.caption("No unit answers to both.")
+        st.caption("No unit responds to both.")

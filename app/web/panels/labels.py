@@ -10,7 +10,7 @@ from graph.records import Annotation
 
 _DETAILS = ("facet", "modality", "confidence", "evidence")
 _PARTS = ("sum", "shortcut", "conv")
-_UNDO = "Takes back the last change that stands, whoever made it; the History page undoes any other."
+_UNDO = "Undoes the last change, whoever made it. The History page undoes any other change."
 
 
 def show(unit: UnitView, keys: bool = False) -> None:
@@ -25,9 +25,9 @@ def show(unit: UnitView, keys: bool = False) -> None:
         of, by = st.columns(2, vertical_alignment="bottom")
         of.selectbox("Of", _PARTS, key="branch", help="The unit, or one branch of a sum.")
         by.checkbox(
-            "Sensitive", key=f"sensitive {turn}", help="Hidden in every view until somebody reveals what is sensitive."
+            "Sensitive", key=f"sensitive {turn}", help="Hidden in every view until somebody reveals sensitive content."
         )
-        with st.expander("More to say"):
+        with st.expander("More details"):
             _detail_fields(turn)
         st.form_submit_button("Add label", on_click=session.run_action, args=(place, lambda: _add(unit, turn)))
     if change := unit.last_change:
@@ -59,11 +59,16 @@ def _add(unit: UnitView, turn: str) -> None:
 
 def _detail_fields(turn: str) -> None:
     """Show the fields for a label's facet, modality, confidence and evidence."""
-    st.text_input("Facet", key=f"facet {turn}", max_chars=LONGEST_LABEL, help="One of the things it answers to.")
+    st.text_input(
+        "Facet", key=f"facet {turn}", max_chars=LONGEST_LABEL, help="One of the things that the unit responds to."
+    )
     st.selectbox("Modality", ("picture", "word"), index=None, key=f"modality {turn}", placeholder="Either")
     st.number_input("Confidence", 0.0, 1.0, None, 0.1, key=f"confidence {turn}", placeholder="0 to 1")
     st.text_input(
-        "Evidence", key=f"evidence {turn}", max_chars=LONGEST_REASON, help="Why it is so: a short text or a link."
+        "Evidence",
+        key=f"evidence {turn}",
+        max_chars=LONGEST_REASON,
+        help="Why the label is right: a short text or a link.",
     )
 
 
@@ -92,7 +97,7 @@ def _change_fields(gallery: Gallery, unit: UnitView, label: Annotation) -> None:
     def reject() -> None:
         unit.reject(label.id, st.session_state[reason] or None, session.author())
 
-    st.text_input("Amended to", "" if hidden else label.text, key=text, max_chars=LONGEST_LABEL)
+    st.text_input("New text", "" if hidden else label.text, key=text, max_chars=LONGEST_LABEL)
     st.button("Amend", key=f"amend {label.id}", on_click=session.run_action, args=(place, amend))
     st.text_input("Why it is wrong", key=reason, max_chars=LONGEST_REASON)
     st.button("Reject", key=f"reject {label.id}", on_click=session.run_action, args=(place, reject))

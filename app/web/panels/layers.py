@@ -14,30 +14,33 @@ from graph.records import LayerCard, Share, Sweep
 
 _COUNTS = {
     "layer": ("Layer", ""),
-    "role": ("Role", "bn1, bn2 and conv of a block's conv branch, downsample of its shortcut, and their sum"),
-    "units": ("Units", "its channels"),
-    "swept": ("Swept from", "how many layers below had their expanded weights into it computed"),
+    "role": (
+        "Role",
+        "bn1, bn2 and conv are in a block's conv branch, downsample is in its shortcut, and sum adds both",
+    ),
+    "units": ("Units", "channels of the layer"),
+    "swept": ("Swept from", "number of layers below whose expanded weights into this layer were computed"),
     "labelled": ("Labelled", "units with at least one current label"),
     "activity": ("Activity", "units whose activity on all probes was measured"),
     "histograms": ("Distribution", "units with a histogram over all probes"),
     "evidence": ("Evidence", "units with shares over the shortcut, from their top probes"),
     "modality": ("Modality", "units whose selectivity for words and pictures was measured"),
     "tested": ("Judged", "units that have a verdict of the census"),
-    "enriched": ("Enriched", "each branch brings a facet of its own, and the sum rises on both"),
-    "not_enriched": ("Not enriched", "established: an effect is smaller than it must be"),
+    "enriched": ("Enriched", "each branch brings its own facet, and the sum rises on both"),
+    "not_enriched": ("Not enriched", "established: an effect is smaller than an enriched unit needs"),
     "supported": ("Supported", "ablating the branches supports an enrichment circuit"),
     "contradicted": ("Contradicted", "ablating the branches contradicts one"),
-    "inconclusive": ("Inconclusive", "ablating the branches tells nothing for or against"),
+    "inconclusive": ("Inconclusive", "ablating the branches decides nothing"),
 }
 _SWEEP = {
     "target": ("Into", "the layer whose expanded weights were computed"),
     "source": ("From", "the layer below"),
     "n": ("Pairs of units", "how many weights were computed"),
     "kept": ("Stored", "the strongest by magnitude and by mean, both signs and both directions"),
-    "cutoff_magnitude": ("Cutoff of magnitude", "no weight of a larger magnitude was left out; 0 where none was"),
-    "cutoff_mean": ("Cutoff of mean", "no weight of a larger absolute mean was left out; 0 where none was"),
-    "span": ("Positions", "of the source's map that the kernel can reach"),
-    "direct": ("Direct", "one convolution and no other layer between the two"),
+    "cutoff_magnitude": ("Cutoff of magnitude", "no weight of a larger magnitude was left out; 0 if none was left out"),
+    "cutoff_mean": ("Cutoff of mean", "no weight of a larger absolute mean was left out; 0 if none was left out"),
+    "span": ("Positions", "positions of the source's map that the kernel can reach"),
+    "direct": ("Direct", "one convolution, and no other layer, lies between the two"),
     "cut": ("Cut", "the border of the map cuts the kernel, as in the real network"),
 }
 
@@ -52,31 +55,34 @@ def counts(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:
 def sweep_table(sweeps: Sequence[Sweep]) -> None:
     """Show a row for each pair of layers between which expanded weights were computed."""
     st.subheader(
-        "Expanded weights", help="What was computed between layers. A weight that is not stored is no zero weight."
+        "Expanded weights", help="What was computed between layers. A weight that is not stored need not be zero."
     )
     if sweeps:
         tables.show([{name: as_json(getattr(sweep, name)) for name in _SWEEP} for sweep in sweeps], _SWEEP)
     else:
-        st.caption("None was computed into this layer.")
+        st.caption("No expanded weights into this layer were computed.")
 
 
 def shares(layer: Layer | None) -> None:
     """Draw a histogram of the share over the shortcut for each sum (`layer` None) or for one."""
-    st.subheader("Share over the shortcut", help="How much of a sum's units comes over the shortcut, by definition.")
+    st.subheader(
+        "Share over the shortcut",
+        help="How much of each unit of a sum comes over the shortcut, by the selected definition.",
+    )
     definitions: dict[str, Share] = {share.removeprefix("share_"): share for share in get_args(Share)}
     definition = st.segmented_control(
         "Definition", list(definitions), default="exact", required=True, key="share", bind="query-params",
-        help="The unit page says what each of them means.",
+        help="The unit page explains each definition.",
     )  # fmt: skip
     share = definitions[definition]
     counts = session.model().share_counts(share, layer=layer)
     if counts:
         drawn = "".join(share_chart(bins, name) for name, bins in reversed(counts.items()))
         session.show(f'<div class="charts">{drawn}</div>', "shares")
-        legend = "The paler bars at either end are below 0% and above 100%; heights are square roots of the counts."
+        legend = "The paler bars at the two ends are below 0% and above 100%. Heights are square roots of the counts."
         st.caption(f"{meaning(share).capitalize()}. {legend}")
     else:
-        st.caption("Measured of no unit here: only sums have shares, and only once the network was shown probes.")
+        st.caption("No unit here has a share. Only sums have shares, and only after the network was shown probes.")
 
 
 def missing(cards: Sequence[LayerCard], sweeps: Sequence[Sweep]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 VARIANTS: Mapping[Variant, str] = {
     "raw": "from raw convolution to raw convolution, as in the article",
-    "scaled": "between batch norms' outputs, as edges have it",
+    "scaled": "from batch norm's output to batch norm's output, as edges are stored",
     "folded": "the sizes of raw with the signs of scaled, since the sign of gamma is arbitrary",
 }
 _COMPARISON = {
@@ -28,48 +28,60 @@ _COMPARISON = {
     "observed": "Observed",
     "observed interval": "95 %",
     "randomised": "Randomised weights",
-    "swept": "Observed of the same units",
-    "over randomised": "Difference, 95 %",
+    "swept": "Observed for the same units",
+    "over randomised": "Difference from randomised, 95 %",
     "shuffled": "Shuffled entries",
-    "over shuffled": "Difference to it, 95 %",
+    "over shuffled": "Difference from shuffled, 95 %",
     "units": "Units",
-    "n": "Values of each",
+    "n": "Values per unit",
     "meaning": "Meaning",
 }
 _TREND = {
-    "statistic": ("Statistic", "density_at_zero is low, and breadth great, where contributions are spread evenly"),
+    "statistic": ("Statistic", "if contributions are spread evenly, density_at_zero is low and breadth is high"),
     "layers": ("Layers", ""),
-    "observed value": ("Rank correlation", "with how far below its layer lies; the article expects fewer near zero"),
+    "observed value": (
+        "Rank correlation",
+        "with how far below this layer the source lies; the article expects fewer values near zero far below",
+    ),
     "observed low": ("From", "of its 95 % interval"),
     "observed high": ("To", ""),
-    "observed p": ("p", "share of series without a trend, their neighbours as alike, with as strong a correlation"),
-    "observed autocorrelation": ("Autocorrelation", "how alike neighbouring layers are beside the trend"),
-    "randomised value": ("Randomised weights", "the same correlation, which comes of the network's shape alone"),
-    "over value": ("Beyond these", "the same correlation of what exceeds randomised weights"),
-    "over p": ("p of it", ""),
+    "observed p": (
+        "p",
+        "share of simulated series with as strong a correlation; they have no trend, and their neighbours are as alike",
+    ),
+    "observed autocorrelation": ("Autocorrelation", "how alike neighbouring layers are apart from the trend"),
+    "randomised value": (
+        "Randomised weights",
+        "the same correlation for randomised weights; it comes from the network's shape alone",
+    ),
+    "over value": ("Beyond randomised", "the same correlation for the excess over randomised weights"),
+    "over p": ("p beyond randomised", ""),
 }
 _PAIRED = {
     "layer": ("Sum", ""),
     "units": ("Units", ""),
     "as_it_is": ("Near identity", "share of units that take more than nine tenths of their sum from the shortcut"),
-    "paired_anew": ("Paired anew", "the same where every unit has the conv branch of another like its own; the mean"),
-    "sd": ("Deviation", "over the pairings"),
+    "paired_anew": (
+        "Paired anew",
+        "mean of this share over pairings in which every unit has the conv branch of another, similar unit",
+    ),
+    "sd": ("Deviation", "standard deviation over the pairings"),
     "p": ("p", "share of pairings with as large a share"),
 }
 _DISTRIBUTION = {
     "other": ("With", "the other layer"),
     "direction": ("Direction", "backward: the weights come from the other layer; forward: they lead there"),
-    "units": ("Units", "of this layer, which the medians are taken over"),
-    "n": ("Weights", "of each unit with the other layer's units"),
+    "units": ("Units", "units of this layer, over which the medians are taken"),
+    "n": ("Weights", "weights between each unit and the units of the other layer"),
     "mean": ("Mean", ""),
     "sd": ("Deviation", "standard deviation"),
     "skewness": ("Skewness", "0 for a symmetric distribution"),
-    "kurtosis": ("Kurtosis", "in excess of a normal distribution's"),
+    "kurtosis": ("Kurtosis", "excess kurtosis: 0 for a normal"),
     "bimodality": (
         "Bimodality",
-        "Sarle's coefficient of skewness and kurtosis: 1/3 for a normal, 5/9 for a uniform; high for skewed tails, too",
+        "Sarle's coefficient of skewness and kurtosis: 1/3 for a normal, 5/9 for a uniform; high for skewed tails too",
     ),
-    "density_at_zero": ("Density at 0", "share within a tenth of the deviation of zero; 0.080 for a normal"),
+    "density_at_zero": ("Density at 0", "share of values within a tenth of the deviation of zero; 0.080 for a normal"),
 }
 
 
@@ -78,14 +90,14 @@ def figure(claims: "Macroscopic", layer: Layer, variant: Variant) -> None:
     st.subheader("Distributions", help=f"{variant.capitalize()}: {VARIANTS[variant]}.")
     lower = st.text_input(
         "Lower unit", key="lower", bind="query-params", placeholder="the middle unit of the lowest layer",
-        help="Its contributions to every conv branch above are drawn; layer, block, index, channel.",
+        help="The figure shows its contributions to every conv branch above. Write layer/block/index/channel.",
     )  # fmt: skip
     with session.show_errors():
         session.show(
             f'<div class="figure">{claims.small_multiples.figure(lower or None, [layer], variant)}</div>',
             "distributions",
         )
-    st.caption("The same as a file:")
+    st.caption("This command writes the figure to a file:")
     st.code(
         f"circuits macroscopic {quote(str(claims.path))} --layer {layer} --variant {variant} --output macroscopic.svg",
         "bash",
@@ -96,9 +108,10 @@ def comparisons(claims: "Macroscopic", layer: Layer, variant: Variant) -> None:
     """Show every statistic of a variant with its interval, compared with both controls."""
     st.subheader(
         "Shapes, signs and peaks",
-        help="Medians over a few units of each layer below (forward) or of this one (backward). Randomised weights: "
-        "the same network, the weights of each convolution permuted, swept from a few units of each layer; backward "
-        "they stand beside what is observed of the same units. Shuffled entries: drawn from the whole matrix.",
+        help="Medians over a few units of each layer below (forward) or of this layer (backward). Randomised weights: "
+        "the same network with the weights of each convolution permuted, swept from a few units of each layer. "
+        "Backward, these are compared with what is observed for the same units. Shuffled entries: drawn from the whole "
+        "matrix.",
     )
     if claims.lacks_randomised:
         st.caption(plain(claims.without_randomised))
@@ -158,7 +171,7 @@ def paired_shares(claims: "Macroscopic") -> None:
     """Show how many units of the last sums are near identity, compared with branches paired anew, if the user asks."""
     if st.toggle(
         "Beside branches paired anew",
-        help="By shares of means over positions; takes seconds.",
+        help="Compares shares of means over positions. This takes seconds.",
     ):
         if rows := _paired(claims, str(claims.path), claims.changed):
             tables.show(rows, _PAIRED)
@@ -176,18 +189,18 @@ def weight_distributions(layer: Layer) -> None:
     """Show a row for each other layer with which this one has weights, if an extraction folder is available."""
     st.subheader(
         "Moments by layer",
-        help="Medians over the layer's units: for each unit the statistic is taken over its signed mean weights.",
+        help="Medians over the layer's units. Each unit's statistic is taken over its signed mean weights.",
     )
     if summaries := session.model().weight_summaries(layer):
         tables.show(summaries.to_dicts(), _DISTRIBUTION)
     else:
-        away = session.model().away or "Those at hand hold no weights into or out of this layer."
+        away = session.model().away or "The available folders hold no weights into or out of this layer."
         st.caption(plain(f"Moments are read from the extraction folder. {away}"))
 
 
 def missing(layer: Layer) -> None:
     """Say that dense matrices into this layer are missing, and show the command that adds them."""
     model = session.model()
-    away = model.away or "Those at hand hold none: the following adds them."
+    away = model.away or "The available folders hold none. This command adds them:"
     st.caption(plain(f"This needs an extraction folder with the dense matrices into this layer. {away}"))
     st.code(f"{commands.extract(model.id)} --targets {layer}", language="bash")

@@ -6,7 +6,7 @@ from app.web import session
 from app.web.plain_text import plain
 
 _PLACE = "remove model"
-_LABELS = "With labels, flags and saved circuits, for good"
+_LABELS = "Also remove labels, flags and saved circuits, for good"
 
 
 def show() -> None:

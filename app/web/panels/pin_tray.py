@@ -11,7 +11,7 @@ _EMPTY = "Pin units to keep them here while you look at others, and to trace wha
 
 def show(pinned: list[Unit]) -> None:
     """Show the pinned units one below the other."""
-    st.subheader("Pinned", help="Pinned units stand in the address too, so a copied link holds them.")
+    st.subheader("Pinned", help="The page's address includes the pinned units, so a copied link shows them too.")
     if not pinned:
         st.caption(_EMPTY)
         return

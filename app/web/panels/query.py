@@ -79,7 +79,7 @@ def values(query: NamedQuery) -> dict[str, Any]:
             key=f"${name}",
             bind="query-params",
             placeholder=_typed(defaults[name]) if name in defaults else "",
-            help=f"{query.meanings.get(name, 'a parameter of the query')}. A number, JSON or text; empty: the default.",
+            help=f"{query.meanings.get(name, 'a parameter')}. A number, JSON or text; the default if empty.",
         )
         for name, place in zip(names, places, strict=False)
     }
@@ -141,13 +141,13 @@ def saving(query: NamedQuery, parameters: dict[str, Any]) -> None:
     with form.expander("Save as", icon=":material/save:"), st.form("save", border=False):
         st.text_input("Name", key="save as", max_chars=LONGEST_NAME)
         st.text_input("What it answers", query.description, key=f"of {query.name}", max_chars=LONGEST_DESCRIPTION)
-        st.checkbox("Replace the saved one of that name", key="save over")
-        st.caption("What the parameters are now becomes their default.")
+        st.checkbox("Replace the saved query of this name", key="save over")
+        st.caption("The current values of the parameters become their defaults.")
         st.form_submit_button("Save", on_click=session.run_action, args=("query", lambda: _save(query, parameters)))
     session.show_action_error("query")
     if query.name and query.author != BUILT_IN_AUTHOR:
         with removal.popover("Remove", icon=":material/delete:"):
-            st.write("Nobody will find it here any more; it can be restored, below.")
+            st.write("This removes the query for everybody. You can restore it below.")
             st.button("Remove it", on_click=session.run_action, args=("query", lambda: _remove(query)))
     _show_earlier()
 

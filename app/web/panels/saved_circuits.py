@@ -11,7 +11,7 @@ from catalog import LONGEST_NAME, CircuitView
 from graph.records import SavedCircuit
 
 _EARLIER = 20  # replaced and deleted circuits that are listed
-_NONE = "None yet. The form below the figure saves its circuit in the database, for all who use it."
+_NONE = "No circuit is saved yet. The form below the figure saves one in the database, for everybody who uses it."
 
 
 def show() -> None:
@@ -26,7 +26,7 @@ def show() -> None:
             name = circuit.name
             st.button("Open", key=f"open {name}", type="tertiary", on_click=_open, args=(name,))
             with st.popover("Delete", type="tertiary"):
-                st.write("It can be restored, below.")
+                st.write("You can restore it below.")
                 act = "saved", partial(_delete, name)
                 st.button("Delete it", key=f"delete {name}", on_click=session.run_action, args=act)
     _show_earlier()
@@ -54,7 +54,7 @@ def form(circuit: CircuitView) -> None:
     with st.form("save", border=False):
         name, replace, button = st.columns([4.5, 1, 1], vertical_alignment="bottom")
         name.text_input("Save as", key="save as", max_chars=LONGEST_NAME, placeholder="What this circuit is")
-        replace.checkbox("Replace", key="replace", help="The circuit of this name, if there is one.")
+        replace.checkbox("Replace", key="replace", help="Replace the circuit of this name, if there is one.")
         button.form_submit_button("Save", on_click=session.run_action, args=("save", partial(_save, circuit)))
     session.show_action_error("save")
 

@@ -43,7 +43,7 @@ def _parsed(parse: Callable[[str], T], text: str) -> T | None:
 def layer() -> Layer | None:
     """Show the choice of a layer whose units are searched, and return it; None is any layer."""
     layers = [str(layer) for layer in reversed(session.model().architecture.layers)]
-    name = st.selectbox("Layer", [ANY, *layers], key="layer", bind="query-params", help="The last one stands first.")
+    name = st.selectbox("Layer", [ANY, *layers], key="layer", bind="query-params", help="The last layer comes first.")
     return None if name == ANY else Layer.parse(name)
 
 
@@ -55,7 +55,7 @@ def filters() -> dict[str, Any]:
     )
     leaning = modality.segmented_control(
         "More selective for", ["any", *get_args(Modality)], default="any", required=True, key="modality",
-        bind="query-params", help="Of words against letter strings, and of pictures against scrambled ones.",
+        bind="query-params", help="Words are compared with letter strings, and pictures with scrambled ones.",
     )  # fmt: skip
     least, most = _bounds()
     return {
@@ -69,7 +69,7 @@ def filters() -> dict[str, Any]:
 def _bounds() -> tuple[dict[str, float], dict[str, float]]:
     numbers = st.multiselect(
         "Numbers", SEARCHABLE, key="numbers", bind="query-params",
-        placeholder="Bounds on what was measured", help="A unit of which it was not measured does not pass.",
+        placeholder="Bounds on what was measured", help="Units without this number are left out.",
     )  # fmt: skip
     bounds: dict[str, dict[str, float]] = {"least": {}, "most": {}}
     for number in numbers:
@@ -86,10 +86,12 @@ def in_catalog(text: str, layer: Layer | None, filters: dict[str, Any]) -> None:
     model = session.model()
     hits = model.search(text, layer, **filters)
     if not hits:
-        st.info("Nothing in the catalog fits. Loosen the filters, or show the text to the network itself.")
+        st.info("Nothing in the catalog matches. Loosen the filters, or show the text to the network itself.")
         return
     count = f"The first {LIMIT} units" if len(hits) == LIMIT else f"{len(hits)} units"
-    order = "labelled so first, then those that answer most strongly" if text.strip() else "labelled ones first"
+    order = (
+        "units with this label first, then those that respond most strongly" if text.strip() else "labelled units first"
+    )
     st.caption(f"{count}: {order}.")
     session.show(session.gallery().search_hits(hits, model.thumbnails(hit.unit.id for hit in hits)), "found")
 
@@ -109,7 +111,7 @@ def picture(layer: Layer) -> None:
     """Show the units of a layer that an uploaded picture raises most over the probes' mean, or over a grey picture."""
     model = session.model()
     activities = model.activities(layer)
-    file = st.file_uploader("Picture", key="picture", help="PNG, JPEG or WebP; it stays with the app.")
+    file = st.file_uploader("Picture", key="picture", help="PNG, JPEG or WebP. The picture stays on the app's machine.")
     over = st.selectbox("Over", [PROBES, GREY] if activities else [GREY], key="over", bind="query-params")
     if not activities:
         st.caption(f"{layer} was not measured on probes, so there is no mean to compare with. This measures it:")

@@ -20,18 +20,18 @@ def distribution(unit: UnitView) -> None:
     """Show how the unit's activation is distributed over all probes."""
     st.subheader(
         "Distribution",
-        help="The unit's mean over positions on every probe, after a ReLU where one follows. Heights are square "
-        "roots of the counts, so that one probe shows beside a thousand.",
+        help="The unit's mean over positions on every probe, after the ReLU if one follows. Heights are square "
+        "roots of the counts, so that one probe is visible beside a thousand.",
     )
     histogram = unit.histogram
     if histogram is None:
-        st.caption("Not measured. This shows the network probes, and `circuits load` puts what it does on them here:")
+        st.caption("Not measured. This command shows probes to the network; `circuits load` then loads the results:")
         st.code(f"{commands.extract(unit.card.model)} --probes FOLDER", language="bash")
         return
     session.show(activation_chart(histogram, unit.id), "distribution")
     sd = histogram.sd
     deviation = "always the same" if sd is None else f"standard deviation {sd:.3g} (dashed, up to three)"
-    st.caption(f"{histogram.n:,} probes: mean {histogram.mean:.3g} (whole line), {deviation}.")
+    st.caption(f"{histogram.n:,} probes: mean {histogram.mean:.3g} (solid line), {deviation}.")
 
 
 def contributions(unit: UnitView) -> None:
@@ -43,9 +43,17 @@ def contributions(unit: UnitView) -> None:
     target = _layer(above, "Outputs into", "into", [str(s.target) for s in model.sweeps(source=unit.layer)][::-1])
     by: Measure = order.segmented_control(
         "Strongest by", get_args(Measure), default="magnitude", required=True, key="order", bind="query-params",
-        help="Magnitude is the norm over positions; the mean keeps the sign, and positions can cancel in it.",
+        help="Magnitude is the norm over positions. The mean keeps the sign, so positions can cancel.",
     )  # fmt: skip
-    count = many.slider("Of either sign", 1, 20, 5, key="count", bind="query-params", help="So many of each.")
+    count = many.slider(
+        "Edges of each sign",
+        1,
+        20,
+        5,
+        key="count",
+        bind="query-params",
+        help="Positive and negative edges are listed separately.",
+    )
     sides = {
         "source": unit.inputs(count, source, by=by),
         "target": unit.outputs(count, target, by=by),
@@ -62,14 +70,14 @@ def contributions(unit: UnitView) -> None:
 _VERSATILITY = {
     "direction": ("Direction", "backward: it receives from the other layer; forward: it contributes to it"),
     "other": ("With", "the other layer"),
-    "n": ("Edges", "all there are, stored or not"),
-    "mean": ("Mean", "of the mean weights"),
-    "mean_size": ("Mean size", "of the mean weights, without their signs"),
-    "positive_mean": ("Positive", "mean of the positive ones"),
-    "negative_mean": ("Negative", "mean size of the negative ones"),
-    "mean_magnitude": ("Magnitude", "mean of the magnitudes"),
-    "norm_of_means": ("Norm of means", "root of the sum of squares"),
-    "norm_of_magnitudes": ("Norm of magnitudes", "root of the sum of squares"),
+    "n": ("Edges", "number of edges, stored or not"),
+    "mean": ("Mean", "average of the mean weights"),
+    "mean_size": ("Mean size", "average of the mean weights without their signs"),
+    "positive_mean": ("Positive", "average of the positive mean weights"),
+    "negative_mean": ("Negative", "average size of the negative mean weights"),
+    "mean_magnitude": ("Magnitude", "average of the magnitudes"),
+    "norm_of_means": ("Norm of means", "root of the sum of the squared mean weights"),
+    "norm_of_magnitudes": ("Norm of magnitudes", "root of the sum of the squared magnitudes"),
 }
 
 
@@ -77,7 +85,9 @@ def versatility(unit: UnitView) -> None:
     """Show what the unit receives from and contributes to each other layer, if an extraction folder has all edges."""
     claims = [folder.macroscopic() for folder in session.model().extractions]
     if rows := _versatility(unit.card.model, [(str(claim.path), claim.changed) for claim in claims], str(unit.id)):
-        st.subheader("Versatility", help="Over all its edges with each layer, read from the extraction folder.")
+        st.subheader(
+            "Versatility", help="Over all edges between the unit and each layer, read from the extraction folder."
+        )
         tables.show(rows, _VERSATILITY)
     elif away := session.model().away:
         st.caption(plain(f"Its versatility and its spatial matrices are read from the extraction folder. {away}"))
@@ -92,8 +102,8 @@ def _versatility(model: str, folders: list[tuple[str, int]], unit: str) -> list[
 
 def _layer(place: "st.delta_generator.DeltaGenerator", label: str, key: str, layers: Sequence[str]) -> Layer | None:
     tooltip = (
-        "The layers whose expanded weights were computed, the nearest first. Magnitudes of different layers do not "
-        "compare: the far ones are the largest, and the least to be believed."
+        "The layers whose expanded weights were computed, nearest first. Do not compare magnitudes of different "
+        "layers: those of distant layers are the largest and the least reliable."
     )
     name = place.selectbox(label, layers, key=key, bind="query-params", help=tooltip)
     return None if name is None else Layer.parse(name)
@@ -106,7 +116,7 @@ def spatial(edges: Sequence[Contribution]) -> None:
     by_name = {f"{edge.source} to {edge.target}": edge for edge in edges}
     name = st.selectbox(
         "Spatial matrix of", by_name, index=None, placeholder="Choose an edge", key="edge", bind="query-params",
-        help="What the source brings the target from each position of its map; the catalog keeps its norm and mean.",
+        help="What each position of the source's map contributes to the target. The catalog stores its norm and mean.",
     )  # fmt: skip
     if name is None:
         return

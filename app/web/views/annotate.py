@@ -11,14 +11,14 @@ model, gallery = session.model(), session.gallery()
 below = list(reversed(model.architecture.layers))
 layers = [str(layer) for summed in (True, False) for layer in below if (layer.role == "sum") is summed]
 _MEANINGS = {
-    "unlabelled": "No label holds.",
-    "disagreeing": "Different people say different things of one branch and facet.",
-    "unsure": f"A label has a confidence below {UNSURE}.",
-    "all": "Every unit of the layer.",
+    "unlabelled": "Units without a current label.",
+    "disagreeing": "Units for which different people gave one branch and facet different labels.",
+    "unsure": f"Units with a label whose confidence is below {UNSURE}.",
+    "all": "All units of the layer.",
 }
 
 
-@st.cache_data(max_entries=50, ttl=600, show_spinner="Putting the units in order")
+@st.cache_data(max_entries=50, ttl=600, show_spinner="Sorting the units")
 def order(model: str, content: str, layer: str) -> tuple[Unit, ...]:
     """Return a layer's units in the order of the queue; `content` differs between loads of the model, for the cache."""
     return tuple(session.model().labels.order(layer))
@@ -39,7 +39,7 @@ def show(queue: Queue, unit: UnitView) -> None:
         button.button(
             words, shortcut=key, key=words, disabled=other is None, on_click=go, args=(other,), width="stretch"
         )
-    place.caption(f"{len(queue.waiting)} of {len(queue.order)} units of {unit.layer} wait.")
+    place.caption(f"{len(queue.waiting)} of {len(queue.order)} units of {unit.layer} are waiting.")
     pictures, form = st.columns([3, 1], gap="large")
     with pictures:
         session.show(gallery.title(unit.card), "queued heading")
@@ -52,8 +52,8 @@ def show(queue: Queue, unit: UnitView) -> None:
 
 st.title("Annotate")
 st.write(
-    "One unit at a time; candidates for enrichment circuits come first. Keys: Enter adds the label, the arrows go "
-    "back and on, U undoes the change that its button names."
+    "Label one unit at a time; candidates for enrichment circuits come first. Enter adds the label, the arrow keys go "
+    "to the previous and the next unit, and U undoes the change that the undo button names."
 )
 where, which = st.columns([1, 2])
 layer = where.selectbox("Units of", layers, key="queue_layer", bind="query-params")
@@ -64,6 +64,6 @@ name = st.query_params.get("unit")
 if unit := queue.at(next((other for other in queue.order if str(other) == name), None)):
     show(queue, model.unit(unit))
 else:
-    st.info(f"No unit of {layer} waits here. Choose another layer, or another kind of unit.")
+    st.info(f"No unit of {layer} is waiting. Choose another layer, or another kind of unit.")
 with st.expander("One label for many units"):
     bulk_labels.show()

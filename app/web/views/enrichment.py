@@ -12,8 +12,9 @@ sums = [str(layer) for layer in reversed(model.architecture.sums)]
 
 st.title("Enrichment circuits")
 st.write(
-    "Sum units whose two branches bring two different facets: every unit is judged on probes, with what is least "
-    "certain, and ablating either branch is a second witness. No term is multiplied into a score."
+    "In an enrichment circuit, the two branches of a sum bring two different facets. The census judges every unit on "
+    "probes, and names what is least certain. Ablating each branch is a second test. The numbers are shown one by one, "
+    "and not combined into a score."
 )
 way, where = st.columns([1, 1])
 method = way.segmented_control(
@@ -23,10 +24,10 @@ method = way.segmented_control(
     required=True,
     key="screen",
     bind="query-params",
-    help="Evidence: what either branch brings, judged on probes. Weights: which inputs feed them; a screen, no test.",
+    help="Evidence: what each branch brings, judged on probes. Weights: which inputs feed it; not a test.",
 )
 layer = where.selectbox(
-    "Sum layer", sums, key="sums", bind="query-params", help="Only sums join two branches; the last comes first."
+    "Sum layer", sums, key="sums", bind="query-params", help="Only sums join two branches. The last sum comes first."
 )
 shortlist = (enrichment.by_evidence if method == "evidence" else enrichment.by_weights)(layer)
 if not shortlist:
@@ -45,7 +46,7 @@ beginning = "The first " if len(shortlist) == enrichment.MOST else ""
 st.caption(f"{beginning}{len(shortlist)} units. Select a row to open its unit.")
 if selected.selection.rows:
     session.open_unit(str(shortlist[selected.selection.rows[0]].unit))
-st.subheader("The first ten", help="What each branch answers to most, side by side.")
+st.subheader("The first ten", help="What each branch responds to most, side by side.")
 candidates.show(shortlist[:10], pictures=7)
 if method == "evidence":
     census_variants.show(layer)

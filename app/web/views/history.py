@@ -12,12 +12,12 @@ history = labels.history()
 
 st.title("History")
 st.write(
-    "All that was ever said of units, the newest first. Nothing here is overwritten: undoing an entry appends another, "
-    "which can be undone as well."
+    "Every change of a label, newest first. Nothing is overwritten: undoing an entry adds another entry, which you can "
+    "undo too."
 )
 if not history:
     st.info(
-        "Nothing was said of a unit yet. Label one on its page or on the Annotate page, or with `circuits label add`."
+        "No unit has been labelled yet. Label one on its page or on the Annotate page, or with `circuits label add`."
     )
     session.show('<p class="quiet">0 entries</p>', "none")
     st.stop()

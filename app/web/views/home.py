@@ -16,16 +16,16 @@ def show_holdings() -> None:
     card = model.card
     st.title("CLIP circuits")
     st.write(
-        "Every channel of the vision ResNet is a unit, every expanded weight between two units an edge, and labels say "
-        "what units stand for. Worth a look above all: enrichment circuits, where the conv branch brings one facet and "
-        "the residual shortcut another."
+        "Every channel of the vision ResNet is a unit. Every expanded weight between two units is an edge, and labels "
+        "say what units stand for. Start with the enrichment circuits: in each of them the conv branch brings one "
+        "facet, and the residual shortcut brings another."
     )
     counts = {
         "Layers": (len(card.architecture.layers), "bn1, bn2, conv branch, downsample and sum of every block"),
         "Units": (card.units, "channels of these layers"),
         "Edges": (
             card.edges,
-            "the strongest expanded weights of either sign; a weight that is not stored is no zero weight",
+            "the strongest expanded weights of both signs; a weight that is not stored need not be zero",
         ),
         "Labelled units": (card.labelled, "units with at least one current label"),
         "Images": (card.images, "probes shown to the network: pictures and rasterised words"),
@@ -36,7 +36,7 @@ def show_holdings() -> None:
     shape = f"stages of {blocks} blocks, {side} x {side} pixels"
     st.caption(plain(f"{card.id}: {shape}, weights {card.weights_sha256[:12]}"))
     session.show(notes(card.measured), "measured")
-    link = "What was computed and measured of each layer, and what is missing"
+    link = "What was computed and measured for each layer, and what is missing"
     st.page_link("views/layers.py", label=link, icon=":material/layers:", query_params={"model": card.id})
 
 
@@ -64,7 +64,7 @@ def show_labelled() -> None:
     if cards:
         session.show(gallery.units(cards, model.thumbnails(card.id for card in cards)), "labelled")
     else:
-        st.caption("No label contains that." if word else "None yet. Every unit's page has a form that labels it.")
+        st.caption("No label contains this text." if word else "No unit has a label yet. Add one on a unit's page.")
 
 
 show_holdings()

@@ -13,10 +13,10 @@ names = [str(layer) for layer in reversed(model.architecture.layers)]
 
 st.title("Layers")
 st.write(
-    "How many units each layer has, how much is known about them, and between which layers expanded weights were "
-    "computed. Whatever is not there yet comes with the command that makes it."
+    "How many units each layer has, what was measured of them, and between which layers expanded weights were "
+    "computed. Below it are commands that add what is missing."
 )
-name = st.selectbox("Layer", [ALL, *names], key="layer", bind="query-params", help="The last one stands first.")
+name = st.selectbox("Layer", [ALL, *names], key="layer", bind="query-params", help="The last layer comes first.")
 layer = None if name == ALL else Layer.parse(name)
 cards = model.layers if layer is None else [model.layer(layer)]
 sweeps = model.sweeps(target=layer)

@@ -14,11 +14,12 @@ last = next(place for place, layer in enumerate(reached) if layer.role == "conv"
 
 st.title("Macroscopic")
 st.write(
-    "How the contributions into a layer are distributed: whether they look like a normal or like a Laplace, whether "
-    "their signs are balanced, and whether they have two peaks, each beside randomised weights and shuffled entries."
+    "How the contributions into a layer are distributed: whether the distribution is close to a normal or to a "
+    "Laplace, whether signs are balanced, and whether there are two peaks. Every number is compared with randomised "
+    "weights and with shuffled entries."
 )
 left, right = st.columns(2)
-name = left.selectbox("Layer", names, last, key="layer", bind="query-params", help="The last one stands first.")
+name = left.selectbox("Layer", names, last, key="layer", bind="query-params", help="The last layer comes first.")
 layer = Layer.parse(name)
 variants: list[Variant] = ["scaled"] if layer.role == "sum" else list(macroscopic.VARIANTS)
 variant = right.segmented_control(

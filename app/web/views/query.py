@@ -13,7 +13,9 @@ queries = {query.name: query for query in parts.queries().list()}
 
 def named() -> NamedQuery:
     """Let the user select a query by name, show its description and its Cypher, and return it."""
-    name = st.selectbox("Query", list(queries), key="query", bind="query-params", help="Ours first, then those saved.")
+    name = st.selectbox(
+        "Query", list(queries), key="query", bind="query-params", help="Built-in queries come first, then saved ones."
+    )
     query = queries[name]
     by = "" if query.author == BUILT_IN_AUTHOR else f" Saved by {query.author}."
     session.show(notes([query.description + by]), "description")
@@ -32,7 +34,7 @@ def own() -> NamedQuery:
         height=220,
         max_chars=LONGEST_QUERY,
         placeholder="MATCH (u:Unit {model: $model, layer: $layer})\nRETURN u.id AS unit, u.label AS label\nLIMIT 20",
-        help="$model is the model chosen at the side, $layer its last sum; any other $name becomes an input.",
+        help="$model is the model in the side bar, $layer its last sum. Any other $name becomes an input.",
     )
     return NamedQuery("", text or "")
 
@@ -47,13 +49,15 @@ def show(answer: parts.QueryAnswer, duration: float) -> None:
     st.dataframe(rows, hide_index=True)
     st.download_button("CSV", parts.as_csv(answer.columns, rows), "query.csv", "text/csv", icon=":material/download:")
     if units := parts.units(answer):
-        st.subheader("Units in the answer", help=f"The first {parts.UNITS_LISTED} at most, of the model at the side.")
+        st.subheader(
+            "Units in the answer", help=f"At most the first {parts.UNITS_LISTED} units of the model in the side bar."
+        )
         model = session.model()
         session.show(parts.gallery().units(model.units(units), model.thumbnails(units)), "units")
 
 
 st.title("Query")
-st.write("Ask the graph by name, or in Cypher of your own. Only reading is allowed: the server refuses what writes.")
+st.write("Run a named query, or write one in Cypher. Queries can only read: the server refuses those that write.")
 left, right = st.columns([3, 2], gap="large")
 with right.expander("What is in the graph", icon=":material/schema:", expanded=True):
     session.show(parts.graph_schema(), "schema")

@@ -6,9 +6,9 @@ from app.web import session
 from app.web.panels import search
 
 WAYS = {
-    "catalog": "In the catalog: labels, what top examples show, words that drive a unit.",
-    "word": "The text is drawn as an image and shown to the network: the units that it raises most.",
-    "picture": "A picture of yours is shown to the network: the units that it raises most.",
+    "catalog": "In the catalog: labels, concepts of top probes, and words that drive a unit.",
+    "word": "The text is drawn as an image and shown to the network, to find the units that it raises most.",
+    "picture": "A picture is shown to the network, to find the units that it raises most.",
 }
 
 st.title("Search")
@@ -17,7 +17,7 @@ text = st.text_input(
     key="text",
     bind="query-params",
     placeholder="4/2/6/34, layer4.2.act3:34, wound, banana",
-    help="The id or the module name of a unit goes to its page.",
+    help="A unit's id or module name opens its page.",
 )
 search.goto(text)
 way, where = st.columns(2, gap="large")

@@ -17,12 +17,14 @@ def download() -> None:
     suffix = form.segmented_control(
         "Format", LABEL_FORMS, default="csv", required=True, key="form", bind="query-params"
     )
-    history = whole.toggle("Whole history", key="whole", bind="query-params", help="Else only the labels that hold.")
+    history = whole.toggle(
+        "Whole history", key="whole", bind="query-params", help="Otherwise only current labels are included."
+    )
     entries = labels.history() if history else labels.current()
     name = f"{model.id}-{'history' if history else 'labels'}.{suffix}".replace("/", "-").replace(":", "-")
     data = labels.encoded(entries, suffix, history)
     st.download_button(f"Download {len(entries):,}", data, name, key="download", icon=":material/download:")
-    st.caption("Whoever opens the file sees all that is in it: what is sensitive is flagged there, and not hidden.")
+    st.caption("The file hides nothing: it flags sensitive labels, and whoever opens it can read them.")
 
 
 def upload() -> None:
@@ -30,10 +32,12 @@ def upload() -> None:
     st.subheader("Import")
     annotations.show_written("transfer")
     turn = st.session_state.setdefault("transfers", 0)  # a fresh field after each file that was written
-    file = st.file_uploader("A label file", LABEL_FORMS, key=f"file {turn}", help="Columns unit and text suffice.")
+    file = st.file_uploader(
+        "A label file", LABEL_FORMS, key=f"file {turn}", help="The columns unit and text are enough."
+    )
     also = st.checkbox("Add conflicting labels beside those of the catalog", key="also")
     if file is None:
-        st.caption("Nothing is ever overwritten: what contradicts a person's label is reported, and left out.")
+        st.caption("Nothing is overwritten: an entry that contradicts a person's label is reported and left out.")
         return
     with session.show_errors():
         plan = labels.plan_import(file.getvalue(), session.author(), also, label_form(file.name))

@@ -1,4 +1,4 @@
-"""Unit: show what one unit answers to, what people call it, which units feed it and which units it feeds."""
+"""Unit: show what one unit responds to, what people call it, which units feed it and which units it feeds."""
 
 import streamlit as st
 
@@ -27,13 +27,13 @@ def show_heading() -> None:
 
 def show_probes() -> None:
     """Show a row of top probes for the unit, and if it is a sum's, one for each of its branches."""
-    st.subheader("Answers to", help="The probes with the largest mean over the unit's positions, strongest first.")
+    st.subheader("Responds to", help="The probes with the largest mean over the unit's positions, strongest first.")
     session.show(gallery.branches(unit.probe_rows, unit.top_probes(), unit.statistics), "answers")
 
 
 def show_evidence() -> None:
     """Show which facet each branch of a sum brings, and the sum with and without each branch."""
-    st.subheader("Evidence", help="Both facets as the census finds them, and the sum with and without either branch.")
+    st.subheader("Evidence", help="The two facets that the census finds, and the sum with and without each branch.")
     session.show(draw_evidence(gallery, unit.card, unit.probe_rows, unit.facet_probes()), "evidence")
     verdicts = model.verdicts(unit.id)
     if alone := [f"by {change}: {verdicts[change]}" for change in PROBES_ALONE if change in verdicts]:
@@ -41,9 +41,9 @@ def show_evidence() -> None:
 
 
 def show_words() -> None:
-    """Show the words that the unit answers to most, if the network was shown words."""
+    """Show the words that the unit responds to most, if the network was shown words."""
     if words := unit.top_words(12):
-        st.subheader("Words", help="Of the words shown as images, those with the largest mean over its positions.")
+        st.subheader("Words", help="The words, shown as images, with the largest mean over the unit's positions.")
         session.show(gallery.words(words), "words")
 
 
@@ -51,7 +51,7 @@ def show_circuit() -> None:
     """Draw the enrichment circuit of a sum's unit, or the neighbourhood of any other unit."""
     circuit = unit.enrichment_circuit(2) if unit.layer.role == "sum" else unit.neighbourhood(2)
     revealed = gallery.veil.revealed
-    st.subheader(circuit.name, help="The two strongest edges of either sign at each step.")
+    st.subheader(circuit.name, help="The two strongest edges of each sign at each step.")
     drawing = circuit.svg(circuit_canvas.link(), revealed=revealed)
     session.show(f'<div class="figure">{drawing}</div>', "figure")
     downloads.show(circuit, revealed)

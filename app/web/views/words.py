@@ -12,8 +12,8 @@ layers = [str(layer) for layer in reversed(session.model().architecture.layers)]
 
 st.title("Words")
 st.write(
-    "A word is drawn as an image and shown to the network. The units below are those whose mean activation it raises "
-    "most over a baseline: over eeeeee, as in the article, over the mean of common words, or over any text of yours."
+    "A word is drawn as an image and shown to the network. Below are the units whose mean activation rises most over a "
+    "baseline. The baseline is eeeeee, as in the article, or the mean of common words, or any other text."
 )
 left, middle, right = st.columns(3)
 word = left.text_input("Word", "anchor", key="word", bind="query-params", help="Any text that fits the image.")
@@ -23,15 +23,15 @@ baseline = middle.selectbox(
     key="baseline",
     bind="query-params",
     accept_new_options=True,
-    help="mean: over the 10,000 most common words, which takes a while for each layer; any other text as it is.",
+    help="mean: the mean over the 10,000 most common words, which takes a while for each layer. Type any other text.",
 )
-layer = right.selectbox("Layer", layers, key="layer", bind="query-params", help="The last sum stands first.")
+layer = right.selectbox("Layer", layers, key="layer", bind="query-params", help="The last sum comes first.")
 texts = [word] if baseline == MEAN else [word, baseline]
 session.show(live_network.word_figures(texts), "as shown")
 if live_network.ready("a word"):
     with live_network.show_missing():
         rises = live_network.word_rises(word, None if baseline == MEAN else baseline, layer, TOP)
-        st.subheader(f"Units of {layer} that rise most", help="Mean over positions; of a sum after its ReLU.")
+        st.subheader(f"Units of {layer} that rise most", help="Mean over positions; for a sum, after its ReLU.")
         if rises:
             session.show(live_network.rises_table(rises), "risen")
         else:

@@ -370,7 +370,7 @@ def test_a_unit_of_a_branch_or_inside_one_is_shown_with_its_own_probes(circuits:
         ("4/2/5/3", "conv +sensitive .word., word 2"),
     ):
         assert re.search(shown, circuits("unit", name).stdout)
-    assert "Top examples" in circuits("unit", "4/2/6/3").stdout
+    assert "Top probes" in circuits("unit", "4/2/6/3").stdout
 
 
 def test_flags_hold_in_searches_and_in_answers_too(circuits: Run) -> None:

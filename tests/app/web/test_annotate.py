@@ -116,7 +116,7 @@ def test_a_labelled_unit_stays_until_one_goes_on_and_waits_no_more(app: AppTest,
 
 def test_what_nobody_disagrees_on_is_an_empty_queue_that_says_so(app: AppTest) -> None:
     opened(app, "annotate", queue_layer="2/0/1", queue="disagreeing", model=MODEL)
-    assert "No unit of 2/0/1 waits here" in app.info[0].value
+    assert "No unit of 2/0/1 is waiting" in app.info[0].value
 
 
 def test_one_label_for_many_units_is_previewed_then_written(app: AppTest, cleaned: list[str]) -> None:
@@ -152,7 +152,7 @@ def test_units_that_are_not_known_must_be_passed_over_first(app: AppTest, cleane
     app.text_input(key="bulk text").input("dots")
     app.text_area(key="bulk units").input(f"{LAYER}/9, 9/9/6/1")
     app.button(key="FormSubmitter:bulk-Preview").click().run()
-    assert "unless they are passed over" in app.warning[0].value
+    assert "Nothing is written while units are unknown" in app.warning[0].value
     assert "9/9/6/1" in list(app.dataframe[-1].value["unit"])
     assert app.button(key="write bulk").disabled
     app.checkbox(key="skip bulk").check().run()

@@ -38,7 +38,7 @@ def test_shares_are_drawn_as_numpy_counts_them(app: AppTest, planted: Extraction
     counts = [int(n) for n in re.findall(r"<title>(\d+) units ", markup(app))]
     assert counts == [(values < 0).sum(), *np.histogram(values, 20, (0, 1))[0].tolist(), (values > 1).sum()]
     anew(app, "layers", layer="4/2/6", share="published")
-    assert "Measured of no unit here" in "\n".join(caption.value for caption in app.caption)
+    assert "No unit here has a share" in "\n".join(caption.value for caption in app.caption)
 
 
 def test_what_is_missing_comes_with_the_command_that_makes_it(app: AppTest) -> None:

@@ -80,7 +80,7 @@ def test_distributions_of_weights_come_from_the_extraction_folder(
     app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened(app, "macroscopic", layer=TARGET)
-    assert "Those at hand hold no weights into or out of this layer" in "\n".join(
+    assert "The available folders hold no weights into or out of this layer" in "\n".join(
         caption.value for caption in app.caption
     )
     planted_weights(tmp_path / "weights")

@@ -50,7 +50,7 @@ def test_home_finds_labelled_units_by_a_word(app: AppTest) -> None:
     app.text_input(key="word").input("MARMA").run()
     assert "4/2/6/5" in markup(app)
     app.text_input(key="word").input("no such word").run()
-    assert "No label contains that." in [caption.value for caption in app.caption]
+    assert "No label contains this text." in [caption.value for caption in app.caption]
 
 
 def test_the_unit_page_shows_the_unit_of_the_address_with_both_branches(app: AppTest) -> None:

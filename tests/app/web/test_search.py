@@ -82,7 +82,7 @@ def test_hostile_text_finds_nothing_and_stays_text(app: AppTest, text: str) -> N
     opened(app, "search", text=text)
     assert app.text_input(key="text").value == text
     assert not units(markup(app))
-    assert "Nothing in the catalog fits" in app.info[0].value
+    assert "Nothing in the catalog matches" in app.info[0].value
     assert not [part for part in (*app.markdown, *app.caption, *app.subheader) if text in part.value]
 
 

@@ -86,7 +86,7 @@ def test_the_distribution_counts_every_probe_and_marks_mean_and_deviations(app: 
     assert counts == [30, *[0] * 8, 9, *[0] * 9, 1]
     assert re.findall(r'<line class="mean" x1="([\d.]+)"', shown) == ["84.0"]  # 0.3 of 2.0, of 560 pixels
     assert re.findall(r'<line class="deviation" x1="([\d.]+)"', shown) == ["224.0", "364.0", "504.0"]
-    assert "40 probes: mean 0.3 (whole line), standard deviation 0.5" in "\n".join(c.value for c in app.caption)
+    assert "40 probes: mean 0.3 (solid line), standard deviation 0.5" in "\n".join(c.value for c in app.caption)
 
 
 def test_a_distribution_that_is_missing_comes_with_the_command_that_makes_it(app: AppTest) -> None:
