@@ -26,6 +26,18 @@ from graph.steps import Step
 DATABASE = "circuits"
 
 
+class Absent:
+    """An import hook with which a package counts as not installed, so that those who can do without it do."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Refuse the package, and leave all others to the hooks that follow."""
+        if name == self._package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 # ---- serving
 
 
@@ -33,6 +45,7 @@ def _serve(folder: DatabaseDirectory, answer: int, heap: int, idle: float) -> No
     """Serve until a signal, or until no client has been connected for `idle` seconds."""
     if os.fork():
         return  # the child continues, and no parent waits for it
+    sys.meta_path.insert(0, Absent("numpy"))  # arcadedb imports it, and serving does not need it
     if folder.lock("serve") is None:
         os.write(answer, b"busy")
         return
@@ -183,6 +196,7 @@ def _wait(stopping: threading.Event, connections: Any, idle: float) -> None:
 def _load(folder: DatabaseDirectory, answer: int, heap: int, load: str) -> None:
     from graph.embedded.pipe import receive  # imported only here: it needs pyarrow, and serving does not
 
+    sys.meta_path.insert(0, Absent("pandas"))  # pyarrow imports it with its first array, and loading does not need it
     arcadedb = _java(folder, heap)
     with folder.working_copy(load) as databases:
         write(arcadedb, databases / DATABASE, receive(cast(IOBase, sys.stdin.buffer)))
