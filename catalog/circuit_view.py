@@ -141,7 +141,9 @@ class CircuitView:
     @property
     def _catalog(self) -> ModelStore:
         if self._store is None:
-            raise CircuitError(f"{self.name} was read from a file. Open it in a catalog: model.circuit(this).")
+            raise CircuitError(
+                f"{self.name} was read from a file and belongs to no catalog. Open it in one: model.circuit(this)."
+            )
         return self._store
 
     def _veil(self) -> Veil:

@@ -107,11 +107,12 @@ def by_evidence(
     """
     layer, _ = _sums(store, layer)
     if verdict is not None and verdict not in VERDICTS:
-        raise CircuitError(f"{verdict!r} is no verdict. Give one of {', '.join(VERDICTS)}, or None for any.")
+        raise CircuitError(f"{verdict!r} is not a verdict. Choose one of {', '.join(VERDICTS)}, or None for any.")
     rows = store.enrichment_by_evidence(layer, limit, verdict, q, concepts or None, modalities or None)
     if verdict is not None and not rows and not (counts := tally(store, layer)).judged and not counts.unjudged:
         raise NotExtracted(
-            f"The units of {layer} have no verdict. Measure probes with {store.id}, then load its extraction again."
+            f"The units of {layer} have no verdict. Show {store.id} probes with `circuits extract`, then load its "
+            "extraction again."
         )
     return list(map(_by_evidence, rows))
 
@@ -237,6 +238,6 @@ def _two_back(store: ModelStore, layer: Layer) -> Layer:
     before = architecture.block_input(layer)
     source = before and architecture.block_input(before)
     if source is None:
-        way = "Name another source" if before else "Name a later sum: no source leads into both of its branches"
+        way = "Name another source" if before else "Name a later sum; no source leads into both branches of this one"
         raise CircuitError(f"There is no sum two blocks before {layer}. {way}.")
     return source

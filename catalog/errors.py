@@ -73,6 +73,6 @@ def torch_needed() -> Iterator[None]:
             ) from error
         cause, _, _ = str(error).partition("\n")
         raise TorchMissing(
-            f"torch, or what it needs, is installed but cannot be loaded ({cause}). "
-            "Install it anew: pip install --force-reinstall 'clip-circuits[extract]'"
+            f"torch is installed, but it or a library that it needs cannot be loaded ({cause}). Install it again: pip "
+            "install --force-reinstall 'clip-circuits[extract]'"
         ) from error

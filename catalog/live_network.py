@@ -91,14 +91,14 @@ class LiveNetwork(ExtractionNetwork):
                 network = load_network(name, None if model == demo.MODEL else tag)
         except WeightsError as error:
             raise WeightsError(
-                f"The catalog holds what was extracted from {model}, not its weights, and they cannot be had by its "
-                f"name: {error} Where you have their file, open it with open_network(name, file)."
+                f"The catalog does not hold the weights of {model}, and they cannot be loaded by this name: {error} If "
+                "you have their file, open it with open_network(name, file)."
             ) from error
         if network.sha256 != weights_sha256:
             raise WeightsError(
-                f"The weights of {model} that can be had here ({network.sha256[:12]}) are not those in the catalog "
-                f"({weights_sha256[:12]}). Open the file of the catalog's with open_network(name, file), or extract "
-                "these and load them into another database."
+                f"The weights of {model} on this machine ({network.sha256[:12]}) are not those of the catalog "
+                f"({weights_sha256[:12]}). Open the catalog's weights file with open_network(name, file), or extract "
+                "the weights of this machine into another database."
             )
         return cls(network)
 
@@ -335,7 +335,7 @@ class LiveNetwork(ExtractionNetwork):
         `source` is named.
         """
         if (branch is None) == (source is None):
-            raise AblationError("Name either the branch to ablate, or the source of an edge.")
+            raise AblationError("Name one part to ablate: a branch, or the source of an edge.")
         target = self.architecture.unit(str(unit))
         part = SumBranch(target, branch) if branch else ConvolutionEdge(self.architecture.unit(str(source)), target)
         check(self.architecture, part)

@@ -205,9 +205,13 @@ class Model:
             return ""
         before = ""
         if folder := self.card.folder:
-            state = "cannot be read as its extraction now" if is_readable(Path(folder) / "manifest.json") else "is away"
+            there = is_readable(Path(folder) / "manifest.json")
+            state = "can no longer be read as its extraction" if there else "is missing"
             before = f"The model was loaded from {printable(folder)}, which {state}. "
-        return f"{before}Put its extraction folder into the one that CIRCUITS_EXTRACTIONS names, or else here."
+        return (
+            f"{before}Put its extraction folder into the folder that CIRCUITS_EXTRACTIONS names, by default the "
+            "current one."
+        )
 
     def stored_kernel(self, source: Unit | str, target: Unit | str) -> Kernel | None:
         """Read the expanded weight of a direct edge from an available extraction folder; None if no folder holds it.

@@ -12,9 +12,9 @@ from extract.files import at_home, replace_file
 def write_picture(picture: Image.Image, path: Path | str) -> None:
     """Write a picture in the format of the file's suffix. Raises ExportError if that is not possible."""
     file, stream = at_home(path), BytesIO()
-    advice = "Name a file such as attacked.png in a folder that is there."
+    advice = "Name a file such as attacked.png in an existing folder."
     try:
         picture.save(stream, Image.registered_extensions()[file.suffix.lower()])
     except (OSError, KeyError) as error:
-        raise ExportError(f"{file} cannot be written: Pillow knows no such format. {advice}") from error
+        raise ExportError(f"{file} cannot be written: Pillow cannot write this format. {advice}") from error
     replace_file(file, stream.getvalue(), ExportError, advice)

@@ -99,7 +99,7 @@ class Queries:
             self.store.query(query.text, {**dict.fromkeys(query.parameters), **query.defaults}, patience, limit=1)
         if not self.store.save_query(query, replace):
             raise NamedQueryError(
-                f"There is a query {query.name!r} already. Give this one another name, or replace that (replace=True)."
+                f"There is already a query {query.name!r}. Choose another name, or replace that query (replace=True)."
             )
         return query
 
@@ -133,7 +133,7 @@ class Queries:
         versions = [e for e in self.earlier() if e.name == name and version in (None, e.version)]
         if not versions:
             raise NamedQueryError(
-                f"No query was replaced or removed as {version or repr(name)}. `circuits query history` shows what was."
+                f"There is no replaced or removed query {version or repr(name)}. `circuits query history` lists all."
             )
         self.store.save_query(versions[0], replace=True, author=who)
         return versions[0]
@@ -197,7 +197,7 @@ class Queries:
 
 
 def _no_query(name: str) -> NamedQueryError:
-    return NamedQueryError(f"There is no query {name!r}. `circuits query list` shows those there are.")
+    return NamedQueryError(f"There is no query {name!r}. `circuits query list` lists all.")
 
 
 def _listed_name(name: str) -> str:
@@ -207,13 +207,13 @@ def _listed_name(name: str) -> str:
 
 def _refuse_built_in(name: str) -> None:
     if name in _BUILT_IN_NAMES:
-        raise NamedQueryError(f"{name!r} comes with clip-circuits and stays as it is. Take another name.")
+        raise NamedQueryError(f"{name!r} is a built-in query and cannot be changed. Choose another name.")
 
 
 def _check_names(query: NamedQuery, values: Mapping[str, Any]) -> None:
     if unknown := ", ".join(name for name in values if name not in query.parameters):
         names = ", ".join(query.parameters) or "none"
-        raise NamedQueryError(f"The query has no parameter {unknown}. Those it has: {names}.")
+        raise NamedQueryError(f"The query has no parameter {unknown}. It has: {names}.")
 
 
 def _checked(fields: dict[str, Any]) -> _Saved:
@@ -221,7 +221,7 @@ def _checked(fields: dict[str, Any]) -> _Saved:
         return _Saved.model_validate(fields)
     except ValidationError as error:
         raise NamedQueryError(
-            f"No query can be saved so ({broken(error)}). Nothing was changed: correct it and try again."
+            f"The query cannot be saved ({broken(error)}). Nothing was changed. Correct this and try again."
         ) from error
 
 
@@ -237,15 +237,15 @@ def parse_value(text: str) -> Any:
     except json.JSONDecodeError as error:
         if text.lstrip().startswith(("[", "{", '"')):
             raise NamedQueryError(
-                f"The value {text[:20]} begins as JSON and is none: {error}. Correct it; a text may stand in double "
-                "quotes, with a backslash before those in it."
+                f"The value {text[:20]} begins like JSON but is not JSON: {error}. Correct it, or write it as text in "
+                "double quotes, with a backslash before each quote in it."
             ) from error
         return text
     except RecursionError as error:
         raise NamedQueryError(
-            f"The value {text[:20]}... holds too many lists or maps in one another. Correct it, and ask again."
+            f"The value {text[:20]}... nests lists or maps too deeply. Correct it, and ask again."
         ) from error
     except ValueError as error:
         raise NamedQueryError(
-            f"The value {text[:20]}... holds a number of too many digits. Correct it, and ask again."
+            f"The value {text[:20]}... holds a number with too many digits. Correct it, and ask again."
         ) from error

@@ -35,8 +35,8 @@ def shortcut_shares(folder: "Extraction", layer: Layer | None) -> list[ShortcutS
     table = folder.table("top_100_shares")
     if not table.num_rows:
         raise ExtractionError(
-            f"{folder.path} holds no shares on the top 100 probes. Earlier versions recorded what the top 16 need "
-            "alone: show the probes again into a new folder."
+            f"{folder.path} holds no shares on the top 100 probes. Earlier versions recorded only the top 16. Show the "
+            "probes again into a new folder."
         )
     rows = table if layer is None else table.filter(pc.field("layer") == str(layer))
     return [ShortcutShares(Unit(Layer.parse(row.pop("layer")), row.pop("channel")), **row) for row in rows.to_pylist()]

@@ -74,7 +74,7 @@ def checked(kind: type[_Input], fields: dict[str, object]) -> _Input:
         return kind.model_validate(fields)
     except ValidationError as error:
         raise LabelError(
-            f"This cannot be said of a unit ({broken(error)}). Nothing was changed; mend it and try again."
+            f"This entry is not valid ({broken(error)}). Nothing was changed. Correct it and try again."
         ) from error
 
 
@@ -88,4 +88,6 @@ def login_name() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError) as error:
-        raise LabelError("A label needs an author and this machine gives no login name: say who you are.") from error
+        raise LabelError(
+            "A label needs an author, and this machine has no login name for you. Name yourself as the author."
+        ) from error

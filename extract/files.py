@@ -48,7 +48,7 @@ def at_home(path: Path | str) -> Path:
     except (OSError, ValueError) as error:  # ValueError for the character NUL
         if getattr(error, "errno", ENAMETOOLONG) in (ENAMETOOLONG, EACCES):
             raise UnreachablePath(
-                f"Nothing can lie at {printable(str(path), 60)}, or be read there: {reason_of(error)}. Give another."
+                f"The path {printable(str(path), 60)} cannot be used: {reason_of(error)}. Name another."
             ) from error
     return place
 
@@ -131,7 +131,7 @@ def read_file(
     except (OSError, ValueError) as refusal:  # ValueError for a name that no file can have
         raise error(f"{printable(str(path))} cannot be read: {reason_of(refusal)}. {advice}") from refusal
     if len(data) > most:
-        raise error(f"{path} holds more than {most >> 20} MiB, as no such file does. {advice}")
+        raise error(f"{path} holds more than {most >> 20} MiB, too much for such a file. {advice}")
     return data
 
 
@@ -140,7 +140,7 @@ def read_text(path: Path, error: type[CircuitsError], advice: str) -> str:
     try:
         return decoded(read_file(path, error, advice))
     except UnicodeDecodeError as refusal:
-        raise error(f"{printable(str(path))} cannot be read: it is no text in UTF-8. {advice}") from refusal
+        raise error(f"{printable(str(path))} cannot be read: it is not text in UTF-8. {advice}") from refusal
 
 
 def decoded(data: bytes) -> str:

@@ -16,7 +16,7 @@ def refuse_doubled(names: Iterable[str], kind: str) -> None:
     """Raise Doubled with the first name that occurs twice; `kind` says what is named, such as "column"."""
     doubled = [name for name, count in Counter(names).items() if count > 1]
     if doubled:
-        raise Doubled(f"the {kind} {doubled[0]!r} stands twice")
+        raise Doubled(f"the {kind} {doubled[0]!r} occurs twice")
 
 
 def json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

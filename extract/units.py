@@ -51,9 +51,7 @@ class Layer:
         """Raise UnknownUnit for a layer that no ModifiedResNet has, such as index 6 in block 0."""
         allowed = (1, 3, 5, 6) if self.block else (1, 3, 5, 7, 8)
         if self.index not in allowed or self.stage < 1:
-            raise UnknownUnit(
-                f"There is no layer {self}. Indexes are 1, 3, 5 and the sum: 6, or 8 in block 0, which also has 7."
-            )
+            raise UnknownUnit(f"There is no layer {self}. Use index 1, 3, 5 or 6; in block 0 use 1, 3, 5, 7 or 8.")
 
     def __str__(self) -> str:
         """Write the layer in the article's notation, such as 4/2/6."""
@@ -77,8 +75,8 @@ class Layer:
             block = int(match[2] or match[3])
             return cls(int(match[1]), block, _index(role, block))
         raise UnknownUnit(
-            f"{text!r} names no layer. Write it as 4/2/6, as a module such as layer4.2.act3, "
-            "or as a Microscope op such as image_block_4_2_Add_6_0."
+            f"{text!r} is not the name of a layer. Write it as 4/2/6, as a module such as layer4.2.act3, or as a "
+            "Microscope op such as image_block_4_2_Add_6_0."
         )
 
     @property
@@ -190,7 +188,7 @@ class Architecture:
     def branches(self, total: Layer) -> dict[str, Layer]:
         """Return a sum and its branches, keyed `sum`, `shortcut` and `conv`. Raises UnknownUnit for any other layer."""
         if total.role != "sum":
-            raise UnknownUnit(f"{total} adds nothing up. Choose the block's sum, {total.output}.")
+            raise UnknownUnit(f"{total} is not a sum. Choose the block's sum, {total.output}.")
         return {"sum": total, "shortcut": self.shortcut(total), "conv": Layer(total.stage, total.block, 5)}
 
     def addends(self, unit: Unit) -> dict[str, Unit]:
@@ -243,8 +241,8 @@ class Architecture:
         theirs = f"{name}:openai" if name else page
         if model != theirs and not ("@" in model and ARCHITECTURES.get(name) == self):
             raise UnknownUnit(
-                f"The address is that of a unit of {theirs}, and this model is {model}. "
-                f"Choose that model, or write {unit} for the unit in the same place."
+                f"The address belongs to a unit of {theirs}, but this model is {model}. Choose that model, or write "
+                f"{unit} for the unit in the same place."
             )
 
     def _last_sum(self, stage: int) -> Layer:
@@ -300,7 +298,7 @@ def _split(text: str) -> tuple[str, int]:
     """Split a unit's name into its layer and its channel. Raises UnknownUnit for any other text."""
     match = re.fullmatch(r"(.+)[/:](\d{1,9})/?", _without_query(text))
     if match is None:
-        raise UnknownUnit(f"{text!r} names no unit. Write layer/block/index/channel, such as 4/2/6/34.")
+        raise UnknownUnit(f"{text!r} is not the name of a unit. Write layer/block/index/channel, such as 4/2/6/34.")
     return match[1], int(match[2])
 
 

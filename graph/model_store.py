@@ -88,7 +88,7 @@ class ModelStore:
             if unit not in cards:
                 self.architecture.unit(str(unit))  # raises UnknownUnit if the network has no such unit
                 verification.refuse_missing(self.database, self.id)
-                raise DatabaseDamaged(f"{self.id} has a unit {unit}, but the database lost it. Load the model again.")
+                raise DatabaseDamaged(f"The database lost unit {unit} of {self.id}. Load the model again.")
         return [cards[unit] for unit in units]
 
     def labelled(self, text: str = "", limit: int | None = None) -> list[UnitCard]:
@@ -129,8 +129,8 @@ class ModelStore:
         rows = self.database.read(READERS, key=f"{self.id}/{word}", layer=name, limit=limit)
         if not rows:
             raise NotExtracted(
-                f"No unit is known to read {word!r}: {self.card.words:,} words were shown to {self.id}. "
-                "`circuits difference` shows it any other."
+                f"No unit is known to read {word!r}; {self.id} was shown {self.card.words:,} words. Show it any other "
+                "word with `circuits difference`."
             )
         return [answers.word_response(row) for row in rows]
 
@@ -286,7 +286,8 @@ class ModelStore:
         common = set.intersection(*swept) if swept else set()
         if source.as_source not in common:
             sources = ", ".join(map(str, sorted(common)))
-            way = f"Those from here were: {sources}" if sources else "Extract its branches as targets, then load again"
+            extracted = f"Name a source that was extracted: {sources}"
+            way = extracted if sources else "Extract its branches as targets, then load again"
             raise NotExtracted(f"Weights from {source} into both branches of {layer} were not extracted. {way}.")
         rows = self.database.read(
             ENRICHMENT_BY_WEIGHTS,
@@ -315,7 +316,7 @@ class ModelStore:
         branches' lower bounds of specificity, largest first, then by channel. Raises NotExtracted without probes.
         """
         if not self.card.images:
-            raise NotExtracted(f"No probes were measured for {self.id}. Measure them, then load the extraction again.")
+            raise NotExtracted(f"{self.id} was shown no probes. Show it probes, then load the extraction again.")
         self._branches(layer)
         rows = self.database.read(
             ENRICHMENT_BY_EVIDENCE,
@@ -340,7 +341,7 @@ class ModelStore:
         architecture = self.architecture
         architecture.check(layer)
         if layer.role != "sum":
-            raise NotExtracted(f"{layer} is no sum, and only a sum has two branches. Try {layer.output}.")
+            raise NotExtracted(f"{layer} is not a sum, and only a sum has two branches. Try {layer.output}.")
         branches = architecture.branches(layer)
         return [branches["shortcut"], branches["conv"]]
 
@@ -390,9 +391,9 @@ def _superseded(annotations: Iterable[Annotation]) -> AnnotationSuperseded:
     if not entries:
         units = ", ".join(sorted({a.unit for a in annotations}))
         return AnnotationSuperseded(
-            f"Somebody annotated {units} meanwhile. Nothing was written; look at the history, then try again."
+            f"Somebody annotated {units} meanwhile. Nothing was written. Read the history, then try again."
         )
     return AnnotationSuperseded(
-        f"One of these annotations is not there to supersede, or somebody changed it meanwhile: {entries}. Nothing was "
-        "written; look at the history, then try again if it is still right."
+        f"One of these annotations does not exist, or somebody changed it meanwhile: {entries}. Nothing was written. "
+        "Read the history, then try again if the change is still right."
     )

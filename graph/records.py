@@ -360,7 +360,7 @@ class Filters:
         """Raise UnknownStatistic for a name that is not a statistic of units."""
         for name in (*self.at_least, *self.at_most):
             if name not in (*STATISTICS, *SEARCHABLE):
-                raise UnknownStatistic(f"Units have no number {name!r}. Take one of these: {', '.join(STATISTICS)}.")
+                raise UnknownStatistic(f"Units have no number {name!r}. Name one of these: {', '.join(STATISTICS)}.")
 
 
 NO_FILTERS = Filters()

@@ -35,14 +35,14 @@ class Settings(BaseSettings):
     @classmethod
     def _a_path(cls, path: Any) -> Any:
         if "\0" in str(path) or not is_encodable(str(path)):
-            raise ValueError("a path or an address is UTF-8 without the character NUL")
+            raise ValueError("a path or an address must be UTF-8 without the character NUL")
         return path if path is None else os.path.expanduser(path)  # noqa: PTH111, a URL stays as it is
 
     @field_validator("database")
     @classmethod
     def _without_secrets(cls, database: str | None) -> str | None:
         if database and "://" in database and "@" in database:  # messages and `doctor` print the URL
-            raise ValueError("an address holds no user and no password; CIRCUITS_USER and CIRCUITS_PASSWORD do")
+            raise ValueError("an address may not hold a user or a password; set CIRCUITS_USER and CIRCUITS_PASSWORD")
         return database
 
     @property
@@ -68,13 +68,14 @@ def _refuse_what_sets_nothing(file: Path) -> None:
     for binding in bindings:
         if binding.value is None and _PREFIX in binding.original.string.upper().partition("#")[0]:
             raise InvalidSettings(
-                f"Line {binding.original.line} of the file {_FILE} here is no NAME=value. Mend it, or leave it out."
+                f"Line {binding.original.line} of the file {_FILE} here does not have the form NAME=value. Correct it, "
+                "or leave it out."
             )
     known = [name.upper() for name in Settings.model_fields]
     for name in (*os.environ, *(binding.key or "" for binding in bindings)):
         prefix, own = name[: len(_PREFIX)].upper(), name[len(_PREFIX) :].upper()
         if prefix == _PREFIX and own not in known and (like := get_close_matches(own, known, 1, _LIKE)):
-            raise InvalidSettings(f"{name} is no setting. Write {_PREFIX}{like[0]}, or leave it out.")
+            raise InvalidSettings(f"{name} is not a setting. Write {_PREFIX}{like[0]}, or leave it out.")
 
 
 def settings(**overrides: Any) -> Settings:
@@ -83,7 +84,7 @@ def settings(**overrides: Any) -> Settings:
         _refuse_what_sets_nothing(Path(_FILE))
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except (OSError, UnicodeError) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else "it is no UTF-8 text"
+        reason = reason_of(error) if isinstance(error, OSError) else "it is not text in UTF-8"
         raise InvalidSettings(
             f"The file {_FILE} here cannot be read: {reason}. Save it as UTF-8, or remove it."
         ) from error
@@ -91,5 +92,5 @@ def settings(**overrides: Any) -> Settings:
         first = error.errors(include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
         raise InvalidSettings(
-            f"CIRCUITS_{name} does not fit: {first['msg'].removeprefix('Value error, ')}. Mend it, or leave it out."
+            f"CIRCUITS_{name} is not valid: {first['msg'].removeprefix('Value error, ')}. Correct it, or leave it out."
         ) from error

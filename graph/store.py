@@ -46,17 +46,19 @@ class Store:
         """
         rows = {row["id"]: row for row in self._models()}
         if not rows:
-            raise ModelMissing("The database holds no model yet. `circuits demo` or `circuits load` puts one in.")
+            raise ModelMissing("The database holds no model yet. Load one with `circuits demo` or `circuits load`.")
         if name is None and len(rows) > 1:
             raise ModelMissing(f"The database holds several models: {', '.join(rows)}. Name one of them (model=...).")
         row = next(iter(rows.values())) if name is None else rows.get(name)
         if row is None:
             raise ModelMissing(
-                f"The database holds no model {name!r}, but {', '.join(rows)}. Name one of them, or load it."
+                f"The database holds no model {name!r}; it holds {', '.join(rows)}. Name one of these, or load "
+                f"{name!r}."
             )
         if not row["complete"]:
             raise DatabaseDamaged(
-                f"{row['id']} was not loaded to the end. Load it again: it goes on where it stopped; labels are kept."
+                f"{row['id']} was not loaded completely. Load it again: the load resumes where it stopped, and labels "
+                "stay."
             )
         _refuse_lost(row)
         self._check(row["id"])
@@ -66,9 +68,10 @@ class Store:
         rows = self.database.read(MODELS)
         for row in rows:
             if row["version"] != VERSION:
-                way = "`circuits migrate` brings it up" if row["version"] < VERSION else "Update clip-circuits"
+                way = "Upgrade it with `circuits migrate`" if row["version"] < VERSION else "Update clip-circuits"
                 raise SchemaMismatch(
-                    f"The database has schema {row['version']}, and ours is {VERSION}. {way}; all in it is kept."
+                    f"The database has schema {row['version']}, and this version needs schema {VERSION}. {way}; all "
+                    "its data stays."
                 )
         return rows
 
@@ -152,8 +155,8 @@ class Store:
 
 
 _HALF = {
-    True: "a removal of it broke off, or is at work: remove it again, and that goes on",
-    False: "a load of it broke off, or is at work: load it again, and that goes on where it stopped; labels are kept",
+    True: "a removal of it broke off or is still running: remove it again to finish",
+    False: "a load of it broke off or is still running: load it again to resume where it stopped; labels stay",
 }
 
 
@@ -161,5 +164,5 @@ def _refuse_lost(row: Mapping[str, Any]) -> None:
     """Raise DatabaseDamaged if an earlier check marked the model of this row as having lost data."""
     if row["lost"]:
         raise DatabaseDamaged(
-            f"{row['id']} lost data, as an earlier check of this database found. Load it again; labels are kept."
+            f"An earlier check found that the database lost data of {row['id']}. Load it again; labels stay."
         )

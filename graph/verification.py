@@ -23,7 +23,7 @@ _ATTEMPTS = 10
 def refuse_missing(database: Database, model: str) -> None:
     """Raise ModelMissing if a model that was opened has been removed since, or is being loaded again."""
     if not any(row["id"] == model and row["complete"] for row in database.read(MODELS)):
-        raise ModelMissing(f"The database holds no model {model!r} any more. Load it again.")
+        raise ModelMissing(f"The database no longer holds the model {model!r}. Load it again.")
 
 
 def refuse_shortened(database: Database, model: str) -> None:
@@ -86,7 +86,7 @@ def compare(database: Database, model: str, ask: Callable[[], Answer]) -> bool:
         if earlier == (before, damage) and _entries(database, model) == before:
             raise DatabaseDamaged(f"The database lost data of {model}: {damage}")
         earlier = before, damage
-    raise DatabaseBusy(f"{model} is labelled all the time, so that it cannot be counted. Try again in a while.")
+    raise DatabaseBusy(f"{model} cannot be counted, because its labels keep changing. Try again later.")
 
 
 def _entries(database: Database, model: str) -> Answer:
@@ -106,6 +106,6 @@ def _compared(ask: Callable[[], Answer]) -> tuple[Answer, str]:
 
 
 def _damage(wrong: Sequence[Mapping[str, Any]]) -> str:
-    counts = "; ".join(f"{row['what']} come to {row['found']}, and {row['recorded']} were written" for row in wrong)
+    counts = "; ".join(f"{row['what']}: {row['found']} instead of {row['recorded']}" for row in wrong)
     labels = ", then import the labels that you exported" if wrong[0]["what"] == "annotations" else ""
     return f"{counts}; a second count found the same. Load the extraction again{labels}."

@@ -42,7 +42,7 @@ def ablate(
     Example: circuits ablate 4/2/6/34 --branch conv
     """
     if (branch is None) == (edge is None):
-        raise typer.BadParameter("Name either a --branch or the source of an --edge.")
+        raise typer.BadParameter("Name one part to ablate: a --branch, or the source of an --edge.")
     from catalog import open_network  # slow to import, and help does without
 
     live, methods = open_network(network, pretrained), {"ways": (how,)} if how else {}

@@ -70,7 +70,7 @@ def _layers(text: str) -> tuple[str, str]:
     """Return the two layers of SOURCE:TARGET. Raises BadParameter."""
     source, colon, target = text.partition(":")
     if not colon:
-        raise typer.BadParameter(f"{text!r} is no pair of layers. Write SOURCE:TARGET, such as 4/1/6:4/2/5.")
+        raise typer.BadParameter(f"{text!r} is not a pair of layers. Write SOURCE:TARGET, such as 4/1/6:4/2/5.")
     return source, target
 
 

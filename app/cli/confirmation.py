@@ -17,5 +17,5 @@ def confirm(consequence: str, yes: bool) -> None:
     except typer.Abort:
         agreed = False
     if not agreed:
-        typer.echo("circuits: nothing was removed. Answer y to remove it, or say --yes.", err=True)
+        typer.echo("circuits: nothing was removed. Answer y to remove it, or pass --yes.", err=True)
         raise typer.Exit(2)

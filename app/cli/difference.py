@@ -41,7 +41,7 @@ def difference(
     from catalog import open_network  # slow to import, and help does without
 
     if also and baseline:
-        raise typer.BadParameter("With --also there is no baseline. Leave out --baseline or --also.")
+        raise typer.BadParameter("--also and --baseline exclude each other. Leave out one of them.")
     live = open_network(network, pretrained)
     if also:
         ranking, number, title = live.intersection(word, also, layer, font), "activation", f"{word} and {also.name}"

@@ -129,8 +129,8 @@ def _print_deviations(extraction: "ExtractionView") -> None:
         return
     by_distance = (f"{row.blocks}: {row.median:.2%} ({row.percentile_99:.1%})" for row in extraction.deviations)
     typer.echo(
-        f"circuits: {extraction.precision} deviates from float32, by blocks between two layers, at the median "
-        f"(in 99 of 100 pairs at most): {', '.join(by_distance)}",
+        f"circuits: deviation of {extraction.precision} from float32, by blocks between two layers, median (99th "
+        f"percentile): {', '.join(by_distance)}",
         err=True,
     )
 

@@ -264,7 +264,7 @@ def import_labels(
 
     Example: circuits label import descriptions.csv --columns text=description --columns confidence=similarity --dry-run
     """
-    names = assignments(columns, "names no column. Write field=column, such as text=description.")
+    names = assignments(columns, "does not name a column. Write field=column, such as text=description.")
     with open_model(database, model_name) as model:
         plan = model.labels.plan_import(file, author, also, columns=names)
         if not dry_run:

@@ -43,8 +43,8 @@ def load_folder(catalog: "Catalog", folder: Path) -> None:
     extraction = open_extraction(folder)
     if not extraction.has_checksum:
         typer.echo(
-            f"circuits: {folder} was written by an earlier version, whose manifest has no checksum: what it says of "
-            "model and settings is unchecked.",
+            f"circuits: an earlier version wrote {folder}, without a checksum in the manifest. Its model and settings "
+            "could not be checked.",
             err=True,
         )
     card = catalog.load(extraction, on_migration=partial(say_migrated, catalog)).card

@@ -20,7 +20,7 @@ def migrate(database: DatabaseOption = None) -> None:
     with connect(database) as catalog:
         before = catalog.migrate()
         if before == SCHEMA_VERSION:
-            typer.echo(f"The schema is of version {SCHEMA_VERSION}.")
+            typer.echo(f"The database has schema {SCHEMA_VERSION}, the current one.")
         say_migrated(catalog, before)
 
 
@@ -30,9 +30,9 @@ def say_migrated(catalog: "Catalog", before: int) -> None:
 
     if before == SCHEMA_VERSION:
         return
-    typer.echo(f"The schema is of version {SCHEMA_VERSION}; it was of {before}.")
+    typer.echo(f"The database was upgraded from schema {before} to schema {SCHEMA_VERSION}.")
     if outdated := catalog.outdated_queries():
         typer.echo(
-            f"Saved queries that mention what units no longer have, or what means something else now: "
-            f"{', '.join(outdated)}. The changelog says what stands in its place: save them anew."
+            "These saved queries use names that no longer exist, or that now mean something else: "
+            f"{', '.join(outdated)}. Find the new names in the changelog, and save the queries again."
         )

@@ -64,7 +64,9 @@ def size(text: str | int) -> int:
     """Return the number of bytes that a text names: digits, with or without K, M, G or T, such as 2G."""
     number = re.fullmatch(r"(\d+)([KMGT]?)", str(text).strip().upper())
     if number is None:
-        raise typer.BadParameter(f"{text!r} is no size. Write bytes, or a number with K, M, G or T, such as 2G.")
+        raise typer.BadParameter(
+            f"{text!r} is not a size. Write a number of bytes, or a number with K, M, G or T, such as 2G."
+        )
     return int(number[1]) << 10 * " KMGT".index(number[2] or " ")
 
 
@@ -72,7 +74,7 @@ def parameters_of(texts: Iterable[str] | None) -> dict[str, Any]:
     """Return the parameters of a query, keyed by name, from texts of the form name=value."""
     import catalog  # slow to import, and help does without
 
-    values = assignments(texts, "sets no parameter. Write name=value.")
+    values = assignments(texts, "does not set a parameter. Write name=value.")
     return {name: catalog.parse_value(value) for name, value in values.items()}
 
 
@@ -87,7 +89,7 @@ def assignments(texts: Iterable[str] | None, refusal: str) -> dict[str, str]:
         if not (name and equals):
             raise typer.BadParameter(f"{text!r} {refusal}")
         if name in values:
-            raise typer.BadParameter(f"{name!r} stands twice. Write it once.")
+            raise typer.BadParameter(f"{name!r} occurs twice. Write it once.")
         values[name] = value
     return values
 

@@ -47,8 +47,8 @@ def list_queries(database: DatabaseOption = None, wide: Wide = False, as_json: J
     if hidden:
         names = ", ".join(map(printable, hidden))
         typer.echo(
-            f"circuits: built-in queries hide those saved as {names}, which are listed with (saved) after the name. "
-            "Save them under other names, and remove these.",
+            f"circuits: built-in queries have the same names as the saved queries {names}, which are listed with "
+            "(saved) after the name. Save these under other names, and remove the old ones.",
             err=True,
         )
 

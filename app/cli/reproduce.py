@@ -85,7 +85,8 @@ def _check_folder(output: Path) -> None:
     """Raise BadParameter for a report whose folder does not exist."""
     if not os.path.isdir(output.parent):  # noqa: PTH112, which raises no error for a name that no file can have
         raise typer.BadParameter(
-            f"{printable(str(output.parent))} is no folder, so no report can lie in it. Make it, or choose another."
+            f"{printable(str(output.parent))} is not a folder, so no report can be written into it. Make that folder, "
+            "or name another."
         )
 
 

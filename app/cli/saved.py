@@ -90,7 +90,9 @@ def import_saved(
     if labels:
         typer.echo(f"{imported.labels} labels were added.")
     if not imported.network_of_article:
-        typer.echo(f"{printable(name)} is not the article's network: what it says of a unit is of another one.")
+        typer.echo(
+            f"{printable(name)} is not the article's network, so what the article says of units does not hold here."
+        )
 
 
 @saved.command("remove")

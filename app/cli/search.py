@@ -58,4 +58,4 @@ def _bound(text: str) -> tuple[str, float]:
     try:
         return name, float(number)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} bounds nothing. Write NAME=NUMBER, such as share_exact=0.5.") from None
+        raise typer.BadParameter(f"{text!r} is not a bound. Write NAME=NUMBER, such as share_exact=0.5.") from None

@@ -16,4 +16,4 @@ def writing(file: Path) -> Iterator[None]:
     earlier = os.path.isfile(file)  # noqa: PTH113, which raises no error for a name that no file can have
     yield
     if earlier:
-        typer.echo(f"circuits: {printable(str(file))} took the place of an earlier file.", err=True)
+        typer.echo(f"circuits: {printable(str(file))} replaced an earlier file.", err=True)

@@ -44,11 +44,14 @@ class HostGuard:
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._serves(scope, f"{scope['scheme']}://{host}"):
             return (
-                f"This app is not served as {host!r}. Open it by its own address, or start it with this host allowed."
+                f"This app is not served as {host!r}. Open it at its own address, or start it with --allow-host and "
+                "this name."
             )
         if origin is None:
             return "A connection without an Origin is refused. Use a browser." if scope["type"] == "websocket" else None
-        return None if self._serves(scope, origin) else f"The page {origin!r} is not this app's, and may not use it."
+        if self._serves(scope, origin):
+            return None
+        return f"The page {origin!r} does not belong to this app, and may not use it."
 
     def _serves(self, scope: Scope, url: str) -> bool:
         """Return whether this URL leads to the app."""

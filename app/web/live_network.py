@@ -37,7 +37,7 @@ def ready(purpose: str) -> bool:
         requested().add(model)
     if model in requested():
         return True
-    st.caption(plain(f"The catalog holds what was extracted from {model}; {purpose} needs the network itself."))
+    st.caption(plain(f"The catalog holds only data extracted from {model}; {purpose} needs the network itself."))
     return False
 
 

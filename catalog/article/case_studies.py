@@ -123,8 +123,8 @@ def import_studies(
     same_network = _may_be(store, studies.model)
     if labels and not same_network:
         raise LabelError(
-            f"The article names units of {studies.model}, and {store.id} is another network, whose units of the same "
-            "numbers are others. Import the circuits alone, or open that model."
+            f"The article labels units of {studies.model}, but {store.id} is another network, whose units have other "
+            f"meanings. Import the circuits without labels, or open {studies.model}."
         )
     kinds, notes = _kinds(store, studies), studies.notes()
     overlays = [_overlay(store, studies, study, notes) for study in studies.circuits]
@@ -149,8 +149,8 @@ def _kinds(store: ModelStore, studies: Studies) -> dict[str, str]:
     kinds = {circuit.name: circuit.kind for circuit in store.saved_circuits() if circuit.name in names}
     if own := [name for name, kind in kinds.items() if kind != KIND]:
         raise CircuitError(
-            f"{own[0]!r} is the name of a saved circuit that is no case study. Nothing was imported: save that "
-            "circuit under another name and remove this one, then import again."
+            f"A saved circuit has the name {own[0]!r}, but is not a case study. Nothing was imported. Save that "
+            "circuit under another name and remove it under this one, then import again."
         )
     return kinds
 

@@ -22,7 +22,7 @@ def visualisation_folders(folder: Path, architecture: Architecture) -> Mapping[L
     `folder` is not a folder.
     """
     if not folder.is_dir():
-        raise ArticleError(f"{folder} is no folder. Name one with pictures such as channel34.png.")
+        raise ArticleError(f"{folder} is not a folder. Name one with pictures such as channel34.png.")
     places = [folder.absolute(), *(place for place in sorted(folder.iterdir()) if place.is_dir())]
     ends = {layer: str(layer).replace("/", "_") for layer in last_sums(architecture)}
     own = {layer: place for layer, end in ends.items() for place in places if place.name.endswith(end)}

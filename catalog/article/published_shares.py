@@ -54,11 +54,14 @@ def _shares(file: Path, data: bytes) -> BlockShares:
     bad = next((number for number, match in enumerate(matches, start=1) if match is None), None)
     if bad or not lines:
         raise ArticleError(
-            f"{file}: line {bad or 1} is no unit with its share. Take the file as the authors' repository holds it."
+            f"{file}: line {bad or 1} does not hold a unit and its share. Copy the file from the authors' repository "
+            "again."
         )
     rows = sorted((int(match[1]), _number(match[2]), _number(match[3])) for match in matches if match)
     if [unit for unit, _, _ in rows] != list(range(len(rows))):
-        raise ArticleError(f"{file} leaves out a unit, or has one twice. Take it as the authors' repository holds it.")
+        raise ArticleError(
+            f"{file} lacks a unit, or holds one twice. Copy the file from the authors' repository again."
+        )
     return BlockShares(np.array([share for _, share, _ in rows]), np.array([distance for *_, distance in rows]))
 
 

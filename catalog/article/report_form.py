@@ -13,4 +13,4 @@ def report_form(file: Path) -> Literal["html", "json"]:
             return "html"
         case ".json":
             return "json"
-    raise ExportError(f"The name {file.name!r} tells no format of a report. End it in .html or .json.")
+    raise ExportError(f"The name {file.name!r} does not show the report's format. End it in .html or .json.")

@@ -57,7 +57,7 @@ def write(svg: str, path: Path, scale: float = SCALE) -> None:
     """Write a drawing; the suffix of the file's name decides the form. Raises ExportError."""
     form = path.suffix.lower().removeprefix(".")
     if form not in FORMS:
-        raise ExportError(f"The name {path.name!r} tells no kind of picture. End it in .svg, .png or .pdf.")
+        raise ExportError(f"The name {path.name!r} does not show the picture's format. End it in .svg, .png or .pdf.")
     replace_file(path, render(svg, form, scale), ExportError)
 
 

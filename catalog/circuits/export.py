@@ -63,8 +63,8 @@ def decode(data: bytes, form: Format) -> Circuit:
             return file_formats.decode(data, form)
     except file_formats.UNREADABLE as error:
         raise ExportError(
-            f"This holds no circuit as {form}: {_reason(error)}. It is of another format, or a tool left out what "
-            "it does not know. Take a file of `circuits export`."
+            f"No circuit can be read from this as {form}: {_reason(error)}. It has another format, or another tool "
+            "left out parts of it. Name a file that `circuits export` wrote."
         ) from error
 
 
@@ -81,5 +81,7 @@ def _format(path: Path, suffixes: Mapping[str, Format] = SUFFIXES) -> Format:
     suffix = path.suffix.casefold()
     if suffix not in suffixes:
         endings = ", ".join(f"{suffix} ({name})" for suffix, name in SUFFIXES.items())
-        raise ExportError(f"The name {path.name!r} tells no format. Name the format, or end it in one of {endings}.")
+        raise ExportError(
+            f"The name {path.name!r} does not show the format. Name the format, or end the name in one of {endings}."
+        )
     return suffixes[suffix]

@@ -90,7 +90,7 @@ def _unit_name(name: str, attributes: Mapping[str, Any]) -> str:
 
 def _node(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     if not attributes:
-        raise ValueError(f"an edge leads to {name}, which is none of its units")
+        raise ValueError(f"an edge leads to {name}, which is not one of its units")
     attributes = _renamed(attributes)
     statistics = {column: attributes[column] for column in STATISTICS if column in attributes}
     labels = attributes.get("labels", "[]")
@@ -102,7 +102,7 @@ def _node(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
 def _edge(source: str, target: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
     for name in _NUMBERS:
         if str(attributes.get(name)).casefold() == "nan":
-            raise ValueError(f"the {name} of edge {source} - {target} is no number")
+            raise ValueError(f"the {name} of edge {source} - {target} is not a number")
     return {**_known(attributes), "source": source, "target": target}
 
 
@@ -141,7 +141,7 @@ def _to_json(graph: _Graph) -> bytes:
 def _from_json(data: bytes) -> _Graph:
     content = json.loads(data, object_pairs_hook=json_object)
     if not isinstance(content, dict):
-        raise ValueError("it is JSON of another kind")
+        raise ValueError("it is JSON, but not of a circuit")
     if "elements" in content:
         content = _from_cytoscape(content)
     refuse_doubled((str(node["id"]) for node in content["nodes"]), "unit")
@@ -182,7 +182,7 @@ def _numbered(data: bytes) -> bytes:
 
 def _directed(graph: "nx.Graph[Any]") -> _Graph:
     if not isinstance(graph, nx.MultiDiGraph):
-        raise ValueError("not a directed graph with several edges between two units")
+        raise ValueError("it is not a directed graph that allows several edges between two units")
     return graph
 
 
@@ -205,7 +205,7 @@ def _to_csv(graph: _Graph) -> bytes:
 def _from_csv(data: bytes) -> _Graph:
     with zipfile.ZipFile(io.BytesIO(data)) as bundle:
         if sum(file.file_size for file in bundle.infolist()) > _LARGEST:
-            raise ValueError("unpacks to more than any circuit")
+            raise ValueError("it unpacks to more than any circuit needs")
         about, nodes, edges = (
             bundle.read(_member(bundle, name)) for name in ("circuit.json", "nodes.csv", "edges.csv")
         )

@@ -62,7 +62,8 @@ def _columns(circuit: Circuit) -> list[list[Unit]]:
         return [list(generation) for generation in nx.topological_generations(backward)]
     except nx.NetworkXUnfeasible as error:
         raise CircuitError(
-            "The edges run in a circle, which no network's do, so nothing is drawn. The file was altered: export again."
+            "The edges form a loop, which no network has, so the file was altered. Nothing was drawn. Export the "
+            "circuit again."
         ) from error
 
 

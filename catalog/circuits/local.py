@@ -39,8 +39,8 @@ def enrichment_circuit(store: ModelStore, unit: Unit, limit: int = 5) -> Circuit
     store.unit(unit)
     if unit.layer.role != "sum":
         raise CircuitError(
-            f"{unit} is no sum, and only a sum joins a conv branch with a shortcut. "
-            f"Try {Unit(unit.layer.output, unit.channel)}, the sum of its block."
+            f"{unit} is not a sum, and only a sum joins a conv branch with a shortcut. Try "
+            f"{Unit(unit.layer.output, unit.channel)}, the sum of its block."
         )
     branches = adds(store.architecture, unit)
     roles: dict[Unit, Role] = {unit: "sum"}

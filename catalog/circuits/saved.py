@@ -33,7 +33,7 @@ def save(
         header = _Header(name=name, author=author or login_name())
     except ValidationError as error:
         raise CircuitError(
-            f"No circuit can be saved so ({broken(error)}). Nothing was changed: correct it and try again."
+            f"The circuit cannot be saved ({broken(error)}). Nothing was changed. Correct this and try again."
         ) from error
     record = SavedCircuit(
         header.name, circuit.model, circuit.kind, header.author, datetime.now(UTC), len(circuit.units)
@@ -42,7 +42,7 @@ def save(
     content = export.encode(circuit, "json").decode()
     if not store.save_circuit(record, str(uuid.uuid4()), content, roles, replace):
         raise CircuitError(
-            f"A circuit {record.name!r} of {circuit.model} is saved already. Choose another name, or replace it."
+            f"{circuit.model} already has a saved circuit {record.name!r}. Choose another name, or replace it."
         )
     return record
 
@@ -83,12 +83,12 @@ def restore(store: ModelStore, name: str, version: str | None = None, author: st
     versions = [e for e in earlier_circuits(store) if e.name == name and version in (None, e.version)]
     if not versions or not saved.restore_circuit(store.database, versions[0], who):
         raise CircuitError(
-            f"Nothing was replaced or removed as {version or repr(name)} in {store.id}. `circuits saved history` shows "
-            "what was."
+            f"{store.id} has no replaced or removed circuit {version or repr(name)}. `circuits saved history` lists "
+            "those it has."
         )
     return versions[0]
 
 
 def _missing(store: ModelStore, name: str) -> CircuitError:
     names = ", ".join(repr(circuit.name) for circuit in store.saved_circuits()) or "none yet"
-    return CircuitError(f"No circuit {name!r} of {store.id} is saved. There are: {names}.")
+    return CircuitError(f"{store.id} has no saved circuit {name!r}. It has: {names}.")

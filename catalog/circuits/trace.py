@@ -125,7 +125,8 @@ def _sources(store: ModelStore, tracing: Tracing, units: Sequence[Unit]) -> list
     cards = {card.id: card for card in store.units([*units, *(edge.source for edge in sums)])}
     if tracing.scaled and any(card.statistics["activity"] is None for card in cards.values()):
         raise NotExtracted(
-            f"No activity of {store.id} was measured. Extract it with probes, load it again, or trace unscaled."
+            f"The activity of {store.id} was not measured. Extract it with probes and load it again, or trace without "
+            "scaling by activity."
         )
     weights = {edge: cards[edge.source].statistics["activity"] or 0.0 if tracing.scaled else 1.0 for edge in sums}
     others = [unit for unit in units if unit.layer.role != "sum"]  # no direct edge leads into a sum
@@ -191,12 +192,12 @@ def _dead_end(architecture: Architecture, unit: Unit, direction: Direction) -> C
     """Return the error that says why there is no trace."""
     if direction == "forward":
         if unit.layer == architecture.final:
-            return CircuitError(f"{unit} is of the last layer, which leads to no other. Trace it backward.")
+            return CircuitError(f"{unit} is in the last layer, which leads nowhere. Trace it backward.")
         return CircuitError(
-            f"No direct edge out of {unit} is in the catalog. Lower the least weight, or extract more targets."
+            f"The catalog holds no direct edge out of {unit}. Lower the least weight, or extract more targets."
         )
     if architecture.block_input(unit.layer) is None and unit.layer.role in ("bn1", "downsample"):
         return CircuitError(f"{unit} reads the stem, which has no units. Trace it forward.")
     return CircuitError(
-        f"No direct edge into {unit} is in the catalog. Lower the least weight, or extract {unit.layer} as a target."
+        f"The catalog holds no direct edge into {unit}. Lower the least weight, or extract {unit.layer} as a target."
     )

@@ -79,8 +79,8 @@ def apply(labels: Labels, plan: Plan, skip: bool = False) -> None:
     """
     if plan.unknown and not skip:
         raise LabelError(
-            f"{labels.store.id} has no {', '.join(plan.unknown)}. Nothing was written: correct these units, "
-            "or skip them."
+            f"{labels.store.id} has no {', '.join(plan.unknown)}. Nothing was written. Correct these units, or skip "
+            "them."
         )
     labels.store.annotate(*plan.new)
 
@@ -117,7 +117,7 @@ def units_from(labels: Labels, listed: str | None, query: str | None) -> list[st
     """
     names = [name.strip() for name in (listed or "").replace("\n", ",").split(",") if name.strip()]
     if bool(names) == bool(query and query.strip()):
-        raise LabelError("Say which units: list them, or give a query that answers with their ids, and not both.")
+        raise LabelError("Name the units in one way: in a list, or by a query that answers with their ids.")
     return names or units_of_query(labels, query or "")
 
 

@@ -56,14 +56,14 @@ def _time(at: object) -> object:
         return at
     if _DAYS[0] <= number < _DAYS[1]:
         return _FIRST_DAY + timedelta(seconds=round(number * 86_400))
-    raise ValueError(f"{at} is a bare number: write a time as 2025-11-25 13:22")
+    raise ValueError(f"{at} is a number; write a time such as 2025-11-25 13:22")
 
 
 def _in_utc(at: datetime) -> datetime:
     try:
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError("is no time in UTC") from error
+        raise ValueError("is not a time in UTC") from error
 
 
 class LabelRow(Label):
@@ -130,12 +130,13 @@ class Columns:
         for missing in ("unit", "text"):
             if columns and missing not in fields:
                 raise LabelFileError(
-                    f"The file has no column {missing!r}; it has {', '.join(columns)[:300]}. "
-                    f"Say which of them is the {missing} (columns=...)."
+                    f"The file has no column {missing!r}; it has {', '.join(columns)[:300]}. Name the column of the "
+                    f"{missing} (columns=...)."
                 )
         for name in columns:
             like = get_close_matches(name.strip().casefold(), FIELDS, 1, _LIKE)
             if self._field(name) is None and like and like[0] not in fields:
                 raise LabelFileError(
-                    f"The file has a column {name!r}. Call it {like[0]!r} if it is that, or remove it."
+                    f"The file has a column {name!r}, which is not a field of labels. Rename it to {like[0]!r} if that "
+                    "is meant, or remove it."
                 )

@@ -79,7 +79,8 @@ def decode(data: bytes, form: Form, model: str, author: str, columns: Mapping[st
     if broken_entries:
         more = f" and {len(broken_entries) - 3} more" if len(broken_entries) > 3 else ""
         raise LabelFileError(
-            f"Entries that are no labels: {'; '.join(broken_entries[:3])}{more}. Mend the file; nothing was read."
+            f"These entries are not labels: {'; '.join(broken_entries[:3])}{more}. Nothing was imported. Correct the "
+            "file."
         )
     with doubles_refused(LabelFileError, "In this file"):
         refuse_doubled((a.id for a in dict.fromkeys(annotations)), "id")
@@ -104,7 +105,7 @@ def form_of(name: str) -> Form:
             return form
     if name.casefold().endswith(_JSON_LINES):
         return "json"
-    raise LabelFileError(f"The name {name!r} tells no form of labels. Give CSV or JSON, in a .csv or .json file.")
+    raise LabelFileError(f"The name {name!r} does not show the format. Name a file that ends in .csv or .json.")
 
 
 def importing(
@@ -173,8 +174,8 @@ def _rows(data: bytes, form: Form, columns: Columns) -> list[dict[str, Any]]:
             return columns.fields(rows, csv_tables.columns(data) if form == "csv" and not rows else ())
     except (*csv_tables.UNREADABLE, TypeError, AttributeError, RecursionError) as error:
         raise LabelFileError(
-            f"This is no label file in {form.upper()} ({error}). Save it as UTF-8, with a unit and a text in every "
-            "entry; `circuits label export` writes one to begin with."
+            f"This is not a label file in {form.upper()} ({error}). Save it as UTF-8, with a unit and a text in every "
+            "entry. `circuits label export` writes an example."
         ) from error
 
 

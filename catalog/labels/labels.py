@@ -126,7 +126,7 @@ class Labels:
         """Return a unit's one current label with this text or id. Raises LabelError for none, or for more than one."""
         labels = [a for a in self.current(unit) if composed(label.strip()) in (composed(a.text), a.id)]
         if not labels:
-            raise LabelError(f"{unit} has no current label {label!r}. `circuits label list {unit}` shows those it has.")
+            raise LabelError(f"{unit} has no current label {label!r}. `circuits label list {unit}` lists those it has.")
         if len(labels) > 1:
             ids = ", ".join(f"{a.id} by {a.author} on {a.branch}" for a in labels)
             raise LabelError(f"{unit} has {len(labels)} labels {label!r}. Name one of them by its id: {ids}.")
@@ -163,17 +163,17 @@ def _undoable(history: list[Annotation], unit: Unit, entry: str | None) -> Annot
     """Find the entry to undo. Raises LabelError if it does not exist, is undone already, or was changed since."""
     in_effect = standing(history)
     if entry is None and not in_effect:
-        raise LabelError(f"Nothing was said of {unit} that could be undone.")
+        raise LabelError(f"The history of {unit} holds no change to undo.")
     undone = in_effect[-1] if entry is None else next((a for a in history if a.id == entry.strip()), None)
     if undone is None:
-        raise LabelError(f"{unit} has no entry {entry!r}. `circuits label history {unit}` shows those it has.")
+        raise LabelError(f"{unit} has no entry {entry!r}. `circuits label history {unit}` lists those it has.")
     subject = _subject(undone, history)
     if (undone.action == "undo") == (subject in in_effect):
-        raise LabelError(f"{undone.id} is undone already. To bring it back, undo its undo by that one's id.")
+        raise LabelError(f"{undone.id} is already undone. To restore it, undo the entry that undid it.")
     touched = {subject.id, subject.supersedes} - {None}
     later = next((a for a in in_effect if a.supersedes in touched and a is not subject), None)
     if later:
-        raise LabelError(f"{undone.id} was changed since, by {later.author}. Undo that first: {later.id}.")
+        raise LabelError(f"{later.author} has changed {undone.id} since. Undo that change first: {later.id}.")
     return undone
 
 

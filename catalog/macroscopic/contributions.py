@@ -63,7 +63,7 @@ class Contributions:
             return self.scaled
         if self.target_scale is None:
             raise MacroscopicError(
-                f"{self.target} is a sum, which no batch norm scales: it has the scaled variant alone."
+                f"{self.target} is a sum, which has no batch norm, so only the scaled variant exists. Choose scaled."
             )
         factors = self.source_scale / self.target_scale[self.resolved, None]  # (target units, source units)
         return np.asarray(self.scaled[self.resolved] * (np.abs(factors) if name == "folded" else factors))

@@ -76,8 +76,8 @@ class Macroscopic:
         """A text that says how to add missing randomised weights."""
         amount = "not all" if self.stored.folder.under("randomised.parquet") else "no"
         return (
-            f"{self.path} holds {amount} randomised weights, the second control. Extracting again with the settings "
-            "that it was made with adds them, and computes nothing else again."
+            f"{self.path} holds {amount} randomised weights, the second control. Extract again with the same settings "
+            "to add them; nothing else is computed again."
         )
 
     def contributions(

@@ -86,7 +86,9 @@ def calibrate(
     extraction.check(network.model, network.sha256)
     magnitude, mean, span = _weights(network, extraction, source, target)
     if len(images) < 2:
-        raise AblationError("There are no two images, and what a unit does is compared over several. Give more.")
+        raise AblationError(
+            "A calibration compares a unit over several images, and there are fewer than two. Give more."
+        )
     sample = choose(magnitude, edges, seed)
     slope, zero = measure(network, source, target, images, sample, progress)
     count, place = len(sample.source), (sample.target, sample.source)

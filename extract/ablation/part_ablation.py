@@ -150,7 +150,7 @@ def ablate(
     """
     check(network.architecture, part)
     if len(images) < 2:
-        raise AblationError("There are no two images, and what a part brings one is compared with others. Give more.")
+        raise AblationError("An ablation compares images with one another, and there are fewer than two. Give more.")
     texts = embed_prompts(network, prompts)  # (prompts, E)
     batches: list[Tensor] = []
 

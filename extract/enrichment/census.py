@@ -150,7 +150,7 @@ def _check(shortcut: np.ndarray, conv: np.ndarray, images: int) -> None:
         if maps.ndim != 3 or 0 in maps.shape:
             raise CensusError(f"{name} has the shape {maps.shape}. Give maps of (images, units, positions).")
         if not np.isfinite(maps).all():
-            raise CensusError(f"{name} holds NaN or infinite numbers. Leave out the images that they belong to.")
+            raise CensusError(f"{name} holds NaN or infinite numbers. Leave out those images.")
     if shortcut.shape != conv.shape or len(conv) != images:
         raise CensusError(
             f"shortcut is {shortcut.shape}, conv {conv.shape}, and there are {images} probes. "

@@ -66,7 +66,7 @@ def census_passes(network: Network, extraction: Extraction, source: Source, laye
 def check_has_census(network: Network, extraction: Extraction, layer: Layer) -> None:
     """Raise CensusError unless the layer is a sum, and the extraction has a census."""
     if layer.role != "sum":
-        raise CensusError(f"{layer} is no sum. Name one such as {network.architecture.final}.")
+        raise CensusError(f"{layer} is not a sum. Name one such as {network.architecture.final}.")
     if not extraction.has("census_settings.parquet"):
         raise CensusError(f"{extraction.path} holds no census. Show the network probes first.")
 

@@ -31,8 +31,8 @@ class CensusProbes:
         _check_probes(probes)
         if embeddings.ndim != 2 or len(embeddings) != probes.num_rows or not np.isfinite(embeddings).all():
             raise CensusError(
-                f"embeddings have the shape {embeddings.shape} for {probes.num_rows} probes, or hold NaN. "
-                "Give a row of finite numbers a probe."
+                f"embeddings have the shape {embeddings.shape} for {probes.num_rows} probes, or hold NaN. Give one row "
+                "of finite numbers for each probe."
             )
         concepts = ProbeConcepts.of(probes)
         check_concepts(concepts)
@@ -58,8 +58,8 @@ def check_concepts(concepts: ProbeConcepts) -> None:
     """Raise CensusError if there are too few concepts for two facets."""
     if len(concepts.names) < FEWEST:
         raise CensusError(
-            f"{len(concepts.names)} concepts, each in a modality, have probes in both splits. "
-            f"Give at least {FEWEST}, and 48 for facets of 24."
+            f"Only {len(concepts.names)} concepts (each in one modality) have probes in both splits. Give at least "
+            f"{FEWEST}, or 48 for facets of 24."
         )
 
 
@@ -68,9 +68,9 @@ def _check_probes(probes: pa.Table) -> None:
     if missing:
         raise CensusError(f"probes has no column {', '.join(missing)}. Give modality, concept and split.")
     if not probes.num_rows:
-        raise CensusError("probes has no row. Give a row an image.")
+        raise CensusError("probes has no row. Give one row for each image.")
     if "source" in probes.column_names and probes["source"].null_count:
-        raise CensusError("probes has rows without a source. Name every source, or leave the column out.")
+        raise CensusError("probes has rows without a source. Name every source, or leave out the column.")
     for name, values in _VALUES.items():
         if unknown := set(probes[name].to_pylist()) - values:
             raise CensusError(f"probes has the {name} {sorted(map(str, unknown))}. Give {' or '.join(sorted(values))}.")
@@ -80,9 +80,13 @@ def _columns(covariates: pa.Table | None, probes: int) -> dict[str, np.ndarray]:
     if covariates is None:
         return {}
     if covariates.num_rows != probes:
-        raise CensusError(f"covariates has {covariates.num_rows} rows for {probes} probes. Give a row a probe.")
+        raise CensusError(
+            f"covariates has {covariates.num_rows} rows for {probes} probes. Give one row for each probe."
+        )
     if len(set(covariates.column_names)) < len(covariates.column_names):
-        raise CensusError(f"Two covariates have one name: {', '.join(covariates.column_names)}. Rename one of them.")
+        raise CensusError(
+            f"Two covariates have the same name: {', '.join(covariates.column_names)}. Rename one of them."
+        )
     for field in covariates.schema:
         if not (types.is_floating(field.type) or types.is_integer(field.type)):
             raise CensusError(

@@ -32,9 +32,9 @@ class CensusSettings:
     def __post_init__(self) -> None:
         """Raise CensusError for settings with which no census can be taken."""
         if not self.sizes or min(self.sizes) < SMALLEST:
-            raise CensusError(f"Facets of {self.sizes} concepts were asked for. Give {SMALLEST} and more.")
+            raise CensusError(f"The sizes of the facets are {self.sizes} concepts. Give sizes of {SMALLEST} or more.")
         if not 0 < self.level < 0.5:
-            raise CensusError(f"The level of the tests is {self.level}. Give one between 0 and 0.5, such as 0.05.")
+            raise CensusError(f"The level of the tests is {self.level}. Give a level between 0 and 0.5, such as 0.05.")
 
     @property
     def json(self) -> str:

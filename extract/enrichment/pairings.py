@@ -69,7 +69,9 @@ def compare_pairings(
 def _measured(show: CensusPasses, layer: Layer, draws: int, seed: int, progress: bool, memory: int) -> Pairings:
     plan = list(show.plan([layer], memory))
     if len(plan) > 1:
-        raise CensusError(f"The maps of {layer} on {show.probes.num_rows} probes exceed {memory} bytes. Allow more.")
+        raise CensusError(
+            f"The maps of {layer} on {show.probes.num_rows} probes exceed {memory} bytes. Allow more memory."
+        )
     maps = show.maps(plan[0], progress)[layer]
     return pairings(maps.shortcut, maps.conv, ProbeConcepts.of(show.probes), draws, seed, progress)
 

@@ -90,8 +90,8 @@ def _sweeper(
     if ray is None:
         if threads is not None:
             raise ExtractionError(
-                "Threads are those of a task on a Ray cluster, and none is named. Name its address, or set "
-                "OMP_NUM_THREADS for this process."
+                "The number of threads applies to tasks of a Ray cluster, but no cluster is named. Name its address, "
+                "or set OMP_NUM_THREADS for this process."
             )
         yield ThisProcess(network.on(device), precision)
         return
@@ -168,8 +168,8 @@ def _matching(architecture: Architecture, possible: list[Layer], text: str) -> l
     matching = [layer for layer in possible if fnmatchcase(str(layer), pattern)]
     if not matching:
         raise UnknownUnit(
-            f"{text!r} matches no layer that has sources below it. Those that have reach from {possible[0]} to "
-            f"{possible[-1]}; name them singly, or by patterns such as 4/*."
+            f"{text!r} matches no layer that has sources below it. Name layers from {possible[0]} to {possible[-1]}, "
+            "one by one or by patterns such as 4/*."
         )
     return matching
 

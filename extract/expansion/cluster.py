@@ -68,9 +68,7 @@ class Cluster:
     def __init__(self, network: Network, device: str, threads: int, precision: Precision = "float32") -> None:
         self.network, self._device, self._threads = network, device, threads
         if self._device not in ("cpu", "cuda"):
-            raise WeightsError(
-                f"A task of a cluster computes on cpu or on cuda, not on {device!r}. Choose one of them."
-            )
+            raise WeightsError(f"Tasks of a cluster compute on cpu or cuda, not on {device!r}. Choose one of these.")
         check(precision, torch.device(self._device))
         self._precision, self._tower = precision, _vision_tower(network)
         self.tools: Mapping[str, str] = _result(self._remote(tools_there, self._process_memory).remote(self._device))
@@ -173,8 +171,8 @@ def joined(
     before, was_there = torch.get_num_threads(), ray.is_initialized()
     if not _ADDRESS.fullmatch(address):
         raise ExtractionError(
-            f"{address!r} is no address of Ray. Name HOST:PORT as `ray start --head` prints it, or local to start Ray "
-            "here."
+            f"{address!r} is not an address of Ray. Name the HOST:PORT that `ray start --head` prints, or local to "
+            "start Ray here."
         )
     if not was_there:
         _start(address)
@@ -200,9 +198,9 @@ def _start(address: str) -> None:
         ray.shutdown()
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ExtractionError(
-            f"Ray at {address!r} cannot be used ({reason}). See that all machines have the same versions of Python and "
-            "Ray, and the cluster's token, with RAY_AUTH_MODE=token set; where Ray does not start here, try again when "
-            "the machine is less busy."
+            f"Ray at {address!r} cannot be used ({reason}). Check that all machines have the same versions of Python "
+            "and Ray, the cluster's token, and RAY_AUTH_MODE=token. If Ray does not start here, try again when the "
+            "machine is less busy."
         ) from error
 
 
@@ -241,9 +239,9 @@ def _result(task: Any) -> Any:
         raise
     except RayError as error:
         raise ExtractionError(
-            f"A shard was lost with its worker {RETRIES + 1} times ({str(error).splitlines()[0]}). Usually a machine "
-            "has too little memory: allow less for a task, or more threads, so that fewer run at once; then repeat "
-            "this, and it goes on where it stopped."
+            f"The worker that computed a shard was lost {RETRIES + 1} times ({str(error).splitlines()[0]}). Usually a "
+            "machine has too little memory. Allow each task less memory, or more threads so that fewer tasks run at "
+            "once. Then repeat this: it resumes where it stopped."
         ) from error
 
 

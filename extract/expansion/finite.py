@@ -13,6 +13,6 @@ def check_finite(target: Layer, magnitudes: Iterable[Floats]) -> None:
     """Raise ExtractionError unless all magnitudes of weights into a target are finite."""
     if not all(np.isfinite(magnitude).all() for magnitude in magnitudes):
         raise ExtractionError(
-            f"The weights into target layer {target} overflow. Usually the network's weights are damaged: "
-            "fetch them again."
+            f"The weights into target layer {target} overflow. Usually the network's weights are damaged. Fetch them "
+            "again."
         )

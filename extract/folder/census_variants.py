@@ -120,7 +120,10 @@ def _beginning(extraction: Extraction, layer: Layer, table: str) -> str:
     Raises CensusError for a sum without a census.
     """
     if not (judged := of_sum(extraction, layer, "census")):
-        raise CensusError(f"{extraction.path} holds no census of {layer}. Show the network probes with it measured.")
+        raise CensusError(
+            f"{extraction.path} holds no census of {layer}. Show the network probes, with this sum among the measured "
+            "layers."
+        )
     (census,) = (Path(name).stem for name in judged)
     return f"{table}.parquet/{census}-"
 

@@ -49,5 +49,5 @@ def _parquet(name: str, table: pa.Table) -> bytes:
 def damaged(file: Path) -> ExtractionError:
     """Make the error for a file that is missing, cut short or altered."""
     return ExtractionError(
-        f"{file} is missing, cut short or altered. Copy the folder again, or remove it and extract once more."
+        f"{file} is missing, cut short or altered. Copy the folder again, or remove it and extract again."
     )

@@ -49,7 +49,9 @@ def gradient_layer(architecture: Architecture, source: Layer, target: Layer) -> 
     architecture.check(source)
     place = source if source == target else source.as_source
     if place not in _reach(architecture, target):
-        raise NoPath(f"No path leads from {source} to {target}. A source lies below its target: exchange the two?")
+        raise NoPath(
+            f"No path leads from {source} to {target}. Name a source below its target; perhaps exchange the two."
+        )
     return place
 
 

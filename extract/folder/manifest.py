@@ -153,18 +153,20 @@ def has_checksum(path: Path) -> bool:
 def _read(path: Path) -> _StoredManifest:
     file = path / "manifest.json"
     if is_absent(file):
-        raise ExtractionError(f"{path} is no extraction: it holds no manifest.json. `circuits extract` makes one.")
-    data = read_file(file, ExtractionError, "See to its permissions.")
+        raise ExtractionError(
+            f"{path} is not an extraction: it holds no manifest.json. Name a folder that `circuits extract` wrote."
+        )
+    data = read_file(file, ExtractionError, "Change its permissions.")
     try:
         stored = _StoredManifest.model_validate_json(data)
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}"[:200] for e in error.errors()[:3])
         raise ExtractionError(
-            f"{file} is no manifest of format {FORMAT} ({printable(what)}). "
-            "It was altered, or made by another version: extract again."
+            f"{file} is not a manifest of format {FORMAT} ({printable(what)}). It was altered, or another version made "
+            "it. Extract again."
         ) from error
     if stored.checksum not in (None, _hash(stored.manifest)):
         raise ExtractionError(
-            f"{file} was altered: its checksum is that of another content. Copy the folder again, or extract once more."
+            f"{file} was altered: its content does not match its checksum. Copy the folder again, or extract again."
         )
     return stored

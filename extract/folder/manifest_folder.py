@@ -43,7 +43,7 @@ class ManifestFolder:
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         if not is_encodable(str(path.absolute())):
-            raise ExtractionError(f"The name of {path} is no UTF-8, as tables in Parquet need it. Rename the folder.")
+            raise ExtractionError(f"The name of {path} is not UTF-8, which tables in Parquet need. Rename the folder.")
         self.path, self.manifest = path, manifest
         self._writing = False
         self._checked: set[str] = set()  # files whose hash was compared
@@ -108,7 +108,8 @@ class ManifestFolder:
                     stack.enter_context(lock(self.path / "writing.lock"))
             except LockedBy as error:
                 raise ExtractionError(
-                    f"{self.path} is being written by process {error}. Wait until that is done, or name another folder."
+                    f"{self.path} is being written by process {error}. Wait until that has finished, or name another "
+                    "folder."
                 ) from error
             yield
 
@@ -179,7 +180,10 @@ class ManifestFolder:
     def check(self, model: str, weights_sha256: str) -> None:
         """Raise ExtractionError unless this is an extraction of these weights."""
         if weights_sha256 != self.manifest.weights_sha256:
-            raise ExtractionError(f"{self.path} is of other weights than {model}. Open the extraction of this network.")
+            raise ExtractionError(
+                f"{self.path} was extracted from other weights than those of {model}. Open the extraction of this "
+                "network."
+            )
 
     @property
     def has_checksum(self) -> bool:
@@ -214,7 +218,7 @@ class ManifestFolder:
         replace_file(self.path / name, data, ExtractionError, _PLACE, parents=True)
 
 
-_PLACE = "Choose a folder you may write to, on a disk with room."
+_PLACE = "Name a folder that you may write to, on a disk with room."
 _UNFINISHED = {"manifest.json.tmp", "writing.lock"}
 
 
@@ -236,8 +240,8 @@ def _refuse_link(subfolder: Path, path: Path) -> None:
     """Raise ExtractionError for a subfolder that is a link, because its target lies outside the extraction."""
     if subfolder != path and subfolder.is_symlink():
         raise ExtractionError(
-            f"{subfolder} is a link, and an extraction changes nothing outside its folder. Put a copy of what it leads "
-            "to in its place."
+            f"{subfolder} is a link, and an extraction changes nothing outside its own folder. Replace the link by a "
+            "copy of its target."
         )
 
 
@@ -249,7 +253,7 @@ def _refuse_other(path: Path, stored: Manifest, manifest: Manifest) -> None:
         differences.append("another activation or preparation of images")
     if differences:
         raise ExtractionError(
-            f"{path} was begun with {' and '.join(differences)}. Choose another folder, or remove this one."
+            f"{path} was begun with {' and '.join(differences)}. Name another folder, or remove this one."
         )
 
 

@@ -50,7 +50,7 @@ def read(path: Path) -> tuple[Tensors, tuple[str, ...]]:
     try:
         return _tensors(path)
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {reason_of(error)}. Give the path of a file.") from error
+        raise WeightsError(f"{path} cannot be read: {reason_of(error)}. Name a weights file.") from error
     except NoWeights as error:
         raise WeightsError(f"{path} holds no weights that can be read: {error}.") from error
     except Exception as error:  # any that an altered pickle can bring about
@@ -85,15 +85,17 @@ def _refuse_doubled_keys(path: Path) -> None:
 def _older_format(path: Path, start: bytes) -> object:
     """Load a file in the format that torch.save wrote before it wrote archives. Raises NoWeights for any other file."""
     if start.startswith(b"version https://git-lfs"):
-        raise NoWeights("it is the pointer that Git LFS leaves in a file's place. Fetch the file with git lfs pull")
+        raise NoWeights(
+            "it is only the pointer that Git LFS stores instead of the file. Fetch the file with git lfs pull"
+        )
     if unpack := next((command for mark, command in _PACKED.items() if start.startswith(mark)), None):
         command = f"{unpack} {quote(str(path))} > {quote(path.stem)}-unpacked.pt"  # -c accepts any suffix
         raise NoWeights(f"it is compressed. Unpack it with `{command}`")
     if start.startswith(b"PK"):
-        raise NoWeights("it is an archive without its end, cut short on its way here. Fetch it again")
+        raise NoWeights("it is an archive without its end, so it was cut short. Fetch it again")
     if not start.startswith(b"\x80"):  # a pickle's first byte
         begins = f"it begins with {start[:24]!r}" if start else "it is empty"
-        raise NoWeights(f"{begins}, as neither safetensors nor a file of torch.save does. {_ADVICE}")
+        raise NoWeights(f"{begins}, so it is neither a safetensors file nor one that torch.save wrote. {_ADVICE}")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -137,11 +139,11 @@ def _compare(expected: Tensors, state: Tensors, name: str) -> None:
         *_some("of another shape", shapes),
     ]
     if wrong:
-        raise WeightsError(f"These are no weights of {name}: {'; '.join(wrong)}. {_way_out(expected, state)}")
+        raise WeightsError(f"These are not weights of {name}: {'; '.join(wrong)}. {_way_out(expected, state)}")
     if rounded := [f"{key} is {value.dtype}" for key, value in state.items() if _is_rounded(value, expected[key])]:
         raise WeightsError(
-            f"These weights hold {'; '.join(_some('whole numbers', rounded))}. Save them as floating-point numbers, "
-            "before they are quantised."
+            f"These weights hold {'; '.join(_some('whole numbers', rounded))}. Save the weights as floating-point "
+            "numbers, before quantising them."
         )
     numbers = {key: value.to(expected[key].dtype) for key, value in state.items()}
     infinite = [key for key, value in numbers.items() if not value.isfinite().all()]
@@ -169,18 +171,22 @@ def _shape(tensor: Tensor) -> str:
 def _way_out(expected: Tensors, state: Tensors) -> str:
     """Write what the weights are instead, and what to do."""
     if "visual.class_embedding" in state or "visual.proj" in state:
-        return "They are a vision transformer's, which has no channels to catalogue: give a CLIP ResNet's."
+        return (
+            "They belong to a vision transformer, which has no channels to catalogue. Give the weights of a CLIP "
+            "ResNet."
+        )
     if "visual.conv3.weight" not in state:
         return (
-            "They are not a whole CLIP with a ModifiedResNet: give the state dict that open_clip or openai/CLIP saves."
+            "They are not a complete CLIP with a ModifiedResNet. Give the state dict that open_clip or openai/CLIP "
+            "saves."
         )
     blocks, width = _blocks_and_width(state)
     if not all((*blocks, width)):
-        return "They are not a whole ModifiedResNet's: fetch the file again, or save it anew."
+        return "They are not a complete ModifiedResNet. Fetch the file again, or save it again."
     if (blocks, width) == _blocks_and_width(expected):
         return _other_settings(expected, state)
     known = next((name for name, a in ARCHITECTURES.items() if (a.blocks, a.width) == (blocks, width)), None)
-    way_out = f", as {known} has: name that model." if known else f": give {_CONFIGURATION}."
+    way_out = f", like {known}. Name that model." if known else f". Give {_CONFIGURATION}."
     return f"They have {blocks} blocks and width {width}{way_out}"
 
 
@@ -197,8 +203,8 @@ def _other_settings(expected: Tensors, state: Tensors) -> str:
     ours, theirs = _settings(expected), _settings(state)
     differing = [f"{setting} {size}" for setting, size in theirs.items() if size != ours.get(setting)]
     if not differing:
-        return "Their blocks and width are this model's, and the rest is not: fetch the file again, or save it anew."
-    return f"They were trained with {', '.join(differing)}: give {_CONFIGURATION}."
+        return "Only their blocks and width are those of this model. Fetch the file again, or save it again."
+    return f"They were trained with {', '.join(differing)}. Give {_CONFIGURATION}."
 
 
 def _settings(state: Tensors) -> dict[str, int]:

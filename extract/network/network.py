@@ -65,7 +65,7 @@ class Network:
         except (RuntimeError, AssertionError) as error:  # the latter if torch was built for other devices
             reason = str(error).splitlines()[0].rstrip(".")
             raise WeightsError(
-                f"torch has no device {device!r} here: {reason}. Choose cpu, which is always there."
+                f"torch has no device {device!r} here: {reason}. Choose cpu, which always works."
             ) from error
 
     @property
@@ -98,7 +98,7 @@ class Network:
         mean, sd = (" ".join(f"{value:.4f}" for value in values) for values in colours)
         numbers = " ".join(f"{number:.3f}" for number in self.fingerprint)
         tower = f"text tower with {self.activation}" if self.has_text else "no text tower"
-        others = f"; not read: what its file holds under {', '.join(self.unread)}" if self.unread else ""
+        others = f"; its file also holds {', '.join(self.unread)}, which was not read" if self.unread else ""
         return (
             f"{self.model}: {tower}, images of {self.architecture.image_size} pixels, mean "
             f"{mean}, sd {sd}, fingerprint {numbers}{others}"

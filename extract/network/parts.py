@@ -63,9 +63,11 @@ def check(architecture: Architecture, part: NetworkPart) -> NetworkPart:
 def _way(architecture: Architecture, target: Layer) -> str:
     if target.role == "sum":
         conv = Layer(target.stage, target.block, 5)
-        return f"A sum has branches: name one, or the unit of a branch, such as {conv}, as the edge's end."
+        return f"Name a branch of the sum, or a unit of a branch, such as {conv}, as the edge's end."
     direct = [str(layer) for layer in architecture.layers if architecture.is_direct(layer, target)]
-    return f"Into {target} one leads from {direct[0]}." if direct else f"{target} reads the stem, which has no units."
+    if direct:
+        return f"Name a source in {direct[0]}, which leads into {target}."
+    return f"{target} reads the stem, which has no units."
 
 
 def scale(norm: nn.Module, precision: torch.dtype = torch.float64) -> Tensor:

@@ -32,10 +32,10 @@ def state_dict(saved: object, kind: type[Kind]) -> tuple[dict[str, Kind], tuple[
     if len(candidates) > 1:
         candidates = [where for where in candidates if _is_whole(states[where])]
     if not states:
-        raise NoWeights("it holds no state dict, that is, tensors by key. Save model.state_dict() alone")
+        raise NoWeights("it holds no state dict (tensors by key). Save model.state_dict() alone")
     if len(candidates) != 1:
         names = ", ".join(repr(where) for where in networks[:4])
-        raise NoWeights(f"tensors lie under {names}: save one of them alone")
+        raise NoWeights(f"it holds tensors under {names}. Save one of these alone")
     tensors, unread = _renamed(states[candidates[0]])
     return tensors, (*(where for where in networks if where not in candidates), *unread)
 
@@ -64,7 +64,7 @@ def _renamed(state: dict[str, Kind]) -> tuple[dict[str, Kind], tuple[str, ...]]:
     """
     plain = {".".join(part for part in key.split(".") if part not in _WRAPPERS): key for key in state}
     if len(plain) < len(state):
-        raise NoWeights("it holds keys that differ only in the names of wrappers: save the state dict of one model")
+        raise NoWeights("it holds keys that differ only in the names of wrappers. Save the state dict of one model")
     prefix, instead = _prefix(plain)
     unread = sorted(tower for tower in _prefixes(plain, _POOL) if not tower.startswith(prefix))
     own = {instead + new.removeprefix(prefix): old for new, old in plain.items() if new.startswith(prefix)}
@@ -84,7 +84,7 @@ def _prefix(plain: Collection[str]) -> tuple[str, str]:
         if known == _FIRST and "" in prefixes:
             return "", ""
         if len(prefixes) > 1:
-            raise NoWeights(f"it holds several CLIPs, under {', '.join(sorted(prefixes)[:4])}: save one of them alone")
+            raise NoWeights(f"it holds several CLIPs, under {', '.join(sorted(prefixes)[:4])}. Save one of these alone")
         if prefixes:
             return prefixes.pop(), instead
     return "", ""

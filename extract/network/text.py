@@ -21,7 +21,7 @@ def zero_shot(network: Network, images: Iterable[Image.Image], classes: Sequence
     `embed_prompts`.
     """
     if len(classes) < 2 or len(set(classes)) < len(classes):
-        raise WordsError("There is nothing to choose among. Give two classes or more, each of them once.")
+        raise WordsError("There are fewer than two classes, or one twice. Give two classes or more, each once.")
     captions = embed_prompts(network, classes)  # (classes, E)
     scale = network.clip.logit_scale.exp()
     probabilities = [torch.empty(0, len(classes))]
@@ -40,14 +40,14 @@ def embed_prompts(network: Network, prompts: Sequence[str]) -> Tensor:
         return torch.empty(0, network.clip.visual.output_dim)
     if not network.has_text:
         raise WeightsError(
-            f"The weights of {network.model} have no text tower of CLIP's, so it can name nothing. Leave the prompts "
-            "out, or give weights that have one."
+            f"The weights of {network.model} lack CLIP's text tower, which reads the prompts. Leave out the prompts, "
+            "or give weights with a text tower."
         )
     tokens = network.tokenizer(list(prompts))  # (prompts, context length)
     if (known := network.clip.vocab_size) <= int(tokens.max()):
         raise WeightsError(
-            f"The text tower of {network.model} knows {known} tokens, and CLIP's tokenizer gives more, so it can name "
-            "nothing. Take a network with CLIP's own vocabulary."
+            f"The text tower of {network.model} has {known} tokens, but CLIP's tokenizer needs more. Choose a network "
+            "with CLIP's own vocabulary."
         )
     embeddings: Tensor = network.clip.encode_text(tokens, normalize=True)  # (prompts, E)
     return embeddings

@@ -138,10 +138,10 @@ def refuse_name(name: str) -> NoWeights:
     if kind := _OTHER_TENSORS.get(name):
         return NoWeights(
             f"it holds a tensor that is {kind.what}. Read it with torch.load, and save the state dict again with "
-            f"{kind.ordinary} in its place"
+            f"{kind.ordinary} instead"
         )
     return NoWeights(
-        f"it holds {printable(name, 100)} beside the tensors, and nothing of a weights file is run. Where you trust "
+        f"it holds {printable(name, 100)} beside the tensors, and code in a weights file is never run. If you trust "
         "the file, read it with torch.load(FILE, weights_only=False) and save its state dict alone with torch.save"
     )
 
@@ -172,10 +172,10 @@ class TorchArchive:
         self._texts: dict[str, str] = {}  # of code
         roots = [name.removesuffix("/data.pkl") for name in self._zip.namelist() if name.endswith("/data.pkl")]
         if len(roots) != 1:
-            raise NoWeights("it is a zip that torch did not write")
+            raise NoWeights("it is a zip file that torch did not write")
         self._root = roots[0]
         if self._has("byteorder") and self._text("byteorder").decode() != sys.byteorder:
-            raise NoWeights("its numbers were written by a machine of another byte order. Save it on this one")
+            raise NoWeights("a machine with another byte order wrote its numbers. Save it on this machine")
 
     def __enter__(self) -> "TorchArchive":
         """Return the archive itself."""
@@ -233,7 +233,7 @@ class TorchArchive:
             prefix, module = waiting.pop()
             modules += 1
             if modules > _MODULES or len(prefix) > _KEY:  # a module may hold itself
-                raise NoWeights("its modules lie within one another without end")
+                raise NoWeights("its modules contain one another without end")
             for name, value in self._attributes(module):
                 if isinstance(value, StoredTensor):
                     tensors[prefix + name] = value
@@ -246,7 +246,7 @@ class TorchArchive:
         code = self._class(module) if isinstance(module, _Object) else ""
         own = "def __setstate__(" in code
         if not isinstance(module, _Object) or not isinstance(module.state, dict) or own:
-            raise NoWeights(f"{_written(module)} is rebuilt by code of its own, and no code of a weights file is run")
+            raise NoWeights(f"{_written(module)} is rebuilt by its own code, and code in a weights file is never run")
         lists = re.findall(r"^  __(?:parameters|buffers)__ = \[(.*)\]$", code, re.MULTILINE)
         registered = {name for names in lists for name in re.findall(r'"([^"]*)"', names)}
         return [

@@ -74,7 +74,7 @@ def _bundle(name: str) -> Path | None:
         return None
     folder = at_home(place)
     if is_absent(folder / _CONFIG):
-        raise WeightsError(f"{folder} holds no {_CONFIG}, as open_clip writes beside weights. Name another folder.")
+        raise WeightsError(f"{folder} holds no {_CONFIG}, which open_clip writes beside weights. Name another folder.")
     return folder
 
 
@@ -91,7 +91,7 @@ def _weights_of(name: str, folder: Path) -> Path:
         return _fetched(name.removeprefix("hf-hub:"), _HUB_FILES, f"weights {name}", _COPY, revision=folder.name)
     if file := next((folder / name for name in _HUB_FILES if not is_absent(folder / name)), None):
         return file
-    raise WeightsError(f"{folder} holds neither {' nor '.join(_HUB_FILES)}. Give the path of a weights file too.")
+    raise WeightsError(f"{folder} holds neither {' nor '.join(_HUB_FILES)}. Name a weights file too.")
 
 
 def _config(name: str) -> tuple[str, Config]:
@@ -104,17 +104,17 @@ def _config(name: str) -> tuple[str, Config]:
         return short, _checked(open_clip.get_model_config(short) | {"quick_gelu": True}, name)
     known = f"{', '.join(ARCHITECTURES)}, demo, or the path of an open_clip configuration"
     if name in open_clip.list_models():
-        raise WeightsError(f"{name} has no ModifiedResNet, whose channels are catalogued here. Choose {known}.")
+        raise WeightsError(f"{name} has no ModifiedResNet, the only kind of network here. Choose {known}.")
     raise WeightsError(f"There is no model {name!r}. Choose {known}.")
 
 
 def _read_config(path: Path) -> Any:
-    text = read_text(path, WeightsError, "Give an open_clip model configuration.")
+    text = read_text(path, WeightsError, "Name an open_clip model configuration.")
     try:
         with doubles_refused(WeightsError, f"In {path}"):
             read = json.loads(text, object_pairs_hook=json_object)
     except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path} is no JSON ({error}). Give an open_clip model configuration.") from error
+        raise WeightsError(f"{path} is not JSON ({error}). Name an open_clip model configuration.") from error
     if isinstance(read, dict) and isinstance(read.get("model_cfg"), dict):  # the hub's open_clip_config.json
         return read["model_cfg"] | {_PREPARATION: read.get(_PREPARATION)}
     return read
@@ -123,23 +123,23 @@ def _read_config(path: Path) -> Any:
 def _checked(config: Any, name: str) -> Config:
     """Return the configuration if it describes a CLIP with a ModifiedResNet. Raises WeightsError otherwise."""
     if not isinstance(config, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= config.keys():
-        raise WeightsError(f"{name} is no open_clip configuration: it needs embed_dim, vision_cfg and text_cfg.")
+        raise WeightsError(f"{name} is not an open_clip configuration: it needs embed_dim, vision_cfg and text_cfg.")
     if not _is_positive(config["embed_dim"]):
         raise WeightsError(f"{name} has embed_dim {config['embed_dim']!r}. Give a whole number above 0.")
     vision = config["vision_cfg"]
     layers = vision.get("layers") if isinstance(vision, dict) else None
     if not isinstance(layers, list) or len(layers) != 4 or not all(map(_is_positive, layers)):
-        raise WeightsError(f"{name} has no ModifiedResNet: vision_cfg.layers must list the blocks of four stages.")
+        raise WeightsError(f"{name} has no ModifiedResNet. List the blocks of four stages in vision_cfg.layers.")
     size = vision.get("image_size", 224)
     if isinstance(size, list) and len(size) == 2 and size[0] == size[1]:
         size = size[0]
     if not isinstance(size, int) or size % 32 or size <= 0:
-        raise WeightsError(f"{name} takes images of {size} pixels; a ModifiedResNet needs a positive multiple of 32.")
+        raise WeightsError(f"{name} takes images of {size} pixels. Set image_size to a positive multiple of 32.")
     width, head_width = vision.get("width", 64), vision.get("head_width", 64)
     if not _is_positive(width) or not _is_positive(head_width) or not _are_divisible(32 * width, head_width):
         raise WeightsError(
-            f"{name} has width {width!r} and head_width {head_width!r}, which are no whole number of attention heads. "
-            "Give an even width, and leave head_width out."
+            f"{name} has width {width!r} and head_width {head_width!r}, which do not give a whole number of attention "
+            "heads. Give an even width, and leave out head_width."
         )
     checked: Config = config | {"vision_cfg": vision | {"image_size": size}}
     _preparation(checked)
@@ -171,11 +171,11 @@ def _preparation(config: Config) -> Preparation:
         sizes = {side} if size is None else set(size[-2:] if isinstance(size, list) else [size])
     except (TypeError, ValueError, KeyError, AttributeError, AssertionError) as error:
         raise WeightsError(
-            f"{_PREPARATION} says not how to prepare images ({type(error).__name__}: {error}). It takes mean and std, "
-            "three numbers each, size, interpolation and resize_mode."
+            f"{_PREPARATION} does not tell how to prepare images ({type(error).__name__}: {error}). Write mean and std "
+            "as three numbers each, and correct size, interpolation and resize_mode."
         ) from error
     if sizes != {side}:
-        raise WeightsError(f"{_PREPARATION} has size {size}, and vision_cfg image_size {side}. Make them the same.")
+        raise WeightsError(f"{_PREPARATION} has size {size}, but vision_cfg has image_size {side}. Make them the same.")
     return preparation
 
 
@@ -234,7 +234,7 @@ def _build(config: Config) -> open_clip.CLIP:
     try:
         return open_clip.CLIP(**{key: value for key, value in config.items() if key != _PREPARATION})
     except (TypeError, ValueError, RuntimeError, AttributeError, AssertionError, ArithmeticError) as error:
-        raise WeightsError(f"open_clip cannot build this configuration: {error}. Mend the configuration.") from error
+        raise WeightsError(f"open_clip cannot build this configuration: {error}. Correct the configuration.") from error
 
 
 def _network(model: str, clip: open_clip.CLIP, config: Config, sha256: str, texts: bool = True) -> Network:
@@ -243,7 +243,9 @@ def _network(model: str, clip: open_clip.CLIP, config: Config, sha256: str, text
     visual = clip.visual
     blocks = tuple(len(stage) for stage in (visual.layer1, visual.layer2, visual.layer3, visual.layer4))
     if architecture != Architecture(blocks, visual.conv3.out_channels, visual.image_size):
-        raise WeightsError(f"open_clip built {model} with other blocks than its configuration says. Check its version.")
+        raise WeightsError(
+            f"open_clip built {model} with other blocks than its configuration lists. Check the version of open_clip."
+        )
     return Network(model, clip.eval().float().requires_grad_(False), architecture, sha256, texts, _preparation(config))
 
 
@@ -270,7 +272,7 @@ def _fetched(repository: str, files: tuple[str, ...], content: str, advice: str,
                 return Path(huggingface_hub.hf_hub_download(repository, file, revision=revision))
     except Exception as error:  # the errors of the HTTP client, which differs between versions of the hub's library
         raise WeightsError(
-            f"The {content} could not be fetched from {repository} on the Hugging Face hub ({error}). "
-            f"Usually there is no connection: {advice}, or use the demo."
+            f"The {content} could not be fetched from {repository} on the Hugging Face hub ({error}). Usually there is "
+            f"no connection. Without one, {advice}, or use the demo."
         ) from error
     raise WeightsError(f"{repository} on the Hugging Face hub holds no {' or '.join(files)}. Name another repository.")

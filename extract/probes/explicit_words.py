@@ -42,5 +42,5 @@ def _forms(word: str) -> Iterable[str]:
 
 @cache
 def _read(file: Path) -> frozenset[str]:
-    lines = read_text(file, WordsError, "Give a list of words, one a line, in UTF-8.").casefold().splitlines()
+    lines = read_text(file, WordsError, "Name a list of words in UTF-8, one word per line.").casefold().splitlines()
     return frozenset(word for line in lines if (word := line.partition("#")[0].strip()))

@@ -104,10 +104,12 @@ def _unseen(path: Path, error: OSError) -> str:
 def reason_against_suffix(suffix: str) -> str:
     """Write why files of this suffix are not read."""
     if suffix in ARCHIVES:
-        return "it is an archive: unpack it, or give it by itself"
+        return "it is an archive: unpack it, or name it by itself"
     if suffix == ".parquet":
-        return "it is a table, to be given by itself"
-    return f"{suffix[1:].upper()} is not read: convert it to PNG or JPEG" if suffix in _UNREAD else "it is no picture"
+        return "it is a table, which must be named by itself"
+    return (
+        f"{suffix[1:].upper()} is not read: convert it to PNG or JPEG" if suffix in _UNREAD else ("it is not a picture")
+    )
 
 
 def readable(parts: Iterable[str]) -> str:

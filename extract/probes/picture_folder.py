@@ -35,14 +35,14 @@ class PictureFolder:
         folder = cls(path)
         if not folder._splits and len(mixed := _split_folders(path)) > 1:
             raise ProbesError(
-                f"{path} holds {' and '.join(mixed)} beside other folders: are these splits or concepts? Give a folder "
-                "of one kind."
+                f"{path} holds {' and '.join(mixed)} beside other folders, so these could be splits or concepts. Name "
+                "a folder with only one kind."
             )
         if next(folder._pictures(), None) is None:
             left_out = tuple(folder.left_out())
             raise ProbesError(
-                f"{path} holds no picture{' to show, because ' if left_out else ''}{reasons(left_out)}. Put some into "
-                f"it ({', '.join(sorted(SUFFIXES))}), into one subfolder a concept."
+                f"{path} holds no picture{' to show, because ' if left_out else ''}{reasons(left_out)}. Put pictures "
+                f"into it ({', '.join(sorted(SUFFIXES))}), in one subfolder per concept."
             )
         return folder
 

@@ -48,7 +48,7 @@ def _decoding() -> Iterator[None]:
     try:
         yield
     except UnidentifiedImageError as error:  # whose own message contains a memory address
-        raise UnreadablePicture("it is of no format that is read") from error
+        raise UnreadablePicture("it has a format that is not read") from error
     except Exception as error:
         raise UnreadablePicture(str(error) or type(error).__name__) from error
 
@@ -82,7 +82,7 @@ def _bounded(picture: Image.Image) -> Image.Image:
     if picture.width * picture.height > PIXELS:
         picture.draft(None, (LARGEST, LARGEST))  # a JPEG's decoder can leave out detail
     if picture.width * picture.height > PIXELS:
-        raise ValueError(f"it has {picture.width} x {picture.height} pixels; at most {PIXELS:,} are decoded")
+        raise ValueError(f"it has {picture.width} x {picture.height} pixels, where at most {PIXELS:,} are allowed")
     return picture
 
 
@@ -209,7 +209,7 @@ def _readable(name: str) -> Iterator[None]:
         yield
     except UNREADABLE as error:
         raise ProbesError(
-            f"{name} is no picture that can be read ({reason_of(error)}). Give a PNG, JPEG or WebP file."
+            f"{name} is not a picture that can be read ({reason_of(error)}). Name a PNG, JPEG or WebP file."
         ) from error
 
 
@@ -224,4 +224,4 @@ def reading_probe(name: str) -> Iterator[None]:
 
 def unreadable_probe(name: str, reason: object) -> ProbesError:
     """Make the error for a probe whose image cannot be read."""
-    return ProbesError(f"The image of probe {name} cannot be read ({reason}). Remove the probe, or write it anew.")
+    return ProbesError(f"The image of probe {name} cannot be read ({reason}). Remove the probe, or write it again.")

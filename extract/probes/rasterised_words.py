@@ -46,12 +46,14 @@ class Lettering:
         lengths = (("size", self.size, 0, 10 * SIDE), ("stroke", self.stroke, -1, SIDE), ("widest", self.widest, 0, 1))
         for name, length, above, most in lengths:
             if length is not None and not above < length <= most:
-                raise WordsError(f"No letter has the {name} {length}. Give a number up to {most}, above {above}.")
+                raise WordsError(
+                    f"The {name} of letters cannot be {length}. Give a number above {above}, up to {most}."
+                )
         for colour in (self.ink, self.outline, self.ground):
             try:
                 ImageColor.getrgb(colour)
             except ValueError as error:
-                raise WordsError(f"{colour!r} is no colour. Give a name such as white, or #rrggbb.") from error
+                raise WordsError(f"{colour!r} is not a colour. Give a name such as white, or #rrggbb.") from error
 
     def __str__(self) -> str:
         """Describe the lettering in one line, with the font's name and hash."""
@@ -138,13 +140,13 @@ def _set(text: str, width: int, height: int, lettering: Lettering) -> tuple[Imag
         raise WordsError("There is no text to set. Give at least one letter.")
     if lacking := _lacking(text, lettering.font):
         raise WordsError(
-            f"{lettering.font.name} has no {' '.join(lacking)} of {text!r}. Choose a font that has, such as "
+            f"{lettering.font.name} lacks {' '.join(lacking)} in {text!r}. Choose a font with these letters, such as "
             f"{_usual_font(lacking[0])}{_system_font(text)}."
         )
     if extent[0] > width or extent[1] > height:
         raise WordsError(
-            f"{text!r} takes {extent[0]} x {extent[1]} pixels, more than the image's {width} x {height}. "
-            "Set it smaller, or give a widest share to fit it."
+            f"{text!r} takes {extent[0]} x {extent[1]} pixels, more than the image's {width} x {height}. Set it "
+            "smaller, or set a widest share so that it fits."
         )
     return font, extent
 
@@ -161,7 +163,7 @@ def _write(
     draw = ImageDraw.Draw(image)
     if absent := [place for place in places if not (0 <= place[0] < image.width and 0 <= place[1] < image.height)]:
         raise WordsError(
-            f"{absent[0]} is no place in a picture of {image.width} x {image.height} pixels. Give another."
+            f"{absent[0]} is outside a picture of {image.width} x {image.height} pixels. Give another place."
         )
     stroke = round(lettering.stroke * min(image.size) / SIDE)
     for place in places:
@@ -179,7 +181,7 @@ def _font(file: Path, size: float, layout: ImageFont.Layout = ImageFont.Layout.B
         return ImageFont.truetype(str(file), size, layout_engine=layout)
     except OSError as error:
         raise WordsError(
-            f"{file} is no font that can be read ({reason_of(error)}). Give a .ttf or .otf file."
+            f"{file} is not a font that can be read ({reason_of(error)}). Name a .ttf or .otf file."
         ) from error
 
 
@@ -192,8 +194,8 @@ def _layout(text: str) -> ImageFont.Layout:
         return ImageFont.Layout.BASIC
     if not features.check("raqm"):
         raise WordsError(
-            f"{text!r} is of a writing whose letters join or run from right to left, which Pillow cannot set here. "
-            "Install the system's FriBidi library (libfribidi), or leave the word out."
+            f"Pillow cannot set {text!r} here, because the letters of its script join or run from right to left. "
+            "Install the system's FriBidi library (libfribidi), or leave out the word."
         )
     return ImageFont.Layout.RAQM
 

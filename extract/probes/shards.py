@@ -73,7 +73,7 @@ class Shards:
             refuse_doubled(map(_name_of, files), "name of a shard")
         indexes = [_indexed(file) for file in files]
         beside = [entry for entry in walk(path) if entry.path not in files] if path.is_dir() else []
-        unused = [LeftOut(entry.name, entry.reason or "it is no shard") for entry in beside]
+        unused = [LeftOut(entry.name, entry.reason or "it is not a shard") for entry in beside]
         unused += [each for index in indexes for each in index.left_out]
         if not any(index.pictures for index in indexes):
             because = f", because {reasons(tuple(unused))}" if unused else ""
@@ -151,7 +151,7 @@ def _refuse_doubled_pictures(pictures: dict[str, str]) -> None:
     first = dict[str, str]()
     for name, stem in pictures.items():
         if (other := first.setdefault(stem, name)) != name:
-            raise Doubled(f"the picture of the sample {stem!r} stands twice, as {other!r} and {name!r}")
+            raise Doubled(f"the sample {stem!r} has two pictures, {other!r} and {name!r}")
 
 
 def _indexed(file: Path) -> _Index:
@@ -192,7 +192,7 @@ def _defect(file: Path, error: Exception) -> str:
     if not file.stat().st_size:
         return "it is empty"
     reason = str(error).partition("\n")[0]  # ends in a colon if every reader of tarfile's failed
-    return "it is no tar file" if reason.endswith(":") else reason
+    return "it is not a tar file" if reason.endswith(":") else reason
 
 
 def _check_end(file: Path, archive: tarfile.TarFile) -> None:
@@ -204,7 +204,7 @@ def _check_end(file: Path, archive: tarfile.TarFile) -> None:
     stream.seek(archive.offset)
     block = stream.read(tarfile.BLOCKSIZE)
     if len(block) < tarfile.BLOCKSIZE:
-        raise _no_shard(file, "it has no end, as if it were cut short", "Make or fetch it again.")
+        raise _no_shard(file, "it has no end, so it may be cut short", "Make or fetch it again.")
     if any(block):
         raise _no_shard(file, f"the header at byte {archive.offset:,} is damaged", "Make or fetch it again.")
     while part := stream.read(2**20):
@@ -212,16 +212,16 @@ def _check_end(file: Path, archive: tarfile.TarFile) -> None:
             raise _no_shard(
                 file,
                 "bytes follow its end, as when tar files are joined by cat",
-                "Join them with tar --concatenate, or give them one by one.",
+                "Join tar files with tar --concatenate, or name them one by one.",
             )
 
 
 def _unreadable(place: Path, error: OSError) -> NoShards:
-    return NoShards(f"{place} cannot be read: {reason_of(error)}. Give one that can be.")
+    return NoShards(f"{place} cannot be read: {reason_of(error)}. Name one that you may read.")
 
 
 def _no_shard(file: Path, defect: str, way_out: str) -> NoShards:
-    return NoShards(f"{file} is no whole WebDataset shard: {defect}. {way_out}")
+    return NoShards(f"{file} is not a complete WebDataset shard: {defect}. {way_out}")
 
 
 def _reason_against(member: tarfile.TarInfo, name: str) -> str:

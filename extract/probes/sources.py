@@ -31,7 +31,7 @@ def source(place: str | Path) -> Source:
     """
     path = Path(place)
     if path.is_file() and not is_shard(path) and path.suffix.lower() in ARCHIVES:
-        raise ProbesError(f"{path} is an archive of a kind that is not read. Unpack it, or make a tar file of it.")
+        raise ProbesError(f"{path} is a kind of archive that is not read. Unpack it, or make a tar file of it.")
     if not path.is_dir():
         return Shards.at(path) if is_shard(path) else ProbeTable.read(path)
     archives = shards_in(path)
@@ -39,8 +39,8 @@ def source(place: str | Path) -> Source:
         return PictureFolder.at(path)
     if picture := next((entry.name for entry in walk(path) if not entry.reason), None):
         raise ProbesError(
-            f"{path} holds both the archive {archives[0].name} and pictures, such as {picture}: which are the probes? "
-            "Give the archive by itself, or move it to another folder."
+            f"{path} holds both the archive {archives[0].name} and pictures such as {picture}, so either could be the "
+            "probes. Name the archive by itself, or move it to another folder."
         )
     return Shards.at(path)
 

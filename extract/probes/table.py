@@ -47,7 +47,8 @@ def read_columns(file: Path, images: bool) -> pa.Table:
         ) from error
     except (KeyError, pa.ArrowException) as error:
         raise ProbesError(
-            f"{file} is no table of probes ({error}). It must be Parquet with the columns {', '.join(schema.names)}."
+            f"{file} is not a table of probes ({error}). Give a Parquet file with the columns "
+            f"{', '.join(schema.names)}."
         ) from error
     return check(table)
 
@@ -67,12 +68,12 @@ def check(table: pa.Table) -> pa.Table:
     wrong += [f"{name} is empty in a row" for name in ("id", "concept") if "" in pc.unique(table[name]).to_pylist()]
     for name, allowed in VALUES.items():
         unknown = {value for value in pc.unique(table[name]).to_pylist() if value and value not in allowed}
-        wrong += [f"{name} is {value!r}, where only {' and '.join(allowed)} are known" for value in sorted(unknown)]
+        wrong += [f"{name} is {value!r}, but only {' and '.join(allowed)} are allowed" for value in sorted(unknown)]
     if pc.count_distinct(table["id"]).as_py() < table.num_rows:
         ((twice, _),) = Counter(table["id"].to_pylist()).most_common(1)
-        wrong.append(f"an id stands twice, {twice!r}")
+        wrong.append(f"the id {twice!r} occurs twice")
     if wrong or not table.num_rows:
-        raise ProbesError(f"These probes cannot be used: {'; '.join(wrong) or 'there are none'}. Mend the table.")
+        raise ProbesError(f"These probes cannot be used: {'; '.join(wrong) or 'there are none'}. Correct the table.")
     return table
 
 

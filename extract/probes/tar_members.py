@@ -40,7 +40,7 @@ class Header(tarfile.TarInfo):
         return self
 
     def _refusal(self) -> ValueError:
-        return ValueError(f"the header of {self.name[:40]!r} tells a size of {self.size:,} bytes")
+        return ValueError(f"the header of {self.name[:40]!r} gives a size of {self.size:,} bytes")
 
 
 class _Bounded:
@@ -97,7 +97,7 @@ def _filled(read: Read, parts: Iterable[tuple[int, int]], start: int, size: int)
     content = bytearray(size)
     for place, length in parts:
         if not 0 <= place <= place + length <= size:
-            raise UnreadablePicture("its holes do not fit into it")
+            raise UnreadablePicture("its holes are larger than itself")
         content[place : place + length] = read(start, length).ljust(length, b"\0")
         start += length
     return bytes(content)

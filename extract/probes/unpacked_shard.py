@@ -114,6 +114,6 @@ def _finding_room(file: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ProbesError(
-            f"{file} is compressed, and what it holds cannot be written to a temporary file: {reason_of(error)}. Make "
-            "room there (TMPDIR), or unpack the shard."
+            f"{file} is compressed, and its content cannot be written to a temporary file: {reason_of(error)}. Make "
+            "room in the folder for temporary files (TMPDIR), or unpack the shard."
         ) from error

@@ -25,7 +25,7 @@ def most_common(n: int = 10_000) -> Words:
     """
     words = dict.fromkeys(word for word in iter_wordlist("en", "large") if re.fullmatch("[a-z]{2,}|[ai]", word))
     if not 1 <= n <= len(words):
-        raise WordsError(f"There is no list of {n} words: it can have from 1 to {len(words)}. Ask for so many.")
+        raise WordsError(f"A list of {n} words is not possible. Choose from 1 to {len(words)} words.")
     return tuple(words)[:n]
 
 
@@ -43,11 +43,11 @@ def read_file(file: Path) -> tuple[Words, Reading]:
     words, left_out = dict[str, None](), list[LeftOut]()
     for number, line in enumerate(_lines(file), start=1):
         if not line or line in words:
-            left_out.append(LeftOut(f"line {number}", "it stands there before" if line else "it is empty"))
+            left_out.append(LeftOut(f"line {number}", "it is a repeat" if line else "it is empty"))
         else:
             words[line] = None
     if not words:
-        raise WordsError(f"{file} holds no word. Write one a line.")
+        raise WordsError(f"{file} holds no word. Write one word per line.")
     if first := _counted(tuple(words)):
         raise WordsError(f"{file} holds a number beside every word, such as {first!r}. Give the words alone.")
     return tuple(words), Reading("words", len(words), tuple(left_out))
@@ -75,5 +75,5 @@ def _is_counted(lines: Words) -> bool:
 
 
 def _lines(file: Path) -> list[str]:
-    text = read_text(file, WordsError, "Give a text file in UTF-8, one word a line.")
+    text = read_text(file, WordsError, "Name a text file in UTF-8 with one word per line.")
     return [composed(line.strip()) for line in text.splitlines()]

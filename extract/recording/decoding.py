@@ -80,5 +80,5 @@ def _recorded_before(probe: Probe) -> Iterator[None]:
         yield
     except UNREADABLE as error:
         raise ProbesError(
-            f"Probe {probe.id} was shown, but is gone since ({reason_of(error)}). Put it back, and go on."
+            f"Probe {probe.id} was shown, but is no longer there ({reason_of(error)}). Put it back, and try again."
         ) from error

@@ -63,7 +63,7 @@ def difference(
     layer = layer or network.architecture.final
     baselines = [baseline] if isinstance(baseline, str | Image) else list(baseline)
     if not baselines:
-        raise WordsError("There is no baseline to compare with. Give a text, a picture, or a list that is not empty.")
+        raise WordsError("The list of baselines is empty. Give a text, a picture, or a list that is not empty.")
     means = mean_activations(network, [probe, *baselines], layer, lettering, progress)  # (1 + baselines, channels)
     return Ranking(layer, (means[0] - means[1:].mean(axis=0)).astype(np.float32))
 

@@ -18,5 +18,5 @@ def refuse_overflow(layer: Layer, values: np.ndarray) -> None:
     """Raise ExtractionError for NaN or a number that half precision cannot hold, because either is a sign of damage."""
     if not (np.abs(values) < _OVERFLOW).all():
         raise ExtractionError(
-            f"Activations of layer {layer} overflow. Usually the weights are damaged: fetch them again."
+            f"Activations of layer {layer} overflow. Usually the weights are damaged. Fetch them again."
         )

@@ -97,7 +97,7 @@ def _texts(words: Sequence[str], side: int, lettering: Lettering, seed: int) -> 
     accept = partial(fits, side=side, lettering=lettering)
     strings = letter_strings(Counter(map(len, words)), words, seed, accept)
     if not (letters := [text for same_length in strings.values() for text in same_length]):
-        raise WordsError("Every string of so few letters is one of the words. Give longer words too.")
+        raise WordsError("The words include every string of so few letters. Give longer words too.")
     by_word = anagrams(words, most_common(_COMMON), seed, accept)
     return _Texts(words, letters, list(by_word.values()), np.array([text in by_word for text in words]))
 

@@ -60,8 +60,8 @@ def _compare_chunk(extraction: Extraction, name: str, probes: Iterator[Probe]) -
     changed = [id_ for id_ in before.keys() | now.keys() if before.get(id_, "") != now.get(id_, "")]
     if changed:
         raise ExtractionError(
-            f"{extraction.path} was measured on other probes: {min(changed)} has changed since. Put back what it was, "
-            "or extract into another folder."
+            f"{extraction.path} was measured on other probes: {min(changed)} has changed since. Restore that probe, or "
+            "extract into another folder."
         )
 
 
@@ -76,5 +76,5 @@ def _hashed(probe: Probe) -> tuple[str, str | None]:
 def _unchanged(probe: Probe, sha256: str | None) -> bytes:
     data = probe.load()
     if sha256 != hashlib.sha256(data).hexdigest():
-        raise ProbesError(f"Probe {probe.id} has changed since it was shown. Put back what it was, and go on.")
+        raise ProbesError(f"Probe {probe.id} has changed since it was shown. Restore it, and try again.")
     return data

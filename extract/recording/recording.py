@@ -106,7 +106,9 @@ def record(
             measured.clear()
     if not extraction.under("activations"):
         extraction.drop(_files(extraction))
-        raise ProbesError("None of the images can be read. Usually they are damaged or of another format: see to them.")
+        raise ProbesError(
+            "None of the images can be read. Usually they are damaged or have another format. Replace them."
+        )
     if not extraction.has(table := f"activity.parquet/{name}.parquet"):
         beside = [{"id": each.name, "reason": each.reason} for each in source.left_out()]
         skipped = {f"skipped.parquet/{name}-beside.parquet": pa.Table.from_pylist(beside, SCHEMAS["skipped"])}

@@ -53,7 +53,7 @@ def visualise(network: Network, extraction: Extraction, folder: Path, layer: Lay
         except UNREADABLE as error:
             left_out.append(LeftOut(readable([file.name]), f"it cannot be read: {reason_of(error)}"))
     if not pictures:
-        raise VisualisationsError(f"No picture in {folder} can be read. Usually they are damaged: save them again.")
+        raise VisualisationsError(f"No picture in {folder} can be read. Usually they are damaged. Save them again.")
     shares = _shares(network, layer, pictures, progress) if layer.role == "sum" else [None] * len(pictures)
     imported = zip(pictures.items(), shares, ordered_parallel_map(_small, pictures.values()), strict=True)
     rows = [
@@ -77,9 +77,10 @@ def _changes(before: Rows, now: Rows, there: Collection[int]) -> tuple[str, ...]
     pairs = [(earlier.pop(row["channel"]), row) for row in now if row["channel"] in earlier]
     replaced, unread = sum(not _same(*pair) for pair in pairs), len(earlier.keys() & there)
     counts = {
-        f"{replaced:,} took the place of other pictures of their units": replaced,
-        f"left out now, and those imported before removed: {unread:,}": unread,
-        f"no longer in the folder, and removed: {len(earlier) - unread:,}": len(earlier) - unread,
+        f"{replaced:,} replaced other pictures of their units": replaced,
+        f"earlier pictures removed, because their files were left out now: {unread:,}": unread,
+        f"earlier pictures removed, because they are no longer in the folder: {len(earlier) - unread:,}": len(earlier)
+        - unread,
     }
     return tuple(note for note, count in counts.items() if count)
 
@@ -94,7 +95,7 @@ def _files_in(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError as error:
         raise VisualisationsError(
-            f"{folder} cannot be read: {reason_of(error)}. Give one that you may read."
+            f"{folder} cannot be read: {reason_of(error)}. Name a folder that you may read."
         ) from error
 
 
@@ -115,21 +116,21 @@ def _left_out(folder: Path, files: Iterable[Path]) -> list[LeftOut]:
 def pictures_of(folder: Path, layer: Layer, channels: int) -> dict[int, Path]:
     """Find the picture of every channel that has one, in the order of the channels. Raises VisualisationsError."""
     if not folder.is_dir():
-        raise VisualisationsError(
-            f"{folder} is no folder, so it holds no picture. Name one with pictures such as channel34.png."
-        )
+        raise VisualisationsError(f"{folder} is not a folder. Name one with pictures such as channel34.png.")
     pictures = [file for file in _files_in(folder) if not reason_against(file)]
     if not pictures:
-        raise VisualisationsError(f"{folder} holds no picture. Save a unit's as channel34.png there, 34 its channel.")
+        raise VisualisationsError(
+            f"{folder} holds no picture. Save the picture of channel 34 there as channel34.png, for example."
+        )
     named = [(int(match[1]), file) for file in pictures if (match := _NAME.fullmatch(file.stem))]
     files = dict(sorted((channel, file) for channel, file in named if channel < channels))
     if not files:
         raise VisualisationsError(
-            f"No name in {folder}, such as {pictures[0].name}, fits a unit of {layer}. Name the pictures by channel, "
-            f"channel0.png to channel{channels - 1}.png, or choose their layer."
+            f"No name in {folder} fits a unit of {layer}; one is {pictures[0].name}. Name the pictures channel0.png to "
+            f"channel{channels - 1}.png, or choose their layer."
         )
     if twice := [str(file.name) for channel, file in named if files.get(channel, file) != file]:
-        raise VisualisationsError(f"A unit has two pictures in {folder}: {twice[0]} is one. Keep one of them.")
+        raise VisualisationsError(f"A unit has two pictures in {folder}, one of them {twice[0]}. Remove one.")
     return files
 
 

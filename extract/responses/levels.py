@@ -75,7 +75,7 @@ def distribution(extraction: Extraction, unit: Unit, bins: int = BINS) -> Activa
     means, deviations = moments(extraction, unit.layer)
     mean, sd = float(means[unit.channel]), float(deviations[unit.channel])
     if not np.isfinite(sd):
-        raise LevelsError(f"{unit} does the same on every probe, so it has no levels. Choose another unit.")
+        raise LevelsError(f"{unit} has the same activation on every probe, so it has no levels. Choose another unit.")
     counts, edges = np.histogram(values, bins)
     return ActivationDistribution(counts, edges, mean, sd, values, (values - mean) / sd)
 
@@ -97,7 +97,7 @@ def at_level(
     if not len(inside):
         raise LevelsError(
             f"No probe lies within {tolerance:g} of {level:g} standard deviations of {unit}: they reach from "
-            f"{exact.z.min():.1f} to {exact.z.max():.1f}. Choose another level, or a wider tolerance."
+            f"{exact.z.min():.1f} to {exact.z.max():.1f}. Choose another level, or a larger tolerance."
         )
     sample = np.random.default_rng(seed).permutation(inside)[:limit]
     at, columns = _read(extraction, unit, "at"), extraction.manifest.architecture.grid(unit.layer)
@@ -129,7 +129,7 @@ def estimates(sorted_at: Mapping[float, Sequence[str]]) -> tuple[Estimate, ...]:
     without images.
     """
     if not sorted_at or not all(sorted_at.values()):
-        raise LevelsError("A level has no sorted image, so no probability. Sort at least one image of each level.")
+        raise LevelsError("A level has no sorted image, and so no probability. Sort at least one image of each level.")
     categories = sorted({category for images in sorted_at.values() for category in images})
     return tuple(
         Estimate(level, category, n, len(images), n / len(images), *wilson(n, len(images)))
@@ -172,8 +172,8 @@ def store(
     same = (pc.field("layer") == str(unit.layer)) & of_channel & (pc.field("branch") == branch)
     if not replace and table.filter(same).to_pylist() not in ([], rows.to_pylist()):
         raise LevelsError(
-            f"{extraction.path} holds estimates of {unit} ({branch}) from another sheet. Add that sheet's rows to this "
-            "one to have both, and replace those (replace=True)."
+            f"{extraction.path} holds estimates of {unit} ({branch}) from another sheet. Replace those (replace=True); "
+            "to keep both, first copy that sheet's rows into this one."
         )
     extraction.add({"levels.parquet": pa.concat_tables([table.filter(~same), rows])})
     return stored

@@ -50,7 +50,8 @@ def read(sheet: Path) -> dict[float, list[str]]:
         rows = [(float(csv_tables.english_cell(row["level"])), row["category"].strip()) for row in table]
     except (*csv_tables.UNREADABLE, KeyError) as error:
         raise LevelsError(
-            f"{sheet} is no sheet of sorted images ({error}). Draw one with `circuits levels`, fill in its last column."
+            f"{sheet} is not a sheet of sorted images ({error}). Draw one with `circuits levels`, and fill in its last "
+            "column."
         ) from error
     categories: dict[float, list[str]] = {}
     for level, category in rows:

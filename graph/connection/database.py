@@ -42,15 +42,15 @@ _RETRYABLE = (  # another transaction deleted what was just read, or moved it by
     "Neo.ClientError.Statement.SemanticError",  # ArcadeDB's code for this while a statement runs
 )
 _ENDED = (
-    "The embedded server ended during the query. It starts again at the next question, and nothing that was written is "
+    "The embedded server ended during the query. It starts again with the next query, and nothing that was written is "
     "lost. Ask again."
 )
 _BROKEN_OFF = (
-    "The embedded server broke the answer off, and goes on for others. Ask for less in a value: it does so where "
-    "thousands of lists or maps lie in one another."
+    "The embedded server broke off the answer. It does this where a value holds thousands of nested lists or maps. Ask "
+    "for less in one value."
 )
 _OUT_OF_MEMORY = (
-    "The embedded server ran out of memory during the query and ended. It starts again at the next question, and "
+    "The embedded server ran out of memory during the query and ended. It starts again with the next query, and "
     "nothing that was written is lost. Ask for less, or set CIRCUITS_HEAP (MiB) higher."
 )
 

@@ -28,8 +28,8 @@ _CODES: dict[str, _Translation] = {  # keyed by the beginning of the server's co
     "Neo.ClientError.Statement.AccessMode": _REFUSED,
     "Neo.ClientError.Security.CredentialsExpired": (
         AccessRefused,
-        "{url} wants its first password changed before anything else. Do so with "
-        "ALTER CURRENT USER SET PASSWORD FROM 'old' TO 'new' in the database system.",
+        "{url} asks for a new password before anything else. Set one in the database system with ALTER CURRENT USER "
+        "SET PASSWORD FROM 'old' TO 'new'.",
     ),
     "Neo.ClientError.Security": (
         AccessRefused,
@@ -37,49 +37,49 @@ _CODES: dict[str, _Translation] = {  # keyed by the beginning of the server's co
     ),
     "Neo.ClientError.Database.DatabaseNotFound": (
         DatabaseMissing,
-        "{url} has no such database ({message}). Mend CIRCUITS_DATABASE_NAME, or leave it out.",
+        "{url} has no such database ({message}). Correct CIRCUITS_DATABASE_NAME, or leave it out.",
     ),
     "Neo.ClientError.Transaction.Terminated": _STOPPED,
     "Neo.ClientError.Transaction.TransactionTimedOut": _STOPPED,
     "Neo.ClientError.Transaction.LockClientStopped": _STOPPED,
     "Neo.ClientError.Transaction": (
         QueryError,
-        "The database could not end the transaction ({message}), and wrote nothing of it. Look whether its disk is "
-        "full, and try again.",
+        "The database could not end the transaction ({message}). It wrote nothing. Check whether its disk is full, "
+        "and try again.",
     ),
     "Neo.ClientError.Schema.ConstraintValidationFailed": (
         ConstraintViolated,
-        "The database has this already ({message}). Nothing was changed.",
+        "The database already has this ({message}). Nothing was changed.",
     ),
     "Neo.TransientError": (QueryError, "{url} is busy or short of memory ({message}). Try again, or ask for less."),
     "Neo.ClientError": (QueryError, "The database does not accept the query: {message}."),
     "": (
         QueryError,
-        "The database cannot carry out the query: {message}. Look whether its disk is full; its log tells more.",
+        "The database cannot carry out the query: {message}. Check whether its disk is full, and read its log.",
     ),
 }
 _NO_BOLT: _Translation = (
     ServerUnavailable,
-    "No database answers at {url}: what listens there speaks no Bolt, perhaps HTTP. Bolt has a port of its own, "
-    "mostly 7687.",
+    "No database answers at {url}: the server there does not speak Bolt, but perhaps HTTP. Name the port for Bolt, "
+    "usually 7687.",
 )
 _CONNECTIONS: dict[str, _Translation] = {  # keyed by what the driver says about the connection; the first match applies
     "refused": (
         ServerUnavailable,
-        "No database answers at {url}: nothing listens there. Start the server, or mend the address.",
+        "No database answers at {url}: nothing listens there. Start the server, or correct the address.",
     ),
     "looks like HTTP": _NO_BOLT,
     "Bolt handshake": _NO_BOLT,
-    "DNS resolve": (ServerUnavailable, "No database answers at {url}: there is no such host. Mend the address."),
+    "DNS resolve": (ServerUnavailable, "No database answers at {url}: there is no such host. Correct the address."),
     "SSLCertVerificationError": (
         ServerUnavailable,
         "No database answers at {url}: its certificate is not trusted here. Trust it, or use bolt+ssc:// or "
-        "neo4j+ssc://, which take any.",
+        "neo4j+ssc://, which accept any certificate.",
     ),
     "SSL": (
         ServerUnavailable,
-        "No database answers at {url}: encryption does not match. bolt:// and neo4j:// are without, bolt+s:// and "
-        "neo4j+s:// with it.",
+        "No database answers at {url}: the encryption does not match. Write bolt+s:// or neo4j+s:// for a server with "
+        "encryption, bolt:// or neo4j:// for one without.",
     ),
     "": (ServerUnavailable, "No database answers at {url}: {message}."),
 }
@@ -106,7 +106,7 @@ def translate(error: Exception, url: str, timeout: float = 0.0) -> GraphError:
         if _UNREADABLE.search(message):
             return RecordUnreadable(
                 f"The database cannot read a record ({message}). Its files may be damaged, or the record was removed "
-                "just now: `circuits doctor --whole` tells which.",
+                "just now. Run `circuits doctor --whole` to find out which.",
                 message,
             )
         return _filled(translation, url, message, f"after {timeout:g} s" if timeout else message)
@@ -116,7 +116,7 @@ def translate(error: Exception, url: str, timeout: float = 0.0) -> GraphError:
         )
     if isinstance(error, IncompleteCommit):
         return ServerUnavailable(
-            f"The connection to {url} broke during a write. Look whether the last change is there."
+            f"The connection to {url} broke during a write. Check whether the last change is there."
         )
     text = _spoken(error)
     return _filled(next(entry for words, entry in _CONNECTIONS.items() if words in text), url, text)

@@ -28,12 +28,12 @@ def plain_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any, depth: int) -> Any:
     if depth < 0:
-        raise ValueError(f"holds more than {DEEPEST} lists or maps in one another")
+        raise ValueError(f"holds lists or maps nested more than {DEEPEST} deep")
     if hasattr(value, "tolist"):
         value = value.tolist()
     match value:
         case str() if not is_encodable(value):
-            raise ValueError("holds a character that is no Unicode")
+            raise ValueError("holds a character that is not valid Unicode")
         case int() if value not in _INTEGERS:
             raise ValueError("holds a whole number that does not fit in 64 bits")
         case Unit() | Layer():

@@ -28,8 +28,8 @@ def run_read_only(server: Server, text: str, parameters: Mapping[str, Any], time
     """Run Cypher that may only read. The driver's errors are raised as they are, not translated."""
     if server.open_reader is None:
         raise WriteRefused(
-            f"{server.url} would let a query write, and has no user here that may only read. "
-            "Open the folder of an embedded database, or a Neo4j server."
+            f"{server.url} has no user that may only read, so a query could write there. Open the folder of an "
+            "embedded database, or a Neo4j server."
         )
     text = trimmed(text)
     _refuse_by_text(text, server)
@@ -68,7 +68,9 @@ def _fetch(session: Session, query: Query, parameters: Mapping[str, Any], limit:
         size += _size(row)
         if size > LARGEST:
             cut()
-            raise QueryError(f"The answer is larger than {LARGEST:,} values. Ask for less in a row, or for fewer rows.")
+            raise QueryError(
+                f"The answer has more than {LARGEST:,} values. Ask for fewer rows, or for less in each row."
+            )
     if len(rows) > limit:
         cut()
         with suppress(Neo4jError):
@@ -79,7 +81,7 @@ def _fetch(session: Session, query: Query, parameters: Mapping[str, Any], limit:
         text = plan["args"].get("string-representation", str(plan))
         return Rows(("plan",), [[line] for line in text.splitlines()], truncated=False)
     if "w" in (summary.query_type or ""):  # even if the query found nothing to write to
-        raise WriteRefused("The query writes: only reading is allowed here.")
+        raise WriteRefused("The query writes, but only reading is allowed here.")
     return Rows(tuple(answer.keys()), rows, truncated=False)
 
 
@@ -93,7 +95,8 @@ def _rows(records: Iterator[Record]) -> Iterator[list[Any]]:
             yield row
     except RecursionError as error:  # raised here, or by the driver when it reads nested values
         raise QueryError(
-            f"The answer holds more than {DEEPEST} lists or maps in one another. Ask for what they hold, side by side."
+            f"The answer holds lists or maps nested more than {DEEPEST} deep. Return their contents side by side "
+            "instead."
         ) from error
 
 
@@ -127,8 +130,8 @@ _SUBQUERY = re.compile(r"\b(COUNT|EXISTS|COLLECT|CALL)\s*(\([^)]*\))?\s*\{", re.
 _MORE_THAN_READING = {
     r"\bLOAD\W+CSV\b": "LOAD CSV reads files of the server",
     r"\bTERMINATE\W+TRANSACTIONS?\b": "TERMINATE stops the queries of others",
-    r"\bSHOW\W+TRANSACTIONS?\b": "SHOW TRANSACTIONS tells the queries of others",
-    r"\bSHOW\W+SETTINGS?\b": "SHOW SETTINGS tells how the server is set up",
+    r"\bSHOW\W+TRANSACTIONS?\b": "SHOW TRANSACTIONS shows the queries of others",
+    r"\bSHOW\W+SETTINGS?\b": "SHOW SETTINGS shows how the server is set up",
 }
 _ONLY_READS = re.compile(
     r"db\.(info|labels|ping|propertyKeys|relationshipTypes|schema\.\w+|index\.(fulltext|vector)\.query\w+)"
@@ -137,15 +140,15 @@ _ONLY_READS = re.compile(
 
 def _refuse_by_text(text: str, server: Server) -> None:
     if not is_encodable(text):
-        raise QueryError("The query holds a character that is no Unicode. Correct it, and ask again.")
+        raise QueryError("The query holds a character that is not valid Unicode. Correct it, and ask again.")
     beyond = "".join(sorted({character for character in text if character > "\uffff"}))
     if beyond and _SUBQUERY.search(bare(text)) and not server.capabilities.reads_all_characters:
         raise QueryError(
-            f"This server misreads a subquery in a text with {beyond}. Hand the text over as a parameter ($name)."
+            f"This server misreads a subquery in a text with {beyond}. Pass the text as a parameter ($name)."
         )
     for pattern, words in _MORE_THAN_READING.items():
         if re.search(pattern, bare(text), re.IGNORECASE):
-            raise WriteRefused(f"{words}: that is refused here.")
+            raise WriteRefused(f"{words}, which is refused here.")
 
 
 def _split_plan(text: str) -> tuple[str, str]:
@@ -156,15 +159,17 @@ def _split_plan(text: str) -> tuple[str, str]:
 
 def _refuse_by_plan(session: Session, statement: str, parameters: Mapping[str, Any], timeout: float | None) -> None:
     if "\\u" in statement:  # the server reads \u0027 as a quote anywhere in a text
-        raise WriteRefused("The text has \\u in it. Write that character as it is, or hand it over as a parameter.")
+        raise WriteRefused("The query holds \\u. Write that character itself, or pass it as a parameter.")
     summary = session.run(_query(f"EXPLAIN {statement}", timeout), dict(parameters)).consume()
     operators = list(_operators(summary.plan or {}))
     called = {words[0] for rest in _CALL.findall(bare(statement)) if (words := rest.split())}
     called |= {details.partition("(")[0] for operator, details in operators if operator == "ProcedureCall"}
     if others := ", ".join(name for name in called if not _ONLY_READS.fullmatch(name)):
-        raise WriteRefused(f"CALL {others}: only procedures that list or search the graph may be called here.")
+        raise WriteRefused(
+            f"CALL {others} is refused: only procedures that list or search the graph may be called here."
+        )
     if summary.query_type == "s" or "LoadCSV" in dict(operators):
-        raise WriteRefused("This manages the server or its schema, or reads its files: that is refused here.")
+        raise WriteRefused("The query manages the server or its schema, or reads its files, which is refused here.")
 
 
 def _operators(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -147,7 +147,10 @@ def open_server(
 
 def _connect(url: str, login: Login, database: str | None, reader: Login | None, timeout: float) -> Server:
     if not url.startswith(SCHEMES):
-        raise ServerUnavailable(f"{url} is no address of a database: bolt://, bolt+s://, neo4j:// and neo4j+s:// are.")
+        raise ServerUnavailable(
+            f"{url} is not the address of a database. Write one that begins with bolt://, bolt+s://, neo4j:// or "
+            "neo4j+s://."
+        )
     with ExitStack() as drivers:
         try:
             driver = drivers.enter_context(_driver(url, login, timeout))
@@ -156,7 +159,7 @@ def _connect(url: str, login: Login, database: str | None, reader: Login | None,
         except UnsupportedServerProduct:
             raise
         except (ValueError, ConfigurationError) as error:  # raised by the driver for a URL that it cannot read
-            raise ServerUnavailable(f"{url} is no address: {str(error).rstrip('.')}. Mend it.") from error
+            raise ServerUnavailable(f"{url} is not an address: {str(error).rstrip('.')}. Correct it.") from error
         capabilities, version = _capabilities(agent, url)
         drivers.pop_all()
     reading = login if capabilities.refuses_writes_in_read_mode else reader

@@ -38,8 +38,8 @@ def answer_in_time(
 
 def _aftermath(server: Server) -> str:
     if server.process:
-        return "The server did not end it and was ended itself; it starts again at the next question"
-    return f"{server.url} was asked to end it, but may still be at work on it"
+        return "The server did not stop it, so the server was ended; it starts again with the next query"
+    return f"{server.url} was asked to stop it, but may still be working on it"
 
 
 def _in_background(work: Callable[[], None]) -> None:

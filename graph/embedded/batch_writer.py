@@ -67,8 +67,8 @@ class BatchWriter:
         for row in self._database.query("opencypher", self._analysed(step.text), dict(step.parameters)).to_list():
             if not agrees(row):
                 raise LoadFailed(
-                    f"{row['what']} come to {row['found']}, and {row['recorded']} were written; the extraction's "
-                    "tables may not fit together: copy it anew or extract again"
+                    f"{row['what']}: {row['found']} instead of {row['recorded']}; the extraction's tables may not fit "
+                    "together: copy it again or extract again"
                 )
 
     def _merge(self, step: Nodes) -> None:
@@ -111,7 +111,8 @@ class BatchWriter:
         if places.null_count:
             missing = keys.filter(pc.is_null(places))
             raise LoadFailed(
-                f"{len(missing)} ends are no {end[0]} of the database, such as {missing[0]}; extract again"
+                f"the database lacks {len(missing)} {end[0]} that edges lead to or from, such as {missing[0]}; extract "
+                "again"
             )
         return records["record"].take(places)
 
@@ -128,7 +129,7 @@ class BatchWriter:
     def _declare(self, kind: str, *names: str) -> None:
         """Create the vertex or edge type that the first name names, if it is new; a second name is the type's key."""
         if bad := [name for name in names if not (name.isascii() and name.isidentifier())]:
-            raise LoadFailed(f"{bad[0]!r} is no name for nodes, relationships or properties")
+            raise LoadFailed(f"{bad[0]!r} cannot name nodes, relationships or properties")
         if names[0] not in self._declared:
             self.flush()
             self._database.command("sql", f"CREATE {kind} TYPE `{names[0]}` IF NOT EXISTS")

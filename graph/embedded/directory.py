@@ -54,12 +54,12 @@ class DatabaseDirectory:
             found = version.read_text(errors="replace").strip() if version.exists() else None
         if found is None:
             raise DatabaseDamaged(
-                f"{self.path} holds files but none of our databases. Name an empty folder or a new one."
+                f"{self.path} holds files, but no database of clip-circuits. Name an empty folder or a new one."
             )
         if found not in (LAYOUT, ""):  # empty for a moment, while another process writes it
             raise DatabaseDamaged(
                 f"{self.path} was made by another version (layout {printable(found, 20)}; this one reads {LAYOUT}). "
-                "Use that version, or load anew into another folder; export the labels there first."
+                "Use that version, or load again into another folder. Export the labels with that version first."
             )
 
         self._close_to_others()
@@ -161,7 +161,7 @@ class DatabaseDirectory:
     def last_log_line(self) -> str:
         """Return the last line of the server's log."""
         lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
-        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "it ended without a word")
+        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "it ended without a message")
 
     def shortened(self) -> list[str]:
         """Return a text for every file that is shorter than `record_lengths` last recorded; none if none is recorded.

@@ -48,7 +48,7 @@ def ensure(path: Path, heap: int | None = None, idle: float = 900.0) -> Endpoint
             time.sleep(0.05)
     pid = folder.lock_holder()[1]
     raise ServerUnavailable(
-        f"The server of {path} (process {pid}) neither starts nor stops. End it; {folder.log} tells more."
+        f"The server of {path} (process {pid}) neither starts nor stops. End that process, and read {folder.log}."
     )
 
 
@@ -72,8 +72,8 @@ def stop(path: Path) -> bool:
         if _signal(folder, endpoint, number, _STOP_TIMEOUT):
             return True
     raise DatabaseBusy(
-        f"The server of {path} (process {endpoint.pid}) was killed and is still there after {_STOP_TIMEOUT:.0f} s. "
-        "Try again once it has ended."
+        f"The server of {path} (process {endpoint.pid}) was killed but has not ended after {_STOP_TIMEOUT:.0f} s. Try "
+        "again once it has ended."
     )
 
 
@@ -143,7 +143,7 @@ def bulk_load(path: Path, steps: Iterable[Step], heap: int | None = None) -> Non
         folder.repair_swap()
         if not folder.holds(load):
             ended = "the loading process was killed; load again" if loader.returncode < 0 else folder.last_log_line()
-            raise LoadFailed(f"The load broke off and changed nothing: {reason or ended}.")
+            raise LoadFailed(f"The load stopped and changed nothing: {reason or ended}.")
 
 
 def _feed(loader: subprocess.Popen[bytes], steps: Iterable[Step]) -> str:
@@ -173,7 +173,7 @@ def _alone(folder: DatabaseDirectory) -> Iterator[int]:
         folder.refuse_if_loading()
     else:
         raise DatabaseBusy(
-            f"{folder.path} is in use by process {folder.lock_holder()[1]}. Close what uses it, then load."
+            f"{folder.path} is in use by process {folder.lock_holder()[1]}. Close that process, then load."
         )
     try:
         yield lock
@@ -214,10 +214,10 @@ def _start_error(folder: DatabaseDirectory, answer: str, reason: str) -> GraphEr
     """Return the error to raise; it speaks of damage only if the database's own files were refused."""
     if answer == "not opened":
         return DatabaseDamaged(
-            f"The embedded server cannot open {folder.path}: {reason}. Its files may be damaged; {folder.log} tells "
-            "more. Load the extraction into another folder."
+            f"The embedded server cannot open {folder.path}: {reason}. Its files may be damaged; {folder.log} has "
+            "details. Load the extraction into another folder."
         )
     return ServerUnavailable(
-        f"The embedded server of {folder.path} did not start: {reason}. {folder.log} tells more. Mend that and try "
-        "again; CIRCUITS_HEAP sets the memory that it takes (MiB)."
+        f"The embedded server of {folder.path} did not start: {reason}. {folder.log} has details. Correct the cause "
+        "and try again; CIRCUITS_HEAP sets the server's memory in MiB."
     )

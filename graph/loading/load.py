@@ -75,7 +75,7 @@ def refuse_unfinished(extraction: Extraction) -> None:
         missing, targets = len(manifest.missing), len(manifest.settings.targets)
         raise ExtractionError(
             f"{extraction.path} is not finished: {missing} of {targets} target layers of {manifest.model} are missing. "
-            "Repeat the same `circuits extract`: it goes on where it stopped."
+            "Repeat the same `circuits extract`: it resumes where it stopped."
         )
 
 
@@ -245,6 +245,6 @@ def _load_error(database: Database, owner: dict[str, Any], reason: str) -> Graph
     if not database.write(RESET, **owner):
         return claimed_elsewhere(model)
     return LoadFailed(
-        f"{model} did not arrive whole and stays refused until it is loaded again. The extraction's tables may not fit "
-        f"together: copy it anew or extract again. ({reason})"
+        f"{model} was not loaded completely, and cannot be opened until it is loaded again. The extraction's tables "
+        f"may not fit together: copy the folder again or extract again. ({reason})"
     )

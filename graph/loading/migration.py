@@ -52,7 +52,8 @@ def migrate(database: Database) -> int:
     version = schema_version(database)
     if version > VERSION:
         raise SchemaMismatch(
-            f"The database has schema {version}, and ours is {VERSION}. Update clip-circuits; all is kept."
+            f"The database has schema {version}, which is newer than schema {VERSION} of this version. Update "
+            "clip-circuits; the database stays as it is."
         )
     for older in range(version, VERSION):
         for text in MIGRATIONS[older]:

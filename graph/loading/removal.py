@@ -52,21 +52,25 @@ class Removal:
         data = _counts({"unit": self.units, "edge": self.edges, "image": self.images, "word": self.words})
         said = _counts(self.said)
         if self.with_labels:
-            return f"{data} of {self.model} go, and for good what people said of it: {said}.{self._state}"
-        return f"{data} of {self.model} go. {said} stay, and are back when it is loaded again.{self._state}"
+            return (
+                f"{data} of {self.model} go, with all that people entered about it: {said}. These cannot be "
+                f"restored.{self._state}"
+            )
+        return f"{data} of {self.model} go. {said} stay, and return when it is loaded again.{self._state}"
 
     @property
     def said(self) -> dict[str, int]:
         """How many entries people made about the model, keyed by what such an entry is called."""
-        circuits = {"saved circuit": self.circuits, "replaced or removed one": self.earlier_circuits}
+        circuits = {"saved circuit": self.circuits, "replaced or removed circuit": self.earlier_circuits}
         return {"annotation": self.annotations, "flag": self.flags, **circuits}
 
     @property
     def _state(self) -> str:
         if self.removing:
-            return " A removal of it broke off, or is at work: this one goes on alone."
+            return " Another removal of it broke off or is still running; this one takes its place."
         unfinished = self.present and not self.complete
-        return " It was not loaded to the end; a load that is at work on it ends with an error." if unfinished else ""
+        unloaded = " It was not loaded completely. If a load of it is still running, that load ends with an error."
+        return unloaded if unfinished else ""
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -83,8 +87,8 @@ def plan_removal(database: Database, model: str, with_labels: bool = False) -> R
         return removal
     if said:
         raise ModelMissing(
-            f"{model} is removed already, and what people said of it stays for its next load. "
-            "Remove that too (with_labels=True)."
+            f"{model} is already removed; its labels, flags and saved circuits stay for its next load. Remove them too "
+            "(with_labels=True)."
         )
     Store(database).model(model)  # raises ModelMissing
     return removal
@@ -133,7 +137,9 @@ def _refuse_present(database: Database, model: str) -> None:
 
 def claimed_elsewhere(model: str) -> DatabaseBusy:
     """Return the error for a load or removal that has lost its claim on the model to somebody else."""
-    return DatabaseBusy(f"Somebody else began to load or to remove {model} and goes on alone. Wait until that is done.")
+    return DatabaseBusy(
+        f"Somebody else began to load or remove {model}, so this stopped. Wait until they have finished."
+    )
 
 
 def data_removal(database: Database, owner: dict[str, Any]) -> Iterator[Statement]:

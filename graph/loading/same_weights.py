@@ -11,13 +11,13 @@ def refuse_other_weights(manifest: Manifest, database: Database) -> None:
     model, ours = manifest.model, manifest.weights_sha256
     for row in database.read(WEIGHTS, model=model):
         if row["weights"] not in (None, ours):
-            pair = f"({row['weights'][:12]}; those of {ours[:12]} were to be loaded)"
+            pair = f"({row['weights'][:12]}, not {ours[:12]} as in this extraction)"
             state = (
-                f"what people said of {model}, which was removed, and that is about other weights {pair}"
+                f"labels, flags and saved circuits of a removed {model} with other weights {pair}"
                 if row["removed"]
-                else f"{model} with other weights {pair}, and its labels are of that network's units"
+                else f"{model} with other weights {pair}, and its labels belong to that network"
             )
             raise WeightsDiffer(
-                f"The database holds {state}. Load into another database, or first remove {model} with its labels "
-                "(`circuits remove --with-labels`)."
+                f"The database holds {state}. Load into another database, or first remove {model} with its labels: "
+                "`circuits remove --with-labels`."
             )

@@ -55,6 +55,6 @@ def test_an_uploaded_file_that_is_no_picture_is_a_message(demo_page: Page, tmp_p
     demo_page.goto(f"/search?by=picture&layer={MEASURED}")
     ready(demo_page)
     demo_page.locator("input[type=file]").set_input_files(tmp_path / name)
-    expect(demo_page.get_by_test_id("stAlert")).to_contain_text("is no picture that can be read", timeout=PATIENCE)
+    expect(demo_page.get_by_test_id("stAlert")).to_contain_text("is not a picture that can be read", timeout=PATIENCE)
     ready(demo_page)
     assert demo_page.title() != "owned"

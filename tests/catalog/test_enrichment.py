@@ -61,7 +61,7 @@ def test_verdict_rate_and_floors_are_the_caller_s(planted_store: ModelStore) -> 
     assert found(q=0.005) == [0]
     assert found(q=0.02) == [0, 1]
     assert found(verdict="not enriched") == [2]
-    with pytest.raises(CircuitError, match=r"0\.05 is no verdict\. Give one of enriched, "):
+    with pytest.raises(CircuitError, match=r"0\.05 is not a verdict\. Choose one of enriched, "):
         found(verdict=0.05)
     assert found(verdict="facets alike") == [3]
     assert found(verdict="open") == list(range(5, 31))

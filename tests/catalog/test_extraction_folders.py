@@ -79,12 +79,12 @@ def test_the_folder_that_a_model_was_loaded_from_is_found_and_said_to_be_away(
 
         (manifest := first / "manifest.json").rename(first / "aside")
         manifest.write_text("{}")
-        assert "which cannot be read as its extraction now" in model.away
+        assert "which can no longer be read as its extraction" in model.away
         (first / "aside").rename(manifest)
 
         first.rename(second)
         assert model.extractions == ()
-        assert model.away.startswith(f"The model was loaded from {first}, which is away. Put its extraction folder")
+        assert model.away.startswith(f"The model was loaded from {first}, which is missing. Put its extraction folder")
 
         again = catalog.load(second, progress=False)  # the same content at another place
         assert [view.path for view in again.extractions] == [second]

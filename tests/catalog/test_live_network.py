@@ -104,7 +104,7 @@ def test_either_a_branch_or_an_edge_is_ablated(network: LiveNetwork) -> None:
 
 
 def test_other_weights_than_the_catalogs_are_refused() -> None:
-    with pytest.raises(WeightsError, match="not those in the catalog"):
+    with pytest.raises(WeightsError, match="not those of the catalog"):
         LiveNetwork.of("demo:emoji", "0" * 64)
 
 
@@ -136,7 +136,9 @@ def test_a_torch_that_cannot_be_loaded_is_told_with_the_cause(
     (tmp_path / "torch.py").write_text(torch)
     monkeypatch.delitem(sys.modules, "torch")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(TorchMissing, match=rf"installed but cannot be loaded \({cause}.*--force-reinstall"):
+    with pytest.raises(
+        TorchMissing, match=rf"it or a library that it needs cannot be loaded \({cause}.*--force-reinstall"
+    ):
         cc.open_network()
 
 

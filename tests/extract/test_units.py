@@ -149,7 +149,7 @@ def test_a_block_or_a_stage_has_the_units_of_its_last_sum() -> None:
 
 
 def test_an_address_whose_op_stands_in_its_query_names_the_unit_of_its_path() -> None:
-    with pytest.raises(UnknownUnit, match="names no unit"):
+    with pytest.raises(UnknownUnit, match="is not the name of a unit"):
         Unit.parse("https://microscope.openai.com/models/contrastive_rn50?unit=4/2/6/34")
 
 
@@ -175,15 +175,15 @@ def test_what_names_no_layer_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("4/2/6", "names no layer"),
-        ("34", "names no unit"),
-        ("4/2/6/x", "names no unit"),
-        ("4/2/6/-1", "names no unit"),
+        ("4/2/6", "is not the name of a layer"),
+        ("34", "is not the name of a unit"),
+        ("4/2/6/x", "is not the name of a unit"),
+        ("4/2/6/-1", "is not the name of a unit"),
         ("4/2/6/2048", "channels 0 to 2047"),
         ("4/2/1/512", "channels 0 to 511"),
         ("4/3/6/0", "3 in stage 4"),
         ("5/0/8/0", "3 in stage 4"),
-        ("4/0/6/0", "6, or 8 in block 0"),
+        ("4/0/6/0", "Use index 1, 3, 5 or 6; in block 0 use 1, 3, 5, 7 or 8"),
     ],
 )
 def test_a_unit_that_the_network_lacks_is_refused_with_the_reason(text: str, reason: str) -> None:
@@ -265,7 +265,7 @@ def test_microscopes_page_of_the_model_itself_names_its_unit(model: str) -> None
     ],
 )
 def test_microscopes_page_of_another_model_is_refused_and_the_way_out_works(page: str, model: str, theirs: str) -> None:
-    with pytest.raises(UnknownUnit, match=f"a unit of {theirs}, and this model is {model}") as told:
+    with pytest.raises(UnknownUnit, match=f"a unit of {theirs}, but this model is {model}") as told:
         RN50.unit(PAGE.format(page), model)
     (advice,) = re.findall("write ([0-9/]+) for", str(told.value))
     assert RN50.unit(advice, model) == Unit(Layer(4, 2, 6), 34)

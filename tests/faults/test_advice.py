@@ -114,7 +114,7 @@ def test_a_model_that_lost_a_unit_has_it_after_the_next_load(catalog: Catalog, b
     unit = catalog.model(BARE).unit("4/2/6/0")
     with connect(catalog.url) as database:
         database.write("MATCH (u:Unit {key: $key}) DETACH DELETE u", key=f"{BARE}/4/2/6/0")
-        with pytest.raises(CircuitsError, match="but the database lost it"):
+        with pytest.raises(CircuitsError, match="The database lost unit"):
             assert unit.refresh().card
         load(bare, database, progress=False)
     assert unit.refresh().card.id == unit.id

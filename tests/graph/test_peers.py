@@ -142,7 +142,7 @@ def tell(database: Database, extraction: Extraction, folder: Path) -> None:
     with pytest.raises(LoadFailed):
         load(without_edges(extraction, folder / "misfit.extraction", lacking=0.9), database, progress=False)
     (advice,) = [way for name, way in Store(database).unfinished().items() if name == extraction.manifest.model]
-    assert "load it again, and that goes on where it stopped; labels are kept" in advice
+    assert "load it again to resume where it stopped; labels stay" in advice
     load(extraction, database, progress=False)
     moved = Path(shutil.copytree(extraction.path, folder / "moved.extraction"))
     assert load(Extraction.open(moved), database, progress=False).folder == str(moved)

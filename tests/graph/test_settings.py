@@ -39,7 +39,7 @@ def test_a_variable_without_a_value_is_not_set(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_value_that_does_not_fit_is_told_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIRCUITS_HEAP", "much")
-    with pytest.raises(InvalidSettings, match="CIRCUITS_HEAP does not fit"):
+    with pytest.raises(InvalidSettings, match="CIRCUITS_HEAP is not valid"):
         settings()
 
 
@@ -50,14 +50,16 @@ def test_a_slip_of_the_pen_is_told_by_its_name(name: str, where: str, monkeypatc
         Path(".env").write_text(f"export {name}='x'\n")
     else:
         monkeypatch.setenv(name, "x")
-    with pytest.raises(InvalidSettings, match=rf"{name} is no setting\. Write CIRCUITS_[DPE]"):
+    with pytest.raises(InvalidSettings, match=rf"{name} is not a setting\. Write CIRCUITS_[DPE]"):
         settings()
 
 
 @pytest.mark.parametrize("line", ['CIRCUITS_DATABASE="x', "export CIRCUITS_DATABASE:x", "CIRCUITS_DATABASE x"])
 def test_a_line_that_sets_nothing_is_refused(line: str) -> None:
     Path(".env").write_text(f"OTHER=1\n{line}\n")
-    with pytest.raises(InvalidSettings, match=r"Line 2 of the file \.env here is no NAME=value\. Mend it"):
+    with pytest.raises(
+        InvalidSettings, match=r"Line 2 of the file \.env here does not have the form NAME=value\. Correct it"
+    ):
         settings()
 
 
@@ -104,7 +106,7 @@ def test_a_file_that_is_no_utf8_is_told_in_one_line(encoding: str) -> None:
     Path(".env").write_bytes("CIRCUITS_DATABASE=/tmp/bögs\n".encode(encoding))
     told = CliRunner().invoke(cli, ["find"])
     assert (told.exit_code, told.stderr.count("\n")) == (2, 1)
-    assert "The file .env here cannot be read: it is no UTF-8 text. Save it as UTF-8" in told.stderr
+    assert "The file .env here cannot be read: it is not text in UTF-8. Save it as UTF-8" in told.stderr
 
 
 @pytest.mark.parametrize("text", ["\ufeffCIRCUITS_USER=ada\n", "export CIRCUITS_USER='ada'\r\n"])

@@ -740,7 +740,7 @@ def test_what_cannot_be_annotated_changes_nothing(second: ModelStore) -> None:
     second.annotate(other)
     with pytest.raises(UnknownUnit):
         second.annotate(note("2/1/6/99", "nowhere", 1))
-    with pytest.raises(GraphError, match="to supersede"):
+    with pytest.raises(GraphError, match="One of these annotations does not exist"):
         second.annotate(note("2/1/3/2", "mine", 2, action="withdraw", supersedes=other.id))
     with pytest.raises(ModelMissing):
         second.annotate(replace(note("2/1/3/2", "whose", 3), model="RN50:openai"))

@@ -84,7 +84,7 @@ def test_what_no_longer_follows_from_peoples_entries_is_found(database: Database
 def test_what_was_found_damaged_is_refused_until_it_is_loaded_again(database: Database, extraction: Extraction) -> None:
     store = Store(database)
     for refused in (store.model, store.count, store.verify):
-        with pytest.raises(DatabaseDamaged, match="lost data, as an earlier check"):
+        with pytest.raises(DatabaseDamaged, match="An earlier check found that the database lost data"):
             refused(MODEL)
     load(extraction, database, progress=False)
     assert store.verify_numbers(MODEL)

@@ -114,7 +114,7 @@ def picture(layer: Layer) -> None:
     file = st.file_uploader("Picture", key="picture", help="PNG, JPEG or WebP. The picture stays on the app's machine.")
     over = st.selectbox("Over", [PROBES, GREY] if activities else [GREY], key="over", bind="query-params")
     if not activities:
-        st.caption(f"{layer} was not measured on probes, so there is no mean to compare with. This measures it:")
+        st.caption(f"{layer} was not measured on probes, so there is no mean to compare with. Measure it with:")
         st.code(f"{commands.extract(model.id)} --probes FOLDER", language="bash")
     if file is None or not live_network.ready("this"):
         return

@@ -23,7 +23,7 @@ with left:
         circuit = circuit_canvas.edited(circuit_controls.traced(choices, pinned), choices.strongest)
     circuit_canvas.actions(circuit)
     if not circuit.units:
-        st.info("Every unit was removed. Undo all brings them back.")
+        st.info("Every unit was removed. Press Undo all to restore them.")
         st.stop()
     circuit_canvas.show(circuit)
     downloads.show(circuit, session.veil().revealed)

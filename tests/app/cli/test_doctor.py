@@ -32,6 +32,6 @@ def test_a_removal_that_broke_off_is_told_with_the_way_out(
         said = circuits("doctor", "--wide", "--database", neo4j.url, **login)
         assert said.exit_code == 2
         assert MODEL in said.stdout
-        assert "a removal of it broke off, or is at work: remove it again, and that goes on" in said.stdout
+        assert "a removal of it broke off or is still running: remove it again to finish" in said.stdout
         remove(database, MODEL, progress=False)
     assert circuits("doctor", "--database", neo4j.url, **login).exit_code == (0 if others else 2)

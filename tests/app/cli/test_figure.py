@@ -121,8 +121,8 @@ def test_mistakes_are_one_line_and_exit_code_2(figure: Run, tmp_path: Path) -> N
         ("4/2/6/14", "--output", "cap.gif"): "End it in .svg, .png or .pdf",
         ("4/2/6/99", "--output", "cap.svg"): "4/2/6",
         ("missing.json", "--output", "cap.svg"): "cannot be read",
-        ("circle.json", "--output", "cap.svg"): "in a circle",
-        ("4/2/5/14", "--circuit", "--output", "cap.svg"): "is no sum",
+        ("circle.json", "--output", "cap.svg"): "The edges form a loop",
+        ("4/2/5/14", "--circuit", "--output", "cap.svg"): "is not a sum",
         ("4/2/6/14", "--output", "nowhere/cap.svg"): "cannot be written",
         ("circle.json", "--pictures", "--output", "cap.svg"): "'m'",
     }.items():

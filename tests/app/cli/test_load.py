@@ -28,8 +28,8 @@ def test_a_load_into_an_older_database_says_so_and_names_the_saved_queries_that_
     result = circuits("load", planted.path, "--database", folder)
 
     assert result.exit_code == 0, result.output
-    assert f"The schema is of version {VERSION}; it was of 4." in result.stdout
-    assert "what means something else now: mine. The changelog says" in result.stdout
+    assert f"The database was upgraded from schema 4 to schema {VERSION}." in result.stdout
+    assert "or that now mean something else: mine. Find the new names in the changelog" in result.stdout
 
     again = circuits("load", planted.path, "--database", folder)
 

@@ -494,7 +494,7 @@ def test_a_saved_query_whose_name_is_built_in_since_is_named_run_and_removed(
 
     listed = circuits("query", "list", "--wide")
     assert "chains (saved)" in listed.stdout
-    assert "built-in queries hide those saved as chains" in listed.stderr
+    assert "built-in queries have the same names as the saved queries chains" in listed.stderr
     assert content(circuits("query", "run", "chains (saved)", "--json")) == [{"seven": 7}]
     with connect(planted_folder) as database:
         Store(database).save_query(NamedQuery("chains (saved)", "RETURN 8 AS eight", author="ada"))
@@ -506,7 +506,7 @@ def test_a_saved_query_whose_name_is_built_in_since_is_named_run_and_removed(
     assert circuits("query", "remove", "chains", "--yes").exit_code == 0
     assert circuits("query", "list").stderr == ""
     refused = circuits("query", "remove", "chains", "--yes")
-    assert (refused.exit_code, "comes with clip-circuits" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "is a built-in query" in refused.stderr) == (2, True)
 
 
 def test_sensitive_texts_in_an_answer_are_hidden_until_they_are_asked_for(circuits: Run) -> None:
@@ -540,10 +540,10 @@ def test_export_writes_what_reads_back(circuits: Run, form: Format) -> None:
     ],
 )
 def test_a_file_that_is_replaced_is_told(circuits: Run, command: list[object]) -> None:
-    assert "took the place" not in circuits(*command).stderr
+    assert "replaced an earlier file" not in circuits(*command).stderr
     again = circuits(*command)
     assert again.exit_code == 0
-    assert f"circuits: {command[-1]} took the place of an earlier file." in again.stderr
+    assert f"circuits: {command[-1]} replaced an earlier file." in again.stderr
 
 
 def test_doctor_says_what_is_installed_and_what_the_database_holds(circuits: Run, planted_folder: Path) -> None:
@@ -592,7 +592,7 @@ def test_a_network_is_extracted_probed_loaded_and_searched(circuits: Run, tmp_pa
     assert content(circuits("unit", "4/1/6/3", "--json", **where))["model"] == "small:random-0"
     found = circuits("find", **where)
     assert found.exit_code == 0
-    assert "no unit is judged. 4 concepts, each in a modality," in " ".join(found.stdout.split())
+    assert "no unit is judged. Only 4 concepts (each in one modality)" in " ".join(found.stdout.split())
     assert circuits("find", "--by", "weights", **where).exit_code == 0
 
 
@@ -608,7 +608,7 @@ BAD = {
     "rejection of nothing": (["label", "reject", "4/2/6/2", "x"], "4/2/6/2"),
     "undo of nothing": (["label", "undo", "4/2/6/2", "x"], "4/2/6/2"),
     "a label for unknown units": (["label", "bulk", "x", "--units", "4/2/6/2, 9/9/6/1"], "9/9/6/1"),
-    "a label for no units": (["label", "bulk", "x"], "Say which units"),
+    "a label for no units": (["label", "bulk", "x"], "Name the units in one way"),
     "a label by a query that writes": (
         ["label", "bulk", "x", "--query", "MATCH (n:Unit) SET n.id = 'x' RETURN n.id"],
         "",

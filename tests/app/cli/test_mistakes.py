@@ -26,16 +26,16 @@ def one_line(result: Result) -> str:
         ("9223372036854775808", "64 bits"),
         ("-9223372036854775809", "64 bits"),
         ("1" * 30, "64 bits"),
-        ("1" * 5000, "holds a number of too many digits. Correct it"),
-        ("[1,", "The value [1, begins as JSON and is none: Expecting value"),
-        ('{"a": 1', "begins as JSON and is none"),
-        ('"a', "a text may stand in double quotes"),
+        ("1" * 5000, "holds a number with too many digits. Correct it"),
+        ("[1,", "The value [1, begins like JSON but is not JSON: Expecting value"),
+        ('{"a": 1', "begins like JSON but is not JSON"),
+        ('"a', "or write it as text in double quotes"),
         ('{"a": [18446744073709551616]}', "64 bits"),
-        (r'"\ud800"', "no Unicode"),
-        (r'{"\ud800": 1}', "no Unicode"),
-        ("\udcff", "no Unicode"),
-        (DEEP, "holds too many lists or maps in one another. Correct it"),
-        (DEEP[4850:5150], "100 lists"),
+        (r'"\ud800"', "not valid Unicode"),
+        (r'{"\ud800": 1}', "not valid Unicode"),
+        ("\udcff", "not valid Unicode"),
+        (DEEP, "nests lists or maps too deeply. Correct it"),
+        (DEEP[4850:5150], "lists or maps nested more than 100 deep"),
     ],
 )
 def test_a_parameter_that_no_server_takes(circuits: Run, value: str, cause: str) -> None:
@@ -53,7 +53,7 @@ def test_the_largest_parameters_that_servers_take_come_back(circuits: Run, value
     [("cypher", "RETURN '\udcff' AS x"), ("search", "\udcff"), ("word", "\udcff"), ("saved", "show", "\udcff")],
 )
 def test_a_text_that_is_no_unicode(circuits: Run, arguments: tuple[str, ...]) -> None:
-    assert "no Unicode" in one_line(circuits(*arguments))
+    assert "not valid Unicode" in one_line(circuits(*arguments))
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_a_limit_without_end(circuits: Run, option: str) -> None:
 @pytest.mark.parametrize("verb", [("doctor",), ("label", "list")])
 @pytest.mark.parametrize("name", ["a\0b", "a\udcff"])
 def test_a_database_whose_name_no_file_can_have(circuits: Run, verb: tuple[str, ...], name: str) -> None:
-    assert "CIRCUITS_DATABASE does not fit" in one_line(circuits(*verb, "--database", name))
+    assert "CIRCUITS_DATABASE is not valid" in one_line(circuits(*verb, "--database", name))
 
 
 @pytest.mark.parametrize(
     ("content", "cause"),
     [
-        (b"CIRCUITS_USER=\xff\xfe\n", "no UTF-8"),
+        (b"CIRCUITS_USER=\xff\xfe\n", "it is not text in UTF-8"),
         (b"CIRCUITS_HEAP=much\n", "CIRCUITS_HEAP"),
         (b"CIRCUITS_EXTRACTIONS=a\0b\n", "CIRCUITS_EXTRACTIONS"),
     ],
@@ -156,7 +156,7 @@ def archive(name: str, flags: int = 0, method: int = 8, **members: str) -> None:
 def test_a_file_that_holds_no_circuit(circuits: Run, name: str, write: Callable[[], object]) -> None:
     write()
     said = one_line(circuits("figure", name, "--output", "x.svg"))
-    assert any(reason in said for reason in ("holds no circuit", "cannot be read", "Nothing can lie at"))
+    assert any(reason in said for reason in ("No circuit can be read", "cannot be read", "cannot be used"))
     assert not Path("x.svg").exists()
 
 
@@ -170,14 +170,14 @@ def test_a_word_that_no_font_has_is_refused_before_anything_is_computed(circuits
     Path("words.txt").write_text(words, encoding="utf-8")
     result = circuits("extract", "demo", "--words", "words.txt", "--output", "x")
     assert result.exit_code == 2
-    assert "Choose a font that has, such as Noto" in result.stderr
+    assert "Choose a font with these letters, such as Noto" in result.stderr
     assert not Path("x").exists()
 
 
 def test_a_font_of_ones_own_and_no_font_at_all(circuits: Run) -> None:
     Path("words.txt").write_text("cat\n")
     refused = circuits("extract", "demo", "--words", "words.txt", "--font", "words.txt", "--output", "x")
-    assert "words.txt is no font that can be read" in refused.stderr
+    assert "words.txt is not a font that can be read" in refused.stderr
     assert refused.exit_code == 2
     assert not Path("x").exists()
 

@@ -46,8 +46,8 @@ def test_two_statements_are_refused(circuits: Run) -> None:
 
 def test_a_parameter_or_a_key_that_stands_twice_is_refused_by_its_name(circuits: Run) -> None:
     twice = circuits("cypher", "RETURN $x AS x", "--parameter", "x=1", "--parameter", "x=2")
-    assert (twice.exit_code, "'x' stands twice" in twice.stderr) == (2, True)
-    assert "key 'a' stands twice" in one_line(circuits("cypher", "RETURN $x AS x", "--parameter", 'x={"a":1,"a":2}'))
+    assert (twice.exit_code, "'x' occurs twice" in twice.stderr) == (2, True)
+    assert "key 'a' occurs twice" in one_line(circuits("cypher", "RETURN $x AS x", "--parameter", 'x={"a":1,"a":2}'))
 
 
 def test_a_label_file_of_another_tool_is_taken_in_by_saying_which_column_is_the_text(circuits: Run) -> None:

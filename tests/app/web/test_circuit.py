@@ -138,7 +138,7 @@ def test_a_trace_by_activity_that_nobody_measured_is_a_message(app: AppTest) -> 
     opened(app, "circuit", unit="4/2/6/23", model=MODEL, trace="backward")
     app.toggle(key="scaled").set_value(True).run()
     assert not app.exception
-    assert "No activity" in app.error[0].value
+    assert "was not measured" in app.error[0].value
 
 
 def test_a_circuit_is_saved_as_it_is_drawn_opened_again_and_deleted(app: AppTest) -> None:
@@ -175,7 +175,7 @@ def test_a_circuit_is_saved_as_it_is_drawn_opened_again_and_deleted(app: AppTest
 
 def test_an_address_of_a_circuit_that_is_no_longer_saved_is_a_message(app: AppTest) -> None:
     visited(app, "circuit", trace="saved", saved="gone")
-    assert "is saved" in app.error[0].value
+    assert "has no saved circuit" in app.error[0].value
 
 
 def test_a_name_that_is_taken_is_a_message_until_it_is_to_be_replaced(app: AppTest) -> None:
@@ -189,7 +189,7 @@ def test_a_name_that_is_taken_is_a_message_until_it_is_to_be_replaced(app: AppTe
     app.text_input(key="save as").input("taken 25")
     (button,) = [button for button in app.button if button.label == "Save"]
     button.click().run()
-    assert "saved already" in app.error[0].value
+    assert "already has a saved circuit" in app.error[0].value
     app.checkbox(key="replace").check()
     click(app, "Save")
     (kept,) = [circuit for circuit in saved.saved_circuits(model_store()) if circuit.name == "taken 25"]

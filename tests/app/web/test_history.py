@@ -46,7 +46,7 @@ def test_the_address_opens_the_same_view_and_what_cannot_be_undone_is_a_message(
     app.selectbox(key="entry").select_index(0).run()
     app.button(key="undo entry").click().run()
     assert not app.exception
-    assert "changed since, by history's eve" in app.error[0].value
+    assert "history's eve has changed" in app.error[0].value
     assert [label.text for label in labels.current(unit)] == ["cap"]
     labels.withdraw(unit, "cap", "history's eve")
 

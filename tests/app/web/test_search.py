@@ -130,7 +130,7 @@ def test_a_file_that_is_no_picture_is_a_message(demo: AppTest, content: bytes) -
     demo.file_uploader(key="picture").set_value(("<b>mine</b>.png", content, "image/png")).run()
     assert not demo.exception
     (error,) = demo.error
-    assert "is no picture that can be read" in error.value
+    assert "is not a picture that can be read" in error.value
     assert not units(markup(demo))
 
 

@@ -37,7 +37,7 @@ def test_a_file_that_is_none_is_a_message(app: AppTest) -> None:
     opened(app, "transfer", model=MODEL)
     app.file_uploader(key="file 0").upload("labels.csv", b"\xff\xfe\x00", "text/csv").run()
     assert not app.exception
-    assert "no label file in CSV" in app.error[0].value
+    assert "not a label file in CSV" in app.error[0].value
 
 
 def test_the_whole_set_is_offered_in_either_form(app: AppTest) -> None:

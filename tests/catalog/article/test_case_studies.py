@@ -128,7 +128,7 @@ def test_names_become_labels_only_where_that_is_asked_for(planted_store: ModelSt
 
 
 def test_labels_of_another_network_are_refused_and_nothing_is_saved(planted_store: ModelStore, name: str) -> None:
-    with pytest.raises(LabelError, match=r"is another network.* Import the circuits alone"):
+    with pytest.raises(LabelError, match=r"is another network.* Import the circuits without labels"):
         import_studies(planted_store, studies(name, "RN50:openai"), "ada", labels=True)
     assert not [c for c in saved_circuits(planted_store) if c.name.startswith(name)]
     assert not import_studies(planted_store, studies(name, "RN50:openai"), "ada").network_of_article
@@ -137,7 +137,7 @@ def test_labels_of_another_network_are_refused_and_nothing_is_saved(planted_stor
 def test_a_circuit_of_ones_own_is_never_replaced(planted_store: ModelStore, name: str) -> None:
     own = enrichment_circuit(planted_store, SUM, limit=1)
     save(planted_store, own, f"{name} 7", "ada")
-    with pytest.raises(CircuitError, match="no case study"):
+    with pytest.raises(CircuitError, match="but is not a case study"):
         import_studies(planted_store, studies(name), "bob")
     assert open_circuit(planted_store, f"{name} 7") == own
 

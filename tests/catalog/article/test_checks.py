@@ -202,9 +202,9 @@ def test_the_authors_files_are_read_as_they_wrote_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("Unit 0 -> 0.5\n", "line 1 is no unit"),
-    ("", "line 1 is no unit"),
-    ("Unit 1 -> (tensor(0.5, dtype=torch.float16), 0.1)\n", "leaves out a unit"),
+    ("Unit 0 -> 0.5\n", "line 1 does not hold a unit"),
+    ("", "line 1 does not hold a unit"),
+    ("Unit 1 -> (tensor(0.5, dtype=torch.float16), 0.1)\n", "lacks a unit"),
 ])  # fmt: skip
 def test_a_file_that_is_not_the_authors_is_named(tmp_path: Path, text: str, message: str) -> None:
     folder = authors_files(tmp_path / "a", {block: [0.5] for block in BLOCKS}, [0.1])

@@ -67,14 +67,14 @@ def test_a_folder_of_one_sums_pictures_is_that_sums(tmp_path: Path) -> None:
 
 def test_an_extraction_of_other_weights_is_refused(measured: Extraction, tmp_path: Path) -> None:
     other = LiveNetwork.open(str(_configuration(tmp_path)), seed=8)
-    with pytest.raises(ExtractionError, match="of other weights"):
+    with pytest.raises(ExtractionError, match="was extracted from other weights"):
         other.reproduce(ExtractionView(measured))
 
 
 def test_folders_that_hold_nothing_are_named(tiny: Network, tmp_path: Path) -> None:
     with pytest.raises(ArticleError, match=r"relu_conv_bottleneck_4_0.txt"):
         LiveNetwork(tiny).reproduce(authors=tmp_path)
-    with pytest.raises(ArticleError, match="is no folder"):
+    with pytest.raises(ArticleError, match="is not a folder"):
         LiveNetwork(tiny).reproduce(visualisations=tmp_path / "none")
 
 
@@ -110,7 +110,7 @@ def test_what_was_left_out_and_what_was_replaced_is_printed_and_all_of_it_before
     (pictures / "channel1.png").unlink()
     again = CliRunner().invoke(cli, arguments)
     assert again.exit_code == 0, again.output
-    assert "no longer in the folder, and removed: 1" in again.stderr
+    assert "earlier pictures removed, because they are no longer in the folder: 1" in again.stderr
 
 
 def test_pictures_of_no_unit_are_refused_before_anything_is_shown(
@@ -127,9 +127,9 @@ def test_pictures_of_no_unit_are_refused_before_anything_is_shown(
     ("arguments", "message"),
     [
         (["--output", "report.pdf"], "End it in .html or .json"),
-        (["--extraction", "nowhere"], "is no extraction"),
+        (["--extraction", "nowhere"], "is not an extraction"),
         (["--authors", "nowhere"], "relu_conv_bottleneck_4_0.txt"),
-        (["--output", "nowhere/report.html"], "nowhere is no folder"),
+        (["--output", "nowhere/report.html"], "nowhere is not a folder"),
         (["--visualisations", "."], "holds no picture"),
     ],
 )

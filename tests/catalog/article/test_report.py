@@ -70,7 +70,7 @@ def test_settings_that_no_file_can_hold_are_replaced(report: Report, tmp_path: P
 
 
 def test_a_name_that_tells_no_format_is_refused(report: Report, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="no format"):
+    with pytest.raises(ExportError, match="does not show the report's format"):
         report.write(tmp_path / "report.pdf")
     report.write(tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")

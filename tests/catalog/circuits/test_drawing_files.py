@@ -176,7 +176,7 @@ def test_the_name_tells_the_form(tmp_path: Path, drawing: str, form: DrawingForm
 
 
 def test_places_that_cannot_be_written_are_told(tmp_path: Path, drawing: str) -> None:
-    with pytest.raises(ExportError, match="tells no kind of picture"):
+    with pytest.raises(ExportError, match="does not show the picture's format"):
         write(drawing, tmp_path / "cap.gif")
     with pytest.raises(ExportError, match="cannot be written"):
         write(drawing, tmp_path / "nowhere" / "cap.svg")

@@ -190,7 +190,9 @@ def test_an_export_that_another_tool_saved_comes_back(name: str) -> None:
 def test_what_another_tool_left_out_is_named() -> None:
     content = json.loads(encode(small(), "json"))
     del content["graph"]["model"]
-    with pytest.raises(ExportError, match=r"no circuit as json: it lacks 'model'\. .*`circuits export`"):
+    with pytest.raises(
+        ExportError, match=r"No circuit can be read from this as json: it lacks 'model'\. .*`circuits export`"
+    ):
         decode(json.dumps(content).encode(), "json")
 
 
@@ -302,16 +304,16 @@ def bundle_of(original: Circuit, **tables: str) -> bytes:
 )
 def test_what_stands_twice_in_a_zip_is_refused_by_its_name(tables: dict[str, str], name: str) -> None:
     circuit = Circuit("c", "k", "m", (Node(Unit.parse("4/2/6/34"), "unit"),), ())
-    with pytest.raises(ExportError, match=f"the {name} stands twice. Rename or remove one of the two"):
+    with pytest.raises(ExportError, match=f"the {name} occurs twice. Rename or remove one of the two"):
         decode(bundle_of(circuit, **tables), "csv")
 
 
 def test_what_stands_twice_in_json_is_refused_by_its_name() -> None:
     content = json.loads(encode(Circuit("c", "k", "m", (Node(Unit.parse("4/2/6/34"), "unit"),), ()), "json"))
     content["nodes"] *= 2
-    with pytest.raises(ExportError, match=r"the unit '4/2/6/34' stands twice"):
+    with pytest.raises(ExportError, match=r"the unit '4/2/6/34' occurs twice"):
         decode(json.dumps(content).encode(), "json")
-    with pytest.raises(ExportError, match=r"the key 'name' stands twice"):
+    with pytest.raises(ExportError, match=r"the key 'name' occurs twice"):
         decode(b'{"graph": {"name": "a", "name": "b"}, "nodes": [], "edges": []}', "json")
 
 
@@ -332,11 +334,14 @@ def test_numbers_that_json_lacks_are_left_out() -> None:
         (lambda content: content["edges"][0].update(magnitude=math.inf), "a number of edge .* is infinite"),
         (lambda content: content["edges"][0].update(influence=math.inf), "a number of edge .* - .* is infinite"),
         (lambda content: content["edges"][0].update(sum=-math.inf), "a number of edge .* - .* is infinite"),
-        (lambda content: content["edges"][0].update(magnitude=math.nan), "the magnitude of edge .* - .* is no number"),
+        (
+            lambda content: content["edges"][0].update(magnitude=math.nan),
+            "the magnitude of edge .* - .* is not a number",
+        ),
         (lambda content: content["graph"].update(share=math.inf), "a number of setting share is infinite"),
         (lambda content: content["nodes"][0].update(scale=-math.inf), "a number of unit .* is infinite"),
-        (lambda content: content["edges"][0].update(source="1/0/1/0"), "an edge leads to 1/0/1/0, which is none of"),
-        (lambda content: content.update(nodes=5), "it is JSON of another kind|holds no circuit"),
+        (lambda content: content["edges"][0].update(source="1/0/1/0"), "an edge leads to 1/0/1/0, which is not one of"),
+        (lambda content: content.update(nodes=5), "it is JSON, but not of a circuit|No circuit can be read"),
     ],
 )
 def test_a_circuit_edited_by_hand_is_refused_by_what_is_wrong(
@@ -350,7 +355,7 @@ def test_a_circuit_edited_by_hand_is_refused_by_what_is_wrong(
 
 @pytest.mark.parametrize("data", [b"5", b"null", b"[]", b'"x"'])
 def test_json_of_another_kind_is_called_so(data: bytes) -> None:
-    with pytest.raises(ExportError, match="it is JSON of another kind"):
+    with pytest.raises(ExportError, match="it is JSON, but not of a circuit"):
         decode(data, "json")
 
 
@@ -385,7 +390,7 @@ def test_what_other_tools_add_is_left_aside() -> None:
     [b"", b"\xff\xfe\x00", b"{}", b"[]", b"null", b'{"nodes": [], "edges": []}', b"<graphml/>", b"<a", b"PK\x03\x04"],
 )
 def test_bytes_that_hold_no_circuit_are_refused(form: Format, data: bytes) -> None:
-    with pytest.raises(ExportError, match=f"no circuit as {form}"):
+    with pytest.raises(ExportError, match=f"No circuit can be read from this as {form}"):
         decode(data, form)
 
 
@@ -424,7 +429,7 @@ def test_a_name_that_is_no_unit_s_is_refused() -> None:
 def test_places_that_cannot_be_written_or_read_are_told(tmp_path: Path) -> None:
     circuit = random_circuit(0)
 
-    with pytest.raises(ExportError, match="tells no format"):
+    with pytest.raises(ExportError, match="does not show the format"):
         write(circuit, tmp_path / "circuit.txt")
     with pytest.raises(ExportError, match="cannot be written"):
         write(circuit, tmp_path / "nowhere" / "circuit.json")

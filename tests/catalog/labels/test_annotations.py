@@ -128,7 +128,7 @@ def test_undoing_again_and_again_walks_back_to_nothing(labels: Labels, unit: Uni
         labels.undo(unit, author="ada")
         told.append({a.text for a in labels.current(unit)})
     assert told == [{"bowler", "cap"}, {"hat", "cap"}, {"hat"}, set()]
-    with pytest.raises(LabelError, match="Nothing was said"):
+    with pytest.raises(LabelError, match="holds no change to undo"):
         labels.undo(unit, author="ada")
     assert len(labels.history(unit)) == 8
 
@@ -136,13 +136,13 @@ def test_undoing_again_and_again_walks_back_to_nothing(labels: Labels, unit: Uni
 def test_what_was_changed_since_or_is_undone_already_is_not_undone(labels: Labels, unit: Unit) -> None:
     said = labels.add(unit, "hat", "ada")
     amended = labels.amend(unit, "hat", "cap", "bob")
-    with pytest.raises(LabelError, match=f"changed since, by bob. Undo that first: {amended.id}"):
+    with pytest.raises(LabelError, match=f"bob has changed {said.id} since. Undo that change first: {amended.id}"):
         labels.undo(unit, said.id, "ada")
     undone = labels.undo(unit, author="ada")
     labels.reject(unit, "hat", author="bob")
-    with pytest.raises(LabelError, match="changed since, by bob"):
+    with pytest.raises(LabelError, match=f"bob has changed {undone.id} since"):
         labels.undo(unit, undone.id, "ada")  # else two labels would stand for one
-    with pytest.raises(LabelError, match="undone already"):
+    with pytest.raises(LabelError, match="is already undone"):
         labels.undo(unit, amended.id, "ada")
     with pytest.raises(LabelError, match="has no entry 'x'"):
         labels.undo(unit, "x", "ada")
@@ -289,7 +289,7 @@ def test_a_query_gives_the_units_and_writes_nothing(labels: Labels) -> None:
         with pytest.raises(LabelError, match="one column of unit ids"):
             units_of_query(labels, text)
     for units, wanted in ((None, None), (" , ", " "), ("1/1/6/0", query)):
-        with pytest.raises(LabelError, match="Say which units"):
+        with pytest.raises(LabelError, match="Name the units in one way"):
             units_from(labels, units, wanted)
     assert units_from(labels, None, query) == units_of_query(labels, query)
     with pytest.raises(WriteRefused):

@@ -146,7 +146,7 @@ def test_tables_in_every_encoding_and_with_every_separator_of_spreadsheets_are_r
     ],
 )
 def test_what_stands_twice_is_refused_by_its_name(form: Form, text: str, name: str) -> None:
-    with pytest.raises(LabelFileError, match=rf"{name} stands twice\. Rename or remove one"):
+    with pytest.raises(LabelFileError, match=rf"{name} occurs twice\. Rename or remove one"):
         decode(text.encode(), form, MODEL, "ada")
 
 

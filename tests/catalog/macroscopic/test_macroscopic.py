@@ -352,6 +352,6 @@ def test_the_contributions_into_a_sum_are_scaled_unless_another_variant_is_named
     assert {panel.variant for panel in macroscopic.small_multiples.vary_lower(total).panels} == {"scaled"}
     scaled = macroscopic.contributions(f"{total}/3", "4/1/3", "backward", "scaled")
     np.testing.assert_array_equal(macroscopic.contributions(f"{total}/3", "4/1/3", "backward"), scaled)
-    with pytest.raises(MacroscopicError, match="has the scaled variant alone"):
+    with pytest.raises(MacroscopicError, match="only the scaled variant exists"):
         macroscopic.small_multiples.figure(f"{total}/3", variant="raw")
     assert Size(1, 0, 2, 9).over(Size(1, 1, 1, 4)) == Size(0, -1, 1, 4)

@@ -226,7 +226,7 @@ def test_what_cannot_be_calibrated_is_refused_and_nothing_is_lost(
             calibrate(tiny, extraction, Layer.parse(source), Layer.parse(target), shown, progress=False)
     with pytest.raises(UnknownUnit):
         calibrate(tiny, extraction, Layer(4, 1, 6), Layer(4, 3, 5), shown, progress=False)
-    with pytest.raises(AblationError, match="two images"):
+    with pytest.raises(AblationError, match="there are fewer than two"):
         calibrate(tiny, extraction, *pair, shown[:1], progress=False)
     with pytest.raises(ExtractionError, match="other weights"):
         calibrate(load_network("demo"), extraction, *pair, shown, progress=False)
@@ -337,7 +337,7 @@ def test_the_command_line_measures_draws_and_tells(tmp_path: Path) -> None:
         (["--pair", "4/2/9:4/2/5"], "no layer 4/2/9"),
         (["--pair", "4/2/5:4/2/3"], "No edge leads"),
         (["--pictures", "nowhere"], "nowhere"),
-        (["--folder", "elsewhere"], "elsewhere is no extraction"),
+        (["--folder", "elsewhere"], "elsewhere is not an extraction"),
     ],
 )
 def test_the_command_line_says_what_it_cannot_do(options: list[str], message: str, tmp_path: Path) -> None:

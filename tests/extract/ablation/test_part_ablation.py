@@ -209,11 +209,11 @@ def test_every_image_gets_another_ones_map(count: int) -> None:
 @pytest.mark.parametrize(
     ("source", "target", "way"),
     [
-        ("4/2/1/0", "4/2/5/0", "Into 4/2/5 one leads from 4/2/3"),
+        ("4/2/1/0", "4/2/5/0", "Name a source in 4/2/3, which leads into 4/2/5"),
         ("4/2/3/0", "4/2/6/0", "such as 4/2/5"),
-        ("4/2/5/0", "4/2/3/0", "Into 4/2/3 one leads from 4/2/1"),
+        ("4/2/5/0", "4/2/3/0", "Name a source in 4/2/1, which leads into 4/2/3"),
         ("1/0/1/0", "1/0/7/0", "the stem"),
-        ("3/0/3/0", "4/0/1/0", "Into 4/0/1 one leads from 3/0/8"),
+        ("3/0/3/0", "4/0/1/0", "Name a source in 3/0/8, which leads into 4/0/1"),
     ],
 )
 def test_an_edge_that_is_not_direct_is_refused(
@@ -230,7 +230,7 @@ def test_what_is_not_there_is_refused(tiny: Network, shown: list[Image.Image]) -
     with pytest.raises(UnknownUnit):
         ablate(tiny, ConvolutionEdge(Unit.parse("4/2/3/999"), Unit.parse("4/2/5/0")), shown)
     for few in ([], shown[:1]):
-        with pytest.raises(AblationError, match="two images"):
+        with pytest.raises(AblationError, match="there are fewer than two"):
             ablate(tiny, SumBranch(Unit.parse("4/2/6/34"), "conv"), few)
     with pytest.raises(WeightsError, match="32 tokens"):
         ablate(tiny, SumBranch(Unit.parse("4/2/6/34"), "conv"), shown, ["cat"])
@@ -321,4 +321,4 @@ def test_a_folder_of_one_picture_is_too_few(folder: Path) -> None:
         (folder / f"{number}.png").unlink()
     result = asked("4/2/6/34", "--branch", "conv", "--pictures", folder, "--classes", "cat,dog")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "no two images" in result.stderr
+    assert "there are fewer than two" in result.stderr

@@ -181,7 +181,7 @@ def test_input_that_does_not_fit_is_refused(planted: World) -> None:
     unnamed = probes.append_column("source", pa.array([None, *["noto"] * (probes.num_rows - 1)], pa.string()))
     with pytest.raises(CensusError, match="rows without a source"):
         census(shortcut, conv, unnamed, rows)
-    with pytest.raises(CensusError, match="Give a row of finite numbers a probe"):
+    with pytest.raises(CensusError, match="Give one row of finite numbers for each probe"):
         census(shortcut, conv, probes, rows[:-1])
     with pytest.raises(CensusError, match="covariates has 10 rows"):
         census(shortcut, conv, probes, rows, planted.covariates.slice(0, 10))

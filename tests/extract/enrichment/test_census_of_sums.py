@@ -82,7 +82,7 @@ def test_too_few_concepts_are_no_error_and_the_units_say_so(tiny: "Network", noi
     rows = Extraction.open(tmp_path / "x").table("census").to_pylist()
     assert {row["verdict"] for row in rows} == {None}
     assert {row["unjudged"] for row in rows} == {
-        "6 concepts, each in a modality, have probes in both splits. Give at least 12, and 48 for facets of 24."
+        "Only 6 concepts (each in one modality) have probes in both splits. Give at least 12, or 48 for facets of 24."
     }
     assert len(rows) == tiny.architecture.channels(SUMS[1])
 

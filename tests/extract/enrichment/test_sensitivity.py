@@ -107,7 +107,7 @@ def test_the_band_runs_from_the_enriched_to_what_is_not_excluded(variants: dict[
 
 def test_what_has_no_census_is_refused(tiny: "Network", measured: Extraction, noise: pa.Table, tmp_path: Path) -> None:
     source = ProbeTable.of(noise)
-    with pytest.raises(CensusError, match=r"4/2/5 is no sum\. Name one such as 4/2/6\."):
+    with pytest.raises(CensusError, match=r"4/2/5 is not a sum\. Name one such as 4/2/6\."):
         sensitivity(tiny, measured, source, Layer(4, 2, 5), progress=False)
     with pytest.raises(CensusError, match="holds no census"):
         sensitivity(tiny, without_edges(tiny, tmp_path / "x"), source, FINAL, progress=False)

@@ -154,7 +154,7 @@ def test_a_folder_that_an_earlier_version_recorded_has_the_shares_on_16_alone(
         assert (measured.path / name).read_bytes() == (shown.path / name).read_bytes()
     files = contents(measured)
     assert contents(show(tiny, Extraction.open(tmp_path / "x"), many)) == files
-    with pytest.raises(ExtractionError, match="show the probes again into a new folder"):
+    with pytest.raises(ExtractionError, match="Show the probes again into a new folder"):
         ExtractionView(measured).top_100_shares(LAST)
 
 

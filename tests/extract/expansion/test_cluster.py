@@ -107,7 +107,12 @@ def test_without_ray_a_message_says_how_to_get_it(
 
 @pytest.mark.parametrize(
     ("address", "reason"),
-    [("127.0.0.1:9", "No Ray answers"), ("auto", "no address of Ray"), ("nowhere", "no address"), ("", "no address")],
+    [
+        ("127.0.0.1:9", "No Ray answers"),
+        ("auto", "not an address of Ray"),
+        ("nowhere", "not an address"),
+        ("", "not an address"),
+    ],
 )
 def test_an_address_without_ray_is_refused(demo: Network, tmp_path: Path, address: str, reason: str) -> None:
     with pytest.raises(ExtractionError, match=reason):
@@ -127,7 +132,7 @@ def test_a_shard_that_was_retried_in_vain_ends_the_run(
 ) -> None:
     monkeypatch.setattr(cluster, "RETRIES", 0)
     killer, _ = killing(1)
-    with pytest.raises(ExtractionError, match="lost with its worker 1 times"):
+    with pytest.raises(ExtractionError, match="The worker that computed a shard was lost 1 times"):
         list(cluster.Cluster(demo, "cpu", 2).sweep([SHARD], tqdm(disable=True)))
     killer.join()
 
@@ -170,7 +175,7 @@ def test_an_error_of_the_network_is_told_as_it_is_here(demo: Network, tmp_path: 
 
 
 def test_threads_without_a_cluster_are_refused(demo: Network, tmp_path: Path) -> None:
-    with pytest.raises(ExtractionError, match="Threads are those of a task on a Ray cluster"):
+    with pytest.raises(ExtractionError, match="The number of threads applies to tasks of a Ray cluster"):
         extract(demo, tmp_path / "x", TARGETS, progress=False, threads=2)
 
 
@@ -188,7 +193,7 @@ def test_a_task_that_no_machine_can_take_is_refused(demo: Network, tmp_path: Pat
     with pytest.raises(ExtractionError, match="GiB of memory and a GPU for a task"):
         extract(demo, tmp_path / "x", TARGETS, progress=False, ray=ray, device="cuda", threads=1000)
     for device in ("meta", "cuda:1"):
-        with pytest.raises(WeightsError, match="on cpu or on cuda"):
+        with pytest.raises(WeightsError, match="compute on cpu or cuda"):
             extract(demo, tmp_path / "x", TARGETS, progress=False, ray=ray, device=device)
 
 

@@ -205,7 +205,7 @@ def test_an_archive_that_would_overwrite_a_file_is_refused_and_changes_nothing(
     victim = tmp_path / "victim.sh"
     victim.write_bytes(b"echo mine")
     torch.jit.script(module()).save("stranger.pt")  # type: ignore[no-untyped-call]
-    assert "Overwrites is rebuilt by code of its own" in refusal(small, tmp_path / "stranger.pt")
+    assert "Overwrites is rebuilt by its own code" in refusal(small, tmp_path / "stranger.pt")
     assert victim.read_bytes() == b"echo mine"
     torch.jit.load("stranger.pt")  # type: ignore[no-untyped-call]
     assert victim.read_bytes() == b"!" * 9  # so the file is what it was made to be
@@ -404,7 +404,7 @@ def test_of_several_networks_the_one_whole_clip_is_taken_and_the_others_are_name
     assert equal(dict(read.clip.state_dict()), state)
     assert read.has_text
     assert read.unread == others
-    assert f"not read: what its file holds under {others[0]}" in str(read)
+    assert f"its file also holds {others[0]}, which was not read" in str(read)
 
 
 def test_numpys_numbers_beside_the_tensors_are_no_hindrance(network: Network, small: str, tmp_path: Path) -> None:
@@ -439,7 +439,7 @@ def test_a_vision_tower_alone_or_with_another_text_tower_names_nothing(
     read = load_network(small, tmp_path / "w.pt")
     assert equal(dict(read.visual.state_dict()), dict(tower))
     assert not read.has_text
-    with pytest.raises(WeightsError, match="no text tower of CLIP's, so it can name nothing"):
+    with pytest.raises(WeightsError, match="lack CLIP's text tower, which reads the prompts"):
         embed_prompts(read, ["a cat"])
     assert embed_prompts(read, []).shape == (0, 4)
 
@@ -477,7 +477,7 @@ def test_what_a_file_holds_instead_is_said(small: str, tmp_path: Path, saved: ob
     [
         (b"", "it is empty"),
         (b"<html>Not found</html>", "it begins with b'<html>Not found</html>'"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "pointer that Git LFS leaves"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "pointer that Git LFS stores"),
         (b"PK\x03\x04" + bytes(100), "without its end"),
         (b"\x28\xb5\x2f\xfd", "it is compressed. Unpack it with `zstd -dc "),
     ],
@@ -531,7 +531,7 @@ def test_the_advice_for_a_tensor_of_another_kind_works(
         ("visual.conv1.weight", lambda tensor: tensor.double() * 1e300, "not finite: visual.conv1.weight"),
         ("visual.bn1.running_var", torch.neg, "variances below 0: visual.bn1.running_var"),
         ("visual.conv3.weight", torch.mean, "visual.conv3.weight is a number"),
-        ("visual.conv3.weight", lambda tensor: tensor[:0], "not a whole ModifiedResNet's"),
+        ("visual.conv3.weight", lambda tensor: tensor[:0], "not a complete ModifiedResNet"),
         ("visual.attnpool.positional_embedding", torch.mean, "positional_embedding is a number"),
     ],
 )
@@ -551,7 +551,7 @@ def test_a_key_that_stands_twice_in_safetensors_is_refused(network: Network, sma
     header = data[8 : 8 + length].rstrip()
     twice = header[:-1] + f',"{name}":{json.dumps(json.loads(header)[name])}}}'.encode()
     (tmp_path / "w.pt").write_bytes(len(twice).to_bytes(8, "little") + twice + data[8 + length :])
-    assert f"the key '{name}' stands twice" in refusal(small, tmp_path / "w.pt")
+    assert f"the key '{name}' occurs twice" in refusal(small, tmp_path / "w.pt")
 
 
 def test_a_pipe_is_no_weights_file_that_is_waited_for(small: str, tmp_path: Path) -> None:
@@ -586,7 +586,7 @@ def test_weights_of_other_settings_say_which_and_the_advice_works(
     torch.save(state, tmp_path / "w.pt")
     message = refusal(small, tmp_path / "w.pt")
     assert reason in message
-    assert "name that model" not in message
+    assert "Name that model" not in message
     assert equal(dict(load_network(str(other), tmp_path / "w.pt").clip.state_dict()), dict(state))
 
 

@@ -134,7 +134,9 @@ def test_a_state_dict_reads_back_equal(network: Network, small: str, tmp_path: P
 
 @pytest.mark.parametrize("device", ["nowhere", "cuda:99", "meta"])
 def test_a_device_that_torch_has_not_is_refused(network: Network, device: str) -> None:
-    with pytest.raises(WeightsError, match=rf"^torch has no device '{device}' here: .+\. Choose cpu, which is always"):
+    with pytest.raises(
+        WeightsError, match=rf"^torch has no device '{device}' here: .+\. Choose cpu, which always works"
+    ):
         network.on(device)
     assert network.on("cpu") is network
 
@@ -202,20 +204,22 @@ def test_weights_of_another_depth_are_told_apart(network: Network, tmp_path: Pat
 def test_rn101_weights_for_rn50_are_called_by_their_name() -> None:
     with torch.device("meta"):
         rn50, rn101 = (open_clip.CLIP(**open_clip.get_model_config(name)) for name in ("RN50", "RN101"))
-    with pytest.raises(WeightsError, match=r"no weights of RN50: .*layer3\.10.*as RN101 has: name that model"):
+    with pytest.raises(WeightsError, match=r"not weights of RN50: .*layer3\.10.*like RN101\. Name that model"):
         checkpoint.fill(rn50, rn101.state_dict(), "RN50")
 
 
 def test_a_vision_transformers_weights_are_refused(small: str, tmp_path: Path) -> None:
     vision = {"image_size": 64, "layers": 1, "width": 16, "head_width": 8, "patch_size": 32}
     transformer = open_clip.CLIP(embed_dim=16, vision_cfg=vision, text_cfg=TEXT)
-    assert "vision transformer's" in refusal(small, saved(transformer.state_dict(), tmp_path / "vit.safetensors"))
+    assert "They belong to a vision transformer" in refusal(
+        small, saved(transformer.state_dict(), tmp_path / "vit.safetensors")
+    )
 
 
 def test_a_torchvision_resnets_weights_are_refused(small: str, tmp_path: Path) -> None:
     torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "resnet18.pth")
     message = refusal(small, tmp_path / "resnet18.pth")
-    assert "not a whole CLIP" in message
+    assert "not a complete CLIP" in message
     assert "unexpected: bn1.bias" in message
 
 
@@ -294,7 +298,7 @@ def test_an_unknown_name_or_tag_is_refused_with_those_known(name: str, tag: str 
         ({"layers": [True, 1, 1, 1]}, "four stages"),
         ({"width": 7}, "Give an even width"),
         ({"width": 8.0}, "Give an even width"),
-        ({"head_width": 48}, "leave head_width out"),
+        ({"head_width": 48}, "leave out head_width"),
         ({"image_size": 65}, "multiple of 32"),
         ({"image_size": [64, 32]}, "multiple of 32"),
         ({"nonsense": 1}, "cannot build"),
@@ -332,7 +336,7 @@ def test_a_json_file_of_something_else_is_refused(tmp_path: Path, text: str) -> 
 
 def test_a_setting_that_stands_twice_is_refused_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text('{"embed_dim": 16, "embed_dim": 32, "vision_cfg": {}, "text_cfg": {}}')
-    assert "the key 'embed_dim' stands twice" in refusal(str(tmp_path / "c.json"), None)
+    assert "the key 'embed_dim' occurs twice" in refusal(str(tmp_path / "c.json"), None)
 
 
 class Mirror(BaseHTTPRequestHandler):

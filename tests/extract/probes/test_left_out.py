@@ -116,7 +116,7 @@ def test_a_folder_inside_a_hidden_one_can_be_read(tmp_path: Path) -> None:
 def test_an_archive_beside_class_folders_is_refused_by_its_name(tmp_path: Path) -> None:
     pets = folder(tmp_path / "pets", CATS)
     shard(pets / "download.tar", [("dog/1.png", PNG)])
-    with pytest.raises(ProbesError, match=r"both the archive download\.tar and pictures, such as cat/0\.png"):
+    with pytest.raises(ProbesError, match=r"both the archive download\.tar and pictures such as cat/0\.png"):
         source(pets)
 
 
@@ -124,7 +124,7 @@ def test_an_archive_in_a_class_folder_is_named(tmp_path: Path) -> None:
     pets = folder(tmp_path / "pets", CATS)
     shard(pets / "cat" / "download.tar", [("dog/1.png", PNG)])
     assert concepts(pets) == {"cat": 4}
-    assert left_out(pets) == {"cat/download.tar": "it is an archive: unpack it, or give it by itself"}
+    assert left_out(pets) == {"cat/download.tar": "it is an archive: unpack it, or name it by itself"}
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_formats_that_are_not_read_are_named(tiny: Network, tmp_path: Path) -> N
     reading = measure(tiny, extraction, source(pets), [Layer(4, 2, 6)], progress=False)
     assert (reading.seen, reading.taken) == (9, 4)
     assert str(reading) == (
-        "probes: 9 seen, 4 taken, the rest because it is no picture (2), HEIC is not read (2), SVG is not read (1)"
+        "probes: 9 seen, 4 taken, the rest because it is not a picture (2), HEIC is not read (2), SVG is not read (1)"
     )
     names = extraction.table("skipped")["id"].to_pylist()
     assert names == ["README", "notes.txt", "cat/1.HEIC", "cat/2.heic", "cat/3.svg"]

@@ -73,23 +73,23 @@ def test_a_member_that_would_lie_outside_is_a_probe(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"", "it is empty"), (b"PK\x05\x06" + bytes(18), "it is no tar file")]
+    ("content", "reason"), [(b"", "it is empty"), (b"PK\x05\x06" + bytes(18), "it is not a tar file")]
 )
 def test_what_is_no_shard_is_called_what_it_is(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "a.tar").write_bytes(content)
-    with pytest.raises(NoShards, match=rf"is no whole WebDataset shard: {reason}\. Make"):
+    with pytest.raises(NoShards, match=rf"is not a complete WebDataset shard: {reason}\. Make"):
         source(tmp_path / "a.tar")
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.zst", "a.7z"])
 def test_an_archive_of_another_kind_is_called_one(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"PK")
-    with pytest.raises(ProbesError, match="is an archive of a kind that is not read"):
+    with pytest.raises(ProbesError, match="is a kind of archive that is not read"):
         source(tmp_path / name)
 
 
 def test_a_table_in_a_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ProbesError, match="because it is a table, to be given by itself"):
+    with pytest.raises(ProbesError, match="because it is a table, which must be named by itself"):
         source(folder(tmp_path / "f", {"train-0.parquet": PROBES.read_bytes()}))
 
 
@@ -117,9 +117,9 @@ def test_what_lies_beside_shards_is_named(tmp_path: Path) -> None:
     shard(folder(tmp_path / "x", {"more/notes.txt": b"", "index.json": b""}) / "a.tar", [("1.png", PNG)])
     shard(tmp_path / "x" / "more" / "b.tar", [("1.png", PNG)])
     assert left_out(tmp_path / "x") == {
-        "index.json": "it is no picture",
-        "more/b.tar": "it is an archive: unpack it, or give it by itself",
-        "more/notes.txt": "it is no picture",
+        "index.json": "it is not a picture",
+        "more/b.tar": "it is an archive: unpack it, or name it by itself",
+        "more/notes.txt": "it is not a picture",
     }
 
 
@@ -129,7 +129,7 @@ def test_a_header_that_is_damaged_refuses_the_shard(tmp_path: Path, block: int) 
     data = bytearray(file.read_bytes())
     data[512 * (block + 1) + 130] ^= 1  # its size
     file.write_bytes(data)
-    with pytest.raises(NoShards, match=r"x\.tar is no whole WebDataset shard: the header at byte .* is damaged"):
+    with pytest.raises(NoShards, match=r"x\.tar is not a complete WebDataset shard: the header at byte .* is damaged"):
         source(file)
 
 
@@ -137,7 +137,7 @@ def test_a_header_that_is_damaged_refuses_the_shard(tmp_path: Path, block: int) 
 def test_a_shard_cut_anywhere_is_refused(tmp_path: Path, blocks: int) -> None:
     file = shard(tmp_path / "x.tar", [(f"{n}.png", PNG) for n in range(9)])
     file.write_bytes(file.read_bytes()[: 512 * blocks - 512 * 2 * 10 - 1])
-    with pytest.raises(NoShards, match="no whole WebDataset shard"):
+    with pytest.raises(NoShards, match="not a complete WebDataset shard"):
         source(file)
 
 
@@ -162,9 +162,9 @@ def test_two_shards_joined_by_cat_are_refused_and_joined_by_tar_are_read(tmp_pat
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
-        ([("a.png", PNG), ("a.png", PNG), ("b.png", PNG)], r"In .*x\.tar the member 'a\.png' stands twice"),
-        ([("a.png", PNG), ("a.cls", b"1"), ("b.png", PNG), ("a.cls", b"2")], r"the member 'a\.cls' stands twice"),
-        ([("a.png", PNG), ("a.jpg", PNG)], r"sample 'a' stands twice, as 'a\.png' and 'a\.jpg'\. Rename"),
+        ([("a.png", PNG), ("a.png", PNG), ("b.png", PNG)], r"In .*x\.tar the member 'a\.png' occurs twice"),
+        ([("a.png", PNG), ("a.cls", b"1"), ("b.png", PNG), ("a.cls", b"2")], r"the member 'a\.cls' occurs twice"),
+        ([("a.png", PNG), ("a.jpg", PNG)], r"sample 'a' has two pictures, 'a\.png' and 'a\.jpg'\. Rename"),
     ],
 )
 def test_what_stands_twice_in_a_shard_is_refused_by_its_name(tmp_path: Path, samples: Samples, message: str) -> None:

@@ -169,14 +169,14 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_shard_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_bytes(b"no tar file at all" * 100)
-    with pytest.raises(NoShards, match=r"x\.tar is no whole WebDataset shard"):
+    with pytest.raises(NoShards, match=r"x\.tar is not a complete WebDataset shard"):
         source(tmp_path / "x.tar")
 
 
 def test_a_shard_cut_short_is_refused(tmp_path: Path) -> None:
     file = shard(tmp_path / "x.tar", {f"{n}.png": picture(n) for n in range(5)})
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    with pytest.raises(NoShards, match="no whole WebDataset shard"):
+    with pytest.raises(NoShards, match="not a complete WebDataset shard"):
         list(Shards.at(file))
 
 

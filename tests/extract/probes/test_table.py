@@ -69,7 +69,7 @@ def test_a_table_read_back_equals_the_one_written(tmp_path: Path) -> None:
         ({"modality": ["picture", "sound", "word"]}, "modality is 'sound'"),
         ({"split": ["discovery", "test", "held-out"]}, "split is 'test'"),
         ({"concept": ["cat", None, "dog"]}, "concept is missing in 1 rows"),
-        ({"id": ["a", "a", "c"]}, "an id stands twice"),
+        ({"id": ["a", "a", "c"]}, "occurs twice"),
     ],
 )
 def test_an_unsound_table_is_refused(changes: dict[str, list[object]], message: str) -> None:
@@ -85,7 +85,7 @@ def test_an_empty_table_is_refused() -> None:
 @pytest.mark.parametrize("content", [b"", b"PAR1 cut short"])
 def test_a_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "probes.parquet").write_bytes(content)
-    with pytest.raises(ProbesError, match="no table of probes"):
+    with pytest.raises(ProbesError, match="not a table of probes"):
         read(tmp_path / "probes.parquet")
 
 
@@ -121,9 +121,9 @@ def test_columns_of_another_type_are_read_as_their_text(tmp_path: Path, columns:
 @pytest.mark.parametrize(
     ("columns", "reason"),
     [
-        ({"image": [{"bytes": b"x", "path": "1.png"}] * 2}, "is no table of probes"),
-        ({"image": [[1, 2], [3]]}, "is no table of probes"),
-        ({"sensitive": ["no", "yes"]}, "is no table of probes"),
+        ({"image": [{"bytes": b"x", "path": "1.png"}] * 2}, "is not a table of probes"),
+        ({"image": [[1, 2], [3]]}, "is not a table of probes"),
+        ({"sensitive": ["no", "yes"]}, "is not a table of probes"),
         ({"concept": ["cat", ""]}, "concept is empty in a row"),
         ({"id": ["", "b"]}, "id is empty in a row"),
     ],
@@ -138,7 +138,7 @@ def test_columns_that_say_nothing_are_refused_when_the_table_is_opened(
 
 def test_a_column_that_stands_twice_is_refused_by_its_name(tmp_path: Path) -> None:
     pq.write_table(read().append_column("id", read()["id"]), tmp_path / "probes.parquet")
-    with pytest.raises(ProbesError, match="the column 'id' stands twice"):
+    with pytest.raises(ProbesError, match="the column 'id' occurs twice"):
         source(tmp_path / "probes.parquet")
 
 

@@ -21,7 +21,7 @@ def test_words_are_letters_alone_and_single_letters_are_words() -> None:
 
 @pytest.mark.parametrize("n", [0, 10_000_000])
 def test_more_words_than_there_are_or_none_are_refused(n: int) -> None:
-    with pytest.raises(WordsError, match=f"no list of {n} words"):
+    with pytest.raises(WordsError, match=f"A list of {n} words is not possible"):
         most_common(n)
 
 
@@ -59,7 +59,7 @@ def test_a_list_of_frequencies_below_the_names_of_columns_is_refused(tmp_path: P
 def test_lines_that_are_no_words_of_their_own_are_counted(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("\ufeffcat\r\n\r\ndog\r\ncat\r\n", encoding="utf-8")
     assert str(read_file(tmp_path / "words.txt")[1]) == (
-        "words: 4 seen, 2 taken, the rest because it is empty (1), it stands there before (1)"
+        "words: 4 seen, 2 taken, the rest because it is empty (1), it is a repeat (1)"
     )
 
 

@@ -122,7 +122,7 @@ def test_no_images_give_no_rows(tiny: Network) -> None:
 def test_what_cannot_be_asked_is_refused(tiny: Network) -> None:
     with pytest.raises(UnknownUnit, match="no layer 4/3/6"):
         difference(tiny, "cat", layer=Layer(4, 3, 6))
-    with pytest.raises(WordsError, match="no baseline"):
+    with pytest.raises(WordsError, match="The list of baselines is empty"):
         difference(tiny, "cat", [])
     with pytest.raises(WordsError, match="no text"):
         difference(tiny, "")
@@ -177,7 +177,7 @@ def test_the_command_line_shows_the_units_that_answer_to_a_word_and_a_picture(tm
 def test_a_picture_and_a_baseline_are_not_taken_together(tmp_path: Path) -> None:
     result = asked("anchor", "--also", str(tmp_path / "photo.png"), "--baseline", "mean")
     assert result.exit_code == 2
-    assert "Leave out --baseline or --also" in " ".join(result.stderr.replace("│", " ").split())
+    assert "--also and --baseline exclude each other" in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_transparent_picture_stands_on_white_and_a_turned_one_upright(tmp_path
 def test_a_file_that_is_no_picture_is_refused(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "x.png").write_bytes(content)
-    with pytest.raises(ProbesError, match=r"x\.png is no picture"):
+    with pytest.raises(ProbesError, match=r"x\.png is not a picture"):
         read_picture(tmp_path / "x.png")
 
 
@@ -184,5 +184,5 @@ def test_the_command_line_says_what_it_cannot_do(file: Path, options: list[str],
 
 
 def test_the_command_line_refuses_what_is_no_picture_or_no_text(file: Path) -> None:
-    assert "no picture" in asked(file.with_name("dog.png"), "dog").stderr
+    assert "is not a picture" in asked(file.with_name("dog.png"), "dog").stderr
     assert "no text" in asked(file, " ").stderr

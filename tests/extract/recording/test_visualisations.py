@@ -43,7 +43,7 @@ def test_pictures_of_units_come_with_the_published_share_of_their_own_unit(
     assert (reading.taken, reading.notes) == (3, ())
     assert [(each.name, each.reason) for each in reading.left_out] == [
         ("cover.png", "its name fits no unit of the layer"),
-        ("notes.txt", "it is no picture"),
+        ("notes.txt", "it is not a picture"),
     ]
     rows = Extraction.open(folder.path).table("visualisations").to_pylist()
     assert [(row["layer"], row["channel"]) for row in rows] == [("4/2/6", 2), ("4/2/6", 34), ("4/2/6", 200)]
@@ -84,8 +84,8 @@ def test_a_damaged_picture_is_left_out_and_named(tiny: Network, folder: Extracti
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ([], "holds no picture"),
-        (["hat.png"], "hat.png, fits a unit of 4/2/6"),
+        ([], r"is not a folder\. Name one with pictures"),
+        (["hat.png"], "fits a unit of 4/2/6; one is hat.png"),
         (["channel99999.png"], r"channel0.png to channel255.png"),
         (["channel1.png", "1.png"], "has two pictures"),
         (["channel1.png"], "can be read"),
@@ -106,10 +106,10 @@ def test_pictures_that_take_the_place_of_others_are_told(tiny: Network, folder: 
     visualise(tiny, folder, saved, LAYER, progress=False)
     Image.new("RGB", (300, 300), "red").save(saved / "channel34.png")
     reading = visualise(tiny, folder, saved, LAYER, progress=False)
-    assert reading.notes == ("1 took the place of other pictures of their units",)
+    assert reading.notes == ("1 replaced other pictures of their units",)
     (saved / "channel2.png").unlink()
     reading = visualise(tiny, folder, saved, LAYER, progress=False)
-    assert reading.notes == ("no longer in the folder, and removed: 1",)
+    assert reading.notes == ("earlier pictures removed, because they are no longer in the folder: 1",)
 
 
 def test_a_picture_that_is_there_and_cannot_be_read_any_more_is_not_called_gone(
@@ -120,7 +120,7 @@ def test_a_picture_that_is_there_and_cannot_be_read_any_more_is_not_called_gone(
     (saved / "channel34.png").unlink()
     (saved / "channel34.png").symlink_to(saved / "nowhere.png")
     reading = visualise(tiny, folder, saved, LAYER, progress=False)
-    assert reading.notes == ("left out now, and those imported before removed: 2",)
+    assert reading.notes == ("earlier pictures removed, because their files were left out now: 2",)
     assert {"channel2.png", "channel34.png"} < {each.name for each in reading.left_out}
 
 
@@ -132,7 +132,7 @@ def test_the_extraction_records_which_files_its_pictures_are(tiny: Network, fold
     data = bytearray(files[0].read_bytes())
     data[-12:-12] = struct.pack(">I4sI", 0, b"tIME", zlib.crc32(b"tIME"))  # another file, which looks the same
     files[0].write_bytes(data)
-    assert "1 took the place" in str(visualise(tiny, folder, saved, LAYER, progress=False))
+    assert "1 replaced other pictures" in str(visualise(tiny, folder, saved, LAYER, progress=False))
 
 
 def test_pictures_that_an_earlier_version_imported_are_compared_by_how_they_look(
@@ -143,7 +143,7 @@ def test_pictures_that_an_earlier_version_imported_are_compared_by_how_they_look
     assert visualise(tiny, folder, saved, LAYER, progress=False).notes == ()
     folder.add({"visualisations.parquet": _without_hashes(folder.table("visualisations"))})
     Image.new("RGB", (300, 300), "red").save(saved / "channel34.png")
-    assert "1 took the place" in str(visualise(tiny, folder, saved, LAYER, progress=False))
+    assert "1 replaced other pictures" in str(visualise(tiny, folder, saved, LAYER, progress=False))
 
 
 def _without_hashes(table: pa.Table) -> pa.Table:
@@ -151,7 +151,7 @@ def _without_hashes(table: pa.Table) -> pa.Table:
 
 
 def test_a_folder_that_is_not_there_is_named(tiny: Network, folder: Extraction, tmp_path: Path) -> None:
-    with pytest.raises(VisualisationsError, match="nowhere is no folder"):
+    with pytest.raises(VisualisationsError, match="nowhere is not a folder"):
         visualise(tiny, folder, tmp_path / "nowhere", LAYER, progress=False)
 
 

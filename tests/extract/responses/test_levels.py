@@ -54,7 +54,7 @@ def test_a_unit_that_is_not_there_or_was_not_measured_is_refused(measured: Extra
         distribution(measured, Unit(UNIT.layer, 9999))
     with pytest.raises(ExtractionError, match="no activations of 1/0/8"):
         distribution(measured, Unit(Layer(1, 0, 8), 0))
-    with pytest.raises(UnknownUnit, match="adds nothing up"):
+    with pytest.raises(UnknownUnit, match="is not a sum"):
         of_branch(measured, Unit(Layer(4, 2, 5), 0), "conv")
 
 
@@ -62,7 +62,7 @@ def test_a_unit_that_never_changes_has_no_levels(measured: Extraction) -> None:
     stored = measured.activations(UNIT.layer)
     assert stored is not None
     silent = int(np.flatnonzero(stored.max(axis=0) == stored.min(axis=0))[0])
-    with pytest.raises(LevelsError, match="the same on every probe"):
+    with pytest.raises(LevelsError, match="the same activation on every probe"):
         distribution(measured, Unit(UNIT.layer, silent))
 
 

@@ -64,7 +64,7 @@ def test_a_sheet_that_was_not_filled_in_or_is_none_is_told(measured: Extraction,
     with pytest.raises(LevelsError, match="has a category yet"):
         read(sheet)
     (other := tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    for file, words in ((other, "no sheet"), (tmp_path / "nowhere.csv", "cannot be read: No such file")):
+    for file, words in ((other, "is not a sheet"), (tmp_path / "nowhere.csv", "cannot be read: No such file")):
         with pytest.raises(LevelsError, match=words):
             read(file)
 

@@ -38,11 +38,11 @@ def visualised(folder: str) -> Act:
 
 
 CASES: tuple[tuple[str, Act, Act], ...] = (
-    ("is no unit with its share", published("Unit 0 -> 0.5\n"), published(LINE.format(0))),
-    ("leaves out a unit", published(LINE.format(1)), published(LINE.format(0), LINE.format(1))),
-    ("tells no format of a report", written("report.pdf"), written("report.html")),
-    ("Pillow knows no such format", pictured("attacked"), pictured("attacked.png")),
-    ("is no folder. Name one with pictures", visualised("nowhere"), visualised(".")),
+    ("does not hold a unit and its share", published("Unit 0 -> 0.5\n"), published(LINE.format(0))),
+    ("lacks a unit, or holds one twice", published(LINE.format(1)), published(LINE.format(0), LINE.format(1))),
+    ("does not show the report's format", written("report.pdf"), written("report.html")),
+    ("Pillow cannot write this format", pictured("attacked"), pictured("attacked.png")),
+    ("is not a folder. Name one with pictures", visualised("nowhere"), visualised(".")),
 )
 TABLE = Table(
     (
@@ -51,7 +51,7 @@ TABLE = Table(
     ),
     tuple(Advice(*case) for case in CASES),
     elsewhere={
-        "The article names units of": "tests/catalog/article/test_case_studies.py",
-        "that is no case study": "tests/catalog/article/test_case_studies.py",
+        "The article labels units of": "tests/catalog/article/test_case_studies.py",
+        "but is not a case study": "tests/catalog/article/test_case_studies.py",
     },
 )

@@ -78,9 +78,9 @@ TABLE = Table(
             taken(probes=with_column("source", lambda rows: [None, *["noto"] * (rows - 1)])),
             taken(probes=with_column("source", lambda rows: ["noto"] * rows)),
         ),
-        Advice("Give a row a probe.", taken(covariates=first(10)), WHOLE),
-        Advice("Two covariates have one name", taken(covariates=doubled), WHOLE),
-        Advice("Give a row of finite numbers", taken(embeddings=first(10)), WHOLE),
+        Advice("Give one row for each probe.", taken(covariates=first(10)), WHOLE),
+        Advice("Two covariates have the same name", taken(covariates=doubled), WHOLE),
+        Advice("Give one row of finite numbers", taken(embeddings=first(10)), WHOLE),
         Advice(
             "probes has the {name}",
             taken(probes=with_column("split", lambda rows: ["test"] * rows)),
@@ -96,9 +96,11 @@ TABLE = Table(
             taken(covariates=with_column("ink", lambda rows: [np.inf, *[0.5] * (rows - 1)])),
             taken(covariates=with_column("ink", lambda rows: [None, *[0.5] * (rows - 1)])),
         ),
-        Advice("concepts were asked for", lambda: CensusSettings(sizes=(2,)), lambda: CensusSettings(sizes=(4,))),
+        Advice("The sizes of the facets are", lambda: CensusSettings(sizes=(2,)), lambda: CensusSettings(sizes=(4,))),
         Advice("The level of the tests", lambda: CensusSettings(level=2), lambda: CensusSettings(level=0.05)),
     ),
-    elsewhere=dict.fromkeys(("is no sum. Name one", "holds no census"), "tests/extract/enrichment/test_sensitivity.py")
+    elsewhere=dict.fromkeys(
+        ("is not a sum. Name one", "holds no census"), "tests/extract/enrichment/test_sensitivity.py"
+    )
     | {"bytes. Allow more": "tests/extract/enrichment/test_pairings.py"},
 )

@@ -48,7 +48,11 @@ TABLE = Table(
             lambda: plain_parameters({"n": 2**63}),
             lambda: plain_parameters({"n": 2**62}),
         ),
-        Advice("holds files but none of our", folder("a", lambda path: (path / "notes.txt").write_text("")), NEW),
+        Advice(
+            "holds files, but no database of clip-circuits",
+            folder("a", lambda path: (path / "notes.txt").write_text("")),
+            NEW,
+        ),
         Advice("was made by another version", folder("b", lambda path: (path / "version").write_text("9")), NEW),
         Advice("cannot be used: {", folder("c", lambda path: (path / "version").mkdir()), NEW),
         Advice("is being loaded by process", locked("load"), locked("load", "serve")),

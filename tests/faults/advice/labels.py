@@ -57,12 +57,12 @@ TABLE = Table(
     ("catalog.labels.bulk", "catalog.labels.labels", "catalog.hiding.flags"),
     questions=(
         Question(
-            "correct these units, or skip them",
+            "Correct these units, or skip them",
             labels(lambda labels: labels.label_many(["4/2/6/1", "4/2/6/9999"], "hat")),
             labels(lambda labels: labels.label_many(["4/2/6/1", "4/2/6/9999"], "hat", skip=True)),
         ),
         Question(
-            "Say which units",
+            "Name the units in one way",
             labels(lambda labels: labels.units_from("4/2/6/1", "MATCH (u:Unit) RETURN u.id")),
             labels(lambda labels: labels.units_from("4/2/6/1", None)),
         ),
@@ -77,27 +77,27 @@ TABLE = Table(
             of_query(f"UNWIND range(0, {bulk.MOST}) AS i RETURN '4/2/6/1' AS id LIMIT 10"),
         ),
         Question(
-            "that could be undone",
+            "holds no change to undo",
             unit("4/2/6/9", lambda unit: unit.undo()),
             unit("4/2/6/9", lambda unit: labelled(unit).undo()),
         ),
         Question(
-            "`circuits label history {unit}` shows",
+            "`circuits label history {unit}` lists",
             unit("4/2/6/10", lambda unit: unit.undo("x")),
             unit("4/2/6/10", lambda unit: unit.undo(labelled(unit).history[0].id)),
         ),
         Question(
-            "undo its undo by that one's id",
+            "undo the entry that undid it",
             unit("4/2/6/11", lambda unit: unit.undo(undone(unit)[0])),
             unit("4/2/6/12", lambda unit: unit.undo(undone(unit)[1])),
         ),
         Question(
-            "Undo that first: {later.id}",
+            "Undo that change first: {later.id}",
             unit("4/2/6/13", lambda unit: unit.undo(rejected(unit)[0])),
             unit("4/2/6/14", rejection_first),
         ),
         Question(
-            "`circuits label list {unit}` shows",
+            "`circuits label list {unit}` lists",
             unit("4/2/6/15", lambda unit: unit.withdraw("hat")),
             unit("4/2/6/15", lambda unit: labelled(unit).withdraw(unit.refresh().labels[0])),
         ),

@@ -55,35 +55,48 @@ TABLE = Table(
     (
         Advice("neither starts nor stops", beside_another(start, ended=False), beside_another(start, ended=True)),
         Advice(
-            "Close what uses it, then load",
+            "Close that process, then load",
             beside_another(load_nothing, ended=False),
             beside_another(load_nothing, ended=True),
         ),
     ),
     elsewhere={
-        **dict.fromkeys(("ran out of memory during", "broke the answer off"), LIMITS),
+        **dict.fromkeys(("ran out of memory during", "broke off the answer"), LIMITS),
         **dict.fromkeys(
             (
-                *("is not unique", "ends are no", "holds a value that is not finite", "strings and lists of these fit"),
-                *("did not start: {reason}", "Load the extraction into another folder", "broke off and changed"),
+                *(
+                    "is not unique",
+                    "that edges lead to or from",
+                    "holds a value that is not finite",
+                    "strings and lists of these fit",
+                ),
+                *(
+                    "did not start: {reason}",
+                    "Load the extraction into another folder",
+                    "The load stopped and changed nothing",
+                ),
             ),
             EMBEDDED,
         ),
         **dict.fromkeys(
             (
-                *("did not arrive whole", "it goes on where it stopped.", "may not fit together: copy it anew"),
+                *(
+                    "was not loaded completely, and cannot be opened",
+                    "it resumes where it stopped.",
+                    "may not fit together: copy it again",
+                ),
                 "Load into another database",
             ),
             LOAD,
         ),
-        "Update clip-circuits; all is kept": "tests/graph/loading/test_migration.py",
+        "Update clip-circuits; the database stays as it is": "tests/graph/loading/test_migration.py",
         "Name a new folder for the CSV files": CSV,
         "on a disk with room": "tests/test_full_disk.py",
-        "Wait until that is done": REMOVAL,
-        "Remove that too (with_labels=True)": REMOVAL,
+        "Wait until they have finished": REMOVAL,
+        "Remove them too (with_labels=True)": REMOVAL,
     },
     untested={
-        "is no name for nodes": "a load of ours makes no such step",
+        "cannot name nodes": "a load of ours makes no such step",
         "ended during the query": "a server would have to end anew until the time is over",
         "the process that sent the data ended": "nobody is left to hear it",
         "Try again once it has ended": "no process here outlives being killed",

@@ -32,7 +32,7 @@ TABLE = Table(
     modules=("catalog.macroscopic.contributions", "catalog.macroscopic.small_multiples"),
     advice=(
         Advice(
-            "has the scaled variant alone",
+            "so only the scaled variant exists",
             claims(lambda those: those.contributions("4/1/3/0", SUM, "forward", "raw")),
             claims(lambda those: those.contributions("4/1/3/0", SUM, "forward", "scaled")),
         ),

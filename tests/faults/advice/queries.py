@@ -58,44 +58,46 @@ TABLE = Table(
             lambda: parse_value('{"a": 1, "a": 2}'),
             lambda: parse_value('{"a": 1}'),
         ),
-        Advice("begins as JSON and is none", lambda: parse_value('["a'), lambda: parse_value(r'"[\"a"')),
-        Advice("too many lists or maps", lambda: parse_value("[" * 5000), lambda: parse_value("[[]]")),
+        Advice("begins like JSON but is not JSON", lambda: parse_value('["a'), lambda: parse_value(r'"[\"a"')),
+        Advice("nests lists or maps too deeply", lambda: parse_value("[" * 5000), lambda: parse_value("[[]]")),
         Advice("too many digits", lambda: parse_value("1" * 5000), lambda: parse_value("1" * 10)),
     ),
     questions=(
         Question(
-            "`circuits query list` shows",
+            "`circuits query list` lists",
             lambda catalog: catalog.queries.get("none"),
             lambda catalog: catalog.queries.get(catalog.queries.list()[0].name),
         ),
-        Question("stays as it is. Take another name", saved("candidates"), saved("candidates of mine")),
-        Question("Those it has: {names}", run("mine", chanel=1), run("mine", channel=1)),
-        Question("or replace that (replace=True)", saved_twice("ours", False), saved_twice("theirs", True)),
+        Question("is a built-in query and cannot be changed", saved("candidates"), saved("candidates of mine")),
+        Question("It has: {names}", run("mine", chanel=1), run("mine", channel=1)),
+        Question("or replace that query (replace=True)", saved_twice("ours", False), saved_twice("theirs", True)),
         Question(
-            "`circuits query history` shows", lambda catalog: catalog.queries.restore("never"), removed_and_restored
+            "`circuits query history` lists", lambda catalog: catalog.queries.restore("never"), removed_and_restored
         ),
         Question("The query needs a value of", run("mine"), run("mine", channel=1)),
-        Question("No query can be saved so", saved("two\nlines"), saved("two lines")),
+        Question("The query cannot be saved", saved("two\nlines"), saved("two lines")),
         Question("The query writes", asked("MATCH (n:Intruder) SET n.hit = 1"), asked("MATCH (n:Intruder) RETURN n")),
-        Question("is no Unicode. Correct it", asked("RETURN '\udcff' AS x"), asked("RETURN 'ÿ' AS x")),
+        Question("is not valid Unicode. Correct it", asked("RETURN '\udcff' AS x"), asked("RETURN 'ÿ' AS x")),
         Question(
-            "Hand the text over as a parameter",
+            "Pass the text as a parameter",
             asked("RETURN COUNT { MATCH (u:Unit {label: '🧢'}) } AS n"),
             asked("RETURN COUNT { MATCH (u:Unit {label: $label}) } AS n", label="🧢"),
         ),
         Question(
-            "Ask for what they hold, side by side",
+            "Return their contents side by side instead",
             asked("RETURN $x AS x, [$x] AS y", x=json.loads(nested(DEEPEST))),
             asked("RETURN $x AS x, $x AS y", x=json.loads(nested(DEEPEST))),
         ),
-        Question("{words}: that is refused here", asked("SHOW SETTINGS"), asked("MATCH (u:Unit) RETURN count(u) AS n")),
+        Question(
+            "{words}, which is refused here", asked("SHOW SETTINGS"), asked("MATCH (u:Unit) RETURN count(u) AS n")
+        ),
     ),
     elsewhere={
-        "no user here that may only read": SERVERS,
-        "Write that character as it is": SERVERS,
+        "has no user that may only read": SERVERS,
+        "Write that character itself": SERVERS,
         "only procedures that list or search": SERVERS,
-        "This manages the server or its schema": SERVERS,
+        "The query manages the server or its schema": SERVERS,
         "or a named unit to start from": LIMITS,
-        "Ask for less in a row": LIMITS,
+        "Ask for fewer rows, or for less in each row": LIMITS,
     },
 )

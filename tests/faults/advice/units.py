@@ -15,12 +15,12 @@ def unit(text: str, model: str | None = None) -> Act:
 TABLE = Table(
     ("extract.units", "extract.folder.kernel_support"),
     (
-        Advice("names no layer", lambda: LAYER("the last one"), lambda: LAYER("layer4.2.act3")),
-        Advice("names no unit", unit("channel 34"), unit("4/2/6/34")),
-        Advice("Indexes are 1, 3, 5 and the sum", unit("4/2/8/34"), unit("4/2/6/34")),
-        Advice("adds nothing up", lambda: RN50.branches(LAYER("4/2/5")), lambda: RN50.branches(LAYER("4/2/6"))),
+        Advice("is not the name of a layer", lambda: LAYER("the last one"), lambda: LAYER("layer4.2.act3")),
+        Advice("is not the name of a unit", unit("channel 34"), unit("4/2/6/34")),
+        Advice("Use index 1, 3, 5 or 6", unit("4/2/8/34"), unit("4/2/6/34")),
+        Advice("is not a sum", lambda: RN50.branches(LAYER("4/2/5")), lambda: RN50.branches(LAYER("4/2/6"))),
         Advice("There is no unit {unit}", unit("4/2/6/2048"), unit("4/2/6/2047")),
-        Advice("The address is that of a unit", unit(PAGE, "RN50:openai"), unit("4/2/6/34", "RN50:openai")),
+        Advice("The address belongs to a unit", unit(PAGE, "RN50:openai"), unit("4/2/6/34", "RN50:openai")),
         Advice("counted from 0, are {shape}", lambda: RN50.layer("4/3/6"), lambda: RN50.layer("4/2/6")),
         Advice(
             "No path leads from",

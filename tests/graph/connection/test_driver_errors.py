@@ -15,8 +15,8 @@ from tests.builders.neo4j_server import Neo4j
 
 FILLED = "MATCH (n:Filler) RETURN count(n) AS n"
 FULL = (
-    r"^The database could not end the transaction \(.*\), and wrote nothing of it\. "
-    r"Look whether its disk is full, and try again\.$"
+    r"^The database could not end the transaction \(.*\)\. It wrote nothing\. "
+    r"Check whether its disk is full, and try again\.$"
 )
 
 

@@ -67,7 +67,7 @@ def test_a_server_that_does_not_end_a_query_is_ended_and_others_go_on(database: 
         others = [pool.submit(go_on, act) for act in (read, query, write)]
         try:
             start = time.monotonic()
-            with pytest.raises(QueryTimeout, match=r"after 1 s\. The server did not end it and was ended itself"):
+            with pytest.raises(QueryTimeout, match=r"after 1 s\. The server did not stop it, so the server was ended"):
                 database.query(COSTLY["a test in a test"], timeout=1.0)
             assert time.monotonic() - start < 10
             assert database.read(COUNT) == [{"n": 300}]  # the server is back
@@ -114,7 +114,7 @@ def test_a_write_whose_commit_broke_is_done_once_or_told_to_be_unknown(embedded:
             with (
                 breaking_at_commit(port, carried_out) as broken,
                 connect(f"bolt://127.0.0.1:{broken}", endpoint.user, endpoint.password, endpoint.database) as database,
-                pytest.raises(ServerUnavailable, match="Look whether the last change is there"),
+                pytest.raises(ServerUnavailable, match="Check whether the last change is there"),
             ):
                 database.write("CREATE (:Broken {once: 2})")
             assert direct.read("MATCH (b:Broken {once: 2}) RETURN count(b) AS n") == [{"n": int(carried_out)}]
@@ -137,22 +137,23 @@ def test_an_answer_that_nests_deeper_than_is_shown_is_refused(
     text = f"RETURN reduce(x = {empty}, i IN range(1, $levels) | {nested}) AS deep"
     with connect(place) if isinstance(place, Path) else place.emptied() as database:
         assert empty in str(database.query(text, {"levels": DEEPEST - 1}).rows)
-        with pytest.raises(QueryError, match="holds more than 100 lists or maps in one another"):
+        with pytest.raises(QueryError, match="holds lists or maps nested more than 100 deep"):
             database.query(text, {"levels": DEEPEST})
-        with pytest.raises(QueryError, match=r"lists or maps (lie )?in one another"):  # ArcadeDB may give up first
+        # ArcadeDB may give up first
+        with pytest.raises(QueryError, match=r"nested more than 100 deep|thousands of nested lists or maps"):
             database.query(text, {"levels": 2_000})
         assert database.query("RETURN 1 AS one").rows == [[1]]
 
 
 def test_where_the_embedded_server_breaks_an_answer_off_the_message_says_so(embedded: Path) -> None:
     with connect(embedded) as database:
-        with pytest.raises(QueryError, match="broke the answer off, and goes on for others"):
+        with pytest.raises(QueryError, match="broke off the answer"):
             database.query("RETURN reduce(x = [], i IN range(1, 20000) | [x]) AS deep", timeout=PATIENCE)
         assert database.query("RETURN 1 AS one").rows == [[1]]
 
 
 def test_of_a_server_that_is_not_ours_the_answer_says_that_it_may_be_at_work(neo4j: Neo4j) -> None:
     with neo4j.emptied() as database:
-        with pytest.raises(QueryTimeout, match=r"after 1 s\. bolt://.* may still be at work on it"):
+        with pytest.raises(QueryTimeout, match=r"after 1 s\. bolt://.* may still be working on it"):
             database.query(COSTLY["rows of many numbers"], timeout=1.0)
         assert database.query("RETURN 1 AS one", timeout=PATIENCE).rows == [[1]]

@@ -449,9 +449,9 @@ def test_of_two_who_take_a_name_at_once_one_is_refused(queries: Queries) -> None
 
 def test_ours_are_neither_replaced_nor_removed(queries: Queries) -> None:
     for query in BUILT_IN:
-        with pytest.raises(NamedQueryError, match="comes with"):
+        with pytest.raises(NamedQueryError, match="is a built-in query"):
             queries.save(query.name, "RETURN 1 AS x", author="ada", replace=True)
-        with pytest.raises(NamedQueryError, match="comes with"):
+        with pytest.raises(NamedQueryError, match="is a built-in query"):
             queries.remove(query.name)
 
 

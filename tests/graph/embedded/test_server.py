@@ -235,7 +235,9 @@ def test_a_server_that_breaks_connections_while_it_ends_is_replaced(tmp_path: Pa
 @pytest.mark.parametrize("other", ["letter.txt", "version"])
 def test_a_folder_of_another_or_of_another_version_is_refused_and_left_alone(tmp_path: Path, other: str) -> None:
     (tmp_path / other).write_text("99")
-    with pytest.raises(DatabaseDamaged, match="another version" if other == "version" else "none of our"):
+    with pytest.raises(
+        DatabaseDamaged, match="another version" if other == "version" else "no database of clip-circuits"
+    ):
         ensure(tmp_path)
     with pytest.raises(DatabaseDamaged):
         bulk_load(tmp_path, [])

@@ -68,7 +68,7 @@ def test_a_load_whose_client_is_killed_is_refused_and_goes_on_where_it_stopped(
     came = half_loaded(service, extraction, lambda client: client.kill())
     with service.connect() as database:
         assert Store(database).models() == []
-        with pytest.raises(DatabaseDamaged, match="goes on where it stopped"):
+        with pytest.raises(DatabaseDamaged, match="resumes where it stopped"):
             Store(database).model(MODEL)
         database.write("MATCH (u:Unit {key: $key}) SET u.met = true", key=f"{MODEL}/{UNIT}")
         load(extraction, database, progress=False)
@@ -128,7 +128,7 @@ def test_of_two_that_load_one_model_the_second_goes_on_alone(
         assert halfway.wait(PATIENCE)
         load(other, database, progress=False)
         over.set()
-        with pytest.raises(DatabaseBusy, match="goes on alone"):
+        with pytest.raises(DatabaseBusy, match="Somebody else began to load or remove"):
             first.result(PATIENCE)
         assert whole(other, database)
         assert Store(database).model(MODEL).card.units == other.table("units").num_rows

@@ -150,7 +150,7 @@ def test_other_weights_under_the_name_of_a_loaded_model_are_refused_and_get_none
         load(stranger, database, progress=False)
     assert content(database, "random:a") == before
     assert store.models()[0].weights_sha256 == first.manifest.weights_sha256
-    assert "first remove random:a with its labels (`circuits remove --with-labels`)" in str(refusal.value)
+    assert "first remove random:a with its labels: `circuits remove --with-labels`." in str(refusal.value)
     remove(database, "random:a", with_labels=True, progress=False)
     load(stranger, database, progress=False)
     assert store.model("random:a").labelled() == []
@@ -231,9 +231,9 @@ def test_a_load_over_bolt_that_fails_is_refused_until_it_is_done_again(
 ) -> None:
     load(first, database, progress=False)
     Store(database).model(NOTE.model).annotate(NOTE)
-    with pytest.raises(LoadFailed, match="did not arrive whole"):
+    with pytest.raises(LoadFailed, match="was not loaded completely"):
         load(ill_fitting, database, progress=False)
-    with pytest.raises(DatabaseDamaged, match="not loaded to the end"):
+    with pytest.raises(DatabaseDamaged, match="was not loaded completely"):
         Store(database).model("random:a")
     assert Store(database).models() == []
     load(first, database, progress=False)
@@ -315,7 +315,7 @@ def test_where_files_were_cut_short_a_load_mends_its_model_and_others_stay_refus
     with connect(folder) as database:
         store = Store(database)
         store.verify("random:b")
-        with pytest.raises(DatabaseDamaged, match="random:a lost data, as an earlier check"):
+        with pytest.raises(DatabaseDamaged, match="An earlier check found that the database lost data of random:a"):
             store.model("random:a")
     load(first, folder, progress=False)
     with connect(folder) as database:
@@ -330,7 +330,7 @@ def test_a_database_without_some_units_is_refused_while_it_lacks_them(sound: Pat
         database.write("MATCH (u:Unit) WITH u LIMIT 1 DETACH DELETE u")
         store = Store(database)
         for _ in range(2):
-            with pytest.raises(DatabaseDamaged, match="units come to 575, and 577 were written"):
+            with pytest.raises(DatabaseDamaged, match="units: 575 instead of 577"):
                 store.model("random:a")
         database.write("MATCH (m:Model) SET m.units = m.units - 2")
         store.model("random:a")

@@ -66,7 +66,9 @@ def test_an_empty_database_gets_our_schema_and_nothing_more_the_second_time(data
 
 def test_an_older_schema_is_refused_and_brought_up_with_all_that_is_in_it(old: Store) -> None:
     for ask in (old.models, lambda: old.model(None)):
-        with pytest.raises(SchemaMismatch, match=r"schema 1, and ours is \d+\. `circuits migrate`"):
+        with pytest.raises(
+            SchemaMismatch, match=r"schema 1, and this version needs schema \d+\. Upgrade it with `circuits migrate`"
+        ):
             ask()
     assert migrate(old.database) == 1
     assert migrate(old.database) == VERSION

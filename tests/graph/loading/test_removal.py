@@ -65,7 +65,7 @@ def test_a_removed_model_is_gone_the_others_are_whole_and_what_people_said_is_ba
     with reading(place) as database:
         assert removal == Removal(MODEL, False, True, True, False, units, edges, removal.images, 12, 2, 1, 1, 1)
         assert f"{units:,} units, {edges:,} edges" in removal.sentence
-        assert "2 annotations, 1 flag, 1 saved circuit and 1 replaced or removed one stay" in removal.sentence
+        assert "2 annotations, 1 flag, 1 saved circuit and 1 replaced or removed circuit stay" in removal.sentence
         assert [card.id for card in Store(database).models()] == [OTHER]
         Store(database).verify(OTHER)
         left = [(row["kind"], row["n"]) for row in database.read(LEFT, model=MODEL)]
@@ -86,9 +86,9 @@ def test_what_people_said_of_a_removed_model_never_passes_to_other_weights(
         speak(database)
     remove(place, MODEL, progress=False)
     for kind in ("Annotation", "Flag", "Circuit", "EarlierCircuit"):  # any of them is enough
-        with pytest.raises(WeightsDiffer, match=f"what people said of {MODEL}, which was removed") as refusal:
+        with pytest.raises(WeightsDiffer, match=f"labels, flags and saved circuits of a removed {MODEL}") as refusal:
             load(stranger, place, progress=False)
-        assert f"first remove {MODEL} with its labels (`circuits remove --with-labels`)" in str(refusal.value)
+        assert f"first remove {MODEL} with its labels: `circuits remove --with-labels`" in str(refusal.value)
         with reading(place) as database:
             assert Store(database).models() == []
             if kind != "EarlierCircuit":
@@ -109,9 +109,11 @@ def test_with_labels_nothing_is_left_also_of_a_model_that_was_removed_before(
         speak(place)
         if removed_before:
             remove(place, MODEL, progress=False)
-            with pytest.raises(ModelMissing, match="removed already"):
+            with pytest.raises(ModelMissing, match="is already removed"):
                 plan_removal(place, MODEL)
-        assert "for good what people said" in remove(place, MODEL, with_labels=True, progress=False).sentence
+        assert (
+            "with all that people entered about it" in remove(place, MODEL, with_labels=True, progress=False).sentence
+        )
         assert place.read("MATCH (n) RETURN labels(n)[0] AS kind") == [{"kind": "Schema"}]
         with pytest.raises(ModelMissing, match="holds no model yet"):
             Store(place).model()
@@ -159,7 +161,7 @@ def test_a_load_that_begins_meanwhile_goes_on_alone(place: Database, extraction:
             return place.read(text, **parameters)
 
     slow = Slow.__new__(Slow)
-    with pytest.raises(DatabaseBusy, match="began to load or to remove"):
+    with pytest.raises(DatabaseBusy, match="began to load or remove"):
         remove(slow, MODEL, progress=False)
     check_said(place)
 
