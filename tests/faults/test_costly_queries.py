@@ -13,11 +13,10 @@ from extract.folder.extraction import Extraction
 from extract.units import Unit
 from graph.embedded.server import stop
 from graph.errors import QueryError
-from graph.loading.load import load
 from graph.opening import connect
 from graph.store import Store
 from tests.builders.costly_queries import COSTLY
-from tests.builders.once import once
+from tests.builders.servers import loaded
 from tests.faults.fault_table import RecordFault, trials
 
 UNITS = [Unit.parse(f"4/2/6/{channel}") for channel in range(32)]
@@ -67,7 +66,7 @@ def folder(planted: Extraction, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """The planted catalog and 300 nodes :Many, behind a server with a small heap that may end at any time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CIRCUITS_HEAP", "256")
-        folder = once(tmp_path_factory, "planted", lambda folder: load(planted, folder, progress=False))
+        folder = loaded(planted, tmp_path_factory)
         with connect(folder) as database:
             database.write("UNWIND range(1, 300) AS i CREATE (:Many {i: i})")
         yield folder

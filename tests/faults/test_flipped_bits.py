@@ -17,7 +17,7 @@ from graph.errors import DatabaseDamaged, GraphError
 from graph.loading.load import load
 from graph.opening import connect
 from graph.store import Store
-from tests.builders.servers import emptied
+from tests.builders.servers import emptied, loaded
 from tests.faults.fault_table import RecordFault, trials
 
 MODEL = "random:a"
@@ -39,10 +39,7 @@ def extraction(random_extraction: Callable[..., Extraction], tmp_path_factory: p
 @pytest.fixture(scope="module")
 def database(extraction: Extraction, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a database that holds the model and is not served."""
-    folder = tmp_path_factory.mktemp("flipped") / "database"
-    load(extraction, folder, progress=False)
-    stop(folder)
-    return folder
+    return loaded(extraction, tmp_path_factory)
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from extract.folder.extraction import Extraction
 from graph.embedded.server import stop
 from graph.errors import DatabaseBusy
 from graph.loading.extraction_steps import content
-from graph.loading.load import load
 from graph.opening import connect
 from graph.store import Store
+from tests.builders.servers import loaded
 from tests.faults.fault_table import RecordFault, trials
 
 MODEL = "random:a"
@@ -42,8 +42,7 @@ def extractions(
 
 @pytest.fixture(scope="module")
 def database(extractions: tuple[Extraction, Extraction], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("killed") / "database"
-    load(extractions[0], folder, progress=False)
+    folder = loaded(extractions[0], tmp_path_factory)
     yield folder
     stop(folder)
 

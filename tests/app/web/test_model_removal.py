@@ -1,30 +1,28 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from extract.folder.extraction import Extraction
-from graph.embedded.server import stop
 from graph.loading.load import load
 from graph.opening import connect
 from graph.store import Store
 from tests.app.web.running import MAIN, PATIENCE, opened
+from tests.builders.servers import emptied
 
 Write = Callable[..., Extraction]
 
 
 @pytest.fixture
-def folder(random_extraction: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(embedded: Path, random_extraction: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A database of two models."""
-    folder = tmp_path / "database"
-    with connect(folder) as database:
+    with emptied(embedded) as database:
         for name in ("a", "b"):
             extraction = random_extraction(tmp_path / f"{name}.extraction", f"random:{name}", width=2)
             load(extraction, database, progress=False)
-    monkeypatch.setenv("CIRCUITS_DATABASE", str(folder))
-    yield folder
-    stop(folder)
+    monkeypatch.setenv("CIRCUITS_DATABASE", str(embedded))
+    return embedded
 
 
 def test_a_second_click_removes_the_model_and_the_next_one_is_shown(folder: Path) -> None:

@@ -18,12 +18,11 @@ from catalog.errors import CircuitError
 from extract.errors import UnknownUnit
 from extract.folder.extraction import Extraction
 from extract.units import Unit
-from graph.embedded.server import stop
 from graph.errors import NotExtracted
 from graph.loading.load import load
 from graph.model_store import ModelStore
-from graph.opening import connect
 from graph.store import Store
+from tests.builders.servers import emptied
 
 MODEL = "random:traced"
 ALL = Tracing(steps=4, strongest=1000)
@@ -36,12 +35,10 @@ def extraction(random_extraction: Callable[..., Extraction], tmp_path_factory: p
 
 
 @pytest.fixture(scope="module")
-def store(extraction: Extraction, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelStore]:
-    folder: Path = tmp_path_factory.mktemp("traced") / "database"
-    load(extraction, folder, progress=False)
-    with connect(folder) as database:
+def store(extraction: Extraction, embedded: Path) -> Iterator[ModelStore]:
+    with emptied(embedded) as database:
+        load(extraction, database, progress=False)
         yield Store(database).model(MODEL)
-    stop(folder)
 
 
 def ways(extraction: Extraction, scaled: bool = False) -> "nx.DiGraph[str]":

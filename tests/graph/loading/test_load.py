@@ -98,8 +98,8 @@ def whole(extraction: Extraction, database: Database) -> bool:
 def test_a_reload_replaces_the_model_and_keeps_what_people_said(
     holding: Path, first: Extraction, narrower: Extraction, other: Extraction
 ) -> None:
-    load(other, holding, progress=False)
     with connect(holding) as database:
+        load(other, database, progress=False)
         check_reload(database, holding, first, narrower)
 
 
@@ -307,7 +307,8 @@ def test_where_files_were_cut_short_a_load_mends_its_model_and_others_stay_refus
     sound: Path, folder: Path, first: Extraction, other: Extraction, random_extraction: Write, tmp_path: Path
 ) -> None:
     shutil.copytree(sound, folder)
-    load(other, folder, progress=False)
+    with connect(folder) as database:
+        load(other, database, progress=False)
     stop(folder)
     (file,) = (folder / "databases" / "circuits").glob("CONTRIBUTES_0.*.bucket")
     os.truncate(file, int(file.stat().st_size * 0.3))
