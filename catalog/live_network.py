@@ -98,7 +98,7 @@ class LiveNetwork(ExtractionNetwork):
             raise WeightsError(
                 f"The weights of {model} on this machine ({network.sha256[:12]}) are not those of the catalog "
                 f"({weights_sha256[:12]}). Open the catalog's weights file with open_network(name, file), or extract "
-                "the weights of this machine into another database."
+                "those of this machine and load them into another database."
             )
         return cls(network)
 

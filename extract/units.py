@@ -51,7 +51,9 @@ class Layer:
         """Raise UnknownUnit for a layer that no ModifiedResNet has, such as index 6 in block 0."""
         allowed = (1, 3, 5, 6) if self.block else (1, 3, 5, 7, 8)
         if self.index not in allowed or self.stage < 1:
-            raise UnknownUnit(f"There is no layer {self}. Use index 1, 3, 5 or 6; in block 0 use 1, 3, 5, 7 or 8.")
+            raise UnknownUnit(
+                f"There is no layer {self}. Use index 1, 3, 5 or 6 (the sum); in block 0 use 1, 3, 5, 7 or 8 (the sum)."
+            )
 
     def __str__(self) -> str:
         """Write the layer in the article's notation, such as 4/2/6."""

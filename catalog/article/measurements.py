@@ -95,12 +95,12 @@ _TABLES: Mapping[Need, str] = {
     "listed words": "words",
 }
 LACKS: Mapping[Need, str] = {
-    "RN50": "a network of RN50's shape, for it names units of OpenAI's RN50",
+    "RN50": "a network of RN50's shape, because the claim names units of OpenAI's RN50",
     "probes": "an extraction whose network was shown probes",
     "top 100 probes": "an extraction with shares on the top 100 probes (if the probes of this one were recorded by an "
     "earlier version, show them again into a new folder)",
     "visualisations": "an extraction with feature visualisations of these units",
-    "census": "an extraction with the census of enrichment, which probes of held-out sources give",
+    "census": "an extraction with the census of enrichment, which needs probes of held-out sources",
     "words": "an extraction whose network was shown words",
     "listed words": "an extraction with `--words google-10000-english-usa.txt` alone, the notebooks' list, which is in "
     "github.com/first20hours/google-10000-english",

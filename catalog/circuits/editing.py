@@ -19,7 +19,9 @@ def join(one: Circuit, other: Circuit) -> Circuit:
     Raises CircuitError for circuits of different models.
     """
     if one.model != other.model:
-        raise CircuitError(f"One circuit is of {one.model}, the other of {other.model}. Join circuits of one model.")
+        raise CircuitError(
+            f"One circuit belongs to {one.model}, the other to {other.model}. Join circuits of the same model."
+        )
     units = {node.id: node for node in one.units}
     edges = {(edge.source, edge.target, edge.kind): edge for edge in one.edges}
     for node in other.units:

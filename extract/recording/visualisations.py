@@ -109,7 +109,7 @@ def _left_out(folder: Path, files: Iterable[Path]) -> list[LeftOut]:
     """List the files in the folder that are not pictures of units, each with the reason."""
     taken = set(files)
     others = (file for file in _files_in(folder) if file not in taken)
-    fits_none = "its name fits no unit of the layer"
+    fits_none = "its name does not fit a unit of the layer"
     return [LeftOut(readable([file.name]), reason_against(file) or fits_none) for file in others]
 
 

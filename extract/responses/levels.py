@@ -96,7 +96,7 @@ def at_level(
     inside = np.flatnonzero(np.abs(exact.z - level) <= tolerance)
     if not len(inside):
         raise LevelsError(
-            f"No probe lies within {tolerance:g} of {level:g} standard deviations of {unit}: they reach from "
+            f"No probe of {unit} lies within {tolerance:g} of {level:g} standard deviations. Its probes reach from "
             f"{exact.z.min():.1f} to {exact.z.max():.1f}. Choose another level, or a larger tolerance."
         )
     sample = np.random.default_rng(seed).permutation(inside)[:limit]

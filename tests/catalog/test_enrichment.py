@@ -114,7 +114,7 @@ def test_only_the_strongest_inputs_are_compared(planted_store: ModelStore) -> No
 def test_what_was_not_extracted_or_measured_is_said(planted_store: ModelStore) -> None:
     with pytest.raises(NotExtracted, match="3/0/8"):
         by_weights(planted_store, source=Layer.parse("3/0/8"))
-    with pytest.raises(NotExtracted, match="no sum"):
+    with pytest.raises(NotExtracted, match="is not a sum"):
         by_evidence(planted_store, Layer.parse("4/2/5"))
     with pytest.raises(UnknownUnit):
         by_evidence(planted_store, Layer.parse("4/7/6"))

@@ -183,7 +183,7 @@ def test_what_names_no_layer_is_refused(text: str) -> None:
         ("4/2/1/512", "channels 0 to 511"),
         ("4/3/6/0", "3 in stage 4"),
         ("5/0/8/0", "3 in stage 4"),
-        ("4/0/6/0", "Use index 1, 3, 5 or 6; in block 0 use 1, 3, 5, 7 or 8"),
+        ("4/0/6/0", r"6 \(the sum\); in block 0 use 1, 3, 5, 7 or 8 \(the sum\)"),
     ],
 )
 def test_a_unit_that_the_network_lacks_is_refused_with_the_reason(text: str, reason: str) -> None:

@@ -19,7 +19,9 @@ def shortcuts_probes(measurements: Measurements, numbers: Mapping[str, Any]) -> 
     share, shortcut, conv = _overlaps(measurements)
     high = share > numbers["above"]
     if high.sum() < numbers["fewest"]:
-        raise CannotRun(f"{numbers['fewest']} units of a share above {numbers['above']}; there are {high.sum()}")
+        raise CannotRun(
+            f"at least {numbers['fewest']} units with a share above {numbers['above']}; there are {high.sum()}"
+        )
     part = float((shortcut[high] > conv[high]).mean())
     both = f"median overlap {np.median(shortcut[high]):.2f} with the shortcut, {np.median(conv[high]):.2f} with conv"
     finding = f"{part:.1%} of {high.sum():,} units; {both}"
@@ -32,7 +34,10 @@ def convs_probes(measurements: Measurements, numbers: Mapping[str, Any]) -> Outc
     share, _, conv = _overlaps(measurements)
     low, high = share < numbers["below"], share > numbers["above"]
     if min(low.sum(), high.sum()) < numbers["fewest"]:
-        raise CannotRun(f"{numbers['fewest']} units of low and of high share; there are {low.sum()} and {high.sum()}")
+        raise CannotRun(
+            f"at least {numbers['fewest']} units each with a low and a high share; there are {low.sum()} and "
+            f"{high.sum()}"
+        )
     less, more = float(conv[high].mean()), float(conv[low].mean())
     error = float(np.sqrt(conv[high].var(ddof=1) / high.sum() + conv[low].var(ddof=1) / low.sum()))
     finding = (
@@ -59,8 +64,8 @@ def discarded_facets(measurements: Measurements, numbers: Mapping[str, Any]) -> 
     ]
     if len(facets) < numbers["fewest"]:
         raise CannotRun(
-            f"{numbers['fewest']} units of a share above {numbers['above']} whose conv brings a facet of its own; "
-            f"there are {len(facets)}"
+            f"at least {numbers['fewest']} units with a share above {numbers['above']} and a facet of the conv "
+            f"branch's own; there are {len(facets)}"
         )
     discarded = sum(rises[unit] <= numbers["rise"] for unit in facets)
     finding = f"on {discarded:,} of {len(facets):,} conv facets the sum does not rise ({discarded / len(facets):.1%})"

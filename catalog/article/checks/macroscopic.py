@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from extract.folder.extraction import ContributionDirection
     from graph.records import Variant
 
-_NO_CONTROL = "randomised weights, the control, which `circuits extract` with the settings of this folder adds to it"
+_NO_CONTROL = "randomised weights, the control; `circuits extract` with the settings of this folder adds them"
 
 
 def backward_shape(measurements: Measurements, numbers: Mapping[str, Any]) -> Outcome:
@@ -154,7 +154,7 @@ def _pooled_at(
     comparisons = {(c.direction, c.variant, c.statistic): c for c in measurements.macroscopic.comparisons(target)}
     comparison = comparisons[direction, variant, statistic]
     if isnan(comparison.observed.value):
-        raise CannotRun(f"contributions to {target} that differ from one another")
+        raise CannotRun(f"contributions to {target} that are not all equal")
     return comparison
 
 

@@ -64,7 +64,7 @@ def published_correlation(measurements: Measurements, numbers: Mapping[str, Any]
     assert measurements.authors is not None  # noqa: S101, the claim needs them
     one, other = (measurements.authors.blocks[block].share for block in numbers["blocks"])
     if len(one) != len(other):
-        raise CannotRun(f"files of equally many units; they have {len(one):,} and {len(other):,}")
+        raise CannotRun(f"files with the same number of units; they have {len(one):,} and {len(other):,}")
     correlation = rank_correlation(one, other)
     holds = abs(correlation - numbers["correlation"]) <= numbers["within"]
     return judge(holds, f"{correlation:.3f} of {len(one):,} units", correlation=correlation)
@@ -77,7 +77,7 @@ def unit_by_unit(measurements: Measurements, numbers: Mapping[str, Any]) -> Outc
     shares = shares_of_most(measurements, layer, numbers["table"], numbers["column"])
     common = [channel for channel in shares if channel < len(published)]
     if len(common) < numbers["fewest"]:
-        raise CannotRun(f"shares of {numbers['fewest']} units in the authors' files; there are {len(common)}")
+        raise CannotRun(f"shares of at least {numbers['fewest']} units in the authors' files; there are {len(common)}")
     own, theirs = np.array([shares[channel] for channel in common]), published[common]
     close, correlation = float((np.abs(own - theirs) <= numbers["within"]).mean()), rank_correlation(own, theirs)
     finding = f"rank correlation {correlation:.3f} of {len(common):,} units; {close:.1%} within {numbers['within']}"
@@ -89,7 +89,9 @@ def shares_of_most(measurements: Measurements, layer: Layer, table: str, column:
     """Return a sum's shares, keyed by channel. Raises CannotRun if fewer than 90 % of its units have one."""
     shares, units = measured_shares(measurements, layer, table, column), measurements.architecture.channels(layer)
     if len(shares) < _MOST * units:
-        raise CannotRun(f"shares of {_MOST:.0%} of the {units:,} units of {layer}; {len(shares):,} are measured")
+        raise CannotRun(
+            f"shares of at least {_MOST:.0%} of the {units:,} units of {layer}; {len(shares):,} are measured"
+        )
     return shares
 
 

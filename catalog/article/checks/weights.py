@@ -69,11 +69,13 @@ def offset_signs(measurements: Measurements, numbers: Mapping[str, Any]) -> Outc
     published = measurements.authors.blocks[numbers["block"]].distance
     offsets = measurements.network.conv_offsets(Layer.parse(numbers["layer"]))
     if len(published) != len(offsets):
-        raise CannotRun(f"files of as many units as {numbers['layer']} has: {len(offsets)}, not {len(published)}")
+        raise CannotRun(f"files with all {len(offsets)} units of {numbers['layer']}; they have {len(published)}")
     clear = (np.abs(offsets) > 1) & np.isfinite(published)
     units = int(clear.sum())
     if units < numbers["fewest"]:
-        raise CannotRun(f"{numbers['fewest']} units whose running mean is beyond one deviation; there are {units}")
+        raise CannotRun(
+            f"at least {numbers['fewest']} units with a running mean beyond one deviation; there are {units}"
+        )
     agreeing = int((np.sign(1 - published[clear]) == np.sign(offsets[clear])).sum())
     p = sum(comb(units, k) for k in range(agreeing, units + 1)) / 2**units
     finding = f"{agreeing} of {units} units agree ({agreeing / units:.3f}; p = {p:.1g} of a coin)"
@@ -91,7 +93,7 @@ def orders_alike(measurements: Measurements, numbers: Mapping[str, Any]) -> Outc
     pairs = zip(*measurements.network.strengths(target, source, units), strict=True)
     correlations = [rank_correlation(magnitude, mean) for magnitude, mean in pairs if np.ptp(magnitude)]
     if not correlations:
-        raise CannotRun(f"units of {target} with weights that differ from one another")
+        raise CannotRun(f"units of {target} with weights that are not all equal")
     middle = float(np.median(correlations))
     finding = (
         f"median {middle:.3f} over {len(correlations)} units of {target}, from {source}; least {min(correlations):.3f}"

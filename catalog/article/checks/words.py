@@ -106,7 +106,7 @@ def _sum_over(measurements: Measurements, numbers: Mapping[str, Any]) -> np.ndar
     if hashlib.sha256("\n".join(words).encode()).hexdigest() != numbers["sha256"]:
         raise CannotRun(f"{LACKS['listed words']}; this one has other words")
     if set(vocabulary["lettering"].to_pylist()) != {own}:
-        raise CannotRun("words set as the article set them, without --font")
+        raise CannotRun("words in the article's lettering, without --font")
     summed = values[: len(words) - numbers["left_out"]].sum(axis=0, dtype=np.float64)  # (channels,)
     twice = values[[words.index(word) for word in numbers["repeated"]]].sum(axis=0, dtype=np.float64)
     return np.asarray(summed + twice)
@@ -122,7 +122,7 @@ def words_of_units(measurements: Measurements, numbers: Mapping[str, Any]) -> Ou
         tops.setdefault(row["channel"], set()).add(row["word"])
     pairs = [(int(unit), word) for unit, words in numbers["words"].items() for word in words if word in vocabulary]
     if not pairs:
-        raise CannotRun("an extraction whose network was shown the words that are named")
+        raise CannotRun("an extraction whose network was shown the words of this claim")
     hits = sum(word in tops.get(unit, ()) for unit, word in pairs)
     finding = f"{hits} of the {len(pairs)} named words that were shown"
     return judge(hits / len(pairs) >= numbers["least"], finding, hits=hits, words=len(pairs))

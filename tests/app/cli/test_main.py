@@ -228,7 +228,7 @@ def test_a_word_is_looked_up_in_the_catalog_and_stands_with_its_unit(circuits: R
     assert "hammer" in circuits("unit", "4/2/6/0").stdout
     unknown = circuits("word", "hat")
     assert (unknown.exit_code, unknown.stderr.count("\n")) == (2, 1)
-    assert "2 words were shown" in unknown.stderr
+    assert "was shown 2 words" in unknown.stderr
 
 
 def test_search_finds_units_by_what_they_answer_to_and_by_numbers(circuits: Run) -> None:
@@ -600,7 +600,7 @@ BAD = {
     "unknown unit": (["unit", "4/2/6/32"], "4/2/6/32"),
     "no unit at all": (["unit", "hat"], "hat"),
     "unknown layer": (["find", "--layer", "4/9/6"], "4/9/6"),
-    "layer that is no sum": (["find", "--layer", "4/2/5"], "no sum"),
+    "layer that is no sum": (["find", "--layer", "4/2/5"], "is not a sum"),
     "label on an unknown unit": (["label", "add", "9/9/6/1", "x"], "9/9/6"),
     "empty label": (["label", "add", "4/2/6/1", "  "], "text"),
     "withdrawal of nothing": (["label", "withdraw", "4/2/6/2", "x"], "4/2/6/2"),

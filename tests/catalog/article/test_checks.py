@@ -320,7 +320,7 @@ def test_words_that_are_set_otherwise_give_no_sum_of_the_articles(tiny: Network,
     measurements = fill()
     vocabulary.measure(tiny, measurements.extraction, ["cat"], [Layer(4, 2, 6)], Lettering(ink="red"), progress=False)
     listed = {"layer": "4/2/6", "sha256": hashlib.sha256(b"cat").hexdigest(), "words": 1, "repeated": []}
-    with pytest.raises(CannotRun, match="set as the article set them"):
+    with pytest.raises(CannotRun, match="in the article's lettering"):
         asked(measurements, "sum_norm", **listed, left_out=0, norm=1, within=0.1)
 
 

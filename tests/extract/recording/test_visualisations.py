@@ -42,7 +42,7 @@ def test_pictures_of_units_come_with_the_published_share_of_their_own_unit(
     reading = visualise(tiny, folder, saved, LAYER, progress=False)
     assert (reading.taken, reading.notes) == (3, ())
     assert [(each.name, each.reason) for each in reading.left_out] == [
-        ("cover.png", "its name fits no unit of the layer"),
+        ("cover.png", "its name does not fit a unit of the layer"),
         ("notes.txt", "it is not a picture"),
     ]
     rows = Extraction.open(folder.path).table("visualisations").to_pylist()

@@ -91,7 +91,7 @@ CASES: tuple[tuple[str, Callable[[], object], Callable[[], object]], ...] = (
     ("Name the format, or end the name in one of", written("circuit.txt"), written("circuit.json")),
     ("{path}: {error}", read_circuit("{}"), written("circuit.json")),
     ("does not show the picture's format", drawn("circuit.doc"), drawn("circuit.svg")),
-    ("Join circuits of one model", joined("n"), joined("m")),
+    ("Join circuits of the same model", joined("n"), joined("m")),
     ("The edges form a loop", laid_out((1, 2), (2, 1)), laid_out((1, 2))),
     ("A drawing has at most", laid_out(*[(1, 2)] * 4_001), laid_out(*[(1, 2)] * 20)),
     ("This entry is not valid", lambda: checked_author("a\0da"), lambda: checked_author("ada")),

@@ -231,7 +231,7 @@ TABLE = Table(
             levels(lambda extraction: distribution(extraction, UNIT)),
         ),
         Advice(
-            "No probe lies within",
+            "No probe of {unit} lies within",
             levels(lambda extraction: at_level(extraction, UNIT, 99)),
             levels(lambda extraction: at_level(extraction, UNIT, 99, tolerance=200)),
         ),
