@@ -175,7 +175,7 @@ def _by_evidence(terms: EvidenceTerms) -> Candidate[EvidenceTerms]:
         lost = f"{terms.effect_conv or 0.0:+.2f} without conv, {terms.effect_shortcut or 0.0:+.2f} without the shortcut"
         near = f", {terms.nearby_ablation} on new concepts" if terms.nearby_ablation else ""
         criteria.append(
-            f"ablation, {terms.ablation}{near}: what its own facet loses more than the other's, in sd {lost}"
+            f"ablation, {terms.ablation}{near}: how much more its own facet loses than the other, in sd {lost}"
         )
     order = terms.least_specificity or 0.0
     return Candidate(terms.unit, terms.shortcut, terms.conv, terms.labels, tuple(criteria), order, terms)
@@ -187,7 +187,7 @@ def _verdict(terms: EvidenceTerms) -> Iterator[str]:
         return
     q = {"enriched": terms.q, "not enriched": terms.q_not_enriched}.get(terms.verdict)
     recurs = (
-        f", recurs in {terms.recurrence:.0%} of the ways to hold out vendors and fonts"
+        f", recurs in {terms.recurrence:.0%} of the splits that hold out vendors and fonts"
         if terms.recurrence is not None
         else ""
     )
@@ -203,10 +203,10 @@ def _facets(terms: EvidenceTerms) -> Iterator[str]:
         ("conv", terms.rise_conv, terms.specificity_conv),
     ):
         if rise is not None and own is not None:
-            brings = f"{branch} brings {own:+.2f} more than on the other"
+            brings = f"{branch} brings {own:+.2f} more there than on the other facet"
             yield f"on the {branch} facet the sum rises {rise:+.2f} sd; {brings}"
     if terms.low_level:
-        yield f"may follow no concept but {terms.low_level}"
+        yield f"may respond to {terms.low_level} rather than to a concept"
 
 
 def _by_weights(terms: WeightTerms, shortcut: float, conv: float) -> Candidate[WeightTerms]:

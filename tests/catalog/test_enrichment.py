@@ -26,11 +26,11 @@ def test_a_candidate_says_which_criteria_it_met_and_shows_every_term(planted_sto
     best = by_evidence(planted_store)[0]
 
     assert best.criteria == (
-        "enriched, q 0.001, recurs in 75% of the ways to hold out vendors and fonts",
+        "enriched, q 0.001, recurs in 75% of the splits that hold out vendors and fonts",
         "least certain: the sum rises on the conv facet",
-        "on the shortcut facet the sum rises +1.90 sd; shortcut brings +1.10 more than on the other",
-        "on the conv facet the sum rises +1.50 sd; conv brings +1.00 more than on the other",
-        "ablation, supported: what its own facet loses more than the other's, in sd +0.90 without conv, "
+        "on the shortcut facet the sum rises +1.90 sd; shortcut brings +1.10 more there than on the other facet",
+        "on the conv facet the sum rises +1.50 sd; conv brings +1.00 more there than on the other facet",
+        "ablation, supported: how much more its own facet loses than the other, in sd +0.90 without conv, "
         "+1.00 without the shortcut",
     )
     assert (str(best.shortcut), str(best.conv)) == ("4/1/6/0", "4/2/5/0")
