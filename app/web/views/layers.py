@@ -13,8 +13,8 @@ names = [str(layer) for layer in reversed(model.architecture.layers)]
 
 st.title("Layers")
 st.write(
-    "How many units each layer has, what was measured of them, and between which layers expanded weights were "
-    "computed. Below it are commands that add what is missing."
+    "The tables show how many units each layer has, what was measured of them, and between which layers expanded "
+    "weights were computed. The commands below add what is missing."
 )
 name = st.selectbox("Layer", [ALL, *names], key="layer", bind="query-params", help="The last layer comes first.")
 layer = None if name == ALL else Layer.parse(name)

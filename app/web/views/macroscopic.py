@@ -14,9 +14,9 @@ last = next(place for place, layer in enumerate(reached) if layer.role == "conv"
 
 st.title("Macroscopic")
 st.write(
-    "How the contributions into a layer are distributed: whether the distribution is close to a normal or to a "
-    "Laplace, whether signs are balanced, and whether there are two peaks. Every number is compared with randomised "
-    "weights and with shuffled entries."
+    "This page shows how the contributions into a layer are distributed: whether the distribution is close to a normal "
+    "or to a Laplace, whether signs are balanced, and whether there are two peaks. Every number is compared with "
+    "randomised weights and with shuffled entries."
 )
 left, right = st.columns(2)
 name = left.selectbox("Layer", names, last, key="layer", bind="query-params", help="The last layer comes first.")
