@@ -111,6 +111,8 @@ _LIMITS = {  # set for all of Java, since ArcadeDB ignores some of them as serve
     "arcadedb.txWalFlush": "1",  # a commit is written to its log before it is acknowledged
     "arcadedb.server.saltIterations": "1",  # slow hashes protect guessable passwords; these are random and long
     "arcadedb.studio.enabled": "false",
+    "arcadedb.polyglotEngineEnabled": "false",  # it looks for scripting languages, and none is installed
+    "arcadedb.serverMetrics": "false",  # nobody reads them
     "arcadedb.opencypher.loadCsv.allowFileUrls": "false",
     "arcadedb.opencypher.loadCsv.allowRemoteUrls": "false",
 }
