@@ -71,7 +71,7 @@ def test_a_removed_model_is_gone_the_others_are_whole_and_what_people_said_is_ba
         left = [(row["kind"], row["n"]) for row in database.read(LEFT, model=MODEL)]
         assert left == [("Annotation", 2), ("Circuit", 1), ("EarlierCircuit", 1), ("Flag", 1)]
         assert database.read("MATCH (l:Label) RETURN l.text AS text") == []
-        with pytest.raises(ModelMissing, match=f"holds no model '{MODEL}', but {OTHER}"):
+        with pytest.raises(ModelMissing, match=f"holds no model '{MODEL}'; it holds {OTHER}"):
             Store(database).model(MODEL)
         load(extraction, database, progress=False)
         check_said(database)
@@ -125,7 +125,7 @@ def test_a_model_that_is_not_there_is_refused_with_the_names_that_are(
     place: Database, extraction: Extraction, name: str
 ) -> None:
     load(extraction, place, progress=False)
-    with pytest.raises(ModelMissing, match=f"holds no model '{name}', but {MODEL}"):
+    with pytest.raises(ModelMissing, match=f"holds no model '{name}'; it holds {MODEL}"):
         remove(place, name, progress=False)
     Store(place).verify(MODEL)
 
