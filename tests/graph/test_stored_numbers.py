@@ -68,7 +68,7 @@ def label_and_save(database: Database) -> None:
 @pytest.mark.parametrize(("damage", "kind"), DAMAGES)
 def test_a_changed_number_is_found(database: Database, damage: str, kind: str) -> None:
     database.write(damage)
-    with pytest.raises(DatabaseDamaged, match=f"values of {kind} "):
+    with pytest.raises(DatabaseDamaged, match=f"the values of {kind}: "):
         Store(database).verify_numbers(MODEL)
     database.write(damage)
     database.write("MATCH (m:Model) REMOVE m.lost")

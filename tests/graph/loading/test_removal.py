@@ -233,6 +233,6 @@ def test_a_folder_is_whole_after_a_kill_and_a_removal_does_not_hide_what_another
     units = next((folder / "databases" / "circuits").glob("Unit_0.*.bucket"))
     os.truncate(units, units.stat().st_size - PAGE)  # where the other model's units lie, which was loaded last
     remove(folder, MODEL, progress=False)
-    with connect(folder) as database, pytest.raises(DatabaseDamaged, match=f"{OTHER} lost data"):
+    with connect(folder) as database, pytest.raises(DatabaseDamaged, match=f"the database lost data of {OTHER}"):
         Store(database).model(OTHER)
     stop(folder)
