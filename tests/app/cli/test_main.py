@@ -37,6 +37,7 @@ from graph.model_store import ModelStore
 from graph.opening import connect
 from graph.store import Store
 from tests.builders.planted_matrices import planted_matrices
+from tests.builders.servers import emptied
 
 MODEL = "planted:by-hand"
 Run = Callable[..., Result]
@@ -182,12 +183,11 @@ def test_a_traced_circuit_is_saved_shown_and_removed(circuits: Run) -> None:
 
 
 def test_a_model_is_removed_when_somebody_agrees(
-    circuits: Run, random_extraction: Callable[..., Extraction], tmp_path: Path
+    circuits: Run, embedded: Path, random_extraction: Callable[..., Extraction], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "database"
-    with connect(folder) as database:
+    with emptied(embedded) as database:
         load(random_extraction(tmp_path / "a.extraction", "random:a", width=2), database, progress=False)
-    removal = ["remove", "random:a", "--database", str(folder)]
+    removal = ["remove", "random:a", "--database", str(embedded)]
     assert circuits("label", "add", "2/1/6/3", "stays", *removal[2:]).exit_code == 0
     for answer in ("n\n", ""):
         refused = CliRunner().invoke(cli, removal, input=answer)

@@ -22,8 +22,8 @@ from extract.probes.rasterised_words import LARGE, rasterise
 from extract.recording.channel_means import channel_means
 from extract.recording.difference import difference
 from extract.units import Layer, Unit
-from graph.embedded.server import stop
 from tests.app.web.running import MAIN, MODEL, PATIENCE, card_of, labels_of, markup, model_store, opened, visited
+from tests.builders.servers import emptied
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** \"'&"
 
@@ -299,12 +299,12 @@ def test_the_words_page_says_how_to_get_torch(demo_folder: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
-def test_an_empty_catalog_says_how_to_fill_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CIRCUITS_DATABASE", str(tmp_path / "database"))
+def test_an_empty_catalog_says_how_to_fill_it(embedded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    emptied(embedded).close()
+    monkeypatch.setenv("CIRCUITS_DATABASE", str(embedded))
     app = AppTest.from_file(MAIN, default_timeout=PATIENCE).run()
     assert not app.exception
     assert "circuits demo" in app.markdown[0].value
-    stop(tmp_path / "database")
 
 
 def test_a_database_that_is_not_there_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,7 +124,7 @@ def test_a_write_whose_commit_broke_is_done_once_or_told_to_be_unknown(embedded:
 
 def test_an_answer_of_any_size_is_bounded(database: Database) -> None:
     text = f"UNWIND range(1, 20) AS i RETURN range(1, {LARGEST // 10}) AS r"
-    with pytest.raises(QueryError, match="larger than 5,000,000 values"):
+    with pytest.raises(QueryError, match="more than 5,000,000 values"):
         database.query(text, timeout=PATIENCE)
 
 
