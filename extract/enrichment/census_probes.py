@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.types as types
 
 from extract.enrichment.concept_table import ProbeConcepts
+from extract.enrichment.spline import Spline, splines
 from extract.errors import CensusError
 
 PROBES = 4  # shown per concept and split
@@ -39,13 +40,11 @@ class CensusProbes:
         return cls(concepts, embeddings, _columns(covariates, probes.num_rows))
 
     @cached_property
-    def covariate_means(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """The mean of every covariate over each concept's discovery probes and over its held-out ones: (c,) each."""
-        return {
-            name: (discovery[:, 0], held_out[:, 0])
-            for name, values in self.covariates.items()
-            for discovery, held_out in [self.concepts.means(values[:, None])]
-        }
+    def splines(self) -> dict[str, list[Spline]]:
+        """The splines of every covariate, which are the same for all units."""
+        means = {name: self.concepts.means(values[:, None]) for name, values in self.covariates.items()}
+        words = self.concepts.words
+        return {name: splines(words, discovery[:, 0], held_out[:, 0]) for name, (discovery, held_out) in means.items()}
 
     @property
     def text(self) -> str:

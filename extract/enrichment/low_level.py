@@ -6,7 +6,7 @@ is what the covariate explains of the facet. The mean over all concepts is subtr
 pictures share is not an effect of a covariate.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +14,7 @@ import numpy as np
 from extract.enrichment.census_probes import CensusProbes
 from extract.enrichment.concept_table import ConceptTable
 from extract.enrichment.facets import Facets
-
-_KNOTS = (0.25, 0.5, 0.75)  # quantiles
+from extract.enrichment.spline import Spline
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ def explanations(table: ConceptTable, probes: CensusProbes, facets: Facets) -> l
     """Explain the shortcut facet and the conv facet of every unit."""
     amounts = np.zeros((2, 1 + len(probes.covariates), len(table.held_out)))  # the first is of no covariate
     discovery = _Discovery(table.discovery)
-    for place, covariate in enumerate(probes.covariate_means.values(), start=1):
-        for basis, weights in _fits(discovery, probes.concepts.words, covariate):
+    for place, splines in enumerate(probes.splines.values(), start=1):
+        for basis, weights in _fits(discovery, splines):
             for side, concepts in enumerate((facets.shortcut, facets.conv)):
                 amounts[side, place] += np.einsum("uj,ju->u", basis[concepts].mean(axis=1), weights[:, :, side])
     total = [values[..., side].mean(axis=1) for side, values in enumerate(facets.values(table.held_out))]
@@ -66,26 +65,9 @@ class _Discovery:
         return self._rows[key]
 
 
-def _fits(
-    attributed: _Discovery, words: np.ndarray, means: tuple[np.ndarray, np.ndarray]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Fit a covariate in each modality, from its means on every concept's discovery and held-out probes.
-
-    Yields the spline's basis on every concept's held-out probes, minus the basis's mean, as (c, j), zero where nothing
-    is fitted; and the spline's weights, (j, units, 2).
-    """
-    units, count, sides = attributed.shape
-    discovery, held_out = means
-    for modality in (False, True):
-        fitted = (words == modality) & np.isfinite(discovery) & np.isfinite(held_out)
-        if fitted.sum() > 2 + len(_KNOTS):
-            knots = np.quantile(discovery[fitted], _KNOTS)
-            weights = np.linalg.lstsq(_spline(discovery[fitted], knots), attributed.on(fitted))[0]  # (j, units * 2)
-            rows, basis = _spline(held_out[fitted], knots), np.zeros((count, 2 + len(_KNOTS)))
-            basis[fitted] = rows - rows.mean(axis=0)
-            yield basis, weights.reshape(-1, units, sides)
-
-
-def _spline(values: np.ndarray, knots: np.ndarray) -> np.ndarray:
-    """Compute the basis of a linear spline: (n, 2 + knots)."""
-    return np.column_stack([np.ones(len(values)), values, *(np.maximum(values - knot, 0) for knot in knots)])
+def _fits(attributed: _Discovery, splines: Iterable[Spline]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Fit a covariate in each modality; yield the basis on held-out probes, (c, j), and its weights, (j, units, 2)."""
+    units, _, sides = attributed.shape
+    for spline in splines:
+        weights = np.linalg.lstsq(spline.discovery, attributed.on(spline.fitted))[0]  # (j, units * 2)
+        yield spline.held_out, weights.reshape(-1, units, sides)
