@@ -77,29 +77,6 @@ def test_a_load_whose_client_is_killed_is_refused_and_goes_on_where_it_stopped(
         assert database.read("MATCH (u:Unit {met: true}) RETURN u.id AS id") == [{"id": str(UNIT)}]  # not loaded anew
 
 
-def test_a_load_whose_server_is_killed_goes_on_or_ends_with_an_error_and_can_go_on(
-    service: KillableServer, extraction: Extraction
-) -> None:
-    said = []
-
-    def end(client: "subprocess.Popen[str]") -> None:
-        service.kill()
-        said.append(client.communicate(timeout=PATIENCE)[1])
-        service.revive()
-
-    half_loaded(service, extraction, end)
-    went_on = service.restarts and said[0] == ""  # else nobody knew whether a commit had been carried out
-    assert went_on or any(name in said[0] for name in ("ServerUnavailable", "DatabaseDamaged", "LoadFailed"))
-    with service.connect() as database:
-        if went_on:
-            assert whole(extraction, database)
-        else:
-            with pytest.raises(DatabaseDamaged):
-                Store(database).model(MODEL)
-        load(extraction, database, progress=False)
-        assert whole(extraction, database)
-
-
 def test_other_content_replaces_a_half_loaded_model_without_a_mixture(
     service: KillableServer, extraction: Extraction, other: Extraction
 ) -> None:
@@ -132,6 +109,40 @@ def test_of_two_that_load_one_model_the_second_goes_on_alone(
             first.result(PATIENCE)
         assert whole(other, database)
         assert Store(database).model(MODEL).card.units == other.table("units").num_rows
+
+
+def test_what_was_not_claimed_is_not_written(service: KillableServer, other: Extraction) -> None:
+    with service.connect() as database:
+        load(other, database, progress=False)
+        owner = {"model": MODEL, "loader": "nobody"}
+        rows = [{"key": f"{MODEL}/9/9/9", "id": "9/9/9"}]
+        assert database.write(NODES["Layer"], **owner, loaded=1, rows=rows) == [{"done": 0}]
+        assert database.write(REMOVE["units"], **owner, limit=9) == [{"done": 0}]
+        assert database.write(COMPLETE, **owner) == []
+        assert whole(other, database)
+
+
+def test_a_load_whose_server_is_killed_goes_on_or_ends_with_an_error_and_can_go_on(
+    service: KillableServer, extraction: Extraction
+) -> None:
+    said = []
+
+    def end(client: "subprocess.Popen[str]") -> None:
+        service.kill()
+        said.append(client.communicate(timeout=PATIENCE)[1])
+        service.revive()
+
+    half_loaded(service, extraction, end)
+    went_on = service.restarts and said[0] == ""  # else nobody knew whether a commit had been carried out
+    assert went_on or any(name in said[0] for name in ("ServerUnavailable", "DatabaseDamaged", "LoadFailed"))
+    with service.connect() as database:
+        if went_on:
+            assert whole(extraction, database)
+        else:
+            with pytest.raises(DatabaseDamaged):
+                Store(database).model(MODEL)
+        load(extraction, database, progress=False)
+        assert whole(extraction, database)
 
 
 @pytest.mark.parametrize("victim", ["client", "server"])
@@ -167,14 +178,3 @@ def check_annotations(store: ModelStore, acknowledged: list[int]) -> None:
         key=f"{MODEL}/{UNIT}",
     )
     assert linked == [{"labels": len(history), "notes": len(history), "marks": ["Labelled"]}]
-
-
-def test_what_was_not_claimed_is_not_written(service: KillableServer, other: Extraction) -> None:
-    with service.connect() as database:
-        load(other, database, progress=False)
-        owner = {"model": MODEL, "loader": "nobody"}
-        rows = [{"key": f"{MODEL}/9/9/9", "id": "9/9/9"}]
-        assert database.write(NODES["Layer"], **owner, loaded=1, rows=rows) == [{"done": 0}]
-        assert database.write(REMOVE["units"], **owner, limit=9) == [{"done": 0}]
-        assert database.write(COMPLETE, **owner) == []
-        assert whole(other, database)
