@@ -61,9 +61,9 @@ class OneNeo4j(LoadFileScheduling):  # type: ignore[misc]
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> OneNeo4j | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneNeo4j | None:
     """Schedule files so, unless the command line names another --dist."""
-    return OneNeo4j(config) if config.option.dist == "loadfile" else None
+    return OneNeo4j(config, log) if config.option.dist == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

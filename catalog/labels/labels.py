@@ -169,7 +169,9 @@ def _undoable(history: list[Annotation], unit: Unit, entry: str | None) -> Annot
         raise LabelError(f"{unit} has no entry {entry!r}. `circuits label history {unit}` lists those it has.")
     subject = _subject(undone, history)
     if (undone.action == "undo") == (subject in in_effect):
-        raise LabelError(f"{undone.id} is already undone. To restore it, undo the entry that undid it.")
+        raise LabelError(
+            f"{undone.id} is already undone. To restore it, undo the entry that undid it, by that entry's id."
+        )
     touched = {subject.id, subject.supersedes} - {None}
     later = next((a for a in in_effect if a.supersedes in touched and a is not subject), None)
     if later:

@@ -15,7 +15,7 @@ from catalog.macroscopic.contributions import StoredContributions, default_varia
 from catalog.macroscopic.depth import Trend, trends
 from catalog.macroscopic.headlines import LEGEND, MEANINGS, LayerSummary
 from catalog.macroscopic.paired_shares import PairedShares, paired_shares
-from catalog.macroscopic.small_multiples import StoredMultiples
+from catalog.macroscopic.stored_multiples import StoredMultiples
 from catalog.macroscopic.versatility import Versatility, versatility
 from extract.folder.randomised import ROLES, UNITS
 from extract.units import Architecture, Layer, Unit

@@ -3,7 +3,8 @@
 A shard is a group of target layers, or a run of their channels, that is swept as one piece of work. Finished shards are
 never computed again, so an interrupted extraction resumes where it stopped. The same settings and tools give the same
 bytes if all processors are of one kind and take equally many threads, however often the extraction was interrupted and
-on however many machines it ran. With other processors, numbers agree to 1e-5 of a kernel's magnitude.
+on however many machines it ran. Swept weights do not depend on the number of threads, where memory suffices for a batch
+on each. With other processors, numbers agree to 1e-5 of a kernel's magnitude.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,11 +17,11 @@ from tqdm import tqdm
 
 from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.assembly import Assembly
-from extract.expansion.expanded_weights import batch_size
+from extract.expansion.expanded_weights import batch_size, batches_at_once
 from extract.expansion.forecast import Forecast, forecast_plan
 from extract.expansion.layer_tables import units
 from extract.expansion.operations import control_sources
-from extract.expansion.plan import Shard, pairs_at_once, plan
+from extract.expansion.plan import Shard, pairs_at_once, plan, sweeps_at_once
 from extract.expansion.precision import check
 from extract.expansion.randomised_weights import control_file, sweep_randomised
 from extract.expansion.sweepers import Sweeper, ThisProcess
@@ -64,7 +65,8 @@ def extract(
     layers = scope(architecture, targets)
     settings = _settings(layers, strongest, matrices, precision)
     shards = plan(architecture, layers, memory, strongest, None if ray is None else batch_size(device))
-    with _sweeper(network, device, precision, ray, threads) as sweeper:
+    fitting = sweeps_at_once(architecture, shards, memory)
+    with _sweeper(network, device, precision, fitting, ray, threads) as sweeper:
         extraction = Extraction.create(path, _manifest(network, settings, sweeper.tools))
         with extraction.writing():
             if not extraction.has("units.parquet"):
@@ -76,7 +78,8 @@ def extract(
             missing = assembly.missing()
             if announce is not None and missing and ray is None:
                 control = extraction.remaining(_control(architecture, layers, matrices), control_file)
-                announce(forecast_plan(sweeper.network, missing, settings, tuple(control), pairs_at_once=at_once))
+                sweeps = _sweeps_at_once(sweeper.network, shards, memory)
+                announce(forecast_plan(sweeper.network, missing, settings, tuple(control), at_once, sweeps))
             _sweep(sweeper, assembly, progress)
             if matrices:
                 sweep_randomised(sweeper.network, extraction, layers, memory, progress)
@@ -85,7 +88,7 @@ def extract(
 
 @contextmanager
 def _sweeper(
-    network: Network, device: str, precision: Precision, ray: str | None, threads: int | None
+    network: Network, device: str, precision: Precision, at_once: int, ray: str | None, threads: int | None
 ) -> Iterator[Sweeper]:
     if ray is None:
         if threads is not None:
@@ -93,7 +96,7 @@ def _sweeper(
                 "The number of threads applies to tasks of a Ray cluster, but no cluster is named. Name its address, "
                 "or set OMP_NUM_THREADS for this process."
             )
-        yield ThisProcess(network.on(device), precision)
+        yield ThisProcess(network.on(device), precision, at_once)
         return
     from extract.expansion.cluster import joined  # imports Ray, which most extractions do not need
 
@@ -114,6 +117,11 @@ def _sweep(sweeper: Sweeper, assembly: Assembly, progress: bool) -> None:
 def _pairs_at_once(architecture: Architecture, shards: Sequence[Shard], memory: int, strongest: int) -> int:
     """Return how many layer pairs to tabulate in parallel: one per thread, or fewer if memory does not suffice."""
     return min(torch.get_num_threads(), pairs_at_once(architecture, shards, memory, strongest))
+
+
+def _sweeps_at_once(network: Network, shards: Sequence[Shard], memory: int) -> int:
+    """Return how many batches to sweep in parallel: one per thread, or fewer if memory does not suffice."""
+    return min(batches_at_once(network.device), sweeps_at_once(network.architecture, shards, memory))
 
 
 def forecast(
@@ -137,7 +145,7 @@ def forecast(
     control = _control(network.architecture, layers, matrices)
     shards = plan(network.architecture, layers, memory, strongest)
     at_once = _pairs_at_once(network.architecture, shards, memory, strongest)
-    return forecast_plan(computing, shards, settings, control, pairs_at_once=at_once)
+    return forecast_plan(computing, shards, settings, control, at_once, _sweeps_at_once(computing, shards, memory))
 
 
 def _control(architecture: Architecture, layers: Sequence[Layer], matrices: bool) -> tuple[Layer, ...]:

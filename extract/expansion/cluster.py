@@ -83,7 +83,11 @@ class Cluster:
         if not shards:
             return
         shape = self.network.architecture
-        memory = self._process_memory + max(sweep_memory(shape, shard, self._threads) for shard in shards)
+        threads = self._threads if self._device == "cpu" else 1
+        memory = self._process_memory + max(
+            rows_size(shape, shard) + sweep_memory(shape, shard, threads)  # rows twice, because they are sent
+            for shard in shards
+        )
         task, ahead = (
             self._remote(sweep_there, memory),
             self._ahead(memory, max(rows_size(shape, shard) for shard in shards)),

@@ -8,6 +8,7 @@ in the network. Definition: Voss et al. 2021, "Visualizing Weights".
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import takewhile
 from threading import Event
 from typing import TypeVar
@@ -17,14 +18,13 @@ from torch import Tensor
 
 from extract.expansion.backward import Descent, Gradients, float32_on
 from extract.expansion.kernel_statistics import AddedUp, Weights, statistics
+from extract.expansion.plan import CARD_BATCH, CPU_BATCH
 from extract.folder.kernel_support import gradient_layer, sources, support
 from extract.network.network import Network
 from extract.parallel import ordered_parallel_map
 from extract.units import Architecture, Layer, Unit
 
 R = TypeVar("R")
-
-_CPU_UNITS, _CARD_UNITS = 16, 256  # units at a time, as measured; `Descent.gradients` splits them on large maps
 
 
 def expanded_weights(
@@ -102,11 +102,13 @@ def sweep_together(
     units: int | None = None,
     memory: int | None = None,
     tf32: bool = False,
+    at_once: int | None = None,
 ) -> Iterator[tuple[range, dict[Layer, dict[Layer, Weights]]]]:
     """Sweep several targets of equally many channels in one descent, and yield weights keyed by target, then by source.
 
     If both branches of a sum are targets too, the sum is not swept: its kernels are its branches' kernels added up.
-    With `tf32` a graphics card rounds what it multiplies in float32 to 10 bits. Everything else is as in `sweep`.
+    With `tf32` a graphics card rounds what it multiplies in float32 to 10 bits. On a CPU at most `at_once` batches are
+    swept in parallel, by default one on each thread. Everything else is as in `sweep`.
     """
     architecture = network.architecture
     places = dict[Layer, dict[Layer, Layer]]()
@@ -125,7 +127,9 @@ def sweep_together(
         with float32_on(descent.device, tf32):
             return _weights(gradients, places, descent.added_up)
 
-    yield from zip(batches, _one_thread_each(weights, batches, descent.device, abandoned), strict=True)
+    parallel = min(at_once or batches_at_once(descent.device), batches_at_once(descent.device))
+    results = map(weights, batches) if parallel == 1 else _in_threads(weights, batches, parallel, abandoned)
+    yield from zip(batches, results, strict=True)
 
 
 _all_sources = sources  # inside a sweep the name is its argument
@@ -136,7 +140,7 @@ def batch_size(device: torch.device | str) -> int:
 
     Runs of channels whose lengths are multiples of this number give the same bytes.
     """
-    return _CPU_UNITS if str(device).startswith("cpu") else _CARD_UNITS
+    return CPU_BATCH if str(device).startswith("cpu") else CARD_BATCH
 
 
 def batches_at_once(device: torch.device) -> int:
@@ -172,25 +176,21 @@ def _joined(parts: Sequence[Weights]) -> Weights:
     return Weights(torch.cat([part.magnitude for part in parts]), torch.cat([part.sum for part in parts]))
 
 
-def _one_thread_each(
-    work: Callable[[range], R], batches: Sequence[range], device: torch.device, abandoned: Event
-) -> Iterator[R]:
-    """Work on batches in parallel on a CPU, each in one thread; yield the results in the batches' order.
+def _in_threads(work: Callable[[range], R], batches: Sequence[range], at_once: int, abandoned: Event) -> Iterator[R]:
+    """Work on batches in parallel, each with its part of the threads; yield the results in the batches' order.
 
     Convolutions of small maps on several threads wait for each other, which takes a seventh of the time on two cores,
-    and most of it where the cores are busy. So bytes do not depend on the number of threads.
+    and most of it where the cores are busy. With a batch on each thread, bytes do not depend on the number of threads.
     """
-    threads = batches_at_once(device)
-    if threads == 1:
-        yield from map(work, batches)
-        return
+    threads = torch.get_num_threads()
+    begin = partial(_compute_with, threads // at_once)
     try:
-        yield from ordered_parallel_map(work, batches, 2 * threads, threads, begin=_compute_alone, leave=abandoned.set)
+        yield from ordered_parallel_map(work, batches, at_once, at_once, begin=begin, leave=abandoned.set)
     finally:
-        torch.set_num_threads(threads)  # for the threads to come; this one's number has not changed
+        torch.set_num_threads(threads)  # for threads to come; this one's number has not changed
 
 
-def _compute_alone() -> None:
-    """Let this thread compute by itself; torch sets a new thread's number when it is first asked for."""
+def _compute_with(threads: int) -> None:
+    """Set the number of threads for this one; torch sets a new thread's number when it is first asked for."""
     torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)

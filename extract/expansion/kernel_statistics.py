@@ -35,7 +35,7 @@ def statistics(gradients: Mapping[Layer, Gradient], added_up: AddedUp) -> dict[L
         target: gradient.values.permute(0, 2, 3, 1).flatten(1, 2)  # (n, positions, channels), no copy in channels-last
         for target, gradient in widened(gradients).items()
     }
-    norms, totals = _on_card(values, added_up) if _are_on_card(values) else _in_strips(values, added_up)
+    norms, totals = at_once(values, added_up) if _are_on_card(values) else in_strips(values, added_up)
     return {target: Weights(norms[target] * cell, totals[target] * cell**2) for target in norms}
 
 
@@ -43,9 +43,10 @@ def _are_on_card(values: Mapping[Layer, Tensor]) -> bool:
     return any(each.device.type == "cuda" for each in values.values())
 
 
-def _on_card(values: Mapping[Layer, Tensor], added_up: AddedUp) -> tuple[Statistic, Statistic]:
-    """Compute norms and totals over positions; a card reads the kernels twice and writes nothing in between."""
-    whole = dict(values) | _sums(values, added_up)
+def at_once(values: Mapping[Layer, Tensor], added_up: AddedUp) -> tuple[Statistic, Statistic]:
+    """Compute norms and totals over positions for a card, which reads kernels twice and writes nothing in between."""
+    exact = {target: _exact(each) for target, each in values.items()} if added_up else {}  # sums add up in float32
+    whole = dict(values) | _sums(exact, added_up)
     norms = {
         target: torch.linalg.vector_norm(each, dim=1, dtype=_precision(each))  # (n, channels)
         for target, each in whole.items()
@@ -53,7 +54,7 @@ def _on_card(values: Mapping[Layer, Tensor], added_up: AddedUp) -> tuple[Statist
     return norms, {target: each.sum(1, dtype=_precision(each)) for target, each in whole.items()}
 
 
-def _in_strips(values: Mapping[Layer, Tensor], added_up: AddedUp) -> tuple[Statistic, Statistic]:
+def in_strips(values: Mapping[Layer, Tensor], added_up: AddedUp) -> tuple[Statistic, Statistic]:
     """Compute norms and totals over positions, a strip of positions at a time.
 
     A strip stays in the cache until all is done with it, so each gradient is read from memory once, and no sum's is

@@ -7,12 +7,14 @@ from extract.errors import ExtractionError
 from extract.folder.kernel_support import sources, support
 from extract.units import Architecture, Layer
 
+CPU_BATCH, CARD_BATCH = 16, 256  # channels swept at a time, as measured; a sweep splits them on large maps
 RUN = 256  # a multiple of every sweep's batch, so that a run's length changes no bytes
 DENSE = 8  # bytes of a pair's magnitude and mean in float32
 _SENT = 2**28  # bytes of rows that a task sends, if one step does not have more
 _EDGE = 80  # bytes of an edge while the tables are made
 _BLOCKS = 2**26  # bytes of what is ranked, or added up, block by block
 _RANKS = 18  # bytes of a unit pair while it is ranked, as measured
+_WAITING = 4  # batches whose statistics a thread holds, as they gather or wait for their turn
 _COPIES = 8  # copies of a unit's largest gradient that a step of the sweep may hold
 
 
@@ -49,11 +51,9 @@ def rows_size(architecture: Architecture, shard: Shard) -> int:
 
 
 def sweep_memory(architecture: Architecture, shard: Shard, threads: int) -> int:
-    """Return the bytes that sweeping a shard on so many threads takes beside the network.
-
-    These are each thread's gradients, and the shard's rows twice, because they are sent.
-    """
-    return 2 * rows_size(architecture, shard) + threads * _swept_gradients(architecture, shard)
+    """Return the bytes that sweeping a shard on so many threads takes beside the network."""
+    first = max(_gradients(architecture, target) for target in shard.targets)
+    return rows_size(architecture, shard) + first + (threads - 1) * _thread(architecture, shard)
 
 
 def added_up(architecture: Architecture, targets: Iterable[Layer]) -> dict[Layer, tuple[Layer, Layer]]:
@@ -109,12 +109,16 @@ def _written(architecture: Architecture, group: Sequence[Layer]) -> int:
 
 
 def peak(architecture: Architecture, shards: Sequence[Shard], strongest: int, threads: int = 1) -> int:
-    """Return the most bytes that a plan takes at any time beside the network, with a sweep on each thread."""
-    further = threads - 1
-    return max(
-        (_held(architecture, shard, strongest) + further * _swept_gradients(architecture, shard) for shard in shards),
-        default=0,
-    )
+    """Return the most bytes that a plan takes at any time beside the network, with sweeps on so many threads."""
+    tables = (_held(architecture, shard, strongest) for shard in shards)
+    sweeps = (sweep_memory(architecture, shard, threads) for shard in shards)
+    return max((*tables, *sweeps), default=0)
+
+
+def sweeps_at_once(architecture: Architecture, shards: Sequence[Shard], memory: int) -> int:
+    """Return how many batches can be swept in parallel in `memory` bytes, each on a thread; at least one."""
+    spare = [(memory - sweep_memory(architecture, shard, 1), _thread(architecture, shard)) for shard in shards]
+    return 1 + max(0, min((left // needed for left, needed in spare), default=0))
 
 
 def pairs_at_once(architecture: Architecture, shards: Sequence[Shard], memory: int, strongest: int) -> int:
@@ -152,10 +156,11 @@ def _gradients(architecture: Architecture, target: Layer) -> int:
     return 4 * _COPIES * max(sizes)
 
 
-def _swept_gradients(architecture: Architecture, shard: Shard) -> int:
-    """Estimate the most bytes that the gradients of a shard's targets take on one thread."""
+def _thread(architecture: Architecture, shard: Shard) -> int:
+    """Estimate the most bytes that a further thread takes: gradients of a shard's targets, and rows of batches."""
     swept = set(shard.targets) - added_up(architecture, shard.targets).keys()
-    return sum(_gradients(architecture, target) for target in swept)
+    rows = _WAITING * CPU_BATCH * _row(architecture, shard.targets)
+    return rows + sum(_gradients(architecture, target) for target in swept)
 
 
 def _beside_rows(architecture: Architecture, target: Layer, strongest: int) -> int:

@@ -18,16 +18,21 @@ Dense = dict[Layer, tuple[Floats, Floats]]  # keyed by source: magnitude, mean, 
 
 
 def rows(
-    network: Network, shard: Shard, done: Callable[[int], object], precision: Precision = "float32"
+    network: Network,
+    shard: Shard,
+    done: Callable[[int], object],
+    precision: Precision = "float32",
+    at_once: int | None = None,
 ) -> dict[Layer, Dense]:
     """Sweep a shard, and return the rows of its channels, keyed by target.
 
-    `done` is called after every batch with the number of swept units. Raises ExtractionError if weights overflow.
+    `done` is called after every batch with the number of swept units, and `at_once` is that of `sweep_together`. Raises
+    ExtractionError if weights overflow.
     """
     architecture, channels = network.architecture, shard.channels
     dense = {target: _empty(architecture, target, len(channels)) for target in shard.targets}
     for swept, weights in sweep_together(
-        network, shard.targets, channels, dtype=dtype(precision), tf32=precision == "tf32"
+        network, shard.targets, channels, dtype=dtype(precision), tf32=precision == "tf32", at_once=at_once
     ):
         place = slice(swept.start - channels.start, swept.stop - channels.start)
         for target, by_source in weights.items():

@@ -46,19 +46,22 @@ class Sweeper(Protocol):
 
 
 class ThisProcess:
-    """Sweeps shards in this process, one after the other. Raises WeightsError for TF32 on a processor."""
+    """Sweeps shards in this process, one after the other, with at most `at_once` batches of channels in parallel.
 
-    def __init__(self, network: Network, precision: Precision = "float32") -> None:
+    Raises WeightsError for TF32 on a processor.
+    """
+
+    def __init__(self, network: Network, precision: Precision = "float32", at_once: int | None = None) -> None:
         check(precision, network.device)
         self.network: Network = network
         self.tools: Mapping[str, str] = tools(network.device)
-        self._precision = precision
+        self._precision, self._at_once = precision, at_once
 
     def sweep(self, shards: Sequence[Shard], bar: Bar) -> Iterator[Swept]:
         """Sweep shards in their order."""
         for shard in shards:
             describe(bar, shard)
-            yield Swept(shard, rows(self.network, shard, bar.update, self._precision), processor())
+            yield Swept(shard, rows(self.network, shard, bar.update, self._precision, self._at_once), processor())
 
     def deviations(self, shards: Sequence[Shard]) -> tuple[Deviation, ...]:
         """Measure how far the precision is from float32 on a sample of these shards."""
@@ -77,7 +80,7 @@ def tools(device: torch.device) -> dict[str, str]:
 
 
 def processor() -> dict[str, str]:
-    """Return the kind of processor here and its threads, which decide the order of additions and so their rounding."""
+    """Return the kind of processor here and its threads, which may decide the order of additions and so rounding."""
     instructions = torch.backends.cpu.get_cpu_capability()
     return {PROCESSOR: f"{_model()} ({instructions})", THREADS: str(torch.get_num_threads())}
 

@@ -69,8 +69,8 @@ NUMBERS = (
         _Ablation(
             "nearby_effect_conv",
             "Effect of conv on concepts near its own",
-            "the effect of conv, measured on new concepts: they lie near the concepts of a branch's top "
-            "probes and are not among them",
+            "the effect of conv, measured on new concepts: they lie near the concepts of either branch's top probes, "
+            "and are among neither branch's",
             definition=(
                 "the effect of conv on new concepts, near those of either branch's top probes and among neither's"
             ),
@@ -81,8 +81,8 @@ NUMBERS = (
         _Ablation(
             "nearby_effect_shortcut",
             "Effect of the shortcut on concepts near its own",
-            "the effect of the shortcut, measured on new concepts: they lie near the concepts of a branch's "
-            "top probes and are not among them",
+            "the effect of the shortcut, measured on new concepts: they lie near the concepts of either branch's top "
+            "probes, and are among neither branch's",
             definition="the same for the shortcut",
             since=6,
         )

@@ -107,9 +107,9 @@ def reason_against_suffix(suffix: str) -> str:
         return "it is an archive: unpack it, or name it by itself"
     if suffix == ".parquet":
         return "it is a table, which must be named by itself"
-    return (
-        f"{suffix[1:].upper()} is not read: convert it to PNG or JPEG" if suffix in _UNREAD else ("it is not a picture")
-    )
+    if suffix in _UNREAD:
+        return f"{suffix[1:].upper()} is not read: convert it to PNG or JPEG"
+    return "it is not a picture"
 
 
 def readable(parts: Iterable[str]) -> str:

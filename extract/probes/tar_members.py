@@ -97,7 +97,7 @@ def _filled(read: Read, parts: Iterable[tuple[int, int]], start: int, size: int)
     content = bytearray(size)
     for place, length in parts:
         if not 0 <= place <= place + length <= size:
-            raise UnreadablePicture("its holes are larger than itself")
+            raise UnreadablePicture("its parts do not fit into it")
         content[place : place + length] = read(start, length).ljust(length, b"\0")
         start += length
     return bytes(content)

@@ -76,11 +76,11 @@ def _changes(before: Rows, now: Rows, there: Collection[int]) -> tuple[str, ...]
     earlier = {row["channel"]: row for row in before}
     pairs = [(earlier.pop(row["channel"]), row) for row in now if row["channel"] in earlier]
     replaced, unread = sum(not _same(*pair) for pair in pairs), len(earlier.keys() & there)
+    gone = len(earlier) - unread
     counts = {
         f"{replaced:,} replaced other pictures of their units": replaced,
         f"earlier pictures removed, because their files were left out now: {unread:,}": unread,
-        f"earlier pictures removed, because they are no longer in the folder: {len(earlier) - unread:,}": len(earlier)
-        - unread,
+        f"earlier pictures removed, because they are no longer in the folder: {gone:,}": gone,
     }
     return tuple(note for note, count in counts.items() if count)
 

@@ -46,8 +46,8 @@ _ENDED = (
     "lost. Ask again."
 )
 _BROKEN_OFF = (
-    "The embedded server broke off the answer. It does this where a value holds thousands of nested lists or maps. Ask "
-    "for less in one value."
+    "The embedded server broke off the answer, and still answers other queries. It does this where a value holds "
+    "thousands of nested lists or maps. Ask for less in one value."
 )
 _OUT_OF_MEMORY = (
     "The embedded server ran out of memory during the query and ended. It starts again with the next query, and "

@@ -27,7 +27,7 @@ DATABASE = "circuits"
 
 
 class Absent:
-    """An import hook with which a package counts as not installed, so that those who can do without it do."""
+    """An import hook that refuses a package, so that whoever can do without it does."""
 
     def __init__(self, package: str) -> None:
         self._package = package
@@ -107,7 +107,7 @@ _SETTINGS = {
     "http_port": 0,  # HTTP cannot be turned off
     "server_plugins": "Bolt:com.arcadedb.bolt.BoltProtocolPlugin",
 }
-_LIMITS = {  # set for all of Java, since ArcadeDB ignores some of them as server settings
+_JAVA_SETTINGS = {  # set for all of Java, since ArcadeDB ignores some of them as server settings
     "arcadedb.txWalFlush": "1",  # a commit is written to its log before it is acknowledged
     "arcadedb.server.saltIterations": "1",  # slow hashes protect guessable passwords; these are random and long
     "arcadedb.studio.enabled": "false",
@@ -159,7 +159,7 @@ def _java(folder: DatabaseDirectory, heap: int) -> Any:
     import arcadedb_embedded  # it reads the environment set above
     from arcadedb_embedded.jvm import start_jvm  # as above
 
-    limits = _LIMITS | {"arcadedb.queryMaxHeapRAM": str(heap // 3)}
+    limits = _JAVA_SETTINGS | {"arcadedb.queryMaxHeapRAM": str(heap // 3)}
     arguments = ["-XX:+ExitOnOutOfMemoryError"]  # committed data survives the end of the process
     start_jvm(heap_size=f"{heap}m", jvm_args=arguments + [f"-D{name}={value}" for name, value in limits.items()])
     return arcadedb_embedded

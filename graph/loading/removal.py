@@ -53,8 +53,8 @@ class Removal:
         said = _counts(self.said)
         if self.with_labels:
             return (
-                f"{data} of {self.model} go, with all that people entered about it: {said}. These cannot be "
-                f"restored.{self._state}"
+                f"{data} of {self.model} go, with all that people entered about it: {said}. What people entered "
+                f"cannot be restored.{self._state}"
             )
         return f"{data} of {self.model} go. {said} stay, and return when it is loaded again.{self._state}"
 

@@ -50,7 +50,7 @@ def tell_plan(
     ) / 3600
     size = sum(map(tables.bytes, shapes)) + bytes_beside_edges(shape, targets, matrices=True)
     tower = sum(value.nbytes for value in network.visual.state_dict().values())
-    task = 3 * tower + max(sweep_memory(shape, shard, 1) for shard in shards)
+    task = 3 * tower + max(rows_size(shape, shard) + sweep_memory(shape, shard, 1) for shard in shards)
     writer = peak(shape, [whole(shape, shard) for shard in shards], STRONGEST)
     lines = {
         "units": (sum(map(shape.channels, targets)), ""),
@@ -103,7 +103,7 @@ def main() -> None:
     targets = scope(network.architecture)
     shards = plan(network.architecture, targets, MEMORY, STRONGEST, batch_size("cpu"))
     settings = ExtractionSettings(targets=tuple(map(str, targets)), strongest=STRONGEST, matrices=True)
-    rates = operation_rates(network, targets, settings, arguments.units, time.process_time)
+    rates = operation_rates(network, targets, settings, units=arguments.units, clock=time.process_time)
     print(f"{arguments.name}: " + ", ".join(f"stage {s} {rate / 1e9:.0f} GFLOP/s" for s, rate in sorted(rates.items())))
     tell_plan(network, targets, shards, rates, arguments.cores)
     if arguments.check:

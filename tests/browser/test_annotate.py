@@ -77,6 +77,8 @@ def test_a_double_click_acts_once(page: Page, labels: Labels) -> None:
     page.get_by_label("Label for all").fill("herringbone")
     page.get_by_label("Units", exact=True).fill(f"{first}, {second}")
     page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("button", name="Write 2")).to_be_visible(timeout=PATIENCE)
+    ready(page)  # no table above the button is still growing, which would move it from under the mouse
     page.get_by_role("button", name="Write 2").dblclick()
     expect(page.get_by_text("Written: 2 new")).to_be_visible(timeout=PATIENCE)
     ready(page)

@@ -629,7 +629,7 @@ def test_a_unit_has_its_visualisation_where_there_is_one(first: ModelStore, extr
 
 def test_a_word_that_was_not_shown_is_an_error(store: Store, first: ModelStore) -> None:
     for word in ("letters 1", "hat"):
-        with pytest.raises(NotExtracted, match=r"12 words were shown.*circuits difference"):
+        with pytest.raises(NotExtracted, match=r"was shown 12 words\..*circuits difference"):
             first.readers(word)
     assert store.model(MODEL).card.words == 12
 

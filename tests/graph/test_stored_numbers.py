@@ -82,7 +82,10 @@ def test_what_no_longer_follows_from_peoples_entries_is_found(database: Database
 
 
 def test_what_was_found_damaged_is_refused_until_it_is_loaded_again(database: Database, extraction: Extraction) -> None:
-    store = Store(database)
+    store, (damage, _) = Store(database), DAMAGES[0]
+    database.write(damage)
+    with pytest.raises(DatabaseDamaged):
+        store.verify_numbers(MODEL)
     for refused in (store.model, store.count, store.verify):
         with pytest.raises(DatabaseDamaged, match="An earlier check found that the database lost data"):
             refused(MODEL)

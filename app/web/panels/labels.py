@@ -10,7 +10,7 @@ from graph.records import Annotation
 
 _DETAILS = ("facet", "modality", "confidence", "evidence")
 _PARTS = ("sum", "shortcut", "conv")
-_UNDO = "Undoes the last change, whoever made it. The History page undoes any other change."
+_UNDO = "Undoes the last change that is in effect, whoever made it. The History page undoes any other change."
 
 
 def show(unit: UnitView, keys: bool = False) -> None:

@@ -48,7 +48,7 @@ def test_every_conv_branch_has_its_numbers_beside_both_controls_in_80_columns(fo
     assert (random[0], shuffled[0]) == ("random", "shuffled")
     assert observed[-1] == "1.00"
     assert float(observed[-3]) == pytest.approx(3, abs=0.2)
-    assert "holds no randomised weights, the second control. `circuits extract`" in result.stderr
+    assert "holds no randomised weights, the second control. Extract again with the same settings" in result.stderr
 
 
 def test_json_has_every_comparison_with_intervals_units_and_values(folder: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from extract.errors import ExtractionError
 from extract.expansion.assembly import Assembly
 from extract.expansion.atlas import extract, scope
-from extract.expansion.plan import Shard, pairs_at_once, peak, plan
+from extract.expansion.plan import Shard, pairs_at_once, peak, plan, sweeps_at_once
 from extract.expansion.rows import rows
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
@@ -133,7 +133,17 @@ def test_a_plan_takes_no_more_memory_than_it_may(model: str, stages: str, memori
     targets = [layer for layer in scope(architecture) if str(layer.stage) in stages]
     for memory in memories:
         shards = plan(architecture, targets, round(memory * 2**30))
-        assert peak(architecture, shards, 20) <= memory * 2**30
+        threads = sweeps_at_once(architecture, shards, round(memory * 2**30))
+        assert peak(architecture, shards, 20, threads) <= memory * 2**30 < peak(architecture, shards, 20, 100 * threads)
+
+
+def test_more_memory_lets_more_threads_sweep() -> None:
+    architecture = ARCHITECTURES["RN50"]
+    targets = scope(architecture, ["4/*"])
+    small, large = (
+        sweeps_at_once(architecture, plan(architecture, targets, memory), memory) for memory in (2**31, 2**34)
+    )
+    assert 2 <= small < large
 
 
 def test_more_memory_lets_tables_of_more_pairs_be_made_at_once() -> None:

@@ -1,8 +1,7 @@
 """Expanded weights against plain autograd on open_clip's own module, its ReLUs replaced by the identity."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -332,42 +331,6 @@ def test_a_sweep_goes_through_the_channels_in_batches(network: Callable[[str], N
         assert magnitude.shape == (7, net.architecture.channels(source))
         torch.testing.assert_close(magnitude, whole[source].magnitude, rtol=1e-12, atol=0)
         torch.testing.assert_close(total, whole[source].sum, rtol=1e-9, atol=1e-12)
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
-def test_a_sweep_on_two_threads_gives_the_bytes_of_one(
-    network: Callable[[str], Network], request: pytest.FixtureRequest
-) -> None:
-    single = replace(network("demo"), clip=deepcopy(network("demo").clip).float())
-    group = tuple(map(Layer.parse, ("4/0/5", "4/0/7", "4/0/8", "4/1/5", "4/1/6")))
-    one = list(sweep_together(single, group, range(7), units=2))
-    request.getfixturevalue("two_threads")
-    two = list(sweep_together(single, group, range(7), units=2))
-    assert torch.get_num_threads() == 2
-    assert [batch for batch, _ in two] == [batch for batch, _ in one]
-    for (_, here), (_, there) in zip(one, two, strict=True):
-        for target in group:
-            for source, weights in here[target].items():
-                assert torch.equal(weights.magnitude, there[target][source].magnitude)
-                assert torch.equal(weights.sum, there[target][source].sum)
-
-
-@pytest.mark.usefixtures("two_threads")
-def test_a_sweep_that_is_left_ends_its_threads_and_the_next_one_is_whole(network: Callable[[str], Network]) -> None:
-    net, target, before = network("demo"), Layer.parse("4/2/5"), threading.active_count()
-    swept = sweep(net, target, range(64), units=1)
-    assert next(swept)[0] == range(1)
-    assert threading.active_count() == before + 2
-    del swept  # as a loop that is left does
-    assert threading.active_count() == before
-    assert [batch for batch, _ in sweep(net, target, range(3), units=1)] == [range(i, i + 1) for i in range(3)]
 
 
 def test_bfloat16_stays_within_a_few_percent(network: Callable[[str], Network]) -> None:

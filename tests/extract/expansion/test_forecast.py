@@ -88,7 +88,7 @@ def seconds(network: Network, shards: list[Shard], control: tuple[Layer, ...] = 
     """Forecast by a clock on which every batch of 16 units, and every step of a table, takes a second."""
     settings = ExtractionSettings(targets=(), strongest=20, matrices=True)
     clock = map(float, count())
-    return forecast_plan(network, shards, settings, control, lambda: next(clock)).seconds
+    return forecast_plan(network, shards, settings, control, clock=lambda: next(clock)).seconds
 
 
 def test_a_resumed_run_is_forecast_by_the_channels_that_are_missing(tiny: Network) -> None:

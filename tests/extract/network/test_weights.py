@@ -134,9 +134,8 @@ def test_a_state_dict_reads_back_equal(network: Network, small: str, tmp_path: P
 
 @pytest.mark.parametrize("device", ["nowhere", "cuda:99", "meta"])
 def test_a_device_that_torch_has_not_is_refused(network: Network, device: str) -> None:
-    with pytest.raises(
-        WeightsError, match=rf"^torch has no device '{device}' here: .+\. Choose cpu, which always works"
-    ):
+    message = rf"^torch has no device '{device}' here: .+\. Choose cpu, which always works"
+    with pytest.raises(WeightsError, match=message):
         network.on(device)
     assert network.on("cpu") is network
 
@@ -211,9 +210,8 @@ def test_rn101_weights_for_rn50_are_called_by_their_name() -> None:
 def test_a_vision_transformers_weights_are_refused(small: str, tmp_path: Path) -> None:
     vision = {"image_size": 64, "layers": 1, "width": 16, "head_width": 8, "patch_size": 32}
     transformer = open_clip.CLIP(embed_dim=16, vision_cfg=vision, text_cfg=TEXT)
-    assert "They belong to a vision transformer" in refusal(
-        small, saved(transformer.state_dict(), tmp_path / "vit.safetensors")
-    )
+    weights = saved(transformer.state_dict(), tmp_path / "vit.safetensors")
+    assert "They belong to a vision transformer" in refusal(small, weights)
 
 
 def test_a_torchvision_resnets_weights_are_refused(small: str, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_holes_that_do_not_fit_into_a_picture_are_told(tmp_path: Path) -> None:
     header = with_holes("a.png", [(5, 6)], 10)
     (tmp_path / "s.tar").write_bytes(header + b"abcdef".ljust(512, b"\0") + bytes(1024))
     (probe,) = source(tmp_path / "s.tar")
-    with pytest.raises(UnreadablePicture, match="its holes are larger than itself"):
+    with pytest.raises(UnreadablePicture, match="its parts do not fit into it"):
         probe.load()
 
 

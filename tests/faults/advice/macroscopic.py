@@ -29,7 +29,7 @@ def normal(rng: np.random.Generator, targets: int, sources: int) -> np.ndarray:
 
 
 TABLE = Table(
-    modules=("catalog.macroscopic.contributions", "catalog.macroscopic.small_multiples"),
+    modules=("catalog.macroscopic.contributions", "catalog.macroscopic.stored_multiples"),
     advice=(
         Advice(
             "so only the scaled variant exists",

@@ -211,6 +211,6 @@ TABLE = Table(
             lambda: sensitive("a", [text_file("bad\n")]),
         ),
     ),
-    {"its holes are larger than itself": "tests/extract/probes/test_left_out.py"},
+    {"its parts do not fit into it": "tests/extract/probes/test_left_out.py"},
     {"libfribidi": "Pillow has the library here"},
 )

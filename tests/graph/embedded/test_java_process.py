@@ -1,15 +1,14 @@
+"""What the processes of the embedded database import."""
+
 import subprocess
 import sys
+from pathlib import Path
 
-SERVE = """
-import sys
-from graph.embedded.java_process import Absent
+import pytest
 
-sys.meta_path.insert(0, Absent("numpy"))
-import arcadedb_embedded
+from graph.embedded.server import status
+from graph.opening import connect
 
-assert "numpy" not in sys.modules
-"""
 LOAD = """
 import sys
 from graph.embedded.java_process import Absent
@@ -22,6 +21,15 @@ assert "pandas" not in sys.modules
 """
 
 
-def test_a_server_starts_without_numpy_and_a_load_without_pandas() -> None:
-    for text in (SERVE, LOAD):
-        subprocess.run([sys.executable, "-c", text], check=True)
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process has loaded stands in /proc")
+def test_a_server_runs_without_numpy(planted_folder: Path) -> None:
+    with connect(planted_folder):
+        server = status(planted_folder)
+        assert server is not None
+        loaded = Path(f"/proc/{server.pid}/maps").read_text()
+    assert "jpype" in loaded
+    assert "numpy" not in loaded
+
+
+def test_what_a_load_imports_does_without_pandas() -> None:
+    subprocess.run([sys.executable, "-c", LOAD], check=True)

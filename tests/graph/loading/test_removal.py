@@ -139,7 +139,7 @@ def test_a_page_that_is_open_on_a_removed_model_hears_that_it_is_gone(place: Dat
         lambda: store.unit(UNIT),
         lambda: store.annotate(Annotation("a", MODEL, str(UNIT), "hat", "ada", NOON)),
     ):
-        with pytest.raises(ModelMissing, match="holds no model"):
+        with pytest.raises(ModelMissing, match=f"no longer holds the model '{MODEL}'"):
             act()
 
 
