@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # where a test computes on 
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,12 +53,17 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["JAVA_TOOL_OPTIONS"] += f" {OPTION.format(cache)}"
 
 
+@cache
+def names_neo4j(file: Path) -> bool:
+    return "neo4j" in file.read_text()
+
+
 class OneNeo4j(LoadFileScheduling):  # type: ignore[misc]
     """Gives a file to a worker, and all files that name Neo4j to one: a second server takes 20 s of a core."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return "neo4j" if "neo4j" in (self.config.rootpath / file).read_text() else file
+        return "neo4j" if names_neo4j(self.config.rootpath / file) else file
 
 
 @pytest.hookimpl(optionalhook=True)

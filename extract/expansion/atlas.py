@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from extract.errors import ExtractionError, UnknownUnit
 from extract.expansion.assembly import Assembly
-from extract.expansion.expanded_weights import batch_size, batches_at_once
+from extract.expansion.expanded_weights import batch_size
 from extract.expansion.forecast import Forecast, forecast_plan
 from extract.expansion.layer_tables import units
 from extract.expansion.operations import control_sources
@@ -65,8 +65,8 @@ def extract(
     layers = scope(architecture, targets)
     settings = _settings(layers, strongest, matrices, precision)
     shards = plan(architecture, layers, memory, strongest, None if ray is None else batch_size(device))
-    fitting = sweeps_at_once(architecture, shards, memory)
-    with _sweeper(network, device, precision, fitting, ray, threads) as sweeper:
+    sweeps = sweeps_at_once(architecture, shards, memory)
+    with _sweeper(network, device, precision, sweeps, ray, threads) as sweeper:
         extraction = Extraction.create(path, _manifest(network, settings, sweeper.tools))
         with extraction.writing():
             if not extraction.has("units.parquet"):
@@ -78,7 +78,6 @@ def extract(
             missing = assembly.missing()
             if announce is not None and missing and ray is None:
                 control = extraction.remaining(_control(architecture, layers, matrices), control_file)
-                sweeps = _sweeps_at_once(sweeper.network, shards, memory)
                 announce(forecast_plan(sweeper.network, missing, settings, tuple(control), at_once, sweeps))
             _sweep(sweeper, assembly, progress)
             if matrices:
@@ -119,11 +118,6 @@ def _pairs_at_once(architecture: Architecture, shards: Sequence[Shard], memory: 
     return min(torch.get_num_threads(), pairs_at_once(architecture, shards, memory, strongest))
 
 
-def _sweeps_at_once(network: Network, shards: Sequence[Shard], memory: int) -> int:
-    """Return how many batches to sweep in parallel: one per thread, or fewer if memory does not suffice."""
-    return min(batches_at_once(network.device), sweeps_at_once(network.architecture, shards, memory))
-
-
 def forecast(
     network: Network,
     targets: Iterable[str] | None = None,
@@ -145,7 +139,8 @@ def forecast(
     control = _control(network.architecture, layers, matrices)
     shards = plan(network.architecture, layers, memory, strongest)
     at_once = _pairs_at_once(network.architecture, shards, memory, strongest)
-    return forecast_plan(computing, shards, settings, control, at_once, _sweeps_at_once(computing, shards, memory))
+    sweeps = sweeps_at_once(network.architecture, shards, memory)
+    return forecast_plan(computing, shards, settings, control, at_once, sweeps)
 
 
 def _control(architecture: Architecture, layers: Sequence[Layer], matrices: bool) -> tuple[Layer, ...]:

@@ -127,7 +127,7 @@ def sweep_together(
         with float32_on(descent.device, tf32):
             return _weights(gradients, places, descent.added_up)
 
-    parallel = min(at_once or batches_at_once(descent.device), batches_at_once(descent.device))
+    parallel = batches_at_once(descent.device, at_once)
     results = map(weights, batches) if parallel == 1 else _in_threads(weights, batches, parallel, abandoned)
     yield from zip(batches, results, strict=True)
 
@@ -143,9 +143,10 @@ def batch_size(device: torch.device | str) -> int:
     return CPU_BATCH if str(device).startswith("cpu") else CARD_BATCH
 
 
-def batches_at_once(device: torch.device) -> int:
-    """Return how many batches are swept in parallel on a device: one for each of this process's threads on a CPU."""
-    return torch.get_num_threads() if device.type == "cpu" else 1
+def batches_at_once(device: torch.device, most: int | None = None) -> int:
+    """Return how many batches are swept in parallel: at most `most`, and one for each of torch's threads on a CPU."""
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    return threads if most is None else min(most, threads)
 
 
 def _batches(channels: range, units: int) -> Iterator[range]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from extract.expansion.expanded_weights import sweep_together
+from extract.expansion.expanded_weights import batches_at_once, sweep_together
 from extract.expansion.operations import control_operations, shard_operations, sweep_operations
 from extract.expansion.plan import CPU_BATCH, Shard, peak
 from extract.expansion.precision import dtype
@@ -54,23 +54,24 @@ def forecast_plan(
 ) -> Forecast:
     """Forecast the sweeps of these shards, and the control of randomised weights from the layers `control`.
 
-    Sampling takes a few seconds. Tables of `pairs_at_once` layer pairs are made in parallel, and `sweeps_at_once`
-    batches of channels are swept in parallel. Sweeps, units and pairs
+    Sampling takes a few seconds. Tables of `pairs_at_once` layer pairs are made in parallel, and at most
+    `sweeps_at_once` batches of channels are swept in parallel. Sweeps, units and pairs
     are counted for the shards' channels only; tables, edges and bytes are counted for whole targets.
     """
     architecture = network.architecture
     targets = sorted({target for shard in shards for target in shard.targets})
     shapes = [(architecture.channels(t), architecture.channels(s)) for t in targets for s in sources(architecture, t)]
+    at_once = batches_at_once(network.device, sweeps_at_once)
     tables = TableSamples.take(shapes, settings.strongest, settings.matrices, clock, pairs_at_once)
-    rates = operation_rates(network, targets, settings, sweeps_at_once, clock=clock)
+    rates = operation_rates(network, targets, settings, at_once, clock=clock)
     swept = [(target, len(shard.channels)) for shard in shards for target in shard.targets]
     return Forecast(
         units=sum(count for _, count in swept),
         pairs=sum(count * architecture.channels(s) for target, count in swept for s in sources(architecture, target)),
         edges=round(sum(map(tables.edges, shapes))),
-        seconds=_computing(architecture, shards, control, rates, sweeps_at_once) + sum(map(tables.time, shapes)),
+        seconds=_computing(architecture, shards, control, rates, at_once) + sum(map(tables.time, shapes)),
         size=round(sum(map(tables.bytes, shapes))) + bytes_beside_edges(architecture, targets, settings.matrices),
-        memory=resident() + peak(architecture, shards, settings.strongest, sweeps_at_once),
+        memory=resident() + peak(architecture, shards, settings.strongest, at_once),
     )
 
 

@@ -35,7 +35,7 @@ def statistics(gradients: Mapping[Layer, Gradient], added_up: AddedUp) -> dict[L
         target: gradient.values.permute(0, 2, 3, 1).flatten(1, 2)  # (n, positions, channels), no copy in channels-last
         for target, gradient in widened(gradients).items()
     }
-    norms, totals = at_once(values, added_up) if _are_on_card(values) else in_strips(values, added_up)
+    norms, totals = in_one_piece(values, added_up) if _are_on_card(values) else in_strips(values, added_up)
     return {target: Weights(norms[target] * cell, totals[target] * cell**2) for target in norms}
 
 
@@ -43,7 +43,7 @@ def _are_on_card(values: Mapping[Layer, Tensor]) -> bool:
     return any(each.device.type == "cuda" for each in values.values())
 
 
-def at_once(values: Mapping[Layer, Tensor], added_up: AddedUp) -> tuple[Statistic, Statistic]:
+def in_one_piece(values: Mapping[Layer, Tensor], added_up: AddedUp) -> tuple[Statistic, Statistic]:
     """Compute norms and totals over positions for a card, which reads kernels twice and writes nothing in between."""
     exact = {target: _exact(each) for target, each in values.items()} if added_up else {}  # sums add up in float32
     whole = dict(values) | _sums(exact, added_up)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from extract.errors import ExtractionError
 from extract.folder.kernel_support import sources, support
@@ -144,11 +145,13 @@ def _held(architecture: Architecture, shard: Shard, strongest: int) -> int:
     return max(run, *map(sum, zip(whole, tables, strict=True)))
 
 
+@cache
 def _reached(architecture: Architecture, target: Layer) -> int:
     """Count the units of all sources of a target."""
     return sum(map(architecture.channels, sources(architecture, target)))
 
 
+@cache
 def _gradients(architecture: Architecture, target: Layer) -> int:
     """Estimate the most bytes that the gradients of one unit take at any time."""
     pairs = sources(architecture, target)
