@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from extract.expansion.backward import Descent, Gradients, float32_on
-from extract.expansion.kernel_statistics import AddedUp, Weights, statistics
 from extract.expansion.plan import CARD_BATCH, CPU_BATCH
+from extract.expansion.sweep_statistics import AddedUp, Weights, statistics
 from extract.folder.kernel_support import gradient_layer, sources, support
 from extract.network.network import Network
 from extract.parallel import ordered_parallel_map

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import torch
 
 from extract.expansion.expanded_weights import sweep_together
-from extract.expansion.kernel_statistics import Weights
 from extract.expansion.precision import dtype
+from extract.expansion.sweep_statistics import Weights
 from extract.folder.manifest import Precision
 from extract.network.network import Network
 from extract.network.weights import load_network

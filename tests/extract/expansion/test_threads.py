@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
 
 import pytest
 import torch
 
 from extract.expansion.expanded_weights import sweep, sweep_together
-from extract.expansion.kernel_statistics import in_one_piece, in_strips
+from extract.expansion.sweep_statistics import in_one_piece, in_strips, statistics
 from extract.network.network import Network
 from extract.units import Layer
 
@@ -56,6 +57,28 @@ def test_a_sweep_that_is_left_ends_its_threads_and_the_next_one_is_whole(tiny: N
     del swept  # as a loop that is left does
     assert threading.active_count() == before
     assert [batch for batch, _ in sweep(tiny, TARGET, range(3), units=1)] == [range(i, i + 1) for i in range(3)]
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_batches_under_way_are_not_finished_once_a_sweep_is_left(tiny: Network) -> None:
+    torch.set_num_threads(8)
+    computed = list[int]()
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is statistics.__code__:
+            computed.append(1)
+
+    threading.setprofile(count)  # for threads to come
+    try:
+        assert len(list(sweep(tiny, TARGET, range(9), units=1))) == 9
+        whole = len(computed)
+        computed.clear()
+        swept = sweep(tiny, TARGET, range(9), units=1)  # eight batches at once, and the last when one of them is done
+        next(swept)
+        del swept
+    finally:
+        threading.setprofile(None)
+    assert 0 < len(computed) < whole
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -1,5 +1,5 @@
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from extract.enrichment.pipeline import measure
 from extract.errors import NoShards, ProbesError
 from extract.folder.extraction import Extraction
 from extract.network.network import Network
-from extract.parallel import ordered_parallel_map
 from extract.probes.picture_folder import PictureFolder
 from extract.probes.shards import Shards
 from extract.probes.sources import ProbeTable, source
@@ -190,25 +189,6 @@ def test_files_are_found_one_folder_at_a_time(tmp_path: Path) -> None:
     assert next(probes).id == "a/1.png"
     (tmp_path / "b/2.png").write_bytes(b"")
     assert [probe.id for probe in probes] == ["b/1.png", "b/2.png"]
-
-
-def test_work_beside_the_caller_keeps_order_and_never_runs_far_ahead() -> None:
-    begun = list[int]()
-
-    def items() -> Iterator[int]:
-        for n in range(1000):
-            begun.append(n)
-            yield n
-
-    results = ordered_parallel_map(lambda n: n * n, items(), ahead=10)
-    assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
-    assert len(begun) <= 20
-    assert next(results) == 25
-
-
-def test_an_error_beside_the_caller_reaches_it() -> None:
-    with pytest.raises(ZeroDivisionError):
-        list(ordered_parallel_map(lambda n: 1 // n, [2, 1, 0, 3]))
 
 
 def test_links_that_lead_nowhere_are_left_out_with_a_reason(tiny: Network, tmp_path: Path) -> None:
